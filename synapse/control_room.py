@@ -1,0 +1,107 @@
+"""Everything a page or the API may ask: one object that holds the parts, started and stopped as one."""
+
+import secrets
+from dataclasses import dataclass
+
+from storage.documents import Documents
+from storage.files import make_private_folder, remove_leftovers
+from storage.logs import LogStore
+from storage.runs import RunStore
+
+from .bus import Bus
+from .catalog import Catalog
+from .engine import LocalEngine
+from .entry import Entry
+from .inbox import Inbox
+from .log import Level, Log
+from .machine import Machine
+from .profiles import Profiles
+from .runs import Runs
+from .settings import Settings
+from .status import Status
+
+
+@dataclass(kw_only=True)
+class ControlRoom:
+    """The parts of a running Synapse. Touch them on the event loop only."""
+
+    settings: Settings
+    boot: str
+    bus: Bus
+    log: Log
+    status: Status
+    machine: Machine
+    catalog: Catalog
+    profiles: Profiles
+    inbox: Inbox
+    engine: LocalEngine
+    runs: Runs
+    entry: Entry
+    preferences: Documents
+
+    @classmethod
+    def build(cls, settings: Settings) -> 'ControlRoom':
+        """Open the data folder and put the parts together; nothing runs yet.
+
+        :raises storage.files.StorageError: if the folder holds something that cannot be read
+        """
+        data = settings.data
+        make_private_folder(data)
+        boot = secrets.token_hex(8)
+        bus = Bus()
+        status = Status()
+        log = Log(LogStore(data / 'logs.db'), bus)
+        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus)
+        catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log)
+        inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
+        engine = LocalEngine(boot)
+        runs = Runs(
+            store=RunStore(data / 'runs.db'),
+            engine=engine,
+            catalog=catalog,
+            profiles=profiles,
+            inbox=inbox,
+            log=log,
+            bus=bus,
+            status=status,
+            folder=data / 'runs',
+            workers=settings.workers,
+            min_free_bytes=settings.min_free_bytes,
+        )
+        return cls(
+            settings=settings,
+            boot=boot,
+            bus=bus,
+            log=log,
+            status=status,
+            machine=Machine(status, data),
+            catalog=catalog,
+            profiles=profiles,
+            inbox=inbox,
+            engine=engine,
+            runs=runs,
+            entry=Entry(data),
+            preferences=Documents(data / 'settings.json'),
+        )
+
+    async def start(self) -> None:
+        """Bring the parts up, the log first, the queue last."""
+        await self.log.start()
+        remove_leftovers(self.settings.data)
+        for notice in [*self.preferences.notices, *self.profiles.notices]:
+            self.log.append(Level.WARNING, notice, source='storage')
+        await self.profiles.start()
+        await self.engine.start()
+        await self.catalog.start()
+        await self.machine.start()
+        await self.runs.start()
+        self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
+
+    async def stop(self, *, grace: float = 10.0) -> None:
+        """Take no more work, let steps end within `grace` seconds, stop what is left, and write all to disk."""
+        await self.runs.stop(grace=grace)
+        await self.machine.stop()
+        await self.catalog.stop()
+        await self.engine.close()
+        self.log.append(Level.INFO, 'Synapse has stopped', source='synapse')
+        await self.log.stop()

@@ -1,0 +1,193 @@
+"""Runs and steps as frozen records, and the arrows along which their states may move.
+
+The field names are those of the API, so a record's JSON is what programs outside read.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class RunState(StrEnum):
+    """`queued → running ⇄ paused → succeeded / failed / cancelled / interrupted`."""
+
+    QUEUED = 'queued'
+    RUNNING = 'running'
+    PAUSED = 'paused'
+    SUCCEEDED = 'succeeded'
+    FAILED = 'failed'
+    CANCELLED = 'cancelled'
+    INTERRUPTED = 'interrupted'
+
+    @property
+    def is_final(self) -> bool:
+        return not RUN_ARROWS[self]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a process works (or holds) for this run right now."""
+        return self in (RunState.RUNNING, RunState.PAUSED)
+
+
+class StepState(StrEnum):
+    """`pending → running → succeeded / failed / skipped / cancelled`."""
+
+    PENDING = 'pending'
+    RUNNING = 'running'
+    SUCCEEDED = 'succeeded'
+    FAILED = 'failed'
+    SKIPPED = 'skipped'
+    CANCELLED = 'cancelled'
+
+    @property
+    def is_final(self) -> bool:
+        return not STEP_ARROWS[self]
+
+
+_RUN_ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED})
+_STEP_ENDS = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.SKIPPED, StepState.CANCELLED})
+
+RUN_ARROWS: dict[RunState, frozenset[RunState]] = {
+    # A queued run is interrupted only if the control room died between its claim and its start.
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.INTERRUPTED}),
+    RunState.RUNNING: _RUN_ENDS | {RunState.PAUSED},
+    RunState.PAUSED: _RUN_ENDS | {RunState.RUNNING},
+} | {state: frozenset() for state in _RUN_ENDS}
+
+STEP_ARROWS: dict[StepState, frozenset[StepState]] = {
+    StepState.PENDING: frozenset({StepState.RUNNING, StepState.SKIPPED, StepState.CANCELLED}),
+    StepState.RUNNING: _STEP_ENDS,
+} | {state: frozenset() for state in _STEP_ENDS}
+
+
+class Record(BaseModel):
+    """A value that never changes behind a page's back; `changed` gives a new one."""
+
+    model_config = ConfigDict(frozen=True, extra='forbid')
+
+    def changed(self, **values: Any) -> Any:
+        return self.model_copy(update=values)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values, times as ISO 8601 with offset."""
+        return self.model_dump(mode='json')
+
+
+class Problem(Record):
+    """Why a run or step did not succeed."""
+
+    message: str
+    hint: str = ''
+    type: str = ''
+    """Exception class, `signal`, `timeout`, `exit`, or empty."""
+    file: str | None = None
+    line: int | None = None
+    traceback: str | None = None
+
+
+class StepRun(Record):
+    """One step inside one run; `progress` is 0–100."""
+
+    name: str
+    state: StepState = StepState.PENDING
+    progress: float = 0.0
+    note: str = ''
+    attempt: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: Problem | None = None
+
+
+class Artifact(Record):
+    """A file that a run left in its run folder; `name` is its path below `runs/ID/artifacts/`."""
+
+    name: str
+    size: int
+    step: str | None = None
+    media_type: str = 'application/octet-stream'
+
+
+class RunRecord(Record):
+    """One execution of a pipeline, with the field names of the API."""
+
+    id: str
+    number: int
+    pipeline: str
+    profile: str | None = None
+    parameters: dict[str, Any]
+    state: RunState = RunState.QUEUED
+    because: str = ''
+    event_id: str | None = None
+    due: datetime | None = None
+    retry_of: str | None = None
+    steps: tuple[StepRun, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    error: Problem | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    # Ours, by addition: what the run is about, which a page shows as its name, and whether it waits for its pause.
+    subject: str = ''
+    is_pausing: bool = False
+    is_stopping: bool = False
+
+    @property
+    def active_step(self) -> StepRun | None:
+        return next((step for step in self.steps if step.state is StepState.RUNNING), None)
+
+    @property
+    def failed_step(self) -> StepRun | None:
+        return next((step for step in self.steps if step.state is StepState.FAILED), None)
+
+    @property
+    def is_cancellable(self) -> bool:
+        return not self.state.is_final
+
+    @property
+    def is_pausable(self) -> bool:
+        return self.state is RunState.RUNNING and not self.is_pausing and not self.is_stopping
+
+    @property
+    def is_resumable(self) -> bool:
+        return self.state is RunState.PAUSED or self.is_pausing
+
+    @property
+    def is_retryable(self) -> bool:
+        return self.state.is_final
+
+    @property
+    def took_seconds(self) -> float | None:
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+class IllegalMove(AssertionError):
+    """A state was asked to move where no arrow leads; our own mistake, never a person's."""
+
+
+def moved(run: RunRecord, state: RunState, **changes: Any) -> RunRecord:
+    """The run in its next state.
+
+    :raises IllegalMove: if no arrow leads from the present state to `state`
+    """
+    if state not in RUN_ARROWS[run.state]:
+        raise IllegalMove(f'run {run.id}: no arrow from {run.state} to {state}')
+    return run.model_copy(update={'state': state, **changes})
+
+
+def step_moved(step: StepRun, state: StepState, **changes: Any) -> StepRun:
+    """The step in its next state.
+
+    :raises IllegalMove: if no arrow leads from the present state to `state`
+    """
+    if state not in STEP_ARROWS[step.state]:
+        raise IllegalMove(f'step {step.name}: no arrow from {step.state} to {state}')
+    return step.model_copy(update={'state': state, **changes})
+
+
+def now_utc() -> datetime:
+    """The wall clock, aware, in UTC: the one place outside rules where time is read."""
+    return datetime.now(UTC)
