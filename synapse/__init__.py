@@ -1,0 +1,25 @@
+"""Synapse: the control room for the automations a person runs on their own machine.
+
+`from synapse import Pipeline, Run, step` is the whole API of a pipeline file. The names are loaded on first use, so
+that a process which needs only a part (the warden, a command line) starts without Pydantic.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline, StepFailed, step
+    from .run import Run
+
+__version__ = '0.1.0'
+__all__ = ['Pipeline', 'Run', 'StepFailed', '__version__', 'step']
+
+_HOMES = {'Pipeline': 'pipeline', 'StepFailed': 'pipeline', 'step': 'pipeline', 'Run': 'run'}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    value: object = getattr(import_module(f'{__name__}.{_HOMES[name]}'), name)
+    globals()[name] = value
+    return value
