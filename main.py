@@ -1,0 +1,115 @@
+"""Opens the house: finds its packages, reads the settings, builds the parts and runs the server."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+OWN_ENVIRONMENT = ROOT / '.venv'
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line of Synapse; the exit codes are those of the contract."""
+    ensure_packages()
+    from synapse.command_line import parse
+
+    command = parse(sys.argv[1:] if arguments is None else arguments)
+    if command.name == 'open':
+        from synapse.remote import open_link
+
+        return open_link(command.settings, only_print=command.only_print)
+    if command.name == 'run':
+        from synapse.remote import run_pipeline
+
+        return run_pipeline(command.settings, command.pipeline, command.values, profile=command.profile)
+    from pages.server import serve
+
+    return serve(command.settings)
+
+
+def ensure_packages(extra: str = '') -> None:
+    """Return once every package is there; otherwise install them beside this file and start again with them.
+
+    Inside an active virtual environment nothing is installed unasked: it names the one command and exits with 2.
+
+    :param extra: name of an optional group of `pyproject.toml` that is needed as well
+    """
+    if sys.version_info < (3, 11):
+        sys.exit(f'Synapse needs Python 3.11 or newer; this is {sys.version.split()[0]}.')
+    requirements = _requirements(extra)
+    is_ours = Path(sys.prefix).resolve() == OWN_ENVIRONMENT.resolve()
+    if not _missing(requirements) and (not is_ours or _stamp(extra).is_file()):
+        return
+    if sys.prefix != sys.base_prefix and not is_ours:
+        target = f'{ROOT}[{extra}]' if extra else str(ROOT)
+        missing = ', '.join(_missing(requirements))
+        print(
+            f'This virtual environment lacks {missing}. Install with: '
+            f'{Path(sys.executable).name} -m pip install -e "{target}"',
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    python = OWN_ENVIRONMENT / ('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
+    if not _stamp(extra).is_file() or not python.is_file():
+        _install(python, extra)
+    _start_again(python)
+
+
+def _requirements(extra: str) -> list[str]:
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']
+    return [*project['dependencies'], *(project['optional-dependencies'][extra] if extra else [])]
+
+
+def _missing(requirements: list[str]) -> list[str]:
+    names = [re.split(r'[\s<>=!~;\[]', requirement, maxsplit=1)[0] for requirement in requirements]
+    return [name for name in names if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _stamp(extra: str) -> Path:
+    """A file that says: exactly these requirements were installed here, to the end."""
+    digest = hashlib.sha256('\n'.join(_requirements(extra)).encode()).hexdigest()[:16]
+    return OWN_ENVIRONMENT / f'synapse-{extra or "base"}-{digest}'
+
+
+def _install(python: Path, extra: str) -> None:
+    print(f'Installing what Synapse needs into {OWN_ENVIRONMENT} (once, about a minute) ...', flush=True)
+    try:
+        if not python.is_file():
+            subprocess.run([sys.executable, '-m', 'venv', str(OWN_ENVIRONMENT)], check=True)
+        target = f'{ROOT}[{extra}]' if extra else str(ROOT)
+        pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+        subprocess.run([*pip, '--editable', target], check=True)
+    except subprocess.CalledProcessError as error:
+        hint = 'On Debian: apt install python3-venv. ' if 'venv' in error.cmd else 'Is the network reachable? '
+        sys.exit(f'The packages could not be installed. {hint}Nothing else was changed; start again to go on.')
+    _stamp(extra).touch()
+
+
+def _start_again(python: Path) -> None:
+    # Once in our own environment and something is still missing, going round again would never end.
+    if os.environ.get('SYNAPSE_STARTED_AGAIN') == str(python):
+        sys.exit(f'Packages are missing in {OWN_ENVIRONMENT}. Delete that folder and start again.')
+    os.environ['SYNAPSE_STARTED_AGAIN'] = str(python)
+    command = [str(python), *sys.argv]
+    if os.name == 'nt':
+        sys.exit(subprocess.run(command, check=False).returncode)
+    os.execv(python, command)  # noqa: S606 - no shell: it replaces this process by the same program, packages found
+
+
+if __name__ == '__main__':
+    sys.exit(main())

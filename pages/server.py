@@ -1,0 +1,222 @@
+"""The running program: lock, port, control room, pages and API under one gate, until a signal ends it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from storage.files import FolderLock, LockHeld, StorageError, make_private_folder, write_atomically
+from synapse.control_room import ControlRoom
+from synapse.settings import Settings
+
+CLEAN, USAGE, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 2, 3, 4, 5
+GRACE_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Run Synapse until it is told to stop; returns the exit code of the contract."""
+    os.umask(0o077)
+    data = settings.data
+    try:
+        make_private_folder(data)
+        write_atomically(data / '.writable', b'')
+        (data / '.writable').unlink()
+    except (OSError, StorageError) as error:
+        return _fail(f'The data folder {data} cannot be written: {error}. Choose another with --data.', NOT_WRITABLE)
+    lock = FolderLock(data)
+    try:
+        lock.acquire({'pid': os.getpid(), 'url': ''})
+    except LockHeld as held:
+        where = f', {held.info["url"]}' if held.info.get('url') else ''
+        return _fail(
+            f'Synapse already runs on {data} (pid {held.info.get("pid", "unknown")}{where}). '
+            'Open it with: python main.py open',
+            IN_USE,
+        )
+    try:
+        # Bound before anything starts: with a busy port nothing may have been scheduled or run.
+        try:
+            listener = _bind(settings)
+        except OSError as error:
+            return _fail(f'Port {settings.port} at {settings.host} is not free ({error}). Choose another: --port 0.', PORT_IN_USE)
+        with listener:
+            settings = settings.with_port(listener.getsockname()[1])
+            lock.update({'pid': os.getpid(), 'url': settings.url})
+            return _run(settings, listener)
+    except StorageError as error:
+        return _fail(str(error), NOT_WRITABLE)
+    finally:
+        (data / 'url').unlink(missing_ok=True)
+        lock.release()
+
+
+def build_app(room: ControlRoom) -> FastAPI:
+    """The ASGI application: API, socket and pages. The gate stands in front of it, not in it."""
+    # NiceGUI reads these when it is imported, and would otherwise keep its files in the working folder.
+    os.environ['NICEGUI_STORAGE_PATH'] = str(room.settings.data / 'ui')
+    from nicegui import core, ui
+
+    import pages
+    from synapse.api.rest import build_api
+    from synapse.api.updates import Updates
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount('/api/v1', build_api(room))
+    app.add_api_websocket_route('/ws/updates', Updates(room).endpoint)
+    pages.register(room)
+    ui.run_with(
+        app,
+        title='Synapse',
+        dark=None,
+        favicon=pages.FAVICON,
+        binding_refresh_interval=None,
+        reconnect_timeout=6.0,
+        tailwind=False,
+        show_welcome_message=False,
+        storage_secret=room.entry.storage_secret,
+        session_middleware_kwargs={'same_site': 'strict'},
+    )
+    core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))
+    return app
+
+
+def _run(settings: Settings, listener: socket.socket) -> int:
+    room = ControlRoom.build(settings)
+    app = build_app(room)
+    from synapse.api.gate import Gate
+
+    gate = Gate(
+        app,
+        entry=room.entry,
+        allowed_hosts=frozenset(_hosts(settings)),
+        origins=frozenset(_origins(settings)),
+        no_login=settings.no_login,
+        cookie_name=f'synapse_{settings.port}',
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+    config = uvicorn.Config(
+        gate,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ws_max_size=1_000_000,
+        timeout_graceful_shutdown=2,
+    )
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(_live(room, _Server(config, on_ready=lambda: _announce(room)), listener))
+
+
+async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> int:
+    server.stop_work = room.runs.stop
+    await room.start()
+    try:
+        with _signals(server):
+            await server.serve(sockets=[listener])
+    finally:
+        await room.stop(grace=0)
+    return CLEAN
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that says when it accepts connections, and lets runs end before it stops."""
+
+    stop_work: Callable[..., object]
+
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._stopping: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Uvicorn would re-raise the signal after its shutdown, and the exit code would not be 0.
+        yield
+
+    def stop(self) -> None:
+        """First call: let steps end, then stop. Second call: at once, as if killed."""
+        if self._stopping is not None:
+            print('Stopping at once.', file=sys.stderr, flush=True)
+            os._exit(CLEAN)  # the warden sees our pipe close and ends every process of every run
+        print(f'Stopping: steps have {GRACE_SECONDS:.0f} s to end. Once more stops at once.', file=sys.stderr, flush=True)
+        self._stopping = asyncio.get_running_loop().create_task(self._stop())
+
+    async def _stop(self) -> None:
+        try:
+            result = self.stop_work(grace=GRACE_SECONDS)
+            if asyncio.iscoroutine(result):
+                await result
+        finally:
+            self.should_exit = True
+
+
+@contextlib.contextmanager
+def _signals(server: _Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, server.stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(server.stop))
+    yield
+
+
+def _announce(room: ControlRoom) -> None:
+    settings = room.settings
+    write_atomically(settings.data / 'url', settings.url.encode())
+    link = settings.url if settings.no_login else f'{settings.url}auth#{room.entry.mint_code()}'
+    print(f'Synapse is ready at {settings.url}', flush=True)
+    print(link, flush=True)
+    if settings.native:
+        # A process of its own: the toolkit of a window wants the main thread, and so does our event loop.
+        subprocess.Popen([sys.executable, '-m', 'pages.window', link])
+    elif not settings.no_browser:
+        threading.Thread(target=webbrowser.open, args=[link], daemon=True).start()
+
+
+def _bind(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ':' in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name != 'nt':  # there it would let a second program take the same port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(512)
+        listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _hosts(settings: Settings) -> set[str]:
+    hosts = {settings.authority, f'127.0.0.1:{settings.port}', f'localhost:{settings.port}'}
+    if settings.port == 80:
+        hosts |= {host.removesuffix(':80') for host in hosts}
+    return hosts
+
+
+def _origins(settings: Settings) -> set[str]:
+    return {f'http://{host}' for host in _hosts(settings)}
+
+
+def _fail(message: str, code: int) -> int:
+    print(message, file=sys.stderr, flush=True)
+    return code

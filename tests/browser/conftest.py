@@ -1,0 +1,73 @@
+"""A real Chromium, signed in by the link that Synapse prints."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.harness import SynapseUnderTest
+
+ARGUMENTS = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+]
+
+
+@pytest.fixture(scope='module')
+def browser(chromium_path: str | None) -> Iterator[Browser]:
+    # One a module, not one a session: while Playwright's loop lives, pytest-asyncio can't run its own.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={'width': 1440, 'height': 900}, accept_downloads=True)
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def problems(context: BrowserContext) -> list[str]:
+    """Errors of any page's console and scripts; a test asserts that there are none."""
+    found: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        # A refused or cut request is news to the console, not a fault of the page; faults of scripts are.
+        if message.type == 'error' and 'Failed to load resource' not in message.text:
+            found.append(message.text)
+
+    context.on('console', on_console)
+    context.on('weberror', lambda error: found.append(str(error.error)))
+    return found
+
+
+@pytest.fixture
+def sign_in(context: BrowserContext) -> Callable[[SynapseUnderTest], Page]:
+    """Open a tab that is signed in at the dashboard."""
+
+    def enter(program: SynapseUnderTest) -> Page:
+        page = context.new_page()
+        page.goto(program.link)
+        page.wait_for_url(program.url)
+        page.get_by_role('navigation', name='Main').wait_for()
+        return page
+
+    return enter
+
+
+@pytest.fixture
+def user_folder(tmp_path: Path) -> Path:
+    """A folder with a person's own files, outside the data folder."""
+    folder = tmp_path / 'user'
+    folder.mkdir()
+    return folder

@@ -1,0 +1,23 @@
+"""Fixtures that hand out real parts: a real program on a temporary folder, a real browser."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import SynapseUnderTest
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[SynapseUnderTest]:
+    """A running Synapse of this test's own."""
+    program = SynapseUnderTest(tmp_path / 'data', '--workers', '2').start()
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope='session')
+def chromium_path() -> str | None:
+    """The browser that `python tests` found; None lets Playwright look for its own."""
+    return os.environ.get('SYNAPSE_CHROMIUM') or None
