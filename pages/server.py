@@ -50,7 +50,9 @@ def serve(settings: Settings) -> int:
         try:
             listener = _bind(settings)
         except OSError as error:
-            return _fail(f'Port {settings.port} at {settings.host} is not free ({error}). Choose another: --port 0.', PORT_IN_USE)
+            return _fail(
+                f'Port {settings.port} at {settings.host} is not free ({error}). Choose another: --port 0.', PORT_IN_USE
+            )
         with listener:
             settings = settings.with_port(listener.getsockname()[1])
             lock.update({'pid': os.getpid(), 'url': settings.url})
@@ -155,7 +157,7 @@ class _Server(uvicorn.Server):
         if self._stopping is not None:
             print('Stopping at once.', file=sys.stderr, flush=True)
             os._exit(CLEAN)  # the warden sees our pipe close and ends every process of every run
-        print(f'Stopping: steps have {GRACE_SECONDS:.0f} s to end. Once more stops at once.', file=sys.stderr, flush=True)
+        print(f'Stopping: steps have {GRACE_SECONDS:.0f} s to end. Again stops at once.', file=sys.stderr, flush=True)
         self._stopping = asyncio.get_running_loop().create_task(self._stop())
 
     async def _stop(self) -> None:
@@ -199,7 +201,7 @@ def _bind(settings: Settings) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
         listener.listen(512)
-        listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        listener.setblocking(False)
     except OSError:
         listener.close()
         raise

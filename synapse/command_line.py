@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     opener.add_argument('--print', action='store_true', help='print the link instead of opening a browser')
     runner = commands.add_parser('run', parents=[common], help='hand a run to the running control room, follow its log')
     runner.add_argument('pipeline', metavar='PIPELINE', help='class name of the pipeline, such as PublishVideo')
-    runner.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a parameter, as often as needed')
+    runner.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a parameter; may come again')
     runner.add_argument('--profile', metavar='P', help='id of the profile to run with')
     return parser
 

@@ -75,9 +75,7 @@ class SynapseUnderTest:
 
     @property
     def api(self) -> httpx.Client:
-        return httpx.Client(
-            base_url=f'{self.url}api/v1', headers={'Authorization': f'Bearer {self.token}'}, timeout=30
-        )
+        return httpx.Client(base_url=f'{self.url}api/v1', headers={'Authorization': f'Bearer {self.token}'}, timeout=30)
 
     def create_run(self, pipeline: str, **parameters: Any) -> dict[str, Any]:
         with self.api as api:

@@ -1,0 +1,166 @@
+"""What a person meets at the command line: one sentence, the right exit code, never a traceback."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from synapse.settings import Settings
+from tests.harness import ROOT, SynapseUnderTest, wait_until
+
+
+def synapse(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, 'main.py', *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | variables,
+    )
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int) -> None:
+    assert done.returncode == code, done.stderr
+    assert 'Traceback' not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['--port', '99999'],
+        ['--port', 'x'],
+        ['--workers', '0'],
+        ['--nonsense'],
+        ['--host', '0.0.0.0'],  # noqa: S104 - that it is refused is the point
+        ['run'],
+        ['run', 'Hello', '--set', 'no-equals-sign'],
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
+    done = synapse('--data', str(tmp_path), *arguments)
+
+    assert_one_sentence(done, 2)
+
+
+def test_a_wrong_variable_is_named_like_its_flag(tmp_path: Path) -> None:
+    done = synapse('--data', str(tmp_path), SYNAPSE_PORT='many')
+
+    assert_one_sentence(done, 2)
+    assert '--port' in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_exit_code_3(tmp_path: Path) -> None:
+    in_the_way = tmp_path / 'file'
+    in_the_way.write_text('not a folder')
+
+    done = synapse('--data', str(in_the_way / 'data'), '--no-browser', '--port', '0')
+
+    assert_one_sentence(done, 3)
+    assert str(in_the_way) in done.stderr
+
+
+def test_a_busy_port_is_exit_code_5_and_starts_nothing(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        done = synapse('--data', str(tmp_path / 'data'), '--no-browser', '--port', str(port))
+
+    assert_one_sentence(done, 5)
+    assert str(port) in done.stderr
+    assert not (tmp_path / 'data' / 'runs.db').exists()
+
+
+def test_a_second_instance_is_exit_code_4_and_names_the_first(program: SynapseUnderTest) -> None:
+    done = synapse('--data', str(program.data), '--no-browser', '--port', '0')
+
+    assert_one_sentence(done, 4)
+    assert program.process is not None
+    assert str(program.process.pid) in done.stderr
+    assert program.url in done.stderr
+
+
+def test_a_running_synapse_says_where_it_is_and_sigterm_ends_it_with_0(program: SynapseUnderTest) -> None:
+    url_file = program.data / 'url'
+    token_file = program.data / 'token'
+    assert url_file.read_text() == program.url
+    assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+
+    code = program.stop()
+
+    assert code == 0
+    assert not url_file.exists()
+    assert 'Traceback' not in ''.join(program.output)
+
+
+def test_a_second_signal_stops_at_once(program: SynapseUnderTest) -> None:
+    run = program.create_run('RunCommand', command=['sleep', '60'])
+    program.wait_for_run(run['id'], 'running')
+    assert program.process is not None
+
+    program.process.send_signal(signal.SIGINT)
+    wait_until(lambda: 'Stopping' in ''.join(program.output), timeout=5)
+    program.process.send_signal(signal.SIGINT)
+
+    assert program.process.wait(3) == 0
+
+
+def test_open_prints_a_link_that_signs_in(program: SynapseUnderTest) -> None:
+    done = synapse('open', '--print', '--data', str(program.data))
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().startswith(program.url)
+    assert done.stdout.strip() != program.link
+
+
+def test_open_and_run_say_so_when_nothing_runs(tmp_path: Path) -> None:
+    for arguments in (['open'], ['run', 'Hello']):
+        done = synapse(*arguments, '--data', str(tmp_path))
+
+        assert_one_sentence(done, 1)
+        assert 'python main.py' in done.stderr
+
+
+def test_run_follows_the_log_and_exits_0_only_if_the_run_succeeded(program: SynapseUnderTest) -> None:
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        quoted = ', '.join(f'"{part}"' for part in command)
+        return synapse('run', 'RunCommand', '--set', f'command=[{quoted}]', '--data', str(program.data))
+
+    good = run('echo', 'hello from echo')
+    bad = run('sh', '-c', 'exit 7')
+    unknown = synapse('run', 'Nothing', '--data', str(program.data))
+
+    assert good.returncode == 0, good.stderr
+    assert 'hello from echo' in good.stdout
+    assert bad.returncode == 1
+    assert '7' in bad.stderr
+    assert_one_sentence(unknown, 1)
+
+
+def test_an_active_environment_is_left_alone_and_told_the_command(tmp_path: Path) -> None:
+    venv.create(tmp_path / 'empty', with_pip=False)
+    python = tmp_path / 'empty' / ('Scripts' if os.name == 'nt' else 'bin') / 'python'
+
+    done = subprocess.run([str(python), 'main.py'], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert_one_sentence(done, 2)
+    assert 'pip install' in done.stderr
+
+
+def test_the_readme_lists_every_flag_and_its_variable() -> None:
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    shown = set(re.findall(r'^\| `--([a-z-]+)` \| `SYNAPSE_([A-Z_]+)`', readme, flags=re.MULTILINE))
+
+    offered = {name for name in Settings.model_fields if name not in ('max_upload_bytes', 'min_free_bytes')}
+    assert shown == {(name.replace('_', '-'), name.upper()) for name in offered}
