@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -41,7 +40,7 @@ def ensure_packages(extra: str = '') -> None:
 
     :param extra: name of an optional group of `pyproject.toml` that is needed as well
     """
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is where a person with an older one learns it
         sys.exit(f'Synapse needs Python 3.11 or newer; this is {sys.version.split()[0]}.')
     requirements = _requirements(extra)
     is_ours = Path(sys.prefix).resolve() == OWN_ENVIRONMENT.resolve()
@@ -63,6 +62,8 @@ def ensure_packages(extra: str = '') -> None:
 
 
 def _requirements(extra: str) -> list[str]:
+    import tomllib  # new in 3.11: an older Python must get as far as our sentence
+
     project = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']
     return [*project['dependencies'], *(project['optional-dependencies'][extra] if extra else [])]
 
@@ -97,7 +98,8 @@ def _install(python: Path, extra: str) -> None:
     except subprocess.CalledProcessError as error:
         hint = 'On Debian: apt install python3-venv. ' if 'venv' in error.cmd else 'Is the network reachable? '
         sys.exit(f'The packages could not be installed. {hint}Nothing else was changed; start again to go on.')
-    _stamp(extra).touch()
+    for group in {'', extra}:
+        _stamp(group).touch()
 
 
 def _start_again(python: Path) -> None:
