@@ -1,0 +1,94 @@
+"""What the control room asks of a run while it goes on: hold, go on, stop."""
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Cancelled(BaseException):
+    """The run was asked to stop. No `Exception`, so that a step's own handlers do not swallow it."""
+
+
+class Control:
+    """Shared by the thread that hears the control room and those that run steps.
+
+    :param on_hold: told True when a thread begins to hold, False when the last one goes on
+    """
+
+    def __init__(self, on_hold: Callable[[bool], None]) -> None:
+        self._on_hold = on_hold
+        self._changed = threading.Condition()
+        self._pausing = False
+        self._cancelled = False
+        self._holding = 0
+        self._held_since = 0.0
+        self._held_seconds = 0.0
+        self._on_cancel: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def pause(self) -> None:
+        with self._changed:
+            self._pausing = True
+
+    def resume(self) -> None:
+        with self._changed:
+            self._pausing = False
+            self._changed.notify_all()
+
+    def cancel(self) -> None:
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
+            callbacks = tuple(self._on_cancel)
+        for callback in callbacks:
+            callback()
+
+    def when_cancelled(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back at the moment of `cancel`, from its thread; at once if that has passed.
+
+        :return: a function that takes the wish back
+        """
+        with self._changed:
+            self._on_cancel.append(callback)
+            is_late = self._cancelled
+        if is_late:
+            callback()
+        return lambda: self._on_cancel.remove(callback)
+
+    def gate(self) -> None:
+        """Hold here while the run is paused.
+
+        :raises Cancelled: if the run was asked to stop
+        """
+        if self._pausing and not self._cancelled:
+            self._hold()
+        if self._cancelled:
+            raise Cancelled
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or raise `Cancelled` as soon as the run is asked to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._cancelled, timeout=seconds)
+        self.gate()
+
+    def held_seconds(self) -> float:
+        """How long the run has held in all: time that counts for no timeout."""
+        with self._changed:
+            return self._held_seconds + (time.monotonic() - self._held_since if self._holding else 0.0)
+
+    def _hold(self) -> None:
+        with self._changed:
+            self._holding += 1
+            if self._holding == 1:
+                self._held_since = time.monotonic()
+                self._on_hold(True)
+            try:
+                self._changed.wait_for(lambda: self._cancelled or not self._pausing)
+            finally:
+                self._holding -= 1
+                if not self._holding:
+                    self._held_seconds += time.monotonic() - self._held_since
+                    self._on_hold(False)

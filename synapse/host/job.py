@@ -1,0 +1,369 @@
+"""Carries out one run: its steps in order, each with its tries and its time, a checkpoint after each.
+
+Steps run in the main thread, where a signal can interrupt them; only one that ignores even that costs the process.
+"""
+
+import asyncio
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from synapse.pipeline import Pipeline, Step, StepFailed, restored, state_of, steps_of, takes_run
+from synapse.records import Problem
+from synapse.run import Run, RunProfile
+
+from . import channel as channel_module
+from . import streams as streams_module
+from .channel import Channel
+from .control import Cancelled, Control
+from .keep import write_checkpoint
+from .load import load_pipeline
+from .problems import StepTimeout, problem_of
+from .shell import kill_descendants
+from .validate import sentences
+
+GIVE_UP_SECONDS = 2.0
+"""How long a step that was told its time is over may take to end by itself."""
+
+_KICK_SECONDS = 0.05
+_MAY_NOT_BREAK = {channel_module.__file__, streams_module.__file__}
+
+
+class Job:
+    """The one run of this process.
+
+    :param finish_lines: brings out printed text that still has no line end
+    """
+
+    def __init__(
+        self, order: dict[str, Any], channel: Channel, control: Control, finish_lines: Callable[[], None]
+    ) -> None:
+        self._order = order
+        self._channel = channel
+        self._control = control
+        self._finish_lines = finish_lines
+        self._folder = Path(order['folder'])
+        self._origin: str | None = order.get('origin') or order.get('file')
+        self._done: list[str] = []
+        self._interrupts = Interrupts()
+        self._async: asyncio.Runner | None = None
+
+    def carry_out(self) -> None:
+        """Run to the end and report it; never raises."""
+        state, problem = 'failed', None
+        try:
+            self._work()
+            state = 'succeeded'
+        except Cancelled:
+            state = 'cancelled'
+        except _Failed as failed:
+            problem = failed.problem
+        except BaseException as error:  # the edge: what goes wrong before or between steps ends in the report too
+            problem = problem_of(error, self._origin)
+            self._log_problem(problem)
+        finally:
+            self._close_loop()
+        self._report_end(state, problem)
+
+    def interrupt(self) -> None:
+        """Raise `Cancelled` in a sync step wherever it is; for signal handlers."""
+        self._interrupts.interrupt(Cancelled())
+
+    def _work(self) -> None:
+        for name in ('work', 'artifacts'):
+            (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._channel.long_lines = self._folder / 'long-lines.txt'
+        os.chdir(self._folder / 'work')
+        self._control.gate()
+        pipeline = load_pipeline(self._order['pipeline'], self._order.get('file'), self._origin)
+        steps = steps_of(pipeline)
+        self._channel.send({'t': 'steps', 'names': [step.name for step in steps]})
+        steps = self._steps_to_run(steps)
+        self._instance = self._instance_of(pipeline)
+        self._run = self._run_of()
+        for step in steps:
+            self._carry_out_step(step)
+
+    def _steps_to_run(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        names = [step.name for step in steps]
+        first = self._order.get('from_step')
+        if first is None:
+            return steps
+        if first not in names:
+            raise StepFailed(f'The pipeline has no step called {first!r} any more.', 'Run it again from its start.')
+        self._done = names[: names.index(first)]
+        return steps[names.index(first) :]
+
+    def _instance_of(self, pipeline: type[Pipeline]) -> Pipeline:
+        state = self._order.get('state')
+        try:
+            if state is not None:
+                return restored(pipeline, state)
+            return pipeline.model_validate(self._order.get('parameters') or {})
+        except ValidationError as error:
+            wrong = ' '.join(f'{name}: {text}' for name, text in sentences(error).items())
+            what = 'parameters do' if state is None else 'saved state does'
+            raise StepFailed(f'The {what} not fit the pipeline. {wrong}', 'Start a new run with its form.') from error
+
+    def _run_of(self) -> Run:
+        profile = self._order.get('profile')
+        keys = ('id', 'label', 'destination', 'defaults', 'secrets')
+        return Run(
+            id=self._order['id'],
+            number=self._order.get('number') or 0,
+            pipeline=self._order['pipeline'],
+            folder=self._folder,
+            profile=None if profile is None else RunProfile(**{k: profile[k] for k in keys if profile.get(k)}),
+            channel=self._channel,
+            control=self._control,
+            save=self._save,
+        )
+
+    # One step
+
+    def _carry_out_step(self, step: Step) -> None:
+        self._control.gate()
+        self._channel.step = step.name
+        for attempt in range(1, step.retries + 2):
+            self._run.attempt = attempt
+            self._report_step(step, 'running')
+            problem = self._attempt(step)
+            if problem is None:
+                break
+            if attempt > step.retries:
+                self._log_problem(problem)
+                self._report_step(step, 'failed', problem)
+                raise _Failed(problem)
+            self._wait_to_retry(step, attempt, problem)
+        self._done.append(step.name)
+        self._save()
+        self._report_step(step, 'succeeded')
+        self._channel.step = None
+
+    def _attempt(self, step: Step) -> Problem | None:
+        """Call the step once; a failure is the result, being cancelled is raised."""
+        try:
+            with Deadline(step, self._control, self._interrupts, self._give_up) as deadline:
+                self._call(step, deadline)
+        except Cancelled:
+            self._report_step(step, 'cancelled')
+            raise
+        except SystemExit as error:
+            return None if not error.code else problem_of(error)
+        except BaseException as error:  # the edge of the person's code: whatever it raises is a failed step
+            return problem_of(error, self._origin)
+        finally:
+            self._finish_lines()
+        return None
+
+    def _call(self, step: Step, deadline: 'Deadline') -> None:
+        method = getattr(self._instance, step.name)
+        arguments = (self._run,) if takes_run(method) else ()
+        if not inspect.iscoroutinefunction(method):
+            with self._interrupts.armed():
+                method(*arguments)
+            return
+        self._async = self._async or asyncio.Runner()
+        self._async.run(self._await(method(*arguments), deadline))
+
+    async def _await(self, step: Any, deadline: 'Deadline') -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(step)
+
+        def cancel_soon() -> None:
+            loop.call_soon_threadsafe(task.cancel)
+
+        forget = self._control.when_cancelled(cancel_soon)
+        deadline.cancel_task = cancel_soon
+        try:
+            await task
+        except asyncio.CancelledError:
+            if deadline.has_passed:
+                raise deadline.timeout() from None
+            self._control.gate()
+            raise
+        finally:
+            forget()
+
+    def _wait_to_retry(self, step: Step, attempt: int, problem: Problem) -> None:
+        wait = step.backoff * 2 ** (attempt - 1)
+        at = (datetime.now().astimezone() + timedelta(seconds=wait)).strftime('%H:%M:%S')
+        reason = problem.message if problem.message.endswith(('.', '!', '?')) else f'{problem.message}.'
+        text = f'Try {attempt} of {step.retries + 1} failed: {reason} Next try in {wait:g} s, at {at}.'
+        where = {'file': problem.file, 'line': problem.line} if problem.file else None
+        self._channel.log('warning', step.name, text, where)
+        try:
+            self._control.sleep(wait)
+        except Cancelled:
+            self._report_step(step, 'cancelled')
+            raise
+
+    def _save(self) -> None:
+        try:
+            document = {'pipeline': self._order['pipeline'], 'state': state_of(self._instance), 'done': self._done}
+            write_checkpoint(self._folder / 'checkpoint.json', document)
+        except Exception as error:  # the step's work is done and counts; only a later restart from here is lost
+            source = self._channel.step or self._order['pipeline']
+            self._channel.log('warning', source, f'The checkpoint could not be saved: {error}')
+
+    # What is said
+
+    def _report_step(self, step: Step, state: str, problem: Problem | None = None) -> None:
+        error = problem.as_json() if problem else None
+        message = {'t': 'step', 'name': step.name, 'state': state, 'attempt': self._run.attempt, 'error': error}
+        self._channel.send(message)
+
+    def _log_problem(self, problem: Problem) -> None:
+        text = f'{problem.message} {problem.hint}'.rstrip()
+        if problem.traceback:
+            text = f'{text}\n{problem.traceback}'
+        where = {'file': problem.file, 'line': problem.line} if problem.file else None
+        self._channel.log('error', self._channel.step or self._order['pipeline'], text, where)
+
+    def _report_end(self, state: str, problem: Problem | None = None) -> None:
+        self._finish_lines()
+        self._channel.send({'t': 'end', 'state': state, 'error': problem.as_json() if problem else None})
+
+    def _give_up(self, step: Step, timeout: StepTimeout) -> None:
+        # Another thread than the step's: what hangs there cannot be ended but with the process.
+        problem = problem_of(timeout)
+        kill_descendants()
+        self._log_problem(problem)
+        self._report_step(step, 'failed', problem)
+        self._report_end('failed', problem)
+        os._exit(0)
+
+    def _close_loop(self) -> None:
+        if self._async is not None:
+            try:
+                self._async.close()
+            except BaseException as error:  # tasks a step left behind may object to their end; the run is over
+                self._channel.log('warning', self._order['pipeline'], f'While ending left tasks: {error}')
+
+
+class _Failed(Exception):
+    """A step failed for good, and that has been reported."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Interrupts:
+    """Raises an exception in the step that the main thread runs, from another thread or a signal.
+
+    Never inside the channel or the streams: half a line there would spoil all that follows.
+    """
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._wanted: BaseException | None = None
+        if sys.platform != 'win32':
+            signal.signal(signal.SIGUSR2, self._on_signal)
+
+    def armed(self) -> '_Armed':
+        """A context in which interrupts are let in."""
+        return _Armed(self)
+
+    def interrupt(self, error: BaseException) -> None:
+        self._wanted = error
+        self._kick()
+
+    def set_armed(self, armed: Literal['yes', 'no']) -> None:
+        self._armed = armed == 'yes'
+        if not self._armed:
+            self._wanted = None
+
+    def _kick(self) -> None:
+        if self._wanted is not None and sys.platform != 'win32':
+            ident = threading.main_thread().ident
+            if ident is not None:
+                signal.pthread_kill(ident, signal.SIGUSR2)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if not self._armed or self._wanted is None:
+            return
+        if _is_in_our_hands(frame):
+            timer = threading.Timer(_KICK_SECONDS, self._kick)
+            timer.daemon = True
+            timer.start()
+            return
+        error, self._wanted = self._wanted, None
+        raise error
+
+
+class _Armed:
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def __enter__(self) -> None:
+        self._interrupts.set_armed('yes')
+
+    def __exit__(self, *_: object) -> None:
+        self._interrupts.set_armed('no')
+
+
+def _is_in_our_hands(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename in _MAY_NOT_BREAK:
+            return True
+        frame = frame.f_back
+    return False
+
+
+class Deadline:
+    """Watches over one try of a step: interrupts it when its time is over, and gives up 2 s later.
+
+    The time a run is paused does not count.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        control: Control,
+        interrupts: Interrupts,
+        give_up: Callable[[Step, StepTimeout], None],
+    ) -> None:
+        self.has_passed = False
+        self.cancel_task: Callable[[], None] | None = None
+        self._step = step
+        self._control = control
+        self._interrupts = interrupts
+        self._give_up = give_up
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def timeout(self) -> StepTimeout:
+        return StepTimeout(self._step.name, self._step.timeout or 0.0)
+
+    def __enter__(self) -> 'Deadline':
+        if self._step.timeout is not None:
+            self._thread = threading.Thread(target=self._watch, args=(self._step.timeout,), daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def _watch(self, seconds: float) -> None:
+        begun, held = time.monotonic(), self._control.held_seconds()
+        while (left := seconds - (time.monotonic() - begun) + self._control.held_seconds() - held) > 0:
+            if self._over.wait(left):
+                return
+        self.has_passed = True
+        if self.cancel_task is not None:
+            self.cancel_task()
+        else:
+            self._interrupts.interrupt(self.timeout())
+        if not self._over.wait(GIVE_UP_SECONDS) and not self._control.cancelled:
+            self._give_up(self._step, self.timeout())

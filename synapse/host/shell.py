@@ -1,0 +1,189 @@
+"""Programs that a step starts: their output as lines, their end waited for, their whole tree stopped with the run."""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from synapse.pipeline import StepFailed
+
+from .control import Cancelled, Control
+from .streams import ByteLines
+
+TAGS = ('SYNAPSE_ROOM', 'SYNAPSE_HOST')
+"""Variables by which the control room finds every process of a run, whatever became of its parents."""
+
+TERM_SECONDS = 1.5
+_LOOK_SECONDS = 0.1
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def run_program(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float | None,
+    control: Control,
+    on_line: Callable[[str], None],
+) -> int:
+    """Run a program to its end and give its exit code, negative for the signal that ended it.
+
+    `on_line` is called in this thread with each line of its output, both streams in their order.
+
+    :param timeout: seconds, the time the run was paused not counted
+    :raises StepFailed: if it cannot be started or takes too long
+    :raises Cancelled: if the run is asked to stop; the program and its children are gone by then
+    """
+    control.gate()
+    process = _started(argv, cwd, env)
+    _running.add(process)
+    chunks: queue.Queue[bytes] = queue.Queue(maxsize=16)
+    is_over = threading.Event()
+    threading.Thread(target=_read, args=(process, chunks, is_over), daemon=True).start()
+    try:
+        _follow(process, chunks, ByteLines(on_line), control, _deadline(timeout, control, argv))
+        return process.wait()
+    finally:
+        is_over.set()
+        try:
+            if process.poll() is None:
+                stop_tree(process)
+        finally:
+            _running.discard(process)
+
+
+def kill_descendants() -> None:
+    """Kill at once all programs that steps have started, with their groups and children."""
+    tree = _tree(os.getpid())
+    for process in tuple(_running):
+        _signal_tree(process.pid, [], kill=True)
+    for descendant in tree:
+        with contextlib.suppress(psutil.Error):
+            descendant.kill()
+
+
+def stop_tree(process: 'subprocess.Popen[bytes]') -> None:
+    """Ask a program and its children to end, and end what is left of them 1.5 s later."""
+    tree = _tree(process.pid)
+    try:
+        _signal_tree(process.pid, tree, kill=False)
+        process.wait(TERM_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        _signal_tree(process.pid, [*tree, *_tree(process.pid)], kill=True)
+        process.wait()
+
+
+def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 'subprocess.Popen[bytes]':
+    program = argv[0]
+    if not cwd.is_dir():
+        raise StepFailed(f'{program} cannot start in {cwd}: there is no such folder.')
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        hint = 'Install it, or give its full path.' if os.sep not in program else 'Check the path.'
+        raise StepFailed(f'The program {program!r} was not found.', hint) from error
+    except PermissionError as error:
+        raise StepFailed(f'The program {program!r} may not be executed.', f'Try: chmod +x {program}') from error
+    except OSError as error:
+        raise StepFailed(f'The program {program!r} could not be started: {error.strerror or error}.') from error
+
+
+def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_over: threading.Event) -> None:
+    pipe = process.stdout
+    if pipe is None:
+        return
+    # Goes on when nobody listens any more: a background child that kept the pipe would die of writing to a closed one.
+    while True:
+        data = os.read(pipe.fileno(), 65536)
+        while not is_over.is_set():
+            try:
+                chunks.put(data, timeout=_LOOK_SECONDS)
+                break
+            except queue.Full:
+                continue
+        if not data:
+            pipe.close()
+            return
+
+
+def _follow(
+    process: 'subprocess.Popen[bytes]',
+    chunks: 'queue.Queue[bytes]',
+    lines: ByteLines,
+    control: Control,
+    check_deadline: Callable[[], None],
+) -> None:
+    """Hand on lines until the output has ended, or the program has and a child merely keeps the pipe open."""
+    has_ended = False
+    while True:
+        if control.cancelled:
+            raise Cancelled
+        check_deadline()
+        try:
+            data = chunks.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            if has_ended:
+                break
+            has_ended = process.poll() is not None
+            continue
+        if not data:
+            break
+        lines.feed(data)
+    lines.finish()
+    while process.poll() is None:
+        try:
+            process.wait(_LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            check_deadline()
+            if control.cancelled:
+                raise Cancelled from None
+
+
+def _deadline(timeout: float | None, control: Control, argv: Sequence[str]) -> Callable[[], None]:
+    begun, held_before = time.monotonic(), control.held_seconds()
+
+    def check() -> None:
+        if timeout is not None and time.monotonic() - begun - (control.held_seconds() - held_before) > timeout:
+            raise StepFailed(f'{Path(argv[0]).name} took longer than {timeout:g} s and was stopped.')
+
+    return check
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.Error:
+        return []
+
+
+def _signal_tree(pid: int, tree: Sequence[psutil.Process], *, kill: bool) -> None:
+    if sys.platform != 'win32':
+        number = signal.SIGKILL if kill else signal.SIGTERM
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, number)
+    for process in tree:
+        try:
+            process.kill() if kill else process.terminate()
+        except psutil.Error:
+            continue
