@@ -1,0 +1,58 @@
+"""Cuts a stream of bytes into lines without ever keeping more of one line than allowed."""
+
+import re
+from collections.abc import Iterator
+
+# A terminal would ring, erase or move at these; a log line only shows that they were there. Tab stays, and so does
+# escape where it begins a colour (SGR), which the log view turns into a class.
+_HARMFUL = re.compile(r'\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]')
+
+
+class LineCutter:
+    """Bytes in, lines out, without their line ends; of a line longer than `limit` only the beginning is kept."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self.length = 0
+        """How many bytes the unfinished line has so far, kept or not."""
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, int]]:
+        """The lines that this chunk completes, each with the length it had before it was cut."""
+        first, *others = chunk.split(b'\n')
+        self._add(first)
+        for part in others:
+            yield self._taken()
+            self._add(part)
+
+    def rest(self) -> Iterator[tuple[bytes, int]]:
+        """The last line, if the stream ended without a line end."""
+        if self.length:
+            yield self._taken()
+
+    def _add(self, part: bytes) -> None:
+        self._kept += part[: max(0, self._limit - len(self._kept))]
+        self.length += len(part)
+
+    def _taken(self) -> tuple[bytes, int]:
+        line = bytes(self._kept), self.length
+        self._kept.clear()
+        self.length = 0
+        return line
+
+
+def readable(line: bytes, length: int) -> list[str]:
+    """The line as harmless text: invalid UTF-8 replaced, control characters shown as symbols, a cut one marked.
+
+    A carriage return begins a new line, since programs use it to draw progress over the same line.
+    """
+    text = line.decode('utf-8', errors='replace')
+    if length > len(line):
+        text += f' … (cut, {length:,} bytes)'
+    parts = text.rstrip('\r').split('\r')
+    return [_HARMFUL.sub(_symbol, part) for part in parts if part or len(parts) == 1]
+
+
+def _symbol(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return chr(0x2400 + code) if code < 0x20 else '␡' if code == 0x7F else '�'

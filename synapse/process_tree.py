@@ -1,0 +1,130 @@
+"""Looks at and ends the processes that belong to a run host. Everything here scans `/proc` and belongs in a thread."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from .warden import tagged_processes
+
+HOST_TAG = 'SYNAPSE_HOST'
+END_SECONDS = 3.0
+"""How long `end_all` goes on killing what keeps appearing."""
+SHOWN_COMMAND = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A process as it was when we looked: `process` compares by pid and start time, so a reused pid is another one."""
+
+    process: psutil.Process
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What `end_all` did: the commands that are gone, and the commands that would not go."""
+
+    ended: tuple[str, ...]
+    survivors: tuple[str, ...]
+
+
+def tree_of(pid: int, tag: str) -> list[Seen]:
+    """The process, its descendants, and whatever else carries the tag although it left the family."""
+    family: dict[psutil.Process, None] = {}
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        family[root] = None
+        family |= dict.fromkeys(root.children(recursive=True))
+    family |= dict.fromkeys(tagged_processes(HOST_TAG, tag))
+    return [Seen(process, command_of(process)) for process in family if not is_gone(process)]
+
+
+def end_all(pid: int, tag: str, known: Iterable[Seen]) -> Ending:
+    """Kill what is known, of the session of `pid`, or tagged, with all descendants, until nothing is left.
+
+    Blocks up to 3 s. A process that went by itself since it became known counts as ended.
+    """
+    seen = {item.process: item.command for item in known}
+    deadline = time.monotonic() + END_SECONDS
+    while True:
+        candidates = {*seen, *tagged_processes(HOST_TAG, tag), *_session_members(pid)}
+        living = {process for process in candidates if not is_gone(process)}
+        living |= _descendants(living)
+        seen |= {process: command_of(process) for process in living if process not in seen}
+        for process in living:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        if not living or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    gone = {process: is_gone(process) for process in seen}
+    return Ending(
+        ended=tuple(command for process, command in seen.items() if gone[process]),
+        survivors=tuple(command for process, command in seen.items() if not gone[process]),
+    )
+
+
+def _session_members(pid: int) -> Iterator[psutil.Process]:
+    """Those that never left the session, also when they hide their environment. The number of a session that still
+    has members is not given to a new process."""
+    if not hasattr(os, 'getsid'):
+        return
+    for other in psutil.pids():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getsid(other) == pid:
+                yield psutil.Process(other)
+
+
+def _descendants(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
+    found: set[psutil.Process] = set()
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            found.update(child for child in process.children(recursive=True) if not is_gone(child))
+    return found
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether it does nothing any more; a zombie that nobody has collected yet is gone."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def start_time(pid: int) -> float:
+    """When the process started, in seconds since the epoch; 0 if it is gone. With the pid it names it for good."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return 0.0
+
+
+def command_of(process: psutil.Process) -> str:
+    """Its command line as one line of text, at most 300 characters; its bare name where the rest is hidden."""
+    try:
+        return (' '.join(process.cmdline()) or process.name())[:SHOWN_COMMAND]
+    except psutil.Error:
+        return f'process {process.pid}'
+
+
+def figures_of(seen: Seen) -> dict[str, Any] | None:
+    """What a page shows of a process, or None if it is gone. CPU is measured since the last call."""
+    process = seen.process
+    try:
+        with process.oneshot():
+            return {
+                'pid': process.pid,
+                'command': seen.command,
+                'cpu_percent': process.cpu_percent(),
+                'memory_bytes': process.memory_info().rss,
+                'state': process.status(),
+            }
+    except psutil.Error:
+        return None
