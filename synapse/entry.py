@@ -1,0 +1,199 @@
+"""Who may come in: the token of scripts, one-time sign-in codes, and the sessions of signed-in browsers.
+
+What lies in the data folder is readable by its owner only, and whoever can read it is the owner: so another process
+on the same folder (`python main.py open`) may mint a code that the running control room redeems.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from itsdangerous import BadData, TimestampSigner
+
+from storage.files import StorageError, make_private_folder, write_atomically
+
+log = logging.getLogger(__name__)
+
+CODE_SECONDS = 10 * 60
+SESSION_SECONDS = 30 * 24 * 3600
+RENEW_SECONDS = 24 * 3600
+MAX_SESSIONS = 1000
+
+_TOKEN = re.compile(r'[\x21-\x7e]{20,200}')
+
+
+class Entry:
+    """The keys of one data folder. May be used from any thread; what writes to the disk says so.
+
+    :param clock: seconds since the epoch, as `time.time` gives them
+    """
+
+    def __init__(self, data: Path, *, clock: Callable[[], float] = time.time) -> None:
+        make_private_folder(data)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._key = _kept(data / 'secret.key', lambda: secrets.token_bytes(32), lambda key: len(key) == 32)
+        token = _kept(data / 'token', lambda: f'syn_{secrets.token_urlsafe(32)}\n'.encode(), _is_token)
+        self.token = token.decode().strip()
+        """What `Authorization: Bearer` carries; also in `DATA/token`."""
+        self._path = data / 'sessions.json'
+        self._sessions, self._used_codes = self._read()
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+
+    @property
+    def storage_secret(self) -> str:
+        """For signing the cookie with which NiceGUI tells tabs apart; it opens nothing."""
+        return hmac.new(self._key, b'storage', hashlib.sha256).hexdigest()
+
+    def is_token(self, value: str) -> bool:
+        """Whether this is the bearer token, compared in constant time."""
+        return hmac.compare_digest(value.encode(errors='replace'), self.token.encode())
+
+    def mint_code(self) -> str:
+        """A code that signs one browser in, once, within ten minutes. Writes nothing."""
+        return self._signer.sign(secrets.token_urlsafe(16)).decode()
+
+    def redeem(self, code: str) -> str | None:
+        """A new session for a code, or None if it is wrong, too old or already used. Writes to the disk."""
+        try:
+            nonce = self._signer.unsign(code, max_age=CODE_SECONDS).decode()
+        except (BadData, ValueError):
+            return None
+        with self._lock:
+            if nonce in self._used_codes:
+                return None
+            self._used_codes[nonce] = self._clock() + CODE_SECONDS
+            return self._open_session()
+
+    def redeem_token(self, token: str) -> str | None:
+        """A new session for the bearer token, or None if it is wrong. Writes to the disk."""
+        if not self.is_token(token.strip()):
+            return None
+        with self._lock:
+            return self._open_session()
+
+    def is_session(self, value: str) -> bool:
+        """Whether this is the id of a session that has not ended. Never touches the disk."""
+        renewed_at = self._sessions.get(_hashed(value))
+        return renewed_at is not None and self._clock() - renewed_at < SESSION_SECONDS
+
+    def is_due_for_renewal(self, value: str) -> bool:
+        """Whether a session was last renewed more than a day ago."""
+        renewed_at = self._sessions.get(_hashed(value))
+        return renewed_at is not None and self._clock() - renewed_at > RENEW_SECONDS
+
+    def renew_session(self, value: str) -> None:
+        """Let a session last another 30 days. Writes to the disk."""
+        with self._lock:
+            if self.is_session(value):
+                self._sessions[_hashed(value)] = self._clock()
+                self._write()
+
+    def end_session(self, value: str) -> None:
+        """Sign a browser out at once, and tell whoever serves it. Writes to the disk; harmless for an unknown value."""
+        key = _hashed(value)
+        with self._lock:
+            known = self._sessions.pop(key, None) is not None
+            listeners = self._listeners.pop(key, [])
+            if known:
+                self._write()
+        for callback in listeners:
+            callback()
+
+    def on_end(self, value: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when this session is ended, from whichever thread ends it; the result unsubscribes."""
+        key = _hashed(value)
+        with self._lock:
+            self._listeners.setdefault(key, []).append(callback)
+
+        def unsubscribe() -> None:
+            with self._lock, contextlib.suppress(KeyError, ValueError):
+                self._listeners[key].remove(callback)
+                if not self._listeners[key]:
+                    del self._listeners[key]
+
+        return unsubscribe
+
+    @property
+    def _signer(self) -> '_Signer':
+        return _Signer(self._key, self._clock)
+
+    def _open_session(self) -> str:
+        value = secrets.token_urlsafe(32)
+        self._sessions[_hashed(value)] = self._clock()
+        self._write()
+        return value
+
+    def _write(self) -> None:
+        now = self._clock()
+        alive = [(key, at) for key, at in self._sessions.items() if now - at < SESSION_SECONDS]
+        self._sessions = dict(sorted(alive, key=lambda item: item[1])[-MAX_SESSIONS:])
+        self._used_codes = {nonce: until for nonce, until in self._used_codes.items() if until > now}
+        document = {'version': 1, 'sessions': self._sessions, 'used_codes': self._used_codes}
+        try:
+            write_atomically(self._path, json.dumps(document, indent=1).encode())
+        except StorageError as error:
+            # With a full disk the owner must still get in, to free some space.
+            log.warning('sessions were not saved and end with this process: %s', error)
+
+    def _read(self) -> tuple[dict[str, float], dict[str, float]]:
+        try:
+            document: Any = json.loads(self._path.read_bytes())
+            return _moments(document['sessions']), _moments(document['used_codes'])
+        except FileNotFoundError:
+            return {}, {}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            aside = self._path.with_name(f'{self._path.name}.corrupt-{int(self._clock())}')
+            log.warning('%s cannot be read and is now %s; every browser signs in again', self._path, aside.name)
+            with contextlib.suppress(OSError):
+                self._path.replace(aside)
+            return {}, {}
+
+
+class _Signer(TimestampSigner):
+    """Signs with the clock it is given."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
+        super().__init__(key, salt='synapse.code', digest_method=hashlib.sha256)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+def _kept(path: Path, make: Callable[[], bytes], is_good: Callable[[bytes], bool]) -> bytes:
+    """The bytes of a private file, made first if it is missing or holds nothing usable."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        content = b''
+    if is_good(content):
+        if os.name != 'nt':
+            path.chmod(0o600)
+        return content
+    content = make()
+    write_atomically(path, content)
+    return content
+
+
+def _is_token(content: bytes) -> bool:
+    return _TOKEN.fullmatch(content.decode('ascii', errors='replace').strip()) is not None
+
+
+def _moments(values: Any) -> dict[str, float]:
+    return {str(key): float(value) for key, value in values.items()}
+
+
+def _hashed(value: str) -> str:
+    # 256 random bits need no slow hash; what a thief reads in the file opens nothing.
+    return hashlib.sha256(value.encode(errors='replace')).hexdigest()
