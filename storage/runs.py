@@ -1,0 +1,185 @@
+"""The history of runs in SQLite: documents with a few of their values beside them to find them by.
+
+A commit outlives a power loss, since a run is shown only after it is kept.
+"""
+
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from .database import micros, named_sqlite_errors, open_database, transaction
+
+Document = dict[str, Any]
+# Named here, since a method called `list` hides the type from the annotations below it.
+Documents = list[Document]
+Endings = list[tuple[str, str, str, float]]
+Ids = list[str]
+Seconds = list[float]
+
+# AUTOINCREMENT: a number is never given twice, not even after the newest run was pruned.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    pipeline TEXT NOT NULL,
+    profile TEXT,
+    created INTEGER NOT NULL,
+    finished INTEGER,
+    idempotency_key TEXT UNIQUE,
+    document TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state, number);
+CREATE INDEX IF NOT EXISTS runs_by_pipeline ON runs (pipeline, number);
+CREATE INDEX IF NOT EXISTS runs_by_end ON runs (finished) WHERE finished IS NOT NULL;
+"""
+
+
+class RunStore:
+    """Runs as plain documents with at least `id, state, pipeline, profile, created_at, finished_at`.
+
+    Safe to use from several threads. Times inside are ISO 8601 with offset.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.notices: list[str] = []
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection = open_database(path, _SCHEMA, synchronous='FULL', notices=self.notices)
+
+    def create(self, document: Document, *, idempotency_key: str | None = None) -> Document:
+        """The document with its `number`: 1, 2, 3 and so on, never given twice.
+
+        If a run was created with the same key before, that run's document as it is now, and nothing is created.
+        """
+        with self._lock, named_sqlite_errors(self._path), transaction(self._connection):
+            if idempotency_key is not None:
+                known = self._select('WHERE idempotency_key = ?', [idempotency_key])
+                if known:
+                    return known[0]
+            cursor = self._connection.execute(
+                'INSERT INTO runs (id, state, pipeline, profile, created, finished, idempotency_key, document) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?, '')",
+                [document['id'], *_columns(document), idempotency_key],
+            )
+            numbered = document | {'number': cursor.lastrowid}
+            self._connection.execute(
+                'UPDATE runs SET document = ? WHERE number = ?', [json.dumps(numbered), cursor.lastrowid]
+            )
+            return numbered
+
+    def save(self, document: Document) -> None:
+        """Keep the present state of a run that was created here; the number is not changed by it."""
+        with self._lock, named_sqlite_errors(self._path):
+            self._connection.execute(
+                'UPDATE runs SET state = ?, pipeline = ?, profile = ?, created = ?, finished = ?, document = ? '
+                'WHERE id = ?',
+                [*_columns(document), json.dumps(document), document['id']],
+            )
+
+    def get(self, id: str) -> Document | None:
+        """The run with this id, or None."""
+        return self._one('WHERE id = ?', [id])
+
+    def find_by_number(self, number: int) -> Document | None:
+        """The run with this number, or None."""
+        return self._one('WHERE number = ?', [number])
+
+    def list(
+        self,
+        *,
+        state: str | None = None,
+        pipeline: str | None = None,
+        profile: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Documents:
+        """Runs newest first.
+
+        :param before: only runs with a smaller number
+        """
+        terms = {'state = ?': state, 'pipeline = ?': pipeline, 'profile = ?': profile, 'number < ?': before}
+        given = {term: value for term, value in terms.items() if value is not None}
+        where = f'WHERE {" AND ".join(given)}' if given else ''
+        return self._many(f'{where} ORDER BY number DESC LIMIT ?', [*given.values(), limit])
+
+    def with_states(self, states: Iterable[str]) -> Documents:
+        """Every run in one of these states, oldest first."""
+        wanted = list(states)
+        return self._many(f'WHERE state IN ({_marks(wanted)}) ORDER BY number', wanted)
+
+    def recent(self, pipeline: str | None = None, *, limit: int) -> Documents:
+        """Ended runs, of one pipeline or of all, those that ended last first."""
+        where, values = ('AND pipeline = ?', [pipeline]) if pipeline is not None else ('', [])
+        return self._many(f'WHERE finished IS NOT NULL {where} ORDER BY finished DESC LIMIT ?', [*values, limit])
+
+    def counts_since(self, iso: str) -> dict[str, int]:
+        """How many runs ended at this moment or later, by their state."""
+        query = 'SELECT state, COUNT(*) FROM runs WHERE finished >= ? GROUP BY state'
+        with self._lock, named_sqlite_errors(self._path):
+            return dict(self._connection.execute(query, [micros(iso)]))
+
+    def finished_since(self, iso: str) -> Endings:
+        """Created, ended, state and seconds of work of every run that ended at this moment or later, oldest first."""
+        documents = self._many('WHERE finished >= ? ORDER BY finished', [micros(iso)])
+        return [(run['created_at'], run['finished_at'], run['state'], _seconds(run) or 0.0) for run in documents]
+
+    def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, Seconds]:
+        """How long the succeeded steps of this pipeline's last `limit` succeeded runs took, newest first."""
+        where = "WHERE state = 'succeeded' AND pipeline = ? ORDER BY number DESC LIMIT ?"
+        took: dict[str, Seconds] = {}
+        for run in self._many(where, [pipeline, limit]):
+            for step in run.get('steps', ()):
+                seconds = _seconds(step)
+                if step['state'] == 'succeeded' and seconds is not None:
+                    took.setdefault(step['name'], []).append(seconds)
+        return took
+
+    def prune(self, keep_days: float, *, now: datetime | None = None) -> Ids:
+        """Forget the runs that ended longer ago; gives their ids, since their folders are for others to remove."""
+        until = micros((now or datetime.now(UTC)) - timedelta(days=keep_days))
+        with self._lock, named_sqlite_errors(self._path):
+            rows = self._connection.execute('DELETE FROM runs WHERE finished < ? RETURNING id', [until]).fetchall()
+        return [id for (id,) in rows]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    def _one(self, tail: str, values: Sequence[Any]) -> Document | None:
+        found = self._many(tail, values)
+        return found[0] if found else None
+
+    def _many(self, tail: str, values: Sequence[Any]) -> Documents:
+        with self._lock, named_sqlite_errors(self._path):
+            return self._select(tail, values)
+
+    def _select(self, tail: str, values: Sequence[Any]) -> Documents:
+        rows = self._connection.execute(f'SELECT document FROM runs {tail}', values)  # noqa: S608 - our own constants
+        return [json.loads(text) for (text,) in rows]
+
+
+def _columns(document: Document) -> Sequence[Any]:
+    ended = document.get('finished_at')
+    return [
+        document['state'],
+        document['pipeline'],
+        document.get('profile'),
+        micros(document['created_at']),
+        None if ended is None else micros(ended),
+    ]
+
+
+def _seconds(work: Document) -> float | None:
+    """How long a run or step took, or None if it never began or has not ended."""
+    if work.get('started_at') is None or work.get('finished_at') is None:
+        return None
+    return (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ', '.join('?' * len(values))
