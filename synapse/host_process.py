@@ -81,8 +81,10 @@ class HostProcess:
         self._life = asyncio.create_task(self._live())
 
     @classmethod
-    async def spawn(cls, room_tag: str, arguments: Sequence[str] = ()) -> 'HostProcess':
-        """Start one; it waits for a job, or does what `arguments` say.
+    async def spawn(
+        cls, room_tag: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> 'HostProcess':
+        """Start one; it waits for a job, or does what `arguments` say. `environment` is added to ours.
 
         :raises OSError: if the system starts no more processes
         """
@@ -90,7 +92,7 @@ class HostProcess:
         transport, wire = await asyncio.get_running_loop().subprocess_exec(
             _Wire,
             *host_command('synapse.host', *arguments),
-            env=child_environment({ROOM_TAG: room_tag, HOST_TAG: host_id}),
+            env=child_environment({**(environment or {}), ROOM_TAG: room_tag, HOST_TAG: host_id}),
             **new_session(),
         )
         return cls(host_id, transport, wire)
@@ -118,10 +120,10 @@ class HostProcess:
         if pipe is not None and not pipe.is_closing():
             pipe.write(json.dumps(message).encode() + b'\n')
 
-    def write(self, data: bytes) -> None:
-        """Write bytes and end the input, for the one-shot commands of the host."""
+    def send_last(self, message: Mapping[str, Any]) -> None:
+        """Write one message and end the input, for the one-shot questions to a host."""
+        self.send(message)
         pipe: Any = self._transport.get_pipe_transport(0)
-        pipe.write(data)
         pipe.close()
 
     async def tree(self) -> list[dict[str, Any]]:
@@ -144,7 +146,7 @@ class HostProcess:
         :param now: straight to SIGKILL, also when a gentle stop is already under way
         :param fault: why, if no person asked for it; appears in the outcome
         """
-        self._fault = self._fault or fault
+        self.note_fault(fault)
         if now:
             self.end_soon()
         elif self._stopping is None:
@@ -168,11 +170,11 @@ class HostProcess:
             if await self._ends_within(GRACE_SECONDS):
                 return
         if not self._at_once.is_set():
-            self._signal_group(signal.SIGTERM)
+            self.signal_group(signal.SIGTERM)
             if await self._ends_within(GRACE_SECONDS):
                 return
         await asyncio.to_thread(self._remember_tree)
-        self._signal_group(getattr(signal, 'SIGKILL', signal.SIGTERM))
+        self.signal_group(getattr(signal, 'SIGKILL', signal.SIGTERM))
         self._at_once.clear()
         if not await self._ends_within(5.0):
             log.error('host %s (pid %s) does not die; the system holds on to it', self.host_id, self.pid)
@@ -189,7 +191,8 @@ class HostProcess:
         for seen in tree_of(self.pid, self.host_id):
             self._known.setdefault(seen.process, seen)
 
-    def _signal_group(self, number: int) -> None:
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the host and all that stayed in its group; nothing if it is gone."""
         if not self.is_alive:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -197,6 +200,10 @@ class HostProcess:
                 os.killpg(self.pid, number)
             else:
                 self._transport.send_signal(number)
+
+    def note_fault(self, fault: str) -> None:
+        """Say in the outcome why it was ended; the first reason counts."""
+        self._fault = self._fault or fault
 
     async def _live(self) -> Outcome:
         await self._wire.exited.wait()
