@@ -48,7 +48,7 @@ class Entry:
         """What `Authorization: Bearer` carries; also in `DATA/token`."""
         self._path = data / 'sessions.json'
         self._sessions, self._used_codes = self._read()
-        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._listeners: dict[str, list[Callable[[], object]]] = {}
 
     @property
     def storage_secret(self) -> str:
@@ -110,7 +110,7 @@ class Entry:
         for callback in listeners:
             callback()
 
-    def on_end(self, value: str, callback: Callable[[], None]) -> Callable[[], None]:
+    def on_end(self, value: str, callback: Callable[[], object]) -> Callable[[], None]:
         """Call `callback` when this session is ended, from whichever thread ends it; the result unsubscribes."""
         key = _hashed(value)
         with self._lock:

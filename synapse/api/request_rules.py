@@ -1,0 +1,137 @@
+"""What a request must look like before anyone asks who sent it: pure rules over an ASGI scope.
+
+Each rule raises a `Refusal` that names the fix. They keep web pages out (Host, Origin, Sec-Fetch-Site) and bound what
+is read (address, headers, body).
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from synapse.errors import SynapseError
+
+MAX_URL_BYTES = 8 * 1024
+MAX_HEADER_BYTES = 32 * 1024
+MAX_BODY_BYTES = 1_000_000
+MULTIPART_SLACK_BYTES = 1_000_000
+
+UPLOAD_PATHS = frozenset({'/api/v1/uploads'})
+OTHER_TYPES = UPLOAD_PATHS | {'/api/v1/scheduler/import'}
+"""Paths under `/api` whose body is not JSON; their routes check its type themselves."""
+
+Scope = dict[str, Any]
+
+
+class Refusal(SynapseError):
+    """No, with the status that says why."""
+
+    def __init__(
+        self, status: int, code: str, message: str, hint: str = '', headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.status = status
+        self.headers = headers or {}
+
+
+def header_values(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode('latin-1') for key, value in scope['headers'] if key == name]
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The last value of a header, or an empty text."""
+    return (header_values(scope, name) or [''])[-1]
+
+
+def is_api(path: str) -> bool:
+    return path == '/api' or path.startswith('/api/')
+
+
+def is_page(path: str) -> bool:
+    """Whether a browser shows this path as a page, rather than fetching it for one."""
+    return not is_api(path) and not path.startswith(('/_nicegui', '/static/', '/ws/'))
+
+
+def is_navigation(scope: Scope) -> bool:
+    """Whether this may be somebody following a link to a page, in a window of its own."""
+    return (
+        scope['type'] == 'http'
+        and scope['method'] in ('GET', 'HEAD')
+        and is_page(scope['path'])
+        and header(scope, b'sec-fetch-mode') in ('', 'navigate')
+        and header(scope, b'sec-fetch-dest') in ('', 'document')
+    )
+
+
+def has_body(scope: Scope) -> bool:
+    return header(scope, b'content-length') not in ('', '0') or bool(header(scope, b'transfer-encoding'))
+
+
+def check_size(scope: Scope) -> None:
+    url = len(scope.get('raw_path') or scope['path'].encode()) + len(scope.get('query_string', b''))
+    if url > MAX_URL_BYTES:
+        raise Refusal(414, 'url_too_long', 'The address is too long.', f'At most {MAX_URL_BYTES} bytes are read.')
+    if sum(len(key) + len(value) for key, value in scope['headers']) > MAX_HEADER_BYTES:
+        raise Refusal(431, 'headers_too_large', 'The headers are too large.', f'At most {MAX_HEADER_BYTES} bytes.')
+
+
+def check_host(scope: Scope, allowed: Collection[str]) -> str:
+    """The one Host header, if it is exactly one of the allowed ones: what keeps DNS rebinding out."""
+    hosts = header_values(scope, b'host')
+    if len(hosts) != 1 or hosts[0].lower() not in allowed:
+        shown = ', '.join(repr(host[:100]) for host in hosts) or 'none'
+        raise Refusal(
+            421,
+            'wrong_host',
+            f'Synapse does not answer to the host {shown}.',
+            f'Use http://{min(allowed, default="127.0.0.1")}/.',
+        )
+    return hosts[0].lower()
+
+
+def check_origin(scope: Scope, allowed: Collection[str]) -> None:
+    if any(origin not in allowed for origin in header_values(scope, b'origin')):
+        raise Refusal(
+            403,
+            'foreign_origin',
+            f'A page of {header(scope, b"origin")[:100]!r} may not use Synapse.',
+            'Open Synapse itself, or use a script with the token.',
+        )
+
+
+def check_site(scope: Scope) -> None:
+    """Refuse what another site's page started; a link that somebody follows to a page is fine."""
+    foreign = [site for site in header_values(scope, b'sec-fetch-site') if site not in ('same-origin', 'none')]
+    if foreign and not (is_navigation(scope) and header(scope, b'sec-fetch-mode') == 'navigate'):
+        raise Refusal(403, 'foreign_site', 'Another site asked for this.', 'Open Synapse itself and do it there.')
+
+
+def body_limit(scope: Scope, max_upload_bytes: int) -> int:
+    if scope['path'] in UPLOAD_PATHS:
+        return max_upload_bytes + MULTIPART_SLACK_BYTES
+    return MAX_BODY_BYTES
+
+
+def check_announced_length(scope: Scope, limit: int) -> None:
+    for text in header_values(scope, b'content-length'):
+        if not (text.isascii() and text.isdigit()):
+            raise Refusal(400, 'malformed', 'The Content-Length is not a number.')
+        if len(text) > 20 or int(text) > limit:
+            raise body_too_large(limit)
+
+
+def body_too_large(limit: int) -> Refusal:
+    return Refusal(413, 'too_large', f'The request is larger than {limit} bytes.', 'Send less, or fewer files at once.')
+
+
+def check_body_type(scope: Scope) -> None:
+    """Changes under `/api` come as JSON, which no form of another site can send."""
+    path = scope['path']
+    if scope['method'] in ('GET', 'HEAD', 'OPTIONS') or not is_api(path) or path in OTHER_TYPES or not has_body(scope):
+        return
+    media_type = header(scope, b'content-type').partition(';')[0].strip().lower()
+    if media_type != 'application/json':
+        raise Refusal(
+            415,
+            'unsupported_media_type',
+            f'A body of type {media_type[:100] or "unknown"!r} is not read here.',
+            'Send JSON with Content-Type: application/json.',
+        )
