@@ -1,0 +1,128 @@
+"""CPU, memory and disk of this machine, measured for the pages: often while someone looks, else now and then."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from .records import now_utc
+from .status import Status
+
+log = logging.getLogger(__name__)
+
+LOOKED_AT_SECONDS = 2.0
+ALONE_SECONDS = 10.0
+HISTORY = 150
+"""Samples kept: five minutes while someone looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One measurement; sizes in bytes."""
+
+    taken_at: datetime
+    cpu_percent: float
+    ram_percent: float
+    ram_used: int
+    ram_total: int
+    disk_usage: float
+    disk_free: int
+    disk_total: int
+
+
+def take_sample(folder: Path, *, cpu_seconds: float | None = None) -> Sample:
+    """Measure now; blocks for `cpu_seconds` if given, else CPU is the mean since this thread's last sample.
+
+    :raises OSError: if the disk with `folder` cannot be asked
+    """
+    cpu = psutil.cpu_percent(interval=cpu_seconds)
+    memory = psutil.virtual_memory()
+    disk = psutil.disk_usage(str(folder))
+    return Sample(
+        taken_at=now_utc(),
+        cpu_percent=cpu,
+        ram_percent=memory.percent,
+        ram_used=memory.total - memory.available,
+        ram_total=memory.total,
+        disk_usage=disk.percent,
+        disk_free=disk.free,
+        disk_total=disk.total,
+    )
+
+
+class Machine:
+    """Samples the machine into `Status`, and keeps the last few minutes in `history`, oldest first."""
+
+    def __init__(self, status: Status, folder: Path) -> None:
+        self.history: deque[Sample] = deque(maxlen=HISTORY)
+        self._status = status
+        self._folder = folder
+        self._watchers = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        # psutil remembers the last CPU times per thread, so it is always the same thread that asks.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix='machine')
+
+    async def start(self) -> None:
+        """Take the first sample and go on sampling until `stop`."""
+        self._status.cores = psutil.cpu_count() or 1
+        await self._sample(cpu_seconds=0.1)
+        self._task = asyncio.create_task(self._go_on(), name='machine')
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._thread.shutdown(wait=False)
+
+    @property
+    def is_looked_at(self) -> bool:
+        return self._watchers > 0
+
+    def look(self) -> None:
+        """Someone looks at the figures from now on; call `unlook` once when they leave."""
+        self._watchers += 1
+        if self._watchers == 1:
+            self._wake.set()
+
+    def unlook(self) -> None:
+        self._watchers = max(0, self._watchers - 1)
+
+    async def _go_on(self) -> None:
+        while True:
+            await self._pause()
+            await self._sample()
+
+    async def _pause(self) -> None:
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), LOOKED_AT_SECONDS if self.is_looked_at else ALONE_SECONDS)
+
+    async def _sample(self, *, cpu_seconds: float | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            sample = await loop.run_in_executor(
+                self._thread, lambda: take_sample(self._folder, cpu_seconds=cpu_seconds)
+            )
+        except OSError as error:
+            log.warning('the machine could not be measured: %s', error)
+            return
+        self.history.append(sample)
+        self._show(sample)
+
+    def _show(self, sample: Sample) -> None:
+        status = self._status
+        status.cpu_percent = sample.cpu_percent
+        status.ram_percent = sample.ram_percent
+        status.ram_used = sample.ram_used
+        status.ram_total = sample.ram_total
+        status.disk_usage = sample.disk_usage
+        status.disk_free = sample.disk_free
+        status.disk_total = sample.disk_total

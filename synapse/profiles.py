@@ -1,0 +1,277 @@
+"""Profiles: the named identities of runs. What they are lies in a document each, their secrets in one private file."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+
+from storage.documents import Documents
+from storage.files import DiskFull, StorageError, write_atomically
+
+from .builtin.destinations import DestinationError, check_destination
+from .bus import Bus, ProfileChanged
+from .errors import Conflict, DiskIsFull, Invalid, NotFound
+from .records import Record, now_utc
+
+MASK = '***'
+DEFAULT_ID = 'default'
+COLORS = ('#a78bfa', '#22d3ee', '#f472b6', '#bef264', '#93a4bf', '#e0b989')
+"""Offered and given in turn: the identity colours of the design, which never mean a state."""
+
+_SECRET_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]{0,63}')
+
+
+class Profile(Record):
+    """Who a run is started as. Values of `secrets` are always `***`; `Profiles.secrets_of` gives the real ones."""
+
+    id: str
+    label: str = Field(min_length=1, max_length=80)
+    color: str = COLORS[0]
+    icon: str = 'profiles'
+    destination: str
+    """An absolute folder or an fsspec URL such as `sftp://host/folder`."""
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    """Values for the parameters of any pipeline that has one of that name."""
+    secrets: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator('label', mode='before')
+    @classmethod
+    def _trimmed(cls, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator('color')
+    @classmethod
+    def _is_color(cls, value: str) -> str:
+        if not re.fullmatch(r'#[0-9a-fA-F]{6}', value):
+            raise ValueError('Give a colour as six hex digits, like #a78bfa.')
+        return value.lower()
+
+    @field_validator('icon')
+    @classmethod
+    def _is_icon(cls, value: str) -> str:
+        if not re.fullmatch(r'[a-z0-9_-]{1,40}', value):
+            raise ValueError('Give the name of an icon, in small letters.')
+        return value
+
+    @field_validator('destination')
+    @classmethod
+    def _is_destination(cls, value: str) -> str:
+        try:
+            return check_destination(value)
+        except DestinationError as error:
+            raise ValueError(f'{error.message} {error.hint}'.strip()) from error
+
+    @field_validator('defaults')
+    @classmethod
+    def _is_plain(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError('Only text, numbers, true, false, lists and objects can be kept.') from None
+        return value
+
+
+class Profiles:
+    """All profiles, in the order they were made. Use it on the event loop; disks are written in threads."""
+
+    def __init__(self, documents: Documents, secrets_path: Path, bus: Bus) -> None:
+        self._documents = documents
+        self._secrets_path = secrets_path
+        self._bus = bus
+        self._writing = asyncio.Lock()
+        self._notices: list[str] = []
+        self._secrets = self._read_secrets()
+        self._taken_ids: set[str] = set()
+        self._profiles = self._read_profiles()
+
+    @property
+    def notices(self) -> list[str]:
+        """What could not be read and was kept aside, a sentence each."""
+        return [*self._documents.notices, *self._notices]
+
+    async def start(self) -> None:
+        """A fresh data folder gets the profile `default`, which delivers to the folder `published` in it."""
+        if not self._taken_ids:
+            await self._save(Profile(id=DEFAULT_ID, label='Default', destination=str(self.default_destination)), {})
+
+    @property
+    def default_destination(self) -> Path:
+        return self._secrets_path.parent / 'published'
+
+    def list(self) -> 'list[Profile]':
+        return [*self._profiles.values()]
+
+    def get(self, id: str) -> Profile:
+        """:raises NotFound: `profile_not_found`"""
+        profile = self._profiles.get(id)
+        if profile is None:
+            raise NotFound('profile_not_found', f'No profile has the id {id!r}.', 'Pick one of GET /api/v1/profiles.')
+        return profile
+
+    def secrets_of(self, id: str) -> dict[str, str]:
+        """The real values: for the run's process and the scrubber of its log, and for nothing that is shown."""
+        self.get(id)
+        return dict(self._secrets.get(id, {}))
+
+    async def create(self, data: Mapping[str, Any]) -> Profile:
+        """A new profile; its id comes from `data`, else from its label.
+
+        :raises Invalid: with a sentence for each field that does not fit
+        :raises Conflict: `profile_exists`, if `data` names an id that is taken
+        """
+        async with self._writing:
+            values = {'destination': '', 'color': COLORS[len(self._profiles) % len(COLORS)], **data}
+            id = values.pop('id', None) or self._free_id(str(values.get('label', '')))
+            if not isinstance(id, str) or not re.fullmatch(r'[A-Za-z0-9_-]{1,64}', id):
+                raise _invalid({'id': 'Use letters, digits, - and _, at most 64.'})
+            if id in self._taken_ids:
+                raise Conflict('profile_exists', f'A profile already has the id {id!r}.', 'Give another id or none.')
+            secrets = _merged_secrets({}, values.pop('secrets', {}))
+            profile = self._checked({**values, 'id': id}, secrets)
+            await self._save(profile, secrets)
+        self._bus.publish(ProfileChanged('created', profile))
+        return profile
+
+    async def update(self, id: str, data: Mapping[str, Any]) -> Profile:
+        """Change the fields in `data`. Of `secrets`, `***` keeps a value, null removes it, and what is not named stays.
+
+        :raises NotFound: `profile_not_found`
+        :raises Invalid: with a sentence for each field that does not fit
+        """
+        async with self._writing:
+            before = self.get(id)
+            values = dict(data)
+            if values.pop('id', id) != id:
+                raise _invalid({'id': 'An id stays what it is. Make another profile instead.'})
+            secrets = _merged_secrets(self._secrets.get(id, {}), values.pop('secrets', {}))
+            profile = self._checked({**before.model_dump(), **values}, secrets)
+            await self._save(profile, secrets)
+        self._bus.publish(ProfileChanged('updated', profile))
+        return profile
+
+    async def delete(self, id: str) -> None:
+        """Forget a profile and its secrets; runs that used it keep its id.
+
+        :raises NotFound: `profile_not_found`
+        :raises Conflict: `last_profile`, since a run needs somewhere to deliver to
+        """
+        async with self._writing:
+            profile = self.get(id)
+            if len(self._profiles) == 1:
+                raise Conflict('last_profile', f'{profile.label} is the only profile.', 'Make another one first.')
+            await asyncio.to_thread(self._documents.remove, id)
+            del self._profiles[id]
+            self._taken_ids.discard(id)
+            await self._write_secrets({key: value for key, value in self._secrets.items() if key != id})
+        self._bus.publish(ProfileChanged('deleted', profile))
+
+    def _checked(self, values: dict[str, Any], secrets: Mapping[str, str]) -> Profile:
+        if values.get('destination') in ('', None):
+            values['destination'] = str(self.default_destination)
+        try:
+            return Profile.model_validate({**values, 'secrets': dict.fromkeys(secrets, MASK)})
+        except ValidationError as error:
+            raise _invalid({_field(item): _sentence(item) for item in error.errors()}) from None
+
+    def _free_id(self, label: str) -> str:
+        stem = re.sub(r'[^a-z0-9]+', '-', label.lower()).strip('-')[:50] or 'profile'
+        names = (stem if count == 1 else f'{stem}-{count}' for count in range(1, len(self._taken_ids) + 2))
+        return next(name for name in names if name not in self._taken_ids)
+
+    async def _save(self, profile: Profile, secrets: dict[str, str]) -> None:
+        earlier = self._secrets
+        document = profile.model_dump(mode='json', exclude={'secrets'})
+        try:
+            await self._write_secrets({**earlier, profile.id: secrets})
+            await asyncio.to_thread(self._documents.put, profile.id, document)
+        except StorageError as error:
+            with contextlib.suppress(StorageError):
+                await self._write_secrets(earlier)
+            self._secrets = earlier
+            if isinstance(error, DiskFull):
+                raise DiskIsFull(f'The profile {profile.label} was not saved: the disk is full.') from error
+            raise
+        self._profiles[profile.id] = profile
+        self._taken_ids.add(profile.id)
+
+    async def _write_secrets(self, secrets: dict[str, dict[str, str]]) -> None:
+        kept = {id: values for id, values in secrets.items() if values}
+        if kept != self._secrets:
+            data = json.dumps({'version': 1, 'secrets': kept}, indent=1, ensure_ascii=False).encode()
+            await asyncio.to_thread(write_atomically, self._secrets_path, data, mode=0o600)
+        self._secrets = kept
+
+    def _read_secrets(self) -> dict[str, dict[str, str]]:
+        try:
+            secrets = json.loads(self._secrets_path.read_bytes())['secrets']
+            return {str(id): {str(key): str(value) for key, value in values.items()} for id, values in secrets.items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            aside = self._secrets_path.with_name(f'secrets.json.corrupt-{now_utc():%Y%m%dT%H%M%SZ}')
+            self._secrets_path.replace(aside)
+            self._notices.append(
+                f'The secrets of profiles could not be read and lie in {aside.name}. Enter them again.'
+            )
+            return {}
+
+    def _read_profiles(self) -> dict[str, Profile]:
+        profiles = {}
+        for document in self._documents.all():
+            id = str(document.get('id', ''))
+            self._taken_ids.add(id)
+            try:
+                secrets = dict.fromkeys(self._secrets.get(id, {}), MASK)
+                profiles[id] = Profile.model_validate({**document, 'secrets': secrets})
+            except ValidationError as error:
+                problem = _sentence(error.errors()[0])
+                self._notices.append(f'The profile {id!r} is left out: {problem} Mend it in profiles.json.')
+        return profiles
+
+
+def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
+    """The secrets after a change as the API takes it.
+
+    :raises Invalid: naming each secret that does not fit, never its value
+    """
+    if not isinstance(change, Mapping):
+        raise _invalid({'secrets': 'Give an object of names and values.'})
+    secrets = dict(before)
+    problems = {}
+    for name, value in change.items():
+        if not isinstance(name, str) or not _SECRET_NAME.fullmatch(name):
+            problems['secrets'] = 'Names of secrets are letters, digits and _, and start with no digit.'
+        elif value is None:
+            secrets.pop(name, None)
+        elif value == MASK:
+            if name not in before:
+                problems[f'secrets.{name}'] = 'It has no value yet. Give one.'
+        elif not isinstance(value, str) or not value.strip():
+            problems[f'secrets.{name}'] = 'Give some text, or null to remove it.'
+        else:
+            secrets[name] = value
+    if problems:
+        raise _invalid(problems)
+    return secrets
+
+
+def _invalid(fields: dict[str, str]) -> Invalid:
+    return Invalid('The profile was not saved.', fields, 'Mend the marked fields.')
+
+
+def _field(item: Any) -> str:
+    return '.'.join(str(part) for part in item['loc']) or 'profile'
+
+
+def _sentence(item: Any) -> str:
+    if item['type'] == 'missing' or item['type'] == 'string_too_short':
+        return 'Give a value.'
+    if item['type'] == 'extra_forbidden':
+        return 'A profile has no such field.'
+    text = str(item['msg']).removeprefix('Value error, ')
+    return text if text.endswith('.') else f'{text}.'

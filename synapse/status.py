@@ -1,0 +1,68 @@
+"""What the whole system is doing now: bindable values, changed on the event loop only, that every page shows.
+
+Values are replaced, never changed in place: a binding is pushed only when a field gets a new value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from datetime import datetime
+from typing import Any, Literal
+
+from nicegui.binding import bindable_dataclass
+
+from . import __version__
+from .records import now_utc
+
+StatusState = Literal['idle', 'busy', 'paused', 'error']
+
+
+def no_runs_today() -> dict[str, int]:
+    """The counts of a day on which nothing has ended yet."""
+    return {'succeeded': 0, 'failed': 0, 'cancelled': 0, 'missed': 0}
+
+
+@bindable_dataclass
+class Status:
+    """One for the whole process. `job`, `workers`, `counts` and `next` are plain JSON values of the API."""
+
+    state: StatusState = 'idle'
+    job: Mapping[str, Any] | None = None
+    waiting: int = 0
+    running: int = 0
+    queue_paused: bool = False
+    workers: tuple[Mapping[str, Any], ...] = ()
+    busy_workers: int = 0
+    cpu_percent: float = 0.0
+    ram_percent: float = 0.0
+    disk_usage: float = 0.0
+    """Percent of the disk with the data folder."""
+    ram_used: int = 0
+    ram_total: int = 0
+    disk_free: int = 0
+    disk_total: int = 0
+    cores: int = 0
+    counts: Mapping[str, int] = field(default_factory=no_runs_today)
+    """Runs that ended today, by state, and occurrences missed today."""
+    next: Mapping[str, Any] | None = None
+    version: str = __version__
+    started_at: datetime = field(default_factory=now_utc)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The status as the API and the `pipeline_update` message give it."""
+        workers = [dict(worker) for worker in self.workers]
+        return {
+            'state': self.state,
+            'job': dict(self.job) if self.job is not None else None,
+            'queue': {'waiting': self.waiting, 'running': self.running, 'paused': self.queue_paused},
+            'workers': workers,
+            'bots': workers,
+            'system': {
+                'cpu_percent': self.cpu_percent,
+                'ram_percent': self.ram_percent,
+                'disk_usage': self.disk_usage,
+            },
+            'counts': {'today': no_runs_today() | dict(self.counts)},
+            'next': dict(self.next) if self.next is not None else None,
+            'version': self.version,
+            'started_at': self.started_at.isoformat(),
+        }
