@@ -32,6 +32,10 @@ class StepFailed(Exception):
         self.hint = hint
 
 
+class BrokenPipeline(TypeError):
+    """A pipeline that cannot be used as it is written; the text says it all."""
+
+
 class Pipeline(BaseModel):
     """Base of all pipelines. Options are class variables: `title`, `accepts`, `max_parallel`.
 
@@ -146,11 +150,11 @@ def takes_run(method: Callable[..., Any]) -> bool:
 def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
     """All that the control room needs to know of a pipeline, as plain JSON values.
 
-    :raises TypeError: if it has no step
+    :raises BrokenPipeline: if it has no step, or an option that makes no sense
     """
     steps = steps_of(pipeline)
     if not steps:
-        raise TypeError(f'The pipeline {pipeline.__name__} has no step. Mark at least one method with @step.')
+        raise BrokenPipeline(f'The pipeline {pipeline.__name__} has no step. Mark at least one method with @step.')
     return {
         'name': pipeline.__name__,
         'title': title_of(pipeline),
@@ -195,27 +199,41 @@ def _is_path(field: dict[str, Any]) -> bool:
 def _suffixes(pipeline: type[Pipeline]) -> tuple[str, ...]:
     accepts: Any = pipeline.accepts
     if isinstance(accepts, str) or not all(isinstance(suffix, str) for suffix in accepts):
-        raise TypeError(f"{pipeline.__name__}.accepts must be a tuple of file suffixes, like ('.mp4', '.mov')")
+        raise BrokenPipeline(f"{pipeline.__name__}.accepts must be a tuple of file suffixes, like ('.mp4', '.mov')")
     return tuple(f'.{suffix.lstrip(".").lower()}' for suffix in accepts)
 
 
 def _positive(pipeline: type[Pipeline]) -> int | None:
     limit: Any = pipeline.max_parallel
     if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise TypeError(f'{pipeline.__name__}.max_parallel must be a whole number from 1 on, or None')
+        raise BrokenPipeline(f'{pipeline.__name__}.max_parallel must be a whole number from 1 on, or None')
     return limit
 
 
 def state_of(pipeline: Pipeline) -> dict[str, Any]:
-    """The instance as JSON values: its fields and its private attributes.
+    """The instance as JSON values: its fields, and those of its private attributes that JSON can hold.
 
-    :raises pydantic_core.PydanticSerializationError: if one holds what JSON cannot
+    :raises pydantic_core.PydanticSerializationError: if a field holds what JSON cannot
     """
+    return state_and_rest(pipeline)[0]
+
+
+def state_and_rest(pipeline: Pipeline) -> tuple[dict[str, Any], list[str]]:
+    """`state_of`, and the names of the private attributes it had to leave out."""
     state = pipeline.model_dump(mode='json', warnings=False)
+    left_out = []
     for name, kind in _private_kinds(type(pipeline)):
-        if pipeline.__pydantic_private__ and name in pipeline.__pydantic_private__:
-            state[name] = kind.dump_python(getattr(pipeline, name), mode='json', warnings=False)
-    return state
+        if name not in (pipeline.__pydantic_private__ or {}):
+            continue
+        value = getattr(pipeline, name)
+        try:
+            # Pydantic would read an iterator, and an open file is one, to its end.
+            if isinstance(value, Iterator):
+                raise TypeError(f'{name} can be read only once')
+            state[name] = kind.dump_python(value, mode='json', warnings=False)
+        except (TypeError, ValueError):
+            left_out.append(name)
+    return state, left_out
 
 
 def restored(pipeline: type[Pipeline], state: dict[str, Any]) -> Pipeline:

@@ -13,6 +13,8 @@ from .pipeline import Duration, StepFailed, parse_duration
 
 __all__ = ['Cancelled', 'Run', 'RunLog', 'RunProfile']
 
+NOTE_LENGTH = 500
+
 
 @dataclass(frozen=True, slots=True)
 class RunProfile:
@@ -89,7 +91,7 @@ class Run:
         value = float(percent)
         if math.isnan(value):
             raise ValueError('progress(percent) must be a number from 0 to 100, not NaN')
-        self._channel.progress(self._channel.step, min(100.0, max(0.0, value)), str(note))
+        self._channel.progress(self._channel.step, min(100.0, max(0.0, value)), str(note)[:NOTE_LENGTH])
         self._control.gate()
 
     def checkpoint(self) -> None:

@@ -86,11 +86,11 @@ def main(arguments: list[str]) -> int:
         print('usage: python -m synapse.warden TAG', file=sys.stderr)
         return 2
     if sys.platform != 'win32':
-        if os.getpgrp() != os.getpid():
-            os.setsid()
         # Ctrl-C and a closed terminal end the control room first; that is what the warden waits for.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        if os.getpgrp() != os.getpid():
+            os.setsid()
     while sys.stdin.buffer.read(4096):
         pass
     _, survivors = kill_all(ROOM, arguments[0])

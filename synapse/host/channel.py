@@ -10,6 +10,7 @@ from typing import Any
 
 FLUSH_SECONDS = 0.05
 BATCH = 100
+BATCH_CHARACTERS = 256 * 1024
 LONGEST = 16 * 1024
 """Characters of one log message; what is longer is shown cut and kept whole in `long-lines.txt`."""
 
@@ -25,6 +26,7 @@ class Channel:
         self.long_lines: Path | None = None
         self._fd = fd
         self._entries: list[list[Any]] = []
+        self._characters = 0
         self._progress: dict[str | None, dict[str, Any]] = {}
         self._flushed_at = 0.0
         self._is_fork = False
@@ -44,6 +46,7 @@ class Channel:
         time_iso = datetime.now(UTC).isoformat(timespec='milliseconds')
         with self._lock:
             self._entries.append([time_iso, level, source, message, self.step, fields])
+            self._characters += len(message)
             self._flush_or_wake()
 
     def progress(self, step: str | None, percent: float, note: str) -> None:
@@ -66,7 +69,8 @@ class Channel:
 
     def _flush_or_wake(self) -> None:
         # The first word after a silence goes at once: a line printed just before a crash should not wait for others.
-        if len(self._entries) >= BATCH or time.monotonic() - self._flushed_at > FLUSH_SECONDS:
+        is_full = len(self._entries) >= BATCH or self._characters > BATCH_CHARACTERS
+        if is_full or time.monotonic() - self._flushed_at > FLUSH_SECONDS:
             self._write_gathered()
         elif not self._wake.is_set():
             self._wake.set()
@@ -84,7 +88,7 @@ class Channel:
     def _write_gathered(self, *more: dict[str, Any]) -> None:
         messages: list[dict[str, Any]] = [{'t': 'logs', 'e': self._entries}] if self._entries else []
         messages += [*self._progress.values(), *more]
-        self._entries, self._progress = [], {}
+        self._entries, self._progress, self._characters = [], {}, 0
         self._flushed_at = time.monotonic()
         data = ''.join(f'{_as_json(message)}\n' for message in messages).encode('utf-8', 'replace')
         while data:
@@ -111,14 +115,17 @@ def _as_json(message: dict[str, Any]) -> str:
 
 
 def plain(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """Fields of a log entry as JSON can hold them; anything else as its `repr`, None for no fields."""
+    """Fields of a log entry as JSON can hold them, long ones cut; anything else as its `repr`, None for no fields."""
     return {str(name): _plain(value) for name, value in fields.items()} or None
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str | os.PathLike):
+        return str(value)[:LONGEST]
     try:
-        return json.loads(json.dumps(value, allow_nan=False))
+        text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        return str(value) if isinstance(value, os.PathLike | float) else repr(value)[:1000]
+        return repr(value)[:LONGEST]
+    return json.loads(text) if len(text) <= LONGEST else text[:LONGEST]

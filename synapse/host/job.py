@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from synapse.pipeline import Pipeline, Step, StepFailed, restored, state_of, steps_of, takes_run
+from synapse.pipeline import Pipeline, Step, StepFailed, restored, state_and_rest, steps_of, takes_run
 from synapse.records import Problem
 from synapse.run import Run, RunProfile
 
@@ -34,8 +34,9 @@ from .validate import sentences
 
 GIVE_UP_SECONDS = 2.0
 """How long a step that was told its time is over may take to end by itself."""
+CLOSE_SECONDS = 2.0
 
-_KICK_SECONDS = 0.05
+_KICK_SECONDS = 0.01
 _MAY_NOT_BREAK = {channel_module.__file__, streams_module.__file__}
 
 
@@ -55,6 +56,7 @@ class Job:
         self._folder = Path(order['folder'])
         self._origin: str | None = order.get('origin') or order.get('file')
         self._done: list[str] = []
+        self._told: set[str] = set()
         self._interrupts = Interrupts()
         self._async: asyncio.Runner | None = None
 
@@ -210,11 +212,16 @@ class Job:
 
     def _save(self) -> None:
         try:
-            document = {'pipeline': self._order['pipeline'], 'state': state_of(self._instance), 'done': self._done}
+            state, left_out = state_and_rest(self._instance)
+            document = {'pipeline': self._order['pipeline'], 'state': state, 'done': self._done}
             write_checkpoint(self._folder / 'checkpoint.json', document)
         except Exception as error:  # the step's work is done and counts; only a later restart from here is lost
-            source = self._channel.step or self._order['pipeline']
-            self._channel.log('warning', source, f'The checkpoint could not be saved: {error}')
+            self._warn(f'The checkpoint could not be saved: {error}')
+            return
+        for name in left_out:
+            if name not in self._told:
+                self._told.add(name)
+                self._warn(f'{name} holds what JSON cannot, so a restart from a later step begins without it.')
 
     # What is said
 
@@ -222,6 +229,9 @@ class Job:
         error = problem.as_json() if problem else None
         message = {'t': 'step', 'name': step.name, 'state': state, 'attempt': self._run.attempt, 'error': error}
         self._channel.send(message)
+
+    def _warn(self, text: str) -> None:
+        self._channel.log('warning', self._channel.step or self._order['pipeline'], text)
 
     def _log_problem(self, problem: Problem) -> None:
         text = f'{problem.message} {problem.hint}'.rstrip()
@@ -244,11 +254,19 @@ class Job:
         os._exit(0)
 
     def _close_loop(self) -> None:
-        if self._async is not None:
-            try:
+        """End the tasks and threads that async steps have left; those that will not end get 2 s and are left."""
+        if self._async is None:
+            return
+        late = threading.Timer(CLOSE_SECONDS, self._interrupts.interrupt, [TimeoutError('some go on')])
+        late.daemon = True
+        late.start()
+        try:
+            with self._interrupts.armed():
                 self._async.close()
-            except BaseException as error:  # tasks a step left behind may object to their end; the run is over
-                self._channel.log('warning', self._order['pipeline'], f'While ending left tasks: {error}')
+        except BaseException as error:  # what a step left behind may object to its end; the run is over all the same
+            self._warn(f'While ending what async steps left behind: {error!r}')
+        finally:
+            late.cancel()
 
 
 class _Failed(Exception):

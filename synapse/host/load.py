@@ -8,10 +8,10 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-from synapse.pipeline import Pipeline, steps_of
+from synapse.pipeline import BrokenPipeline, Pipeline, steps_of
 
 
-class PipelineMissing(Exception):
+class PipelineMissing(BrokenPipeline):
     """A file without the pipeline it should hold."""
 
 

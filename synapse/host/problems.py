@@ -7,9 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from synapse.pipeline import StepFailed
+from synapse.pipeline import BrokenPipeline, StepFailed
 from synapse.records import Problem
 
+LONGEST_MESSAGE = 2_000
+LONGEST_TRACEBACK = 32_000
 _OURS = str(Path(__file__).parent)
 
 
@@ -27,11 +29,13 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
     """
     if isinstance(error, StepFailed):
         return Problem(message=error.message or 'The step failed.', hint=error.hint, type='StepFailed')
+    if isinstance(error, BrokenPipeline):
+        return Problem(message=str(error), type=type(error).__name__, file=origin)
     if isinstance(error, StepTimeout):
         hint = 'Raise its timeout in @step, or find out why it takes so long.'
         return Problem(message=str(error), hint=hint, type='timeout')
     if isinstance(error, SystemExit):
-        return Problem(message=f'The step left Python with exit code {error.code}.', type='exit')
+        return Problem(message=f'It left Python with exit code {error.code}.', type='exit')
     file, line = place_of(error, origin)
     return Problem(
         message=sentence(error),
@@ -45,8 +49,12 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
 
 def sentence(error: BaseException) -> str:
     """`KeyError: 'x'`, or only the class when it says nothing."""
-    text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
-    return f'{type(error).__name__}: {text}' if text.strip() else type(error).__name__
+    try:
+        text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
+    except Exception:  # an exception of a person's own may fail even at telling itself
+        text = ''
+    full = f'{type(error).__name__}: {text}' if text.strip() else type(error).__name__
+    return full if len(full) <= LONGEST_MESSAGE else f'{full[:LONGEST_MESSAGE]} …'
 
 
 def place_of(error: BaseException, origin: str | None) -> tuple[str | None, int | None]:
@@ -73,7 +81,9 @@ def _traceback(error: BaseException) -> str:
     first = error.__traceback__
     while first is not None and first.tb_next is not None and _is_ours(first):
         first = first.tb_next
-    return ''.join(traceback.format_exception(type(error), error, first)).rstrip()
+    text = ''.join(traceback.format_exception(type(error), error, first)).rstrip()
+    half = LONGEST_TRACEBACK // 2
+    return text if len(text) <= LONGEST_TRACEBACK else f'{text[:half]}\n…\n{text[-half:]}'
 
 
 def _is_ours(entry: TracebackType) -> bool:
