@@ -1,0 +1,78 @@
+"""Brings what the program says through `logging` into the log that people see, from whatever thread."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .log import Log
+
+
+class LogHandler(logging.Handler):
+    """Thread-safe, bounded, and never the cause of itself. Make it on the event loop."""
+
+    _LONGEST_QUEUE = 10_000
+    _ECHO_SECONDS = 1.0
+
+    def __init__(self, log: 'Log', level: int = logging.INFO) -> None:
+        super().__init__(level)
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._rows: deque[dict[str, Any]] = deque(maxlen=self._LONGEST_QUEUE)
+        self._is_due = False
+        self._echoed_at = -self._ECHO_SECONDS
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the record; extra attributes `run` and `step` become those of the entry."""
+        try:
+            if self._is_echo():
+                return
+            self._rows.append(_row_of(record))
+            if not self._is_due:
+                self._is_due = True
+                self._loop.call_soon_threadsafe(self._drain)
+        except RuntimeError:  # the loop has ended, and with it whoever could read this
+            self._is_due = False
+        except Exception:
+            self.handleError(record)
+
+    def _is_echo(self) -> bool:
+        """Whether this is about telling entries: a listener that fails at each would otherwise never end."""
+        if not self._log.is_telling or threading.get_ident() != self._loop_thread:
+            return False
+        is_too_soon = time.monotonic() - self._echoed_at < self._ECHO_SECONDS
+        self._echoed_at = self._echoed_at if is_too_soon else time.monotonic()
+        return is_too_soon
+
+    def _drain(self) -> None:
+        self._is_due = False
+        rows = []
+        while self._rows:
+            rows.append(self._rows.popleft())
+        self._log.extend(rows)
+
+
+_TRACEBACK = logging.Formatter()
+
+
+def _row_of(record: logging.LogRecord) -> dict[str, Any]:
+    extra = {'traceback': _TRACEBACK.formatException(record.exc_info)} if record.exc_info else None
+    return {
+        'level': _level_of(record.levelno),
+        'message': record.getMessage(),
+        'source': record.name,
+        'run': getattr(record, 'run', None),
+        'step': getattr(record, 'step', None),
+        'fields': extra,
+        'timestamp': datetime.fromtimestamp(record.created, UTC),
+    }
+
+
+def _level_of(number: int) -> str:
+    steps = ((50, 'critical'), (40, 'error'), (30, 'warning'), (20, 'info'))
+    return next((level for least, level in steps if number >= least), 'debug')

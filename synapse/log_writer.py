@@ -1,0 +1,181 @@
+"""Brings log entries to disk behind the backs of those who log: in batches, in a thread, never on the push path."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from storage.files import StorageError
+from storage.logs import LogStore
+
+if TYPE_CHECKING:
+    from .log import Entry
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+BATCH_SECONDS = 0.1
+BATCH_ENTRIES = 500
+MOST_AT_ONCE = 2_000
+MOST_UNSAVED = 20_000
+RETRY_SECONDS = 1.0
+STOP_SECONDS = 5.0
+
+
+class LogWriter:
+    """A queue of entries and the task that saves them. Used on the event loop; only the store is touched elsewhere.
+
+    While the store refuses (a full disk) the newest 20,000 entries wait and older ones are lost to it, counted.
+
+    :param on_trouble: told once when saving begins to fail
+    :param on_recovery: told once when it works again, with how many entries were lost
+    """
+
+    def __init__(
+        self, store: LogStore, *, on_trouble: Callable[[StorageError], None], on_recovery: Callable[[int], None]
+    ) -> None:
+        self.store = store
+        self.unsaved: deque[Entry] = deque()
+        self.is_failing = False
+        self.lock = asyncio.Lock()
+        """Held while a batch is on its way: who holds it knows that `unsaved` is exactly what the store lacks."""
+        self._on_trouble, self._on_recovery = on_trouble, on_recovery
+        self._lost = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='log-writer')
+        self._changed = asyncio.Condition()
+        self._filled, self._hurried = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
+
+    def start(self) -> None:
+        """Save from now on what is added and what was added before."""
+        self._task = asyncio.create_task(self._write_forever(), name='log writer')
+
+    async def stop(self) -> None:
+        """Save what is left, for at most five seconds where the store refuses, then let go of it."""
+        self._is_stopping = True
+        self._wake()
+        if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._task, STOP_SECONDS)
+            self._task = None
+        await self.in_thread(self.store.close)
+        self._thread.shutdown(wait=False)
+        await self._tell_waiting()
+
+    def add(self, entries: Iterable['Entry']) -> None:
+        """Take entries in order of `seq`."""
+        self.unsaved.extend(entries)
+        if self.is_failing:
+            self._forget_oldest()
+        self._filled.set()
+        if len(self.unsaved) >= BATCH_ENTRIES:
+            self._hurried.set()
+
+    async def room(self) -> None:
+        """Wait while more than 20,000 entries are unsaved; not while the store refuses, since that may last."""
+        if len(self.unsaved) > MOST_UNSAVED:
+            await self._until(lambda: len(self.unsaved) <= MOST_UNSAVED)
+
+    async def saved(self, seq: int) -> bool:
+        """Whether every entry up to `seq` is on disk, after waiting for it; false where the store refuses."""
+        if not self._is_saved(seq):
+            self._hurried.set()
+            await self._until(lambda: self._is_saved(seq))
+        return self._is_saved(seq)
+
+    async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call what waits for the disk, in turn with the batches."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*arguments, **named))
+
+    def forget(self, before: int) -> None:
+        """Entries with a smaller `seq` need not be saved any more. Hold the lock."""
+        while self.unsaved and self.unsaved[0].seq < before:
+            self.unsaved.popleft()
+
+    def _is_saved(self, seq: int) -> bool:
+        return not self.unsaved or self.unsaved[0].seq > seq
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: condition() or self.is_failing or self._task is None)
+
+    async def _tell_waiting(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        self._filled.set()
+        self._hurried.set()
+
+    async def _write_forever(self) -> None:
+        while self.unsaved or not self._is_stopping:
+            await self._filled.wait()
+            if not self._is_stopping and len(self.unsaved) < BATCH_ENTRIES:
+                await self._wait(self._hurried, BATCH_SECONDS)
+            self._hurried.clear()
+            await self._save_some()
+            if not self.unsaved and not self._is_stopping:
+                self._filled.clear()
+
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
+
+    async def _save_some(self) -> None:
+        async with self.lock:
+            batch = list(islice(self.unsaved, MOST_AT_ONCE))
+            try:
+                await self.in_thread(self._save, batch)
+            except StorageError as error:
+                self._fail(error)
+            else:
+                if batch:
+                    self.forget(batch[-1].seq + 1)
+                    self._recover()
+        await self._tell_waiting()
+        if self.is_failing:
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _save(self, batch: Sequence['Entry']) -> None:
+        rows = [entry.as_json() for entry in batch]
+        try:
+            self.store.append(rows)
+        except StorageError:
+            raise
+        except Exception:
+            # One row the store cannot take must hold up no other; it is in the log of the program instead.
+            log.exception('a batch of %s log entries was refused; saving them one by one', len(rows))
+            for row in rows:
+                self._save_alone(row)
+
+    def _save_alone(self, row: dict[str, object]) -> None:
+        try:
+            self.store.append([row])
+        except StorageError:
+            raise
+        except Exception as error:
+            log.error('log entry %s cannot be saved: %s', row['seq'], error)
+
+    def _fail(self, error: StorageError) -> None:
+        was_failing, self.is_failing = self.is_failing, True
+        self._forget_oldest()
+        if not was_failing:
+            self._on_trouble(error)
+
+    def _recover(self) -> None:
+        if self.is_failing:
+            self.is_failing = False
+            lost, self._lost = self._lost, 0
+            self._on_recovery(lost)
+
+    def _forget_oldest(self) -> None:
+        while len(self.unsaved) > MOST_UNSAVED:
+            self.unsaved.popleft()
+            self._lost += 1
