@@ -5,7 +5,7 @@ The field names are those of the API, so a record's JSON is what programs outsid
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -67,7 +67,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra='forbid')
 
-    def changed(self, **values: Any) -> Any:
+    def changed(self, **values: Any) -> Self:
         return self.model_copy(update=values)
 
     def as_json(self) -> dict[str, Any]:

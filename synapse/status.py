@@ -44,6 +44,8 @@ class Status:
     counts: Mapping[str, int] = field(default_factory=no_runs_today)
     """Runs that ended today, by state, and occurrences missed today."""
     next: Mapping[str, Any] | None = None
+    notice: str = ''
+    """Why nothing starts although runs wait, a sentence; empty while all is well."""
     version: str = __version__
     started_at: datetime = field(default_factory=now_utc)
 
@@ -65,4 +67,5 @@ class Status:
             'next': dict(self.next) if self.next is not None else None,
             'version': self.version,
             'started_at': self.started_at.isoformat(),
+            **({'notice': self.notice} if self.notice else {}),
         }

@@ -1,0 +1,180 @@
+"""The files a run is given: which parameters are paths, whether they are there, and how a run takes them over."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from .errors import NotFound, SynapseError
+from .inbox import Inbox
+
+INBOX = 'inbox:'
+
+_PATH_FORMATS = ('path', 'file-path', 'directory-path')
+_LONGEST_NAME = 200
+
+
+class InputGone(SynapseError):
+    """A file was there when the run was created and is not any more."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__('input_gone', message, hint)
+
+
+def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Parameter name and value of each path that is given, in the order of the form; a list gives several."""
+    for name, field in schema.get('properties', {}).items():
+        value = parameters.get(name)
+        values = value if isinstance(value, list) else [value]
+        if _is_path(field):
+            yield from ((name, item) for item in values if isinstance(item, str) and item)
+
+
+def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> dict[str, str]:
+    """A sentence for each path parameter whose file cannot be used; looks at the disk.
+
+    A value equal to the default is the pipeline's own affair, and so is one marked `x-new` in the schema: a file that
+    the run is going to make.
+    """
+    found: dict[str, str] = {}
+    for name, value in paths_in(schema, parameters):
+        field = schema['properties'][name]
+        if value == field.get('default') or field.get('x-new'):
+            continue
+        problem = _problem_with(value, inbox)
+        if problem:
+            found.setdefault(name, problem)
+    return found
+
+
+def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> str:
+    """What a run is about: the name of its first file or folder, else its command; may be empty."""
+    for _, value in paths_in(schema, parameters):
+        if not value.startswith(INBOX):
+            return PurePath(value).name or value
+        try:
+            return inbox.get(value.removeprefix(INBOX)).name
+        except NotFound:
+            return value
+    command = parameters.get('command')
+    return ' '.join(map(str, command))[:80] if isinstance(command, list) else ''
+
+
+def inbox_ids(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> set[str]:
+    """The inbox files that parameters refer to."""
+    values = (value for _, value in paths_in(schema, parameters))
+    return {value.removeprefix(INBOX) for value in values if value.startswith(INBOX)}
+
+
+def taken_over(
+    schema: Mapping[str, Any], parameters: Mapping[str, Any], *, inbox: Inbox, runs: Path, target: Path
+) -> dict[str, str]:
+    """Put what comes from the inbox or from another run's folder into `target`; looks at and writes to the disk.
+
+    :return: new path of each value that is another now
+    :raises InputGone: if a file is not there any more
+    """
+    places: dict[str, str] = {}
+    for name, value in paths_in(schema, parameters):
+        field = schema['properties'][name]
+        if value in places or value == field.get('default') or field.get('x-new'):
+            continue
+        source, label = _source(value, inbox)
+        if not source.exists():
+            raise InputGone(f'No file is at {source} any more; it was there when this run was created.', _GONE_HINT)
+        if value.startswith(INBOX) or (
+            source.is_file() and source.is_relative_to(runs) and target not in source.parents
+        ):
+            places[value] = str(_placed(source, target, label))
+    return places
+
+
+def with_places(value: Any, places: Mapping[str, str]) -> Any:
+    """The same JSON value with each text that is a key of `places` replaced."""
+    return mapped(value, lambda text: places.get(text, text))
+
+
+def with_folder(value: Any, old: Path, new: Path) -> Any:
+    """The same JSON value with each path inside `old` pointing inside `new`."""
+    prefix = f'{old}{os.sep}'
+    return mapped(value, lambda text: f'{new}{os.sep}{text.removeprefix(prefix)}' if text.startswith(prefix) else text)
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """The same JSON value with each text in it changed; keys stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [mapped(item, change) for item in value]
+    if isinstance(value, dict):
+        return {key: mapped(item, change) for key, item in value.items()}
+    return value
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> str | Path:
+    """Another name for the same file, which takes no room; a copy where the disk cannot do that."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+_GONE_HINT = 'Put it back and retry, or start a new run with another file.'
+
+
+def _is_path(field: Mapping[str, Any]) -> bool:
+    options = (field, *field.get('anyOf', ()), field.get('items') or {})
+    return any(option.get('format') in _PATH_FORMATS for option in options)
+
+
+def _problem_with(value: str, inbox: Inbox) -> str:
+    if value.startswith(INBOX):
+        try:
+            inbox.get(value.removeprefix(INBOX))
+        except NotFound:
+            return f'The inbox has no file {value.removeprefix(INBOX)}. Upload it again.'
+        return ''
+    path = Path(value)
+    if not path.is_absolute():
+        return f'Give the full path of {value}, such as {Path.home() / path.name}.'
+    try:
+        return '' if path.exists() else f'No file is at {value}.'
+    except OSError as error:
+        return f'{value} cannot be read: {error.strerror or error}.'
+
+
+def _source(value: str, inbox: Inbox) -> tuple[Path, str]:
+    if not value.startswith(INBOX):
+        path = Path(value)
+        return path, path.name
+    item_id = value.removeprefix(INBOX)
+    try:
+        return inbox.path(item_id), inbox.get(item_id).name
+    except NotFound as error:
+        raise InputGone(f'The file {item_id} has left the inbox before this run started.', _GONE_HINT) from error
+
+
+def _placed(source: Path, folder: Path, label: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    target = _free_name(folder, _safe_name(label))
+    link_or_copy(source, target)
+    return target
+
+
+def _safe_name(label: str) -> str:
+    """A name as data becomes a name on disk: no folder, no control character, not too long, never hidden."""
+    text = ''.join(char for char in label.replace('\\', '/').rsplit('/', 1)[-1] if char.isprintable()).strip()
+    path = PurePath(text.lstrip('.') or 'input')
+    suffix = path.suffix[:20]
+    stem = path.stem.encode()[: _LONGEST_NAME - len(suffix.encode())].decode(errors='ignore')
+    return f'{stem}{suffix}'
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    path, number = folder / name, 2
+    while path.exists():
+        path = folder / f'{Path(name).stem} ({number}){Path(name).suffix}'
+        number += 1
+    return path

@@ -1,0 +1,717 @@
+"""All runs: created, queued, handed to workers, and what a person may ask of them while they wait or work."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from storage.files import DiskFull, free_bytes
+from storage.runs import RunStore
+
+from . import inputs, moves
+from .bus import Bus, QueueChanged, RunChanged
+from .catalog import Catalog, PipelineInfo
+from .dashboard_figures import begin_of, figures, midnight
+from .engine import Engine
+from .errors import Conflict, DiskIsFull, Invalid, NotFound, NotReady, SynapseError, TooMany
+from .estimates import Estimates, Typical, expected_starts, seconds_left
+from .inbox import Inbox
+from .live_run import Job, LiveRun, Surroundings
+from .log import Level, Log
+from .profiles import Profiles
+from .queue import Queue
+from .records import RunRecord, RunState, StepRun, StepState, now_utc
+from .run_folders import RunFolders
+from .run_log import SOURCE, RunLog
+from .run_status import StatusWriter, job_of, state_of
+from .status import Status
+from .verdict import interrupted
+from .workers import Workers
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000
+SPACE_SECONDS = 10.0
+"""How often a full disk is looked at again while runs wait for it."""
+CLOSING_SECONDS = 8.0
+
+
+class Runs:
+    """Use it on the event loop only; whatever takes time is awaited.
+
+    :param folder: where run folders lie; the order of the queue is kept beside it
+    :param workers: how many runs may go at the same time
+    :param min_free_bytes: with less room on the disk nothing new starts
+    """
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        engine: Engine,
+        catalog: Catalog,
+        profiles: Profiles,
+        inbox: Inbox,
+        log: Log,
+        bus: Bus,
+        status: Status,
+        folder: Path,
+        workers: int,
+        min_free_bytes: int = 0,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._profiles = profiles
+        self._inbox = inbox
+        self._log = log
+        self._say = RunLog(log)
+        self._bus = bus
+        self._folders = RunFolders(folder)
+        self._min_free_bytes = min_free_bytes
+        self._queue = Queue(folder.with_name('queue.json'))
+        self._workers = Workers(workers)
+        self._estimates = Estimates(store)
+        self._live: dict[str, LiveRun] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._dispatcher: asyncio.Task[None] | None = None
+        self._midnight: asyncio.TimerHandle | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+        self._is_open = False
+        self._counts: Mapping[str, int] = status.counts
+        self._unseen_failure: str | None = None
+        self._notice = ''
+        self._status = StatusWriter(status, bus, self._status_values)
+        self._around = Surroundings(
+            store=store, engine=engine, log=log, show=self._show, prepare=self._prepare, steps=self._step_options
+        )
+
+    async def start(self) -> None:
+        """Give what an earlier room left going its honest state, take the queue up again, and begin to work."""
+        await asyncio.to_thread(self._folders.root.mkdir, mode=0o700, parents=True, exist_ok=True)
+        for run in await self._stored([RunState.RUNNING, RunState.PAUSED]):
+            await self._interrupt(run)
+        queued = await self._stored([RunState.QUEUED])
+        await self._queue.restore(queued)
+        for pipeline in {run.pipeline for run in queued}:
+            await self._estimates.typical(pipeline)
+        self._is_open = True
+        await self._count_today()
+        self._status.write()
+        self._dispatcher = asyncio.create_task(self._dispatch(), name='runs')
+        self._wake.set()
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Start nothing more, let live runs end within `grace` seconds, then stop them; what waits goes on waiting."""
+        self._is_open = False
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
+            await asyncio.gather(self._dispatcher, return_exceptions=True)
+        if self._midnight is not None:
+            self._midnight.cancel()
+        if self._tasks and grace > 0:
+            await asyncio.wait([*self._tasks.values()], timeout=grace)
+        for live in [*self._live.values()]:
+            live.stop(closing=True, now=grace <= 0)
+        if self._tasks:
+            await asyncio.wait([*self._tasks.values()], timeout=CLOSING_SECONDS)
+        for task in [*self._tasks.values(), *self._background]:
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), *self._background, return_exceptions=True)
+
+    # What there is
+
+    async def get(self, id: str) -> RunRecord:
+        """The run as it is now.
+
+        :raises NotFound: `run_not_found`
+        """
+        known = self._known(id)
+        if known is not None:
+            return known
+        document = await asyncio.to_thread(self._store.get, id)
+        if document is None:
+            raise NotFound('run_not_found', f'No run has the id {id!r}.', 'It may have been pruned.')
+        return self._known(id) or _record(document)
+
+    async def list(
+        self,
+        *,
+        state: str | None = None,
+        pipeline: str | None = None,
+        profile: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[RunRecord]:
+        """Runs newest first; `before` is a number, exclusive."""
+        documents = await asyncio.to_thread(
+            self._store.list, state=state, pipeline=pipeline, profile=profile, before=before, limit=limit
+        )
+        return [self._known(document['id']) or _record(document) for document in documents]
+
+    async def find_by_number(self, number: int) -> RunRecord:
+        """:raises NotFound: `run_not_found`"""
+        document = await asyncio.to_thread(self._store.find_by_number, number)
+        if document is None:
+            raise NotFound('run_not_found', f'There is no run #{number}.', 'It may have been pruned.')
+        return self._known(document['id']) or _record(document)
+
+    async def recent(self, pipeline: str | None = None, *, limit: int = 12) -> 'Sequence[RunRecord]':
+        """Runs that have ended, the last first."""
+        return [_record(document) for document in await asyncio.to_thread(self._store.recent, pipeline, limit=limit)]
+
+    def live(self) -> 'Sequence[RunRecord]':
+        """Runs that a process works for, newest first."""
+        runs = [live.run for live in self._live.values() if live.run.state.is_live]
+        return sorted(runs, key=lambda run: run.number, reverse=True)
+
+    def waiting(self) -> 'Sequence[RunRecord]':
+        """Queued runs in the order in which they will start."""
+        starting = [live.run for live in self._live.values() if live.run.state is RunState.QUEUED]
+        return [*starting, *self._queue]
+
+    @property
+    def is_queue_paused(self) -> bool:
+        return self._queue.is_paused
+
+    def worker_of(self, id: str) -> str | None:
+        """The worker that has this run, such as `worker-1`."""
+        return self._workers.of(id)
+
+    def folder_of(self, id: str) -> Path:
+        return self._folders.of(id)
+
+    async def artifact_path(self, id: str, name: str) -> Path:
+        """The file of an output.
+
+        :raises NotFound: `run_not_found` or `artifact_not_found`
+        """
+        run = await self.get(id)
+        return await asyncio.to_thread(self._folders.artifact, run, name)
+
+    async def process_tree(self, id: str) -> 'Sequence[Mapping[str, Any]]':
+        """The processes of a run right now, `{pid, command, cpu_percent, memory_bytes, state}`; none if it is over."""
+        live = self._live.get(id)
+        return await live.tree() if live is not None else []
+
+    # Made
+
+    async def create(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, Any],
+        *,
+        profile: str | None = None,
+        because: str = '',
+        idempotency_key: str | None = None,
+        event_id: str | None = None,
+        due: datetime | None = None,
+    ) -> RunRecord:
+        """A new run at the end of the queue. A key that was used before gives the run of that time instead.
+
+        Defaults of the profile fill in parameters that are not given.
+
+        :raises NotFound: if there is no such pipeline or profile
+        :raises Conflict: if the pipeline is broken
+        :raises Invalid: with a sentence for each parameter that does not fit
+        :raises DiskIsFull: if it could not be kept; then there is no run
+        """
+        info = self._catalog.get(pipeline)
+        checked = await self._checked(info, self._with_defaults(info, parameters, profile))
+        run = RunRecord(
+            id=_new_id(),
+            number=0,
+            pipeline=pipeline,
+            profile=profile,
+            parameters=checked,
+            because=because,
+            event_id=event_id,
+            due=due,
+            steps=tuple(StepRun(name=step['name']) for step in info.steps),
+            created_at=now_utc(),
+            subject=inputs.subject_of(info.schema, checked, self._inbox),
+        )
+        return await self._enqueue(run, idempotency_key)
+
+    async def retry(
+        self, id: str, *, from_step: str | None = None, parameters: Mapping[str, Any] | None = None, because: str = ''
+    ) -> RunRecord:
+        """A new run with the parameters of one that has ended, changed by `parameters`.
+
+        With `from_step` what the earlier steps made is copied, and only this step and the later ones are run.
+
+        :raises Conflict: `run_not_retryable`, if the run goes on, or its earlier steps have not all succeeded
+        """
+        old = await self.get(id)
+        info = self._catalog.get(old.pipeline)
+        if not old.is_retryable:
+            raise Conflict('run_not_retryable', f'Run #{old.number} is {old.state}.', 'Wait for its end, or stop it.')
+        steps = _steps_of_retry(old, info, from_step)
+        checked = await self._checked(info, old.parameters | dict(parameters or {}))
+        run = RunRecord(
+            id=_new_id(),
+            number=0,
+            pipeline=old.pipeline,
+            profile=old.profile,
+            parameters=checked,
+            because=because or f'retry of #{old.number}',
+            retry_of=old.id,
+            steps=steps,
+            created_at=now_utc(),
+            subject=inputs.subject_of(info.schema, checked, self._inbox),
+        )
+        done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
+        if done:
+            run = await self._with_copied_folder(run, old, done, {name: checked[name] for name in parameters or {}})
+        try:
+            return await self._enqueue(run, None)
+        except BaseException:
+            await asyncio.to_thread(self._folders.remove, run.id)
+            raise
+
+    # Asked
+
+    async def cancel(self, id: str, *, because: str = '', now: bool = False) -> RunRecord:
+        """Stop a live run, or take a waiting one out of the queue. A live one ends when all its processes are gone.
+
+        :param now: kill at once; also hurries a stop that is under way
+        :raises Conflict: `run_not_cancellable`, if it has ended
+        """
+        taken = self._queue.take(id)
+        if taken is not None:
+            return await self._cancel_waiting(*taken, because)
+        live = self._live.get(id)
+        if live is None or live.run.state.is_final:
+            run = await self.get(id)
+            raise Conflict('run_not_cancellable', f'Run #{run.number} has ended already: {run.state}.')
+        if now or not live.run.is_stopping:
+            self._say.say(live.run, f'Stop{" at once" if now else ""} asked for run #{live.run.number}{_why(because)}')
+        live.stop(now=now)
+        return live.run
+
+    async def pause(self, id: str, *, because: str = '') -> RunRecord:
+        """Ask a running run to hold; it is `paused` when it says so, until then `is_pausing`.
+
+        :raises Conflict: `run_not_pausable`
+        """
+        live = await self._asked(id, 'run_not_pausable', 'paused')
+        if live.run.is_pausing or live.run.state is RunState.PAUSED:
+            return live.run
+        if not live.run.is_pausable:
+            raise Conflict('run_not_pausable', f'Run #{live.run.number} cannot be paused now.')
+        self._say.say(live.run, f'Pause asked for run #{live.run.number}{_why(because)}')
+        live.pause()
+        return live.run
+
+    async def resume(self, id: str, *, because: str = '') -> RunRecord:
+        """Let a paused run go on, or take a pause back that it has not come to yet.
+
+        :raises Conflict: `run_not_resumable`
+        """
+        live = await self._asked(id, 'run_not_resumable', 'resumed')
+        if not live.run.is_resumable:
+            raise Conflict('run_not_resumable', f'Run #{live.run.number} is {live.run.state}, not paused.')
+        live.resume()
+        return live.run
+
+    async def pause_queue(self, because: str = '') -> None:
+        """Start nothing more; what runs goes on. Lasts over a restart."""
+        await self._set_queue_paused(because, is_paused=True)
+
+    async def resume_queue(self, because: str = '') -> None:
+        """Start again what waits."""
+        await self._set_queue_paused(because, is_paused=False)
+
+    async def stop_everything(self, because: str = '') -> None:
+        """Emergency stop: every live run is killed with all it started, and nothing starts until the queue goes on."""
+        # First the killing: nothing may hold it up, not even a full disk.
+        self._queue.is_paused = True
+        stopped = [live for live in self._live.values() if not live.run.state.is_final]
+        for live in stopped:
+            live.stop(now=True)
+        message = f'Everything was stopped: {len(stopped)} live, {len(self._queue)} kept waiting{_why(because)}'
+        self._log.append(Level.WARNING, message, source=SOURCE)
+        self._queue_changed()
+        await self._save_queue()
+
+    async def move_in_queue(self, id: str, to_index: int) -> None:
+        """Bring a waiting run to a place, 0 being next.
+
+        :raises Conflict: `run_not_waiting`
+        """
+        if id not in self._queue:
+            run = await self.get(id)
+            raise Conflict('run_not_waiting', f'Run #{run.number} is not waiting: {run.state}.')
+        self._queue.move(id, to_index)
+        self._queue_changed()
+        await self._save_queue()
+
+    def failure_seen(self, id: str | None = None) -> None:
+        """Someone has looked at a failed run (or at all of them): the status need not say `error` for it any more."""
+        if id is None or id == self._unseen_failure:
+            self._unseen_failure = None
+            self._status.soon()
+
+    # Estimated
+
+    async def typical_seconds(self, pipeline: str) -> Typical:
+        """What each step usually takes: the median of the last ten runs that succeeded."""
+        return await self._estimates.typical(pipeline)
+
+    def expected_left(self, run: RunRecord) -> float | None:
+        """Seconds until a run is through, None where nothing honest can be said."""
+        return seconds_left(run, self._estimates.known(run.pipeline), now_utc())
+
+    def expected_starts(self) -> Mapping[str, datetime]:
+        """When waiting runs may start, by id; none while the queue is paused, and none of which nothing is known."""
+        if self._queue.is_paused:
+            return {}
+        return expected_starts(
+            self.waiting(),
+            self.live(),
+            workers=len(self._workers),
+            typical=self._estimates.known,
+            limit=self._limit_of,
+            now=now_utc(),
+        )
+
+    def expected_start(self, id: str) -> datetime | None:
+        return self.expected_starts().get(id)
+
+    async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
+        """The figures of the dashboard cards, see `dashboard_figures.figures`; days are those of the zone of `now`."""
+        begin = begin_of(now).isoformat()
+        return figures(await asyncio.to_thread(self._store.finished_since, begin), now)
+
+    # Create and retry, in parts
+
+    def _with_defaults(
+        self, info: PipelineInfo, parameters: Mapping[str, Any], profile: str | None
+    ) -> Mapping[str, Any]:
+        if profile is None:
+            return parameters
+        known = info.schema.get('properties', {})
+        defaults = self._profiles.get(profile).defaults
+        return {name: value for name, value in defaults.items() if name in known} | dict(parameters)
+
+    async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        checked = await self._catalog.validate(info.name, parameters)
+        wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
+        if wrong:
+            raise Invalid(next(iter(wrong.values())), wrong)
+        return checked
+
+    async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:
+        if not self._is_open:
+            raise NotReady('not_ready', 'Synapse is starting or stopping.', 'Try again in a moment.')
+        if len(self._queue) >= MAX_WAITING:
+            raise TooMany(f'{MAX_WAITING} runs are waiting already.', retry_after=60)
+        try:
+            document = await asyncio.to_thread(self._store.create, run.as_json(), idempotency_key=idempotency_key)
+        except DiskFull as error:
+            raise DiskIsFull('The run could not be kept: no room is left on the disk.') from error
+        if document['id'] != run.id:
+            return await self.get(document['id'])
+        run = _record(document)
+        await self._estimates.typical(run.pipeline)
+        self._queue.add(run)
+        self._say.queued(run)
+        self._show(run)
+        self._queue_changed()
+        return run
+
+    async def _with_copied_folder(
+        self, run: RunRecord, old: RunRecord, done: 'Sequence[str]', overrides: Mapping[str, Any]
+    ) -> RunRecord:
+        try:
+            await asyncio.to_thread(self._folders.copy, old, run.id, done=done, parameters=overrides)
+        except OSError as error:
+            raise DiskIsFull(f'What run #{old.number} made could not be copied: {error.strerror or error}.') from error
+        except DiskFull as error:
+            raise DiskIsFull(f'What run #{old.number} made could not be copied: no room is left.') from error
+        source, target = self._folders.of(old.id), self._folders.of(run.id)
+        kept = tuple(artifact for artifact in old.artifacts if artifact.step in done)
+        return run.changed(parameters=inputs.with_folder(run.parameters, source, target), artifacts=kept)
+
+    # The queue
+
+    async def _cancel_waiting(self, run: RunRecord, index: int, because: str) -> RunRecord:
+        ended = moves.ended(run, RunState.CANCELLED, now_utc())
+        try:
+            await asyncio.to_thread(self._store.save, ended.as_json())
+        except BaseException as error:
+            self._queue.add(run, index=index)
+            if isinstance(error, DiskFull):
+                raise DiskIsFull(f'Run #{run.number} still waits: no room is left on the disk.') from error
+            raise
+        self._say.say(ended, f'Run #{ended.number} was taken out of the queue{_why(because)}', level=Level.WARNING)
+        self._show(ended)
+        self._queue_changed()
+        await self._count_today()
+        return ended
+
+    async def _set_queue_paused(self, because: str, *, is_paused: bool) -> None:
+        if self._queue.is_paused != is_paused:
+            self._queue.is_paused = is_paused
+            self._log.append(
+                Level.INFO, f'The queue {"is paused" if is_paused else "goes on"}{_why(because)}', source=SOURCE
+            )
+        self._queue_changed()
+        await self._save_queue()
+
+    async def _save_queue(self) -> None:
+        try:
+            await self._queue.save()
+        except DiskFull as error:
+            raise DiskIsFull(
+                'The queue holds, but a restart would forget this: no room is left on the disk.'
+            ) from error
+
+    def _queue_changed(self) -> None:
+        self._bus.publish(QueueChanged())
+        self._status.soon()
+        self._wake.set()
+
+    # From the queue to a worker
+
+    async def _dispatch(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                if self._next() is not None and await self._has_space():
+                    self._start_what_can()
+            except Exception:  # the edge of a background task: one odd run must not end all starting
+                log.exception('runs could not be started')
+
+    def _start_what_can(self) -> None:
+        while (found := self._next()) is not None:
+            run, worker = found
+            self._queue.take(run.id)
+            self._workers.give(worker, run.id)
+            live = self._live[run.id] = LiveRun(run, worker, self._around)
+            self._tasks[run.id] = asyncio.create_task(self._carry_out(live), name=f'run {run.id}')
+            self._unseen_failure = None
+            self._bus.publish(QueueChanged())
+
+    def _next(self) -> tuple[RunRecord, str] | None:
+        """The run that may start now, and its worker."""
+        worker = self._workers.free
+        if self._queue.is_paused or worker is None or not self._is_open:
+            return None
+        going = [live.run.pipeline for live in self._live.values()]
+        for run in self._queue:
+            limit = self._limit_of(run.pipeline)
+            if limit is None or going.count(run.pipeline) < limit:
+                return run, worker
+        return None
+
+    def _limit_of(self, pipeline: str) -> int | None:
+        # A pipeline that is gone has no limit: its run starts and fails with the reason.
+        with contextlib.suppress(NotFound):
+            return self._catalog.get(pipeline).max_parallel
+        return None
+
+    async def _has_space(self) -> bool:
+        free = await asyncio.to_thread(free_bytes, self._folders.root)
+        if free >= self._min_free_bytes:
+            self._notice = ''
+            return True
+        if not self._notice:
+            self._notice = (
+                f'Only {free // 10**6} MB are free on the disk with {self._folders.root}: nothing new starts.'
+            )
+            self._log.append(Level.ERROR, f'{self._notice} Free some space, then waiting runs start.', source=SOURCE)
+        self._status.soon()
+        asyncio.get_running_loop().call_later(SPACE_SECONDS, self._wake.set)
+        return False
+
+    async def _carry_out(self, live: LiveRun) -> None:
+        try:
+            await live.carry_out()
+        finally:
+            self._log.unhide(live.run.id)
+            self._workers.release(live.worker)
+            del self._live[live.run.id], self._tasks[live.run.id]
+            self._wake.set()
+            self._status.soon()
+        self._estimates.forget(live.run.pipeline)
+        await self._estimates.typical(live.run.pipeline)
+        await self._count_today()
+
+    async def _prepare(self, run: RunRecord) -> tuple[RunRecord, Job]:
+        """The run with real paths in its parameters, and the job for its host; its inputs are its own from now on."""
+        info = self._catalog.get(run.pipeline)
+        profile = self._profile_of(run)
+        folder = await asyncio.to_thread(self._folders.make, run.id)
+        places = await asyncio.to_thread(
+            inputs.taken_over,
+            info.schema,
+            run.parameters,
+            inbox=self._inbox,
+            runs=self._folders.root,
+            target=self._folders.inputs(run.id),
+        )
+        await self._leave_inbox(info, run)
+        parameters = inputs.with_places(run.parameters, places)
+        checkpoint = await asyncio.to_thread(self._folders.checkpoint, run.id)
+        from_step = _first_to_run(run)
+        if from_step is not None and checkpoint is None:
+            raise SynapseError(
+                'no_checkpoint', 'The checkpoint of the earlier steps is gone.', 'Run it from its start.'
+            )
+        job = {
+            'id': run.id,
+            'number': run.number,
+            'folder': str(folder),
+            'pipeline': run.pipeline,
+            'file': info.file,
+            'origin': info.origin,
+            'parameters': parameters,
+            'profile': profile,
+            'from_step': from_step,
+            'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
+        }
+        return run.changed(parameters=parameters), job
+
+    def _profile_of(self, run: RunRecord) -> dict[str, Any] | None:
+        if run.profile is None:
+            return None
+        profile = self._profiles.get(run.profile)
+        hidden = self._profiles.secrets_of(run.profile)
+        self._log.hide(run.id, hidden.values())
+        return {
+            'id': profile.id,
+            'label': profile.label,
+            'destination': profile.destination,
+            'defaults': profile.defaults,
+            'secrets': hidden,
+        }
+
+    async def _leave_inbox(self, info: PipelineInfo, run: RunRecord) -> None:
+        """Take the files of this run out of the inbox, except those that another waiting run needs."""
+        needed = {
+            item_id for other in self._queue for item_id in inputs.inbox_ids(self._schema_of(other), other.parameters)
+        }
+        for item_id in inputs.inbox_ids(info.schema, run.parameters) - needed:
+            with contextlib.suppress(NotFound):
+                await self._inbox.delete(item_id)
+
+    def _schema_of(self, run: RunRecord) -> Mapping[str, Any]:
+        with contextlib.suppress(NotFound):
+            return self._catalog.get(run.pipeline).schema
+        return {}
+
+    def _step_options(self, run: RunRecord) -> 'Sequence[Mapping[str, Any]]':
+        with contextlib.suppress(NotFound):
+            return self._catalog.get(run.pipeline).steps
+        return ()
+
+    # Shown
+
+    def _known(self, id: str) -> RunRecord | None:
+        live = self._live.get(id)
+        return live.run if live is not None else self._queue.get(id)
+
+    def _show(self, run: RunRecord, moved: bool = True) -> None:
+        if run.state is RunState.FAILED:
+            self._unseen_failure = run.id
+        self._bus.publish(RunChanged(run, moved))
+        self._status.soon()
+
+    def _status_values(self) -> Mapping[str, Any]:
+        live = self.live()
+        return {
+            'state': state_of(live, is_queue_paused=self._queue.is_paused, is_failed=self._unseen_failure is not None),
+            'job': job_of(live[0], self._title_of(live[0]), self.expected_left(live[0])) if live else None,
+            'waiting': len(self.waiting()),
+            'running': len(live),
+            'queue_paused': self._queue.is_paused,
+            'workers': self._workers.as_json(self._known),
+            'busy_workers': self._workers.busy_count,
+            'counts': self._counts,
+            'notice': self._notice,
+        }
+
+    def _title_of(self, run: RunRecord) -> str:
+        with contextlib.suppress(NotFound):
+            return self._catalog.get(run.pipeline).title
+        return run.pipeline
+
+    async def _count_today(self) -> None:
+        """Count again what has ended today, and once more at midnight."""
+        now = now_utc().astimezone()
+        since = midnight(now.date(), now).isoformat()
+        counts = await asyncio.to_thread(self._store.counts_since, since)
+        self._counts = {'succeeded': 0, 'failed': 0, 'cancelled': 0, 'missed': 0} | counts
+        self._status.soon()
+        if self._midnight is not None:
+            self._midnight.cancel()
+        if self._is_open:
+            wait = (midnight(now.date() + timedelta(days=1), now) - now).total_seconds()
+            self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._count_in_background)
+
+    def _count_in_background(self) -> None:
+        task = asyncio.create_task(self._count_today())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # Small
+
+    async def _asked(self, id: str, code: str, what: str) -> LiveRun:
+        live = self._live.get(id)
+        if live is None or not live.run.state.is_live:
+            run = await self.get(id)
+            raise Conflict(code, f'Run #{run.number} is {run.state}, so it cannot be {what}.')
+        return live
+
+    async def _interrupt(self, run: RunRecord) -> None:
+        ended = moves.ended(run, RunState.INTERRUPTED, now_utc(), error=interrupted(run))
+        await asyncio.to_thread(self._store.save, ended.as_json())
+        self._say.ended(ended)
+        self._show(ended)
+
+    async def _stored(self, states: 'Sequence[RunState]') -> 'Sequence[RunRecord]':
+        return [_record(document) for document in await asyncio.to_thread(self._store.with_states, states)]
+
+
+def _record(document: Mapping[str, Any]) -> RunRecord:
+    return RunRecord.model_validate(document)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(6)
+
+
+def _why(because: str) -> str:
+    return f': {because}' if because else ''
+
+
+def _first_to_run(run: RunRecord) -> str | None:
+    """The step a retry starts at: the first that is not kept; None if none is kept."""
+    waiting = [step.name for step in run.steps if step.state is not StepState.SUCCEEDED]
+    return waiting[0] if waiting and len(waiting) < len(run.steps) else None
+
+
+def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -> tuple[StepRun, ...]:
+    """The steps of a retry, those before `from_step` as the old run left them."""
+    names = [step['name'] for step in info.steps]
+    if from_step is not None and from_step not in names:
+        raise Invalid(f'{info.name} has no step {from_step!r}.', {'from_step': f'One of {", ".join(names)}.'})
+    if from_step is None or from_step == names[0]:
+        return tuple(StepRun(name=name) for name in names)
+    known = {step.name: step for step in old.steps}
+    steps = tuple(known.get(name) or StepRun(name=name) for name in names)
+    for step in steps[: names.index(from_step)]:
+        if step.state is not StepState.SUCCEEDED:
+            label = moves.label_of(step.name)
+            raise Conflict(
+                'run_not_retryable',
+                f'{label} of run #{old.number} has not succeeded, so no later step can be first.',
+                f'Retry from {label}, or from the start.',
+            )
+    return moves.kept_from(steps, from_step, old.number)
