@@ -72,6 +72,41 @@ def _write_synced(path: Path, data: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
+class IncomingFile:
+    """A file that arrives in pieces: `NAME.part` beside its place until `commit`, then all of it at once.
+
+    :raises DiskFull: in any call, if there is no room; `discard` leaves nothing behind
+    """
+
+    def __init__(self, path: Path, *, mode: int = 0o600) -> None:
+        self.size = 0
+        self._path, self._part = path, path.with_name(f'{path.name}.part')
+        with named_errors(path):
+            self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), 'wb', buffering=0)
+
+    def write(self, data: bytes) -> None:
+        """Add these bytes."""
+        with named_errors(self._path):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self.size += len(data)
+
+    def commit(self) -> None:
+        """The file is whole: from now on it is in its place, on the disk."""
+        with named_errors(self._path):
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._part.replace(self._path)
+            sync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        """Forget what came so far; harmless after `commit`."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in this folder last through a power loss."""
     if os.name == 'nt':  # a folder cannot be opened there; NTFS journals its renames itself

@@ -61,7 +61,9 @@ _TRACEBACK = logging.Formatter()
 
 
 def _row_of(record: logging.LogRecord) -> dict[str, Any]:
-    extra = {'traceback': _TRACEBACK.formatException(record.exc_info)} if record.exc_info else None
+    exception = record.exc_info
+    is_raised = exception is not None and exception[0] is not None
+    extra = {'traceback': _TRACEBACK.formatException(exception)} if exception and is_raised else None
     return {
         'level': _level_of(record.levelno),
         'message': record.getMessage(),
