@@ -45,13 +45,15 @@ def tree_of(pid: int, tag: str) -> list[Seen]:
 
 
 def end_all(pid: int, tag: str, known: Iterable[Seen]) -> Ending:
-    """Kill what is known, of the session of `pid`, or tagged, with all descendants, until nothing is left.
+    """Kill what is known, of the session of `pid`, or tagged, with all descendants, until two looks find nothing.
 
     Blocks up to 3 s. A process that went by itself since it became known counts as ended.
     """
     seen = {item.process: item.command for item in known}
     deadline = time.monotonic() + END_SECONDS
-    while True:
+    # Two looks: one takes milliseconds, in which a process may pass its life on to a child whose turn is over.
+    empty_looks = 0
+    while empty_looks < 2 and time.monotonic() < deadline:
         candidates = {*seen, *tagged_processes(HOST_TAG, tag), *_session_members(pid)}
         living = {process for process in candidates if not is_gone(process)}
         living |= _descendants(living)
@@ -59,9 +61,8 @@ def end_all(pid: int, tag: str, known: Iterable[Seen]) -> Ending:
         for process in living:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        if not living or time.monotonic() > deadline:
-            break
-        time.sleep(0.01)
+        empty_looks = 0 if living else empty_looks + 1
+        time.sleep(0.01 if living else 0)
     gone = {process: is_gone(process) for process in seen}
     return Ending(
         ended=tuple(command for process, command in seen.items() if gone[process]),
