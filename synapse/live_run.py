@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from .engine import Engine, HostHandle
 from .errors import SynapseError
 from .log import Level, Log
 from .records import Problem, RunRecord, RunState, StepRun, StepState, now_utc
+from .run_jobs import Job
 from .run_log import RunLog
 from .verdict import Ending, not_started, verdict
 
@@ -28,21 +29,22 @@ BACKOFF_SECONDS = 600.0
 SAVE_AGAIN_SECONDS = 2.0
 
 Rule = Callable[[RunRecord], RunRecord]
-Job = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a live run needs of the house.
 
-    `prepare` gives the run with its inputs taken over, and the job for its host; `show` tells everyone of a change.
+    `prepare` gives the run with its inputs taken over, and the job for its host; `taken_over` then lets go of what the
+    run had before; `show` tells everyone of a change, the flag being whether it is more than progress.
     """
 
     store: RunStore
     engine: Engine
     log: Log
     show: Callable[[RunRecord, bool], None]
-    prepare: Callable[[RunRecord], Any]
+    prepare: Callable[[RunRecord], Awaitable[tuple[RunRecord, Job]]]
+    taken_over: Callable[[RunRecord], Awaitable[None]]
     steps: Callable[[RunRecord], Iterable[Mapping[str, Any]]]
 
 
@@ -80,6 +82,9 @@ class LiveRun:
             raise
         except SynapseError as error:
             state, problem = RunState.FAILED, not_started(error)
+        except (StorageError, OSError) as error:
+            hint = 'Look at the disk of the data folder, then retry.'
+            state, problem = RunState.FAILED, Problem(message=str(error), hint=hint, type=type(error).__name__)
         except Exception as error:  # the edge of a background task: whatever breaks, the run gets a final state
             log.exception('run %s could not be carried out', self.run.id)
             state, problem = (
@@ -119,20 +124,25 @@ class LiveRun:
     # From the start of the process to its end
 
     async def _work(self) -> tuple[RunState, Problem | None]:
-        if self._is_stopping:
+        if self._must_end():
             return verdict(self._ending())
+        asked = self.run
         prepared, job = await self._around.prepare(self.run)
-        await self._move(lambda run: run.changed(parameters=prepared.parameters, subject=prepared.subject))
-        if self._is_stopping:
+        await self._move(lambda run: run.changed(parameters=prepared.parameters))
+        await self._around.taken_over(asked)
+        if self._must_end():
             return verdict(self._ending())
         self._handle = await self._around.engine.run(job, self._heard, self._line)
-        if self._is_stopping:
+        if self._must_end():
             self._stop_handle(now=self._stop_now)
         elif self._is_pausing:
             self._send('pause')
         outcome = await self._handle.wait()
         self._tell_of_ended(outcome.killed, outcome.survivors)
         return verdict(self._ending(returncode=outcome.returncode, signal=outcome.signal, fault=outcome.fault))
+
+    def _must_end(self) -> bool:
+        return self._is_stopping
 
     def _ending(self, **how: Any) -> Ending:
         step, seconds = self._timed_out or (None, 0.0)
@@ -171,6 +181,8 @@ class LiveRun:
 
     async def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get('t')
+        if kind != 'logs':
+            message = self._without_secrets(message)
         if kind == 'logs':
             await self._logs(message.get('e') or [])
         elif kind == 'progress':
@@ -190,6 +202,11 @@ class LiveRun:
         elif kind == 'end':
             self._ended(message)
 
+    def _without_secrets(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        # Log entries are scrubbed by the log; these two become part of the run.
+        told = {name: message[name] for name in ('note', 'error') if message.get(name)}
+        return {**message, **self._around.log.scrub(told)} if told else message
+
     async def _logs(self, entries: Iterable[Any]) -> None:
         rows = (self._row(entry) for entry in entries)
         self._around.log.extend([row for row in rows if row is not None])
@@ -198,7 +215,6 @@ class LiveRun:
     def _row(self, entry: Any) -> dict[str, Any] | None:
         try:
             time, level, source, message, step, fields = entry
-            level = Level(level)
         except (TypeError, ValueError):
             return None
         return {

@@ -57,7 +57,9 @@ class RunFolders:
             return None
         return saved if isinstance(saved, dict) and isinstance(saved.get('state'), dict) else None
 
-    def copy(self, old: RunRecord, new_id: str, *, done: Sequence[str], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def copy(
+        self, old: RunRecord, new_id: str, *, done: Sequence[str], parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """A folder for a retry: all that the steps `done` have left, and the checkpoint with changed parameters.
 
         :return: the old run's parameters, with paths that now lead into the new folder

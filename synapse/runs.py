@@ -1,43 +1,38 @@
-"""All runs: created, queued, handed to workers, and what a person may ask of them while they wait or work."""
+"""All runs: what there is, new ones, and what a person may ask of those that wait or work."""
 
 import asyncio
 import contextlib
-import logging
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage.files import DiskFull, free_bytes
+from storage.files import DiskFull
 from storage.runs import RunStore
 
-from . import inputs, moves
+from . import moves
 from .bus import Bus, QueueChanged, RunChanged
-from .catalog import Catalog, PipelineInfo
+from .catalog import Catalog
 from .dashboard_figures import begin_of, figures, midnight
+from .dispatcher import Dispatcher
 from .engine import Engine
-from .errors import Conflict, DiskIsFull, Invalid, NotFound, NotReady, SynapseError, TooMany
+from .errors import Conflict, DiskIsFull, NotFound, NotReady, TooMany
 from .estimates import Estimates, Typical, expected_starts, seconds_left
 from .inbox import Inbox
-from .live_run import Job, LiveRun, Surroundings
+from .live_run import LiveRun, Surroundings
 from .log import Level, Log
+from .new_runs import NewRuns
 from .profiles import Profiles
 from .queue import Queue
-from .records import RunRecord, RunState, StepRun, StepState, now_utc
+from .records import RunRecord, RunState, now_utc
 from .run_folders import RunFolders
+from .run_jobs import RunJobs
 from .run_log import SOURCE, RunLog
 from .run_status import StatusWriter, job_of, state_of
 from .status import Status
 from .verdict import interrupted
-from .workers import Workers
-
-log = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
-SPACE_SECONDS = 10.0
-"""How often a full disk is looked at again while runs wait for it."""
-CLOSING_SECONDS = 8.0
 
 
 class Runs:
@@ -65,30 +60,40 @@ class Runs:
     ) -> None:
         self._store = store
         self._catalog = catalog
-        self._profiles = profiles
-        self._inbox = inbox
         self._log = log
         self._say = RunLog(log)
         self._bus = bus
         self._folders = RunFolders(folder)
-        self._min_free_bytes = min_free_bytes
+        self._new = NewRuns(catalog, profiles, inbox, self._folders)
+        self._jobs = RunJobs(catalog, profiles, inbox, self._folders, log)
         self._queue = Queue(folder.with_name('queue.json'))
-        self._workers = Workers(workers)
         self._estimates = Estimates(store)
-        self._live: dict[str, LiveRun] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._wake = asyncio.Event()
-        self._dispatcher: asyncio.Task[None] | None = None
+        self._around = Surroundings(
+            store=store,
+            engine=engine,
+            log=log,
+            show=self._show,
+            prepare=self._jobs.prepare,
+            taken_over=self._leave_inbox,
+            steps=self._step_options,
+        )
+        self._dispatcher = Dispatcher(
+            queue=self._queue,
+            workers=workers,
+            catalog=catalog,
+            log=log,
+            folder=folder,
+            min_free_bytes=min_free_bytes,
+            begin=self._begin,
+            changed=self._queue_changed,
+            ended=self._learn_from,
+        )
         self._midnight: asyncio.TimerHandle | None = None
-        self._background: set[asyncio.Task[Any]] = set()
+        self._counting: asyncio.Task[None] | None = None
         self._is_open = False
         self._counts: Mapping[str, int] = status.counts
         self._unseen_failure: str | None = None
-        self._notice = ''
         self._status = StatusWriter(status, bus, self._status_values)
-        self._around = Surroundings(
-            store=store, engine=engine, log=log, show=self._show, prepare=self._prepare, steps=self._step_options
-        )
 
     async def start(self) -> None:
         """Give what an earlier room left going its honest state, take the queue up again, and begin to work."""
@@ -102,26 +107,16 @@ class Runs:
         self._is_open = True
         await self._count_today()
         self._status.write()
-        self._dispatcher = asyncio.create_task(self._dispatch(), name='runs')
-        self._wake.set()
+        self._dispatcher.start()
 
     async def stop(self, grace: float = 10.0) -> None:
         """Start nothing more, let live runs end within `grace` seconds, then stop them; what waits goes on waiting."""
         self._is_open = False
-        if self._dispatcher is not None:
-            self._dispatcher.cancel()
-            await asyncio.gather(self._dispatcher, return_exceptions=True)
+        await self._dispatcher.close(grace)
         if self._midnight is not None:
             self._midnight.cancel()
-        if self._tasks and grace > 0:
-            await asyncio.wait([*self._tasks.values()], timeout=grace)
-        for live in [*self._live.values()]:
-            live.stop(closing=True, now=grace <= 0)
-        if self._tasks:
-            await asyncio.wait([*self._tasks.values()], timeout=CLOSING_SECONDS)
-        for task in [*self._tasks.values(), *self._background]:
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), *self._background, return_exceptions=True)
+        if self._counting is not None:
+            await asyncio.gather(self._counting, return_exceptions=True)
 
     # What there is
 
@@ -166,12 +161,12 @@ class Runs:
 
     def live(self) -> 'Sequence[RunRecord]':
         """Runs that a process works for, newest first."""
-        runs = [live.run for live in self._live.values() if live.run.state.is_live]
+        runs = [live.run for live in self._dispatcher if live.run.state.is_live]
         return sorted(runs, key=lambda run: run.number, reverse=True)
 
     def waiting(self) -> 'Sequence[RunRecord]':
         """Queued runs in the order in which they will start."""
-        starting = [live.run for live in self._live.values() if live.run.state is RunState.QUEUED]
+        starting = [live.run for live in self._dispatcher if live.run.state is RunState.QUEUED]
         return [*starting, *self._queue]
 
     @property
@@ -180,7 +175,7 @@ class Runs:
 
     def worker_of(self, id: str) -> str | None:
         """The worker that has this run, such as `worker-1`."""
-        return self._workers.of(id)
+        return self._dispatcher.workers.of(id)
 
     def folder_of(self, id: str) -> Path:
         return self._folders.of(id)
@@ -195,7 +190,7 @@ class Runs:
 
     async def process_tree(self, id: str) -> 'Sequence[Mapping[str, Any]]':
         """The processes of a run right now, `{pid, command, cpu_percent, memory_bytes, state}`; none if it is over."""
-        live = self._live.get(id)
+        live = self._dispatcher.get(id)
         return await live.tree() if live is not None else []
 
     # Made
@@ -220,21 +215,7 @@ class Runs:
         :raises Invalid: with a sentence for each parameter that does not fit
         :raises DiskIsFull: if it could not be kept; then there is no run
         """
-        info = self._catalog.get(pipeline)
-        checked = await self._checked(info, self._with_defaults(info, parameters, profile))
-        run = RunRecord(
-            id=_new_id(),
-            number=0,
-            pipeline=pipeline,
-            profile=profile,
-            parameters=checked,
-            because=because,
-            event_id=event_id,
-            due=due,
-            steps=tuple(StepRun(name=step['name']) for step in info.steps),
-            created_at=now_utc(),
-            subject=inputs.subject_of(info.schema, checked, self._inbox),
-        )
+        run = await self._new.fresh(pipeline, parameters, profile=profile, because=because, event_id=event_id, due=due)
         return await self._enqueue(run, idempotency_key)
 
     async def retry(
@@ -246,27 +227,7 @@ class Runs:
 
         :raises Conflict: `run_not_retryable`, if the run goes on, or its earlier steps have not all succeeded
         """
-        old = await self.get(id)
-        info = self._catalog.get(old.pipeline)
-        if not old.is_retryable:
-            raise Conflict('run_not_retryable', f'Run #{old.number} is {old.state}.', 'Wait for its end, or stop it.')
-        steps = _steps_of_retry(old, info, from_step)
-        checked = await self._checked(info, old.parameters | dict(parameters or {}))
-        run = RunRecord(
-            id=_new_id(),
-            number=0,
-            pipeline=old.pipeline,
-            profile=old.profile,
-            parameters=checked,
-            because=because or f'retry of #{old.number}',
-            retry_of=old.id,
-            steps=steps,
-            created_at=now_utc(),
-            subject=inputs.subject_of(info.schema, checked, self._inbox),
-        )
-        done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
-        if done:
-            run = await self._with_copied_folder(run, old, done, {name: checked[name] for name in parameters or {}})
+        run = await self._new.retry(await self.get(id), from_step, parameters or {}, because)
         try:
             return await self._enqueue(run, None)
         except BaseException:
@@ -284,7 +245,7 @@ class Runs:
         taken = self._queue.take(id)
         if taken is not None:
             return await self._cancel_waiting(*taken, because)
-        live = self._live.get(id)
+        live = self._dispatcher.get(id)
         if live is None or live.run.state.is_final:
             run = await self.get(id)
             raise Conflict('run_not_cancellable', f'Run #{run.number} has ended already: {run.state}.')
@@ -330,7 +291,7 @@ class Runs:
         """Emergency stop: every live run is killed with all it started, and nothing starts until the queue goes on."""
         # First the killing: nothing may hold it up, not even a full disk.
         self._queue.is_paused = True
-        stopped = [live for live in self._live.values() if not live.run.state.is_final]
+        stopped = [live for live in self._dispatcher if not live.run.state.is_final]
         for live in stopped:
             live.stop(now=True)
         message = f'Everything was stopped: {len(stopped)} live, {len(self._queue)} kept waiting{_why(because)}'
@@ -373,9 +334,9 @@ class Runs:
         return expected_starts(
             self.waiting(),
             self.live(),
-            workers=len(self._workers),
+            workers=len(self._dispatcher.workers),
             typical=self._estimates.known,
-            limit=self._limit_of,
+            limit=self._dispatcher.limit_of,
             now=now_utc(),
         )
 
@@ -387,23 +348,7 @@ class Runs:
         begin = begin_of(now).isoformat()
         return figures(await asyncio.to_thread(self._store.finished_since, begin), now)
 
-    # Create and retry, in parts
-
-    def _with_defaults(
-        self, info: PipelineInfo, parameters: Mapping[str, Any], profile: str | None
-    ) -> Mapping[str, Any]:
-        if profile is None:
-            return parameters
-        known = info.schema.get('properties', {})
-        defaults = self._profiles.get(profile).defaults
-        return {name: value for name, value in defaults.items() if name in known} | dict(parameters)
-
-    async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        checked = await self._catalog.validate(info.name, parameters)
-        wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
-        if wrong:
-            raise Invalid(next(iter(wrong.values())), wrong)
-        return checked
+    # The queue
 
     async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:
         if not self._is_open:
@@ -423,21 +368,6 @@ class Runs:
         self._show(run)
         self._queue_changed()
         return run
-
-    async def _with_copied_folder(
-        self, run: RunRecord, old: RunRecord, done: 'Sequence[str]', overrides: Mapping[str, Any]
-    ) -> RunRecord:
-        try:
-            await asyncio.to_thread(self._folders.copy, old, run.id, done=done, parameters=overrides)
-        except OSError as error:
-            raise DiskIsFull(f'What run #{old.number} made could not be copied: {error.strerror or error}.') from error
-        except DiskFull as error:
-            raise DiskIsFull(f'What run #{old.number} made could not be copied: no room is left.') from error
-        source, target = self._folders.of(old.id), self._folders.of(run.id)
-        kept = tuple(artifact for artifact in old.artifacts if artifact.step in done)
-        return run.changed(parameters=inputs.with_folder(run.parameters, source, target), artifacts=kept)
-
-    # The queue
 
     async def _cancel_waiting(self, run: RunRecord, index: int, because: str) -> RunRecord:
         ended = moves.ended(run, RunState.CANCELLED, now_utc())
@@ -474,137 +404,22 @@ class Runs:
     def _queue_changed(self) -> None:
         self._bus.publish(QueueChanged())
         self._status.soon()
-        self._wake.set()
+        self._dispatcher.wake()
 
-    # From the queue to a worker
+    # Live runs
 
-    async def _dispatch(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                if self._next() is not None and await self._has_space():
-                    self._start_what_can()
-            except Exception:  # the edge of a background task: one odd run must not end all starting
-                log.exception('runs could not be started')
+    def _begin(self, run: RunRecord, worker: str) -> LiveRun:
+        self._unseen_failure = None
+        return LiveRun(run, worker, self._around)
 
-    def _start_what_can(self) -> None:
-        while (found := self._next()) is not None:
-            run, worker = found
-            self._queue.take(run.id)
-            self._workers.give(worker, run.id)
-            live = self._live[run.id] = LiveRun(run, worker, self._around)
-            self._tasks[run.id] = asyncio.create_task(self._carry_out(live), name=f'run {run.id}')
-            self._unseen_failure = None
-            self._bus.publish(QueueChanged())
+    async def _leave_inbox(self, run: RunRecord) -> None:
+        # A run that has just begun may not have taken its file over yet; its parameters tell.
+        await self._jobs.leave_inbox(run, [*self._queue, *(live.run for live in self._dispatcher)])
 
-    def _next(self) -> tuple[RunRecord, str] | None:
-        """The run that may start now, and its worker."""
-        worker = self._workers.free
-        if self._queue.is_paused or worker is None or not self._is_open:
-            return None
-        going = [live.run.pipeline for live in self._live.values()]
-        for run in self._queue:
-            limit = self._limit_of(run.pipeline)
-            if limit is None or going.count(run.pipeline) < limit:
-                return run, worker
-        return None
-
-    def _limit_of(self, pipeline: str) -> int | None:
-        # A pipeline that is gone has no limit: its run starts and fails with the reason.
-        with contextlib.suppress(NotFound):
-            return self._catalog.get(pipeline).max_parallel
-        return None
-
-    async def _has_space(self) -> bool:
-        free = await asyncio.to_thread(free_bytes, self._folders.root)
-        if free >= self._min_free_bytes:
-            self._notice = ''
-            return True
-        if not self._notice:
-            self._notice = (
-                f'Only {free // 10**6} MB are free on the disk with {self._folders.root}: nothing new starts.'
-            )
-            self._log.append(Level.ERROR, f'{self._notice} Free some space, then waiting runs start.', source=SOURCE)
-        self._status.soon()
-        asyncio.get_running_loop().call_later(SPACE_SECONDS, self._wake.set)
-        return False
-
-    async def _carry_out(self, live: LiveRun) -> None:
-        try:
-            await live.carry_out()
-        finally:
-            self._log.unhide(live.run.id)
-            self._workers.release(live.worker)
-            del self._live[live.run.id], self._tasks[live.run.id]
-            self._wake.set()
-            self._status.soon()
-        self._estimates.forget(live.run.pipeline)
-        await self._estimates.typical(live.run.pipeline)
+    async def _learn_from(self, run: RunRecord) -> None:
+        self._estimates.forget(run.pipeline)
+        await self._estimates.typical(run.pipeline)
         await self._count_today()
-
-    async def _prepare(self, run: RunRecord) -> tuple[RunRecord, Job]:
-        """The run with real paths in its parameters, and the job for its host; its inputs are its own from now on."""
-        info = self._catalog.get(run.pipeline)
-        profile = self._profile_of(run)
-        folder = await asyncio.to_thread(self._folders.make, run.id)
-        places = await asyncio.to_thread(
-            inputs.taken_over,
-            info.schema,
-            run.parameters,
-            inbox=self._inbox,
-            runs=self._folders.root,
-            target=self._folders.inputs(run.id),
-        )
-        await self._leave_inbox(info, run)
-        parameters = inputs.with_places(run.parameters, places)
-        checkpoint = await asyncio.to_thread(self._folders.checkpoint, run.id)
-        from_step = _first_to_run(run)
-        if from_step is not None and checkpoint is None:
-            raise SynapseError(
-                'no_checkpoint', 'The checkpoint of the earlier steps is gone.', 'Run it from its start.'
-            )
-        job = {
-            'id': run.id,
-            'number': run.number,
-            'folder': str(folder),
-            'pipeline': run.pipeline,
-            'file': info.file,
-            'origin': info.origin,
-            'parameters': parameters,
-            'profile': profile,
-            'from_step': from_step,
-            'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
-        }
-        return run.changed(parameters=parameters), job
-
-    def _profile_of(self, run: RunRecord) -> dict[str, Any] | None:
-        if run.profile is None:
-            return None
-        profile = self._profiles.get(run.profile)
-        hidden = self._profiles.secrets_of(run.profile)
-        self._log.hide(run.id, hidden.values())
-        return {
-            'id': profile.id,
-            'label': profile.label,
-            'destination': profile.destination,
-            'defaults': profile.defaults,
-            'secrets': hidden,
-        }
-
-    async def _leave_inbox(self, info: PipelineInfo, run: RunRecord) -> None:
-        """Take the files of this run out of the inbox, except those that another waiting run needs."""
-        needed = {
-            item_id for other in self._queue for item_id in inputs.inbox_ids(self._schema_of(other), other.parameters)
-        }
-        for item_id in inputs.inbox_ids(info.schema, run.parameters) - needed:
-            with contextlib.suppress(NotFound):
-                await self._inbox.delete(item_id)
-
-    def _schema_of(self, run: RunRecord) -> Mapping[str, Any]:
-        with contextlib.suppress(NotFound):
-            return self._catalog.get(run.pipeline).schema
-        return {}
 
     def _step_options(self, run: RunRecord) -> 'Sequence[Mapping[str, Any]]':
         with contextlib.suppress(NotFound):
@@ -614,7 +429,7 @@ class Runs:
     # Shown
 
     def _known(self, id: str) -> RunRecord | None:
-        live = self._live.get(id)
+        live = self._dispatcher.get(id)
         return live.run if live is not None else self._queue.get(id)
 
     def _show(self, run: RunRecord, moved: bool = True) -> None:
@@ -631,10 +446,10 @@ class Runs:
             'waiting': len(self.waiting()),
             'running': len(live),
             'queue_paused': self._queue.is_paused,
-            'workers': self._workers.as_json(self._known),
-            'busy_workers': self._workers.busy_count,
+            'workers': self._dispatcher.workers.as_json(self._known),
+            'busy_workers': self._dispatcher.workers.busy_count,
             'counts': self._counts,
-            'notice': self._notice,
+            'notice': self._dispatcher.notice if len(self._queue) else '',
         }
 
     def _title_of(self, run: RunRecord) -> str:
@@ -656,14 +471,12 @@ class Runs:
             self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._count_in_background)
 
     def _count_in_background(self) -> None:
-        task = asyncio.create_task(self._count_today())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._counting = asyncio.create_task(self._count_today())
 
     # Small
 
     async def _asked(self, id: str, code: str, what: str) -> LiveRun:
-        live = self._live.get(id)
+        live = self._dispatcher.get(id)
         if live is None or not live.run.state.is_live:
             run = await self.get(id)
             raise Conflict(code, f'Run #{run.number} is {run.state}, so it cannot be {what}.')
@@ -683,35 +496,5 @@ def _record(document: Mapping[str, Any]) -> RunRecord:
     return RunRecord.model_validate(document)
 
 
-def _new_id() -> str:
-    return secrets.token_hex(6)
-
-
 def _why(because: str) -> str:
     return f': {because}' if because else ''
-
-
-def _first_to_run(run: RunRecord) -> str | None:
-    """The step a retry starts at: the first that is not kept; None if none is kept."""
-    waiting = [step.name for step in run.steps if step.state is not StepState.SUCCEEDED]
-    return waiting[0] if waiting and len(waiting) < len(run.steps) else None
-
-
-def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -> tuple[StepRun, ...]:
-    """The steps of a retry, those before `from_step` as the old run left them."""
-    names = [step['name'] for step in info.steps]
-    if from_step is not None and from_step not in names:
-        raise Invalid(f'{info.name} has no step {from_step!r}.', {'from_step': f'One of {", ".join(names)}.'})
-    if from_step is None or from_step == names[0]:
-        return tuple(StepRun(name=name) for name in names)
-    known = {step.name: step for step in old.steps}
-    steps = tuple(known.get(name) or StepRun(name=name) for name in names)
-    for step in steps[: names.index(from_step)]:
-        if step.state is not StepState.SUCCEEDED:
-            label = moves.label_of(step.name)
-            raise Conflict(
-                'run_not_retryable',
-                f'{label} of run #{old.number} has not succeeded, so no later step can be first.',
-                f'Retry from {label}, or from the start.',
-            )
-    return moves.kept_from(steps, from_step, old.number)

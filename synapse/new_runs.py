@@ -1,0 +1,125 @@
+"""Records of runs that are to be: their parameters checked, their steps named, the folder of a retry copied."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from storage.files import DiskFull
+
+from . import inputs, moves
+from .catalog import Catalog, PipelineInfo
+from .errors import Conflict, DiskIsFull, Invalid
+from .inbox import Inbox
+from .profiles import Profiles
+from .records import RunRecord, StepRun, StepState, now_utc
+from .run_folders import RunFolders
+
+
+class NewRuns:
+    """Makes records that are not kept yet: their number is 0."""
+
+    def __init__(self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders) -> None:
+        self._catalog = catalog
+        self._profiles = profiles
+        self._inbox = inbox
+        self._folders = folders
+
+    async def fresh(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, Any],
+        *,
+        profile: str | None,
+        because: str,
+        event_id: str | None,
+        due: datetime | None,
+    ) -> RunRecord:
+        """See `Runs.create`."""
+        info = self._catalog.get(pipeline)
+        checked = await self._checked(info, self._with_defaults(info, parameters, profile))
+        return self._record(
+            info,
+            checked,
+            profile=profile,
+            because=because,
+            event_id=event_id,
+            due=due,
+            steps=tuple(StepRun(name=step['name']) for step in info.steps),
+        )
+
+    async def retry(
+        self, old: RunRecord, from_step: str | None, parameters: Mapping[str, Any], because: str
+    ) -> RunRecord:
+        """See `Runs.retry`; with `from_step` its folder is there when this returns."""
+        if not old.is_retryable:
+            raise Conflict('run_not_retryable', f'Run #{old.number} is {old.state}.', 'Wait for its end, or stop it.')
+        info = self._catalog.get(old.pipeline)
+        steps = _steps_of_retry(old, info, from_step)
+        checked = await self._checked(info, old.parameters | dict(parameters))
+        because = because or f'retry of #{old.number}'
+        run = self._record(info, checked, profile=old.profile, because=because, retry_of=old.id, steps=steps)
+        done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
+        return await self._with_folder_of(old, run, done, {name: checked[name] for name in parameters}) if done else run
+
+    def _record(self, info: PipelineInfo, parameters: dict[str, Any], **values: Any) -> RunRecord:
+        subject = inputs.subject_of(info.schema, parameters, self._inbox)
+        return RunRecord(
+            id=secrets.token_hex(6),
+            number=0,
+            pipeline=info.name,
+            parameters=parameters,
+            created_at=now_utc(),
+            subject=subject,
+            **values,
+        )
+
+    def _with_defaults(
+        self, info: PipelineInfo, parameters: Mapping[str, Any], profile: str | None
+    ) -> Mapping[str, Any]:
+        if profile is None:
+            return parameters
+        known = info.schema.get('properties', {})
+        defaults = self._profiles.get(profile).defaults
+        return {name: value for name, value in defaults.items() if name in known} | dict(parameters)
+
+    async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        checked = await self._catalog.validate(info.name, parameters)
+        wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
+        if wrong:
+            raise Invalid(next(iter(wrong.values())), wrong)
+        return checked
+
+    async def _with_folder_of(
+        self, old: RunRecord, run: RunRecord, done: Sequence[str], overrides: Mapping[str, Any]
+    ) -> RunRecord:
+        try:
+            await asyncio.to_thread(self._folders.copy, old, run.id, done=done, parameters=overrides)
+        except OSError as error:
+            raise DiskIsFull(f'What run #{old.number} made could not be copied: {error.strerror or error}.') from error
+        except DiskFull as error:
+            raise DiskIsFull(f'What run #{old.number} made could not be copied: no room is left.') from error
+        source, target = self._folders.of(old.id), self._folders.of(run.id)
+        kept = tuple(artifact for artifact in old.artifacts if artifact.step in done)
+        return run.changed(parameters=inputs.with_folder(run.parameters, source, target), artifacts=kept)
+
+
+def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -> tuple[StepRun, ...]:
+    """The steps of a retry, those before `from_step` as the old run left them."""
+    names = [step['name'] for step in info.steps]
+    if from_step is not None and from_step not in names:
+        raise Invalid(f'{info.name} has no step {from_step!r}.', {'from_step': f'One of {", ".join(names)}.'})
+    if from_step is None or from_step == names[0]:
+        return tuple(StepRun(name=name) for name in names)
+    known = {step.name: step for step in old.steps}
+    steps = tuple(known.get(name) or StepRun(name=name) for name in names)
+    for step in steps[: names.index(from_step)]:
+        if step.state is not StepState.SUCCEEDED:
+            label = moves.label_of(step.name)
+            raise Conflict(
+                'run_not_retryable',
+                f'{label} of run #{old.number} has not succeeded, so no later step can be first.',
+                f'Retry from {label}, or from the start.',
+            )
+    return moves.kept_from(steps, from_step, old.number)

@@ -1,0 +1,97 @@
+"""The job of a run: all that its host needs, with its files taken over and its secrets in hand."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import inputs
+from .catalog import Catalog
+from .errors import NotFound, SynapseError
+from .inbox import Inbox
+from .log import Log
+from .profiles import Profiles
+from .records import RunRecord, StepState
+from .run_folders import RunFolders
+
+Job = Mapping[str, Any]
+
+
+class RunJobs:
+    """Prepares runs for their hosts, at the moment they start."""
+
+    def __init__(self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders, log: Log) -> None:
+        self._catalog = catalog
+        self._profiles = profiles
+        self._inbox = inbox
+        self._folders = folders
+        self._log = log
+
+    async def prepare(self, run: RunRecord) -> tuple[RunRecord, Job]:
+        """The run with real paths in its parameters, and its job. Its secrets are hidden in the log from here on.
+
+        :raises SynapseError: if the pipeline, the profile, a file or the checkpoint is gone
+        """
+        info = self._catalog.get(run.pipeline)
+        profile = self._profile_of(run)
+        folder = await asyncio.to_thread(self._folders.make, run.id)
+        places = await asyncio.to_thread(
+            inputs.taken_over,
+            info.schema,
+            run.parameters,
+            inbox=self._inbox,
+            runs=self._folders.root,
+            target=self._folders.inputs(run.id),
+        )
+        parameters = inputs.with_places(run.parameters, places)
+        checkpoint = await asyncio.to_thread(self._folders.checkpoint, run.id)
+        from_step = _first_to_run(run)
+        if from_step is not None and checkpoint is None:
+            raise SynapseError(
+                'no_checkpoint', 'The checkpoint of the earlier steps is gone.', 'Run it from its start.'
+            )
+        job = {
+            'id': run.id,
+            'number': run.number,
+            'folder': str(folder),
+            'pipeline': run.pipeline,
+            'file': info.file,
+            'origin': info.origin,
+            'parameters': parameters,
+            'profile': profile,
+            'from_step': from_step,
+            'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
+        }
+        return run.changed(parameters=parameters), job
+
+    def _profile_of(self, run: RunRecord) -> dict[str, Any] | None:
+        if run.profile is None:
+            return None
+        profile = self._profiles.get(run.profile)
+        hidden = self._profiles.secrets_of(run.profile)
+        self._log.hide(run.id, hidden.values())
+        return {
+            'id': profile.id,
+            'label': profile.label,
+            'destination': profile.destination,
+            'defaults': profile.defaults,
+            'secrets': hidden,
+        }
+
+    async def leave_inbox(self, run: RunRecord, others: Iterable[RunRecord]) -> None:
+        """Take the files that this run has taken over out of the inbox, except those that other runs still need."""
+        needed = {item_id for other in others if other.id != run.id for item_id in self._inbox_ids(other)}
+        for item_id in self._inbox_ids(run) - needed:
+            with contextlib.suppress(NotFound):
+                await self._inbox.delete(item_id)
+
+    def _inbox_ids(self, run: RunRecord) -> set[str]:
+        with contextlib.suppress(NotFound):
+            return inputs.inbox_ids(self._catalog.get(run.pipeline).schema, run.parameters)
+        return set()
+
+
+def _first_to_run(run: RunRecord) -> str | None:
+    """The step a retry starts at: the first that is not kept; None if none is kept."""
+    waiting = [step.name for step in run.steps if step.state is not StepState.SUCCEEDED]
+    return waiting[0] if waiting and len(waiting) < len(run.steps) else None
