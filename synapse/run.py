@@ -51,6 +51,7 @@ class RunLog:
 
     def _log(self, level: str, message: object, fields: dict[str, Any]) -> None:
         self._channel.log(level, self._channel.step or self._pipeline, str(message), plain(fields))
+        self._channel.when_said()
 
 
 class Run:

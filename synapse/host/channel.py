@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class Channel:
     def __init__(self, fd: int) -> None:
         self.step: str | None = None
         self.long_lines: Path | None = None
+        self.when_said: Callable[[], None] = lambda: None
+        """Called by those who speak for a step when they have spoken: here an interrupt that had to wait comes in."""
         self._fd = fd
         self._entries: list[list[Any]] = []
         self._characters = 0

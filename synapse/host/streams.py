@@ -99,6 +99,7 @@ class LineWriter(io.TextIOBase):
 
     def __init__(self, channel: Channel, source: str, fd: int) -> None:
         super().__init__()
+        self._channel = channel
         self._fd = fd
         self._pid = os.getpid()
         self._lock = threading.RLock()
@@ -113,6 +114,7 @@ class LineWriter(io.TextIOBase):
         else:
             with self._lock:
                 self._lines.feed(text)
+            self._channel.when_said()
         return len(text)
 
     def finish(self) -> None:
@@ -163,6 +165,7 @@ class RecordHandler(logging.Handler):
             self._channel.log(_level_name(record.levelno), record.name, message)
         except Exception:
             self.handleError(record)
+        self._channel.when_said()
 
 
 def _level_name(number: int) -> str:

@@ -594,16 +594,14 @@ def test_a_pause_holds_between_steps_and_a_cancel_ends_it(host: Host) -> None:
         @step
         def first(self, run: Run):
             print('ready')
-            while not (run.workdir.parent / 'go').exists(): time.sleep(0.01)
+            while not run._control._pausing: time.sleep(0.01)
         @step
         def second(self, run: Run): print('never')
         """
     )
     host.logged('ready')
-    host.send({'do': 'pause'})
     host.send({'do': 'nonsense'})
-    time.sleep(0.05)
-    (host.folder / 'run' / 'go').touch()
+    host.send({'do': 'pause'})
     host.said('paused')
 
     host.send({'do': 'cancel'})
@@ -716,15 +714,16 @@ def test_sigterm_after_a_cancel_interrupts_a_step_that_never_asks(host: Host) ->
         """
         @step
         def work(self, run: Run):
+            while not run.cancelled: time.sleep(0.01)
             print('ready')
             try: time.sleep(60)
             finally: print('tidied up')
         """
     )
-    host.logged('ready')
+    host.said('step')
     host.send({'do': 'cancel'})
-    # The cancel goes through a pipe, the signal does not.
-    time.sleep(0.2)
+    host.logged('ready')
+
     os.killpg(host.process.pid, signal.SIGTERM)
 
     assert host.end(5)['state'] == 'cancelled'
