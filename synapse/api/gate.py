@@ -6,6 +6,7 @@ somebody opens it here. Pure ASGI, since other middleware never sees a WebSocket
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
@@ -159,7 +160,7 @@ class Gate:
         if self._has_token(scope):
             return 'token'
         if sessions:
-            return f'session {sessions[0][:8]}'
+            return f'session {hashlib.sha256(sessions[0].encode()).hexdigest()[:8]}'
         return 'anyone' if self._no_login else None
 
     def _has_token(self, scope: Scope) -> bool:

@@ -1,0 +1,130 @@
+"""`/logs`: read, search, count, take along, add to and clear what was said."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.responses import Response, StreamingResponse
+
+from synapse.control_room import ControlRoom
+from synapse.log import Entry, Level, Log
+
+from .answers import Answer, encode
+from .reading import Body, caller_of, router
+
+Format = Literal['jsonl', 'csv', 'txt']
+Seq = Annotated[int, Field(ge=0, lt=2**63)]
+
+_TYPES = {'jsonl': 'application/x-ndjson', 'csv': 'text/csv', 'txt': 'text/plain'}
+_COLUMNS = ('seq', 'timestamp', 'level', 'source', 'run', 'step', 'message', 'fields', 'id')
+
+
+class LogFilters(BaseModel):
+    """What to show. `level` is the least, `start` is included, `end` is not, `before` is a `seq`."""
+
+    level: Level | None = None
+    source: Annotated[str, Field(max_length=200)] | None = None
+    run: Annotated[str, Field(max_length=64)] | None = None
+    step: Annotated[str, Field(max_length=200)] | None = None
+    q: Annotated[str, Field(max_length=500)] | None = None
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    before: Seq | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+    def as_query(self) -> dict[str, Any]:
+        """The filters as the log takes them."""
+        values = self.model_dump(exclude={'level', 'limit'}, exclude_none=True)
+        return values | ({} if self.level is None else {'level_min': self.level.value})
+
+
+class NewEntry(Body):
+    level: Level
+    message: str = Field(min_length=1)
+    source: str = Field(default='api', min_length=1, max_length=200)
+
+
+async def page_of(log: Log, filters: LogFilters) -> Response:
+    """One page, newest first; `next` is what `before` takes for the page after it, null on the last."""
+    entries = await log.query(**filters.as_query(), limit=filters.limit + 1)
+    shown = entries[: filters.limit]
+    following = shown[-1].seq if len(entries) > filters.limit else None
+    return Answer({'entries': [entry.as_json() for entry in shown], 'next': following})
+
+
+def logs_api(room: ControlRoom) -> APIRouter:
+    api = router()
+
+    @api.get('/logs')
+    async def read(filters: Annotated[LogFilters, Query()]) -> Response:
+        return await page_of(room.log, filters)
+
+    @api.post('/logs')
+    async def add(new: NewEntry) -> Response:
+        """Say something in the log; of more than 16,384 characters the beginning is kept."""
+        await room.log.room_to_write()
+        return Answer(room.log.append(new.level, new.message, source=new.source).as_json(), 201)
+
+    @api.get('/logs/stats')
+    async def stats(start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> Response:
+        return Answer(await room.log.stats(start, end))
+
+    @api.get('/logs/export')
+    async def export(filters: Annotated[LogFilters, Query()], format: Annotated[Format, Query()] = 'jsonl') -> Response:
+        """Everything that fits, oldest first, as a file of any length."""
+        name = f'synapse-log-{datetime.now(UTC):%Y%m%d-%H%M%S}.{format}'
+        headers = {'content-disposition': f'attachment; filename="{name}"'}
+        pages = room.log.pages(**filters.as_query())
+        return StreamingResponse(_written(pages, format), headers=headers, media_type=_TYPES[format])
+
+    @api.delete('/logs')
+    async def clear(request: Request, before: Annotated[int | None, Query(ge=0, lt=2**63)] = None) -> Response:
+        """Forget entries with a smaller `seq`, or all; one new entry says who did."""
+        who = caller_of(request)
+        await room.log.clear(before, who=who[:1].upper() + who[1:])
+        return Response(status_code=204)
+
+    return api
+
+
+async def _written(pages: AsyncIterator[list[Entry]], format: Format) -> AsyncIterator[bytes]:
+    write: Callable[[Iterable[Entry]], str] = {'jsonl': _as_jsonl, 'csv': _as_csv, 'txt': _as_text}[format]
+    if format == 'csv':
+        yield (','.join(_COLUMNS) + '\r\n').encode()
+    async for entries in pages:
+        yield write(entries).encode(errors='replace')
+
+
+def _as_jsonl(entries: Iterable[Entry]) -> str:
+    return ''.join(f'{encode(entry.as_json()).decode()}\n' for entry in entries)
+
+
+def _as_csv(entries: Iterable[Entry]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for entry in entries:
+        values = entry.as_json() | {'fields': json.dumps(entry.fields) if entry.fields else ''}
+        writer.writerow([_harmless(values[column]) for column in _COLUMNS])
+    return text.getvalue()
+
+
+def _as_text(entries: Iterable[Entry]) -> str:
+    return ''.join(_line(entry) for entry in entries)
+
+
+def _line(entry: Entry) -> str:
+    message = entry.message.replace('\n', '\n    ')
+    run = f' [{entry.run} {entry.step or ""}]'.replace(' ]', ']') if entry.run else ''
+    return (
+        f'{entry.timestamp.isoformat(timespec="milliseconds")} {entry.level.upper():<8} {entry.source}{run} {message}\n'
+    )
+
+
+def _harmless(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula, quoted as one."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(('=', '+', '-', '@', '\t', '\r')) else value

@@ -1,0 +1,118 @@
+"""Every error under `/api` as JSON with a code, a sentence and a way out; never a traceback, never HTML."""
+
+import logging
+import math
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from storage.files import DiskFull, StorageError
+from synapse.errors import Invalid, SynapseError, TooMany
+
+from .answers import Answer, error_body
+
+log = logging.getLogger(__name__)
+
+_CODES = {
+    400: 'malformed',
+    404: 'not_found',
+    405: 'method_not_allowed',
+    413: 'too_large',
+    415: 'unsupported_media_type',
+}
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    handlers: list[tuple[type[Exception], Any]] = [
+        (SynapseError, _known),
+        (StorageError, _storage),
+        (RequestValidationError, _validation),
+        (HTTPException, _http),
+    ]
+    for kind, handler in handlers:
+        app.add_exception_handler(kind, handler)
+    app.add_middleware(LastResort)
+
+
+class LastResort:
+    """ASGI middleware: what nobody expected is logged with its traceback and answered without."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_started = False
+
+        async def watched(message: Any) -> None:
+            nonlocal is_started
+            is_started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            return  # nobody is left to answer
+        except Exception:
+            log.exception('%s %s failed', scope.get('method'), scope['path'])
+            if is_started:
+                raise  # the server cuts the connection: half an answer must not look like a whole one
+            body = error_body('internal_error', 'Synapse made a mistake.', 'The log of the program says more.')
+            await Answer(body, 500)(scope, receive, send)
+
+
+def answer_of(error: SynapseError) -> Answer:
+    """An error of the core as the API says it."""
+    fields = error.fields if isinstance(error, Invalid) else None
+    answer = Answer(error_body(error.code, error.message, error.hint, fields), error.status)
+    if isinstance(error, TooMany):
+        answer.headers['retry-after'] = str(max(1, math.ceil(error.retry_after)))
+    return answer
+
+
+async def _known(request: Request, error: SynapseError) -> Response:
+    return answer_of(error)
+
+
+async def _storage(request: Request, error: StorageError) -> Response:
+    if isinstance(error, DiskFull):
+        return Answer(error_body('disk_full', str(error), 'Free some space, then try again.'), 507)
+    log.error('%s %s: %s', request.method, request.url.path, error)
+    return Answer(error_body('storage_failed', str(error), 'Nothing was changed. Is the disk all right?'), 500)
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    code = _CODES.get(error.status_code, 'refused')
+    if code == 'not_found':
+        body = error_body(code, f'Nothing is at {request.url.path[:200]}.', 'GET /api/v1/docs lists every call.')
+    elif code == 'method_not_allowed':
+        allowed = (error.headers or {}).get('Allow', '')
+        body = error_body(code, f'{request.method} is not possible here.', f'Possible: {allowed}.' if allowed else '')
+    else:
+        body = error_body(code, str(error.detail))
+    return Answer(body, error.status_code, dict(error.headers or {}))
+
+
+async def _validation(request: Request, error: RequestValidationError) -> Response:
+    items = error.errors()
+    if any(item['loc'][:1] == ('path',) for item in items):
+        body = error_body('not_found', f'Nothing is at {request.url.path[:200]}.', 'Ids are letters, digits, - and _.')
+        return Answer(body, 404)
+    if any(item['type'] == 'json_invalid' or item['loc'] == ('body',) for item in items):
+        return Answer(error_body('malformed', 'The body is not a JSON object.', 'Send {"name": "value", ...}.'), 400)
+    fields = {'.'.join(map(str, item['loc'][1:])): sentence_of(item) for item in items}
+    return answer_of(Invalid('Some values do not fit.', fields, 'Mend the named fields.'))
+
+
+def sentence_of(item: Any) -> str:
+    """One error of Pydantic as a sentence."""
+    if item['type'] == 'missing':
+        return 'Give a value.'
+    if item['type'] == 'extra_forbidden':
+        return 'There is no such field.'
+    text = str(item['msg']).removeprefix('Value error, ')
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith('.') else f'{text}.'
