@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-Id = Annotated[str, Path(pattern=r'\A[A-Za-z0-9_-]{1,64}\Z')]
+Id = Annotated[str, Path(pattern=r'^[A-Za-z0-9_-]{1,64}$')]
 """An id in the address; anything else is a 404 before it comes near a path or a query."""
 
 
