@@ -51,7 +51,12 @@ class SafeStorage(Storage):
     def write(self, data: Mapping[str, Any]) -> None:
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
         kept = self._link_present()
-        write_atomically(self._path, text.encode())
+        try:
+            write_atomically(self._path, text.encode())
+        except BaseException:
+            if kept is not None:
+                kept.unlink(missing_ok=True)
+            raise
         self._text = text
         # The write is durable: a copy that cannot be moved on must not make it look failed.
         with contextlib.suppress(OSError):
