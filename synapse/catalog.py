@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,51 +22,15 @@ from .host.load import load_pipeline
 from .host.validate import WHOLE, validate_parameters
 from .inspector import DESCRIBE_SECONDS, FileBroken, Inspector
 from .log import Level, Log
-from .pipeline import describe
+from .pipeline_info import PipelineInfo as PipelineInfo
+from .pipeline_info import built_in_infos, color_of, info_of
 
 logger = logging.getLogger(__name__)
 
-BUILT_IN = ('PublishVideo', 'RunCommand', 'BackupFolder')
-COLORS = 6
-"""As many as the design has for pipelines."""
 FIRST_LOOK_SECONDS = 5.0
 """How long the start waits for files that were never described; the others are known from last time."""
-RESCAN_MILLISECONDS = 2000
+RESCAN_MILLISECONDS = 500
 """Beside the notices of the system, which a network drive never gives and a full queue drops."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineInfo:
-    """A pipeline as pages and the API see it. One with an `error` may still run, as its last good version."""
-
-    name: str
-    title: str
-    description: str = ''
-    steps: tuple[dict[str, Any], ...] = ()
-    schema: dict[str, Any] = field(default_factory=dict)
-    accepts: tuple[str, ...] = ()
-    max_parallel: int | None = None
-    source: str = 'built-in'
-    error: dict[str, Any] | None = None
-    file: str | None = None
-    """The snapshot to run; None for what is built in."""
-    origin: str | None = None
-    """The person's file."""
-    color_index: int = 0
-
-    @property
-    def is_built_in(self) -> bool:
-        return self.source == 'built-in'
-
-    @property
-    def is_runnable(self) -> bool:
-        return bool(self.steps)
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields of the API; where the snapshot lies is nobody's business."""
-        values = asdict(self)
-        del values['file'], values['origin']
-        return {**values, 'is_runnable': self.is_runnable}
 
 
 Pipelines = list[PipelineInfo]
@@ -112,7 +76,7 @@ class Catalog:
 
         :raises StorageError: if the folders cannot be made
         """
-        self._built_in = {info.name: info for info in await asyncio.to_thread(_built_in_infos)}
+        self._built_in = {info.name: info for info in await asyncio.to_thread(built_in_infos)}
         self._sources = await asyncio.to_thread(self._remembered)
         self._rebuild()
         await self._scan()
@@ -182,7 +146,7 @@ class Catalog:
                 await asyncio.sleep(RESCAN_MILLISECONDS / 1000)
 
     async def _watch_folder(self) -> None:
-        """Scan at each notice and every 2 s; returns when another folder has taken the place of the one watched."""
+        """Scan at each notice and every half second; returns when another folder is in the place of the watched one."""
         await asyncio.to_thread(make_private_folder, self._folder)
         number = self._folder.stat().st_ino
         notices = awatch(
@@ -287,12 +251,12 @@ class Catalog:
                 source=str(source.path),
                 origin=str(source.path),
                 error=problem,
-                color_index=_color_of(name),
+                color_index=color_of(name),
             )
 
     def _info(self, source: _Source, described: dict[str, Any]) -> PipelineInfo:
         return replace(
-            _info_of(described),
+            info_of(described),
             source=str(source.path),
             origin=str(source.path),
             file=str(self._snapshot(source.good_digest)),
@@ -368,29 +332,6 @@ def _keep(snapshot: Path, data: bytes) -> None:
 def _write_if_new(path: Path, data: bytes) -> None:
     if not path.exists() or path.read_bytes() != data:
         write_atomically(path, data)
-
-
-def _built_in_infos() -> list[PipelineInfo]:
-    return [replace(_info_of(describe(load_pipeline(name, None))), color_index=n) for n, name in enumerate(BUILT_IN)]
-
-
-def _info_of(described: dict[str, Any]) -> PipelineInfo:
-    return PipelineInfo(
-        name=described['name'],
-        title=described['title'],
-        description=described['description'],
-        steps=tuple(described['steps']),
-        schema=described['schema'],
-        accepts=tuple(described['accepts']),
-        max_parallel=described['max_parallel'],
-        color_index=_color_of(described['name']),
-    )
-
-
-def _color_of(name: str) -> int:
-    """Always the same for a name, and none of those that the built-in pipelines have."""
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
-    return len(BUILT_IN) + number % (COLORS - len(BUILT_IN))
 
 
 def _taken(path: Path, name: str, owner: PipelineInfo) -> dict[str, Any]:

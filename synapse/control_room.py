@@ -52,7 +52,7 @@ class ControlRoom:
         status = Status()
         log = Log(LogStore(data / 'logs.db'), bus)
         profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus)
-        catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log)
+        catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
         runs = Runs(

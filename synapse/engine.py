@@ -5,16 +5,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from .children import child_environment, host_command, new_session
 from .errors import NotReady, SynapseError
-from .host_process import (
-    HostProcess,
-    OnLine,
-    OnMessage,
-    Outcome,
-    child_environment,
-    host_command,
-    new_session,
-)
+from .host_process import HostProcess, OnLine, OnMessage, Outcome
 
 __all__ = ['Engine', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'OnMessage', 'Outcome']
 

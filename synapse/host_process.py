@@ -8,24 +8,21 @@ import logging
 import os
 import secrets
 import signal
-import subprocess
-import sys
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from .children import ROOM_TAG, child_environment, host_command, new_session
 from .line_cutter import LineCutter, readable
 from .process_tree import HOST_TAG, Ending, Seen, end_all, figures_of, start_time, tree_of
+from .wire import Breath, Wire
 
 log = logging.getLogger(__name__)
 
 OnMessage = Callable[[dict[str, Any]], Awaitable[None] | None]
 OnLine = Callable[[str], Awaitable[None] | None]
 
-ROOM_TAG = 'SYNAPSE_ROOM'
 MAX_MESSAGE_BYTES = 8 * 1024**2
 MAX_LINE_BYTES = 16 * 1024
 GRACE_SECONDS = 2.0
@@ -34,9 +31,6 @@ LINGER_SECONDS = 5.0
 """How long a host may live on after it said that its run has ended, or stopped talking."""
 SILENT_PIPE_SECONDS = 0.5
 MAX_AFTER_EXIT_BYTES = 4 * 1024**2
-MAX_WAITING_BYTES = 256 * 1024
-BREATH_SECONDS = 0.004
-REPO = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Outcome:
 class HostProcess:
     """A `python -m synapse.host` in a session of its own. Use it on the event loop only."""
 
-    def __init__(self, host_id: str, transport: asyncio.SubprocessTransport, wire: '_Wire') -> None:
+    def __init__(self, host_id: str, transport: asyncio.SubprocessTransport, wire: Wire) -> None:
         self.host_id = host_id
         self.pid = transport.get_pid()
         self.started_at = start_time(self.pid)
@@ -90,7 +84,7 @@ class HostProcess:
         """
         host_id = secrets.token_hex(8)
         transport, wire = await asyncio.get_running_loop().subprocess_exec(
-            _Wire,
+            Wire,
             *host_command('synapse.host', *arguments),
             env=child_environment({**(environment or {}), ROOM_TAG: room_tag, HOST_TAG: host_id}),
             **new_session(),
@@ -235,7 +229,7 @@ class HostProcess:
 
     async def _hear(self) -> None:
         """Hand over the protocol, message by message; a receiver that takes its time makes the host wait."""
-        cutter, breath = LineCutter(MAX_MESSAGE_BYTES), _Breath()
+        cutter, breath = LineCutter(MAX_MESSAGE_BYTES), Breath()
         while chunk := await self._wire.messages.read():
             for line, length in cutter.feed(chunk):
                 if length <= MAX_MESSAGE_BYTES:
@@ -263,7 +257,7 @@ class HostProcess:
 
     async def _overhear(self) -> None:
         """Hand over what came around the protocol: C code, inherited children, a dying interpreter."""
-        cutter, breath = LineCutter(MAX_LINE_BYTES), _Breath()
+        cutter, breath = LineCutter(MAX_LINE_BYTES), Breath()
         while chunk := await self._wire.lines.read():
             for line, length in cutter.feed(chunk):
                 await self._take_raw(line, length)
@@ -295,114 +289,6 @@ async def _hand_over(receiver: Callable[[Any], Awaitable[None] | None], value: A
             await waiting
     except Exception:
         log.exception('a message of a host could not be handled')
-
-
-class _Breath:
-    """Lets everything else on the loop have a turn after every few milliseconds of ours."""
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-
-    async def taken(self) -> None:
-        if time.perf_counter() - self._since > BREATH_SECONDS:
-            await asyncio.sleep(0)
-            self._since = time.perf_counter()
-
-
-class _Pipe:
-    """Chunks of one output of the process. Above a limit it is no longer read, and so the writer has to wait."""
-
-    def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
-        self._size = 0
-        self._is_ended = False
-        self._news = asyncio.Event()
-        self.transport: Any = None
-        self.is_paused = False
-
-    def feed(self, chunk: bytes) -> None:
-        self._chunks.append(chunk)
-        self._size += len(chunk)
-        self._news.set()
-        if self._size > MAX_WAITING_BYTES and not self.is_paused:
-            self.is_paused = True
-            self.transport.pause_reading()
-
-    def end(self) -> None:
-        self._is_ended = True
-        self._news.set()
-
-    async def read(self) -> bytes:
-        """The next chunk; empty when the pipe has ended. Always lets others have a turn first."""
-        await asyncio.sleep(0)
-        while not self._chunks and not self._is_ended:
-            self._news.clear()
-            await self._news.wait()
-        if not self._chunks:
-            return b''
-        chunk = self._chunks.popleft()
-        self._size -= len(chunk)
-        if self.is_paused and self._size <= MAX_WAITING_BYTES // 2:
-            self.is_paused = False
-            self.transport.resume_reading()
-        return chunk
-
-
-class _Wire(asyncio.SubprocessProtocol):
-    """What asyncio tells about the process. Its exit is told when it happens, whoever still holds its pipes."""
-
-    def __init__(self) -> None:
-        self.messages, self.lines = _Pipe(), _Pipe()
-        self.exited = asyncio.Event()
-        self.heard = 0
-
-    @property
-    def is_paused(self) -> bool:
-        return self.messages.is_paused or self.lines.is_paused
-
-    def connection_made(self, transport: Any) -> None:
-        self.messages.transport = transport.get_pipe_transport(1)
-        self.lines.transport = transport.get_pipe_transport(2)
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        self.heard += len(data)
-        (self.messages if fd == 1 else self.lines).feed(data)
-
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        if fd in (1, 2):
-            (self.messages if fd == 1 else self.lines).end()
-
-    def process_exited(self) -> None:
-        self.exited.set()
-
-    def end(self) -> None:
-        self.messages.end()
-        self.lines.end()
-
-
-def host_command(module: str, *arguments: str) -> list[str]:
-    """The argument list of one of our own modules; `-P` keeps the working folder out of its imports."""
-    return [sys.executable, '-P', '-m', module, *arguments]
-
-
-def child_environment(tags: Mapping[str, str]) -> dict[str, str]:
-    """Our environment for a child: `synapse` importable, our own secrets and foreign tags taken out, `tags` put in."""
-    kept = {name: value for name, value in os.environ.items() if not _is_ours_alone(name)}
-    path = [str(REPO), *filter(None, [kept.get('PYTHONPATH')])]
-    return {**kept, 'PYTHONPATH': os.pathsep.join(path), **tags}
-
-
-def _is_ours_alone(name: str) -> bool:
-    if name in (ROOM_TAG, HOST_TAG):
-        return True
-    return name.startswith('SYNAPSE_') and any(word in name for word in ('TOKEN', 'PASSWORD', 'SECRET', 'KEY'))
-
-
-def new_session() -> dict[str, Any]:
-    """Options that put a child into a session (on Windows a process group) of its own."""
-    if sys.platform == 'win32':
-        return {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {'start_new_session': True}
 
 
 def signal_name(returncode: int) -> str | None:

@@ -1,0 +1,92 @@
+"""The pipes between the control room and one child process, read in chunks, never faster than they are used."""
+
+import asyncio
+import time
+from collections import deque
+from typing import Any
+
+MAX_WAITING_BYTES = 256 * 1024
+BREATH_SECONDS = 0.004
+
+
+class Pipe:
+    """Chunks of one output of the process. Above a limit it is no longer read, and so the writer has to wait."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._is_ended = False
+        self._news = asyncio.Event()
+        self.transport: Any = None
+        self.is_paused = False
+
+    def feed(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._news.set()
+        if self._size > MAX_WAITING_BYTES and not self.is_paused:
+            self.is_paused = True
+            self.transport.pause_reading()
+
+    def end(self) -> None:
+        self._is_ended = True
+        self._news.set()
+
+    async def read(self) -> bytes:
+        """The next chunk; empty when the pipe has ended. Always lets others have a turn first."""
+        await asyncio.sleep(0)
+        while not self._chunks and not self._is_ended:
+            self._news.clear()
+            await self._news.wait()
+        if not self._chunks:
+            return b''
+        chunk = self._chunks.popleft()
+        self._size -= len(chunk)
+        if self.is_paused and self._size <= MAX_WAITING_BYTES // 2:
+            self.is_paused = False
+            self.transport.resume_reading()
+        return chunk
+
+
+class Wire(asyncio.SubprocessProtocol):
+    """What asyncio tells about the process. Its exit is told when it happens, whoever still holds its pipes."""
+
+    def __init__(self) -> None:
+        self.messages, self.lines = Pipe(), Pipe()
+        self.exited = asyncio.Event()
+        self.heard = 0
+
+    @property
+    def is_paused(self) -> bool:
+        return self.messages.is_paused or self.lines.is_paused
+
+    def connection_made(self, transport: Any) -> None:
+        self.messages.transport = transport.get_pipe_transport(1)
+        self.lines.transport = transport.get_pipe_transport(2)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.heard += len(data)
+        (self.messages if fd == 1 else self.lines).feed(data)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if fd in (1, 2):
+            (self.messages if fd == 1 else self.lines).end()
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def end(self) -> None:
+        self.messages.end()
+        self.lines.end()
+
+
+class Breath:
+    """Lets everything else on the loop have a turn after every few milliseconds of ours."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    async def taken(self) -> None:
+        if time.perf_counter() - self._since > BREATH_SECONDS:
+            await asyncio.sleep(0)
+            self._since = time.perf_counter()
