@@ -1,0 +1,145 @@
+"""Cards of the dashboard: their frame, the four figures, and the small curves in them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from .html import el, icon
+from .scope import Scope
+
+
+class Card(Scope):
+    """A section of glass with its title; `head` takes what stands beside it, the rest goes into the card itself."""
+
+    def __init__(self, title: str, classes: str = '', *, label: str = '') -> None:
+        super().__init__('section')
+        self.classes(f'glass-card {classes}')
+        self.props['aria-label'] = label or title
+        with self, el('div', 'sy-head') as self.head:
+            el('h2', text=title)
+            self.count = el('span', 'sy-count')
+
+
+@contextmanager
+def empty(title: str, text: str, icon_name: str) -> Iterator[None]:
+    """What a card says while there is nothing in it, and the one thing to do about it."""
+    with el('div', 'eb'):
+        with el('span', 'ei'):
+            icon(icon_name, size=20)
+        el('b', text=title)
+        el('p', 'sy-cap', text)
+        yield
+
+
+def put(element: ui.element, **attributes: Any) -> None:
+    """Set attributes and tell the browser only where one is different; None takes an attribute away."""
+    is_changed = False
+    for name, value in attributes.items():
+        name = name.rstrip('_').replace('_', '-')
+        if element.props.get(name) != value:
+            is_changed = True
+            if value is None:
+                element.props.pop(name)
+            else:
+                element.props[name] = value
+    if is_changed:
+        element.update()
+
+
+class StatCard(Scope):
+    """A figure, what it means, and its last days; a button into the runs behind it."""
+
+    def __init__(self, name: str, target: str, *, narrow: str = '') -> None:
+        super().__init__('button')
+        self.classes('stat-card').props['type'] = 'button'
+        self.on('click', lambda: ui.navigate.to(target))
+        self._name = name
+        with self:
+            with el('span', 'k'):
+                el('span', 'is-wide-only' if narrow else '', name)
+                if narrow:
+                    el('span', 'is-phone-only', narrow)
+            with el('span', 'v'):
+                self._value = el('span')
+                self._note = el('small')
+            self._spark = el('svg', 'spark', width='96', height='30', viewBox='0 0 96 30', aria_hidden='true')
+
+    def show(self, value: str, note: str) -> None:
+        self._value.set_text(value)
+        self._note.set_text(note)
+        put(self, aria_label=f'{self._name}: {value} {note}'.strip())
+
+    def bars(self, values: Sequence[float], *, color: str = 'var(--cmd-text-3)', is_alarm: bool = False) -> None:
+        """One bar a day, today last; in an alarm every day that has any stands out, else only today does."""
+        top = max([*values, 1])
+        width = 96 / max(1, len(values))
+        self._spark.clear()
+        with self._spark:
+            for index, value in enumerate(values):
+                height = max(1.5, 28 * value / top)
+                is_strong = value > 0 if is_alarm else index == len(values) - 1
+                el(
+                    'rect',
+                    x=f'{index * width:.1f}',
+                    y=f'{30 - height:.1f}',
+                    width=f'{width - 1.5:.1f}',
+                    height=f'{height:.1f}',
+                    rx='1',
+                    fill=color if is_strong or not is_alarm else 'var(--cmd-text-3)',
+                    opacity='1' if is_strong else '0.5',
+                )
+
+    def curve(self, values: Sequence[float | None], color: str) -> None:
+        """A line over the days, with a dot on the last."""
+        self._spark.clear()
+        self._spark.style(f'--sc:var(--cmd-{color})')
+        points = points_of(values, width=96, height=30)
+        if points:
+            with self._spark:
+                draw(points, height=30)
+                el('circle', 'd', cx=f'{points[-1][0]:.1f}', cy=f'{points[-1][1]:.1f}', r='2.5')
+
+
+Points = list[tuple[float, float]]
+
+
+def points_of(
+    values: Sequence[float | None], *, width: float, height: float, low: float | None = None, high: float | None = None
+) -> Points:
+    """Where the values lie in a box of this size; days without one are left out. Fewer than two make no curve."""
+    known = [(index, value) for index, value in enumerate(values) if value is not None]
+    if len(known) < 2:
+        return []
+    smallest = min(value for _, value in known) if low is None else low
+    largest = max(value for _, value in known) if high is None else high
+    span = (largest - smallest) or 1.0
+    first, last = known[0][0], known[-1][0]
+    room = height - 8
+    flat = largest == smallest
+    return [
+        (
+            2 + (width - 6) * (index - first) / (last - first),
+            height / 2 if flat else 4 + room * (1 - (value - smallest) / span),
+        )
+        for index, value in known
+    ]
+
+
+def line_of(points: Points) -> str:
+    """The path of a curve."""
+    return 'M' + ' L'.join(f'{x:.1f} {y:.1f}' for x, y in points) if points else ''
+
+
+def area_of(points: Points, height: float) -> str:
+    """The path of what lies below a curve."""
+    if not points:
+        return ''
+    return f'{line_of(points)} L{points[-1][0]:.1f} {height:g} L{points[0][0]:.1f} {height:g}Z'
+
+
+def draw(points: Points, *, height: float) -> tuple[TextElement, TextElement]:
+    """A curve with its area, inside an svg of the class `spark`."""
+    return el('path', 'f', d=area_of(points, height)), el('path', 'l', d=line_of(points))

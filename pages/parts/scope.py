@@ -1,0 +1,58 @@
+"""The root of a page or part: what it listens to ends with it, when the person moves on or the tab is gone."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from nicegui import binding, ui
+
+from synapse.bus import Bus, Message
+
+M = TypeVar('M', bound=Message)
+
+
+class Scope(ui.element):
+    """An element whose subscriptions live exactly as long as it does.
+
+    NiceGUI ends its own event subscriptions only with the client; in a single-page shell each visit would leak one.
+    """
+
+    def __init__(self, tag: str = 'div') -> None:
+        super().__init__(tag)
+        self._undo: list[Callable[[], None]] = []
+
+    def follow(self, bus: Bus, kind: type[M], callback: Callable[[M], None]) -> None:
+        """Call `callback` inside this element with every message of this kind."""
+
+        self.when_gone(bus.subscribe(kind, lambda message: self._call(lambda: callback(message))))
+
+    def watch(self, source: Any, names: tuple[str, ...], callback: Callable[[], None]) -> None:
+        """Call `callback` inside this element when any of these bindable fields gets another value, by push."""
+        for name in names:
+            watcher = _Watcher()
+            binding.bind_from(watcher, 'value', source, name)
+            watcher.callback = lambda: self._call(callback)
+            self.when_gone(lambda watcher=watcher: binding.remove([watcher]))  # type: ignore[misc]
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        if not self.is_deleted:
+            with self:
+                callback()
+
+    def when_gone(self, undo: Callable[[], None]) -> None:
+        """Call `undo` once this element is deleted."""
+        self._undo.append(undo)
+
+    def _handle_delete(self) -> None:
+        while self._undo:
+            self._undo.pop()()
+        super()._handle_delete()
+
+
+class _Watcher:
+    """The far end of a binding: it turns a new value into a call."""
+
+    value = binding.BindableProperty(on_change=lambda watcher, _: watcher.callback())
+
+    def __init__(self) -> None:
+        self.callback: Callable[[], None] = lambda: None
+        self.value = None
