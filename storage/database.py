@@ -58,9 +58,10 @@ def named_sqlite_errors(path: Path) -> Iterator[None]:
     """Turn any error of SQLite inside into a `StorageError` that names the file, `DiskFull` where there is no room."""
     try:
         yield
-    except sqlite3.IntegrityError:
-        raise
     except sqlite3.Error as error:
+        # Values that do not fit are a mistake of the caller; trying again would never help.
+        if isinstance(error, sqlite3.IntegrityError) or 'binding parameter' in str(error):
+            raise
         raise _named(error, path) from error
 
 
