@@ -33,6 +33,7 @@ from .status import Status
 from .verdict import interrupted
 
 MAX_WAITING = 10_000
+KNOWN_NUMBERS = 2_000
 
 
 class Runs:
@@ -93,6 +94,7 @@ class Runs:
         self._is_open = False
         self._counts: Mapping[str, int] = status.counts
         self._unseen_failure: str | None = None
+        self._numbers: dict[str, int] = {}
         self._status = StatusWriter(status, bus, self._status_values)
 
     async def start(self) -> None:
@@ -172,6 +174,11 @@ class Runs:
     @property
     def is_queue_paused(self) -> bool:
         return self._queue.is_paused
+
+    def number_of(self, id: str) -> int | None:
+        """The number of a run that waits, is live, or moved lately; None if that would mean asking the disk."""
+        known = self._known(id)
+        return known.number if known is not None else self._numbers.get(id)
 
     def worker_of(self, id: str) -> str | None:
         """The worker that has this run, such as `worker-1`."""
@@ -323,6 +330,10 @@ class Runs:
         """What each step usually takes: the median of the last ten runs that succeeded."""
         return await self._estimates.typical(pipeline)
 
+    def known_typical(self, pipeline: str) -> Typical:
+        """The same as `typical_seconds`, from memory: empty until somebody asked."""
+        return self._estimates.known(pipeline)
+
     def expected_left(self, run: RunRecord) -> float | None:
         """Seconds until a run is through, None where nothing honest can be said."""
         return seconds_left(run, self._estimates.known(run.pipeline), now_utc())
@@ -435,8 +446,15 @@ class Runs:
     def _show(self, run: RunRecord, moved: bool = True) -> None:
         if run.state is RunState.FAILED:
             self._unseen_failure = run.id
+        if moved:
+            self._remember_number(run)
         self._bus.publish(RunChanged(run, moved))
         self._status.soon()
+
+    def _remember_number(self, run: RunRecord) -> None:
+        self._numbers[run.id] = run.number
+        while len(self._numbers) > KNOWN_NUMBERS:
+            del self._numbers[next(iter(self._numbers))]
 
     def _status_values(self) -> Mapping[str, Any]:
         live = self.live()

@@ -1,0 +1,13 @@
+"""The pages people see. `register` puts them on the server; everything they show comes from the control room."""
+
+from synapse.control_room import ControlRoom
+
+from .theme import FAVICON as FAVICON
+
+
+def register(room: ControlRoom) -> None:
+    """Serve the shell and its pages; call once, before the server starts and after all other routes."""
+    from . import shell, theme
+
+    theme.install()
+    shell.register(room)

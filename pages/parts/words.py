@@ -1,0 +1,80 @@
+"""Numbers and names as a person reads them."""
+
+from datetime import datetime
+
+from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
+from synapse.records import RunRecord, StepRun
+
+
+def length_of(seconds: float | None) -> str:
+    """`0:42`, `2:18`, `1:04:09`; empty for None."""
+    if seconds is None:
+        return ''
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
+
+
+def size_of(count: int) -> str:
+    """`812 B`, `9.1 kB`, `1.2 GB`."""
+    size = float(count)
+    for unit in ('B', 'kB', 'MB', 'GB'):
+        if size < 1000 or unit == 'GB':
+            return f'{size:.0f} {unit}' if unit == 'B' or size >= 100 else f'{size:.1f} {unit}'
+        size /= 1000
+    raise AssertionError
+
+
+def clock_of(moment: datetime | None) -> str:
+    """`14:02:11` in the zone of this machine."""
+    return moment.astimezone().strftime('%H:%M:%S') if moment else ''
+
+
+def day_of(moment: datetime) -> str:
+    """`Today`, or `9 Oct`, in the zone of this machine."""
+    local = moment.astimezone()
+    is_today = local.date() == datetime.now().astimezone().date()
+    return 'Today' if is_today else f'{local.day} {local:%b}'
+
+
+def millis(moment: datetime) -> str:
+    """Milliseconds since the epoch: what the ticking clocks of the browser want."""
+    return str(int(moment.timestamp() * 1000))
+
+
+def pipeline_title(room: ControlRoom, name: str) -> str:
+    """The title of a pipeline, or its class name where it is gone."""
+    try:
+        return room.catalog.get(name).title
+    except NotFound:
+        return name
+
+
+def pipeline_color(room: ControlRoom, name: str) -> str:
+    """The class that gives the pipeline its colour, `p1` to `p6`."""
+    try:
+        return f'p{room.catalog.get(name).color_index % 6 + 1}'
+    except NotFound:
+        return 'p5'
+
+
+def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
+    """`RENDER` for `render`, or what the pipeline calls it."""
+    try:
+        steps = room.catalog.get(pipeline).steps
+    except NotFound:
+        return step.upper()
+    return next((str(item['title']) for item in steps if item['name'] == step), step.upper())
+
+
+def title_of(room: ControlRoom, run: RunRecord) -> str:
+    """What the run is about: its file, or else its pipeline."""
+    return run.subject or pipeline_title(room, run.pipeline)
+
+
+def step_seconds(step: StepRun) -> float | None:
+    """How long a step took, once it has ended."""
+    if step.started_at is None or step.finished_at is None:
+        return None
+    return (step.finished_at - step.started_at).total_seconds()
