@@ -1,7 +1,8 @@
 """Everything a page or the API may ask: one object that holds the parts, started and stopped as one."""
 
+import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from storage.documents import Documents
 from storage.files import make_private_folder, remove_leftovers
@@ -13,7 +14,7 @@ from .catalog import Catalog
 from .engine import LocalEngine
 from .entry import Entry
 from .inbox import Inbox
-from .log import Level, Log
+from .log import Level, Log, LogHandler
 from .machine import Machine
 from .profiles import Profiles
 from .runs import Runs
@@ -38,6 +39,9 @@ class ControlRoom:
     runs: Runs
     entry: Entry
     preferences: Documents
+    history_notices: list[str]
+    """What opening the history of runs had to set aside, in sentences."""
+    _handler: LogHandler | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def build(cls, settings: Settings) -> 'ControlRoom':
@@ -55,8 +59,9 @@ class ControlRoom:
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
+        store = RunStore(data / 'runs.db')
         runs = Runs(
-            store=RunStore(data / 'runs.db'),
+            store=store,
             engine=engine,
             catalog=catalog,
             profiles=profiles,
@@ -82,15 +87,18 @@ class ControlRoom:
             runs=runs,
             entry=Entry(data),
             preferences=Documents(data / 'settings.json'),
+            history_notices=store.notices,
         )
 
     async def start(self) -> None:
         """Bring the parts up, the log first, the queue last."""
         await self.log.start()
+        self._handler = LogHandler(self.log)
+        logging.getLogger().addHandler(self._handler)
         remove_leftovers(self.settings.data)
-        for notice in [*self.preferences.notices, *self.profiles.notices]:
-            self.log.append(Level.WARNING, notice, source='storage')
         await self.profiles.start()
+        for notice in [*self.preferences.notices, *self.profiles.notices, *self.history_notices]:
+            self.log.append(Level.WARNING, notice, source='storage')
         await self.engine.start()
         await self.catalog.start()
         await self.machine.start()
@@ -104,4 +112,6 @@ class ControlRoom:
         await self.catalog.stop()
         await self.engine.close()
         self.log.append(Level.INFO, 'Synapse has stopped', source='synapse')
+        if self._handler is not None:
+            logging.getLogger().removeHandler(self._handler)
         await self.log.stop()
