@@ -128,8 +128,9 @@ class LiveRun:
             return verdict(self._ending())
         asked = self.run
         prepared, job = await self._around.prepare(self.run)
-        await self._move(lambda run: run.changed(parameters=prepared.parameters))
-        await self._around.taken_over(asked)
+        if prepared.parameters != asked.parameters:
+            await self._move(lambda run: run.changed(parameters=prepared.parameters))
+            await self._around.taken_over(asked)
         if self._must_end():
             return verdict(self._ending())
         self._handle = await self._around.engine.run(job, self._heard, self._line)
