@@ -11,6 +11,7 @@ HIDDEN = '***'
 LONGEST_TEXT = 16_384
 SHORTEST_SECRET = 3
 _DEEPEST = 8
+_LARGEST_NUMBER = 2**63 - 1  # more than that few readers of JSON take
 
 
 class Scrubber:
@@ -46,7 +47,7 @@ class Scrubber:
 
     def value(self, value: Any, *, depth: int = 0) -> Any:
         """The same as plain JSON, without secrets; what JSON cannot say becomes its text."""
-        if value is None or isinstance(value, bool | int):
+        if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= _LARGEST_NUMBER):
             return value
         if isinstance(value, float) and math.isfinite(value):
             return value

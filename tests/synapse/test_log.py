@@ -343,6 +343,7 @@ def test_a_hidden_secret_is_never_left_readable(secret: str, around: str) -> Non
     ('value', 'kept'),
     [
         (float('inf'), 'inf'),
+        (2**63, '9223372036854775808'),
         ('\ud800', '\\ud800'),
         (Path('/x'), '/x'),
         ((1, {2}), [1, [2]]),
