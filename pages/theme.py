@@ -5,7 +5,8 @@ from pathlib import Path
 from nicegui import app, ui
 
 STATIC = Path(__file__).parent / 'static'
-SHEETS = ('tokens.css', 'components.css', 'synapse.css')
+SHEETS = ('tokens.css', 'components.css', 'synapse.css', 'pages.css')
+SCRIPTS = ('synapse.js', 'pages.js')
 FAVICON = STATIC / 'favicon.svg'
 VERSION = '1'
 
@@ -15,5 +16,6 @@ def install() -> None:
     app.add_static_files('/static/synapse', STATIC, max_cache_age=0)
     links = ''.join(f'<link rel="stylesheet" href="/static/synapse/{sheet}?v={VERSION}">' for sheet in SHEETS)
     # The theme is set before the first paint, so that nobody is flashed at.
-    ui.add_head_html(f'{links}<script src="/static/synapse/synapse.js?v={VERSION}"></script>', shared=True)
+    scripts = ''.join(f'<script src="/static/synapse/{name}?v={VERSION}"></script>' for name in SCRIPTS)
+    ui.add_head_html(f'{links}{scripts}', shared=True)
     app.colors(primary='#a78bfa', positive='#10b981', info='#3b82f6', negative='#ef4444', warning='#f59e0b')

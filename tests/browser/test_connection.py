@@ -1,0 +1,65 @@
+"""One connection a tab, everything by push, and the truth again after the server was away."""
+
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import Page, WebSocket, expect
+
+from tests.harness import SynapseUnderTest
+
+SignIn = Callable[[SynapseUnderTest], Page]
+PLACES = ('Runs', 'Logs', 'Scheduler', 'Pipelines', 'Profiles', 'Settings', 'Dashboard')
+
+
+def go_to(page: Page, place: str) -> None:
+    page.get_by_role('navigation', name='Main').get_by_role('link', name=place).first.click()
+    expect(page.get_by_role('banner').get_by_role('heading', name=place)).to_be_visible()
+
+
+def test_twenty_navigations_use_one_socket(program: SynapseUnderTest, sign_in: SignIn, problems: list[str]) -> None:
+    page = sign_in(program)
+    page.goto('about:blank')
+    sockets: list[str] = []
+
+    def on_socket(socket: WebSocket) -> None:
+        sockets.append(socket.url)
+
+    page.on('websocket', on_socket)
+    page.goto(program.url)
+    for count in range(20):
+        go_to(page, PLACES[count % len(PLACES)])
+
+    assert len([url for url in sockets if '_nicegui_ws' in url]) == 1, sockets
+    assert problems == []
+
+
+def test_a_restart_of_the_server_heals_by_itself_and_shows_the_truth(
+    program: SynapseUnderTest, sign_in: SignIn
+) -> None:
+    page = sign_in(program)
+    go_to(page, 'Runs')
+    port = program.port
+
+    program.kill9()
+    expect(page.get_by_text('Reconnecting').first).to_be_visible(timeout=15_000)
+    program.start(port=port)
+    run = program.create_run('RunCommand', command=['echo', 'after the restart'])
+    program.wait_for_run(run['id'])
+
+    expect(page.get_by_text('Live').first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f'#{run["number"]}').first).to_be_visible(timeout=30_000)
+
+
+def test_a_line_reaches_an_open_page_within_a_moment_and_without_a_reload(
+    program: SynapseUnderTest, sign_in: SignIn
+) -> None:
+    page = sign_in(program)
+    go_to(page, 'Logs')
+    page.get_by_role('button', name='+ Info').wait_for()
+    started = time.monotonic()
+
+    with program.api as api:
+        api.post('/logs', json={'level': 'warning', 'message': 'a line from outside', 'source': 'test'})
+    expect(page.get_by_text('a line from outside').first).to_be_visible(timeout=5_000)
+
+    assert time.monotonic() - started < 5
