@@ -8,7 +8,10 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from synapse.run import Run
 
 IfExists = Literal['rename', 'refuse', 'replace']
 CHUNK = 1024 * 1024
@@ -67,6 +70,11 @@ class Destination:
         self.address = check_destination(address)
         self._fs, self._folder = _opened(self.address, dict(options or {}))
         self.is_local = _is_local(self._fs)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder itself, if it is on this machine."""
+        return Path(self._folder) if self.is_local else None
 
     def path(self, name: str) -> str:
         """The whole address of a file here, as a person can use it."""
@@ -129,27 +137,52 @@ class Destination:
         :param sent: called with the bytes sent so far, after each megabyte; what it raises ends the delivery
         :raises DestinationError: if it cannot be written, or the name was taken meanwhile
         """
+        total = 0
+        with source.open('rb') as reader, self.create(name, replace=replace) as writer:
+            while chunk := reader.read(CHUNK):
+                writer.write(chunk)
+                total += len(chunk)
+                sent(total)
+        return self.path(name)
+
+    @contextlib.contextmanager
+    def create(self, name: str, *, replace: bool = False) -> Iterator['Writer']:
+        """A file to write to, which appears under its name when the block ends well, and not at all when it does not.
+
+        :raises DestinationError: if it cannot be written, or the name was taken meanwhile
+        """
         part = f'.{name}.{secrets.token_hex(4)}.part'
         try:
             with self._told('be written'):
-                self._write(source, part, sent)
+                file = self._fs.open(self._join(part), 'wb')
+            writer = Writer(file, lambda: self._told('be written'))
+            try:
+                yield writer
+                with self._told('be written'):
+                    self._sync(file)
+            finally:
+                with self._told('be written'):
+                    file.close()
+            self._check_size(part, writer.size)
+            with self._told('be written'):
                 self._settle(part, name, replace=replace)
         except BaseException:
             with contextlib.suppress(Exception):
                 self._fs.rm_file(self._join(part))
             raise
-        return self.path(name)
 
-    def _write(self, source: Path, part: str, sent: Callable[[int], None]) -> None:
-        total = 0
-        with source.open('rb') as reader, self._fs.open(self._join(part), 'wb') as writer:
-            while chunk := reader.read(CHUNK):
-                writer.write(chunk)
-                total += len(chunk)
-                sent(total)
-            if self.is_local:
-                writer.flush()
-                os.fsync(writer.fileno())
+    def _sync(self, file: Any) -> None:
+        if self.is_local:
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _check_size(self, part: str, expected: int) -> None:
+        with self._told('be read'):
+            size = self._fs.size(self._join(part))
+        if size is not None and size != expected:
+            raise DestinationError(
+                f'Only {size:,} of {expected:,} bytes arrived at {self.address}.', 'Check the connection, then retry.'
+            )
 
     def _settle(self, part: str, name: str, *, replace: bool) -> None:
         if self.is_local and replace:
@@ -181,6 +214,44 @@ class Destination:
                 f'The destination {self.address} cannot {what}: {reason}.',
                 'Check that it exists, has room and may be written.',
             ) from error
+
+
+class Writer:
+    """A file being delivered; `size` is what was written so far, in bytes."""
+
+    def __init__(self, file: Any, told: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self.size = 0
+        self._file = file
+        self._told = told
+
+    def write(self, data: bytes) -> int:
+        with self._told():
+            self._file.write(data)
+        self.size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """For those who write through other layers; all is flushed at the end anyway."""
+
+
+def destination_of(run: 'Run', address: str = '') -> Destination:
+    """Where a run delivers to: `address` if it names a place, else the destination of the profile.
+
+    :raises DestinationError: if there is none, or it cannot be made
+    """
+    profile = run.profile
+    chosen = address or (profile.destination if profile else '')
+    if not chosen:
+        raise DestinationError('There is nowhere to deliver to.', 'Choose a profile, or give a destination.')
+    options = {
+        name.removeprefix(OPTION_PREFIX): value
+        for name, value in (profile.secrets if profile else {}).items()
+        if name.startswith(OPTION_PREFIX)
+    }
+    # A folder of this machine takes no options, and fsspec would complain of them.
+    destination = Destination(chosen, options if _URL.match(chosen) else {})
+    destination.prepare()
+    return destination
 
 
 def _opened(address: str, options: dict[str, Any]) -> tuple[Any, str]:

@@ -1,0 +1,49 @@
+"""A video for the first start, when a person has none at hand."""
+
+import subprocess
+from pathlib import Path
+
+SECONDS = 12
+
+
+def make_sample_video(path: Path) -> None:
+    """Write 12 s of a moving test picture with a tone, 1280×720, about 3 MB. Blocks for a few seconds.
+
+    :raises RuntimeError: with ffmpeg's last words, if it cannot be made; then nothing is left
+    """
+    import imageio_ffmpeg
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        made = subprocess.run(_command(imageio_ffmpeg.get_ffmpeg_exe(), part), capture_output=True, timeout=120)
+        if made.returncode:
+            words = made.stderr.decode(errors='replace').strip().splitlines() or ['it said nothing']
+            raise RuntimeError(f'The sample video could not be made: {words[-1]}')
+        part.replace(path)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError('The sample video could not be made within two minutes.') from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _command(ffmpeg: str, target: Path) -> list[str]:
+    picture = f'testsrc2=size=1280x720:rate=30:duration={SECONDS}'
+    return [
+        *(ffmpeg, '-hide_banner', '-nostdin', '-y', '-loglevel', 'error'),
+        *('-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', f'sine=frequency=330:duration={SECONDS}'),
+        *('-c:v', 'libx264', '-preset', 'ultrafast', '-b:v', '1900k', '-maxrate', '2200k', '-bufsize', '2200k'),
+        *(
+            '-pix_fmt',
+            'yuv420p',
+            '-c:a',
+            'aac',
+            '-b:a',
+            '96k',
+            '-movflags',
+            '+faststart',
+            '-f',
+            'mp4',
+            f'file:{target}',
+        ),
+    ]
