@@ -76,7 +76,7 @@ class LogsPage:
             self._tools()
         self._view.on_source = self._show_source
         scope.follow(room.bus, LinesLogged, self._heard)
-        scope.when_gone(lambda: self._typing and self._typing.cancel())
+        scope.when_gone(self._stop_typing)
         self._show_counters()
         background_tasks.create(self._offer_runs(), name='runs of the log page')
 
@@ -110,20 +110,20 @@ class LogsPage:
         test.on('click', lambda: self.room.log.append(level, message, source='test'))
 
     def _menu(self) -> None:
-        with button('', icon_name='dots', kind='ghost', small=True, aria_label='More'):
-            with ui.menu().props('anchor="bottom right" self="top right"') as menu, el('div', 'sy-menu'):
-                self._entry('arrdown', 'First error', self._view.go_to_first_error, menu, kbd='E')
-                self._entry('clockback', 'Show older lines', self._view.show_older, menu)
-                self._links = [
-                    (el('a', '', download='1'), form, words)
-                    for form, words in (('txt', 'Download as text'), ('jsonl', 'Download JSON lines'))
-                ]
-                for link, _, words in self._links:
-                    with link:
-                        icon('download', size=14)
-                        el('span', text=words)
-                el('span', 'sep')
-                self._entry('trash', 'Clear the log', self._clear, menu)
+        more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
+        with more, ui.menu().props('anchor="bottom right" self="top right"') as menu, el('div', 'sy-menu'):
+            self._entry('arrdown', 'First error', self._view.go_to_first_error, menu, kbd='E')
+            self._entry('clockback', 'Show older lines', self._view.show_older, menu)
+            self._links = [
+                (el('a', '', download='1'), form, words)
+                for form, words in (('txt', 'Download as text'), ('jsonl', 'Download JSON lines'))
+            ]
+            for link, _, words in self._links:
+                with link:
+                    icon('download', size=14)
+                    el('span', text=words)
+            el('span', 'sep')
+            self._entry('trash', 'Clear the log', self._clear, menu)
         self._show_links()
 
     def _entry(self, icon_name: str, words: str, work: Any, menu: ui.menu, *, kbd: str = '') -> None:
@@ -143,9 +143,12 @@ class LogsPage:
         shown = {group} if is_alone and shown != {group} else set(GROUPS) if is_alone else shown ^ {group}
         self._change(replace(self.only, groups=None if shown == set(GROUPS) else frozenset(shown)))
 
-    def _typed(self, event: GenericEventArguments) -> None:
+    def _stop_typing(self) -> None:
         if self._typing is not None:
             self._typing.cancel()
+
+    def _typed(self, event: GenericEventArguments) -> None:
+        self._stop_typing()
 
         async def search() -> None:
             await asyncio.sleep(TYPING_SECONDS)
@@ -178,7 +181,7 @@ class LogsPage:
 
     def _address(self) -> str:
         parts = {
-            'levels': '' if self.only.groups is None else groups_text(self.only.groups) or 'none',
+            'levels': '' if self.only.groups is None else groups_text(self.only.groups),
             'source': self.only.source,
             'run': self._run_words if self.only.run else '',
             'q': self.only.q,
@@ -207,14 +210,18 @@ class LogsPage:
 
     def _offer_sources(self) -> None:
         self._known_sources = {entry.source for entry in self.room.log.ring} | {self.only.source} - {''}
-        offered = {'': 'All sources'} | {source: source[:40] for source in sorted(self._known_sources, key=str.casefold)}
+        offered = {'': 'All sources'} | {
+            source: source[:40] for source in sorted(self._known_sources, key=str.casefold)
+        }
         self._sources.offer(offered, self.only.source)
 
     async def _offer_runs(self) -> None:
         runs = await self.room.runs.list(limit=RUNS_OFFERED)
         if self.scope.is_deleted:
             return
-        offered = {'': 'All runs'} | {str(run.number): f'#{run.number} {run.subject or run.pipeline}'[:40] for run in runs}
+        offered = {'': 'All runs'} | {
+            str(run.number): f'#{run.number} {run.subject or run.pipeline}'[:40] for run in runs
+        }
         if self._run_words:
             offered.setdefault(self._run_words, f'#{self._run_words}')
         self._runs.offer(offered, self._run_words)

@@ -50,14 +50,16 @@ class LogFilter:
 
 
 def groups_from(text: str) -> frozenset[str] | None:
-    """The groups that a query parameter such as `info,error` names; None for none or nonsense."""
+    """The groups that a query parameter such as `info,error` names; `none` is none, nothing or nonsense is all."""
+    if text == 'none':
+        return frozenset()
     groups = frozenset(text.split(',')) & GROUPS.keys()
     return groups or None
 
 
 def groups_text(groups: Collection[str]) -> str:
     """The query parameter again, always in the same order."""
-    return ','.join(group for group in GROUPS if group in groups)
+    return ','.join(group for group in GROUPS if group in groups) or 'none'
 
 
 def _has_words(message: str, q: str, *, is_part: bool) -> bool:

@@ -70,7 +70,11 @@ class LogView(Scope):
         self.follow(room.bus, LogCleared, lambda _: self._refresh())
         self._wake.set()
         pump = background_tasks.create(self._pump(), name='log view')
-        self.when_gone(pump.cancel)
+
+        def stop() -> None:
+            pump.cancel()
+
+        self.when_gone(stop)
 
     # Asked by the page
 
@@ -163,7 +167,9 @@ class LogView(Scope):
         grid.on('followed', lambda event: self._followed(bool(event.args)), js_handler='(e) => emit(e.detail)')
         open_line = '(e) => { if (!String(getSelection())) emit(e.data.id) }'
         grid.on('rowClicked', lambda event: self._open(int(event.args)), js_handler=open_line)
-        by_key = '(e) => { const id = e.target.closest?.("[row-id]")?.getAttribute("row-id"); if (id) emit(Number(id)) }'
+        by_key = (
+            '(e) => { const id = e.target.closest?.("[row-id]")?.getAttribute("row-id"); if (id) emit(Number(id)) }'
+        )
         grid.on('keydown.enter', lambda event: self._open(int(event.args)), js_handler=by_key)
         return grid
 
