@@ -136,6 +136,7 @@ class Gate:
 
     def _check_shape(self, scope: Scope) -> None:
         rules.check_size(scope)
+        rules.check_path(scope)
         rules.check_host(scope, self._hosts)
         rules.check_origin(scope, self._origins)
         if not self._has_token(scope):

@@ -78,6 +78,12 @@ class Listener:
             self._again.extend(self._feed.between(known, last))
         self._news.set()
 
+    def say_all_missed(self) -> None:
+        """Tell that nothing from before this connection can be told again."""
+        first, last = self._gaps.popleft() if self._gaps and self._gaps[0][0] == 1 else (1, 0)
+        self._again.append(self._lagged(last, first, last))
+        self._news.set()
+
     async def wait(self, seconds: float) -> bool:
         """Whether there is something to tell, after waiting for it at most so long."""
         if not self._again and not self._queue and self._skipped is None:

@@ -73,6 +73,12 @@ def check_size(scope: Scope) -> None:
         raise Refusal(431, 'headers_too_large', 'The headers are too large.', f'At most {MAX_HEADER_BYTES} bytes.')
 
 
+def check_path(scope: Scope) -> None:
+    """No name or id has control characters in it, and routers treat a line end as no character at all."""
+    if any(char < ' ' or char == '\x7f' for char in scope['path']):
+        raise Refusal(400, 'malformed', 'The address has control characters in it.')
+
+
 def check_host(scope: Scope, allowed: Collection[str]) -> str:
     """The one Host header, if it is exactly one of the allowed ones: what keeps DNS rebinding out."""
     hosts = header_values(scope, b'host')

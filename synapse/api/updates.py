@@ -166,8 +166,10 @@ class _Connection:
             self._beat(order.type)
 
     def _resume(self, order: Resume) -> None:
-        # Another boot counted other messages: of this one, the client has seen nothing.
-        self._listener.resume(order.seq if order.boot == self._room.boot else 0)
+        if order.boot == self._room.boot:
+            self._listener.resume(order.seq)
+        else:  # another start counted other messages, and what it said last is not known here
+            self._listener.say_all_missed()
         self._may_begin.set()
 
     def _beat(self, word: str) -> None:

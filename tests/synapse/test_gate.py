@@ -442,6 +442,11 @@ async def test_long_addresses_and_large_headers_are_refused(script: httpx.AsyncC
     assert (await script.get('/api/v1/runs', params={'q': 'x' * 8000})).status_code == 200
 
 
+@pytest.mark.parametrize('path', ['/api/v1/runs/%0a', '/api/v1/%00', '/%7f', '/runs%0d%0aSet-Cookie:x'])
+async def test_control_characters_in_an_address_are_refused(script: httpx.AsyncClient, path: str) -> None:
+    assert (await script.get(path)).status_code == 400
+
+
 async def chunks(count: int, size: int = 100_000) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b'x' * size
