@@ -198,7 +198,7 @@ class LiveRun:
         elif kind == 'paused':
             await self._paused()
         elif kind == 'resumed':
-            await self._move(moves.let_go, say=lambda run: self._say.say(run, f'Run #{run.number} goes on'))
+            await self._move(moves.let_go, say=self._say_resumed)
             self._arm(self.run.active_step)
         elif kind == 'end':
             self._ended(message)
@@ -279,6 +279,10 @@ class LiveRun:
         self._disarm()
         self._is_pausing = False
         await self._move(moves.held, say=lambda run: self._say.say(run, f'Run #{run.number} is paused'))
+
+    def _say_resumed(self, run: RunRecord) -> None:
+        if not self._is_stopping:  # a stop lets go of what holds, only to end it
+            self._say.say(run, f'Run #{run.number} goes on')
 
     def _ended(self, message: Mapping[str, Any]) -> None:
         self._disarm()

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.files import DiskFull
+from storage.files import StorageError
 
 from . import inputs, moves
 from .catalog import Catalog, PipelineInfo
-from .errors import Conflict, DiskIsFull, Invalid
+from .errors import Conflict, Invalid
 from .inbox import Inbox
 from .profiles import Profiles
 from .records import RunRecord, StepRun, StepState, now_utc
-from .run_folders import RunFolders
+from .run_folders import RunFolders, not_kept
 
 
 class NewRuns:
@@ -96,10 +96,8 @@ class NewRuns:
     ) -> RunRecord:
         try:
             await asyncio.to_thread(self._folders.copy, old, run.id, done=done, parameters=overrides)
-        except OSError as error:
-            raise DiskIsFull(f'What run #{old.number} made could not be copied: {error.strerror or error}.') from error
-        except DiskFull as error:
-            raise DiskIsFull(f'What run #{old.number} made could not be copied: no room is left.') from error
+        except (OSError, StorageError) as error:
+            raise not_kept(f'What run #{old.number} made could not be copied', error) from error
         source, target = self._folders.of(old.id), self._folders.of(run.id)
         kept = tuple(artifact for artifact in old.artifacts if artifact.step in done)
         return run.changed(parameters=inputs.with_folder(run.parameters, source, target), artifacts=kept)

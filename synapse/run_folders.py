@@ -3,15 +3,16 @@
 All of it looks at the disk; the event loop calls it through threads.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.files import make_private_folder, write_atomically
+from storage.files import DiskFull, StorageError, make_private_folder, write_atomically
 
-from .errors import Conflict, NotFound
+from .errors import Conflict, DiskIsFull, NotFound, NotReady, SynapseError
 from .inputs import link_or_copy, with_folder
 from .records import RunRecord
 
@@ -95,3 +96,13 @@ class RunFolders:
         if Path(source).parent.name == 'inputs':
             return link_or_copy(source, target)
         return shutil.copy2(source, target)
+
+
+def not_kept(what: str, error: OSError | StorageError) -> SynapseError:
+    """What a person is told when the disk refused: what that means, and why it did."""
+    # copytree gathers what went wrong with each file; the first tells enough.
+    why = error.args[0][0][2] if isinstance(error, shutil.Error) else str(error)
+    is_full = isinstance(error, DiskFull) or getattr(error, 'errno', None) == errno.ENOSPC or 'No space left' in why
+    if is_full:
+        return DiskIsFull(f'{what}: no room is left on the disk.')
+    return NotReady('not_kept', f'{what}: {why}', 'Look at the disk of the data folder.')

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage.files import DiskFull
+from storage.files import StorageError
 from storage.runs import RunStore
 
 from . import moves
@@ -16,7 +16,7 @@ from .catalog import Catalog
 from .dashboard_figures import begin_of, figures, midnight
 from .dispatcher import Dispatcher
 from .engine import Engine
-from .errors import Conflict, DiskIsFull, NotFound, NotReady, TooMany
+from .errors import Conflict, NotFound, NotReady, TooMany
 from .estimates import Estimates, Typical, expected_starts, seconds_left
 from .inbox import Inbox
 from .live_run import LiveRun, Surroundings
@@ -25,7 +25,7 @@ from .new_runs import NewRuns
 from .profiles import Profiles
 from .queue import Queue
 from .records import RunRecord, RunState, now_utc
-from .run_folders import RunFolders
+from .run_folders import RunFolders, not_kept
 from .run_jobs import RunJobs
 from .run_log import SOURCE, RunLog
 from .run_status import StatusWriter, job_of, state_of
@@ -368,8 +368,8 @@ class Runs:
             raise TooMany(f'{MAX_WAITING} runs are waiting already.', retry_after=60)
         try:
             document = await asyncio.to_thread(self._store.create, run.as_json(), idempotency_key=idempotency_key)
-        except DiskFull as error:
-            raise DiskIsFull('The run could not be kept: no room is left on the disk.') from error
+        except StorageError as error:
+            raise not_kept('The run could not be kept', error) from error
         if document['id'] != run.id:
             return await self.get(document['id'])
         run = _record(document)
@@ -386,8 +386,8 @@ class Runs:
             await asyncio.to_thread(self._store.save, ended.as_json())
         except BaseException as error:
             self._queue.add(run, index=index)
-            if isinstance(error, DiskFull):
-                raise DiskIsFull(f'Run #{run.number} still waits: no room is left on the disk.') from error
+            if isinstance(error, StorageError):
+                raise not_kept(f'Run #{run.number} still waits', error) from error
             raise
         self._say.say(ended, f'Run #{ended.number} was taken out of the queue{_why(because)}', level=Level.WARNING)
         self._show(ended)
@@ -407,10 +407,8 @@ class Runs:
     async def _save_queue(self) -> None:
         try:
             await self._queue.save()
-        except DiskFull as error:
-            raise DiskIsFull(
-                'The queue holds, but a restart would forget this: no room is left on the disk.'
-            ) from error
+        except StorageError as error:
+            raise not_kept('It is so now, but a restart would forget it', error) from error
 
     def _queue_changed(self) -> None:
         self._bus.publish(QueueChanged())

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from storage.files import DiskFull
 from storage.runs import RunStore
-from synapse import live_run
+from synapse import live_run, run_folders
 from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import DiskIsFull
@@ -219,3 +220,20 @@ async def test_on_a_full_disk_no_run_is_made_and_no_end_is_lost(
 
         assert ended.state is RunState.SUCCEEDED
         assert ended.steps[0].state is StepState.SUCCEEDED
+
+
+async def test_a_retry_that_does_not_fit_on_the_disk_leaves_nothing(
+    room: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await until(room, (await room.runs.create('Odd', {'how': 'exit'})).id)
+    folders = {path.name for path in room.runs.folder_of(run.id).parent.iterdir()}
+
+    def full(*_: object, **__: object) -> None:
+        raise shutil.Error([('a', 'b', '[Errno 28] No space left on device')])
+
+    monkeypatch.setattr(run_folders.shutil, 'copytree', full)
+    with pytest.raises(DiskIsFull, match='no room is left'):
+        await room.runs.retry(run.id, from_step='work')
+
+    assert {path.name for path in room.runs.folder_of(run.id).parent.iterdir()} == folders
+    assert len(await room.runs.list()) == 1
