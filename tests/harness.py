@@ -40,7 +40,8 @@ class SynapseUnderTest:
             text=True,
             env=os.environ | {'PYTHONUNBUFFERED': '1'},
         )
-        threading.Thread(target=self._read, args=[self.process, self._lines], daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=[self.process, self._lines], daemon=True)
+        self._reader.start()
         deadline = time.monotonic() + timeout
         while True:
             line = self._next_line(deadline)
@@ -60,9 +61,10 @@ class SynapseUnderTest:
 
     def _read(self, process: subprocess.Popen[str], lines: 'queue.Queue[str | None]') -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line)
-            lines.put(line)
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line)
+                lines.put(line)
         lines.put(None)
 
     @property
@@ -118,13 +120,16 @@ class SynapseUnderTest:
         assert self.process is not None
         self.process.kill()
         self.process.wait(10)
+        self._reader.join(10)
 
     def stop(self, *, timeout: float = 30) -> int:
         """SIGTERM, and its exit code."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout)
+        code = self.process.wait(timeout)
+        self._reader.join(10)
+        return code
 
 
 def wait_until(condition: Callable[[], bool], *, timeout: float, what: Callable[[], str] = lambda: '') -> None:
