@@ -23,13 +23,24 @@ WINDOW_SECONDS = 60.0
 MAX_PEERS = 1000
 
 _STATIC = Path(__file__).parent / 'static'
-_FILES = {'/login': 'login.html', '/auth': 'auth.html', '/entry.css': 'entry.css', '/auth.js': 'auth.js'}
-_TYPES = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript'}
+_FILES = {
+    '/login': 'login.html',
+    '/auth': 'auth.html',
+    '/entry.css': 'entry.css',
+    '/auth.js': 'auth.js',
+    '/favicon.ico': 'favicon.svg',
+}
+_TYPES = {
+    '.html': 'text/html; charset=utf-8',
+    '.css': 'text/css; charset=utf-8',
+    '.js': 'text/javascript',
+    '.svg': 'image/svg+xml',
+}
 
 DOOR_CALLS = frozenset(
     [*((method, path) for path in _FILES for method in ('GET', 'HEAD')), ('POST', '/login'), ('POST', '/auth')]
 )
-"""What this module answers, to anybody."""
+"""What this module answers, to anybody: no page of the application is ever built for a stranger."""
 
 DOOR_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "

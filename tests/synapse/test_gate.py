@@ -38,7 +38,6 @@ def sample_app() -> FastAPI:
     async def count(request: Request) -> dict[str, int]:
         return {'bytes': sum([len(chunk) async for chunk in request.stream()])}
 
-    @app.get('/favicon.ico')
     @app.get('/_nicegui/3.18.0/static/nicegui.js')
     @app.get('/')
     @app.get('/runs')
@@ -157,7 +156,8 @@ async def test_something_like_an_open_path_is_not_open(entry: Entry, path: str) 
 
 async def test_the_favicon_and_the_health_are_open(stranger: httpx.AsyncClient) -> None:
     assert (await stranger.get('/api/v1/health')).json() == {'status': 'ok'}
-    assert (await stranger.get('/favicon.ico')).status_code == 200
+    assert (await stranger.get('/favicon.ico')).headers['content-type'] == 'image/svg+xml'
+    assert (await stranger.head('/login')).content == b''
 
 
 @pytest.mark.parametrize(
