@@ -108,6 +108,7 @@ class Run:
         timeout: Duration | None = None,
         *,
         on_line: Callable[[str], bool | None] | None = None,
+        can_hold: bool = False,
     ) -> int:
         """Run a program to its end, each line of its output a log entry, and give its exit code.
 
@@ -119,6 +120,7 @@ class Run:
         :param env: variables added to those inherited
         :param timeout: seconds or like `"30m"`; when it is over the program is stopped
         :param on_line: sees each line first; lines for which it returns True are not logged
+        :param can_hold: whether the program is suspended while the run is paused; else it goes on to its end
         :raises StepFailed: if the program is not found, cannot be started, or takes too long
         """
         from .host.shell import run_program
@@ -137,6 +139,7 @@ class Run:
             timeout=None if timeout is None else parse_duration(timeout),
             control=self._control,
             on_line=take,
+            can_hold=can_hold,
         )
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None) -> Path:

@@ -75,9 +75,9 @@ class BackupFolder(Pipeline):
                 self._archive = _written(run, archive, found, writer)
         except DestinationError as error:
             raise StepFailed(error.message, error.hint) from error
-        seconds = time.monotonic() - started
+        size, seconds = _megabytes(self._archive.size), time.monotonic() - started
         run.log.success(
-            f'Archived {_count(len(self._archive.files), "file")}, {_megabytes(self._archive.size)}, in {seconds:.1f} s',
+            f'Archived {_count(len(self._archive.files), "file")}, {size}, in {seconds:.1f} s',
             files=len(self._archive.files),
             bytes=self._archive.size,
         )

@@ -115,7 +115,7 @@ def ffmpeg(
         *('-hide_banner', '-nostdin', '-nostats', '-y', '-loglevel', 'level+info', '-progress', 'pipe:1'),
         *map(str, arguments),
     ]
-    outcome.code = run.shell(command, on_line=take)
+    outcome.code = run.shell(command, on_line=take, can_hold=True)
     return outcome
 
 

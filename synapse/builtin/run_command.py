@@ -71,7 +71,7 @@ class RunCommand(Pipeline):
         secrets = dict(run.profile.secrets) if run.profile else {}
         # Not the whole line: an argument may be private, and it is among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
-        code = run.shell(argv, cwd=self.cwd, env=secrets | self.env, timeout=self.timeout or None)
+        code = run.shell(argv, cwd=self.cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)
         if code not in self.ok_codes:
             raise _failed(argv[0], code)
         run.log.success(f'{Path(argv[0]).name} ended with code {code}')

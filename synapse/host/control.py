@@ -29,6 +29,11 @@ class Control:
     def cancelled(self) -> bool:
         return self._cancelled
 
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the run was asked to hold and not yet to go on."""
+        return self._pausing
+
     def pause(self) -> None:
         with self._changed:
             self._pausing = True

@@ -35,12 +35,14 @@ def run_program(
     timeout: float | None,
     control: Control,
     on_line: Callable[[str], None],
+    can_hold: bool = False,
 ) -> int:
     """Run a program to its end and give its exit code, negative for the signal that ended it.
 
     `on_line` is called in this thread with each line of its output, both streams in their order.
 
     :param timeout: seconds, the time the run was paused not counted
+    :param can_hold: whether it is suspended with its children while the run is paused
     :raises StepFailed: if it cannot be started or takes too long
     :raises Cancelled: if the run is asked to stop; the program and its children are gone by then
     """
@@ -51,7 +53,7 @@ def run_program(
     is_over = threading.Event()
     threading.Thread(target=_read, args=(process, chunks, is_over), daemon=True).start()
     try:
-        _follow(process, chunks, ByteLines(on_line), control, _deadline(timeout, control, argv))
+        _follow(process, chunks, ByteLines(on_line), control, _deadline(timeout, control, argv), can_hold)
         return process.wait()
     finally:
         is_over.set()
@@ -133,6 +135,7 @@ def _follow(
     lines: ByteLines,
     control: Control,
     check_deadline: Callable[[], None],
+    can_hold: bool,
 ) -> None:
     """Hand on lines until the output has ended, or the program has and a child merely keeps the pipe open."""
     has_ended = False
@@ -146,9 +149,13 @@ def _follow(
             if has_ended:
                 break
             has_ended = process.poll() is not None
+            if can_hold:
+                _hold(process, control)
             continue
         if not data:
             break
+        if can_hold:  # before the line is handed on: whoever takes it may hold there, with the program running on
+            _hold(process, control)
         lines.feed(data)
     lines.finish()
     while process.poll() is None:
@@ -158,6 +165,28 @@ def _follow(
             check_deadline()
             if control.cancelled:
                 raise Cancelled from None
+
+
+def _hold(process: 'subprocess.Popen[bytes]', control: Control) -> None:
+    """While the run is paused, suspend the program with its children; they go on even if the run is stopped meanwhile.
+
+    :raises Cancelled: if it is
+    """
+    if not control.is_pausing or process.poll() is not None:
+        return
+    tree = [psutil.Process(process.pid), *_tree(process.pid)]
+    _each(tree, psutil.Process.suspend)
+    try:
+        control.gate()
+    finally:
+        # Ended by SIGTERM it could not tidy up, nor even hear of it, while it is suspended.
+        _each(tree, psutil.Process.resume)
+
+
+def _each(tree: Sequence[psutil.Process], do: Callable[[psutil.Process], None]) -> None:
+    for process in tree:
+        with contextlib.suppress(psutil.Error):
+            do(process)
 
 
 def _deadline(timeout: float | None, control: Control, argv: Sequence[str]) -> Callable[[], None]:

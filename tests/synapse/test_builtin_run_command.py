@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from synapse.builtin.run_command import RunCommand
@@ -129,3 +130,49 @@ def test_values_that_do_not_fit_are_refused_before_a_run(parameters: dict[str, A
 
     assert not checked['ok']
     assert checked['fields'][field]
+
+
+COUNTING = 'import itertools, time\nfor number in itertools.count(): print(number, flush=True); time.sleep(0.02)'
+
+
+class PausedOnce:
+    """Pauses a run at its first line, and stops it some lines after it went on."""
+
+    def __init__(self) -> None:
+        self.states: list[list[str]] = []
+
+    def __call__(self, run: OneRun, message: dict[str, Any]) -> None:
+        counted = [line for line in run.lines if line[1].isdigit()]
+        if message['t'] == 'logs' and counted and not self.states:
+            self.states.append([])
+            run.tell('pause')
+        elif message['t'] == 'paused':
+            self.states.append([child.status() for child in psutil.Process(run.pid).children(recursive=True)])
+            run.tell('resume')
+        elif message['t'] == 'resumed':
+            self.states.append([])
+        elif len(self.states) == 3 and message['t'] == 'logs':
+            self.states.append([])
+            run.tell('cancel')
+
+
+def test_a_command_is_suspended_while_its_run_is_paused_and_goes_on_after(tmp_path: Path) -> None:
+    paused = PausedOnce()
+
+    run = OneRun(tmp_path / 'run', 'RunCommand', {'command': python(COUNTING)}, on_message=paused).finish(timeout=30)
+
+    assert paused.states[1] == [psutil.STATUS_STOPPED]
+    assert len(paused.states) == 4
+    assert run.state == 'cancelled'
+
+
+def test_a_suspended_command_can_be_stopped(tmp_path: Path) -> None:
+    def pause_and_stop(run: OneRun, message: dict[str, Any]) -> None:
+        if message['t'] == 'logs' and ('info', '0') in run.lines and not run.of('paused'):
+            run.tell('pause')
+        if message['t'] == 'paused':
+            run.tell('cancel')
+
+    run = OneRun(tmp_path / 'run', 'RunCommand', {'command': python(COUNTING)}, on_message=pause_and_stop)
+
+    assert run.finish(timeout=30).state == 'cancelled'
