@@ -85,7 +85,12 @@ class NewRuns:
         return {name: value for name, value in defaults.items() if name in known} | dict(parameters)
 
     async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        checked = await self._catalog.validate(info.name, parameters)
+        try:
+            checked = await self._catalog.validate(info.name, parameters)
+        except Invalid as error:
+            # All that is wrong in one answer: who mends one field should not then learn of the next.
+            wrong = await asyncio.to_thread(inputs.problems_with, info.schema, parameters, self._inbox)
+            raise Invalid(error.message, wrong | error.fields, error.hint) from error
         wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
         if wrong:
             raise Invalid(next(iter(wrong.values())), wrong)

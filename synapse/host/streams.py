@@ -117,6 +117,11 @@ class LineWriter(io.TextIOBase):
             self._channel.when_said()
         return len(text)
 
+    def flush(self) -> None:
+        """What was printed with `flush=True` has left this process, whatever happens to it next."""
+        if os.getpid() == self._pid:
+            self._channel.flush()
+
     def finish(self) -> None:
         with self._lock:
             self._lines.finish()
