@@ -10,21 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
 from main import ensure_packages  # noqa: E402 - the path above must come first
-
-NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge')
-PLACES = (
-    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-    '/Applications/Chromium.app/Contents/MacOS/Chromium',
-    'C:/Program Files/Google/Chrome/Application/chrome.exe',
-)
-
-
-def find_chromium() -> str | None:
-    """Path of a browser that is already here, or None."""
-    if given := os.environ.get('SYNAPSE_CHROMIUM'):
-        return given
-    found = (shutil.which(name) for name in NAMES)
-    return next((path for path in (*found, *PLACES) if path and Path(path).exists()), None)
+from tests.chromium import find_chromium  # noqa: E402
 
 
 def install_chromium() -> str:

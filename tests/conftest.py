@@ -1,11 +1,11 @@
 """Fixtures that hand out real parts: a real program on a temporary folder, a real browser."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.chromium import find_chromium
 from tests.harness import SynapseUnderTest
 
 
@@ -19,5 +19,5 @@ def program(tmp_path: Path) -> Iterator[SynapseUnderTest]:
 
 @pytest.fixture(scope='session')
 def chromium_path() -> str | None:
-    """The browser that `python tests` found; None lets Playwright look for its own."""
-    return os.environ.get('SYNAPSE_CHROMIUM') or None
+    """A browser of this machine; None lets Playwright look for its own."""
+    return find_chromium()

@@ -1,0 +1,20 @@
+"""Where a real browser is on this machine."""
+
+import os
+import shutil
+from pathlib import Path
+
+NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge')
+PLACES = (
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    'C:/Program Files/Google/Chrome/Application/chrome.exe',
+)
+
+
+def find_chromium() -> str | None:
+    """Path of a browser that is already here, or None."""
+    if given := os.environ.get('SYNAPSE_CHROMIUM'):
+        return given
+    found = (shutil.which(name) for name in NAMES)
+    return next((path for path in (*found, *PLACES) if path and Path(path).exists()), None)
