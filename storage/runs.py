@@ -88,6 +88,10 @@ class RunStore:
         """The run with this number, or None."""
         return self._one('WHERE number = ?', [number])
 
+    def find_by_key(self, idempotency_key: str) -> Document | None:
+        """The run that was created with this key, or None."""
+        return self._one('WHERE idempotency_key = ?', [idempotency_key])
+
     def list(
         self,
         *,

@@ -222,6 +222,11 @@ class Runs:
         :raises Invalid: with a sentence for each parameter that does not fit
         :raises DiskIsFull: if it could not be kept; then there is no run
         """
+        # Asked before anything is checked: the run of that time may have taken its file out of the inbox by now.
+        if idempotency_key is not None:
+            known = await asyncio.to_thread(self._store.find_by_key, idempotency_key)
+            if known is not None:
+                return await self.get(known['id'])
         run = await self._new.fresh(pipeline, parameters, profile=profile, because=because, event_id=event_id, due=due)
         return await self._enqueue(run, idempotency_key)
 

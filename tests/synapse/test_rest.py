@@ -269,6 +269,22 @@ async def test_the_same_idempotency_key_is_the_same_run(api: httpx.AsyncClient, 
     assert list(error_of(too_long, 422, 'invalid_values')['fields']) == ['idempotency-key']
 
 
+async def test_a_key_is_honoured_also_when_the_run_has_taken_its_file(
+    api: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    item = (await api.post('/uploads', files={'file': ('note.txt', b'once')})).json()[0]
+    body = {'pipeline': 'Reads', 'parameters': {'file': f'inbox:{item["id"]}'}}
+    headers = {'Idempotency-Key': 'a lost answer'}
+
+    first = await api.post('/runs', json=body, headers=headers)
+    await run_in(room, first.json()['id'])
+    again = await api.post('/runs', json=body, headers=headers)
+
+    assert again.status_code == 201, again.text
+    assert again.json()['id'] == first.json()['id']
+    assert again.json()['state'] == 'succeeded'
+
+
 async def test_what_a_run_cannot_be_made_from_is_named(api: httpx.AsyncClient) -> None:
     wrong = await api.post('/runs', json={'pipeline': 'Hello', 'parameters': {'times': 'many', 'nme': 'x'}})
     gone = await api.post('/runs', json={'pipeline': 'Reads', 'parameters': {'file': '/nothing/is/here'}})
