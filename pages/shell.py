@@ -92,7 +92,9 @@ class Shell:
             '/': lambda: dashboard_page(room),
             '/runs': lambda state='', pipeline='', profile='': runs_page(room, state, pipeline, profile),
             '/runs/{id}': lambda id: run_page(room, id),
-            '/logs': lambda levels='', q='', run='', line='': logs_page(room, levels=levels, q=q, run=run, line=line),
+            '/logs': lambda levels='', q='', source='', run='', line='': logs_page(
+                room, levels=levels, q=q, source=source, run=run, line=line
+            ),
             '/scheduler': lambda: scheduler_page(room),
             '/pipelines': lambda: pipelines_page(room),
             '/profiles': lambda: profiles_page(room),

@@ -126,7 +126,7 @@ class LogView(Scope):
 
     def _make_grid(self, label: str, *, has_run: bool) -> ui.aggrid:
         columns = [
-            _column('Time', 't', 112, **{':cellRenderer': 'synapseLog.time'}),
+            _column('Time', 't', 128, **{':cellRenderer': 'synapseLog.time'}),
             _column('Level', 'l', 76, **{':cellRenderer': 'synapseLog.level'}),
             _column('Source', 's', 100, cellClass='src'),
             *([_column('Run', 'r', 60, cellClass='run')] if has_run else []),
