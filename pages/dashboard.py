@@ -8,16 +8,15 @@ from typing import Any
 from nicegui import background_tasks, ui
 
 from synapse.builtin.sample import make_sample_video
-from synapse.bus import PipelinesChanged, ProfileChanged, QueueChanged, RunChanged, StatusChanged
-from synapse.catalog import PipelineInfo
+from synapse.bus import QueueChanged, RunChanged, StatusChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, RunState, now_utc
 
 from .parts.dialogs import attempt, confirm, say
-from .parts.html import Glyph, WORDS, button, el, icon, look_of
+from .parts.html import WORDS, Glyph, button, el, icon, look_of
 from .parts.log_tail import LogTail
-from .parts.run_form import choose, open_run_form
 from .parts.scope import Scope
+from .parts.start_run import StartCard
 from .parts.stepper import Stepper
 from .parts.upload import UploadZone
 from .parts.words import (
@@ -37,13 +36,27 @@ FIRST_PIPELINE = 'PublishVideo'
 async def dashboard_page(room: ControlRoom) -> None:
     """The page; before the first run has ended it is a guide to that run."""
     stats = await room.runs.dashboard_stats(datetime.now().astimezone())
-    is_first = not await room.runs.list(limit=1)
-    with Scope().classes('sy-page') as scope:
-        Dashboard(room, scope, stats) if not is_first else FirstStart(room, scope)
+    last = await room.runs.list(limit=1)
+    with Scope().classes('sy-page') as page:
+        if last:
+            with Scope().style('height:100%') as scope:
+                Dashboard(room, scope, stats, last[0])
+            return
+        with Scope() as first:
+            FirstStart(room)
+
+        def begin(message: RunChanged) -> None:
+            # The first run of all: the guide gives way to the dashboard, in every open tab.
+            if not first.is_deleted:
+                first.delete()
+                with Scope().style('height:100%') as scope:
+                    Dashboard(room, scope, stats, message.run)
+
+        page.follow(room.bus, RunChanged, begin)
 
 
 class Dashboard:
-    def __init__(self, room: ControlRoom, scope: Scope, stats: Mapping[str, Any]) -> None:
+    def __init__(self, room: ControlRoom, scope: Scope, stats: Mapping[str, Any], last: RunRecord) -> None:
         self.room = room
         self.scope = scope
         room.machine.look()
@@ -51,11 +64,7 @@ class Dashboard:
         with el('div', 'dash'):
             self.stats = el('div', 'stats')
             CurrentRun(room, scope)
-            with el('section', 'glass-card start', aria_label='Start a run'):
-                with el('div', 'sy-head'):
-                    el('h2', text='Start a run')
-                    options = button('Options', kind='ghost', small=True)
-                Start(room, scope, options)
+            StartCard(room, last)
             QueueCard(room, scope)
             WorkersCard(room, scope)
             with el('section', 'glass-card third', aria_label='Next events'):
@@ -273,67 +282,6 @@ async def ask_to_stop(room: ControlRoom, run: RunRecord) -> None:
         await attempt(room.runs.cancel(run.id, because='the page'))
 
 
-class Start:
-    """Choose a pipeline and a profile, drop a file, and it goes."""
-
-    def __init__(self, room: ControlRoom, scope: Scope, options: ui.element) -> None:
-        self.room = room
-        self.pipeline = FIRST_PIPELINE
-        self.profile = ''
-        with el('div', 'startbody'):
-            self.choices = el('div', 'two')
-            self.zone = UploadZone(self._arrived)
-        options.on('click', lambda: open_run_form(room, pipeline=self.pipeline, profile=self.profile))
-        scope.follow(room.bus, PipelinesChanged, lambda _: self._draw())
-        scope.follow(room.bus, ProfileChanged, lambda _: self._draw())
-        self._draw()
-
-    def _draw(self) -> None:
-        infos = {info.name: info for info in self.room.catalog.list() if info.is_runnable}
-        profiles = {profile.id: profile.label for profile in self.room.profiles.list()}
-        if self.pipeline not in infos:
-            self.pipeline = next(iter(infos), '')
-        if self.profile not in profiles:
-            self.profile = next(iter(profiles), '')
-        self.choices.clear()
-        with self.choices:
-            choose(self.pipeline, {name: info.title for name, info in infos.items()}, 'Pipeline', self._set_pipeline)
-            choose(self.profile, profiles, 'Profile', self._set_profile)
-        if self.pipeline:
-            self.zone.take(infos[self.pipeline])
-
-    def _set_pipeline(self, name: str) -> None:
-        self.pipeline = name
-        self.zone.take(self.room.catalog.get(name))
-
-    def _set_profile(self, profile: str) -> None:
-        self.profile = profile
-
-    async def _arrived(self, item: dict[str, Any]) -> None:
-        await start_with_file(self.room, self.pipeline, self.profile, item)
-
-
-async def start_with_file(room: ControlRoom, pipeline: str, profile: str, item: Mapping[str, Any]) -> None:
-    """A run of the file just uploaded; a pipeline that needs more than that asks for it."""
-    info = room.catalog.get(pipeline)
-    field = file_field(info)
-    if field is None:
-        say(f'{info.title} takes no file. {item["name"]} waits in the inbox.', kind='warning')
-        return
-    values = {field: f'inbox:{item["id"]}'}
-    others = [name for name in info.schema.get('required', []) if name != field]
-    if others:
-        open_run_form(room, pipeline=pipeline, profile=profile, values=values)
-        return
-    await attempt(room.runs.create(pipeline, values, profile=profile or None, because='file drop'))
-
-
-def file_field(info: PipelineInfo) -> str | None:
-    """The first parameter that takes a file."""
-    fields = info.schema.get('properties', {})
-    return next((name for name, schema in fields.items() if schema.get('format') in ('path', 'file-path')), None)
-
-
 class QueueCard:
     """What waits, in order; rows move by Alt and arrows."""
 
@@ -498,7 +446,7 @@ class _Meter:
 class FirstStart:
     """Three steps to a first run; gives way to the dashboard as soon as there is one."""
 
-    def __init__(self, room: ControlRoom, scope: Scope) -> None:
+    def __init__(self, room: ControlRoom) -> None:
         self.room = room
         self.info = room.catalog.get(FIRST_PIPELINE)
         self.is_making = False
@@ -508,8 +456,8 @@ class FirstStart:
                     el('h2', text='Your first run takes about a minute')
                     el('p', 'sy-2', 'A sample pipeline is ready. Nothing leaves this machine: it publishes to a folder.')
                     self._steps()
-                self.zone = UploadZone(self._arrived)
-                self.zone.take(self.info)
+                zone = UploadZone(room.settings.max_upload_bytes, self._arrived)
+                zone.ask_for(self.info, profile='', starts=True)
             with el('section', 'glass-card wide', aria_label='What will happen'):
                 with el('div', 'sy-x'):
                     el('h2', 'sy-grow', 'What will happen')
@@ -525,7 +473,6 @@ class FirstStart:
             self._empty('Log', 'logs', 'No lines of a run yet', 'The first line shows up as soon as a run starts.', '/logs')
             text = 'A Python class becomes a pipeline. Its fields become a form.'
             self._empty('Your own steps', 'terminal', 'Bring your script', text, '/pipelines')
-        scope.follow(room.bus, RunChanged, lambda message: self._reload() if message.moved else None)
 
     def _steps(self) -> None:
         with el('ol'):
@@ -558,13 +505,12 @@ class FirstStart:
                 if target:
                     el('a', 'sy-btn is-sm', 'Look', href=target)
 
-    def _reload(self) -> None:
-        ui.navigate.to('/')
-        background_tasks.create(ui.context.client.sub_pages_router.refresh(), name='first run')
+    async def _arrived(self, item: Mapping[str, Any]) -> None:
+        await self._start(f'inbox:{item["id"]}', 'file drop')
 
-    async def _arrived(self, item: dict[str, Any]) -> None:
-        profile = next((profile.id for profile in self.room.profiles.list()), '')
-        await start_with_file(self.room, self.info.name, profile, item)
+    async def _start(self, video: str, because: str) -> None:
+        profile = next((profile.id for profile in self.room.profiles.list()), None)
+        await attempt(self.room.runs.create(self.info.name, {'video': video}, profile=profile, because=because))
 
     async def _sample(self) -> None:
         if self.is_making:
@@ -575,10 +521,6 @@ class FirstStart:
         try:
             if not path.exists():
                 await attempt(asyncio.to_thread(make_sample_video, path))
-            profile = next((profile.id for profile in self.room.profiles.list()), None)
-            work = self.room.runs.create(
-                self.info.name, {'video': str(path)}, profile=profile, because='the sample button'
-            )
-            await attempt(work)
+            await self._start(str(path), 'the sample button')
         finally:
             self.is_making = False
