@@ -41,13 +41,13 @@ def test_a_video_is_dropped_rendered_and_delivered_while_two_tabs_watch(
     for step in STEPS:
         expect(first.locator('.sy-step', has_text=step)).to_be_visible()
     expect(first.locator('.sy-step[aria-current=step]')).to_be_visible()
-    expect(second.get_by_text('INGEST').first).to_be_visible()
+    expect(second.get_by_role('row', name='INGEST started')).to_be_visible()
     with program.api as api:
         (run,) = api.get('/runs').json()['runs']
     run = program.wait_for_run(run['id'], timeout=90)
 
     assert run['state'] == 'succeeded', run['error']
-    expect(second.get_by_text('PUBLISH').first).to_be_visible()
+    expect(second.get_by_role('row', name='PUBLISH succeeded')).to_be_visible()
     assert loads == [], 'a page was loaded again'
     (delivered,) = (program.data / 'published').rglob('*.mp4')
     assert re.search(r'Video: h264.* \d+x1080', probe(delivered))
