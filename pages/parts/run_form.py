@@ -1,6 +1,5 @@
 """A form made from the schema of a pipeline: its fields, their help, and errors where they belong."""
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,248 +9,209 @@ from nicegui import ui
 from synapse.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
-from synapse.records import RunRecord
 
-from .dialogs import say
+from .cards import put
+from .dialogs import attempt, say
+from .fields import Field, Unreadable, field_for
 from .html import button, el
-
-
-class Field:
-    """One parameter: a control, its help, its error. `value()` gives what it holds as a JSON value."""
-
-    def __init__(self, name: str, schema: Mapping[str, Any], root: Mapping[str, Any], *, is_required: bool) -> None:
-        self.name = name
-        self.schema, self.is_nullable = _plain(schema, root)
-        self.is_required = is_required
-        self.text = ''
-        with el('div', 'sy-field'):
-            with el('label', for_=f'field-{name}', classes='sy-label'):
-                el('span', text=str(schema.get('title', name)))
-                el('span', 'ty', self._kind_words())
-            self.control = self._control()
-            self.control.props['id'] = f'field-{name}'
-            if help_text := schema.get('description'):
-                el('span', 'help', str(help_text))
-            self.error = el('span', 'sy-error', role='alert')
-        default = schema.get('default')
-        self.show(default)
-
-    def _kind_words(self) -> str:
-        kind = 'path' if self.schema.get('format') == 'path' else str(self.schema.get('type', ''))
-        limits = [
-            f'{word} {self.schema[key]}' for key, word in (('minimum', 'from'), ('maximum', 'to')) if key in self.schema
-        ]
-        return ' '.join([*(['required'] if self.is_required else []), kind, *limits])
-
-    def _control(self) -> ui.element:
-        options = self._options()
-        if options is not None:
-            with el('select', 'sy-control') as select:
-                for option in options:
-                    el('option', text=_words(option), value=json.dumps(option))
-            select.on('change', self._changed, js_handler='(e) => emit(e.target.value)')
-            return select
-        if self.schema.get('type') in ('array', 'object') or self.schema.get('x-multiline'):
-            area = el('textarea', 'sy-control', rows='3', spellcheck='false')
-            if self.schema.get('type') == 'array':
-                area.props['placeholder'] = 'one a line'
-            elif self.schema.get('type') == 'object':
-                area.props['placeholder'] = 'NAME=value, one a line'
-            area.on('input', self._changed, js_handler='(e) => emit(e.target.value)')
-            return area
-        entry = el('input', 'sy-control', type_='text', autocomplete='off')
-        if self.schema.get('type') in ('integer', 'number'):
-            entry.props['inputmode'] = 'decimal'
-        if self.schema.get('format') == 'path':
-            entry.props['placeholder'] = '/path/to/it'
-            entry.classes('sy-mono')
-        entry.on('input', self._changed, js_handler='(e) => emit(e.target.value)')
-        return entry
-
-    def _options(self) -> list[Any] | None:
-        if self.schema.get('type') == 'boolean':
-            return [True, False]
-        options = self.schema.get('enum')
-        return list(options) if options is not None else None
-
-    def _changed(self, event: Any) -> None:
-        self.text = str(event.args)
-        self.error.set_text('')
-
-    def show(self, value: Any) -> None:
-        """Put a JSON value into the control."""
-        kind = self.schema.get('type')
-        options = self._options()
-        if options is not None:
-            self.text = json.dumps(value if value is not None else options[0])
-        elif value is None:
-            self.text = ''
-        elif kind == 'array':
-            self.text = '\n'.join(item if isinstance(item, str) else json.dumps(item) for item in value)
-        elif kind == 'object':
-            self.text = '\n'.join(f'{key}={item}' for key, item in value.items())
-        else:
-            self.text = str(value)
-        self.control.props['value'] = self.text
-        self.control.update()
-
-    def value(self) -> Any:
-        """What the control holds; text that is no number is left for the validation to name."""
-        kind = self.schema.get('type')
-        if self._options() is not None:
-            return json.loads(self.text)
-        if kind == 'array':
-            item_type = self.schema.get('items', {}).get('type', 'string')
-            lines = [line for line in self.text.splitlines() if line.strip()]
-            return [line if item_type == 'string' else _number(line) for line in lines]
-        if kind == 'object':
-            pairs = (line.partition('=') for line in self.text.splitlines() if line.strip())
-            return {key.strip(): value for key, _, value in pairs}
-        if self.is_nullable and not self.text.strip():
-            return None
-        return _number(self.text) if kind in ('integer', 'number') else self.text
-
-    @property
-    def is_untouched(self) -> bool:
-        """Nothing was entered where nothing was proposed: the default of the pipeline applies."""
-        return not self.text.strip() and 'default' in self.schema or (not self.text.strip() and self.is_required)
+from .picker import Picker
 
 
 class RunForm:
-    """The fields of one pipeline, inside whatever is open."""
+    """The fields of one pipeline, drawn into whatever is open.
 
-    def __init__(self, info: PipelineInfo, values: Mapping[str, Any]) -> None:
-        required = info.schema.get('required', [])
-        with el('div', 'sy-form'):
-            self.fields = [
-                Field(name, schema, info.schema, is_required=name in required)
-                for name, schema in info.schema.get('properties', {}).items()
-            ]
-        for field in self.fields:
-            if field.name in values:
-                field.show(values[field.name])
+    :param values: what the fields hold first; defaults of the profile and of the pipeline fill in the rest
+    """
+
+    def __init__(self, room: ControlRoom, info: PipelineInfo, values: Mapping[str, Any], profile: str | None) -> None:
+        self._room = room
+        self._info = info
+        self._given = dict(values)
+        self._body = el('div', 'form-fields')
+        self.fields: dict[str, Field] = {}
+        self._draw(self._given, profile)
 
     def values(self) -> dict[str, Any]:
-        return {field.name: field.value() for field in self.fields if not field.is_untouched}
+        """The parameters as typed; what is left empty where a default applies is not among them.
 
-    def show_errors(self, errors: Mapping[str, str]) -> None:
-        for field in self.fields:
-            field.error.set_text(errors.get(field.name, ''))
+        :raises Invalid: with a sentence for each field that cannot be read
+        """
+        values: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
+        for name, field in self.fields.items():
+            try:
+                values[name] = field.value()
+            except Unreadable as error:
+                wrong[name] = str(error)
+            except KeyError:
+                continue
+        if wrong:
+            raise Invalid('Some values cannot be read.', wrong)
+        return values
+
+    def show_errors(self, errors: Mapping[str, str]) -> list[str]:
+        """Put each sentence under its field; gives those that belong to none."""
+        for name, field in self.fields.items():
+            mine = [text for place, text in errors.items() if place == name or place.startswith(f'{name}.')]
+            field.show_error(' '.join(mine))
+        known = tuple(f'{name}.' for name in self.fields)
+        return [text for place, text in errors.items() if not f'{place}.'.startswith(known)]
+
+    def take(self, values: Mapping[str, Any], profile: str | None) -> None:
+        """Start over with these values."""
+        self._given = dict(values)
+        self._draw(self._given, profile)
+
+    def switch_profile(self, profile: str | None) -> None:
+        """Let the defaults of another profile fill in what the person has not touched."""
+        touched: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            if field.is_touched:
+                try:
+                    touched[name] = field.value()
+                except (KeyError, Unreadable):
+                    continue
+        self._draw(self._given | touched, profile, touched=touched)
+
+    def _draw(
+        self, values: Mapping[str, Any], profile: str | None, *, touched: Mapping[str, Any] | None = None
+    ) -> None:
+        schema = self._info.schema
+        defaults = self._room.profiles.get(profile).defaults if profile else {}
+        self._body.clear()
+        with self._body:
+            for name, field in schema.get('properties', {}).items():
+                value = values[name] if name in values else defaults.get(name, field.get('default'))
+                is_required = name in schema.get('required', [])
+                self.fields[name] = field_for(self._room, name, field, schema, value, is_required=is_required)
+                self.fields[name].is_touched = name in (touched or {})
+            if not schema.get('properties'):
+                el('p', 'sy-cap', 'It takes no parameters.')
+
+
+class RunFormDialog:
+    """Ask for the parameters of a run and start it; one opening starts at most one run."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+        self._is_sending = False
+        self._key = uuid.uuid4().hex
+
+    def open(self, *, pipeline: str = '', profile: str | None = None, values: Mapping[str, Any] | None = None) -> None:
+        """Open with this pipeline, or the first that can run."""
+        self._infos = {info.name: info for info in self._room.catalog.list() if info.is_runnable}
+        if not self._infos:
+            say('No pipeline can run. The Pipelines page says why.', kind='warning')
+            return
+        self._pipeline = pipeline if pipeline in self._infos else next(iter(self._infos))
+        profiles = {item.id: item.label for item in self._room.profiles.list()}
+        self._profile = profile if profile in profiles else next(iter(profiles), '')
+        with ui.dialog() as self._dialog:
+            self._draw(profiles, values or {})
+        self._dialog.on('hide', self._dialog.delete)
+        self._dialog.open()
+
+    def _draw(self, profiles: Mapping[str, str], values: Mapping[str, Any]) -> None:
+        box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label='New run')
+        box.on('keydown.ctrl.enter', self._run)
+        box.on('keydown.meta.enter', self._run)
+        with box:
+            with el('header'):
+                self._dot = el('i', 'sy-pdot')
+                el('h2', text='New run')
+                self._about = el('span', 'sy-cap sy-ell sy-grow')
+                close = button('', icon_name='x', kind='ghost', small=True, aria_label='Close')
+                close.on('click', self._dialog.close)
+            with el('div', 'form-scroll'):
+                with el('div', 'form-two'):
+                    self._pick('Pipeline', {name: info.title for name, info in self._infos.items()}, self._switch)
+                    self._pick('Profile', profiles, self._switch_profile)
+                self._broken = el('p', 'hint', hidden=True)
+                self._slot = el('div')
+            with el('footer'):
+                last = button('Use the last values', icon_name='retry', kind='ghost')
+                last.props['title'] = 'The parameters of the last run of this pipeline that succeeded'
+                last.on('click', self._take_last)
+                self._problem = el('span', 'sy-error sy-grow', role='alert')
+                button('Cancel').on('click', self._dialog.close)
+                self._run_button = button('Run', icon_name='play', kind='primary')
+                with self._run_button:
+                    el('span', 'sy-kbd', 'Ctrl Enter')
+                self._run_button.on('click', self._run)
+        self._show(values)
+
+    def _pick(self, words: str, options: Mapping[str, str], changed: Callable[[str], None]) -> None:
+        with el('div', 'sy-field'):
+            el('span', 'sy-label', words)
+            chosen = self._pipeline if words == 'Pipeline' else self._profile
+            Picker(options, chosen, label=words, changed=changed)
+
+    def _switch(self, name: str) -> None:
+        self._pipeline = name
+        self._show({})
+
+    def _switch_profile(self, id: str) -> None:
+        self._profile = id
+        self._form.switch_profile(id or None)
+
+    def _show(self, values: Mapping[str, Any]) -> None:
+        info = self._infos[self._pipeline]
+        self._dot.classes(replace=f'sy-pdot p{info.color_index % 6 + 1}')
+        self._about.set_text(info.description.split('\n')[0])
+        self._problem.set_text('')
+        put(self._broken, hidden=info.error is None)
+        if info.error is not None:
+            self._broken.set_text('Its file is broken now; this runs the last version that was good.')
+        self._slot.clear()
+        with self._slot:
+            self._form = RunForm(self._room, info, values, self._profile or None)
+
+    async def _take_last(self) -> None:
+        runs = await attempt(self._room.runs.list(state='succeeded', pipeline=self._pipeline, limit=1))
+        if runs:
+            self._form.take(runs[0].parameters, self._profile or None)
+            self._problem.set_text('')
+        elif runs is not None:
+            self._problem.set_text('No run of this pipeline has succeeded yet.')
+
+    async def _run(self) -> None:
+        # Two presses in one breath: the first is still being sent. The key would make a second the same run anyway.
+        if self._is_sending:
+            return
+        self._is_sending = True
+        put(self._run_button, disabled=True)
+        self._problem.set_text('')
+        try:
+            run = await self._room.runs.create(
+                self._pipeline,
+                self._form.values(),
+                profile=self._profile or None,
+                because='the run form',
+                idempotency_key=self._key,
+            )
+        except Invalid as error:
+            rest = self._form.show_errors(error.fields)
+            count = len(error.fields) - len(rest)
+            marked = f'{count} field{"" if count == 1 else "s"} to mend.' if count else ''
+            self._problem.set_text(' '.join([*rest, marked]).strip() or error.message)
+        except SynapseError as error:
+            self._problem.set_text(f'{error.message} {error.hint}'.strip())
+        else:
+            self._dialog.close()
+            ui.navigate.to(f'/runs/{run.number}')
+        finally:
+            self._is_sending = False
+            if not self._run_button.is_deleted:
+                put(self._run_button, disabled=None)
 
 
 def open_run_form(
     room: ControlRoom, *, pipeline: str = '', profile: str | None = None, values: Mapping[str, Any] | None = None
 ) -> None:
     """Ask for the parameters of a run and start it."""
-    RunFormDialog(room, pipeline, profile, values or {})
-
-
-class RunFormDialog:
-    def __init__(self, room: ControlRoom, pipeline: str, profile: str | None, values: Mapping[str, Any]) -> None:
-        self.room = room
-        self.key = uuid.uuid4().hex
-        self.is_sending = False
-        self.infos = {info.name: info for info in room.catalog.list() if info.is_runnable}
-        if not self.infos:
-            say('There is no pipeline that can run. Look at the Pipelines page.', kind='warning')
-            return
-        self.name = pipeline if pipeline in self.infos else next(iter(self.infos))
-        self.profile = profile or next((item.id for item in room.profiles.list()), '')
-        with ui.dialog() as self.dialog, el('section', 'sy-dialog is-wide', aria_label='New run') as self.section:
-            el('h2', text='New run')
-            with el('div', 'two'):
-                choose(self.name, {name: info.title for name, info in self.infos.items()}, 'Pipeline', self._switch)
-                profiles = {item.id: item.label for item in room.profiles.list()}
-                choose(self.profile, profiles, 'Profile', self._set_profile)
-            self.about = el('p', 'sy-2')
-            self.body = el('div')
-            self.problem = el('span', 'sy-error', role='alert')
-            with el('div', 'sy-dialog-buttons'):
-                button('Cancel').on('click', self.dialog.close)
-                self.run_button = button('Run', icon_name='play', kind='primary', title='Ctrl Enter')
-                self.run_button.on('click', self._run)
-        self.section.on('keydown.ctrl.enter', self._run)
-        self.dialog.on('hide', self.dialog.delete)
-        self._fill(values)
-        self.dialog.open()
-
-    def _switch(self, name: str) -> None:
-        self.name = name
-        self._fill({})
-
-    def _set_profile(self, profile: str) -> None:
-        self.profile = profile
-
-    def _fill(self, values: Mapping[str, Any]) -> None:
-        info = self.infos[self.name]
-        self.about.set_text(info.description)
-        self.body.clear()
-        with self.body:
-            self.form = RunForm(info, values)
-
-    async def _run(self) -> None:
-        # The key makes a second press, or a second Enter, the same run.
-        if self.is_sending:
-            return
-        self.is_sending = True
-        self.form.show_errors({})
-        self.problem.set_text('')
-        try:
-            run = await self.room.runs.create(
-                self.name,
-                self.form.values(),
-                profile=self.profile or None,
-                because='the run form',
-                idempotency_key=self.key,
-            )
-        except Invalid as error:
-            self.form.show_errors(error.fields)
-            shown = {field.name for field in self.form.fields}
-            rest = [text for name, text in error.fields.items() if name not in shown]
-            self.problem.set_text(' '.join(rest) or ('' if error.fields else error.message))
-        except SynapseError as error:
-            self.problem.set_text(f'{error.message} {error.hint}'.strip())
-        else:
-            self.dialog.close()
-            _go_to(run)
-        finally:
-            self.is_sending = False
+    RunFormDialog(room).open(pipeline=pipeline, profile=profile, values=values)
 
 
 def choose(value: str, options: Mapping[str, str], label: str, changed: Callable[[str], Any]) -> ui.element:
-    """A select of the browser, in the design's box."""
-    with el('select', 'sy-control', aria_label=label) as select:
-        for key, words in options.items():
-            el('option', text=words, value=key)
-    select.props['value'] = value
-    select.on('change', lambda event: changed(str(event.args)), js_handler='(e) => emit(e.target.value)')
-    return select
-
-
-def _go_to(run: RunRecord) -> None:
-    ui.navigate.to(f'/runs/{run.number}')
-
-
-def _plain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The schema with references followed, and whether it may be null."""
-    merged = dict(schema)
-    is_nullable = False
-    if choices := merged.pop('anyOf', None):
-        is_nullable = any(choice.get('type') == 'null' for choice in choices)
-        merged |= next((choice for choice in choices if choice.get('type') != 'null'), {})
-    if reference := merged.pop('$ref', None):
-        merged = root.get('$defs', {}).get(str(reference).rsplit('/', 1)[-1], {}) | merged
-    if 'const' in merged:
-        merged['enum'] = [merged['const']]
-    return merged, is_nullable
-
-
-def _number(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _words(option: Any) -> str:
-    return {True: 'yes', False: 'no'}.get(option, str(option)) if isinstance(option, bool) else str(option)
+    """A choice in a box."""
+    return Picker(options, value, label=label, changed=changed)

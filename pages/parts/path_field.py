@@ -1,0 +1,140 @@
+"""A file or folder as a parameter: type its path, take one from the inbox, or send one from this device."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from synapse.bus import InboxChanged
+from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
+from synapse.inbox import PREFIX, InboxItem
+
+from .cards import put
+from .fields import TextField
+from .html import button, el, icon
+from .scope import Scope
+from .words import size_of
+
+
+class PathField(TextField):
+    """The value is an absolute path, or `inbox:ID`."""
+
+    kind = 'path'
+
+    def __init__(self, room: ControlRoom, name: str, schema: Mapping[str, Any], value: Any, **options: Any) -> None:
+        self._room = room
+        super().__init__(name, schema, value, **options)
+
+    @property
+    def _is_folder(self) -> bool:
+        return self.schema.get('format') == 'directory-path'
+
+    @property
+    def _accepts(self) -> tuple[str, ...]:
+        return tuple(str(suffix).lower() for suffix in self.schema.get('x-accepts') or ())
+
+    def _kind_words(self) -> str:
+        if self._is_folder:
+            return 'folder'
+        return ' '.join(suffix.lstrip('.') for suffix in self._accepts[:6]) or 'path'
+
+    def _is_area(self, value: Any) -> bool:
+        return False
+
+    def _control(self, value: Any) -> None:
+        self._text = self._to_text(value)
+        with Scope().classes('form-file') as scope:
+            with el('div', 'form-chosen') as self._chosen:
+                icon('film' if any(suffix in ('.mp4', '.mov', '.mkv') for suffix in self._accepts) else 'file')
+                with el('div', 'sy-grow'):
+                    self._name = el('b', 'sy-ell')
+                    self._about = el('span', 'sy-cap')
+                button('Change', small=True).on('click', self._change)
+            with el('div', 'form-ask') as self._ask:
+                self._entry = el('input', 'sy-control sy-mono', type_='text', autocomplete='off', spellcheck='false')
+                self._entry.props.update(
+                    {
+                        'id': self.id,
+                        'aria-describedby': f'{self.id}-error',
+                        'placeholder': '/path/to/the/folder' if self._is_folder else '/path/to/the/file',
+                    }
+                )
+                self._entry.props['^value'] = '' if self._text.startswith(PREFIX) else self._text
+                self._entry.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
+                if not self._is_folder and not self.schema.get('x-new'):
+                    self._inbox = el('div', 'form-inbox')
+                    self._draw_zone()
+                    self._offer()
+                    scope.follow(self._room.bus, InboxChanged, lambda _: self._offer())
+        self._show()
+
+    def _draw_zone(self) -> None:
+        """A small drop zone; sending and its progress are the browser's, see `synapse.js`."""
+        zone = el('div', 'upload-zone form-zone', role='button', tabindex='0')
+        zone.props['aria-label'] = f'Drop a file for {self.title} here or press Enter to choose one'
+        zone.props.update({'data-max': str(self._room.settings.max_upload_bytes), 'data-pipeline': self.title})
+        zone.props['data-accepts'] = ','.join(self._accepts)
+        zone.on('uploaded', lambda event: self._take(str(event.args)), js_handler='(e) => emit(e.detail.id)')
+        with zone:
+            el('input', type_='file', tabindex='-1', aria_hidden='true', accept=','.join(self._accepts))
+            with el('span', 'asking'), el('span'):
+                el('b', text='Drop it here')
+                el('span', text=' or ')
+                el('u', text='choose a file')
+            with el('span', 'sending'):
+                with el('span', 'sy-x'):
+                    el('b', 'sy-ell sy-grow', data_name='1')
+                    el('button', 'sy-btn is-sm is-ghost', 'Cancel', type_='button', data_cancel='1')
+                with el('span', 'sy-meter', role='progressbar', aria_label='Upload', data_progress='1'):
+                    el('i', data_bar='1').style('width:0%;--mc:var(--cmd-purple)')
+                el('span', 'sy-cap sy-num', data_speed='1')
+            el('span', 'refused sy-error', role='alert', data_refused='1')
+
+    def _offer(self) -> None:
+        """The files of the inbox that fit, newest first."""
+        fitting = [item for item in self._room.inbox.list() if self._fits(item)][:20]
+        self._inbox.clear()
+        if not fitting:
+            return
+        with self._inbox, el('span', 'sy-in sy-pick is-quiet is-sm'):
+            with el('select', aria_label=f'From the inbox for {self.title}') as select:
+                el('option', text='Take one from the inbox', value='')
+                for item in fitting:
+                    el('option', text=f'{item.name}, {size_of(item.size)}', value=item.id)
+            icon('down', size=14)
+        select.on('change', lambda event: self._take(str(event.args)), js_handler='(e) => emit(e.target.value)')
+
+    def _fits(self, item: InboxItem) -> bool:
+        return not self._accepts or PurePath(item.name).suffix.lower() in self._accepts
+
+    def _take(self, id: str) -> None:
+        if id:
+            self._text = f'{PREFIX}{id}'
+            self._touch()
+            self._show()
+
+    def _change(self) -> None:
+        self._text = ''
+        self._show()
+        self._entry.run_method('focus')
+
+    def _show(self) -> None:
+        """What was taken from the inbox by its name, else the box to type in."""
+        name, about = self._facts()
+        self._name.set_text(name)
+        self._about.set_text(about)
+        put(self._chosen, hidden=not name)
+        put(self._ask, hidden=bool(name))
+
+    def _facts(self) -> tuple[str, str]:
+        if not self._text.startswith(PREFIX):
+            return '', ''
+        try:
+            item = self._room.inbox.get(self._text.removeprefix(PREFIX))
+        except NotFound:
+            return self._text, 'not in the inbox any more'
+        return item.name, f'{size_of(item.size)}, from the inbox'
+
+    def value(self) -> Any:
+        text = self._text.strip()
+        return text or self._nothing()
