@@ -1,16 +1,25 @@
-"""Where the calendar will be; until then it says what can be done instead."""
+"""The place of the calendar."""
 
 from synapse.control_room import ControlRoom
 
-from .parts.html import button, el, icon
+from .parts.cards import empty
+from .parts.html import button, el
 from .parts.run_form import open_run_form
-from .parts.scope import Scope
+
+UNTIL_THEN = (
+    'Until then a run starts by hand, by a dropped file, or from a program: '
+    'cron can call "python main.py run PIPELINE", and the run shows up here, live.'
+)
 
 
 def scheduler_page(room: ControlRoom) -> None:
-    """An honest empty page: nothing can be planned in this version."""
-    with Scope().classes('sy-page'), el('section', 'glass-card sy-empty', aria_label='Calendar').style('min-height:320px'):
-        icon('calendar', size=24)
-        el('b', text='The calendar is not part of this version')
-        el('span', 'sy-cap', 'Runs start by hand, by dropping a file, or by a program: python main.py run PIPELINE.')
-        button('Run a pipeline now', icon_name='play').on('click', lambda: open_run_form(room))
+    """Says what is not there yet, and what does the same until then."""
+    page = el('div', 'sy-page')
+    with (
+        page,
+        el('section', 'glass-card em is-page', aria_label='Scheduler'),
+        empty('The calendar comes next', UNTIL_THEN, 'calendar'),
+    ):
+        run = button('Run a pipeline now', icon_name='play')
+        el('a', 'sy-btn is-ghost', 'See pipelines', href='/pipelines')
+    run.on('click', lambda: open_run_form(room))

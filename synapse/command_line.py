@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     # The same flags before and after the subcommand; SUPPRESS keeps the second from undoing the first.
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument('--data', type=Path, metavar='DIR', help='data folder (default: the user data folder)')
     common.add_argument('--host', help='address to listen on (default: 127.0.0.1)')
     common.add_argument('--port', type=int, help='port to listen on; 0 takes a free one (default: 8000)')

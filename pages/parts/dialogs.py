@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nicegui import ui
@@ -15,9 +16,15 @@ T = TypeVar('T')
 
 
 def say(message: str, *, kind: str = 'info', **options: Any) -> None:
-    """A short notice, bottom right."""
-    color = {'info': 'info', 'success': 'positive', 'warning': 'warning', 'error': 'negative'}[kind]
-    ui.notify(message, type=color, position='bottom-right', **({'timeout': 5000} | options))
+    """A short notice, bottom right; `kind` is `info`, `success`, `warning` or `error`."""
+    ui.notify(
+        message,
+        position='bottom-right',
+        classes=f'sy-notice is-{kind}',
+        group=message,
+        progress=False,
+        **({'timeout': 5000} | options),
+    )
 
 
 async def attempt(work: Awaitable[T]) -> T | None:
@@ -25,23 +32,49 @@ async def attempt(work: Awaitable[T]) -> T | None:
     try:
         return await work
     except SynapseError as error:
-        say(f'{error.message} {error.hint}'.strip(), kind='error', timeout=10_000, close_button='Close')
+        say(f'{error.message} {error.hint}'.strip(), kind='error', timeout=0, close_button='Close')
     except Exception:
         log.exception('an action of a page failed')
-        say('That did not work. The log has the details.', kind='error', timeout=10_000, close_button='Close')
+        say('That did not work. The log has the details.', kind='error', timeout=0, close_button='Close')
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said to a question, and to what was offered along with it."""
+
+    is_yes: bool
+    is_option: bool = False
 
 
 async def confirm(title: str, text: str, *, yes: str, no: str = 'Cancel') -> bool:
     """Ask before something that cannot be undone; the safe button has the focus."""
-    with ui.dialog() as dialog, el('section', 'sy-dialog', role='alertdialog', aria_modal='true', aria_label=title):
+    return (await ask(title, text, yes=yes, no=no)).is_yes
+
+
+async def ask(title: str, text: str, *, yes: str, no: str = 'Cancel', option: str = '') -> Answer:
+    """As `confirm`, with one thing more that may be ticked."""
+    with ui.dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
+        box.props['aria-label'] = title
         el('h2', text=title)
         el('p', 'sy-2', text)
+        tick = None
+        if option:
+            with el('label', 'sy-x sy-tick'):
+                tick = el('input', type_='checkbox')
+                el('span', text=option)
+            # The answer carries the tick, so that it cannot arrive behind it.
         with el('div', 'sy-dialog-buttons'):
             safe = button(no)
             safe.props['autofocus'] = True
             safe.on('click', lambda: dialog.submit(None))
-            button(yes, kind='danger', icon_name='stop').classes('is-solid').on('click', lambda: dialog.submit('yes'))
+            sure = button(yes, kind='danger', icon_name='stop').classes('is-solid')
+            ticked = f'getHtmlElement({tick.id}).checked' if tick is not None else 'false'
+            sure.on(
+                'click',
+                lambda event: dialog.submit(Answer(True, event.args is True)),
+                js_handler=f'() => emit({ticked})',
+            )
     answer = await dialog
     dialog.delete()
-    return answer == 'yes'
+    return answer if isinstance(answer, Answer) else Answer(False)

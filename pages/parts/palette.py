@@ -1,111 +1,241 @@
-"""The command palette: pages, runs, pipelines and commands behind one box."""
+"""The command palette: commands, pages, pipelines and runs behind one box; eight results, the last used ones first."""
 
-from collections.abc import Awaitable, Callable, Iterator
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nicegui import ui
+from nicegui import app, background_tasks, ui
+from nicegui.events import GenericEventArguments
 
 from synapse.control_room import ControlRoom
+from synapse.records import RunRecord
 
 from .dialogs import attempt
-from .html import el, icon
+from .html import Glyph, el, icon
 from .run_form import open_run_form
-from .words import title_of
+from .words import pipeline_title, step_title, title_of
 
 MOST = 8
-PAGES = (
-    ('Dashboard', '/', 'G 1'),
-    ('Runs', '/runs', 'G 2'),
-    ('Logs', '/logs', 'G 3'),
-    ('Scheduler', '/scheduler', 'G 4'),
-    ('Pipelines', '/pipelines', 'G 5'),
-    ('Profiles', '/profiles', 'G 6'),
-    ('Settings', '/settings', 'G 7'),
-)
+DEBOUNCE_SECONDS = 0.08
+PAGES = ('Dashboard', 'Runs', 'Logs', 'Scheduler', 'Pipelines', 'Profiles', 'Settings')
+RECENT = 'palette_recent'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Command:
-    """One row: its words, its icon, its shortcut, and what it does."""
+    """One row: its words, what stands at its right, and what it does."""
 
+    group: str
     words: str
-    icon: str
-    keys: str
     do: Callable[[], Any]
+    icon: str = 'arrright'
+    state: str = ''
+    """A run shows the glyph of its state instead of the icon."""
+    note: str = ''
+    keys: str = ''
 
 
 def open_palette(room: ControlRoom) -> None:
-    """Ask what to do; Enter does the first, arrows choose another."""
+    """Ask what to do: Enter does what is chosen, arrows choose, Esc closes."""
     Palette(room)
 
 
+def found(commands: Iterable[Command], text: str, recent: Sequence[str] = ()) -> list[Command]:
+    """The commands in which every word of `text` begins a word or stands anywhere; best and last used first.
+
+    The order of the groups stays: a group stands where its best result does.
+    """
+    words = text.lower().split()
+    fitting = [c for c in commands if all(word in f'{c.words} {c.note}'.lower() for word in words)]
+
+    def rank(command: Command) -> tuple[int, int]:
+        used = recent.index(command.words) if command.words in recent else len(recent)
+        starts = sum(bool(re.search(rf'(^|\W){re.escape(word)}', command.words.lower())) for word in words)
+        return (-starts, used)
+
+    best = sorted(fitting, key=rank)[:MOST]
+    groups = list(dict.fromkeys(command.group for command in best))
+    return sorted(best, key=lambda command: groups.index(command.group))
+
+
 class Palette:
+    """One opening of it."""
+
     def __init__(self, room: ControlRoom) -> None:
-        self.room = room
-        self.found: list[Command] = []
-        self.chosen = 0
-        with (
-            ui.dialog().props('position=top') as self.dialog,
-            el('section', 'sy-dialog is-wide', aria_label='Commands').style('margin-top:12vh'),
-        ):
-            self.box = ui.input(placeholder='Search or run a command').props('autofocus dense borderless')
-            self.box.classes('sy-control').props('aria-label="Search or run a command"')
-            self.list = el('div', 'sy-menu', role='listbox', aria_label='Results')
-        self.box.on_value_change(lambda event: self._search(event.value or ''))
-        self.box.on('keydown.enter', lambda: self._do(self.chosen))
-        self.box.on('keydown.down', lambda: self._choose(self.chosen + 1))
-        self.box.on('keydown.up', lambda: self._choose(self.chosen - 1))
-        self.dialog.on('hide', self.dialog.delete)
+        self._room = room
+        self._past: Sequence[RunRecord] = ()
+        self._found: list[Command] = []
+        self._chosen = 0
+        self._text = ''
+        with ui.dialog().props('position=top no-shake') as self._dialog:
+            box = el('section', 'sy-dialog sy-palette', role='dialog', aria_modal='true', aria_label='Commands')
+        with box.style('margin-top:calc(15vh - 24px)'):
+            with el('div', 'pin'):
+                icon('search', size=18, classes='sy-3')
+                entry = el('input', type_='text', autocomplete='off', spellcheck='false', autofocus=True)
+                entry.props.update(
+                    {
+                        'placeholder': 'Search or run a command',
+                        'aria-label': 'Search or run a command',
+                        'role': 'combobox',
+                        'aria-expanded': 'true',
+                        'aria-controls': 'palette-results',
+                    }
+                )
+                el('span', 'sy-kbd', 'Esc')
+            self._list = el('div', 'sy-menu', role='listbox', aria_label='Results', id='palette-results')
+            with el('div', 'pft'):
+                with el('span'):
+                    el('span', 'sy-kbd', '↑')
+                    el('span', text=' ')
+                    el('span', 'sy-kbd', '↓')
+                    el('span', text=' choose')
+                with el('span'):
+                    el('span', 'sy-kbd', 'Enter')
+                    el('span', text=' run it')
+                el('span', 'sy-grow')
+                self._count = el('span', role='status')
+        entry.on(
+            'input',
+            self._typed,
+            js_handler='(e) => emit(e.target.value)',
+            throttle=DEBOUNCE_SECONDS,
+            leading_events=False,
+        )
+        entry.on('keydown.down.prevent', lambda: self._choose(self._chosen + 1))
+        entry.on('keydown.up.prevent', lambda: self._choose(self._chosen - 1))
+        # Enter brings the words along, so that what is done is what was typed, however fast.
+        entry.on('keydown.enter.prevent', self._entered, js_handler='(e) => emit(e.target.value)')
+        self._entry = entry
+        self._dialog.on('hide', self._dialog.delete)
         self._search('')
-        self.dialog.open()
+        self._dialog.open()
+        background_tasks.create(self._recall(), name='runs for the palette')
+
+    async def _recall(self) -> None:
+        self._past = await self._room.runs.list(limit=100)
+        if not self._dialog.is_deleted:
+            self._search(self._text)
+
+    def _typed(self, event: GenericEventArguments) -> None:
+        self._search(str(event.args))
+
+    async def _entered(self, event: GenericEventArguments) -> None:
+        if str(event.args) != self._text:
+            self._search(str(event.args))
+        await self._do(self._chosen)
 
     def _search(self, text: str) -> None:
-        words = text.lower().split()
-        self.found = [c for c in self._commands() if all(word in c.words.lower() for word in words)][:MOST]
+        self._text = text
+        self._found = found(self._commands(), text, app.storage.user.get(RECENT, []))
+        count = len(self._found)
+        self._count.set_text(f'{count} result{"" if count == 1 else "s"}')
         self._choose(0)
 
     def _choose(self, index: int) -> None:
-        self.chosen = max(0, min(index, len(self.found) - 1))
-        self.list.clear()
-        with self.list:
-            for number, command in enumerate(self.found):
-                row = el('div', 'sy-x', role='option', tabindex='-1').style('cursor:pointer')
-                row.props['aria-selected'] = str(number == self.chosen).lower()
-                if number == self.chosen:
-                    row.style('background:var(--cmd-active)')
-                with row:
-                    icon(command.icon, size=15)
-                    el('span', 'sy-grow sy-ell', command.words)
-                    if command.keys:
-                        el('span', 'sy-kbd', command.keys)
-                row.on('click', lambda number=number: self._do(number))
-            if not self.found:
-                el('span', 'cap', 'Nothing matches. Try a page, a pipeline or a run number.')
+        self._chosen = index % len(self._found) if self._found else 0
+        self._list.clear()
+        with self._list:
+            group = ''
+            for number, command in enumerate(self._found):
+                if command.group != group:
+                    group = command.group
+                    el('span', 'cap', group)
+                self._row(number, command)
+            if not self._found:
+                el('span', 'cap', 'Nothing fits. Try a page, a pipeline, a file name or a run number.')
+
+    def _row(self, number: int, command: Command) -> None:
+        is_chosen = number == self._chosen
+        row = el('div', 'hot' if is_chosen else '', role='option', aria_selected=str(is_chosen).lower())
+        row.props['id'] = f'palette-{number}'
+        if is_chosen:
+            self._entry.props['aria-activedescendant'] = f'palette-{number}'
+        with row:
+            if command.state:
+                Glyph(command.state, size=15)
+            else:
+                icon(command.icon, size=15)
+            with el('span', 'sy-ell'):
+                marked(command.words, self._text)
+            if command.note:
+                with el('span', 'sy-cap'):
+                    marked(command.note, self._text)
+            if command.keys:
+                el('span', 'sy-kbd', command.keys)
+        row.on('click', lambda: self._do(number))
 
     async def _do(self, index: int) -> None:
-        if not self.found:
+        if not self._found:
             return
-        command = self.found[index]
-        self.dialog.close()
-        result = command.do()
-        if isinstance(result, Awaitable):
-            await attempt(result)
+        command = self._found[index]
+        recent = [command.words, *(words for words in app.storage.user.get(RECENT, []) if words != command.words)]
+        app.storage.user[RECENT] = recent[:10]
+        self._dialog.close()
+        with self._dialog.client.content:
+            result = command.do()
+            if isinstance(result, Awaitable):
+                await attempt(result)
+
+    # What there is
 
     def _commands(self) -> Iterator[Command]:
-        runs, status = self.room.runs, self.room.status
-        for words, target, keys in PAGES:
-            yield Command(words, 'arrright', keys, lambda target=target: ui.navigate.to(target))
-        for info in self.room.catalog.list():
+        room, runs = self._room, self._room.runs
+        for info in room.catalog.list():
             if info.is_runnable:
-                yield Command(
-                    f'Run {info.title}', 'play', '', lambda name=info.name: open_run_form(self.room, pipeline=name)
-                )
-        for run in [*runs.live(), *runs.waiting()]:
-            target = f'/runs/{run.number}'
-            yield Command(f'#{run.number} {title_of(self.room, run)}', 'runs', '', lambda t=target: ui.navigate.to(t))
-        if status.queue_paused:
-            yield Command('Resume queue', 'play', '', runs.resume_queue)
+                form = _later(open_run_form, room, pipeline=info.name)
+                yield Command(group='Commands', words=f'Run {info.title}', icon='play', do=form)
+        yield Command(group='Commands', words='New run', icon='play', keys='R', do=_later(open_run_form, room))
+        if runs.is_queue_paused:
+            yield Command(group='Commands', words='Resume queue', icon='play', do=runs.resume_queue)
         else:
-            yield Command('Pause queue', 'pause', '', lambda: runs.pause_queue('the palette'))
-        yield Command('Light or dark', 'sun', '', lambda: ui.run_javascript('window.synapse.toggleTheme()') and None)
+            yield Command(
+                group='Commands', words='Pause queue', icon='pause', do=_later(runs.pause_queue, 'the palette')
+            )
+        yield Command(group='Commands', words='Stop everything', icon='stop', do=_later(_stop_everything, room))
+        toggle = _later(ui.run_javascript, 'window.synapse.toggleTheme()')
+        yield Command(group='Commands', words='Light or dark theme', icon='sun', do=lambda: toggle() and None)
+        for number, name in enumerate(PAGES, start=1):
+            target = '/' if number == 1 else f'/{name.lower()}'
+            icon_name = {'Scheduler': 'calendar'}.get(name, name.lower())
+            go = _later(ui.navigate.to, target)
+            yield Command(group='Pages', words=name, icon=icon_name, keys=f'G {number}', do=go)
+        yield from (self._run_command(run) for run in self._runs())
+
+    def _runs(self) -> Iterator[RunRecord]:
+        runs = self._room.runs
+        known = {run.id: run for run in (*runs.live(), *runs.waiting(), *self._past)}
+        yield from sorted(known.values(), key=lambda run: run.number, reverse=True)
+
+    def _run_command(self, run: RunRecord) -> Command:
+        step = run.failed_step or run.active_step
+        at = f' at {step_title(self._room, run.pipeline, step.name)}' if step else ''
+        return Command(
+            group='Runs',
+            words=f'#{run.number} {title_of(self._room, run)}',
+            state=str(run.state),
+            note=f'{pipeline_title(self._room, run.pipeline)}, {run.state}{at}',
+            do=_later(ui.navigate.to, f'/runs/{run.number}'),
+        )
+
+
+def _later(function: Callable[..., Any], *arguments: Any, **named: Any) -> Callable[[], Any]:
+    return lambda: function(*arguments, **named)
+
+
+async def _stop_everything(room: ControlRoom) -> None:
+    from .state_pill import stop_everything
+
+    await stop_everything(room)
+
+
+def marked(words: str, text: str) -> None:
+    """The words, with what was searched for marked."""
+    searched = [re.escape(word) for word in text.split()]
+    if not searched:
+        el('span', text=words)
+        return
+    for index, part in enumerate(re.split(f'({"|".join(searched)})', words, flags=re.IGNORECASE)):
+        if part:
+            el('mark' if index % 2 else 'span', text=part)

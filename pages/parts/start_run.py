@@ -1,6 +1,6 @@
 """What a file or a click starts: the chosen pipeline as the chosen profile, and how a run of it begins."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from synapse.bus import PipelinesChanged, ProfileChanged
@@ -21,10 +21,14 @@ NONE = ''
 
 
 def file_parameter(info: PipelineInfo) -> str | None:
-    """The parameter that a dropped file goes into: the first path, those marked with suffixes before others."""
+    """The parameter that a dropped file goes into: the path with suffixes, else the first that must be given.
+
+    What is built in and names no suffixes, such as the backup of a folder, takes no single file.
+    """
     paths = {name: field for name, field in info.schema.get('properties', {}).items() if _is_path(field)}
     marked = [name for name, field in paths.items() if field.get('x-accepts')]
-    return next(iter([*marked, *paths]), None)
+    needed = [] if info.is_built_in else [name for name in paths if name in info.schema.get('required', ())]
+    return next(iter([*marked, *needed]), None)
 
 
 def needs_only(info: PipelineInfo, parameter: str | None, defaults: Mapping[str, Any]) -> bool:
@@ -36,6 +40,10 @@ def _is_path(field: Mapping[str, Any]) -> bool:
     return any(option.get('format') in ('path', 'file-path') for option in (field, *field.get('anyOf', ())))
 
 
+def _nothing() -> None:
+    """Nobody wants to know yet."""
+
+
 class Choice(Scope):
     """Which pipeline as whom; last time's to begin with. Follows pipelines and profiles as they come and go."""
 
@@ -43,7 +51,7 @@ class Choice(Scope):
         super().__init__()
         self.classes('two')
         self.room = room
-        self.changed = lambda: None
+        self.changed: Callable[[], None] = lambda: None
         self.pipeline = last.pipeline if last else NONE
         self.profile = (last.profile if last else None) or NONE
         self._settle()
@@ -72,8 +80,11 @@ class Choice(Scope):
     def _settle(self) -> None:
         """Fall back to what there is, where the choice is gone."""
         titles, labels = self._titles(), self._labels()
-        self.pipeline = self.pipeline if self.pipeline in titles else next(iter(titles), NONE)
-        self.profile = self.profile if self.profile in labels else next(iter(labels), NONE)
+        with_files = [info.name for info in self.room.catalog.list() if info.is_runnable and info.accepts]
+        if self.pipeline not in titles:
+            self.pipeline = next(iter([*with_files, *titles]), NONE)
+        if self.profile not in labels:
+            self.profile = next(iter(labels), NONE)
 
     def _offer(self) -> None:
         self._settle()
