@@ -1,82 +1,99 @@
-"""The last few lines of the log, always following; a click opens the log there."""
+"""The last lines of the log in a few rows that are built once: at most ten changes a second, however much is said."""
 
 import asyncio
 
-from nicegui import background_tasks, ui
+from nicegui import ui
 
 from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
 from synapse.log import Entry
 
-from .html import Glyph, el
+from .cards import put
+from .html import SPRITE, el
 from .scope import Scope
 
-LINES = 10
-PAUSE_SECONDS = 0.1
-LEVEL_WORDS = {
-    'debug': 'DEBUG',
-    'info': 'INFO',
-    'success': 'OK',
-    'warning': 'WARN',
-    'error': 'ERROR',
-    'critical': 'CRIT',
-}
-LEVEL_GLYPHS = {'debug': 'info', 'critical': 'error'}
-LEVEL_CLASSES = {'debug': 'lv-info', 'critical': 'lv-error'}
+ROWS = 10
+SECONDS = 0.1
+WORDS = {'debug': 'DEBUG', 'info': 'INFO', 'success': 'OK', 'warning': 'WARN', 'error': 'ERROR', 'critical': 'CRIT'}
+LOOKS = {'debug': 'info', 'critical': 'error'}
 
 
 class LogTail(Scope):
-    """At most ten changes a second, whatever the flood: it shows what is last, the store has the rest."""
+    """Follows the log; a click opens the Logs page at that line."""
 
-    def __init__(self, room: ControlRoom) -> None:
+    def __init__(self, room: ControlRoom, *, rows: int = ROWS) -> None:
         super().__init__()
-        self.classes('sy-log').props('role=log aria-live=off')
-        self.room = room
-        self._is_busy = False
-        self._shown = -1
-        self._draw()
-        self.follow(room.bus, LinesLogged, lambda _: self._changed())
-        self.follow(room.bus, LogCleared, lambda _: self._changed())
-
-    def _changed(self) -> None:
-        if not self._is_busy:
-            self._is_busy = True
-            background_tasks.create(self._soon(), name='log tail')
-
-    async def _soon(self) -> None:
-        # First at once, then after a pause with whatever came meanwhile: quick when calm, bounded in a flood.
-        while not self.is_deleted and self._shown != self.room.log.last_seq:
-            self._draw()
-            await asyncio.sleep(PAUSE_SECONDS)
-        self._is_busy = False
-
-    def _draw(self) -> None:
-        self._shown = self.room.log.last_seq
-        self.clear()
+        self.classes('sy-log').props['role'] = 'log'
+        self.props['aria-live'] = 'off'  # it floods: a screen reader asks for it
+        self._room = room
+        self._timer: asyncio.TimerHandle | None = None
+        self.when_gone(self._forget_timer)
         with self:
-            for entry in self.room.log.recent(LINES):
-                _row(self.room, entry)
+            self._rows = [_Row() for _ in range(rows)]
+        self.follow(room.bus, LinesLogged, lambda _: self._soon())
+        self.follow(room.bus, LogCleared, lambda _: self._soon())
+        self._show()
+
+    def _soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SECONDS, self._call, self._show)
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _show(self) -> None:
+        self._timer = None
+        entries = self._room.log.recent(len(self._rows))
+        kept = {entry.seq for entry in entries}
+        fresh = [entry for entry in entries if all(entry.seq != row.seq for row in self._rows)]
+        # A row whose line has gone takes the newest one and moves to the end; the others are not touched.
+        free = [row for row in self._rows if row.seq not in kept]
+        unused = len(free) - len(fresh)
+        for entry, row in zip(fresh, free[unused:], strict=True):
+            row.show(entry, self._room.runs.number_of(entry.run) if entry.run else None)
+            row.move_to_end()
+            self._rows.remove(row)
+            self._rows.append(row)
+        for row in free[:unused]:
+            row.hide()
 
 
-def _row(room: ControlRoom, entry: Entry) -> None:
-    level = entry.level.value
-    with el('div', f'r {LEVEL_CLASSES.get(level, "lv-" + level)}') as row:
-        clock = entry.timestamp.astimezone()
-        with el('span', 'tm'):
-            el('b', text=f'{clock:%H:%M:%S}')
-            el('span', text=f'.{clock.microsecond // 1000:03}')
-        with el('span', 'lv'):
-            Glyph(LEVEL_GLYPHS.get(level, level), size=12, is_level=True)
-            el('span', text=LEVEL_WORDS[level])
-        el('span', 'src sy-ell', entry.step or entry.source)
-        el('span', 'run', run_number(room, entry.run))
-        el('span', 'msg', entry.message.splitlines()[0] if entry.message else '')
-    row.style('cursor:pointer').on('click', lambda: ui.navigate.to(f'/logs?line={entry.seq}'))
+class _Row:
+    """One line; it knows which."""
 
+    def __init__(self) -> None:
+        self.seq = 0
+        with el('div', 'r').style('display:none') as self._row:
+            with el('span', 'tm'):
+                self._time = el('b')
+                self._millis = el('span')
+            with el('span', 'lv'):
+                with el('svg', 'sy-g', viewBox='0 0 16 16', aria_hidden='true'):
+                    self._glyph = el('use')
+                self._level = el('span')
+            self._source = el('span', 'src sy-ell')
+            self._run = el('span', 'run')
+            self._message = el('span', 'msg')
+        self._row.on('click', lambda: ui.navigate.to(f'/logs?line={self.seq}'))
 
-def run_number(room: ControlRoom, run_id: str | None) -> str:
-    """`#12`, where the number of the run is known without asking the store."""
-    if run_id is None:
-        return ''
-    number = room.runs.number_of(run_id)
-    return f'#{number}' if number is not None else ''
+    def show(self, entry: Entry, number: int | None) -> None:
+        self.seq = entry.seq
+        local = entry.timestamp.astimezone()
+        look = LOOKS.get(entry.level, str(entry.level))
+        self._row.classes(replace=f'r lv-{look}').style('display:grid')
+        self._time.set_text(f'{local:%H:%M:%S}')
+        self._millis.set_text(f'.{local.microsecond // 1000:03}')
+        put(self._glyph, href=f'{SPRITE}#g-{look}')
+        self._level.set_text(WORDS[entry.level])
+        self._source.set_text(entry.step or entry.source)
+        self._run.set_text(f'#{number}' if number else '')
+        # The row is one line high: what no screen shows need not travel ten times a second.
+        self._message.set_text(entry.message.partition('\n')[0][:400])
+
+    def move_to_end(self) -> None:
+        self._row.move(target_index=-1)
+
+    def hide(self) -> None:
+        self.seq = 0
+        self._row.style('display:none')

@@ -78,3 +78,13 @@ def step_seconds(step: StepRun) -> float | None:
     if step.started_at is None or step.finished_at is None:
         return None
     return (step.finished_at - step.started_at).total_seconds()
+
+
+def profile_label(room: ControlRoom, id: str | None) -> str:
+    """What the profile is called, or its id where it is gone; empty for none."""
+    return next((profile.label for profile in room.profiles.list() if profile.id == id), id or '')
+
+
+def days_away(moment: datetime) -> int:
+    """How many days of the calendar from today, in the zone of this machine."""
+    return (moment.astimezone().date() - datetime.now().astimezone().date()).days

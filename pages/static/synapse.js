@@ -1,189 +1,306 @@
 /* What only a browser can do: set the theme before the first paint, tell the state of the connection, tick clocks,
-   send files with progress, keys. State of the program never lives here. */
+   send files with progress, keys, dragging. The state of the program never lives here. */
 (() => {
   'use strict';
   const root = document.documentElement;
   const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
-  const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* private window */ } };
+  const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* a private window */ } };
+  const all = (selector) => document.querySelectorAll(selector);
+  const say = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
 
-  // -- theme
+  // -- theme: dark, light, or as the system says
   const light = matchMedia('(prefers-color-scheme: light)');
   function applyTheme() {
     const choice = stored('synapse-theme') || 'dark';
     const theme = choice === 'system' ? (light.matches ? 'light' : 'dark') : choice;
     root.dataset.theme = theme;
     root.dataset.themeChoice = choice;
-    if (window.Quasar) window.Quasar.Dark.set(theme === 'dark');
-    document.body?.classList.toggle('body--dark', theme === 'dark');
-    document.body?.classList.toggle('body--light', theme !== 'dark');
+    syncBody();
+  }
+  // The framework follows the system by itself, so its classes are set right again whenever they differ.
+  function syncBody() {
+    const isDark = root.dataset.theme === 'dark';
+    if (!document.body || document.body.classList.contains('body--dark') === isDark && document.body.classList.contains('body--light') === !isDark) return;
+    if (window.Quasar?.Dark?.set) { try { window.Quasar.Dark.set(isDark); } catch { /* not installed yet */ } }
+    document.body.classList.toggle('body--dark', isDark);
+    document.body.classList.toggle('body--light', !isDark);
   }
   light.addEventListener('change', applyTheme);
+  addEventListener('storage', (event) => { if (event.key === 'synapse-theme') applyTheme(); });
   applyTheme();
-  addEventListener('DOMContentLoaded', applyTheme);
-  addEventListener('load', applyTheme);
+  addEventListener('DOMContentLoaded', () => {
+    applyTheme();
+    new MutationObserver(syncBody).observe(document.body, { attributeFilter: ['class'] });
+  });
 
-  // -- clocks: they tick here from a moment that the server told once
+  // -- clocks: they tick here, from a moment that the server told once
+  let skew = 0; // how far the server's clock is ahead of this one, in ms
   const two = (n) => String(n).padStart(2, '0');
   function length(seconds) {
-    seconds = Math.max(0, Math.round(seconds));
-    const h = Math.floor(seconds / 3600), m = Math.floor((seconds % 3600) / 60), s = seconds % 60;
+    const whole = Math.max(0, Math.round(seconds));
+    const h = Math.floor(whole / 3600), m = Math.floor(whole % 3600 / 60), s = whole % 60;
     return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
   }
+  const formats = {
+    clock: (left) => length(left),
+    about: (left) => left < 5 ? 'next' : left < 60 ? `in ~${Math.ceil(left / 10) * 10} s` : left < 5400 ? `in ~${Math.round(left / 60)} min` : `in ~${Math.round(left / 3600)} h`,
+    countdown: (left) => {
+      if (left < 60) return `in ${Math.max(0, Math.ceil(left))} s`;
+      const minutes = Math.floor(left / 60);
+      return minutes < 60 ? `in ${minutes} min` : `in ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+    },
+  };
   function tick() {
-    const now = Date.now();
-    for (const e of document.querySelectorAll('[data-since]')) {
-      const text = length((now - Number(e.dataset.since)) / 1000);
-      if (e.textContent !== text) e.textContent = text;
-    }
-    for (const e of document.querySelectorAll('[data-until]')) {
-      const left = (Number(e.dataset.until) - now) / 1000;
-      const text = left > 0 ? length(left) : 'any moment';
-      if (e.textContent !== text) e.textContent = text;
-    }
-    const clock = document.querySelector('[data-clock]');
-    if (clock) {
-      const date = new Date();
-      const day = date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
-      const text = `${day}, ${two(date.getHours())}:${two(date.getMinutes())}`;
-      if (clock.textContent !== text) clock.textContent = text;
-    }
+    const now = Date.now() + skew;
+    for (const e of all('[data-since]')) say(e, length((now - Number(e.dataset.since)) / 1000));
+    for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000));
+    const date = new Date();
+    const day = date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }).replace(',', '');
+    for (const e of all('[data-clock]')) say(e, `${day}, ${two(date.getHours())}:${two(date.getMinutes())}`);
   }
-  setInterval(tick, 500);
+  setInterval(tick, 250);
+  // A clock that has just come must not stay empty until the next tick.
+  addEventListener('DOMContentLoaded', () => new MutationObserver(tick).observe(document.body, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ['data-since', 'data-until'],
+  }));
 
   // -- connection: measured over the one socket that carries everything
-  let lostAt = 0, wired = false;
+  const SILENCE_MS = 2000, OFFLINE_SECONDS = 30, PING_MS = 2000;
+  let wired = null, lostAt = 0, askedAt = 0, lags = [];
   function show(kind, text, lag) {
-    for (const live of document.querySelectorAll('[data-connection]')) {
-      live.dataset.connection = kind;
-      live.querySelector('[data-word]').textContent = text;
-      live.querySelector('[data-lag]').textContent = lag || '';
-    }
     root.dataset.connection = kind;
+    for (const e of all('.sy-live[data-connection]')) {
+      e.dataset.connection = kind;
+      say(e.querySelector('[data-word]'), text);
+      say(e.querySelector('[data-lag]'), lag);
+    }
   }
-  function measure() {
-    if (!window.socket || !window.socket.connected) return;
+  function ask() {
+    const socket = window.socket;
+    if (!socket?.connected || askedAt || document.hidden) return;
     const sent = performance.now();
-    window.socket.timeout(5000).emit('synapse_ping', (error) => {
-      if (!error && window.socket.connected) show('live', 'Live', `${Math.max(1, Math.round(performance.now() - sent))} ms`);
+    askedAt = Date.now();
+    socket.emit('synapse_ping', (theirs) => {
+      const took = performance.now() - sent;
+      askedAt = 0;
+      if (typeof theirs === 'number') skew = theirs - (Date.now() - took / 2);
+      lags = [...lags.slice(-4), took];
     });
   }
-  function watchConnection() {
-    if (!window.socket) return;
-    if (!wired) {
-      wired = true;
-      window.socket.on('connect', () => { lostAt = 0; measure(); });
-      window.socket.on('disconnect', () => { lostAt = lostAt || Date.now(); });
-      measure();
+  function watch() {
+    const socket = window.socket;
+    if (!socket) return;
+    if (wired !== socket) {
+      wired = socket;
+      socket.on('connect', () => { askedAt = 0; lags = []; ask(); watch(); });
+      socket.on('disconnect', () => { askedAt = 0; watch(); });
     }
-    if (!window.socket.connected && !lostAt) lostAt = Date.now();
-    if (lostAt && !window.socket.connected) {
-      const seconds = Math.round((Date.now() - lostAt) / 1000);
-      const time = new Date(lostAt);
-      if (seconds < 30) show('reconnecting', `Reconnecting, ${seconds} s`);
-      else show('offline', `Offline. Showing ${two(time.getHours())}:${two(time.getMinutes())}`);
+    const isSilent = askedAt && Date.now() - askedAt > SILENCE_MS;
+    if (socket.connected && !isSilent) {
+      lostAt = 0;
+      const median = [...lags].sort((a, b) => a - b)[Math.floor(lags.length / 2)];
+      show('live', 'Live', median === undefined ? '' : `${Math.max(1, Math.round(median))} ms`);
+      return;
     }
+    lostAt = lostAt || askedAt || Date.now();
+    const seconds = Math.round((Date.now() - lostAt) / 1000), since = new Date(lostAt);
+    if (seconds < OFFLINE_SECONDS) show('reconnecting', `Reconnecting, ${seconds} s`, '');
+    else show('offline', `Offline. Showing ${two(since.getHours())}:${two(since.getMinutes())}.`, '');
   }
-  setInterval(watchConnection, 500);
-  setInterval(() => { if (!document.hidden) measure(); }, 10_000);
+  setInterval(watch, 250);
+  setInterval(ask, PING_MS);
+  document.addEventListener('visibilitychange', () => { askedAt = 0; ask(); });
+  // Offline, what would need the server does nothing instead of being forgotten; links and the theme still answer.
+  document.addEventListener('click', (event) => {
+    if (root.dataset.connection !== 'offline') return;
+    const pressed = event.target.closest?.('button, .upload-zone');
+    if (!pressed || pressed.closest('.sy-rail') || pressed.dataset.key === 'theme') return;
+    event.stopPropagation();
+    event.preventDefault();
+    pressed.title = 'Offline: this works again as soon as the connection does.';
+  }, true);
 
-  // -- files
+  // -- files: streamed to the inbox, one after the other, with speed, time left and cancel
   const size = (n) => n >= 1e9 ? `${(n / 1e9).toFixed(1)} GB` : n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(n / 1e3))} kB`;
-  const zoneOf = () => document.querySelector('.upload-zone');
+  const isShown = (element) => element.getClientRects().length > 0;
+  const zoneOf = () => [...all('.upload-zone')].find(isShown);
+  const waiting = new WeakMap();
+
   function refuse(zone, text) {
-    const line = zone.querySelector('[data-refused]');
-    if (line) { line.textContent = text; line.hidden = !text; }
+    say(zone.querySelector('[data-refused]'), text);
+    zone.classList.toggle('is-refused', Boolean(text));
   }
-  function send(zone, file) {
+  function objection(zone, file) {
     const accepts = (zone.dataset.accepts || '').split(',').filter(Boolean);
     const suffix = file.name.includes('.') ? '.' + file.name.split('.').pop().toLowerCase() : '';
     if (accepts.length && !accepts.includes(suffix)) {
-      const list = accepts.map((a) => a.slice(1));
+      const list = accepts.map((known) => known.slice(1));
       const words = list.length > 1 ? `${list.slice(0, -1).join(', ')} or ${list.at(-1)}` : list[0];
-      refuse(zone, `That is a ${suffix || 'file without an ending'}. ${zone.dataset.pipeline} takes ${words}.`);
-      return;
+      return `That is a ${suffix || 'file without an ending'}. ${zone.dataset.pipeline} takes ${words}.`;
     }
+    const most = Number(zone.dataset.max || 0);
+    return most && file.size > most ? `${file.name} has ${size(file.size)}, at most ${size(most)} are taken.` : '';
+  }
+  function take(zone, files) {
     refuse(zone, '');
+    const queue = waiting.get(zone) || [];
+    for (const file of files) {
+      const why = objection(zone, file);
+      if (why) refuse(zone, why);
+      else queue.push(file);
+    }
+    waiting.set(zone, queue);
+    if (queue.length && !zone.classList.contains('is-sending')) send(zone, queue.shift());
+  }
+  function send(zone, file) {
+    const part = (name) => zone.querySelector(`[data-${name}]`);
+    const more = () => { const left = (waiting.get(zone) || []).length; return left ? `, ${left} more` : ''; };
     const body = new FormData();
     body.append('file', file, file.name);
     const request = new XMLHttpRequest();
     const started = performance.now();
+    const progress = (loaded, total) => {
+      const speed = loaded / Math.max(0.05, (performance.now() - started) / 1000);
+      const share = total ? 100 * loaded / total : 0;
+      if (part('bar')) part('bar').style.width = `${share}%`;
+      part('progress')?.setAttribute('aria-valuenow', share.toFixed(0));
+      say(part('speed'), loaded >= total && total ? `Storing ${size(total)}${more()}`
+        : `${size(loaded)} of ${size(total)}, ${size(speed)}/s, ${speed ? length((total - loaded) / speed) : '–'} left${more()}`);
+    };
     zone.classList.add('is-sending');
-    zone.querySelector('[data-name]').textContent = file.name;
-    zone.querySelector('[data-cancel]').onclick = (event) => { event.stopPropagation(); request.abort(); };
-    request.upload.onprogress = (event) => {
-      const share = event.total ? event.loaded / event.total : 0;
-      const speed = event.loaded / Math.max(0.001, (performance.now() - started) / 1000);
-      zone.querySelector('[data-bar]').style.width = `${100 * share}%`;
-      zone.querySelector('[data-speed]').textContent =
-        `${size(event.loaded)} of ${size(event.total)}, ${size(speed)}/s, ${length((event.total - event.loaded) / speed)} left`;
+    say(part('name'), file.name);
+    progress(0, file.size);
+    if (part('cancel')) part('cancel').onclick = (event) => { event.stopPropagation(); waiting.set(zone, []); request.abort(); };
+    request.upload.onprogress = (event) => progress(event.loaded, event.total || file.size);
+    request.onabort = () => refuse(zone, `${file.name} was not sent: you cancelled it.`);
+    request.onerror = () => refuse(zone, `${file.name} did not arrive: the connection broke. Drop it again.`);
+    request.onload = () => {
+      if (request.status === 201) {
+        for (const item of JSON.parse(request.responseText)) zone.dispatchEvent(new CustomEvent('uploaded', { detail: item }));
+        return;
+      }
+      let text = `${file.name} did not arrive. Drop it again.`;
+      try { const { error } = JSON.parse(request.responseText); text = `${error.message} ${error.hint || ''}`; } catch { /* no words */ }
+      refuse(zone, text);
     };
     request.onloadend = () => {
       zone.classList.remove('is-sending');
-      if (request.status === 201) {
-        const [item] = JSON.parse(request.responseText);
-        zone.dispatchEvent(new CustomEvent('uploaded', { detail: item }));
-        return;
-      }
-      let text = 'The upload was cancelled.';
-      if (request.status) {
-        try { const e = JSON.parse(request.responseText).error; text = `${e.message} ${e.hint || ''}`; } catch { text = 'The upload did not arrive. Try again.'; }
-      }
-      refuse(zone, text);
+      const next = (waiting.get(zone) || []).shift();
+      if (next) send(zone, next);
     };
     request.open('POST', '/api/v1/uploads');
     request.send(body);
   }
   addEventListener('change', (event) => {
-    const input = event.target;
-    if (!(input instanceof HTMLInputElement) || input.type !== 'file') return;
-    const zone = input.closest('.upload-zone');
+    const zone = event.target.type === 'file' && event.target.closest('.upload-zone');
     if (!zone) return;
-    for (const file of input.files) send(zone, file);
-    input.value = '';
+    take(zone, event.target.files);
+    event.target.value = '';
   });
   addEventListener('click', (event) => {
     const zone = event.target.closest?.('.upload-zone');
-    if (zone && !zone.classList.contains('is-sending') && !(event.target instanceof HTMLInputElement)) zone.querySelector('input[type=file]').click();
+    if (zone && !zone.classList.contains('is-sending') && event.target.type !== 'file') zone.querySelector('input[type=file]').click();
   });
   let depth = 0;
-  const hasFiles = (event) => [...(event.dataTransfer?.types || [])].includes('Files');
-  addEventListener('dragenter', (event) => { if (hasFiles(event)) { depth++; zoneOf()?.classList.add('is-over'); } });
-  addEventListener('dragleave', (event) => { if (hasFiles(event) && --depth <= 0) { depth = 0; zoneOf()?.classList.remove('is-over'); } });
+  const hasFiles = (event) => [...event.dataTransfer?.types || []].includes('Files');
+  const over = (on) => zoneOf()?.classList.toggle('is-over', on);
+  addEventListener('dragenter', (event) => { if (hasFiles(event) && depth++ === 0) over(true); });
+  addEventListener('dragleave', (event) => { if (hasFiles(event) && --depth <= 0) { depth = 0; over(false); } });
   addEventListener('dragover', (event) => { if (hasFiles(event)) event.preventDefault(); });
   addEventListener('drop', (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
     depth = 0;
+    over(false);
     const zone = event.target.closest?.('.upload-zone') || zoneOf();
-    if (!zone) { document.querySelector('a[href="/"]')?.click(); return; }
-    zone.classList.remove('is-over');
-    for (const file of event.dataTransfer.files) send(zone, file);
+    if (zone) take(zone, event.dataTransfer.files);
+    else window.synapse.go('/');
   });
 
-  // -- keys: off while typing
+  // -- a list whose rows change places: by Alt and arrows, or dragged
+  let dragged = null;
+  const rowsOf = (list) => [...list.children].filter((row) => row.dataset.run);
+  function moveRow(row, index) {
+    const list = row.parentElement, id = row.dataset.run;
+    list.dispatchEvent(new CustomEvent('moved', { detail: { id, index } }));
+    setTimeout(() => document.querySelector(`[data-run="${id}"]`)?.focus(), 250);
+  }
+  const clearTargets = () => { for (const e of all('.is-target, .is-target-below')) e.classList.remove('is-target', 'is-target-below'); };
+  addEventListener('keydown', (event) => {
+    const row = event.altKey && ['ArrowUp', 'ArrowDown'].includes(event.key) && event.target.closest?.('[data-reorder] > [data-run]');
+    if (!row) return;
+    event.preventDefault();
+    const index = rowsOf(row.parentElement).indexOf(row) + (event.key === 'ArrowUp' ? -1 : 1);
+    if (index >= 0) moveRow(row, index);
+  });
+  addEventListener('dragstart', (event) => {
+    dragged = event.target.closest?.('[data-reorder] > [data-run]');
+    if (!dragged) return;
+    event.dataTransfer.effectAllowed = 'move';
+    event.dataTransfer.setData('text/plain', dragged.dataset.run);
+    dragged.classList.add('is-dragged');
+  });
+  addEventListener('dragover', (event) => {
+    const row = dragged && event.target.closest?.('[data-reorder] > [data-run]');
+    if (!row) return;
+    event.preventDefault();
+    clearTargets();
+    const rows = rowsOf(row.parentElement);
+    row.classList.add(rows.indexOf(row) > rows.indexOf(dragged) ? 'is-target-below' : 'is-target');
+  });
+  addEventListener('drop', (event) => {
+    const row = dragged && event.target.closest?.('[data-reorder] > [data-run]');
+    if (!row || row === dragged) return;
+    event.preventDefault();
+    moveRow(dragged, rowsOf(row.parentElement).indexOf(row));
+  });
+  addEventListener('dragend', () => { dragged?.classList.remove('is-dragged'); dragged = null; clearTargets(); });
+
+  // -- keys: each clicks what carries its name and can be seen; off while typing and under a dialog
   const typing = (target) => target.closest?.('input, textarea, select, [contenteditable=true]');
+  const pressable = (target) => target.closest?.('button, a, [role=button], summary, [tabindex="0"]');
+  function press(event, name) {
+    const found = [...all(`[data-key="${name}"]`)].find((e) => !e.disabled && isShown(e));
+    if (!found) return false;
+    event.preventDefault();
+    found.click();
+    return true;
+  }
   let goUntil = 0;
   addEventListener('keydown', (event) => {
-    const click = (selector) => { const e = document.querySelector(selector); if (e) { event.preventDefault(); e.click(); } };
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') return click('[data-key=palette]');
-    if ((event.key === 'Enter' || event.key === ' ') && event.target.classList?.contains('upload-zone')) { event.preventDefault(); event.target.click(); return; }
-    if (typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.querySelector('.q-dialog')) return;
-    if (Date.now() < goUntil && /^[1-7]$/.test(event.key)) { goUntil = 0; return click(`.sy-nav a:nth-of-type(${event.key})`); }
-    if (event.key === 'g') { goUntil = Date.now() + 1500; return; }
-    if (event.key === 'r') return click('[data-key=new-run]');
-    if (event.key === '[') return click('[data-key=collapse]');
-    if (event.key === '?') return click('[data-key=help]');
-    if (event.key === 'Escape' && event.shiftKey) return click('[data-key=stop]');
-    if (event.key === ' ' && event.target === document.body) return click('[data-key=pause]');
+    const key = event.key.toLowerCase(), bare = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const isCovered = document.querySelector('.q-dialog');
+    if ((event.ctrlKey || event.metaKey) && key === 'k') { event.preventDefault(); if (!isCovered) press(event, 'palette'); return; }
+    if (key === 'escape' && event.shiftKey && !isCovered) { press(event, 'stop'); return; }
+    if (!bare || typing(event.target)) return;
+    const zone = event.target.classList?.contains('upload-zone');
+    if (zone && (key === 'enter' || key === ' ')) { event.preventDefault(); event.target.click(); return; }
+    const menu = document.querySelector('.q-menu .sy-menu');
+    if (menu && ['arrowdown', 'arrowup'].includes(key)) {
+      const rows = [...menu.querySelectorAll('a, button')], by = key === 'arrowdown' ? 1 : -1;
+      rows[(rows.indexOf(document.activeElement) + by + rows.length) % rows.length]?.focus();
+      event.preventDefault();
+      return;
+    }
+    if (isCovered || menu) return;
+    if (Date.now() < goUntil && /^[1-7]$/.test(key)) {
+      goUntil = 0;
+      event.preventDefault();
+      document.querySelector(`[data-key="g ${key}"]`)?.click();
+      return;
+    }
+    goUntil = key === 'g' ? Date.now() + 1500 : 0;
+    if (key === ' ' && !pressable(event.target)) press(event, 'pause');
+    const name = { r: 'new-run', n: 'plan', '[': 'collapse', '?': 'help' }[key];
+    if (name) press(event, name);
   });
 
   window.synapse = {
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },
-    collapse() { const on = root.dataset.rail !== 'mini'; root.dataset.rail = on ? 'mini' : 'full'; store('synapse-rail', root.dataset.rail); },
+    collapse() { root.dataset.rail = root.dataset.rail === 'mini' ? 'full' : 'mini'; store('synapse-rail', root.dataset.rail); },
     // A link inside the shell: the router of the page takes the click, so the socket stays.
-    go(path) { const a = document.createElement('a'); a.href = path; a.hidden = true; document.querySelector('.sy-main').append(a); a.click(); a.remove(); },
+    go(path) { const a = document.createElement('a'); a.href = path; a.hidden = true; document.body.append(a); a.click(); a.remove(); },
     copy(text) { navigator.clipboard?.writeText(text); },
   };
   root.dataset.rail = stored('synapse-rail') || '';
