@@ -137,6 +137,21 @@
     }
   }, 500);
 
+  // -- which theme is chosen: only this browser knows
+  function markTheme() {
+    const choice = document.documentElement.dataset.themeChoice || 'dark';
+    for (const option of document.querySelectorAll('[data-theme-option]')) {
+      const isChosen = String(option.dataset.themeOption === choice);
+      if (option.getAttribute('aria-checked') !== isChosen) option.setAttribute('aria-checked', isChosen);
+    }
+  }
+  new MutationObserver(markTheme).observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme-choice'] });
+  addEventListener('DOMContentLoaded', () => {
+    new MutationObserver((changes) => {
+      if (changes.some((change) => change.addedNodes.length) && document.querySelector('[data-theme-option]')) markTheme();
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+
   // -- keys of these pages; off while typing
   const KEYS = { f: 'follow', e: 'first-error', End: 'newest' };
   addEventListener('keydown', (event) => {
