@@ -115,6 +115,7 @@ def _run(settings: Settings, listener: socket.socket) -> int:
         proxy_headers=False,
         server_header=False,
         ws_max_size=1_000_000,
+        ws_per_message_deflate=False,  # on loopback it only costs
         timeout_graceful_shutdown=2,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

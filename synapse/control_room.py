@@ -39,8 +39,7 @@ class ControlRoom:
     runs: Runs
     entry: Entry
     preferences: Documents
-    history_notices: list[str]
-    """What opening the history of runs had to set aside, in sentences."""
+    history: RunStore
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -87,7 +86,7 @@ class ControlRoom:
             runs=runs,
             entry=Entry(data),
             preferences=Documents(data / 'settings.json'),
-            history_notices=store.notices,
+            history=store,
         )
 
     async def start(self) -> None:
@@ -97,7 +96,7 @@ class ControlRoom:
         logging.getLogger().addHandler(self._handler)
         remove_leftovers(self.settings.data)
         await self.profiles.start()
-        for notice in [*self.preferences.notices, *self.profiles.notices, *self.history_notices]:
+        for notice in [*self.preferences.notices, *self.profiles.notices, *self.history.notices]:
             self.log.append(Level.WARNING, notice, source='storage')
         await self.engine.start()
         await self.catalog.start()
@@ -115,3 +114,5 @@ class ControlRoom:
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
         await self.log.stop()
+        self.history.close()
+        self.preferences.close()
