@@ -123,7 +123,7 @@ def _next_up() -> None:
                 icon('calendar')
             with el('span', 'sy-grow'):
                 el('b', text='Nothing planned yet')
-                el('p', 'sy-cap', 'Pick a day and Synapse starts the run for you.')
+                el('p', 'sy-cap', 'The calendar comes with the next version. Until then, start runs by hand or from a program.')
 
 
 def _log(room: ControlRoom) -> None:

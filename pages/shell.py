@@ -45,7 +45,6 @@ SHORTCUTS = (
     ('G then 1 to 7', 'Go to a page'),
     ('Ctrl K', 'Search or run a command'),
     ('R', 'New run'),
-    ('N', 'Plan a run'),
     ('Space', 'Pause or resume the shown run'),
     ('Shift Esc', 'Stop the shown run (asks first)'),
     ('Alt ↑ ↓', 'Move a waiting run in the queue'),

@@ -72,8 +72,8 @@ class FirstStart(Scope):
                             with el('span', 'sy-cap'):
                                 el('span', text='or press ')
                                 el('span', 'sy-kbd', 'R')
-                    with _step('3', 'Watch it, then plan it', '') as (about, _):
-                        about.set_text('Steps and log lines appear live. When it works, put it on the calendar.')
+                    with _step('3', 'Watch it', '') as (about, _):
+                        about.set_text('Steps and log lines appear the moment they happen.')
             self._zone = UploadZone(self._room.settings.max_upload_bytes, self._choice.start, classes='hz')
         self._sample.on('click', self._run_sample)
         self._form.on('click', lambda: self._choice.ask())
@@ -85,13 +85,12 @@ class FirstStart(Scope):
             Card('Next up', 'em'),
             empty(
                 'Nothing planned yet',
-                'Pick a day and Synapse starts the run for you, even every weekday at 09:30.',
+                'The calendar comes with the next version. Until then, start runs by hand or from a program.',
                 'calendar',
             ),
             el('a', 'sy-btn is-sm', href='/scheduler'),
         ):
-            icon('plus', size=14)
-            el('span', text='Plan a run')
+            el('span', text='What works until then')
         with Card('Log', 'em') as self._log:
             self._log_body = el('div', 'em-body')
         self._show_log()
