@@ -65,7 +65,7 @@ def groups_text(groups: Collection[str]) -> str:
 def _has_words(message: str, q: str, *, is_part: bool) -> bool:
     """As the store searches: parts of the message within one run, else the beginnings of words."""
     if is_part:
-        return q.lower() in message.lower()
+        return re.search(re.escape(q), message, re.IGNORECASE | re.ASCII) is not None  # as LIKE: A is a, Ä is not ä
     there = _words(message)
     return all(_has_phrase(there, wanted) for wanted in map(_words, q.split()) if wanted)
 
