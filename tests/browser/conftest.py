@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.harness import SynapseUnderTest
+
+# What is waited for comes within a frame or two; a busy machine may take its time all the same.
+expect.set_options(timeout=20_000)
 
 ARGUMENTS = [
     '--no-sandbox',

@@ -169,7 +169,7 @@ async def test_a_broken_file_stays_runnable_through_a_restart(house: House) -> N
         ('x = 1\n', None, 'No pipeline is in this file'),
         ('from synapse import Pipeline\n\nclass Idle(Pipeline): ...\n', 3, 'Idle has no step'),
         ('import ctypes\n\nctypes.string_at(0)\n', 3, 'Reading it ended Python with SIGSEGV.'),
-        ('import time\n\n\ntime.sleep(60)\n', 4, 'Reading it took more than 1.5 s, so it was stopped.'),
+        ('import time\n\n\ntime.sleep(60)\n', 4, 'Reading it took more than 4 s, so it was stopped.'),
         ('# \xff'.encode('latin-1').decode('latin-1') + '\nwhile True: pass\n', 2, 'took more than'),
     ],
     ids=['import', 'exit', 'no pipeline', 'no step', 'crash', 'hang', 'busy'],
@@ -180,7 +180,8 @@ async def test_a_file_that_was_never_good_says_what_and_where(
     house.write('bad.py', text)
     house.write('greet.py', GREET)
 
-    await house.restart(seconds=1.5)
+    # Short where the file never ends; elsewhere a busy machine must not be taken for a hanging file.
+    await house.restart(seconds=4 if 'took more than' in message else 30)
 
     info = house.catalog.get('bad')
     assert not info.is_runnable
