@@ -293,7 +293,7 @@ class PairsField(TextField):
         if not self._text.strip() and (self.is_required or self.is_nullable):
             return self._nothing()
         kind = self.schema.get('additionalProperties')
-        is_text = not isinstance(kind, dict) or kind.get('type', 'string') == 'string'
+        is_text = isinstance(kind, dict) and kind.get('type') == 'string'
         return pairs_from(self._text, is_text=is_text)
 
 

@@ -1,0 +1,122 @@
+"""The form of a run in a real browser: typed text stays, errors lie under their fields, one press is one run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.harness import SynapseUnderTest
+
+SignIn = Callable[[SynapseUnderTest], Page]
+
+PIPELINE = '''
+from pathlib import Path
+from typing import Literal
+from pydantic import Field
+from synapse import Pipeline, Run, step
+
+
+class Greeting(Pipeline):
+    """Greet somebody."""
+
+    who: str = Field(description='Whose day it makes.')
+    times: int = Field(2, ge=1, le=5)
+    tone: Literal['warm', 'cool'] = 'warm'
+    is_loud: bool = False
+    words: list[str] = ['hello']
+    paper: Path | None = None
+
+    @step
+    def greet(self, run: Run) -> None:
+        size = self.paper.stat().st_size if self.paper else 0
+        run.log.success(f'{self.who} {self.times} {self.tone} {self.is_loud} {self.words} {size}')
+'''
+
+
+def open_form(program: SynapseUnderTest, sign_in: SignIn) -> tuple[Page, Locator]:
+    program.write_pipeline('greeting.py', PIPELINE)
+    program.wait_for_pipeline('Greeting')
+    page = sign_in(program)
+    page.goto(f'{program.url}pipelines')
+    page.get_by_role('button', name='Run Greeting').click()
+    form = page.get_by_role('dialog', name='New run')
+    expect(form.get_by_label('Who')).to_be_visible()
+    return page, form
+
+
+def runs_of(program: SynapseUnderTest) -> list[dict[str, object]]:
+    with program.api as api:
+        return list(api.get('/runs').json()['runs'])
+
+
+def test_a_filled_form_starts_one_run_and_shows_it(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str], user_folder: Path
+) -> None:
+    paper = user_folder / 'paper.txt'
+    paper.write_text('12345')
+    page, form = open_form(program, sign_in)
+
+    form.get_by_label('Who').fill('Ada')
+    form.get_by_label('Times').fill('3')
+    form.get_by_role('radio', name='cool').check()
+    form.get_by_role('switch', name='Is loud').check()
+    form.get_by_label('Words').fill('good\nmorning')
+    form.locator('input[type=file]').set_input_files(paper)
+    expect(form.get_by_text('paper.txt')).to_be_visible()
+    form.get_by_label('Who').press('Control+Enter')
+
+    expect(page.get_by_text("Ada 3 cool True ['good', 'morning'] 5")).to_be_visible()
+    assert page.url.endswith('/runs/1')
+    assert len(runs_of(program)) == 1
+    assert problems == []
+
+
+def test_what_is_being_typed_stays_while_the_server_pushes(program: SynapseUnderTest, sign_in: SignIn) -> None:
+    page, form = open_form(program, sign_in)
+    form.get_by_label('Who').press_sequentially('Ad')
+
+    with program.api as api:
+        for number in range(5):
+            api.post('/logs', json={'level': 'error', 'message': f'noise {number}', 'source': 'test'})
+    expect(page.get_by_text('5 errors')).to_be_attached()
+    form.get_by_label('Who').press_sequentially('a')
+
+    expect(form.get_by_label('Who')).to_have_value('Ada')
+    expect(form.get_by_label('Times')).to_have_value('2')
+
+
+def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, sign_in: SignIn) -> None:
+    _, form = open_form(program, sign_in)
+    form.get_by_label('Times').fill('many')
+    form.get_by_role('button', name='Run').click()
+    expect(form.get_by_text('Give a whole number.')).to_be_visible()
+
+    form.get_by_label('Times').fill('99')
+    form.get_by_role('textbox', name='Paper').fill('/no/such/file')
+    form.get_by_role('button', name='Run').click()
+
+    expect(form.locator('#parameter-who-error')).not_to_be_empty()
+    expect(form.locator('#parameter-times-error')).not_to_be_empty()
+    assert runs_of(program) == []
+
+
+def test_many_presses_are_one_run(program: SynapseUnderTest, sign_in: SignIn) -> None:
+    page, form = open_form(program, sign_in)
+    form.get_by_label('Who').fill('Ada')
+
+    form.get_by_role('button', name='Run').evaluate('button => { for (let i = 0; i < 5; i++) button.click() }')
+
+    page.wait_for_url('**/runs/1')
+    assert len(runs_of(program)) == 1
+
+
+def test_defaults_of_a_profile_fill_in_what_was_not_touched(program: SynapseUnderTest, sign_in: SignIn) -> None:
+    with program.api as api:
+        api.post('/profiles', json={'label': 'Studio', 'defaults': {'who': 'Grace', 'times': 4}}).raise_for_status()
+    _, form = open_form(program, sign_in)
+    form.get_by_label('Times').fill('1')
+
+    form.get_by_label('Profile').select_option('studio')
+
+    expect(form.get_by_label('Who')).to_have_value('Grace')
+    expect(form.get_by_label('Times')).to_have_value('1')

@@ -1,0 +1,108 @@
+"""A run in a real browser: why it failed, the cheapest way on, stopping to be watched; lists that change by push."""
+
+import re
+import sys
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.harness import SynapseUnderTest
+
+SignIn = Callable[[SynapseUnderTest], Page]
+
+FRAGILE = '''
+from synapse import Pipeline, Run, StepFailed, step
+
+
+class Fragile(Pipeline):
+    """Fails until a file is there."""
+
+    switch: str
+
+    @step
+    def prepare(self, run: Run) -> None:
+        (run.workdir / 'notes.txt').write_text('prepared')
+        run.artifact(run.workdir / 'notes.txt')
+
+    @step
+    def deliver(self, run: Run) -> None:
+        import os
+        if not os.path.exists(self.switch):
+            run.log.error('the switch is off')
+            raise StepFailed('Nobody turned the switch on.', hint='Turn it on.')
+'''
+SLEEPER = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
+time.sleep(60)
+"""
+
+
+def test_a_failed_run_says_why_and_is_retried_from_the_step_that_failed(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    program.write_pipeline('fragile.py', FRAGILE)
+    program.wait_for_pipeline('Fragile')
+    switch = program.data / 'switch'
+    run = program.create_run('Fragile', switch=str(switch))
+    program.wait_for_run(run['id'])
+    page = sign_in(program)
+
+    page.goto(f'{program.url}runs/{run["id"]}')
+    expect(page.get_by_role('alert').filter(has_text='Nobody turned the switch on.')).to_contain_text('PREPARE is kept')
+    expect(page.get_by_role('radio', name='DELIVER')).to_have_attribute('aria-checked', 'true')
+    expect(page.get_by_text('the switch is off')).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role('link', name=re.compile('notes.txt')).click()
+    assert download.value.path().read_text() == 'prepared'
+    switch.touch()
+    page.get_by_role('button', name='Retry from DELIVER').click()
+
+    page.wait_for_url('**/runs/2')
+    expect(page.get_by_role('region', name='Run summary').get_by_text('Succeeded', exact=True)).to_be_visible()
+    expect(page.get_by_text('kept from #1').first).to_be_visible()
+    assert problems == []
+
+
+def test_a_stop_is_watched_down_to_no_process(program: SynapseUnderTest, sign_in: SignIn) -> None:
+    run = program.create_run('RunCommand', command=[sys.executable, '-c', SLEEPER])
+    program.wait_for_run(run['id'], 'running')
+    page = sign_in(program)
+    page.goto(f'{program.url}runs/{run["number"]}')
+
+    page.get_by_role('button', name='Stop now').click()
+    question = page.get_by_role('alertdialog')
+    expect(question.get_by_role('button', name='Keep running')).to_be_focused()
+    question.get_by_role('button', name='Stop now').click()
+
+    expect(page.get_by_role('status', name='Processes of this run')).to_contain_text('0 processes left')
+    expect(page.get_by_role('region', name='Run summary').get_by_text('Stopped', exact=True)).to_be_visible()
+
+
+def test_the_list_of_runs_changes_by_push_and_filters_in_the_address(
+    program: SynapseUnderTest, sign_in: SignIn
+) -> None:
+    page = sign_in(program)
+    page.goto(f'{program.url}runs')
+    expect(page.get_by_text('No runs yet')).to_be_visible()
+
+    good = program.create_run('RunCommand', command=['true'])
+    bad = program.create_run('RunCommand', command=['false'])
+
+    expect(page.get_by_role('link', name=re.compile('#1 .*Succeeded'))).to_be_visible()
+    expect(page.get_by_role('link', name=re.compile('#2 .*Failed'))).to_be_visible()
+    assert good['number'] < bad['number']
+    page.get_by_label('State').select_option('failed')
+    expect(page.get_by_role('link', name=re.compile('^#1 '))).to_be_hidden()
+    assert page.url.endswith('/runs?state=failed')
+    page.get_by_role('link', name=re.compile('^#2 ')).click()
+    page.wait_for_url('**/runs/2')
+
+
+def test_a_run_that_is_not_there_says_so(program: SynapseUnderTest, sign_in: SignIn) -> None:
+    page = sign_in(program)
+
+    page.goto(f'{program.url}runs/77')
+
+    expect(page.get_by_text('There is no run #77.')).to_be_visible()
+    expect(page.get_by_role('link', name='All runs')).to_be_visible()
