@@ -123,7 +123,7 @@ def _next_up() -> None:
                 icon('calendar')
             with el('span', 'sy-grow'):
                 el('b', text='Nothing planned yet')
-                el('p', 'sy-cap', 'The calendar comes with the next version. Until then, start runs by hand or from a program.')
+                el('p', 'sy-cap', 'The calendar comes with the next version.')
 
 
 def _log(room: ControlRoom) -> None:

@@ -15,7 +15,7 @@ from synapse.log import Level
 from .cards import Card, empty
 from .current_run import CurrentRun
 from .dialogs import attempt, say
-from .html import button, el, icon
+from .html import button, el
 from .log_tail import LogTail
 from .scope import Scope
 from .start_run import Choice, file_parameter
