@@ -19,6 +19,7 @@ from .parts.html import Glyph, button, el, icon
 from .parts.log_filter import GROUPS, LogFilter, groups_from, groups_text
 from .parts.log_view import LogView, follow_button
 from .parts.picker import Picker
+from .parts.run_side import find_run
 from .parts.scope import Scope
 from .parts.words import clock_of
 
@@ -52,7 +53,7 @@ async def _run_id(room: ControlRoom, run: str) -> str | None:
     if not run:
         return None
     try:
-        return (await room.runs.find_by_number(int(run))).id if run.isdecimal() else run
+        return (await find_run(room, run)).id
     except NotFound:
         return run
 
@@ -164,9 +165,10 @@ class LogsPage:
     def _choose_run(self, number: str) -> None:
         async def choose() -> None:
             run = await _run_id(self.room, number)
-            with self.scope:
-                self._run_words = number
-                self._change(replace(self.only, run=run))
+            if not self.scope.is_deleted:
+                with self.scope:
+                    self._run_words = number
+                    self._change(replace(self.only, run=run))
 
         background_tasks.create(choose(), name='run of the log page')
 

@@ -14,7 +14,7 @@ from .parts.cards import put
 from .parts.html import Glyph, button, el, icon
 from .parts.log_filter import LogFilter
 from .parts.log_view import LogView, follow_button
-from .parts.run_side import LAST_RUNS, LastRuns, OutputsCard, inputs_card, missing
+from .parts.run_side import LAST_RUNS, LastRuns, OutputsCard, find_run, inputs_card, missing
 from .parts.run_summary import RunSummary
 from .parts.scope import Scope
 from .parts.time_axis import TimeAxis
@@ -25,7 +25,7 @@ async def run_page(room: ControlRoom, id: str) -> None:
     """The page of a run by its number or its id."""
     with Scope().classes('sy-page') as scope:
         try:
-            run = await (room.runs.find_by_number(int(id)) if id.isdecimal() else room.runs.get(id))
+            run = await find_run(room, id)
         except NotFound as error:
             missing(error.message, error.hint)
             return

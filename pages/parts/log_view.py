@@ -92,7 +92,8 @@ class LogView(Scope):
 
     def set_following(self, is_following: bool) -> None:
         """Pause or follow, and tell the browser."""
-        ui.run_javascript(f'synapseLog.follow({self._grid.html_id!r}, {str(is_following).lower()})')
+        follows = str(is_following).lower()
+        self._grid.client.run_javascript(f'synapseLog.follow({self._grid.html_id!r}, {follows})')
         self._followed(is_following)
 
     def go_to(self, seq: int) -> None:
@@ -126,7 +127,7 @@ class LogView(Scope):
 
     def _make_grid(self, label: str, *, has_run: bool) -> ui.aggrid:
         columns = [
-            _column('Time', 't', 128, **{':cellRenderer': 'synapseLog.time'}),
+            _column('Time', 't', 132, **{':cellRenderer': 'synapseLog.time'}),
             _column('Level', 'l', 76, **{':cellRenderer': 'synapseLog.level'}),
             _column('Source', 's', 100, cellClass='src'),
             *([_column('Run', 'r', 60, cellClass='run')] if has_run else []),
@@ -267,8 +268,7 @@ class LogView(Scope):
             if place is not None:
                 self._mark(place, self._line)
         elif self.is_following:
-            ui_end = f'synapseLog.end({self._grid.html_id!r})'
-            self._grid.client.run_javascript(ui_end)
+            self._grid.client.run_javascript(f'synapseLog.end({self._grid.html_id!r})')
         self._show_pill()
         self._wake.set()
 

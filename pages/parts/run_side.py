@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
 from synapse.records import Artifact, RunRecord, RunState
 
 from .html import WORDS, el, icon, look_of
@@ -141,6 +142,22 @@ def _whole(value: Any) -> str:
     if isinstance(value, bool):
         return 'yes' if value else 'no'
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+async def find_run(room: ControlRoom, text: str) -> RunRecord:
+    """The run of an address: its number, or its id, which may look like a number too.
+
+    :raises NotFound: `run_not_found`
+    """
+    if not text.isdecimal():
+        return await room.runs.get(text)
+    try:
+        return await room.runs.find_by_number(int(text))
+    except NotFound as error:
+        try:
+            return await room.runs.get(text)
+        except NotFound:
+            raise error from None
 
 
 def missing(message: str, hint: str) -> None:
