@@ -1,0 +1,67 @@
+"""What a page listens to ends when it is left: else every visit would cost a little more, for ever."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nicegui import binding, ui
+from nicegui.testing import user_simulation
+
+from pages.logs import logs_page
+from pages.pipelines import pipelines_page
+from pages.profiles import profiles_page
+from pages.run import run_page
+from pages.runs import runs_page
+from pages.settings import settings_page
+from synapse.bus import RunChanged
+from synapse.control_room import ControlRoom
+from synapse.settings import Settings
+
+PAGES: dict[str, Callable[[ControlRoom], Any]] = {
+    'runs': runs_page,
+    'run': lambda room: run_page(room, '1'),
+    'logs': logs_page,
+    'pipelines': pipelines_page,
+    'profiles': profiles_page,
+    'settings': settings_page,
+}
+
+
+@pytest.mark.parametrize('name', PAGES)
+async def test_a_page_that_is_left_listens_to_nothing(tmp_path: Path, name: str) -> None:
+    found: list[ui.element] = []
+
+    async def root() -> None:
+        with ui.element() as container:
+            found.append(container)
+            page = PAGES[name](room)
+            if isinstance(page, Awaitable):
+                await page
+
+    # Inside, since the simulation forgets all bindable values that were made before it.
+    async with user_simulation(root=root) as user:
+        room = ControlRoom.build(Settings(data=tmp_path / 'data', port=8123))
+        await room.start()
+        try:
+            await one_run(room)
+            before = room.bus.subscriber_count()
+            await user.open('/')
+            inside = room.bus.subscriber_count()
+            polled = list(binding.active_links)
+            found[0].clear()
+            after = room.bus.subscriber_count()
+        finally:
+            await room.stop(grace=0)
+
+    assert polled == []
+    assert after == before
+    assert inside > before or name == 'settings'
+
+
+async def one_run(room: ControlRoom) -> None:
+    """A run that has ended."""
+    ended = asyncio.ensure_future(room.bus.next(RunChanged, timeout=20, where=lambda news: news.run.state.is_final))
+    await room.runs.create('RunCommand', {'command': ['true']})
+    await ended
