@@ -250,12 +250,13 @@ class LogView(Scope):
 
     async def _load(self) -> None:
         """Put history into the grid; what is logged from here on comes by push."""
-        self._pending.clear()
         try:
             entries = await self._history()
         except SynapseError as error:
             self._empty.set_text(f'The log cannot be read. {error.message} {error.hint}')
             return
+        # What came while the store was read is in `entries` already; nothing was awaited since the cursor was set.
+        self._pending.clear()
         if self._is_stale:  # asked for something else meanwhile
             return
         self._missed = self._missed_errors = 0

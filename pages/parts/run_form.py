@@ -210,8 +210,3 @@ def open_run_form(
 ) -> None:
     """Ask for the parameters of a run and start it."""
     RunFormDialog(room).open(pipeline=pipeline, profile=profile, values=values)
-
-
-def choose(value: str, options: Mapping[str, str], label: str, changed: Callable[[str], Any]) -> ui.element:
-    """A choice in a box."""
-    return Picker(options, value, label=label, changed=changed)
