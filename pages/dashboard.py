@@ -108,10 +108,10 @@ class Figures(Scope):
 
 
 def _compared(delta: int) -> str:
-    day = (datetime.now() - timedelta(days=7)).strftime('%A')
+    day = (datetime.now() - timedelta(days=7)).strftime('%a')
     if not delta:
-        return f'as many as last {day}'
-    return f'{abs(delta)} {"more" if delta > 0 else "fewer"} than last {day}'
+        return f'as many as {day}'
+    return f'{abs(delta)} {"more" if delta > 0 else "fewer"} than {day}'
 
 
 def _next_up() -> None:

@@ -76,5 +76,6 @@ async def ask(title: str, text: str, *, yes: str, no: str = 'Cancel', option: st
                 js_handler=f'() => emit({ticked})',
             )
     answer = await dialog
-    dialog.delete()
+    if not dialog.is_deleted:  # whoever left the page with the question open took it along
+        dialog.delete()
     return answer if isinstance(answer, Answer) else Answer(False)

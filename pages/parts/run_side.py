@@ -101,7 +101,7 @@ class LastRuns:
 
     def show(self, ended: Sequence[RunRecord]) -> None:
         """Newest first, as the core gives them."""
-        self._title.set_text(f'Last {len(ended)} runs' if len(ended) != 1 else 'Last run')
+        self._title.set_text(f'Last {len(ended)} runs' if len(ended) > 1 else 'Last runs')
         green = [run.took_seconds for run in ended if run.state is RunState.SUCCEEDED and run.took_seconds is not None]
         self._typical.set_text(f'typical {length_of(median(green))}' if green else '')
         longest = max([run.took_seconds or 0.0 for run in ended] + [0.001])

@@ -291,7 +291,7 @@
     }
     goUntil = key === 'g' ? Date.now() + 1500 : 0;
     if (key === ' ' && !pressable(event.target)) press(event, 'pause');
-    const name = { r: 'new-run', n: 'plan', '[': 'collapse', '?': 'help' }[key];
+    const name = { r: 'new-run', '[': 'collapse', '?': 'help' }[key];
     if (name) press(event, name);
   });
 

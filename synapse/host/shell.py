@@ -103,7 +103,10 @@ def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 'subproc
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        hint = 'Install it, or give its full path.' if os.sep not in program else 'Check the path.'
+        if ' ' in program:
+            hint = 'Give the program and each of its arguments as an entry of its own.'
+        else:
+            hint = 'Install it, or give its full path.' if os.sep not in program else 'Check the path.'
         raise StepFailed(f'The program {program!r} was not found.', hint) from error
     except PermissionError as error:
         raise StepFailed(f'The program {program!r} may not be executed.', f'Try: chmod +x {program}') from error
