@@ -33,7 +33,10 @@ def browser(chromium_path: str | None) -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={'width': 1440, 'height': 900}, accept_downloads=True)
+    # Without a graphics card each frame of a breathing dot is painted by the processor, blur and all.
+    context = browser.new_context(
+        viewport={'width': 1440, 'height': 900}, accept_downloads=True, reduced_motion='reduce'
+    )
     context.set_default_timeout(20_000)
     yield context
     context.close()
