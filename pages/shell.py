@@ -110,7 +110,7 @@ class Shell:
         status = self._room.status
         with el('nav', 'sy-rail', aria_label='Main'):
             with el('div', 'sy-brand'):
-                el('img', src='/static/synapse/favicon.svg', width='22', height='22', alt='')
+                brand('rail')
                 el('span', text='Synapse')
             with el('div', 'sy-nav'):
                 for number, (target, name, icon_name) in enumerate(PLACES, start=1):
@@ -169,7 +169,8 @@ class Shell:
 
     def _build_top(self) -> None:
         with el('header', 'sy-top', role='banner'):
-            el('img', 'is-phone-only', src='/static/synapse/favicon.svg', width='22', height='22', alt='')
+            with el('span', 'is-phone-only'):
+                brand('top')
             self._title = el('h1', text='Dashboard')
             el('span', 'sy-cap sy-num not-first', data_clock='1')
             el('span', 'sy-tag only-first', 'First start')
@@ -259,6 +260,24 @@ class Shell:
                 button('Close').on('click', dialog.close)
         dialog.on('hide', dialog.delete)
         dialog.open()
+
+
+def brand(place: str) -> None:
+    """The sign of Synapse in the colours of the theme.
+
+    :param place: makes the name of its gradient, which a hidden copy could not lend to another
+    """
+    ink = f'url(#brand-{place})'
+    with el('svg', width='22', height='22', viewBox='0 0 24 24', aria_hidden='true'):
+        with el('defs'), el('linearGradient', id=f'brand-{place}', x1='0', y1='0', x2='1', y2='1'):
+            el('stop', offset='0', stop_color='var(--cmd-purple)')
+            el('stop', offset='1', stop_color='var(--cmd-blue)')
+        path = 'M5 5.5c0 4 3.2 4.3 7 6.5s7 2.500 7 6.500M19 5.500c0 4-3.200 4.300-7 6.500s-7 2.500-7 6.500'
+        pen = {'fill': 'none', 'stroke': ink, 'stroke_width': '2', 'stroke_linecap': 'round'}
+        el('path', d=path, **pen)
+        el('circle', cx='12', cy='12', r='3', **{**pen, 'fill': 'var(--cmd-bg)'})
+        for x, y in ((5, 5), (19, 5), (5, 19), (19, 19)):
+            el('circle', cx=str(x), cy=str(y), r='2', fill=ink)
 
 
 class Pages(ui.sub_pages):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from nicegui import ui
@@ -9,6 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from .html import el, icon
 from .scope import Scope
+from .words import millis
 
 
 class Card(Scope):
@@ -49,6 +51,17 @@ def put(element: ui.element, **attributes: Any) -> None:
         element.update()
 
 
+TICKING = '\u200a'
+"""What a clock holds here while the browser shows its time: unlike any text, so that the next text is seen as new."""
+
+
+def tick(element: TextElement, *, since: datetime | None = None, until: datetime | None = None, text: str = '') -> None:
+    """Let the browser count from `since` or down to `until`, or show `text` where both are None."""
+    is_ticking = since is not None or until is not None
+    element.set_text(TICKING if is_ticking else text)
+    put(element, data_since=millis(since) if since else None, data_until=millis(until) if until else None)
+
+
 class StatCard(Scope):
     """A figure, what it means, and its last days; a button into the runs behind it."""
 
@@ -70,7 +83,7 @@ class StatCard(Scope):
     def show(self, value: str, note: str) -> None:
         self._value.set_text(value)
         self._note.set_text(note)
-        put(self, aria_label=f'{self._name}: {value} {note}'.strip())
+        put(self, aria_label=f'{self._name}: {value}, {note}')
 
     def bars(self, values: Sequence[float], *, color: str = 'var(--cmd-text-3)', is_alarm: bool = False) -> None:
         """One bar a day, today last; in an alarm every day that has any stands out, else only today does."""

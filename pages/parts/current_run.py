@@ -9,7 +9,7 @@ from synapse.bus import PipelinesChanged, QueueChanged, RunChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, RunState, now_utc
 
-from .cards import empty, put
+from .cards import empty, put, tick
 from .dialogs import attempt
 from .html import button, el, icon
 from .run_controls import RunControls, StatePill
@@ -18,7 +18,6 @@ from .stepper import Stepper
 from .words import (
     clock_of,
     length_of,
-    millis,
     pipeline_color,
     pipeline_title,
     profile_label,
@@ -27,6 +26,8 @@ from .words import (
     title_of,
 )
 
+PACE_SECONDS = 0.2
+"""Mere progress is shown five times a second; what moved, at once."""
 STEADY_SECONDS = 1.5
 """An estimate that moves by less is not shown anew, so that the largest number on the screen does not tremble."""
 
@@ -53,6 +54,7 @@ class CurrentRun(Scope):
                 self._build_foot()
         self._stepper: Stepper | None = None
         self._steps: tuple[str, ...] = ()
+        self._soon = self.at_most_every(PACE_SECONDS, self._show)
         self.follow(room.bus, RunChanged, self._on_run)
         self.follow(room.bus, QueueChanged, lambda _: self._show())
         self.follow(room.bus, PipelinesChanged, lambda _: self._show())
@@ -106,17 +108,17 @@ class CurrentRun(Scope):
         run = message.run
         if run.state.is_final and (self._last is None or run.number >= self._last.number or self._is_shown(run)):
             self._last = run
-        if message.moved or self._is_shown(run):
-            self._show(run)
+        if message.moved:
+            self._show()
+        elif self._is_shown(run):
+            self._soon()
 
     def _is_shown(self, run: RunRecord) -> bool:
         return self._run is not None and self._run.id == run.id
 
-    def _show(self, fresh: RunRecord | None = None) -> None:
+    def _show(self) -> None:
         live = self._room.runs.live()
         shown = next((run for run in live if self._is_shown(run)), None) or next(iter(live), None) or self._last
-        if fresh is not None and shown is not None and fresh.id == shown.id:
-            shown = fresh
         self._run = shown
         for part in (self._top, self._place, self._foot):
             part.set_visibility(shown is not None)
@@ -165,17 +167,20 @@ class CurrentRun(Scope):
 
     def _show_eta(self, run: RunRecord) -> None:
         left = self._room.runs.expected_left(run)
-        if run.state is not RunState.RUNNING or run.is_stopping or left is None:
-            self._until = 0.0
-            put(self._eta, data_until=None)
-            self._eta.set_text(_big_word(run))
-            self._eta_note.set_text(_big_note(run))
+        is_going = run.state is RunState.RUNNING and not run.is_stopping
+        if is_going and left is not None:
+            self._count_down(left)
             return
+        self._until = 0.0
+        since = run.started_at if is_going else None
+        tick(self._eta, since=since, text=length_of(run.took_seconds if run.state.is_final else left))
+        self._eta_note.set_text(_big_note(run))
+
+    def _count_down(self, left: float) -> None:
         until = now_utc() + timedelta(seconds=left)
         if abs(until.timestamp() - self._until) > max(STEADY_SECONDS, left / 50):
             self._until = until.timestamp()
-            self._eta.set_text('')
-            put(self._eta, data_until=millis(until))
+            tick(self._eta, until=until)
             self._eta_note.set_text(f'left, done about {until.astimezone():%H:%M}')
 
     def _show_foot(self, run: RunRecord) -> None:
@@ -230,12 +235,6 @@ class CurrentRun(Scope):
         self._sep.set_visibility(bool(cpu))
 
 
-def _big_word(run: RunRecord) -> str:
-    if run.state.is_final:
-        return length_of(run.took_seconds) or '–'
-    return '–'
-
-
 def _big_note(run: RunRecord) -> str:
     if run.state.is_final:
         ended = f'ended {run.finished_at.astimezone():%H:%M}' if run.finished_at else 'ended'
@@ -244,4 +243,4 @@ def _big_note(run: RunRecord) -> str:
         return 'stopping'
     if run.state is RunState.PAUSED:
         return 'holds until you resume it'
-    return 'no estimate yet'
+    return 'so far, no estimate yet'

@@ -1,11 +1,10 @@
 """The last lines of the log in a few rows that are built once: at most ten changes a second, however much is said."""
 
-import asyncio
-
-from nicegui import ui
+from nicegui import background_tasks, ui
 
 from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
 from synapse.log import Entry
 
 from .cards import put
@@ -26,24 +25,15 @@ class LogTail(Scope):
         self.classes('sy-log').props['role'] = 'log'
         self.props['aria-live'] = 'off'  # it floods: a screen reader asks for it
         self._room = room
-        self._timer: asyncio.TimerHandle | None = None
-        self.when_gone(self._forget_timer)
+        self._numbers: dict[str, int] = {}
         with self:
             self._rows = [_Row() for _ in range(rows)]
-        self.follow(room.bus, LinesLogged, lambda _: self._soon())
-        self.follow(room.bus, LogCleared, lambda _: self._soon())
+        soon = self.at_most_every(SECONDS, self._show)
+        self.follow(room.bus, LinesLogged, lambda _: soon())
+        self.follow(room.bus, LogCleared, lambda _: soon())
         self._show()
 
-    def _soon(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(SECONDS, self._call, self._show)
-
-    def _forget_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
     def _show(self) -> None:
-        self._timer = None
         entries = self._room.log.recent(len(self._rows))
         kept = {entry.seq for entry in entries}
         fresh = [entry for entry in entries if all(entry.seq != row.seq for row in self._rows)]
@@ -51,12 +41,29 @@ class LogTail(Scope):
         free = [row for row in self._rows if row.seq not in kept]
         unused = len(free) - len(fresh)
         for entry, row in zip(fresh, free[unused:], strict=True):
-            row.show(entry, self._room.runs.number_of(entry.run) if entry.run else None)
+            row.show(entry, self._number_of(entry.run) if entry.run else None)
             row.move_to_end()
             self._rows.remove(row)
             self._rows.append(row)
         for row in free[:unused]:
             row.hide()
+
+    def _number_of(self, run_id: str) -> int | None:
+        """The number if it is known, else it is asked for once and shown when it comes; 0 for a run that was pruned."""
+        known = self._room.runs.number_of(run_id) or self._numbers.get(run_id)
+        if known is None:
+            self._numbers[run_id] = 0
+            background_tasks.create(self._look_up(run_id), name='number of a run')
+        return known
+
+    async def _look_up(self, run_id: str) -> None:
+        try:
+            self._numbers[run_id] = (await self._room.runs.get(run_id)).number
+        except NotFound:
+            return
+        if not self.is_deleted:
+            for row in self._rows:
+                row.name_run(run_id, self._numbers[run_id])
 
 
 class _Row:
@@ -64,6 +71,7 @@ class _Row:
 
     def __init__(self) -> None:
         self.seq = 0
+        self._run_id: str | None = None
         with el('div', 'r').style('display:none') as self._row:
             with el('span', 'tm'):
                 self._time = el('b')
@@ -78,7 +86,7 @@ class _Row:
         self._row.on('click', lambda: ui.navigate.to(f'/logs?line={self.seq}'))
 
     def show(self, entry: Entry, number: int | None) -> None:
-        self.seq = entry.seq
+        self.seq, self._run_id = entry.seq, entry.run
         local = entry.timestamp.astimezone()
         look = LOOKS.get(entry.level, str(entry.level))
         self._row.classes(replace=f'r lv-{look}').style('display:grid')
@@ -90,6 +98,10 @@ class _Row:
         self._run.set_text(f'#{number}' if number else '')
         # The row is one line high: what no screen shows need not travel ten times a second.
         self._message.set_text(entry.message.partition('\n')[0][:400])
+
+    def name_run(self, run_id: str, number: int) -> None:
+        if self._run_id == run_id:
+            self._run.set_text(f'#{number}')
 
     def move_to_end(self) -> None:
         self._row.move(target_index=-1)

@@ -1,6 +1,5 @@
 """CPU, memory and disk of this machine, measured often while someone looks at this card."""
 
-import asyncio
 from collections.abc import Sequence
 
 from synapse.control_room import ControlRoom
@@ -18,7 +17,6 @@ class MachineCard(Card):
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('This machine', 'third machine')
         self._room = room
-        self._is_due = False
         with self.head:
             el('span', 'sy-cap', 'last 5 min').style('padding-right:8px')
         with self:
@@ -33,16 +31,10 @@ class MachineCard(Card):
         room.machine.look()
         self.when_gone(room.machine.unlook)
         # A sample changes several fields one after the other; all of them are shown together.
-        self.watch(room.status, ('cpu_percent', 'ram_used', 'disk_free'), self._soon)
+        self.watch(room.status, ('cpu_percent', 'ram_used', 'disk_free'), self.at_most_every(0, self._show))
         self._show()
 
-    def _soon(self) -> None:
-        if not self._is_due:
-            self._is_due = True
-            asyncio.get_running_loop().call_soon(self._call, self._show)
-
     def _show(self) -> None:
-        self._is_due = False
         status, history = self._room.status, self._room.machine.history
         cores = f'of {status.cores} core{"s" if status.cores != 1 else ""}'
         self._cpu.show(f'{status.cpu_percent:.0f} %', cores, status.cpu_percent, [s.cpu_percent for s in history])

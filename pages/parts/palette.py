@@ -47,7 +47,7 @@ def found(commands: Iterable[Command], text: str, recent: Sequence[str] = ()) ->
     The order of the groups stays: a group stands where its best result does.
     """
     words = text.lower().split()
-    fitting = [c for c in commands if all(word in f'{c.words} {c.note}'.lower() for word in words)]
+    fitting = [c for c in commands if all(word in f'{c.group} {c.words} {c.note}'.lower() for word in words)]
 
     def rank(command: Command) -> tuple[int, int]:
         used = recent.index(command.words) if command.words in recent else len(recent)
@@ -70,7 +70,7 @@ class Palette:
         self._text = ''
         with ui.dialog().props('position=top no-shake') as self._dialog:
             box = el('section', 'sy-dialog sy-palette', role='dialog', aria_modal='true', aria_label='Commands')
-        with box.style('margin-top:calc(15vh - 24px)'):
+        with box.style('margin-top:15vh'):
             with el('div', 'pin'):
                 icon('search', size=18, classes='sy-3')
                 entry = el('input', type_='text', autocomplete='off', spellcheck='false', autofocus=True)

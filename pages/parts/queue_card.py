@@ -9,10 +9,10 @@ from synapse.bus import QueueChanged, RunChanged, StatusChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord
 
-from .cards import Card, put
+from .cards import Card, put, tick
 from .dialogs import attempt
 from .html import Glyph, el, icon
-from .words import millis, pipeline_color, pipeline_title
+from .words import pipeline_color, pipeline_title
 
 SHOWN = 20
 
@@ -104,11 +104,8 @@ class _Row:
         put(self.row, data_run=run.id, aria_label=f'{name}, waiting. Alt with arrows moves it.')
 
     def show(self, start: datetime | None, *, is_held: bool) -> None:
-        put(self._start, data_until=millis(start) if start else None, data_format='about' if start else None)
-        if start is None:
-            self._start.set_text('held' if is_held else '')
-        else:
-            self._start.set_text('')
+        put(self._start, data_format='about')
+        tick(self._start, until=start, text='held' if is_held else '')
 
 
 def _entry(text: str, icon_name: str, do: object) -> None:

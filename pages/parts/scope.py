@@ -1,5 +1,6 @@
 """The root of a page or part: what it listens to ends with it, when the person moves on or the tab is gone."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,14 +11,16 @@ from synapse.bus import Bus, Message
 M = TypeVar('M', bound=Message)
 
 
-class Scope(ui.element):
-    """An element whose subscriptions live exactly as long as it does.
+class Scope(ui.element, component='../static/island.js'):
+    """An element whose subscriptions live exactly as long as it does, and that is drawn by itself.
 
     NiceGUI ends its own event subscriptions only with the client; in a single-page shell each visit would leak one.
+    And it draws the whole page for each change, down to the next component: this is one.
     """
 
     def __init__(self, tag: str = 'div') -> None:
-        super().__init__(tag)
+        super().__init__()
+        self._props['tag'] = tag
         self._undo: list[Callable[[], None]] = []
 
     def follow(self, bus: Bus, kind: type[M], callback: Callable[[M], None]) -> None:
@@ -32,6 +35,23 @@ class Scope(ui.element):
             binding.bind_from(watcher, 'value', source, name)
             watcher.callback = lambda: self._call(callback)
             self.when_gone(lambda watcher=watcher: binding.remove([watcher]))  # type: ignore[misc]
+
+    def at_most_every(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """A function that calls `callback` inside this element soon, and not again before `seconds` have passed."""
+        timer: asyncio.TimerHandle | None = None
+
+        def now() -> None:
+            nonlocal timer
+            timer = None
+            self._call(callback)
+
+        def soon() -> None:
+            nonlocal timer
+            if timer is None and not self.is_deleted:
+                timer = asyncio.get_running_loop().call_later(seconds, now)
+
+        self.when_gone(lambda: timer.cancel() if timer is not None else None)
+        return soon
 
     def _call(self, callback: Callable[[], None]) -> None:
         if not self.is_deleted:

@@ -20,6 +20,7 @@ class RoomPill(Scope):
         self.classes('sy-pill').props.update({'type': 'button', 'aria-haspopup': 'menu'})
         self._room = room
         self._is_open = False
+        self._filled: object = None
         with self:
             self._glyph = Glyph('idle')
             with el('span', 'sy-x', role='status').style('gap:6px'):
@@ -62,13 +63,19 @@ class RoomPill(Scope):
 
     def _opened(self) -> None:
         self._is_open = True
-        self._fill()
+        self._filled = None
+        self._fill_if_open()
 
     def _closed(self) -> None:
         self._is_open = False
 
     def _fill_if_open(self) -> None:
-        if self._is_open:
+        """Again only when it would say something else: a person may be about to press one of its rows."""
+        runs = self._room.runs
+        lines = [(run.id, run.state, step.name if (step := run.active_step) else '') for run in runs.live()]
+        facts = (lines, runs.is_queue_paused, self._room.status.notice)
+        if self._is_open and facts != self._filled:
+            self._filled = facts
             self._fill()
 
     def _fill(self) -> None:

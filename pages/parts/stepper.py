@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nicegui import ui
-
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, StepRun, StepState
 
-from .cards import put
+from .cards import put, tick
 from .html import WORDS, Glyph, el, look_of
-from .words import length_of, millis, step_seconds, step_title
+from .scope import Scope
+from .words import length_of, step_seconds, step_title
 
 
-class Stepper(ui.element):
+class Stepper(Scope):
     """Built once for a run; `show` changes in place what is different.
 
     :param typical: seconds that each step usually takes, where that is known
@@ -88,13 +87,15 @@ class _Step:
         put(self._caption, title=step.note or None)
 
     def _show_time(self, step: StepRun, usual: float | None) -> None:
-        if step.state is StepState.RUNNING and step.started_at is not None:
-            self._time.set_text('')
-            put(self._time, data_since=millis(step.started_at), title=f'usually {length_of(usual)}' if usual else None)
-            return
-        put(self._time, data_since=None)
         took = step_seconds(step)
-        self._time.set_text(length_of(took) if took is not None else f'~{length_of(usual)}' if usual else '')
+        is_active = step.state is StepState.RUNNING
+        usually = f'~{length_of(usual)}' if usual and not step.state.is_final else ''
+        put(self._time, title=f'usually {length_of(usual)}' if usual and is_active else None)
+        tick(
+            self._time,
+            since=step.started_at if is_active else None,
+            text=length_of(took) if took is not None else usually,
+        )
 
 
 def _value_text(step: StepRun, percent: float) -> str:

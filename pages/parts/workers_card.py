@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from synapse.bus import RunChanged, StatusChanged
+from synapse.bus import StatusChanged
 from synapse.control_room import ControlRoom
 
-from .cards import Card, put
+from .cards import Card, tick
 from .html import Glyph, el, icon, look_of
-from .words import millis, size_of, step_title, title_of
+from .words import size_of, step_title, title_of
 
 
 class WorkersCard(Card):
@@ -27,14 +27,17 @@ class WorkersCard(Card):
                 el('span', 'sy-grow', 'Add a worker')
                 free = el('span', 'sy-cap sy-num')
         self._free = free
+        self._shown: object = None
         self.follow(room.bus, StatusChanged, lambda _: self._show())
-        self.follow(room.bus, RunChanged, lambda message: self._show() if message.moved else None)
         self.watch(room.status, ('ram_used',), self._show_free)
         self._show()
         self._show_free()
 
     def _show(self) -> None:
         status = self._room.status
+        if status.workers == self._shown:
+            return
+        self._shown = status.workers
         self.count.set_text(f'{status.busy_workers} of {len(self._rows)} busy')
         for row, worker in zip(self._rows, status.workers, strict=False):
             row.show(worker, *self._work_of(worker))
@@ -77,5 +80,4 @@ class _Row:
         self._step.set_text(f'{step} ' if step else '')
         self._subject.set_text(subject or ('idle' if state == 'idle' else ''))
         is_idle = state == 'idle'
-        self._since.set_text('')
-        put(self._since, data_since=None if is_idle else millis(datetime.fromisoformat(str(worker['since']))))
+        tick(self._since, since=None if is_idle else datetime.fromisoformat(str(worker['since'])))

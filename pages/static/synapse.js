@@ -6,7 +6,13 @@
   const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* a private window */ } };
   const all = (selector) => document.querySelectorAll(selector);
-  const say = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
+  // In place: the framework keeps hold of the text node that is there.
+  const say = (element, text) => {
+    if (!element || element.textContent === text) return;
+    const node = [...element.childNodes].find((child) => child.nodeType === Node.TEXT_NODE);
+    if (node) node.data = text;
+    else element.textContent = text;
+  };
 
   // -- theme: dark, light, or as the system says
   const light = matchMedia('(prefers-color-scheme: light)');
@@ -32,6 +38,18 @@
     applyTheme();
     new MutationObserver(syncBody).observe(document.body, { attributeFilter: ['class'] });
   });
+
+  // -- without a graphics card the processor computes a blur anew for every frame: then there is none
+  function hasGraphicsCard() {
+    try {
+      const gl = document.createElement('canvas').getContext('webgl');
+      const info = gl?.getExtension('WEBGL_debug_renderer_info');
+      const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : '';
+      gl?.getExtension('WEBGL_lose_context')?.loseContext();
+      return Boolean(gl) && !/swiftshader|llvmpipe|software|basic render/i.test(name);
+    } catch { return false; }
+  }
+  addEventListener('load', () => setTimeout(() => { root.dataset.graphics = hasGraphicsCard() ? 'card' : 'none'; }, 500));
 
   // -- clocks: they tick here, from a moment that the server told once
   let skew = 0; // how far the server's clock is ahead of this one, in ms
@@ -65,7 +83,7 @@
   }));
 
   // -- connection: measured over the one socket that carries everything
-  const SILENCE_MS = 2000, OFFLINE_SECONDS = 30, PING_MS = 2000;
+  const SILENCE_MS = 2000, OFFLINE_SECONDS = 30, PING_MS = 1000;
   let wired = null, lostAt = 0, askedAt = 0, lags = [];
   function show(kind, text, lag) {
     root.dataset.connection = kind;
@@ -223,7 +241,9 @@
   function moveRow(row, index) {
     const list = row.parentElement, id = row.dataset.run;
     list.dispatchEvent(new CustomEvent('moved', { detail: { id, index } }));
-    setTimeout(() => document.querySelector(`[data-run="${id}"]`)?.focus(), 250);
+    // Moving a row in the document takes its focus away; it gets it back unless the person has gone on by then.
+    const back = () => { if (document.activeElement === document.body) document.querySelector(`[data-run="${id}"]`)?.focus(); };
+    for (const delay of [100, 250, 600]) setTimeout(back, delay);
   }
   const clearTargets = () => { for (const e of all('.is-target, .is-target-below')) e.classList.remove('is-target', 'is-target-below'); };
   addEventListener('keydown', (event) => {

@@ -1,0 +1,127 @@
+"""The dashboard as a person uses it: hold, resume, stop, reorder, read failures, find by typing."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.harness import SynapseUnderTest
+
+expect.set_options(timeout=20_000)
+SignIn = Callable[[SynapseUnderTest], Page]
+SLOW = """
+import time
+from synapse import Pipeline, Run, StepFailed, step
+
+class Slow(Pipeline):
+    seconds: int = 60
+
+    @step
+    def first(self, run: Run): ...
+
+    @step
+    def second(self, run: Run):
+        for tick in range(self.seconds * 10):
+            run.progress(10 + tick * 90 / (self.seconds * 10), f'tick {tick}')
+            time.sleep(0.1)
+
+class Broken(Pipeline):
+    @step
+    def only(self, run: Run):
+        raise StepFailed('The cup is empty.', hint='Fill it, then run again.')
+"""
+
+
+def prepare(program: SynapseUnderTest) -> None:
+    """Pipelines of the person, and a first run that has ended, so that the dashboard is there."""
+    program.write_pipeline('slow.py', SLOW)
+    program.wait_for_pipeline('Slow')
+    program.wait_for_run(program.create_run('RunCommand', command=['true'])['id'])
+
+
+def test_a_run_is_held_resumed_and_stopped_from_its_card(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    prepare(program)
+    page = sign_in(program)
+    card = page.get_by_role('region', name='Current run')
+    run = program.create_run('Slow')
+    expect(card.get_by_text('tick').first).to_be_visible()
+
+    card.get_by_role('button', name='Pause').click()
+    expect(card.get_by_role('status')).to_have_text('Paused')
+    card.get_by_role('button', name='Resume').click()
+    expect(card.get_by_role('status')).to_have_text('Running')
+    page.keyboard.press('Shift+Escape')
+    question = page.get_by_role('alertdialog')
+    expect(question).to_contain_text(re.compile('SECOND ends now, at .* FIRST is kept'))
+    expect(question.get_by_role('button', name='Keep running')).to_be_focused()
+    question.get_by_role('button', name='Stop now').click()
+
+    assert program.wait_for_run(run['id'])['state'] == 'cancelled'
+    expect(card.get_by_role('status')).to_have_text('Stopped')
+    assert problems == []
+
+
+def test_waiting_runs_are_moved_by_keys_and_taken_out(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    prepare(program)
+    for _ in range(2):
+        program.create_run('Slow')
+    waiting = [program.create_run('Slow') for _ in range(3)]
+    page = sign_in(program)
+    rows = page.get_by_role('region', name='Queue').locator('[data-run]')
+    expect(rows).to_have_count(3)
+
+    rows.first.focus()
+    page.keyboard.press('Alt+ArrowDown')
+    expect(rows.nth(1)).to_have_attribute('data-run', waiting[0]['id'])
+    expect(rows.nth(1)).to_be_focused()
+    rows.nth(1).hover()
+    rows.nth(1).get_by_role('button', name='Menu of').click()
+    page.get_by_role('menuitem', name='Remove').click()
+
+    expect(rows).to_have_count(2)
+    assert program.wait_for_run(waiting[0]['id'])['state'] == 'cancelled'
+    with program.api as api:
+        api.post('/queue/stop')
+    expect(page.get_by_role('banner').get_by_text('Paused')).to_be_visible()
+    assert problems == []
+
+
+def test_failures_of_the_same_kind_are_one_notice_with_a_count_that_opens_the_last(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    prepare(program)
+    page = sign_in(program)
+    notices = page.get_by_role('region', name='Notices')
+
+    runs = [program.create_run('Broken') for _ in range(2)]
+
+    expect(notices.get_by_text('2 times')).to_be_visible()
+    expect(notices.get_by_text('The cup is empty. Fill it, then run again.')).to_have_count(1)
+    last = max(runs, key=lambda run: program.wait_for_run(run['id'])['finished_at'])
+    notices.get_by_role('button', name='Open run').click()
+    page.wait_for_url(f'{program.url}runs/{last["number"]}')
+    expect(notices.get_by_text('The cup is empty')).to_have_count(0)
+    assert problems == []
+
+
+def test_the_palette_finds_a_page_by_typing_and_keys_move_between_pages(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    page = sign_in(program)
+
+    page.keyboard.press('Control+k')
+    box = page.get_by_role('combobox', name='Search or run a command')
+    box.fill('pipel')
+    expect(page.get_by_role('option', name='Pipelines')).to_be_visible()
+    page.keyboard.press('Enter')
+    page.wait_for_url(f'{program.url}pipelines')
+    expect(box).to_have_count(0)
+    page.keyboard.press('g')
+    page.keyboard.press('2')
+
+    page.wait_for_url(f'{program.url}runs')
+    assert problems == []
