@@ -108,10 +108,9 @@ class Figures(Scope):
 
 
 def _compared(delta: int) -> str:
-    day = (datetime.now() - timedelta(days=7)).strftime('%a')
-    if not delta:
-        return f'as many as {day}'
-    return f'{abs(delta)} {"more" if delta > 0 else "fewer"} than {day}'
+    # Short, so that it fits beside its bars in any font.
+    day = (datetime.now() - timedelta(days=7)).strftime('last %a')
+    return f'{delta:+d} on {day}' if delta else f'as {day}'
 
 
 def _next_up() -> None:

@@ -12,7 +12,7 @@ from synapse.control_room import ControlRoom
 from synapse.records import RunRecord
 
 from .dialogs import attempt
-from .html import Glyph, el, icon
+from .html import Glyph, el, icon, look_of
 from .run_form import open_run_form
 from .words import pipeline_title, step_title, title_of
 
@@ -154,7 +154,7 @@ class Palette:
             self._entry.props['aria-activedescendant'] = f'palette-{number}'
         with row:
             if command.state:
-                Glyph(command.state, size=15)
+                Glyph(command.state, size=15).classes(f'st-{look_of(command.state)}')
             else:
                 icon(command.icon, size=15)
             with el('span', 'sy-ell'):
