@@ -34,17 +34,17 @@ class Toasts(Scope):
         step = run.failed_step
         at = f' at {step_title(self._room, run.pipeline, step.name)}' if step else ''
         reason = run.error.message if run.error else ''
-        key = f'{run.pipeline}{at}{reason}'
+        what = 'failed' if run.state is RunState.FAILED else 'was interrupted'
+        title = f'{title_of(self._room, run)} {what}{at}'
+        key = f'{run.pipeline}{what}{at}{reason}'
         known = self._toasts.get(key)
         if known is not None:
-            known.again(f'{title_of(self._room, run)} failed{at}', run)
+            known.again(title, run)
             return
         while len(self._toasts) >= MOST:
             self._close(next(iter(self._toasts)))
         hint = run.error.hint if run.error else ''
-        self._toasts[key] = _Toast(
-            f'{title_of(self._room, run)} failed{at}', f'{reason} {hint}'.strip(), run, lambda: self._close(key)
-        )
+        self._toasts[key] = _Toast(title, f'{reason} {hint}'.strip(), run, lambda: self._close(key))
 
     def _close(self, key: str) -> None:
         toast = self._toasts.pop(key, None)
