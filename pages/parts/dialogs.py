@@ -47,6 +47,12 @@ class Answer:
     is_option: bool = False
 
 
+def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
+    """Let the keyboard begin in the form, not on the frame around it, as soon as the dialog is up."""
+    fields = '.form-scroll :is(input, select, textarea)'
+    dialog.on('show', js_handler=f'() => getHtmlElement({box.id}).querySelector("{fields}")?.focus()')
+
+
 async def confirm(title: str, text: str, *, yes: str, no: str = 'Cancel') -> bool:
     """Ask before something that cannot be undone; the safe button has the focus."""
     return (await ask(title, text, yes=yes, no=no)).is_yes

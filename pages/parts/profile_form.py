@@ -11,7 +11,7 @@ from synapse.errors import Invalid, SynapseError
 from synapse.profiles import COLORS, Profile
 
 from .cards import put
-from .dialogs import say
+from .dialogs import focus_first_field, say
 from .fields import PairsField, TextField, Unreadable
 from .html import button, el, icon
 
@@ -28,6 +28,7 @@ class ProfileDialog:
         title = f'Edit {profile.label}' if profile else 'New profile'
         with ui.dialog() as self._dialog:
             box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label=title)
+            focus_first_field(self._dialog, box)
             box.on('keydown.ctrl.enter', self._save)
             with box:
                 self._draw(title)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from synapse.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 
 from .cards import put
-from .dialogs import attempt, say
+from .dialogs import attempt, focus_first_field, say
 from .fields import Field, Unreadable, field_for
 from .html import button, el
 from .picker import Picker
@@ -113,8 +114,11 @@ class RunFormDialog:
 
     def _draw(self, profiles: Mapping[str, str], values: Mapping[str, Any]) -> None:
         box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label='New run')
-        box.on('keydown.ctrl.enter', self._run)
-        box.on('keydown.meta.enter', self._run)
+        focus_first_field(self._dialog, box)
+        # Only the browser knows of a file that is still on its way.
+        asked = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
+        box.on('keydown.ctrl.enter', self._asked, js_handler=asked)
+        box.on('keydown.meta.enter', self._asked, js_handler=asked)
         with box:
             with el('header'):
                 self._dot = el('i', 'sy-pdot')
@@ -137,7 +141,7 @@ class RunFormDialog:
                 self._run_button = button('Run', icon_name='play', kind='primary')
                 with self._run_button:
                     el('span', 'sy-kbd', 'Ctrl Enter')
-                self._run_button.on('click', self._run)
+                self._run_button.on('click', self._asked, js_handler=asked)
         self._show(values)
 
     def _pick(self, words: str, options: Mapping[str, str], changed: Callable[[str], None]) -> None:
@@ -173,6 +177,12 @@ class RunFormDialog:
             self._problem.set_text('')
         elif runs is not None:
             self._problem.set_text('No run of this pipeline has succeeded yet.')
+
+    async def _asked(self, event: GenericEventArguments) -> None:
+        if event.args is True:
+            self._problem.set_text('A file is still on its way. Run it once it is there.')
+            return
+        await self._run()
 
     async def _run(self) -> None:
         # Two presses in one breath: the first is still being sent. The key would make a second the same run anyway.

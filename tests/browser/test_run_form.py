@@ -1,5 +1,6 @@
 """The form of a run in a real browser: typed text stays, errors lie under their fields, one press is one run."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,13 +63,22 @@ def test_a_filled_form_starts_one_run_and_shows_it(
     form.get_by_role('switch', name='Is loud').check()
     form.get_by_label('Words').fill('good\nmorning')
     form.locator('input[type=file]').set_input_files(paper)
-    expect(form.get_by_text('paper.txt')).to_be_visible()
+    expect(form.get_by_text('5 B, from the inbox')).to_be_visible()
     form.get_by_label('Who').press('Control+Enter')
 
     expect(page.get_by_text("Ada 3 cool True ['good', 'morning'] 5")).to_be_visible()
     assert page.url.endswith('/runs/1')
     assert len(runs_of(program)) == 1
     assert problems == []
+
+
+def test_the_keyboard_begins_in_the_form(program: SynapseUnderTest, sign_in: SignIn) -> None:
+    page, form = open_form(program, sign_in)
+
+    expect(form.locator('select').first).to_be_focused()
+    page.keyboard.press('Control+Enter')
+
+    expect(form.get_by_role('alert').filter(has_text=re.compile('.')).first).to_be_visible()
 
 
 def test_what_is_being_typed_stays_while_the_server_pushes(program: SynapseUnderTest, sign_in: SignIn) -> None:
