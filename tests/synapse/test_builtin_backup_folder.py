@@ -95,25 +95,17 @@ def test_an_archive_that_was_damaged_on_its_way_is_found_out_and_removed(tmp_pat
     backup(tmp_path, photos)
     (good,) = archives(tmp_path)
 
-    def damage(run: OneRun, message: dict[str, Any]) -> None:
-        if message['t'] == 'step' and (message['name'], message['state']) == ('verify', 'running'):
-            run.tell('pause')
-
-    def damage_when_paused(run: OneRun, message: dict[str, Any]) -> None:
-        damage(run, message)
-        if message['t'] == 'paused':
-            (fresh,) = (path for path in archives(tmp_path) if path != good)
-            with fresh.open('r+b') as file:
-                file.seek(1_000_000)
-                file.write(b'XXXXXXXX')
-            run.tell('resume')
+    order: dict[str, Any] = {'folder': tmp_path / 'run2', 'destination': tmp_path / 'out'}
+    OneRun(pipeline='BackupFolder', parameters={'folder': str(photos)}, **order).finish()
+    (fresh,) = (path for path in archives(tmp_path) if path != good)
+    with fresh.open('r+b') as file:
+        file.seek(1_000_000)
+        file.write(b'XXXXXXXX')
+    # Only now it is read back, from what the first step kept of itself.
+    state = json.loads((tmp_path / 'run2' / 'checkpoint.json').read_text())['state']
 
     run = OneRun(
-        tmp_path / 'run2',
-        'BackupFolder',
-        {'folder': str(photos)},
-        destination=tmp_path / 'out',
-        on_message=damage_when_paused,
+        pipeline='BackupFolder', parameters={'folder': str(photos)}, from_step='verify', state=state, **order
     ).finish()
 
     assert run.failed_step == 'verify'
