@@ -172,6 +172,7 @@ class Shell:
             with el('span', 'is-phone-only'):
                 brand('top')
             self._title = el('h1', text='Dashboard')
+            self._crumb = el('span', 'sy-crumb sy-num', hidden=True)
             el('span', 'sy-cap sy-num not-first', data_clock='1')
             el('span', 'sy-tag only-first', 'First start')
             el('span', 'sy-grow')
@@ -204,8 +205,19 @@ class Shell:
         place = next(
             (name for target, name, _ in PLACES[1:] if path == target or path.startswith(f'{target}/')), 'Dashboard'
         )
+        run = self._run_at(path)
         self._title.set_text(place)
-        ui.page_title(f'{place} · Synapse')
+        put(self._crumb, hidden=not run)
+        self._crumb.set_text(run)
+        ui.page_title(f'{run or place} · Synapse')
+
+    def _run_at(self, path: str) -> str:
+        """`#12` on the page of a run, else nothing."""
+        place, _, name = path.rpartition('/')
+        if place != '/runs':
+            return ''
+        number = name if name.isdigit() else self._room.runs.number_of(name)
+        return f'#{number}' if number is not None else ''
 
     # Phone
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from storage.files import DiskFull, StorageError
@@ -118,8 +119,11 @@ class LiveRun:
         self._send('resume')
 
     async def tree(self) -> list[dict[str, Any]]:
-        """Its processes right now."""
-        return await self._handle.tree() if self._handle is not None else []
+        """Its processes right now; a secret that a step put into an argument is hidden."""
+        if self._handle is None:
+            return []
+        tree = await self._handle.tree()
+        return [{**process, 'command': self._around.log.scrub(process['command'])} for process in tree]
 
     # From the start of the process to its end
 
@@ -267,13 +271,22 @@ class LiveRun:
         if self._is_stopping and message.get('state') == StepState.FAILED:
             message = {**message, 'state': 'cancelled', 'error': None}  # what broke is what we broke off
         name = message.get('name')
-        now = now_utc()
+        now = self._moment_of(message.get('at'))
 
         def say(run: RunRecord) -> None:
             self._say.step_moved(run, next(step for step in run.steps if step.name == name))
 
         await self._move(lambda run: moves.step_reported(run, message, now), say=say)
         self._arm(self.run.active_step)
+
+    def _moment_of(self, at: object) -> datetime:
+        """When the host says it was; never before this run began, and never in the future."""
+        now = now_utc()
+        try:
+            moment = datetime.fromisoformat(str(at)).astimezone(UTC)
+        except ValueError:
+            return now
+        return min(now, max(moment, self.run.started_at or moment))
 
     async def _paused(self) -> None:
         self._disarm()

@@ -1,5 +1,6 @@
 """What the control room itself writes into the log of a run: queued, started, each step, the end."""
 
+from datetime import datetime
 from typing import Any
 
 from .log import Level, Log
@@ -16,9 +17,16 @@ class RunLog:
         self._log = log
 
     def say(
-        self, run: RunRecord, message: str, *, level: Level = Level.INFO, step: str | None = None, **fields: Any
+        self,
+        run: RunRecord,
+        message: str,
+        *,
+        level: Level = Level.INFO,
+        step: str | None = None,
+        at: datetime | None = None,
+        **fields: Any,
     ) -> None:
-        self._log.append(level, message, source=SOURCE, run=run.id, step=step, fields=fields or None)
+        self._log.append(level, message, source=SOURCE, run=run.id, step=step, fields=fields or None, timestamp=at)
 
     def queued(self, run: RunRecord) -> None:
         about = f', {run.subject}' if run.subject else ''
@@ -33,7 +41,8 @@ class RunLog:
         label = label_of(step.name)
         if step.state is StepState.RUNNING:
             again = f', try {step.attempt}' if step.attempt > 1 else ''
-            self.say(run, f'{label} started{again}', step=step.name, rule='started', attempt=step.attempt)
+            at = None if again else step.started_at
+            self.say(run, f'{label} started{again}', step=step.name, at=at, rule='started', attempt=step.attempt)
             return
         seconds = seconds_of(step)
         took = f' after {clock(seconds)}' if seconds is not None else ''
@@ -44,7 +53,7 @@ class RunLog:
         where = f' in {label_of(run.failed_step.name)}' if run.failed_step else ''
         reason = f': {run.error.message}' if run.error else ''
         message = f'Run #{run.number} {_ENDS[run.state]}{where if run.state is RunState.FAILED else ""}{took}{reason}'
-        fields = {'hint': run.error.hint} if run.error and run.error.hint else {}
+        fields: dict[str, Any] = {'hint': run.error.hint} if run.error and run.error.hint else {}
         self.say(run, message, level=_LEVELS[run.state], **fields)
 
 

@@ -189,7 +189,7 @@ class CurrentRun(Scope):
         step = run.failed_step
         self._retry.set_visibility(run.state.is_final and run.state is not RunState.SUCCEEDED)
         self._retry_word.set_text(
-            f'Retry from {step_title(self._room, run.pipeline, step.name)}' if step else 'Run again'
+            f'Retry from {step_title(self._room, run.pipeline, step.name)}' if step else 'Run all again'
         )
         if not run.state.is_live:
             self._show_load('', '')

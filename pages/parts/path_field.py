@@ -27,7 +27,7 @@ class PathField(TextField):
 
     @property
     def _is_folder(self) -> bool:
-        return self.schema.get('format') == 'directory-path'
+        return self.schema.get('format') == 'directory-path' or bool(self.schema.get('x-folder'))
 
     @property
     def _accepts(self) -> tuple[str, ...]:

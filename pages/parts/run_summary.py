@@ -298,6 +298,7 @@ class _Processes:
         """The run has ended, and that it does only when all of its processes are gone."""
         if not self._is_over:
             self._is_over = True
+            self._box.classes('is-gone')
             self._show([])
 
     def _show(self, tree: Any) -> None:

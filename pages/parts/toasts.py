@@ -23,12 +23,19 @@ class Toasts(Scope):
         super().__init__()
         self.classes('sy-toasts').props.update({'role': 'region', 'aria-label': 'Notices', 'aria-live': 'polite'})
         self._room = room
+        self._router = ui.context.client.sub_pages_router
         self._toasts: dict[str, _Toast] = {}
         self.follow(room.bus, RunChanged, self._on_run)
 
     def _on_run(self, message: RunChanged) -> None:
-        if message.moved and message.run.state in (RunState.FAILED, RunState.INTERRUPTED):
+        has_failed = message.run.state in (RunState.FAILED, RunState.INTERRUPTED)
+        if message.moved and has_failed and not self._is_looked_at(message.run):
             self._fail(message.run)
+
+    def _is_looked_at(self, run: RunRecord) -> bool:
+        """Whether its own page is open in this tab: that says it all, and larger."""
+        path = self._router.current_path.split('?')[0]
+        return path in (f'/runs/{run.number}', f'/runs/{run.id}')
 
     def _fail(self, run: RunRecord) -> None:
         step = run.failed_step

@@ -70,8 +70,10 @@
   };
   function tick() {
     const now = Date.now() + skew;
-    for (const e of all('[data-since]')) say(e, length((now - Number(e.dataset.since)) / 1000));
-    for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000));
+    // Without a connection nobody knows whether it goes on: the clocks of runs stand still until somebody does.
+    const isKnown = !['reconnecting', 'offline'].includes(root.dataset.connection);
+    if (isKnown) for (const e of all('[data-since]')) say(e, length((now - Number(e.dataset.since)) / 1000));
+    if (isKnown) for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000));
     const date = new Date();
     const day = date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }).replace(',', '');
     for (const e of all('[data-clock]')) say(e, `${day}, ${two(date.getHours())}:${two(date.getMinutes())}`);

@@ -43,7 +43,7 @@ class BackupFolder(Pipeline):
     Beside each archive lies a manifest with the checksum of every file; only archives that have one are ever pruned.
     """
 
-    folder: Path = Field(description='What to back up, with everything below it.')
+    folder: Path = Field(description='What to back up, with everything below it.', json_schema_extra={'x-folder': True})
     keep: int = Field(default=7, ge=1, le=10_000, description='How many archives of this folder stay; older ones go.')
     exclude: list[str] = Field(
         default=[], description='Names or paths to leave out, such as *.tmp, node_modules or cache/*.'

@@ -24,7 +24,12 @@ class RunCommand(Pipeline):
         default=[], description='The program and its arguments, one entry each. No shell takes part.'
     )
     script: Path | None = Field(default=None, description='A script file to run instead of a command.')
-    cwd: Path | None = Field(default=None, title='Folder', description='Where it starts; empty for a fresh folder.')
+    cwd: Path | None = Field(
+        default=None,
+        title='Folder',
+        description='Where it starts; empty for a fresh folder.',
+        json_schema_extra={'x-folder': True},
+    )
     env: dict[str, str] = Field(default={}, title='Environment', description='Variables added to the inherited ones.')
     ok_codes: list[int] = Field(default=[0], min_length=1, title='Good exit codes')
     timeout: str = Field(default='', description='Stop it after this time, like 90s, 30m or 1h30m; empty for never.')

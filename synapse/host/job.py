@@ -8,7 +8,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +218,10 @@ class Job:
 
     def _report_step(self, step: Step, state: str, problem: Problem | None = None) -> None:
         error = problem.as_json() if problem else None
+        # The moment is that of this process, as it is for every line the step says: so they stand in order.
+        at = datetime.now(UTC).isoformat(timespec='milliseconds')
         message = {'t': 'step', 'name': step.name, 'state': state, 'attempt': self._run.attempt, 'error': error}
-        self._channel.send(message)
+        self._channel.send(message | {'at': at})
 
     def _warn(self, text: str) -> None:
         self._channel.log('warning', self._channel.step or self._order['pipeline'], text)

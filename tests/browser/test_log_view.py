@@ -90,15 +90,19 @@ def test_scrolling_up_pauses_and_the_pill_counts_what_comes(program: SynapseUnde
     say(program, *(f'old {number}' for number in range(80)))
     expect(page.get_by_text('old 79', exact=True)).to_be_visible()
 
-    page.locator('.log-grid .ag-body-viewport').hover()
+    body = page.locator('.log-grid .ag-body-viewport')
+    body.hover()
+    end = body.evaluate('e => e.scrollTop')
     page.mouse.wheel(0, -600)
     expect(following(page)).to_contain_text('Paused')
-    top = page.locator('.log-grid .ag-body-viewport').evaluate('e => e.scrollTop')
+    # The wheel scrolls smoothly: what follows is measured from where it comes to rest.
+    wait_until(lambda: body.evaluate('e => e.scrollTop') <= end - 599, timeout=10)
+    top = body.evaluate('e => e.scrollTop')
     say(program, 'new 1', 'new 2', 'new 3')
     say(program, 'it broke', level='error')
 
     expect(page.locator('.log-new')).to_contain_text('4 new, 1 error')
-    assert page.locator('.log-grid .ag-body-viewport').evaluate('e => e.scrollTop') == top
+    assert body.evaluate('e => e.scrollTop') == top
     page.locator('.log-grid').press('End')
     expect(page.get_by_text('it broke', exact=True).last).to_be_visible()
     expect(following(page)).to_contain_text('Following')
