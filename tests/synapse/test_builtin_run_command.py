@@ -9,6 +9,7 @@ import pytest
 from synapse.builtin.run_command import RunCommand
 from synapse.host.validate import validate_parameters
 from synapse.pipeline import describe
+from tests.harness import wait_until
 from tests.synapse.one_run import OneRun
 
 
@@ -135,6 +136,10 @@ def test_values_that_do_not_fit_are_refused_before_a_run(parameters: dict[str, A
 COUNTING = 'import itertools, time\nfor number in itertools.count(): print(number, flush=True); time.sleep(0.02)'
 
 
+def _states_below(pid: int) -> list[str]:
+    return [child.status() for child in psutil.Process(pid).children(recursive=True)]
+
+
 class PausedOnce:
     """Pauses a run at its first line, and stops it some lines after it went on."""
 
@@ -147,7 +152,9 @@ class PausedOnce:
             self.states.append([])
             run.tell('pause')
         elif message['t'] == 'paused':
-            self.states.append([child.status() for child in psutil.Process(run.pid).children(recursive=True)])
+            # The signal is sent; each process is stopped when it next gets the processor.
+            wait_until(lambda: set(_states_below(run.pid)) == {psutil.STATUS_STOPPED}, timeout=5)
+            self.states.append(_states_below(run.pid))
             run.tell('resume')
         elif message['t'] == 'resumed':
             self.states.append([])
