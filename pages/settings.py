@@ -7,6 +7,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from synapse.control_room import ControlRoom
 from synapse.log import KEEP_ENTRIES
 
+from .parts.dialogs import attempt
 from .parts.html import button, el, icon
 from .parts.log_line import copy_button
 from .parts.scope import Scope
@@ -44,7 +45,7 @@ def _look() -> None:
 def _machine(room: ControlRoom) -> None:
     settings = room.settings
     with _card('This Synapse'):
-        _fact('Workers', str(settings.workers), 'How many runs go at the same time.', '--workers')
+        _workers(room)
         _fact('Address', settings.url, _reach(room), '--host, --port', is_copied=True)
         _fact('Data folder', str(settings.data), 'Runs, files, profiles, log: all of it.', '--data', is_copied=True)
         _fact('Pipeline files', str(settings.data / 'pipelines'), 'Python files here become pipelines.', is_copied=True)
@@ -52,6 +53,17 @@ def _machine(room: ControlRoom) -> None:
             free = el('span', 'sy-num')
             free.bind_text_from(room.status, 'disk_free', lambda count: size_of(count) if count else '')
         _fact('Largest upload', size_of(settings.max_upload_bytes), '', 'SYNAPSE_MAX_UPLOAD_BYTES')
+
+
+def _workers(room: ControlRoom) -> None:
+    flag = 'The flag --workers wins at the next start.' if 'workers' in room.settings.model_fields_set else ''
+    with _row('Workers', f'How many runs go at the same time. {flag}'.strip()), el('span', 'sy-x'):
+        fewer = button('', icon_name='minus', aria_label='One worker less')
+        count = el('b', 'sy-num', role='status')
+        more = button('', icon_name='plus', aria_label='One worker more')
+    count.bind_text_from(room.status, 'workers', lambda workers: str(len(workers)))
+    fewer.on('click', lambda: attempt(room.set_workers(len(room.status.workers) - 1)))
+    more.on('click', lambda: attempt(room.set_workers(len(room.status.workers) + 1)))
 
 
 def _reach(room: ControlRoom) -> str:

@@ -121,14 +121,17 @@ class Shell:
                 with el('div', 'fact'):
                     with el('div', 'sy-x between').style('margin-bottom:6px'):
                         el('span', text='Workers')
-                        count = len(status.workers)
                         busy = el('span', 'sy-num sy-2')
-                        busy.bind_text_from(status, 'busy_workers', lambda busy: f'{busy} of {count} busy')
+                        busy.bind_text_from(
+                            status, 'busy_workers', lambda busy: f'{busy} of {len(status.workers)} busy'
+                        )
+                        busy.bind_text_from(
+                            status, 'workers', lambda workers: f'{status.busy_workers} of {len(workers)} busy'
+                        )
                     with el(
                         'div', 'sy-meter', role='meter', aria_label='Busy workers', aria_valuemin='0'
                     ) as self._meter:
                         self._bar = el('i').style('--mc:var(--cmd-blue)')
-                    put(self._meter, aria_valuemax=str(count))
                 with el('div', 'sy-x between'):
                     el('span', 'fact', self._room.settings.authority)
                     fold = el('button', 'sy-btn is-ghost is-sm is-icon sy-fold', type_='button', data_key='collapse')
@@ -142,7 +145,7 @@ class Shell:
     def _show_meter(self) -> None:
         status = self._room.status
         self._bar.style(f'width:{100 * status.busy_workers / max(1, len(status.workers)):.0f}%')
-        put(self._meter, aria_valuenow=str(status.busy_workers))
+        put(self._meter, aria_valuenow=str(status.busy_workers), aria_valuemax=str(len(status.workers)))
 
     def _link(self, target: str, name: str, icon_name: str, *, key: str = '', size: int = 16) -> TextElement:
         link = el('a', href=target)

@@ -1,11 +1,12 @@
 """Everything a page or the API may ask: one object that holds the parts, started and stopped as one."""
 
+import asyncio
 import logging
 import secrets
 from dataclasses import dataclass, field
 
 from storage.documents import Documents
-from storage.files import make_private_folder, remove_leftovers
+from storage.files import StorageError, make_private_folder, remove_leftovers
 from storage.logs import LogStore
 from storage.runs import RunStore
 
@@ -13,12 +14,13 @@ from .bus import Bus
 from .catalog import Catalog
 from .engine import LocalEngine
 from .entry import Entry
+from .errors import DiskIsFull
 from .inbox import Inbox
 from .log import Level, Log, LogHandler
 from .machine import Machine
 from .profiles import Profiles
 from .runs import Runs
-from .settings import Settings
+from .settings import MOST_WORKERS, Settings
 from .status import Status
 
 
@@ -58,6 +60,7 @@ class ControlRoom:
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
+        preferences = Documents(data / 'settings.json')
         store = RunStore(data / 'runs.db')
         runs = Runs(
             store=store,
@@ -69,7 +72,9 @@ class ControlRoom:
             bus=bus,
             status=status,
             folder=data / 'runs',
-            workers=settings.workers,
+            workers=settings.workers
+            if 'workers' in settings.model_fields_set
+            else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
         )
         return cls(
@@ -85,9 +90,24 @@ class ControlRoom:
             engine=engine,
             runs=runs,
             entry=Entry(data),
-            preferences=Documents(data / 'settings.json'),
+            preferences=preferences,
             history=store,
         )
+
+    async def set_workers(self, count: int) -> None:
+        """Have this many workers from now on, and at the next start unless `--workers` says otherwise.
+
+        :raises Invalid: see `Runs.set_workers`
+        :raises DiskIsFull: if it could not be kept; then nothing has changed
+        """
+        before = len(self.status.workers)
+        self.runs.set_workers(count)
+        try:
+            await asyncio.to_thread(self.preferences.put, 'workers', {'count': count})
+        except StorageError as error:
+            self.runs.set_workers(before)
+            raise DiskIsFull(f'The number of workers could not be kept: {error}') from error
+        self.log.append(Level.INFO, f'{count} runs may go at the same time from now on', source='synapse')
 
     async def start(self) -> None:
         """Bring the parts up, the log first, the queue last."""
@@ -116,3 +136,10 @@ class ControlRoom:
         await self.log.stop()
         self.history.close()
         self.preferences.close()
+
+
+def _kept_workers(preferences: Documents, settings: Settings) -> int:
+    """The number that was set on the Settings page, else the default."""
+    count = (preferences.get('workers') or {}).get('count')
+    is_usable = isinstance(count, int) and not isinstance(count, bool) and 1 <= count <= MOST_WORKERS
+    return count if is_usable and isinstance(count, int) else settings.workers

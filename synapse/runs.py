@@ -16,7 +16,7 @@ from .catalog import Catalog
 from .dashboard_figures import begin_of, figures, midnight
 from .dispatcher import Dispatcher
 from .engine import Engine
-from .errors import Conflict, NotFound, NotReady, TooMany
+from .errors import Conflict, Invalid, NotFound, NotReady, TooMany
 from .estimates import Estimates, Typical, expected_starts, seconds_left
 from .inbox import Inbox
 from .live_run import LiveRun, Surroundings
@@ -29,6 +29,7 @@ from .run_folders import RunFolders, not_kept
 from .run_jobs import RunJobs
 from .run_log import SOURCE, RunLog
 from .run_status import StatusWriter, job_of, state_of
+from .settings import MOST_WORKERS
 from .status import Status
 from .verdict import interrupted
 
@@ -322,6 +323,18 @@ class Runs:
         self._queue.move(id, to_index)
         self._queue_changed()
         await self._save_queue()
+
+    def set_workers(self, count: int) -> None:
+        """Let this many runs go at the same time from now on; those that go already are not touched.
+
+        :raises Invalid: outside 1 to 64
+        """
+        if not 1 <= count <= MOST_WORKERS:
+            message = f'Between 1 and {MOST_WORKERS}.'
+            raise Invalid(message, {'workers': message})
+        self._dispatcher.workers.resize(count)
+        self._dispatcher.wake()
+        self._queue_changed()
 
     def failure_seen(self, id: str | None = None) -> None:
         """Someone has looked at a failed run (or at all of them): the status need not say `error` for it any more."""

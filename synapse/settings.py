@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 GIB = 1024**3
+MOST_WORKERS = 64
 
 
 def default_data_folder() -> Path:
@@ -25,7 +26,7 @@ class Settings(BaseSettings):
     host: str = '127.0.0.1'
     port: int = Field(default=8000, ge=0, le=65535)
     data: Path = Field(default_factory=default_data_folder)
-    workers: int = Field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)), ge=1, le=64)
+    workers: int = Field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)), ge=1, le=MOST_WORKERS)
     no_browser: bool = False
     native: bool = False
     no_login: bool = False

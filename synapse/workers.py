@@ -8,12 +8,22 @@ from .records import RunRecord, RunState, now_utc
 
 
 class Workers:
-    """A fixed number of places in which runs are carried out; a paused run keeps its place."""
+    """Places in which runs are carried out; a paused run keeps its place."""
 
     def __init__(self, count: int) -> None:
-        now = now_utc()
-        self._runs: dict[str, str | None] = {f'worker-{number}': None for number in range(1, count + 1)}
-        self._since: dict[str, datetime] = dict.fromkeys(self._runs, now)
+        self._runs: dict[str, str | None] = {}
+        self._since: dict[str, datetime] = {}
+        self._wanted: tuple[str, ...] = ()
+        self.resize(count)
+
+    def resize(self, count: int) -> None:
+        """Have this many; one that is to go and has a run goes when that run has ended."""
+        self._wanted = tuple(f'worker-{number}' for number in range(1, count + 1))
+        for name in self._wanted:
+            self._runs.setdefault(name, None)
+            self._since.setdefault(name, now_utc())
+        for name in [name for name, run_id in self._runs.items() if run_id is None]:
+            self._let_go(name)
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -21,7 +31,7 @@ class Workers:
     @property
     def free(self) -> str | None:
         """The first one that has nothing to do."""
-        return next((name for name, run_id in self._runs.items() if run_id is None), None)
+        return next((name for name in self._wanted if self._runs[name] is None), None)
 
     @property
     def busy_count(self) -> int:
@@ -32,6 +42,11 @@ class Workers:
 
     def release(self, name: str) -> None:
         self._runs[name], self._since[name] = None, now_utc()
+        self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        if name not in self._wanted:
+            del self._runs[name], self._since[name]
 
     def of(self, run_id: str) -> str | None:
         """The worker that has this run."""

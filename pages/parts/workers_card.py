@@ -13,20 +13,21 @@ from .words import size_of, step_title, title_of
 
 
 class WorkersCard(Card):
-    """One row a worker, built once."""
+    """One row a worker, changed in place."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('Workers', 'third is-list')
         self._room = room
         with self.head, el('a', 'sy-btn is-ghost is-sm is-icon', href='/settings', aria_label='Add or remove workers'):
             icon('profiles', size=15)
-        with self, el('ul', 'sy-rows'):
-            self._rows = [_Row(str(worker['name'])) for worker in room.status.workers]
-            with el('li'), el('a', 'sy-x sy-3 sy-grow', href='/settings'):
+        with self:
+            self._place = el('ul', 'sy-rows')
+            with el('ul', 'sy-rows'), el('li'), el('a', 'sy-x sy-3 sy-grow', href='/settings'):
                 icon('plus', size=14)
                 el('span', 'sy-grow', 'Add a worker')
                 free = el('span', 'sy-cap sy-num')
         self._free = free
+        self._rows: dict[str, _Row] = {}
         self._shown: object = None
         self.follow(room.bus, StatusChanged, lambda _: self._show())
         self.watch(room.status, ('ram_used',), self._show_free)
@@ -38,9 +39,14 @@ class WorkersCard(Card):
         if status.workers == self._shown:
             return
         self._shown = status.workers
-        self.count.set_text(f'{status.busy_workers} of {len(self._rows)} busy')
-        for row, worker in zip(self._rows, status.workers, strict=False):
-            row.show(worker, *self._work_of(worker))
+        self.count.set_text(f'{status.busy_workers} of {len(status.workers)} busy')
+        names = [str(worker['name']) for worker in status.workers]
+        if names != [*self._rows]:
+            self._place.clear()
+            with self._place:
+                self._rows = {name: _Row(name) for name in names}
+        for worker in status.workers:
+            self._rows[str(worker['name'])].show(worker, *self._work_of(worker))
 
     def _work_of(self, worker: Mapping[str, Any]) -> tuple[str, str]:
         """The step and what it is about."""
