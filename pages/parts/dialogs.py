@@ -50,7 +50,14 @@ class Answer:
 def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
     """Let the keyboard begin in the form, not on the frame around it, as soon as the dialog is up."""
     fields = '.form-scroll :is(input, select, textarea)'
-    dialog.on('show', js_handler=f'() => getHtmlElement({box.id}).querySelector("{fields}")?.focus()')
+    # Whoever is quicker than the dialog's fading in, and types already, keeps the place.
+    dialog.on(
+        'show',
+        js_handler=f'''() => {{
+            const box = getHtmlElement({box.id});
+            if (!box.contains(document.activeElement)) box.querySelector("{fields}")?.focus();
+        }}''',
+    )
 
 
 async def confirm(title: str, text: str, *, yes: str, no: str = 'Cancel') -> bool:
