@@ -123,7 +123,7 @@ def test_counters_count_hide_and_live_in_the_address(program: SynapseUnderTest, 
     expect(page.get_by_text('shown', exact=True)).to_be_visible()
 
     assert 'hidden from the start' not in [row['m'] for row in rows_of(page)]
-    assert page.url.endswith('/logs?levels=success%2Cwarning%2Cerror')
+    expect(page).to_have_url(re.compile(re.escape('/logs?levels=success%2Cwarning%2Cerror') + '$'))
     page.reload()
     expect(page.get_by_role('button', name=re.compile('^Info, '))).to_have_attribute('aria-pressed', 'false')
     expect(page.get_by_text('shown', exact=True)).to_be_visible()

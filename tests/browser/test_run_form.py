@@ -67,7 +67,7 @@ def test_a_filled_form_starts_one_run_and_shows_it(
     form.get_by_label('Who').press('Control+Enter')
 
     expect(page.get_by_text("Ada 3 cool True ['good', 'morning'] 5")).to_be_visible()
-    assert page.url.endswith('/runs/1')
+    expect(page).to_have_url(re.compile(re.escape('/runs/1') + '$'))
     assert len(runs_of(program)) == 1
     assert problems == []
 

@@ -94,7 +94,7 @@ def test_the_list_of_runs_changes_by_push_and_filters_in_the_address(
     assert good['number'] < bad['number']
     page.get_by_label('State').select_option('failed')
     expect(page.get_by_role('link', name=re.compile('^#1 '))).to_be_hidden()
-    assert page.url.endswith('/runs?state=failed')
+    expect(page).to_have_url(re.compile(re.escape('/runs?state=failed') + '$'))
     page.get_by_role('link', name=re.compile('^#2 ')).click()
     page.wait_for_url('**/runs/2')
 
