@@ -46,7 +46,8 @@ class RunLog:
             return
         seconds = seconds_of(step)
         took = f' after {clock(seconds)}' if seconds is not None else ''
-        self.say(run, f'{label} {step.state}{took}', step=step.name, rule=str(step.state), seconds=seconds)
+        words, at = f'{label} {step.state}{took}', step.finished_at
+        self.say(run, words, step=step.name, at=at, rule=str(step.state), seconds=seconds)
 
     def ended(self, run: RunRecord) -> None:
         took = f' after {clock(run.took_seconds)}' if run.took_seconds is not None else ''
