@@ -206,7 +206,7 @@ class LogsPage:
 
     def _heard(self, message: LinesLogged) -> None:
         # Whoever has this page open sees the errors as they come.
-        self.room.log.counters.unseen_errors = 0
+        self.room.log.seen()
         if any(entry.source not in self._known_sources for entry in message.entries):
             self._offer_sources()
 

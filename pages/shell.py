@@ -260,8 +260,6 @@ class Shell:
         with el('div', 'sy-vh', aria_hidden='true'):
             help_button = el('button', text='Shortcuts', type_='button', tabindex='-1', data_key='help')
             help_button.on('click', self._help)
-            plan = el('a', text='Plan', href='/scheduler', tabindex='-1', data_key='plan')
-        self._plan = plan
 
     def _help(self) -> None:
         with self._scope, ui.dialog() as dialog, el('section', 'sy-dialog', role='dialog', aria_label='Shortcuts'):

@@ -85,7 +85,7 @@ class FirstStart(Scope):
             Card('Next up', 'em'),
             empty(
                 'Nothing planned yet',
-                'The calendar comes with the next version. Until then, start runs by hand or from a program.',
+                'The calendar comes with the next version.',
                 'calendar',
             ),
             el('a', 'sy-btn is-sm', href='/scheduler'),

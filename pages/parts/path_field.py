@@ -13,6 +13,7 @@ from .cards import put
 from .fields import TextField
 from .html import button, el, icon
 from .scope import Scope
+from .upload import sending_row
 from .words import size_of
 
 
@@ -81,14 +82,7 @@ class PathField(TextField):
                 el('b', text='Drop it here')
                 el('span', text=' or ')
                 el('u', text='choose a file')
-            with el('span', 'sending'):
-                with el('span', 'sy-x'):
-                    el('b', 'sy-ell sy-grow', data_name='1')
-                    el('button', 'sy-btn is-sm is-ghost', 'Cancel', type_='button', data_cancel='1')
-                with el('span', 'sy-meter', role='progressbar', aria_label='Upload', data_progress='1'):
-                    el('i', data_bar='1').style('width:0%;--mc:var(--cmd-purple)')
-                el('span', 'sy-cap sy-num', data_speed='1')
-            el('span', 'refused sy-error', role='alert', data_refused='1')
+            sending_row()
 
     def _offer(self) -> None:
         """The files of the inbox that fit, newest first."""

@@ -89,13 +89,6 @@ class RunControls(ui.element):
             await attempt(self._room.runs.cancel(self._run.id, now=True, because='the page'))
 
 
-def run_controls(room: ControlRoom, run: RunRecord) -> RunControls:
-    """The controls of a run as it is now."""
-    controls = RunControls(room)
-    controls.show(run)
-    return controls
-
-
 class _Button:
     """A button whose word may change."""
 

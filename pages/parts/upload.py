@@ -46,14 +46,7 @@ class UploadZone(ui.element):
                     self._choose = el('b', 'is-phone-only')
                     self._hint = el('span', 'sy-cap')
                 icon('right', size=18, classes='sy-3 is-phone-only')
-            with el('span', 'sending'):
-                with el('span', 'sy-x'):
-                    el('b', 'sy-ell sy-grow', data_name='1')
-                    el('button', 'sy-btn is-sm is-ghost', 'Cancel', type_='button', data_cancel='1')
-                with el('span', 'sy-meter', role='progressbar', aria_label='Upload', data_progress='1'):
-                    el('i', data_bar='1').style('width:0%;--mc:var(--cmd-purple)')
-                el('span', 'sy-cap sy-num', data_speed='1')
-            el('span', 'refused sy-error', role='alert', data_refused='1')
+            sending_row()
 
     def ask_for(self, info: PipelineInfo, *, profile: str, starts: bool) -> None:
         """Take files for this pipeline from now on.
@@ -74,6 +67,21 @@ class UploadZone(ui.element):
         then = 'It starts right away.' if starts else 'Then come a few questions.'
         self._hint.set_text(f'{suffixes(accepts)} {self._limit}. {then}'.strip())
         put(self._hint, title=', '.join(accepts) or None, data_profile=profile)
+
+
+def sending_row() -> None:
+    """Inside a drop zone: name, progress and cancel of the file on its way, then why one was refused.
+
+    `synapse.js` finds them by their data attributes and fills them in.
+    """
+    with el('span', 'sending'):
+        with el('span', 'sy-x'):
+            el('b', 'sy-ell sy-grow', data_name='1')
+            el('button', 'sy-btn is-sm is-ghost', 'Cancel', type_='button', data_cancel='1')
+        with el('span', 'sy-meter', role='progressbar', aria_label='Upload', data_progress='1'):
+            el('i', data_bar='1').style('width:0%;--mc:var(--cmd-purple)')
+        el('span', 'sy-cap sy-num', data_speed='1')
+    el('span', 'refused sy-error', role='alert', data_refused='1')
 
 
 def suffixes(accepts: Sequence[str]) -> str:

@@ -83,8 +83,3 @@ def step_seconds(step: StepRun) -> float | None:
 def profile_label(room: ControlRoom, id: str | None) -> str:
     """What the profile is called, or its id where it is gone; empty for none."""
     return next((profile.label for profile in room.profiles.list() if profile.id == id), id or '')
-
-
-def days_away(moment: datetime) -> int:
-    """How many days of the calendar from today, in the zone of this machine."""
-    return (moment.astimezone().date() - datetime.now().astimezone().date()).days
