@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from .events import Event, Occurrence
     from .log import Entry
     from .profiles import Profile
     from .records import RunRecord
@@ -64,6 +65,21 @@ class ProfileChanged(Message):
 
     change: str
     profile: 'Profile'
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleChanged(Message):
+    """An event was `created`, `updated` or `deleted`: what is planned is different now."""
+
+    change: str
+    event: 'Event'
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrencesChanged(Message):
+    """Occurrences have a new state, a new run, or were answered for in *While you were away*."""
+
+    occurrences: 'tuple[Occurrence, ...]'
 
 
 @dataclass(frozen=True, slots=True)
