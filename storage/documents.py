@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -149,6 +149,14 @@ class _DocumentTable(Table):
     def discard(self, id: str) -> None:
         self._update_table(lambda table: cast(_Keyed, table).pop(id, None))
 
+    def change(self, puts: Mapping[str, Document], removed: Iterable[str]) -> None:
+        def apply(table: _Keyed) -> None:
+            for id in removed:
+                table.pop(id, None)
+            table.update(puts)
+
+        self._update_table(lambda table: apply(cast(_Keyed, table)))
+
 
 class Documents:
     """Documents by id, each write durable when it returns; safe to use from several threads.
@@ -193,6 +201,14 @@ class Documents:
                 self._table.put(id, copy.deepcopy(document))
             except TypeError as error:
                 raise ValueError(f'document {id!r} holds what JSON cannot say: {error}') from error
+
+    def change(self, puts: Mapping[str, Document], removed: Iterable[str] = ()) -> None:
+        """Put and remove several in one write: after a crash all of it is there, or nothing.
+
+        :raises DiskFull: if there is no room; the earlier state stays
+        """
+        with self._lock:
+            self._table.change(copy.deepcopy(dict(puts)), tuple(removed))
 
     def remove(self, id: str) -> bool:
         """Whether there was such a document; it is gone now."""

@@ -3,9 +3,11 @@
 A commit outlives a power loss, since a run is shown only after it is kept.
 """
 
+import contextlib
 import json
+import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state, number);
 CREATE INDEX IF NOT EXISTS runs_by_pipeline ON runs (pipeline, number);
 CREATE INDEX IF NOT EXISTS runs_by_end ON runs (finished) WHERE finished IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_by_creation ON runs (created);
 """
 
 
@@ -55,21 +58,24 @@ class RunStore:
 
         If a run was created with the same key before, that run's document as it is now, and nothing is created.
         """
-        with self._lock, named_sqlite_errors(self._path), transaction(self._connection):
+        with self.transaction() as connection:
             if idempotency_key is not None:
                 known = self._select('WHERE idempotency_key = ?', [idempotency_key])
                 if known:
                     return known[0]
-            cursor = self._connection.execute(
-                'INSERT INTO runs (id, state, pipeline, profile, created, finished, idempotency_key, document) '
-                "VALUES (?, ?, ?, ?, ?, ?, ?, '')",
-                [document['id'], *_columns(document), idempotency_key],
-            )
-            numbered = document | {'number': cursor.lastrowid}
-            self._connection.execute(
-                'UPDATE runs SET document = ? WHERE number = ?', [json.dumps(numbered), cursor.lastrowid]
-            )
-            return numbered
+            return insert_run(connection, document, idempotency_key)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, alone among writers: for what must be kept together with runs, see `storage.ledger`."""
+        with self._lock, named_sqlite_errors(self._path), transaction(self._connection):
+            yield self._connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for questions that need no transaction."""
+        with self._lock, named_sqlite_errors(self._path):
+            yield self._connection
 
     def save(self, document: Document) -> None:
         """Keep the present state of a run that was created here; the number is not changed by it."""
@@ -120,6 +126,10 @@ class RunStore:
         where, values = ('AND pipeline = ?', [pipeline]) if pipeline is not None else ('', [])
         return self._many(f'WHERE finished IS NOT NULL {where} ORDER BY finished DESC LIMIT ?', [*values, limit])
 
+    def created_between(self, start: datetime, end: datetime) -> Documents:
+        """Runs created from `start` on and before `end`, oldest first."""
+        return self._many('WHERE created >= ? AND created < ? ORDER BY created', [micros(start), micros(end)])
+
     def counts_since(self, iso: str) -> dict[str, int]:
         """How many runs ended at this moment or later, by their state."""
         query = 'SELECT state, COUNT(*) FROM runs WHERE finished >= ? GROUP BY state'
@@ -165,6 +175,18 @@ class RunStore:
     def _select(self, tail: str, values: Sequence[Any]) -> Documents:
         rows = self._connection.execute(f'SELECT document FROM runs {tail}', values)  # noqa: S608 - our own constants
         return [json.loads(text) for (text,) in rows]
+
+
+def insert_run(connection: sqlite3.Connection, document: Document, idempotency_key: str | None = None) -> Document:
+    """Add a run inside a transaction of `RunStore`; gives the document with its number."""
+    cursor = connection.execute(
+        'INSERT INTO runs (id, state, pipeline, profile, created, finished, idempotency_key, document) '
+        "VALUES (?, ?, ?, ?, ?, ?, ?, '')",
+        [document['id'], *_columns(document), idempotency_key],
+    )
+    numbered = document | {'number': cursor.lastrowid}
+    connection.execute('UPDATE runs SET document = ? WHERE number = ?', [json.dumps(numbered), cursor.lastrowid])
+    return numbered
 
 
 def _columns(document: Document) -> Sequence[Any]:

@@ -124,7 +124,10 @@ class Dispatcher:
         if self._queue.is_paused or worker is None:
             return None
         going = [live.run.pipeline for live in self]
+        events = {live.run.event_id for live in self}
         for run in self._queue:
+            if run.is_alone and run.event_id in events:
+                continue
             limit = self.limit_of(run.pipeline)
             if limit is None or going.count(run.pipeline) < limit:
                 return run, worker

@@ -65,6 +65,8 @@ class LiveRun:
         self._error: Problem | None = None
         self._timed_out: tuple[StepRun, float] | None = None
         self._backstop: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._overran = 0.0
         self._later: asyncio.TimerHandle | None = None
         self._shown_at = 0.0
         self._stops: set[asyncio.Task[Any]] = set()
@@ -76,6 +78,7 @@ class LiveRun:
             await self._move(
                 lambda run: moves.started(run, now_utc()), say=lambda run: self._say.started(run, self.worker)
             )
+            self._arm_deadline()
             state, problem = await self._work()
         except asyncio.CancelledError:
             if self._handle is not None:
@@ -94,6 +97,8 @@ class LiveRun:
             )
         finally:
             self._disarm()
+            if self._deadline is not None:
+                self._deadline.cancel()
         await self._end(state, problem)
 
     def stop(self, *, now: bool = False, closing: bool = False) -> None:
@@ -147,7 +152,7 @@ class LiveRun:
         return verdict(self._ending(returncode=outcome.returncode, signal=outcome.signal, fault=outcome.fault))
 
     def _must_end(self) -> bool:
-        return self._is_stopping
+        return self._is_stopping or self._overran > 0
 
     def _ending(self, **how: Any) -> Ending:
         step, seconds = self._timed_out or (None, 0.0)
@@ -156,6 +161,7 @@ class LiveRun:
             error=self._error,
             timed_out=step,
             timeout_seconds=seconds,
+            overran=self._overran,
             is_stopping=self._is_stopping,
             is_closing=self._is_closing,
             **how,
@@ -320,6 +326,15 @@ class LiveRun:
         if self._backstop is not None:
             self._backstop.cancel()
             self._backstop = None
+
+    def _arm_deadline(self) -> None:
+        if self.run.timeout_seconds is not None:
+            self._deadline = asyncio.get_running_loop().call_later(self.run.timeout_seconds, self._deadline_is_over)
+
+    def _deadline_is_over(self) -> None:
+        self._overran = self.run.timeout_seconds or 0.0
+        self._say.say(self.run, f'Run #{self.run.number} is stopped: its event allows {self._overran:g} s')
+        self._stop_handle(now=False)
 
     def _time_is_over(self, step: StepRun, seconds: float) -> None:
         self._timed_out = (step, seconds)

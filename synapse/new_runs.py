@@ -49,6 +49,42 @@ class NewRuns:
             steps=tuple(StepRun(name=step['name']) for step in info.steps),
         )
 
+    def scheduled(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, Any],
+        *,
+        profile: str | None,
+        because: str,
+        event_id: str,
+        due: datetime,
+        timeout_seconds: float | None,
+        is_alone: bool,
+    ) -> RunRecord:
+        """See `Runs.scheduled`."""
+        info = self._catalog.get(pipeline)
+        if not info.is_runnable:
+            raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Mend its file, then run it.')
+        return self._record(
+            info,
+            dict(self._with_defaults(info, parameters, profile)),
+            profile=profile,
+            because=because,
+            event_id=event_id,
+            due=due,
+            timeout_seconds=timeout_seconds,
+            is_alone=is_alone,
+            steps=tuple(StepRun(name=step['name']) for step in info.steps),
+        )
+
+    async def check(self, pipeline: str, parameters: Mapping[str, Any], *, profile: str | None) -> dict[str, Any]:
+        """The parameters that a run of today would have.
+
+        :raises SynapseError: as `Runs.create`
+        """
+        info = self._catalog.get(pipeline)
+        return await self._checked(info, self._with_defaults(info, parameters, profile))
+
     async def retry(
         self, old: RunRecord, from_step: str | None, parameters: Mapping[str, Any], because: str
     ) -> RunRecord:

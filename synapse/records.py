@@ -130,6 +130,10 @@ class RunRecord(Record):
     finished_at: datetime | None = None
     # Ours, by addition: what the run is about, which a page shows as its name, and whether it waits for its pause.
     subject: str = ''
+    timeout_seconds: float | None = None
+    """How long it may take from its start, by the wish of its event."""
+    is_alone: bool = False
+    """Whether it waits until no other run of its event is going."""
     is_pausing: bool = False
     is_stopping: bool = False
 

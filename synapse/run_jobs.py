@@ -78,16 +78,22 @@ class RunJobs:
             'secrets': hidden,
         }
 
-    async def leave_inbox(self, run: RunRecord, others: Iterable[RunRecord]) -> None:
-        """Take the files that this run has taken over out of the inbox, except those that other runs still need."""
-        needed = {item_id for other in others if other.id != run.id for item_id in self._inbox_ids(other)}
-        for item_id in self._inbox_ids(run) - needed:
+    async def leave_inbox(
+        self, run: RunRecord, others: Iterable[RunRecord], kept: Iterable[tuple[str, Mapping[str, Any]]] = ()
+    ) -> None:
+        """Take the files that this run has taken over out of the inbox, except those that others still need.
+
+        :param kept: pipelines and parameters of events, which need their file each time
+        """
+        wanted = [(other.pipeline, other.parameters) for other in others if other.id != run.id]
+        needed = {item_id for name, values in [*wanted, *kept] for item_id in self._inbox_ids(name, values)}
+        for item_id in self._inbox_ids(run.pipeline, run.parameters) - needed:
             with contextlib.suppress(NotFound):
                 await self._inbox.delete(item_id)
 
-    def _inbox_ids(self, run: RunRecord) -> set[str]:
+    def _inbox_ids(self, pipeline: str, parameters: Mapping[str, Any]) -> set[str]:
         with contextlib.suppress(NotFound):
-            return inputs.inbox_ids(self._catalog.get(run.pipeline).schema, run.parameters)
+            return inputs.inbox_ids(self._catalog.get(pipeline).schema, parameters)
         return set()
 
 

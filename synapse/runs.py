@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from storage.files import StorageError
 from storage.runs import RunStore
 
 from . import moves
-from .bus import Bus, QueueChanged, RunChanged
+from .bus import Bus, OccurrencesChanged, QueueChanged, RunChanged
 from .catalog import Catalog
 from .dashboard_figures import begin_of, figures, midnight
 from .dispatcher import Dispatcher
@@ -30,7 +31,7 @@ from .run_jobs import RunJobs
 from .run_log import SOURCE, RunLog
 from .run_status import StatusWriter, job_of, state_of
 from .settings import MOST_WORKERS
-from .status import Status
+from .status import Status, no_runs_today
 from .verdict import interrupted
 
 MAX_WAITING = 10_000
@@ -43,6 +44,7 @@ class Runs:
     :param folder: where run folders lie; the order of the queue is kept beside it
     :param workers: how many runs may go at the same time
     :param min_free_bytes: with less room on the disk nothing new starts
+    :param missed_since: how many occurrences were missed since a moment; looks at the disk
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Runs:
         folder: Path,
         workers: int,
         min_free_bytes: int = 0,
+        missed_since: Callable[[datetime], int] = lambda _: 0,
     ) -> None:
         self._store = store
+        self._missed_since = missed_since
         self._catalog = catalog
         self._log = log
         self._say = RunLog(log)
@@ -90,6 +94,8 @@ class Runs:
             changed=self._queue_changed,
             ended=self._learn_from,
         )
+        self.kept_in_inbox: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]] = lambda: ()
+        """Pipeline and parameters of whatever else still needs files of the inbox, such as events."""
         self._midnight: asyncio.TimerHandle | None = None
         self._counting: asyncio.Task[None] | None = None
         self._is_open = False
@@ -97,6 +103,7 @@ class Runs:
         self._unseen_failure: str | None = None
         self._numbers: dict[str, int] = {}
         self._status = StatusWriter(status, bus, self._status_values)
+        bus.subscribe(OccurrencesChanged, lambda _: self._count_in_background())
 
     async def start(self) -> None:
         """Give what an earlier room left going its honest state, take the queue up again, and begin to work."""
@@ -230,6 +237,63 @@ class Runs:
                 return await self.get(known['id'])
         run = await self._new.fresh(pipeline, parameters, profile=profile, because=because, event_id=event_id, due=due)
         return await self._enqueue(run, idempotency_key)
+
+    def scheduled(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, Any],
+        *,
+        profile: str | None,
+        because: str,
+        event_id: str,
+        due: datetime,
+        timeout_seconds: float | None = None,
+        is_alone: bool = False,
+    ) -> RunRecord:
+        """The record of a run that fell due, not kept yet: whoever keeps it hands it over with `admit`.
+
+        Its parameters were checked when its event was saved, and its process checks them again, so that a thousand
+        that fall due at one second start at once.
+
+        :raises SynapseError: if the pipeline is gone or broken, or the profile is gone
+        :raises TooMany: if the queue is full
+        :raises NotReady: before the start and after the stop
+        """
+        self._check_room()
+        return self._new.scheduled(
+            pipeline,
+            parameters,
+            profile=profile,
+            because=because,
+            event_id=event_id,
+            due=due,
+            timeout_seconds=timeout_seconds,
+            is_alone=is_alone,
+        )
+
+    async def check(self, pipeline: str, parameters: Mapping[str, Any], *, profile: str | None = None) -> None:
+        """Whether a run could be created with these values now; raises what `create` would raise."""
+        await self._new.check(pipeline, parameters, profile=profile)
+
+    def admit(self, runs: 'Sequence[RunRecord]') -> None:
+        """Put runs that are kept already at the end of the queue."""
+        for run in runs:
+            self._queue.add(run)
+            self._say.queued(run)
+            self._show(run)
+        self._queue_changed()
+
+    def unfinished_of_events(self) -> Mapping[str, int]:
+        """How many runs of each event wait or go."""
+        return Counter(run.event_id for run in [*self.live(), *self.waiting()] if run.event_id is not None)
+
+    async def retry_record(self, id: str, *, because: str) -> RunRecord:
+        """The record of a retry, not kept yet, see `scheduled`.
+
+        :raises SynapseError: as `retry`
+        """
+        self._check_room()
+        return await self._new.retry(await self.get(id), None, {}, because)
 
     async def retry(
         self, id: str, *, from_step: str | None = None, parameters: Mapping[str, Any] | None = None, because: str = ''
@@ -380,10 +444,7 @@ class Runs:
     # The queue
 
     async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:
-        if not self._is_open:
-            raise NotReady('not_ready', 'Synapse is starting or stopping.', 'Try again in a moment.')
-        if len(self._queue) >= MAX_WAITING:
-            raise TooMany(f'{MAX_WAITING} runs are waiting already.', retry_after=60)
+        self._check_room()
         try:
             document = await asyncio.to_thread(self._store.create, run.as_json(), idempotency_key=idempotency_key)
         except StorageError as error:
@@ -397,6 +458,12 @@ class Runs:
         self._show(run)
         self._queue_changed()
         return run
+
+    def _check_room(self) -> None:
+        if not self._is_open:
+            raise NotReady('not_ready', 'Synapse is starting or stopping.', 'Try again in a moment.')
+        if len(self._queue) >= MAX_WAITING:
+            raise TooMany(f'{MAX_WAITING} runs are waiting already.', retry_after=60)
 
     async def _cancel_waiting(self, run: RunRecord, index: int, because: str) -> RunRecord:
         ended = moves.ended(run, RunState.CANCELLED, now_utc())
@@ -441,7 +508,8 @@ class Runs:
 
     async def _leave_inbox(self, run: RunRecord) -> None:
         # A run that has just begun may not have taken its file over yet; its parameters tell.
-        await self._jobs.leave_inbox(run, [*self._queue, *(live.run for live in self._dispatcher)])
+        others = [*self._queue, *(live.run for live in self._dispatcher)]
+        await self._jobs.leave_inbox(run, others, self.kept_in_inbox())
 
     async def _learn_from(self, run: RunRecord) -> None:
         self._estimates.forget(run.pipeline)
@@ -494,9 +562,10 @@ class Runs:
     async def _count_today(self) -> None:
         """Count again what has ended today, and once more at midnight."""
         now = now_utc().astimezone()
-        since = midnight(now.date(), now).isoformat()
-        counts = await asyncio.to_thread(self._store.counts_since, since)
-        self._counts = {'succeeded': 0, 'failed': 0, 'cancelled': 0, 'missed': 0} | counts
+        since = midnight(now.date(), now)
+        counts = await asyncio.to_thread(self._store.counts_since, since.isoformat())
+        missed = await asyncio.to_thread(self._missed_since, since)
+        self._counts = no_runs_today() | counts | {'missed': missed}
         self._status.soon()
         if self._midnight is not None:
             self._midnight.cancel()
@@ -505,7 +574,8 @@ class Runs:
             self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._count_in_background)
 
     def _count_in_background(self) -> None:
-        self._counting = asyncio.create_task(self._count_today())
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count_today())
 
     # Small
 

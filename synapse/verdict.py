@@ -20,7 +20,8 @@ class Ending:
     """All that is known when the process of a run is gone.
 
     `said` is the state in the host's `end` message, None if none came; `number` the signal, 0 if there was none;
-    `fault` why the engine ended the process of its own accord; `timed_out` a step that we had to end.
+    `fault` why the engine ended the process of its own accord; `timed_out` a step that we had to end; `overran` the seconds its
+    event allows, if they have passed.
     """
 
     said: RunState | None = None
@@ -30,6 +31,7 @@ class Ending:
     fault: str = ''
     timed_out: StepRun | None = None
     timeout_seconds: float = 0.0
+    overran: float = 0.0
     is_stopping: bool = False
     is_closing: bool = False
 
@@ -40,11 +42,21 @@ def verdict(ending: Ending) -> tuple[RunState, Problem | None]:
         return RunState.SUCCEEDED, None
     if ending.is_closing:
         return RunState.INTERRUPTED, CLOSED
+    if ending.overran and not ending.is_stopping:
+        return RunState.FAILED, _overrun(ending.overran)
     if ending.is_stopping or ending.said is RunState.CANCELLED:
         return RunState.CANCELLED, None
     if ending.said is RunState.FAILED:
         return RunState.FAILED, ending.error or Problem(message='The run failed and gave no reason.')
     return RunState.FAILED, _why_it_died(ending)
+
+
+def _overrun(seconds: float) -> Problem:
+    return Problem(
+        message=f'It took longer than the {seconds:g} s that its event allows.',
+        hint='Allow more time in the event, or find out why it takes so long.',
+        type='timeout',
+    )
 
 
 def _why_it_died(ending: Ending) -> Problem:

@@ -1,0 +1,173 @@
+"""The ledger: one row for each instant at which something fell due, kept beside the runs in SQLite.
+
+The key is who was due and when, so nothing can be accounted for twice; a row and the run it led to are one
+transaction, so neither can be there without the other.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from .database import micros
+from .runs import RunStore, insert_run
+
+Document = dict[str, Any]
+Documents = list[Document]
+Pairs = list[tuple[Document, Document | None]]
+
+# `since` is `due`, but in a row that stands for a whole span of time. `unanswered`: somebody still has to decide.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS occurrences (
+    event TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    run TEXT,
+    retry INTEGER,
+    unanswered INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (event, due)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS occurrences_by_due ON occurrences (due);
+CREATE INDEX IF NOT EXISTS occurrences_by_run ON occurrences (run) WHERE run IS NOT NULL;
+CREATE INDEX IF NOT EXISTS occurrences_unanswered ON occurrences (due) WHERE unanswered = 1;
+CREATE INDEX IF NOT EXISTS occurrences_to_retry ON occurrences (retry) WHERE retry IS NOT NULL;
+CREATE INDEX IF NOT EXISTS occurrences_claimed ON occurrences (due) WHERE state = 'claimed';
+"""
+
+
+class Ledger:
+    """Rows as plain documents with at least `event_id, due, state, run, since, count, retry_at, is_open`.
+
+    Lives in the database of `runs`; safe to use from several threads.
+    """
+
+    def __init__(self, runs: RunStore) -> None:
+        self._runs = runs
+        with runs.reading() as connection:
+            connection.executescript(_SCHEMA)
+
+    def account(self, pairs: Iterable[tuple[Document, Document | None]]) -> Pairs:
+        """Add rows, each with the run it leads to, all in one transaction.
+
+        :return: those that were added, runs with their numbers; a row whose moment was accounted for already is left
+            out, and so is its run
+        """
+        added: Pairs = []
+        with self._runs.transaction() as connection:
+            for row, run in pairs:
+                if not _is_accounted(connection, row):
+                    numbered = None if run is None else insert_run(connection, run)
+                    _insert(connection, row)
+                    added.append((row, numbered))
+        return added
+
+    def save(self, rows: Iterable[Document]) -> None:
+        """Keep the present state of rows that are there already."""
+        with self._runs.transaction() as connection:
+            for row in rows:
+                _update(connection, row)
+
+    def replace_run(self, row: Document, run: Document, *, before: str | None) -> Document | None:
+        """Give a row another run, in one transaction, if its run is still `before`; gives the run with its number."""
+        with self._runs.transaction() as connection:
+            found = connection.execute(
+                'SELECT run FROM occurrences WHERE event = ? AND due = ?', [row['event_id'], micros(row['due'])]
+            ).fetchone()
+            if found is None or found[0] != before:
+                return None
+            numbered = insert_run(connection, run)
+            _update(connection, row)
+            return numbered
+
+    def last_due(self, event_id: str) -> datetime | None:
+        """The latest moment of this event that is accounted for."""
+        found = self._read('WHERE event = ? ORDER BY due DESC LIMIT 1', [event_id])
+        return datetime.fromisoformat(found[0]['due']) if found else None
+
+    def get(self, event_id: str, due: datetime) -> Document | None:
+        """The row of this very moment."""
+        found = self._read('WHERE event = ? AND due = ?', [event_id, micros(due)])
+        return found[0] if found else None
+
+    def of_run(self, run_id: str) -> Document | None:
+        """The row whose run this is."""
+        found = self._read('WHERE run = ?', [run_id])
+        return found[0] if found else None
+
+    def between(self, start: datetime, end: datetime) -> Documents:
+        """Rows due from `start` on and before `end`, and spans that reach into that time, oldest first."""
+        return self._read('WHERE due >= ? AND since < ? ORDER BY due', [micros(start), micros(end)])
+
+    def between_with_runs(self, start: datetime, end: datetime) -> Pairs:
+        """As `between`, each row with its run where there is one."""
+        query = (
+            'SELECT o.document, r.document FROM occurrences o LEFT JOIN runs r ON r.id = o.run '
+            'WHERE o.due >= ? AND o.since < ? ORDER BY o.due'
+        )
+        with self._runs.reading() as connection:
+            rows = connection.execute(query, [micros(start), micros(end)]).fetchall()
+        return [(json.loads(row), None if run is None else json.loads(run)) for row, run in rows]
+
+    def unanswered(self) -> Documents:
+        """Rows about which somebody still has to decide, newest first."""
+        return self._read('WHERE unanswered = 1 ORDER BY due DESC', [])
+
+    def claimed(self) -> Documents:
+        """Rows whose run was kept, but maybe not handed over before a crash."""
+        return self._read("WHERE state = 'claimed' ORDER BY due", [])
+
+    def to_retry(self) -> Documents:
+        """Rows whose run is to be tried again, the first one first."""
+        return self._read('WHERE retry IS NOT NULL ORDER BY retry', [])
+
+    def missed_since(self, moment: datetime) -> int:
+        """How many occurrences due at this moment or later were missed."""
+        query = "SELECT COALESCE(SUM(count), 0) FROM occurrences WHERE due >= ? AND state = 'missed'"
+        with self._runs.reading() as connection:
+            return int(connection.execute(query, [micros(moment)]).fetchone()[0])
+
+    def _read(self, tail: str, values: Sequence[Any]) -> Documents:
+        with self._runs.reading() as connection:
+            rows = connection.execute(f'SELECT document FROM occurrences {tail}', values).fetchall()  # noqa: S608 - our own constants
+        return [json.loads(text) for (text,) in rows]
+
+
+def _is_accounted(connection: sqlite3.Connection, row: Document) -> bool:
+    # Rows never overlap, so the next one at or after this moment is the only one that could reach over it.
+    due, since = micros(row['due']), micros(row.get('since') or row['due'])
+    query = 'SELECT since FROM occurrences WHERE event = ? AND due >= ? ORDER BY due LIMIT 1'
+    found = connection.execute(query, [row['event_id'], since]).fetchone()
+    return found is not None and found[0] <= due
+
+
+def _insert(connection: sqlite3.Connection, row: Document) -> None:
+    connection.execute(
+        'INSERT INTO occurrences (since, state, run, retry, unanswered, count, document, event, due) '
+        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        [*_columns(row), row['event_id'], micros(row['due'])],
+    )
+
+
+def _update(connection: sqlite3.Connection, row: Document) -> None:
+    connection.execute(
+        'UPDATE occurrences SET since = ?, state = ?, run = ?, retry = ?, unanswered = ?, count = ?, document = ? '
+        'WHERE event = ? AND due = ?',
+        [*_columns(row), row['event_id'], micros(row['due'])],
+    )
+
+
+def _columns(row: Document) -> Sequence[Any]:
+    retry = row.get('retry_at')
+    return [
+        micros(row.get('since') or row['due']),
+        row['state'],
+        row.get('run'),
+        None if retry is None else micros(retry),
+        int(bool(row.get('is_open'))),
+        int(row.get('count', 1)),
+        json.dumps(row),
+    ]
