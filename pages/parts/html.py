@@ -27,6 +27,7 @@ def icon(name: str, *, size: int = 16, classes: str = '') -> TextElement:
 
 WORDS = {
     'idle': 'Idle',
+    'planned': 'Planned',
     'pending': 'Waiting',
     'queued': 'Waiting',
     'running': 'Running',
@@ -41,6 +42,7 @@ WORDS = {
     'missed': 'Missed',
 }
 LOOKS = {
+    'planned': 'scheduled',
     'pending': 'scheduled',
     'skipped': 'cancelled',
     'interrupted': 'failed',
