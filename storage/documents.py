@@ -42,6 +42,7 @@ class SafeStorage(Storage):
         super().__init__()
         self.notices: list[str] = []
         self._path = path
+        self._indented: dict[str, str] = {}
         self._text = self._load()
 
     def read(self) -> _Tables | None:
@@ -49,7 +50,7 @@ class SafeStorage(Storage):
         return None if self._text is None else json.loads(self._text)
 
     def write(self, data: Mapping[str, Any]) -> None:
-        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+        text = self._readable_text(data)
         kept = self._link_present()
         try:
             write_atomically(self._path, text.encode())
@@ -61,6 +62,24 @@ class SafeStorage(Storage):
         # The write is durable: a copy that cannot be moved on must not make it look failed.
         with contextlib.suppress(OSError):
             self._move_generations(kept)
+
+    def _readable_text(self, data: Mapping[str, Any]) -> str:
+        """The same as `json.dumps(data, indent=2)`, which only Python's slow encoder can, for what has changed."""
+        known, self._indented = self._indented, {}
+        tables = []
+        for name, table in data.items():
+            rows = [f'    {_compact(str(id))}: {self._indented_row(row, known)}' for id, row in table.items()]
+            lines = ',\n'.join(rows)
+            tables.append(f'  {_compact(name)}: {{\n{lines}\n  }}' if rows else f'  {_compact(name)}: {{}}')
+        return '{\n' + ',\n'.join(tables) + '\n}'
+
+    def _indented_row(self, row: Any, known: Mapping[str, str]) -> str:
+        key = _compact(row)
+        text = known.get(key)
+        if text is None:
+            text = json.dumps(row, indent=2, ensure_ascii=False, allow_nan=False).replace('\n', '\n    ')
+        self._indented[key] = text
+        return text
 
     def keep_copy(self, suffix: str) -> None:
         """Keep the present file under one more name, for instance before a migration."""
@@ -117,6 +136,10 @@ class SafeStorage(Storage):
             path.replace(aside)
             sync_folder(path.parent)
         self.notices.append(f'{path.name} could not be read; it is kept as {aside.name}.')
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _readable(data: bytes) -> str | None:

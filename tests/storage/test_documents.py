@@ -240,3 +240,26 @@ def test_any_json_makes_the_round_trip(path: Path, document: dict[str, Any]) -> 
     Documents(path).put('a', document)
 
     assert Documents(path).get('a') == document
+
+
+def test_several_changes_are_one_write(path: Path) -> None:
+    documents = Documents(path)
+    documents.put('a', {'id': 'a'})
+    documents.put('b', {'id': 'b'})
+
+    documents.change({'b': {'id': 'b', 'n': 2}, 'c': {'id': 'c'}}, ['a', 'unknown'])
+
+    assert documents.all() == [{'id': 'b', 'n': 2}, {'id': 'c'}]
+    before = json.loads(path.with_name('documents.json.1').read_text())
+    assert list(before['documents']) == ['a', 'b'], 'the generation before holds the state before the whole change'
+
+
+def test_the_file_is_indented_as_json_always_is(path: Path) -> None:
+    documents = Documents(path)
+    documents.put('a', {'id': 'a', 'list': [1, {'ü': None}], 'empty': {}})
+    documents.put('b', {'id': 'b'})
+    documents.put('a', {'id': 'a', 'text': 'two\nlines'})
+
+    text = path.read_text()
+
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False)
