@@ -318,6 +318,7 @@
   });
 
   window.synapse = {
+    now: () => Date.now() + skew, // the server's clock
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },
     collapse() { root.dataset.rail = root.dataset.rail === 'mini' ? 'full' : 'mini'; store('synapse-rail', root.dataset.rail); },

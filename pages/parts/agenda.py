@@ -1,0 +1,378 @@
+"""Thirty days as a list: what went wrong stays in sight, what went well folds into one line of its day."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from nicegui.elements.mixins.text_element import TextElement
+
+from synapse.bus import RunChanged
+from synapse.control_room import ControlRoom
+from synapse.events import CalendarEntry
+from synapse.records import RunRecord, now_utc
+
+from .agenda_lines import Line, days_of, dots_of, lines_of
+from .calendar_days import day_in, midnight, monday_of, next_hour, weekday_of
+from .calendar_window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
+from .cards import empty, put, tick
+from .chip import title_of
+from .entry_words import clock_in, entry_caption, entry_label, summary_of
+from .html import Glyph, button, el, icon, look_of
+from .scope import Scope
+from .words import pipeline_color, step_title
+
+DAYS = 30
+LISTED = 40
+"""Entries of one day that are listed at first, and that each press on the last line adds."""
+PROGRESS_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One day as it is to be shown."""
+
+    entries: 'Sequence[CalendarEntry]'
+    lines: 'Sequence[Line]'
+    summary: str
+
+
+class Agenda(CalendarWindow):
+    """Days without entries are left out, today never.
+
+    :param first: the first day listed, of the zone of the calendar
+    :param passes: whether the filters of the page let an entry through
+    :param plan_at: called with a naive wall time by who wants to plan something
+    :param chosen: called with the day that was pressed in the strip of the week; without it the list begins there
+    """
+
+    name = 'the agenda'
+
+    def __init__(
+        self,
+        room: ControlRoom,
+        first: date,
+        *,
+        passes: Passes,
+        open_entry: OpenEntry,
+        plan_at: PlanAt,
+        chosen: Callable[[date], None] | None = None,
+    ) -> None:
+        super().__init__(room, passes=passes)
+        self.classes('ag')
+        self._first = first
+        self._open = open_entry
+        self._plan_at = plan_at
+        self._days: dict[date, _Day] = {}
+        self._progressed: dict[str, RunRecord] = {}
+        with self:
+            with el('div', 'ag-strip', role='group', aria_label='Days of the week'):
+                self._strip = [_StripDay(chosen or self.show) for _ in range(7)]
+            self._list = el('div', 'glass-card ag-days')
+            with (
+                el('div', 'glass-card ag-none', hidden=True) as self._none,
+                empty('Nothing planned yet', 'Pick a day and Synapse starts the run for you.', 'calendar'),
+            ):
+                button('Plan a run', icon_name='plus', small=True).on('click', self._plan)
+            with el('div', 'glass-card ag-none', hidden=True) as self._hidden:
+                with empty('Nothing fits this filter', 'Other entries of these days do.', 'filter'):
+                    pass
+        self.on('dayturned', self.load_soon)
+        self._progress_soon = self.at_most_every(PROGRESS_SECONDS, self._show_progress)
+        self.follow(room.bus, RunChanged, self._on_progress)
+        self._frame(now_utc())
+
+    @property
+    def span(self) -> Span:
+        """The days listed, and those before them in the strip of the week."""
+        end = self._first + timedelta(days=DAYS)
+        return midnight(monday_of(self._first), self._zone), midnight(end, self._zone)
+
+    def show(self, day: date) -> None:
+        """List the thirty days from this one on."""
+        if day != self._first:
+            self._first = day
+            self._frame(now_utc())
+            self._list.classes('is-loading')
+            self.load_soon()
+
+    def arrange(self, entries: 'Sequence[CalendarEntry]', now: datetime) -> 'dict[date, Picture]':
+        monday, today = monday_of(self._first), day_in(now, self._zone)
+        days = days_of(entries, monday, DAYS + (self._first - monday).days, self._zone)
+        return {day: self._picture(day, found, now if day == today else None) for day, found in days.items()}
+
+    def _picture(self, day: date, entries: 'Sequence[CalendarEntry]', now: datetime | None) -> Picture:
+        known = self._days.get(day)
+        is_unfolded, most = (known.is_unfolded, known.most) if known is not None else (False, LISTED)
+        lines = lines_of(entries, now=now, is_unfolded=is_unfolded, most=most)
+        return Picture(entries, lines, summary_of(entries))
+
+    def draw(self, picture: 'dict[date, Picture]', now: datetime) -> None:
+        self._frame(now)
+        self._list.classes(remove='is-loading')
+        today = day_in(now, self._zone)
+        for day, strip in zip(picture, self._strip, strict=False):
+            strip.mark(dots_of(picture[day].entries))
+        wanted = {day: item for day, item in picture.items() if day >= self._first and (item.entries or day == today)}
+        is_empty = not any(item.entries for item in wanted.values())
+        is_filtered = is_empty and any(entry.at >= midnight(self._first, self._zone) for entry in self._known.values())
+        put(self._list, hidden=is_empty or None)
+        put(self._none, hidden=None if is_empty and not is_filtered else True)
+        put(self._hidden, hidden=None if is_filtered else True)
+        for day in [day for day in self._days if is_empty or day not in wanted]:
+            self._days.pop(day).delete()
+        if is_empty:
+            return
+        for index, (day, item) in enumerate(wanted.items()):
+            if day not in self._days:
+                with self._list:
+                    self._days[day] = _Day(self._room, self._zone, day, self._open, self._plan)
+            shown = self._days[day]
+            if self._list.default_slot.children[index] is not shown:
+                shown.move(target_index=index)
+            shown.show(item, now, today)
+        self._show_progress()
+
+    def _frame(self, now: datetime) -> None:
+        today, last = day_in(now, self._zone), self._first + timedelta(days=DAYS - 1)
+        put(self, aria_label=f'Agenda, {self._first.day} {self._first:%B} to {last.day} {last:%B} {last.year}')
+        put(self, data_today=today.isoformat(), data_zone=self._zone.key)
+        monday = monday_of(self._first)
+        for number, strip in enumerate(self._strip):
+            strip.show(monday + timedelta(days=number), today, self._first)
+
+    def _plan(self) -> None:
+        """The next full hour; on a later day of the list its morning."""
+        now = now_utc()
+        if self._first > day_in(now, self._zone):
+            self._plan_at(datetime.combine(self._first, datetime.min.time()) + timedelta(hours=9))
+        else:
+            self._plan_at(next_hour(now, self._zone))
+
+    # What goes on
+
+    def _on_progress(self, message: RunChanged) -> None:
+        if message.run.state.is_live:
+            self._progressed[message.run.id] = message.run
+            self._progress_soon()
+
+    def _show_progress(self) -> None:
+        live = {run.id: run for run in self._room.runs.live()} | self._progressed
+        self._progressed = {}
+        for day in self._days.values():
+            day.show_progress(live)
+
+
+class _StripDay:
+    """A day of the week above the list, on phones: its number, and dots for what is in it."""
+
+    def __init__(self, chosen: Callable[[date], None]) -> None:
+        self._day = date.min
+        self._dots: Sequence[str] = ()
+        with el('button', 'wd', type_='button') as self._button:
+            self._letter = el('span')
+            self._number = el('b', 'sy-num')
+            self._marks = el('i')
+        self._button.on('click', lambda: chosen(self._day))
+
+    def show(self, day: date, today: date, first: date) -> None:
+        if day != self._day:
+            self._day = day
+            self.mark(())
+        self._letter.set_text(f'{day:%a}'[0])
+        self._number.set_text(str(day.day))
+        self._button.classes(replace='wd is-today' if day == today else 'wd')
+        is_here = 'date' if day == today else None
+        put(self._button, aria_label=weekday_of(day), aria_current=is_here, aria_pressed=str(day == first).lower())
+
+    def mark(self, states: 'Sequence[str]') -> None:
+        """One dot for each of these states."""
+        if tuple(states) == self._dots:
+            return
+        self._dots = tuple(states)
+        self._marks.clear()
+        with self._marks:
+            for state in states:
+                el('u', f'st-{look_of(state)}')
+
+
+class _Day(Scope):
+    """One day of the list, drawn by itself."""
+
+    def __init__(
+        self, room: ControlRoom, zone: ZoneInfo, day: date, open_entry: OpenEntry, plan: Callable[[], None]
+    ) -> None:
+        super().__init__('section')
+        self.classes('ag-day')
+        self.is_unfolded = False
+        self.most = LISTED
+        self._room = room
+        self._zone = zone
+        self._day = day
+        self._open = open_entry
+        self._plan = plan
+        self._entries: Sequence[CalendarEntry] = ()
+        self._rows: dict[str, _Row | _Now | _Press | _Nothing] = {}
+        self._is_today = False
+        with self:
+            with el('h3'):
+                self._name = el('b')
+                self._summary = el('span')
+            self._list = el('ul')
+
+    def show(self, picture: Picture, now: datetime, today: date) -> None:
+        self._entries = picture.entries
+        self._is_today = self._day == today
+        name = f'{self._day:%a} {self._day.day} {self._day:%b}'
+        name += f' {self._day.year}' if self._day.year != today.year else ''
+        self._name.set_text(f'Today, {name}' if self._is_today else name)
+        self._summary.set_text(picture.summary)
+        states = ' is-today' if self._is_today else ' is-past' if self._day < today else ''
+        self.classes(replace=f'ag-day{states}')
+        put(self, aria_label=weekday_of(self._day), aria_current='date' if self._is_today else None)
+        self._show_lines(picture.lines, now)
+
+    def show_progress(self, live: dict[str, RunRecord]) -> None:
+        for row in self._rows.values():
+            if isinstance(row, _Row):
+                row.show_progress(live)
+
+    def _show_lines(self, lines: 'Sequence[Line]', now: datetime) -> None:
+        wanted = {line.key for line in lines}
+        for key in [key for key in self._rows if key not in wanted]:
+            self._rows.pop(key).item.delete()
+        for index, line in enumerate(lines):
+            row = self._rows.get(line.key)
+            if row is None:
+                with self._list:
+                    row = self._rows[line.key] = self._made(line)
+            if self._list.default_slot.children[index] is not row.item:
+                row.item.move(target_index=index)
+            self._bring(row, line, now)
+
+    def _made(self, line: Line) -> '_Row | _Now | _Press | _Nothing':
+        if line.entry is not None:
+            return _Row(self._room, self._zone, self._open)
+        if line.kind == 'now':
+            return _Now(self._zone)
+        if line.kind == 'none':
+            return _Nothing(self._plan)
+        return _Press(self._fold) if line.kind == 'fold' else _Press(self._list_more, classes='is-more')
+
+    def _bring(self, row: '_Row | _Now | _Press | _Nothing', line: Line, now: datetime) -> None:
+        if isinstance(row, _Row) and line.entry is not None:
+            row.show(line.entry)
+        elif isinstance(row, _Now):
+            row.show(now)
+        elif isinstance(row, _Press) and line.kind == 'fold':
+            earlier = 'earlier ' if self._is_today else ''
+            row.show(f'{line.count} {earlier}runs succeeded', is_open=self.is_unfolded)
+        elif isinstance(row, _Press):
+            row.show(f'{line.count} more {"entry" if line.count == 1 else "entries"}', is_open=False)
+
+    def _fold(self) -> None:
+        self.is_unfolded = not self.is_unfolded
+        self._again()
+
+    def _list_more(self) -> None:
+        self.most += LISTED
+        self._again()
+
+    def _again(self) -> None:
+        now = now_utc()
+        lines = lines_of(
+            self._entries, now=now if self._is_today else None, is_unfolded=self.is_unfolded, most=self.most
+        )
+        self._show_lines(lines, now)
+
+
+class _Row:
+    """One entry."""
+
+    def __init__(self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry) -> None:
+        self._room = room
+        self._zone = zone
+        self._entry: CalendarEntry | None = None
+        with el('li') as self.item, el('button', 'ag-row', type_='button') as self._button:
+            self._at = el('span', 'at sy-num')
+            el('span', 'bar')
+            with el('span', 'words'):
+                self._title = el('b', 'sy-ell')
+                with el('span', 'sy-cap sy-ell'):
+                    self._caption = el('span')
+                    self._left = el('span', 'sy-num')
+                    self._unit = el('span')
+            self._repeats = icon('repeat', size=13, classes='rp')
+            self._glyph = Glyph('planned', size=18)
+        self._button.on('click', lambda: open_entry(self._entry) if self._entry is not None else None)
+
+    def show(self, entry: CalendarEntry) -> None:
+        if entry == self._entry:
+            return
+        self._entry = entry
+        color = pipeline_color(self._room, entry.pipeline)
+        self._button.classes(replace=f'ag-row {color} st-{look_of(entry.state)}')
+        self._at.set_text(clock_in(entry.at, self._zone))
+        self._title.set_text(title_of(entry))
+        self._say(entry_caption(self._room, entry))
+        self._repeats.set_visibility(entry.is_repeating)
+        self._glyph.show(entry.state)
+        put(self._button, aria_label=entry_label(entry, self._zone), title=entry.reason or None)
+
+    def show_progress(self, live: dict[str, RunRecord]) -> None:
+        """Which step goes, and how long it takes yet or how far it is."""
+        run = live.get(self._entry.run or '') if self._entry is not None and self._entry.state == 'running' else None
+        step = run.active_step if run is not None else None
+        if run is None or step is None:
+            return
+        title = step_title(self._room, run.pipeline, step.name)
+        left = self._room.runs.expected_left(run)
+        if left is None:
+            self._say(f'{title}, {step.progress:.0f} %')
+        else:
+            self._say(f'{title}, ', until=now_utc() + timedelta(seconds=left))
+
+    def _say(self, text: str, *, until: datetime | None = None) -> None:
+        self._caption.set_text(text)
+        tick(self._left, until=until)
+        self._unit.set_text(' left' if until is not None else '')
+
+
+class _Now:
+    """The line between what was and what is to come; the browser moves its clock."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        with el('li', 'ag-now', aria_hidden='true') as self.item:
+            self._clock = el('span', 'sy-num', data_clock_in=zone.key)
+            el('i')
+
+    def show(self, now: datetime) -> None:
+        self._clock.set_text(clock_in(now, self._zone))
+
+
+class _Press:
+    """A line that unfolds others."""
+
+    def __init__(self, pressed: Callable[[], None], *, classes: str = '') -> None:
+        with el('li') as self.item, el('button', f'ag-fold {classes}', type_='button') as self._button:
+            if not classes:
+                Glyph('succeeded', size=14)
+            self._text = el('span', 'sy-grow')
+            icon('down', size=16)
+        self._button.on('click', pressed)
+
+    def show(self, text: str, *, is_open: bool) -> None:
+        self._text.set_text(text)
+        put(self._button, aria_expanded=str(is_open).lower())
+
+
+class _Nothing:
+    """Today, while it is empty."""
+
+    item: TextElement
+
+    def __init__(self, plan: Callable[[], None]) -> None:
+        with el('li', 'ag-nothing') as self.item:
+            el('span', 'sy-grow sy-3', 'Nothing planned yet')
+            button('Plan a run', small=True, kind='ghost').on('click', plan)

@@ -1,0 +1,330 @@
+"""A week as seven days of 24 hours: blocks as long as their runs, what goes at the same time side by side."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from synapse.control_room import ControlRoom
+from synapse.events import CalendarEntry
+from synapse.records import now_utc
+from synapse.rule_words import clock_change_on
+
+from .calendar_days import day_in, midnight, monday_of, next_hour, weekday_of
+from .calendar_window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
+from .cards import put
+from .chip import title_of
+from .dialogs import say
+from .entry_words import clock_in, entry_label, outcomes_of
+from .html import Glyph, el, icon, look_of
+from .month_layout import hours_of
+from .scope import Scope
+from .week_layout import LIVE, Block, Piece, week_of
+from .words import length_of, millis, pipeline_color
+
+HOUR_PIXELS = 44
+TALL = 36
+"""Pixels from which a block has a second line."""
+SLOT = timedelta(minutes=30)
+FIRST_HOUR = 7
+MOST_LISTED = 100
+
+
+class WeekView(CalendarWindow):
+    """Built once; another week, a run that moves or a changed plan change it in place.
+
+    :param monday: the first day shown, of the zone of the calendar
+    :param passes: whether the filters of the page let an entry through
+    :param plan_at: called with the naive wall time of an empty place that was clicked
+    """
+
+    name = 'this week'
+
+    def __init__(
+        self, room: ControlRoom, monday: date, *, passes: Passes, open_entry: OpenEntry, plan_at: PlanAt
+    ) -> None:
+        super().__init__(room, passes=passes)
+        self.classes('glass-card wk')
+        self._monday = monday_of(monday)
+        self._plan_at = plan_at
+        self._is_placed = False
+        with self, el('div', 'wk-scroll') as self._scroll:
+            with el('div', 'wk-head'):
+                self._number = el('span', 'wk-number sy-num')
+                self._heads = [_Head(lambda place=place: self._plan_on(place)) for place in range(7)]
+            with el('div', 'wk-body'):
+                with el('div', 'wk-hours sy-num', aria_hidden='true'):
+                    for hour in range(24):
+                        el('span', text=f'{hour:02}:00' if hour else '')
+                self._columns = [_Column(room, self._zone, open_entry, self._clicked) for _ in range(7)]
+                self._ghost = el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
+                self._now = el('i', 'wk-now', hidden=True, aria_hidden='true')
+        self.on('dayturned', self.load_soon)
+        self._frame(now_utc())
+
+    @property
+    def span(self) -> Span:
+        """The seven days, and the day before: what it began may go on into the first."""
+        return midnight(self._monday - timedelta(days=1), self._zone), midnight(self._days[-1], self._zone)
+
+    @property
+    def _days(self) -> 'Sequence[date]':
+        """Eight: the last one is where the week ends."""
+        return [self._monday + timedelta(days=number) for number in range(8)]
+
+    def show(self, day: date) -> None:
+        """Show the week of this day."""
+        if monday_of(day) != self._monday:
+            self._monday = monday_of(day)
+            self._frame(now_utc())
+            self._scroll.classes('is-loading')
+            self.load_soon()
+
+    def arrange(self, entries: 'Sequence[CalendarEntry]', now: datetime) -> 'dict[date, Sequence[Block]]':
+        return week_of(entries, self._monday, self._zone, now)
+
+    def draw(self, picture: 'dict[date, Sequence[Block]]', now: datetime) -> None:
+        self._frame(now)
+        self._scroll.classes(remove='is-loading')
+        for head, column, (day, blocks) in zip(self._heads, self._columns, picture.items(), strict=True):
+            entries = [piece.entry for block in blocks for piece in block.pieces if piece.is_first]
+            head.count(outcomes_of(entries))
+            column.show(day, blocks)
+        if not self._is_placed:
+            self._is_placed = True
+            self._place(now)
+
+    def _frame(self, now: datetime) -> None:
+        """Everything but the blocks: days, today, now."""
+        today = day_in(now, self._zone)
+        last = self._days[6]
+        year, week, _ = self._monday.isocalendar()
+        put(self, aria_label=f'Week {week}, {self._monday.day} {self._monday:%B} to {last.day} {last:%B} {last.year}')
+        put(self, data_today=today.isoformat(), data_zone=self._zone.key)
+        put(self._number, title=f'Week {week} of {year}')
+        self._number.set_text(str(week))
+        for head, column, day in zip(self._heads, self._columns, self._days, strict=False):
+            head.show(day, today, clock_change_on(day, self._zone.key))
+            column.frame(day, today)
+        place = (today - self._monday).days
+        put(self._now, hidden=None if 0 <= place < 7 else True)
+        wall = now.astimezone(self._zone)
+        self._now.style(f'--day:{place};--at:{wall.hour * 60 + wall.minute}')
+
+    def _place(self, now: datetime) -> None:
+        """At first the hours that matter are in sight: now, or the working day."""
+        today = day_in(now, self._zone)
+        is_here = today in self._days[:7]
+        hour = max(0, now.astimezone(self._zone).hour - 3) if is_here else FIRST_HOUR
+        place = self._days.index(today) if is_here else 0
+        self.client.run_javascript(f'synapseWeek.place({self._scroll.html_id!r}, {hour * HOUR_PIXELS}, {place})')
+
+    def _plan_on(self, place: int) -> None:
+        day, now = self._days[place], now_utc()
+        if day == day_in(now, self._zone):
+            self._plan_at(next_hour(now, self._zone))
+        else:
+            self._plan(datetime.combine(day, datetime.min.time()) + timedelta(hours=FIRST_HOUR + 2))
+
+    def _clicked(self, day: date, minutes: float) -> None:
+        slot = timedelta(minutes=min(minutes, 24 * 60 - 1)) // SLOT * SLOT
+        wall = datetime.combine(day, datetime.min.time()) + slot
+        now = now_utc().astimezone(self._zone).replace(tzinfo=None)
+        # In the half hour that has begun, the next one is meant.
+        self._plan(wall + SLOT if wall <= now < wall + SLOT else wall)
+
+    def _plan(self, wall: datetime) -> None:
+        if wall > now_utc().astimezone(self._zone).replace(tzinfo=None):
+            self._plan_at(wall)
+        else:
+            say('That time has passed. Pick a later one.')
+
+
+class _Head:
+    """The name of a day; pressed, it plans something on it."""
+
+    def __init__(self, plan: object) -> None:
+        with el('button', 'wk-day', type_='button') as self._button:
+            self._weekday = el('span', 'wd')
+            self._number = el('span', 'dn sy-num')
+            self._facts = el('span', 'facts')
+        self._button.on('click', plan)  # type: ignore[arg-type]
+        self._shown: dict[str, int] = {}
+        self._hint = ''
+
+    def show(self, day: date, today: date, change: timedelta) -> None:
+        is_first = day.day == 1
+        self._weekday.set_text(f'{day:%a}')
+        self._number.set_text(f'{day.day} {day:%b}' if is_first else str(day.day))
+        states = ['is-today'] if day == today else ['is-past'] if day < today else []
+        self._button.classes(replace=' '.join(['wk-day', *states, *(['is-weekend'] if day.weekday() > 4 else [])]))
+        self._hint = hours_of(change)
+        name = weekday_of(day) + (f', clocks change by {self._hint}' if change else '')
+        put(
+            self._button,
+            aria_label=name if day < today else f'{name}, new event',
+            aria_current='date' if day == today else None,
+            title=None if day < today else 'New event',
+        )
+        self._draw()
+
+    def count(self, outcomes: dict[str, int]) -> None:
+        """What became of the runs of the day, as far as it is known."""
+        self._shown = outcomes
+        self._draw()
+
+    def _draw(self) -> None:
+        shown = (self._hint, tuple(self._shown.items()))
+        if getattr(self, '_drawn', None) == shown:
+            return
+        self._drawn = shown
+        self._facts.clear()
+        with self._facts:
+            if self._hint:
+                with el('span', 'ds is-change'):
+                    icon('clockback', size=12)
+                    el('span', text=self._hint.replace('-', '−'))
+            for word, sign, classes in (('ok', 'check', 'is-ok'), ('failed', 'x', 'is-failed')):
+                if count := self._shown.get(word):
+                    with el('span', f'ds {classes}', title=f'{count} {word}'):
+                        el('span', text=str(count))
+                        icon(sign, size=10)
+            if missed := self._shown.get('missed'):
+                el('span', 'ds is-missed', f'{missed} missed')
+
+
+class _Column(Scope):
+    """One day, drawn by itself; its blocks are buttons in the order of time."""
+
+    def __init__(self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry, clicked: object) -> None:
+        super().__init__()
+        self.classes('wk-col').props['role'] = 'group'
+        self._room = room
+        self._zone = zone
+        self._open = open_entry
+        self._day = date.min
+        self._blocks: dict[str, _Block] = {}
+
+        def on_click(event: GenericEventArguments) -> None:
+            clicked(self._day, float(event.args) * 60 / HOUR_PIXELS)  # type: ignore[operator]
+
+        self.on('click', on_click, js_handler='(e) => { if (e.target === e.currentTarget) emit(e.offsetY) }')
+
+    def frame(self, day: date, today: date) -> None:
+        if day != self._day:
+            self._day = day
+            self.show(day, [])
+        states = 'is-today' if day == today else 'is-past' if day < today else ''
+        self.classes(replace=f'wk-col {states} {"is-weekend" if day.weekday() > 4 else ""}'.strip())
+        put(self, data_day=day.isoformat())
+
+    def show(self, day: date, blocks: 'Sequence[Block]') -> None:
+        wanted = {block.key for block in blocks}
+        for key in [key for key in self._blocks if key not in wanted]:
+            self._blocks.pop(key).button.delete()
+        for index, block in enumerate(blocks):
+            known = self._blocks.get(block.key)
+            if known is None:
+                with self:
+                    known = self._blocks[block.key] = _Block(self._room, self._zone, self._open)
+            children = self.default_slot.children
+            if children[index] is not known.button:
+                known.button.move(target_index=index)
+            known.show(block)
+        count = sum(len(block.pieces) for block in blocks)
+        put(self, aria_label=f'{weekday_of(day)}, {count or "no"} {"entry" if count == 1 else "entries"}')
+
+
+class _Block:
+    """A run or an occurrence at its hours; or several as a number, which lists them."""
+
+    def __init__(self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry) -> None:
+        self._room = room
+        self._zone = zone
+        self._open = open_entry
+        self._shown: Block | None = None
+        with el('button', 'wk-block', type_='button') as self.button:
+            self._glyph = Glyph('planned', size=12)
+            with el('span', 'ct sy-num'):
+                self._clock = el('span')
+                self._length = el('span', 'cd')
+            self._title = el('span', 'cn')
+            self._repeats = icon('repeat', size=11, classes='rp')
+        self.button.on('click', self._clicked)
+
+    def show(self, block: Block) -> None:
+        if block == self._shown:
+            return
+        was, self._shown = self._shown, block
+        self._stand(block)
+        if was is None or was.pieces != block.pieces:
+            self._show_folded(block.pieces) if block.is_folded else self._show_one(block.pieces[0])
+        self._stretch(block.pieces[0], is_live=not block.is_folded and block.pieces[0].entry.state in LIVE)
+
+    def _stand(self, block: Block) -> None:
+        self.button.style(
+            f'--top:{block.top:.2f};--long:{block.bottom - block.top:.2f};'
+            f'--lane:{block.lane};--span:{block.span};--lanes:{block.lanes}'
+        )
+
+    def _stretch(self, piece: Piece, *, is_live: bool) -> None:
+        """What goes on grows by the clock of the browser."""
+        put(
+            self.button,
+            data_stretch_from=millis(piece.begins) if is_live else None,
+            data_stretch_most=f'{24 * 60 - piece.top:.0f}' if is_live else None,
+        )
+
+    def _show_one(self, piece: Piece) -> None:
+        entry = piece.entry
+        tall = ' is-tall' if (piece.bottom - piece.top) * HOUR_PIXELS / 60 >= TALL else ''
+        parts = ('' if piece.is_first else ' is-continued') + ('' if piece.is_last else ' goes-on')
+        self.button.classes(
+            replace=f'wk-block {pipeline_color(self._room, entry.pipeline)} st-{look_of(entry.state)}{tall}{parts}'
+        )
+        self._glyph.show(entry.state)
+        self._clock.set_text(clock_in(entry.at, self._zone))
+        is_told = entry.seconds is not None and entry.state not in LIVE
+        self._length.set_text(
+            f', {"~" if entry.state == "planned" else ""}{length_of(entry.seconds)}' if is_told else ''
+        )
+        self._title.set_text(title_of(entry))
+        self._repeats.set_visibility(entry.is_repeating)
+        label = entry_label(entry, self._zone)
+        put(self.button, aria_label=label, title=label, aria_haspopup=None)
+
+    def _show_folded(self, pieces: 'Sequence[Piece]') -> None:
+        self.button.classes(replace='wk-block is-more')
+        self._title.set_text(f'+{len(pieces)}')
+        begin = clock_in(pieces[0].entry.at, self._zone)
+        label = f'{begin} and later: {len(pieces)} more entries'
+        put(self.button, aria_label=label, title=label, aria_haspopup='menu')
+
+    def _clicked(self) -> None:
+        if self._shown is None:
+            return
+        if self._shown.is_folded:
+            self._list(self._shown.pieces)
+        else:
+            self._open(self._shown.pieces[0].entry)
+
+    def _list(self, pieces: 'Sequence[Piece]') -> None:
+        """Everything that had no lane of its own, to choose from."""
+        with self.button, ui.menu().classes('sy-menubox').props('no-parent-event') as menu, el('div', 'sy-menu'):
+            for piece in pieces[:MOST_LISTED]:
+                self._listed(piece.entry)
+            if len(pieces) > MOST_LISTED:
+                el('span', 'cap', f'and {len(pieces) - MOST_LISTED} more')
+        menu.on('hide', menu.delete)
+        menu.open()
+
+    def _listed(self, entry: CalendarEntry) -> None:
+        with el('button', f'wk-listed st-{look_of(entry.state)}', type_='button', role='menuitem') as row:
+            row.props('v-close-popup')
+            Glyph(entry.state, size=13)
+            el('span', 'sy-num sy-2', clock_in(entry.at, self._zone))
+            el('i', f'sy-pdot {pipeline_color(self._room, entry.pipeline)}')
+            el('span', 'sy-ell', entry.title)
+        row.on('click', lambda: self._open(entry))

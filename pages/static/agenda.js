@@ -1,0 +1,72 @@
+/* The week and the agenda: the line of now and what goes on move here, by the clock of the calendar's zone. */
+(() => {
+  'use strict';
+  const HOUR_PIXELS = 44, SLOT_MINUTES = 30, HINT = ' new event';
+  const all = (selector) => document.querySelectorAll(selector);
+  const now = () => window.synapse?.now?.() ?? Date.now();
+  const two = (n) => String(n).padStart(2, '0');
+  const clocks = new Map();
+
+  // What the wall clock of a zone shows: the day as text, and minutes since midnight.
+  function wall(zone) {
+    if (!clocks.has(zone)) {
+      const parts = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+      let clock = null;
+      try { clock = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...parts }); } catch { clock = new Intl.DateTimeFormat('en-GB', parts); }
+      clocks.set(zone, clock);
+    }
+    const found = Object.fromEntries(clocks.get(zone).formatToParts(now()).map((part) => [part.type, part.value]));
+    return { day: `${found.year}-${found.month}-${found.day}`, minutes: Number(found.hour) * 60 + Number(found.minute) };
+  }
+  const clockOf = (minutes) => `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+
+  function tick() {
+    for (const view of all('[data-today][data-zone]')) {
+      const { day, minutes } = wall(view.dataset.zone);
+      if (view.dataset.today !== day && view.turned !== day) {
+        view.turned = day;
+        view.dispatchEvent(new CustomEvent('dayturned'));
+      }
+      const line = view.querySelector('.wk-now');
+      if (line && view.dataset.today === day && line.style.getPropertyValue('--at') !== String(minutes)) line.style.setProperty('--at', minutes);
+    }
+    for (const clock of all('[data-clock-in]')) {
+      const text = clockOf(wall(clock.dataset.clockIn).minutes), node = clock.firstChild;
+      if (node && node.data !== text) node.data = text;
+    }
+    for (const block of all('[data-stretch-from]')) {
+      const minutes = Math.max(28, (now() - Number(block.dataset.stretchFrom)) / 60000);
+      block.style.setProperty('--long', Math.min(minutes, Number(block.dataset.stretchMost)).toFixed(1));
+    }
+  }
+  setInterval(tick, 1000);
+
+  // -- where a click would plan something
+  let ghost = null;
+  function hide() { if (ghost) ghost.hidden = true; ghost = null; }
+  addEventListener('pointermove', (event) => {
+    const column = event.target;
+    if (event.pointerType !== 'mouse' || !column.classList?.contains('wk-col')) return hide();
+    const view = column.closest('[data-zone]'), { day, minutes } = wall(view.dataset.zone);
+    let slot = Math.floor(event.offsetY * 60 / HOUR_PIXELS / SLOT_MINUTES) * SLOT_MINUTES;
+    const passed = minutes - slot;
+    if (column.dataset.day === day && passed >= 0 && passed < SLOT_MINUTES) slot += SLOT_MINUTES;
+    if (column.dataset.day < day || (column.dataset.day === day && slot <= minutes) || slot >= 24 * 60) return hide();
+    ghost = view.querySelector('.wk-ghost');
+    const columns = [...view.querySelectorAll('.wk-col')];
+    ghost.style.setProperty('--day', columns.indexOf(column));
+    ghost.style.setProperty('--at', slot);
+    ghost.textContent = clockOf(slot) + HINT;
+    ghost.hidden = false;
+  });
+
+  window.synapseWeek = {
+    place(id, top, day) {
+      const box = document.getElementById(id);
+      if (!box) return;
+      box.scrollTop = top;
+      const columns = box.querySelectorAll('.wk-day');
+      if (box.scrollWidth > box.clientWidth) box.scrollLeft = columns[day].offsetLeft - columns[0].offsetLeft;
+    },
+  };
+})();
