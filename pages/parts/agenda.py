@@ -32,8 +32,8 @@ PROGRESS_SECONDS = 0.25
 class Picture:
     """One day as it is to be shown."""
 
-    entries: 'Sequence[CalendarEntry]'
-    lines: 'Sequence[Line]'
+    entries: Sequence[CalendarEntry]
+    lines: Sequence[Line]
     summary: str
 
 
@@ -74,9 +74,14 @@ class Agenda(CalendarWindow):
                 empty('Nothing planned yet', 'Pick a day and Synapse starts the run for you.', 'calendar'),
             ):
                 button('Plan a run', icon_name='plus', small=True).on('click', self._plan)
-            with el('div', 'glass-card ag-none', hidden=True) as self._hidden:
-                with empty('Nothing fits this filter', 'Other entries of these days do.', 'filter'):
-                    pass
+            with (
+                el('div', 'glass-card ag-none', hidden=True) as self._hidden,
+                empty('Nothing fits this filter', 'Other entries of these days do.', 'filter'),
+            ):
+                pass
+            with el('button', 'ag-new', type_='button', aria_label='New event') as new:
+                icon('plus', size=22)
+            new.on('click', self._plan)
         self.on('dayturned', self.load_soon)
         self._progress_soon = self.at_most_every(PROGRESS_SECONDS, self._show_progress)
         self.follow(room.bus, RunChanged, self._on_progress)
@@ -96,18 +101,18 @@ class Agenda(CalendarWindow):
             self._list.classes('is-loading')
             self.load_soon()
 
-    def arrange(self, entries: 'Sequence[CalendarEntry]', now: datetime) -> 'dict[date, Picture]':
+    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> dict[date, Picture]:
         monday, today = monday_of(self._first), day_in(now, self._zone)
         days = days_of(entries, monday, DAYS + (self._first - monday).days, self._zone)
         return {day: self._picture(day, found, now if day == today else None) for day, found in days.items()}
 
-    def _picture(self, day: date, entries: 'Sequence[CalendarEntry]', now: datetime | None) -> Picture:
+    def _picture(self, day: date, entries: Sequence[CalendarEntry], now: datetime | None) -> Picture:
         known = self._days.get(day)
         is_unfolded, most = (known.is_unfolded, known.most) if known is not None else (False, LISTED)
         lines = lines_of(entries, now=now, is_unfolded=is_unfolded, most=most)
         return Picture(entries, lines, summary_of(entries))
 
-    def draw(self, picture: 'dict[date, Picture]', now: datetime) -> None:
+    def draw(self, picture: dict[date, Picture], now: datetime) -> None:
         self._frame(now)
         self._list.classes(remove='is-loading')
         today = day_in(now, self._zone)
@@ -185,7 +190,7 @@ class _StripDay:
         is_here = 'date' if day == today else None
         put(self._button, aria_label=weekday_of(day), aria_current=is_here, aria_pressed=str(day == first).lower())
 
-    def mark(self, states: 'Sequence[str]') -> None:
+    def mark(self, states: Sequence[str]) -> None:
         """One dot for each of these states."""
         if tuple(states) == self._dots:
             return
@@ -237,7 +242,7 @@ class _Day(Scope):
             if isinstance(row, _Row):
                 row.show_progress(live)
 
-    def _show_lines(self, lines: 'Sequence[Line]', now: datetime) -> None:
+    def _show_lines(self, lines: Sequence[Line], now: datetime) -> None:
         wanted = {line.key for line in lines}
         for key in [key for key in self._rows if key not in wanted]:
             self._rows.pop(key).item.delete()

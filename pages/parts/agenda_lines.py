@@ -31,7 +31,7 @@ class Line:
 
 def days_of(
     entries: Iterable[CalendarEntry], first: date, count: int, zone: ZoneInfo
-) -> 'dict[date, Sequence[CalendarEntry]]':
+) -> dict[date, Sequence[CalendarEntry]]:
     """The days with their entries by time; days without any are there too.
 
     :param count: how many days
@@ -48,9 +48,7 @@ def _by_time(entry: CalendarEntry) -> tuple[datetime, str, str]:
     return entry.at, entry.title, entry.key
 
 
-def lines_of(
-    entries: Sequence[CalendarEntry], *, now: datetime | None, is_unfolded: bool, most: int
-) -> 'Sequence[Line]':
+def lines_of(entries: Sequence[CalendarEntry], *, now: datetime | None, is_unfolded: bool, most: int) -> Sequence[Line]:
     """The lines of one day.
 
     :param entries: by time
@@ -75,14 +73,14 @@ def lines_of(
     return lines
 
 
-def _survivors(entries: Sequence[CalendarEntry], most: int) -> 'Sequence[CalendarEntry]':
+def _survivors(entries: Sequence[CalendarEntry], most: int) -> Sequence[CalendarEntry]:
     if len(entries) <= most:
         return entries
     chosen = nsmallest(most, range(len(entries)), key=lambda place: (RANKS[entries[place].state], place))
     return [entries[place] for place in sorted(chosen)]
 
 
-def dots_of(entries: Iterable[CalendarEntry]) -> 'Sequence[str]':
+def dots_of(entries: Iterable[CalendarEntry]) -> Sequence[str]:
     """At most three states that tell a day at a glance: each kind once, what matters most first, then as many more."""
     states = sorted((entry.state for entry in entries), key=RANKS.__getitem__)
     kinds = list(dict.fromkeys(states))[:MOST_DOTS]

@@ -36,6 +36,8 @@ class CalendarWindow(Scope):
     """Keeps the entries of its days as they are now; a subclass says which days, and draws them.
 
     Entries are arranged in a thread, since a busy month has a hundred thousand; only what `draw` shows costs the loop.
+
+    :param passes: whether the filters of the page let an entry through; called in that thread
     """
 
     def __init__(self, room: ControlRoom, *, passes: Passes) -> None:
@@ -63,7 +65,7 @@ class CalendarWindow(Scope):
         """From which moment on, and before which, entries are asked for."""
         raise NotImplementedError
 
-    def arrange(self, entries: 'Sequence[CalendarEntry]', now: datetime) -> Any:
+    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> Any:
         """What there is to draw; called in a thread, so it looks at nothing that changes."""
         raise NotImplementedError
 
@@ -125,13 +127,18 @@ class CalendarWindow(Scope):
             self._is_reading = False
 
     async def _read_once(self, asked: Span) -> None:
-        span = start, end = self.span
+        span = self.span
         found = await self._room.calendar.entries(*asked)
-        kept = (entry for entry in self._known.values() if start <= entry.at < end)
-        known = {entry.key: entry for entry in kept if not asked[0] <= entry.at < asked[1]}
-        self._known = known | {entry.key: entry for entry in found}
         now = now_utc()
-        shown = [entry for entry in self._known.values() if self._passes(entry)]
-        picture = await asyncio.to_thread(self.arrange, shown, now)
+        self._known, picture = await asyncio.to_thread(self._arranged, span, asked, found, now)
         if span == self.span:  # else other days are wanted by now, and read next
             self._call(lambda: self.draw(picture, now))
+
+    def _arranged(
+        self, span: Span, asked: Span, found: Sequence[CalendarEntry], now: datetime
+    ) -> tuple[dict[str, CalendarEntry], Any]:
+        start, end = span
+        kept = (entry for entry in self._known.values() if start <= entry.at < end)
+        known = {entry.key: entry for entry in kept if not asked[0] <= entry.at < asked[1]}
+        known |= {entry.key: entry for entry in found}
+        return known, self.arrange([entry for entry in known.values() if self._passes(entry)], now)

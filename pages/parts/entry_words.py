@@ -30,7 +30,9 @@ def clock_in(moment: datetime, zone: ZoneInfo) -> str:
 def entry_label(entry: CalendarEntry, zone: ZoneInfo) -> str:
     """`16:00 Video publish, planned, repeats`: all that its glyph, place and size say, for who does not see them."""
     times = f'{entry.count} times' if entry.count > 1 else ''
-    length = {'planned': 'usually '}.get(entry.state, '') + length_of(entry.seconds) if entry.seconds else ''
+    is_live = entry.state in ('running', 'paused')  # its length would be wrong a second later
+    length = '' if is_live or not entry.seconds else length_of(entry.seconds)
+    length = f'usually {length}' if length and entry.state == 'planned' else length
     facts = [WORDS[entry.state].lower(), times, length, 'repeats' if entry.is_repeating else '', entry.reason]
     return ', '.join([f'{clock_in(entry.at, zone)} {entry.title}', *filter(None, facts)])
 
@@ -61,7 +63,7 @@ def outcomes_of(entries: Iterable[CalendarEntry]) -> dict[str, int]:
     return {word: count for word, count in sums.items() if count}
 
 
-def summary_of(entries: 'Iterable[CalendarEntry]') -> str:
+def summary_of(entries: Iterable[CalendarEntry]) -> str:
     """`2 ok, 1 failed, 2 running`; of a day to come `3 planned`."""
     entries = list(entries)
     outcomes = outcomes_of(entries)

@@ -1,6 +1,6 @@
 """Where the blocks of a week stand: days as the wall clock shows them, lanes where blocks overlap. Knows no screen."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -53,22 +53,40 @@ class Block:
         return len(self.pieces) > 1
 
 
-def week_of(
-    entries: Iterable[CalendarEntry], monday: date, zone: ZoneInfo, now: datetime
-) -> 'dict[date, Sequence[Block]]':
-    """The blocks of each of the seven days, by time."""
-    days = [monday + timedelta(days=number) for number in range(7)]
-    by_day: dict[date, list[Piece]] = {day: [] for day in days}
-    edges = [midnight(day, zone) for day in [*days, monday + timedelta(days=7)]]
-    for entry in entries:
-        for piece in pieces_of(entry, days, edges, zone, now):
-            by_day[piece.day].append(piece)
-    return {day: side_by_side(pieces) for day, pieces in by_day.items()}
+class WeekLayout:
+    """Remembers what it laid out: where one run has changed, only its day is laid out again."""
+
+    def __init__(self, monday: date, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._days = [monday + timedelta(days=number) for number in range(7)]
+        self._edges = [midnight(day, zone) for day in [*self._days, monday + timedelta(days=7)]]
+        self._pieces: dict[str, tuple[CalendarEntry, Sequence[Piece]]] = {}
+        self._laid_out: dict[date, tuple[list[Piece], Sequence[Block]]] = {}
+
+    def blocks(self, entries: Iterable[CalendarEntry], now: datetime) -> dict[date, Sequence[Block]]:
+        """The blocks of each of the seven days, by time."""
+        by_day: dict[date, list[Piece]] = {day: [] for day in self._days}
+        known, self._pieces = self._pieces, {}
+        for entry in entries:
+            was = known.get(entry.key)
+            if was is None or was[0] is not entry or entry.state in LIVE:
+                was = entry, pieces_of(entry, self._days, self._edges, self._zone, now)
+            self._pieces[entry.key] = was
+            for piece in was[1]:
+                by_day[piece.day].append(piece)
+        return {day: self._of_day(day, pieces) for day, pieces in by_day.items()}
+
+    def _of_day(self, day: date, pieces: list[Piece]) -> Sequence[Block]:
+        pieces.sort(key=_by_time)
+        known = self._laid_out.get(day)
+        if known is None or known[0] != pieces:
+            known = self._laid_out[day] = pieces, side_by_side(pieces)
+        return known[1]
 
 
 def pieces_of(
     entry: CalendarEntry, days: Sequence[date], edges: Sequence[datetime], zone: ZoneInfo, now: datetime
-) -> 'Sequence[Piece]':
+) -> Sequence[Piece]:
     """What each day shows of an entry: one piece, or more where it goes on past midnight.
 
     A piece lies where the wall clock stood, so the hour that a spring night skips is part of it; where the clocks
@@ -77,10 +95,11 @@ def pieces_of(
     :param edges: when each of these days begins, and when the last one ends
     """
     begin, end = entry.at, max(entry.at, _end_of(entry, now))
-    pieces = []
-    for day, opens, closes in zip(days, edges, edges[1:], strict=False):
-        if begin >= closes or (end <= opens and begin < opens):
-            continue
+    pieces: list[Piece] = []
+    for place in range(max(0, bisect_right(edges, begin) - 1), len(days)):
+        day, opens, closes = days[place], edges[place], edges[place + 1]
+        if end <= opens and begin < opens:
+            break
         start, stop = max(begin, opens), min(end, closes)
         top = 0.0 if start == opens else _minutes(start, zone)
         bottom = DAY if stop == closes else max(_minutes(stop, zone), top + (stop - start).total_seconds() / 60)
@@ -101,12 +120,15 @@ def _minutes(moment: datetime, zone: ZoneInfo) -> float:
     return wall.hour * 60 + wall.minute + wall.second / 60
 
 
-def side_by_side(pieces: Iterable[Piece]) -> 'Sequence[Block]':
-    """The pieces of one day in lanes, so that none covers another; by time, then by what matters most."""
+def side_by_side(pieces: Sequence[Piece]) -> Sequence[Block]:
+    """The pieces of one day in lanes, so that none covers another.
+
+    :param pieces: by time, then by what matters most
+    """
     blocks: list[Block] = []
     together: list[Piece] = []
     end = 0.0
-    for piece in sorted(pieces, key=_by_time):
+    for piece in pieces:
         if together and piece.top >= end:
             blocks += _in_lanes(together)
             together, end = [], 0.0

@@ -21,7 +21,7 @@ from .entry_words import clock_in, entry_label, outcomes_of
 from .html import Glyph, el, icon, look_of
 from .month_layout import hours_of
 from .scope import Scope
-from .week_layout import LIVE, Block, Piece, week_of
+from .week_layout import LIVE, Block, Piece, WeekLayout
 from .words import length_of, millis, pipeline_color
 
 HOUR_PIXELS = 44
@@ -48,6 +48,7 @@ class WeekView(CalendarWindow):
         super().__init__(room, passes=passes)
         self.classes('glass-card wk')
         self._monday = monday_of(monday)
+        self._layout = WeekLayout(self._monday, self._zone)
         self._plan_at = plan_at
         self._is_placed = False
         with self, el('div', 'wk-scroll') as self._scroll:
@@ -70,7 +71,7 @@ class WeekView(CalendarWindow):
         return midnight(self._monday - timedelta(days=1), self._zone), midnight(self._days[-1], self._zone)
 
     @property
-    def _days(self) -> 'Sequence[date]':
+    def _days(self) -> Sequence[date]:
         """Eight: the last one is where the week ends."""
         return [self._monday + timedelta(days=number) for number in range(8)]
 
@@ -78,14 +79,15 @@ class WeekView(CalendarWindow):
         """Show the week of this day."""
         if monday_of(day) != self._monday:
             self._monday = monday_of(day)
+            self._layout = WeekLayout(self._monday, self._zone)
             self._frame(now_utc())
             self._scroll.classes('is-loading')
             self.load_soon()
 
-    def arrange(self, entries: 'Sequence[CalendarEntry]', now: datetime) -> 'dict[date, Sequence[Block]]':
-        return week_of(entries, self._monday, self._zone, now)
+    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> dict[date, Sequence[Block]]:
+        return self._layout.blocks(entries, now)
 
-    def draw(self, picture: 'dict[date, Sequence[Block]]', now: datetime) -> None:
+    def draw(self, picture: dict[date, Sequence[Block]], now: datetime) -> None:
         self._frame(now)
         self._scroll.classes(remove='is-loading')
         for head, column, (day, blocks) in zip(self._heads, self._columns, picture.items(), strict=True):
@@ -220,7 +222,7 @@ class _Column(Scope):
         self.classes(replace=f'wk-col {states} {"is-weekend" if day.weekday() > 4 else ""}'.strip())
         put(self, data_day=day.isoformat())
 
-    def show(self, day: date, blocks: 'Sequence[Block]') -> None:
+    def show(self, day: date, blocks: Sequence[Block]) -> None:
         wanted = {block.key for block in blocks}
         for key in [key for key in self._blocks if key not in wanted]:
             self._blocks.pop(key).button.delete()
@@ -295,7 +297,7 @@ class _Block:
         label = entry_label(entry, self._zone)
         put(self.button, aria_label=label, title=label, aria_haspopup=None)
 
-    def _show_folded(self, pieces: 'Sequence[Piece]') -> None:
+    def _show_folded(self, pieces: Sequence[Piece]) -> None:
         self.button.classes(replace='wk-block is-more')
         self._title.set_text(f'+{len(pieces)}')
         begin = clock_in(pieces[0].entry.at, self._zone)
@@ -310,9 +312,13 @@ class _Block:
         else:
             self._open(self._shown.pieces[0].entry)
 
-    def _list(self, pieces: 'Sequence[Piece]') -> None:
+    def _list(self, pieces: Sequence[Piece]) -> None:
         """Everything that had no lane of its own, to choose from."""
-        with self.button, ui.menu().classes('sy-menubox').props('no-parent-event') as menu, el('div', 'sy-menu'):
+        with (
+            self.button,
+            ui.menu().classes('sy-menubox').props('no-parent-event auto-close') as menu,
+            el('div', 'sy-menu'),
+        ):
             for piece in pieces[:MOST_LISTED]:
                 self._listed(piece.entry)
             if len(pieces) > MOST_LISTED:
@@ -322,7 +328,6 @@ class _Block:
 
     def _listed(self, entry: CalendarEntry) -> None:
         with el('button', f'wk-listed st-{look_of(entry.state)}', type_='button', role='menuitem') as row:
-            row.props('v-close-popup')
             Glyph(entry.state, size=13)
             el('span', 'sy-num sy-2', clock_in(entry.at, self._zone))
             el('i', f'sy-pdot {pipeline_color(self._room, entry.pipeline)}')

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.parts.week_layout import DAY, MOST_LANES, SHORTEST, Block, week_of
+from pages.parts.week_layout import DAY, MOST_LANES, SHORTEST, Block, WeekLayout
 from synapse.events import CalendarEntry
 
 BERLIN = ZoneInfo('Europe/Berlin')
@@ -24,7 +24,7 @@ def entry(day: int, clock: str, *, minutes: float | None = None, month: int = 10
 
 
 def blocks_of(*entries: CalendarEntry, day: int, monday: date = MONDAY, month: int = 10) -> list[Block]:
-    return list(week_of(entries, monday, BERLIN, NOW)[date(2026, month, day)])
+    return list(WeekLayout(monday, BERLIN).blocks(entries, NOW)[date(2026, month, day)])
 
 
 def place(block: Block) -> tuple[float, float]:
@@ -149,6 +149,17 @@ def test_where_too_many_go_at_once_what_matters_is_seen_and_the_others_are_count
     assert folded[0].lane == MOST_LANES - 1
     assert [block.pieces[0].entry.title for block in blocks if not block.is_folded].count('Lost') == 1
     assert sum(len(block.pieces) for block in blocks) == 31
+
+
+def test_what_has_not_changed_is_not_laid_out_again() -> None:
+    layout = WeekLayout(MONDAY, BERLIN)
+    first, second = entry(13, '09:00'), entry(14, '09:00')
+    before = layout.blocks([first, second], NOW)
+
+    after = layout.blocks([first, second.changed(state='queued')], NOW)
+
+    assert after[date(2026, 10, 13)] is before[date(2026, 10, 13)]
+    assert [block.pieces[0].entry.state for block in after[date(2026, 10, 14)]] == ['queued']
 
 
 @given(
