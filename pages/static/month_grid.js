@@ -1,0 +1,8 @@
+// The frame of the month; after each change the browser finds its place in it again, see `calendar.js`.
+export default {
+  props: { tag: { type: String, default: "div" } },
+  template: `<component :is="tag"><slot></slot></component>`,
+  mounted() { window.synapseMonth.attach(this.$el); },
+  updated() { window.synapseMonth.settle(this.$el); },
+  unmounted() { window.synapseMonth.detach(this.$el); },
+};
