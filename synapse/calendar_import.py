@@ -1,0 +1,319 @@
+"""What a calendar file says becomes events: those that are new, those that changed, those that are cancelled.
+
+A UID that is here already is brought up to date and never doubled. Every draft is checked before the first one is
+written.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from . import recurrence
+from .calendar import MOST_EVENTS, Calendar
+from .catalog import Catalog
+from .errors import Conflict, Invalid, NotFound
+from .events import Event
+from .ics import Draft, canonical_rule, uid_of
+from .records import Record, now_utc
+
+INHERITED = ('pipeline', 'parameters', 'profile', 'enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
+"""What replaces one occurrence has from its series, unless the file says otherwise."""
+PLAN = ('start', 'timezone', 'rrule')
+TOLD = 3
+"""So many refused events are told in the message; `fields` has all of them."""
+
+
+class ImportResult(Record):
+    """Ids of events, and a sentence for each draft that was left out."""
+
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+async def import_drafts(
+    calendar: Calendar, catalog: Catalog, drafts: Sequence[Draft], *, because: str = '', now: datetime | None = None
+) -> ImportResult:
+    """Bring the calendar up to date with a file.
+
+    :param because: goes into the log with each change
+    :param now: aware; events that are over by then are left out
+    :raises Invalid: with a sentence for each event that does not fit; then nothing was imported
+    :raises Conflict: if they would be too many; then nothing was imported
+    """
+    planned = _Import(calendar.events(), catalog, now or now_utc())
+    for uid, group in _by_uid(drafts).items():
+        planned.take(uid, group)
+    await planned.check(calendar)
+    return await planned.write(calendar, because)
+
+
+def _by_uid(drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
+    groups: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        groups.setdefault(draft.uid, []).append(draft)
+    return groups
+
+
+@dataclass(kw_only=True)
+class _Step:
+    """One event to be created, or changed where there is an `event`."""
+
+    draft: Draft
+    values: dict[str, Any]
+    stamps: dict[str, Any]
+    event: Event | None = None
+
+    def new_values(self, series: Mapping[str, str]) -> dict[str, Any]:
+        """:param series: the ids of series by UID"""
+        values = {**self.values, **self.stamps, 'uid': self.draft.uid}
+        if self.draft.recurrence_at is not None:
+            values |= {'override_at': self.draft.recurrence_at, 'override_of': series.get(self.draft.uid)}
+        return values
+
+
+class _Import:
+    """What is to be done about each draft, decided before anything is.
+
+    What replaces one occurrence of a series is known by the instant of that occurrence, the series itself by None.
+    """
+
+    def __init__(self, events: Sequence[Event], catalog: Catalog, now: datetime) -> None:
+        by_id = {event.id: event for event in events}
+        self._count = len(by_id)
+        self._here: dict[str, dict[datetime | None, Event]] = {}
+        for event in events:
+            series = by_id.get(event.override_of or '', event)
+            moment = None if event.override_at is None else recurrence.instant_of(event.override_at, series.timezone)
+            self._here.setdefault(uid_of(event, series), {})[moment] = event
+        self._names = _names_of(catalog)
+        self._now = now
+        self._steps: list[_Step] = []
+        self._deletes: dict[str, None] = {}
+        self._unchanged: list[str] = []
+        self._skipped: list[str] = []
+        self._problems: dict[str, str] = {}
+
+    # Decided
+
+    def take(self, uid: str, drafts: Sequence[Draft]) -> None:
+        """Decide about all that a file says about one UID."""
+        here = self._here.get(uid, {})
+        series = next((draft for draft in drafts if draft.recurrence_at is None), None)
+        parts = {moment: draft for draft in drafts if (moment := draft.replaced) is not None}
+        if series is None and None in here:
+            parts = {moment: draft.told_in(here[None].timezone) for moment, draft in parts.items()}
+        if series is None:
+            self._take_parts(parts, self._inherited(here.get(None)), here)
+            self._leave_out(parts, here.get(None))
+        elif series.is_cancelled:
+            self._cancel(series, here)
+        elif self._take_series(series, here.get(None)):
+            inherited = self._inherited(here.get(None)) | self._with_pipeline(series)
+            self._take_parts(parts, {key: inherited[key] for key in INHERITED if key in inherited}, here)
+            self._remove_all_but(parts, here)
+
+    def _take_series(self, draft: Draft, event: Event | None) -> bool:
+        """Whether what the file says about it counts: not if it is older than what is here."""
+        if event is not None:
+            return self._take_known(draft, event)
+        values = self._with_pipeline(draft)
+        if not values.get('pipeline') and not self._is_over(values):
+            self._refuse(
+                draft.name, 'names no pipeline; write a line like "pipeline: BackupFolder" into its description.'
+            )
+        else:
+            self._take_new(draft, values)
+        return True
+
+    def _take_new(self, draft: Draft, values: Mapping[str, Any]) -> None:
+        if self._is_over(values):
+            self._skip_over(draft, values)
+        else:
+            self._steps.append(_Step(draft=draft, values={**values}, stamps=self._stamps(draft)))
+
+    def _take_known(self, draft: Draft, event: Event) -> bool:
+        values = dict(draft.values)
+        if 'pipeline' in values:
+            values['pipeline'] = self._named(values['pipeline']) or values['pipeline']
+        changes = {key: value for key, value in values.items() if not _is_same(event, key, values)}
+        if draft.recurrence_at != event.override_at:
+            changes['override_at'] = draft.recurrence_at
+        if not changes:
+            self._unchanged.append(event.id)
+        elif self._is_older(draft, event):
+            self._skipped.append(f'{_quoted(draft.name)} is older in the file than here; it was left as it is.')
+            return False
+        elif self._is_over(values) and not changes.keys().isdisjoint(PLAN):
+            self._skip_over(draft, values)
+        else:
+            self._steps.append(_Step(draft=draft, values=changes, stamps=self._stamps(draft), event=event))
+        return True
+
+    def _is_older(self, draft: Draft, event: Event) -> bool:
+        if draft.sequence != event.sequence or draft.last_modified is None:
+            return draft.sequence < event.sequence
+        return draft.last_modified < event.updated_at.replace(microsecond=0)
+
+    def _stamps(self, draft: Draft) -> dict[str, Any]:
+        return {'sequence': draft.sequence, 'updated_at': min(draft.last_modified or self._now, self._now)}
+
+    def _cancel(self, draft: Draft, here: Mapping[datetime | None, Event]) -> None:
+        event = here.get(None)
+        if not here:
+            self._skipped.append(f'{_quoted(draft.name)} is cancelled; it was not here.')
+        elif event is not None and draft.sequence < event.sequence:
+            self._skipped.append(
+                f'{_quoted(draft.name)} was changed here after it was cancelled; it was left as it is.'
+            )
+        else:
+            self._deletes |= dict.fromkeys(part.id for part in here.values())
+
+    # What replaces single occurrences
+
+    def _take_parts(
+        self, parts: Mapping[datetime, Draft], inherited: Mapping[str, Any], here: Mapping[datetime | None, Event]
+    ) -> None:
+        for moment, draft in parts.items():
+            event = here.get(moment)
+            if draft.is_cancelled and event is not None:
+                self._deletes[event.id] = None
+            elif not draft.is_cancelled and event is not None:
+                self._take_known(draft, event)
+            elif not draft.is_cancelled and 'pipeline' in {**inherited, **draft.values}:
+                self._take_new(draft, {**inherited, **self._with_pipeline(draft)})
+            elif not draft.is_cancelled:
+                self._take_series(draft, None)
+
+    def _leave_out(self, parts: Mapping[datetime, Draft], series: Event | None) -> None:
+        """Take the replaced occurrences out of a series that is here and not in the file."""
+        if series is None:
+            cancelled = [draft for draft in parts.values() if draft.is_cancelled]
+            self._skipped += [f'{_quoted(draft.name)} is cancelled; it was not here.' for draft in cancelled]
+            return
+        exdates = {*series.exdates, *(draft.recurrence_at for draft in parts.values() if draft.recurrence_at)}
+        if exdates == set(series.exdates):
+            self._unchanged.append(series.id)
+            return
+        draft = next(iter(parts.values()))
+        stamps = {'sequence': series.sequence, 'updated_at': self._now}
+        self._steps.append(_Step(draft=draft, values={'exdates': sorted(exdates)}, stamps=stamps, event=series))
+
+    def _remove_all_but(self, parts: Mapping[datetime, Draft], here: Mapping[datetime | None, Event]) -> None:
+        """The file has the whole series: what it no longer replaces is as the series says."""
+        gone = [event for moment, event in here.items() if moment is not None and moment not in parts]
+        self._deletes |= dict.fromkeys(event.id for event in gone if not self._is_over(event.model_dump()))
+
+    # Small
+
+    def _inherited(self, series: Event | None) -> dict[str, Any]:
+        return {} if series is None else series.model_dump(include=set(INHERITED))
+
+    def _with_pipeline(self, draft: Draft) -> dict[str, Any]:
+        """The values, the pipeline by its name in the API. A title may name it."""
+        named = draft.values.get('pipeline')
+        pipeline = self._named(named or draft.values.get('title', '')) or named
+        return {**draft.values, 'pipeline': pipeline} if pipeline else dict(draft.values)
+
+    def _named(self, name: str) -> str | None:
+        return self._names.get(name.strip().casefold())
+
+    def _is_over(self, values: Mapping[str, Any]) -> bool:
+        """Whether there is no moment to come. A rule that is wrong is never over: it is told what is wrong."""
+        try:
+            plan = _plan_of(values)
+            return not recurrence.next_after(plan, self._now) and recurrence.first(plan) is not None
+        except recurrence.RuleError:
+            return False
+
+    def _skip_over(self, draft: Draft, values: Mapping[str, Any]) -> None:
+        last = recurrence.last(_plan_of(values))
+        when = '' if last is None else f', since {recurrence.wall_of(last, values["timezone"]):%Y-%m-%d %H:%M}'
+        self._skipped.append(f'{_quoted(draft.name)} is over{when}; it was not imported.')
+
+    def _refuse(self, name: str, sentence: str) -> None:
+        key, number = name, 2
+        while key in self._problems:
+            key, number = f'{name} ({number})', number + 1
+        self._problems[key] = f'{_quoted(name)} {sentence}'
+
+    # Done
+
+    async def check(self, calendar: Calendar) -> None:
+        """:raises Invalid: with all that does not fit"""
+        for step in self._steps:
+            id = None if step.event is None else step.event.id
+            preview = await calendar.preview(step.values, id=id)
+            if preview.problems:
+                told = ' '.join(f'({field}) {sentence}' for field, sentence in preview.problems.items())
+                self._refuse(step.draft.name, f'cannot be imported: {told}')
+        if self._problems:
+            sentences = [*self._problems.values()]
+            more = f' {len(sentences) - TOLD} more cannot be imported.' if len(sentences) > TOLD else ''
+            message = f'Nothing was imported. {" ".join(sentences[:TOLD])}{more}'
+            raise Invalid(message, self._problems, 'Mend them in the file, or leave them out of it.')
+        new = sum(step.event is None for step in self._steps)
+        if self._count + new > MOST_EVENTS:
+            raise Conflict('too_many_events', f'There would be more than {MOST_EVENTS:,} events.', 'Delete some first.')
+
+    async def write(self, calendar: Calendar, because: str) -> ImportResult:
+        created: dict[str, str] = {uid: here[None].id for uid, here in self._here.items() if None in here}
+        new, updated = [], []
+        for step in self._steps:
+            if step.event is not None:
+                changes = step.values | step.stamps
+                await calendar.update(step.event.id, changes, because=because, trusted=True)
+                updated.append(step.event.id)
+            else:
+                event = await calendar.create(step.new_values(created), because=because, trusted=True)
+                new.append(event.id)
+                if step.draft.recurrence_at is None:
+                    created[step.draft.uid] = event.id
+        for id in self._deletes:
+            with contextlib.suppress(NotFound):  # it went with its series
+                await calendar.delete(id, because=because)
+        return ImportResult(
+            created=tuple(new),
+            updated=tuple(updated),
+            deleted=tuple(self._deletes),
+            unchanged=tuple(self._unchanged),
+            skipped=tuple(self._skipped),
+        )
+
+
+def _names_of(catalog: Catalog) -> dict[str, str]:
+    """The names of pipelines by their names and titles, in small letters; a name goes before a title."""
+    infos = catalog.list()
+    return {info.title.casefold(): info.name for info in infos} | {info.name.casefold(): info.name for info in infos}
+
+
+def _plan_of(values: Mapping[str, Any]) -> recurrence.Plan:
+    exdates = frozenset(values.get('exdates') or ())
+    return recurrence.Plan(start=values['start'], zone=values['timezone'], rule=values.get('rrule'), exdates=exdates)
+
+
+def _is_same(event: Event, key: str, values: Mapping[str, Any]) -> bool:
+    """Whether a field of the event has the value already."""
+    mine, wanted = getattr(event, key), values[key]
+    if key == 'rrule' and mine and wanted:
+        return _canonical(mine, event.timezone) == _canonical(wanted, values['timezone'])
+    if key == 'exdates':
+        return set(mine) == set(wanted)
+    if isinstance(mine, Record) and isinstance(wanted, Mapping):
+        return mine.model_dump() == {**mine.model_dump(), **wanted}
+    return bool(mine == wanted)
+
+
+def _canonical(rule: str, zone: str) -> str:
+    try:
+        return canonical_rule(rule, zone)
+    except ValueError:
+        return rule
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'"
