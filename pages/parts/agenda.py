@@ -220,7 +220,7 @@ class _Day(Scope):
         self._rows: dict[str, _Row | _Now | _Press | _Nothing] = {}
         self._is_today = False
         with self:
-            with el('h3'):
+            with el('h2'):
                 self._name = el('b')
                 self._summary = el('span')
             self._list = el('ul')

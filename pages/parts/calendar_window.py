@@ -14,9 +14,6 @@ from synapse.control_room import ControlRoom
 from synapse.events import CalendarEntry
 from synapse.records import now_utc
 
-from .calendar_days import RANKS as RANKS
-from .calendar_days import midnight as midnight
-from .calendar_days import weekday_of as weekday_of
 from .cards import put
 from .html import button, el
 from .scope import Scope
