@@ -123,7 +123,7 @@ def _run(settings: Settings, listener: socket.socket) -> int:
 
 
 async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> int:
-    server.stop_work = room.runs.stop
+    server.stop_work = room.stop_work
     await room.start()
     try:
         with _signals(server):

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from storage.documents import Documents
 from storage.files import StorageError, make_private_folder, remove_leftovers
+from storage.ledger import Ledger
 from storage.logs import LogStore
 from storage.runs import RunStore
 
 from .bus import Bus
+from .calendar import Calendar
 from .catalog import Catalog
 from .engine import LocalEngine
 from .entry import Entry
@@ -39,6 +41,7 @@ class ControlRoom:
     inbox: Inbox
     engine: LocalEngine
     runs: Runs
+    calendar: Calendar
     entry: Entry
     preferences: Documents
     history: RunStore
@@ -62,6 +65,7 @@ class ControlRoom:
         engine = LocalEngine(boot)
         preferences = Documents(data / 'settings.json')
         store = RunStore(data / 'runs.db')
+        ledger = Ledger(store)
         runs = Runs(
             store=store,
             engine=engine,
@@ -76,6 +80,7 @@ class ControlRoom:
             if 'workers' in settings.model_fields_set
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
+            missed_since=ledger.missed_since,
         )
         return cls(
             settings=settings,
@@ -89,6 +94,18 @@ class ControlRoom:
             inbox=inbox,
             engine=engine,
             runs=runs,
+            calendar=Calendar(
+                documents=Documents(data / 'events.json'),
+                store=store,
+                ledger=ledger,
+                runs=runs,
+                catalog=catalog,
+                profiles=profiles,
+                status=status,
+                log=log,
+                bus=bus,
+                alive=data / 'alive',
+            ),
             entry=Entry(data),
             preferences=preferences,
             history=store,
@@ -116,17 +133,28 @@ class ControlRoom:
         logging.getLogger().addHandler(self._handler)
         remove_leftovers(self.settings.data)
         await self.profiles.start()
-        for notice in [*self.preferences.notices, *self.profiles.notices, *self.history.notices]:
+        for notice in [
+            *self.preferences.notices,
+            *self.profiles.notices,
+            *self.calendar.notices,
+            *self.history.notices,
+        ]:
             self.log.append(Level.WARNING, notice, source='storage')
         await self.engine.start()
         await self.catalog.start()
         await self.machine.start()
         await self.runs.start()
+        await self.calendar.start()
         self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
+
+    async def stop_work(self, *, grace: float = 10.0) -> None:
+        """Fire and take no more, and let runs end within `grace` seconds."""
+        await self.calendar.stop()
+        await self.runs.stop(grace=grace)
 
     async def stop(self, *, grace: float = 10.0) -> None:
         """Take no more work, let steps end within `grace` seconds, stop what is left, and write all to disk."""
-        await self.runs.stop(grace=grace)
+        await self.stop_work(grace=grace)
         await self.machine.stop()
         await self.catalog.stop()
         await self.engine.close()
@@ -134,6 +162,7 @@ class ControlRoom:
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
         await self.log.stop()
+        self.calendar.close()
         self.history.close()
         self.preferences.close()
 

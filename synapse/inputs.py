@@ -10,6 +10,10 @@ from .errors import NotFound, SynapseError
 from .inbox import Inbox
 
 INBOX = 'inbox:'
+NEWEST = 'newest:'
+"""In an event: the newest file that matches a pattern such as `newest:/srv/media/*.mp4` when it falls due."""
+ASK = 'ask:'
+"""In an event: somebody has to choose the file each time."""
 
 _PATH_FORMATS = ('path', 'file-path', 'directory-path')
 _LONGEST_NAME = 200
@@ -59,6 +63,47 @@ def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: 
             return value
     command = parameters.get('command')
     return ' '.join(map(str, command))[:80] if isinstance(command, list) else ''
+
+
+def newest_match(value: str) -> Path | None:
+    """The file that changed last among those that `newest:PATTERN` means; looks at the disk.
+
+    Files that are hidden or still being copied, by their name, do not count.
+    """
+    pattern = Path(value.removeprefix(NEWEST))
+    found = []
+    try:
+        for path in pattern.parent.glob(pattern.name):
+            if not path.name.startswith('.') and path.suffix not in _UNFINISHED and path.is_file():
+                found.append((path.stat().st_mtime_ns, path))
+    except (OSError, ValueError, NotImplementedError):
+        return None
+    return max(found)[1] if found else None
+
+
+def chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of an event with real files in the place of `newest:`; looks at the disk.
+
+    :raises InputGone: if no file matches, or somebody has to choose one
+    """
+
+    def real(text: str) -> str:
+        if text == ASK:
+            raise InputGone('It needs a file that you choose.', 'Choose one and run it.')
+        if not text.startswith(NEWEST):
+            return text
+        path = newest_match(text)
+        if path is None:
+            raise InputGone(f'No file matches {text.removeprefix(NEWEST)}.', 'Put one there, then run it.')
+        return str(path)
+
+    return {name: mapped(value, real) for name, value in parameters.items()}
+
+
+def is_chosen_later(parameters: Mapping[str, Any]) -> bool:
+    """Whether `chosen` has anything to do."""
+    texts = [item for value in parameters.values() for item in (value if isinstance(value, list) else [value])]
+    return any(isinstance(text, str) and (text == ASK or text.startswith(NEWEST)) for text in texts)
 
 
 def inbox_ids(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> set[str]:
@@ -121,6 +166,7 @@ def link_or_copy(source: str | Path, target: str | Path) -> str | Path:
     return target
 
 
+_UNFINISHED = frozenset({'.part', '.tmp', '.crdownload', '.partial'})
 _GONE_HINT = 'Put it back and retry, or start a new run with another file.'
 
 
@@ -130,6 +176,13 @@ def _is_path(field: Mapping[str, Any]) -> bool:
 
 
 def _problem_with(value: str, inbox: Inbox) -> str:
+    if value == ASK:
+        return ''
+    if value.startswith(NEWEST):
+        folder = Path(value.removeprefix(NEWEST)).parent
+        if not folder.is_absolute():
+            return 'Give the full path of the folder, such as newest:/srv/media/*.mp4.'
+        return '' if folder.is_dir() else f'No folder is at {folder}.'
     if value.startswith(INBOX):
         try:
             inbox.get(value.removeprefix(INBOX))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,8 @@ class Profiles:
         self._secrets = self._read_secrets()
         self._taken_ids: set[str] = set()
         self._profiles = self._read_profiles()
+        self.in_use: Callable[[str], list[str]] = lambda _: []
+        """Titles of the events that need a profile; such a profile is not deleted."""
 
     @property
     def notices(self) -> list[str]:
@@ -158,12 +160,19 @@ class Profiles:
         """Forget a profile and its secrets; runs that used it keep its id.
 
         :raises NotFound: `profile_not_found`
-        :raises Conflict: `last_profile`, since a run needs somewhere to deliver to
+        :raises Conflict: `last_profile`, since a run needs somewhere to deliver to, or `profile_in_use`
         """
         async with self._writing:
             profile = self.get(id)
             if len(self._profiles) == 1:
                 raise Conflict('last_profile', f'{profile.label} is the only profile.', 'Make another one first.')
+            if titles := self.in_use(id):
+                more = f' and {len(titles) - 3} more' if len(titles) > 3 else ''
+                raise Conflict(
+                    'profile_in_use',
+                    f'{profile.label} is needed by {len(titles)} on the calendar: {", ".join(titles[:3])}{more}.',
+                    'Give them another profile, or delete them first.',
+                )
             await asyncio.to_thread(self._documents.remove, id)
             del self._profiles[id]
             self._taken_ids.discard(id)

@@ -98,6 +98,8 @@ class Runs:
         """Pipeline and parameters of whatever else still needs files of the inbox, such as events."""
         self._midnight: asyncio.TimerHandle | None = None
         self._counting: asyncio.Task[None] | None = None
+        self._must_count = False
+        self._next: Mapping[str, Any] | None = None
         self._is_open = False
         self._counts: Mapping[str, int] = status.counts
         self._unseen_failure: str | None = None
@@ -400,6 +402,11 @@ class Runs:
         self._dispatcher.wake()
         self._queue_changed()
 
+    def show_next(self, following: Mapping[str, Any] | None) -> None:
+        """What the status says of the occurrence that falls due next."""
+        self._next = following
+        self._status.soon()
+
     def failure_seen(self, id: str | None = None) -> None:
         """Someone has looked at a failed run (or at all of them): the status need not say `error` for it any more."""
         if id is None or id == self._unseen_failure:
@@ -544,20 +551,22 @@ class Runs:
         live = self.live()
         return {
             'state': state_of(live, is_queue_paused=self._queue.is_paused, is_failed=self._unseen_failure is not None),
-            'job': job_of(live[0], self._title_of(live[0]), self.expected_left(live[0])) if live else None,
+            'job': job_of(live[0], self.title_of(live[0].pipeline), self.expected_left(live[0])) if live else None,
             'waiting': len(self.waiting()),
             'running': len(live),
             'queue_paused': self._queue.is_paused,
             'workers': self._dispatcher.workers.as_json(self._known),
             'busy_workers': self._dispatcher.workers.busy_count,
             'counts': self._counts,
+            'next': self._next,
             'notice': self._dispatcher.notice if len(self._queue) else '',
         }
 
-    def _title_of(self, run: RunRecord) -> str:
+    def title_of(self, pipeline: str) -> str:
+        """What a pipeline is called; its class name if it is gone."""
         with contextlib.suppress(NotFound):
-            return self._catalog.get(run.pipeline).title
-        return run.pipeline
+            return self._catalog.get(pipeline).title
+        return pipeline
 
     async def _count_today(self) -> None:
         """Count again what has ended today, and once more at midnight."""
@@ -574,8 +583,14 @@ class Runs:
             self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._count_in_background)
 
     def _count_in_background(self) -> None:
+        self._must_count = True
         if self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self._count_today())
+            self._counting = asyncio.create_task(self._count_while_asked())
+
+    async def _count_while_asked(self) -> None:
+        while self._must_count:
+            self._must_count = False
+            await self._count_today()
 
     # Small
 

@@ -20,8 +20,8 @@ class Ending:
     """All that is known when the process of a run is gone.
 
     `said` is the state in the host's `end` message, None if none came; `number` the signal, 0 if there was none;
-    `fault` why the engine ended the process of its own accord; `timed_out` a step that we had to end; `overran` the seconds its
-    event allows, if they have passed.
+    `fault` why the engine ended the process of its own accord; `timed_out` a step that we had to end; `overran`
+    the seconds its event allows, if they have passed.
     """
 
     said: RunState | None = None

@@ -250,7 +250,7 @@ def test_several_changes_are_one_write(path: Path) -> None:
     documents.change({'b': {'id': 'b', 'n': 2}, 'c': {'id': 'c'}}, ['a', 'unknown'])
 
     assert documents.all() == [{'id': 'b', 'n': 2}, {'id': 'c'}]
-    before = json.loads(path.with_name('documents.json.1').read_text())
+    before = json.loads(path.with_name(f'{path.name}.1').read_text())
     assert list(before['documents']) == ['a', 'b'], 'the generation before holds the state before the whole change'
 
 

@@ -1,0 +1,101 @@
+"""kill -9 at 210 random moments of firing and editing: what was acknowledged is there, what was due happened once."""
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synapse.recurrence import occurrences
+from tests.fault.calendar_lives import closed, opened
+from tests.harness import ROOT
+
+LIVES = 70
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(300)
+def test_a_calendar_survives_being_killed_again_and_again(tmp_path: Path) -> None:
+    folders = [tmp_path / str(seed) for seed in (1, 2, 3)]
+    command = [sys.executable, '-m', 'tests.fault.calendar_lives']
+    running = [subprocess.Popen([*command, str(folder), str(LIVES), folder.name], cwd=ROOT) for folder in folders]
+    codes = [process.wait() for process in running]
+
+    assert codes == [0, 0, 0]
+    for folder in folders:
+        asyncio.run(_check(folder))
+
+
+async def _check(folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / 'acknowledged.jsonl').read_text().splitlines()]
+    room = await opened(folder)
+    now = datetime.now(UTC)
+    try:
+        events = {event.id: event for event in room.calendar.events()}
+        rows, runs = _history(folder)
+        owed = {(event.id, due) for event in events.values() for due in occurrences(event.plan, event.armed_from, now)}
+        unaccounted = {
+            (event_id, due)
+            for event_id, due in owed
+            if due > events[event_id].armed_from and (event_id, due) not in rows
+        }
+
+        assert room.calendar.notices == []
+        assert list(folder.glob('*.corrupt-*')) == []
+        assert _lost(lines, set(events)) == set()
+        assert _wrong_titles(lines, {event.id: event.title for event in events.values()}) == {}
+        assert unaccounted == set()
+        # One-shot events that were never touched again fell due, whatever happened around their moment.
+        assert _never_due(lines, rows, now) == set()
+        assert [key for key, count in Counter(runs).items() if count > 1] == [], 'claimed twice'
+        assert set(runs) <= set(rows), 'a run without its row'
+        assert {row['state'] for row in rows.values()} <= {'fired', 'missed', 'skipped', 'cancelled'}
+        assert all(row['run'] or row['reason'] for row in rows.values()), 'a row without a run or a reason'
+        assert sum(row['state'] == 'fired' for row in rows.values()) > 20, 'too little happened to prove anything'
+    finally:
+        await closed(room)
+
+
+def _history(folder: Path) -> tuple[dict[tuple[str, datetime], dict[str, Any]], list[tuple[str, datetime]]]:
+    with sqlite3.connect(folder / 'runs.db') as connection:
+        assert connection.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+        rows = [json.loads(text) for (text,) in connection.execute('SELECT document FROM occurrences')]
+        runs = [json.loads(text) for (text,) in connection.execute('SELECT document FROM runs')]
+    connection.close()
+    accounted = {(row['event_id'], datetime.fromisoformat(row['due'])): row for row in rows}
+    return accounted, [(run['event_id'], datetime.fromisoformat(run['due'])) for run in runs]
+
+
+def _lost(lines: list[dict[str, Any]], known: set[str]) -> set[str]:
+    created = {line['event'] for line in lines if line['what'] == 'created'}
+    deleting = {line['event'] for line in lines if line['what'] == 'deleting'}
+    assert not {line['event'] for line in lines if line['what'] == 'deleted'} & known, 'deleted events came back'
+    return created - deleting - known
+
+
+def _wrong_titles(lines: list[dict[str, Any]], titles: dict[str, str]) -> dict[str, str]:
+    """Events whose title is neither the one acknowledged last nor one that was on its way after it."""
+    possible: dict[str, set[str]] = {}
+    for line in lines:
+        if line['what'] in ('created', 'changed'):
+            possible[line['event']] = {line['title']}
+        elif line['what'] == 'changing':
+            possible.setdefault(line['event'], set()).add(line['title'])
+    return {id: title for id, title in titles.items() if id in possible and title not in possible[id]}
+
+
+def _never_due(lines: list[dict[str, Any]], rows: dict[tuple[str, datetime], Any], now: datetime) -> set[str]:
+    touched = {line['event'] for line in lines if line['what'] in ('changing', 'deleting', 'moving')}
+    moments = {
+        line['event']: datetime.fromisoformat(line['start']).replace(tzinfo=UTC)
+        for line in lines
+        if line['what'] == 'created' and line['event'] not in touched
+    }
+    past = {id: due for id, due in moments.items() if due < now - timedelta(seconds=1)}
+    return {id for id, due in past.items() if (id, due) not in rows}

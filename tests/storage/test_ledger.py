@@ -1,0 +1,106 @@
+"""The ledger: each moment once, and never a row without its run."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.ledger import Ledger
+from storage.runs import RunStore
+
+DUE = datetime(2026, 10, 14, 16, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path / 'runs.db')
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def ledger(store: RunStore) -> Ledger:
+    return Ledger(store)
+
+
+def row(event: str = 'e1', due: datetime = DUE, **values: Any) -> dict[str, Any]:
+    return {'event_id': event, 'due': due.isoformat(), 'state': 'claimed', 'run': None, **values}
+
+
+def run(id: str) -> dict[str, Any]:
+    return {'id': id, 'number': 0, 'state': 'queued', 'pipeline': 'Hello', 'created_at': DUE.isoformat()}
+
+
+def test_a_row_and_its_run_are_kept_together(store: RunStore, ledger: Ledger) -> None:
+    added = ledger.account([(row(run='r1'), run('r1'))])
+
+    assert [kept['number'] for _, kept in added if kept] == [1]
+    assert ledger.get('e1', DUE) == row(run='r1')
+    assert store.get('r1') is not None
+
+
+def test_a_moment_is_accounted_for_once_and_a_second_claim_leaves_no_run(store: RunStore, ledger: Ledger) -> None:
+    ledger.account([(row(run='r1'), run('r1'))])
+
+    again = ledger.account([(row(run='r2'), run('r2')), (row('e2', run='r3'), run('r3'))])
+
+    assert [kept['event_id'] for kept, _ in again] == ['e2']
+    assert store.get('r2') is None
+    assert store.get('r3') is not None
+
+
+def test_a_failure_in_the_middle_keeps_nothing(store: RunStore, ledger: Ledger) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        ledger.account([(row(run='r1'), run('r1')), (row('e2', run='r1'), run('r1'))])
+
+    assert ledger.get('e1', DUE) is None
+    assert store.get('r1') is None
+
+
+def test_a_span_accounts_for_every_moment_in_it(ledger: Ledger) -> None:
+    start = DUE - timedelta(hours=5)
+    ledger.account([(row(state='missed', since=start.isoformat(), count=300), None)])
+
+    inside, before, after = DUE - timedelta(hours=2), start - timedelta(minutes=1), DUE + timedelta(minutes=1)
+    added = ledger.account([(row(due=moment), None) for moment in (before, inside, after)])
+
+    assert [kept['due'] for kept, _ in added] == [before.isoformat(), after.isoformat()]
+    assert ledger.missed_since(start) == 300
+
+
+def test_rows_are_found_by_time_with_their_runs(ledger: Ledger) -> None:
+    moments = [DUE + timedelta(hours=hour) for hour in range(4)]
+    ledger.account([(row(due=moment, run=f'r{index}'), run(f'r{index}')) for index, moment in enumerate(moments)])
+
+    found = ledger.between_with_runs(moments[1], moments[3])
+
+    assert [(kept['run'], led['id']) for kept, led in found if led] == [('r1', 'r1'), ('r2', 'r2')]
+    assert ledger.last_due('e1') == moments[3]
+    assert ledger.last_due('nobody') is None
+
+
+def test_a_row_gets_another_run_only_while_it_has_the_one_we_know(store: RunStore, ledger: Ledger) -> None:
+    ledger.account([(row(state='missed'), None)])
+
+    first = ledger.replace_run(row(run='r1', state='fired'), run('r1'), before=None)
+    second = ledger.replace_run(row(run='r2', state='fired'), run('r2'), before=None)
+
+    assert first is not None
+    assert second is None
+    assert store.get('r2') is None
+    assert (ledger.of_run('r1') or {})['state'] == 'fired'
+
+
+def test_what_waits_for_an_answer_or_a_retry_is_found(ledger: Ledger) -> None:
+    ledger.account([(row('open', is_open=True, state='missed'), None), (row('done'), None)])
+    ledger.account([(row('again', retry_at=(DUE + timedelta(minutes=5)).isoformat()), None)])
+
+    assert [kept['event_id'] for kept in ledger.unanswered()] == ['open']
+    assert [kept['event_id'] for kept in ledger.to_retry()] == ['again']
+    assert [kept['event_id'] for kept in ledger.claimed()] == ['again', 'done']
+
+    ledger.save([row('open', state='skipped')])
+    assert ledger.unanswered() == []
