@@ -5,22 +5,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from nicegui.elements.mixins.text_element import TextElement
-
 from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.events import CalendarEntry
 from synapse.records import RunRecord, now_utc
 
 from .agenda_lines import Line, days_of, dots_of, lines_of
+from .agenda_rows import EmptyRow, EntryRow, FoldRow, NowRow, Row
 from .calendar_days import day_in, midnight, monday_of, next_hour, weekday_of
 from .calendar_window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
-from .cards import empty, put, tick
-from .chip import title_of
-from .entry_words import clock_in, entry_caption, entry_label, summary_of
-from .html import Glyph, button, el, icon, look_of
+from .cards import empty, put
+from .entry_words import summary_of
+from .html import button, el, icon, look_of
 from .scope import Scope
-from .words import pipeline_color, step_title
 
 DAYS = 30
 LISTED = 40
@@ -217,7 +214,7 @@ class _Day(Scope):
         self._open = open_entry
         self._plan = plan
         self._entries: Sequence[CalendarEntry] = ()
-        self._rows: dict[str, _Row | _Now | _Press | _Nothing] = {}
+        self._rows: dict[str, Row] = {}
         self._is_today = False
         with self:
             with el('h2'):
@@ -239,7 +236,7 @@ class _Day(Scope):
 
     def show_progress(self, live: dict[str, RunRecord]) -> None:
         for row in self._rows.values():
-            if isinstance(row, _Row):
+            if isinstance(row, EntryRow):
                 row.show_progress(live)
 
     def _show_lines(self, lines: Sequence[Line], now: datetime) -> None:
@@ -255,24 +252,24 @@ class _Day(Scope):
                 row.item.move(target_index=index)
             self._bring(row, line, now)
 
-    def _made(self, line: Line) -> '_Row | _Now | _Press | _Nothing':
+    def _made(self, line: Line) -> Row:
         if line.entry is not None:
-            return _Row(self._room, self._zone, self._open)
+            return EntryRow(self._room, self._zone, self._open)
         if line.kind == 'now':
-            return _Now(self._zone)
+            return NowRow(self._zone)
         if line.kind == 'none':
-            return _Nothing(self._plan)
-        return _Press(self._fold) if line.kind == 'fold' else _Press(self._list_more, classes='is-more')
+            return EmptyRow(self._plan)
+        return FoldRow(self._fold) if line.kind == 'fold' else FoldRow(self._list_more, classes='is-more')
 
-    def _bring(self, row: '_Row | _Now | _Press | _Nothing', line: Line, now: datetime) -> None:
-        if isinstance(row, _Row) and line.entry is not None:
+    def _bring(self, row: Row, line: Line, now: datetime) -> None:
+        if isinstance(row, EntryRow) and line.entry is not None:
             row.show(line.entry)
-        elif isinstance(row, _Now):
+        elif isinstance(row, NowRow):
             row.show(now)
-        elif isinstance(row, _Press) and line.kind == 'fold':
+        elif isinstance(row, FoldRow) and line.kind == 'fold':
             earlier = 'earlier ' if self._is_today else ''
             row.show(f'{line.count} {earlier}runs succeeded', is_open=self.is_unfolded)
-        elif isinstance(row, _Press):
+        elif isinstance(row, FoldRow):
             row.show(f'{line.count} more {"entry" if line.count == 1 else "entries"}', is_open=False)
 
     def _fold(self) -> None:
@@ -289,95 +286,3 @@ class _Day(Scope):
             self._entries, now=now if self._is_today else None, is_unfolded=self.is_unfolded, most=self.most
         )
         self._show_lines(lines, now)
-
-
-class _Row:
-    """One entry."""
-
-    def __init__(self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry) -> None:
-        self._room = room
-        self._zone = zone
-        self._entry: CalendarEntry | None = None
-        with el('li') as self.item, el('button', 'ag-row', type_='button') as self._button:
-            self._at = el('span', 'at sy-num')
-            el('span', 'bar')
-            with el('span', 'words'):
-                self._title = el('b', 'sy-ell')
-                with el('span', 'sy-cap sy-ell'):
-                    self._caption = el('span')
-                    self._left = el('span', 'sy-num')
-                    self._unit = el('span')
-            self._repeats = icon('repeat', size=13, classes='rp')
-            self._glyph = Glyph('planned', size=18)
-        self._button.on('click', lambda: open_entry(self._entry) if self._entry is not None else None)
-
-    def show(self, entry: CalendarEntry) -> None:
-        if entry == self._entry:
-            return
-        self._entry = entry
-        color = pipeline_color(self._room, entry.pipeline)
-        self._button.classes(replace=f'ag-row {color} st-{look_of(entry.state)}')
-        self._at.set_text(clock_in(entry.at, self._zone))
-        self._title.set_text(title_of(entry))
-        self._say(entry_caption(self._room, entry))
-        self._repeats.set_visibility(entry.is_repeating)
-        self._glyph.show(entry.state)
-        put(self._button, aria_label=entry_label(entry, self._zone), title=entry.reason or None)
-
-    def show_progress(self, live: dict[str, RunRecord]) -> None:
-        """Which step goes, and how long it takes yet or how far it is."""
-        run = live.get(self._entry.run or '') if self._entry is not None and self._entry.state == 'running' else None
-        step = run.active_step if run is not None else None
-        if run is None or step is None:
-            return
-        title = step_title(self._room, run.pipeline, step.name)
-        left = self._room.runs.expected_left(run)
-        if left is None:
-            self._say(f'{title}, {step.progress:.0f} %')
-        else:
-            self._say(f'{title}, ', until=now_utc() + timedelta(seconds=left))
-
-    def _say(self, text: str, *, until: datetime | None = None) -> None:
-        self._caption.set_text(text)
-        tick(self._left, until=until)
-        self._unit.set_text(' left' if until is not None else '')
-
-
-class _Now:
-    """The line between what was and what is to come; the browser moves its clock."""
-
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
-        with el('li', 'ag-now', aria_hidden='true') as self.item:
-            self._clock = el('span', 'sy-num', data_clock_in=zone.key)
-            el('i')
-
-    def show(self, now: datetime) -> None:
-        self._clock.set_text(clock_in(now, self._zone))
-
-
-class _Press:
-    """A line that unfolds others."""
-
-    def __init__(self, pressed: Callable[[], None], *, classes: str = '') -> None:
-        with el('li') as self.item, el('button', f'ag-fold {classes}', type_='button') as self._button:
-            if not classes:
-                Glyph('succeeded', size=14)
-            self._text = el('span', 'sy-grow')
-            icon('down', size=16)
-        self._button.on('click', pressed)
-
-    def show(self, text: str, *, is_open: bool) -> None:
-        self._text.set_text(text)
-        put(self._button, aria_expanded=str(is_open).lower())
-
-
-class _Nothing:
-    """Today, while it is empty."""
-
-    item: TextElement
-
-    def __init__(self, plan: Callable[[], None]) -> None:
-        with el('li', 'ag-nothing') as self.item:
-            el('span', 'sy-grow sy-3', 'Nothing planned yet')
-            button('Plan a run', small=True, kind='ghost').on('click', plan)

@@ -1,10 +1,10 @@
 """A week as seven days of 24 hours: blocks as long as their runs, what goes at the same time side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from synapse.control_room import ControlRoom
@@ -15,21 +15,16 @@ from synapse.rule_words import clock_change_on
 from .calendar_days import day_in, midnight, monday_of, next_hour, weekday_of
 from .calendar_window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
 from .cards import put
-from .chip import title_of
 from .dialogs import say
-from .entry_words import clock_in, entry_label, outcomes_of
-from .html import Glyph, el, icon, look_of
+from .entry_words import outcomes_of
+from .html import el, icon
 from .month_layout import hours_of
 from .scope import Scope
-from .week_layout import LIVE, Block, Piece, WeekLayout
-from .words import length_of, millis, pipeline_color
+from .week_block import HOUR_PIXELS, BlockButton
+from .week_layout import Block, WeekLayout
 
-HOUR_PIXELS = 44
-TALL = 36
-"""Pixels from which a block has a second line."""
 SLOT = timedelta(minutes=30)
 FIRST_HOUR = 7
-MOST_LISTED = 100
 
 
 class WeekView(CalendarWindow):
@@ -54,7 +49,7 @@ class WeekView(CalendarWindow):
         with self, el('div', 'wk-scroll') as self._scroll:
             with el('div', 'wk-head'):
                 self._number = el('span', 'wk-number sy-num')
-                self._heads = [_Head(lambda place=place: self._plan_on(place)) for place in range(7)]
+                self._heads = [_Head(partial(self._plan_on, place)) for place in range(7)]
             with el('div', 'wk-body'):
                 with el('div', 'wk-hours sy-num', aria_hidden='true'):
                     for hour in range(24):
@@ -147,14 +142,15 @@ class WeekView(CalendarWindow):
 class _Head:
     """The name of a day; pressed, it plans something on it."""
 
-    def __init__(self, plan: object) -> None:
+    def __init__(self, plan: Callable[[], None]) -> None:
         with el('button', 'wk-day', type_='button') as self._button:
             self._weekday = el('span', 'wd')
             self._number = el('span', 'dn sy-num')
             self._facts = el('span', 'facts')
-        self._button.on('click', plan)  # type: ignore[arg-type]
-        self._shown: dict[str, int] = {}
+        self._button.on('click', plan)
+        self._counts: dict[str, int] = {}
         self._hint = ''
+        self._drawn: tuple[str, dict[str, int]] = ('', {})
 
     def show(self, day: date, today: date, change: timedelta) -> None:
         is_first = day.day == 1
@@ -174,14 +170,13 @@ class _Head:
 
     def count(self, outcomes: dict[str, int]) -> None:
         """What became of the runs of the day, as far as it is known."""
-        self._shown = outcomes
+        self._counts = outcomes
         self._draw()
 
     def _draw(self) -> None:
-        shown = (self._hint, tuple(self._shown.items()))
-        if getattr(self, '_drawn', None) == shown:
+        if self._drawn == (self._hint, self._counts):
             return
-        self._drawn = shown
+        self._drawn = self._hint, self._counts
         self._facts.clear()
         with self._facts:
             if self._hint:
@@ -189,28 +184,30 @@ class _Head:
                     icon('clockback', size=12)
                     el('span', text=self._hint.replace('-', '−'))
             for word, sign, classes in (('ok', 'check', 'is-ok'), ('failed', 'x', 'is-failed')):
-                if count := self._shown.get(word):
+                if count := self._counts.get(word):
                     with el('span', f'ds {classes}', title=f'{count} {word}'):
                         el('span', text=str(count))
                         icon(sign, size=10)
-            if missed := self._shown.get('missed'):
+            if missed := self._counts.get('missed'):
                 el('span', 'ds is-missed', f'{missed} missed')
 
 
 class _Column(Scope):
     """One day, drawn by itself; its blocks are buttons in the order of time."""
 
-    def __init__(self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry, clicked: object) -> None:
+    def __init__(
+        self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry, clicked: Callable[[date, float], None]
+    ) -> None:
         super().__init__()
         self.classes('wk-col').props['role'] = 'group'
         self._room = room
         self._zone = zone
         self._open = open_entry
         self._day = date.min
-        self._blocks: dict[str, _Block] = {}
+        self._blocks: dict[str, BlockButton] = {}
 
         def on_click(event: GenericEventArguments) -> None:
-            clicked(self._day, float(event.args) * 60 / HOUR_PIXELS)  # type: ignore[operator]
+            clicked(self._day, float(event.args) * 60 / HOUR_PIXELS)
 
         self.on('click', on_click, js_handler='(e) => { if (e.target === e.currentTarget) emit(e.offsetY) }')
 
@@ -230,106 +227,10 @@ class _Column(Scope):
             known = self._blocks.get(block.key)
             if known is None:
                 with self:
-                    known = self._blocks[block.key] = _Block(self._room, self._zone, self._open)
+                    known = self._blocks[block.key] = BlockButton(self._room, self._zone, self._open)
             children = self.default_slot.children
             if children[index] is not known.button:
                 known.button.move(target_index=index)
             known.show(block)
         count = sum(len(block.pieces) for block in blocks)
         put(self, aria_label=f'{weekday_of(day)}, {count or "no"} {"entry" if count == 1 else "entries"}')
-
-
-class _Block:
-    """A run or an occurrence at its hours; or several as a number, which lists them."""
-
-    def __init__(self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry) -> None:
-        self._room = room
-        self._zone = zone
-        self._open = open_entry
-        self._shown: Block | None = None
-        with el('button', 'wk-block', type_='button') as self.button:
-            self._glyph = Glyph('planned', size=12)
-            with el('span', 'ct sy-num'):
-                self._clock = el('span')
-                self._length = el('span', 'cd')
-            self._title = el('span', 'cn')
-            self._repeats = icon('repeat', size=11, classes='rp')
-        self.button.on('click', self._clicked)
-
-    def show(self, block: Block) -> None:
-        if block == self._shown:
-            return
-        was, self._shown = self._shown, block
-        self._stand(block)
-        if was is None or was.pieces != block.pieces:
-            self._show_folded(block.pieces) if block.is_folded else self._show_one(block.pieces[0])
-        self._stretch(block.pieces[0], is_live=not block.is_folded and block.pieces[0].entry.state in LIVE)
-
-    def _stand(self, block: Block) -> None:
-        self.button.style(
-            f'--top:{block.top:.2f};--long:{block.bottom - block.top:.2f};'
-            f'--lane:{block.lane};--span:{block.span};--lanes:{block.lanes}'
-        )
-
-    def _stretch(self, piece: Piece, *, is_live: bool) -> None:
-        """What goes on grows by the clock of the browser."""
-        put(
-            self.button,
-            data_stretch_from=millis(piece.begins) if is_live else None,
-            data_stretch_most=f'{24 * 60 - piece.top:.0f}' if is_live else None,
-        )
-
-    def _show_one(self, piece: Piece) -> None:
-        entry = piece.entry
-        tall = ' is-tall' if (piece.bottom - piece.top) * HOUR_PIXELS / 60 >= TALL else ''
-        parts = ('' if piece.is_first else ' is-continued') + ('' if piece.is_last else ' goes-on')
-        self.button.classes(
-            replace=f'wk-block {pipeline_color(self._room, entry.pipeline)} st-{look_of(entry.state)}{tall}{parts}'
-        )
-        self._glyph.show(entry.state)
-        self._clock.set_text(clock_in(entry.at, self._zone))
-        is_told = entry.seconds is not None and entry.state not in LIVE
-        self._length.set_text(
-            f', {"~" if entry.state == "planned" else ""}{length_of(entry.seconds)}' if is_told else ''
-        )
-        self._title.set_text(title_of(entry))
-        self._repeats.set_visibility(entry.is_repeating)
-        label = entry_label(entry, self._zone)
-        put(self.button, aria_label=label, title=label, aria_haspopup=None)
-
-    def _show_folded(self, pieces: Sequence[Piece]) -> None:
-        self.button.classes(replace='wk-block is-more')
-        self._title.set_text(f'+{len(pieces)}')
-        begin = clock_in(pieces[0].entry.at, self._zone)
-        label = f'{begin} and later: {len(pieces)} more entries'
-        put(self.button, aria_label=label, title=label, aria_haspopup='menu')
-
-    def _clicked(self) -> None:
-        if self._shown is None:
-            return
-        if self._shown.is_folded:
-            self._list(self._shown.pieces)
-        else:
-            self._open(self._shown.pieces[0].entry)
-
-    def _list(self, pieces: Sequence[Piece]) -> None:
-        """Everything that had no lane of its own, to choose from."""
-        with (
-            self.button,
-            ui.menu().classes('sy-menubox').props('no-parent-event auto-close') as menu,
-            el('div', 'sy-menu'),
-        ):
-            for piece in pieces[:MOST_LISTED]:
-                self._listed(piece.entry)
-            if len(pieces) > MOST_LISTED:
-                el('span', 'cap', f'and {len(pieces) - MOST_LISTED} more')
-        menu.on('hide', menu.delete)
-        menu.open()
-
-    def _listed(self, entry: CalendarEntry) -> None:
-        with el('button', f'wk-listed st-{look_of(entry.state)}', type_='button', role='menuitem') as row:
-            Glyph(entry.state, size=13)
-            el('span', 'sy-num sy-2', clock_in(entry.at, self._zone))
-            el('i', f'sy-pdot {pipeline_color(self._room, entry.pipeline)}')
-            el('span', 'sy-ell', entry.title)
-        row.on('click', lambda: self._open(entry))
