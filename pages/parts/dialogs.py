@@ -1,7 +1,7 @@
 """Questions before something ends, and sentences when something could not be done."""
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,21 +10,31 @@ from nicegui import ui
 from synapse.errors import SynapseError
 
 from .html import button, el
+from .notice import Notice
 
 log = logging.getLogger(__name__)
 T = TypeVar('T')
 
 
-def say(message: str, *, kind: str = 'info', **options: Any) -> None:
-    """A short notice, bottom right; `kind` is `info`, `success`, `warning` or `error`."""
-    ui.notify(
-        message,
-        position='bottom-right',
-        classes=f'sy-notice is-{kind}',
-        group=message,
-        progress=False,
-        **({'timeout': 5000} | options),
-    )
+def say(
+    message: str,
+    *,
+    kind: str = 'info',
+    undo: Callable[[], Awaitable[Any]] | None = None,
+    action: tuple[str, Callable[[], Any]] | None = None,
+    **options: Any,
+) -> None:
+    """A short notice, bottom right; `kind` is `info`, `success`, `warning` or `error`.
+
+    :param undo: takes back what the notice tells of; offered for ten seconds
+    :param action: the words of a button, and what it does
+    """
+    look: dict[str, Any] = {'position': 'bottom-right', 'classes': f'sy-notice is-{kind}', 'progress': False}
+    offer = ('Undo', lambda: attempt(undo())) if undo is not None else action
+    if offer is not None:
+        Notice({'message': message, 'group': False, 'timeout': 10_000, **look, **options}, *offer)
+    else:
+        ui.notify(message, group=message, **look, **({'timeout': 5000} | options))
 
 
 async def attempt(work: Awaitable[T]) -> T | None:
@@ -60,12 +70,14 @@ def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
     )
 
 
-async def confirm(title: str, text: str, *, yes: str, no: str = 'Cancel') -> bool:
+async def confirm(title: str, text: str, *, yes: str, no: str = 'Cancel', icon_name: str = 'stop') -> bool:
     """Ask before something that cannot be undone; the safe button has the focus."""
-    return (await ask(title, text, yes=yes, no=no)).is_yes
+    return (await ask(title, text, yes=yes, no=no, icon_name=icon_name)).is_yes
 
 
-async def ask(title: str, text: str, *, yes: str, no: str = 'Cancel', option: str = '') -> Answer:
+async def ask(
+    title: str, text: str, *, yes: str, no: str = 'Cancel', option: str = '', icon_name: str = 'stop'
+) -> Answer:
     """As `confirm`, with one thing more that may be ticked."""
     with ui.dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
         box.props['aria-label'] = title
@@ -81,7 +93,7 @@ async def ask(title: str, text: str, *, yes: str, no: str = 'Cancel', option: st
             safe = button(no)
             safe.props['autofocus'] = True
             safe.on('click', lambda: dialog.submit(None))
-            sure = button(yes, kind='danger', icon_name='stop').classes('is-solid')
+            sure = button(yes, kind='danger', icon_name=icon_name).classes('is-solid')
             ticked = f'getHtmlElement({tick.id}).checked' if tick is not None else 'false'
             sure.on(
                 'click',
