@@ -94,7 +94,9 @@ class Room:
         """How many of `count` are shown."""
         if count <= self.rows:
             return count
-        return self.beside if is_today else min(self.beside, max(2, self.rows - 1))
+        if is_today or self.beside <= 3:
+            return self.beside
+        return max(3, min(self.beside, self.rows - 1))
 
 
 def survivors(entries: Sequence[CalendarEntry], most: int) -> list[CalendarEntry]:

@@ -45,8 +45,8 @@ class PopoverActions:
     open_entry: Callable[[CalendarEntry], None]
     run_now: Callable[[CalendarEntry], None]
     retry: Callable[[Sequence[CalendarEntry]], None]
-    open_day: Callable[[date], None]
-    plan: Callable[[date], None]
+    open_day: Callable[[date], object]
+    plan: Callable[[date], object]
 
 
 class DayPopover(ui.element, component='../static/day_popover.js'):

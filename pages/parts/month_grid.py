@@ -46,11 +46,11 @@ class GridActions:
     """What a person does in the grid; the page knows what follows from it."""
 
     open_entry: Callable[[CalendarEntry], None]
-    open_day: Callable[[date], None]
-    plan: Callable[[date], None]
-    drop: Callable[[str, date], None]
+    open_day: Callable[[date], object]
+    plan: Callable[[date], object]
+    drop: Callable[[str, date], object]
     """With the key of a chip and the day it is to go to."""
-    turn: Callable[[date], None]
+    turn: Callable[[date], object]
     """To the month of a day."""
     changed: Callable[[], None]
     """Days have other contents now."""

@@ -78,7 +78,10 @@ class MonthPicker(Scope):
         self._chosen(date(self._year, number, 1))
 
 
-_FOCUS = "() => setTimeout(() => document.querySelector('.mo-months [aria-pressed=true], .mo-months .month')?.focus())"
+_FOCUS = """() => setTimeout(() => {
+    const box = document.querySelector('.mo-months');
+    (box?.querySelector('[aria-pressed=true]') || box?.querySelector('.month'))?.focus();
+})"""
 _ARROWS = """(event) => {
     const months = [...event.currentTarget.querySelectorAll('.month')], place = months.indexOf(document.activeElement);
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -3, ArrowDown: 3 }[event.key];

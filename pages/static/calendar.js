@@ -71,7 +71,7 @@
     const height = row?.clientHeight || 0;
     if (!height) return;
     const rows = Math.max(1, Math.floor((height - FIRST_LINE) / LINE));
-    const beside = Math.max(1, Math.floor((height - FIRST_LINE - MORE + 2) / LINE));
+    const beside = Math.max(1, Math.floor((height - FIRST_LINE - MORE) / LINE));
     if (state.room === `${rows} ${beside}`) return;
     state.room = `${rows} ${beside}`;
     tell(grid, 'measured', { rows, beside });
@@ -102,6 +102,16 @@
     if (narrow.matches) tell(element, 'narrow', true);
   }
   narrow.addEventListener('change', () => { for (const element of frames) if (element.isConnected) tell(element, 'narrow', narrow.matches); else frames.delete(element); });
+
+  // Today is a place too, not only a month.
+  addEventListener('click', (event) => {
+    if (!event.target.closest?.('[data-key=today]')) return;
+    for (const [grid, state] of grids) {
+      const grabs = grid.contains(document.activeElement), cell = cellAt(grid, grid.dataset.today);
+      if (cell && !cell.classList.contains('is-out')) rove(grid, cell, { focus: grabs });
+      else Object.assign(state, { wanted: grid.dataset.today, grabs });
+    }
+  }, true);
 
   // -- clicks
   function clicked(event) {
@@ -205,8 +215,9 @@
       land(grid, thing, thing.day);
       return true;
     }
+    if (event.key === 'Tab') { letGo('Left where it was.'); return false; }
     const day = target(carried.day, event);
-    if (!day) return event.key !== 'Tab';
+    if (!day) return true;
     carried.day = day;
     const cell = cellAt(grid, day);
     say(cell && isPast(cell) ? `${words(day)}, over` : words(day));
@@ -253,7 +264,8 @@
     if (!cell || isPast(cell)) { clear(); if (files) event.dataTransfer.dropEffect = 'none'; if (files || isAtEdge) event.preventDefault(); return; }
     event.preventDefault();
     event.dataTransfer.dropEffect = files ? 'copy' : 'move';
-    showTarget(grid, cell.dataset.day, dragged?.time ?? '');
+    if (cell.dataset.day === dragged?.from) clear();
+    else showTarget(grid, cell.dataset.day, dragged?.time ?? '');
   }
   function dragleave(event) {
     const grid = gridOf(event.target);
@@ -334,6 +346,7 @@
     event.stopPropagation();
     close();
   }, true);
+  addEventListener('pointerdown', () => { if (carried) letGo('Left where it was.'); }, true);
   addEventListener('pointerdown', (event) => { if (isTop() && !popped.pop.contains(event.target)) close({ back: false }); }, true);
   addEventListener('scroll', (event) => { if (popped && !popped.pop.contains(event.target)) close(); }, true);
   addEventListener('resize', () => { if (popped) place(popped.pop, popped.day); });

@@ -229,9 +229,10 @@
   addEventListener('dragover', (event) => { if (hasFiles(event)) event.preventDefault(); });
   addEventListener('drop', (event) => {
     if (!hasFiles(event)) return;
-    event.preventDefault();
     depth = 0;
     over(false);
+    if (event.defaultPrevented) return; // a day of the calendar has taken it
+    event.preventDefault();
     const zone = event.target.closest?.('.upload-zone') || zoneOf();
     if (zone) take(zone, event.dataTransfer.files);
     else window.synapse.go('/');
@@ -318,6 +319,7 @@
   });
 
   window.synapse = {
+    take, // files, for a drop zone
     now: () => Date.now() + skew, // the server's clock
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },
