@@ -1,0 +1,56 @@
+"""Time zones by their IANA names."""
+
+import difflib
+import warnings
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import tzlocal
+
+from .rule_text import RuleError
+
+
+def local_zone() -> str:
+    """The IANA name of this machine's zone as it is set now, `UTC` if it cannot be told."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # a zone that says another offset than the C library is still its name
+            return zone(tzlocal.reload_localzone().key).key
+    except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
+        return 'UTC'
+
+
+@cache
+def zone_names() -> list[str]:
+    """All names that can be chosen, sorted; without those that mean "this machine" or nothing."""
+    return sorted(name for name in available_timezones() if name not in ('localtime', 'Factory', 'posixrules'))
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The zone of this name.
+
+    :raises RuleError: field `timezone`, with a name that is near
+    """
+    try:
+        if name in ('localtime', 'Factory', 'posixrules'):
+            raise ZoneInfoNotFoundError(name)
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise RuleError('timezone', f'No time zone is called {name[:60]!r}. {_hint(name)}') from None
+
+
+def city_of(name: str) -> str:
+    """How people call it: `Berlin` for `Europe/Berlin`, `New York` for `America/New_York`."""
+    return name.rpartition('/')[2].replace('_', ' ')
+
+
+def _hint(name: str) -> str:
+    by_city = {city_of(known).lower(): known for known in reversed(zone_names())}
+    by_name = {known.lower(): known for known in zone_names()}
+    wanted = name[:60].strip().lower().replace(' ', '_')
+    near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.75)
+    if near:
+        return f'Did you mean {by_name[near[0]]}?'
+    city = difflib.get_close_matches(city_of(wanted), by_city, n=1, cutoff=0.75)
+    return f'Did you mean {by_city[city[0]]}?' if city else 'Write it like Europe/Berlin.'
