@@ -1,4 +1,5 @@
-"""Who may come in: the token of scripts, one-time sign-in codes, and the sessions of signed-in browsers.
+"""Who may come in: the token of scripts, one-time sign-in codes, the sessions of signed-in browsers, and whoever knows
+the secret address of the calendar, to that alone.
 
 What lies in the data folder is readable by its owner only, and whoever can read it is the owner: so another process
 on the same folder (`python main.py open`) may mint a code that the running control room redeems.
@@ -20,7 +21,7 @@ from typing import Any
 
 from itsdangerous import BadData, TimestampSigner
 
-from storage.files import StorageError, make_private_folder, write_atomically
+from storage.files import StorageError, make_private_folder, named_errors, sync_folder, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class Entry:
         token = _kept(data / 'token', lambda: f'syn_{secrets.token_urlsafe(32)}\n'.encode(), _is_token)
         self.token = token.decode().strip()
         """What `Authorization: Bearer` carries; also in `DATA/token`."""
+        self._feed_path = data / 'feed'
+        self._feed = _read_feed(self._feed_path)
         self._path = data / 'sessions.json'
         self._sessions, self._used_codes = self._read()
         self._listeners: dict[str, list[Callable[[], object]]] = {}
@@ -58,6 +61,38 @@ class Entry:
     def is_token(self, value: str) -> bool:
         """Whether this is the bearer token, compared in constant time."""
         return hmac.compare_digest(value.encode(errors='replace'), self.token.encode())
+
+    @property
+    def feed(self) -> str | None:
+        """The secret in the address of the calendar feed; None while there is no such address. Also in `DATA/feed`."""
+        return self._feed
+
+    def new_feed(self) -> str:
+        """Another secret for the calendar feed; the one before opens nothing any more. Writes to the disk.
+
+        :raises StorageError: if it could not be kept; then the one before still counts
+        """
+        secret = secrets.token_urlsafe(32)
+        with self._lock:
+            write_atomically(self._feed_path, f'{secret}\n'.encode())
+            self._feed = secret
+        return secret
+
+    def revoke_feed(self) -> None:
+        """Let no secret address lead to the calendar. Writes to the disk; harmless if there is none.
+
+        :raises StorageError: if the file could not be removed; it opens nothing until the next start
+        """
+        with self._lock:
+            self._feed = None
+            with named_errors(self._feed_path):
+                self._feed_path.unlink(missing_ok=True)
+            sync_folder(self._feed_path.parent)
+
+    def is_feed(self, value: str) -> bool:
+        """Whether this is the secret of the calendar feed, compared in constant time."""
+        feed = self._feed
+        return feed is not None and hmac.compare_digest(value.encode(errors='replace'), feed.encode())
 
     def mint_code(self) -> str:
         """A code that signs one browser in, once, within ten minutes. Writes nothing."""
@@ -184,6 +219,19 @@ def _kept(path: Path, make: Callable[[], bytes], is_good: Callable[[bytes], bool
     content = make()
     write_atomically(path, content)
     return content
+
+
+def _read_feed(path: Path) -> str | None:
+    """The kept secret; what is too short to be one counts as none."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if not _is_token(content):
+        return None
+    if os.name != 'nt':
+        path.chmod(0o600)
+    return content.decode().strip()
 
 
 def _is_token(content: bytes) -> bool:

@@ -5,15 +5,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from synapse.bus import LinesLogged, ProfileChanged, RunChanged, StatusChanged
+from synapse.bus import LinesLogged, OccurrencesChanged, ProfileChanged, RunChanged, ScheduleChanged, StatusChanged
 from synapse.control_room import ControlRoom
+from synapse.events import Occurrence
 from synapse.log import Entry, Level
 from synapse.records import RunRecord
 
 from .answers import encode
+from .events import event_json
 
 BUFFER_MESSAGES = 10_000
 STATUS_SECONDS = 0.055
@@ -58,6 +61,7 @@ class Feed:
     def __init__(self, room: ControlRoom) -> None:
         self.seq = 0
         """The number of the newest update of this server start."""
+        self._room = room
         self._status = room.status
         self._buffer: deque[Update] = deque(maxlen=BUFFER_MESSAGES)
         self._listeners: dict[object, Callable[[Sequence[Update]], None]] = {}
@@ -66,6 +70,8 @@ class Feed:
         room.bus.subscribe(LinesLogged, lambda news: self._logged(news.entries))
         room.bus.subscribe(RunChanged, lambda news: self._ran(news.run))
         room.bus.subscribe(ProfileChanged, self._profile_changed)
+        room.bus.subscribe(ScheduleChanged, self._schedule_changed)
+        room.bus.subscribe(OccurrencesChanged, self._occurrences_changed)
         room.bus.subscribe(StatusChanged, lambda _: self._status_changed())
 
     def listen(self, callback: Callable[[Sequence[Update]], None]) -> Callable[[], None]:
@@ -98,6 +104,15 @@ class Feed:
         data = {'change': news.change, 'profile': news.profile.as_json()}
         self._publish([self._new('profile_change', lambda: data)])
 
+    def _schedule_changed(self, news: ScheduleChanged) -> None:
+        def data() -> dict[str, Any]:
+            return {'change': news.change, 'event': event_json(self._room.calendar, news.event)}
+
+        self._publish([self._new('schedule_change', data)])
+
+    def _occurrences_changed(self, news: OccurrencesChanged) -> None:
+        self._publish([self._new('schedule_change', partial(_occurrence_data, item)) for item in news.occurrences])
+
     def _status_changed(self) -> None:
         """At most one status in 55 ms; the last one always comes through."""
         if self._is_status_due:
@@ -126,3 +141,7 @@ class Feed:
     def _publish(self, updates: Sequence[Update]) -> None:
         for callback in tuple(self._listeners.values()):
             callback(updates)
+
+
+def _occurrence_data(occurrence: Occurrence) -> dict[str, Any]:
+    return {'change': 'occurrence', 'occurrence': occurrence.as_json()}

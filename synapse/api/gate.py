@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
@@ -27,7 +28,13 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 OPEN_CALLS = DOOR_CALLS | {('GET', '/api/v1/health'), ('HEAD', '/api/v1/health')}
-"""Everything that answers without credentials; a test holds this list against all routes."""
+"""Everything that answers without credentials; a test holds this list against all routes.
+
+One thing more does, `GET FEED_PATH`, since programs that subscribe to a calendar can send none: its secret is in the
+address, and opens this calendar and nothing else.
+"""
+
+FEED_PATH = re.compile(r'/api/v1/scheduler/feed/([A-Za-z0-9_-]{20,200})\.ics')
 
 SIGNED_OUT = 4401
 DRAIN_BYTES = 4_000_000
@@ -104,7 +111,7 @@ class Gate:
             response = await self._door.answer(request, is_signed_in=caller is not None)
             await response(scope, bounded.receive, bounded.send)
             return
-        if caller is None and call not in OPEN_CALLS:
+        if caller is None and call not in OPEN_CALLS and not self._is_feed(*call):
             raise _no_credentials()
         rules.check_body_type(scope)
         if call == ('POST', '/logout'):
@@ -168,6 +175,11 @@ class Gate:
         values = header_values(scope, b'authorization')
         scheme, _, token = (values[0] if len(values) == 1 else '').partition(' ')
         return scheme.lower() == 'bearer' and self._entry.is_token(token.strip())
+
+    def _is_feed(self, method: str, path: str) -> bool:
+        """Whether somebody reads the calendar by its secret address."""
+        found = FEED_PATH.fullmatch(path)
+        return method == 'GET' and found is not None and self._entry.is_feed(found[1])
 
     def _sessions(self, scope: Scope) -> list[str]:
         """Living sessions among the cookies; a neighbour on another port may have set one of the same name."""

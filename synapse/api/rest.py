@@ -16,6 +16,7 @@ from .problems import add_problem_handlers
 from .profiles import profiles_api
 from .reading import StrictRoute
 from .runs import runs_api
+from .scheduler import scheduler_api
 from .uploads import uploads_api
 
 
@@ -31,7 +32,7 @@ def build_api(room: ControlRoom) -> FastAPI:
     )
     api.router.route_class = StrictRoute
     api.openapi_version = '3.0.3'  # the newest that the bundled Swagger UI draws
-    for part in (pipelines_api, runs_api, logs_api, uploads_api, profiles_api):
+    for part in (pipelines_api, runs_api, logs_api, uploads_api, profiles_api, scheduler_api):
         api.include_router(part(room))
     _add_docs(api)
     add_problem_handlers(api)

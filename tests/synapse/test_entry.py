@@ -54,6 +54,30 @@ def test_a_token_file_that_cannot_be_a_token_is_replaced(tmp_path: Path, content
     assert (tmp_path / 'token').read_text().strip() == token
 
 
+def test_the_secret_of_the_calendar_feed_is_private_lasts_and_is_revoked(tmp_path: Path, entry: Entry) -> None:
+    assert entry.feed is None
+    assert not entry.is_feed('')
+    first = entry.new_feed()
+
+    second = entry.new_feed()
+
+    assert stat.S_IMODE((tmp_path / 'feed').stat().st_mode) == 0o600
+    assert Entry(tmp_path).feed == second
+    assert entry.is_feed(second)
+    assert not entry.is_feed(first)
+    entry.revoke_feed()
+    entry.revoke_feed()
+    assert not entry.is_feed(second)
+    assert Entry(tmp_path).feed is None
+
+
+@pytest.mark.parametrize('content', [b'', b'short', b'\xff' * 40])
+def test_a_feed_file_that_cannot_be_a_secret_opens_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / 'feed').write_bytes(content)
+
+    assert Entry(tmp_path).feed is None
+
+
 def test_only_the_token_is_the_token(entry: Entry) -> None:
     assert entry.is_token(entry.token)
     assert not entry.is_token('')

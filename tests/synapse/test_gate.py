@@ -38,6 +38,10 @@ def sample_app() -> FastAPI:
     async def count(request: Request) -> dict[str, int]:
         return {'bytes': sum([len(chunk) async for chunk in request.stream()])}
 
+    @app.api_route('/api/v1/scheduler/feed/{secret}.ics', methods=['GET', 'HEAD', 'POST', 'DELETE'])
+    async def feed(secret: str) -> dict[str, str]:
+        return {'of': secret}
+
     @app.get('/_nicegui/3.18.0/static/nicegui.js')
     @app.get('/')
     @app.get('/runs')
@@ -115,6 +119,40 @@ def test_the_open_list_is_exactly_this() -> None:
         ('POST', '/login'),
         ('POST', '/auth'),
     } == OPEN_CALLS
+
+
+async def test_the_secret_address_of_the_calendar_is_open_and_nothing_like_it(
+    stranger: httpx.AsyncClient, entry: Entry
+) -> None:
+    assert_error(await stranger.get('/api/v1/scheduler/feed/None.ics'), 401, 'unauthorized')
+    path = f'/api/v1/scheduler/feed/{entry.new_feed()}.ics'
+
+    response = await stranger.get(path)
+
+    assert response.json() == {'of': entry.feed}
+    for other in (
+        f'{path}/',
+        f'{path}x',
+        path.replace('.ics', ''),
+        path.replace('feed/', 'feed//'),
+        path.replace('.ics', '.ICS'),
+    ):
+        assert_error(await stranger.get(other), 401, 'unauthorized')
+    assert_error(await stranger.get(f'{path[:-5]}.ics'), 401, 'unauthorized')
+    for method in ('HEAD', 'POST', 'DELETE'):
+        assert (await stranger.request(method, path)).status_code == 401
+    entry.revoke_feed()
+    assert_error(await stranger.get(path), 401, 'unauthorized')
+
+
+async def test_the_secret_address_of_the_calendar_has_all_other_walls(
+    stranger: httpx.AsyncClient, entry: Entry
+) -> None:
+    path = f'/api/v1/scheduler/feed/{entry.new_feed()}.ics'
+
+    assert_error(await stranger.get(path, headers={'Host': 'evil.example'}), 421, 'wrong_host')
+    assert_error(await stranger.get(path, headers={'Origin': 'http://evil.example'}), 403, 'foreign_origin')
+    assert_error(await stranger.get(path, headers={'Sec-Fetch-Site': 'cross-site'}), 403, 'foreign_site')
 
 
 async def test_every_other_route_is_closed_to_strangers(stranger: httpx.AsyncClient) -> None:

@@ -64,7 +64,7 @@ async def test_health_is_open_and_says_only_ok(authority: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'path', ['/nothing', '/', '/runs/', '/status/x', '/scheduler/list', '/docs/assets/nothing', '/docs/assets/../x']
+    'path', ['/nothing', '/', '/runs/', '/status/x', '/scheduler/list/x', '/docs/assets/nothing', '/docs/assets/../x']
 )
 async def test_unknown_paths_are_404_in_json(api: httpx.AsyncClient, path: str) -> None:
     error_of(await api.get(path), 404, 'not_found')
