@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from storage.documents import Documents
 from storage.files import StorageError, make_private_folder, remove_leftovers
@@ -11,6 +13,7 @@ from storage.ledger import Ledger
 from storage.logs import LogStore
 from storage.runs import RunStore
 
+from .alarm_clock import Clocks, read_clocks
 from .bus import Bus
 from .calendar import Calendar
 from .catalog import Catalog
@@ -21,6 +24,7 @@ from .inbox import Inbox
 from .log import Level, Log, LogHandler
 from .machine import Machine
 from .profiles import Profiles
+from .records import now_utc
 from .runs import Runs
 from .settings import MOST_WORKERS, Settings
 from .status import Status
@@ -48,9 +52,17 @@ class ControlRoom:
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def build(cls, settings: Settings) -> 'ControlRoom':
+    def build(
+        cls,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = now_utc,
+        clocks: Callable[[], Clocks] = read_clocks,
+        zone: str | None = None,
+    ) -> 'ControlRoom':
         """Open the data folder and put the parts together; nothing runs yet.
 
+        :param now: the wall clock of the calendar, `clocks` those its alarm clock compares, and `zone` its days
         :raises storage.files.StorageError: if the folder holds something that cannot be read
         """
         data = settings.data
@@ -105,6 +117,9 @@ class ControlRoom:
                 log=log,
                 bus=bus,
                 alive=data / 'alive',
+                zone=zone,
+                now=now,
+                clocks=clocks,
             ),
             entry=Entry(data),
             preferences=preferences,

@@ -67,12 +67,12 @@ MAX_UPLOAD_BYTES = 3_000_000
 
 
 @contextlib.asynccontextmanager
-async def api_room(data: Path, port: int = 8000, *, is_new: bool = True) -> AsyncIterator[ControlRoom]:
+async def api_room(data: Path, port: int = 8000, *, is_new: bool = True, **clock: Any) -> AsyncIterator[ControlRoom]:
     if is_new:
         (data / 'pipelines').mkdir(parents=True)
         (data / 'pipelines' / 'samples.py').write_text(PIPELINES)
     settings = Settings(data=data, port=port, workers=2, max_upload_bytes=MAX_UPLOAD_BYTES, min_free_bytes=0)
-    room = ControlRoom.build(settings)
+    room = ControlRoom.build(settings, **clock)
     await room.start()
     try:
         yield room

@@ -19,12 +19,13 @@ class MovableClock:
     def __init__(self, start: datetime) -> None:
         self._offset = start - datetime.now(UTC)
         self._slept = 0.0
+        self._passed = 0.0
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset
 
     def clocks(self) -> Clocks:
-        awake = time.monotonic()
+        awake = time.monotonic() + self._passed
         return Clocks(self.now(), awake, awake + self._slept)
 
     def set_to(self, moment: datetime) -> None:
@@ -32,6 +33,11 @@ class MovableClock:
 
     def advance(self, by: timedelta) -> None:
         self._offset += by
+
+    def pass_to(self, moment: datetime) -> None:
+        """Time passes until this moment, with the machine awake."""
+        self._passed += (moment - self.now()).total_seconds()
+        self.set_to(moment)
 
     def sleep(self, length: timedelta) -> None:
         self._slept += length.total_seconds()
