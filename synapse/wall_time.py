@@ -7,11 +7,10 @@ change (02:30 becomes 03:30: the offset before the gap counts); one that comes t
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from .zones import zone
 
-DAY = timedelta(days=1)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 
 def wall_of(instant: datetime, zone_name: str) -> datetime:
@@ -33,6 +32,11 @@ def instant_of(wall: datetime, zone_name: str) -> datetime:
         raise ValueError('a wall time is naive')
     # With fold=0, zoneinfo takes the offset before a gap and the first of two.
     return wall.replace(tzinfo=zone(zone_name), fold=0).astimezone(UTC)
+
+
+def offset_at(instant: datetime, zone_name: str) -> timedelta:
+    """How much later than UTC the clocks of a zone are at an aware instant."""
+    return instant.astimezone(zone(zone_name)).utcoffset() or timedelta()
 
 
 class Stretch(NamedTuple):
@@ -64,16 +68,11 @@ def stretches_of(ordinal: int, zone_name: str) -> tuple[Stretch, ...]:
     begins, ends = day_begin(ordinal, zone_name), day_begin(ordinal + 1, zone_name)
     if begins >= ends:  # a day that a zone left out by crossing the date line
         return ()
-    here = zone(zone_name)
-    first, last = (_offset(moment, here) for moment in (begins, ends - timedelta(seconds=1)))
+    first, last = (offset_at(moment, zone_name) for moment in (begins, ends - SECOND))
     if first == last:
         return (Stretch(begins, ends, first),)
     low, high = begins, ends
-    while high - low > timedelta(seconds=1):
+    while high - low > SECOND:
         middle = low + timedelta(seconds=(high - low).total_seconds() // 2)
-        low, high = (middle, high) if _offset(middle, here) == first else (low, middle)
+        low, high = (middle, high) if offset_at(middle, zone_name) == first else (low, middle)
     return (Stretch(begins, high, first), Stretch(high, ends, last))
-
-
-def _offset(instant: datetime, here: ZoneInfo) -> timedelta:
-    return instant.astimezone(here).utcoffset() or timedelta()
