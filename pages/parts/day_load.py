@@ -1,6 +1,6 @@
 """How busy a day is: each run at its time and length on a strip of 24 hours, and where there are too many at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,36 +34,40 @@ class Crowd:
     spans: tuple[tuple[float, float], ...] = ()
 
 
-def marks_of(entries: Sequence[tuple[CalendarEntry, bool]], start: datetime, end: datetime) -> tuple[Mark, ...]:
+Passes = Callable[[CalendarEntry], bool]
+
+
+def marks_of(entries: Sequence[CalendarEntry], start: datetime, end: datetime, passes: Passes) -> tuple[Mark, ...]:
     """The marks of a day, by time.
 
-    :param entries: each with whether the filter shows it
     :param start: when the day begins, and `end` when it ends: 23 or 25 hours apart where the clocks change
+    :param passes: whether the filter shows an entry
     """
-    day = (end - start).total_seconds()
     if len(entries) > MOST_MARKS:
-        return _gathered(entries, start, day)
+        return _gathered(entries, start, end, passes)
+    day = (end - start).total_seconds()
     marks = []
-    for entry, is_shown in entries:
+    for entry in entries:
         left = max(0.0, (entry.at - start).total_seconds())
         right = min(day, left + (entry.seconds or 0.0))
         width = round(100 * (right - left) / day, 2)
-        marks.append(Mark(round(100 * left / day, 2), width, look_of(entry.state), not is_shown))
+        marks.append(Mark(round(100 * left / day, 2), width, look_of(entry.state), not passes(entry)))
     return tuple(marks)
 
 
-def _gathered(entries: Sequence[tuple[CalendarEntry, bool]], start: datetime, day: float) -> tuple[Mark, ...]:
+def _gathered(entries: Sequence[CalendarEntry], start: datetime, end: datetime, passes: Passes) -> tuple[Mark, ...]:
     """One mark a quarter of an hour, in the colour of what matters most then."""
     best: dict[int, tuple[bool, int, str]] = {}
-    for entry, is_shown in entries:
-        place = min(MOST_MARKS - 1, int(MOST_MARKS * max(0.0, (entry.at - start).total_seconds()) / day))
-        here = (not is_shown, RANKS[entry.state], look_of(entry.state))
+    stretch = (end - start) / MOST_MARKS
+    for entry in entries:
+        place = (entry.at - start) // stretch
+        here = (not passes(entry), RANKS[entry.state], entry.state)
         if place not in best or here < best[place]:
             best[place] = here
     width = round(100 / MOST_MARKS, 2)
     return tuple(
-        Mark(round(100 * place / MOST_MARKS, 2), width, look, is_dim)
-        for place, (is_dim, _, look) in sorted(best.items())
+        Mark(round(100 * place / MOST_MARKS, 2), width, look_of(state), is_dim)
+        for place, (is_dim, _, state) in sorted(best.items())
     )
 
 

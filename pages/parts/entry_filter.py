@@ -21,6 +21,11 @@ class EntryFilter:
     profile: str = ''
     group: str = ''
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it lets everything through."""
+        return not (self.pipeline or self.profile or self.group)
+
     def passes(self, entry: CalendarEntry) -> bool:
         """Whether the entry is shown."""
         return self.passes_any_state(entry) and (not self.group or entry.state in GROUPS[self.group])
@@ -32,8 +37,3 @@ class EntryFilter:
     def toggled(self, group: str) -> 'EntryFilter':
         """Only this group of states, or all of them again."""
         return replace(self, group='' if self.group == group else group)
-
-
-def group_of(state: str) -> str:
-    """The total in which a state counts; empty for those that are in none."""
-    return next((group for group, states in GROUPS.items() if state in states), '')

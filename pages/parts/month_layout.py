@@ -14,7 +14,7 @@ from synapse.rule_words import clock_change_on
 from .calendar_days import midnight, weekday_of
 from .chip import Chip, Room, chip_of, survivors
 from .day_load import Crowd, Mark, crowd_of, marks_of
-from .entry_filter import EntryFilter, group_of
+from .entry_filter import GROUPS, EntryFilter
 
 STEEL = 'p5'
 """The colour of pipelines that are gone."""
@@ -135,14 +135,9 @@ def laid_out(entries: Sequence[CalendarEntry], days: Sequence[date], setting: Se
 
 def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end: datetime, setting: Setting) -> Day:
     only = setting.only
-    counted = [entry for entry in entries if only.passes_any_state(entry)]
-    shown = [entry for entry in counted if only.passes(entry)]
-    states = Counter[str]()
-    for entry in shown:
-        states[entry.state] += entry.count
-    totals = Counter[str]()
-    for entry in counted:
-        totals[group_of(entry.state)] += entry.count
+    counted = entries if only.is_open else [entry for entry in entries if only.passes_any_state(entry)]
+    shown = [entry for entry in counted if only.passes(entry)] if only.group else counted
+    states = counts_of(shown)
     today = setting.today
     chosen = survivors(shown, setting.room.most(len(shown), is_today=day == today))
     crowd = Crowd()
@@ -160,11 +155,26 @@ def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end:
         more=len(shown) - len(chosen),
         counts=(done, failed, missed),
         load=f'{crowd.most} at once' if crowd.most else '',
-        marks=marks_of([(entry, only.passes(entry)) for entry in entries], start, end),
+        marks=marks_of(entries, start, end, everything if only.is_open else only.passes),
         crowd=crowd.spans,
     )
-    pipelines = frozenset(entry.pipeline for entry in entries)
-    return Day(picture, totals, pipelines, {entry.key: entry for entry in chosen}, len(entries))
+    pipelines = frozenset({entry.pipeline for entry in entries})
+    totals = counts_of(counted)
+    by_group = {group: sum(totals[state] for state in states) for group, states in GROUPS.items()}
+    return Day(picture, by_group, pipelines, {entry.key: entry for entry in chosen}, len(entries))
+
+
+def counts_of(entries: Iterable[CalendarEntry]) -> Counter[str]:
+    """How many there are in each state."""
+    counts = Counter[str]()
+    for entry in entries:
+        counts[entry.state] += entry.count
+    return counts
+
+
+def everything(_: CalendarEntry) -> bool:
+    """What an open filter lets through."""
+    return True
 
 
 def waiting(day: date, setting: Setting) -> DayPicture:

@@ -10,6 +10,7 @@ export default {
     open(row) { if (row.links) { this.tell("entry", row.key); this.close(); } },
     close() { window.synapseMonth.close(); },
   },
+  mounted() { window.synapseMonth.frame(this.$el.parentElement); },
   updated() { if (this.picture) window.synapseMonth.open(this.$el, this.picture.day); },
   unmounted() { window.synapseMonth.close({ back: false }); },
   template: `

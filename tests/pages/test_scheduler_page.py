@@ -15,7 +15,7 @@ from pages.parts.day_load import MOST_MARKS, crowd_of, marks_of
 from pages.parts.day_popover import picture_of, row_of, span_of
 from pages.parts.entry_filter import EntryFilter
 from pages.parts.month_grid import stretches
-from pages.parts.month_layout import Setting, days_of, hours_of, laid_out, totals_of, turned, waiting
+from pages.parts.month_layout import Setting, days_of, everything, hours_of, laid_out, totals_of, turned, waiting
 from pages.scheduler import taker_of
 from synapse.catalog import PipelineInfo
 from synapse.events import CalendarEntry
@@ -132,28 +132,28 @@ def bounds(day: int) -> tuple[datetime, datetime]:
 
 
 def test_a_mark_lies_at_the_time_of_its_run_and_is_as_long_as_it() -> None:
-    (mark,) = marks_of([(entry(9, 6, seconds=3600), True)], *bounds(9))
+    (mark,) = marks_of([entry(9, 6, seconds=3600)], *bounds(9), everything)
 
     assert (mark.left, mark.width, mark.look, mark.is_dim) == (25.0, 4.17, 'succeeded', False)
 
 
 def test_what_runs_past_midnight_ends_with_the_strip() -> None:
-    (mark,) = marks_of([(entry(9, 23, seconds=9 * 3600), True)], *bounds(9))
+    (mark,) = marks_of([entry(9, 23, seconds=9 * 3600)], *bounds(9), everything)
 
     assert mark.left + mark.width == pytest.approx(100, abs=0.01)
 
 
 def test_a_day_of_25_hours_is_25_hours_long() -> None:
-    (mark,) = marks_of([(entry(25, 12.5), True)], *bounds(25))
+    (mark,) = marks_of([entry(25, 12.5)], *bounds(25), everything)
 
     assert mark.left == 50
 
 
 def test_a_crowded_strip_has_a_mark_a_quarter_of_an_hour_in_the_colour_of_what_went_wrong() -> None:
-    entries = [(entry(9, minute / 60), True) for minute in range(24 * 60)]
-    entries.append((entry(9, 12, 'failed'), True))
+    entries = [entry(9, minute / 60) for minute in range(24 * 60)]
+    entries.append(entry(9, 12, 'failed'))
 
-    marks = marks_of(entries, *bounds(9))
+    marks = marks_of(entries, *bounds(9), everything)
 
     assert len(marks) == MOST_MARKS
     assert [mark.left for mark in marks if mark.look == 'failed'] == [50]
