@@ -90,7 +90,7 @@ class Life:
                 'overlap': self._chance.choice(['skip', 'queue', 'allow']),
             }
         )
-        self._say('created', event.id, title=event.title, start=event.start.isoformat())
+        self._say('created', event.id, title=event.title, start=event.start.isoformat(), rule=rule)
 
     async def _change(self) -> None:
         for event in self._some():

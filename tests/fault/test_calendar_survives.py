@@ -95,7 +95,7 @@ def _never_due(lines: list[dict[str, Any]], rows: dict[tuple[str, datetime], Any
     moments = {
         line['event']: datetime.fromisoformat(line['start']).replace(tzinfo=UTC)
         for line in lines
-        if line['what'] == 'created' and line['event'] not in touched
+        if line['what'] == 'created' and line['rule'] is None and line['event'] not in touched
     }
     past = {id: due for id, due in moments.items() if due < now - timedelta(seconds=1)}
     return {id for id, due in past.items() if (id, due) not in rows}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from storage.documents import Documents
 from synapse.bus import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
@@ -193,19 +194,43 @@ async def test_a_file_that_a_person_has_to_choose_makes_it_wait_for_an_answer(
         await room.calendar.answer_missed([occurrence], 'run', parameters={'file': str(file)})
 
 
-async def test_a_thousand_events_of_one_second_all_start(room: ControlRoom) -> None:
-    await room.runs.pause_queue()
-    values = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}, 'start': ahead(600)}
-    made = [await planned(room, **values, title=f'event {number}') for number in range(1000)]
-    firing = room.calendar._firing
+async def test_a_thousand_events_of_one_second_all_fire_within_it(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    now = datetime.now(UTC)
+    due = (now + timedelta(seconds=5)).replace(microsecond=0)
+    documents = Documents(data_folder(data) / 'events.json')
+    events = [_kept(f'e{number}', due, now) for number in range(1000)]
+    documents.change({event.id: event.as_json() for event in events})
+    documents.close()
 
-    async with firing.changing:
-        await firing._settle([event.id for event in made], now=instant_of(made[0].start, 'UTC'))
+    async with api_room(data, is_new=False) as room:
+        await room.runs.pause_queue()
+        message = await room.bus.next(OccurrencesChanged, timeout=20)
+        _, occurrences = await room.calendar.list(due, due + timedelta(seconds=1))
 
-    _, occurrences = await room.calendar.list(*around(made[0]))
-    assert [item.state for item in occurrences] == ['fired'] * 1000
-    assert len({item.run for item in occurrences}) == 1000
-    assert room.status.waiting == 1000
+        assert len(message.occurrences) == 1000, 'what is due together is accounted for together'
+        assert {item.state for item in message.occurrences} == {OccurrenceState.FIRED}
+        assert len({item.run for item in occurrences}) == 1000
+        assert room.status.waiting == 1000
+
+
+def data_folder(data: Path) -> Path:
+    data.mkdir(parents=True, exist_ok=True)
+    return data
+
+
+def _kept(id: str, due: datetime, now: datetime) -> Event:
+    return Event(
+        id=id,
+        title=id,
+        pipeline='RunCommand',
+        parameters={'command': ['true']},
+        start=due.replace(tzinfo=None),
+        timezone='UTC',
+        created_at=now,
+        armed_from=now,
+        updated_at=now,
+    )
 
 
 # Changed
@@ -300,41 +325,39 @@ async def test_a_nested_change_keeps_what_it_does_not_name(room: ControlRoom) ->
 # Refused
 
 
-@pytest.mark.parametrize(
-    ('values', 'field'),
-    [
-        ({'start': '2020-01-01T10:00:00'}, 'start'),
-        ({'start': 'tomorrow'}, 'start'),
-        ({'start': '2027-02-31T10:00:00'}, 'start'),
-        ({'start': 12}, 'start'),
-        ({'timezone': 'Mars/Olympus'}, 'timezone'),
-        ({'rrule': 'FREQ=SECONDLY'}, 'rrule'),
-        ({'rrule': 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31'}, 'rrule'),
-        ({'rrule': 'FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30'}, 'rrule'),
-        ({'rrule': 'nonsense'}, 'rrule'),
-        ({'rrule': 'FREQ=DAILY;UNTIL=20200101'}, 'rrule'),
-        ({'exdates': ['never']}, 'exdates'),
-        ({'pipeline': 'Nothing'}, 'pipeline'),
-        ({'profile': 'nobody'}, 'profile'),
-        ({'parameters': {'times': 'many'}}, 'parameters.times'),
-        ({'parameters': {'unknown': 1}}, 'parameters.unknown'),
-        ({'misfire': {'policy': 'perhaps'}}, 'misfire.policy'),
-        ({'misfire': {'limit': 0}}, 'misfire.limit'),
-        ({'overlap': 'maybe'}, 'overlap'),
-        ({'retry': {'attempts': 99}}, 'retry.attempts'),
-        ({'timeout_seconds': -1}, 'timeout_seconds'),
-        ({'title': '  '}, 'title'),
-        ({'nonsense': 1}, 'nonsense'),
-    ],
-)
-async def test_what_does_not_fit_is_named_and_nothing_is_saved(
-    room: ControlRoom, values: dict[str, Any], field: str
-) -> None:
-    with pytest.raises(Invalid) as caught:
-        await planned(room, **values)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({'start': '2020-01-01T10:00:00'}, 'start'),
+    ({'start': 'tomorrow'}, 'start'),
+    ({'start': '2027-02-31T10:00:00'}, 'start'),
+    ({'start': 12}, 'start'),
+    ({'timezone': 'Mars/Olympus'}, 'timezone'),
+    ({'rrule': 'FREQ=SECONDLY'}, 'rrule'),
+    ({'rrule': 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31'}, 'rrule'),
+    ({'rrule': 'FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30'}, 'rrule'),
+    ({'rrule': 'nonsense'}, 'rrule'),
+    ({'rrule': 'FREQ=DAILY;UNTIL=20200101'}, 'rrule'),
+    ({'exdates': ['never']}, 'exdates'),
+    ({'pipeline': 'Nothing'}, 'pipeline'),
+    ({'profile': 'nobody'}, 'profile'),
+    ({'parameters': {'times': 'many'}}, 'parameters.times'),
+    ({'parameters': {'unknown': 1}}, 'parameters.unknown'),
+    ({'misfire': {'policy': 'perhaps'}}, 'misfire.policy'),
+    ({'misfire': {'limit': 0}}, 'misfire.limit'),
+    ({'overlap': 'maybe'}, 'overlap'),
+    ({'retry': {'attempts': 99}}, 'retry.attempts'),
+    ({'timeout_seconds': -1}, 'timeout_seconds'),
+    ({'title': '  '}, 'title'),
+    ({'nonsense': 1}, 'nonsense'),
+]
 
-    assert list(caught.value.fields) == [field]
-    assert caught.value.fields[field].endswith('.')
+
+async def test_what_does_not_fit_is_named_and_nothing_is_saved(room: ControlRoom) -> None:
+    for values, field in WRONG:
+        with pytest.raises(Invalid) as caught:
+            await planned(room, **values)
+
+        assert list(caught.value.fields) == [field], values
+        assert caught.value.fields[field].endswith('.')
     assert room.calendar.events() == []
 
 
@@ -367,6 +390,38 @@ async def test_a_profile_that_an_event_needs_is_not_deleted(room: ControlRoom) -
 
     assert caught.value.code == 'profile_in_use'
     assert 'Weekly' in caught.value.message
+
+
+# Read again
+
+
+async def test_a_damaged_file_gives_way_to_its_last_good_copy_and_says_so(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    async with api_room(data) as room:
+        event = await planned(room)
+        await planned(room, title='The last one')
+    (data / 'events.json').write_text('{"documents": {"1": {"ti')
+
+    async with api_room(data, is_new=False) as room:
+        assert room.calendar.events() == [event]
+        assert room.calendar.notices[0].startswith('events.json could not be read; it is kept as events.json.corrupt-')
+        assert room.calendar.notices[1].startswith('events.json was restored from its copy of ')
+
+
+async def test_one_event_that_makes_no_sense_is_left_out_by_name_and_stays_in_the_file(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    async with api_room(data) as room:
+        good, odd = await planned(room), await planned(room, title='Odd', rrule='FREQ=DAILY')
+    path = data / 'events.json'
+    path.write_text(path.read_text().replace('FREQ=DAILY', 'FREQ=OFTEN'))
+
+    async with api_room(data, is_new=False) as room:
+        await planned(room, title='Another')
+
+        assert [event.id for event in room.calendar.events()][:1] == [good.id]
+        assert odd.id not in {event.id for event in room.calendar.events()}
+        assert any("'Odd' is left out" in notice for notice in room.calendar.notices)
+        assert odd.id in path.read_text()
 
 
 # Restarted

@@ -40,7 +40,7 @@ async def look(room: ControlRoom) -> None:
     alarm._scheduler.wakeup()
     for _ in range(5):
         await asyncio.sleep(0)
-    while alarm._due or alarm._ringing or room.calendar._firing._tasks:
+    while alarm._due or alarm._ringing or room.calendar._firing._tasks:  # noqa: ASYNC110 - all tasks of two parts
         await asyncio.sleep(0.005)
 
 
