@@ -152,7 +152,7 @@ def _monthly(series: Series) -> str:
 
 def _yearly(series: Series) -> str:
     rule, months = series.rule, series.days.months
-    if not months:
+    if not months or (rule.positions and len(months) > 1):
         return ''
     names, numbers = [MONTHS[month - 1] for month in months], series.days.month_days
     if numbers and min(numbers) > 0 and not rule.weekdays and not rule.positions:
@@ -215,7 +215,7 @@ def _stepped(series: Series) -> str:
             return ''
         words += f' from {rule.hours[0]:02}:00 to {rule.hours[-1]:02}:59'
     if rule.weekdays:
-        words += f' on every {_weekdays(rule)}'
+        words += f', every {_weekdays(rule)}'
     return words + _in_months(rule)
 
 
