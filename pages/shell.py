@@ -2,17 +2,21 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nicegui import core, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from synapse.bus import StatusChanged
 from synapse.control_room import ControlRoom
+from synapse.records import now_utc
 
 from .dashboard import dashboard_page
 from .logs import logs_page
-from .parts.cards import empty, put
+from .parts.cards import empty, put, tick
+from .parts.event_dialog import open_event_dialog
 from .parts.html import button, el, icon
 from .parts.palette import open_palette
 from .parts.run_form import open_run_form
@@ -45,9 +49,14 @@ SHORTCUTS = (
     ('G then 1 to 7', 'Go to a page'),
     ('Ctrl K', 'Search or run a command'),
     ('R', 'New run'),
+    ('N', 'New event'),
     ('Space', 'Pause or resume the shown run'),
     ('Shift Esc', 'Stop the shown run (asks first)'),
     ('Alt ↑ ↓', 'Move a waiting run in the queue'),
+    ('T, J, K', 'Calendar: today, next, previous'),
+    ('1, 2, 3', 'Calendar: month, week, agenda'),
+    ('Y', 'Calendar: choose month and year'),
+    ('M', 'Move the chosen event by the arrow keys'),
     ('[', 'Fold the menu'),
     ('?', 'This list'),
     ('Esc', 'Close what is on top'),
@@ -98,7 +107,9 @@ class Shell:
             '/logs': lambda levels='', q='', source='', run='', line='': logs_page(
                 room, levels=levels, q=q, source=source, run=run, line=line
             ),
-            '/scheduler': lambda: scheduler_page(room),
+            '/scheduler': lambda view='', month='', day='', pipeline='', profile='', state='': scheduler_page(
+                room, view, month, day, pipeline, profile, state
+            ),
             '/pipelines': lambda: pipelines_page(room),
             '/profiles': lambda: profiles_page(room),
             '/settings': lambda: settings_page(room),
@@ -167,6 +178,28 @@ class Shell:
             fact.bind_text_from(
                 room.log.counters, 'unseen_errors', lambda n: f'{n:,} error{"" if n == 1 else "s"}' if n else ''
             )
+        elif target == '/scheduler':
+            self._next = el('span', 'sy-count sy-num')
+            put(self._next, data_format='day')
+            self._scope.watch(room.status, ('next',), self._show_next)
+            self._show_next()
+
+    def _show_next(self) -> None:
+        """`16:00` if something falls due today, else its weekday or day; the browser knows when that day has come."""
+        following = self._room.status.next
+        if following is None:
+            tick(self._next)
+            return
+        due = datetime.fromisoformat(str(following['due']))
+        local = due.astimezone(ZoneInfo(self._room.calendar.zone))
+        is_near = local - now_utc() < timedelta(days=6)
+        put(
+            self._next,
+            data_near=f'{local:%H:%M}',
+            data_far=f'{local:%a}' if is_near else f'{local.day} {local:%b}',
+            title=f'Next: {following["title"]}, {local:%a} {local.day} {local:%b}, {local:%H:%M}',
+        )
+        tick(self._next, until=due)
 
     # Top bar
 
@@ -176,7 +209,8 @@ class Shell:
                 brand('top')
             self._title = el('h1', text='Dashboard')
             self._crumb = el('span', 'sy-crumb sy-num', hidden=True)
-            el('span', 'sy-cap sy-num not-first', data_clock='1')
+            self._clock = el('span', 'sy-cap sy-num not-first', data_clock='1')
+            self._zone = el('span', 'sy-cap', self._room.calendar.zone, title='The days of the calendar are days here')
             el('span', 'sy-tag only-first', 'First start')
             el('span', 'sy-grow')
             find = el('button', 'sy-cmdk', type_='button', data_key='palette')
@@ -196,9 +230,10 @@ class Shell:
             with theme:
                 icon('sun')
             theme.on('click', js_handler='() => window.synapse.toggleTheme()')
-            new = button('New run', icon_name='play', kind='primary', title='R').classes('sy-new')
-            put(new, data_key='new-run')
-            new.on('click', lambda: open_run_form(self._room))
+            self._new_run = button('New run', icon_name='play', kind='primary', title='R').classes('sy-new')
+            self._new_event = button('New event', icon_name='plus', kind='primary', title='N').classes('sy-new')
+            self._new_run.on('click', lambda: open_run_form(self._room))
+            self._new_event.on('click', lambda: open_event_dialog(self._room))
 
     def _moved(self, path: str) -> None:
         path = path.split('?')[0].split('#')[0].rstrip('/') or '/'
@@ -209,6 +244,11 @@ class Shell:
             (name for target, name, _ in PLACES[1:] if path == target or path.startswith(f'{target}/')), 'Dashboard'
         )
         run = self._run_at(path)
+        is_calendar = path == '/scheduler'
+        put(self._clock, hidden=is_calendar or None)
+        put(self._zone, hidden=not is_calendar or None)
+        put(self._new_run, hidden=is_calendar or None)
+        put(self._new_event, hidden=not is_calendar or None)
         self._title.set_text(place)
         put(self._crumb, hidden=not run)
         self._crumb.set_text(run)
@@ -260,6 +300,14 @@ class Shell:
         with el('div', 'sy-vh', aria_hidden='true'):
             help_button = el('button', text='Shortcuts', type_='button', tabindex='-1', data_key='help')
             help_button.on('click', self._help)
+            new_run = el('button', text='New run', type_='button', tabindex='-1', data_key='new-run')
+            new_run.on('click', lambda: self._open(open_run_form))
+            new_event = el('button', text='New event', type_='button', tabindex='-1', data_key='new-event')
+            new_event.on('click', lambda: self._open(open_event_dialog))
+
+    def _open(self, form: Callable[[ControlRoom], None]) -> None:
+        with self._scope:
+            form(self._room)
 
     def _help(self) -> None:
         with self._scope, ui.dialog() as dialog, el('section', 'sy-dialog', role='dialog', aria_label='Shortcuts'):

@@ -62,18 +62,21 @@
   const formats = {
     clock: (left) => length(left),
     about: (left) => left < 5 ? 'next' : left < 60 ? `in ~${Math.ceil(left / 10) * 10} s` : left < 5400 ? `in ~${Math.round(left / 60)} min` : `in ~${Math.round(left / 3600)} h`,
-    countdown: (left) => {
+    // `far` is what the server says instead while it is more than a day; `near` and `far` tell today from later.
+    countdown: (left, element) => {
+      if (left >= 86400 && element.dataset.far) return element.dataset.far;
       if (left < 60) return `in ${Math.max(0, Math.ceil(left))} s`;
       const minutes = Math.floor(left / 60);
       return minutes < 60 ? `in ${minutes} min` : `in ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
     },
+    day: (left, { dataset }) => new Date(Number(dataset.until)).toDateString() === new Date().toDateString() ? dataset.near : dataset.far,
   };
   function tick() {
     const now = Date.now() + skew;
     // Without a connection nobody knows whether it goes on: the clocks of runs stand still until somebody does.
     const isKnown = !['reconnecting', 'offline'].includes(root.dataset.connection);
     if (isKnown) for (const e of all('[data-since]')) say(e, length((now - Number(e.dataset.since)) / 1000));
-    if (isKnown) for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000));
+    if (isKnown) for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000, e));
     const date = new Date();
     const day = date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }).replace(',', '');
     for (const e of all('[data-clock]')) say(e, `${day}, ${two(date.getHours())}:${two(date.getMinutes())}`);
@@ -314,7 +317,7 @@
     }
     goUntil = key === 'g' ? Date.now() + 1500 : 0;
     if (key === ' ' && !pressable(event.target)) press(event, 'pause');
-    const name = { r: 'new-run', '[': 'collapse', '?': 'help' }[key];
+    const name = { r: 'new-run', n: 'new-event', '[': 'collapse', '?': 'help' }[key];
     if (name) press(event, name);
   });
 
