@@ -1,37 +1,23 @@
 """Thirty days as a list: what went wrong stays in sight, what went well folds into one line of its day."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.events import CalendarEntry
 from synapse.records import RunRecord, now_utc
 
-from .agenda_lines import Line, days_of, dots_of, lines_of
-from .agenda_rows import EmptyRow, EntryRow, FoldRow, NowRow, Row
+from .agenda_day import LISTED, AgendaDay, Picture
+from .agenda_lines import days_of, dots_of, lines_of
 from .calendar_days import day_in, midnight, monday_of, next_hour, weekday_of
 from .calendar_window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
 from .cards import empty, put
 from .entry_words import summary_of
 from .html import button, el, icon, look_of
-from .scope import Scope
 
 DAYS = 30
-LISTED = 40
-"""Entries of one day that are listed at first, and that each press on the last line adds."""
 PROGRESS_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One day as it is to be shown."""
-
-    entries: Sequence[CalendarEntry]
-    lines: Sequence[Line]
-    summary: str
 
 
 class Agenda(CalendarWindow):
@@ -60,7 +46,7 @@ class Agenda(CalendarWindow):
         self._first = first
         self._open = open_entry
         self._plan_at = plan_at
-        self._days: dict[date, _Day] = {}
+        self._days: dict[date, AgendaDay] = {}
         self._progressed: dict[str, RunRecord] = {}
         with self:
             with el('div', 'ag-strip', role='group', aria_label='Days of the week'):
@@ -128,7 +114,7 @@ class Agenda(CalendarWindow):
         for index, (day, item) in enumerate(wanted.items()):
             if day not in self._days:
                 with self._list:
-                    self._days[day] = _Day(self._room, self._zone, day, self._open, self._plan)
+                    self._days[day] = AgendaDay(self._room, self._zone, day, self._open, self._plan)
             shown = self._days[day]
             if self._list.default_slot.children[index] is not shown:
                 shown.move(target_index=index)
@@ -196,93 +182,3 @@ class _StripDay:
         with self._marks:
             for state in states:
                 el('u', f'st-{look_of(state)}')
-
-
-class _Day(Scope):
-    """One day of the list, drawn by itself."""
-
-    def __init__(
-        self, room: ControlRoom, zone: ZoneInfo, day: date, open_entry: OpenEntry, plan: Callable[[], None]
-    ) -> None:
-        super().__init__('section')
-        self.classes('ag-day')
-        self.is_unfolded = False
-        self.most = LISTED
-        self._room = room
-        self._zone = zone
-        self._day = day
-        self._open = open_entry
-        self._plan = plan
-        self._entries: Sequence[CalendarEntry] = ()
-        self._rows: dict[str, Row] = {}
-        self._is_today = False
-        with self:
-            with el('h2'):
-                self._name = el('b')
-                self._summary = el('span')
-            self._list = el('ul')
-
-    def show(self, picture: Picture, now: datetime, today: date) -> None:
-        self._entries = picture.entries
-        self._is_today = self._day == today
-        name = f'{self._day:%a} {self._day.day} {self._day:%b}'
-        name += f' {self._day.year}' if self._day.year != today.year else ''
-        self._name.set_text(f'Today, {name}' if self._is_today else name)
-        self._summary.set_text(picture.summary)
-        states = ' is-today' if self._is_today else ' is-past' if self._day < today else ''
-        self.classes(replace=f'ag-day{states}')
-        put(self, aria_label=weekday_of(self._day), aria_current='date' if self._is_today else None)
-        self._show_lines(picture.lines, now)
-
-    def show_progress(self, live: dict[str, RunRecord]) -> None:
-        for row in self._rows.values():
-            if isinstance(row, EntryRow):
-                row.show_progress(live)
-
-    def _show_lines(self, lines: Sequence[Line], now: datetime) -> None:
-        wanted = {line.key for line in lines}
-        for key in [key for key in self._rows if key not in wanted]:
-            self._rows.pop(key).item.delete()
-        for index, line in enumerate(lines):
-            row = self._rows.get(line.key)
-            if row is None:
-                with self._list:
-                    row = self._rows[line.key] = self._made(line)
-            if self._list.default_slot.children[index] is not row.item:
-                row.item.move(target_index=index)
-            self._bring(row, line, now)
-
-    def _made(self, line: Line) -> Row:
-        if line.entry is not None:
-            return EntryRow(self._room, self._zone, self._open)
-        if line.kind == 'now':
-            return NowRow(self._zone)
-        if line.kind == 'none':
-            return EmptyRow(self._plan)
-        return FoldRow(self._fold) if line.kind == 'fold' else FoldRow(self._list_more, classes='is-more')
-
-    def _bring(self, row: Row, line: Line, now: datetime) -> None:
-        if isinstance(row, EntryRow) and line.entry is not None:
-            row.show(line.entry)
-        elif isinstance(row, NowRow):
-            row.show(now)
-        elif isinstance(row, FoldRow) and line.kind == 'fold':
-            earlier = 'earlier ' if self._is_today else ''
-            row.show(f'{line.count} {earlier}runs succeeded', is_open=self.is_unfolded)
-        elif isinstance(row, FoldRow):
-            row.show(f'{line.count} more {"entry" if line.count == 1 else "entries"}', is_open=False)
-
-    def _fold(self) -> None:
-        self.is_unfolded = not self.is_unfolded
-        self._again()
-
-    def _list_more(self) -> None:
-        self.most += LISTED
-        self._again()
-
-    def _again(self) -> None:
-        now = now_utc()
-        lines = lines_of(
-            self._entries, now=now if self._is_today else None, is_unfolded=self.is_unfolded, most=self.most
-        )
-        self._show_lines(lines, now)

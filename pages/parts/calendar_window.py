@@ -119,6 +119,7 @@ class CalendarWindow(Scope):
             self._call(lambda: put(self._problem, hidden=True))
         except Exception:
             log.exception('%s could not be shown', self.name)
+            self._stale = self.span  # whoever asks next asks for all of it
             self._call(lambda: put(self._problem, hidden=None))
         finally:
             self._is_reading = False

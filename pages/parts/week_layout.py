@@ -84,6 +84,11 @@ class WeekLayout:
         return known[1]
 
 
+def begun_in(blocks: Iterable[Block]) -> list[CalendarEntry]:
+    """The entries that begin on the day of these blocks."""
+    return [piece.entry for block in blocks for piece in block.pieces if piece.is_first]
+
+
 def pieces_of(
     entry: CalendarEntry, days: Sequence[date], edges: Sequence[datetime], zone: ZoneInfo, now: datetime
 ) -> Sequence[Piece]:

@@ -3,9 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
-
-from nicegui.events import GenericEventArguments
 
 from synapse.control_room import ControlRoom
 from synapse.events import CalendarEntry
@@ -19,12 +16,15 @@ from .dialogs import say
 from .entry_words import outcomes_of
 from .html import el, icon
 from .month_layout import hours_of
-from .scope import Scope
-from .week_block import HOUR_PIXELS, BlockButton
-from .week_layout import Block, WeekLayout
+from .week_block import HOUR_PIXELS
+from .week_column import WeekColumn
+from .week_layout import Block, WeekLayout, begun_in
 
 SLOT = timedelta(minutes=30)
 FIRST_HOUR = 7
+
+Picture = dict[date, tuple[Sequence[Block], dict[str, int]]]
+"""Of each day its blocks, and how many of its runs ended how."""
 
 
 class WeekView(CalendarWindow):
@@ -54,7 +54,7 @@ class WeekView(CalendarWindow):
                 with el('div', 'wk-hours sy-num', aria_hidden='true'):
                     for hour in range(24):
                         el('span', text=f'{hour:02}:00' if hour else '')
-                self._columns = [_Column(room, self._zone, open_entry, self._clicked) for _ in range(7)]
+                self._columns = [WeekColumn(room, self._zone, open_entry, self._clicked) for _ in range(7)]
                 self._ghost = el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
                 self._now = el('i', 'wk-now', hidden=True, aria_hidden='true')
         self.on('dayturned', self.load_soon)
@@ -79,16 +79,16 @@ class WeekView(CalendarWindow):
             self._scroll.classes('is-loading')
             self.load_soon()
 
-    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> dict[date, Sequence[Block]]:
-        return self._layout.blocks(entries, now)
+    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> Picture:
+        days = self._layout.blocks(entries, now)
+        return {day: (blocks, outcomes_of(begun_in(blocks))) for day, blocks in days.items()}
 
-    def draw(self, picture: dict[date, Sequence[Block]], now: datetime) -> None:
+    def draw(self, picture: Picture, now: datetime) -> None:
         self._frame(now)
         self._scroll.classes(remove='is-loading')
-        for head, column, (day, blocks) in zip(self._heads, self._columns, picture.items(), strict=True):
-            entries = [piece.entry for block in blocks for piece in block.pieces if piece.is_first]
-            head.count(outcomes_of(entries))
-            column.show(day, blocks)
+        for head, column, (blocks, outcomes) in zip(self._heads, self._columns, picture.values(), strict=True):
+            head.count(outcomes)
+            column.show(blocks)
         if not self._is_placed:
             self._is_placed = True
             self._place(now)
@@ -190,47 +190,3 @@ class _Head:
                         icon(sign, size=10)
             if missed := self._counts.get('missed'):
                 el('span', 'ds is-missed', f'{missed} missed')
-
-
-class _Column(Scope):
-    """One day, drawn by itself; its blocks are buttons in the order of time."""
-
-    def __init__(
-        self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry, clicked: Callable[[date, float], None]
-    ) -> None:
-        super().__init__()
-        self.classes('wk-col').props['role'] = 'group'
-        self._room = room
-        self._zone = zone
-        self._open = open_entry
-        self._day = date.min
-        self._blocks: dict[str, BlockButton] = {}
-
-        def on_click(event: GenericEventArguments) -> None:
-            clicked(self._day, float(event.args) * 60 / HOUR_PIXELS)
-
-        self.on('click', on_click, js_handler='(e) => { if (e.target === e.currentTarget) emit(e.offsetY) }')
-
-    def frame(self, day: date, today: date) -> None:
-        if day != self._day:
-            self._day = day
-            self.show(day, [])
-        states = 'is-today' if day == today else 'is-past' if day < today else ''
-        self.classes(replace=f'wk-col {states} {"is-weekend" if day.weekday() > 4 else ""}'.strip())
-        put(self, data_day=day.isoformat())
-
-    def show(self, day: date, blocks: Sequence[Block]) -> None:
-        wanted = {block.key for block in blocks}
-        for key in [key for key in self._blocks if key not in wanted]:
-            self._blocks.pop(key).button.delete()
-        for index, block in enumerate(blocks):
-            known = self._blocks.get(block.key)
-            if known is None:
-                with self:
-                    known = self._blocks[block.key] = BlockButton(self._room, self._zone, self._open)
-            children = self.default_slot.children
-            if children[index] is not known.button:
-                known.button.move(target_index=index)
-            known.show(block)
-        count = sum(len(block.pieces) for block in blocks)
-        put(self, aria_label=f'{weekday_of(day)}, {count or "no"} {"entry" if count == 1 else "entries"}')

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from nicegui import ui
 from nicegui.testing import user_simulation
 
 from pages.parts.agenda import Agenda
@@ -41,8 +40,9 @@ class Opened:
     @property
     def labels(self) -> list[str]:
         """Of its entries, as a screen reader says them."""
-        found = [element for element in self.view.descendants() if _is_entry(element)]
-        return [str(element.props['aria-label']) for element in found]
+        drawn = [element.props for element in self.view.descendants()]
+        found = [item for props in drawn for item in [*props.get('blocks', []), *props.get('lines', [])]]
+        return [str(item['label']) for item in found if 'label' in item]
 
     async def until(self, condition: Callable[[list[str]], bool]) -> list[str]:
         """The labels as soon as they are so."""
@@ -57,10 +57,6 @@ class Opened:
         """Whether it says that it could not be read."""
         alert = next(element for element in self.view.descendants() if element.props.get('role') == 'alert')
         return not alert.props.get('hidden')
-
-
-def _is_entry(element: ui.element) -> bool:
-    return bool({'wk-block', 'ag-row'} & set(element.classes)) and 'aria-label' in element.props
 
 
 @asynccontextmanager
