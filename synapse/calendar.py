@@ -275,6 +275,33 @@ class Calendar:
             change_id = await self._write(edit, f'{event.title} was deleted{_scope_words(scope)}{_why(because)}')
         return Change(id=change_id, event=self._events.get(id), sentence=f'Deleted {event.title}')
 
+    async def change_many(
+        self, values: Mapping[str, Mapping[str, Any]], removed: Sequence[str], *, because: str = ''
+    ) -> str:
+        """Make, change and delete many events in one write, as an import does; gives the id by which `undo` takes
+        all of it back.
+
+        :param values: by the id of an event that is there, or of a new one; they may say which version it is
+        :raises Invalid: for the first that does not fit; then nothing has changed
+        :raises Conflict: `too_many_events`
+        """
+        async with self._firing.changing:
+            new = sum(id not in self._events for id in values)
+            if len(self._events) + new > MOST_EVENTS:
+                raise Conflict('too_many_events', f'That are more than {MOST_EVENTS:,} events.', 'Delete some first.')
+            puts = [await self._one_of_many(id, changes) for id, changes in values.items()]
+            gone = [id for id in removed if id in self._events]
+            for id in gone:
+                await self._settled(id)
+            sentence = f'{new:,} events were planned, {len(puts) - new:,} changed, {len(gone):,} deleted{_why(because)}'
+            return await self._write(Edit(puts=puts, removed=gone), sentence)
+
+    async def _one_of_many(self, id: str, changes: Mapping[str, Any]) -> Event:
+        before = self._events.get(id)
+        now = self._now() if before is None else await self._settled(id)
+        merged = self._rules.merged(before, changes, is_trusted=True)
+        return self._revised(await self._checked(merged, now, id=id, before=before), {}, now, is_trusted=True)
+
     async def undo(self, change_id: str) -> None:
         """Take a change back: the events are again what they were before it.
 
@@ -444,19 +471,24 @@ class Calendar:
             event.pipeline, chosen, profile=event.profile, because=because, event_id=event.id
         )
 
+    async def problems(self, values: Mapping[str, Any], *, id: str | None = None) -> dict[str, str]:
+        """What does not fit of these values, a sentence for each field; see `preview`."""
+        before = self._events.get(id) if id is not None else None
+        merged = self._rules.merged(before, values, is_trusted=True)
+        try:
+            await self._checked(merged, self._now(), id=id or _new_id(), before=before)
+        except Invalid as error:
+            return error.fields
+        return {}
+
     async def preview(self, values: Mapping[str, Any], *, id: str | None = None) -> Preview:
         """What an event with these values would do; what does not fit is in its `problems`.
 
         :param id: of the event that would be changed, None for a new one
         """
-        before = self._events.get(id) if id is not None else None
         now = self._now()
-        merged = self._rules.merged(before, values, is_trusted=True)
-        problems: dict[str, str] = {}
-        try:
-            await self._checked(dict(merged), now, id=id or _new_id(), before=before)
-        except Invalid as error:
-            problems = error.fields
+        merged = self._rules.merged(self._events.get(id or ''), values, is_trusted=True)
+        problems = await self.problems(values, id=id)
         plan = self._rules.plan_of(merged)
         if plan is None or any(name in problems for name in ('rrule', 'timezone', 'exdates')):
             wrong = next((problems[name] for name in ('rrule', 'timezone', 'start', 'exdates') if name in problems), '')

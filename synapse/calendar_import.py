@@ -4,16 +4,16 @@ A UID that is here already is brought up to date and never doubled. Every draft 
 written.
 """
 
-import contextlib
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from . import recurrence
-from .calendar import MOST_EVENTS, Calendar
+from .calendar import Calendar
 from .catalog import Catalog
-from .errors import Conflict, Invalid, NotFound
+from .errors import Invalid
 from .events import Event
 from .ics import Draft, canonical_rule, uid_of
 from .records import Record, now_utc
@@ -33,12 +33,14 @@ class ImportResult(Record):
     deleted: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    change: str = ''
+    """What `Calendar.undo` takes to take all of it back; empty if nothing was changed."""
 
 
 async def import_drafts(
     calendar: Calendar, catalog: Catalog, drafts: Sequence[Draft], *, because: str = '', now: datetime | None = None
 ) -> ImportResult:
-    """Bring the calendar up to date with a file.
+    """Bring the calendar up to date with a file, in one write.
 
     :param because: goes into the log with each change
     :param now: aware; events that are over by then are left out
@@ -67,13 +69,20 @@ class _Step:
     values: dict[str, Any]
     stamps: dict[str, Any]
     event: Event | None = None
+    id: str = ''
 
-    def new_values(self, series: Mapping[str, str]) -> dict[str, Any]:
+    def __post_init__(self) -> None:
+        self.id = secrets.token_hex(6) if self.event is None else self.event.id
+
+    def all_values(self, series: Mapping[str, str]) -> dict[str, Any]:
         """:param series: the ids of series by UID"""
-        values = {**self.values, **self.stamps, 'uid': self.draft.uid}
-        if self.draft.recurrence_at is not None:
-            values |= {'override_at': self.draft.recurrence_at, 'override_of': series.get(self.draft.uid)}
-        return values
+        values = {**self.values, **self.stamps}
+        if self.event is not None:
+            return values
+        values |= {'uid': self.draft.uid}
+        if self.draft.recurrence_at is None:
+            return values
+        return values | {'override_at': self.draft.recurrence_at, 'override_of': series.get(self.draft.uid)}
 
 
 class _Import:
@@ -84,7 +93,6 @@ class _Import:
 
     def __init__(self, events: Sequence[Event], catalog: Catalog, now: datetime) -> None:
         by_id = {event.id: event for event in events}
-        self._count = len(by_id)
         self._here: dict[str, dict[datetime | None, Event]] = {}
         for event in events:
             series = by_id.get(event.override_of or '', event)
@@ -225,15 +233,18 @@ class _Import:
     def _is_over(self, values: Mapping[str, Any]) -> bool:
         """Whether there is no moment to come. A rule that is wrong is never over: it is told what is wrong."""
         try:
-            plan = _plan_of(values)
-            return not recurrence.next_after(plan, self._now) and recurrence.first(plan) is not None
+            bare = _plan_of({**values, 'exdates': ()})
+            return not recurrence.next_after(_plan_of(values), self._now) and recurrence.first(bare) is not None
         except recurrence.RuleError:
             return False
 
     def _skip_over(self, draft: Draft, values: Mapping[str, Any]) -> None:
         last = recurrence.last(_plan_of(values))
-        when = '' if last is None else f', since {recurrence.wall_of(last, values["timezone"]):%Y-%m-%d %H:%M}'
-        self._skipped.append(f'{_quoted(draft.name)} is over{when}; it was not imported.')
+        if last is None:
+            self._skipped.append(f'{_quoted(draft.name)} has no occurrence of its own left; it was not imported.')
+            return
+        when = recurrence.wall_of(last, values['timezone'])
+        self._skipped.append(f'{_quoted(draft.name)} is over, since {when:%Y-%m-%d %H:%M}; it was not imported.')
 
     def _refuse(self, name: str, sentence: str) -> None:
         key, number = name, 2
@@ -246,43 +257,34 @@ class _Import:
     async def check(self, calendar: Calendar) -> None:
         """:raises Invalid: with all that does not fit"""
         for step in self._steps:
-            id = None if step.event is None else step.event.id
-            preview = await calendar.preview(step.values, id=id)
-            if preview.problems:
-                told = ' '.join(f'({field}) {sentence}' for field, sentence in preview.problems.items())
+            problems = await calendar.problems(step.values, id=step.id)
+            if problems:
+                told = ' '.join(f'({field}) {sentence}' for field, sentence in problems.items())
                 self._refuse(step.draft.name, f'cannot be imported: {told}')
         if self._problems:
             sentences = [*self._problems.values()]
             more = f' {len(sentences) - TOLD} more cannot be imported.' if len(sentences) > TOLD else ''
             message = f'Nothing was imported. {" ".join(sentences[:TOLD])}{more}'
             raise Invalid(message, self._problems, 'Mend them in the file, or leave them out of it.')
-        new = sum(step.event is None for step in self._steps)
-        if self._count + new > MOST_EVENTS:
-            raise Conflict('too_many_events', f'There would be more than {MOST_EVENTS:,} events.', 'Delete some first.')
 
     async def write(self, calendar: Calendar, because: str) -> ImportResult:
-        created: dict[str, str] = {uid: here[None].id for uid, here in self._here.items() if None in here}
-        new, updated = [], []
-        for step in self._steps:
-            if step.event is not None:
-                changes = step.values | step.stamps
-                await calendar.update(step.event.id, changes, because=because, trusted=True)
-                updated.append(step.event.id)
-            else:
-                event = await calendar.create(step.new_values(created), because=because, trusted=True)
-                new.append(event.id)
-                if step.draft.recurrence_at is None:
-                    created[step.draft.uid] = event.id
-        for id in self._deletes:
-            with contextlib.suppress(NotFound):  # it went with its series
-                await calendar.delete(id, because=because)
+        """Do all of it at once."""
+        series = {uid: here[None].id for uid, here in self._here.items() if None in here}
+        series |= {step.draft.uid: step.id for step in self._steps if step.draft.recurrence_at is None}
+        values = {step.id: step.all_values(series) for step in self._steps}
+        change = await calendar.change_many(values, [*self._deletes], because=because) if self.is_any else ''
         return ImportResult(
-            created=tuple(new),
-            updated=tuple(updated),
+            created=tuple(step.id for step in self._steps if step.event is None),
+            updated=tuple(step.id for step in self._steps if step.event is not None),
             deleted=tuple(self._deletes),
             unchanged=tuple(self._unchanged),
             skipped=tuple(self._skipped),
+            change=change,
         )
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self._steps or self._deletes)
 
 
 def _names_of(catalog: Catalog) -> dict[str, str]:

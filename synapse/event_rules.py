@@ -1,5 +1,7 @@
 """Which values make an event: everything that is wrong is found at once, with a sentence for each field."""
 
+import json
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -18,6 +20,11 @@ ANSWERED = frozenset({'next', *OURS})
 """What an answer of the API carries and a change need not: sent back unchanged it is no mistake."""
 
 
+GOOD_SECONDS = 60.0
+"""So long values that a pipeline takes are believed to be good: to ask a person's pipeline takes a process."""
+MOST_GOOD = 1000
+
+
 class EventRules:
     """Checks values against pipelines, profiles and the calendar itself.
 
@@ -29,6 +36,7 @@ class EventRules:
         self._profiles = profiles
         self._runs = runs
         self._zone = zone
+        self._good: dict[tuple[str, ...] | None, float] = {}
 
     def merged(self, before: Event | None, values: Mapping[str, Any], *, is_trusted: bool = False) -> dict[str, Any]:
         """The values of `before`, changed; of `misfire` and `retry` only what is named changes."""
@@ -102,13 +110,28 @@ class EventRules:
                 self._profiles.get(profile)
             except NotFound as error:
                 problems['profile'] = error.message
+        question = self._question(pipeline, parameters, profile)
+        if not problems and self._good.get(question, 0.0) > time.monotonic():
+            return {}
         try:
             await self._runs.check(pipeline, parameters, profile=None if problems else profile)
         except Invalid as error:
             problems |= {f'parameters.{name}': sentence for name, sentence in error.fields.items()}
         except SynapseError as error:
             problems['pipeline'] = f'{error.message} {error.hint}'.strip()
+        if not problems and question is not None:
+            self._good[question] = time.monotonic() + GOOD_SECONDS
+            while len(self._good) > MOST_GOOD:
+                del self._good[next(iter(self._good))]
         return problems
+
+    def _question(self, pipeline: str, parameters: Mapping[str, Any], profile: Any) -> tuple[str, ...] | None:
+        """What tells this question from others; None for a pipeline that is not there."""
+        try:
+            info = self._catalog.get(pipeline)
+        except NotFound:
+            return None
+        return pipeline, str(info.file), str(profile), json.dumps(parameters, sort_keys=True, default=str)
 
     def _title_of(self, pipeline: Any) -> str:
         try:

@@ -76,7 +76,8 @@ def _lines(data: bytes) -> Iterator[Contentline]:
         text = data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise _malformed('This is no calendar file in UTF-8.', 'Export it as iCalendar (.ics).') from error
-    yield from (line for line in Contentlines.from_ical(text) if line.strip())
+    lines: list[Contentline] = Contentlines.from_ical(text)  # type: ignore[no-untyped-call]
+    yield from (line for line in lines if line.strip())
 
 
 def _read_line(line: Contentline, open_ones: list[Component], done: list[Component]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from synapse.bus import ScheduleChanged
 from synapse.calendar_import import ImportResult, import_drafts
 from synapse.control_room import ControlRoom
-from synapse.errors import Invalid
+from synapse.errors import Conflict, Invalid
 from synapse.events import Event
 from synapse.ics import read_calendar, write_calendar
 from tests.synapse.api_room import api_room
@@ -95,7 +95,7 @@ async def test_a_file_imported_again_changes_nothing(room: ControlRoom, file: st
 
     again = await take_file(room, file.encode())
 
-    assert again == ImportResult(unchanged=tuple(first.created))
+    assert again == ImportResult(unchanged=first.created)
     assert room.calendar.events() == before
     assert news == []
 
@@ -227,6 +227,18 @@ async def test_a_changed_occurrence_of_a_series_that_is_nowhere_stands_alone(roo
     assert planned(room)['Greet later'].override_of is None
 
 
+async def test_of_a_series_with_each_occurrence_changed_only_those_are_kept(room: ControlRoom) -> None:
+    series = WEEKLY + ';COUNT=1'
+    part = MOVED.replace('20311013', '20311006') + '\nDESCRIPTION:pipeline: Hello'
+
+    first, again = await take(room, series, part), await take(room, series, part)
+
+    sentence = "'Greet' has no occurrence of its own left; it was not imported."
+    assert (told(first), told(again)) == ((1, 0, 0, 0, 1), (0, 0, 0, 1, 1))
+    assert first.skipped == again.skipped == (sentence,)
+    assert list(planned(room)) == ['Greet later']
+
+
 async def test_further_dates_are_events_of_their_own_and_never_double(room: ControlRoom) -> None:
     text = WEEKLY + '\nRDATE;TZID=Europe/Berlin:20311008T120000,20311009T120000'
 
@@ -340,6 +352,31 @@ async def test_a_refusal_names_some_and_counts_the_others(room: ControlRoom) -> 
 
     assert caught.value.message.endswith(' 2 more cannot be imported.')
     assert list(caught.value.fields) == ['Dentist', 'Dentist (2)', 'Dentist (3)', 'Dentist (4)', 'Dentist (5)']
+
+
+async def test_an_import_is_taken_back_as_a_whole(room: ControlRoom) -> None:
+    await take(room, WEEKLY, MOVED, WEEKLY.replace('a@b', 'c@d').replace('Greet', 'Other'))
+    before = {title: by_wall(event) for title, event in planned(room).items()}
+    result = await take(
+        room,
+        WEEKLY.replace('160000', '170000') + '\nSEQUENCE:1',
+        WEEKLY.replace('a@b', 'c@d') + '\nSTATUS:CANCELLED',
+        WEEKLY.replace('a@b', 'e@f').replace('Greet', 'New'),
+    )
+    assert told(result) == (1, 1, 2, 0, 0)
+
+    await room.calendar.undo(result.change)
+
+    assert {title: by_wall(event) for title, event in planned(room).items()} == before
+
+
+async def test_more_events_than_fit_are_refused_as_a_whole(room: ControlRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('synapse.calendar.MOST_EVENTS', 1)
+
+    with pytest.raises(Conflict):
+        await take(room, WEEKLY, MOVED)
+
+    assert room.calendar.events() == []
 
 
 async def test_an_empty_file_changes_nothing(room: ControlRoom) -> None:
