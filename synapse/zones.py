@@ -46,8 +46,9 @@ def city_of(name: str) -> str:
 
 
 def _hint(name: str) -> str:
-    by_city = {city_of(known).lower(): known for known in reversed(zone_names())}
-    by_name = {known.lower(): known for known in zone_names()}
+    names = [known for known in zone_names() if '/' in known]  # EST is near CEST and not what is meant
+    by_city = {city_of(known).lower(): known for known in reversed(names)}
+    by_name = {known.lower(): known for known in names}
     wanted = name[:60].strip().lower().replace(' ', '_')
     near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.75)
     if near:
