@@ -34,6 +34,8 @@ AGAIN_SECONDS = 5.0
 """After a disk would not keep what fell due, it is tried again; by then it may be late, never lost."""
 RETRY_REACH = timedelta(hours=1)
 """A retry that was due so long before the start of the program is still made."""
+AT_ONCE = 250
+"""So many events share one transaction: a thousand of one second do not wait for the last of them, nor do the pages."""
 MOMENT = timedelta(microseconds=1)
 
 
@@ -182,8 +184,23 @@ class Firing:
         """Whether all is kept that fell due; if not, it will be tried again by itself."""
         now = now or self._now()
         absence, self._pending_absence = self._pending_absence, None
-        decided = [pair for id in event_ids for pair in self._decide(id, now, grace, absence)]
+        ids, is_kept = list(event_ids), True
+        for begin in range(0, len(ids), AT_ONCE):
+            some = ids[begin : begin + AT_ONCE]
+            decided = [pair for id in some for pair in self._decide(id, now, grace, absence)]
+            is_kept = await self._settle_some(decided, now, absence, must_keep=must_keep) and is_kept
+        return is_kept
+
+    async def _settle_some(
+        self,
+        decided: Sequence[tuple[Event, Decision]],
+        now: datetime,
+        absence: Absence | None,
+        *,
+        must_keep: bool,
+    ) -> bool:
         if not decided:
+            await asyncio.sleep(0)
             return True
         if absence is not None and any(decision.is_late for _, decision in decided):
             self.absence = absence
@@ -262,8 +279,7 @@ class Firing:
             run = self._run_of(event, decision.due, event.parameters if chosen is None else chosen)
         except SynapseError as error:
             return Due(_not_run(row, error), None)
-        late = max(0.0, (now - decision.due).total_seconds())
-        return Due(row.changed(state=OccurrenceState.CLAIMED, run=run.id, fired_at=now, late_seconds=late), run)
+        return Due(row.changed(state=OccurrenceState.CLAIMED, run=run.id), run)
 
     def _run_of(self, event: Event, due: datetime, parameters: Mapping[str, Any]) -> RunRecord:
         return self._runs.scheduled(
@@ -290,9 +306,8 @@ class Firing:
         await self._hand_over(rows)
 
     async def _hand_over(self, rows: Sequence[Occurrence]) -> None:
-        fired = [
-            row.changed(state=OccurrenceState.FIRED) if row.state is OccurrenceState.CLAIMED else row for row in rows
-        ]
+        now = self._now()
+        fired = [_fired(row, now) if row.state is OccurrenceState.CLAIMED else row for row in rows]
         for row in fired:
             self._say(row)
         self._bus.publish(OccurrencesChanged(tuple(fired)))
@@ -306,7 +321,8 @@ class Firing:
     async def _finish_claims(self) -> None:
         """Runs whose occurrence was claimed just before a crash are in the queue again: they have fired."""
         rows = [Occurrence.model_validate(row) for row in await asyncio.to_thread(self._ledger.claimed)]
-        fired = [row.changed(state=OccurrenceState.FIRED).as_json() for row in rows]
+        now = self._now()
+        fired = [_fired(row, now).as_json() for row in rows]
         if fired:
             await asyncio.to_thread(self._ledger.save, fired)
 
@@ -382,14 +398,7 @@ class Firing:
                 raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
             wanted = event.parameters | dict(parameters or {})
             record = self._run_of(event, row.due, await asyncio.to_thread(inputs.chosen, wanted))
-            fired = row.changed(
-                state=OccurrenceState.FIRED,
-                run=record.id,
-                fired_at=now,
-                late_seconds=max(0.0, (now - row.due).total_seconds()),
-                reason='Run by hand after it was missed.',
-                is_open=False,
-            )
+            fired = _fired(row, now).changed(run=record.id, reason='Run by hand after it was missed.', is_open=False)
             run = await asyncio.to_thread(self._ledger.replace_run, fired.as_json(), record.as_json(), before=None)
             if run is not None:
                 runs.append(RunRecord.model_validate(run))
@@ -487,6 +496,11 @@ class Firing:
     def _read_cursors(self, event_ids: Sequence[str]) -> dict[str, datetime]:
         last = {id: self._ledger.last_due(id) for id in event_ids}
         return {id: due for id, due in last.items() if due is not None}
+
+
+def _fired(row: Occurrence, now: datetime) -> Occurrence:
+    late = max(0.0, (now - row.due).total_seconds())
+    return row.changed(state=OccurrenceState.FIRED, fired_at=now, late_seconds=late)
 
 
 def _why_skipped(event: Event, unfinished: int) -> str:
