@@ -61,8 +61,9 @@ class EventRules:
         """
         problems: dict[str, str] = {}
         event = self._shaped({**values, 'id': id}, problems)
-        if event is not None:
-            problems |= _plan_problems(event, now, is_new_plan=is_new_plan)
+        plan = self.plan_of(values) if event is None else event.plan
+        if plan is not None:
+            problems |= _plan_problems(plan, now, is_new_plan=is_new_plan)
         problems |= await self._run_problems(values)
         if problems or event is None:
             raise Invalid('The event was not saved.', problems, 'Mend the named fields.')
@@ -140,15 +141,15 @@ class EventRules:
             return pipeline if isinstance(pipeline, str) else ''
 
 
-def _plan_problems(event: Event, now: datetime, *, is_new_plan: bool) -> dict[str, str]:
+def _plan_problems(plan: recurrence.Plan, now: datetime, *, is_new_plan: bool) -> dict[str, str]:
     try:
-        recurrence.check(event.plan, now=now)
+        recurrence.check(plan, now=now)
     except recurrence.RuleError as error:
         return {error.field: error.sentence}
-    if is_new_plan and not recurrence.next_after(event.plan, now):
-        if event.rrule is not None:
+    if is_new_plan and not recurrence.next_after(plan, now):
+        if plan.rule is not None:
             return {'rrule': 'The last day of this rule has passed. Let it end later, or never.'}
-        here = recurrence.wall_of(now, event.timezone)
+        here = recurrence.wall_of(now, plan.zone)
         return {'start': f'That moment has passed: it is {here:%H:%M:%S} on {here:%Y-%m-%d} there. Pick a later one.'}
     return {}
 
