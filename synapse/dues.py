@@ -54,8 +54,9 @@ def occurrences(plan: Plan, start: datetime, end: datetime) -> list[datetime]:
     start, end = max(start, series.begins), min(end, LATEST, series.ends + MOMENT)
     if start >= end:
         return []
-    first, last = _day_of(start, plan.zone), _day_of(end, plan.zone)
-    return [due for due in _dues(series, first, last) if start <= due < end and due not in series.excluded]
+    dues = _dues(series, _day_of(start, plan.zone), _day_of(end, plan.zone))
+    dues = dues[bisect_left(dues, start) : bisect_left(dues, end)]
+    return [due for due in dues if due not in series.excluded] if series.excluded else dues
 
 
 def next_after(plan: Plan, instant: datetime, *, limit: int = 1) -> list[datetime]:
@@ -140,12 +141,12 @@ def series_of(plan: Plan) -> Series:
         ends=_end_of(rule, plan.zone),
         days=day_filter(rule, start.date()),
         times=() if rule.freq.is_sub_daily else _times_of(rule, start),
-        excluded=frozenset(),
+        excluded=frozenset(_excluded(plan.exdates, plan.zone)),
     )
-    if rule.count is not None:
-        counted = deque(islice(_forward(series, EARLIEST), rule.count), maxlen=1)
-        series = replace(series, ends=counted[0] if counted else series.begins - MOMENT)
-    return replace(series, excluded=frozenset(_excluded(plan.exdates, plan.zone)))
+    if rule.count is None:
+        return series
+    counted = deque(islice(_forward(replace(series, excluded=frozenset()), EARLIEST), rule.count), maxlen=1)
+    return replace(series, ends=counted[0] if counted else series.begins - MOMENT)
 
 
 def _end_of(rule: Rule, zone_name: str) -> datetime:
@@ -193,7 +194,7 @@ def _forward(series: Series, since: datetime) -> Iterator[datetime]:
         if found:
             limit, looked_at = last + SEARCHED_DAYS, 0
         elif series.rule.freq.is_sub_daily:
-            looked_at += sum(1 for _ in days_between(series.days, first, last))
+            looked_at += len(days_between(series.days, first, last))
         first, size = last + 1, min(size * (2 if found else 4), 64 if found else 512)
 
 
@@ -202,28 +203,32 @@ def _dues(series: Series, first: int, last: int) -> list[datetime]:
     if series.rule.freq.is_sub_daily:
         return list(_stepped_dues(series, first, last))
     # Clocks that change move wall times, seldom even over midnight.
-    before = 1 if plain_day_begin(first - 1, series.zone) is None else 0
+    spilled = 1 if plain_day_begin(first - 1, series.zone) is None else 0
     dues: list[datetime] = []
-    is_plain = not before
-    for day, times in _walls(series, first - before, last):
+    is_plain = not spilled
+    for day, times in _walls(series, first - spilled, last):
         begin = plain_day_begin(day, series.zone)
-        if begin is not None:
-            dues += [begin + moment for moment in times]
-        else:
+        if begin is None:
             is_plain = False
             midnight = datetime.combine(date.fromordinal(day), time())
             dues += [instant_of(midnight + moment, series.zone) for moment in times]
+        elif len(times) == 1:
+            dues.append(begin + times[0])
+        else:
+            dues += [begin + moment for moment in times]
     if is_plain:
         return dues
     begin, end = day_begin(first, series.zone), day_begin(last + 1, series.zone)
-    return sorted({due for due in dues if begin <= due < end})
+    dues = sorted(set(dues))
+    return dues[bisect_left(dues, begin) : bisect_left(dues, end)]
 
 
-def _walls(series: Series, first: int, last: int) -> Iterator[tuple[int, Iterable[timedelta]]]:
+def _walls(series: Series, first: int, last: int) -> list[tuple[int, tuple[timedelta, ...]]]:
     """The days with their times of day."""
     rule = series.rule
     if not rule.positions:
-        return ((day, series.times) for day in _days(series, first, last))
+        times = series.times
+        return [(day, times) for day in _days(series, first, last)]
     longest = _LONGEST[rule.freq]
     days = _days(series, first - longest, last + longest)
     chosen = (
@@ -231,16 +236,16 @@ def _walls(series: Series, first: int, last: int) -> Iterator[tuple[int, Iterabl
         for _, period in groupby(days, key=lambda day: _period_of(rule, day))
         for wall in _at_positions(list(product(period, series.times)), rule.positions)
     )
-    return ((day, (moment,)) for day, moment in chosen if first <= day <= last)
+    return [(day, (moment,)) for day, moment in chosen if first <= day <= last]
 
 
-def _days(series: Series, first: int, last: int) -> Iterator[int]:
+def _days(series: Series, first: int, last: int) -> list[int]:
     days = days_between(series.days, first, last)
     rule = series.rule
     if rule.interval == 1:
         return days
     phase = _period_of(rule, series.start.toordinal())
-    return (day for day in days if (_period_of(rule, day) - phase) % rule.interval == 0)
+    return [day for day in days if (_period_of(rule, day) - phase) % rule.interval == 0]
 
 
 def _period_of(rule: Rule, day: int) -> int:

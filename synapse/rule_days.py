@@ -7,7 +7,6 @@ one serves all of that kind.
 
 from bisect import bisect_left
 from calendar import isleap
-from collections.abc import Iterator
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -49,14 +48,15 @@ def day_filter(rule: Rule, start: date) -> DayFilter:
     return DayFilter(months, rule.weeks, rule.year_days, month_days, each, nth, rule.week_start)
 
 
-def days_between(days: DayFilter, first: int, last: int) -> Iterator[int]:
+def days_between(days: DayFilter, first: int, last: int) -> list[int]:
     """The allowed days from one to another, both included, as `date.toordinal` counts them."""
-    start = date.fromordinal(first).year
-    for year in range(start, date.fromordinal(last).year + 1):
+    found: list[int] = []
+    for year in range(date.fromordinal(first).year, date.fromordinal(last).year + 1):
         january = date(year, 1, 1).toordinal()
-        found = _days_of_year(days, _same_kind(year))
-        for index in range(bisect_left(found, first - january), bisect_left(found, last - january + 1)):
-            yield january + found[index]
+        of_year = _days_of_year(days, _same_kind(year))
+        chosen = of_year[bisect_left(of_year, first - january) : bisect_left(of_year, last - january + 1)]
+        found += [january + number for number in chosen]
+    return found
 
 
 @lru_cache(maxsize=4096)

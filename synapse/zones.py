@@ -53,5 +53,5 @@ def _hint(name: str) -> str:
     near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.75)
     if near:
         return f'Did you mean {by_name[near[0]]}?'
-    city = difflib.get_close_matches(city_of(wanted), by_city, n=1, cutoff=0.75)
+    city = difflib.get_close_matches(city_of(wanted), by_city, n=1, cutoff=0.75 if len(wanted) > 4 else 1)
     return f'Did you mean {by_city[city[0]]}?' if city else 'Write it like Europe/Berlin.'
