@@ -4,6 +4,7 @@ A UID that is here already is brought up to date and never doubled. Every draft 
 written.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ from .errors import Invalid
 from .events import Event
 from .ics import Draft, canonical_rule, uid_of
 from .records import Record, now_utc
+from .rule_text import Rule, read_rule
 
-INHERITED = ('pipeline', 'parameters', 'profile', 'enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
+INHERITED = ('title', 'pipeline', 'parameters', 'profile', 'enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
 """What replaces one occurrence has from its series, unless the file says otherwise."""
 PLAN = ('start', 'timezone', 'rrule')
 TOLD = 3
-"""So many refused events are told in the message; `fields` has all of them."""
+"""So many refused events are told in the message."""
+MOST_PROBLEMS = 100
+"""So many are looked for, and are in `fields`."""
 
 
 class ImportResult(Record):
@@ -48,17 +52,9 @@ async def import_drafts(
     :raises Conflict: if they would be too many; then nothing was imported
     """
     planned = _Import(calendar.events(), catalog, now or now_utc())
-    for uid, group in _by_uid(drafts).items():
-        planned.take(uid, group)
+    await asyncio.to_thread(planned.take_all, drafts)
     await planned.check(calendar)
     return await planned.write(calendar, because)
-
-
-def _by_uid(drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
-    groups: dict[str, list[Draft]] = {}
-    for draft in drafts:
-        groups.setdefault(draft.uid, []).append(draft)
-    return groups
 
 
 @dataclass(kw_only=True)
@@ -104,12 +100,20 @@ class _Import:
         self._deletes: dict[str, None] = {}
         self._unchanged: list[str] = []
         self._skipped: list[str] = []
-        self._problems: dict[str, str] = {}
+        self._problems: list[tuple[str, str]] = []
+        """Pairs of a name and a sentence."""
 
     # Decided
 
-    def take(self, uid: str, drafts: Sequence[Draft]) -> None:
-        """Decide about all that a file says about one UID."""
+    def take_all(self, drafts: Sequence[Draft]) -> None:
+        """Decide about each draft."""
+        groups: dict[str, list[Draft]] = {}
+        for draft in drafts:
+            groups.setdefault(draft.uid, []).append(draft)
+        for uid, group in groups.items():
+            self._take(uid, group)
+
+    def _take(self, uid: str, drafts: Sequence[Draft]) -> None:
         here = self._here.get(uid, {})
         series = next((draft for draft in drafts if draft.recurrence_at is None), None)
         parts = {moment: draft for draft in drafts if (moment := draft.replaced) is not None}
@@ -121,7 +125,7 @@ class _Import:
         elif series.is_cancelled:
             self._cancel(series, here)
         elif self._take_series(series, here.get(None)):
-            inherited = self._inherited(here.get(None)) | self._with_pipeline(series)
+            inherited = self._inherited(here.get(None)) | self._values_of(series)
             self._take_parts(parts, {key: inherited[key] for key in INHERITED if key in inherited}, here)
             self._remove_all_but(parts, here)
 
@@ -129,7 +133,7 @@ class _Import:
         """Whether what the file says about it counts: not if it is older than what is here."""
         if event is not None:
             return self._take_known(draft, event)
-        values = self._with_pipeline(draft)
+        values = self._values_of(draft)
         if not values.get('pipeline') and not self._is_over(values):
             self._refuse(
                 draft.name, 'names no pipeline; write a line like "pipeline: BackupFolder" into its description.'
@@ -145,9 +149,7 @@ class _Import:
             self._steps.append(_Step(draft=draft, values={**values}, stamps=self._stamps(draft)))
 
     def _take_known(self, draft: Draft, event: Event) -> bool:
-        values = dict(draft.values)
-        if 'pipeline' in values:
-            values['pipeline'] = self._named(values['pipeline']) or values['pipeline']
+        values = self._named_values(draft)
         changes = {key: value for key, value in values.items() if not _is_same(event, key, values)}
         if draft.recurrence_at != event.override_at:
             changes['override_at'] = draft.recurrence_at
@@ -156,11 +158,19 @@ class _Import:
         elif self._is_older(draft, event):
             self._skipped.append(f'{_quoted(draft.name)} is older in the file than here; it was left as it is.')
             return False
-        elif self._is_over(values) and not changes.keys().isdisjoint(PLAN):
-            self._skip_over(draft, values)
+        elif not changes.keys().isdisjoint(PLAN) and self._is_over(values):
+            self._end(draft, values, event)
         else:
             self._steps.append(_Step(draft=draft, values=changes, stamps=self._stamps(draft), event=event))
         return True
+
+    def _end(self, draft: Draft, values: Mapping[str, Any], event: Event) -> None:
+        """What is over in the file must not run here any longer."""
+        if self._is_over(event.model_dump()):
+            self._skip_over(draft, values)
+        else:
+            self._deletes[event.id] = None
+            self._skipped.append(f'{_quoted(draft.name)} {self._over(values)}; it was taken off the calendar.')
 
     def _is_older(self, draft: Draft, event: Event) -> bool:
         if draft.sequence != event.sequence or draft.last_modified is None:
@@ -193,7 +203,7 @@ class _Import:
             elif not draft.is_cancelled and event is not None:
                 self._take_known(draft, event)
             elif not draft.is_cancelled and 'pipeline' in {**inherited, **draft.values}:
-                self._take_new(draft, {**inherited, **self._with_pipeline(draft)})
+                self._take_new(draft, {**inherited, **self._named_values(draft)})
             elif not draft.is_cancelled:
                 self._take_series(draft, None)
 
@@ -221,11 +231,15 @@ class _Import:
     def _inherited(self, series: Event | None) -> dict[str, Any]:
         return {} if series is None else series.model_dump(include=set(INHERITED))
 
-    def _with_pipeline(self, draft: Draft) -> dict[str, Any]:
-        """The values, the pipeline by its name in the API. A title may name it."""
+    def _values_of(self, draft: Draft) -> dict[str, Any]:
+        """The values of a draft that inherits none: its title may name the pipeline."""
+        pipeline = self._named(draft.values.get('title', ''))
+        return ({'pipeline': pipeline} if pipeline else {}) | self._named_values(draft)
+
+    def _named_values(self, draft: Draft) -> dict[str, Any]:
+        """The values of a draft, its pipeline by its name in the API."""
         named = draft.values.get('pipeline')
-        pipeline = self._named(named or draft.values.get('title', '')) or named
-        return {**draft.values, 'pipeline': pipeline} if pipeline else dict(draft.values)
+        return {**draft.values, 'pipeline': self._named(named) or named} if named else dict(draft.values)
 
     def _named(self, name: str) -> str | None:
         return self._names.get(name.strip().casefold())
@@ -238,34 +252,42 @@ class _Import:
         except recurrence.RuleError:
             return False
 
-    def _skip_over(self, draft: Draft, values: Mapping[str, Any]) -> None:
+    def _over(self, values: Mapping[str, Any]) -> str:
         last = recurrence.last(_plan_of(values))
         if last is None:
-            self._skipped.append(f'{_quoted(draft.name)} has no occurrence of its own left; it was not imported.')
-            return
-        when = recurrence.wall_of(last, values['timezone'])
-        self._skipped.append(f'{_quoted(draft.name)} is over, since {when:%Y-%m-%d %H:%M}; it was not imported.')
+            return 'has no occurrence of its own left'
+        return f'is over, since {recurrence.wall_of(last, values["timezone"]):%Y-%m-%d %H:%M}'
+
+    def _skip_over(self, draft: Draft, values: Mapping[str, Any]) -> None:
+        self._skipped.append(f'{_quoted(draft.name)} {self._over(values)}; it was not imported.')
 
     def _refuse(self, name: str, sentence: str) -> None:
-        key, number = name, 2
-        while key in self._problems:
-            key, number = f'{name} ({number})', number + 1
-        self._problems[key] = f'{_quoted(name)} {sentence}'
+        self._problems.append((name, f'{_quoted(name)} {sentence}'))
 
     # Done
 
     async def check(self, calendar: Calendar) -> None:
-        """:raises Invalid: with all that does not fit"""
+        """:raises Invalid: with what does not fit"""
         for step in self._steps:
+            if len(self._problems) >= MOST_PROBLEMS:
+                break
             problems = await calendar.problems(step.values, id=step.id)
             if problems:
                 told = ' '.join(f'({field}) {sentence}' for field, sentence in problems.items())
                 self._refuse(step.draft.name, f'cannot be imported: {told}')
+            await asyncio.sleep(0)  # what a pipeline took just now is not asked again, so nobody else had a turn
         if self._problems:
-            sentences = [*self._problems.values()]
-            more = f' {len(sentences) - TOLD} more cannot be imported.' if len(sentences) > TOLD else ''
+            sentences = [sentence for _, sentence in self._problems]
+            more = f' {len(sentences) - TOLD:,} more cannot be imported.' if len(sentences) > TOLD else ''
             message = f'Nothing was imported. {" ".join(sentences[:TOLD])}{more}'
-            raise Invalid(message, self._problems, 'Mend them in the file, or leave them out of it.')
+            raise Invalid(message, self._fields(), 'Mend them in the file, or leave them out of it.')
+
+    def _fields(self) -> dict[str, str]:
+        fields: dict[str, str] = {}
+        for name, sentence in self._problems[:MOST_PROBLEMS]:
+            number = sum(key == name or key.startswith(f'{name} (') for key in fields) + 1
+            fields[name if number == 1 else f'{name} ({number})'] = sentence
+        return fields
 
     async def write(self, calendar: Calendar, because: str) -> ImportResult:
         """Do all of it at once."""
@@ -302,7 +324,7 @@ def _is_same(event: Event, key: str, values: Mapping[str, Any]) -> bool:
     """Whether a field of the event has the value already."""
     mine, wanted = getattr(event, key), values[key]
     if key == 'rrule' and mine and wanted:
-        return _canonical(mine, event.timezone) == _canonical(wanted, values['timezone'])
+        return _meaning(mine, event.timezone) == _meaning(wanted, values['timezone'])
     if key == 'exdates':
         return set(mine) == set(wanted)
     if isinstance(mine, Record) and isinstance(wanted, Mapping):
@@ -310,9 +332,9 @@ def _is_same(event: Event, key: str, values: Mapping[str, Any]) -> bool:
     return bool(mine == wanted)
 
 
-def _canonical(rule: str, zone: str) -> str:
+def _meaning(rule: str, zone: str) -> Rule | str:
     try:
-        return canonical_rule(rule, zone)
+        return read_rule(canonical_rule(rule, zone))
     except ValueError:
         return rule
 

@@ -261,11 +261,11 @@ class _Reader:
                 yield self._draft(component)
 
     def _draft(self, component: Component) -> tuple[Draft, list[Draft]]:
-        name = component.text('SUMMARY') or component.text('UID') or 'An event without a title'
+        name = _short(component.text('SUMMARY') or component.text('UID') or 'An event without a title')
         try:
             return self._read(component, name)
         except _Unreadable as error:
-            raise Invalid(f'{_quoted(name)} {error}', {name: f'{error}'}, 'Nothing was imported.') from error
+            raise Invalid(f"'{name}' {error}", {name: f'{error}'}, 'Nothing was imported.') from error
 
     def _read(self, component: Component, name: str) -> tuple[Draft, list[Draft]]:
         if component.broken:
@@ -376,8 +376,8 @@ def _is_day(text: str) -> bool:
     return 'T' not in text.upper()
 
 
-def _quoted(name: str) -> str:
-    return f"'{name if len(name) <= 80 else name[:79] + '…'}'"
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f'{name[:79]}…'
 
 
 def _in_zone(wall: datetime, zone: str, wanted: str) -> datetime:

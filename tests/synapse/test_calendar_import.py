@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from synapse.bus import ScheduleChanged
 from synapse.calendar_import import ImportResult, import_drafts
@@ -13,6 +14,8 @@ from synapse.ics import read_calendar, write_calendar
 from tests.synapse.api_room import api_room
 from tests.synapse.calendar_files import APPLE, GOOGLE, OUTLOOK, calendar_file
 
+pytestmark = pytest.mark.asyncio(loop_scope='module')
+
 ONCE = 'UID:a@b\nDTSTART;TZID=Europe/Berlin:20311006T160000\nSUMMARY:Greet\nDESCRIPTION:pipeline: Hello'
 WEEKLY = ONCE + '\nRRULE:FREQ=WEEKLY'
 MOVED = (
@@ -21,10 +24,18 @@ MOVED = (
 )
 
 
-@pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[ControlRoom]:
-    async with api_room(tmp_path / 'data') as room:
+@pytest_asyncio.fixture(scope='module', loop_scope='module')
+async def one_room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlRoom]:
+    async with api_room(tmp_path_factory.mktemp('room') / 'data') as room:
         yield room
+
+
+@pytest_asyncio.fixture(loop_scope='module')
+async def room(one_room: ControlRoom) -> ControlRoom:
+    """The same room for all tests, each time with an empty calendar."""
+    if one_room.calendar.events():
+        await one_room.calendar.change_many({}, [event.id for event in one_room.calendar.events()])
+    return one_room
 
 
 async def take(room: ControlRoom, *events: str, head: str = '') -> ImportResult:
@@ -225,6 +236,26 @@ async def test_a_changed_occurrence_of_a_series_that_is_nowhere_stands_alone(roo
 
     assert (told(first), told(again)) == ((1, 0, 0, 0, 0), (0, 0, 0, 1, 0))
     assert planned(room)['Greet later'].override_of is None
+
+
+async def test_a_changed_occurrence_has_from_its_series_what_the_file_does_not_say(room: ControlRoom) -> None:
+    await take(room, WEEKLY.replace('SUMMARY:Greet', 'SUMMARY:Endless'), MOVED.replace('Greet later', 'Breaks'))
+    assert {title: event.pipeline for title, event in planned(room).items()} == {'Endless': 'Hello', 'Breaks': 'Hello'}
+
+    await take(room, MOVED.replace('\nSUMMARY:Greet later', '').replace('20311013', '20311020'))
+
+    assert sorted(event.title for event in room.calendar.events()) == ['Breaks', 'Endless', 'Endless']
+
+
+async def test_what_is_over_in_a_newer_file_runs_here_no_longer(room: ControlRoom) -> None:
+    text = WEEKLY.replace('2031', '2021')
+    (id,) = (await take(room, text)).created
+
+    result = await take(room, text + ';UNTIL=20211231T000000Z\nSEQUENCE:1')
+
+    sentence = "'Greet' is over, since 2021-12-29 16:00; it was taken off the calendar."
+    assert (result.deleted, result.skipped) == ((id,), (sentence,))
+    assert room.calendar.events() == []
 
 
 async def test_of_a_series_with_each_occurrence_changed_only_those_are_kept(room: ControlRoom) -> None:
