@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby, islice, product
-from typing import TypeVar
 
 from .rule_days import FIRST_YEAR, LAST_YEAR, DayFilter, day_filter, days_between
 from .rule_text import Frequency, Rule, RuleError, read_rule
@@ -25,7 +24,6 @@ STEPPED_DAYS = 3_653
 MINUTE = timedelta(minutes=1)
 MOMENT = timedelta(microseconds=1)
 EARLIEST, LATEST = datetime(FIRST_YEAR, 1, 3, tzinfo=UTC), datetime(LAST_YEAR, 12, 29, tzinfo=UTC)
-Item = TypeVar('Item')
 _LONGEST = {Frequency.YEARLY: 366, Frequency.MONTHLY: 31, Frequency.WEEKLY: 7, Frequency.DAILY: 1}
 
 
@@ -229,14 +227,14 @@ def _walls(series: Series, first: int, last: int) -> list[tuple[int, tuple[timed
     if not rule.positions:
         times = series.times
         return [(day, times) for day in _days(series, first, last)]
-    longest = _LONGEST[rule.freq]
+    longest, per_day = _LONGEST[rule.freq], len(series.times)
     days = _days(series, first - longest, last + longest)
-    chosen = (
-        wall
-        for _, period in groupby(days, key=lambda day: _period_of(rule, day))
-        for wall in _at_positions(list(product(period, series.times)), rule.positions)
-    )
-    return [(day, (moment,)) for day, moment in chosen if first <= day <= last]
+    walls: list[tuple[int, tuple[timedelta, ...]]] = []
+    for _, together in groupby(days, key=lambda day: _period_of(rule, day)):
+        period = list(together)
+        for place in _places(len(period) * per_day, rule.positions):
+            walls.append((period[place // per_day], (series.times[place % per_day],)))
+    return [wall for wall in walls if first <= wall[0] <= last]
 
 
 def _days(series: Series, first: int, last: int) -> list[int]:
@@ -258,9 +256,10 @@ def _period_of(rule: Rule, day: int) -> int:
     return there.year if rule.freq is Frequency.YEARLY else there.year * 12 + there.month
 
 
-def _at_positions(items: list[Item], positions: Iterable[int]) -> list[Item]:
-    places = {place - 1 if place > 0 else len(items) + place for place in positions}
-    return [items[place] for place in sorted(places) if 0 <= place < len(items)]
+def _places(count: int, positions: Iterable[int]) -> list[int]:
+    """Which of so many are meant, from 0, by positions from 1 or, from the end, from -1."""
+    places = {position - 1 if position > 0 else count + position for position in positions}
+    return sorted(place for place in places if 0 <= place < count)
 
 
 def _stepped_dues(series: Series, first: int, last: int) -> Iterator[datetime]:
@@ -285,8 +284,9 @@ def _stepped_dues(series: Series, first: int, last: int) -> Iterator[datetime]:
 def _minutes_of(rule: Rule) -> tuple[tuple[int, ...], int]:
     """The allowed minutes of an hour, all if empty, and how many minutes from each step on may be chosen from."""
     if rule.freq is Frequency.HOURLY and rule.minutes:
-        minutes = _at_positions(list(rule.minutes), rule.positions) if rule.positions else rule.minutes
-        return tuple(minutes) or (-1,), 60
+        if not rule.positions:
+            return rule.minutes, 60
+        return tuple(rule.minutes[place] for place in _places(len(rule.minutes), rule.positions)) or (-1,), 60
     is_one_of_one = not rule.positions or not {1, -1}.isdisjoint(rule.positions)
     return rule.minutes if is_one_of_one else (-1,), 1
 

@@ -11,6 +11,7 @@ from typing import Any
 WEEKDAYS = ('MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU')
 MOST_COUNT = 10_000
 MOST_INTERVAL = 100_000
+LONGEST = 2000
 
 
 class RuleError(ValueError):
@@ -68,6 +69,8 @@ def read_rule(text: str) -> Rule:
 
     :raises RuleError: field `rrule`
     """
+    if len(text) > LONGEST:
+        raise _wrong('That is too long for a rule. Name fewer days or times.')
     lines = [line for line in re.sub(r'\r?\n[ \t]', '', text.strip()).splitlines() if line.strip()]
     if len(lines) != 1:
         raise _wrong('Write one rule on one line, like FREQ=WEEKLY;BYDAY=MO.')

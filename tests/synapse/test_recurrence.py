@@ -157,6 +157,9 @@ def test_29_february_comes_in_leap_years_and_not_in_2100() -> None:
         ('FREQ=MONTHLY;BYDAY=MO,1FR;BYMONTH=3', ['02', '06', '09']),
         ('FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,TU;WKST=SU', ['01', '03', '15']),
         ('FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,TU;WKST=MO', ['03', '08', '17']),
+        ('FREQ=HOURLY;BYMINUTE=0,30;BYHOUR=9;BYSETPOS=-1', ['01', '02', '03']),
+        ('FREQ=DAILY;BYHOUR=9,12,15;BYSETPOS=2', ['01', '02', '03']),
+        ('FREQ=YEARLY;BYMONTH=3;BYDAY=SU;BYHOUR=9,21;BYSETPOS=-3,-1', ['22', '29', '21']),
         ('FREQ=YEARLY;BYWEEKNO=11', ['15', '21', '19']),
         ('rrule:freq=daily;rscale=gregorian;skip=omit', ['01', '02', '03']),
         ('RRULE:FREQ=MONTHLY;BYDAY=\r\n +1MO', ['02', '06', '04']),
@@ -234,6 +237,7 @@ def test_first_and_last_are_the_ends_of_a_series() -> None:
         'FREQ=MINUTELY;INTERVAL=999;BYHOUR=5;BYMINUTE=1',
         'FREQ=HOURLY;INTERVAL=24;BYHOUR=11,12',
         'FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6',
+        f'FREQ=YEARLY;INTERVAL=4;BYMONTH=2;BYMONTHDAY=30;BYMINUTE={",".join(map(str, range(60)))};BYSETPOS=-1',
     ],
 )
 def test_a_rule_that_never_matches_is_found_out_soon(rule: str) -> None:
@@ -276,6 +280,7 @@ def test_a_rule_that_never_matches_is_found_out_soon(rule: str) -> None:
         ('FREQ=DAILY;RSCALE=HEBREW', 'Gregorian'),
         ('FREQ=DAILY;X-MOON=FULL', 'X-MOON is not known'),
         ('FREQ=DAILY;BYDAY', 'cannot be read'),
+        ('FREQ=YEARLY;BYYEARDAY=' + ','.join(['100'] * 600), 'too long'),
         ('RRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY', 'Write one rule'),
         ('DTSTART:20260101T000000\nRRULE:FREQ=DAILY', 'Write one rule'),
     ],
