@@ -10,13 +10,15 @@ from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord
 
+from .parts.away_card import AwayCard
 from .parts.cards import Card, StatCard
 from .parts.current_run import CurrentRun
 from .parts.dialogs import attempt
 from .parts.first_start import FirstStart
-from .parts.html import el, icon
+from .parts.html import el
 from .parts.log_tail import LogTail
 from .parts.machine_card import MachineCard
+from .parts.next_up import NextUp
 from .parts.queue_card import QueueCard
 from .parts.scope import Scope
 from .parts.start_run import StartCard
@@ -38,6 +40,7 @@ async def dashboard_page(room: ControlRoom) -> None:
 
 
 def _first_start(page: Scope, room: ControlRoom) -> None:
+    AwayCard(room)
     FirstStart(room)
 
     def on_run(message: RunChanged) -> None:
@@ -58,13 +61,15 @@ async def _dashboard(page: Scope, room: ControlRoom, last: RunRecord) -> None:
     figures = await attempt(room.runs.dashboard_stats(datetime.now().astimezone()))
     if page.is_deleted:
         return
+    with page:
+        AwayCard(room)
     with page, el('div', 'dash'):
         Figures(room, figures)
         CurrentRun(room, last)
         StartCard(room, last)
         QueueCard(room)
         WorkersCard(room)
-        _next_up()
+        NextUp(room)
         _log(room)
         MachineCard(room)
 
@@ -111,18 +116,6 @@ def _compared(delta: int) -> str:
     # Short, so that it fits beside its bars in any font.
     day = (datetime.now() - timedelta(days=7)).strftime('last %a')
     return f'{delta:+d} on {day}' if delta else f'as {day}'
-
-
-def _next_up() -> None:
-    with Card('Next up', 'third is-list', label='Next events') as card:
-        with card.head:
-            el('a', 'sy-btn is-ghost is-sm', 'Calendar', href='/scheduler')
-        with el('div', 'sy-x none-row'):
-            with el('span', 'ei'):
-                icon('calendar')
-            with el('span', 'sy-grow'):
-                el('b', text='Nothing planned yet')
-                el('p', 'sy-cap', 'The calendar comes with the next version.')
 
 
 def _log(room: ControlRoom) -> None:

@@ -59,6 +59,9 @@ def _card(room: ControlRoom, profile: Profile, *, is_only: bool) -> None:
 
 
 async def _delete(room: ControlRoom, profile: Profile) -> None:
+    if room.profiles.in_use(profile.id):
+        await attempt(room.profiles.delete(profile.id))  # refused, with the names of the events that need it
+        return
     secrets = ' Its secrets are removed for good.' if profile.secrets else ''
     text = f'Runs that used it keep their history and their files.{secrets}'
     if await confirm(f'Delete {profile.label}?', text, yes='Delete profile', no='Keep it'):

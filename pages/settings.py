@@ -7,6 +7,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from synapse.control_room import ControlRoom
 from synapse.log import KEEP_ENTRIES
 
+from .parts.calendar_settings import FeedAddress, import_button
 from .parts.dialogs import attempt
 from .parts.html import button, el, icon
 from .parts.log_line import copy_button
@@ -21,6 +22,7 @@ def settings_page(room: ControlRoom) -> None:
     with Scope().classes('sy-page'), el('div', 'set-page'):
         _look()
         _machine(room)
+        _calendar(room)
         _kept(room)
         _getting_in(room)
         _about(room)
@@ -68,6 +70,18 @@ def _workers(room: ControlRoom) -> None:
 
 def _reach(room: ControlRoom) -> str:
     return 'Only this machine can reach it.' if room.settings.is_loopback else 'Other machines can reach it.'
+
+
+def _calendar(room: ControlRoom) -> None:
+    with _card('Calendar'):
+        _fact('Time zone', room.calendar.zone, 'That of this machine: its days are the days of the calendar.')
+        with _row('Subscribe', f'Other calendars read yours at this secret address. {_reach(room)}'):
+            FeedAddress(room)
+        with _row('Files', 'Take all events along as an .ics file, or take over those of another calendar.'):
+            with el('a', 'sy-btn is-sm', href='/api/v1/scheduler/calendar.ics', download='synapse.ics'):
+                icon('download', size=14)
+                el('span', text='Download')
+            import_button()
 
 
 def _kept(room: ControlRoom) -> None:

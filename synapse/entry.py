@@ -67,6 +67,13 @@ class Entry:
         """The secret in the address of the calendar feed; None while there is no such address. Also in `DATA/feed`."""
         return self._feed
 
+    def feed_address(self, base: str) -> str | None:
+        """The address that other calendars subscribe to, None while there is none.
+
+        :param base: of this Synapse, with a slash at its end
+        """
+        return None if self._feed is None else f'{base}api/v1/scheduler/feed/{self._feed}.ics'
+
     def new_feed(self) -> str:
         """Another secret for the calendar feed; the one before opens nothing any more. Writes to the disk.
 

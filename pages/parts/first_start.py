@@ -17,6 +17,7 @@ from .current_run import CurrentRun
 from .dialogs import attempt, say
 from .html import button, el
 from .log_tail import LogTail
+from .next_up import NextUp
 from .scope import Scope
 from .start_run import Choice, file_parameter
 from .stepper import preview
@@ -81,16 +82,7 @@ class FirstStart(Scope):
         self._show_choice()
 
     def _build_empty_cards(self) -> None:
-        with (
-            Card('Next up', 'em'),
-            empty(
-                'Nothing planned yet',
-                'The calendar comes with the next version.',
-                'calendar',
-            ),
-            el('a', 'sy-btn is-sm', href='/scheduler'),
-        ):
-            el('span', text='What works until then')
+        NextUp(self._room, 'em', is_large=True)
         with Card('Log', 'em') as self._log:
             self._log_body = el('div', 'em-body')
         self._show_log()

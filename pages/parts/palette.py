@@ -1,17 +1,24 @@
-"""The command palette: commands, pages, pipelines and runs behind one box; eight results, the last used ones first."""
+"""The command palette: commands, pages, pipelines, days, events and runs behind one box; eight results, the last used
+ones first."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nicegui import app, background_tasks, ui
 from nicegui.events import GenericEventArguments
 
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord
+from synapse.events import Event
+from synapse.records import RunRecord, now_utc
 
+from .calendar_days import day_in, weekday_of
+from .date_words import day_meant
 from .dialogs import attempt
+from .event_dialog import open_event_dialog
 from .html import Glyph, el, icon, look_of
 from .run_form import open_run_form
 from .words import pipeline_title, step_title, title_of
@@ -128,7 +135,7 @@ class Palette:
 
     def _search(self, text: str) -> None:
         self._text = text
-        self._found = found(self._commands(), text, app.storage.user.get(RECENT, []))
+        self._found = [*self._days(text), *found(self._commands(text), text, app.storage.user.get(RECENT, []))][:MOST]
         count = len(self._found)
         self._count.set_text(f'{count} result{"" if count == 1 else "s"}')
         self._choose(0)
@@ -144,7 +151,7 @@ class Palette:
                     el('span', 'cap', group)
                 self._row(number, command)
             if not self._found:
-                el('span', 'cap', 'Nothing fits. Try a page, a pipeline, a file name or a run number.')
+                el('span', 'cap', 'Nothing fits. Try a page, a pipeline, a day, a file name or a run number.')
 
     def _row(self, number: int, command: Command) -> None:
         is_chosen = number == self._chosen
@@ -180,13 +187,25 @@ class Palette:
 
     # What there is
 
-    def _commands(self) -> Iterator[Command]:
+    def _days(self, text: str) -> Iterator[Command]:
+        """The day that was typed: it stands first, whatever else these words are part of."""
+        today = day_in(now_utc(), ZoneInfo(self._room.calendar.zone))
+        day = day_meant(text, today)
+        if day is not None:
+            go = _later(ui.navigate.to, f'/scheduler?day={day.isoformat()}')
+            yield Command(group='Calendar', words=f'Go to {weekday_of(day)} {day.year}', icon='calendar', do=go)
+
+    def _commands(self, text: str) -> Iterator[Command]:
         room, runs = self._room, self._room.runs
         for info in room.catalog.list():
             if info.is_runnable:
                 form = _later(open_run_form, room, pipeline=info.name)
                 yield Command(group='Commands', words=f'Run {info.title}', icon='play', do=form)
+                plan = _later(open_event_dialog, room, pipeline=info.name)
+                yield Command(group='Commands', words=f'Plan a run of {info.title}', icon='calendar', do=plan)
         yield Command(group='Commands', words='New run', icon='play', keys='R', do=_later(open_run_form, room))
+        event = _later(open_event_dialog, room)
+        yield Command(group='Commands', words='New event', icon='calendar', keys='N', do=event)
         if runs.is_queue_paused:
             yield Command(group='Commands', words='Resume queue', icon='play', do=runs.resume_queue)
         else:
@@ -201,7 +220,30 @@ class Palette:
             icon_name = {'Scheduler': 'calendar'}.get(name, name.lower())
             go = _later(ui.navigate.to, target)
             yield Command(group='Pages', words=name, icon=icon_name, keys=f'G {number}', do=go)
+        yield from (self._event_command(event) for event in islice(self._events(text), MOST))
         yield from (self._run_command(run) for run in self._runs())
+
+    def _events(self, text: str) -> Iterator[Event]:
+        """Events in whose title every word stands; there may be thousands."""
+        words = text.lower().split()
+        if words:
+            events = self._room.calendar.events()
+            yield from (event for event in events if all(word in event.title.lower() for word in words))
+
+    def _event_command(self, event: Event) -> Command:
+        due = next(iter(self._room.calendar.next_due(event.id, 1)), None)
+        if due is None:
+            when = 'switched off' if not event.enabled else 'over'
+        else:
+            local = due.astimezone(ZoneInfo(self._room.calendar.zone))
+            when = f'next {local:%a} {local.day} {local:%b}, {local:%H:%M}'
+        return Command(
+            group='Events',
+            words=event.title,
+            icon='calendar',
+            note=f'{pipeline_title(self._room, event.pipeline)}, {when}',
+            do=_later(open_event_dialog, self._room, event=event, due=due),
+        )
 
     def _runs(self) -> Iterator[RunRecord]:
         runs = self._room.runs

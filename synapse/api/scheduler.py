@@ -119,7 +119,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom) -> None:
 
 def _add_feed(api: APIRouter, room: ControlRoom) -> None:
     def shown() -> dict[str, Any]:
-        return {'url': feed_url(room)}
+        return {'url': room.entry.feed_address(room.settings.url)}
 
     @api.get('/scheduler/feed')
     async def show_feed() -> Response:
@@ -197,12 +197,6 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
         """A run of this event, now and besides its plan."""
         run = await room.calendar.run_now(id, parameters=(order or RunNow()).parameters)
         return Answer(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
-
-
-def feed_url(room: ControlRoom) -> str | None:
-    """The address that other calendars subscribe to, None while there is none."""
-    secret = room.entry.feed
-    return None if secret is None else f'{room.settings.url}api/v1/scheduler/feed/{secret}.ics'
 
 
 async def _calendar_of(room: ControlRoom, headers: dict[str, str]) -> Response:
