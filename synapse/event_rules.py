@@ -143,7 +143,7 @@ class EventRules:
 
 def _plan_problems(plan: recurrence.Plan, now: datetime, *, is_new_plan: bool) -> dict[str, str]:
     try:
-        recurrence.check(plan, now=now)
+        recurrence.check(plan)
     except recurrence.RuleError as error:
         return {error.field: error.sentence}
     if is_new_plan and not recurrence.next_after(plan, now):

@@ -3,8 +3,6 @@
 `dues` counts; `rule_moves` ends, continues and shifts a series; `wall_time` knows the clocks on the walls.
 """
 
-from datetime import datetime
-
 from .dues import Plan, first, is_in_series, last, last_before, next_after, occurrences, series_of
 from .rule_moves import continued_from, ended_before, moved
 from .rule_text import RuleError
@@ -28,7 +26,7 @@ __all__ = [
 ]
 
 
-def check(plan: Plan, *, now: datetime | None = None) -> None:
+def check(plan: Plan) -> None:
     """Whether the plan can be kept at all; a series that is over is no mistake.
 
     :raises RuleError: for an unknown zone, a rule that cannot be read, and one that never falls due
