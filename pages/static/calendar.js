@@ -24,6 +24,7 @@
   const cellOf = (element) => element?.closest?.('.mo-cell');
   const cellsOf = (grid) => [...grid.querySelectorAll('.mo-week:not([hidden]) .mo-cell')];
   const cellAt = (grid, day) => cellsOf(grid).find((cell) => cell.dataset.day === day);
+  const isOver = (grid, day) => day < grid.dataset.today;
   const isPast = (cell) => cell.classList.contains('is-past');
 
   // -- focus: one cell of the grid is in the order of Tab
@@ -43,6 +44,13 @@
     const state = grids.get(grid);
     if (!state) return;
     measure(grid);
+    find(grid, state);
+    const thing = carried || dragged;
+    if (thing) markSource(grid, thing.key);
+    if (carried?.grid === grid) showTarget(grid, carried.day);
+  }
+  function find(grid, state) {
+    if (state.asked === grid.dataset.month) state.asked = null;
     const wanted = state.wanted && cellAt(grid, state.wanted);
     if (wanted && !wanted.classList.contains('is-out')) {
       state.wanted = null;
@@ -56,13 +64,14 @@
     rove(grid, cells.find((cell) => cell.dataset.day === state.day && !cell.classList.contains('is-out'))
       || cells.find((cell) => cell.classList.contains('is-today') && !cell.classList.contains('is-out'))
       || cells.find((cell) => !cell.classList.contains('is-out')));
-    if (carried?.grid === grid) showTarget(grid, carried.day);
   }
+  // Whoever presses faster than the server answers is on the page that was asked for last.
   function go(grid, day, { always = false } = {}) {
-    const cell = cellAt(grid, day);
-    if (cell && (!always || day.slice(0, 7) === grid.dataset.month)) return rove(grid, cell, { focus: true });
-    Object.assign(grids.get(grid), { wanted: day, grabs: true });
+    const state = grids.get(grid), cell = cellAt(grid, day), month = state.asked || grid.dataset.month;
+    if (cell && !state.asked && (!always || day.slice(0, 7) === month)) return rove(grid, cell, { focus: true });
+    Object.assign(state, { wanted: day, grabs: true, asked: day.slice(0, 7) });
     tell(grid, 'turn', day);
+    if (state.asked === grid.dataset.month) settle(grid);
   }
 
   // -- how many chips a cell holds: one number for the whole grid
@@ -79,12 +88,12 @@
 
   function attach(grid) {
     const observer = new ResizeObserver(() => measure(grid));
-    grids.set(grid, { day: null, wanted: null, grabs: false, given: null, room: '4 4', observer });
+    grids.set(grid, { day: null, wanted: null, asked: null, grabs: false, given: null, room: '4 4', observer });
     observer.observe(grid);
     grid.addEventListener('click', clicked);
     grid.addEventListener('keydown', pressed);
     grid.addEventListener('focusin', (event) => { const cell = cellOf(event.target); if (cell && cell.dataset.day !== grids.get(grid)?.day) rove(grid, cell); });
-    for (const [name, does] of Object.entries({ dragstart, dragover, dragleave, drop, dragend })) grid.addEventListener(name, does);
+    for (const [name, does] of Object.entries({ dragstart, dragenter: dragover, dragover, dragleave, drop, dragend })) grid.addEventListener(name, does);
     settle(grid);
     ticked();
   }
@@ -151,7 +160,7 @@
     const used = () => { event.preventDefault(); event.stopPropagation(); };
     if (carried) { if (carry(event, grid)) used(); return; }
     const chip = event.target.closest('.mo-chip, .mo-more, .mo-first');
-    const day = target(cell.dataset.day, event);
+    const day = target(grids.get(grid).wanted || cell.dataset.day, event);
     if (day) { used(); go(grid, day, { always: event.key.startsWith('Page') }); return; }
     if (event.key === 'Tab') { if (walk(cell, chip, event.shiftKey)) used(); return; }
     if (event.key === 'Escape' && chip) { used(); cell.focus(); return; }
@@ -208,8 +217,7 @@
       return true;
     }
     if (event.key === 'Enter') {
-      const cell = cellAt(grid, carried.day);
-      if (!cell || isPast(cell)) { say(`${words(carried.day)} is over. Choose a later day.`); return true; }
+      if (isOver(grid, carried.day)) { say(`${words(carried.day)} is over. Choose a later day.`); return true; }
       const thing = carried;
       letGo('');
       land(grid, thing, thing.day);
@@ -219,8 +227,7 @@
     const day = target(carried.day, event);
     if (!day) return true;
     carried.day = day;
-    const cell = cellAt(grid, day);
-    say(cell && isPast(cell) ? `${words(day)}, over` : words(day));
+    say(isOver(grid, day) ? `${words(day)}, over` : words(day));
     go(grid, day, { always: event.key.startsWith('Page') });
     showTarget(grid, day);
     return true;

@@ -14,6 +14,7 @@ from pages.pipelines import pipelines_page
 from pages.profiles import profiles_page
 from pages.run import run_page
 from pages.runs import runs_page
+from pages.scheduler import scheduler_page
 from pages.settings import settings_page
 from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
@@ -23,6 +24,7 @@ PAGES: dict[str, Callable[[ControlRoom], Any]] = {
     'runs': runs_page,
     'run': lambda room: run_page(room, '1'),
     'logs': logs_page,
+    'scheduler': scheduler_page,
     'pipelines': pipelines_page,
     'profiles': profiles_page,
     'settings': settings_page,
