@@ -5,7 +5,16 @@ from pathlib import Path
 from nicegui import app, ui
 
 STATIC = Path(__file__).parent / 'static'
-SHEETS = ('tokens.css', 'components.css', 'synapse.css', 'pages.css', 'agenda.css', 'calendar.css', 'event.css', 'away.css')
+SHEETS = (
+    'tokens.css',
+    'components.css',
+    'synapse.css',
+    'pages.css',
+    'agenda.css',
+    'calendar.css',
+    'event.css',
+    'away.css',
+)
 SCRIPTS = ('synapse.js', 'pages.js', 'agenda.js', 'calendar.js')
 FAVICON = STATIC / 'favicon.svg'
 VERSION = '1'
