@@ -1,4 +1,4 @@
-"""How late occurrences fire, beside bare APScheduler in the same run: `python benchmarks/lateness.py`.
+"""How late occurrences fire, beside bare APScheduler in the same run: `python -m benchmarks.lateness`.
 
 Bare APScheduler only calls a coroutine. Synapse also decides by policy, keeps the claim and the run on disk in one
 transaction that outlives a power loss, and puts the run into the queue; its lateness is what the ledger says.

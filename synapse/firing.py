@@ -18,13 +18,14 @@ from storage.ledger import Ledger
 
 from . import inputs
 from .alarm_clock import Absence, AlarmClock, Clocks
-from .bus import Bus, OccurrencesChanged, RunChanged
+from .bus import Bus, OccurrencesChanged
 from .errors import Conflict, SynapseError
 from .events import Event, Occurrence, OccurrenceState
 from .log import Level, Log
 from .misfires import GRACE, Decision, decide
-from .records import RunRecord, RunState
+from .records import RunRecord
 from .recurrence import next_after, occurrences
+from .retries import Retries
 from .runs import Runs
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 SOURCE = 'scheduler'
 AGAIN_SECONDS = 5.0
 """After a disk would not keep what fell due, it is tried again; by then it may be late, never lost."""
-RETRY_REACH = timedelta(hours=1)
-"""A retry that was due so long before the start of the program is still made."""
 AT_ONCE = 250
 """So many events share one transaction: a thousand of one second do not wait for the last of them, nor do the pages."""
 MOMENT = timedelta(microseconds=1)
@@ -82,13 +81,12 @@ class Firing:
         self._armed_changed = armed
         self._alarm = AlarmClock(self._ring, self._jumped, clocks)
         self._cursors: dict[str, datetime] = {}
-        self._retries: dict[tuple[str, datetime], asyncio.TimerHandle] = {}
+        self._retries = Retries(events=events, ledger=ledger, runs=runs, bus=bus, now=now, later=self._later)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._beating: asyncio.Task[None] | None = None
         self._is_open = False
         self._pending_absence: Absence | None = None
         self._is_disk_trouble_said = False
-        self._unsubscribe: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         """Give what fell due while the program was down its state, then wait for what is to come."""
@@ -99,7 +97,6 @@ class Firing:
         self._cursors = await asyncio.to_thread(self._read_cursors, list(self._events))
         await self._finish_claims()
         self._is_open = True
-        self._unsubscribe = self._bus.subscribe(RunChanged, self._run_changed)
         async with self.changing:
             await self._settle(self._events, grace=timedelta(0))
         self._alarm.start()
@@ -107,16 +104,14 @@ class Firing:
             self._arm(event)
         self._alarm.resume()
         self._armed_changed()
-        await self._restore_retries()
+        await self._retries.start()
         self._beating = asyncio.create_task(self._be_alive(), name='alive')
 
     async def stop(self) -> None:
         """Fire nothing more. What falls due from here on is found at the next start."""
         self._is_open = False
-        self._unsubscribe()
+        self._retries.stop()
         await self._alarm.stop()
-        for handle in self._retries.values():
-            handle.cancel()
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, *self._tasks, return_exceptions=True)
@@ -405,78 +400,6 @@ class Firing:
                 self._runs.admit(runs[-1:])
                 self._bus.publish(OccurrencesChanged((fired,)))
         return runs
-
-    # Tried again
-
-    def _run_changed(self, message: RunChanged) -> None:
-        run = message.run
-        if message.moved and run.due is not None and run.event_id is not None and run.state.is_final:
-            self._later(self._ended(run))
-
-    async def _ended(self, run: RunRecord) -> None:
-        found = await asyncio.to_thread(self._ledger.of_run, run.id)
-        event = self._events.get(run.event_id or '')
-        if found is None:
-            return
-        row = Occurrence.model_validate(found)
-        if run.state is RunState.CANCELLED and run.started_at is None:
-            row = row.changed(state=OccurrenceState.CANCELLED, reason='Its run was taken out of the queue.')
-            await asyncio.to_thread(self._ledger.save, [row.as_json()])
-        elif run.state is RunState.FAILED and event is not None and row.retries < event.retry.attempts:
-            at = (run.finished_at or self._now()) + timedelta(seconds=event.retry.delay_seconds)
-            row = row.changed(retry_at=at)
-            await asyncio.to_thread(self._ledger.save, [row.as_json()])
-            self._retry_at(row, at)
-        self._bus.publish(OccurrencesChanged((row,)))
-
-    async def _restore_retries(self) -> None:
-        """Retries that wait, and those of runs that failed just before a crash."""
-        for found in await asyncio.to_thread(self._ledger.to_retry):
-            row = Occurrence.model_validate(found)
-            if row.retry_at is not None:
-                self._retry_at(row, row.retry_at)
-        events = [event for event in self._events.values() if event.retry.attempts]
-        if not events:
-            return
-        reach = RETRY_REACH + timedelta(seconds=max(event.retry.delay_seconds for event in events))
-        now = self._now()
-        for found, run in await asyncio.to_thread(self._ledger.between_with_runs, now - reach, now):
-            if run is not None and run['state'] == RunState.FAILED and found.get('retry_at') is None:
-                await self._ended(RunRecord.model_validate(run))
-
-    def _retry_at(self, row: Occurrence, at: datetime) -> None:
-        wait = max(0.0, (at - self._now()).total_seconds())
-        key = (row.event_id, row.due)
-        loop = asyncio.get_running_loop()
-        self._retries[key] = loop.call_later(wait, lambda: self._later(self._retry(row)))
-
-    async def _retry(self, row: Occurrence) -> None:
-        self._retries.pop((row.event_id, row.due), None)
-        event = self._events.get(row.event_id)
-        if not self._is_open or row.run is None:
-            return
-        again = row.changed(retry_at=None, retries=row.retries + 1)
-        try:
-            if event is None:
-                raise Conflict('event_gone', 'Its event was deleted.')
-            because = f'{row.title}, try {again.retries + 1} of {event.retry.attempts + 1}'
-            record = await self._runs.retry_record(row.run, because=because)
-            record = record.changed(
-                event_id=event.id,
-                due=row.due,
-                timeout_seconds=event.timeout_seconds,
-                is_alone=event.overlap != 'allow',
-            )
-        except SynapseError as error:
-            again = again.changed(reason=f'It could not be tried again: {error.message}')
-            await asyncio.to_thread(self._ledger.save, [again.as_json()])
-            self._bus.publish(OccurrencesChanged((again,)))
-            return
-        again = again.changed(run=record.id)
-        run = await asyncio.to_thread(self._ledger.replace_run, again.as_json(), record.as_json(), before=row.run)
-        if run is not None:
-            self._runs.admit([RunRecord.model_validate(run)])
-            self._bus.publish(OccurrencesChanged((again,)))
 
     # Small
 
