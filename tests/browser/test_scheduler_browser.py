@@ -50,6 +50,7 @@ def plan(program: SynapseUnderTest, title: str, start: datetime, **values: Any) 
 def open_month(page: Page, program: SynapseUnderTest, day: datetime | None = None) -> Locator:
     page.goto(f'{program.url}scheduler' + (f'?day={day:%Y-%m-%d}' if day else ''))
     grid = page.get_by_role('grid', name=f'{day or now():%B %Y}')
+    expect(grid).to_be_visible()
     expect(grid.locator('.mo-skeleton')).to_have_count(0)
     return grid
 
@@ -121,7 +122,7 @@ def test_the_grid_is_walked_by_keys_and_enter_opens_a_day_or_plans_on_it(
     expect(cell(page.get_by_role('grid'), now())).to_be_focused()
     page.keyboard.press('ArrowRight')
     page.keyboard.press('Enter')
-    expect(page.get_by_role('dialog').filter(has_text='New event')).to_be_visible()
+    expect(page.get_by_role('dialog', name='New event')).to_be_visible()
     assert problems == []
 
 
@@ -180,7 +181,7 @@ def test_a_file_dropped_on_a_day_is_kept_and_asks_for_its_event(
 
     page.evaluate(DROP, ['holiday.mp4', 'not really'])
 
-    dialog = page.get_by_role('dialog').filter(has_text='New event')
+    dialog = page.get_by_role('dialog', name='New event')
     expect(dialog).to_be_visible()
     expect(dialog).to_contain_text('holiday.mp4')
     with program.api as api:
