@@ -26,21 +26,35 @@ class Field:
     """A label, a control, help and an error; `value()` gives what it holds as a JSON value.
 
     :param schema: with references followed, see `plain`
+    :param prefix: of the ids on the page, where two forms may be open at once
     """
 
     def __init__(
-        self, name: str, schema: Mapping[str, Any], value: Any, *, is_required: bool, is_nullable: bool
+        self,
+        name: str,
+        schema: Mapping[str, Any],
+        value: Any,
+        *,
+        is_required: bool,
+        is_nullable: bool,
+        prefix: str = 'parameter',
     ) -> None:
         self.name = name
         self.schema = schema
         self.is_required = is_required
         self.is_nullable = is_nullable
         self.is_touched = False
-        self.id = f'parameter-{name}'
+        self.changed: Callable[[], None] = lambda: None
+        """Called with each change by the person."""
+        self.is_checked_live = False
+        """Whether each change is judged anew by itself, so that an error stays until then."""
+        self.id = f'{prefix}-{name}'
+        help_text = str(schema.get('description') or '')
+        self._described = f'{self.id}-help {self.id}-error' if help_text else f'{self.id}-error'
         with el('div', f'sy-field form-{self.kind}') as self.box:
             self._draw(value)
-            if help_text := schema.get('description'):
-                el('span', 'help', str(help_text))
+            if help_text:
+                el('span', 'help', help_text, id=f'{self.id}-help')
             self._error = el('span', 'sy-error', role='alert', id=f'{self.id}-error')
 
     kind = 'text'
@@ -74,7 +88,8 @@ class Field:
         raise NotImplementedError
 
     def show_error(self, text: str) -> None:
-        self._error.set_text(text)
+        if self._error.text != text:
+            self._error.set_text(text)
         if text:
             self.box.classes(add='is-wrong')
         else:
@@ -82,8 +97,9 @@ class Field:
 
     def _touch(self) -> None:
         self.is_touched = True
-        if self._error.text:
+        if self._error.text and not self.is_checked_live:
             self.show_error('')
+        self.changed()
 
     def _nothing(self) -> Any:
         if self.is_nullable:
@@ -103,7 +119,7 @@ class TextField(Field):
         else:
             control = el('input', 'sy-control', type_='text', autocomplete='off', spellcheck='false')
             control.props['^value'] = self._text
-        control.props.update({'id': self.id, 'aria-describedby': f'{self.id}-error', 'placeholder': self.placeholder})
+        control.props.update({'id': self.id, 'aria-describedby': self._described, 'placeholder': self.placeholder})
         self._dress(control)
         control.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
 
@@ -179,7 +195,7 @@ class SwitchField(Field):
     def _draw(self, value: Any) -> None:
         self._value = bool(value)
         with el('label', 'form-sw'):
-            control = el('input', type_='checkbox', role='switch', id=self.id)
+            control = el('input', type_='checkbox', role='switch', id=self.id, aria_describedby=self._described)
             control.props['^checked'] = self._value or None
             el('i', 'sy-sw', aria_hidden='true')
             el('span', text=self.title)
@@ -216,7 +232,7 @@ class ChoiceField(Field):
 
     def _segments(self, words: Sequence[str]) -> None:
         group = ui.element('fieldset').classes('sy-seg form-seg')
-        group.props['aria-label'] = self.title
+        group.props.update({'aria-label': self.title, 'aria-describedby': self._described})
         with group:
             for place, text in enumerate(words):
                 with el('label', 'seg'):
@@ -230,7 +246,7 @@ class ChoiceField(Field):
 
     def _list(self, words: Sequence[str]) -> None:
         with el('span', 'sy-in sy-pick'):
-            with el('select', id=self.id) as select:
+            with el('select', id=self.id, aria_describedby=self._described) as select:
                 for place, text in enumerate(words):
                     option = el('option', text=text, value=str(place))
                     option.props['^selected'] = self._options[place] == self._value or None
@@ -320,15 +336,22 @@ FieldMaker = Callable[..., Field]
 
 
 def field_for(
-    room: ControlRoom, name: str, schema: Mapping[str, Any], root: Mapping[str, Any], value: Any, *, is_required: bool
+    room: ControlRoom,
+    name: str,
+    schema: Mapping[str, Any],
+    root: Mapping[str, Any],
+    value: Any,
+    *,
+    is_required: bool,
+    prefix: str = 'parameter',
 ) -> Field:
     """The field that suits this parameter, holding `value`."""
     from .path_field import PathField
 
     merged, is_nullable = plain(schema, root)
-    options: dict[str, Any] = {'is_required': is_required, 'is_nullable': is_nullable}
+    options: dict[str, Any] = {'is_required': is_required, 'is_nullable': is_nullable, 'prefix': prefix}
     kind = merged.get('type')
-    if merged.get('format') in ('path', 'file-path', 'directory-path') and kind == 'string':
+    if is_path(merged):
         return PathField(room, name, merged, value, **options)
     if 'enum' in merged:
         return ChoiceField(name, merged, value, **options)
@@ -345,6 +368,11 @@ def field_for(
     if kind == 'object' and 'properties' in merged:
         kind = None
     return makers.get(kind, CodeField)(name, merged, value, **options)
+
+
+def is_path(merged: Mapping[str, Any]) -> bool:
+    """Whether one file or folder is asked for."""
+    return merged.get('type') == 'string' and merged.get('format') in ('path', 'file-path', 'directory-path')
 
 
 def plain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

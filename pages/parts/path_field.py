@@ -56,7 +56,7 @@ class PathField(TextField):
                 self._entry.props.update(
                     {
                         'id': self.id,
-                        'aria-describedby': f'{self.id}-error',
+                        'aria-describedby': self._described,
                         'placeholder': '/path/to/the/folder' if self._is_folder else '/path/to/the/file',
                     }
                 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from synapse.catalog import PipelineInfo
@@ -13,20 +14,39 @@ from synapse.errors import Invalid, SynapseError
 
 from .cards import put
 from .dialogs import attempt, focus_first_field, say
-from .fields import Field, Unreadable, field_for
-from .html import button, el
+from .fields import Field, FieldMaker, Unreadable, field_for
+from .html import button, el, icon
 from .picker import Picker
+
+LEAST_FOLDED = 3
 
 
 class RunForm:
     """The fields of one pipeline, drawn into whatever is open.
 
     :param values: what the fields hold first; defaults of the profile and of the pipeline fill in the rest
+    :param make: makes each field, as `field_for` does
+    :param changed: called with each change by the person, to judge it anew
+    :param folds: whether what may stay at its default is folded away
     """
 
-    def __init__(self, room: ControlRoom, info: PipelineInfo, values: Mapping[str, Any], profile: str | None) -> None:
+    def __init__(
+        self,
+        room: ControlRoom,
+        info: PipelineInfo,
+        values: Mapping[str, Any],
+        profile: str | None,
+        *,
+        make: FieldMaker = field_for,
+        changed: Callable[[], None] | None = None,
+        folds: bool = False,
+    ) -> None:
         self._room = room
         self._info = info
+        self._make = make
+        self._changed = changed
+        self._folds = folds
+        self._is_unfolded = False
         self._given = dict(values)
         self._body = el('div', 'form-fields')
         self.fields: dict[str, Field] = {}
@@ -55,6 +75,8 @@ class RunForm:
         for name, field in self.fields.items():
             mine = [text for place, text in errors.items() if place == name or place.startswith(f'{name}.')]
             field.show_error(' '.join(mine))
+        if any(f'{place}.'.startswith(tuple(f'{name}.' for name in self._rare)) for place in errors):
+            put(self._details, open=True)
         known = tuple(f'{name}.' for name in self.fields)
         return [text for place, text in errors.items() if not f'{place}.'.startswith(known)]
 
@@ -79,15 +101,45 @@ class RunForm:
     ) -> None:
         schema = self._info.schema
         defaults = self._room.profiles.get(profile).defaults if profile else {}
+        properties = schema.get('properties', {})
+        rare = [name for name in properties if name not in {*schema.get('required', []), *self._given}]
+        self._rare = rare if self._folds and len(rare) >= LEAST_FOLDED else []
+
+        def draw(name: str) -> None:
+            field = properties[name]
+            value = values[name] if name in values else defaults.get(name, field.get('default'))
+            is_required = name in schema.get('required', [])
+            made = self.fields[name] = self._make(self._room, name, field, schema, value, is_required=is_required)
+            made.is_touched = name in (touched or {})
+            if self._changed is not None:
+                made.changed, made.is_checked_live = self._changed, True
+
         self._body.clear()
+        self.fields = {}
         with self._body:
-            for name, field in schema.get('properties', {}).items():
-                value = values[name] if name in values else defaults.get(name, field.get('default'))
-                is_required = name in schema.get('required', [])
-                self.fields[name] = field_for(self._room, name, field, schema, value, is_required=is_required)
-                self.fields[name].is_touched = name in (touched or {})
-            if not schema.get('properties'):
+            for name in properties:
+                if name not in self._rare:
+                    draw(name)
+            if self._rare:
+                with self._fold(), el('div', 'form-fields'):
+                    for name in self._rare:
+                        draw(name)
+            if not properties:
                 el('p', 'sy-cap', 'It takes no parameters.')
+
+    def _fold(self) -> TextElement:
+        """Around what may stay as it is; open again after it was drawn anew, if it was open."""
+        with el('details', 'form-fold') as fold, el('summary'):
+            icon('right', size=14)
+            el('span', text='More options')
+            el('span', 'sy-cap sy-ell sy-grow', 'they stay as the profile or the pipeline says')
+        put(fold, open=self._is_unfolded or None)
+        fold.on('toggle', lambda event: self._folded(is_open=bool(event.args)), js_handler='(e) => emit(e.target.open)')
+        self._details = fold
+        return fold
+
+    def _folded(self, *, is_open: bool) -> None:
+        self._is_unfolded = is_open
 
 
 class RunFormDialog:

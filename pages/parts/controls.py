@@ -1,0 +1,141 @@
+"""Native controls with a label, help and an error around them, for what a dialog of our own asks.
+
+As in `fields`, what is typed is never written back by the server: values to begin with are attributes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from .cards import put
+from .html import el, icon
+
+TYPED = '(e) => emit(e.target.value)'
+
+
+class Slot:
+    """A label, a place for what it names, help, a fact at its right and an error.
+
+    :param is_group: for several controls, which carry labels of their own
+    """
+
+    def __init__(self, id: str, title: str, *, help_text: str = '', classes: str = '', is_group: bool = False) -> None:
+        self.id = id
+        with el('div', f'sy-field {classes}') as self.box:
+            with el('span' if is_group else 'label', 'sy-label') as self.label:
+                self._title = el('span', text=title)
+                self._fact = el('span', 'ty')
+            put(self.label, **({'id': f'{id}-label'} if is_group else {'for_': id}))
+            self.body = el('div', 'ct-body')
+            self._help = el('span', 'help', help_text, id=f'{id}-help')
+            self._error = el('span', 'sy-error', role='alert', id=f'{id}-error')
+        if is_group:
+            put(self.body, role='group', aria_labelledby=f'{id}-label', aria_describedby=described(id))
+
+    def call(self, title: str) -> None:
+        """Name it otherwise."""
+        self._title.set_text(title)
+
+    def tell(self, fact: str) -> None:
+        """Show a fact beside the label."""
+        self._fact.set_text(fact)
+
+    def advise(self, text: str) -> None:
+        """Show other help."""
+        self._help.set_text(text)
+
+    def show_error(self, text: str) -> None:
+        if self._error.text != text:
+            self._error.set_text(text)
+        self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+
+
+def described(id: str) -> str:
+    """What describes a control in a `Slot` of this id."""
+    return f'{id}-help {id}-error'
+
+
+def entry(id: str, value: str, typed: Callable[[str], None], *, kind: str = 'text', **attributes: Any) -> TextElement:
+    """A box to type in; `kind` is the type that the browser knows."""
+    control = el('input', 'sy-control', type_=kind, id=id, autocomplete='off', spellcheck='false')
+    control.props['^value'] = value
+    put(control, aria_describedby=described(id), **attributes)
+    control.on('input', lambda event: typed(str(event.args)), js_handler=TYPED)
+    return control
+
+
+class Moment:
+    """A date or a time: the browser's own control, which at rest shows it as the design writes it."""
+
+    def __init__(
+        self, id: str, value: str, typed: Callable[[str], None], *, kind: str, icon_name: str, words: str, **more: Any
+    ) -> None:
+        with el('span', 'ct-moment') as self.box:
+            self.control = entry(id, value, typed, kind=kind, **more)
+            self._words = el('span', 'words sy-num', words, aria_hidden='true')
+            icon(icon_name, size=14)
+
+    def say(self, words: str) -> None:
+        self._words.set_text(words)
+
+
+def select(
+    id: str,
+    options: Mapping[str, str],
+    value: str,
+    chosen: Callable[[str], None],
+    *,
+    label: str = '',
+    classes: str = '',
+) -> TextElement:
+    """A box that opens a list of the browser; gives the control in it."""
+    with el('span', f'sy-in sy-pick {classes}'):
+        with el('select', id=id, aria_describedby=described(id)) as control:
+            for key, words in options.items():
+                option = el('option', text=words, value=key)
+                option.props['^selected'] = key == value or None
+        icon('down', size=14)
+    put(control, aria_label=label or None)
+    control.on('change', lambda event: chosen(str(event.args)), js_handler=TYPED)
+    return control
+
+
+def segments(
+    id: str, options: Mapping[str, str], value: str, chosen: Callable[[str], None], *, label: str = ''
+) -> ui.element:
+    """Radio buttons side by side; without a `label`, inside a `Slot` that is a group."""
+    group = ui.element('fieldset').classes('sy-seg form-seg')
+    named = {'aria-label': label} if label else {'aria-labelledby': f'{id}-label', 'aria-describedby': described(id)}
+    group.props.update(named)
+    with group:
+        for place, (key, words) in enumerate(options.items()):
+            with el('label', 'seg'):
+                radio = el('input', type_='radio', name=f'{id}-{group.id}')
+                radio.props['^checked'] = key == value or None
+                if place == 0:
+                    radio.props['id'] = id
+                el('span', text=words)
+            radio.on('change', lambda _, key=key: chosen(key), js_handler='() => emit()')
+    return group
+
+
+def switch(title: str, is_on: bool, turned: Callable[[bool], None]) -> None:
+    """Yes or no, its words before it."""
+    with el('label', 'form-sw'):
+        el('span', 'sy-cap', title)
+        with el('span', 'ct-switch'):
+            control = el('input', type_='checkbox', role='switch')
+            control.props['^checked'] = is_on or None
+            el('i', 'sy-sw', aria_hidden='true')
+    control.on('change', lambda event: turned(bool(event.args)), js_handler='(e) => emit(e.target.checked)')
+
+
+@contextmanager
+def with_unit(unit: str) -> Iterator[TextElement]:
+    """A box to type in with the unit behind it."""
+    with el('span', 'ct-unit') as box:
+        yield box
+        el('span', 'sy-2', unit)
