@@ -42,6 +42,7 @@ async def opened(folder: Path) -> ControlRoom:
 
 
 async def closed(room: ControlRoom) -> None:
+    """End such a room in order."""
     await room.calendar.stop()
     await room.runs.stop(grace=0)
     await room.catalog.stop()
