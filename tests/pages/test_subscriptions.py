@@ -9,6 +9,7 @@ import pytest
 from nicegui import binding, ui
 from nicegui.testing import user_simulation
 
+from pages.dashboard import dashboard_page
 from pages.logs import logs_page
 from pages.pipelines import pipelines_page
 from pages.profiles import profiles_page
@@ -21,6 +22,7 @@ from synapse.control_room import ControlRoom
 from synapse.settings import Settings
 
 PAGES: dict[str, Callable[[ControlRoom], Any]] = {
+    'dashboard': dashboard_page,
     'runs': runs_page,
     'run': lambda room: run_page(room, '1'),
     'logs': logs_page,
