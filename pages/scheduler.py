@@ -234,8 +234,11 @@ class SchedulerPage:
                     'open_entry': self._open_entry,
                     'plan_at': self._plan_at,
                 }
-                is_week = kind == 'week'
-                self._view = WeekView(room, monday_of(day), **options) if is_week else Agenda(room, day, **options)
+                self._view = (
+                    WeekView(room, monday_of(day), **options)
+                    if kind == 'week'
+                    else Agenda(room, day, **options, chosen=self._go_to)
+                )
         self._frame()
         await self._load_view()
 
