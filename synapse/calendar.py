@@ -107,15 +107,8 @@ class Calendar(Planning):
         """Every event, in the order they were made."""
         return [*self._events.values()]
 
-    def find_uid(self, uid: str) -> 'Sequence[Event]':
-        """The events with this UID of iCalendar: a series and what replaces single occurrences of it."""
-        return [event for event in self._events.values() if uid in (event.uid, f'{event.id}@synapse')]
-
     def using_profile(self, id: str) -> 'Sequence[Event]':
         return [event for event in self._events.values() if event.profile == id]
-
-    def using_pipeline(self, name: str) -> 'Sequence[Event]':
-        return [event for event in self._events.values() if event.pipeline == name]
 
     def next_due(self, id: str, count: int = SHOWN) -> 'Sequence[datetime]':
         """The next moments at which an event falls due."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .records import Record, RunState
+from .records import Record
 from .recurrence import Plan
 
 
@@ -135,11 +135,6 @@ class CalendarEntry(Record):
     is_repeating: bool = False
     reason: str = ''
     count: int = 1
-
-
-def entry_state_of(state: RunState) -> EntryState:
-    """A run's state as its chip shows it."""
-    return state.value
 
 
 class Moment(Record):

@@ -33,6 +33,8 @@ class Expansion:
         """
         with self._lock:
             found = [(event, self._of(event, max(start, cursor + MOMENT), end, start)) for event, cursor in events]
+            if len(self._known) > len(found):  # some events are gone
+                self._known = {event.id: self._known[event.id] for event, _ in found if event.id in self._known}
         return [(event, dues) for event, dues in found if dues]
 
     def _of(self, event: Event, start: datetime, end: datetime, asked: datetime) -> list[datetime]:
@@ -46,12 +48,6 @@ class Expansion:
             return dues
         dues = known[3]
         return dues[bisect_left(dues, start) : bisect_left(dues, end)]
-
-    def forget(self, ids: Iterable[str]) -> None:
-        """These events are gone."""
-        with self._lock:
-            for id in ids:
-                self._known.pop(id, None)
 
 
 def pending_of(event: Event, due: datetime) -> Occurrence:

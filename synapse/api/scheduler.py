@@ -1,6 +1,7 @@
 """`/scheduler`: what is planned, what became of it, and both as iCalendar."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -9,16 +10,17 @@ from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from synapse.alarm_clock import Absence
+from synapse.calendar import Calendar
 from synapse.calendar_import import import_drafts
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.event_rules import ANSWERED
-from synapse.events import Occurrence
+from synapse.events import Event, Occurrence
 from synapse.ics import read_calendar, write_calendar
 from synapse.records import now_utc
 from synapse.series import Scope
 
-from .answers import Answer
+from .answers import Answer, encode
 from .events import event_json, moment_of
 from .reading import Body, Id, caller_of, router
 from .request_rules import Refusal
@@ -27,6 +29,8 @@ CALENDAR = 'text/calendar'
 MOST_DAYS = 400
 AROUND = timedelta(days=31)
 """What is listed before and after now, where nothing else is asked for."""
+
+AT_ONCE = 20
 
 Due = Annotated[str | None, Query(max_length=64)]
 
@@ -52,8 +56,9 @@ def scheduler_api(room: ControlRoom) -> APIRouter:
     """What has a name of its own comes before `{id}`, which would take it for the id of an event."""
     api = router()
     _add_list(api, room)
-    _add_calendars(api, room)
-    _add_feed(api, room)
+    file = CalendarFile(room.calendar)
+    _add_calendars(api, room, file)
+    _add_feed(api, room, file)
     _add_missed(api, room)
     _add_events(api, room)
     return api
@@ -65,12 +70,12 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
         """Events and their occurrences from `start` on and before `end`: days of this machine, or moments."""
         first, last = _span(start, end, room.calendar.zone)
         events, occurrences = await room.calendar.list(first, last)
-        return Answer(
-            {
-                'events': [event_json(room.calendar, event) for event in events],
-                'occurrences': [occurrence.as_json() for occurrence in occurrences],
-            }
+        shown = await _events_json(room, events)
+        # There may be fifty thousand of them, and meanwhile things fall due.
+        body = await asyncio.to_thread(
+            lambda: encode({'events': shown, 'occurrences': [occurrence.as_json() for occurrence in occurrences]})
         )
+        return Response(body, media_type=Answer.media_type)
 
     @api.post('/scheduler/create')
     async def create_event(values: dict[str, Any], request: Request) -> Response:
@@ -89,11 +94,11 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
         return Answer(preview.as_json())
 
 
-def _add_calendars(api: APIRouter, room: ControlRoom) -> None:
+def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
     @api.get('/scheduler/calendar.ics')
     async def calendar() -> Response:
         """All events as iCalendar (RFC 5545), as a file."""
-        return await _calendar_of(room, {'content-disposition': 'attachment; filename="synapse.ics"'})
+        return _calendar(await file.text(), {'content-disposition': 'attachment; filename="synapse.ics"'})
 
     @api.post(
         '/scheduler/import',
@@ -117,7 +122,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom) -> None:
         return Answer(result.as_json())
 
 
-def _add_feed(api: APIRouter, room: ControlRoom) -> None:
+def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
     def shown() -> dict[str, Any]:
         return {'url': room.entry.feed_address(room.settings.url)}
 
@@ -142,7 +147,7 @@ def _add_feed(api: APIRouter, room: ControlRoom) -> None:
         """The calendar for whoever knows the secret: the gate asks for nothing else here."""
         if not room.entry.is_feed(secret):
             raise NotFound('feed_not_found', 'This address of the calendar was revoked.', 'Subscribe to the new one.')
-        return await _calendar_of(room, {})
+        return _calendar(await file.text(), {})
 
 
 def _add_missed(api: APIRouter, room: ControlRoom) -> None:
@@ -199,8 +204,36 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
         return Answer(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
 
 
-async def _calendar_of(room: ControlRoom, headers: dict[str, str]) -> Response:
-    text = await asyncio.to_thread(write_calendar, room.calendar.events(), now=now_utc())
+class CalendarFile:
+    """All events as iCalendar. Written anew only if one has changed: those who subscribe ask again and again."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._writing = asyncio.Lock()
+        self._of: object = None
+        self._text = b''
+
+    async def text(self) -> bytes:
+        async with self._writing:
+            now, events = now_utc(), self._calendar.events()
+            # A calendar has the clock changes up to this year, so that with the year it is another one.
+            of = now.year, [(event.id, event.sequence, event.updated_at) for event in events]
+            if of != self._of:
+                self._text = await asyncio.to_thread(write_calendar, events, now=now)
+                self._of = of
+            return self._text
+
+
+async def _events_json(room: ControlRoom, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Some at a time: the next moments of thousands take seconds, on the event loop."""
+    shown = []
+    for first in range(0, len(events), AT_ONCE):
+        shown += [event_json(room.calendar, event) for event in events[first : first + AT_ONCE]]
+        await asyncio.sleep(0)
+    return shown
+
+
+def _calendar(text: bytes, headers: dict[str, str]) -> Response:
     return Response(text, headers=headers, media_type=f'{CALENDAR}; charset=utf-8')
 
 
