@@ -25,6 +25,8 @@ from .scope import Scope
 from .words import pipeline_color
 
 SOON_SECONDS = 0.2
+SHOWN = 20
+"""So many events have a row; the buttons at the top are about all of them."""
 TIMES = 3
 """So many moments are told one by one; more are told as a span."""
 
@@ -88,6 +90,7 @@ class AwayCard(Scope):
                     self._why = el('p', 'sy-2')
                 self._acts = el('div', 'aw-acts')
             self._list = el('ul', 'aw-rows')
+            self._more = el('p', 'sy-cap aw-more')
         with self._acts:
             latest = button('Run latest of each', small=True)
             every = button('Run all', small=True)
@@ -101,7 +104,8 @@ class AwayCard(Scope):
         self._read_again()
 
     def _concerns(self, news: OccurrencesChanged) -> bool:
-        return any(item.is_open or item.event_id in self._rows for item in news.occurrences)
+        known = {group.event_id for group in self._groups}
+        return any(item.is_open or item.event_id in known for item in news.occurrences)
 
     def _read_again(self) -> None:
         background_tasks.create(self._load(), name='what was missed')
@@ -112,9 +116,10 @@ class AwayCard(Scope):
 
     def _show(self, groups: list[Group]) -> None:
         self._groups = groups
-        for event_id in [known for known in self._rows if all(group.event_id != known for group in groups)]:
+        shown = {group.event_id for group in groups[:SHOWN]}
+        for event_id in [known for known in self._rows if known not in shown]:
             self._rows.pop(event_id).row.delete()
-        for index, group in enumerate(groups):
+        for index, group in enumerate(groups[:SHOWN]):
             if group.event_id not in self._rows:
                 with self._list:
                     self._rows[group.event_id] = _Row(self, group)
@@ -124,6 +129,8 @@ class AwayCard(Scope):
             row.show(group, self.event_of(group), self._zone)
         self._why.set_text(why_away(self._room.calendar.last_absence, groups, self._zone))
         can_run = sum(bool(group.runnable and self.event_of(group)) for group in groups)
+        self._more.set_text(f'And {len(groups) - SHOWN} more events.')
+        self._more.set_visibility(len(groups) > SHOWN)
         put(self._acts, hidden=len(groups) < 2)
         for act in self._acts.default_slot.children[:2]:
             act.set_visibility(can_run > 0)

@@ -23,7 +23,7 @@ MOST = 3
 MOST_LIVE = 2
 COUNTED = 10
 """So many of today are counted; more are `10+`."""
-SOON_SECONDS = 0.1
+SOON_SECONDS = 0.25
 
 Key = tuple[str, datetime]
 

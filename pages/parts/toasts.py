@@ -36,10 +36,17 @@ class Toasts(Scope):
             self._fail(run)
 
     def _on_occurrences(self, message: OccurrencesChanged) -> None:
-        missed = [item for item in message.occurrences if item.state is OccurrenceState.MISSED and item.is_open]
+        missed = {
+            item.event_id: item for item in message.occurrences if item.state is OccurrenceState.MISSED and item.is_open
+        }
         # The dashboard and the calendar have the card that says it all, and larger.
-        if missed and self._path not in ('', '/', '/scheduler'):
-            for item in missed:
+        if self._path in ('', '/', '/scheduler'):
+            return
+        if len(missed) > MOST:
+            text = 'Say on the calendar what is to be done.'
+            self._say('missed', f'{len(missed)} events were missed', text, 'missed', 'Open calendar', '/scheduler')
+        else:
+            for item in missed.values():
                 self._miss(item)
 
     @property
