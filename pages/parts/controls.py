@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from .cards import put
@@ -58,11 +57,17 @@ def described(id: str) -> str:
     return f'{id}-help {id}-error'
 
 
-def entry(id: str, value: str, typed: Callable[[str], None], *, kind: str = 'text', **attributes: Any) -> TextElement:
-    """A box to type in; `kind` is the type that the browser knows."""
+def entry(
+    id: str, value: str, typed: Callable[[str], None], *, kind: str = 'text', slot: str = '', **attributes: Any
+) -> TextElement:
+    """A box to type in.
+
+    :param kind: the type that the browser knows
+    :param slot: the id of the `Slot` it stands in, where it is not its own
+    """
     control = el('input', 'sy-control', type_=kind, id=id, autocomplete='off', spellcheck='false')
     control.props['^value'] = value
-    put(control, aria_describedby=described(id), **attributes)
+    put(control, aria_describedby=described(slot or id), **attributes)
     control.on('input', lambda event: typed(str(event.args)), js_handler=TYPED)
     return control
 
@@ -89,11 +94,11 @@ def select(
     chosen: Callable[[str], None],
     *,
     label: str = '',
-    classes: str = '',
+    slot: str = '',
 ) -> TextElement:
     """A box that opens a list of the browser; gives the control in it."""
-    with el('span', f'sy-in sy-pick {classes}'):
-        with el('select', id=id, aria_describedby=described(id)) as control:
+    with el('span', 'sy-in sy-pick'):
+        with el('select', id=id, aria_describedby=described(slot or id)) as control:
             for key, words in options.items():
                 option = el('option', text=words, value=key)
                 option.props['^selected'] = key == value or None
@@ -105,11 +110,9 @@ def select(
 
 def segments(
     id: str, options: Mapping[str, str], value: str, chosen: Callable[[str], None], *, label: str = ''
-) -> ui.element:
+) -> TextElement:
     """Radio buttons side by side; without a `label`, inside a `Slot` that is a group."""
-    group = ui.element('fieldset').classes('sy-seg form-seg')
-    named = {'aria-label': label} if label else {'aria-labelledby': f'{id}-label', 'aria-describedby': described(id)}
-    group.props.update(named)
+    group = el('fieldset' if label else 'div', 'sy-seg form-seg', aria_label=label or None)
     with group:
         for place, (key, words) in enumerate(options.items()):
             with el('label', 'seg'):

@@ -10,6 +10,7 @@ from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
 from synapse import recurrence
+from synapse.bus import PipelinesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.events import Event, Misfire
@@ -55,12 +56,12 @@ def open_event_dialog(
         due = due if event.is_repeating and due is not None and due > now_utc() else None
         values = event_values.shown(event, due)
     else:
-        name, profile = _usual(room)
+        name, profile = _usual(room, pipeline)
         if not name:
             say('No pipeline can run. The Pipelines page says why.', kind='warning')
             return
         start = at or next_hour(now_utc(), zone(room.calendar.zone))
-        values = event_values.fresh(start, room.calendar.zone, pipeline or name, profile)
+        values = event_values.fresh(start, room.calendar.zone, name, profile)
         values['parameters'] = dict(parameters or {})
     EventDialog(room, event, due, values)
 
@@ -77,6 +78,8 @@ class EventDialog:
         self._shows_all = event is not None
         self._is_saving = self._is_asking = self._is_dirty = False
         self._problems: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+        self._gone = ''
         self._asked = self._proved = 0
         self._timer: asyncio.TimerHandle | None = None
         title = 'Edit event' if event else 'New event'
@@ -97,20 +100,23 @@ class EventDialog:
                         self._misfire = MisfireFields(Misfire.model_validate(values['misfire']), self._changed)
                 self._draw_foot(asked)
         self._scope.when_gone(self._forget_timer)
-        # While something would be lost, Quasar only shakes: at Esc, and at a click beside the dialog.
-        self._dialog.on('shake', self._leave)
+        self._scope.follow(room.bus, ScheduleChanged, self._on_schedule)
+        self._scope.follow(room.bus, PipelinesChanged, lambda _: self._prove_soon(AFTER_SECONDS))
+        # At Esc and at a click beside it, Quasar only tells: whether something would be lost, the server knows, and
+        # what was typed just before is there first.
+        self._dialog.props('persistent').on('shake', self._leave)
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()
         self._prove_soon(0)
 
     def _draw_head(self, title: str) -> None:
         with el('header'):
-            el('i', f'sy-pdot {pipeline_color(self._room, self._first["pipeline"])}')
+            self._dot = el('i', f'sy-pdot {pipeline_color(self._room, self._first["pipeline"])}')
             el('h2', text=title)
-            about = el('span', 'sy-cap sy-ell sy-grow')
+            self._about = el('span', 'sy-cap sy-ell sy-grow')
             if self._due is not None:
                 start = self._first['start']
-                about.set_text(f'Changes apply from {start.day} {start:%b} on')
+                self._about.set_text(f'Changes apply from {start.day} {start:%b} on')
             switch('Active', self._is_enabled, self._enable)
             close = button('', icon_name='x', kind='ghost', small=True, aria_label='Close')
             close.on('click', self._leave)
@@ -146,7 +152,7 @@ class EventDialog:
     def _changed(self) -> None:
         values, wrong = self._read()
         self._is_dirty = bool(wrong) or bool(event_values.changed(self._first, values))
-        put(self._dialog, persistent=self._is_dirty or None)
+        self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, values["pipeline"])}')
         self._show_problems()
         self._prove_soon(AFTER_SECONDS)
 
@@ -185,9 +191,24 @@ class EventDialog:
         shown |= wrong
         self._misfire.show_errors(problems)
         shown |= {name: text for name, text in problems.items() if name.startswith('misfire')}
-        self._problem.set_text(_reason(shown))
-        put(self._button, disabled=bool(shown) or self._is_saving or None)
+        self._shown = shown
+        self._problem.set_text(self._gone or _reason(shown))
+        self._judge()
         return shown
+
+    def _judge(self) -> None:
+        put(self._button, disabled=bool(self._shown or self._gone) or self._is_saving or None)
+
+    def _on_schedule(self, message: ScheduleChanged) -> None:
+        """Another tab, or a program, was at the same event."""
+        if self._event is None or message.event.id != self._event.id or self._is_saving:
+            return
+        if message.change == 'deleted':
+            self._gone = 'It was deleted meanwhile.'
+            self._show_problems()
+        elif message.change == 'updated':
+            self._about.set_text('It was changed elsewhere meanwhile. Saving changes only what you change here.')
+            self._gone = ''
 
     # Saved, left, deleted, run
 
@@ -199,15 +220,14 @@ class EventDialog:
             try:
                 await self._save()
             except Invalid as error:
-                self._problems = self._problems | error.fields
+                self._problems = self._problems | (error.fields or {'event': error.message})
                 self._show_problems()
-                self._problem.set_text(self._problem.text or error.message)
             except SynapseError as error:
                 self._problem.set_text(f'{error.message} {error.hint}'.strip())
             finally:
                 self._is_saving = False
-                if not self._button.is_deleted:
-                    put(self._button, disabled=None if not self._problem.text else True)
+                if not self._scope.is_deleted:
+                    self._judge()
 
     async def _save(self) -> None:
         self._shows_all = True
@@ -273,13 +293,17 @@ def _reason(problems: Mapping[str, str]) -> str:
     return f'{len(problems)} field{"" if len(problems) == 1 else "s"} to mend.' if problems else ''
 
 
-def _usual(room: ControlRoom) -> tuple[str, str | None]:
-    """Pipeline and profile of the event planned last, as far as they are there; else one that takes files."""
+def _usual(room: ControlRoom, wanted: str) -> tuple[str, str | None]:
+    """Pipeline and profile of the event planned last, as far as they are there; else one that takes files.
+
+    :param wanted: the pipeline, if it can run
+    """
     infos = [info for info in room.catalog.list() if info.is_runnable]
     profiles = [item.id for item in room.profiles.list()]
     last = next(reversed(room.calendar.events()), None)
     names = [info.name for info in sorted(infos, key=lambda info: not info.accepts)]
-    name = last.pipeline if last is not None and last.pipeline in names else next(iter(names), '')
+    liked = [wanted, last.pipeline if last is not None else '', *names]
+    name = next((name for name in liked if name in names), '')
     known = last.profile if last is not None and last.profile in profiles else next(iter(profiles), None)
     return name, known
 

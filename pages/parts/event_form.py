@@ -201,7 +201,14 @@ class EventForm:
                 select('event-retry', options, str(retry['attempts']), self._set_attempts)
                 with el('span', 'ev-delay') as self._delay:
                     el('span', 'sy-cap', 'after')
-                    self._length('delay', 'event-delay', retry['delay_seconds'], 'retry', aria_label='Try again after')
+                    self._length(
+                        'delay',
+                        'event-delay',
+                        retry['delay_seconds'],
+                        'retry',
+                        slot='event-retry',
+                        aria_label='Try again after',
+                    )
             put(self._delay, hidden=retry['attempts'] == 0)
             slot = self._slots['timeout_seconds'] = Slot('event-timeout', 'Stop it after')
             with slot.body:

@@ -8,7 +8,7 @@ from typing import Any
 from synapse.rule_text import MOST_COUNT, MOST_INTERVAL
 
 from .cards import put
-from .controls import Moment, Slot, described, entry, segments, select, with_unit
+from .controls import Moment, Slot, entry, segments, select, with_unit
 from .html import el
 from .rule_form import LAST, Custom, Ends, Repeats, followed, form_of, rule_of
 
@@ -157,12 +157,19 @@ class RuleFields:
     def _draw_day(self) -> None:
         slot = self._slots['day'] = Slot('event-on', 'On', is_group=True)
         with slot.body, el('div', 'ev-day'):
-            select('event-place', PLACES, self._place, self._go_to_place, label='Which')
+            select('event-place', PLACES, self._place, self._go_to_place, label='Which', slot='event-on')
             self._day = el('span', 'ev-day')
             if self.form.repeats is Repeats.CUSTOM:
                 months = {str(number): name for number, name in enumerate(MONTHS, start=1)}
                 month = str(self.form.month)
-                select('event-month', months, month, lambda text: self._set(month=int(text)), label='Month')
+                select(
+                    'event-month',
+                    months,
+                    month,
+                    lambda text: self._set(month=int(text)),
+                    label='Month',
+                    slot='event-on',
+                )
         self._draw_day_box()
 
     @property
@@ -177,14 +184,15 @@ class RuleFields:
         self._day.clear()
         with self._day:
             if place == '0':
-                box = entry('event-day', str(form.day), self._typed_day, inputmode='numeric', aria_label='Day')
-                put(box, aria_describedby=described('event-on'))
+                entry(
+                    'event-day', str(form.day), self._typed_day, slot='event-on', inputmode='numeric', aria_label='Day'
+                )
             else:
                 days = {str(number): name for number, name in enumerate(WEEKDAYS)}
                 if place == str(LAST):
                     days = {LAST_DAY: 'day'} | days
                 value = LAST_DAY if form.place == 0 else str(form.weekday)
-                select('event-weekday', days, value, self._go_to_weekday, label='Weekday')
+                select('event-weekday', days, value, self._go_to_weekday, label='Weekday', slot='event-on')
         self._advise_day()
 
     def _go_to_place(self, place: str) -> None:
@@ -227,7 +235,7 @@ class RuleFields:
                 self._draw_custom('event-custom')
 
     def _draw_custom(self, id: str) -> None:
-        self._custom = select(id, CUSTOM, self.form.custom.value, self._go_custom, label='Unit')
+        self._custom = select(id, CUSTOM, self.form.custom.value, self._go_custom, label='Unit', slot='event-every')
 
     def _go_custom(self, custom: str) -> None:
         raw = self.form.raw or rule_of(self.form) or ''

@@ -1,0 +1,278 @@
+"""The dialog of an event in a real browser: its proof follows the form, and no more is changed than a person said."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.harness import SynapseUnderTest
+
+SignIn = Callable[[SynapseUnderTest], Page]
+
+PIPELINE = '''
+from pathlib import Path
+from synapse import Pipeline, Run, step
+
+
+class Clips(Pipeline):
+    """Cut clips out of a video."""
+
+    source: Path
+    length: int = 30
+
+    @step
+    def cut(self, run: Run) -> None:
+        run.log.success(f'cut {self.source.name} to {self.length}')
+'''
+
+
+def in_days(days: int) -> datetime:
+    """Noon, in so many days: far from midnight in every zone that a machine is likely to be in."""
+    return (datetime.now(UTC) + timedelta(days=days)).replace(hour=12, minute=0, second=0, microsecond=0, tzinfo=None)
+
+
+def plan(program: SynapseUnderTest, folder: Path, **values: Any) -> dict[str, Any]:
+    """Put an event of a small pipeline on the calendar."""
+    program.write_pipeline('clips.py', PIPELINE)
+    program.wait_for_pipeline('Clips')
+    source = folder / 'talk.mp4'
+    source.write_text('12345')
+    fixed = {'title': 'Weekly clips', 'pipeline': 'Clips', 'parameters': {'source': str(source)}, 'timezone': 'UTC'}
+    with program.api as api:
+        response = api.post('/scheduler/create', json=fixed | {'start': in_days(2).isoformat()} | values)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
+
+
+def event_of(program: SynapseUnderTest, id: str) -> dict[str, Any]:
+    with program.api as api:
+        return dict(api.get(f'/scheduler/{id}').raise_for_status().json())
+
+
+def events_of(program: SynapseUnderTest) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    window = {'start': now.isoformat(), 'end': (now + timedelta(days=90)).isoformat()}
+    with program.api as api:
+        return list(api.get('/scheduler/list', params=window).json()['events'])
+
+
+def open_event(page: Page, program: SynapseUnderTest, title: str) -> Locator:
+    """The dialog of the first planned occurrence with this title."""
+    page.goto(f'{program.url}scheduler?view=agenda')
+    page.get_by_role('button', name=re.compile(f'{title}.*planned')).first.click()
+    dialog = page.get_by_role('dialog', name='Edit event')
+    expect(dialog.get_by_label('Name', exact=True)).to_be_focused()
+    return dialog
+
+
+def test_an_event_is_planned_in_plain_words_and_taken_back(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str], user_folder: Path
+) -> None:
+    program.write_pipeline('clips.py', PIPELINE)
+    program.wait_for_pipeline('Clips')
+    (user_folder / 'talk.mp4').write_text('12345')
+    page = sign_in(program)
+    page.goto(f'{program.url}scheduler')
+    page.get_by_role('button', name='New event').click()
+    dialog = page.get_by_role('dialog', name='New event')
+    dialog.get_by_label('Pipeline').select_option('Clips')
+    dialog.get_by_role('radio', name='Newest in a folder').check()
+    dialog.get_by_label('Folder', exact=True).fill(str(user_folder))
+    dialog.get_by_label('Files', exact=True).fill('*.mp4')
+    expect(dialog.get_by_role('status').filter(has_text='Right now: talk.mp4, 5 B')).to_be_visible()
+
+    dialog.get_by_label('Starts').fill('2030-01-04')
+    dialog.get_by_label('Time', exact=True).fill('16:00')
+    dialog.get_by_label('Time zone').fill('Europe/Berlin')
+    dialog.get_by_role('radio', name='Weekly').check()
+    dialog.get_by_role('checkbox', name='Monday').check()
+    expect(dialog.get_by_text('every Monday and Friday at 16:00')).to_be_visible()
+    expect(dialog.get_by_role('listitem').filter(has_text='Mon 7 Jan 2030')).to_contain_text('16:00')
+    page.keyboard.press('Control+Enter')
+
+    expect(page.get_by_text('Planned Clips for 4 Jan, 16:00.')).to_be_visible()
+    with program.api as api:
+        window = {'start': '2030-01-01T00:00:00Z', 'end': '2030-01-31T00:00:00Z'}
+        events = api.get('/scheduler/list', params=window).json()['events']
+    assert [(item['start'], item['timezone'], item['rrule']) for item in events] == [
+        ('2030-01-04T16:00:00', 'Europe/Berlin', 'FREQ=WEEKLY;BYDAY=MO,FR')
+    ]
+    assert events[0]['parameters'] == {'source': f'newest:{user_folder}/*.mp4'}
+    page.get_by_role('button', name='Undo').click()
+    expect(page.get_by_text('Planned Clips')).to_be_hidden()
+    with program.api as api:
+        assert api.get(f'/scheduler/{events[0]["id"]}').status_code == 404
+    assert problems == []
+
+
+def test_a_change_at_one_occurrence_asks_which_ones_are_meant(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    series = plan(program, user_folder, rrule='FREQ=WEEKLY')
+    dialog = open_event(sign_in(program), program, 'Weekly clips')
+    dialog.get_by_label('Name', exact=True).fill('Clips for once')
+    dialog.get_by_role('button', name='Save event').click()
+    expect(dialog.page.get_by_role('button', name='Save only this one')).to_be_focused()
+    dialog.page.keyboard.press('Enter')
+    expect(dialog).to_be_hidden()
+
+    titles = {item['title']: item for item in events_of(program)}
+
+    assert set(titles) == {'Weekly clips', 'Clips for once'}
+    assert event_of(program, series['id'])['exdates'] == [in_days(2).isoformat()]
+    dialog.page.get_by_role('button', name='Undo').click()
+    expect(dialog.page.get_by_text('Clips for once').first).to_be_hidden()
+    assert event_of(program, series['id'])['exdates'] == []
+
+
+def test_a_rule_without_words_in_the_form_is_kept_as_it_is(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    rule = 'FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=1,2,3,4,5,6,7,8,9,10,-1,-2,-3,-4,-5,-6,-7,-8,-9,-10'
+    series = plan(program, user_folder, rrule=rule, exdates=[], retry={'attempts': 4, 'delay_seconds': 61})
+    dialog = open_event(sign_in(program), program, 'Weekly clips')
+
+    expect(dialog.get_by_label('Rule')).to_have_value(rule)
+    dialog.get_by_label('Stop it after').fill('1 h 30 min')
+    dialog.get_by_role('button', name='Save event').click()
+    dialog.page.get_by_role('button', name='Save all').click()
+    expect(dialog).to_be_hidden()
+
+    saved = event_of(program, series['id'])
+    assert saved['timeout_seconds'] == 5400
+    ours = ('next', 'timeout_seconds', 'sequence', 'updated_at', 'armed_from')
+    assert {name: value for name, value in saved.items() if name not in ours} == {
+        name: value for name, value in series.items() if name not in ours
+    }
+
+
+def test_what_never_matches_cannot_be_saved_and_says_why(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    plan(program, user_folder, rrule='FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12')
+    dialog = open_event(sign_in(program), program, 'Weekly clips')
+    save = dialog.get_by_role('button', name='Save event')
+
+    dialog.get_by_label('Rule').fill('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31')
+    expect(dialog.get_by_text('No day matches. Pick another day.').first).to_be_visible()
+    expect(save).to_be_disabled()
+    expect(save).to_have_accessible_description('No day matches. Pick another day.')
+    dialog.get_by_label('Unit').select_option('yearly')
+    dialog.get_by_label('Every', exact=True).fill('many')
+    expect(dialog.get_by_text('Give a number from 1 to', exact=False).first).to_be_visible()
+    dialog.get_by_label('Every', exact=True).fill('2')
+
+    expect(dialog.get_by_text('every 2 years', exact=False).first).to_be_visible()
+    expect(save).to_be_enabled()
+
+
+def test_leaving_asks_once_and_only_if_something_would_be_lost(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    series = plan(program, user_folder, rrule='FREQ=DAILY')
+    page = sign_in(program)
+    dialog = open_event(page, program, 'Weekly clips')
+    page.keyboard.press('Escape')
+    expect(dialog).to_be_hidden()
+
+    dialog = open_event(page, program, 'Weekly clips')
+    dialog.get_by_label('Name', exact=True).fill('Daily clips')
+    page.keyboard.press('Escape')
+    question = page.get_by_role('alertdialog', name='Leave without saving?')
+    expect(question.get_by_role('button', name='Keep editing')).to_be_focused()
+    page.keyboard.press('Escape')
+    expect(question).to_be_hidden()
+    expect(dialog.get_by_label('Name', exact=True)).to_have_value('Daily clips')
+    dialog.get_by_role('button', name='Cancel').click()
+    question.get_by_role('button', name='Leave').click()
+
+    expect(dialog).to_be_hidden()
+    assert event_of(program, series['id'])['title'] == 'Weekly clips'
+
+
+def test_one_occurrence_is_deleted_with_undo_and_a_series_after_a_question(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    series = plan(program, user_folder, rrule='FREQ=WEEKLY')
+    page = sign_in(program)
+    dialog = open_event(page, program, 'Weekly clips')
+    dialog.get_by_role('button', name='Delete').click()
+    page.get_by_role('button', name='Delete only this one').click()
+    expect(dialog).to_be_hidden()
+    assert len(event_of(program, series['id'])['exdates']) == 1
+    page.get_by_role('button', name='Undo').click()
+    expect(page.get_by_text('Deleted Weekly clips')).to_be_hidden()
+    assert event_of(program, series['id'])['exdates'] == []
+
+    dialog = open_event(page, program, 'Weekly clips')
+    dialog.get_by_role('button', name='Delete').click()
+    page.get_by_role('button', name='Delete all').click()
+
+    expect(dialog).to_be_hidden()
+    assert events_of(program) == []
+
+
+def test_what_the_pipeline_has_lost_is_shown_and_can_be_removed(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    series = plan(program, user_folder)
+    source = series['parameters']['source']
+    with program.api as api:
+        api.patch(f'/scheduler/{series["id"]}', json={'parameters': {'source': source, 'length': 45}})
+    program.write_pipeline('clips.py', PIPELINE.replace('    length: int = 30\n', '').replace('{self.length}', 'x'))
+    page = sign_in(program)
+    page.goto(f'{program.url}pipelines')
+    expect(page.get_by_role('button', name='Run Clips')).to_be_visible()
+    dialog = open_event(page, program, 'Weekly clips')
+
+    expect(dialog.get_by_text('length = 45')).to_be_visible()
+    expect(dialog.get_by_role('button', name='Save event')).to_be_disabled()
+    dialog.get_by_role('button', name='Remove length').click()
+    expect(dialog.get_by_role('button', name='Save event')).to_be_enabled()
+    dialog.get_by_role('button', name='Save event').click()
+
+    expect(dialog).to_be_hidden()
+    assert event_of(program, series['id'])['parameters'] == {'source': source}
+
+
+def test_run_once_now_asks_for_the_file_where_somebody_has_to_choose_it(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    event = plan(program, user_folder)
+    page = sign_in(program)
+    dialog = open_event(page, program, 'Weekly clips')
+    dialog.get_by_role('button', name='Run once now').click()
+    page.get_by_role('button', name='Open run').click()
+    expect(page.get_by_text('cut talk.mp4 to 30')).to_be_visible()
+
+    with program.api as api:
+        parameters = {'source': 'ask:', 'length': 7}
+        api.patch(f'/scheduler/{event["id"]}', json={'parameters': parameters}).raise_for_status()
+    dialog = open_event(page, program, 'Weekly clips')
+    expect(dialog.get_by_text('Ask me each time')).to_be_visible()
+    dialog.get_by_role('button', name='Run once now').click()
+    form = page.get_by_role('dialog', name='New run')
+    expect(form.get_by_label('Length')).to_have_value('7')
+    form.get_by_role('textbox', name='Source').fill(str(user_folder / 'talk.mp4'))
+    form.get_by_role('button', name='Run').click()
+
+    expect(page.get_by_text('cut talk.mp4 to 7')).to_be_visible()
+
+
+def test_on_a_phone_the_proof_is_folded_to_its_sentence(
+    program: SynapseUnderTest, sign_in: SignIn, context: BrowserContext, user_folder: Path
+) -> None:
+    plan(program, user_folder, rrule='FREQ=DAILY')
+    page = sign_in(program)
+    page.set_viewport_size({'width': 375, 'height': 812})
+    dialog = open_event(page, program, 'Weekly clips')
+
+    expect(dialog.get_by_text('Next 5')).to_be_hidden()
+    dialog.get_by_role('button', name='Show the preview').click()
+    expect(dialog.get_by_role('listitem')).to_have_count(5)
+    box = dialog.bounding_box()
+    assert box is not None
+    assert (box['x'], box['width'], box['height']) == (0, 375, 812)
