@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 AT_MOST_EVERY_SECONDS = 0.05
 PATIENCE_SECONDS = 0.15
 """How long the old month stays while another is read; then its days come without their entries."""
+LET_GO = 2000
 WEEKS = 6
 WEEKDAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
 
@@ -230,8 +231,8 @@ class MonthGrid(Scope, component='../static/month_grid.js'):
     async def _read(self, days: list[date]) -> dict[date, Day]:
         setting = self._setting()
         start, end = midnight(days[0], setting.zone), midnight(days[-1] + DAY, setting.zone)
-        entries = await self._room.calendar.entries(start, end)
-        return await asyncio.to_thread(laid_out, entries, days, setting)
+        found = [await self._room.calendar.entries(start, end)]
+        return await asyncio.to_thread(_laid_out, found, days, setting)
 
     def _show_waiting(self) -> None:
         self._frame()
@@ -275,6 +276,19 @@ class MonthGrid(Scope, component='../static/month_grid.js'):
         entry = next((day.entries[key] for day in self._known.values() if key in day.entries), None)
         if entry is not None:
             self._actions.open_entry(entry)
+
+
+def _laid_out(found: list[Sequence[CalendarEntry]], days: list[date], setting: Setting) -> dict[date, Day]:
+    """What the days hold. The entries are let go here, a few at a time: a hundred thousand at once hold up the loop.
+
+    :param found: takes them out of the hands of who asked
+    """
+    entries = list(found.pop())
+    try:
+        return laid_out(entries, days, setting)
+    finally:
+        while entries:
+            del entries[-LET_GO:]
 
 
 def stretches(days: Iterable[date]) -> list[list[date]]:

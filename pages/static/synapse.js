@@ -326,7 +326,7 @@
     now: () => Date.now() + skew, // the server's clock
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },
-    collapse() { root.dataset.rail = root.dataset.rail === 'mini' ? 'full' : 'mini'; store('synapse-rail', root.dataset.rail); },
+    collapse() { root.dataset.rail = document.querySelector('.sy-rail')?.offsetWidth < 100 ? 'full' : 'mini'; store('synapse-rail', root.dataset.rail); },
     // A link inside the shell: the router of the page takes the click, so the socket stays.
     go(path) { const a = document.createElement('a'); a.href = path; a.hidden = true; document.body.append(a); a.click(); a.remove(); },
     copy(text) { navigator.clipboard?.writeText(text); },
