@@ -160,7 +160,7 @@ async def test_a_storm_of_news_is_read_a_few_times(tmp_path: Path) -> None:
             reads += 1
             return await entries(*span)
 
-        it.room.calendar.entries = counted  # type: ignore[method-assign]
+        it.room.calendar.entries = counted  # type: ignore[method-assign, assignment]
         event = await plan(it, 'Soon', seconds=2)
         for _ in range(1000):
             it.room.bus.publish(OccurrencesChanged((Occurrence(event_id=event, due=now_utc()),)))
@@ -176,7 +176,7 @@ async def test_a_month_that_cannot_be_read_says_so_and_can_be_read_again(tmp_pat
         async def broken(*_: Any) -> Any:
             raise OSError('the disk is gone')
 
-        it.room.calendar.entries = broken  # type: ignore[method-assign]
+        it.room.calendar.entries = broken  # type: ignore[method-assign, assignment]
         await it.grid.load()
         assert it.failures[-1]
         it.room.calendar.entries = entries  # type: ignore[method-assign]
