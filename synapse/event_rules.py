@@ -129,10 +129,11 @@ class EventRules:
     def _question(self, pipeline: str, parameters: Mapping[str, Any], profile: Any) -> tuple[str, ...] | None:
         """What tells this question from others; None for a pipeline that is not there."""
         try:
-            info = self._catalog.get(pipeline)
+            snapshot = self._catalog.get(pipeline).file  # another one after each change of the person's file
+            defaults = self._profiles.get(profile).defaults if isinstance(profile, str) else {}
         except NotFound:
             return None
-        return pipeline, str(info.file), str(profile), json.dumps(parameters, sort_keys=True, default=str)
+        return pipeline, str(snapshot), json.dumps([parameters, defaults], sort_keys=True, default=str)
 
     def _title_of(self, pipeline: Any) -> str:
         try:
