@@ -145,7 +145,8 @@ class Calendar(Planning):
         planned = await self._planned(start, end)
         titles = {name: self._runs.title_of(name) for name in {document['pipeline'] for document in documents}}
         live = {run.id: run for run in [*self._runs.live(), *self._runs.waiting()]}
-        typical = {event.pipeline: await self._usual_seconds(event.pipeline) for event, _ in planned}
+        pipelines = {event.pipeline for event, _ in planned}
+        typical = {pipeline: await self._usual_seconds(pipeline) for pipeline in pipelines}
         return await asyncio.to_thread(
             month.entries_of,
             pairs,
