@@ -55,9 +55,9 @@ def test_an_empty_hour_of_the_week_is_planned_by_a_click_and_a_day_by_enter(
     page = sign_in(program)
     page.goto(f'{program.url}scheduler?view=week')
     page.get_by_role('button', name='Next week').click()
+    expect(page.locator('.wk-now')).to_be_hidden()
     wednesday = page.get_by_role('group', name=re.compile('^Wednesday'))
     before = wednesday.get_attribute('data-day')
-    expect(page.locator('.wk-now')).to_be_hidden()
 
     wednesday.click(position={'x': 40, 'y': 14 * 44 + 30})
     dialog = page.get_by_role('dialog', name='New event')
