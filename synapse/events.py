@@ -3,6 +3,7 @@
 The field names are those of the API, so a record's JSON is what programs outside read.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -116,8 +117,12 @@ EntryState = Literal[
 ]
 
 
-class CalendarEntry(Record):
-    """One chip of the month: a run that was, or an occurrence that is to be or did not become one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEntry:
+    """One chip of the month: a run that was, or an occurrence that is to be or did not become one.
+
+    Made of values that were checked before, and by the hundred thousand: nothing is validated again.
+    """
 
     key: str
     """`EVENT@MICROSECONDS` of an occurrence, `run:ID` of a run that no occurrence led to; stays while states change."""

@@ -4,6 +4,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from storage.database import micros
@@ -83,7 +84,7 @@ def entries_of(
             key = key_of(event.id, due)
             if key not in accounted:
                 entries.append(_of_event(event, due, key, seconds))
-    return sorted(entries, key=lambda entry: (entry.at, entry.title, entry.key))
+    return sorted(entries, key=attrgetter('at', 'title', 'key'))
 
 
 def key_of(event_id: str, due: datetime) -> str:
@@ -153,8 +154,7 @@ def _of_run(run: RunRecord, titles: Mapping[str, str], now: datetime) -> Calenda
 
 
 def _of_event(event: Event, due: datetime, key: str, seconds: float | None) -> CalendarEntry:
-    # Not validated again: a month may hold a hundred thousand of these.
-    return CalendarEntry.model_construct(
+    return CalendarEntry(
         key=key,
         at=due,
         state='planned',
@@ -163,11 +163,8 @@ def _of_event(event: Event, due: datetime, key: str, seconds: float | None) -> C
         profile=event.profile,
         event_id=event.id,
         due=due,
-        run=None,
         seconds=seconds,
         is_repeating=event.is_repeating,
-        reason='',
-        count=1,
     )
 
 

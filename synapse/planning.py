@@ -199,6 +199,8 @@ class Planning:
     async def _all_edited(self, event: Event, changes: Mapping[str, Any], now: datetime, is_trusted: bool) -> Edit:
         merged = self._rules.merged(event, changes, is_trusted=is_trusted)
         edited = await self._checked(merged, now, id=event.id, before=event)
+        if 'exdates' not in changes:
+            edited = edited.changed(exdates=series.exdates_at(event, edited.start))
         edited = self._revised(edited, {}, now, is_trusted=is_trusted)
         return Edit(puts=[edited], event=edited)
 

@@ -87,5 +87,12 @@ def moved_values(event: Event, due: datetime, to: datetime) -> dict[str, Any]:
     return {'start': plan.start, 'rrule': plan.rule, 'exdates': tuple(sorted(plan.exdates))}
 
 
+def exdates_at(event: Event, start: datetime) -> tuple[datetime, ...]:
+    """What is left out of a series that gets another time of the day: the same days, at that time."""
+    day = datetime.min.date()
+    later = datetime.combine(day, start.time()) - datetime.combine(day, event.start.time())
+    return tuple(moment + later if moment.time() == event.start.time() else moment for moment in event.exdates)
+
+
 def _values(event: Event) -> dict[str, Any]:
     return event.model_dump(exclude={'override_of', 'override_at', 'sequence', 'created_at', 'updated_at'})

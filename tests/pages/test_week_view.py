@@ -1,5 +1,6 @@
 """Where the blocks of a week stand: none covers another, none is lost, and the clocks may change."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
 from typing import Any
@@ -122,7 +123,7 @@ def test_in_a_night_that_repeats_an_hour_a_block_is_as_high_as_it_was_long() -> 
 
 def test_both_half_past_twos_of_that_night_are_seen() -> None:
     first = entry(25, '02:30', minutes=10, key='first')
-    second = first.changed(key='second', at=first.at + timedelta(hours=1))
+    second = replace(first, key='second', at=first.at + timedelta(hours=1))
 
     blocks = blocks_of(first, second, day=25, monday=date(2026, 10, 19))
 
@@ -156,7 +157,7 @@ def test_what_has_not_changed_is_not_laid_out_again() -> None:
     first, second = entry(13, '09:00'), entry(14, '09:00')
     before = layout.blocks([first, second], NOW)
 
-    after = layout.blocks([first, second.changed(state='queued')], NOW)
+    after = layout.blocks([first, replace(second, state='queued')], NOW)
 
     assert after[date(2026, 10, 13)] is before[date(2026, 10, 13)]
     assert [block.pieces[0].entry.state for block in after[date(2026, 10, 14)]] == ['queued']

@@ -283,6 +283,16 @@ async def test_all_of_a_series_moves_with_one_of_its_occurrences(desk: ControlRo
     assert instant_of(to, desk.calendar.zone) in desk.calendar.next_due(event.id, 3)
 
 
+async def test_days_that_are_left_out_stay_so_at_another_time(desk: ControlRoom) -> None:
+    event = await planned(desk, start='2030-05-01T16:00', rrule='FREQ=DAILY', exdates=['2030-05-02T16:00'])
+
+    change = await desk.calendar.update(event.id, {'start': '2030-05-01T17:30'})
+
+    assert change.event is not None
+    assert change.event.exdates == (datetime(2030, 5, 2, 17, 30),)
+    assert [due.day for due in desk.calendar.next_due(event.id, 2)] == [1, 3]
+
+
 @pytest.mark.parametrize(('scope', 'left'), [('one', [0, 2, 3]), ('following', [0]), ('all', None)])
 async def test_delete_takes_away_what_was_asked_and_undo_brings_it_back(
     desk: ControlRoom, scope: str, left: list[int] | None
