@@ -435,7 +435,7 @@ def _why_skipped(event: Event, unfinished: int) -> str:
 
 
 def _not_run(row: Occurrence, error: SynapseError) -> Occurrence:
-    reason = f'{row.reason} {error.message} {error.hint}'.strip()
+    reason = f'{error.message} {error.hint}'.strip()
     return row.changed(state=OccurrenceState.MISSED, reason=reason, is_open=True)
 
 
