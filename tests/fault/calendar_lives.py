@@ -149,7 +149,7 @@ def main(folder: Path, lives: int, seed: int) -> None:
         # One life in four is killed while it is still coming up: then it is accounting for what it missed.
         if chance.random() < 0.75:
             os.read(reading, 1)
-        time.sleep(chance.uniform(0.0, 0.6))
+        time.sleep(chance.uniform(0.0, 0.4))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         os.close(reading)

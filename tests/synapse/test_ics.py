@@ -124,7 +124,7 @@ def _place(item: tuple[Any, ...]) -> tuple[str, str]:
     return item[0], str(item[1])
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(calendars())
 @example([an_event(title='C:\\New\\\\n, "x"; y:\nz', parameters={'path': 'C:\\New\nÄ\u2028,;:'})])
 @example([an_event(rrule='FREQ=DAILY', exdates=(datetime(2032, 3, 28, 2, 30), datetime(2032, 10, 31, 2, 30)))])

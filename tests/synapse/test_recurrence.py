@@ -325,7 +325,7 @@ def test_windows_as_wide_as_time_itself_are_answered() -> None:
 
 
 @given(plan=plans(wall_rules()), window=windows())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_window_of_wall_time_is_what_counting_from_the_start_gives(
     plan: Plan, window: tuple[datetime, datetime, datetime]
 ) -> None:
@@ -345,7 +345,7 @@ def test_a_window_of_real_time_is_what_counting_from_the_start_gives(
 
 
 @given(plan=plans(), window=windows())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_windows_fit_together_without_gap_or_double(plan: Plan, window: tuple[datetime, datetime, datetime]) -> None:
     start, middle, end = window
 
@@ -357,7 +357,7 @@ def test_windows_fit_together_without_gap_or_double(plan: Plan, window: tuple[da
 
 
 @given(plan=plans(), window=windows())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_what_comes_next_is_what_the_month_shows(plan: Plan, window: tuple[datetime, datetime, datetime]) -> None:
     start, _, end = window
     shown = occurrences(plan, start, end)
@@ -372,7 +372,7 @@ def test_what_comes_next_is_what_the_month_shows(plan: Plan, window: tuple[datet
 
 
 @given(plan=plans(), place=st.integers(1, 20))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_a_series_cut_in_two_is_the_same_series(plan: Plan, place: int) -> None:
     horizon = datetime(2027, 6, 1, tzinfo=UTC)
     whole = list(islice(occurrences(plan, datetime(2025, 1, 1, tzinfo=UTC), horizon), 400))

@@ -189,7 +189,7 @@ RULES = [
     minutes=st.integers(0, 24 * 60 - 1),
     count=st.sampled_from([None, 30]),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_the_moved_series_meets_the_target_as_often_as_before(
     rule: str, zone: str, place: int, days: int, minutes: int, count: int | None
 ) -> None:
