@@ -20,6 +20,8 @@ ANSWERED = frozenset({'next', *OURS})
 """What an answer of the API carries and a change need not: sent back unchanged it is no mistake."""
 
 
+_FIELDS = ', '.join(sorted(set(Event.model_fields) - OURS))
+
 GOOD_SECONDS = 60.0
 """So long values that a pipeline takes are believed to be good: to ask a person's pipeline takes a process."""
 MOST_GOOD = 1000
@@ -97,6 +99,8 @@ class EventRules:
             for item in error.errors():
                 if item['loc'][0] not in problems:
                     problems.setdefault(_field(item), _sentence(item))
+            if 'pipeline' in problems and not values.get('title'):
+                problems.pop('title', None)  # it would have that of the pipeline
             return None
         return None if problems else event
 
@@ -192,7 +196,7 @@ def _sentence(item: Any) -> str:
     if item['type'] in ('missing', 'string_too_short'):
         return 'Give a value.'
     if item['type'] == 'extra_forbidden':
-        return 'An event has no such field.'
+        return f'An event has no such field. It has {_FIELDS}.'
     if item['type'] == 'literal_error':
         return f'One of {item["ctx"]["expected"]}.'
     if item['type'] in ('greater_than_equal', 'less_than_equal', 'greater_than'):

@@ -85,8 +85,9 @@ def _wrong_titles(lines: list[dict[str, Any]], titles: dict[str, str]) -> dict[s
     for line in lines:
         if line['what'] in ('created', 'changed'):
             possible[line['event']] = {line['title']}
-        elif line['what'] == 'changing':
-            possible.setdefault(line['event'], set()).add(line['title'])
+        elif line['what'] == 'changing' and line['event'] in possible:
+            # An event whose making was never acknowledged may have had any title before.
+            possible[line['event']].add(line['title'])
     return {id: title for id, title in titles.items() if id in possible and title not in possible[id]}
 
 
