@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ class Calendar(Planning):
 
     def upcoming(self, count: int = 3) -> 'Sequence[tuple[datetime, Event]]':
         """What falls due next, the first one first; of one event also what comes after."""
-        soon = sorted((due, id) for id, due in self._firing.armed().items())[:count]
+        soon = nsmallest(count, ((due, id) for id, due in self._firing.armed().items()))
         found = [(due, id) for _, id in soon for due in self.next_due(id, count)]
         return [(due, self._events[id]) for due, id in sorted(found)[:count]]
 

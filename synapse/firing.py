@@ -385,14 +385,11 @@ class Firing:
     async def _run_missed(self, rows: Sequence[Occurrence], parameters: Mapping[str, Any] | None) -> list[RunRecord]:
         if any(row.run is not None for row in rows):
             raise Conflict('already_answered', 'One of these has been run already.', 'Look at its run.')
+        # All of them are made ready before the first is kept: where one cannot run, none does.
+        records = [await self._missed_run(row, parameters) for row in rows]
         now = self._now()
         runs = []
-        for row in rows:
-            event = self._events.get(row.event_id)
-            if event is None:
-                raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
-            wanted = event.parameters | dict(parameters or {})
-            record = self._run_of(event, row.due, await asyncio.to_thread(inputs.chosen, wanted))
+        for row, record in zip(rows, records, strict=True):
             fired = _fired(row, now).changed(run=record.id, reason='Run by hand after it was missed.', is_open=False)
             run = await asyncio.to_thread(self._ledger.replace_run, fired.as_json(), record.as_json(), before=None)
             if run is not None:
@@ -400,6 +397,13 @@ class Firing:
                 self._runs.admit(runs[-1:])
                 self._bus.publish(OccurrencesChanged((fired,)))
         return runs
+
+    async def _missed_run(self, row: Occurrence, parameters: Mapping[str, Any] | None) -> RunRecord:
+        event = self._events.get(row.event_id)
+        if event is None:
+            raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
+        wanted = event.parameters | dict(parameters or {})
+        return self._run_of(event, row.due, await asyncio.to_thread(inputs.chosen, wanted))
 
     # Small
 

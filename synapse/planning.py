@@ -199,7 +199,7 @@ class Planning:
     async def _all_edited(self, event: Event, changes: Mapping[str, Any], now: datetime, is_trusted: bool) -> Edit:
         merged = self._rules.merged(event, changes, is_trusted=is_trusted)
         edited = await self._checked(merged, now, id=event.id, before=event)
-        if 'exdates' not in changes:
+        if edited.exdates == event.exdates:
             edited = edited.changed(exdates=series.exdates_at(event, edited.start))
         edited = self._revised(edited, {}, now, is_trusted=is_trusted)
         return Edit(puts=[edited], event=edited)
@@ -217,7 +217,9 @@ class Planning:
         values = make(event, due, new_id()) | {'created_at': now, 'updated_at': now, 'armed_from': now}
         part = Event.model_validate(values)
         merged = self._rules.merged(part, changes_of(event, part), is_trusted=is_trusted)
-        part = await self._checked(merged, now, id=part.id, before=part, is_new_plan=True)
+        whole, part = part, await self._checked(merged, now, id=part.id, before=part, is_new_plan=True)
+        if part.exdates == whole.exdates:
+            part = part.changed(exdates=series.exdates_at(whole, part.start))
         if scope == 'one':
             kept = self._revised(event, series.without_occurrence(event, due), now)
             return Edit(puts=[kept, part], event=part)

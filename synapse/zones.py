@@ -15,7 +15,8 @@ def local_zone() -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # a zone that says another offset than the C library is still its name
-            return zone(tzlocal.reload_localzone().key).key
+            key = zone(tzlocal.reload_localzone().key).key
+            return 'UTC' if key == 'Etc/UTC' else key  # one name for it on the whole screen
     except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
         return 'UTC'
 

@@ -37,6 +37,14 @@ AFTER_SECONDS = 0.12
 """How long a change rests before its proof is made."""
 
 
+FOCUS_WRONG = """
+    const fields = [...document.querySelectorAll('.ev-dialog .is-wrong :is(input, select, textarea)')];
+    const seen = fields.filter((field) => field.offsetParent);
+    (seen.find((field) => field.type !== 'radio' && field.type !== 'checkbox') ?? seen[0])?.focus();
+"""
+"""What is to be mended is typed, mostly: the choice above a box that is wrong is not it."""
+
+
 def open_event_dialog(
     room: ControlRoom,
     *,
@@ -234,7 +242,7 @@ class EventDialog:
         self._forget_timer()
         await self._prove()
         if self._show_problems() or self._problems:
-            ui.run_javascript('document.querySelector(".ev-dialog .is-wrong :is(input, select, textarea)")?.focus()')
+            ui.run_javascript(FOCUS_WRONG)
             return
         values, _ = self._read()
         if self._event is None:

@@ -28,7 +28,7 @@ class EventPreview:
 
     def __init__(self) -> None:
         with el('div', 'ev-sentence') as self._box:
-            icon('repeat')
+            self._icons = icon('calendar'), icon('repeat')
             with el('p', role='status'):
                 self._parts = [el('span'), el('b'), el('span')]
             self._more = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label='Show the preview')
@@ -37,7 +37,7 @@ class EventPreview:
         self._more.on('click', self._fold)
         self.is_open = False
         with el('div', 'ev-proof') as self._proof:
-            el('h3', text='Next 5')
+            self._title = el('h3', text='Next 5')
             with el('ol', 'ev-next'):
                 self._rows = [_Row() for _ in range(SHOWN)]
             with el('p', 'ev-load') as self._load:
@@ -59,6 +59,10 @@ class EventPreview:
         for part, text in zip(self._parts, ('', '', sentence) if is_wrong else in_parts(sentence), strict=True):
             part.set_text(text)
         self._box.classes(add='is-wrong' if is_wrong else '', remove='' if is_wrong else 'is-wrong')
+        is_one = len(preview.moments) == 1
+        self._title.set_text('Next' if is_one else f'Next {SHOWN}')
+        for sign, is_shown in zip(self._icons, (is_one, not is_one), strict=True):
+            sign.set_visibility(is_shown)
         now = now_utc()
         for place, row in enumerate(self._rows):
             row.show(preview.moments[place] if place < len(preview.moments) else None, now)

@@ -6,7 +6,7 @@ from typing import Any
 
 from synapse import recurrence
 from synapse.events import Event, Misfire, Retry
-from synapse.series import Scope
+from synapse.series import Scope, exdates_at
 
 __all__ = ['Scope', 'changed', 'changes_in', 'fresh', 'previewed', 'scopes_of', 'shown']
 
@@ -68,16 +68,13 @@ def scopes_of(changes: Mapping[str, Any]) -> tuple[Scope, ...]:
 def changes_in(event: Event, due: datetime | None, changes: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     """What is to be asked of the calendar for changes made in a form that was opened at `due`.
 
-    The whole series is shifted by as much as the shown start was; days that were left out are left out at the new time.
+    The whole series is shifted by as much as the shown start was.
     """
     values = dict(changes)
     if 'start' not in values or due is None:
         return values
-    shift = values['start'] - recurrence.wall_of(due, event.timezone)
     if scope == 'all':
-        values['start'] = event.start + shift
-    if scope != 'one' and event.exdates:
-        values['exdates'] = [at_time(moment, values['start']) for moment in event.exdates]
+        values['start'] = event.start + (values['start'] - recurrence.wall_of(due, event.timezone))
     return values
 
 
@@ -95,10 +92,5 @@ def previewed(
         return values | {'start': event.start, 'rrule': event.rrule}
     if 'rrule' not in changes and event.rrule is not None:
         values['rrule'] = recurrence.continued_from(event.plan, due)
-    values['exdates'] = [at_time(moment, values['start']) for moment in event.exdates]
+    values['exdates'] = exdates_at(event, values['start'])
     return values
-
-
-def at_time(day: datetime, time: datetime) -> datetime:
-    """The day of one at the time of the other."""
-    return datetime.combine(day.date(), time.time())

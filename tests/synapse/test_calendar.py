@@ -290,7 +290,19 @@ async def test_days_that_are_left_out_stay_so_at_another_time(desk: ControlRoom)
 
     assert change.event is not None
     assert change.event.exdates == (datetime(2030, 5, 2, 17, 30),)
-    assert [due.day for due in desk.calendar.next_due(event.id, 2)] == [1, 3]
+    dues = desk.calendar.next_due(event.id, 2)
+    assert [due.day for due in dues] == [1, 3]
+
+
+async def test_days_that_are_left_out_stay_so_where_a_series_goes_on_at_another_time(desk: ControlRoom) -> None:
+    event = await planned(desk, start='2030-05-01T16:00', rrule='FREQ=DAILY', exdates=['2030-05-04T16:00'])
+    due = desk.calendar.next_due(event.id, 2)[1]
+
+    change = await desk.calendar.update(event.id, {'start': '2030-05-02T17:30'}, scope='following', due=due)
+
+    assert change.event is not None
+    assert [due.day for due in desk.calendar.next_due(event.id)] == [1]
+    assert [due.day for due in desk.calendar.next_due(change.event.id, 3)] == [2, 3, 5]
 
 
 @pytest.mark.parametrize(('scope', 'left'), [('one', [0, 2, 3]), ('following', [0]), ('all', None)])
@@ -342,6 +354,22 @@ async def test_a_nested_change_keeps_what_it_does_not_name(desk: ControlRoom) ->
 
     assert change.event is not None
     assert change.event.misfire.model_dump() == {'policy': 'skip', 'within_seconds': 21_600, 'limit': 7}
+
+
+async def test_of_missed_ones_that_are_to_run_all_do_or_none(desk: ControlRoom) -> None:
+    kept, gone = [await planned(desk, misfire={'policy': 'skip'}, title=title) for title in ('kept', 'gone')]
+    firing, due = desk.calendar._firing, instant_of(kept.start, 'UTC')
+    async with firing.changing:
+        await firing._settle([kept.id, gone.id], now=due + timedelta(hours=2))
+    await desk.calendar.delete(gone.id)
+    missed = await desk.calendar.open_missed()
+
+    with pytest.raises(Conflict) as caught:
+        await desk.calendar.answer_missed(missed, 'run')
+
+    assert caught.value.code == 'event_gone'
+    assert await desk.calendar.open_missed() == missed
+    assert desk.runs.waiting() == []
 
 
 # Refused
