@@ -59,6 +59,8 @@ class Answer:
 
 def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
     """Let the keyboard begin in the form, not on the frame around it, as soon as the dialog is up."""
+    # Who clicks beside all fields is still in the dialog, and so are the keys.
+    box.props['tabindex'] = '-1'
     fields = '.form-scroll :is(input, select, textarea)'
     # Whoever is quicker than the dialog's fading in, and types already, keeps the place.
     dialog.on(

@@ -102,7 +102,9 @@ class RunForm:
         schema = self._info.schema
         defaults = self._room.profiles.get(profile).defaults if profile else {}
         properties = schema.get('properties', {})
-        rare = [name for name in properties if name not in {*schema.get('required', []), *self._given}]
+        # Where nothing is required, the first one is still what the pipeline is about.
+        needed = schema.get('required') or list(properties)[:1]
+        rare = [name for name in properties if name not in {*needed, *self._given}]
         self._rare = rare if self._folds and len(rare) >= LEAST_FOLDED else []
 
         def draw(name: str) -> None:

@@ -108,6 +108,32 @@ def test_an_event_is_planned_in_plain_words_and_taken_back(
     assert problems == []
 
 
+def test_what_a_pipeline_is_about_is_in_sight_and_a_refused_save_leads_to_it(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    page = sign_in(program)
+    page.goto(f'{program.url}scheduler')
+    page.get_by_role('button', name='New event').click()
+    dialog = page.get_by_role('dialog', name='New event')
+    dialog.get_by_label('Pipeline').select_option('RunCommand')
+    command = dialog.get_by_role('textbox', name='Command')
+    expect(command).to_be_visible()
+    expect(dialog.get_by_role('textbox', name='Environment')).to_be_hidden()
+
+    dialog.get_by_label('Name', exact=True).fill('Über <b>fett</b>')
+    page.keyboard.press('Control+Enter')
+    expect(dialog.get_by_text('Give a command, or a script.')).to_be_visible()
+    expect(command).to_be_focused()
+    command.fill('true')
+    dialog.get_by_label('Starts').fill(f'{in_days(1):%Y-%m-%d}')
+    dialog.get_by_role('heading', name='When').click()  # beside all fields the keys are still the dialog's
+    page.keyboard.press('Control+Enter')
+
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role('button', name='Über <b>fett</b>, planned')).to_be_visible()
+    assert problems == []
+
+
 def test_a_change_at_one_occurrence_asks_which_ones_are_meant(
     program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
 ) -> None:
