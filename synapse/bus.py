@@ -29,6 +29,18 @@ class RunChanged(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class RunsForgotten(Message):
+    """Ended runs were let go, with their folders, as the Settings page says."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionChanged(Message):
+    """What is to be kept was set anew, or old things are being removed, or were; ask `Retention`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinesLogged(Message):
     """Entries joined the log, in order of `seq`."""
 
@@ -50,6 +62,30 @@ class StatusChanged(Message):
 @dataclass(frozen=True, slots=True)
 class QueueChanged(Message):
     """Runs joined, left or changed places in the queue, or it was paused or resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EverythingStopped(Message):
+    """The emergency stop: `live` runs end, and nothing starts, `waiting` stay in the queue until it is resumed."""
+
+    live: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineMeasured(Message):
+    """The disk with the data folder; sizes in bytes."""
+
+    folder: str
+    disk_free: int
+    disk_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsChanged(Message):
+    """There are others, or somebody has seen some; at most ten times a second. `unseen` is how many are left to see."""
+
+    unseen: int
 
 
 @dataclass(frozen=True, slots=True)

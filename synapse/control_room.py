@@ -14,6 +14,8 @@ from storage.logs import LogStore
 from storage.runs import RunStore
 
 from .alarm_clock import Clocks, read_clocks
+from .alert_watch import AlertWatch
+from .alerts import Alerts
 from .bus import Bus
 from .calendar import Calendar
 from .catalog import Catalog
@@ -40,6 +42,7 @@ class ControlRoom:
     log: Log
     status: Status
     machine: Machine
+    alerts: Alerts
     catalog: Catalog
     profiles: Profiles
     inbox: Inbox
@@ -50,6 +53,7 @@ class ControlRoom:
     preferences: Documents
     history: RunStore
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
+    _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def build(
@@ -100,7 +104,8 @@ class ControlRoom:
             bus=bus,
             log=log,
             status=status,
-            machine=Machine(status, data),
+            machine=Machine(status, data, bus),
+            alerts=Alerts(Documents(data / 'alerts.json'), bus),
             catalog=catalog,
             profiles=profiles,
             inbox=inbox,
@@ -150,11 +155,21 @@ class ControlRoom:
         await self.profiles.start()
         for notice in [
             *self.preferences.notices,
+            *self.alerts.notices,
             *self.profiles.notices,
             *self.calendar.notices,
             *self.history.notices,
         ]:
             self.log.append(Level.WARNING, notice, source='storage')
+        self._watch = AlertWatch(
+            self.alerts,
+            self.bus,
+            status=self.status,
+            catalog=self.catalog,
+            unanswered=self.calendar.open_missed,
+            is_queue_paused=lambda: self.runs.is_queue_paused,
+            min_free_bytes=self.settings.min_free_bytes,
+        )
         await self.engine.start()
         await self.catalog.start()
         await self.machine.start()
@@ -173,6 +188,9 @@ class ControlRoom:
         await self.machine.stop()
         await self.catalog.stop()
         await self.engine.close()
+        if self._watch is not None:
+            await self._watch.stop()
+        await self.alerts.stop()
         self.log.append(Level.INFO, 'Synapse has stopped', source='synapse')
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)

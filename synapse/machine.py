@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from .bus import Bus, MachineMeasured
 from .records import now_utc
 from .status import Status
 
@@ -59,10 +60,11 @@ def take_sample(folder: Path, *, cpu_seconds: float | None = None) -> Sample:
 class Machine:
     """Samples the machine into `Status`, and keeps the last few minutes in `history`, oldest first."""
 
-    def __init__(self, status: Status, folder: Path) -> None:
+    def __init__(self, status: Status, folder: Path, bus: Bus) -> None:
         self.history: deque[Sample] = deque(maxlen=HISTORY)
         self._status = status
         self._folder = folder
+        self._bus = bus
         self._watchers = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -116,6 +118,7 @@ class Machine:
             return
         self.history.append(sample)
         self._show(sample)
+        self._bus.publish(MachineMeasured(str(self._folder), sample.disk_free, sample.disk_total))
 
     def _show(self, sample: Sample) -> None:
         status = self._status

@@ -12,7 +12,7 @@ from storage.files import StorageError
 from storage.runs import RunStore
 
 from . import moves
-from .bus import Bus, OccurrencesChanged, QueueChanged, RunChanged
+from .bus import Bus, EverythingStopped, OccurrencesChanged, QueueChanged, RunChanged, RunsForgotten
 from .catalog import Catalog
 from .dashboard_figures import begin_of, figures, midnight
 from .dispatcher import Dispatcher
@@ -23,6 +23,7 @@ from .inbox import Inbox
 from .live_run import LiveRun, Surroundings
 from .log import Level, Log
 from .new_runs import NewRuns
+from .past_runs import PastRuns
 from .profiles import Profiles
 from .queue import Queue
 from .records import RunRecord, RunState, now_utc
@@ -96,6 +97,14 @@ class Runs:
         )
         self.kept_in_inbox: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]] = lambda: ()
         """Pipeline and parameters of whatever else still needs files of the inbox, such as events."""
+        self.past = PastRuns(
+            store=store,
+            folders=self._folders,
+            bus=bus,
+            busy=lambda: [*self._queue, *(live.run for live in self._dispatcher)],
+            planned=lambda: self.kept_in_inbox(),
+            leave_inbox=self._leave_inbox,
+        )
         self._midnight: asyncio.TimerHandle | None = None
         self._counting: asyncio.Task[None] | None = None
         self._must_count = False
@@ -106,6 +115,7 @@ class Runs:
         self._numbers: dict[str, int] = {}
         self._status = StatusWriter(status, bus, self._status_values)
         bus.subscribe(OccurrencesChanged, lambda _: self._count_in_background())
+        bus.subscribe(RunsForgotten, self._forgotten)
 
     async def start(self) -> None:
         """Give what an earlier room left going its honest state, take the queue up again, and begin to work."""
@@ -142,7 +152,7 @@ class Runs:
             return known
         document = await asyncio.to_thread(self._store.get, id)
         if document is None:
-            raise NotFound('run_not_found', f'No run has the id {id!r}.', 'It may have been pruned.')
+            raise await self.past.missing(id=id)
         return self._known(id) or _record(document)
 
     async def list(
@@ -164,7 +174,7 @@ class Runs:
         """:raises NotFound: `run_not_found`"""
         document = await asyncio.to_thread(self._store.find_by_number, number)
         if document is None:
-            raise NotFound('run_not_found', f'There is no run #{number}.', 'It may have been pruned.')
+            raise await self.past.missing(number=number)
         return self._known(document['id']) or _record(document)
 
     async def recent(self, pipeline: str | None = None, *, limit: int = 12) -> 'Sequence[RunRecord]':
@@ -228,7 +238,7 @@ class Runs:
         Defaults of the profile fill in parameters that are not given.
 
         :raises NotFound: if there is no such pipeline or profile
-        :raises Conflict: if the pipeline is broken
+        :raises Conflict: if the pipeline is broken, or the run of this key has been removed
         :raises Invalid: with a sentence for each parameter that does not fit
         :raises DiskIsFull: if it could not be kept; then there is no run
         """
@@ -237,6 +247,7 @@ class Runs:
             known = await asyncio.to_thread(self._store.find_by_key, idempotency_key)
             if known is not None:
                 return await self.get(known['id'])
+            await self.past.require_new(idempotency_key)
         run = await self._new.fresh(pipeline, parameters, profile=profile, because=because, event_id=event_id, due=due)
         return await self._enqueue(run, idempotency_key)
 
@@ -295,7 +306,8 @@ class Runs:
         :raises SynapseError: as `retry`
         """
         self._check_room()
-        return await self._new.retry(await self.get(id), None, {}, because)
+        with self.past.holding(id):
+            return await self._new.retry(await self.get(id), None, {}, because)
 
     async def retry(
         self, id: str, *, from_step: str | None = None, parameters: Mapping[str, Any] | None = None, because: str = ''
@@ -306,12 +318,13 @@ class Runs:
 
         :raises Conflict: `run_not_retryable`, if the run goes on, or its earlier steps have not all succeeded
         """
-        run = await self._new.retry(await self.get(id), from_step, parameters or {}, because)
-        try:
-            return await self._enqueue(run, None)
-        except BaseException:
-            await asyncio.to_thread(self._folders.remove, run.id)
-            raise
+        with self.past.holding(id):
+            run = await self._new.retry(await self.get(id), from_step, parameters or {}, because)
+            try:
+                return await self._enqueue(run, None)
+            except BaseException:
+                await asyncio.to_thread(self._folders.remove, run.id)
+                raise
 
     # Asked
 
@@ -376,6 +389,7 @@ class Runs:
         message = f'Everything was stopped: {len(stopped)} live, {len(self._queue)} kept waiting{_why(because)}'
         self._log.append(Level.WARNING, message, source=SOURCE)
         self._queue_changed()
+        self._bus.publish(EverythingStopped(len(stopped), len(self._queue)))
         await self._save_queue()
 
     async def move_in_queue(self, id: str, to_index: int) -> None:
@@ -513,10 +527,14 @@ class Runs:
         self._unseen_failure = None
         return LiveRun(run, worker, self._around)
 
-    async def _leave_inbox(self, run: RunRecord) -> None:
+    async def _leave_inbox(self, run: RunRecord, more: Iterable[RunRecord] = ()) -> None:
         # A run that has just begun may not have taken its file over yet; its parameters tell.
-        others = [*self._queue, *(live.run for live in self._dispatcher)]
+        others = [*self._queue, *(live.run for live in self._dispatcher), *more]
         await self._jobs.leave_inbox(run, others, self.kept_in_inbox())
+
+    def _forgotten(self, message: RunsForgotten) -> None:
+        for id in message.ids:
+            self.failure_seen(id)  # nobody can look at it any more
 
     async def _learn_from(self, run: RunRecord) -> None:
         self._estimates.forget(run.pipeline)

@@ -7,6 +7,7 @@ import pytest
 from nicegui import binding
 
 from synapse import machine as machine_module
+from synapse.bus import Bus
 from synapse.machine import Machine
 from synapse.status import Status
 
@@ -49,7 +50,7 @@ def test_two_status_objects_share_nothing() -> None:
 
 async def test_the_machine_is_measured_at_start(tmp_path: Path) -> None:
     status = Status()
-    machine = Machine(status, tmp_path)
+    machine = Machine(status, tmp_path, Bus())
 
     await machine.start()
     await machine.stop()
@@ -64,7 +65,7 @@ async def test_the_machine_is_measured_at_start(tmp_path: Path) -> None:
 async def test_it_is_measured_at_once_when_someone_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_module, 'ALONE_SECONDS', 3600)
     monkeypatch.setattr(machine_module, 'LOOKED_AT_SECONDS', 0.02)
-    machine = Machine(Status(), tmp_path)
+    machine = Machine(Status(), tmp_path, Bus())
     await machine.start()
 
     machine.look()
@@ -76,7 +77,7 @@ async def test_it_is_measured_at_once_when_someone_looks(tmp_path: Path, monkeyp
 
 
 async def test_a_disk_that_went_away_does_not_stop_the_measuring(tmp_path: Path) -> None:
-    machine = Machine(Status(), tmp_path / 'gone')
+    machine = Machine(Status(), tmp_path / 'gone', Bus())
 
     await machine.start()
     await machine.stop()
