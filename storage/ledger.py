@@ -103,9 +103,10 @@ class Ledger:
         return self._read('WHERE due >= ? AND since < ? ORDER BY due', [micros(start), micros(end)])
 
     def between_with_runs(self, start: datetime, end: datetime) -> Pairs:
-        """As `between`, each row with its run where there is one."""
+        """As `between`, each row with its run where there is one, or with what stays of one that was let go."""
         query = (
-            'SELECT o.document, r.document FROM occurrences o LEFT JOIN runs r ON r.id = o.run '
+            'SELECT o.document, COALESCE(r.document, t.document) FROM occurrences o '
+            'LEFT JOIN runs r ON r.id = o.run LEFT JOIN traces t ON t.id = o.run '
             'WHERE o.due >= ? AND o.since < ? ORDER BY o.due'
         )
         with self._runs.reading() as connection:

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ Endings = list[tuple[str, str, str, float]]
 Ids = list[str]
 Seconds = list[float]
 
-# AUTOINCREMENT: a number is never given twice, not even after the newest run was pruned.
+# AUTOINCREMENT: a number is never given twice, not even after the newest run was let go. What stays of those are the
+# traces, see `storage.traces`: they are here because figures of the past count both.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,6 +39,21 @@ CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state, number);
 CREATE INDEX IF NOT EXISTS runs_by_pipeline ON runs (pipeline, number);
 CREATE INDEX IF NOT EXISTS runs_by_end ON runs (finished) WHERE finished IS NOT NULL;
 CREATE INDEX IF NOT EXISTS runs_by_creation ON runs (created);
+CREATE INDEX IF NOT EXISTS runs_with_inbox ON runs (number) WHERE instr(document, '"inbox:') > 0;
+CREATE TABLE IF NOT EXISTS traces (
+    id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    forgotten INTEGER NOT NULL,
+    idempotency_key TEXT UNIQUE,
+    has_folder INTEGER NOT NULL,
+    document TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS traces_by_end ON traces (finished);
+CREATE INDEX IF NOT EXISTS traces_by_creation ON traces (created);
+CREATE INDEX IF NOT EXISTS traces_with_folder ON traces (id) WHERE has_folder = 1;
 """
 
 
@@ -127,18 +143,24 @@ class RunStore:
         return self._many(f'WHERE finished IS NOT NULL {where} ORDER BY finished DESC LIMIT ?', [*values, limit])
 
     def created_between(self, start: datetime, end: datetime) -> Documents:
-        """Runs created from `start` on and before `end`, oldest first."""
-        return self._many('WHERE created >= ? AND created < ? ORDER BY created', [micros(start), micros(end)])
+        """Runs created from `start` on and before `end`, and what stays of those that were let go, oldest first."""
+        return self._ever('created >= ? AND created < ?', 'created', [micros(start), micros(end)])
 
     def counts_since(self, iso: str) -> dict[str, int]:
-        """How many runs ended at this moment or later, by their state."""
-        query = 'SELECT state, COUNT(*) FROM runs WHERE finished >= ? GROUP BY state'
+        """How many runs ended at this moment or later, by their state; those that were let go count as well."""
+        query = (
+            'SELECT state, COUNT(*) FROM (SELECT state FROM runs WHERE finished >= ?1 '
+            'UNION ALL SELECT state FROM traces WHERE finished >= ?1) GROUP BY state'
+        )
         with self._lock, named_sqlite_errors(self._path):
             return dict(self._connection.execute(query, [micros(iso)]))
 
     def finished_since(self, iso: str) -> Endings:
-        """Created, ended, state and seconds of work of every run that ended at this moment or later, oldest first."""
-        documents = self._many('WHERE finished >= ? ORDER BY finished', [micros(iso)])
+        """Created, ended, state and seconds of work of every run that ended at this moment or later, oldest first.
+
+        Those that were let go count as well.
+        """
+        documents = self._ever('finished >= ?', 'finished', [micros(iso)])
         return [(run['created_at'], run['finished_at'], run['state'], _seconds(run) or 0.0) for run in documents]
 
     def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, Seconds]:
@@ -152,12 +174,9 @@ class RunStore:
                     took.setdefault(step['name'], []).append(seconds)
         return took
 
-    def prune(self, keep_days: float, *, now: datetime | None = None) -> Ids:
-        """Forget the runs that ended longer ago; gives their ids, since their folders are for others to remove."""
-        until = micros((now or datetime.now(UTC)) - timedelta(days=keep_days))
-        with self._lock, named_sqlite_errors(self._path):
-            rows = self._connection.execute('DELETE FROM runs WHERE finished < ? RETURNING id', [until]).fetchall()
-        return [id for (id,) in rows]
+    def with_inbox_files(self) -> Documents:
+        """Runs whose parameters name files of the inbox: those that have not taken them over."""
+        return self._many("WHERE instr(document, '\"inbox:') > 0", [])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -171,6 +190,13 @@ class RunStore:
     def _many(self, tail: str, values: Sequence[Any]) -> Documents:
         with self._lock, named_sqlite_errors(self._path):
             return self._select(tail, values)
+
+    def _ever(self, term: str, order: str, values: Sequence[Any]) -> Documents:
+        """Documents of runs and of traces for which `term` holds."""
+        both = (f'SELECT {order}, document FROM {table} WHERE {term}' for table in ('runs', 'traces'))  # noqa: S608
+        with self._lock, named_sqlite_errors(self._path):
+            rows = self._connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [*values, *values])
+            return [json.loads(text) for _, text in rows]
 
     def _select(self, tail: str, values: Sequence[Any]) -> Documents:
         rows = self._connection.execute(f'SELECT document FROM runs {tail}', values)  # noqa: S608 - our own constants

@@ -69,12 +69,13 @@ def entries_of(
 ) -> list[CalendarEntry]:
     """Everything by time, each thing once.
 
-    :param rows: of the ledger, each with its run
-    :param documents: of the runs that were created in this time
+    :param rows: of the ledger, each with its run, or the trace of it
+    :param documents: of the runs, or their traces, that were created in this time
     :param live: runs as they are now, which may be further than what is on disk
     :param typical: seconds that a run of a pipeline usually takes
     """
-    entries = [_of_row(Occurrence.model_validate(row), run, live, repeating, now) for row, run in rows]
+    past = [(Occurrence.model_validate(row), run) for row, run in rows]
+    entries = [_of_row(row, run, live, repeating, now) for row, run in past if not _is_forgotten(row, run, live)]
     accounted = {entry.key for entry in entries}
     alone = [document for document in documents if document.get('due') is None]
     entries += [_of_run(live.get(run['id']) or _record(run), titles, now) for run in alone]
@@ -111,6 +112,11 @@ _STATES: Mapping[OccurrenceState, EntryState] = {
     OccurrenceState.SKIPPED: 'skipped',
     OccurrenceState.CANCELLED: 'cancelled',
 }
+
+
+def _is_forgotten(row: Occurrence, run: Mapping[str, Any] | None, live: Mapping[str, RunRecord]) -> bool:
+    """Whether its run ended so long ago that nobody knows how: then it says nothing rather than something wrong."""
+    return row.state is OccurrenceState.FIRED and run is None and row.run not in live
 
 
 def _of_row(

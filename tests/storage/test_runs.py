@@ -31,11 +31,9 @@ def ended(store: RunStore, number: int, seconds: float, **values: Any) -> dict[s
 def test_numbers_count_up_from_one_and_are_never_given_twice(store: RunStore, tmp_path: Path) -> None:
     assert [ended(store, index, 1)['number'] for index in range(3)] == [1, 2, 3]
 
-    assert len(store.prune(0, now=START + timedelta(days=1))) == 3
-
-    assert store.create(run_document(9))['number'] == 4
     store.close()
-    assert RunStore(tmp_path / 'runs.db').create(run_document(10))['number'] == 5
+
+    assert RunStore(tmp_path / 'runs.db').create(run_document(10))['number'] == 4
 
 
 def test_the_same_key_gives_the_same_run_as_it_is_now(store: RunStore) -> None:
@@ -131,14 +129,3 @@ def test_step_times_come_from_the_last_succeeded_runs(store: RunStore) -> None:
     assert store.step_seconds('Demo') == {'render': [3.0, 2.0, 1.0]}
     assert store.step_seconds('Demo', limit=2) == {'render': [3.0, 2.0]}
     assert store.step_seconds('Other') == {}
-
-
-def test_pruning_forgets_old_endings_only(store: RunStore) -> None:
-    ended(store, 1, 0)
-    ended(store, 2, 3 * 86_400)
-    store.create(run_document(3, created_at=at(0)))
-
-    gone = store.prune(2, now=START + timedelta(days=4))
-
-    assert gone == ['r1']
-    assert [run['id'] for run in store.list()] == ['r3', 'r2']
