@@ -3,11 +3,10 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from synapse.bus import LinesLogged, OccurrencesChanged, ProfileChanged, RunChanged, ScheduleChanged, StatusChanged
 from synapse.control_room import ControlRoom
@@ -19,31 +18,60 @@ from .answers import encode
 from .events import event_json
 
 BUFFER_MESSAGES = 10_000
+BUFFER_CHARACTERS = 32_000_000
+"""How much text the remembered messages may hold; ten thousand lines of usual length hold far less."""
+TEXT_CHARACTERS = 16_000_000
+"""How much of it is kept written out as JSON, for all clients together."""
 STATUS_SECONDS = 0.055
 """Between two status messages: below 20 a second even where timers are early."""
 
+_USUAL_CHARACTERS = 2_000
+_SLACK = 1.05
+_BATCH = 100
+
 
 class Update:
-    """One numbered message. Its text is made when the first client needs it, and shared by all."""
+    """One numbered message; its text is made by the feed when the first client needs it, and shared by all."""
 
-    __slots__ = ('_source', '_text', 'level', 'run', 'seq', 'time', 'type')
+    __slots__ = ('level', 'run', 'seq', 'source', 'text', 'time', 'type')
 
     def __init__(
-        self, type: str, seq: int, source: Callable[[], Any], *, level: Level | None = None, run: str | None = None
+        self,
+        type: str,
+        seq: int,
+        source: Callable[[], Any],
+        time: float,
+        *,
+        level: Level | None = None,
+        run: str | None = None,
     ) -> None:
         self.type = type
         self.seq = seq
-        self.time = time.time()
+        self.source = source
+        self.time = time
         self.level = level
         self.run = run
-        self._source = source
-        self._text: str | None = None
+        self.text: str | None = None
 
-    @property
-    def text(self) -> str:
-        if self._text is None:
-            self._text = framed(self.type, self.seq, self._source(), at=self.time)
-        return self._text
+
+class _Batch:
+    """Messages that came at once. Each becomes an update when the first client looks at it: in a flood most never do.
+
+    :param size: about how many characters one of them keeps alive
+    """
+
+    __slots__ = ('_make', '_updates', 'size')
+
+    def __init__(self, size: float, make: Callable[[int], Update]) -> None:
+        self.size = size
+        self._make = make
+        self._updates: dict[int, Update] = {}
+
+    def __getitem__(self, seq: int) -> Update:
+        update = self._updates.get(seq)
+        if update is None:
+            update = self._updates[seq] = self._make(seq)
+        return update
 
 
 def framed(type: str, seq: int, data: Any, *, at: float | None = None) -> str:
@@ -52,19 +80,35 @@ def framed(type: str, seq: int, data: Any, *, at: float | None = None) -> str:
     return encode({'type': type, 'seq': seq, 'time': moment, 'data': data}).decode()
 
 
-class Feed:
-    """Turns the news of the core into updates and hands them to listeners, on the event loop.
+class Reader(Protocol):
+    """Who listens. It must neither wait nor fail."""
 
-    A listener is called with a batch at a time and must neither wait nor fail.
+    def wake(self) -> None:
+        """There is something new."""
+
+    def leave_out(self, before: int) -> None:
+        """What has a smaller number will not be told any more; it can still be asked for during this call."""
+
+
+class Feed:
+    """Turns the news of the core into numbered updates, on the event loop, and remembers the newest of them.
+
+    Readers have no queues of their own: each only knows how far it has read. So what is kept is bounded once for all
+    of them, in messages and in characters, and a slow one costs neither memory nor the time of others.
     """
 
     def __init__(self, room: ControlRoom) -> None:
         self.seq = 0
         """The number of the newest update of this server start."""
+        self.first_seq = 1
+        """The oldest number that is still remembered."""
         self._room = room
         self._status = room.status
-        self._buffer: deque[Update] = deque(maxlen=BUFFER_MESSAGES)
-        self._listeners: dict[object, Callable[[Sequence[Update]], None]] = {}
+        self._batches: dict[int, _Batch] = {}
+        self._size = 0.0
+        self._written: deque[Update] = deque()
+        self._written_size = 0
+        self._readers: dict[int, Reader] = {}
         self._last_status_at = 0.0
         self._is_status_due = False
         room.bus.subscribe(LinesLogged, lambda news: self._logged(news.entries))
@@ -74,44 +118,66 @@ class Feed:
         room.bus.subscribe(OccurrencesChanged, self._occurrences_changed)
         room.bus.subscribe(StatusChanged, lambda _: self._status_changed())
 
-    def listen(self, callback: Callable[[Sequence[Update]], None]) -> Callable[[], None]:
-        """Have `callback` called with all updates to come, until the returned function is called."""
-        key = object()
-        self._listeners[key] = callback
-        return lambda: self._listeners.pop(key, None) and None
+    def listen(self, reader: Reader) -> Callable[[], None]:
+        """Wake `reader` at whatever comes, until the returned function is called."""
+        self._readers[id(reader)] = reader
+
+        def stop() -> None:
+            self._readers.pop(id(reader), None)
+
+        return stop
 
     @property
     def listener_count(self) -> int:
-        return len(self._listeners)
+        return len(self._readers)
 
-    @property
-    def first_seq(self) -> int:
-        """The oldest number that is still remembered."""
-        return self._buffer[0].seq if self._buffer else self.seq + 1
+    def __getitem__(self, seq: int) -> Update:
+        """The update with this number, from `first_seq` to `seq`."""
+        return self._batches[seq][seq]
 
-    def between(self, first: int, last: int) -> Iterator[Update]:
-        """Remembered updates with these numbers, both included."""
-        start = max(0, first - self.first_seq)
-        return islice(self._buffer, start, max(start, last - self.first_seq + 1))
+    def text_of(self, update: Update) -> str:
+        """The update as it is sent; of what was written out last, 16 million characters are kept."""
+        if update.text is None:
+            update.text = framed(update.type, update.seq, update.source(), at=update.time)
+            self._written.append(update)
+            self._written_size += len(update.text)
+        text = update.text
+        while self._written_size > TEXT_CHARACTERS:
+            oldest = self._written.popleft()
+            self._written_size -= len(oldest.text or '')
+            oldest.text = None
+        return text
 
     def _logged(self, entries: Sequence[Entry]) -> None:
-        self._publish([self._new('log_entry', entry.as_json, level=entry.level, run=entry.run) for entry in entries])
+        now = time.time()
+        for start in range(0, len(entries), _BATCH):
+            self._remember_entries(entries[start : start + _BATCH], now)
+        self._wake_all()
+
+    def _remember_entries(self, entries: Sequence[Entry], now: float) -> None:
+        first = self.seq + 1
+
+        def update(seq: int) -> Update:
+            entry = entries[seq - first]
+            return Update('log_entry', seq, entry.as_json, now, level=entry.level, run=entry.run)
+
+        self._remember(len(entries), sum(map(_size_of, entries)) / len(entries), update)
 
     def _ran(self, run: RunRecord) -> None:
-        self._publish([self._new('run_update', run.as_json, run=run.id)])
+        self._tell('run_update', run.as_json, run=run.id)
 
     def _profile_changed(self, news: ProfileChanged) -> None:
         data = {'change': news.change, 'profile': news.profile.as_json()}
-        self._publish([self._new('profile_change', lambda: data)])
+        self._tell('profile_change', lambda: data)
 
     def _schedule_changed(self, news: ScheduleChanged) -> None:
         def data() -> dict[str, Any]:
             return {'change': news.change, 'event': event_json(self._room.calendar, news.event)}
 
-        self._publish([self._new('schedule_change', data)])
+        self._tell('schedule_change', data)
 
     def _occurrences_changed(self, news: OccurrencesChanged) -> None:
-        self._publish([self._new('schedule_change', partial(_occurrence_data, item)) for item in news.occurrences])
+        self._tell('schedule_change', *(partial(_occurrence_data, item) for item in news.occurrences))
 
     def _status_changed(self) -> None:
         """At most one status in 55 ms; the last one always comes through."""
@@ -128,19 +194,51 @@ class Feed:
         self._is_status_due = False
         self._last_status_at = time.monotonic()
         snapshot = self._status.snapshot()
-        self._publish([self._new('pipeline_update', lambda: snapshot)])
+        self._tell('pipeline_update', lambda: snapshot)
 
-    def _new(
-        self, type: str, source: Callable[[], Any], *, level: Level | None = None, run: str | None = None
-    ) -> Update:
-        self.seq += 1
-        update = Update(type, self.seq, source, level=level, run=run)
-        self._buffer.append(update)
-        return update
+    def _tell(self, type: str, *sources: Callable[[], Any], run: str | None = None) -> None:
+        first, now = self.seq + 1, time.time()
+        self._remember(
+            len(sources), _USUAL_CHARACTERS, lambda seq: Update(type, seq, sources[seq - first], now, run=run)
+        )
+        self._wake_all()
 
-    def _publish(self, updates: Sequence[Update]) -> None:
-        for callback in tuple(self._listeners.values()):
-            callback(updates)
+    def _remember(self, count: int, size: float, make: Callable[[int], Update]) -> None:
+        first, self.seq = self.seq + 1, self.seq + count
+        self._batches.update(dict.fromkeys(range(first, self.seq + 1), _Batch(size, make)))
+        self._size += count * size
+        # A little more may gather before some go together: asking every listener at every line is dear.
+        if len(self._batches) > BUFFER_MESSAGES * _SLACK or self._size > BUFFER_CHARACTERS * _SLACK:
+            self._forget_oldest()
+
+    def _wake_all(self) -> None:
+        for reader in tuple(self._readers.values()):
+            reader.wake()
+
+    def _forget_oldest(self) -> None:
+        """Drop what is too much; who has not read it goes on in the middle of what is left."""
+        first, size = self.first_seq, self._size
+        while first < self.seq and (self.seq + 1 - first > BUFFER_MESSAGES or size > BUFFER_CHARACTERS):
+            size -= self._batches[first].size
+            first += 1
+        for reader in tuple(self._readers.values()):
+            reader.leave_out(first)
+        for seq in range(self.first_seq, first):
+            del self._batches[seq]
+        self.first_seq, self._size = first, size
+
+
+def _size_of(entry: Entry) -> int:
+    return len(entry.message) + (_characters_in(entry.fields) if entry.fields else 0)
+
+
+def _characters_in(value: Any) -> int:
+    """About how many characters a plain JSON value holds."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(name) + _characters_in(item) for name, item in value.items())
+    return 10 + sum(map(_characters_in, value)) if isinstance(value, list) else 10
 
 
 def _occurrence_data(occurrence: Occurrence) -> dict[str, Any]:

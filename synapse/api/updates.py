@@ -20,10 +20,12 @@ from .problems import sentence_of
 MAX_CONNECTIONS = 200
 TRY_AGAIN_LATER = 1013
 PING_SECONDS = 20.0
-HOLD_SECONDS = 0.1
+HOLD_SECONDS = 0.25
 """How long a new client may take to say `resume` before the present begins: so the past comes first, in order."""
 
 AT_ONCE = 50
+CHARACTERS_AT_ONCE = 200_000
+LONGEST_MESSAGE = 10_000
 
 _GONE = (WebSocketDisconnect, WebSocketDisconnected, OSError)
 """How the server says that the client left in the middle of being told something."""
@@ -122,11 +124,14 @@ class _Connection:
                 await self._tell_some()
 
     async def _tell_some(self) -> None:
-        for _ in range(AT_ONCE):
+        said = count = 0
+        while said < CHARACTERS_AT_ONCE and count < AT_ONCE:
             text = self._listener.next_text()
             if text is None:
                 return
             await self._websocket.send_text(text)
+            said += len(text)
+            count += 1
         await asyncio.sleep(0)  # sending to a fast client never waits by itself, and others want their turn
 
     async def _read(self) -> None:
@@ -137,6 +142,8 @@ class _Connection:
             text = message.get('text')
             if text is None:
                 self._say_error('Only text is read here.', 'Send JSON, or the word ping.')
+            elif len(text) > LONGEST_MESSAGE:
+                self._say_error('That is too long for a message of a client.', f'At most {LONGEST_MESSAGE} characters.')
             elif text in ('ping', 'pong'):
                 self._beat(text)
             else:

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
 from synapse.api.feed import Feed
-from synapse.api.listener import QUEUE_MESSAGES, Interest, Listener
+from synapse.api.listener import MOST_ANSWERS, Interest, Listener
 from synapse.api.updates import Updates
 from synapse.bus import Bus, LinesLogged, ProfileChanged, RunChanged, StatusChanged
 from synapse.log import Entry, Level
@@ -315,18 +315,18 @@ async def test_who_missed_nothing_hears_nothing_again(url: str, house: House, se
 
 
 async def test_a_slow_reader_is_told_what_it_was_spared_and_delays_nobody(url: str, house: House) -> None:
-    padding = 'x' * 4000
-    async with connect(url, max_queue=1, compression=None) as slow, connect(url) as quick:
+    padding = 'x' * 800
+    async with connect(url, max_queue=1, compression=None) as slow, connect(url, compression=None) as quick:
         await heard(slow)
         await heard(quick)
         quick_seqs: list[int] = []
-        for _ in range(60):
-            house.log(100, padding=padding)
+        for _ in range(100):
+            house.log(200, padding=padding)
             quick_seqs += [message['seq'] for message in await heard_until_pong(quick)]
-        assert quick_seqs == list(range(1, 6001))
+        assert quick_seqs == list(range(1, 20_001))
 
         seqs, missed = [], []
-        while not seqs or max(seqs[-1], missed[-1]['to'] if missed else 0) < 6000:
+        while not seqs or max(seqs[-1], missed[-1]['to'] if missed else 0) < 20_000:
             message = await heard(slow)
             if message['type'] == 'lagged':
                 missed.append(message['data'])
@@ -337,62 +337,109 @@ async def test_a_slow_reader_is_told_what_it_was_spared_and_delays_nobody(url: s
         assert missed
         spared = [seq for gap in missed for seq in range(gap['from'], gap['to'] + 1)]
         assert [gap['missed'] for gap in missed] == [gap['to'] - gap['from'] + 1 for gap in missed]
-        assert sorted(seqs + spared) == list(range(1, 6001))
+        assert sorted(seqs + spared) == list(range(1, 20_001))
 
         await slow.send(json.dumps({'type': 'resume', 'boot': house.boot, 'seq': 0}))
-        again = [message['seq'] for message in await heard_until_pong(slow)]
-        assert again == spared
+        lagged, *again = await heard_until_pong(slow)
+        lost = range(lagged['data']['from'], lagged['data']['to'] + 1)
+        assert lagged['data']['missed'] == len(lost)
+        assert [*lost, *(message['seq'] for message in again)] == spared
 
 
-def test_a_queue_is_bounded_and_goes_on_when_half_of_it_is_read(house: House) -> None:
-    feed = Feed(house)  # type: ignore[arg-type]
-    listener = Listener(feed)
-    house.log(QUEUE_MESSAGES + 10)
-    for _ in range(QUEUE_MESSAGES // 2 - 1):
-        listener.next_text()
-    house.log(5)  # still more than half
-    listener.next_text()
-    house.log(1)
-
+def texts_of(listener: Listener) -> list[dict[str, Any]]:
+    """All that there is to tell now."""
     texts = []
     while (text := listener.next_text()) is not None:
         texts.append(json.loads(text))
+    return texts
 
-    assert [text['type'] for text in texts].count('lagged') == 1
-    assert texts[-2]['data'] == {'missed': 15, 'from': 1001, 'to': 1015}
-    assert texts[-1]['seq'] == 1016
+
+@pytest.fixture
+def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('synapse.api.feed.BUFFER_MESSAGES', 10)
+
+
+@pytest.mark.usefixtures('short_memory')
+def test_who_falls_behind_goes_on_in_the_middle_of_what_is_remembered(house: House) -> None:
+    feed = Feed(house)  # type: ignore[arg-type]
+    listener = Listener(feed)
+    house.log(10)
+    assert json.loads(listener.next_text() or '')['seq'] == 1
+    house.log(2)  # so that 2 is forgotten
+    house.log(4)
+
+    lagged, *rest = texts_of(listener)
+
+    assert lagged['data'] == {'missed': 6, 'from': 2, 'to': 7}
+    assert [text['seq'] for text in rest] == list(range(8, 17))
     listener.close()
     assert feed.listener_count == 0
 
 
+@pytest.mark.usefixtures('short_memory')
+def test_who_reads_nothing_for_long_hears_of_one_gap(house: House) -> None:
+    listener = Listener(Feed(house))  # type: ignore[arg-type]
+    listener.interest = Interest(level=Level.ERROR)
+    for _ in range(20):
+        house.log(3)
+        house.log(level=Level.ERROR)
+    house.log(5)
+
+    lagged, *rest = texts_of(listener)
+
+    missed = lagged['data']
+    assert (missed['from'], missed['to']) == (4, 4 * missed['missed'])
+    assert [text['seq'] for text in rest] == list(range(missed['to'] + 4, 81, 4))
+
+
+@pytest.mark.usefixtures('short_memory')
 def test_a_ping_never_claims_what_was_left_out(house: House) -> None:
     listener = Listener(Feed(house))  # type: ignore[arg-type]
-    house.log(QUEUE_MESSAGES + 10)
+    house.log(12)
     listener.say('ping', {})
+    house.log()
 
-    texts = []
-    while (text := listener.next_text()) is not None:
-        texts.append(json.loads(text))
+    told = [(text['type'], text['seq']) for text in texts_of(listener)]
 
-    assert [(text['type'], text['seq']) for text in texts[-2:]] == [('ping', 1000), ('lagged', 1010)]
+    assert told[0] == ('lagged', 7)
+    assert told[-2:] == [('ping', 12), ('log_entry', 13)]
 
 
 def test_who_asks_and_never_reads_fills_no_memory(house: House) -> None:
     listener = Listener(Feed(house))  # type: ignore[arg-type]
-    for _ in range(10 * QUEUE_MESSAGES):
+    for _ in range(10 * MOST_ANSWERS):
         listener.say('pong', {})
+        listener.say_all_missed()
 
-    assert len(listener._queue) == 2 * QUEUE_MESSAGES
+    told = [text['type'] for text in texts_of(listener)]
+    assert (told.count('pong'), told.count('lagged')) == (MOST_ANSWERS, 1)
 
 
+@pytest.mark.usefixtures('short_memory')
 def test_what_nobody_subscribed_to_is_not_counted_as_missed(house: House) -> None:
     listener = Listener(Feed(house))  # type: ignore[arg-type]
     listener.interest = Interest(level=Level.ERROR)
-    house.log(3 * QUEUE_MESSAGES)
+    house.log(30)
     house.log(level=Level.ERROR)
 
-    assert json.loads(listener.next_text() or '')['type'] == 'log_entry'
-    assert listener.next_text() is None
+    assert [text['type'] for text in texts_of(listener)] == ['log_entry']
+
+
+def test_what_is_remembered_is_bounded_by_its_size_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('synapse.api.feed.BUFFER_CHARACTERS', 1_000_000)
+    monkeypatch.setattr('synapse.api.feed.TEXT_CHARACTERS', 500_000)
+    feed = Feed(house)  # type: ignore[arg-type]
+    stalled, quick = Listener(feed), Listener(feed)
+    for _ in range(30):
+        house.log(padding='x' * 100_000)
+        texts_of(quick)
+
+    kept = range(feed.first_seq, feed.seq + 1)
+    assert 8 <= len(kept) <= 10
+    assert sum(feed[seq].text is not None for seq in kept) == 4
+    lagged, *rest = texts_of(stalled)
+    assert lagged['data']['missed'] + len(rest) == 30
+    assert len(lagged) + len(rest) < 20
 
 
 async def test_status_comes_at_most_20_times_a_second_and_the_last_value_wins(url: str, house: House) -> None:
