@@ -1,11 +1,12 @@
 """All runs, newest first; rows change in place while they run."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import ui
 
-from synapse.bus import RunChanged
+from synapse.bus import RunChanged, RunsForgotten
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, RunState
 
@@ -50,6 +51,7 @@ class RunsPage:
             self._more = button('Show older').on('click', self.load)
             self._more.props['hidden'] = True
         scope.follow(room.bus, RunChanged, self._changed)
+        scope.follow(room.bus, RunsForgotten, lambda message: self._drop(message.ids))
 
     def _draw_filters(self) -> None:
         room, chosen = self._room, self._filters
@@ -117,11 +119,15 @@ class RunsPage:
             if self._fits(run):
                 row.show(run)
             else:
-                row.item.delete()
-                del self._rows[run.id]
-                self._show_empty()
+                self._drop([run.id])
         elif message.moved and self._fits(run) and self._is_in_reach(run):
             self._insert(run)
+
+    def _drop(self, ids: Iterable[str]) -> None:
+        for id in ids:
+            if id in self._rows:
+                self._rows.pop(id).item.delete()
+        self._show_empty()
 
     def _fits(self, run: RunRecord) -> bool:
         wanted = self._filters

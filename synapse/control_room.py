@@ -27,6 +27,7 @@ from .log import Level, Log, LogHandler
 from .machine import Machine
 from .profiles import Profiles
 from .records import now_utc
+from .retention import Retention
 from .runs import Runs
 from .settings import MOST_WORKERS, Settings
 from .status import Status
@@ -52,6 +53,7 @@ class ControlRoom:
     entry: Entry
     preferences: Documents
     history: RunStore
+    retention: Retention
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
     _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
@@ -129,6 +131,7 @@ class ControlRoom:
             entry=Entry(data),
             preferences=preferences,
             history=store,
+            retention=Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now),
         )
 
     async def set_workers(self, count: int) -> None:
@@ -175,10 +178,12 @@ class ControlRoom:
         await self.machine.start()
         await self.runs.start()
         await self.calendar.start()
+        await self.retention.start()
         self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
 
     async def stop_work(self, *, grace: float = 10.0) -> None:
         """Fire and take no more, and let runs end within `grace` seconds."""
+        await self.retention.stop()
         await self.calendar.stop()
         await self.runs.stop(grace=grace)
 
