@@ -232,6 +232,11 @@ class Log:
         """Whether all up to this entry is on disk, after waiting for it; false while the disk refuses."""
         return await self._writer.saved(seq)
 
+    @property
+    def trouble(self) -> StorageError | None:
+        """Why entries cannot be saved at present."""
+        return self._writer.trouble
+
     async def stats(self, start: datetime | str | None = None, end: datetime | str | None = None) -> dict[str, int]:
         """How many entries of each level there are, and `total`; between two moments, the second not included."""
         if start is None and end is None:

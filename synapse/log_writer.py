@@ -43,6 +43,7 @@ class LogWriter:
         self.store = store
         self.unsaved: deque[Entry] = deque()
         self.is_failing = False
+        self.trouble: StorageError | None = None
         self.lock = asyncio.Lock()
         """Held while a batch is on its way: who holds it knows that `unsaved` is exactly what the store lacks."""
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
@@ -164,14 +165,14 @@ class LogWriter:
             log.error('log entry %s cannot be saved: %s', row['seq'], error)
 
     def _fail(self, error: StorageError) -> None:
-        was_failing, self.is_failing = self.is_failing, True
+        was_failing, self.is_failing, self.trouble = self.is_failing, True, error
         self._forget_oldest()
         if not was_failing:
             self._on_trouble(error)
 
     def _recover(self) -> None:
         if self.is_failing:
-            self.is_failing = False
+            self.is_failing, self.trouble = False, None
             lost, self._lost = self._lost, 0
             self._on_recovery(lost)
 

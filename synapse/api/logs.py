@@ -15,7 +15,9 @@ from synapse.control_room import ControlRoom
 from synapse.log import Entry, Level, Log
 
 from .answers import Answer, encode
-from .reading import Body, caller_of, router
+from .limits import LogBudget
+from .new_entries import described, take
+from .reading import caller_of, router
 
 Format = Literal['jsonl', 'csv', 'txt']
 Seq = Annotated[int, Field(ge=0, lt=2**63)]
@@ -43,12 +45,6 @@ class LogFilters(BaseModel):
         return values | ({} if self.level is None else {'level_min': self.level.value})
 
 
-class NewEntry(Body):
-    level: Level
-    message: str = Field(min_length=1)
-    source: str = Field(default='api', min_length=1, max_length=200)
-
-
 async def page_of(log: Log, filters: LogFilters) -> Response:
     """One page, newest first; `next` is what `before` takes for the page after it, null on the last."""
     entries = await log.query(**filters.as_query(), limit=filters.limit + 1)
@@ -59,16 +55,23 @@ async def page_of(log: Log, filters: LogFilters) -> Response:
 
 def logs_api(room: ControlRoom) -> APIRouter:
     api = router()
+    budget = LogBudget()
 
     @api.get('/logs')
     async def read(filters: Annotated[LogFilters, Query()]) -> Response:
         return await page_of(room.log, filters)
 
-    @api.post('/logs')
-    async def add(new: NewEntry) -> Response:
-        """Say something in the log; of more than 16,384 characters the beginning is kept."""
-        await room.log.room_to_write()
-        return Answer(room.log.append(new.level, new.message, source=new.source).as_json(), 201)
+    @api.post('/logs', openapi_extra=described(), status_code=201)
+    async def add(request: Request) -> Response:
+        """Say something in the log: one entry, or an array of up to 1,000, of which all are taken or none.
+
+        201 means that it is on disk. Of a message of more than 16,384 characters the beginning is kept. `fields` may
+        hold 65,536 characters of JSON, in 8 levels; `timestamp` is now if not given; `run` is the id of a run, and
+        `step` one of its steps. A caller may send 10,000 entries and 10 MB at once, and 2,000 entries and 500 kB a
+        second for long; who sends more reads 429 with Retry-After.
+        """
+        taken = await take(request, room, budget)
+        return Answer(taken.as_json() if isinstance(taken, Entry) else [entry.as_json() for entry in taken], 201)
 
     @api.get('/logs/stats')
     async def stats(start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> Response:
