@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from nicegui import core, ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from synapse.bus import StatusChanged
+from synapse.bus import AlertsChanged, StatusChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 
 from .dashboard import dashboard_page
 from .logs import logs_page
+from .parts.bell import Bell
 from .parts.cards import empty, put, tick
 from .parts.event_dialog import open_event_dialog
 from .parts.html import button, el, icon
@@ -45,6 +46,7 @@ TABS = (
     ('/logs', 'Logs', 'logs'),
     ('/scheduler', 'Plan', 'calendar'),
 )
+BELL = "() => window.dispatchEvent(new CustomEvent('synapse-bell'))"
 SHORTCUTS = (
     ('G then 1 to 7', 'Go to a page'),
     ('Ctrl K', 'Search or run a command'),
@@ -58,6 +60,7 @@ SHORTCUTS = (
     ('Y', 'Calendar: choose month and year'),
     ('M', 'Move the chosen event by the arrow keys'),
     ('[', 'Fold the menu'),
+    ('B', 'Alerts'),
     ('?', 'This list'),
     ('Esc', 'Close what is on top'),
 )
@@ -225,6 +228,7 @@ class Shell:
                 el('span', role='status', data_word='1', text='Live')
                 el('span', 'sy-3 sy-num', data_lag='1', aria_hidden='true')
             RoomPill(self._room)
+            Bell(self._room)
             theme = el('button', 'sy-btn is-ghost is-icon sy-theme', type_='button', data_key='theme')
             put(theme, aria_label='Light or dark theme', title='Light or dark')
             with theme:
@@ -268,7 +272,7 @@ class Shell:
         with el('nav', 'sy-tabs', aria_label='Main'):
             for target, name, icon_name in TABS:
                 self._link(target, name, icon_name, size=20)
-            with el('button', type_='button', aria_haspopup='menu') as more:
+            with el('button', 'bl-more', type_='button', aria_haspopup='menu') as more:
                 icon('menu', size=20)
                 el('span', text='More')
                 with (
@@ -280,6 +284,13 @@ class Shell:
                             icon(icon_name)
                             el('span', text=name)
                     el('span', 'sep')
+                    with el('button', type_='button', role='menuitem').props('v-close-popup') as alerts:
+                        icon('bell')
+                        el('span', text='Alerts')
+                        unseen = el('span', 'sy-cap sy-num')
+                    alerts.on('click', js_handler=BELL)
+                    self._scope.follow(self._room.bus, AlertsChanged, lambda news: _show_unseen(unseen, news.unseen))
+                    _show_unseen(unseen, self._room.alerts.unseen)
                     with el('button', type_='button', role='menuitem') as theme:
                         icon('sun')
                         el('span', text='Light or dark')
@@ -302,6 +313,8 @@ class Shell:
             help_button.on('click', self._help)
             new_run = el('button', text='New run', type_='button', tabindex='-1', data_key='new-run')
             new_run.on('click', lambda: self._open(open_run_form))
+            bell = el('button', text='Alerts', type_='button', tabindex='-1', data_key='bell')
+            bell.on('click', js_handler=BELL)
             new_event = el('button', text='New event', type_='button', tabindex='-1', data_key='new-event')
             new_event.on('click', lambda: self._open(open_event_dialog))
 
@@ -321,6 +334,10 @@ class Shell:
                 button('Close').on('click', dialog.close)
         dialog.on('hide', dialog.delete)
         dialog.open()
+
+
+def _show_unseen(place: TextElement, count: int) -> None:
+    place.set_text(f'{count} not seen' if count else '')
 
 
 def brand(place: str) -> None:

@@ -14,8 +14,9 @@ SHEETS = (
     'calendar.css',
     'event.css',
     'away.css',
+    'bell.css',
 )
-SCRIPTS = ('synapse.js', 'pages.js', 'agenda.js', 'calendar.js')
+SCRIPTS = ('synapse.js', 'desktop.js', 'pages.js', 'agenda.js', 'calendar.js')
 FAVICON = STATIC / 'favicon.svg'
 VERSION = '1'
 

@@ -90,7 +90,7 @@ class AlertWatch:
             key=f'run {run.pipeline} {run.state} {step} {reason[:LONGEST_TEXT]}',
             kind=AlertKind.RUN_FAILED if has_failed else AlertKind.RUN_INTERRUPTED,
             title=f'{run.subject or name} {what}{f" at {at}" if at else ""}',
-            text=f'{reason} {hint}'.strip()[:LONGEST_TEXT],
+            text=_sentences(reason, hint)[:LONGEST_TEXT],
             look='failed',
             target=f'/runs/{run.number}',
             verb='Open run',
@@ -213,6 +213,12 @@ def _held(notice: str) -> Trouble:
         target='/settings',
         verb='Free space',
     )
+
+
+def _sentences(*parts: str) -> str:
+    """Parts one after the other, each ended by a full stop where the next one begins."""
+    said = [part.strip() for part in parts if part.strip()]
+    return ' '.join([part if part[-1] in '.!?:' else f'{part}.' for part in said[:-1]] + said[-1:])
 
 
 def _listed(names: Sequence[str]) -> str:

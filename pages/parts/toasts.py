@@ -1,121 +1,153 @@
-"""Failures and what was missed, bottom right until somebody closes them: three at most, the same ones with a count."""
+"""What went wrong, bottom right until somebody closes it: three at most, the rest as a number that opens the bell."""
 
 from collections.abc import Callable
+from typing import Any
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from synapse.bus import OccurrencesChanged, RunChanged
+from synapse.alerts import Alert, AlertKind
+from synapse.bus import AlertsChanged
 from synapse.control_room import ControlRoom
-from synapse.events import Occurrence, OccurrenceState
-from synapse.records import RunRecord, RunState
 
+from .alert_actions import help_with
 from .html import Glyph, button, el, icon
 from .scope import Scope
-from .words import step_title, title_of
 
 MOST = 3
 
 
 class Toasts(Scope):
-    """Follows all runs and occurrences of the room, for as long as the tab is open."""
+    """Follows the alerts of the room for as long as the tab is open; those of before are for the bell to tell."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__()
-        self.classes('sy-toasts').props.update({'role': 'region', 'aria-label': 'Notices', 'aria-live': 'polite'})
+        # No live region: the bell announces what is new, also where no notice is needed.
+        self.classes('sy-toasts').props.update({'role': 'region', 'aria-label': 'Notices'})
         self._room = room
         self._router = ui.context.client.sub_pages_router
+        self._news = room.alerts.news
+        # In the order in which they came, so that none moves away from under a pointer.
+        self._wanted: dict[str, Alert] = {}
         self._toasts: dict[str, _Toast] = {}
-        self.follow(room.bus, RunChanged, self._on_run)
-        self.follow(room.bus, OccurrencesChanged, self._on_occurrences)
+        self._more: _More | None = None
+        self.follow(room.bus, AlertsChanged, lambda _: self._catch_up())
+        self._router.on_path_changed(self._moved)
+        self._moved(self._router.current_path)
 
-    def _on_run(self, message: RunChanged) -> None:
-        run = message.run
-        has_failed = run.state in (RunState.FAILED, RunState.INTERRUPTED)
-        if message.moved and has_failed and self._path not in (f'/runs/{run.number}', f'/runs/{run.id}'):
-            self._fail(run)
+    def _moved(self, path: str) -> None:
+        """Who opens the page of its run has seen an alert; lists of many say too little of one."""
+        page = self._page_at(path)
+        if page.startswith('/runs/'):
+            self._room.alerts.see_page(page)
 
-    def _on_occurrences(self, message: OccurrencesChanged) -> None:
-        missed = {
-            item.event_id: item for item in message.occurrences if item.state is OccurrenceState.MISSED and item.is_open
-        }
-        # The dashboard and the calendar have the card that says it all, and larger.
-        if self._path in ('', '/', '/scheduler'):
-            return
-        if len(missed) > MOST:
-            text = 'Say on the calendar what is to be done.'
-            self._say('missed', f'{len(missed)} events were missed', text, 'missed', 'Open calendar', '/scheduler')
-        else:
-            for item in missed.values():
-                self._miss(item)
+    def _page_at(self, path: str) -> str:
+        """The address without what is asked of the page, and with the number of a run where its id stands."""
+        path = path.split('?')[0].split('#')[0].rstrip('/')
+        number = self._room.runs.number_of(path.removeprefix('/runs/'))
+        return path if number is None else f'/runs/{number}'
 
-    @property
-    def _path(self) -> str:
-        """The page that is open in this tab: what it says itself, no notice has to."""
-        return self._router.current_path.split('?')[0]
+    def _catch_up(self) -> None:
+        alerts = self._room.alerts
+        fresh = {alert.id: alert for alert in alerts.since(self._news) if not self._is_said_here(alert)}
+        self._news = alerts.news
+        going = {alert.id: alert for alert in alerts if alert.is_going and not alert.is_seen}
+        self._wanted = {id: going[id] for id in {**self._wanted, **fresh} if id in going}
+        self._show()
 
-    def _fail(self, run: RunRecord) -> None:
-        step = run.failed_step
-        at = f' at {step_title(self._room, run.pipeline, step.name)}' if step else ''
-        reason = run.error.message if run.error else ''
-        hint = run.error.hint if run.error else ''
-        what = 'failed' if run.state is RunState.FAILED else 'was interrupted'
-        title = f'{title_of(self._room, run)} {what}{at}'
-        key = f'{run.pipeline}{what}{at}{reason}'
-        self._say(key, title, f'{reason} {hint}'.strip(), 'failed', 'Open run', f'/runs/{run.number}')
+    def _is_said_here(self, alert: Alert) -> bool:
+        """Whether the page that is open in this tab says it all, and larger."""
+        page = self._page_at(self._router.current_path)
+        if alert.kind is AlertKind.OCCURRENCES_MISSED:
+            return page in ('', '/scheduler')
+        return page == alert.target and page.startswith('/runs/')
 
-    def _miss(self, item: Occurrence) -> None:
-        title = f'{item.title} was missed'
-        self._say(f'{item.event_id} missed', title, item.reason, 'missed', 'Open calendar', '/scheduler')
+    def _show(self) -> None:
+        wanted = [*self._wanted.values()]
+        # The last place is needed for the number of those that have none.
+        shown = wanted if len(wanted) <= MOST else wanted[: MOST - 1]
+        for id in self._toasts.keys() - {alert.id for alert in shown}:
+            self._toasts.pop(id).delete()
+        for alert in shown:
+            if alert.id not in self._toasts:
+                self._toasts[alert.id] = _Toast(alert.look, help=self._helper(alert.id), close=self._closer(alert.id))
+            self._toasts[alert.id].show(alert)
+        self._show_more(len(wanted) - len(shown))
 
-    def _say(self, key: str, title: str, text: str, state: str, verb: str, target: str) -> None:
-        known = self._toasts.get(key)
-        if known is not None:
-            known.again(title, target)
-            return
-        while len(self._toasts) >= MOST:
-            self._close(next(iter(self._toasts)))
-        self._toasts[key] = _Toast(title, text, state, verb, target, lambda: self._close(key))
+    def _show_more(self, count: int) -> None:
+        if self._more is not None and not count:
+            self._more.delete()
+            self._more = None
+        elif count:
+            self._more = self._more or _More(self._leave_rest)
+            self._more.show(count)
 
-    def _close(self, key: str) -> None:
-        toast = self._toasts.pop(key, None)
-        if toast is not None:
-            toast.delete()
+    def _helper(self, id: str) -> Callable[[], Any]:
+        async def help() -> None:
+            alert = self._room.alerts.get(id)
+            if alert is not None:
+                await help_with(self._room, alert)
+
+        return help
+
+    def _closer(self, id: str) -> Callable[[], Any]:
+        return lambda: self._room.alerts.see(id)
+
+    def _leave_rest(self) -> None:
+        """Those without a place are left to the bell."""
+        self._wanted = {id: alert for id, alert in self._wanted.items() if id in self._toasts}
+        self._show()
 
 
-class _Toast(TextElement):
-    """One notice, or several that are the same.
+class _Box(TextElement):
+    """The frame of a notice, with a button to close it."""
 
-    :param target: the address behind its button, which `verb` says
-    """
-
-    def __init__(self, title: str, text: str, state: str, verb: str, target: str, close: Callable[[], None]) -> None:
+    def __init__(self, look: str, glyph: str, close: Callable[[], Any]) -> None:
         super().__init__(tag='section', text='')
-        self.classes(f'sy-toast st-{state}')
-        self._target = target
-        self._count = 1
+        self.classes(f'sy-toast st-{look}')
         with self:
-            Glyph(state, size=16)
-            with el('div', 'sy-grow'):
-                with el('div', 'sy-x'):
-                    self._title = el('b', 'sy-ell', title)
-                    self._times = el('span', 'sy-tag sy-num')
-                    self._times.set_visibility(False)
-                el('p', 'sy-cap', text[:400])
-                button(verb, small=True).on('click', lambda: self._open(close))
+            Glyph(glyph, size=16)
+            self.body = el('div', 'sy-grow')
             shut = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label='Close')
             with shut:
                 icon('x', size=14)
             shut.on('click', close)
 
-    def _open(self, close: Callable[[], None]) -> None:
-        ui.navigate.to(self._target)
-        close()
 
-    def again(self, title: str, target: str) -> None:
-        """The same once more: the newest is the one that opens."""
-        self._target = target
-        self._count += 1
-        self._title.set_text(title)
-        self._times.set_text(f'{self._count} times')
-        self._times.set_visibility(True)
+class _Toast(_Box):
+    """One alert; the newest of those that are the same is the one that opens."""
+
+    def __init__(self, look: str, *, help: Callable[[], Any], close: Callable[[], Any]) -> None:
+        super().__init__(look, look, close)
+        with self.body:
+            with el('div', 'sy-x'):
+                self._title = el('b', 'sy-ell')
+                self._times = el('span', 'sy-tag sy-num')
+            self._words = el('p', 'sy-cap')
+            with el('button', 'sy-btn is-sm', type_='button') as act:
+                self._verb = el('span')
+            act.on('click', help)
+
+    def show(self, alert: Alert) -> None:
+        self._title.set_text(alert.title)
+        self._title.props['title'] = alert.title
+        self._times.set_text(f'{alert.count:,} times')
+        self._times.set_visibility(alert.count > 1)
+        self._words.set_text(alert.text)
+        self._verb.set_text(alert.verb)
+
+
+class _More(_Box):
+    """How many alerts there are beside those that are shown."""
+
+    def __init__(self, close: Callable[[], Any]) -> None:
+        super().__init__('idle', 'info', close)
+        self.classes('is-more')
+        with self.body, el('div', 'sy-x'):
+            self._words = el('b', 'sy-num sy-grow')
+            act = button('Open them', small=True)
+        act.on('click', js_handler="() => window.dispatchEvent(new CustomEvent('synapse-bell', {detail: 'open'}))")
+        act.on('click', close)
+
+    def show(self, count: int) -> None:
+        self._words.set_text(f'{count} more alert{"" if count == 1 else "s"}')

@@ -317,7 +317,7 @@
     }
     goUntil = key === 'g' ? Date.now() + 1500 : 0;
     if (key === ' ' && !pressable(event.target)) press(event, 'pause');
-    const name = { r: 'new-run', n: 'new-event', '[': 'collapse', '?': 'help' }[key];
+    const name = { r: 'new-run', n: 'new-event', b: 'bell', '[': 'collapse', '?': 'help' }[key];
     if (name) press(event, name);
   });
 

@@ -385,7 +385,7 @@ async def test_a_real_run_that_fails_is_an_alert_and_so_is_the_emergency_stop(tm
 
         stopped, broken = room.alerts
         assert broken.title == 'Breaks failed at SECOND'
-        assert broken.text == 'it broke mend it'
+        assert broken.text == 'it broke. mend it'
         assert stopped.kind is AlertKind.EVERYTHING_STOPPED
         await room.runs.resume_queue()
         assert [*room.alerts] == [broken]

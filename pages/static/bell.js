@@ -1,0 +1,162 @@
+// The bell, and the alerts behind it. Opens and closes here; what is pressed is told to Python. Text is only ever text.
+const SPRITE = "/static/synapse/icons.svg", QUIET_MS = 5000, TICK_MS = 15000;
+export default {
+  props: { unseen: Number, latest: Array, rows: Array },
+  emits: ["opened", "closed", "help", "page", "looked", "dismiss", "seen", "clear"],
+  data: () => ({ isOpen: false, now: 0, said: "", desktop: "off", opener: null }),
+  computed: {
+    label() { return this.unseen ? `Alerts, ${this.unseen} not seen (B)` : "Alerts (B)"; },
+    badge() { return this.unseen > 99 ? "99+" : this.unseen || ""; },
+    groups() {
+      const fresh = this.rows.filter((row) => !row.seen), old = this.rows.filter((row) => row.seen);
+      return [["Not seen", fresh], ["Seen", old]].filter(([, rows]) => rows.length);
+    },
+    why() {
+      return {
+        on: "The browser shows what is new while no tab of Synapse is in sight.",
+        off: "The browser shows what is new while no tab of Synapse is in sight.",
+        denied: "This browser blocks notifications of this address. Allow them beside the address bar, then switch on.",
+        none: "This browser shows none for this address.",
+      }[this.desktop];
+    },
+  },
+  watch: {
+    latest: { immediate: true, handler(latest, before) { this.arrived(latest || [], before); } },
+    isOpen(isOpen) { document.documentElement.toggleAttribute("data-bell-open", isOpen); },
+    unseen: { immediate: true, handler(count) { document.documentElement.toggleAttribute("data-unseen", count > 0); } },
+  },
+  methods: {
+    glyph: (name) => `${SPRITE}#g-${name}`,
+    icon: (name) => `${SPRITE}#i-${name}`,
+    // -- what is new: said to screen readers now and then, and handed to the desktop
+    arrived(latest, before) {
+      window.synapseDesktop?.tell(latest, this.unseen);
+      const known = new Set((before || latest).map((alert) => alert.id));
+      if (latest[0] && !known.has(latest[0].id)) this.announce();
+      this.look();
+    },
+    // Who has the page of a run before their eyes sees how it ends.
+    look() {
+      if (document.visibilityState !== "visible" || !location.pathname.startsWith("/runs/")) return;
+      const here = (this.latest || []).find((alert) => alert.target === location.pathname);
+      if (here) this.$nextTick(() => this.$emit("looked", here.id));
+    },
+    announce() {
+      this.speaking ??= setTimeout(() => {
+        this.speaking = null;
+        this.spokeAt = Date.now();
+        if (this.latest[0]) this.said = `${this.latest[0].title}. ${this.unseen} not seen.`;
+      }, Math.max(0, (this.spokeAt || 0) + QUIET_MS - Date.now()));
+    },
+    // -- open and close
+    asked(event) {
+      if (event.detail === "open" && this.isOpen) return;
+      if (this.isOpen) this.close();
+      else this.open();
+    },
+    open() {
+      const active = document.activeElement;
+      this.opener = active && active !== document.body ? active : null;
+      this.isOpen = true;
+      this.tick();
+      this.desktop = window.synapseDesktop?.state() || "none";
+      this.$emit("opened");
+    },
+    close(back = true) {
+      if (!this.isOpen) return;
+      const held = this.$refs.pop?.contains(document.activeElement);
+      this.isOpen = false;
+      this.$emit("closed");
+      if (back && held) (this.opener?.isConnected && this.opener.getClientRects().length ? this.opener : this.$refs.button).focus();
+    },
+    keyed(event) {
+      if (event.key === "Escape" && !event.shiftKey) { event.stopPropagation(); this.close(); }
+      // On the frame itself Space would reach the page below, and pause its run.
+      if (event.key === " " && event.target === this.$refs.pop) { event.preventDefault(); event.stopPropagation(); }
+    },
+    pressedOutside(event) { if (this.isOpen && !this.$el.contains(event.target)) this.close(false); },
+    left(event) { if (event.relatedTarget && !this.$refs.pop.contains(event.relatedTarget)) this.close(false); },
+    // -- rows
+    tick() { this.now = window.synapse.now(); },
+    ago(at) {
+      const seconds = (this.now - at) / 1000, minutes = Math.floor(seconds / 60);
+      if (minutes < 1) return "just now";
+      if (minutes < 60) return `${minutes} min ago`;
+      if (minutes < 1440) return `${Math.floor(minutes / 60)} h ago`;
+      return new Date(at).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+    },
+    exactly: (at) => new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" }),
+    help(row) { this.$emit("help", row.id); this.close(); },
+    dismiss(event, row) {
+      // The button goes with its row, so the focus goes on to the next one.
+      const buttons = [...this.$refs.pop.querySelectorAll("[data-dismiss]")], at = buttons.indexOf(event.currentTarget);
+      (buttons[at + 1] || buttons[at - 1] || this.$refs.pop).focus();
+      this.$emit("dismiss", row.id);
+    },
+    async toggleDesktop() { this.desktop = await window.synapseDesktop.toggle(this.latest || []); },
+    clicked(event) { this.close(false); this.$emit("page", event.detail); },
+    refresh() { if (this.isOpen) this.desktop = window.synapseDesktop?.state() || "none"; },
+  },
+  mounted() {
+    this.on = [
+      [window, "synapse-bell", this.asked], [window, "synapse-alert", this.clicked], [window, "storage", this.refresh],
+      [document, "pointerdown", this.pressedOutside], [document, "visibilitychange", this.look],
+    ];
+    for (const [target, name, does] of this.on) target.addEventListener(name, does);
+    this.ticking = setInterval(() => { if (this.isOpen) this.tick(); }, TICK_MS);
+  },
+  updated() {
+    const pop = this.$refs.pop;
+    if (pop && !this.hadPop) pop.focus();
+    this.hadPop = Boolean(pop);
+  },
+  unmounted() {
+    for (const [target, name, does] of this.on) target.removeEventListener(name, does);
+    document.documentElement.removeAttribute("data-bell-open");
+    clearInterval(this.ticking);
+    clearTimeout(this.speaking);
+  },
+  template: `
+    <div class="bl-in">
+      <button ref="button" type="button" class="sy-btn is-ghost is-icon bl-button" :aria-label="label" title="Alerts (B)" aria-haspopup="dialog" :aria-expanded="isOpen ? 'true' : 'false'" @click="asked">
+        <svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('bell')"/></svg>
+        <span class="bl-count sy-num" aria-hidden="true">{{ badge }}</span>
+      </button>
+      <span class="sy-vh" role="status">{{ said }}</span>
+      <div v-if="isOpen && rows" ref="pop" class="sy-pop bl-pop" role="dialog" aria-label="Alerts" tabindex="-1" @keydown="keyed" @focusout="left">
+        <div class="head">
+          <div class="sy-grow"><b>Alerts</b><span class="sy-cap sy-num">{{ unseen ? unseen + ' not seen' : 'All seen' }}</span></div>
+          <button v-if="unseen" type="button" class="sy-btn is-ghost is-sm" @click="$emit('seen')">Mark all as seen</button>
+          <button v-if="rows.length" type="button" class="sy-btn is-ghost is-sm" @click="$emit('clear')">Clear</button>
+          <button type="button" class="sy-btn is-ghost is-sm is-icon" aria-label="Close (Esc)" title="Close (Esc)" @click="close()"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></button>
+        </div>
+        <div class="body">
+          <template v-for="[name, list] in groups" :key="name">
+            <h3 class="sy-cap">{{ name }}</h3>
+            <ul :aria-label="name">
+              <li v-for="r in list" :key="r.id" :class="['st-' + r.look, { 'is-seen': r.seen, 'is-over': r.over }]">
+                <svg class="sy-g sy-stg" viewBox="0 0 16 16" role="img" :aria-label="r.word"><use :href="glyph(r.look)"/></svg>
+                <div class="sy-grow">
+                  <div class="sy-x"><b class="title">{{ r.title }}</b><span v-if="r.count > 1" class="sy-tag sy-num" :title="'First ' + exactly(r.first)">{{ r.count.toLocaleString('en-GB') }} times</span></div>
+                  <p v-if="r.text" class="sy-cap text">{{ r.text }}</p>
+                  <div class="sy-x foot">
+                    <button type="button" class="sy-btn is-sm" @click="help(r)">{{ r.verb }}</button>
+                    <span class="sy-cap sy-num" :title="exactly(r.at)">{{ ago(r.at) }}<template v-if="r.over">, over {{ ago(r.over) }}</template></span>
+                  </div>
+                </div>
+                <button type="button" class="sy-btn is-ghost is-sm is-icon" data-dismiss :aria-label="'Take away: ' + r.title" title="Take away" @click="dismiss($event, r)"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></button>
+              </li>
+            </ul>
+          </template>
+          <div v-if="!rows.length" class="none">
+            <svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('bell')"/></svg>
+            <b>Nothing went wrong</b><p class="sy-cap">Failed runs, missed events and a full disk show up here.</p>
+          </div>
+        </div>
+        <div class="desk">
+          <button type="button" role="switch" :aria-checked="desktop === 'on' ? 'true' : 'false'" :disabled="desktop === 'none'" aria-describedby="bl-why" @click="toggleDesktop"><span>Desktop notifications</span><i class="sy-sw" :class="{ on: desktop === 'on' }" aria-hidden="true"></i></button>
+          <p id="bl-why" class="sy-cap" role="status">{{ why }}</p>
+        </div>
+      </div>
+    </div>`,
+};
