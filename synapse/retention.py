@@ -132,6 +132,7 @@ class Retention:
         self._looked_at = log.last_seq
         self._wake = asyncio.Event()
         self._is_due = False
+        self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[Going] | None = None
         self._measuring: asyncio.Task[int] | None = None
@@ -270,10 +271,15 @@ class Retention:
 
     async def _keep_log_small(self) -> None:
         """In a flood this happens every few seconds: it is told with what the next hour brings."""
-        gone = await self._trim_log(self.keep)
-        self._untold = replace(self._untold, surplus_lines=self._untold.surplus_lines + gone)
+        async with self._one_at_a_time:
+            gone = await self._trim_log(self.keep)
+            self._untold = replace(self._untold, surplus_lines=self._untold.surplus_lines + gone)
 
     async def _clean(self) -> Going:
+        async with self._one_at_a_time:
+            return await self._clean_all()
+
+    async def _clean_all(self) -> Going:
         work = _Work(self._untold)
         self._untold = Going()
         self._show(work)

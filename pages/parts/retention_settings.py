@@ -204,6 +204,7 @@ class WhatIsKept(Scope):
         if retention.keep != self._keep and (is_untouched or retention.keep.as_json() == self._values()):
             self._reset()
         if not retention.is_cleaning and self._clean_up.props.get('disabled'):
+            self._later(self._show_figures())
             self._later(self._measure())
         self._show_cleaning()
 

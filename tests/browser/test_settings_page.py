@@ -1,11 +1,16 @@
 """What is set on the Settings page holds at once, and after a restart."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from storage.logs import LogStore
+from storage.runs import RunStore
 from tests.harness import SynapseUnderTest
+from tests.storage.writers import log_row
+from tests.synapse.retention_lives import add_run
 
 SignIn = Callable[[SynapseUnderTest], Page]
 
@@ -41,3 +46,52 @@ def test_no_worker_at_all_is_refused_with_a_sentence(program: SynapseUnderTest, 
     expect(page.get_by_text('Between 1 and 64.')).to_be_visible()
     with program.api as api:
         assert len(api.get('/status').json()['workers']) == 1
+
+
+def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, sign_in: SignIn) -> None:
+    data, now = tmp_path / 'data', datetime.now(UTC)
+    data.mkdir()
+    log, runs = LogStore(data / 'logs.db'), RunStore(data / 'runs.db')
+    old = (now - timedelta(days=8)).isoformat()
+    log.append([log_row(seq, timestamp=old) for seq in range(1, 31)])
+    for number, days in enumerate((100, 50, 2), 1):
+        add_run(runs, data / 'runs', f'run{number}', now - timedelta(days=days))
+    log.close()
+    runs.close()
+    program = SynapseUnderTest(data).start()
+    try:
+        page = sign_in(program)
+        page.goto(f'{program.url}settings')
+        card = page.get_by_role('region', name='What is kept')
+        expect(card.get_by_text('3 ended runs since')).to_contain_text('9.0 kB in their folders')
+
+        card.get_by_label('Log lines').select_option('At most')
+        days = card.get_by_label('Days for which log lines are kept')
+        days.fill('0')
+        expect(card.get_by_role('alert').filter(has_text='Between 1 and 3,650 days, or for ever.')).to_be_visible()
+        days.fill('7')
+        card.get_by_label('Number of runs').select_option('At most')
+        card.get_by_label('Runs that are kept').fill('1')
+        words = '30 log lines older than 7 days and 2 runs beyond the newest 1'
+        expect(card.get_by_text(f'{words} would go.')).to_be_visible()
+        card.get_by_role('button', name='Save').click()
+        question = page.get_by_role('alertdialog')
+        expect(question).to_contain_text(f'{words} go')
+        question.get_by_role('button', name='Keep them').click()
+        expect(question).to_be_hidden()
+        assert program.run('run1')['state'] == 'succeeded'
+
+        card.get_by_role('button', name='Save').click()
+        question.get_by_role('button', name='Remove them').click()
+
+        expect(card.get_by_text('1 ended run since')).to_contain_text('3.0 kB in their folders')
+        expect(card.get_by_text('30 lines and 2 runs went')).to_be_visible()
+        expect(card.get_by_role('button', name='Save')).to_be_hidden()
+        assert sorted(path.name for path in (data / 'runs').iterdir()) == ['run3']
+        card.get_by_role('button', name='Clean up now').click()
+        expect(page.get_by_text('Nothing had to go.', exact=True)).to_be_visible()
+        page.goto(f'{program.url}runs/1')
+        expect(page.get_by_text('Run #1 has been removed.')).to_be_visible()
+        expect(page.get_by_text('How long runs are kept is set on the Settings page.')).to_be_visible()
+    finally:
+        program.stop()
