@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
@@ -15,8 +15,7 @@ from synapse.control_room import ControlRoom
 from synapse.log import Entry, Level, Log
 
 from .answers import Answer, encode
-from .limits import LogBudget
-from .new_entries import described, take
+from .new_entries import Intake, described
 from .reading import caller_of, router
 
 Format = Literal['jsonl', 'csv', 'txt']
@@ -55,22 +54,23 @@ async def page_of(log: Log, filters: LogFilters) -> Response:
 
 def logs_api(room: ControlRoom) -> APIRouter:
     api = router()
-    budget = LogBudget()
+    intake = Intake(room)
 
     @api.get('/logs')
     async def read(filters: Annotated[LogFilters, Query()]) -> Response:
         return await page_of(room.log, filters)
 
     @api.post('/logs', openapi_extra=described(), status_code=201)
-    async def add(request: Request) -> Response:
+    async def add(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Response:
         """Say something in the log: one entry, or an array of up to 1,000, of which all are taken or none.
 
         201 means that it is on disk. Of a message of more than 16,384 characters the beginning is kept. `fields` may
         hold 65,536 characters of JSON, in 8 levels; `timestamp` is now if not given; `run` is the id of a run, and
         `step` one of its steps. A caller may send 10,000 entries and 10 MB at once, and 2,000 entries and 500 kB a
-        second for long; who sends more reads 429 with Retry-After.
+        second for long; who sends more reads 429 with Retry-After. The same `Idempotency-Key` again gives the same
+        entries and logs nothing, for as long as Synapse remembers the last thousand of them.
         """
-        taken = await take(request, room, budget)
+        taken = await intake.take(request, idempotency_key or None)
         return Answer(taken.as_json() if isinstance(taken, Entry) else [entry.as_json() for entry in taken], 201)
 
     @api.get('/logs/stats')

@@ -1,6 +1,7 @@
 """Entries for the log that other programs send: one or many at once, all of them taken or none."""
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -23,6 +24,9 @@ MOST_FIELD_CHARACTERS = 65_536
 DEEPEST_FIELDS = 8
 MOST_PROBLEMS = 50
 MOST_KEYS = 20
+MOST_KEYS_KNOWN = 1_000
+_IN_MEMORY = 'It is shown and waits in memory, but it is not saved'
+_SAVED_LATER = 'It is saved as soon as that is mended; the same Idempotency-Key asks whether it is.'
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 
@@ -75,22 +79,62 @@ def described() -> dict[str, Any]:
     return {'requestBody': {'required': True, 'content': {'application/json': {'schema': {'oneOf': [schema, many]}}}}}
 
 
-async def take(request: Request, room: ControlRoom, budget: LogBudget) -> Entry | list[Entry]:
-    """Log what the request brings, as soon as the disk has it: an entry for an object, a list for an array.
+class Intake:
+    """Takes what requests bring. It remembers for a while which request made which entries, by their keys."""
 
-    :raises TooMany: if this caller has to wait
-    :raises Invalid: if something does not fit; nothing of it was logged
-    :raises DiskIsFull: or `NotReady`, if it cannot be kept
-    """
-    caller = key_of(request.scope)
-    budget.take_bytes(caller, len(await request.body()))
-    given = await _given(request)
-    items = given if isinstance(given, list) else [given]
-    if len(items) > MOST_AT_ONCE:
-        raise TooLarge('too_large', f'These are {len(items):,} entries.', f'Send at most {MOST_AT_ONCE:,} at once.')
-    budget.take_entries(caller, len(items))
-    entries = await _logged(await _Reading(room, is_many=items is given).read(items), room)
-    return entries if items is given else entries[0]
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+        self._budget = LogBudget()
+        self._known: OrderedDict[tuple[str, str], range] = OrderedDict()
+
+    async def take(self, request: Request, key: str | None) -> Entry | list[Entry]:
+        """Log what the request brings, as soon as the disk has it: an entry for an object, a list for an array.
+
+        :param key: the same again from the same caller gives the same entries, and logs nothing
+        :raises TooMany: if this caller has to wait
+        :raises Invalid: if something does not fit; nothing of it was logged
+        :raises DiskIsFull: or `NotReady`, if it cannot be kept
+        """
+        caller = key_of(request.scope)
+        self._budget.take_bytes(caller, len(await request.body()))
+        given = await _given(request)
+        items = given if isinstance(given, list) else [given]
+        if len(items) > MOST_AT_ONCE:
+            raise TooLarge('too_large', f'These are {len(items):,} entries.', f'Send at most {MOST_AT_ONCE:,} at once.')
+        self._budget.take_entries(caller, len(items))
+        entries = await self._entries(items, is_many=items is given, key=(caller, key) if key else None)
+        return entries if items is given else entries[0]
+
+    async def _entries(self, items: Sequence[Any], *, is_many: bool, key: tuple[str, str] | None) -> list[Entry]:
+        if key is not None and (known := await self._known_entries(key)):
+            return known
+        new = await _Reading(self._room, is_many=is_many).read(items)
+        if not new:
+            return []
+        _check_disk(self._room)
+        await self._room.log.room_to_write()
+        entries = self._room.log.extend(entry.model_dump() for entry in new)
+        if key is not None:
+            self._remember(key, entries)
+        if not await self._room.log.saved(entries[-1].seq):
+            raise _refused(self._room, _IN_MEMORY, _SAVED_LATER)
+        return entries
+
+    async def _known_entries(self, key: tuple[str, str]) -> list[Entry] | None:
+        """What this request made when it came before; None if it did not, or if that is gone."""
+        seqs = self._known.get(key)
+        if seqs is None:
+            return None
+        log = self._room.log
+        if not await log.saved(seqs[-1]):
+            raise _refused(self._room, _IN_MEMORY, _SAVED_LATER)
+        found = await log.query(after=seqs[0] - 1, before=seqs[-1] + 1, limit=len(seqs), oldest_first=True)
+        return found if len(found) == len(seqs) else None
+
+    def _remember(self, key: tuple[str, str], entries: Sequence[Entry]) -> None:
+        self._known[key] = range(entries[0].seq, entries[-1].seq + 1)
+        if len(self._known) > MOST_KEYS_KNOWN:
+            self._known.popitem(last=False)
 
 
 async def _given(request: Request) -> Any:
@@ -161,18 +205,6 @@ class _Reading:
     def _add(self, index: int, field: str, sentence: str) -> None:
         place = f'{index}.{field}' if self._is_many else field
         self._problems[place.strip('.')] = sentence
-
-
-async def _logged(new: Sequence[NewEntry], room: ControlRoom) -> list[Entry]:
-    """Entries that are on disk: whoever posts at the same time shares the commit."""
-    if not new:
-        return []
-    _check_disk(room)
-    await room.log.room_to_write()
-    entries = room.log.extend(entry.model_dump() for entry in new)
-    if not await room.log.saved(entries[-1].seq):
-        raise _refused(room, 'It is shown and waits in memory, but it is not saved', 'It is saved when that is mended.')
-    return entries
 
 
 def _check_disk(room: ControlRoom) -> None:

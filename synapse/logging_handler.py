@@ -1,0 +1,508 @@
+"""Sends what a Python program logs to a running Synapse: `logging.getLogger().addHandler(SynapseHandler())`.
+
+Only the standard library, Python 3.9 or newer, and nothing else of Synapse: this one file may be copied anywhere. To
+try it: `python -m synapse.logging_handler "It works"`, or pipe lines into it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import logging
+import math
+import os
+import sys
+import threading
+import time
+import uuid
+import weakref
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SUCCESS = 25
+MOST_LINES = 10_000
+MOST_BYTES = 16_000_000
+"""What waits for Synapse at most; then the oldest go."""
+
+_BATCH_LINES = 1_000
+_BATCH_BYTES = 600_000
+_GATHER_SECONDS = 0.05
+_ANSWER_SECONDS = 10.0
+_FIRST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 5.0
+_LONGEST_TEXT = 16_384
+_LONGEST_FIELDS = 60_000
+_DEEPEST = 6
+_MOST_VALUES = 2_000
+_LARGEST_NUMBER = 2**63 - 1
+_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {'message', 'asctime', 'taskName'}
+_LEVELS = ((50, 'critical'), (40, 'error'), (30, 'warning'), (20, 'info'))
+
+
+class SynapseHandler(logging.Handler):
+    """Hands records over to a thread that sends them in batches; it never holds up the program and never fails in it.
+
+    While Synapse cannot be reached, 10,000 lines or 16 MB wait, then the oldest are dropped; once it works again, one
+    warning in the log says how many. Extra attributes of a record and its traceback become fields of the entry, and
+    the level number 25 or the level name SUCCESS becomes `success`. Formatters are not asked: what they add to the
+    message, the log has as columns.
+
+    :param url: where Synapse is; what the file `url` in its data folder says at the moment, if not given
+    :param token: what the file `token` there says, if not given
+    :param data: the data folder of Synapse; `SYNAPSE_DATA` or the place where it is by default, if not given
+    :param source: what the log shows as source; the name of each logger, if not given
+    :param level: the least to send
+    :param run: the id of a run that the lines belong to, and `step` the name of one of its steps
+    :param exit_seconds: how long the end of the program may wait for what is not sent yet
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        data: str | os.PathLike[str] | None = None,
+        source: str | None = None,
+        level: int | str = logging.NOTSET,
+        *,
+        run: str | None = None,
+        step: str | None = None,
+        exit_seconds: float = 2.0,
+    ) -> None:
+        super().__init__(level)
+        self.exit_seconds = exit_seconds
+        self._source = source
+        self._place = {name: value for name, value in (('run', run), ('step', step)) if value is not None}
+        self._sender = _Sender(_Address(url, token, data))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why Synapse does not take lines at present; None while it does."""
+        return self._sender.trouble
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the record as it is now."""
+        try:
+            if not self._sender.is_own_thread():
+                self._sender.add(json.dumps(self._entry(record), allow_nan=False))
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait until all is sent: at most `exit_seconds`, and only one attempt if Synapse is away."""
+        self._sender.flush(self.exit_seconds)
+
+    def close(self) -> None:
+        """Send what is left, as `flush` does, and end; later records are ignored."""
+        self._sender.close(self.exit_seconds)
+        super().close()
+
+    def _entry(self, record: logging.LogRecord) -> dict[str, Any]:
+        message = _valid(record.getMessage())
+        return {
+            'level': _level_of(record),
+            'message': message[:_LONGEST_TEXT] or ' ',
+            'source': _valid(self._source or record.name or 'python')[:200],
+            'timestamp': datetime.fromtimestamp(record.created, timezone.utc).isoformat(),  # noqa: UP017 - Python 3.9
+            'fields': _bounded({**self._known_fields(record, len(message)), **_extras(record)}),
+            **self._place,
+        }
+
+    def _known_fields(self, record: logging.LogRecord, length: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        if length > _LONGEST_TEXT:
+            fields['cut'] = length
+        if self._source is not None and record.name != self._source:
+            fields['logger'] = record.name
+        if record.exc_info and record.exc_info[0] is not None:
+            fields['traceback'] = logging.Formatter().formatException(record.exc_info)
+        if record.stack_info:
+            fields['stack'] = record.stack_info
+        return fields
+
+
+class _Address:
+    """Where Synapse is right now: read again for every connection, since after a restart it may be elsewhere."""
+
+    def __init__(self, url: str | None, token: str | None, data: str | os.PathLike[str] | None) -> None:
+        self._url = url
+        self._token = token
+        self._data = Path(data or os.environ.get('SYNAPSE_DATA') or _default_data_folder()).expanduser()
+
+    def connection(self) -> _Connection:
+        """:raises OSError: if Synapse does not run"""
+        return _Connection(self._url or self._read('url'), self._token or self._read('token'))
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self._data / name).read_text(encoding='utf-8').strip()
+        except FileNotFoundError:
+            raise OSError(f'Synapse does not run: {self._data / name} is not there.') from None
+
+
+class _Connection:
+    """One connection to Synapse, kept open from batch to batch."""
+
+    def __init__(self, url: str, token: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ('http', 'https') or not parts.hostname:
+            raise OSError(f'This is no address of Synapse: {url}')
+        kind = http.client.HTTPSConnection if parts.scheme == 'https' else http.client.HTTPConnection
+        self._http = kind(parts.hostname, parts.port, timeout=_ANSWER_SECONDS)
+        self._path = parts.path.rstrip('/') + '/api/v1/logs'
+        self._headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'}
+        self.is_used = False
+
+    def post(self, batch: _Batch) -> tuple[int, http.client.HTTPMessage, bytes]:
+        headers = {**self._headers, 'Idempotency-Key': batch.key}
+        self._http.request('POST', self._path, f'[{",".join(batch.lines)}]'.encode(), headers)
+        answer = self._http.getresponse()
+        body = answer.read()
+        self.is_used = True
+        return answer.status, answer.headers, body
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class _Batch:
+    """Lines on their way, with the key by which Synapse knows them should they come once more."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+        self.key = uuid.uuid4().hex
+
+
+class _Sender:
+    """The queue and its thread, which begins with the first line, and anew in a child after a fork."""
+
+    def __init__(self, address: _Address) -> None:
+        self._address = address
+        self._is_closed = False
+        self.begin()
+        _senders.add(self)
+
+    def begin(self) -> None:
+        """Begin with nothing: in a child, what waits is its parent's to send, and thread and lock stayed there."""
+        self.trouble: str | None = None
+        self._changed = threading.Condition(threading.Lock())
+        self._lines: deque[str] = deque()
+        self._bytes = 0
+        self._batch: _Batch | None = None
+        self._lost = 0
+        self._lost_because = ''
+        self._thread: threading.Thread | None = None
+        self._connection: _Connection | None = None
+        self._attempts = 0
+        self._failures = 0
+        self._is_away = False
+        self._is_hurried = False
+        self._has_given_up = False
+
+    def is_own_thread(self) -> bool:
+        """Whether it is the sending itself that logs."""
+        return threading.current_thread() is self._thread
+
+    def add(self, line: str) -> None:
+        with self._changed:
+            if self._is_closed:
+                return
+            self._lines.append(line)
+            self._bytes += len(line)
+            while len(self._lines) > MOST_LINES or self._bytes > MOST_BYTES:
+                self._bytes -= len(self._lines.popleft())
+                self._lose(1, 'more came than Synapse could take')
+            self._has_given_up = False
+            if self._thread is None:
+                thread = threading.Thread(target=self._send_forever, name='synapse log', daemon=True)
+                thread.start()
+                self._thread = thread
+                self._flush_at_end_of_child()
+            if len(self._lines) == 1 or len(self._lines) >= _BATCH_LINES:
+                self._changed.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        """Whether all is sent, after waiting for it."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            attempts = self._attempts
+            self._is_hurried = True
+            self._changed.notify_all()
+            while self._is_busy() and time.monotonic() < deadline:
+                if self._is_away and self._attempts > attempts:
+                    break
+                self._changed.wait(max(0.0, deadline - time.monotonic()))
+            self._is_hurried = False
+            self._has_given_up = self._is_busy()
+            return not self._has_given_up
+
+    def close(self, seconds: float) -> None:
+        if self._is_closed:
+            return
+        if not self._has_given_up:  # `logging.shutdown` flushes first, and waiting once is enough
+            self.flush(seconds)
+        with self._changed:
+            self._is_closed = True
+            unsent = len(self._lines) + self._lost + (len(self._batch.lines) if self._batch else 0)
+            self._changed.notify_all()
+        if unsent and logging.raiseExceptions and sys.stderr:
+            why = self.trouble or self._lost_because or 'there was no time left.'
+            print(f'{unsent:,} log lines did not reach Synapse: {why}', file=sys.stderr)
+
+    def _flush_at_end_of_child(self) -> None:
+        """A process made by `multiprocessing` ends without `logging.shutdown`, but not without this."""
+        process, util = (sys.modules.get(f'multiprocessing.{name}') for name in ('process', 'util'))
+        if process is not None and util is not None and process.parent_process() is not None:
+            util.Finalize(self, self.flush, args=(2.0,), exitpriority=0)
+
+    def _is_busy(self) -> bool:
+        return self._thread is not None and bool(self._lines or self._batch or self._lost)
+
+    def _lose(self, count: int, because: str) -> None:
+        self._lost += count
+        self._lost_because = because
+
+    # -- in the thread ----------------------------------------------------------------------------------------------
+
+    def _send_forever(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            wait = self._send(batch)
+            with self._changed:
+                self._attempts += 1
+                self._changed.notify_all()
+                if wait:
+                    # Who flushes may hurry a next look at whether Synapse is there, but not what Synapse asked for.
+                    self._changed.wait_for(lambda: self._is_closed or (self._is_away and self._is_hurried), wait)
+        self._disconnect()
+
+    def _next_batch(self) -> _Batch | None:
+        """What is to be sent, after waiting for it; None at the end."""
+        with self._changed:
+            if self._batch is None:
+                self._changed.wait_for(lambda: self._lines or self._lost or self._is_closed)
+                self._changed.wait_for(self._is_enough, _GATHER_SECONDS)
+                self._batch = _Batch(self._taken())
+            return None if self._is_closed else self._batch
+
+    def _is_enough(self) -> bool:
+        return self._is_closed or self._is_hurried or len(self._lines) >= _BATCH_LINES
+
+    def _taken(self) -> list[str]:
+        lines = []
+        if self._lost:
+            # The oldest went: this is where they were. It is made only when nothing is held up, so there is one.
+            lines.append(_notice(self._lost, self._lost_because))
+            self._lost = 0
+        size = 0
+        while self._lines and len(lines) < _BATCH_LINES and size < _BATCH_BYTES:
+            line = self._lines.popleft()
+            lines.append(line)
+            size += len(line)
+        self._bytes -= size
+        return lines
+
+    def _send(self, batch: _Batch) -> float:
+        """Send it once. 0 if it is settled, else after how many seconds to try again."""
+        try:
+            status, headers, body = self._post(batch)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._disconnect()
+            return self._failed(str(error) or type(error).__name__, is_away=True)
+        if status == 201:
+            self._settle(None)
+            return 0
+        why = _sentence_of(body) or f'Synapse answered {status}.'
+        if status in (400, 413, 415, 422):
+            self._settle(batch, why, _refused_in(body))
+            return 0
+        if status != 429:
+            self._disconnect()
+        return self._failed(why, is_away=False, wait=_seconds_in(headers))
+
+    def _post(self, batch: _Batch) -> tuple[int, http.client.HTTPMessage, bytes]:
+        if self._connection is None:
+            self._connection = self._address.connection()
+        try:
+            return self._connection.post(batch)
+        except (OSError, http.client.HTTPException):
+            if not self._connection.is_used:
+                raise
+        # Synapse closes what was idle for a while, and that shows only now.
+        self._disconnect()
+        self._connection = self._address.connection()
+        return self._connection.post(batch)
+
+    def _settle(self, refused: _Batch | None, why: str = '', indexes: frozenset[int] = frozenset()) -> None:
+        """Done with this batch, but for the lines beside those that Synapse named as wrong."""
+        with self._changed:
+            self.trouble, self._failures, self._is_away, self._batch = None, 0, False, None
+            if refused is None:
+                return
+            left = [line for index, line in enumerate(refused.lines) if index not in indexes] if indexes else []
+            self._lose(len(refused.lines) - len(left), f'they were refused: {why}')
+            if left:
+                self._batch = _Batch(left)
+
+    def _failed(self, why: str, *, is_away: bool, wait: float | None = None) -> float:
+        with self._changed:
+            self.trouble, self._is_away = why, is_away
+            self._failures += 1
+        if wait is not None:
+            return wait
+        return min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** min(self._failures - 1, 10))
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+_senders: weakref.WeakSet[_Sender] = weakref.WeakSet()
+
+
+def _begin_in_child() -> None:
+    for sender in tuple(_senders):
+        sender.begin()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_begin_in_child)
+
+
+def _default_data_folder() -> Path:
+    """Where Synapse keeps its data if nobody says otherwise; the same as `platformdirs.user_data_dir('synapse')`."""
+    base: str | Path
+    if sys.platform == 'win32':
+        base = os.environ.get('LOCALAPPDATA') or Path.home() / 'AppData' / 'Local'
+    elif os.environ.get('XDG_DATA_HOME', '').strip():
+        base = os.environ['XDG_DATA_HOME'].strip()
+    elif sys.platform == 'darwin':
+        base = Path.home() / 'Library' / 'Application Support'
+    else:
+        base = Path.home() / '.local' / 'share'
+    return Path(base, 'synapse')
+
+
+def _level_of(record: logging.LogRecord) -> str:
+    if record.levelno == SUCCESS or str(record.levelname).upper() == 'SUCCESS':
+        return 'success'
+    return next((level for least, level in _LEVELS if record.levelno >= least), 'debug')
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
+
+
+def _notice(count: int, because: str) -> str:
+    message = f'{count:,} log {"line is" if count == 1 else "lines are"} missing here: {because}'
+    entry = {'level': 'warning', 'message': message, 'source': 'logging_handler', 'fields': {'dropped': count}}
+    return json.dumps(entry)
+
+
+def _bounded(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields as JSON that Synapse takes: of too much the beginning, of long texts beginning and end."""
+    left = [_MOST_VALUES]
+    plain: dict[str, Any] = {_valid(str(name))[:200]: _plain(value, left, _DEEPEST) for name, value in fields.items()}
+    if len(json.dumps(plain)) <= _LONGEST_FIELDS:
+        return plain
+    return {name: _shorter(value) for name, value in [*plain.items()][:8]} | {'is_cut': True}
+
+
+def _plain(value: Any, left: list[int], depth: int) -> Any:
+    left[0] -= 1
+    if left[0] < 0:
+        return '…'
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= _LARGEST_NUMBER):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, Mapping) and depth:
+        return {_valid(str(name))[:200]: _plain(item, left, depth - 1) for name, item in _first(value.items(), left)}
+    if isinstance(value, (list, tuple, set, frozenset)) and depth:
+        return [_plain(item, left, depth - 1) for item in _first(value, left)]
+    try:
+        return _short(_valid(str(value)), _LONGEST_TEXT)
+    except Exception:  # somebody's own class; the line must not get lost over it
+        return f'<{type(value).__name__}>'
+
+
+def _shorter(value: Any) -> Any:
+    return _short(str(value), 1_000) if isinstance(value, (str, list, dict)) else value
+
+
+def _first(items: Any, left: list[int]) -> Any:
+    for item in items:
+        if left[0] <= 0:
+            return
+        yield item
+
+
+def _short(text: str, longest: int) -> str:
+    """A long text without its middle: of a traceback the end says most."""
+    if len(text) <= longest:
+        return text
+    return f'{text[: longest // 4]}\n…\n{text[-(longest // 4 * 3 - 3) :]}'
+
+
+def _valid(text: str) -> str:
+    """Half a surrogate pair, as in names of files that are not UTF-8, is no text for anybody else."""
+    return text.encode('utf-8', 'backslashreplace').decode()
+
+
+def _error_in(body: bytes) -> dict[str, Any]:
+    try:
+        error = json.loads(body)['error']
+    except (ValueError, TypeError, KeyError):
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
+def _sentence_of(body: bytes) -> str:
+    error = _error_in(body)
+    fields = error.get('fields')
+    first = next(iter(fields.values()), '') if isinstance(fields, dict) else ''
+    return ' '.join(str(part) for part in (error.get('message'), first or error.get('hint')) if part)
+
+
+def _refused_in(body: bytes) -> frozenset[int]:
+    fields = _error_in(body).get('fields')
+    names = fields if isinstance(fields, dict) else ()
+    return frozenset(int(index) for index in (name.split('.')[0] for name in names) if index.isdigit())
+
+
+def _seconds_in(headers: http.client.HTTPMessage) -> float | None:
+    try:
+        return min(60.0, max(0.0, float(headers.get('Retry-After', ''))))
+    except ValueError:
+        return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Log one message, or each line that is piped in. 0 if all of it reached Synapse."""
+    parser = argparse.ArgumentParser(prog='python -m synapse.logging_handler', description=main.__doc__)
+    parser.add_argument('message', nargs='*', help='what to say; without it, lines are read from standard input')
+    parser.add_argument('--level', default='info', choices=list(_NUMBERS))
+    parser.add_argument('--source', default='command line')
+    parser.add_argument('--data', help='the data folder of Synapse')
+    parser.add_argument('--url', help='where Synapse is, if not where its data folder says')
+    given = parser.parse_args(arguments)
+    handler = SynapseHandler(given.url, data=given.data, source=given.source, exit_seconds=10)
+    lines = [' '.join(given.message)] if given.message else (line.rstrip('\r\n') for line in sys.stdin)
+    number = _NUMBERS[given.level]
+    for count, line in enumerate(lines, 1):
+        handler.handle(logging.LogRecord(given.source, number, '', 0, line, None, None))
+        if count % _BATCH_LINES == 0 and not handler._sender.flush(60):
+            break  # whoever pipes waits for Synapse; nothing is dropped
+    is_sent = handler._sender.flush(10)
+    handler.close()
+    return 0 if is_sent else 1
+
+
+_NUMBERS = {'debug': 10, 'info': 20, 'success': SUCCESS, 'warning': 30, 'error': 40, 'critical': 50}
+
+if __name__ == '__main__':
+    sys.exit(main())
