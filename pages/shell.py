@@ -276,7 +276,7 @@ class Shell:
                 icon('menu', size=20)
                 el('span', text='More')
                 with (
-                    ui.menu().classes('sy-menubox').props('anchor="top right" self="bottom right"'),
+                    ui.menu().classes('sy-menubox').props('anchor="top right" self="bottom right"') as menu,
                     el('div', 'sy-menu big'),
                 ):
                     for target, name, icon_name in PLACES[4:]:
@@ -284,11 +284,12 @@ class Shell:
                             icon(icon_name)
                             el('span', text=name)
                     el('span', 'sep')
-                    with el('button', type_='button', role='menuitem').props('v-close-popup') as alerts:
+                    with el('button', type_='button', role='menuitem') as alerts:
                         icon('bell')
                         el('span', text='Alerts')
                         unseen = el('span', 'sy-cap sy-num')
                     alerts.on('click', js_handler=BELL)
+                    alerts.on('click', menu.close)
                     self._scope.follow(self._room.bus, AlertsChanged, lambda news: _show_unseen(unseen, news.unseen))
                     _show_unseen(unseen, self._room.alerts.unseen)
                     with el('button', type_='button', role='menuitem') as theme:

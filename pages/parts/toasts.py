@@ -81,6 +81,8 @@ class Toasts(Scope):
         elif count:
             self._more = self._more or _More(self._leave_rest)
             self._more.show(count)
+            if self.default_slot.children[-1] is not self._more:
+                self._more.move(target_index=-1)
 
     def _helper(self, id: str) -> Callable[[], Any]:
         async def help() -> None:
@@ -131,7 +133,7 @@ class _Toast(_Box):
     def show(self, alert: Alert) -> None:
         self._title.set_text(alert.title)
         self._title.props['title'] = alert.title
-        self._times.set_text(f'{alert.count:,} times')
+        self._times.set_text(f'{alert.count:,} times' if alert.count > 1 else '')
         self._times.set_visibility(alert.count > 1)
         self._words.set_text(alert.text)
         self._verb.set_text(alert.verb)

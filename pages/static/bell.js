@@ -1,5 +1,5 @@
 // The bell, and the alerts behind it. Opens and closes here; what is pressed is told to Python. Text is only ever text.
-const SPRITE = "/static/synapse/icons.svg", QUIET_MS = 5000, TICK_MS = 15000;
+const SPRITE = "/static/synapse/icons.svg", QUIET_MS = 5000, TICK_MS = 15000, SETTLE_MS = 600;
 export default {
   props: { unseen: Number, latest: Array, rows: Array },
   emits: ["opened", "closed", "help", "page", "looked", "dismiss", "seen", "clear"],
@@ -58,6 +58,7 @@ export default {
       const active = document.activeElement;
       this.opener = active && active !== document.body ? active : null;
       this.isOpen = true;
+      this.openedAt = performance.now();
       this.tick();
       this.desktop = window.synapseDesktop?.state() || "none";
       this.$emit("opened");
@@ -75,7 +76,12 @@ export default {
       if (event.key === " " && event.target === this.$refs.pop) { event.preventDefault(); event.stopPropagation(); }
     },
     pressedOutside(event) { if (this.isOpen && !this.$el.contains(event.target)) this.close(false); },
-    left(event) { if (event.relatedTarget && !this.$refs.pop.contains(event.relatedTarget)) this.close(false); },
+    left(event) {
+      if (!event.relatedTarget || this.$refs.pop.contains(event.relatedTarget)) return;
+      // The menu that it was opened from closes a moment later, and gives the focus back to its own button.
+      if (performance.now() - this.openedAt < SETTLE_MS) requestAnimationFrame(() => this.$refs.pop?.focus());
+      else this.close(false);
+    },
     // -- rows
     tick() { this.now = window.synapse.now(); },
     ago(at) {
@@ -107,7 +113,8 @@ export default {
   },
   updated() {
     const pop = this.$refs.pop;
-    if (pop && !this.hadPop) pop.focus();
+    // When it opens, and when the button that was pressed has gone by that.
+    if (pop && (!this.hadPop || document.activeElement === document.body)) pop.focus();
     this.hadPop = Boolean(pop);
   },
   unmounted() {
