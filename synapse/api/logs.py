@@ -1,5 +1,6 @@
 """`/logs`: read, search, count, take along, add to and clear what was said."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 from starlette.responses import Response, StreamingResponse
 
 from synapse.control_room import ControlRoom
@@ -22,13 +23,26 @@ Format = Literal['jsonl', 'csv', 'txt']
 Seq = Annotated[int, Field(ge=0, lt=2**63)]
 
 _TYPES = {'jsonl': 'application/x-ndjson', 'csv': 'text/csv', 'txt': 'text/plain'}
+_PAGE = 1_000
+_OF_FORMULAS = ('=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n')
 _COLUMNS = ('seq', 'timestamp', 'level', 'source', 'run', 'step', 'message', 'fields', 'id')
 
 
+def _split(value: Any) -> Any:
+    """`levels=error,critical` as well as `levels=error&levels=critical`."""
+    parts = [value] if isinstance(value, str) else value
+    return [word for part in parts for word in part.split(',')] if isinstance(parts, list) else parts
+
+
 class LogFilters(BaseModel):
-    """What to show. `level` is the least, `start` is included, `end` is not, `before` is a `seq`."""
+    """What to show. `level` is the least, or `levels` are exactly these, with commas between or several times.
+
+    `start` is included, `end` is not; `before` and `after` are a `seq`, neither included. `order` is `desc` for the
+    newest first and `asc` for the oldest.
+    """
 
     level: Level | None = None
+    levels: Annotated[list[Level] | None, BeforeValidator(_split)] = None
     source: Annotated[str, Field(max_length=200)] | None = None
     run: Annotated[str, Field(max_length=64)] | None = None
     step: Annotated[str, Field(max_length=200)] | None = None
@@ -36,17 +50,24 @@ class LogFilters(BaseModel):
     start: AwareDatetime | None = None
     end: AwareDatetime | None = None
     before: Seq | None = None
+    after: Seq | None = None
+    order: Literal['asc', 'desc'] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
     def as_query(self) -> dict[str, Any]:
         """The filters as the log takes them."""
-        values = self.model_dump(exclude={'level', 'limit'}, exclude_none=True)
-        return values | ({} if self.level is None else {'level_min': self.level.value})
+        values = self.model_dump(exclude={'level', 'levels', 'order', 'limit'}, exclude_none=True)
+        if self.level is not None:
+            values['level_min'] = self.level.value
+        if self.levels is not None:
+            values['levels'] = [level.value for level in self.levels]
+        return values
 
 
 async def page_of(log: Log, filters: LogFilters) -> Response:
-    """One page, newest first; `next` is what `before` takes for the page after it, null on the last."""
-    entries = await log.query(**filters.as_query(), limit=filters.limit + 1)
+    """One page; `next` is what `before` (or `after`, oldest first) takes for the page after it, null on the last."""
+    is_ascending = filters.order == 'asc'
+    entries = await log.query(**filters.as_query(), limit=filters.limit + 1, oldest_first=is_ascending)
     shown = entries[: filters.limit]
     following = shown[-1].seq if len(entries) > filters.limit else None
     return Answer({'entries': [entry.as_json() for entry in shown], 'next': following})
@@ -79,10 +100,11 @@ def logs_api(room: ControlRoom) -> APIRouter:
 
     @api.get('/logs/export')
     async def export(filters: Annotated[LogFilters, Query()], format: Annotated[Format, Query()] = 'jsonl') -> Response:
-        """Everything that fits, oldest first, as a file of any length."""
+        """Everything that fits, oldest first if `order` does not say otherwise, as a file of any length."""
         name = f'synapse-log-{datetime.now(UTC):%Y%m%d-%H%M%S}.{format}'
         headers = {'content-disposition': f'attachment; filename="{name}"'}
-        pages = room.log.pages(**filters.as_query())
+        query = filters.as_query()
+        pages = _newest_first(room.log, query) if filters.order == 'desc' else room.log.pages(**query)
         return StreamingResponse(_written(pages, format), headers=headers, media_type=_TYPES[format])
 
     @api.delete('/logs')
@@ -95,12 +117,21 @@ def logs_api(room: ControlRoom) -> APIRouter:
     return api
 
 
+async def _newest_first(log: Log, query: dict[str, Any]) -> AsyncIterator[list[Entry]]:
+    """What exists now, a thousand at a time."""
+    query['before'] = min(query.get('before', log.last_seq + 1), log.last_seq + 1)
+    while entries := await log.query(**query, limit=_PAGE):
+        yield entries
+        query['before'] = entries[-1].seq
+
+
 async def _written(pages: AsyncIterator[list[Entry]], format: Format) -> AsyncIterator[bytes]:
     write: Callable[[Iterable[Entry]], str] = {'jsonl': _as_jsonl, 'csv': _as_csv, 'txt': _as_text}[format]
     if format == 'csv':
         yield (','.join(_COLUMNS) + '\r\n').encode()
     async for entries in pages:
-        yield write(entries).encode(errors='replace')
+        # In a thread, for a thousand entries may be many megabytes.
+        yield (await asyncio.to_thread(write, entries)).encode(errors='replace')
 
 
 def _as_jsonl(entries: Iterable[Entry]) -> str:
@@ -123,11 +154,10 @@ def _as_text(entries: Iterable[Entry]) -> str:
 def _line(entry: Entry) -> str:
     message = entry.message.replace('\n', '\n    ')
     run = f' [{entry.run} {entry.step or ""}]'.replace(' ]', ']') if entry.run else ''
-    return (
-        f'{entry.timestamp.isoformat(timespec="milliseconds")} {entry.level.upper():<8} {entry.source}{run} {message}\n'
-    )
+    moment = entry.timestamp.isoformat(timespec='milliseconds')
+    return f'{moment} {entry.level.upper():<8} {entry.source}{run} {message}\n'
 
 
 def _harmless(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula, quoted as one."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(('=', '+', '-', '@', '\t', '\r')) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(_OF_FORMULAS) else value

@@ -254,3 +254,44 @@ async def test_a_caller_may_not_fill_the_disk_and_is_counted_alone_in_a_bounded_
     for number in range(2 * MAX_CALLERS):
         budget.take_bytes(str(number), 1_000_000)
     assert len(budget._bytes._buckets) == MAX_CALLERS
+
+
+# Reading
+
+
+async def test_the_log_is_read_from_both_ends_and_by_exact_levels(api: httpx.AsyncClient) -> None:
+    levels = ['debug', 'info', 'success', 'warning', 'error', 'critical', 'info']
+    sent = [LINE | {'level': level, 'message': str(n), 'source': 'ends'} for n, level in enumerate(levels)]
+    seqs = [entry['seq'] for entry in (await api.post('/logs', json=sent)).json()]
+
+    async def read(**query: Any) -> list[int]:
+        entries = (await api.get('/logs', params={'source': 'ends', **query})).json()['entries']
+        return [seqs.index(entry['seq']) for entry in entries]
+
+    assert await read(levels='error,info') == [6, 4, 1]
+    assert await read(levels=['error', 'info'], order='asc') == [1, 4, 6]
+    assert await read(after=seqs[1], before=seqs[5], order='asc') == [2, 3, 4]
+    assert await read(after=seqs[4]) == [6, 5]
+    assert await read(levels='error', level='critical') == []
+    error_of(await api.get('/logs', params={'levels': 'error,loud'}), 422, 'invalid_values')
+    error_of(await api.get('/logs', params={'order': 'up'}), 422, 'invalid_values')
+
+    pages: list[int] = []
+    query: dict[str, Any] = {'source': 'ends', 'order': 'asc', 'limit': 3}
+    while query.get('after', 0) is not None:
+        page = (await api.get('/logs', params=query)).json()
+        pages += [seqs.index(entry['seq']) for entry in page['entries']]
+        query['after'] = page['next']
+    assert pages == [*range(7)]
+
+
+async def test_an_export_goes_either_way_and_is_read_by_pages(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    room.log.extend({'level': 'debug', 'message': str(number), 'source': 'either'} for number in range(2_500))
+
+    async def exported(**query: Any) -> list[int]:
+        lines = (await api.get('/logs/export', params={'source': 'either', **query})).text.splitlines()
+        return [int(json.loads(line)['message']) for line in lines]
+
+    assert await exported(order='desc') == [*range(2_499, -1, -1)]
+    assert await exported() == [*range(2_500)]
+    assert await exported(levels='info') == []
