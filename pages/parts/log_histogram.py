@@ -1,0 +1,477 @@
+"""How many lines of each kind were logged when, as bars; a range of them can be selected by hand or by keys.
+
+It is read once from the summaries of the store; after that every batch of new lines is counted as it comes, and only
+the bars that changed are sent. Lines that come while it is read may or may not be in what was read: then it is read
+once more, a moment later.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from nicegui import background_tasks, ui
+from nicegui.events import GenericEventArguments
+
+from synapse.bus import LinesLogged, LogCleared
+from synapse.control_room import ControlRoom
+from synapse.log import Entry, Level
+from synapse.records import now_utc
+
+from .cards import put
+from .html import el
+from .log_filter import GROUPS
+from .log_range import Span, span_words
+from .log_window import USUAL, Window, usual_window, whole_window, window_for
+from .scope import Scope
+from .time_buckets import MOST_BUCKETS, Buckets, buckets_over, length_words, marks_of
+
+log = logging.getLogger(__name__)
+
+APART_SECONDS = 0.25
+READ_AGAIN_SECONDS = 1.0
+SHORTEST_TICK = 1.0
+SMALL = 1 / 3
+"""A selection that takes less of the plot than this can be zoomed into."""
+
+Counts = list[int]
+"""Of the four groups, in their order."""
+
+PLACES = {level: place for place, levels in enumerate(GROUPS.values()) for level in levels}
+
+
+class LogPlot(ui.element, component='../static/log_histogram.js'):
+    """The bars; what is dragged and where the cursor is, the browser knows."""
+
+    def __init__(self, zone: str) -> None:
+        super().__init__()
+        self._props.update({'zone': zone, 'picture': None, 'groups': list(GROUPS), 'selection': None})
+
+    def show(self, picture: Mapping[str, Any]) -> None:
+        """Draw this instead of what is there."""
+        self._keep(picture)
+        self.update()
+
+    def bring(self, change: Mapping[str, Any]) -> None:
+        """Change some bars, and where they stand; nothing else is sent."""
+        self.run_method('bring', change)
+        bars = {bar[0]: bar for bar in [*self._props['picture']['bars'], *change['bars']]}
+        # Whatever is sent as a whole next has these bars too.
+        self._keep({**self._props['picture'], **change, 'bars': list(bars.values())})
+
+    def _keep(self, picture: Mapping[str, Any]) -> None:
+        self._props['picture'] = {**picture, 'bars': [bar for bar in picture['bars'] if bar[0] >= picture['first']]}
+
+    def include(self, groups: Iterable[str]) -> None:
+        """Draw these groups only."""
+        put(self, groups=[group for group in GROUPS if group in groups])
+
+    def choose(self, selection: Span) -> None:
+        """Show this range as selected; without ends, none."""
+        ends = [None if moment is None else int(moment.timestamp() * 1000) for moment in selection]
+        put(self, selection=None if ends == [None, None] else ends)
+
+
+class LogHistogram(Scope):
+    """The card with the bars.
+
+    :param selected: called with the ends of what somebody selected, None for "to now", or both for no range
+    """
+
+    def __init__(self, room: ControlRoom, *, selected: Callable[[datetime | None, datetime | None], None]) -> None:
+        super().__init__('section')
+        self.classes('glass-card lh').props['aria-label'] = 'Lines over time'
+        self._room, self._selected = room, selected
+        self._zone = room.calendar.zone
+        self._span: tuple[datetime, datetime] | None = None
+        self._groups: frozenset[str] | None = None
+        self._run: str | None = None
+        self._source: str | None = None
+        self._selection: Span = (None, None)
+        self._chosen: Counts | None = None
+        self._held: Window | None = None
+        self._unzoomed: Window | None = None
+        self._window: Window | None = None
+        self._buckets: Buckets | None = None
+        self._counts: dict[int, Counts] = {}
+        self._changed: set[int] = set()
+        self._has_moved = False
+        self._is_seen = True
+        self._is_begun = self._must_place = self._must_read = self._is_unsure = False
+        self._reading = asyncio.Lock()
+        self._pushed_at = float('-inf')
+        self._clock: asyncio.TimerHandle | None = None
+        with self:
+            self._draw()
+        self._push_soon = self.at_most_every(APART_SECONDS, self._push)
+        self._read_again = self.at_most_every(READ_AGAIN_SECONDS, self._read_soon)
+        self.follow(room.bus, LinesLogged, self._heard)
+        self.follow(room.bus, LogCleared, lambda _: self._read_soon(places=True))
+        self.when_gone(self._stop_clock)
+
+    def _draw(self) -> None:
+        with el('div', 'lh-head'):
+            self._title = el('span', 'sy-cap', 'Lines over time')
+            with el('span', 'lh-side sy-cap sy-num'):
+                self._words = el('span', 'sy-ell')
+                self._zoom_in = self._link('Zoom', 'Show only what is selected', self._zoom)
+                self._zoom_out = self._link('All', 'Show what was shown before zooming in', self._show_all)
+                self._clear = self._link('Clear', 'Select no time', lambda: self._choose((None, None)))
+        self._plot = LogPlot(self._zone)
+        with el('p', 'lh-trouble sy-cap', role='alert', hidden=True) as self._trouble:
+            el('span', text='The lines over time could not be read.')
+            self._link('Try again', '', lambda: self._read_soon(places=True))
+        self._plot.on('pick', self._picked)
+        self._plot.on('looking', lambda event: self._look(is_seen=bool(event.args)))
+        self._say()
+
+    def _link(self, words: str, title: str, work: Callable[[], None]) -> ui.element:
+        link = el('button', 'lh-link', words, type_='button', title=title or words)
+        link.on('click', work)
+        return link
+
+    # What the page asks
+
+    def show(
+        self,
+        span: tuple[datetime, datetime] | None,
+        groups: frozenset[str] | None,
+        run: str | None,
+        source: str | None,
+    ) -> None:
+        """Show the lines of these groups, of a run or source if one is given.
+
+        :param span: from when to when; without one it is the last minutes, or when what there is was said
+        """
+        is_same = (span, run, source) == (self._span, self._run, self._source)
+        self._span, self._groups, self._run, self._source = span, groups, run, source
+        self._plot.include(GROUPS if groups is None else groups)
+        self._say()
+        if not is_same or not self._is_begun:
+            self._is_begun = True
+            self._held = self._unzoomed = None
+            self._read_soon(places=True)
+
+    def select(self, start: datetime | None, end: datetime | None) -> None:
+        """Show this range as selected, as it was chosen elsewhere; without ends, none."""
+        if (start, end) == self._selection:
+            return
+        self._held = self._unzoomed = None
+        self._set_selection((start, end))
+        shown = self._shown()
+        if shown is not None and shown.covers(self._selection, now_utc()):
+            self._hold(shown)
+        else:
+            self._read_soon(places=True)
+
+    # What somebody does
+
+    def _picked(self, event: GenericEventArguments) -> None:
+        ends = event.args or (None, None)
+        start, end = (None if ms is None else datetime.fromtimestamp(ms / 1000, UTC) for ms in ends)
+        self._choose((start, end))
+
+    def _choose(self, selection: Span) -> None:
+        shown = self._shown()
+        self._set_selection(selection)
+        if shown is None or selection == (None, None):
+            self._held = self._unzoomed = None
+            self._read_soon(places=True)
+        else:
+            self._hold(shown)
+        self._selected(*selection)
+
+    def _shown(self) -> Window | None:
+        """What is shown now, as a window that does not slide."""
+        if self._buckets is None or self._window is None:
+            return None
+        return Window(start=self._buckets.start, end=self._window.end)
+
+    def _hold(self, shown: Window) -> None:
+        """Stay with what is shown: what was selected in it is not to slide away."""
+        self._held = self._window = shown
+        self._read_soon()
+
+    def _set_selection(self, selection: Span) -> None:
+        self._selection, self._chosen = selection, None
+        self._plot.choose(selection)
+        self._say()
+
+    def _zoom(self) -> None:
+        start, end = self._selection
+        if self._window is not None:
+            self._unzoomed = self._unzoomed or self._window
+            self._held = Window(start=start or self._window.start, end=end)
+            self._read_soon(places=True)
+
+    def _show_all(self) -> None:
+        self._held, self._unzoomed = self._unzoomed, None
+        self._read_soon(places=True)
+
+    def _look(self, *, is_seen: bool) -> None:
+        """The tab came to the front or went out of sight; nobody counts for whoever does not look."""
+        self._is_seen = is_seen
+        if is_seen:
+            self._read_soon(places=True)
+        else:
+            self._stop_clock()
+
+    # Reading
+
+    def _read_soon(self, *, places: bool = False) -> None:
+        self._must_place |= places
+        self._must_read = True
+        if not self._reading.locked():
+            background_tasks.create(self._read(), name='lines over time')
+
+    async def _read(self) -> None:
+        async with self._reading:
+            while self._must_read and not self.is_deleted:
+                places = self._must_place or self._buckets is None
+                self._must_place = self._must_read = self._is_unsure = False
+                try:
+                    await self._read_once(places=places)
+                except Exception:
+                    log.exception('the lines over time could not be read')
+                    self._call(self._fail)
+                if self._is_unsure:
+                    self._read_again()
+
+    async def _read_once(self, *, places: bool) -> None:
+        now = now_utc()
+        window = await self._placed(now) if places or self._window is None else self._window
+        buckets = self._buckets
+        if places or buckets is None:
+            buckets = buckets_over(window.start, window.end or now, self._zone)
+        counts = await self._count(buckets.start, buckets.end, buckets.count)
+        chosen = await self._count_chosen(now)
+        if not self._must_place:
+            self._call(partial(self._show, window, buckets, counts, chosen))
+
+    async def _placed(self, now: datetime) -> Window:
+        """The window for what is asked, zoomed into, selected or just there."""
+        if self._held is not None:
+            return self._held
+        if self._span is not None:
+            start, end = self._span
+            return Window(start=start, end=end if end < now else None)
+        lines = await self._room.log.span()
+        if lines is not None and (self._run or self._source):
+            lines = await self._span_of_filtered(lines)
+        usual = (whole_window if self._run else usual_window)(lines, now)
+        return window_for(self._selection, usual, lines, now)
+
+    async def _span_of_filtered(self, lines: tuple[datetime, datetime]) -> tuple[datetime, datetime] | None:
+        """From the first line of the run to its last; of a source only the last is worth looking for."""
+        only = {'run': self._run, 'source': self._source, 'limit': 1}
+        newest = await self._room.log.query(**only)
+        if not newest:
+            return None
+        oldest = await self._room.log.query(**only, oldest_first=True) if self._run else []
+        return (oldest[0].timestamp if oldest else lines[0]), newest[0].timestamp
+
+    async def _count(self, start: datetime, end: datetime, buckets: int) -> list[Counts]:
+        found = await self._room.log.histogram(start, end, buckets=buckets, run=self._run, source=self._source)
+        return [grouped(dict(zip(Level, levels, strict=True))) for levels in found.counts]
+
+    async def _count_chosen(self, now: datetime) -> Counts | None:
+        """How many lines of each group are selected."""
+        start, end = self._selection
+        if start is None and end is None:
+            return None
+        if start is None:
+            lines = await self._room.log.span()
+            start = lines[0] if lines else now
+        stop = end or now + timedelta(days=1)  # lines of programs whose clocks are ahead too
+        return (await self._count(start, stop, 1))[0] if start < stop else [0] * len(GROUPS)
+
+    # Showing
+
+    def _show(self, window: Window, buckets: Buckets, counts: list[Counts], chosen: Counts | None) -> None:
+        self._window, self._buckets, self._chosen = window, buckets, chosen
+        self._counts = dict(enumerate(counts, start=buckets.first))
+        self._changed.clear()
+        self._has_moved = False
+        put(self._trouble, hidden=True)
+        put(self._plot, hidden=None)
+        self._title.set_text(f'Lines per {length_words(buckets.seconds)}')
+        self._plot.show(
+            {
+                'seconds': buckets.seconds,
+                'offset': buckets.offset,
+                'bars': [[number, *found] for number, found in self._counts.items() if any(found)],
+                **self._frame(buckets),
+            }
+        )
+        self._say()
+        self._wait_for_next()
+
+    def _frame(self, buckets: Buckets) -> dict[str, Any]:
+        """Where the bars stand: what changes as the window slides or grows."""
+        return {
+            'first': buckets.first,
+            'count': buckets.count,
+            'isLive': self._window is not None and self._window.end is None,
+            'marks': [[int(moment.timestamp() * 1000), words] for moment, words in marks_of(buckets, self._zone)],
+        }
+
+    def _fail(self) -> None:
+        self._buckets = None
+        self._stop_clock()
+        self._title.set_text('Lines over time')
+        put(self._plot, hidden=True)
+        put(self._trouble, hidden=None)
+
+    def _say(self) -> None:
+        """What is selected, how many lines that is, and what can be done about it."""
+        start, end = self._selection
+        is_any = start is not None or end is not None
+        words = 'Drag to select a time'
+        if is_any:
+            words = f'selected {span_words(start, end, self._zone, now_utc(), is_exact=True)}'
+            if self._chosen is not None:
+                lines = sum(self._chosen[place] for place in self._places())
+                words += f', {_number(lines)} line{"" if lines == 1 else "s"}'
+        self._words.set_text(words)
+        self._clear.set_visibility(is_any)
+        self._zoom_in.set_visibility(is_any and self._is_small())
+        self._zoom_out.set_visibility(self._unzoomed is not None)
+
+    def _places(self) -> list[int]:
+        return [place for place, group in enumerate(GROUPS) if self._groups is None or group in self._groups]
+
+    def _is_small(self) -> bool:
+        """Whether the selection takes so little of the plot that a closer look would show more."""
+        start, end = self._selection
+        buckets = self._buckets
+        if start is None or buckets is None or buckets.seconds == 1 or start < buckets.start:
+            return False
+        length = (min(end or buckets.end, buckets.end) - start).total_seconds()
+        return 0 < length < SMALL * buckets.count * buckets.seconds
+
+    # New lines
+
+    def _heard(self, message: LinesLogged) -> None:
+        if not self._is_seen:
+            return  # it is read anew when somebody looks
+        entries = self._fitting(message.entries)
+        if not entries:
+            return
+        if self._reading.locked():
+            self._is_unsure = True
+        if self._buckets is None or self._window is None:
+            return
+        if self._window.end is not None and self._held is None and self._span is None:
+            self._read_soon(places=True)  # an old log has a new line: now is worth showing again
+            return
+        self._move(now_utc())
+        for number, counts in counted(entries, self._buckets).items():
+            if self._buckets.first <= number <= self._buckets.last:
+                self._counts[number] = _sum(self._counts.get(number), counts)
+                self._changed.add(number)
+        self._add_chosen(entries)
+        self._push_now_or_soon()
+
+    def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        if self._run is None and self._source is None:
+            return entries
+        return [
+            entry
+            for entry in entries
+            if (self._run is None or entry.run == self._run) and (self._source is None or entry.source == self._source)
+        ]
+
+    def _add_chosen(self, entries: Sequence[Entry]) -> None:
+        start, end = self._selection
+        if self._chosen is None:
+            return
+        levels = [
+            entry.level
+            for entry in entries
+            if (start is None or entry.timestamp >= start) and (end is None or entry.timestamp < end)
+        ]
+        self._chosen = _sum(self._chosen, grouped(Counter(levels)))
+
+    def _move(self, now: datetime) -> None:
+        """Let the window go on with the clock."""
+        buckets, window = self._buckets, self._window
+        if buckets is None or window is None or window.end is not None or buckets.number_of(now) <= buckets.last:
+            return
+        self._buckets = buckets = buckets.slid_to(now) if window.slides else buckets.grown_to(now)
+        self._has_moved = True
+        gone = [self._counts.pop(number) for number in list(self._counts) if number < buckets.first]
+        if buckets.count > MOST_BUCKETS + 1 or (any(map(any, gone)) and self._is_worn(buckets)):
+            self._read_soon(places=True)
+
+    def _is_worn(self, buckets: Buckets) -> bool:
+        """Whether all lines slid out of the window, or some out of one that is short because the log was young."""
+        is_short = buckets.count * buckets.seconds < USUAL.total_seconds() - buckets.seconds
+        return is_short or not any(map(any, self._counts.values()))
+
+    def _tick(self) -> None:
+        self._move(now_utc())
+        self._push()
+        self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        """Till the next bucket begins, while somebody looks."""
+        self._stop_clock()
+        if self._is_seen and self._buckets is not None and self._window is not None and self._window.end is None:
+            seconds = max(SHORTEST_TICK, (self._buckets.end - now_utc()).total_seconds())
+            self._clock = asyncio.get_running_loop().call_later(seconds, lambda: self._call(self._tick))
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _push_now_or_soon(self) -> None:
+        if asyncio.get_running_loop().time() - self._pushed_at >= APART_SECONDS:
+            self._push()
+        else:
+            self._push_soon()
+
+    def _push(self) -> None:
+        """Send the bars that changed; each as it is now, so that nothing is wrong if one is sent twice."""
+        if self._buckets is None or not (self._changed or self._has_moved):
+            return
+        self._pushed_at = asyncio.get_running_loop().time()
+        change: dict[str, Any] = {'bars': [[number, *self._counts[number]] for number in self._changed]}
+        if self._has_moved:
+            change |= self._frame(self._buckets)
+        self._changed.clear()
+        self._has_moved = False
+        self._plot.bring(change)
+        self._say()
+
+
+def counted(entries: Sequence[Entry], buckets: Buckets) -> dict[int, Counts]:
+    """How many lines of each group lie in which bucket, by its number."""
+    moments = list(map(attrgetter('timestamp'), entries))
+    first, last = buckets.number_of(min(moments)), buckets.number_of(max(moments))
+    if first == last:  # as in every flood, where a look at each line would be felt
+        return {first: grouped(Counter(map(attrgetter('level'), entries)))}
+    found: dict[int, Counter[Level]] = {}
+    for entry in entries:
+        found.setdefault(buckets.number_of(entry.timestamp), Counter())[entry.level] += 1
+    return {number: grouped(levels) for number, levels in found.items()}
+
+
+def grouped(levels: Mapping[Level, int]) -> Counts:
+    """The counts of the groups."""
+    counts = [0] * len(GROUPS)
+    for level, count in levels.items():
+        counts[PLACES[level]] += count
+    return counts
+
+
+def _number(count: int) -> str:
+    return f'{count:,}'.replace(',', '\u202f')
+
+
+def _sum(one: Counts | None, other: Counts) -> Counts:
+    return other if one is None else [a + b for a, b in zip(one, other, strict=True)]

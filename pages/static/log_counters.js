@@ -1,0 +1,22 @@
+// The row of counters: Alt with a digit presses one from anywhere on the page, and it tells whether somebody looks.
+export default {
+  emits: ["all", "looking"],
+  mounted() {
+    this.listeners = new AbortController();
+    const options = { signal: this.listeners.signal };
+    addEventListener("keydown", (event) => this.pressed(event), options);
+    document.addEventListener("visibilitychange", () => this.$emit("looking", !document.hidden), options);
+  },
+  unmounted() { this.listeners.abort(); },
+  methods: {
+    pressed(event) {
+      const digit = /^Digit([0-4])$/.exec(event.code)?.[1];
+      if (!digit || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.repeat) return;
+      if (document.querySelector(".q-dialog")) return;
+      event.preventDefault();
+      if (digit === "0") this.$emit("all", true);
+      else this.$el.children[digit - 1]?.click();
+    },
+  },
+  template: `<div role="group"><slot></slot></div>`,
+};

@@ -1,0 +1,252 @@
+// Bars of the log over time, with a brush. The server sends bars by the number of their stretch of time; what is
+// dragged, pointed at or reached by keys is known here only, until it is picked. Text is only ever text.
+const WORDS = { info: ["info", "info"], success: ["success", "success"], warning: ["warning", "warnings"], error: ["error", "errors"] };
+const LOUD = { warning: 4, error: 4 };
+const GROUPS = Object.keys(WORDS);
+const ROOM = 9; // above the highest bar, for what is drawn higher than it is
+const DRAG = 4;
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+
+export default {
+  props: { zone: String, picture: Object, groups: Array, selection: Array },
+  emits: ["pick", "looking"],
+  data: () => ({ tip: null, brush: null, cursor: null, marks: [], width: 0, frame: null }),
+  computed: {
+    shown() { return this.brush || this.edges(this.selection); },
+    brushStyle() { const [from, to] = this.shown; return { left: `${from}%`, width: `${to - from}%` }; },
+    value() { return this.cursor === null || !this.frame ? 0 : this.cursor - this.frame.first + 1; },
+  },
+  watch: {
+    picture() { this.take(); },
+    groups() { this.draw(); },
+    selection() { if (!this.drag) this.forget(); },
+  },
+  mounted() {
+    this.listeners = new AbortController();
+    const options = { signal: this.listeners.signal };
+    document.addEventListener("visibilitychange", () => this.$emit("looking", !document.hidden), options);
+    this.resized = new ResizeObserver(() => { this.width = this.$refs.plot?.clientWidth || 0; this.draw(); });
+    this.resized.observe(this.$refs.plot);
+    this.take();
+  },
+  unmounted() {
+    this.listeners.abort();
+    this.resized.disconnect();
+    cancelAnimationFrame(this.frameAsked);
+  },
+  methods: {
+    // -- what the server sends
+    take() {
+      if (!this.picture) return;
+      const { bars, ...frame } = this.picture;
+      this.bars = new Map();
+      this.cursor = null;
+      this.forget();
+      this.bring({ bars, ...frame });
+    },
+    bring({ bars, ...frame }) {
+      if (!this.bars) return;
+      if ("first" in frame) {
+        this.frame = { ...this.frame, ...frame };
+        for (const key of this.bars.keys()) if (key < this.frame.first) this.bars.delete(key);
+        if (this.cursor !== null) this.cursor = clamp(this.cursor, this.frame.first, this.last());
+      }
+      for (const [key, ...counts] of bars) this.bars.set(key, counts);
+      this.draw();
+    },
+    last() { return this.frame.first + this.frame.count - 1; },
+    begin(key) { return (key * this.frame.seconds - this.frame.offset) * 1000; },
+    percent(ms) { return clamp((100 * (ms - this.begin(this.frame.first))) / (this.frame.count * this.frame.seconds * 1000), 0, 100); },
+    edges(ends) {
+      if (!ends || !this.frame) return null;
+      return [ends[0] === null ? 0 : this.percent(ends[0]), ends[1] === null ? 100 : this.percent(ends[1])];
+    },
+
+    // -- drawing: one path a group, whatever the number of bars
+    draw() {
+      cancelAnimationFrame(this.frameAsked);
+      this.frameAsked = requestAnimationFrame(() => this.paint());
+    },
+    paint() {
+      const plot = this.$refs.plot;
+      if (!this.frame || !plot) return;
+      const { clientWidth: width, clientHeight: height } = plot;
+      const { first, count } = this.frame;
+      const included = GROUPS.map((group) => this.groups.includes(group));
+      const sums = [...this.bars.values()].map((counts) => counts.reduce((sum, n, i) => sum + (included[i] ? n : 0), 0));
+      const scale = (height - ROOM) / Math.max(1, ...sums);
+      const step = width / count, gap = step > 7 ? 2 : step > 3 ? 1 : 0.5;
+      const paths = GROUPS.map(() => "");
+      for (const [key, counts] of this.bars) {
+        const left = Math.round((key - first) * step), wide = Math.max(1, Math.round((key - first + 1) * step) - left - gap);
+        let top = height;
+        counts.forEach((n, i) => {
+          if (!n || !included[i]) return;
+          const tall = Math.max(n * scale, LOUD[GROUPS[i]] || 1.5);
+          top -= tall;
+          paths[i] += `M${left} ${top.toFixed(1)}h${wide}v${tall.toFixed(1)}h-${wide}z`;
+        });
+      }
+      GROUPS.forEach((group, i) => this.$refs[group].setAttribute("d", paths[i]));
+      this.place(width);
+      if (this.tip && !this.brush) this.point(this.tip.key);
+    },
+    // As many marks as can stand side by side; the last must leave room for "now".
+    place(width) {
+      const room = this.frame.isLive ? width - 34 : width;
+      let free = -1;
+      this.marks = this.frame.marks.flatMap(([ms, words]) => {
+        const left = (this.percent(ms) * width) / 100, long = words.length * 6.4;
+        if (left < free || left + long > room) return [];
+        free = left + long + 14;
+        return [{ left: `${left.toFixed(1)}px`, words, key: ms }];
+      });
+    },
+
+    // -- words
+    clock(ms) {
+      if (this.format?.zone !== this.zone) {
+        const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: this.zone };
+        this.format = { zone: this.zone, clock: new Intl.DateTimeFormat("en-GB", parts), day: new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: this.zone }) };
+      }
+      const words = this.frame.seconds % 60 ? this.format.clock.format(ms) : this.format.clock.format(ms).slice(0, 5);
+      const isLong = this.frame.seconds * this.frame.count > 86400;
+      return isLong ? `${this.format.day.format(ms)} ${words}` : words;
+    },
+    stretch(from, to) {
+      const isOpen = this.frame.isLive && to > this.last();
+      return `${this.clock(this.begin(from))} to ${isOpen ? "now" : this.clock(this.begin(to))}`;
+    },
+    rows(from, to) {
+      const sums = GROUPS.map(() => 0);
+      for (const [key, counts] of this.bars) if (key >= from && key < to) counts.forEach((n, i) => { sums[i] += n; });
+      return GROUPS.map((group, i) => ({ group, count: sums[i], words: WORDS[group][sums[i] === 1 ? 0 : 1] })).filter((row) => row.count && this.groups.includes(row.group));
+    },
+    spoken(from, to) {
+      const rows = this.rows(from, to), sum = rows.reduce((all, row) => all + row.count, 0);
+      const counts = rows.map((row) => `${row.count} ${row.words}`).join(", ");
+      return `${this.stretch(from, to)}, ${sum ? `${sum} line${sum === 1 ? "" : "s"}: ${counts}` : "no lines"}`;
+    },
+    // A box beside the place that is meant, with its counts.
+    tell(from, to, key) {
+      const middle = (((from + to) / 2 - this.frame.first) / this.frame.count) * 100;
+      this.tip = { key, left: `${clamp(middle, 0, 100)}%`, side: middle > 50 ? "is-left" : "is-right", title: this.stretch(from, to), rows: this.rows(from, to).map((row) => ({ ...row, count: number(row.count) })), spoken: this.spoken(from, to) };
+    },
+    point(key) {
+      if (key < this.frame.first || key > this.last()) this.tip = null;
+      else this.tell(key, key + 1, key);
+    },
+
+    // -- by hand
+    spot(event) {
+      const { left, width } = this.$refs.plot.getBoundingClientRect();
+      return ((event.clientX - left) / width) * this.frame.count;
+    },
+    keyAt(event) { return this.frame.first + clamp(Math.floor(this.spot(event)), 0, this.frame.count - 1); },
+    pressed(event) {
+      if (!this.frame || event.button) return;
+      const handle = event.target.dataset.handle;
+      const key = this.keyAt(event);
+      const [from, to] = handle ? this.keys() : [key, key];
+      this.drag = { x: event.clientX, isMoving: Boolean(handle), handle, key, from, to };
+      this.cursor = key;
+      this.$refs.plot.setPointerCapture(event.pointerId);
+    },
+    moved(event) {
+      if (!this.frame) return;
+      if (!this.drag) { if (event.pointerType !== "touch") this.point(this.keyAt(event)); return; }
+      if (!this.drag.isMoving && Math.abs(event.clientX - this.drag.x) < DRAG) return;
+      this.drag.isMoving = true;
+      const border = this.frame.first + clamp(Math.round(this.spot(event)), 0, this.frame.count);
+      const key = this.keyAt(event), { handle, from, to } = this.drag;
+      if (handle === "from") this.stretchTo(Math.min(border, to - 1), to);
+      else if (handle === "to") this.stretchTo(from, Math.max(border, from + 1));
+      else this.stretchTo(Math.min(key, this.drag.key), Math.max(key, this.drag.key) + 1);
+    },
+    released() {
+      const { drag } = this;
+      this.drag = null;
+      if (drag?.isMoving && this.brush) this.pick();
+    },
+    left() { if (!this.drag && document.activeElement !== this.$refs.plot) this.tip = null; else if (!this.drag && this.cursor === null) this.tip = null; },
+    // The ends of the selection as borders between bars.
+    keys() {
+      const { first, count } = this.frame, [from, to] = this.shown;
+      const border = (percent) => first + Math.round((percent / 100) * count);
+      return [Math.min(border(from), first + count - 1), Math.max(border(to), first + 1)];
+    },
+    stretchTo(from, to) {
+      this.range = [from, to];
+      const { first, count } = this.frame;
+      this.brush = [((from - first) / count) * 100, ((to - first) / count) * 100];
+      this.tell(from, to, from);
+    },
+    pick() {
+      const [from, to] = this.range;
+      const isOpen = this.frame.isLive && to > this.last();
+      this.tip = null;
+      this.$emit("pick", [this.begin(from), isOpen ? null : this.begin(to)]);
+    },
+    clear() {
+      this.forget();
+      this.$emit("pick", null);
+    },
+    // What was stretched and not picked is gone, or stands as the selection now.
+    forget() { this.brush = this.range = null; },
+
+    // -- by keys
+    keyed(event) {
+      if (!this.frame || event.ctrlKey || event.metaKey || event.altKey) return;
+      const { first } = this.frame, last = this.last();
+      const at = this.cursor ?? last;
+      const goals = { ArrowLeft: at - 1, ArrowRight: this.cursor === null ? last : at + 1, ArrowDown: at - 1, ArrowUp: at + 1, PageDown: at - 10, PageUp: at + 10, Home: first, End: last };
+      if (event.key in goals) this.goTo(clamp(goals[event.key], first, last), event.shiftKey);
+      else if (event.key === "Enter") this.entered();
+      else if (event.key === "Escape" && (this.drag || this.brush || this.selection)) this.escaped();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    goTo(key, isStretching) {
+      const from = this.anchor ?? this.cursor ?? key;
+      this.cursor = key;
+      this.anchor = isStretching ? from : null;
+      if (isStretching) this.stretchTo(Math.min(from, key), Math.max(from, key) + 1);
+      else { this.forget(); this.point(key); }
+    },
+    entered() {
+      if (!this.range) { if (this.cursor === null) return; this.range = [this.cursor, this.cursor + 1]; }
+      this.anchor = null;
+      this.pick();
+    },
+    escaped() {
+      const isHalfway = this.drag || this.brush;
+      this.drag = this.anchor = null;
+      this.forget();
+      if (!isHalfway) this.clear();
+      if (this.cursor !== null) this.point(this.cursor);
+    },
+    focused() { if (this.frame && this.$refs.plot.matches(":focus-visible")) { this.cursor ??= this.last(); this.point(this.cursor); } },
+    blurred() { this.anchor = null; this.cursor = null; if (!this.drag) { this.tip = null; } },
+  },
+  template: `
+    <div :class="['lh-box', { 'is-waiting': !picture }]">
+      <div class="lh-plot" ref="plot" role="slider" tabindex="0" aria-label="Lines over time" aria-orientation="horizontal" aria-valuemin="1" :aria-valuemax="frame?.count || 1" :aria-valuenow="value || frame?.count || 1"
+        :aria-valuetext="cursor !== null && tip ? tip.spoken : 'No bar chosen'" aria-description="Arrow keys go from bar to bar, with Shift they select, Enter applies, Escape clears."
+        @pointerdown="pressed" @pointermove="moved" @pointerup="released" @pointercancel="released" @pointerleave="left" @dblclick="clear" @keydown="keyed" @focus="focused" @blur="blurred">
+        <svg aria-hidden="true" width="100%" height="100%"><path ref="info" class="lv-info"/><path ref="success" class="lv-success"/><path ref="warning" class="lv-warning"/><path ref="error" class="lv-error"/></svg>
+        <i v-if="cursor !== null && frame" class="lh-cursor" :style="{ left: (100 * (cursor - frame.first) / frame.count) + '%', width: (100 / frame.count) + '%' }"></i>
+        <template v-if="shown">
+          <i class="lh-mask" :style="{ left: 0, width: shown[0] + '%' }"></i><i class="lh-mask" :style="{ left: shown[1] + '%', right: 0 }"></i>
+          <i class="lh-brush" :style="brushStyle"><b data-handle="from"></b><b data-handle="to"></b></i>
+        </template>
+        <div v-if="tip" :class="['lh-tip', tip.side]" :style="{ left: tip.left }" aria-hidden="true">
+          <b class="sy-num">{{ tip.title }}</b>
+          <span v-for="row in tip.rows" :key="row.group" :class="['sy-x', 'lv-' + row.group]"><svg class="sy-g sy-stg" viewBox="0 0 16 16"><use :href="'/static/synapse/icons.svg#g-' + row.group"/></svg><span class="sy-num">{{ row.count }} {{ row.words }}</span></span>
+          <span v-if="!tip.rows.length" class="sy-3">no lines</span>
+        </div>
+      </div>
+      <div class="lh-axis sy-num" aria-hidden="true"><span v-for="mark in marks" :key="mark.key" :style="{ left: mark.left }">{{ mark.words }}</span><span v-if="frame?.isLive" class="now">now</span></div>
+    </div>`,
+};
