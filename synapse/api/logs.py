@@ -92,7 +92,9 @@ def logs_api(room: ControlRoom) -> APIRouter:
         entries and logs nothing, for as long as Synapse remembers the last thousand of them.
         """
         taken = await intake.take(request, idempotency_key or None)
-        return Answer(taken.as_json() if isinstance(taken, Entry) else [entry.as_json() for entry in taken], 201)
+        if isinstance(taken, Entry):
+            return Answer(taken.as_json(), 201)
+        return await asyncio.to_thread(lambda: Answer([entry.as_json() for entry in taken], 201))
 
     @api.get('/logs/stats')
     async def stats(start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> Response:

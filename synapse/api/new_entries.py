@@ -1,5 +1,6 @@
 """Entries for the log that other programs send: one or many at once, all of them taken or none."""
 
+import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ DEEPEST_FIELDS = 8
 MOST_PROBLEMS = 50
 MOST_KEYS = 20
 MOST_KEYS_KNOWN = 1_000
+_AT_A_TIME = 100
 _IN_MEMORY = 'It is shown and waits in memory, but it is not saved'
 _SAVED_LATER = 'It is saved as soon as that is mended; the same Idempotency-Key asks whether it is.'
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -160,6 +162,8 @@ class _Reading:
         """:raises Invalid: if there is a problem with any of them"""
         entries = []
         for index, item in enumerate(items):
+            if index % _AT_A_TIME == _AT_A_TIME - 1:
+                await asyncio.sleep(0)  # a full batch takes long enough to be felt on a page
             if len(self._problems) < MOST_PROBLEMS and (entry := await self._entry(index, item)) is not None:
                 entries.append(entry)
         if self._problems:
