@@ -115,7 +115,7 @@ async def test_while_synapse_is_away_the_oldest_go_and_one_line_says_how_many(
     monkeypatch.setattr(logging_handler, 'MOST_LINES', 50)
     monkeypatch.setattr(logging_handler, '_BATCH_LINES', 10)
     (tmp_path / 'token').write_text((data / 'token').read_text())
-    handler = SynapseHandler(data=tmp_path)
+    handler = SynapseHandler(data=tmp_path, exit_seconds=60)
     logger.addHandler(handler)
     notices = len(await logged(room, 'logging_handler'))
 
@@ -125,7 +125,7 @@ async def test_while_synapse_is_away_the_oldest_go_and_one_line_says_how_many(
     await asyncio.to_thread(handler.flush)
     for number in range(10, 200):
         logger.info('%s', number)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 20  # one attempt, not sixty seconds
     assert 'does not run' in str(handler.trouble)
     (tmp_path / 'url').write_text((data / 'url').read_text())
     await sent(handler)
@@ -227,7 +227,7 @@ async def test_each_process_of_a_program_that_forks_says_its_own_lines_once(
 AWAY = """
 import logging, sys
 from copied import SynapseHandler
-logging.basicConfig(level='INFO', handlers=[SynapseHandler(data=sys.argv[1])])
+logging.basicConfig(level='INFO', handlers=[SynapseHandler(data=sys.argv[1], exit_seconds=60)])
 logging.info('into the void')
 """
 
@@ -237,7 +237,7 @@ async def test_a_program_ends_soon_where_no_synapse_runs_and_says_what_was_not_s
 
     done = await program(tmp_path, AWAY, str(tmp_path / 'nothing'))
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     assert done.returncode == 0
     assert done.stderr.startswith('1 log lines did not reach Synapse: Synapse does not run')
 
