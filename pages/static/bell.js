@@ -132,7 +132,7 @@ export default {
       <span class="sy-vh" role="status">{{ said }}</span>
       <div v-if="isOpen && rows" ref="pop" class="sy-pop bl-pop" role="dialog" aria-label="Alerts" tabindex="-1" @keydown="keyed" @focusout="left">
         <div class="head">
-          <div class="sy-grow"><b>Alerts</b><span class="sy-cap sy-num">{{ unseen ? unseen + ' not seen' : 'All seen' }}</span></div>
+          <div class="sy-grow"><b>Alerts</b><span class="sy-cap sy-num">{{ unseen ? unseen + ' not seen' : rows.length ? 'All seen' : '' }}</span></div>
           <button v-if="unseen" type="button" class="sy-btn is-ghost is-sm" @click="$emit('seen')">Mark all as seen</button>
           <button v-if="rows.length" type="button" class="sy-btn is-ghost is-sm" @click="$emit('clear')">Clear</button>
           <button type="button" class="sy-btn is-ghost is-sm is-icon" aria-label="Close (Esc)" title="Close (Esc)" @click="close()"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></button>
@@ -157,7 +157,7 @@ export default {
           </template>
           <div v-if="!rows.length" class="none">
             <svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('bell')"/></svg>
-            <b>Nothing went wrong</b><p class="sy-cap">Failed runs, missed events and a full disk show up here.</p>
+            <b>No alerts</b><p class="sy-cap">Failed runs, missed events and a full disk show up here.</p>
           </div>
         </div>
         <div class="desk">

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.harness import SynapseUnderTest, wait_until
 
@@ -42,22 +42,41 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTe
     program.stop()
 
 
-@pytest.fixture
-def page(program: SynapseUnderTest, context: BrowserContext, problems: list[str]) -> Iterator[Page]:
-    """At the settings, where nothing else tells of runs, and with no alert left of another test."""
+@pytest.fixture(scope='module')
+def context(browser: Browser, program: SynapseUnderTest) -> Iterator[BrowserContext]:
+    """One for all tests: a page takes seconds to load, and alerts are told to those that are open."""
+    context = browser.new_context(viewport={'width': 1440, 'height': 900}, reduced_motion='reduce')
+    context.set_default_timeout(20_000)
     context.grant_permissions(['notifications'], origin=program.url.rstrip('/'))
     context.add_init_script(DESKTOP)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope='module')
+def tab(program: SynapseUnderTest, context: BrowserContext) -> Page:
     page = context.new_page()
     page.goto(f'{program.url}settings')
     page.get_by_role('heading', name='Settings').wait_for()
-    opened = open_bell(page)
+    return page
+
+
+@pytest.fixture
+def page(tab: Page, problems: list[str]) -> Iterator[Page]:
+    """At the settings, where nothing else tells of runs, with no alert and no memory left of another test."""
+    tab.set_viewport_size({'width': 1440, 'height': 900})
+    tab.evaluate("lookAway(false); made.length = 0; localStorage.clear(); synapse.go('/settings')")
+    tab.get_by_role('heading', name='Settings').wait_for()
+    tab.keyboard.press('Escape')
+    expect(tab.get_by_role('dialog', name='Alerts')).to_have_count(0)
+    opened = open_bell(tab)
     clear = opened.get_by_role('button', name='Clear')
     if clear.count():
         clear.click()
-    expect(opened).to_contain_text('Nothing went wrong')
-    page.keyboard.press('Escape')
+    expect(opened).to_contain_text('No alerts')
+    tab.keyboard.press('Escape')
     expect(opened).to_have_count(0)
-    yield page
+    yield tab
     assert problems == []
 
 
@@ -160,7 +179,7 @@ def test_the_bell_is_used_by_keyboard_and_shows_text_as_text(program: SynapseUnd
     expect(opened.get_by_role('button', name='Open run')).to_be_focused()
     page.keyboard.press('Tab')
     page.keyboard.press('Enter')
-    expect(opened).to_contain_text('Nothing went wrong')
+    expect(opened).to_contain_text('No alerts')
     expect(opened).to_be_focused()
 
 
@@ -182,7 +201,7 @@ def test_the_page_of_a_run_needs_no_notice_of_it(program: SynapseUnderTest, page
     with program.api as api:
         api.post('/queue/pause').raise_for_status()
     waiting = program.create_run('Breaks', reason='Seen here.')
-    page.goto(f'{program.url}runs/{waiting["number"]}')
+    page.evaluate(f"synapse.go('/runs/{waiting['number']}')")
     page.get_by_role('heading', name='Steps').wait_for()
 
     with program.api as api:
@@ -237,6 +256,7 @@ def test_the_desktop_is_told_only_while_no_tab_is_in_sight_and_once_over_all_tab
     teller.evaluate('made[0].note.onclick()')
     teller.wait_for_url(f'**/runs/{run["number"]}')
     expect(bell(teller)).to_have_accessible_name('Alerts, 1 not seen (B)')
+    other.close()
 
 
 def test_a_storm_makes_few_notifications(program: SynapseUnderTest, page: Page) -> None:
@@ -255,12 +275,8 @@ def test_a_storm_makes_few_notifications(program: SynapseUnderTest, page: Page) 
     assert len(made(page)) == 4
 
 
-def test_a_browser_that_blocks_them_says_so_and_stays_off(
-    program: SynapseUnderTest, page: Page, context: BrowserContext
-) -> None:
-    context.add_init_script("Object.defineProperty(Notification, 'permission', { get: () => 'denied' })")
-    page.reload()
-    bell(page).wait_for()
+def test_a_browser_that_blocks_them_says_so_and_stays_off(page: Page) -> None:
+    page.evaluate("Object.defineProperty(Notification, 'permission', { get: () => 'denied', configurable: true }); 0")
 
     opened = open_bell(page)
     switch = opened.get_by_role('switch', name='Desktop notifications')
@@ -268,6 +284,8 @@ def test_a_browser_that_blocks_them_says_so_and_stays_off(
 
     expect(switch).to_have_attribute('aria-checked', 'false')
     expect(opened).to_contain_text('This browser blocks notifications of this address.')
+    page.keyboard.press('Escape')
+    page.evaluate('delete Notification.permission')
 
 
 def told_of(page: Page, count: int) -> None:

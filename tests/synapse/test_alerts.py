@@ -24,8 +24,10 @@ from synapse.bus import (
     RunChanged,
     StatusChanged,
 )
+from synapse.control_room import ControlRoom
 from synapse.events import Occurrence, OccurrenceState
 from synapse.records import Problem, RunRecord, RunState, StepRun, StepState
+from synapse.settings import Settings
 from synapse.status import Status
 from tests.synapse.api_room import api_room, run_in
 from tests.synapse.scripted import OnePipeline
@@ -392,6 +394,22 @@ async def test_a_real_run_that_fails_is_an_alert_and_so_is_the_emergency_stop(tm
 
     async with api_room(tmp_path / 'data', is_new=False) as room:
         assert [*room.alerts] == [broken]
+
+
+async def test_a_real_queue_that_the_disk_holds_is_an_alert(tmp_path: Path) -> None:
+    room = ControlRoom.build(Settings(data=tmp_path / 'data', min_free_bytes=10**18))
+    await room.start()
+    try:
+        assert [alert.kind for alert in room.alerts] == [AlertKind.DISK_LOW]
+        held = asyncio.ensure_future(room.bus.next(StatusChanged, timeout=10, where=lambda _: room.status.notice != ''))
+        await room.runs.create('RunCommand', {'command': ['true']})
+        await held
+
+        (alert,) = room.alerts
+        assert alert.kind is AlertKind.QUEUE_HELD
+        assert 'no run starts' in alert.text
+    finally:
+        await room.stop(grace=0)
 
 
 async def passed(it: Watched) -> None:
