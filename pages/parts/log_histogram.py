@@ -243,14 +243,18 @@ class LogHistogram(Scope):
 
     async def _read_once(self, *, places: bool) -> None:
         now = now_utc()
-        window = await self._placed(now) if places or self._window is None else self._window
-        buckets = self._buckets
-        if places or buckets is None:
+        window, buckets = self._window, self._buckets
+        if places or window is None or buckets is None:
+            places, window = True, await self._placed(now)
             buckets = buckets_over(window.start, window.end or now, self._zone)
         counts = await self._count(buckets.start, buckets.end, buckets.count)
         chosen = await self._count_chosen(now)
-        if not self._must_place:
-            self._call(partial(self._show, window, buckets, counts, chosen))
+        if self._must_place:
+            return  # it was not for this that somebody asked last
+        found = dict(enumerate(counts, start=buckets.first))
+        self._call(partial(self._show, window, buckets, found) if places else partial(self._correct, found))
+        self._chosen = chosen
+        self._call(self._say)
 
     async def _placed(self, now: datetime) -> Window:
         """The window for what is asked, zoomed into, selected or just there."""
@@ -291,24 +295,27 @@ class LogHistogram(Scope):
 
     # Showing
 
-    def _show(self, window: Window, buckets: Buckets, counts: list[Counts], chosen: Counts | None) -> None:
-        self._window, self._buckets, self._chosen = window, buckets, chosen
-        self._counts = dict(enumerate(counts, start=buckets.first))
+    def _show(self, window: Window, buckets: Buckets, counts: dict[int, Counts]) -> None:
+        self._window, self._buckets, self._counts = window, buckets, counts
         self._changed.clear()
         self._has_moved = False
         put(self._trouble, hidden=True)
         put(self._plot, hidden=None)
         self._title.set_text(f'Lines per {length_words(buckets.seconds)}')
-        self._plot.show(
-            {
-                'seconds': buckets.seconds,
-                'offset': buckets.offset,
-                'bars': [[number, *found] for number, found in self._counts.items() if any(found)],
-                **self._frame(buckets),
-            }
-        )
-        self._say()
+        bars = [[number, *found] for number, found in counts.items() if any(found)]
+        self._plot.show({'seconds': buckets.seconds, 'offset': buckets.offset, 'bars': bars, **self._frame(buckets)})
         self._wait_for_next()
+
+    def _correct(self, counts: dict[int, Counts]) -> None:
+        """The same bars were read again: send those that are other than they were counted."""
+        if self._buckets is None:
+            return
+        nothing = [0] * len(GROUPS)
+        for number, found in counts.items():
+            if number >= self._buckets.first and found != self._counts.get(number, nothing):
+                self._counts[number] = found
+                self._changed.add(number)
+        self._push()
 
     def _frame(self, buckets: Buckets) -> dict[str, Any]:
         """Where the bars stand: what changes as the window slides or grows."""

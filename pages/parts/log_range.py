@@ -17,7 +17,7 @@ from synapse.wall_time import DAY, instant_of, wall_of
 from synapse.zones import zone as zone_of
 
 from .cards import put
-from .controls import TYPED
+from .controls import Moment
 from .html import button, el, icon
 from .scope import Scope
 
@@ -163,7 +163,7 @@ class RangePicker(Scope):
         with self, el('button', 'sy-btn is-sm', type_='button', aria_haspopup='dialog') as self._button:
             self._words = el('span', 'sy-ell sy-num')
             icon('down', size=14)
-            with ui.menu().classes('sy-menubox').props('anchor="bottom left" self="top left"') as self._menu:
+            with ui.menu().classes('sy-menubox lr-menu').props('anchor="bottom left" self="top left"') as self._menu:
                 self._draw()
         self._menu.on('before-show', self._begin, js_handler='() => emit()')
         self._menu.on('show', js_handler=_FOCUS)
@@ -190,8 +190,8 @@ class RangePicker(Scope):
                 self._presets = {key: self._preset(key, words) for key, words in PRESETS.items()}
             presets.on('keydown', js_handler=_ARROWS)
             with el('div', 'lr-own', role='group', aria_label='From and to'):
-                self._fields = {
-                    name: self._field(name, label)
+                self._moments = {
+                    name: self._moment(name, label)
                     for name, label in (
                         ('begin-day', 'From, day'),
                         ('begin-time', 'From, time'),
@@ -199,7 +199,7 @@ class RangePicker(Scope):
                         ('end-time', 'To, time'),
                     )
                 }
-                self._error = el('p', 'sy-error', role='alert', id=f'lr-error-{self.id}')
+                self._error = el('p', 'sy-error', role='alert', id=f'range-{self.id}-error')
                 with el('div', 'lr-foot'):
                     el('span', 'sy-cap sy-ell', self._zone, title='All times are those of this machine')
                     apply = button('Apply', small=True)
@@ -210,17 +210,27 @@ class RangePicker(Scope):
         preset.on('click', lambda: self._choose(key))
         return preset
 
-    def _field(self, name: str, label: str) -> TextElement:
-        kind = 'date' if name.endswith('day') else 'time'
-        if kind == 'date':
+    def _moment(self, name: str, label: str) -> Moment:
+        is_day = name.endswith('day')
+        if is_day:
             el('span', 'sy-cap', label.partition(',')[0], aria_hidden='true')
-        field = el('input', 'sy-control sy-num', type_=kind, aria_label=label)
-        if kind == 'time':
-            put(field, step='1')
-        put(field, aria_describedby=f'lr-error-{self.id}')
-        field.on('input', lambda event: self._typed.update({name: str(event.args)}), js_handler=TYPED)
-        field.on('keydown.enter', self._apply, js_handler='() => emit()')
-        return field
+        moment = Moment(
+            f'range-{self.id}-{name}',
+            '',
+            lambda text: self._type(name, text),
+            kind='date' if is_day else 'time',
+            icon_name='calendar' if is_day else 'down',
+            words='',
+            slot=f'range-{self.id}',
+            aria_label=label,
+            **({} if is_day else {'step': '1'}),
+        )
+        moment.control.on('keydown.enter', self._apply, js_handler='() => emit()')
+        return moment
+
+    def _type(self, name: str, text: str) -> None:
+        self._typed[name] = text
+        self._moments[name].say(_at_rest(name, text))
 
     def _begin(self) -> None:
         """It opens: what was typed and not applied is gone."""
@@ -230,13 +240,11 @@ class RangePicker(Scope):
         self._error.set_text('')
         for name, moment in zip(('begin', 'end'), range_from(self._shown, self._zone, now), strict=True):
             wall = None if moment is None else wall_of(moment, self._zone)
-            for part, text in (
-                ('day', f'{wall:%Y-%m-%d}' if wall else ''),
-                ('time', f'{wall:%H:%M:%S}' if wall else ''),
-            ):
-                self._typed[f'{name}-{part}'] = text
+            for part, form in (('day', '%Y-%m-%d'), ('time', '%H:%M:%S')):
+                text = '' if wall is None else f'{wall:{form}}'
                 # An attribute, not the property: the page must not write over what is being typed.
-                put(self._fields[f'{name}-{part}'], **{'^value': text})
+                put(self._moments[f'{name}-{part}'].control, **{'^value': text})
+                self._type(f'{name}-{part}', text)
 
     def _choose(self, text: str) -> None:
         self._menu.close()
@@ -251,6 +259,16 @@ class RangePicker(Scope):
             self._error.set_text(str(error))
             return
         self._choose(range_text(start, end, self._zone))
+
+
+def _at_rest(name: str, text: str) -> str:
+    """What a control shows while nobody types in it."""
+    if not text:
+        return {'begin-day': 'the first line', 'end-day': 'now'}.get(name, '')
+    if name.endswith('time'):
+        return text
+    day = datetime.fromisoformat(text)
+    return f'{day.day} {day:%b %Y}'
 
 
 _FOCUS = """() => setTimeout(() => {

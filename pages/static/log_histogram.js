@@ -39,11 +39,12 @@ export default {
     // -- what the server sends
     take() {
       if (!this.picture) return;
-      const { bars, ...frame } = this.picture;
       this.bars = new Map();
-      this.cursor = null;
-      this.forget();
-      this.bring({ bars, ...frame });
+      if (this.frame?.seconds !== this.picture.seconds) {
+        this.cursor = this.touched = this.anchor = this.drag = this.tip = null;
+        this.forget();
+      }
+      this.bring(this.picture);
     },
     bring({ bars, ...frame }) {
       if (!this.bars) return;
@@ -128,10 +129,12 @@ export default {
       const counts = rows.map((row) => `${row.count} ${row.words}`).join(", ");
       return `${this.stretch(from, to)}, ${sum ? `${sum} line${sum === 1 ? "" : "s"}: ${counts}` : "no lines"}`;
     },
-    // A box beside the place that is meant, with its counts.
+    // A box with the counts, beside what they are of as long as there is room.
     tell(from, to, key) {
-      const middle = (((from + to) / 2 - this.frame.first) / this.frame.count) * 100;
-      this.tip = { key, left: `${clamp(middle, 0, 100)}%`, side: middle > 50 ? "is-left" : "is-right", title: this.stretch(from, to), rows: this.rows(from, to).map((row) => ({ ...row, count: number(row.count) })), spoken: this.spoken(from, to) };
+      const [left, right] = [from, to].map((border) => (100 * (border - this.frame.first)) / this.frame.count);
+      const [place, side] = right < 75 ? [right, "is-right"] : left > 25 ? [left, "is-left"] : [50, "is-over"];
+      const rows = this.rows(from, to).map((row) => ({ ...row, count: number(row.count) }));
+      this.tip = { key, left: `${place}%`, side, title: this.stretch(from, to), rows, spoken: this.spoken(from, to) };
     },
     point(key) {
       if (key < this.frame.first || key > this.last()) this.tip = null;
@@ -150,7 +153,8 @@ export default {
       const key = this.keyAt(event);
       const [from, to] = handle ? this.keys() : [key, key];
       this.drag = { x: event.clientX, isMoving: Boolean(handle), handle, key, from, to };
-      this.cursor = key;
+      this.cursor = this.anchor = null;
+      this.touched = key;
       this.$refs.plot.setPointerCapture(event.pointerId);
     },
     moved(event) {
@@ -169,7 +173,7 @@ export default {
       this.drag = null;
       if (drag?.isMoving && this.brush) this.pick();
     },
-    left() { if (!this.drag && document.activeElement !== this.$refs.plot) this.tip = null; else if (!this.drag && this.cursor === null) this.tip = null; },
+    left() { if (!this.drag && this.cursor === null) this.tip = null; },
     // The ends of the selection as borders between bars.
     keys() {
       const { first, count } = this.frame, [from, to] = this.shown;
@@ -199,8 +203,8 @@ export default {
     keyed(event) {
       if (!this.frame || event.ctrlKey || event.metaKey || event.altKey) return;
       const { first } = this.frame, last = this.last();
-      const at = this.cursor ?? last;
-      const goals = { ArrowLeft: at - 1, ArrowRight: this.cursor === null ? last : at + 1, ArrowDown: at - 1, ArrowUp: at + 1, PageDown: at - 10, PageUp: at + 10, Home: first, End: last };
+      const at = clamp(this.cursor ?? this.touched ?? last, first, last);
+      const goals = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowDown: at - 1, ArrowUp: at + 1, PageDown: at - 10, PageUp: at + 10, Home: first, End: last };
       if (event.key in goals) this.goTo(clamp(goals[event.key], first, last), event.shiftKey);
       else if (event.key === "Enter") this.entered();
       else if (event.key === "Escape" && (this.drag || this.brush || this.selection)) this.escaped();
@@ -209,7 +213,7 @@ export default {
       event.stopPropagation();
     },
     goTo(key, isStretching) {
-      const from = this.anchor ?? this.cursor ?? key;
+      const from = this.anchor ?? this.cursor ?? this.touched ?? key;
       this.cursor = key;
       this.anchor = isStretching ? from : null;
       if (isStretching) this.stretchTo(Math.min(from, key), Math.max(from, key) + 1);
@@ -228,7 +232,10 @@ export default {
       if (this.cursor !== null) this.point(this.cursor);
     },
     focused() { if (this.frame && this.$refs.plot.matches(":focus-visible")) { this.cursor ??= this.last(); this.point(this.cursor); } },
-    blurred() { this.anchor = null; this.cursor = null; if (!this.drag) { this.tip = null; } },
+    blurred() {
+      this.anchor = this.cursor = null;
+      if (!this.drag) this.tip = null;
+    },
   },
   template: `
     <div :class="['lh-box', { 'is-waiting': !picture }]">
@@ -247,6 +254,6 @@ export default {
           <span v-if="!tip.rows.length" class="sy-3">no lines</span>
         </div>
       </div>
-      <div class="lh-axis sy-num" aria-hidden="true"><span v-for="mark in marks" :key="mark.key" :style="{ left: mark.left }">{{ mark.words }}</span><span v-if="frame?.isLive" class="now">now</span></div>
+      <div class="lh-axis sy-num" aria-hidden="true"><span v-for="mark in marks" :key="mark.key" :style="{ left: mark.left }">{{ mark.words }}</span><span v-if="frame?.isLive" class="is-now">now</span></div>
     </div>`,
 };
