@@ -1,4 +1,4 @@
-"""A process that adds runs of the past and lets them go, until it is killed: `… retention_lives FOLDER LIFE`.
+"""A process that adds runs of the past and lets them go, until it is killed: `python -m … FOLDER`.
 
 It says a line each time some have gone.
 """
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from storage import trees
 from storage.runs import RunStore
 from synapse.bus import RunsForgotten
 from synapse.control_room import ControlRoom
@@ -16,6 +17,7 @@ from synapse.settings import Settings
 
 BYTES = 3_000
 """What the folder of each run holds, if no more files are wanted."""
+FILES = 30
 
 
 def add_run(
@@ -42,13 +44,15 @@ def add_run(
     return kept
 
 
-async def live(data: Path, life: int) -> None:
+async def live(data: Path) -> None:
+    # Slowly, so that the kill finds some folder half removed.
+    trees.PAUSE_EVERY = 1
     room = ControlRoom.build(Settings(data=data, workers=1, min_free_bytes=0))
     await room.log.start()
     await room.runs.start()
     now = datetime.now(UTC)
     for number in range(60):
-        add_run(room.history, data / 'runs', f'{life}-{number}', now - timedelta(days=number + 2), files=30)
+        add_run(room.history, data / 'runs', f'r{number}', now - timedelta(days=number + 2), files=FILES)
     room.bus.subscribe(RunsForgotten, lambda _: print('gone', flush=True))
     await room.retention.set({'run_count': 1})
     await room.retention.clean_now()
@@ -56,4 +60,4 @@ async def live(data: Path, life: int) -> None:
 
 
 if __name__ == '__main__':
-    asyncio.run(live(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(live(Path(sys.argv[1])))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,13 +22,12 @@ from synapse import retention
 from synapse.bus import LogCleared, RetentionChanged, RunsForgotten
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
-from synapse.log import Level
 from synapse.retention import Going, Keep, in_words, what_went
 from synapse.settings import Settings
-from tests.harness import ROOT
+from tests.harness import ROOT, wait_until
 from tests.storage.writers import log_row
 from tests.synapse.movable_clock import MovableClock
-from tests.synapse.retention_lives import BYTES, add_run
+from tests.synapse.retention_lives import BYTES, FILES, add_run
 
 NOW = datetime(2026, 10, 14, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -488,22 +487,31 @@ async def test_a_stop_half_way_leaves_the_rest_for_the_next_start(tmp_path: Path
 
 
 def test_a_kill_half_way_leaves_no_half_run(tmp_path: Path) -> None:
-    """Two lives, each killed while runs go: a run is there with its whole folder, or not at all."""
+    """A run is there with its whole folder, or not at all; and the rest of its folder goes after the next start."""
     data = tmp_path / 'data'
-    for life in range(2):
-        command = [sys.executable, '-m', 'tests.synapse.retention_lives', str(data), str(life)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            said = [process.stdout.readline() for _ in range(1 + life)]
+    command = [sys.executable, '-m', 'tests.synapse.retention_lives', str(data)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline()
+            before = _files_in(data)
+            wait_until(lambda: _files_in(data) < before, timeout=20)
+        finally:
             process.send_signal(signal.SIGKILL)
-        assert all(said)
 
-        store = RunStore(data / 'runs.db')
-        runs = {run['id'] for run in store.list(limit=1000)}
-        store.close()
-        assert runs, 'nothing is left to be killed in'
-        assert all(len([*(data / 'runs' / id).rglob('*.bin')]) == 30 for id in runs), 'a run without all of its files'
+    store = RunStore(data / 'runs.db')
+    runs = {run['id'] for run in store.list(limit=1000)}
+    store.close()
+
+    assert runs, 'all was over before the kill'
+    assert all(len([*(data / 'runs' / id / 'work').iterdir()]) == FILES for id in runs), 'a run without all its files'
+    assert len([*(data / 'runs').iterdir()]) > len(runs), 'no folder was half gone'
     asyncio.run(_end_in_order(data))
+
+
+def _files_in(data: Path) -> int:
+    # Files go meanwhile: unlike `rglob`, this does not mind.
+    return sum(len(files) for _, _, files in os.walk(data / 'runs'))
 
 
 async def _end_in_order(data: Path) -> None:
@@ -512,7 +520,4 @@ async def _end_in_order(data: Path) -> None:
     (data / 'runs' / 'stranger').mkdir()
     await kept.retention.clean_now()
     assert kept.folders() == await kept.runs() | {'stranger'}
-    assert json.loads((data / 'settings.json').read_text())['documents']['retention']['run_count'] == 1
-    assert kept.room.log.last_seq > 0
-    assert any(entry.level is Level.INFO for entry in kept.room.log.ring)
     await kept.stop()
