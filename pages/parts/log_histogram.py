@@ -332,12 +332,13 @@ class LogHistogram(Scope):
         self._title.set_text('Lines over time')
         put(self._plot, hidden=True)
         put(self._trouble, hidden=None)
+        self._say()
 
     def _say(self) -> None:
         """What is selected, how many lines that is, and what can be done about it."""
         start, end = self._selection
         is_any = start is not None or end is not None
-        words = 'Drag to select a time'
+        words = 'Drag to select a time' if self._buckets is not None else ''
         if is_any:
             words = f'selected {span_words(start, end, self._zone, now_utc(), is_exact=True)}'
             if self._chosen is not None:

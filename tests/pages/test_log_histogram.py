@@ -1,0 +1,43 @@
+"""New lines are counted into the bars in which they lie, however many come at once and in whatever order."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pages.parts.log_filter import GROUPS
+from pages.parts.log_histogram import counted
+from pages.parts.time_buckets import buckets_over
+from synapse.log import Entry, Level
+
+START = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
+BUCKETS = buckets_over(START, START + timedelta(minutes=15), 'Europe/Berlin')
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 0.001, 4, 9.999, 10, 895, -3, 5000]), st.sampled_from(list(Level))), min_size=1
+    )
+)
+def test_each_line_is_counted_once_in_its_bar(lines: list[tuple[float, Level]]) -> None:
+    entries = [
+        Entry(str(seq), seq, START + timedelta(seconds=second), level, 'text', 'source')
+        for seq, (second, level) in enumerate(lines)
+    ]
+
+    found = counted(entries, BUCKETS)
+
+    expected = Counter(
+        (BUCKETS.first + int(second // 10), group)
+        for second, level in lines
+        for group, levels in GROUPS.items()
+        if level in levels
+    )
+    told = {
+        (number, group): count
+        for number, counts in found.items()
+        for group, count in zip(GROUPS, counts, strict=True)
+        if count
+    }
+    assert told == dict(expected)
