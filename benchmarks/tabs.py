@@ -1,0 +1,257 @@
+"""What open Logs pages cost the control room, and each other, with 0, 1 and 10 of them: `python -m benchmarks.tabs`.
+
+Idle, at 20 lines a second, and while a step prints 100,000 lines as fast as it can; the real program, one real
+Chromium. The pages of a headless Chromium all count as visible: each of them draws. Frames are watched in one Logs
+page, and in a second flood in a bare page in front of the others: what the machine alone makes of it.
+"""
+
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import BrowserContext, Page
+
+from tests.harness import SynapseUnderTest
+
+from . import bare_page
+from .chromium import browser, gaps, last_row, open_log, painted, watch_frames, watch_lines
+
+TABS, ROUNDS = (0, 1, 10), 3
+LINES, SLOW_LINES = 100_000, 200
+IDLE_SECONDS = 10.0
+CALM_CPU = 0.05
+"""Processor seconds in one second, below which the program counts as calm."""
+
+PIPELINE = """
+import time
+
+from synapse import Pipeline, Run, step
+
+
+class Flood(Pipeline):
+    name: str
+    lines: int
+    seconds_apart: float = 0
+
+    @step
+    def print_lines(self, run: Run) -> None:
+        for number in range(self.lines):
+            print(f'line {number:6} of a step that prints as fast as it can, and is as long as those of many programs')
+            if self.seconds_apart:
+                time.sleep(self.seconds_apart)
+        print(f'sample {self.name} at {time.time()}', flush=True)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Of one round with so many tabs. Processor time is that of the control room's own process."""
+
+    idle_percent: float
+    slow_ms_a_line: float
+    flood_us_a_line: float
+    flood_seconds: float
+    megabytes_opened: float
+    megabytes_flood_peak: float
+    megabytes_after: float
+    longest_gap_ms: float
+    bare_longest_gap_ms: float
+    last_line_seconds: float
+    tabs_that_disagree: float
+
+
+class Server:
+    """The process of the control room, from outside."""
+
+    def __init__(self, program: SynapseUnderTest) -> None:
+        assert program.process is not None
+        self._process = psutil.Process(program.process.pid)
+
+    @property
+    def cpu(self) -> float:
+        times = self._process.cpu_times()
+        return times.user + times.system
+
+    @property
+    def megabytes(self) -> float:
+        return float(self._process.memory_info().rss) / 1e6
+
+    def calm(self) -> None:
+        """Wait until it has nothing left to do, or a minute."""
+        for _ in range(60):
+            before = self.cpu
+            time.sleep(1)
+            if self.cpu - before < CALM_CPU:
+                return
+
+    @contextmanager
+    def watched(self) -> Iterator[list[float]]:
+        """The memory in use, in megabytes, several times a second."""
+        found = [self.megabytes]
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(0.1):
+                found.append(self.megabytes)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield found
+        finally:
+            is_over.set()
+            watcher.join()
+
+
+def measured(context: BrowserContext, bare_url: str, tabs: int, lines: int) -> Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        program = SynapseUnderTest(Path(folder) / 'data', '--no-login', '--workers', '2')
+        program.write_pipeline('flood.py', PIPELINE)
+        program.start()
+        try:
+            program.wait_for_pipeline('Flood')
+            return _measured(context, program, bare_url, tabs, lines)
+        finally:
+            for page in context.pages:
+                page.close()
+            program.stop()
+
+
+def _measured(context: BrowserContext, program: SynapseUnderTest, bare_url: str, tabs: int, lines: int) -> Figures:
+    server = Server(program)
+    server.calm()
+    begun = server.megabytes
+    pages = [open_log(context, program.url) for _ in range(tabs)]
+    server.calm()
+    opened = server.megabytes - begun
+
+    idle_cpu = server.cpu
+    time.sleep(IDLE_SECONDS)
+    idle = server.cpu - idle_cpu
+    slow_cpu = server.cpu
+    run = program.create_run('Flood', name='slow', lines=SLOW_LINES, seconds_apart=1 / bare_page.RATE)
+    program.wait_for_run(run['id'])
+    slow = server.cpu - slow_cpu
+
+    bare = context.new_page()
+    bare.goto(bare_url)
+    front = pages[-1] if pages else bare
+    if pages:
+        watch_lines(front, '.log-rows')
+    server.calm()
+    before = server.megabytes
+    flood_cpu = server.cpu
+    with server.watched() as memory:
+        longest, took, last = flood(program, front, 'first', lines, has_log=bool(pages))
+        disagree = disagreeing(program, pages)
+        server.calm()
+    flooded = server.cpu - flood_cpu
+    after = server.megabytes
+    bare_longest, _, _ = flood(program, bare, 'second', lines, has_log=False)
+    server.calm()
+    return Figures(
+        idle_percent=idle / IDLE_SECONDS * 100,
+        slow_ms_a_line=slow / SLOW_LINES * 1e3,
+        flood_us_a_line=flooded / lines * 1e6,
+        flood_seconds=took,
+        megabytes_opened=opened,
+        megabytes_flood_peak=max(memory) - before,
+        megabytes_after=after - before,
+        longest_gap_ms=longest,
+        bare_longest_gap_ms=bare_longest,
+        last_line_seconds=last,
+        tabs_that_disagree=disagree,
+    )
+
+
+def flood(program: SynapseUnderTest, page: Page, name: str, lines: int, *, has_log: bool) -> tuple[float, float, float]:
+    """The longest time between two frames of this page in milliseconds, the seconds the step took, and the seconds
+    from its last print to the paint of that line, where the page shows lines."""
+    page.bring_to_front()
+    watch_frames(page)
+    run = program.create_run('Flood', name=name, lines=lines)
+    said = seen = 0.0
+    if has_log:
+        ((said, seen),) = painted(page, name, 1).values()
+    ended = program.wait_for_run(run['id'], timeout=300)
+    longest = max(gaps(page))
+    (step,) = ended['steps']
+    assert ended['state'] == 'succeeded', ended['error']
+    return longest, _seconds(step), seen - said
+
+
+def _seconds(step: dict[str, str]) -> float:
+    begun, ended = (datetime.fromisoformat(step[name]) for name in ('started_at', 'finished_at'))
+    return (ended - begun).total_seconds()
+
+
+def disagreeing(program: SynapseUnderTest, pages: Sequence[Page]) -> int:
+    """How many tabs do not end with the newest line of the log, ten seconds later at most."""
+    deadline = time.monotonic() + 10
+    while True:
+        with program.api as api:
+            newest = api.get('/logs', params={'limit': 1}).json()['entries'][0]['seq']
+        wrong = sum(last_row(page)['last'] != newest for page in pages)
+        if not wrong or time.monotonic() > deadline:
+            return wrong
+        time.sleep(0.2)
+
+
+WORDS: dict[str, tuple[str, Callable[[float], str]]] = {
+    'idle_percent': ('idle, % of a core', '{:.1f}'.format),
+    'slow_ms_a_line': ('20 lines/s: ms of processor time a line', '{:.2f}'.format),
+    'flood_us_a_line': ('flood: us of processor time a line', '{:.0f}'.format),
+    'flood_seconds': ('flood: seconds the step took', '{:.2f}'.format),
+    'megabytes_opened': ('memory for the tabs, MB', '{:.1f}'.format),
+    'megabytes_flood_peak': ('memory in the flood, MB more at most', '{:.1f}'.format),
+    'megabytes_after': ('memory after it, MB more', '{:.1f}'.format),
+    'longest_gap_ms': ('longest time between frames, ms', '{:.0f}'.format),
+    'bare_longest_gap_ms': ('the same in a bare page in front, ms', '{:.0f}'.format),
+    'last_line_seconds': ('last print to its paint, s', '{:.2f}'.format),
+    'tabs_that_disagree': ('tabs that end with another line', '{:.0f}'.format),
+}
+RATIOS = ('idle_percent', 'slow_ms_a_line', 'flood_us_a_line', 'flood_seconds')
+"""Shown also as a multiple of what it is without a tab."""
+
+
+def shown(found: dict[int, list[Figures]]) -> None:
+    """Print the medians over the rounds."""
+    print(f'  {"":<42}' + ''.join(f'{f"{tabs} tabs":>20}' for tabs in found))
+    medians = {tabs: _medians(rounds) for tabs, rounds in found.items()}
+    for name, (words, form) in WORDS.items():
+        cells = [form(medians[tabs][name]) for tabs in found]
+        if name in RATIOS and medians[0][name]:
+            cells = [
+                f'{cell} (x{medians[tabs][name] / medians[0][name]:.2f})'
+                for tabs, cell in zip(found, cells, strict=True)
+            ]
+        print(f'  {words:<42}' + ''.join(f'{cell:>20}' for cell in cells))
+
+
+def _medians(rounds: Sequence[Figures]) -> dict[str, float]:
+    rows = [asdict(one) for one in rounds]
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def main(arguments: Sequence[str]) -> None:
+    lines, rounds = (int(argument) for argument in arguments) if arguments else (LINES, ROUNDS)
+    found: dict[int, list[Figures]] = {tabs: [] for tabs in TABS}
+    with bare_page.served() as bare_url:
+        for _ in range(rounds):
+            for tabs, figures in found.items():
+                with browser() as context:
+                    figures.append(measured(context, bare_url, tabs, lines))
+    print(f'{lines:,} lines of one step, median of {rounds} rounds')
+    shown(found)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])
