@@ -2,32 +2,37 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .files import DiskFull, StorageError, make_private_folder, named_errors
 
+Prepare = Callable[[sqlite3.Connection], None]
 
-def open_database(path: Path, schema: str, *, synchronous: str, notices: list[str]) -> sqlite3.Connection:
+
+def open_database(
+    path: Path, schema: str, *, synchronous: str, notices: list[str], prepare: Prepare | None = None
+) -> sqlite3.Connection:
     """A connection on which `schema` was run; any thread may use it, one at a time.
 
+    :param prepare: does what a script cannot, before the schema
     :param synchronous: `FULL` outlives a power loss with every commit, `NORMAL` may lose the last moments of one
     :param notices: gets a sentence for a person when an unreadable file was set aside and a new one begun
     """
     make_private_folder(path.parent)
     try:
-        return _open(path, schema, synchronous)
+        return _open(path, schema, synchronous, prepare)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise _named(error, path) from error
     aside = _set_aside(path)
     notices.append(f'{path.name} could not be read; it is kept as {aside.name} and a new one was begun.')
     with named_sqlite_errors(path):
-        return _open(path, schema, synchronous)
+        return _open(path, schema, synchronous, prepare)
 
 
-def _open(path: Path, schema: str, synchronous: str) -> sqlite3.Connection:
+def _open(path: Path, schema: str, synchronous: str, prepare: Prepare | None) -> sqlite3.Connection:
     with named_errors(path):
         path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
@@ -35,8 +40,10 @@ def _open(path: Path, schema: str, synchronous: str) -> sqlite3.Connection:
         connection.execute('PRAGMA auto_vacuum=INCREMENTAL')
         connection.execute('PRAGMA journal_mode=WAL')
         connection.execute(f'PRAGMA synchronous={synchronous}')
+        if prepare is not None:
+            prepare(connection)
         connection.executescript(schema)
-    except sqlite3.Error:
+    except (sqlite3.Error, StorageError):
         connection.close()
         raise
     return connection

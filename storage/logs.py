@@ -1,130 +1,144 @@
-"""Log lines in SQLite: numbered, searchable by word, counted by minute so that no figure needs a scan.
+"""Log lines in SQLite: numbered, found by any part of their text, counted so that no figure needs a scan.
 
 A commit outlives the death of the process; the last moments before a power loss may be missing, never torn.
 """
 
 import json
-import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from . import log_counts, log_words
 from .database import micros, named_sqlite_errors, open_database, transaction
+from .log_question import LEVELS as LEVELS
+from .log_question import RANK, Question
+from .log_schema import MINUTE, SECOND, bring_up
+from .searched_text import folded, plain, searched
 
 Row = dict[str, Any]
+Values = tuple[Any, ...]
+Fits = Callable[[str], bool]
 
-LEVELS = ('debug', 'info', 'success', 'warning', 'error', 'critical')
-_RANK = {level: rank for rank, level in enumerate(LEVELS)}
-_MINUTE = 60_000_000
-_CLEAR_AT_ONCE = 10_000
 _PAGE = 1_000
-_ROWS_AT_ONCE = 500
-_PLACES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+_ROWS_AT_ONCE = 2_500
+_CLEAR_AT_ONCE = 4_000
+_PAGES_AT_ONCE = 250
+_SCAN_AT_ONCE = 40_000
+_TRY_AT_ONCE = 2_000
+_FEW = 20_000
+_JOURNAL_BYTES = 16 * 1024 * 1024
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+_COLUMNS = 'e.seq, e.id, e.at, e.timestamp, e.level, e.message, e.source, e.run, e.step, e.fields'
+_MESSAGE = 5
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    timestamp TEXT NOT NULL,
-    level INTEGER NOT NULL,
-    message TEXT NOT NULL,
-    source TEXT NOT NULL,
-    run TEXT,
-    step TEXT,
-    fields TEXT
-);
-CREATE INDEX IF NOT EXISTS entries_of_run ON entries (run, seq) WHERE run IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entries_success ON entries (seq) WHERE level = 2;
-CREATE INDEX IF NOT EXISTS entries_loud ON entries (seq) WHERE level >= 3;
-CREATE INDEX IF NOT EXISTS entries_errors ON entries (seq) WHERE level >= 4;
-CREATE TABLE IF NOT EXISTS minutes (
-    minute INTEGER NOT NULL,
-    level INTEGER NOT NULL,
-    entries INTEGER NOT NULL,
-    first_seq INTEGER NOT NULL,
-    last_seq INTEGER NOT NULL,
-    PRIMARY KEY (minute, level)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT OR IGNORE INTO meta VALUES ('last_seq', 0);
-"""
-_WORDS = "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (message, content='entries', content_rowid='seq')"
-_COLUMNS = 'e.seq, e.id, e.timestamp, e.level, e.message, e.source, e.run, e.step, e.fields'
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Numbers of matching rows, newest first. `searched_to` is the `seq` down to which all are known, 0 if all are."""
+
+    seqs: list[int]
+    searched_to: int
 
 
 class LogStore:
     """Rows `{id, seq, timestamp, level, message, source, run, step, fields}`; safe to use from several threads.
 
-    One connection writes, another reads, so that a long search never holds up what is being written.
+    One connection writes, another reads, so that a long search never holds up what is being written. No statement
+    reads for long: the journal can only be emptied while nobody reads.
+
+    :raises NewerSchema: if the file was written by a newer version; it was not touched
     """
 
     def __init__(self, path: Path) -> None:
         self.notices: list[str] = []
         self._path = path
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
-        self._writer = open_database(path, _SCHEMA, synchronous='NORMAL', notices=self.notices)
-        self.has_words = self._make_words()
+        self._writer = open_database(
+            path, '', synchronous='NORMAL', notices=self.notices, prepare=lambda connection: bring_up(connection, path)
+        )
+        self._writer.execute(f'PRAGMA journal_size_limit={_JOURNAL_BYTES}')
+        self.has_words = log_words.is_available(self._writer)
         self._reader = open_database(path, '', synchronous='NORMAL', notices=self.notices)
 
-    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    # -- keeping ----------------------------------------------------------------------------------------------------
+
+    def append(self, rows: Sequence[Mapping[str, Any] | Values]) -> None:
         """Keep these rows, all or none; `seq` must grow from row to row and from call to call.
 
+        :param rows: as documents, or as `values_of` makes them
         :raises DiskFull: if there is no room
         """
         if not rows:
             return
-        values = [_to_values(row) for row in rows]
+        values = [row if isinstance(row, tuple) else _to_values(row) for row in rows]
         with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
             for start in range(0, len(values), _ROWS_AT_ONCE):
                 self._insert(values[start : start + _ROWS_AT_ONCE])
+            log_counts.count_up(self._writer, values)
+            last = values[-1][0]
+            self._writer.execute("UPDATE meta SET value = ? WHERE key = 'last_seq' AND value < ?", [last, last])
+
+    def index_some(self) -> bool:
+        """Bring some thousand more rows into the index of texts; gives whether there are more. Changes no answer."""
+        if not self.has_words:
+            return False
+        with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
+            return log_words.index_some(self._writer)
 
     def last_seq(self) -> int:
         """The greatest `seq` ever kept; it does not go down when rows are cleared."""
         return int(self._read("SELECT value FROM meta WHERE key = 'last_seq'", [])[0][0])
 
+    # -- asking -----------------------------------------------------------------------------------------------------
+
     def query(
         self,
         *,
-        level_min: str | None = None,
-        levels: Sequence[str] | None = None,
-        source: str | None = None,
-        run: str | None = None,
-        step: str | None = None,
         q: str | None = None,
-        start: str | None = None,
-        end: str | None = None,
-        before: int | None = None,
-        after: int | None = None,
+        texts: Sequence[str] = (),
+        fits: Fits | None = None,
         limit: int = 200,
         oldest_first: bool = False,
+        **filters: Any,
     ) -> list[Row]:
         """The rows that fit, newest first, at most `limit`.
 
-        :param q: within one run any part of the message; over all runs words and beginnings of words, all of which
-            must occur
-        :param start: ISO 8601 with offset; included
-        :param end: ISO 8601 with offset; not included
-        :param before: only rows with a smaller `seq`
-        :param after: only rows with a greater `seq`
+        :param q: a text that the message as shown contains, without regard to case
+        :param texts: more of them
+        :param fits: has the last word on a message as shown
         :param oldest_first: turns the order round, so that `limit` keeps the oldest
+        :param filters: `level_min`, `levels`, `source`, `run`, `step`; `start` (included) and `end` (not included),
+            ISO 8601 with offset; only rows with a `seq` smaller than `before`, greater than `after`
         """
-        search = _Search()
-        search.levels(level_min, levels)
-        for column, value in (('source', source), ('run', run), ('step', step)):
-            search.add(f'e.{column} = ?', value)
-        search.add('e.seq < ?', before)
-        search.add('e.seq > ?', after)
-        self._narrow(search, start, end)
-        self._look_for(search, q, is_contained=run is not None)
-        order = 'ASC' if oldest_first else 'DESC'
-        rows = self._read(
-            f'SELECT {_COLUMNS} FROM {search.table} {search.where} ORDER BY {search.order} {order} LIMIT ?',  # noqa: S608
-            [*search.values, limit],
-        )
-        return [_to_row(row) for row in rows]
+        question = self._question(**filters)
+        texts = [text for text in (q, *texts) if text]
+        rows: list[Values] = []
+        for some, _ in self._found(question, texts, fits, _COLUMNS, limit, oldest_first=oldest_first):
+            rows += some
+            if len(rows) >= limit:
+                break
+        return [_to_row(row) for row in rows[:limit]]
+
+    def matching(
+        self, *, texts: Sequence[str], fits: Fits | None, limit: int, is_over: Callable[[], bool], **filters: Any
+    ) -> Found:
+        """Numbers of the newest rows that fit, at most `limit`; what is found until `is_over` if that comes first."""
+        question = self._question(**filters)
+        columns = 'e.seq, 0, 0, 0, 0, e.message' if fits else 'e.seq'
+        seqs: list[int] = []
+        for some, reached in self._found(question, texts, fits, columns, limit + 1, oldest_first=False):
+            seqs += [row[0] for row in some]
+            if len(seqs) > limit:
+                return Found(seqs[:limit], seqs[limit - 1])
+            if is_over() and reached > question.low:
+                return Found(seqs, reached)
+        return Found(seqs, 0)
 
     def iterate(self, **filters: Any) -> Iterator[Row]:
         """Every row that fits, oldest first, read page by page, however many there are; filters as of `query`."""
@@ -134,22 +148,99 @@ class LogStore:
             filters['after'] = page[-1]['seq']
 
     def stats(self, start: str | None = None, end: str | None = None) -> dict[str, int]:
-        """How many rows of each level there are; only the two minutes at the edges are ever looked at line by line."""
+        """How many rows of each level there are; only the two seconds at the edges are ever looked at line by line."""
         first, last = micros(start) if start else None, micros(end) if end else None
         counts = dict.fromkeys(LEVELS, 0)
-        for level, entries in self._read(*_counting(first, last)):
+        for level, entries in log_counts.by_level(self._read, first, last):
             counts[LEVELS[level]] += entries
         return counts
+
+    def histogram(
+        self, start: int, width: int, buckets: int, *, run: str | None = None, source: str | None = None
+    ) -> list[tuple[int, ...]]:
+        """How many rows of each level there are in each of so many buckets of `width` seconds.
+
+        :param start: seconds since 1970; where `width` is made of whole minutes, so must it be
+        """
+        unit = MINUTE if width % 60 == 0 else SECOND
+        seconds = unit // SECOND
+        counts = [[0] * len(LEVELS) for _ in range(buckets)]
+        found = log_counts.by_bucket(
+            self._read, start // seconds, unit, width // seconds, buckets, run=run, source=source
+        )
+        for bucket, level, entries in found:
+            counts[bucket][level] = entries
+        return [tuple(levels) for levels in counts]
+
+    def seconds(self, since: int) -> list[tuple[int, str, int]]:
+        """`(second since 1970, level, rows)` from this second on."""
+        return [(at, LEVELS[level], rows) for at, level, rows in log_counts.by_second(self._read, since)]
+
+    def sources(self) -> list[tuple[str, int]]:
+        """All sources and how many rows each has, most first."""
+        return log_counts.by_source(self._read)
+
+    def span(self) -> tuple[str, str] | None:
+        """The moments of the oldest and of the newest row, ISO 8601; None if there is none."""
+        found = log_counts.edges(self._read)
+        return None if found is None else (_iso(found[0]), _iso(found[1]))
+
+    def size(self) -> int:
+        """Bytes that the rows and all about them take; the journal beside them, a few MB at times, not counted."""
+        query = (
+            'SELECT (page_count - freelist_count) * page_size '
+            'FROM pragma_page_count, pragma_freelist_count, pragma_page_size'
+        )
+        return int(self._read(query, [])[0][0])
+
+    def first_since(self, moment: str) -> int | None:
+        """The smallest `seq` of a row from this moment on; None if there is none."""
+        question = self._question(start=moment)
+        found = self._page(question, '', 'e.seq', 'ASC', 1)
+        return found[0][0] if found else None
+
+    def oldest(self) -> int | None:
+        """The smallest `seq` there is."""
+        value: int | None = self._read('SELECT MIN(seq) FROM entries', [])[0][0]
+        return value
+
+    # -- forgetting -------------------------------------------------------------------------------------------------
 
     def clear(self, before_seq: int | None = None) -> int:
         """Forget the rows with a smaller `seq`, or all; gives how many they were. Their numbers are not used again."""
         limit = self.last_seq() + 1 if before_seq is None else before_seq
         gone = 0
-        while some := self._clear_some(limit):
+        while some := sum(self.clear_some(limit)):
             gone += some
-        if gone:
-            self._give_space_back()
+        while self.give_space_back():
+            pass
         return gone
+
+    def clear_some(self, limit: int) -> list[int]:
+        """Forget a few thousand rows with a smaller `seq`, the oldest first; gives how many of each level."""
+        with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
+            last = self._writer.execute(
+                'SELECT MAX(seq) FROM (SELECT seq FROM entries WHERE seq < ? ORDER BY seq LIMIT ?)',
+                [limit, _CLEAR_AT_ONCE],
+            ).fetchone()[0]
+            if last is None:
+                return [0] * len(LEVELS)
+            gone = log_counts.count_down(self._writer, last)
+            self._writer.execute('DELETE FROM entries WHERE seq <= ?', [last])
+            if self.has_words:
+                log_words.forget(self._writer, last + 1)
+            return gone
+
+    def give_space_back(self) -> bool:
+        """Shrink the file by a megabyte of free pages; gives whether more are left."""
+        with self._write_lock, named_sqlite_errors(self._path):
+            # A script, since `execute` takes one step of a statement without columns: one page of many.
+            self._writer.executescript(f'PRAGMA incremental_vacuum({_PAGES_AT_ONCE})')
+            if self._writer.execute('PRAGMA freelist_count').fetchone()[0]:
+                return True
+            with self._read_lock:  # so that no reader is waited for
+                self._writer.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
+            return False
 
     def close(self) -> None:
         """Let go of the file."""
@@ -157,178 +248,202 @@ class LogStore:
             self._reader.close()
             self._writer.close()
 
-    def _make_words(self) -> bool:
-        try:
-            self._writer.execute(_WORDS)
-        except sqlite3.OperationalError as error:
-            if 'fts5' in str(error):  # a SQLite built without it: searching is slower and finds parts of words
-                return False
-            raise
-        return True
+    # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _insert(self, values: Sequence[tuple[Any, ...]]) -> None:
+    def _insert(self, values: Sequence[Values]) -> None:
         # One statement for many rows: at the end of each statement this thread has to win back the interpreter, which
         # takes 5 ms wherever the event loop is busy. Row by row that would be 200 lines a second.
-        first, last = values[0][0], values[-1][0]
-        run = self._writer.execute
-        run(f'INSERT INTO entries VALUES {", ".join([_PLACES] * len(values))}', [*chain.from_iterable(values)])  # noqa: S608
-        if self.has_words:
-            run(
-                'INSERT INTO words (rowid, message) SELECT seq, message FROM entries WHERE seq BETWEEN ? AND ?',
-                [first, last],
+        places = ', '.join([_PLACES] * len(values))
+        self._writer.execute(f'INSERT INTO entries VALUES {places}', [*chain.from_iterable(values)])  # noqa: S608
+
+    def _question(
+        self,
+        *,
+        level_min: str | None = None,
+        levels: Sequence[str] | None = None,
+        source: str | None = None,
+        run: str | None = None,
+        step: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> Question:
+        question = Question()
+        question.levels(level_min, levels)
+        question.equal('source', source)
+        question.equal('run', run)
+        question.equal('step', step)
+        question.within(0 if after is None else after + 1, (1 << 62) if before is None else before - 1)
+        if start is not None or end is not None:
+            question.between(start, end)
+            first, last = (None if moment is None else micros(moment) for moment in (start, end))
+            question.within(*log_counts.bounds(self._read, first, last))
+        return question
+
+    def _found(
+        self,
+        question: Question,
+        texts: Sequence[str],
+        fits: Fits | None,
+        columns: str,
+        limit: int,
+        *,
+        oldest_first: bool,
+    ) -> Iterator[tuple[list[Values], int]]:
+        """Rows that fit, in order, some at a time, each time with the `seq` up to which all were looked at."""
+        if question.is_about_nothing:
+            return
+        texts = [folded(text) for text in texts]
+        for text in texts:
+            question.contains(text)
+        order = 'ASC' if oldest_first else 'DESC'
+        index, few = self._best_index(question, most=_FEW if texts or fits else 0)
+        if few or not (texts or fits):
+            rows = self._page(question, index, columns, order, -1 if fits else limit)
+            yield (_that_fit(rows, fits), question.high if oldest_first else question.low)
+            return
+        for source, values, reached in self._pieces(question, texts, fits, oldest_first=oldest_first):
+            rows = self._read(
+                f'SELECT {columns} FROM {source} WHERE {question.where()} ORDER BY e.seq {order} LIMIT ?',  # noqa: S608
+                [*values, *question.values, -1 if fits else limit],
             )
-        run(
-            'INSERT INTO minutes SELECT at / ?, level, COUNT(*), MIN(seq), MAX(seq) FROM entries '
-            'WHERE seq BETWEEN ? AND ? GROUP BY 1, 2 ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, '
-            'last_seq = MAX(last_seq, excluded.last_seq), first_seq = MIN(first_seq, excluded.first_seq)',
-            [_MINUTE, first, last],
+            yield _that_fit(rows, fits), reached
+
+    def _page(self, question: Question, index: str, columns: str, order: str, limit: int) -> list[Any]:
+        hint = f' INDEXED BY {index}' if index else ''
+        where = question.where('e.seq BETWEEN ? AND ?')
+        return self._read(
+            f'SELECT {columns} FROM entries e{hint} WHERE {where} ORDER BY e.seq {order} LIMIT ?',  # noqa: S608
+            [*question.values, question.low, question.high, limit],
         )
-        run("UPDATE meta SET value = ? WHERE key = 'last_seq' AND value < ?", [last, last])
 
-    def _narrow(self, search: '_Search', start: str | None, end: str | None) -> None:
-        """Times bound the rows exactly, and by way of the counted minutes their `seq` as well, which is the index."""
-        if start is not None:
-            search.add('e.at >= ?', micros(start))
-            search.add(
-                'e.seq >= (SELECT COALESCE(MIN(first_seq), 0) FROM minutes WHERE minute >= ?)', micros(start) // _MINUTE
+    def _best_index(self, question: Question, *, most: int) -> tuple[str, bool]:
+        """The index that leads to the fewest rows, and whether they are at most so many, if that matters (`most`)."""
+        if not question.indexes:
+            return '', False
+        if not most and len(question.indexes) == 1:
+            return question.indexes[0][0], False
+        counted = []
+        for index, condition, values in question.indexes:
+            query = (
+                f'SELECT COUNT(*) FROM (SELECT 1 FROM entries e INDEXED BY {index} '  # noqa: S608 - our own names
+                f'WHERE {condition} AND e.seq BETWEEN ? AND ? LIMIT ?)'
             )
-        if end is not None:
-            search.add('e.at < ?', micros(end))
-            search.add(
-                'e.seq <= (SELECT COALESCE(MAX(last_seq), 0) FROM minutes WHERE minute <= ?)', micros(end) // _MINUTE
-            )
+            limit = (most or _PAGE) + 1
+            counted.append((self._read(query, [*values, question.low, question.high, limit])[0][0], index))
+        fewest, index = min(counted)
+        return index, fewest <= most
 
-    def _look_for(self, search: '_Search', q: str | None, *, is_contained: bool) -> None:
-        words = [word for word in (q or '').split() if any(map(str.isalnum, word))]
-        if q and self.has_words and words and not is_contained:
-            search.table = 'words JOIN entries e ON e.seq = words.rowid'
-            search.order = 'words.rowid'
-            search.add('words MATCH ?', ' '.join(f'"{word.replace(chr(34), "")}"*' for word in words))
-        elif q:
-            parts = [q] if is_contained else q.split()
-            for part in parts:
-                escaped = part.replace('\\', '\\\\').replace('%', r'\%').replace('_', r'\_')
-                search.add(r"e.message LIKE ? ESCAPE '\'", f'%{escaped}%')
+    def _pieces(
+        self, question: Question, texts: Sequence[str], fits: Fits | None, *, oldest_first: bool
+    ) -> Iterator[tuple[str, list[Any], int]]:
+        """Parts of the log in order: what to select from, with its values, and the `seq` each part reaches to."""
+        lowest, highest = self._read('SELECT MIN(seq), MAX(seq) FROM entries', [])[0]
+        low, high = max(question.low, lowest or 0), min(question.high, highest or 0)
+        is_in_index = self.has_words and any(len(text) >= 3 for text in texts)
+        end = log_words.end_of(self._read) if is_in_index else low
+        step = _TRY_AT_ONCE if fits else _SCAN_AT_ONCE
+        scanned = _scan(max(low, end), high, step, oldest_first=oldest_first)
+        indexed = self._indexed(texts, low, min(high, end - 1), oldest_first=oldest_first)
+        yield from chain(indexed, scanned) if oldest_first else chain(scanned, indexed)
 
-    def _clear_some(self, limit: int) -> int:
-        """In steps, so that what is being written waits for a moment only."""
-        with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
-            row = self._writer.execute(
-                'SELECT COUNT(*), MAX(seq) FROM (SELECT seq FROM entries WHERE seq < ? ORDER BY seq LIMIT ?)',
-                [limit, _CLEAR_AT_ONCE],
-            ).fetchone()
-            if row[0]:
-                self._forget_up_to(row[1])
-            return int(row[0])
-
-    def _forget_up_to(self, last: int) -> None:
-        run = self._writer.execute
-        run(
-            'UPDATE minutes SET entries = minutes.entries - gone.entries FROM (SELECT at / ? AS minute, level, '
-            'COUNT(*) AS entries FROM entries WHERE seq <= ? GROUP BY 1, 2) AS gone '
-            'WHERE minutes.minute = gone.minute AND minutes.level = gone.level',
-            [_MINUTE, last],
+    def _indexed(
+        self, texts: Sequence[str], low: int, high: int, *, oldest_first: bool
+    ) -> Iterator[tuple[str, list[Any], int]]:
+        if low > high:
+            return
+        size = log_words.BLOCK
+        source = (
+            f'json_each(?) b CROSS JOIN entries e NOT INDEXED '
+            f'ON e.seq BETWEEN MAX(b.value * {size}, ?) AND MIN(b.value * {size} + {size - 1}, ?)'
         )
-        run('DELETE FROM minutes WHERE entries <= 0')
-        if self.has_words:
-            run(
-                "INSERT INTO words (words, rowid, message) SELECT 'delete', seq, message FROM entries WHERE seq <= ?",
-                [last],
-            )
-        run('DELETE FROM entries WHERE seq <= ?', [last])
-
-    def _give_space_back(self) -> None:
-        with self._write_lock, named_sqlite_errors(self._path):
-            # A script, since `execute` takes one step of a statement without columns: one page of many.
-            self._writer.executescript('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)')
+        for blocks in log_words.blocks_with(self._read, texts, low, high, oldest_first=oldest_first):
+            for some in _growing(blocks):
+                reached = some[-1] * size + (size - 1 if oldest_first else 0)
+                yield source, [json.dumps(some), low, high], reached
 
     def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
         with self._read_lock, named_sqlite_errors(self._path):
             return self._reader.execute(query, values).fetchall()
 
 
-class _Search:
-    """The parts of one SELECT as they come together."""
-
-    def __init__(self) -> None:
-        self.table = 'entries e'
-        self.order = 'e.seq'
-        self.values: list[Any] = []
-        self._terms: list[str] = []
-
-    @property
-    def where(self) -> str:
-        return f'WHERE {" AND ".join(self._terms)}' if self._terms else ''
-
-    def add(self, term: str, value: Any) -> None:
-        if value is not None:
-            self._terms.append(term)
-            self.values.append(value)
-
-    def levels(self, level_min: str | None, levels: Sequence[str] | None) -> None:
-        # Written out, not bound: only so does SQLite see that one of the partial indexes holds all it needs.
-        ranks = [rank for rank in range(len(LEVELS)) if level_min is None or rank >= _RANK[level_min]]
-        if levels is not None:
-            ranks = [rank for rank in ranks if LEVELS[rank] in levels]
-        if len(ranks) == len(LEVELS):
-            return
-        if ranks == [2]:
-            self._terms.append('e.level = 2')
-            return
-        self._terms.append(f'e.level IN ({", ".join(map(str, ranks))})')
-        if ranks and ranks[0] >= 3:
-            self._terms.append(f'e.level >= {4 if ranks[0] >= 4 else 3}')
+def values_of(
+    seq: int,
+    id: str,
+    moment: datetime,
+    rank: int,
+    message: str,
+    source: str,
+    run: str | None,
+    step: str | None,
+    fields: Mapping[str, Any],
+) -> Values:
+    """A row as `append` takes it at once; `moment` must be in UTC, `rank` is the place in `LEVELS`."""
+    since = moment - _EPOCH
+    at = (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+    kept = json.dumps(fields) if fields else None
+    return (seq, id, at, '', rank, message, source, run, step, kept, searched(message))
 
 
-def _counting(first: int | None, last: int | None) -> tuple[str, list[Any]]:
-    """The query for counts by level between two moments: whole minutes as counted, the edges line by line."""
-    if first is None and last is None:
-        return 'SELECT level, SUM(entries) FROM minutes GROUP BY level', []
-    lowest, highest = -(1 << 62), 1 << 62
-    first, last = lowest if first is None else first, highest if last is None else last
-    whole = (-(-first // _MINUTE), last // _MINUTE)
-    if whole[0] > whole[1]:  # both within one minute
-        return _edge(), [first, last, first // _MINUTE, first // _MINUTE]
-    parts = [
-        'SELECT level, SUM(entries) FROM minutes WHERE minute >= ? AND minute < ? GROUP BY level',
-        _edge(),
-        _edge(),
-    ]
-    before, after = whole[0] - 1, whole[1]
-    values = [*whole, first, whole[0] * _MINUTE, before, before, after * _MINUTE, last, after, after]
-    return ' UNION ALL '.join(parts), values
+def _scan(low: int, high: int, step: int, *, oldest_first: bool) -> Iterator[tuple[str, list[Any], int]]:
+    source = '(SELECT ? AS low, ? AS high) r CROSS JOIN entries e NOT INDEXED ON e.seq BETWEEN r.low AND r.high'
+    while low <= high:
+        if oldest_first:
+            yield source, [low, min(low + step - 1, high)], min(low + step - 1, high)
+            low += step
+        else:
+            yield source, [max(high - step + 1, low), high], max(high - step + 1, low)
+            high -= step
 
 
-def _edge() -> str:
-    bounds = 'SELECT {} FROM minutes WHERE minute = ?'
-    return (
-        'SELECT level, COUNT(*) FROM entries WHERE at >= ? AND at < ? '  # noqa: S608 - our own constants
-        f'AND seq >= ({bounds.format("MIN(first_seq)")}) AND seq <= ({bounds.format("MAX(last_seq)")}) GROUP BY level'
-    )
+def _growing(blocks: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Few at first, since the newest often are enough."""
+    start, size = 0, 8
+    while start < len(blocks):
+        yield blocks[start : start + size]
+        start, size = start + size, min(size * 4, 1024)
 
 
-def _to_values(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    fields = row.get('fields')
+def _that_fit(rows: list[Values], fits: Fits | None) -> list[Values]:
+    if fits is None:
+        return rows
+    found = []
+    for place, row in enumerate(rows):
+        if place % 64 == 0:
+            time.sleep(0)  # lets the event loop have the interpreter at once, not only after its 5 ms
+        if fits(plain(row[_MESSAGE])):
+            found.append(row)
+    return found
+
+
+def _iso(at: int) -> str:
+    return (_EPOCH + timedelta(microseconds=at)).isoformat()
+
+
+def _to_values(row: Mapping[str, Any]) -> Values:
+    fields, at = row.get('fields'), micros(row['timestamp'])
     return (
         row['seq'],
         row['id'],
-        micros(row['timestamp']),
-        row['timestamp'],
-        _RANK[row['level']],
+        at,
+        '' if _iso(at) == row['timestamp'] else row['timestamp'],
+        RANK[row['level']],
         row['message'],
         row['source'],
         row.get('run'),
         row.get('step'),
         json.dumps(fields) if fields else None,
+        searched(row['message']),
     )
 
 
-def _to_row(values: tuple[Any, ...]) -> Row:
-    seq, id, timestamp, level, message, source, run, step, fields = values
+def _to_row(values: Values) -> Row:
+    seq, id, at, timestamp, level, message, source, run, step, fields = values
     return {
         'id': id,
         'seq': seq,
-        'timestamp': timestamp,
+        'timestamp': timestamp or _iso(at),
         'level': LEVELS[level],
         'message': message,
         'source': source,

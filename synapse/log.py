@@ -1,125 +1,65 @@
 """The one log of everything: numbered entries, pushed at once, saved a moment later, free of secrets."""
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import secrets
+import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
-from enum import StrEnum
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
-from nicegui.binding import bindable_dataclass
-
-from storage.files import DiskFull, StorageError
+from storage.files import StorageError
 from storage.logs import LogStore
 
 from .bus import Bus, LinesLogged, LogCleared
-from .errors import DiskIsFull, NotReady, SynapseError
+from .log_answers import Histogram as Histogram
+from .log_answers import Matches as Matches
+from .log_answers import as_asked, named_errors, parts_of, refuse_slow
+from .log_counters import LogCounters as LogCounters
+from .log_entry import LEVELS
+from .log_entry import Entry as Entry
+from .log_entry import Level as Level
 from .log_handler import LogHandler as LogHandler
+from .log_pace import SECONDS as PACE_SECONDS
+from .log_pace import LogPace
+from .log_search import Search
 from .log_writer import MOST_UNSAVED, LogWriter
 from .records import now_utc
 from .scrubber import LONGEST_TEXT, Scrubber
 
 RING = 5_000
 KEEP_ENTRIES = 1_000_000
+SEARCH_SECONDS = 3.0
+TELL_AT_ONCE = 2_000
+MOST_UNTOLD = 4_000
+FORGET_AT_ONCE = 4_000
 _TRIM_EVERY = 20_000
 _PAGE = 1_000
-
-
-class Level(StrEnum):
-    """How much an entry matters, from least to most; `rank` says which is more."""
-
-    DEBUG = 'debug'
-    INFO = 'info'
-    SUCCESS = 'success'
-    WARNING = 'warning'
-    ERROR = 'error'
-    CRITICAL = 'critical'
-
-    @property
-    def rank(self) -> int:
-        return _RANKS[self]
-
-
-_RANKS = {level: rank for rank, level in enumerate(Level)}
-_LEVELS = {level.value: level for level in Level}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the log; `seq` grows by one over all entries, `id` is unlike any other ever."""
-
-    id: str
-    seq: int
-    timestamp: datetime
-    level: Level
-    message: str
-    source: str
-    run: str | None = None
-    step: str | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values with the names of the API, as the store keeps them too."""
-        return {
-            'id': self.id,
-            'seq': self.seq,
-            'timestamp': self.timestamp.isoformat(),
-            'level': self.level.value,
-            'message': self.message,
-            'source': self.source,
-            'run': self.run,
-            'step': self.step,
-            'fields': self.fields,
-        }
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> 'Entry':
-        """The entry that `as_json` came from."""
-        changed = {'timestamp': datetime.fromisoformat(row['timestamp']), 'level': Level(row['level'])}
-        return cls(**{**row, **changed})
-
-
-@bindable_dataclass
-class LogCounters:
-    """How many entries of each level the log holds, and how many errors came since somebody looked."""
-
-    debug: int = 0
-    info: int = 0
-    success: int = 0
-    warning: int = 0
-    error: int = 0
-    critical: int = 0
-    total: int = 0
-    unseen_errors: int = 0
-
-    def as_stats(self) -> dict[str, int]:
-        """The counts as the API gives them."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != 'unseen_errors'}
 
 
 class Log:
     """What was said, newest last in `ring`, all of it in the store. Used on the event loop only.
 
-    Entries are published as `LinesLogged` in one batch per turn of the loop, however many there are, and are on
-    screens before they are on the disk. The oldest go when there are more than `keep_entries`.
+    Entries are published as `LinesLogged` in one batch per turn of the loop, of at most 2,000, and are on screens
+    before they are on the disk. The oldest go when there are more than `keep_entries`.
     """
 
     def __init__(self, store: LogStore, bus: Bus, *, keep_entries: int = KEEP_ENTRIES) -> None:
         self.counters = LogCounters()
+        self.pace = LogPace()
         self.ring: deque[Entry] = deque(maxlen=RING)
         self.last_seq = store.last_seq()
         self.is_telling = False
         self._bus, self._store, self._keep_entries = bus, store, keep_entries
         # Numbers that a power loss took back are given again: so the id also names this start.
         self._boot = secrets.token_hex(4)
-        self._fresh: list[Entry] = []
+        self._fresh: deque[Entry] = deque()
         self._scrubber = Scrubber()
         self._writer = LogWriter(store, on_trouble=self._say_trouble, on_recovery=self._say_recovery)
+        self._forgetting = asyncio.Lock()
         self._trimmed_at = self.last_seq
         self._trimming: asyncio.Task[None] | None = None
 
@@ -130,13 +70,16 @@ class Log:
             earlier = [Entry.from_json(row) for row in reversed(rows)]
             self.ring = deque([*earlier, *self.ring], maxlen=RING)
             await self._recount()
+            since = int(time.time()) - PACE_SECONDS
+            seconds = await self._writer.in_thread(self._store.seconds, since)
+            self.pace.recall((second, LEVELS[level], lines) for second, level, lines in seconds)
         self._writer.start()
         for notice in self._store.notices:
             self.append(Level.WARNING, notice, source='storage')
 
     async def stop(self) -> None:
         """Save what is left and let go of the store; what is logged after this is lost."""
-        self._tell()
+        self._tell_all()
         if self._trimming is not None:
             await self._trimming
         await self._writer.stop()
@@ -154,7 +97,7 @@ class Log:
         fields: Mapping[str, Any] | None = None,
         timestamp: datetime | str | None = None,
     ) -> Entry:
-        """Log one line; it is published before this turn of the loop ends.
+        """Log one line; it is published before this turn of the loop ends, in a flood soon after.
 
         :param level: an unknown word counts as `info`, since what a step says must not get lost over it
         :param message: of more than 16,384 characters the beginning, with the length in the field `cut`
@@ -181,6 +124,34 @@ class Log:
         self._take(entries)
         return entries
 
+    def say_lines(
+        self,
+        lines: Sequence[tuple[str, str]],
+        *,
+        level: Level | str,
+        source: str,
+        run: str | None = None,
+        step: str | None = None,
+    ) -> list[Entry]:
+        """Log what a process printed: of each line when it was said, as ISO 8601 with offset, and its text.
+
+        The same as `extend`, for less than half the time. Of a thousand lines at most, if the loop is not to be held.
+        """
+        known = LEVELS.get(level, Level.INFO)
+        source, text_of, boot, seq = self._scrubber.text(source), self._scrubber.text, self._boot, self.last_seq
+        entries = []
+        for timestamp, line in lines:
+            seq += 1
+            text, fields = text_of(line), {}
+            if len(text) > LONGEST_TEXT:
+                fields = {'cut': len(text)}
+                text = text[:LONGEST_TEXT]
+            moment = _moment(timestamp)
+            entries.append(Entry(f'{boot}-{seq}', seq, moment, known, text, source, run, step, fields))
+        self.last_seq = seq
+        self._take(entries)
+        return entries
+
     def hide(self, run_id: str, secrets: Iterable[str]) -> None:
         """Show `***` for these values in whatever is logged from now on, until `unhide`."""
         self._scrubber.hide(run_id, secrets)
@@ -194,7 +165,9 @@ class Log:
         return self._scrubber.value(value)
 
     async def room_to_write(self) -> None:
-        """Wait while more entries are unsaved than may be: what makes a chatty step wait for the disk."""
+        """Wait while more entries are untold or unsaved than may be: what makes a chatty step wait for the disk."""
+        while len(self._fresh) > MOST_UNTOLD:  # noqa: ASYNC110 - each turn of the loop tells some
+            await asyncio.sleep(0)
         await self._writer.room()
 
     # -- asking -----------------------------------------------------------------------------------------------------
@@ -204,29 +177,78 @@ class Log:
         newest_first = (entry for entry in reversed(self.ring) if run is None or entry.run == run)
         return list(itertools.islice(newest_first, n))[::-1]
 
-    async def query(self, **filters: Any) -> list[Entry]:
+    async def query(self, *, search: Search | None = None, **filters: Any) -> list[Entry]:
         """Entries from the store that fit, including those of this very moment, newest first.
 
         :param filters: as of `storage.logs.LogStore.query`; times may be aware datetimes
+        :raises Invalid: if the regular expression of `search` takes too long
         """
         await self.saved(self.last_seq)
-        with _named_errors():
-            rows = await asyncio.to_thread(self._store.query, **_plain(filters))
+        with named_errors():
+            rows = await asyncio.to_thread(self._store.query, **as_asked({**filters, 'search': search}))
+        refuse_slow(search)
         return [Entry.from_json(row) for row in rows]
 
     async def pages(self, **filters: Any) -> AsyncIterator[list[Entry]]:
-        """All entries that fit and exist now, oldest first, a thousand at a time: for an export of any length."""
-        filters = _plain(filters)
-        filters.pop('limit', None)
+        """All entries that fit and exist now, oldest first, a thousand at a time: for an export of any length.
+
+        :param filters: as of `query`; `oldest_first=False` turns the order round
+        """
+        filters = {name: value for name, value in filters.items() if value is not None and name != 'limit'}
+        is_forward = filters.setdefault('oldest_first', True)
         filters['before'] = min(filters.get('before') or self.last_seq + 1, self.last_seq + 1)
+        while page := await self.query(**filters, limit=_PAGE):
+            yield page
+            filters['after' if is_forward else 'before'] = page[-1].seq
+
+    async def matching(self, search: Search, *, limit: int = 10_000, **filters: Any) -> Matches:
+        """Where something is found: the newest `limit` entries, or those that three seconds were enough for.
+
+        Given up as soon as whoever asks is cancelled.
+        """
         await self.saved(self.last_seq)
-        while True:
-            with _named_errors():
-                rows = await asyncio.to_thread(self._store.query, **filters, limit=_PAGE, oldest_first=True)
-            if not rows:
-                return
-            yield [Entry.from_json(row) for row in rows]
-            filters['after'] = rows[-1]['seq']
+        given_up, deadline = Event(), time.monotonic() + SEARCH_SECONDS
+
+        def is_over() -> bool:
+            return search.is_too_slow or given_up.is_set() or time.monotonic() > deadline
+
+        asked = as_asked({**filters, 'search': search})
+        try:
+            with named_errors():
+                return await asyncio.to_thread(self._matching, search, limit=limit, is_over=is_over, **asked)
+        finally:
+            given_up.set()
+
+    async def histogram(
+        self, start: datetime, end: datetime, *, buckets: int = 100, run: str | None = None, source: str | None = None
+    ) -> Histogram:
+        """How many entries of each level came when, in at most so many parts of a span, from summaries.
+
+        Parts begin with whole seconds, longer than a minute they are whole minutes: the first may begin a bit earlier.
+        """
+        first, seconds, count = parts_of(start, end, buckets)
+        await self.saved(self.last_seq)
+        with named_errors():
+            counts = await asyncio.to_thread(self._store.histogram, first, seconds, count, run=run, source=source)
+        return Histogram(start=datetime.fromtimestamp(first, UTC), seconds=seconds, counts=counts)
+
+    async def span(self) -> tuple[datetime, datetime] | None:
+        """When the oldest and the newest entry were said; None if there is none."""
+        await self.saved(self.last_seq)
+        with named_errors():
+            found = await asyncio.to_thread(self._store.span)
+        return None if found is None else (datetime.fromisoformat(found[0]), datetime.fromisoformat(found[1]))
+
+    async def sources(self) -> list[tuple[str, int]]:
+        """All sources and how many entries each has, most first."""
+        await self.saved(self.last_seq)
+        with named_errors():
+            return await asyncio.to_thread(self._store.sources)
+
+    async def size(self) -> int:
+        """How many bytes the log takes on disk, without its journal of some MB at most."""
+        with named_errors():
+            return await asyncio.to_thread(self._store.size)
 
     async def saved(self, seq: int) -> bool:
         """Whether all up to this entry is on disk, after waiting for it; false while the disk refuses."""
@@ -240,17 +262,23 @@ class Log:
     async def stats(self, start: datetime | str | None = None, end: datetime | str | None = None) -> dict[str, int]:
         """How many entries of each level there are, and `total`; between two moments, the second not included."""
         if start is None and end is None:
-            self._tell()
+            self._tell_all()
             return self.counters.as_stats()
         await self.saved(self.last_seq)
-        with _named_errors():
-            counts = await asyncio.to_thread(self._store.stats, **_plain({'start': start, 'end': end}))
+        with named_errors():
+            counts = await asyncio.to_thread(self._store.stats, **as_asked({'start': start, 'end': end}))
         return {**counts, 'total': sum(counts.values())}
+
+    async def since(self, moment: datetime) -> dict[str, int]:
+        """How many entries of each level came from this moment on, and `total`."""
+        return await self.stats(start=moment)
 
     def seen(self) -> None:
         """Somebody looked at the log: no error is unseen now."""
-        self._tell()
+        self._tell_all()
         self.counters.unseen_errors = 0
+
+    # -- forgetting -------------------------------------------------------------------------------------------------
 
     async def clear(self, before: int | None = None, *, who: str) -> int:
         """Forget the entries with a smaller `seq`, or all; gives how many. One new entry says who did it.
@@ -259,19 +287,48 @@ class Log:
         """
         limit = self.last_seq + 1 if before is None else max(1, min(before, self.last_seq + 1))
         await self.saved(limit - 1)
-        async with self._writer.lock:
-            with _named_errors():
-                gone = await self._writer.in_thread(self._store.clear, limit)
-            self._writer.forget(limit)
-            self.ring = deque((entry for entry in self.ring if entry.seq >= limit), maxlen=RING)
-            if before is None:
-                self.counters.unseen_errors = 0
-            await self._recount()
+        with named_errors():
+            async with self._forgetting:
+                gone = await self._forget(limit)
+                await self._give_space_back()
+        if before is None:
+            self.counters.unseen_errors = 0
         self._bus.publish(LogCleared(seq=limit - 1))
         self.append(Level.INFO, f'{who} cleared the log: {gone:,} entries are gone', source='log')
         return gone
 
+    async def retain(self, *, max_age: timedelta | None, max_bytes: int | None) -> int:
+        """Forget the oldest entries: those older than `max_age`, and as many as make the log larger than `max_bytes`.
+
+        In small steps, between which what is said is saved. Gives how many are gone.
+
+        :raises DiskIsFull: if there is not even room for that
+        """
+        gone = 0
+        with named_errors():
+            async with self._forgetting:
+                if max_age is not None:
+                    since = (now_utc() - max_age).isoformat()
+                    first = await asyncio.to_thread(self._store.first_since, since)
+                    gone += await self._forget(await self._saved_end() if first is None else first)
+                if max_bytes is not None:
+                    gone += await self._forget_bytes(max_bytes)
+                if gone:
+                    await self._give_space_back()
+        if gone:
+            oldest = await asyncio.to_thread(self._store.oldest)
+            self._bus.publish(LogCleared(seq=(await self._saved_end() if oldest is None else oldest) - 1))
+        return gone
+
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _matching(self, search: Search, *, limit: int, **asked: Any) -> Matches:
+        found = self._store.matching(limit=limit, **asked)
+        seqs, to = found.seqs[::-1], found.searched_to
+        is_complete = to == 0 and not search.is_too_slow
+        reached = self._store.query(after=to - 1, limit=1, oldest_first=True) if to else []
+        moment = datetime.fromisoformat(reached[0]['timestamp']) if reached else None
+        return Matches(seqs=seqs, is_complete=is_complete, searched_to=moment)
 
     def _entry(
         self,
@@ -293,7 +350,7 @@ class Log:
             id=f'{self._boot}-{self.last_seq}',
             seq=self.last_seq,
             timestamp=_moment(timestamp),
-            level=_LEVELS.get(level, Level.INFO),
+            level=LEVELS.get(level, Level.INFO),
             message=text,
             source=self._scrubber.text(source),
             run=run,
@@ -316,35 +373,70 @@ class Log:
     def _tell(self) -> None:
         if not self._fresh:
             return
-        entries, self._fresh = tuple(self._fresh), []
-        self._add_counts(Counter(entry.level for entry in entries))
+        entries = tuple(self._fresh.popleft() for _ in range(min(len(self._fresh), TELL_AT_ONCE)))
+        if self._fresh:
+            asyncio.get_running_loop().call_soon(self._tell)
+        counts = Counter([entry.level for entry in entries])
+        self.counters.add(counts)
+        self.pace.add(counts)
         self.is_telling = True
         try:
             self._bus.publish(LinesLogged(entries))
         finally:
             self.is_telling = False
 
-    def _add_counts(self, counts: Mapping[str, int]) -> None:
-        for level, count in counts.items():
-            setattr(self.counters, str(level), getattr(self.counters, str(level)) + count)
-        self.counters.total += sum(counts.values())
-        if errors := counts.get(Level.ERROR, 0) + counts.get(Level.CRITICAL, 0):
-            self.counters.unseen_errors += errors
+    def _tell_all(self) -> None:
+        while self._fresh:
+            self._tell()
 
     async def _recount(self) -> None:
         """Set the counters to what the store has and what waits to be saved. Hold the writer's lock."""
-        counts = Counter(await self._writer.in_thread(self._store.stats))
-        self._tell()
-        counts.update(entry.level.value for entry in self._writer.unsaved)
+        stored = await self._writer.in_thread(self._store.stats)
+        self._tell_all()
+        waiting = Counter(entry.level for entry in self._writer.unsaved)
         for level in Level:
-            setattr(self.counters, level.value, counts[level.value])
-        self.counters.total = counts.total()
+            setattr(self.counters, level.value, stored[level.value] + waiting[level])
+        self.counters.total = sum(stored.values()) + waiting.total()
+
+    async def _saved_end(self) -> int:
+        """The first `seq` that is not on disk."""
+        return await asyncio.to_thread(self._store.last_seq) + 1
+
+    async def _forget(self, limit: int) -> int:
+        """Forget what is older, a few thousand at a time; where the disk refuses, also what it never got."""
+        gone = 0
+        async with self._writer.lock:
+            self._take_off(Counter(entry.level for entry in self._writer.forget(limit)))
+        while some := dict(zip(Level, await self._writer.in_thread(self._store.clear_some, limit), strict=True)):
+            if not any(some.values()):
+                break
+            self._take_off(some)
+            gone += sum(some.values())
+        self.ring = deque((entry for entry in self.ring if entry.seq >= limit), maxlen=RING)
+        return gone
+
+    def _take_off(self, counts: Mapping[Level, int]) -> None:
+        self._tell_all()
+        self.counters.take(counts)
+
+    async def _forget_bytes(self, most: int) -> int:
+        gone = 0
+        while (size := await self._writer.in_thread(self._store.size)) > most:
+            oldest = await asyncio.to_thread(self._store.oldest)
+            if oldest is None:
+                break
+            share = (await self._saved_end() - oldest) * (size - most) / size
+            gone += await self._forget(oldest + min(FORGET_AT_ONCE, int(share) + 1))
+        return gone
+
+    async def _give_space_back(self) -> None:
+        while await self._writer.in_thread(self._store.give_space_back):
+            pass
 
     async def _trim(self) -> None:
         try:
-            async with self._writer.lock:
-                if await self._writer.in_thread(self._store.clear, self.last_seq - self._keep_entries + 1):
-                    await self._recount()
+            async with self._forgetting:
+                await self._forget(self.last_seq - self._keep_entries + 1)
         except StorageError as error:
             _log.warning('old log entries could not be removed: %s', error)
         finally:
@@ -357,8 +449,9 @@ class Log:
             source='log',
         )
 
-    def _say_recovery(self, lost: int) -> None:
-        if lost:
+    def _say_recovery(self, levels: Counter[Level]) -> None:
+        if lost := levels.total():
+            self.counters.take(levels)
             text = f'Log entries are saved again; {lost:,} older ones did not fit in memory and are lost.'
             self.append(Level.WARNING, text, source='log', fields={'lost': lost})
         else:
@@ -376,26 +469,3 @@ def _moment(timestamp: datetime | str | None) -> datetime:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return now_utc()
-
-
-def _plain(filters: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in filters.items()
-        if value is not None
-    }
-
-
-@contextlib.contextmanager
-def _named_errors() -> Iterator[None]:
-    """Turn what the cellar says into what a person may meet."""
-    try:
-        yield
-    except StorageError as error:
-        raise _for_person(error) from error
-
-
-def _for_person(error: StorageError) -> SynapseError:
-    if isinstance(error, DiskFull):
-        return DiskIsFull(str(error))
-    return NotReady('log_not_readable', f'The log cannot be read: {error}', 'Look at the disk of the data folder.')

@@ -3,17 +3,16 @@
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.logs import LogStore
+from storage.logs import LogStore, values_of
 
-if TYPE_CHECKING:
-    from .log import Entry
+from .log_entry import RANKS, Entry, Level
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +21,10 @@ T = TypeVar('T')
 
 BATCH_SECONDS = 0.1
 BATCH_ENTRIES = 500
-MOST_AT_ONCE = 2_000
+MOST_AT_ONCE = 5_000
+MOST_WAITING = 10_000
 MOST_UNSAVED = 20_000
+INDEX_FROM = 1_024
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 5.0
 
@@ -34,11 +35,15 @@ class LogWriter:
     While the store refuses (a full disk) the newest 20,000 entries wait and older ones are lost to it, counted.
 
     :param on_trouble: told once when saving begins to fail
-    :param on_recovery: told once when it works again, with how many entries were lost
+    :param on_recovery: told once when it works again, with how many entries of each level were lost
     """
 
     def __init__(
-        self, store: LogStore, *, on_trouble: Callable[[StorageError], None], on_recovery: Callable[[int], None]
+        self,
+        store: LogStore,
+        *,
+        on_trouble: Callable[[StorageError], None],
+        on_recovery: Callable[[Counter[Level]], None],
     ) -> None:
         self.store = store
         self.unsaved: deque[Entry] = deque()
@@ -47,7 +52,8 @@ class LogWriter:
         self.lock = asyncio.Lock()
         """Held while a batch is on its way: who holds it knows that `unsaved` is exactly what the store lacks."""
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
-        self._lost = 0
+        self._lost: Counter[Level] = Counter()
+        self._to_index = INDEX_FROM  # what an earlier start may have left
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='log-writer')
         self._changed = asyncio.Condition()
         self._filled, self._hurried = asyncio.Event(), asyncio.Event()
@@ -70,7 +76,7 @@ class LogWriter:
         self._thread.shutdown(wait=False)
         await self._tell_waiting()
 
-    def add(self, entries: Iterable['Entry']) -> None:
+    def add(self, entries: Iterable[Entry]) -> None:
         """Take entries in order of `seq`."""
         self.unsaved.extend(entries)
         if self.is_failing:
@@ -80,9 +86,9 @@ class LogWriter:
             self._hurried.set()
 
     async def room(self) -> None:
-        """Wait while more than 20,000 entries are unsaved; not while the store refuses, since that may last."""
-        if len(self.unsaved) > MOST_UNSAVED:
-            await self._until(lambda: len(self.unsaved) <= MOST_UNSAVED)
+        """Wait while more than 10,000 entries are unsaved; not while the store refuses, since that may last."""
+        if len(self.unsaved) > MOST_WAITING:
+            await self._until(lambda: len(self.unsaved) <= MOST_WAITING)
 
     async def saved(self, seq: int) -> bool:
         """Whether every entry up to `seq` is on disk, after waiting for it; false where the store refuses."""
@@ -95,10 +101,12 @@ class LogWriter:
         """Call what waits for the disk, in turn with the batches."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*arguments, **named))
 
-    def forget(self, before: int) -> None:
-        """Entries with a smaller `seq` need not be saved any more. Hold the lock."""
+    def forget(self, before: int) -> list[Entry]:
+        """Entries with a smaller `seq` need not be saved any more; gives which. Hold the lock."""
+        gone = []
         while self.unsaved and self.unsaved[0].seq < before:
-            self.unsaved.popleft()
+            gone.append(self.unsaved.popleft())
+        return gone
 
     def _is_saved(self, seq: int) -> bool:
         return not self.unsaved or self.unsaved[0].seq > seq
@@ -117,6 +125,7 @@ class LogWriter:
 
     async def _write_forever(self) -> None:
         while self.unsaved or not self._is_stopping:
+            await self._index_meanwhile()
             await self._filled.wait()
             if not self._is_stopping and len(self.unsaved) < BATCH_ENTRIES:
                 await self._wait(self._hurried, BATCH_SECONDS)
@@ -124,6 +133,18 @@ class LogWriter:
             await self._save_some()
             if not self.unsaved and not self._is_stopping:
                 self._filled.clear()
+
+    async def _index_meanwhile(self) -> None:
+        """Bring texts into their index while nothing waits to be saved: in a flood it lags behind, answers do not."""
+        while self._to_index >= INDEX_FROM and len(self.unsaved) < BATCH_ENTRIES and not self._is_stopping:
+            try:
+                if not await self.in_thread(self.store.index_some):
+                    self._to_index = 0
+            except StorageError as error:
+                log.warning('the index of log texts has to wait: %s', error)
+                self._to_index = 0
+            if self.unsaved:
+                return
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -139,13 +160,14 @@ class LogWriter:
             else:
                 if batch:
                     self.forget(batch[-1].seq + 1)
+                    self._to_index += len(batch)
                     self._recover()
         await self._tell_waiting()
         if self.is_failing:
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _save(self, batch: Sequence['Entry']) -> None:
-        rows = [entry.as_json() for entry in batch]
+    def _save(self, batch: Sequence[Entry]) -> None:
+        rows = [_values_of(entry) for entry in batch]
         try:
             self.store.append(rows)
         except StorageError:
@@ -156,13 +178,13 @@ class LogWriter:
             for row in rows:
                 self._save_alone(row)
 
-    def _save_alone(self, row: dict[str, object]) -> None:
+    def _save_alone(self, row: tuple[Any, ...]) -> None:
         try:
             self.store.append([row])
         except StorageError:
             raise
         except Exception as error:
-            log.error('log entry %s cannot be saved: %s', row['seq'], error)
+            log.error('log entry %s cannot be saved: %s', row[0], error)
 
     def _fail(self, error: StorageError) -> None:
         was_failing, self.is_failing, self.trouble = self.is_failing, True, error
@@ -173,10 +195,23 @@ class LogWriter:
     def _recover(self) -> None:
         if self.is_failing:
             self.is_failing, self.trouble = False, None
-            lost, self._lost = self._lost, 0
+            lost, self._lost = self._lost, Counter()
             self._on_recovery(lost)
 
     def _forget_oldest(self) -> None:
         while len(self.unsaved) > MOST_UNSAVED:
-            self.unsaved.popleft()
-            self._lost += 1
+            self._lost[self.unsaved.popleft().level] += 1
+
+
+def _values_of(entry: Entry) -> tuple[Any, ...]:
+    return values_of(
+        entry.seq,
+        entry.id,
+        entry.timestamp,
+        RANKS[entry.level],
+        entry.message,
+        entry.source,
+        entry.run,
+        entry.step,
+        entry.fields,
+    )

@@ -1,12 +1,13 @@
 """Which lines a log view shows: the same question, asked of the store for history and of each new line."""
 
-import re
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from synapse.log import Entry, Level
+from synapse.log_search import Search
+from synapse.log_text import plain
 
 GROUPS: Mapping[str, tuple[Level, ...]] = {
     'info': (Level.DEBUG, Level.INFO),
@@ -19,13 +20,19 @@ GROUPS: Mapping[str, tuple[Level, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Empty fields let everything through. `groups` are keys of `GROUPS`; None means all of them."""
+    """Empty fields let everything through. `groups` are keys of `GROUPS`; None means all of them.
+
+    `start` is included and `end` is not; both are aware. `q` is part of a message as shown, without regard to case.
+    """
 
     groups: frozenset[str] | None = None
     source: str = ''
     run: str | None = None
     step: str = ''
     q: str = ''
+    start: datetime | None = None
+    end: datetime | None = None
+    search: Search | None = None
 
     def as_query(self) -> dict[str, Any]:
         """The arguments of `Log.query`."""
@@ -36,6 +43,9 @@ class LogFilter:
             'run': self.run,
             'step': self.step or None,
             'q': self.q.strip() or None,
+            'start': self.start,
+            'end': self.end,
+            'search': self.search,
         }
 
     def lets_through(self, entry: Entry) -> bool:
@@ -45,8 +55,15 @@ class LogFilter:
             and (not self.source or entry.source == self.source)
             and (self.run is None or entry.run == self.run)
             and (not self.step or entry.step == self.step)
-            and (not self.q.strip() or _has_words(entry.message, self.q.strip(), is_part=self.run is not None))
+            and (self.start is None or entry.timestamp >= self.start)
+            and (self.end is None or entry.timestamp < self.end)
+            and all(search.is_in(plain(entry.message)) for search in self._searches)
         )
+
+    @property
+    def _searches(self) -> list[Search]:
+        wanted = self.q.strip()
+        return [*([Search(text=wanted)] if wanted else []), *([self.search] if self.search else [])]
 
 
 def groups_from(text: str) -> frozenset[str] | None:
@@ -60,25 +77,3 @@ def groups_from(text: str) -> frozenset[str] | None:
 def groups_text(groups: Collection[str]) -> str:
     """The query parameter again, always in the same order."""
     return ','.join(group for group in GROUPS if group in groups) or 'none'
-
-
-def _has_words(message: str, q: str, *, is_part: bool) -> bool:
-    """As the store searches: parts of the message within one run, else the beginnings of words."""
-    if is_part:
-        return re.search(re.escape(q), message, re.IGNORECASE | re.ASCII) is not None  # as LIKE: A is a, Ä is not ä
-    there = _words(message)
-    return all(_has_phrase(there, wanted) for wanted in map(_words, q.split()) if wanted)
-
-
-def _has_phrase(there: list[str], wanted: list[str]) -> bool:
-    *whole, begin = wanted
-    return any(
-        there[place : place + len(whole)] == whole and there[place + len(whole)].startswith(begin)
-        for place in range(len(there) - len(whole))
-    )
-
-
-def _words(text: str) -> list[str]:
-    """Words as SQLite's `unicode61` cuts them: letters and digits, without case and accents."""
-    plain = ''.join(char for char in unicodedata.normalize('NFKD', text) if not unicodedata.combining(char))
-    return re.findall(r'[^\W_]+', plain.lower())

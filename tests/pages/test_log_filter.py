@@ -10,15 +10,38 @@ from hypothesis import strategies as st
 from pages.parts.log_filter import GROUPS, LogFilter, groups_from, groups_text
 from storage.logs import LogStore
 from synapse.log import Entry, Level
+from synapse.log_answers import as_asked
+from synapse.log_search import Search
 
 MESSAGES = st.sampled_from(
-    ['ffmpeg: frame 12', 'frame_12 done', 'Über 100 % grün', 'no space left on device', 'ffmpeg', 'a-b', '', 'FRAME 1']
+    [
+        'ffmpeg: frame 12',
+        'frame_12 done',
+        'Über 100 % grün',
+        'no \x1b[31mspace\x1b[0m left on device',
+        'ffmpeg',
+        'a-b',
+        '',
+        'FRAME 1',
+        'ΣΟΦΟΣ\0İi',
+    ]
+)
+MOMENTS = [datetime(2026, 10, 14, 12, 0, second, tzinfo=UTC) for second in range(3)]
+SEARCHES = st.builds(
+    Search,
+    text=st.sampled_from(['space left', 'FRAME', 'Frame', '1', 'ff|fr', r'^f\w+$', 'Ü', 'σοφοσ', 'ii', '[31m', '']),
+    is_case_sensitive=st.booleans(),
+) | st.builds(
+    Search,
+    text=st.sampled_from(['space.left', 'frame|ÜBER', r'^f\w+$', 'F.*1', 'a{1,2}', '']),
+    is_case_sensitive=st.booleans(),
+    is_regex=st.just(value=True),
 )
 ENTRIES = st.builds(
     Entry,
     id=st.uuids().map(str),
     seq=st.just(0),
-    timestamp=st.just(datetime(2026, 10, 14, tzinfo=UTC)),
+    timestamp=st.sampled_from(MOMENTS),
     level=st.sampled_from(Level),
     message=MESSAGES,
     source=st.sampled_from(['render', 'http']),
@@ -31,7 +54,10 @@ FILTERS = st.builds(
     source=st.sampled_from(['', 'render']),
     run=st.sampled_from([None, 'one']),
     step=st.sampled_from(['', 'render']),
-    q=st.sampled_from(['', 'fr', 'ffmpeg frame', 'frame_1', 'uber', '100 %', 'a-b', 'left on', 'Frame', 'über']),
+    q=st.sampled_from(['', 'fr', 'ffmpeg frame', 'frame_1', 'uber', '100 %', 'a-b', 'left on', 'Frame', 'über', 'e l']),
+    start=st.none() | st.sampled_from(MOMENTS),
+    end=st.none() | st.sampled_from(MOMENTS),
+    search=st.none() | SEARCHES,
 )
 
 
@@ -49,7 +75,9 @@ def test_the_store_and_the_live_view_agree_on_every_line(
     rows = [entry.as_json() | {'seq': first + place} for place, entry in enumerate(entries)]
     store.append(rows)
 
-    kept = {row['seq'] for row in store.query(**only.as_query(), after=first - 1, limit=100)}
+    while store.index_some():
+        pass
+    kept = {row['seq'] for row in store.query(**as_asked(only.as_query()), after=first - 1, limit=100)}
 
     assert kept == {row['seq'] for row in rows if only.lets_through(Entry.from_json(row))}
 

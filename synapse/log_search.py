@@ -1,0 +1,159 @@
+"""What is looked for in the messages of the log: a text or a regular expression, and where it is in a line."""
+
+from dataclasses import dataclass, field
+
+import regex
+
+from storage.searched_text import folded
+
+from .errors import Invalid
+
+MOST_SPANS = 50
+LONGEST_PATTERN = 500
+SECONDS_A_LINE = 0.01
+MOST_TIMEOUTS = 3
+MOST_REPEATS = 10_000
+
+_REPEATS = regex.compile(r'\{(?:\D*?(\d+))?\D*?(\d+)?[^}]*\}')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A text that is contained, or a regular expression that matches somewhere; an empty one is in every text.
+
+    In a regular expression `^` and `$` are the ends of each line of a message. One that needs more than 10 ms for a
+    line finds nothing in it, and after the third such line nothing at all (`is_too_slow`): it freezes nobody.
+
+    :raises Invalid: with the code `bad_pattern` if the regular expression is none
+    """
+
+    text: str
+    is_case_sensitive: bool = False
+    is_regex: bool = False
+    _pattern: '_Pattern | None' = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.is_regex:
+            object.__setattr__(self, '_pattern', _Pattern(self.text, is_case_sensitive=self.is_case_sensitive))
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Whether the regular expression took too long for too many lines, and is not tried any more."""
+        return self._pattern is not None and self._pattern.timeouts >= MOST_TIMEOUTS
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where it is: `(start, end)` in code points, in order, without overlaps or empty ones, at most 50."""
+        if self._pattern is not None:
+            return self._pattern.spans(text)
+        if not self.text:
+            return []
+        if not self.is_case_sensitive:
+            return _places(folded(text), folded(self.text))
+        return _places(text, self.text)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Texts that each line with it contains, without regard to case: what an index can be asked for."""
+        if self._pattern is not None:
+            return self._pattern.literals
+        return (self.text,) if self.text else ()
+
+    @property
+    def is_more_than_parts(self) -> bool:
+        """Whether not every line that contains the `parts` has it."""
+        return self.is_regex or self.is_case_sensitive
+
+    def is_in(self, text: str) -> bool:
+        """Whether `text`, which is as shown (`log_text.plain`), has it."""
+        if self._pattern is not None:
+            return self._pattern.is_in(text)
+        if self.is_case_sensitive:
+            return self.text in text
+        return folded(self.text) in folded(text)
+
+
+class _Pattern:
+    """A regular expression with an end to its patience. `re` of the standard library knows none, `regex` does."""
+
+    def __init__(self, text: str, *, is_case_sensitive: bool) -> None:
+        self.timeouts = 0
+        if len(text) > LONGEST_PATTERN:
+            raise _bad(f'it is longer than {LONGEST_PATTERN} characters')
+        if _repeats(text) > MOST_REPEATS:
+            raise _bad('it repeats something too often')
+        flags = regex.VERSION0 | regex.MULTILINE | (0 if is_case_sensitive else regex.IGNORECASE)
+        try:
+            self._compiled = regex.compile(text, flags)
+        except (regex.error, RecursionError, OverflowError, MemoryError, ValueError, IndexError) as error:
+            raise _bad(str(error) or 'it is too deep') from error
+        self.literals = tuple(literal for literal in literals_of(text) if literal.isascii())
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        if self.timeouts >= MOST_TIMEOUTS:
+            return found
+        try:
+            for match in self._compiled.finditer(text, timeout=SECONDS_A_LINE):
+                if match.end() > match.start():
+                    found.append(match.span())
+                if len(found) == MOST_SPANS:
+                    break
+        except TimeoutError:
+            self.timeouts += 1
+        return found
+
+    def is_in(self, text: str) -> bool:
+        if self.timeouts >= MOST_TIMEOUTS:
+            return False
+        try:
+            return self._compiled.search(text, timeout=SECONDS_A_LINE) is not None
+        except TimeoutError:
+            self.timeouts += 1
+            return False
+
+
+def literals_of(pattern: str) -> list[str]:
+    """Texts that are in whatever the regular expression matches; not all of them, none where it is hard to say."""
+    if any(mark in pattern for mark in ('(?', '[[', '[:', '[^[')):
+        return []
+    found, run, depth = [], '', 0
+    for part in _PARTS.findall(pattern):
+        if part == '|' and depth == 0:
+            return []
+        depth += {'(': 1, ')': -1}.get(part, 0)
+        if part[0] in '*?{':
+            run = run[:-1]
+        if depth == 0 and _LITERAL.fullmatch(part):
+            run += part[-1]
+        else:
+            found.append(run)
+            run = ''
+    return [text for text in [*found, run] if text]
+
+
+_LITERAL = regex.compile(r'(?s)[^()[\]{}.^$*+?|\\]|\\[^a-zA-Z0-9]')
+_PARTS = regex.compile(
+    r'(?s)\\[a-zA-Z]\{[^}]*\}|\\x..|\\u....|\\U........|\\\d+|\\.?|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.'
+)
+
+
+def _repeats(pattern: str) -> int:
+    """At most so many copies of a part it is compiled to: {1000} inside {1000} would take all memory."""
+    product = 1
+    for braces in _REPEATS.finditer(pattern):
+        product *= max(1, *(int(number[:9]) for number in braces.groups() if number))
+    return product
+
+
+def _bad(why: str) -> Invalid:
+    sentence = f'This is no regular expression: {why}.'
+    return Invalid(sentence, {'q': sentence}, 'Mend the pattern, or look for it as plain text.', code='bad_pattern')
+
+
+def _places(text: str, wanted: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    place = text.find(wanted)
+    while place >= 0 and len(found) < MOST_SPANS:
+        found.append((place, place + len(wanted)))
+        place = text.find(wanted, place + len(wanted))
+    return found
