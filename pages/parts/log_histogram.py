@@ -1,17 +1,15 @@
 """How many lines of each kind were logged when, as bars; a range of them can be selected by hand or by keys.
 
 It is read once from the summaries of the store; after that every batch of new lines is counted as it comes, and only
-the bars that changed are sent. Lines that come while it is read may or may not be in what was read: then it is read
-once more, a moment later.
+the bars that changed are sent. Lines that are logged while it is read may or may not be in what was read: then it is
+read once more, a moment later.
 """
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from nicegui import background_tasks, ui
@@ -24,7 +22,9 @@ from synapse.records import now_utc
 
 from .cards import put
 from .html import el
+from .line_counts import MINUTE, Counts, added, counted, counted_within, exact_parts, grouped
 from .log_filter import GROUPS
+from .log_plot import LogPlot
 from .log_range import Span, span_words
 from .log_window import USUAL, Window, usual_window, whole_window, window_for
 from .scope import Scope
@@ -38,42 +38,7 @@ SHORTEST_TICK = 1.0
 SMALL = 1 / 3
 """A selection that takes less of the plot than this can be zoomed into."""
 
-Counts = list[int]
-"""Of the four groups, in their order."""
-
-PLACES = {level: place for place, levels in enumerate(GROUPS.values()) for level in levels}
-
-
-class LogPlot(ui.element, component='../static/log_histogram.js'):
-    """The bars; what is dragged and where the cursor is, the browser knows."""
-
-    def __init__(self, zone: str) -> None:
-        super().__init__()
-        self._props.update({'zone': zone, 'picture': None, 'groups': list(GROUPS), 'selection': None})
-
-    def show(self, picture: Mapping[str, Any]) -> None:
-        """Draw this instead of what is there."""
-        self._keep(picture)
-        self.update()
-
-    def bring(self, change: Mapping[str, Any]) -> None:
-        """Change some bars, and where they stand; nothing else is sent."""
-        self.run_method('bring', change)
-        bars = {bar[0]: bar for bar in [*self._props['picture']['bars'], *change['bars']]}
-        # Whatever is sent as a whole next has these bars too.
-        self._keep({**self._props['picture'], **change, 'bars': list(bars.values())})
-
-    def _keep(self, picture: Mapping[str, Any]) -> None:
-        self._props['picture'] = {**picture, 'bars': [bar for bar in picture['bars'] if bar[0] >= picture['first']]}
-
-    def include(self, groups: Iterable[str]) -> None:
-        """Draw these groups only."""
-        put(self, groups=[group for group in GROUPS if group in groups])
-
-    def choose(self, selection: Span) -> None:
-        """Show this range as selected; without ends, none."""
-        ends = [None if moment is None else int(moment.timestamp() * 1000) for moment in selection]
-        put(self, selection=None if ends == [None, None] else ends)
+NOTHING = [0] * len(GROUPS)
 
 
 class LogHistogram(Scope):
@@ -101,7 +66,8 @@ class LogHistogram(Scope):
         self._changed: set[int] = set()
         self._has_moved = False
         self._is_seen = True
-        self._is_begun = self._must_place = self._must_read = self._is_unsure = False
+        self._is_begun = self._must_place = self._must_read = False
+        self._read_to = 0
         self._reading = asyncio.Lock()
         self._pushed_at = float('-inf')
         self._clock: asyncio.TimerHandle | None = None
@@ -114,10 +80,12 @@ class LogHistogram(Scope):
         self.when_gone(self._stop_clock)
 
     def _draw(self) -> None:
-        with el('div', 'lh-head'):
-            self._title = el('span', 'sy-cap', 'Lines over time')
+        with el('div', 'lh-head') as self._head:
+            self._title = el('span', 'lh-title sy-cap', 'Lines over time')
             with el('span', 'lh-side sy-cap sy-num'):
-                self._words = el('span', 'sy-ell')
+                with el('span', 'sy-ell'):
+                    self._verb = el('span', 'is-wide-only', 'selected ')
+                    self._words = el('span')
                 self._zoom_in = self._link('Zoom', 'Show only what is selected', self._zoom)
                 self._zoom_out = self._link('All', 'Show what was shown before zooming in', self._show_all)
                 self._clear = self._link('Clear', 'Select no time', lambda: self._choose((None, None)))
@@ -231,18 +199,15 @@ class LogHistogram(Scope):
     async def _read(self) -> None:
         async with self._reading:
             while self._must_read and not self.is_deleted:
-                places = self._must_place or self._buckets is None
-                self._must_place = self._must_read = self._is_unsure = False
+                places, self._must_place, self._must_read = self._must_place, False, False
                 try:
                     await self._read_once(places=places)
                 except Exception:
                     log.exception('the lines over time could not be read')
                     self._call(self._fail)
-                if self._is_unsure:
-                    self._read_again()
 
     async def _read_once(self, *, places: bool) -> None:
-        now = now_utc()
+        now, last_seq = now_utc(), self._room.log.last_seq
         window, buckets = self._window, self._buckets
         if places or window is None or buckets is None:
             places, window = True, await self._placed(now)
@@ -253,7 +218,10 @@ class LogHistogram(Scope):
             return  # it was not for this that somebody asked last
         found = dict(enumerate(counts, start=buckets.first))
         self._call(partial(self._show, window, buckets, found) if places else partial(self._correct, found))
-        self._chosen = chosen
+        # Up to here all are in what was read, also those that are still to be told; of later ones nobody knows.
+        self._read_to, self._chosen = last_seq, chosen
+        if self._room.log.last_seq > last_seq:
+            self._read_again()
         self._call(self._say)
 
     async def _placed(self, now: datetime) -> Window:
@@ -271,12 +239,13 @@ class LogHistogram(Scope):
 
     async def _span_of_filtered(self, lines: tuple[datetime, datetime]) -> tuple[datetime, datetime] | None:
         """From the first line of the run to its last; of a source only the last is worth looking for."""
-        only = {'run': self._run, 'source': self._source, 'limit': 1}
-        newest = await self._room.log.query(**only)
+        newest = await self._room.log.query(run=self._run, source=self._source, limit=1)
         if not newest:
             return None
-        oldest = await self._room.log.query(**only, oldest_first=True) if self._run else []
-        return (oldest[0].timestamp if oldest else lines[0]), newest[0].timestamp
+        if self._run is None:
+            return lines[0], newest[0].timestamp
+        oldest = await self._room.log.query(run=self._run, source=self._source, limit=1, oldest_first=True)
+        return oldest[0].timestamp, newest[0].timestamp
 
     async def _count(self, start: datetime, end: datetime, buckets: int) -> list[Counts]:
         found = await self._room.log.histogram(start, end, buckets=buckets, run=self._run, source=self._source)
@@ -287,11 +256,18 @@ class LogHistogram(Scope):
         start, end = self._selection
         if start is None and end is None:
             return None
-        if start is None:
-            lines = await self._room.log.span()
-            start = lines[0] if lines else now
-        stop = end or now + timedelta(days=1)  # lines of programs whose clocks are ahead too
-        return (await self._count(start, stop, 1))[0] if start < stop else [0] * len(GROUPS)
+        if self._run is None and self._source is None:
+            stats = await self._room.log.stats(start, end)
+            return grouped({level: stats[level] for level in Level})
+        lines = await self._room.log.span()
+        if lines is None:
+            return NOTHING
+        counts = NOTHING
+        # Some lines are ahead of the clock: that of another program may be.
+        for part in exact_parts(start or lines[0], end or max(lines[1], now) + MINUTE):
+            for found in await self._count(*part):
+                counts = added(counts, found)
+        return counts
 
     # Showing
 
@@ -310,9 +286,8 @@ class LogHistogram(Scope):
         """The same bars were read again: send those that are other than they were counted."""
         if self._buckets is None:
             return
-        nothing = [0] * len(GROUPS)
         for number, found in counts.items():
-            if number >= self._buckets.first and found != self._counts.get(number, nothing):
+            if number >= self._buckets.first and found != self._counts.get(number, NOTHING):
                 self._counts[number] = found
                 self._changed.add(number)
         self._push()
@@ -340,11 +315,13 @@ class LogHistogram(Scope):
         is_any = start is not None or end is not None
         words = 'Drag to select a time' if self._buckets is not None else ''
         if is_any:
-            words = f'selected {span_words(start, end, self._zone, now_utc(), is_exact=True)}'
+            words = span_words(start, end, self._zone, now_utc(), is_exact=True)
             if self._chosen is not None:
                 lines = sum(self._chosen[place] for place in self._places())
                 words += f', {_number(lines)} line{"" if lines == 1 else "s"}'
         self._words.set_text(words)
+        self._head.classes(add='is-selected' if is_any else '', remove='' if is_any else 'is-selected')
+        self._verb.set_visibility(is_any)
         self._clear.set_visibility(is_any)
         self._zoom_in.set_visibility(is_any and self._is_small())
         self._zoom_out.set_visibility(self._unzoomed is not None)
@@ -367,11 +344,7 @@ class LogHistogram(Scope):
         if not self._is_seen:
             return  # it is read anew when somebody looks
         entries = self._fitting(message.entries)
-        if not entries:
-            return
-        if self._reading.locked():
-            self._is_unsure = True
-        if self._buckets is None or self._window is None:
+        if not entries or self._buckets is None or self._window is None:
             return
         if self._window.end is not None and self._held is None and self._span is None:
             self._read_soon(places=True)  # an old log has a new line: now is worth showing again
@@ -379,12 +352,16 @@ class LogHistogram(Scope):
         self._move(now_utc())
         for number, counts in counted(entries, self._buckets).items():
             if self._buckets.first <= number <= self._buckets.last:
-                self._counts[number] = _sum(self._counts.get(number), counts)
+                self._counts[number] = added(self._counts.get(number), counts)
                 self._changed.add(number)
-        self._add_chosen(entries)
+        if self._chosen is not None:
+            self._chosen = added(self._chosen, counted_within(entries, *self._selection))
         self._push_now_or_soon()
 
     def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Those of the run or source that were not in what was read."""
+        if entries[0].seq <= self._read_to:
+            entries = [entry for entry in entries if entry.seq > self._read_to]
         if self._run is None and self._source is None:
             return entries
         return [
@@ -392,17 +369,6 @@ class LogHistogram(Scope):
             for entry in entries
             if (self._run is None or entry.run == self._run) and (self._source is None or entry.source == self._source)
         ]
-
-    def _add_chosen(self, entries: Sequence[Entry]) -> None:
-        start, end = self._selection
-        if self._chosen is None:
-            return
-        levels = [
-            entry.level
-            for entry in entries
-            if (start is None or entry.timestamp >= start) and (end is None or entry.timestamp < end)
-        ]
-        self._chosen = _sum(self._chosen, grouped(Counter(levels)))
 
     def _move(self, now: datetime) -> None:
         """Let the window go on with the clock."""
@@ -457,29 +423,5 @@ class LogHistogram(Scope):
         self._say()
 
 
-def counted(entries: Sequence[Entry], buckets: Buckets) -> dict[int, Counts]:
-    """How many lines of each group lie in which bucket, by its number."""
-    moments = list(map(attrgetter('timestamp'), entries))
-    first, last = buckets.number_of(min(moments)), buckets.number_of(max(moments))
-    if first == last:  # as in every flood, where a look at each line would be felt
-        return {first: grouped(Counter(map(attrgetter('level'), entries)))}
-    found: dict[int, Counter[Level]] = {}
-    for entry in entries:
-        found.setdefault(buckets.number_of(entry.timestamp), Counter())[entry.level] += 1
-    return {number: grouped(levels) for number, levels in found.items()}
-
-
-def grouped(levels: Mapping[Level, int]) -> Counts:
-    """The counts of the groups."""
-    counts = [0] * len(GROUPS)
-    for level, count in levels.items():
-        counts[PLACES[level]] += count
-    return counts
-
-
 def _number(count: int) -> str:
     return f'{count:,}'.replace(',', '\u202f')
-
-
-def _sum(one: Counts | None, other: Counts) -> Counts:
-    return other if one is None else [a + b for a, b in zip(one, other, strict=True)]

@@ -151,8 +151,9 @@ export default {
       if (!this.frame || event.button) return;
       const handle = event.target.dataset.handle;
       const key = this.keyAt(event);
-      const [from, to] = handle ? this.keys() : [key, key];
-      this.drag = { x: event.clientX, isMoving: Boolean(handle), handle, key, from, to };
+      // A handle moves its end of the selection, past the other end too.
+      const fixed = handle ? this.keys()[handle === "from" ? 1 : 0] : null;
+      this.drag = { x: event.clientX, isMoving: Boolean(handle), key, fixed };
       this.cursor = this.anchor = null;
       this.touched = key;
       this.$refs.plot.setPointerCapture(event.pointerId);
@@ -162,11 +163,10 @@ export default {
       if (!this.drag) { if (event.pointerType !== "touch") this.point(this.keyAt(event)); return; }
       if (!this.drag.isMoving && Math.abs(event.clientX - this.drag.x) < DRAG) return;
       this.drag.isMoving = true;
-      const border = this.frame.first + clamp(Math.round(this.spot(event)), 0, this.frame.count);
-      const key = this.keyAt(event), { handle, from, to } = this.drag;
-      if (handle === "from") this.stretchTo(Math.min(border, to - 1), to);
-      else if (handle === "to") this.stretchTo(from, Math.max(border, from + 1));
-      else this.stretchTo(Math.min(key, this.drag.key), Math.max(key, this.drag.key) + 1);
+      const { first, count } = this.frame, { fixed } = this.drag, key = this.keyAt(event);
+      if (fixed === null) { this.stretchTo(Math.min(key, this.drag.key), Math.max(key, this.drag.key) + 1); return; }
+      const border = first + clamp(Math.round(this.spot(event)), 0, count);
+      if (border !== fixed) this.stretchTo(Math.min(border, fixed), Math.max(border, fixed));
     },
     released() {
       const { drag } = this;

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pages.parts.line_counts import counted, exact_parts
 from pages.parts.log_filter import GROUPS
-from pages.parts.log_histogram import counted
 from pages.parts.time_buckets import buckets_over
 from synapse.log import Entry, Level
+from synapse.log_answers import parts_of
 
 START = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 BUCKETS = buckets_over(START, START + timedelta(minutes=15), 'Europe/Berlin')
@@ -41,3 +43,20 @@ def test_each_line_is_counted_once_in_its_bar(lines: list[tuple[float, Level]]) 
         if count
     }
     assert told == dict(expected)
+
+
+@given(
+    start=st.integers(0, 400_000).map(lambda ms: START + timedelta(milliseconds=ms)),
+    length=st.timedeltas(timedelta(milliseconds=1), timedelta(minutes=9)),
+)
+def test_a_range_is_asked_for_in_parts_that_take_in_nothing_beside_it(start: datetime, length: timedelta) -> None:
+    end = start + length
+
+    parts = exact_parts(start, end)
+
+    assert (parts[0][0], parts[-1][1]) == (start, end)
+    assert all(last == first for (_, last, _), (first, _, _) in pairwise(parts))
+    for first, last, buckets in parts:
+        asked, seconds, count = parts_of(first, last, buckets)
+        assert 0 <= first.timestamp() - asked < 1
+        assert 0 <= asked + seconds * count - last.timestamp() < 1
