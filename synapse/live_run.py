@@ -14,6 +14,7 @@ from storage.runs import RunStore
 from . import moves
 from .engine import Engine, HostHandle
 from .errors import SynapseError
+from .intake import Intake
 from .log import Level, Log
 from .records import Problem, RunRecord, RunState, StepRun, StepState, now_utc
 from .run_jobs import Job
@@ -59,6 +60,7 @@ class LiveRun:
         self._say = RunLog(around.log)
         self._moving = asyncio.Lock()
         self._handle: HostHandle | None = None
+        self._intake: Intake | None = None
         self._is_stopping = self._stop_now = self._is_closing = False
         self._is_pausing = False
         self._said: RunState | None = None
@@ -142,12 +144,14 @@ class LiveRun:
             await self._around.taken_over(asked)
         if self._must_end():
             return verdict(self._ending())
+        self._intake = Intake.of_job(self._around.log, job)
         self._handle = await self._around.engine.run(job, self._heard, self._line)
         if self._must_end():
             self._stop_handle(now=self._stop_now)
         elif self._is_pausing:
             self._send('pause')
         outcome = await self._handle.wait()
+        await self._intake.take_rest()
         self._tell_of_ended(outcome.killed, outcome.survivors)
         return verdict(self._ending(returncode=outcome.returncode, signal=outcome.signal, fault=outcome.fault))
 
@@ -192,11 +196,11 @@ class LiveRun:
 
     async def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get('t')
-        if kind != 'logs':
-            message = self._without_secrets(message)
-        if kind == 'logs':
-            await self._logs(message.get('e') or [])
-        elif kind == 'progress':
+        if kind in ('logs', 'raw', 'spool') and self._intake is not None:
+            await self._intake.take(message)
+            return
+        message = self._without_secrets(message)
+        if kind == 'progress':
             await self._progress(message)
         elif kind == 'step':
             await self._step(message)
@@ -217,26 +221,6 @@ class LiveRun:
         # Log entries are scrubbed by the log; these two become part of the run.
         told = {name: message[name] for name in ('note', 'error') if message.get(name)}
         return {**message, **self._around.log.scrub(told)} if told else message
-
-    async def _logs(self, entries: Iterable[Any]) -> None:
-        rows = (self._row(entry) for entry in entries)
-        self._around.log.extend([row for row in rows if row is not None])
-        await self._around.log.room_to_write()
-
-    def _row(self, entry: Any) -> dict[str, Any] | None:
-        try:
-            time, level, source, message, step, fields = entry
-        except (TypeError, ValueError):
-            return None
-        return {
-            'timestamp': str(time),
-            'level': str(level),
-            'source': str(source),
-            'message': str(message),
-            'run': self.run.id,
-            'step': step if isinstance(step, str) else None,
-            'fields': fields if isinstance(fields, dict) else {},
-        }
 
     async def _line(self, line: str) -> None:
         """A line that came around the protocol: C code, a child that kept our descriptor, a dying interpreter."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from .host.channel import Channel, plain
 from .host.control import Cancelled, Control
+from .host.streams import ProgramOutput, SeenLines
 from .pipeline import Duration, StepFailed, parse_duration
 
 __all__ = ['Cancelled', 'Run', 'RunLog', 'RunProfile']
@@ -127,20 +128,19 @@ class Run:
 
         words = _arguments(argv)
         source = Path(words[0]).name or words[0]
-
-        def take(line: str) -> None:
-            if on_line is None or not on_line(line):
-                self._channel.log('info', source, line)
-
-        return run_program(
-            words,
-            cwd=self.workdir if cwd is None else Path(cwd),
-            env=_environment(env or {}),
-            timeout=None if timeout is None else parse_duration(timeout),
-            control=self._control,
-            on_line=take,
-            can_hold=can_hold,
-        )
+        output = ProgramOutput(self._channel, source)
+        try:
+            return run_program(
+                words,
+                cwd=self.workdir if cwd is None else Path(cwd),
+                env=_environment(env or {}),
+                timeout=None if timeout is None else parse_duration(timeout),
+                control=self._control,
+                output=output if on_line is None else SeenLines(on_line, output),
+                can_hold=can_hold,
+            )
+        finally:
+            output.finish()
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None) -> Path:
         """Keep a file as output of this run and give the path where it is kept.

@@ -9,6 +9,7 @@ from . import inputs
 from .catalog import Catalog
 from .errors import NotFound, SynapseError
 from .inbox import Inbox
+from .intake import Recovery
 from .log import Log
 from .profiles import Profiles
 from .records import RunRecord, StepState
@@ -63,6 +64,16 @@ class RunJobs:
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
         }
         return run.changed(parameters=parameters), job
+
+    async def take_in_rest(self, run: RunRecord) -> None:
+        """Bring into the log what a run had said when the control room died and that is not there yet."""
+        secrets: dict[str, str] = {}
+        if run.profile is not None:
+            with contextlib.suppress(NotFound):
+                secrets = self._profiles.secrets_of(run.profile)
+        self._log.hide(run.id, secrets.values())
+        await Recovery(self._log, run.id, self._folders.of(run.id), secrets.values()).take_rest()
+        self._log.unhide(run.id)
 
     def _profile_of(self, run: RunRecord) -> dict[str, Any] | None:
         if run.profile is None:

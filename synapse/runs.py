@@ -620,6 +620,7 @@ class Runs:
         return live
 
     async def _interrupt(self, run: RunRecord) -> None:
+        await self._jobs.take_in_rest(run)
         ended = moves.ended(run, RunState.INTERRUPTED, now_utc(), error=interrupted(run))
         await asyncio.to_thread(self._store.save, ended.as_json())
         self._say.ended(ended)

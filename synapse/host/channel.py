@@ -1,4 +1,4 @@
-"""The way out of a run host: JSON lines on a private descriptor, log entries in batches, nothing ever dropped."""
+"""The way out of a run host: JSON lines on a private descriptor, floods of log lines by files, nothing ever dropped."""
 
 import json
 import os
@@ -6,76 +6,120 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-FLUSH_SECONDS = 0.05
+from synapse.long_lines import LONGEST, LongLines
+
+from .spool import Spool
+
+FLUSH_SECONDS = 0.025
+AT_ONCE = 20
+"""So many things said within 25 ms go out one by one; a step that says more is heard in batches."""
 BATCH = 100
 BATCH_CHARACTERS = 256 * 1024
-LONGEST = 16 * 1024
-"""Characters of one log message; what is longer is shown cut and kept whole in `long-lines.txt`."""
+FROM_BYTES = 4 * 1024
+"""What is larger than this goes by the spool: a pipe holds little, and would make the step wait."""
+PIECE_BYTES = 256 * 1024
+ROOM_SECONDS = 0.01
 
 
 class Channel:
-    """Sends messages from any thread, in the order of the calls; a full pipe makes the caller wait.
+    """Sends messages from any thread, in the order of the calls; a full pipe or spool makes the caller wait.
 
-    Log entries and progress are gathered for up to 50 ms; any other message first sends what was gathered.
+    A log entry goes at once unless many come; then, like progress, they are gathered for up to 25 ms. Any other message
+    first sends what was gathered.
     """
 
     def __init__(self, fd: int) -> None:
         self.step: str | None = None
-        self.long_lines: Path | None = None
+        self.long_lines = LongLines(None)
+        self.spool: Spool | None = None
+        """Takes floods; without it all goes through the pipe."""
         self.when_said: Callable[[], None] = lambda: None
         """Called by those who speak for a step when they have spoken: here an interrupt that had to wait comes in."""
+        self.bring_out: Callable[[], None] = lambda: None
+        """Called before anything is said: what was printed earlier and is still held goes first."""
+        self.on_tick: Callable[[], bool] = lambda: False
+        """Called every 25 ms after `wake`, for as long as it says so."""
+        self.is_fork = False
         self._fd = fd
         self._entries: list[list[Any]] = []
         self._characters = 0
         self._progress: dict[str | None, dict[str, Any]] = {}
-        self._flushed_at = 0.0
-        self._is_fork = False
+        self._said, self._said_since, self._written_at = 0, 0.0, 0.0
+        self._last_time = datetime.min.replace(tzinfo=UTC)
         self._lock = threading.RLock()
         self._wake = threading.Event()
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(after_in_child=self._leave_to_parent)
-        threading.Thread(target=self._flush_forever, name='synapse-flush', daemon=True).start()
+        self._flusher = threading.Thread(target=self._flush_forever, name='synapse-flush', daemon=True)
+        self._flusher.start()
 
     def log(self, level: str, source: str, message: str, fields: dict[str, Any] | None = None) -> None:
         """One entry of the run's log, belonging to the present step."""
-        if self._is_fork:
+        if self.is_fork:
             os.write(2, f'{message}\n'.encode('utf-8', 'replace'))
             return
+        self.bring_out()
         if len(message) > LONGEST:
-            message, fields = self._cut(message, fields)
-        time_iso = datetime.now(UTC).isoformat(timespec='milliseconds')
+            message, fields = self.long_lines.cut(message, fields)
         with self._lock:
-            self._entries.append([time_iso, level, source, message, self.step, fields])
+            self._entries.append([self._now(), level, source, message, self.step, fields])
             self._characters += len(message)
-            self._flush_or_wake()
+            if not self._is_busy() or len(self._entries) >= BATCH or self._characters > BATCH_CHARACTERS:
+                self._write_gathered()
+            else:
+                self.wake()
+        self._wait_for_room()
+
+    def raw(self, stream: int, source: str, data: bytes, *, is_last: bool = False) -> None:
+        """What a stream printed, however it is cut; the control room makes lines of it. Out of this process on return.
+
+        :param stream: a number for what belongs together
+        :param is_last: what has no line end by now is a line too
+        """
+        with self._lock:
+            if self._entries:
+                self._write_gathered()
+            for place in range(0, len(data) or 1, PIECE_BYTES):
+                piece = data[place : place + PIECE_BYTES]
+                header = {'t': 'raw', 'id': stream, 'at': self._now(), 'source': source, 'step': self.step}
+                if is_last and place + PIECE_BYTES >= len(data):
+                    header['last'] = True
+                self._put(header, piece)
+        self._wait_for_room()
 
     def progress(self, step: str | None, percent: float, note: str) -> None:
-        """Where a step is; within 50 ms only the last one is sent."""
+        """Where a step is; within 25 ms only the last one is sent."""
         with self._lock:
             self._progress[step] = {'t': 'progress', 'step': step, 'percent': percent, 'note': note}
-            self._flush_or_wake()
+            if time.monotonic() - self._written_at < FLUSH_SECONDS:
+                self.wake()
+            else:
+                self._write_gathered()
 
     def send(self, message: dict[str, Any]) -> None:
         """A message at once, after everything said before it."""
-        if self._is_fork:
+        if self.is_fork:
             return
+        self.bring_out()
         with self._lock:
             self._write_gathered(message)
 
     def flush(self) -> None:
-        """Everything said so far is in the pipe when this returns."""
+        """Everything said so far is in the pipe or the spool when this returns."""
+        self.bring_out()
         with self._lock:
             self._write_gathered()
 
-    def _flush_or_wake(self) -> None:
-        # The first word after a silence goes at once: a line printed just before a crash should not wait for others.
-        is_full = len(self._entries) >= BATCH or self._characters > BATCH_CHARACTERS
-        if is_full or time.monotonic() - self._flushed_at > FLUSH_SECONDS:
-            self._write_gathered()
-        elif not self._wake.is_set():
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether the control room is so far behind that whoever speaks has to wait."""
+        return self.spool is not None and self.spool.is_full
+
+    def wake(self) -> None:
+        """Have `flush` called within 25 ms."""
+        if not self._wake.is_set():
             self._wake.set()
 
     def _flush_forever(self) -> None:
@@ -84,31 +128,78 @@ class Channel:
             time.sleep(FLUSH_SECONDS)
             self._wake.clear()
             try:
+                if self.on_tick():
+                    self._wake.set()
                 self.flush()
             except OSError:
                 return  # the control room is gone, and this process about to be
 
+    def _is_busy(self) -> bool:
+        now = time.monotonic()
+        if now - self._said_since > FLUSH_SECONDS:
+            self._said, self._said_since = 0, now
+        self._said += 1
+        return self._said > AT_ONCE
+
+    def _now(self) -> str:
+        # Never earlier than what was said before, so that after a crash it is known which lines the log has already.
+        self._last_time = max(self._last_time, datetime.now(UTC))
+        return self._last_time.isoformat(timespec='microseconds')
+
+    def _put(self, header: dict[str, Any], piece: bytes) -> None:
+        if (self._is_busy() or len(piece) > FROM_BYTES) and self._is_spooled({**header, 'size': len(piece)}, piece):
+            self.wake()
+        else:
+            # Any byte is a character of Latin-1: JSON holds no bytes, and a piece may end within a character of UTF-8.
+            self._write_gathered({**header, 'text': piece.decode('latin-1')})
+
+    def _is_spooled(self, header: dict[str, Any], data: bytes = b'') -> bool:
+        if self.spool is None:
+            return False
+        try:
+            self.spool.append(header, data)
+        except OSError as error:
+            self._write(self._news())
+            self.spool = None
+            text = f'The lines of this step cannot be spooled, so it waits for the log from now on: {error}'
+            self._entries.append([self._now(), 'warning', 'synapse', text, self.step, None])
+            return False
+        return True
+
+    def _wait_for_room(self) -> None:
+        """Wait while too much is spooled. The flusher never does: it has to tell the control room what to read."""
+        spool = self.spool
+        if spool is None or not spool.is_full or threading.current_thread() is self._flusher:
+            return
+        self.flush()
+        while spool.is_full:
+            time.sleep(ROOM_SECONDS)
+            self.when_said()
+
     def _write_gathered(self, *more: dict[str, Any]) -> None:
-        messages: list[dict[str, Any]] = [{'t': 'logs', 'e': self._entries}] if self._entries else []
-        messages += [*self._progress.values(), *more]
-        self._entries, self._progress, self._characters = [], {}, 0
-        self._flushed_at = time.monotonic()
+        self._written_at = time.monotonic()
+        entries, self._entries, self._characters = self._entries, [], 0
+        progress, self._progress = self._progress, {}
+        is_much = len(entries) >= BATCH // 2 or sum(len(entry[3]) for entry in entries) > FROM_BYTES
+        if is_much and self._is_spooled({'t': 'logs', 'e': entries}):
+            entries = []
+        entries += self._entries  # what the spool had to say about itself
+        self._entries = []
+        logs: list[dict[str, Any]] = [{'t': 'logs', 'e': entries}] if entries else []
+        self._write([*self._news(), *logs, *progress.values(), *more])
+
+    def _news(self) -> list[dict[str, Any]]:
+        news = self.spool.news() if self.spool is not None else None
+        return [news] if news else []
+
+    def _write(self, messages: list[dict[str, Any]]) -> None:
         data = ''.join(f'{_as_json(message)}\n' for message in messages).encode('utf-8', 'replace')
         while data:
             data = data[os.write(self._fd, data) :]
 
-    def _cut(self, message: str, fields: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
-        if self.long_lines is not None:
-            try:
-                with self.long_lines.open('a', encoding='utf-8', errors='replace') as file:
-                    file.write(f'{message}\n')
-            except OSError as error:
-                fields = {**(fields or {}), 'not_kept': str(error)}
-        return message[:LONGEST], {**(fields or {}), 'cut': len(message)}
-
     def _leave_to_parent(self) -> None:
         # A forked child of a step shares the descriptor; two writers would mix their lines. It speaks on stderr.
-        self._is_fork = True
+        self.is_fork = True
         self._lock = threading.RLock()
         self._entries, self._progress = [], {}
 

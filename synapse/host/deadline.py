@@ -11,6 +11,7 @@ from typing import Literal
 from synapse.pipeline import Step
 
 from . import channel as channel_module
+from . import spool as spool_module
 from . import streams as streams_module
 from .control import Control
 from .problems import StepTimeout
@@ -19,7 +20,7 @@ GIVE_UP_SECONDS = 2.0
 """How long a step that was told its time is over may take to end by itself."""
 
 _KICK_SECONDS = 0.01
-_MAY_NOT_BREAK = {channel_module.__file__, streams_module.__file__}
+_MAY_NOT_BREAK = {channel_module.__file__, spool_module.__file__, streams_module.__file__}
 
 
 class Interrupts:

@@ -14,9 +14,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from synapse.long_lines import LONG_LINES, LongLines
 from synapse.pipeline import Pipeline, Step, StepFailed, restored, state_and_rest, steps_of, takes_run
 from synapse.records import Problem
 from synapse.run import Run, RunProfile
+from synapse.scrubber import Scrubber
 
 from .channel import Channel
 from .control import Cancelled, Control
@@ -25,6 +27,7 @@ from .keep import write_checkpoint
 from .load import load_pipeline
 from .problems import StepTimeout, problem_of
 from .shell import kill_descendants
+from .spool import SPOOL, Spool
 from .validate import sentences
 
 CLOSE_SECONDS = 2.0
@@ -75,7 +78,10 @@ class Job:
     def _work(self) -> None:
         for name in ('work', 'artifacts'):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._channel.long_lines = self._folder / 'long-lines.txt'
+        scrubber = Scrubber()
+        scrubber.hide('run', ((self._order.get('profile') or {}).get('secrets') or {}).values())
+        self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
+        self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
         self._control.gate()
         pipeline = load_pipeline(self._order['pipeline'], self._order.get('file'), self._origin)
@@ -219,7 +225,7 @@ class Job:
     def _report_step(self, step: Step, state: str, problem: Problem | None = None) -> None:
         error = problem.as_json() if problem else None
         # The moment is that of this process, as it is for every line the step says: so they stand in order.
-        at = datetime.now(UTC).isoformat(timespec='milliseconds')
+        at = datetime.now(UTC).isoformat(timespec='microseconds')
         message = {'t': 'step', 'name': step.name, 'state': state, 'attempt': self._run.attempt, 'error': error}
         self._channel.send(message | {'at': at})
 

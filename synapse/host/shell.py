@@ -10,19 +10,30 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from synapse.pipeline import StepFailed
 
 from .control import Cancelled, Control
-from .streams import ByteLines
 
 TAGS = ('SYNAPSE_ROOM', 'SYNAPSE_HOST')
 """Variables by which the control room finds every process of a run, whatever became of its parents."""
 
 TERM_SECONDS = 1.5
 _LOOK_SECONDS = 0.1
+
+
+class Output(Protocol):
+    """Takes what a program prints."""
+
+    def feed(self, data: bytes) -> None:
+        """The next of it, cut anywhere."""
+
+    def finish(self) -> None:
+        """It has ended, be it in the middle of a line."""
+
 
 _running: set[subprocess.Popen[bytes]] = set()
 
@@ -34,13 +45,12 @@ def run_program(
     env: Mapping[str, str],
     timeout: float | None,
     control: Control,
-    on_line: Callable[[str], None],
+    output: Output,
     can_hold: bool = False,
 ) -> int:
     """Run a program to its end and give its exit code, negative for the signal that ended it.
 
-    `on_line` is called in this thread with each line of its output, both streams in their order.
-
+    :param output: is fed in this thread with what it prints, both streams in their order
     :param timeout: seconds, the time the run was paused not counted
     :param can_hold: whether it is suspended with its children while the run is paused
     :raises StepFailed: if it cannot be started or takes too long
@@ -53,7 +63,7 @@ def run_program(
     is_over = threading.Event()
     threading.Thread(target=_read, args=(process, chunks, is_over), daemon=True).start()
     try:
-        _follow(process, chunks, ByteLines(on_line), control, _deadline(timeout, control, argv), can_hold)
+        _follow(process, chunks, output, control, _deadline(timeout, control, argv), can_hold)
         return process.wait()
     finally:
         is_over.set()
@@ -135,12 +145,12 @@ def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_o
 def _follow(
     process: 'subprocess.Popen[bytes]',
     chunks: 'queue.Queue[bytes]',
-    lines: ByteLines,
+    output: Output,
     control: Control,
     check_deadline: Callable[[], None],
     can_hold: bool,
 ) -> None:
-    """Hand on lines until the output has ended, or the program has and a child merely keeps the pipe open."""
+    """Hand on what is printed until the output has ended, or the program has and a child merely keeps the pipe open."""
     has_ended = False
     while True:
         if control.cancelled:
@@ -159,8 +169,8 @@ def _follow(
             break
         if can_hold:  # before the line is handed on: whoever takes it may hold there, with the program running on
             _hold(process, control)
-        lines.feed(data)
-    lines.finish()
+        output.feed(data)
+    output.finish()
     while process.poll() is None:
         try:
             process.wait(_LOOK_SECONDS)

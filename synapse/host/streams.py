@@ -1,7 +1,8 @@
 """Turns what a step prints, logs and warns into log entries, line by line and in order."""
 
-import codecs
+import contextlib
 import io
+import itertools
 import logging
 import os
 import sys
@@ -9,122 +10,168 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
+
+from synapse.printed_lines import ByteLines
 
 from .channel import Channel
 
-REDRAW_SECONDS = 0.1
-LONGEST_LINE = 8 * 1024 * 1024
+FLOOD_LINES = 20
+"""So many lines within 25 ms are a flood, until fewer than half as many come."""
+
+_numbers = itertools.count(1)
 
 
-class Lines:
-    """Cuts text into lines. A carriage return ends a line too; of lines redrawn so, one in 100 ms is kept."""
+class Stream(io.TextIOWrapper):
+    """Stands for `sys.stdout` or `sys.stderr`; programs started with it as their output write to the real one.
 
-    def __init__(self, emit: Callable[[str], None]) -> None:
-        self._emit = emit
-        self._parts: list[str] = []
-        self._size = 0
-        self._held: str | None = None
-        self._redrawn_at = 0.0
-        self._was_redrawn = False
+    Each line goes out at once. In a flood lines gather in memory, all in C and without a call of ours, as they do in a
+    program that prints to a file; they are taken out every 25 ms and before anything else is said.
 
-    def feed(self, text: str) -> None:
-        self._parts.append(text)
-        self._size += len(text)
-        if '\n' not in text and '\r' not in text and self._size < LONGEST_LINE:
-            return
-        *whole, rest = ''.join(self._parts).split('\n')
-        for line in whole:
-            self._end(line)
-        if '\r' in rest[:-1]:
-            # A return at the very end waits: it may be the first half of a CRLF.
-            place = rest.rindex('\r', 0, len(rest) - 1)
-            self._redraw(_last_drawn(rest[:place]))
-            rest = rest[place + 1 :]
-        if len(rest) >= LONGEST_LINE:
-            self._end(rest)
-            rest = ''
-        self._parts, self._size = [rest] if rest else [], len(rest)
+    :param before: called before this stream says something, so that what the other one holds goes first
+    :param can_gather: whether it may do so in a flood; only one of two streams can, or their order would be lost
+    """
 
-    def finish(self) -> None:
-        """What is left without a line end is a line too."""
-        rest, held = _last_drawn(''.join(self._parts)), self._held
-        self._parts, self._size, self._held, self._was_redrawn = [], 0, None, False
-        if rest or held:
-            self._emit(rest or held or '')
-
-    def _end(self, line: str) -> None:
-        text, held, was_redrawn = _last_drawn(line), self._held, self._was_redrawn
-        self._held, self._was_redrawn = None, False
-        if text or held or not was_redrawn:
-            self._emit(text or held or '')
-
-    def _redraw(self, text: str) -> None:
-        if not text:
-            return
-        self._was_redrawn = True
-        now = time.monotonic()
-        if now - self._redrawn_at < REDRAW_SECONDS:
-            self._held = text
-            return
-        self._redrawn_at, self._held = now, None
-        self._emit(text)
-
-
-def _last_drawn(line: str) -> str:
-    return next((part for part in reversed(line.split('\r')) if part), '')
-
-
-class ByteLines:
-    """`Lines` for bytes, read as UTF-8; what is no UTF-8 becomes a replacement character."""
-
-    def __init__(self, emit: Callable[[str], None]) -> None:
-        self._lines = Lines(emit)
-        self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
-
-    def feed(self, data: bytes) -> None:
-        self._lines.feed(self._decode(data))
-
-    def finish(self) -> None:
-        self._lines.feed(self._decode(b'', True))
-        self._lines.finish()
-
-
-class LineWriter(io.TextIOBase):
-    """Stands for `sys.stdout` or `sys.stderr`; programs started with it as their output write to the real one."""
-
-    encoding = 'utf-8'
-    errors = 'replace'
-
-    def __init__(self, channel: Channel, source: str, fd: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        channel: Channel,
+        source: str,
+        fd: int,
+        *,
+        before: Callable[[], None] = lambda: None,
+        can_gather: bool = False,
+    ) -> None:
         self._channel = channel
-        self._fd = fd
-        self._pid = os.getpid()
-        self._lock = threading.RLock()
-        self._lines = Lines(lambda line: channel.log('info', source, line))
-        self.buffer = _Bytes(self)
+        self._can_gather = can_gather
+        self._sink = _Sink(channel, source, fd, before, self._line_is_out)
+        # No line end is translated, also where files have other ones: the control room cuts the lines.
+        super().__init__(self._sink, encoding='utf-8', errors='replace', newline='\n', line_buffering=True)
+        self.mode = 'w'  # type: ignore[misc]
+        self._bytes = _Bytes(self, self._sink)
+        if hasattr(os, 'register_at_fork'):
+            os.register_at_fork(before=self.bring_out, after_in_child=self._speak_for_child)
 
-    def write(self, text: str, /) -> int:
-        if not isinstance(text, str):
-            raise TypeError(f'write() argument must be str, not {type(text).__name__}')
-        if os.getpid() != self._pid:
-            os.write(self._fd, text.encode('utf-8', 'replace'))
-        else:
-            with self._lock:
-                self._lines.feed(text)
-            self._channel.when_said()
-        return len(text)
+    @property
+    def buffer(self) -> '_Bytes':  # type: ignore[override]
+        """For bytes, in their order with the text."""
+        return self._bytes
+
+    def reconfigure(self, **options: Any) -> None:
+        """Asked for by programs that want UTF-8 or line buffering: both are so already."""
+
+    def bring_out(self) -> None:
+        """Let out what is held; nothing if somebody closed this stream."""
+        self.collect()
+        self._sink.drain()
+
+    def collect(self) -> None:
+        """Hand what this object itself holds to the sink, which keeps it for now."""
+        self._sink.is_keeping = True
+        try:
+            with contextlib.suppress(ValueError):
+                super().flush()
+        finally:
+            self._sink.is_keeping = False
+
+    def finish(self) -> None:
+        """What has no line end by now is a line too."""
+        self.bring_out()
+        self._sink.finish()
+
+    def tick(self) -> bool:
+        """Look how many lines came in the last 25 ms; gives whether they gather."""
+        lines, self._sink.lines = self._sink.lines, 0
+        if not self.line_buffering and (lines < FLOOD_LINES // 2 or self._channel.is_backed_up):
+            # A step that has to wait for the control room waits where it prints, and gathers nothing meanwhile.
+            self._gather(False)
+        return not self.line_buffering
+
+    def _line_is_out(self) -> None:
+        self._channel.wake()
+        if self._can_gather and self._sink.lines >= FLOOD_LINES and not self._channel.is_backed_up:
+            self._gather(True)
+
+    def _gather(self, gather: bool) -> None:
+        if self.line_buffering == gather:
+            with contextlib.suppress(ValueError):
+                super().reconfigure(line_buffering=not gather)
+
+    def _speak_for_child(self) -> None:
+        self._sink.renew_lock()
+        self._can_gather = False
+        self._gather(False)
+
+
+class _Sink(io.IOBase):
+    """Where a `Stream` puts bytes. Its `write` is that of a deque: no Python code can be broken off or left there.
+
+    Up to 3.12.3 a `TextIOWrapper` loses what another thread writes while it waits in `write` of its buffer
+    (python/cpython#119506); here it never waits.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        source: str,
+        fd: int,
+        before: Callable[[], None],
+        on_line: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self.name = f'<{source}>'
+        self.lines = 0
+        self.is_keeping = False
+        self._channel, self._source, self._fd = channel, source, fd
+        self._before, self._on_line = before, on_line
+        self._number = next(_numbers)
+        self._chunks: deque[bytes] = deque()
+        self.write = self._chunks.append
+        self._has_open_line = self._is_draining = False
+        self._lock = threading.RLock()
 
     def flush(self) -> None:
-        """What was printed with `flush=True` has left this process, whatever happens to it next."""
-        if os.getpid() == self._pid:
-            self._channel.flush()
+        """Called at each line end, or by who wants all to be out."""
+        if self.is_keeping:
+            return
+        # An interrupt that came while an earlier line was said comes in here: whoever printed that one got past it.
+        self._channel.when_said()
+        self._before()
+        if self.drain():
+            self._on_line()
+
+    def drain(self) -> bool:
+        """Say what has come, and give whether there was any. In a call from within itself the outer one goes on."""
+        has_said = False
+        with self._lock:
+            if self._is_draining:
+                return False
+            self._is_draining = True
+            try:
+                while data := b''.join(_taken(self._chunks)):
+                    self._say(data)
+                    has_said = True
+            finally:
+                self._is_draining = False
+        return has_said
 
     def finish(self) -> None:
-        with self._lock:
-            self._lines.finish()
+        if self._has_open_line:
+            self._has_open_line = False
+            self._channel.raw(self._number, self._source, b'', is_last=True)
+
+    def _say(self, data: bytes) -> None:
+        if self._channel.is_fork:
+            os.write(self._fd, data)
+            return
+        self.lines += data.count(b'\n')
+        self._has_open_line = not data.endswith(b'\n')
+        self._channel.raw(self._number, self._source, data)
+
+    def renew_lock(self) -> None:
+        """After a fork: whoever held it is no thread of this process."""
+        self._lock, self._is_draining = threading.RLock(), False
 
     def writable(self) -> bool:
         return True
@@ -132,27 +179,75 @@ class LineWriter(io.TextIOBase):
     def fileno(self) -> int:
         return self._fd
 
-    def reconfigure(self, **options: Any) -> None:
-        """Asked for by programs that want UTF-8 or line buffering: both are so already."""
+
+def _taken(chunks: deque[bytes]) -> Iterator[bytes]:
+    with contextlib.suppress(IndexError):
+        while True:
+            yield chunks.popleft()
 
 
 class _Bytes(io.RawIOBase):
     """What `sys.stdout.buffer` writes."""
 
-    def __init__(self, writer: LineWriter) -> None:
+    def __init__(self, text: Stream, sink: _Sink) -> None:
         super().__init__()
-        self._writer = writer
-        self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
+        self._text, self._sink = text, sink
 
     def write(self, data: Any, /) -> int:
-        self._writer.write(self._decode(bytes(data)))
-        return len(data)
+        self._text.collect()
+        taken = bytes(data)
+        self._sink.write(taken)
+        if self._text.line_buffering:
+            self._sink.flush()
+        return len(taken)
+
+    def flush(self) -> None:
+        self._text.bring_out()
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        return self._writer.fileno()
+        return self._sink.fileno()
+
+
+class ProgramOutput:
+    """The output of one program that a step runs, said as it comes."""
+
+    def __init__(self, channel: Channel, source: str) -> None:
+        self._channel, self._source = channel, source
+        self._number = next(_numbers)
+        self._has_open_line = False
+
+    def feed(self, data: bytes) -> None:
+        self._channel.bring_out()
+        self._has_open_line = not data.endswith(b'\n')
+        self._channel.raw(self._number, self._source, data)
+        self._channel.when_said()
+
+    def finish(self) -> None:
+        if self._has_open_line:
+            self._has_open_line = False
+            self._channel.raw(self._number, self._source, b'', is_last=True)
+
+
+class SeenLines:
+    """The same, line by line, without those for which `on_line` returns True."""
+
+    def __init__(self, on_line: Callable[[str], bool | None], output: ProgramOutput) -> None:
+        self._on_line, self._output = on_line, output
+        self._lines = ByteLines()
+
+    def feed(self, data: bytes) -> None:
+        self._hand_on(self._lines.feed(data, time.monotonic()))
+
+    def finish(self) -> None:
+        self._hand_on(self._lines.finish())
+
+    def _hand_on(self, lines: list[str]) -> None:
+        for line in lines:
+            if not self._on_line(line):
+                self._output.feed(f'{line}\n'.encode('utf-8', 'replace'))
 
 
 class RecordHandler(logging.Handler):
@@ -185,9 +280,11 @@ def capture(channel: Channel) -> Callable[[], None]:
 
     :return: a function that brings out lines still without an end
     """
-    out, err = LineWriter(channel, 'stdout', 1), LineWriter(channel, 'stderr', 2)
-    sys.stdout = sys.__stdout__ = out  # type: ignore[assignment,misc]
-    sys.stderr = sys.__stderr__ = err  # type: ignore[assignment,misc]
+    out = Stream(channel, 'stdout', 1, can_gather=True)
+    err = Stream(channel, 'stderr', 2, before=out.bring_out)
+    channel.bring_out, channel.on_tick = out.bring_out, out.tick
+    sys.stdout = sys.__stdout__ = out  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = err  # type: ignore[misc]
     root = logging.getLogger()
     root.addHandler(RecordHandler(channel))
     root.setLevel(logging.INFO)

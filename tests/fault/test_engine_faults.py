@@ -147,15 +147,6 @@ async def test_a_hundred_thousand_lines_come_whole_and_in_order(bench: Bench) ->
     assert (heard.end, outcome.returncode) == ('succeeded', 0)
 
 
-async def test_a_flood_does_not_starve_the_control_room(bench: Bench) -> None:
-    host = await bench.start("while True:\n    print('x' * 200)", Heard())
-
-    lags = await _lags(seconds=2)
-    await host.stop(now=True)
-
-    assert sorted(lags)[int(len(lags) * 0.95)] < 0.1
-
-
 async def test_a_raw_flood_comes_whole_and_in_order(bench: Bench) -> None:
     heard, _ = await bench.run("run.shell(['true'])\nimport os\nos.system('seq 50000 >&2')")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synapse.engine import HostHandle, LocalEngine, Outcome
+from tests.synapse.said import Said
 
 
 class Heard:
@@ -14,11 +15,12 @@ class Heard:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self.said: Said | None = None
         self.lines: list[str] = []
         self._news = asyncio.Event()
 
     def message(self, message: dict[str, Any]) -> None:
-        self.messages.append(message)
+        self.messages += self.said.unfold(message) if self.said else [message]
         self._news.set()
 
     def line(self, line: str) -> None:
@@ -50,13 +52,18 @@ class Bench:
         self._count = 0
 
     async def start(self, body: str, heard: Heard, **job: Any) -> HostHandle:
-        return await self.engine.run(self.job(body, **job), heard.message, heard.line)
+        order = self.job(body, **job)
+        heard.said = Said(Path(order['folder']))
+        return await self.engine.run(order, heard.message, heard.line)
 
     async def run(self, body: str, heard: Heard | None = None, **job: Any) -> tuple[Heard, Outcome]:
         heard = heard or Heard()
         host = await self.start(body, heard, **job)
         async with asyncio.timeout(60):
-            return heard, await host.wait()
+            outcome = await host.wait()
+        if heard.said is not None:
+            heard.messages += heard.said.rest()
+        return heard, outcome
 
     def job(self, body: str, **changes: Any) -> dict[str, Any]:
         self._count += 1

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.synapse.said import Said
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,11 +55,13 @@ class OneRun:
         watchdog = threading.Timer(timeout, self._process.kill)
         watchdog.start()
         try:
+            said = Said(self.folder)
             for line in self._process.stdout:
-                message = json.loads(line)
-                self.messages.append(message)
-                self._on_message(self, message)
+                for message in said.unfold(json.loads(line)):
+                    self.messages.append(message)
+                    self._on_message(self, message)
             self._process.wait()
+            self.messages += said.rest()
         finally:
             watchdog.cancel()
             for pipe in (self._process.stdin, self._process.stdout):

@@ -19,6 +19,7 @@ from synapse.line_cutter import LineCutter, readable
 from synapse.process_tree import HOST_TAG
 from synapse.warden import ROOM, tagged_processes
 from tests.synapse.hosts import Bench, Heard, eventually
+from tests.synapse.said import Said
 
 
 @pytest.fixture
@@ -100,6 +101,7 @@ async def test_a_receiver_that_takes_its_time_loses_nothing(bench: Bench, engine
         heard.message(message)
 
     job = bench.job("for number in range(20_000):\n    print(number, 'x' * 100)")
+    heard.said = Said(Path(job['folder']))
     outcome = await (await engine.run(job, slow, heard.line)).wait()
 
     assert [int(line.split()[0]) for line in heard.printed] == list(range(20_000))

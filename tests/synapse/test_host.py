@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from synapse.warden import kill_all
+from tests.synapse.said import Said
 
 Message = dict[str, Any]
 HEAD = """\
@@ -51,8 +52,12 @@ class Host:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
+        said = Said(self.folder / 'run')
         for line in self.process.stdout:
-            self._inbox.put(json.loads(line))
+            for message in said.unfold(json.loads(line)):
+                self._inbox.put(message)
+        for message in said.rest():
+            self._inbox.put(message)
         self._inbox.put(None)
 
     def _read_errors(self) -> None:

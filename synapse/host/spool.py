@@ -1,0 +1,74 @@
+"""Files in which a flood of lines waits for the control room, so that a step prints at the pace of a file.
+
+A file is a row of records: a line of JSON, and where that names a `size` as many bytes as it says. The control room
+removes what it has taken in; `synapse.spool_reader` is its side.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SPOOL = 'spool'
+"""The folder of these files, in the folder of the run."""
+FILE_BYTES = 8 * 1024**2
+MOST_FILES = 16
+SUFFIX = '.spool'
+
+
+class Spool:
+    """Appends records to numbered files, of which no more than about 128 MB wait at a time.
+
+    Not safe for threads by itself. Nothing is made before the first record.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._fd = -1
+        self._number, self._size = 0, 0
+        self._oldest = 1
+        self._told: tuple[int, int] = (0, 0)
+
+    def append(self, header: Mapping[str, Any], data: bytes = b'') -> None:
+        """Write one record; it survives this process.
+
+        :raises OSError: if the disk refuses; then no part of it is left
+        """
+        if self._fd < 0 or (self._size >= FILE_BYTES and data.endswith(b'\n')) or self._size >= 2 * FILE_BYTES:
+            self._open_next()
+        record = memoryview(json.dumps(header, ensure_ascii=False).encode('utf-8', 'replace') + b'\n' + data)
+        written = 0
+        try:
+            while written < len(record):
+                written += os.write(self._fd, record[written:])
+        except OSError:
+            os.ftruncate(self._fd, self._size)
+            raise
+        self._size += written
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the control room is so far behind that the step has to wait for it."""
+        while self._oldest < self._number and not self._path(self._oldest).exists():
+            self._oldest += 1
+        return self._number - self._oldest >= MOST_FILES
+
+    def news(self) -> dict[str, Any] | None:
+        """The message that tells how far there is something to read, if that has not been told yet."""
+        place = self._number, self._size
+        if place == self._told or self._fd < 0:
+            return None
+        self._told = place
+        return {'t': 'spool', 'file': self._number, 'size': self._size}
+
+    def _open_next(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, 'O_BINARY', 0)
+        fd = os.open(self._path(self._number + 1), flags, 0o600)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._number, self._size = fd, self._number + 1, 0
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f'{number:08}{SUFFIX}'

@@ -1,0 +1,40 @@
+"""`long-lines.txt` of a run: the whole text of lines of which the log shows only the beginning."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+LONG_LINES = 'long-lines.txt'
+LONGEST = 16 * 1024
+"""Characters of one log message."""
+MOST_BYTES = 64 * 1024**2
+
+
+class LongLines:
+    """Cuts long messages and keeps them whole, up to 64 MB a run. Host and control room both append to the file.
+
+    :param path: None where there is no run yet; then nothing is kept
+    :param scrub: gives a text without the secrets of the run
+    """
+
+    def __init__(self, path: Path | None, scrub: Callable[[str], str] = lambda text: text) -> None:
+        self._path = path
+        self._scrub = scrub
+
+    def cut(self, message: str, fields: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """The beginning of the message, and its fields with its length in `cut`; in `not_kept` why it is lost."""
+        text = self._scrub(message)
+        cut: dict[str, Any] = {'cut': len(message)}
+        if self._path is not None and (reason := self._keep(self._path, f'{text}\n'.encode('utf-8', 'replace'))):
+            cut['not_kept'] = reason
+        return text[:LONGEST], {**(fields or {}), **cut}
+
+    def _keep(self, path: Path, line: bytes) -> str:
+        try:
+            with path.open('ab') as file:
+                if file.tell() + len(line) > MOST_BYTES:
+                    return f'{path.name} has reached its {MOST_BYTES // 1024**2} MB'
+                file.write(line)
+        except OSError as error:
+            return str(error)
+        return ''
