@@ -16,7 +16,6 @@ from pydantic import ConfigDict, Field, ValidationError
 from storage.documents import Documents
 from storage.files import StorageError
 
-from . import log_room
 from .bus import Bus, LinesLogged, RetentionChanged
 from .errors import DiskIsFull, Invalid, NotReady, SynapseError
 from .log import Level, Log
@@ -196,11 +195,11 @@ class Retention:
 
     async def figures(self) -> Figures:
         """How much there is now."""
-        span = await log_room.span(self._log)
+        span = await self._log.span()
         runs, oldest = await self._past.ended()
         return Figures(
             lines=self._log.counters.total,
-            log_bytes=await log_room.size(self._log),
+            log_bytes=await self._log.size(),
             oldest_line=span[0] if span else None,
             runs=runs,
             oldest_run=oldest,
@@ -295,15 +294,15 @@ class Retention:
 
     async def _clean_log(self, keep: Keep, work: _Work) -> None:
         if keep.log_days is not None:
-            work.add(old_lines=await log_room.retain(self._log, max_age=timedelta(days=keep.log_days), max_bytes=None))
+            work.add(old_lines=await self._log.retain(max_age=timedelta(days=keep.log_days), max_bytes=None))
             self._show(work)
         work.add(surplus_lines=await self._trim_log(keep))
         self._show(work)
 
     async def _trim_log(self, keep: Keep) -> int:
-        if await log_room.size(self._log) <= keep.log_bytes:
+        if await self._log.size() <= keep.log_bytes:
             return 0
-        return await log_room.retain(self._log, max_age=None, max_bytes=int(keep.log_bytes * (1 - SPARE)))
+        return await self._log.retain(max_age=None, max_bytes=int(keep.log_bytes * (1 - SPARE)))
 
     async def _clean_runs(self, keep: Keep, work: _Work, now: datetime) -> None:
         by_age, by_count = await self._run_limits(keep)
@@ -328,15 +327,20 @@ class Retention:
         return by_age, min(by_count, now - SETTLED) if by_count is not None else None
 
     async def _lines_to_go(self, keep: Keep) -> tuple[int, int]:
-        total, size = self._log.counters.total, await log_room.size(self._log)
-        old = 0
-        if keep.log_days is not None:
-            old = (await self._log.stats(end=self._now() - timedelta(days=keep.log_days)))['total']
+        total, size = self._log.counters.total, await self._log.size()
+        old = await self._count_older(timedelta(days=keep.log_days)) if keep.log_days is not None else 0
         left = total - old
         size_left = size * left // max(1, total)
         if size_left <= keep.log_bytes:
             return old, 0
         return old, int(left * (1 - keep.log_bytes * (1 - SPARE) / size_left))
+
+    async def _count_older(self, age: timedelta) -> int:
+        """How many lines come before the first one that is not too old: they go in their order, without a gap."""
+        oldest = await self._log.query(limit=1, oldest_first=True)
+        young = await self._log.query(start=now_utc() - age, limit=1, oldest_first=True)
+        end = young[0].seq if young else self._log.last_seq + 1
+        return end - oldest[0].seq if oldest else 0
 
     def _show(self, work: _Work) -> None:
         self.gone = work.gone
@@ -379,22 +383,23 @@ def what_went(gone: Going, keep: Keep, *, is_ahead: bool = False) -> str:
     about = 'about ' if is_ahead else ''
     parts = []
     if gone.old_lines:
-        parts.append(f'{_many(gone.old_lines, "log line")} older than {_days(keep.log_days)}')
+        parts.append(f'{many(gone.old_lines, "log line")} older than {_days(keep.log_days)}')
     if gone.surplus_lines:
-        parts.append(f'{about}{_many(gone.surplus_lines, "log line")} beyond {keep.log_megabytes:,} MB')
+        parts.append(f'{about}{many(gone.surplus_lines, "log line")} beyond {keep.log_megabytes:,} MB')
     if gone.old_runs:
-        parts.append(f'{_many(gone.old_runs, "run")} that ended more than {_days(keep.run_days)} ago')
+        parts.append(f'{many(gone.old_runs, "run")} that ended more than {_days(keep.run_days)} ago')
     if gone.surplus_runs:
-        parts.append(f'{_many(gone.surplus_runs, "run")} beyond the newest {keep.run_count:,}')
+        parts.append(f'{many(gone.surplus_runs, "run")} beyond the newest {keep.run_count:,}')
     if gone.run_bytes:
         size = f'{gone.run_bytes / MEGABYTE:,.1f} MB of files'
         parts.append(f'with them {size}' if gone.runs else f'{size} of runs that went before')
     return ', '.join(parts[:-1]) + f' and {parts[-1]}' if len(parts) > 1 else parts[0] if parts else 'nothing'
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """`1 line`, `412,000 lines`."""
     return f'{count:,} {what}{"" if count == 1 else "s"}'
 
 
 def _days(days: int | None) -> str:
-    return _many(days or 0, 'day')
+    return many(days or 0, 'day')

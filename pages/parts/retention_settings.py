@@ -11,7 +11,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from synapse.bus import LinesLogged, LogCleared, RetentionChanged, RunChanged, RunsForgotten
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
-from synapse.retention import Going, Keep, what_went
+from synapse.retention import Going, Keep, many, what_went
 
 from .cards import put
 from .controls import entry, select, with_unit
@@ -123,9 +123,9 @@ class WhatIsKept(Scope):
         found = await attempt(self._room.retention.figures())
         if found is None or self.is_deleted:
             return
-        lines = f'{found.lines:,} {"line" if found.lines == 1 else "lines"}{_since(found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
+        lines = f'{many(found.lines, "line")}{_since(found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
         self._helps['log_days'].set_text(lines if found.lines else 'No lines yet.')
-        self._runs = f'{found.runs:,} ended {"run" if found.runs == 1 else "runs"}{_since(found.oldest_run)}'
+        self._runs = f'{many(found.runs, "ended run")}{_since(found.oldest_run)}'
         self._show_runs()
 
     async def _measure(self) -> None:
@@ -309,13 +309,17 @@ def _begun(words: str) -> str:
 
 
 def _so_far(gone: Going) -> str:
-    parts = [f'{gone.lines:,} lines'] * bool(gone.lines) + [f'{gone.runs:,} runs'] * bool(gone.runs)
-    return f'{" and ".join(parts)} gone so far' if parts else 'Cleaning up'
+    return f'{_counts(gone)} gone so far' if gone.lines or gone.runs else 'Cleaning up'
 
 
 def _last(last: tuple[datetime, Going] | None) -> str:
     if last is None:
         return ''
     at, gone = last
-    what = 'nothing had to go' if not gone.is_anything else f'{gone.lines:,} lines and {gone.runs:,} runs went'
-    return f'Last at {clock_of(at)[:5]}: {what}.'
+    return f'Last at {clock_of(at)[:5]}: {f"{_counts(gone)} went" if gone.lines or gone.runs else "nothing had to go"}.'
+
+
+def _counts(gone: Going) -> str:
+    """`30 lines and 2 runs`."""
+    counts = ((gone.lines, 'line'), (gone.runs, 'run'))
+    return ' and '.join(many(count, word) for count, word in counts if count)
