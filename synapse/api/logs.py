@@ -14,6 +14,8 @@ from starlette.responses import Response, StreamingResponse
 
 from synapse.control_room import ControlRoom
 from synapse.log import Entry, Level, Log
+from synapse.log_search import Search
+from synapse.log_text import plain, visible
 
 from .answers import Answer, encode
 from .new_entries import Intake, described
@@ -23,7 +25,6 @@ Format = Literal['jsonl', 'csv', 'txt']
 Seq = Annotated[int, Field(ge=0, lt=2**63)]
 
 _TYPES = {'jsonl': 'application/x-ndjson', 'csv': 'text/csv', 'txt': 'text/plain'}
-_PAGE = 1_000
 _OF_FORMULAS = ('=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n')
 _COLUMNS = ('seq', 'timestamp', 'level', 'source', 'run', 'step', 'message', 'fields', 'id')
 
@@ -38,7 +39,8 @@ class LogFilters(BaseModel):
     """What to show. `level` is the least, or `levels` are exactly these, with commas between or several times.
 
     `start` is included, `end` is not; `before` and `after` are a `seq`, neither included. `order` is `desc` for the
-    newest first and `asc` for the oldest.
+    newest first and `asc` for the oldest. `q` is contained in the message as shown, in whatever case; with `case` in
+    this one, with `regex` as a regular expression.
     """
 
     level: Level | None = None
@@ -47,6 +49,8 @@ class LogFilters(BaseModel):
     run: Annotated[str, Field(max_length=64)] | None = None
     step: Annotated[str, Field(max_length=200)] | None = None
     q: Annotated[str, Field(max_length=500)] | None = None
+    case: bool = False
+    regex: bool = False
     start: AwareDatetime | None = None
     end: AwareDatetime | None = None
     before: Seq | None = None
@@ -55,8 +59,14 @@ class LogFilters(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
     def as_query(self) -> dict[str, Any]:
-        """The filters as the log takes them."""
-        values = self.model_dump(exclude={'level', 'levels', 'order', 'limit'}, exclude_none=True)
+        """The filters as the log takes them.
+
+        :raises Invalid: if `q` is no regular expression and should be
+        """
+        given = {'source', 'run', 'step', 'start', 'end', 'before', 'after'}
+        values = self.model_dump(include=given, exclude_none=True)
+        if self.q:
+            values['search'] = Search(text=self.q, is_case_sensitive=self.case, is_regex=self.regex)
         if self.level is not None:
             values['level_min'] = self.level.value
         if self.levels is not None:
@@ -105,8 +115,7 @@ def logs_api(room: ControlRoom) -> APIRouter:
         """Everything that fits, oldest first if `order` does not say otherwise, as a file of any length."""
         name = f'synapse-log-{datetime.now(UTC):%Y%m%d-%H%M%S}.{format}'
         headers = {'content-disposition': f'attachment; filename="{name}"'}
-        query = filters.as_query()
-        pages = _newest_first(room.log, query) if filters.order == 'desc' else room.log.pages(**query)
+        pages = room.log.pages(**filters.as_query(), oldest_first=filters.order != 'desc')
         return StreamingResponse(_written(pages, format), headers=headers, media_type=_TYPES[format])
 
     @api.delete('/logs')
@@ -117,14 +126,6 @@ def logs_api(room: ControlRoom) -> APIRouter:
         return Response(status_code=204)
 
     return api
-
-
-async def _newest_first(log: Log, query: dict[str, Any]) -> AsyncIterator[list[Entry]]:
-    """What exists now, a thousand at a time."""
-    query['before'] = min(query.get('before', log.last_seq + 1), log.last_seq + 1)
-    while entries := await log.query(**query, limit=_PAGE):
-        yield entries
-        query['before'] = entries[-1].seq
 
 
 async def _written(pages: AsyncIterator[list[Entry]], format: Format) -> AsyncIterator[bytes]:
@@ -154,10 +155,12 @@ def _as_text(entries: Iterable[Entry]) -> str:
 
 
 def _line(entry: Entry) -> str:
-    message = entry.message.replace('\n', '\n    ')
+    """One entry for people: no escape of it reaches the terminal it may be shown in, and none begins a second one."""
+    message = visible(plain(entry.message)).replace('\n', '\n    ')
     run = f' [{entry.run} {entry.step or ""}]'.replace(' ]', ']') if entry.run else ''
     moment = entry.timestamp.isoformat(timespec='milliseconds')
-    return f'{moment} {entry.level.upper():<8} {entry.source}{run} {message}\n'
+    source = visible(f'{entry.source}{run}').replace('\n', ' ')
+    return f'{moment} {entry.level.upper():<8} {source} {message}\n'
 
 
 def _harmless(value: Any) -> Any:

@@ -298,6 +298,41 @@ async def test_an_export_goes_either_way_and_is_read_by_pages(api: httpx.AsyncCl
     assert await exported(levels='info') == []
 
 
+async def test_a_text_is_found_as_it_is_shown(api: httpx.AsyncClient) -> None:
+    texts = ['Disk 7 is full', 'disk 12 \x1b[31mis\x1b[0m full', 'a floppy']
+    await api.post('/logs', json=[LINE | {'message': text, 'source': 'find'} for text in texts])
+
+    async def found(q: str, **query: Any) -> list[int]:
+        answer = await api.get('/logs', params={'source': 'find', 'order': 'asc', 'q': q, **query})
+        return [texts.index(entry['message']) for entry in answer.json()['entries']]
+
+    assert await found('ISK') == [0, 1]
+    assert await found('12 is full') == [1]
+    assert await found('Disk', case=True) == [0]
+    assert await found(r'disk \d+ is', regex=True) == [0, 1]
+    assert await found(r'd\w+ \d\d', regex=True, case=True) == [1]
+    broken = await api.get('/logs', params={'q': '(', 'regex': True})
+    assert set(error_of(broken, 422, 'bad_pattern')['fields']) == {'q'}
+    exported = await api.get('/logs/export', params={'source': 'find', 'q': '(disk|flop)', 'regex': True})
+    assert [json.loads(line)['message'] for line in exported.text.splitlines()] == texts
+    error_of(await api.get('/logs/export', params={'q': '(', 'regex': True}), 422, 'bad_pattern')
+
+
+async def test_a_text_file_does_nothing_to_the_terminal_that_shows_it(api: httpx.AsyncClient) -> None:
+    message = '\x1b]0;title\x07red: \x1b[31mred\x1b[0m \x9b2J \x07 \u202e\nsecond\r\nthird'
+    await api.post('/logs', json=LINE | {'message': message, 'source': 'terminal\n2026 a line of its own'})
+    await api.post('/logs', json=LINE | {'message': 'x', 'source': '=cmd', 'fields': {'a': '\x1b[2J'}})
+
+    text = (await api.get('/logs/export', params={'q': 'third', 'format': 'txt'})).text
+    table = (await api.get('/logs/export', params={'source': '=cmd', 'format': 'csv'})).text
+
+    first, second, third = text.splitlines()
+    assert first.endswith('INFO     terminal 2026 a line of its own red: red \ufffd2J \u2407 \ufffd')
+    assert (second, third) == ('    second\u240d', '    third')
+    assert ",'=cmd," in table
+    assert '\x1b' not in text + table
+
+
 async def test_the_docs_say_what_an_entry_may_have(api: httpx.AsyncClient) -> None:
     described = (await api.get('/openapi.json')).json()['paths']
 
