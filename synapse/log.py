@@ -2,12 +2,12 @@
 
 import asyncio
 import itertools
-import logging
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -31,12 +31,10 @@ from .records import now_utc
 from .scrubber import LONGEST_TEXT, Scrubber
 
 RING = 5_000
-KEEP_ENTRIES = 1_000_000
 SEARCH_SECONDS = 3.0
 TELL_AT_ONCE = 2_000
 MOST_UNTOLD = 4_000
 FORGET_AT_ONCE = 4_000
-_TRIM_EVERY = 20_000
 _PAGE = 1_000
 
 
@@ -44,24 +42,22 @@ class Log:
     """What was said, newest last in `ring`, all of it in the store. Used on the event loop only.
 
     Entries are published as `LinesLogged` in one batch per turn of the loop, of at most 2,000, and are on screens
-    before they are on the disk. The oldest go when there are more than `keep_entries`.
+    before they are on the disk. The oldest go when they are told to, see `retain`.
     """
 
-    def __init__(self, store: LogStore, bus: Bus, *, keep_entries: int = KEEP_ENTRIES) -> None:
+    def __init__(self, store: LogStore, bus: Bus) -> None:
         self.counters = LogCounters()
         self.pace = LogPace()
         self.ring: deque[Entry] = deque(maxlen=RING)
         self.last_seq = store.last_seq()
         self.is_telling = False
-        self._bus, self._store, self._keep_entries = bus, store, keep_entries
+        self._bus, self._store = bus, store
         # Numbers that a power loss took back are given again: so the id also names this start.
         self._boot = secrets.token_hex(4)
         self._fresh: deque[Entry] = deque()
         self._scrubber = Scrubber()
         self._writer = LogWriter(store, on_trouble=self._say_trouble, on_recovery=self._say_recovery)
         self._forgetting = asyncio.Lock()
-        self._trimmed_at = self.last_seq
-        self._trimming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Recall the newest entries and the counts of an earlier start, and begin to save."""
@@ -80,8 +76,6 @@ class Log:
     async def stop(self) -> None:
         """Save what is left and let go of the store; what is logged after this is lost."""
         self._tell_all()
-        if self._trimming is not None:
-            await self._trimming
         await self._writer.stop()
 
     # -- saying -----------------------------------------------------------------------------------------------------
@@ -137,17 +131,18 @@ class Log:
 
         The same as `extend`, for less than half the time. Of a thousand lines at most, if the loop is not to be held.
         """
-        known = LEVELS.get(level, Level.INFO)
-        source, text_of, boot, seq = self._scrubber.text(source), self._scrubber.text, self._boot, self.last_seq
-        entries = []
+        known, source, boot, seq = LEVELS.get(level, Level.INFO), self._scrubber.text(source), self._boot, self.last_seq
+        is_bare, text_of = self._scrubber.is_idle, self._scrubber.text
+        nothing: dict[str, Any] = {}
+        said_at, moment, entries = '', now_utc(), []
         for timestamp, line in lines:
             seq += 1
-            text, fields = text_of(line), {}
+            if timestamp != said_at:
+                said_at, moment = timestamp, _moment(timestamp)
+            text, fields = line if is_bare and line.isascii() else text_of(line), nothing
             if len(text) > LONGEST_TEXT:
-                fields = {'cut': len(text)}
-                text = text[:LONGEST_TEXT]
-            moment = _moment(timestamp)
-            entries.append(Entry(f'{boot}-{seq}', seq, moment, known, text, source, run, step, fields))
+                text, fields = text[:LONGEST_TEXT], {'cut': len(text)}
+            entries.append(_made((f'{boot}-{seq}', seq, moment, known, text, source, run, step, fields)))
         self.last_seq = seq
         self._take(entries)
         return entries
@@ -366,9 +361,6 @@ class Log:
         self._fresh.extend(entries)
         self.ring.extend(entries)
         self._writer.add(entries)
-        if self.last_seq - self._trimmed_at >= _TRIM_EVERY and self._trimming is None:
-            self._trimmed_at = self.last_seq
-            self._trimming = asyncio.create_task(self._trim(), name='log trimming')
 
     def _tell(self) -> None:
         if not self._fresh:
@@ -433,15 +425,6 @@ class Log:
         while await self._writer.in_thread(self._store.give_space_back):
             pass
 
-    async def _trim(self) -> None:
-        try:
-            async with self._forgetting:
-                await self._forget(self.last_seq - self._keep_entries + 1)
-        except StorageError as error:
-            _log.warning('old log entries could not be removed: %s', error)
-        finally:
-            self._trimming = None
-
     def _say_trouble(self, error: StorageError) -> None:
         self.append(
             Level.ERROR,
@@ -459,6 +442,7 @@ class Log:
 
 
 _log = logging.getLogger(__name__)
+_made: Callable[[tuple[Any, ...]], Entry] = partial(tuple.__new__, Entry)
 
 
 def _moment(timestamp: datetime | str | None) -> datetime:
@@ -466,6 +450,6 @@ def _moment(timestamp: datetime | str | None) -> datetime:
         return now_utc()
     try:
         moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp
-        return moment.astimezone(UTC)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return now_utc()

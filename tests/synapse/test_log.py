@@ -204,22 +204,6 @@ async def test_counters_are_right_when_lines_come_while_the_log_is_cleared(log: 
     assert {name: count for name, count in stats.items() if name != 'total'} == await asyncio.to_thread(store.stats)
 
 
-async def test_the_oldest_go_when_there_are_too_many(path: Path, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse.log._TRIM_EVERY', 500)
-    store = LogStore(path)
-    log = Log(store, bus, keep_entries=300)
-    await log.start()
-
-    for _ in range(4):
-        log.extend([{'level': 'info', 'message': 'x', 'source': 'test'}] * 500)
-        await log.saved(log.last_seq)
-    await until(lambda: log.counters.total < 1_000)
-
-    assert (await log.query(limit=1))[0].seq == 2_000
-    assert len(await log.query(limit=5_000)) == log.counters.total
-    await log.stop()
-
-
 async def test_who_writes_too_fast_waits_for_the_disk(log: Log, store: StubbornStore) -> None:
     store.may_write.clear()
     log.extend([{'level': 'info', 'message': 'x', 'source': 'test'}] * 30_000)
@@ -297,8 +281,7 @@ async def test_stopping_ends_even_if_the_disk_stays_full(path: Path, bus: Bus, m
 
 
 async def test_a_row_the_store_cannot_take_holds_up_no_other(log: Log, store: StubbornStore) -> None:
-    odd = say(log, 'odd')
-    object.__setattr__(odd, 'run', object())
+    say(log, 'odd', run=object())
     say(log, 'fine')
 
     await log.saved(log.last_seq)
