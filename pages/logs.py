@@ -1,52 +1,67 @@
-"""The log of everything: counters that filter, search, live lines, and buttons that write a test line."""
+"""The log of everything: counters that filter, a histogram to choose a time from, live lines, and a search."""
 
-import asyncio
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import background_tasks, ui
-from nicegui.events import GenericEventArguments
+from nicegui.elements.mixins.text_element import TextElement
 
 from synapse.bus import LinesLogged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.log import Entry, Level
+from synapse.log import Level
+from synapse.log_search import Search
 
 from .parts.cards import put
-from .parts.dialogs import attempt, confirm
+from .parts.dialogs import attempt, confirm, say
 from .parts.html import Glyph, button, el, icon
-from .parts.log_filter import GROUPS, LogFilter, groups_from, groups_text
+from .parts.log_counters import LogCounters
+from .parts.log_filter import LogFilter, groups_from, groups_text
+from .parts.log_histogram import LogHistogram
+from .parts.log_range import RangePicker, range_from, range_text
+from .parts.log_search_bar import LogSearchBar
 from .parts.log_view import LogView, follow_button
 from .parts.picker import Picker
 from .parts.run_side import find_run
 from .parts.scope import Scope
-from .parts.words import clock_of
 
-WORDS = {'info': 'Info', 'success': 'Success', 'warning': 'Warning', 'error': 'Error'}
 TEST_LINES = (
     (Level.INFO, '+ Info', 'A test line: all is well'),
     (Level.SUCCESS, '+ Success', 'A test line: it worked'),
     (Level.WARNING, '+ Warning', 'A test line: have a look'),
     (Level.ERROR, '+ Error', 'A test line: this failed'),
 )
-TYPING_SECONDS = 0.25
 RUNS_OFFERED = 50
 
 
-async def logs_page(
-    room: ControlRoom, *, levels: str = '', q: str = '', source: str = '', run: str = '', line: str = ''
-) -> None:
-    """The page. Its filters live in the address.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the address asks for, word by word; empty where it says nothing.
 
-    :param levels: groups of levels, with commas between them
-    :param run: number or id of a run
-    :param line: number of a line to open at
+    `levels` are groups with commas between them, `t` is a range of time, `run` a number or an id, `line` the number of
+    a line to open at; `case`, `regex` and `only` are `1` or empty.
     """
+
+    levels: str = ''
+    q: str = ''
+    case: str = ''
+    regex: str = ''
+    only: str = ''
+    source: str = ''
+    run: str = ''
+    t: str = ''
+    line: str = ''
+
+
+async def logs_page(room: ControlRoom, asked: Asked) -> None:
+    """The page. Its filters live in the address."""
     with Scope().classes('sy-page logs-page') as scope:
-        only = LogFilter(groups=groups_from(levels), q=q, source=source, run=await _run_id(room, run))
+        run = await _run_id(room, asked.run)
         if not scope.is_deleted:
-            LogsPage(room, scope, only, run=run, line=int(line) if line.isdecimal() else None)
+            LogsPage(room, scope, asked, run)
 
 
 async def _run_id(room: ControlRoom, run: str) -> str | None:
@@ -61,106 +76,169 @@ async def _run_id(room: ControlRoom, run: str) -> str | None:
 class LogsPage:
     """One visit of the page."""
 
-    def __init__(self, room: ControlRoom, scope: Scope, only: LogFilter, *, run: str, line: int | None) -> None:
+    def __init__(self, room: ControlRoom, scope: Scope, asked: Asked, run: str | None) -> None:
         self.room = room
         self.scope = scope
-        self.only = only
-        self._run_words = run
-        self._typing: asyncio.Task[None] | None = None
+        self._run_words = asked.run
+        self._time = asked.t
+        self._is_only = asked.only == '1'
+        self._sources_offered: dict[str, str] = {}
+        self._runs_offered: dict[str, str] = {}
+        start, end = range_from(asked.t, room.calendar.zone)
+        self.only = LogFilter(groups=groups_from(asked.levels), source=asked.source, run=run, start=start, end=end)
         room.log.seen()
-        with el('div', 'log-counters'):
-            self._counters = {group: _Counter(room, scope, group, self._toggle) for group in GROUPS}
+        self._counters = LogCounters(room, changed=lambda groups: self._change(replace(self.only, groups=groups)))
+        self._counters.press(self.only.groups)
+        self._histogram = LogHistogram(room, selected=self._select)
         with el('section', 'glass-card log-card', aria_label='Log'):
             tools = el('div', 'log-tools')
-            self._view = LogView(room, only, line=line)
+            self._view = LogView(room, self.only, line=int(asked.line) if asked.line.isdecimal() else None)
         with tools:
-            self._tools()
+            self._tools(asked)
         self._view.on_source = self._show_source
+        self._view.on_context = self._show_in_context
+        self._show_histogram()
+        self._histogram.select(start, end)
         scope.follow(room.bus, LinesLogged, self._heard)
-        scope.when_gone(self._stop_typing)
-        self._show_counters()
         background_tasks.create(self._offer_runs(), name='runs of the log page')
+        background_tasks.create(self._offer_sources(), name='sources of the log page')
 
-    def _tools(self) -> None:
-        with el('label', 'sy-in log-search'):
-            icon('search', size=14)
-            search = el('input', type_='search', placeholder='Search all lines', aria_label='Search all lines')
-            # An attribute, not the property: the page must not write over what is being typed.
-            search.props['^value'] = self.only.q
-            search.props['data-key'] = 'search-log'
-            search.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
-            el('span', 'sy-kbd', '/')
+    # The tools above the lines
+
+    def _tools(self, asked: Asked) -> None:
+        self._search = LogSearchBar(self.room, self._view, self._searched)
+        self._search.begin_with(asked.q, is_case=asked.case == '1', is_regex=asked.regex == '1')
         self._sources = Picker(
             {'': 'All sources'},
             '',
             label='Source',
             changed=lambda source: self._change(replace(self.only, source=source)),
         )
-        self._offer_sources()
         self._runs = Picker({'': 'All runs'}, '', label='Run', changed=self._choose_run)
+        self._range = RangePicker(self.room, self._choose_time)
+        self._range.show(self._time)
         el('span', 'sy-grow')
-        with el('div', 'log-tests', role='group', aria_label='Write a test line'):
-            for level, words, message in TEST_LINES:
-                self._test_button(level, words, message)
+        wrap = button(
+            '', icon_name='wrap', kind='ghost', small=True, aria_label='Wrap long lines (W)', title='Wrap (W)'
+        )
+        put(wrap, data_key='wrap')
+        wrap.on('click', self._view.toggle_wrap)
+        self._links: list[tuple[TextElement, str]] = []
+        self._download('txt', 'sy-btn is-ghost is-sm is-icon', '')
         follow_button(self._view)
         self._menu()
 
-    def _test_button(self, level: Level, words: str, message: str) -> None:
-        group = next(group for group, levels in GROUPS.items() if level in levels)
-        test = button(words, kind='ghost', small=True).classes(f'lv-{group}')
-        test.on('click', lambda: self.room.log.append(level, message, source='test'))
+    def _download(self, form: str, classes: str, words: str) -> None:
+        link = el('a', classes, download='1')
+        with link:
+            icon('download', size=14)
+            if words:
+                el('span', text=words)
+            else:
+                put(link, aria_label='Download as text', title='Download what is filtered, as text')
+        self._links.append((link, form))
 
     def _menu(self) -> None:
         more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
-        with more, ui.menu().props('anchor="bottom right" self="top right"') as menu, el('div', 'sy-menu'):
-            self._entry('arrdown', 'First error', self._view.go_to_first_error, menu, kbd='E')
-            self._entry('clockback', 'Show older lines', self._view.show_older, menu)
-            self._links = [
-                (el('a', '', download='1'), form, words)
-                for form, words in (('txt', 'Download as text'), ('jsonl', 'Download JSON lines'))
-            ]
-            for link, _, words in self._links:
-                with link:
-                    icon('download', size=14)
-                    el('span', text=words)
+        with (
+            more,
+            ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right" auto-close'),
+            el('div', 'sy-menu', role='menu'),
+        ):
+            self._entry('copy', 'Copy visible lines', self._view.copy_visible)
+            self._download('txt', '', 'Download as text')
+            self._download('jsonl', '', 'Download as JSON lines')
             el('span', 'sep')
-            self._entry('trash', 'Clear the log', self._clear, menu)
+            self._only_words = self._entry('filter', '', self._toggle_only)
+            self._fold_words = self._entry('repeat', '', self._toggle_folding, kbd='.', key='fold')
+            self._entry('arrdown', 'Next error', self._view.go_to_error, kbd='E', key='first-error')
+            self._clear_words = self._entry('x', '', self._clear_view, kbd='C', key='clear-view')
+            self._entry('trash', 'Clear the log…', self._clear)
+            el('span', 'sep')
+            el('span', 'head', 'Write a test line')
+            for level, words, message in TEST_LINES:
+                self._test_line(level, words, message)
+        with el('button', 'sy-vh', 'Error before', type_='button', tabindex='-1', data_key='last-error') as back:
+            back.on('click', lambda: self._view.go_to_error(is_backwards=True))
         self._show_links()
+        self._show_menu()
 
-    def _entry(self, icon_name: str, words: str, work: Any, menu: ui.menu, *, kbd: str = '') -> None:
-        with el('button', '', type_='button') as entry:
+    def _entry(
+        self, icon_name: str, words: str, work: Callable[[], Any], *, kbd: str = '', key: str = ''
+    ) -> TextElement:
+        with el('button', '', type_='button', role='menuitem') as entry:
             icon(icon_name, size=14)
-            el('span', text=words)
+            said = el('span', 'sy-grow', words)
             if kbd:
                 el('span', 'sy-kbd', kbd)
-                entry.props['data-key'] = 'first-error'
-        entry.on('click', menu.close)
         entry.on('click', work)
+        if key:
+            # A menu that is shut is not in the document: the key needs something that always is.
+            hidden = el('button', 'sy-vh', type_='button', tabindex='-1', aria_hidden='true', data_key=key)
+            hidden.on('click', work)
+            hidden.move(self.scope)
+        return said
+
+    def _test_line(self, level: Level, words: str, message: str) -> None:
+        with el('button', f'lv-{level.value}', type_='button', role='menuitem') as entry:
+            Glyph(level.value, is_level=True)
+            el('span', text=words)
+        entry.on('click', lambda: self.room.log.append(level, message, source='test'))
+
+    def _show_menu(self) -> None:
+        self._only_words.set_text('Show all lines again' if self._is_only else 'Only matches')
+        self._fold_words.set_text('Show each repeated line' if self._view.is_folding else 'Fold repeated lines')
+        self._clear_words.set_text('Show cleared lines again' if self._view.is_cleared else 'Clear the view')
+
+    def _show_links(self) -> None:
+        for link, form in self._links:
+            query = {'format': form} | _export_query(self.only)
+            put(link, href=f'/api/v1/logs/export?{urlencode(query, doseq=True)}')
 
     # Filters
 
-    def _toggle(self, group: str, is_alone: bool) -> None:
-        shown = set(GROUPS if self.only.groups is None else self.only.groups)
-        shown = {group} if is_alone and shown != {group} else set(GROUPS) if is_alone else shown ^ {group}
-        self._change(replace(self.only, groups=None if shown == set(GROUPS) else frozenset(shown)))
+    def _change(self, only: LogFilter, *, line: int | None = None) -> None:
+        if only == self.only and line is None:
+            return
+        self.only = only
+        self._counters.press(only.groups)
+        self._show_links()
+        self._view.show(only, line=line)
+        self._search.recount()
+        self._show_histogram()
+        self._write_address()
 
-    def _stop_typing(self) -> None:
-        if self._typing is not None:
-            self._typing.cancel()
+    def _write_address(self) -> None:
+        search = self._search.search
+        parts = {
+            'levels': '' if self.only.groups is None else groups_text(self.only.groups),
+            'source': self.only.source,
+            'run': self._run_words if self.only.run else '',
+            't': self._time,
+            'q': search.text if search else '',
+            'case': '1' if search and search.is_case_sensitive else '',
+            'regex': '1' if search and search.is_regex else '',
+            'only': '1' if search and self._is_only else '',
+        }
+        query = urlencode({name: value for name, value in parts.items() if value})
+        ui.navigate.history.replace(f'/logs?{query}' if query else '/logs')
 
-    def _typed(self, event: GenericEventArguments) -> None:
-        self._stop_typing()
+    def _searched(self, search: Search | None) -> None:
+        if self._is_only:
+            self._change(replace(self.only, search=search))
+        self._write_address()
 
-        async def search() -> None:
-            await asyncio.sleep(TYPING_SECONDS)
-            with self.scope:
-                self._change(replace(self.only, q=str(event.args)))
-
-        self._typing = background_tasks.create(search(), name='search of the log page')
+    def _toggle_only(self) -> None:
+        if self._search.search is None:
+            say('Search for something first.')
+            return
+        self._is_only = not self._is_only
+        self._change(replace(self.only, search=self._search.search if self._is_only else None))
+        self._show_menu()
 
     def _show_source(self, source: str) -> None:
         self._change(replace(self.only, source=source))
-        self._offer_sources()
+        background_tasks.create(self._offer_sources(), name='sources of the log page')
 
     def _choose_run(self, number: str) -> None:
         async def choose() -> None:
@@ -172,61 +250,72 @@ class LogsPage:
 
         background_tasks.create(choose(), name='run of the log page')
 
-    def _change(self, only: LogFilter) -> None:
-        if only == self.only:
-            return
-        self.only = only
-        self._show_counters()
-        self._show_links()
-        self._view.show(only)
-        ui.navigate.history.replace(f'/logs?{query}' if (query := self._address()) else '/logs')
+    def _choose_time(self, start: datetime | None, end: datetime | None, word: str) -> None:
+        self._time = word
+        self._histogram.select(start, end)
+        self._change(replace(self.only, start=start, end=end))
 
-    def _address(self) -> str:
-        parts = {
-            'levels': '' if self.only.groups is None else groups_text(self.only.groups),
-            'source': self.only.source,
-            'run': self._run_words if self.only.run else '',
-            'q': self.only.q,
-        }
-        return urlencode({name: value for name, value in parts.items() if value})
+    def _select(self, start: datetime | None, end: datetime | None) -> None:
+        """A range was drawn on the histogram."""
+        self._time = range_text(start, end, self.room.calendar.zone)
+        self._range.show(self._time)
+        self._change(replace(self.only, start=start, end=end))
 
-    # What is shown
+    def _show_in_context(self, seq: int) -> None:
+        """All lines around this one, whatever was filtered before."""
+        self._time = self._run_words = ''
+        self._is_only = False
+        self._range.show('')
+        self._histogram.select(None, None)
+        self._sources.offer(self._sources_offered, '')
+        self._runs.offer(self._runs_offered, '')
+        self._show_menu()
+        self._change(LogFilter(), line=seq)
 
-    def _show_counters(self) -> None:
-        for group, counter in self._counters.items():
-            counter.press(self.only.groups is None or group in self.only.groups)
+    def _show_histogram(self) -> None:
+        self._histogram.show(None, self.only.groups, self.only.run, self.only.source or None)
 
-    def _show_links(self) -> None:
-        filters = {'source': self.only.source, 'run': self.only.run or '', 'q': self.only.q}
-        if self.only.groups in (frozenset({'error'}), frozenset({'error', 'warning'})):
-            filters['level'] = 'error' if self.only.groups == frozenset({'error'}) else 'warning'
-        for link, form, _ in self._links:
-            query = urlencode({'format': form} | {name: value for name, value in filters.items() if value})
-            put(link, href=f'/api/v1/logs/export?{query}')
+    # What else is shown
 
     def _heard(self, message: LinesLogged) -> None:
         # Whoever has this page open sees the errors as they come.
         self.room.log.seen()
-        if any(entry.source not in self._known_sources for entry in message.entries):
-            self._offer_sources()
+        if any(entry.source not in self._sources_offered for entry in message.entries[-100:]):
+            background_tasks.create(self._offer_sources(), name='sources of the log page')
 
-    def _offer_sources(self) -> None:
-        self._known_sources = {entry.source for entry in self.room.log.ring} | {self.only.source} - {''}
-        offered = {'': 'All sources'} | {
-            source: source[:40] for source in sorted(self._known_sources, key=str.casefold)
-        }
-        self._sources.offer(offered, self.only.source)
+    async def _offer_sources(self) -> None:
+        known = {source for source, _ in await self.room.log.sources()} | {self.only.source} - {''}
+        if self.scope.is_deleted:
+            return
+        offered = {source: source[:40] for source in sorted(known, key=str.casefold) if source}
+        self._sources_offered = {'': 'All sources'} | offered
+        with self.scope:
+            self._sources.offer(self._sources_offered, self.only.source)
 
     async def _offer_runs(self) -> None:
         runs = await self.room.runs.list(limit=RUNS_OFFERED)
         if self.scope.is_deleted:
             return
-        offered = {'': 'All runs'} | {
+        self._runs_offered = {'': 'All runs'} | {
             str(run.number): f'#{run.number} {run.subject or run.pipeline}'[:40] for run in runs
         }
         if self._run_words:
-            offered.setdefault(self._run_words, f'#{self._run_words}')
-        self._runs.offer(offered, self._run_words)
+            self._runs_offered.setdefault(self._run_words, f'#{self._run_words}')
+        with self.scope:
+            self._runs.offer(self._runs_offered, self._run_words)
+
+    # The menu
+
+    def _toggle_folding(self) -> None:
+        self._view.fold(not self._view.is_folding)
+        self._show_menu()
+
+    def _clear_view(self) -> None:
+        if self._view.is_cleared:
+            self._view.show_cleared()
+        else:
+            self._view.clear_view()
+        self._show_menu()
 
     async def _clear(self) -> None:
         text = 'Every line is removed from this machine for good. What runs and their outputs stay.'
@@ -234,37 +323,9 @@ class LogsPage:
             await attempt(self.room.log.clear(None, who='The logs page'))
 
 
-class _Counter:
-    """How many lines of a group of levels there are; pressed while they are shown."""
-
-    def __init__(self, room: ControlRoom, scope: Scope, group: str, toggled: Any) -> None:
-        self._room = room
-        self._levels = GROUPS[group]
-        self._words = WORDS[group]
-        with el('button', f'stat-card log-counter lv-{group}', type_='button') as self._box:
-            with el('span', 'k'):
-                Glyph(group, is_level=True).classes('sy-stg')
-                el('span', text=WORDS[group])
-                self._last = el('span', 'last sy-num')
-            self._count = el('span', 'v')
-        self._box.props['title'] = 'Show or hide these lines. With Alt: only these.'
-        self._box.on('click', lambda event: toggled(group, bool(event.args)), js_handler='(e) => emit(e.altKey)')
-        self._show_last(next((entry for entry in reversed(room.log.ring) if entry.level in self._levels), None))
-        self._show_count()
-        scope.watch(room.log.counters, tuple(level.value for level in self._levels), self._show_count)
-        scope.follow(room.bus, LinesLogged, self._heard)
-
-    def press(self, is_pressed: bool) -> None:
-        put(self._box, aria_pressed=str(is_pressed).lower())
-
-    def _show_count(self) -> None:
-        count = sum(getattr(self._room.log.counters, level.value) for level in self._levels)
-        self._count.set_text(f'{count:,}'.replace(',', '\u202f'))
-        put(self._box, aria_label=f'{self._words}, {count} line{"" if count == 1 else "s"}')
-
-    def _heard(self, message: LinesLogged) -> None:
-        self._show_last(next((entry for entry in reversed(message.entries) if entry.level in self._levels), None))
-
-    def _show_last(self, entry: Entry | None) -> None:
-        if entry is not None:
-            self._last.set_text(f'last {clock_of(entry.timestamp)}')
+def _export_query(only: LogFilter) -> dict[str, Any]:
+    """What is filtered, as the export of the API takes it."""
+    query = {name: value for name, value in only.as_query().items() if value is not None and name != 'search'}
+    if only.search is not None:
+        query |= {'q': only.search.text, 'case': only.search.is_case_sensitive, 'regex': only.search.is_regex}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in query.items()}

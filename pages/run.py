@@ -96,7 +96,7 @@ class RunPage:
                 label=f'Log of #{run.number}',
             )
         with tools:
-            first = button('First error', icon_name='arrdown', kind='ghost', small=True)
+            first = button('First error', icon_name='arrdown', kind='ghost', small=True, title='Then the next one')
             with first:
                 el('span', 'sy-kbd', 'E')
             first.props['data-key'] = 'first-error'
@@ -130,7 +130,7 @@ class RunPage:
         self._view.show(LogFilter(run=self._run.id, step=step))
 
     async def _go_to_first_error(self) -> None:
-        await self._view.go_to_first_error()
+        await self._view.go_to_error()
 
     def _changed(self, message: RunChanged) -> None:
         run = message.run

@@ -14,11 +14,12 @@ from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 
 from .dashboard import dashboard_page
-from .logs import logs_page
+from .logs import Asked, logs_page
 from .parts.bell import Bell
 from .parts.cards import empty, put, tick
 from .parts.event_dialog import open_event_dialog
 from .parts.html import button, el, icon
+from .parts.lines_today import LinesToday
 from .parts.palette import open_palette
 from .parts.run_form import open_run_form
 from .parts.scope import Scope
@@ -59,6 +60,11 @@ SHORTCUTS = (
     ('1, 2, 3', 'Calendar: month, week, agenda'),
     ('Y', 'Calendar: choose month and year'),
     ('M', 'Move the chosen event by the arrow keys'),
+    ('/ or Ctrl F', 'Logs: search; Enter and Shift Enter go from match to match'),
+    ('F, End', 'Logs: follow or pause, jump to the newest line'),
+    ('E, Shift E', 'Logs: next error, error before'),
+    ('W  .  C', 'Logs: wrap long lines, fold repeated ones, clear the view'),
+    ('Alt 1 to 4', 'Logs: show or hide a level'),
     ('[', 'Fold the menu'),
     ('B', 'Alerts'),
     ('?', 'This list'),
@@ -107,8 +113,9 @@ class Shell:
             '/': lambda: dashboard_page(room),
             '/runs': lambda state='', pipeline='', profile='': runs_page(room, state, pipeline, profile),
             '/runs/{id}': lambda id: run_page(room, id),
-            '/logs': lambda levels='', q='', source='', run='', line='': logs_page(
-                room, levels=levels, q=q, source=source, run=run, line=line
+            '/logs': lambda levels='', q='', case='', regex='', only='', source='', run='', t='', line='': logs_page(
+                room,
+                Asked(levels=levels, q=q, case=case, regex=regex, only=only, source=source, run=run, t=t, line=line),
             ),
             '/scheduler': lambda view='', month='', day='', pipeline='', profile='', state='': scheduler_page(
                 room, view, month, day, pipeline, profile, state
@@ -214,6 +221,7 @@ class Shell:
             self._crumb = el('span', 'sy-crumb sy-num', hidden=True)
             self._clock = el('span', 'sy-cap sy-num not-first', data_clock='1')
             self._zone = el('span', 'sy-cap', self._room.calendar.zone, title='The days of the calendar are days here')
+            self._lines = LinesToday(self._room)
             el('span', 'sy-tag only-first', 'First start')
             el('span', 'sy-grow')
             find = el('button', 'sy-cmdk', type_='button', data_key='palette')
@@ -249,7 +257,9 @@ class Shell:
         )
         run = self._run_at(path)
         is_calendar = path == '/scheduler'
-        put(self._clock, hidden=is_calendar or None)
+        is_log = path == '/logs'
+        put(self._clock, hidden=is_calendar or is_log or None)
+        self._lines.set_visibility(is_log)
         put(self._zone, hidden=not is_calendar or None)
         put(self._new_run, hidden=is_calendar or None)
         put(self._new_event, hidden=not is_calendar or None)

@@ -10,13 +10,15 @@ SHEETS = (
     'components.css',
     'synapse.css',
     'pages.css',
+    'log_lines.css',
+    'log_histogram.css',
     'agenda.css',
     'calendar.css',
     'event.css',
     'away.css',
     'bell.css',
 )
-SCRIPTS = ('synapse.js', 'desktop.js', 'pages.js', 'agenda.js', 'calendar.js')
+SCRIPTS = ('synapse.js', 'desktop.js', 'pages.js', 'log_lines.js', 'agenda.js', 'calendar.js')
 FAVICON = STATIC / 'favicon.svg'
 VERSION = '1'
 

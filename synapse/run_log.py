@@ -42,7 +42,8 @@ class RunLog:
         if step.state is StepState.RUNNING:
             again = f', try {step.attempt}' if step.attempt > 1 else ''
             at = None if again else step.started_at
-            self.say(run, f'{label} started{again}', step=step.name, at=at, rule='started', attempt=step.attempt)
+            about: dict[str, Any] = {'rule': 'started', 'attempt': step.attempt, **_before(run, step)}
+            self.say(run, f'{label} started{again}', step=step.name, at=at, **about)
             return
         seconds = seconds_of(step)
         took = f' after {clock(seconds)}' if seconds is not None else ''
@@ -70,6 +71,15 @@ _LEVELS = {
     RunState.CANCELLED: Level.WARNING,
     RunState.INTERRUPTED: Level.WARNING,
 }
+
+
+def _before(run: RunRecord, step: StepRun) -> dict[str, Any]:
+    """The step that ended before this one began, and how long it took."""
+    ended = [known for known in run.steps if known.finished_at is not None and known.name != step.name]
+    if not ended:
+        return {}
+    last = max(ended, key=lambda known: known.finished_at or known.started_at or run.created_at)
+    return {'before': label_of(last.name), 'before_seconds': seconds_of(last)}
 
 
 def seconds_of(step: StepRun) -> float | None:

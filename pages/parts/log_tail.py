@@ -9,10 +9,12 @@ from synapse.log import Entry
 
 from .cards import put
 from .html import SPRITE, el
+from .log_rows import one_line
 from .scope import Scope
 
 ROWS = 10
 SECONDS = 0.1
+LONGEST = 400
 WORDS = {'debug': 'DEBUG', 'info': 'INFO', 'success': 'OK', 'warning': 'WARN', 'error': 'ERROR', 'critical': 'CRIT'}
 LOOKS = {'debug': 'info', 'critical': 'error'}
 
@@ -97,7 +99,7 @@ class _Row:
         self._source.set_text(entry.step or entry.source)
         self._run.set_text(f'#{number}' if number else '')
         # The row is one line high: what no screen shows need not travel ten times a second.
-        self._message.set_text(entry.message.partition('\n')[0][:400])
+        self._message.set_text(one_line(entry.message)[0][:LONGEST])
 
     def name_run(self, run_id: str, number: int) -> None:
         if self._run_id == run_id:

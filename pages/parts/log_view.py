@@ -1,13 +1,14 @@
-"""The log as a grid: history from the store, then every new line by push, at the pace the browser confirms.
+"""The log as lines: history from the store, then every new line by push, at the pace the browser confirms.
 
-One batch is on its way at a time, so a slow or frozen tab costs no memory here: what waits for it is bounded.
+What is shown is a window without holes over all lines that fit the filter. While it reaches to the newest line it is
+attached, and new lines join it; scrolled away it is not, and they are only counted. One call is on its way at a time,
+so a slow or frozen tab costs no memory here: what waits for it is bounded.
 """
 
 import asyncio
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from nicegui import background_tasks, ui
 
@@ -15,26 +16,45 @@ from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound, SynapseError
 from synapse.log import Entry, Level
+from synapse.log_search import Search
 
 from .cards import put
 from .dialogs import say
 from .html import button, el, icon
 from .log_filter import LogFilter
-from .log_line import LogLine
+from .log_rows import Row, detail_of, folded, marks_of, one_line, row_of, sample_of
 from .scope import Scope
+from .words import title_of
 
 CAP = 5_000
 """Rows in the browser; everything else stays in the store."""
-LONGEST_MESSAGE = 1_000
-BATCHES_APART = 0.05
+PAGE = 500
+MOST_AT_ONCE = 200
+"""Lines of one update while it follows: with ten updates a second, 2,000 lines a second."""
+BATCHES_APART = 0.1
+FRAME = 0.016
+FEW = 20
+CALM_SECONDS = 0.35
 ANSWER_SECONDS = 8
 ALERTS_APART = 5.0
+MOST_NAMES = 5_000
+MOST_OPENED = 100
+MOST_FOLDED = 20_000
+"""Lines read at once for a page of them, where most repeat the one before."""
 
-Row = dict[str, Any]
+Place = Literal['begin', 'end', 'keep'] | int
+
+
+class LogLines(ui.element, component='../static/log_view.js'):
+    """The lines themselves; see `log_lines.js`."""
+
+    def __init__(self, label: str, *, has_run: bool, follows: bool) -> None:
+        super().__init__()
+        self._props.update({'label': label, 'has-run': has_run, 'follows': follows})
 
 
 class LogView(Scope):
-    """A grid of log lines that follows the newest until somebody scrolls up, selects or opens a line.
+    """Log lines that follow the newest until somebody scrolls up, selects or opens a line.
 
     :param line: number of a line to open at, instead of at the end
     :param has_run: whether lines of several runs come together, so that each names its own
@@ -48,26 +68,41 @@ class LogView(Scope):
         self.room = room
         self.only = only
         self.is_following = line is None
+        self.is_folding = True
         self.on_follow: Callable[[], None] = lambda: None
         self.on_source: Callable[[str], None] | None = None
-        self._line = line
-        self._seqs: deque[int] = deque()
+        self.on_context: Callable[[int], None] = lambda seq: self.show(LogFilter(run=self.only.run), line=seq)
+        self.on_fresh: Callable[[list[Entry]], None] = lambda _: None
+        """Called with the lines that fit and have just been logged, whether they are shown or not."""
+        self._place: Place | None = 'end' if line is None else line
+        self._kept_line = 0
+        self._search: Search | None = None
+        self._is_marking = False
+        self._older_than: int | None = None
+        self._newer_than: int | None = None
+        self._gone_to = 0
+        self._is_attached = False
+        self._has_holes = False
+        self._floor = 0
         self._cursor = 0
         self._pending: deque[Entry] = deque(maxlen=CAP)
+        self._offered = 0
+        self._rows = 0
+        self._window = (0, 0)
         self._missed = self._missed_errors = 0
-        self._names: dict[str, str] = {}
-        self._before: int | None = None
-        self._is_stale = True
+        self._names: dict[str, tuple[str, str]] = {}
+        self._opened: dict[int, Entry] = {}
         self._wake = asyncio.Event()
+        self._at = 0
         self._alerted_at = float('-inf')
         with self:
-            self._grid = self._make_grid(label, has_run=has_run)
+            self._lines = self._make_lines(label, has_run=has_run)
             self._empty = el('p', 'log-empty sy-cap')
+            self._notice = el('p', 'log-notice sy-cap', role='status', hidden=True)
             self._pill = self._make_pill()
             self._alert = el('span', 'sy-vh', role='status')
-            self._detail = LogLine(room, self._open_source)
         self.follow(room.bus, LinesLogged, self._add)
-        self.follow(room.bus, LogCleared, lambda _: self._refresh())
+        self.follow(room.bus, LogCleared, self._cleared)
         self._wake.set()
         pump = background_tasks.create(self._pump(), name='log view')
 
@@ -78,13 +113,12 @@ class LogView(Scope):
 
     # Asked by the page
 
-    def show(self, only: LogFilter) -> None:
-        """Show other lines: their newest, following."""
+    def show(self, only: LogFilter, *, line: int | None = None) -> None:
+        """Show other lines: the newest of them, following, or the surroundings of one."""
         self.only = only
-        self.is_following = True
-        self._before = self._line = None
+        self.is_following = line is None
+        self._load_soon('end' if line is None else line)
         self.on_follow()
-        self._refresh()
 
     def toggle(self) -> None:
         """Pause, or go to the newest line and follow."""
@@ -92,87 +126,89 @@ class LogView(Scope):
 
     def set_following(self, is_following: bool) -> None:
         """Pause or follow, and tell the browser."""
-        follows = str(is_following).lower()
-        self._grid.client.run_javascript(f'synapseLog.follow({self._grid.html_id!r}, {follows})')
+        if is_following and not (self._is_attached and not self._has_holes):
+            self._load_soon('end')
+        else:
+            self._lines.run_method('follow', is_following)
         self._followed(is_following)
 
-    def go_to(self, seq: int) -> None:
+    async def go_to(self, seq: int) -> None:
         """Pause, and bring this line to the middle; fetch its surroundings if it is not here."""
-        self._line = seq
         self._followed(False)
-        place = self._place_of(seq)
-        if place is None:
-            self._refresh()
-        else:
-            self._mark(place, seq)
+        if self._has_holes or not await self._ask('go', seq):
+            self._load_soon(seq)
 
-    async def go_to_first_error(self) -> None:
-        """The first error of what this view may show, whatever levels are hidden."""
+    async def go_to_error(self, *, is_backwards: bool = False) -> None:
+        """The next error after the line somebody is at, or the one before; of all levels, also hidden ones.
+
+        From the end of the log the next one is the first there is: what is asked for is where it began.
+        """
         question = LogFilter(run=self.only.run, step=self.only.step).as_query() | {'levels': ['error', 'critical']}
-        found = await self.room.log.query(**question, limit=1, oldest_first=True)
-        if found:
-            self.go_to(found[0].seq)
-        else:
+        here = self._at
+        found: list[Entry] = []
+        if here and is_backwards:
+            found = await self.room.log.query(**question, before=here, limit=1)
+        elif here:
+            found = await self.room.log.query(**question, after=here, limit=1, oldest_first=True)
+        found = found or await self.room.log.query(**question, limit=1, oldest_first=not is_backwards)
+        if not found:
             say('There is no error in this log.')
+            return
+        self._at = found[0].seq
+        if self.only.lets_through(found[0]):
+            await self.go_to(found[0].seq)
+        else:
+            self.on_context(found[0].seq)
 
-    def show_older(self) -> None:
-        """The lines before the oldest one that is here."""
-        if self._seqs:
-            self._before = self._seqs[0]
-            self._line = None
-            self._followed(False)
-            self._refresh()
+    def show_search(self, search: Search | None) -> None:
+        """Highlight what this search finds, here and in all that comes."""
+        self._search = search
+        self._is_marking = True
+        self._wake.set()
+
+    def fold(self, is_folding: bool) -> None:
+        """Show lines that repeat the one before as one with a count, or each of them."""
+        self.is_folding = is_folding
+        self._lines.run_method('setFolding', is_folding)
+        self._load_soon('end' if self.is_following else 'keep')
+
+    def clear_view(self) -> None:
+        """Show only what comes from now on; nothing is forgotten."""
+        self._floor = self.room.log.last_seq
+        self._load_soon('end')
+        self._followed(True)
+
+    def show_cleared(self) -> None:
+        """Show again what `clear_view` took from sight."""
+        self._floor = 0
+        self._load_soon('end')
+        self._followed(True)
+
+    @property
+    def is_cleared(self) -> bool:
+        return self._floor > 0
+
+    def copy_visible(self) -> None:
+        self._lines.run_method('copyVisible')
+        say('The lines on the screen are copied.')
+
+    def toggle_wrap(self) -> None:
+        self._lines.run_method('toggleWrap')
+
+    def fits(self, entry: Entry) -> bool:
+        return entry.seq > self._floor and self.only.lets_through(entry)
 
     # What is drawn
 
-    def _make_grid(self, label: str, *, has_run: bool) -> ui.aggrid:
-        columns = [
-            _column('Time', 't', 132, **{':cellRenderer': 'synapseLog.time'}),
-            _column('Level', 'l', 76, **{':cellRenderer': 'synapseLog.level'}),
-            _column('Source', 's', 100, cellClass='src'),
-            *([_column('Run', 'r', 60, cellClass='run')] if has_run else []),
-            _column('Message', 'm', 300, flex=1, cellClass='msg'),
-        ]
-        rules = {f'lv-{level}': f'data && data.l === "{level}"' for level in ('warning', 'error', 'success', 'info')}
-        rules['lv-error'] = 'data && (data.l === "error" || data.l === "critical")'
-        rules['lv-info'] = 'data && (data.l === "info" || data.l === "debug")'
-        grid = ui.aggrid(
-            {
-                'columnDefs': columns,
-                'rowData': [],
-                'rowClassRules': rules | {':is-marked': 'synapseLog.isMarked'},
-                ':getRowId': 'params => String(params.data.id)',
-                ':rowHeight': 'synapseLog.rowHeight()',
-                ':isFullWidthRow': 'synapseLog.isFull',
-                ':fullWidthCellRenderer': 'synapseLog.full',
-                ':onGridReady': 'event => synapseLog.ready(event)',
-                ':onAsyncTransactionsFlushed': 'event => synapseLog.flushed(event)',
-                ':onBodyScroll': 'event => synapseLog.scrolled(event)',
-                'asyncTransactionWaitMillis': 10,
-                'headerHeight': 28,
-                'rowBuffer': 20,
-                'animateRows': False,
-                'suppressColumnMoveAnimation': True,
-                'suppressMovableColumns': True,
-                'suppressCellFocus': False,
-                'suppressScrollOnNewData': True,
-                'enableCellTextSelection': True,
-                'ensureDomOrder': True,
-                'overlayNoRowsTemplate': '<span></span>',
-            },
-            auto_size_columns=False,
-        )
-        grid.classes('log-grid')
-        grid.props['aria-label'] = label
-        grid.options['context'] = {'view': grid.html_id, 'follows': self.is_following}
-        grid.on('followed', lambda event: self._followed(bool(event.args)), js_handler='(e) => emit(e.detail)')
-        open_line = '(e) => { if (!String(getSelection())) emit(e.data.id) }'
-        grid.on('rowClicked', lambda event: self._open(int(event.args)), js_handler=open_line)
-        by_key = (
-            '(e) => { const id = e.target.closest?.("[row-id]")?.getAttribute("row-id"); if (id) emit(Number(id)) }'
-        )
-        grid.on('keydown.enter', lambda event: self._open(int(event.args)), js_handler=by_key)
-        return grid
+    def _make_lines(self, label: str, *, has_run: bool) -> LogLines:
+        lines = LogLines(label, has_run=has_run, follows=self.is_following)
+        lines.on('older', lambda event: self._want(older_than=int(event.args)))
+        lines.on('newer', lambda event: self._want(newer_than=int(event.args)))
+        lines.on('begin', lambda: self._load_soon('begin'))
+        lines.on('followed', lambda event: self._moved(bool(event.args['follows']), int(event.args['at'])))
+        lines.on('opened', lambda event: self._open(int(event.args)))
+        lines.on('act', lambda event: self._act(int(event.args['seq']), str(event.args['act'])))
+        return lines
 
     def _make_pill(self) -> ui.element:
         with el('button', 'log-new', type_='button', data_key='newest', hidden=True) as pill:
@@ -183,7 +219,7 @@ class LogView(Scope):
         return pill
 
     def _show_pill(self) -> None:
-        is_shown = not self.is_following and (self._missed > 0 or self._is_detached)
+        is_shown = not self.is_following and (self._missed > 0 or not self._is_attached)
         words = 'Newest lines' if not self._missed else f'{_count(self._missed)} new line{"s"[: self._missed != 1]}'
         if self._missed_errors:
             words = f'{_count(self._missed)} new, {_count(self._missed_errors)} error{"s"[: self._missed_errors != 1]}'
@@ -191,29 +227,43 @@ class LogView(Scope):
         self._pill.classes(replace='log-new is-error' if self._missed_errors else 'log-new')
         put(self._pill, hidden=not is_shown)
 
+    def _show_sampling(self, step: int) -> None:
+        self._has_holes = True
+        text = f'Showing every line is too much, sampled 1 in {step}. Nothing is lost on disk.'
+        self._notice.set_text(text)
+        put(self._notice, hidden=False)
+
+    def _show_empty(self) -> None:
+        self._empty.set_text('' if self._rows else self._why_empty())
+
+    def _why_empty(self) -> str:
+        if self._floor:
+            return 'The view is cleared. New lines appear here; the menu brings the earlier ones back.'
+        if self.only == LogFilter():
+            return 'No line was logged yet. What runs, prints and reports appears here at once.'
+        if self.only == LogFilter(run=self.only.run, step=self.only.step):
+            return 'Nothing was logged here yet.'
+        return 'No line fits these filters. Take one away to see more.'
+
     # What comes
 
-    @property
-    def _is_detached(self) -> bool:
-        """Whether there are lines between the last one shown and what waits, so that they cannot simply be joined."""
-        return self._before is not None or self._line is not None
-
     def _add(self, message: LinesLogged) -> None:
-        fitting = [entry for entry in message.entries if entry.seq > self._cursor and self.only.lets_through(entry)]
+        fitting = [entry for entry in message.entries if entry.seq > self._cursor and self.fits(entry)]
+        self._cursor = max(self._cursor, message.entries[-1].seq)
         if not fitting:
             return
         errors = sum(entry.level in (Level.ERROR, Level.CRITICAL) for entry in fitting)
         if errors:
             self._announce(errors)
-        if self.is_following:
+        if self._is_attached:
             self._pending.extend(fitting)
+            self._offered += len(fitting)
             self._wake.set()
-            return
-        if not self._is_detached:
-            self._pending.extend(fitting)
-        self._missed += len(fitting)
-        self._missed_errors += errors
-        self._show_pill()
+        if not self.is_following:
+            self._missed += len(fitting)
+            self._missed_errors += errors
+            self._show_pill()
+        self.on_fresh(fitting)
 
     def _announce(self, errors: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -221,148 +271,257 @@ class LogView(Scope):
             self._alerted_at = now
             self._alert.set_text(f'{errors} new error{"s"[: errors != 1]}')
 
+    def _cleared(self, message: LogCleared) -> None:
+        if self.is_following or message.seq >= self._window[1]:
+            self._load_soon('end')
+        else:
+            self._gone_to = message.seq
+            self._wake.set()
+
+    def _want(self, *, older_than: int | None = None, newer_than: int | None = None) -> None:
+        self._older_than = older_than or self._older_than
+        self._newer_than = newer_than or self._newer_than
+        self._wake.set()
+
+    def _moved(self, is_following: bool, at: int) -> None:
+        """Somebody scrolled away from the end, or back to it. Who stops to read gets every line."""
+        if not is_following and self._has_holes:
+            self._kept_line = at
+            self._load_soon('keep')
+        self._followed(is_following)
+
     def _followed(self, is_following: bool) -> None:
-        if is_following and self._is_detached:
-            self._before = self._line = None
-            self._refresh()
         if is_following:
             self._missed = self._missed_errors = 0
+            self._at = 0
         self.is_following = is_following
         self._show_pill()
         self.on_follow()
         self._wake.set()
 
-    def _refresh(self) -> None:
-        self._is_stale = True
+    def _load_soon(self, place: Place) -> None:
+        self._place = place
         self._wake.set()
+
+    # The one who talks to the browser
 
     async def _pump(self) -> None:
-        await self._grid.client.connected()
+        await self._lines.client.connected()
         while not self.is_deleted:
-            await self._wake.wait()
+            try:
+                # With holes in it the view waits for the flood to end, and then shows every line.
+                await asyncio.wait_for(self._wake.wait(), CALM_SECONDS if self._has_holes else None)
+            except TimeoutError:
+                self._place = 'end' if self.is_following else 'keep'
             self._wake.clear()
-            if self._is_stale:
-                self._is_stale = False
-                await self._load()
-            elif self.is_following and self._pending:
-                await self._send()
-                await asyncio.sleep(BATCHES_APART)
+            try:
+                with self:
+                    await self._do_next()
+            except SynapseError as error:
+                self._empty.set_text(f'The log cannot be read. {error.message} {error.hint}')
 
-    async def _load(self) -> None:
-        """Put history into the grid; what is logged from here on comes by push."""
-        try:
-            entries = await self._history()
-        except SynapseError as error:
-            self._empty.set_text(f'The log cannot be read. {error.message} {error.hint}')
+    async def _do_next(self) -> None:
+        if self._place is not None:
+            place, self._place = self._place, None
+            await self._load(place)
+        elif self._gone_to:
+            gone, self._gone_to = self._gone_to, 0
+            await self._tell('forget', gone)
+        elif self._older_than is not None:
+            before, self._older_than = self._older_than, None
+            await self._load_older(before)
+        elif self._newer_than is not None:
+            after, self._newer_than = self._newer_than, None
+            await self._load_newer(after)
+        elif self._is_marking:
+            self._is_marking = False
+            await self._mark()
+        elif self._pending and self._is_attached:
+            await self._send()
+        else:
             return
-        # What came while the store was read is in `entries` already; nothing was awaited since the cursor was set.
-        self._pending.clear()
-        if self._is_stale:  # asked for something else meanwhile
-            return
-        self._missed = self._missed_errors = 0
-        self._seqs = deque(entry.seq for entry in entries)
-        rows = await self._rows(entries)
-        await self._tell_grid('setGridOption', 'rowData', rows)
-        self._empty.set_text('' if rows else self._why_empty())
-        if self._line is not None:
-            place = self._place_of(self._line)
-            if place is not None:
-                self._mark(place, self._line)
-        elif self.is_following:
-            self._grid.client.run_javascript(f'synapseLog.end({self._grid.html_id!r})')
-        self._show_pill()
         self._wake.set()
 
-    async def _history(self) -> list[Entry]:
-        """Oldest first. Only without `line` and `before` does it reach to this very moment."""
-        question = self.only.as_query()
-        if self._line is not None:
-            earlier = await self.room.log.query(**question, before=self._line, limit=CAP // 2)
-            later = await self.room.log.query(**question, after=self._line - 1, limit=CAP // 2, oldest_first=True)
-            self._cursor = self.room.log.last_seq
-            return [*reversed(earlier), *later]
-        if self._before is not None:
-            found = await self.room.log.query(**question, before=self._before, limit=CAP)
-            self._cursor = self.room.log.last_seq
-            return found[::-1]
-        found = await self.room.log.query(**question, limit=CAP)
-        last = found[0].seq if found else 0
-        # What was logged while the store was read is in the ring already, and will be published once more.
-        fresh = [entry for entry in self.room.log.ring if entry.seq > last and self.only.lets_through(entry)]
+    async def _tell(self, method: str, *values: Any) -> bool:
+        """Call the browser and take note of what it shows now; false if it did not answer, and must begin anew."""
+        report = await self._ask(method, *values)
+        if not isinstance(report, dict):
+            if report is not None:
+                return True
+            self._place = self._place or ('end' if self.is_following else 'keep')
+            return False
+        self._rows = int(report['rows'])
+        self._window = (int(report.get('first') or 0), int(report.get('last') or 0))
+        if not report['isAtEnd']:
+            self._detach()
+        self._show_empty()
+        return True
+
+    async def _ask(self, method: str, *values: Any) -> Any:
+        try:
+            return await self._lines.run_method(method, *values, timeout=ANSWER_SECONDS)
+        except TimeoutError:  # a frozen tab, or one that is gone: what waits is bounded
+            return None
+
+    def _detach(self) -> None:
+        self._is_attached = False
+        self._pending.clear()
+        self._offered = 0
+
+    def _attach(self) -> None:
+        """What is logged from here on joins the window. Nothing may be awaited since it was found to reach so far."""
+        self._pending.clear()
+        self._offered = 0
+        self._is_attached = True
         self._cursor = self.room.log.last_seq
-        return [*reversed(found), *fresh][-CAP:]
+
+    async def _load(self, place: Place) -> None:
+        if place == 'end':
+            entries, has_older = await self._newest()
+        elif place == 'begin':
+            entries, has_older = await self._around(0)
+        else:
+            entries, has_older = await self._around(place if isinstance(place, int) else self._kept_line)
+        if self._place is not None:  # asked for something else meanwhile
+            return
+        rows = await self._rows_of(entries)
+        how = {'place': place, 'hasOlder': has_older, 'isAtEnd': self._is_attached, 'follows': self.is_following}
+        if isinstance(place, int):
+            self._at = place
+        if await self._tell('reset', rows, how):
+            self._has_holes = False
+            put(self._notice, hidden=True)
+        if self.is_following:
+            self._missed = self._missed_errors = 0
+        self._show_pill()
+
+    async def _newest(self) -> tuple[list[Entry], bool]:
+        """The newest lines that fit, up to this very moment, and whether there are older ones."""
+        ring = self.room.log.ring
+        found = [entry for entry in ring if self.fits(entry)][-PAGE:]
+        before = ring[0].seq if ring else self.room.log.last_seq + 1
+        self._attach()
+        if len(found) == PAGE:
+            return found, True
+        older = await self._query(before=before, limit=PAGE - len(found) + 1)
+        has_older = len(older) > PAGE - len(found)
+        return [*reversed(older[: PAGE - len(found)]), *found], has_older
+
+    async def _around(self, seq: int) -> tuple[list[Entry], bool]:
+        earlier = await self._query(before=seq, limit=PAGE)
+        later = await self._later(seq - 1)
+        return [*reversed(earlier), *later], len(earlier) == PAGE
+
+    async def _later(self, after: int) -> list[Entry]:
+        """Lines after this one; where they reach to this very moment, all that follow come by push."""
+        log = self.room.log
+        up_to = log.last_seq
+        found = await self._query(after=after, limit=PAGE, oldest_first=True)
+        # In a flood the lines that came while the store was read may have left the memory already.
+        is_gapless = not log.ring or log.ring[0].seq <= up_to + 1
+        if len(found) == PAGE or not is_gapless:
+            self._detach()
+            return found
+        last = found[-1].seq if found else after
+        found += [entry for entry in log.ring if entry.seq > last and self.fits(entry)]
+        self._attach()
+        return found
+
+    async def _query(self, **bounds: Any) -> list[Entry]:
+        question = self.only.as_query()
+        after = max(bounds.pop('after', 0) or 0, self._floor) or None
+        return await self.room.log.query(**question, **bounds, after=after)
+
+    async def _load_older(self, before: int) -> None:
+        rows: list[Row] = []
+        has_older = True
+        for _ in range(MOST_FOLDED // PAGE):
+            found = await self._query(before=before, limit=PAGE)
+            rows = [*await self._rows_of(found[::-1]), *rows]
+            has_older = len(found) == PAGE
+            if not has_older or len(rows) >= PAGE // 4:
+                break
+            before = found[-1].seq
+        await self._tell('prepend', rows, {'hasOlder': has_older})
+
+    async def _load_newer(self, after: int) -> None:
+        found = await self._later(after)
+        await self._tell('append', await self._rows_of(found), {'isAtEnd': self._is_attached})
+        self._show_pill()
 
     async def _send(self) -> None:
-        entries = list(self._pending)
+        entries, offered = list(self._pending), self._offered
+        if not self.is_following and self._rows + len(entries) > CAP:
+            # Whoever reads keeps what is there; the rest is read from the store when somebody gets so far.
+            self._detach()
+            await self._tell('append', [], {'isAtEnd': False})
+            self._show_pill()
+            return
         self._pending.clear()
-        self._cursor = max(self._cursor, entries[-1].seq)
-        if not self._seqs:
-            self._empty.set_text('')
-        self._seqs.extend(entry.seq for entry in entries)
-        drop = [{'id': self._seqs.popleft()} for _ in range(len(self._seqs) - CAP)]
-        rows = await self._rows(entries)
-        await self._tell_grid('applyTransactionAsync', {'add': rows, 'remove': drop})
+        self._offered = 0
+        if self.is_following:
+            entries, step = sample_of(entries, MOST_AT_ONCE)
+            if offered > len(entries):
+                self._show_sampling(max(step, -(-offered // len(entries))))
+        await self._tell('append', await self._rows_of(entries), {'isAtEnd': True})
+        await asyncio.sleep(BATCHES_APART if offered > FEW else FRAME)
 
-    async def _tell_grid(self, method: str, *arguments: Any) -> None:
-        try:
-            await self._grid.run_grid_method(method, *arguments, timeout=ANSWER_SECONDS)
-        except TimeoutError:
-            return  # a frozen tab, or one that is gone: what waits is bounded, and after a reload history comes anew
+    async def _mark(self) -> None:
+        search, (first, last) = self._search, self._window
+        if search is None or not self._rows:
+            await self._ask('mark', [], search is not None)
+            return
+        entries = await self._query(after=first - 1, before=last + 1, limit=CAP)
+        await self._ask('mark', await asyncio.to_thread(_marks, entries, search), True)
 
-    async def _rows(self, entries: list[Entry]) -> list[Row]:
-        for id in {entry.run for entry in entries if entry.run} - self._names.keys():
+    # Rows
+
+    async def _rows_of(self, entries: list[Entry]) -> list[Row]:
+        unknown = {entry.run for entry in entries if entry.run} - self._names.keys()
+        if len(self._names) + len(unknown) > MOST_NAMES:
+            self._names.clear()
+        for id in unknown:
             self._names[id] = await self._name_of(id)
-        return [self._row(entry) for entry in entries]
-
-    async def _name_of(self, run_id: str) -> str:
-        try:
-            return f'#{(await self.room.runs.get(run_id)).number}'
-        except NotFound:
-            return ''
+        rows = [self._row(entry) for entry in entries]
+        return folded(rows) if self.is_folding else rows
 
     def _row(self, entry: Entry) -> Row:
-        # Fixed keys only: AG Grid's wrapper would run a key of the person's that begins with a colon.
-        return {
-            'id': entry.seq,
-            't': int(entry.timestamp.timestamp() * 1000),
-            'l': entry.level.value,
-            's': entry.source[:60],
-            'r': self._names.get(entry.run or '', ''),
-            'm': _one_line(entry.message),
-            'k': 'rule' if entry.fields.get('rule') == 'started' and entry.step else '',
-        }
+        number, pipeline = self._names.get(entry.run or '', ('', ''))
+        return row_of(entry, number, self._search, pipeline=pipeline)
 
-    def _why_empty(self) -> str:
-        if self.only == LogFilter():
-            return 'No line was logged yet.'
-        if self.only == LogFilter(run=self.only.run, step=self.only.step):
-            return 'Nothing was logged here yet.'
-        return 'No line fits these filters.'
+    async def _name_of(self, run_id: str) -> tuple[str, str]:
+        try:
+            run = await self.room.runs.get(run_id)
+        except NotFound:
+            return '', ''
+        return f'#{run.number}', title_of(self.room, run)
 
     # One line
 
-    def _place_of(self, seq: int) -> int | None:
-        place = bisect_left(self._seqs, seq)
-        return place if place < len(self._seqs) and self._seqs[place] == seq else None
-
-    def _mark(self, place: int, seq: int) -> None:
-        self._grid.client.run_javascript(f'synapseLog.show({self._grid.html_id!r}, {place}, {seq})')
-
     async def _open(self, seq: int) -> None:
-        if self.is_following:
-            self.set_following(False)
-        place = self._place_of(seq)
-        if place is not None:
-            self._mark(place, seq)
         found = await self.room.log.query(after=seq - 1, before=seq + 1, limit=1)
+        about = None
         if found:
-            self._detail.show(found[0])
-        else:
-            say('This line was cleared meanwhile.')
+            entry = found[0]
+            while len(self._opened) >= MOST_OPENED:
+                del self._opened[next(iter(self._opened))]
+            self._opened[seq] = entry
+            number, _ = await self._name_of(entry.run) if entry.run else ('', '')
+            about = detail_of(entry, number)
+        if not self.is_deleted:
+            self._lines.run_method('detail', seq, about)
 
-    def _open_source(self, source: str) -> None:
-        if self.on_source is not None:
-            self.on_source(source)
+    def _act(self, seq: int, act: str) -> None:
+        entry = self._opened.get(seq)
+        if act == 'context':
+            self.on_context(seq)
+        elif act == 'unfold':
+            self.fold(False)
+            self._load_soon(seq)
+        elif entry is not None and act == 'run' and entry.run:
+            ui.navigate.to(f'/runs/{entry.run}')
+        elif entry is not None and act == 'source' and self.on_source is not None:
+            self.on_source(entry.source)
 
 
 def follow_button(view: LogView) -> None:
@@ -384,24 +543,15 @@ def follow_button(view: LogView) -> None:
     show()
 
 
-def _column(name: str, field: str, width: int, **options: Any) -> Mapping[str, Any]:
-    return {
-        'headerName': name,
-        'field': field,
-        'width': width,
-        'cellDataType': False,  # else a text that looks like a date makes the later ones empty
-        'sortable': False,
-        'resizable': field in ('s', 'm'),
-        'suppressHeaderMenuButton': True,
-        **options,
-    }
-
-
-def _one_line(message: str) -> str:
-    first, _, rest = message.strip('\n').partition('\n')
-    lines = rest.count('\n') + 1 if rest else 0
-    more = f'  (and {lines} more line{"s"[: lines != 1]})' if lines else ''
-    return f'{first[:LONGEST_MESSAGE]}{"…" if len(first) > LONGEST_MESSAGE else ""}{more}'
+def _marks(entries: list[Entry], search: Search) -> list[list[Any]]:
+    """`[number, spans]` of the lines in which something was found."""
+    found = []
+    for entry in entries:
+        text, _, _ = one_line(entry.message)
+        marks = marks_of(text, entry.message, search)
+        if marks is not None:
+            found.append([entry.seq, marks])
+    return found
 
 
 def _count(count: int) -> str:

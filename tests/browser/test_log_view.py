@@ -1,23 +1,20 @@
-"""The log in a real browser: history then live without hole or double, pause while reading, filters, one line."""
+"""The log in a real browser: history then live without hole or double, pause while reading, search, filters, one line.
+
+All tests share one program; each looks at lines of a source or run of its own.
+"""
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.harness import SynapseUnderTest, wait_until
 
-SignIn = Callable[[SynapseUnderTest], Page]
-
-ROWS = """() => {
-  const grid = document.querySelector('.log-grid');
-  const api = getElement(Number(grid.id.slice(1))).api;
-  const rows = [];
-  api.forEachNode((node) => rows.push(node.data));
-  return rows;
-}"""
+ROWS = "() => getElement(Number(document.querySelector('.log-lines').id.slice(1))).rows()"
 PRINTER = """
 import sys, time
 first, last, pause = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
@@ -27,167 +24,284 @@ for number in range(first, last):
 """
 
 
+@pytest.fixture(scope='module')
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
+    program = SynapseUnderTest(tmp_path_factory.mktemp('log') / 'data', '--workers', '2', '--no-login').start()
+    yield program
+    program.stop()
+
+
 def rows_of(page: Page) -> list[dict[str, Any]]:
     return list(page.evaluate(ROWS))
 
 
+def texts_of(page: Page) -> list[str]:
+    return [row['text'] for row in rows_of(page)]
+
+
 def printed(page: Page) -> list[int]:
-    return [int(row['m'].split()[1]) for row in rows_of(page) if re.fullmatch(r'line \d+', row['m'])]
+    return [int(text.split()[1]) for text in texts_of(page) if re.fullmatch(r'line \d+', text)]
 
 
 def print_lines(program: SynapseUnderTest, count: int, *, pause: float = 0) -> dict[str, Any]:
     return program.create_run('RunCommand', command=[sys.executable, '-c', PRINTER, '0', str(count), str(pause)])
 
 
-def say(program: SynapseUnderTest, *messages: str, level: str = 'info', source: str = 'test') -> None:
+def say(program: SynapseUnderTest, source: str, *messages: str, level: str = 'info') -> list[int]:
     with program.api as api:
-        for message in messages:
-            api.post('/logs', json={'level': level, 'message': message, 'source': source}).raise_for_status()
+        return [
+            api.post('/logs', json={'level': level, 'message': message, 'source': source})
+            .raise_for_status()
+            .json()['seq']
+            for message in messages
+        ]
 
 
-def open_page(program: SynapseUnderTest, sign_in: SignIn, address: str) -> Page:
-    page = sign_in(program)
+def open_page(program: SynapseUnderTest, context: BrowserContext, address: str) -> Page:
+    page = context.new_page()
     page.goto(f'{program.url}{address}')
-    page.locator('.log-grid .ag-root').wait_for()
+    page.locator('.log-port').wait_for()
     return page
 
 
-def following(page: Page) -> Any:
+def following(page: Page) -> Locator:
     return page.locator('[data-key=follow]')
 
 
+def line(page: Page, text: str) -> Locator:
+    return page.locator('.log-one', has=page.get_by_text(text, exact=True))
+
+
+def port(page: Page) -> Locator:
+    return page.locator('.log-port')
+
+
+def menu(page: Page, words: str) -> Locator:
+    page.locator('.log-tools').get_by_role('button', name='More').click()
+    return page.get_by_role('menuitem', name=words)
+
+
 def test_history_and_live_lines_meet_without_hole_or_double(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, context: BrowserContext, problems: list[str]
 ) -> None:
-    page = sign_in(program)
+    page = context.new_page()
     run = print_lines(program, 1500, pause=0.002)
     program.wait_for_run(run['id'], 'running')
 
     page.goto(f'{program.url}runs/{run["number"]}')
     program.wait_for_run(run['id'])
     expect(page.get_by_text('line 1499', exact=True)).to_be_visible()
+    port(page).focus()
+    page.keyboard.press('Home')
+    expect(page.get_by_text('The log begins here')).to_be_visible()
 
     assert printed(page) == list(range(1500))
-    seqs = [row['id'] for row in rows_of(page)]
-    assert seqs == sorted(set(seqs))
+    assert all(later['first'] == earlier['last'] + 1 for earlier, later in pairwise(rows_of(page)))
     assert problems == []
 
 
-def test_a_flood_leaves_the_newest_lines_in_a_bounded_grid(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page = open_page(program, sign_in, 'logs')
-
-    run = print_lines(program, 20_000)
-    program.wait_for_run(run['id'], timeout=90)
-
-    expect(page.get_by_text('has succeeded').last).to_be_visible(timeout=30_000)
-    numbers = printed(page)
-    assert numbers == list(range(numbers[0], 20_000))
-    assert 4_000 < len(rows_of(page)) <= 5_000
-
-
-def test_scrolling_up_pauses_and_the_pill_counts_what_comes(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page = open_page(program, sign_in, 'logs')
-    say(program, *(f'old {number}' for number in range(80)))
+def test_scrolling_up_pauses_and_the_view_does_not_move_while_lines_come(
+    program: SynapseUnderTest, context: BrowserContext
+) -> None:
+    say(program, 'still', *(f'old {number}' for number in range(80)))
+    page = open_page(program, context, 'logs?source=still')
     expect(page.get_by_text('old 79', exact=True)).to_be_visible()
 
-    body = page.locator('.log-grid .ag-body-viewport')
-    body.hover()
-    end = body.evaluate('e => e.scrollTop')
+    port(page).hover()
     page.mouse.wheel(0, -600)
     expect(following(page)).to_contain_text('Paused')
+    expect(page.get_by_text('old 50', exact=True)).to_be_visible()
     # The wheel scrolls smoothly: what follows is measured from where it comes to rest.
-    wait_until(lambda: body.evaluate('e => e.scrollTop') <= end - 599, timeout=10)
-    top = body.evaluate('e => e.scrollTop')
-    say(program, 'new 1', 'new 2', 'new 3')
-    say(program, 'it broke', level='error')
+    wait_until(lambda: len({port(page).evaluate('e => e.scrollTop') for _ in range(5)}) == 1, timeout=10)
+    before = line(page, 'old 50').bounding_box()
+    say(program, 'still', 'new 1', 'new 2', 'new 3')
+    say(program, 'still', 'it broke', level='error')
 
     expect(page.locator('.log-new')).to_contain_text('4 new, 1 error')
-    assert body.evaluate('e => e.scrollTop') == top
-    page.locator('.log-grid').press('End')
-    expect(page.get_by_text('it broke', exact=True).last).to_be_visible()
+    assert line(page, 'old 50').bounding_box() == before
+    port(page).press('End')
+    expect(page.get_by_text('it broke', exact=True)).to_be_visible()
     expect(following(page)).to_contain_text('Following')
     expect(page.locator('.log-new')).to_be_hidden()
 
 
-def test_counters_count_hide_and_live_in_the_address(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page = open_page(program, sign_in, 'logs')
-    page.get_by_role('button', name='+ Warning').click()
-    page.get_by_role('button', name='+ Error').click()
-    expect(page.get_by_role('button', name='Error, 1 line')).to_have_attribute('aria-pressed', 'true')
+def test_a_search_finds_counts_leads_and_hides_nothing(program: SynapseUnderTest, context: BrowserContext) -> None:
+    say(program, 'find', 'ffmpeg wrote frame 1', 'nothing here', 'Ffmpeg wrote frame 2', 'ffmpeg wrote frame 3')
+    page = open_page(program, context, 'logs?source=find')
+    field, count = page.get_by_role('searchbox'), page.locator('.log-search .at')
 
-    page.get_by_role('button', name=re.compile('^Info, ')).click()
-    expect(page.get_by_role('button', name=re.compile('^Info, '))).to_have_attribute('aria-pressed', 'false')
-    wait_until(lambda: {row['l'] for row in rows_of(page)} == {'warning', 'error'}, timeout=10)
-    say(program, 'hidden from the start')
-    say(program, 'shown', level='warning')
-    expect(page.get_by_text('shown', exact=True)).to_be_visible()
+    port(page).press('/')
+    page.keyboard.type('ffmpeg')
+    expect(count).to_have_text('3 found')
+    expect(page.get_by_text('nothing here')).to_be_visible()
+    expect(page.locator('.log-one mark')).to_have_text(['ffmpeg', 'Ffmpeg', 'ffmpeg'])
+    field.press('Enter')
+    expect(count).to_have_text('3 of 3')
+    field.press('Shift+Enter')
+    expect(count).to_have_text('2 of 3')
+    expect(page.locator('.is-current')).to_contain_text('frame 2')
+    say(program, 'find', 'and ffmpeg frame 4')
+    expect(count).to_have_text('2 of 4')
 
-    assert 'hidden from the start' not in [row['m'] for row in rows_of(page)]
-    expect(page).to_have_url(re.compile(re.escape('/logs?levels=success%2Cwarning%2Cerror') + '$'))
+    page.get_by_role('button', name='Upper and lower case as typed').click()
+    expect(count).to_have_text('3 found')
+    page.get_by_role('button', name='A regular expression').click()
+    field.fill(r'frame [13')
+    expect(count).to_have_text('Not a pattern yet')
+    expect(page.locator('.log-one mark').first).to_be_visible()
+    field.fill(r'frame [13]')
+    expect(count).to_have_text('2 found')
+    expect(page).to_have_url(re.compile(r'q=frame\+%5B13%5D&case=1&regex=1$'))
+    menu(page, 'Only matches').click()
+    expect(page.get_by_text('nothing here')).to_be_hidden()
     page.reload()
-    expect(page.get_by_role('button', name=re.compile('^Info, '))).to_have_attribute('aria-pressed', 'false')
-    expect(page.get_by_text('shown', exact=True)).to_be_visible()
+    expect(count).to_have_text('2 found')
+    wait_until(lambda: texts_of(page) == ['ffmpeg wrote frame 1', 'ffmpeg wrote frame 3'], timeout=10)
 
 
-def test_a_search_asks_the_store_and_goes_on_live(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page = open_page(program, sign_in, 'logs')
-    say(program, 'ffmpeg wrote frame 12', 'something else')
-    expect(page.get_by_text('something else')).to_be_visible()
+def test_a_link_opens_at_its_line_and_the_end_is_one_key_away(
+    program: SynapseUnderTest, context: BrowserContext
+) -> None:
+    seqs = say(program, 'link', *(f'row {number}' for number in range(120)))
 
-    page.locator('.log-grid').press('/')
-    page.keyboard.type('frame ff')
-    expect(page.get_by_text('something else')).to_be_hidden()
-    say(program, 'one more else', 'ffmpeg wrote frame 13')
+    page = open_page(program, context, f'logs?line={seqs[40]}')
 
-    expect(page.get_by_text('ffmpeg wrote frame 13')).to_be_visible()
-    assert [row['m'] for row in rows_of(page)] == ['ffmpeg wrote frame 12', 'ffmpeg wrote frame 13']
-    expect(page.get_by_role('searchbox')).to_have_value('frame ff')
-
-
-def test_a_link_opens_at_its_line_and_the_end_is_one_key_away(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    say(program, *(f'line {number}' for number in range(120)))
-    with program.api as api:
-        found = (
-            api.get('/logs', params={'q': '"line 40"'}).json()['entries']
-            or api.get('/logs?limit=500').json()['entries']
-        )
-    seq = next(entry['seq'] for entry in found if entry['message'] == 'line 40')
-
-    page = open_page(program, sign_in, f'logs?line={seq}')
-
-    marked = page.locator('.log-grid .ag-row.is-marked')
-    expect(marked.first).to_be_visible()
-    expect(page.get_by_text('line 40', exact=True)).to_be_visible()
+    expect(page.locator('.is-current')).to_contain_text('row 40')
     expect(following(page)).to_contain_text('Paused')
-    page.locator('.log-grid').press('End')
-    expect(page.get_by_text('line 119', exact=True)).to_be_visible()
+    port(page).press('End')
+    expect(page.get_by_text('row 119', exact=True)).to_be_visible()
+    expect(following(page)).to_contain_text('Following')
 
 
 def test_a_line_opens_with_all_of_its_text_and_markup_stays_text(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, context: BrowserContext, problems: list[str]
 ) -> None:
-    page = open_page(program, sign_in, 'logs')
-    say(program, '<img src=x onerror="window.pwned=1">\nsecond line', source=':evil<b>')
+    say(program, ':evil<b>', '<img src=x onerror="window.pwned=1">\nsecond line')
+    say(program, 'other', 'another source')
+    page = open_page(program, context, 'logs')
 
-    row = page.get_by_text('(and 1 more line)')
-    row.click()
-
-    opened = page.get_by_role('region', name='Opened line')
+    page.locator('.log-one .r', has_text='+1 line').click()
+    opened = page.locator('.detail')
     expect(opened).to_contain_text('second line')
     expect(opened).to_contain_text('<img src=x')
+    expect(following(page)).to_contain_text('Paused')
     assert page.evaluate('window.pwned') is None
     opened.get_by_role('button', name='Only this source').click()
-    wait_until(lambda: len(rows_of(page)) == 1, timeout=10)
+    expect(page.get_by_text('another source')).to_be_hidden()
+    opened.get_by_role('button', name='See in context').click()
+    expect(page.get_by_text('another source').first).to_be_visible()
+    expect(page.locator('.is-current')).to_contain_text('<img')
     assert problems == []
 
 
-def test_a_cleared_log_is_empty_on_every_open_page(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page = open_page(program, sign_in, 'logs')
-    say(program, 'soon gone')
+def test_a_traceback_shows_its_last_frame_until_all_of_it_is_asked_for(
+    program: SynapseUnderTest, context: BrowserContext
+) -> None:
+    frames = ''.join(f'  File "part_{number}.py", line {number}, in work\n    go()\n' for number in range(5))
+    say(program, 'trace', f'Traceback (most recent call last):\n{frames}ValueError: it broke', level='error')
+    page = open_page(program, context, 'logs?source=trace')
+
+    line(page, 'ValueError: it broke').locator('.r').click()
+    opened = page.locator('.detail .in')
+    expect(opened).to_contain_text('part_4.py')
+    expect(opened).not_to_contain_text('part_0.py')
+    opened.get_by_role('button', name='Show 4 more frames').click()
+    expect(opened).to_contain_text('part_0.py')
+
+
+def test_lines_that_repeat_fold_into_one_with_a_live_count(program: SynapseUnderTest, context: BrowserContext) -> None:
+    page = open_page(program, context, 'logs?source=again')
+    say(program, 'again', *(['no answer yet'] * 5))
+    expect(page.locator('.log-one')).to_have_text(re.compile('×5no answer yet$'))
+    say(program, 'again', *(['no answer yet'] * 3), 'an answer')
+
+    expect(page.locator('.log-one').first).to_have_text(re.compile('×8no answer yet$'))
+    expect(page.locator('.log-one')).to_have_count(2)
+    port(page).press('.')
+    expect(page.locator('.log-one')).to_have_count(9)
+
+
+def test_terminal_colours_are_styles_and_are_not_copied(program: SynapseUnderTest, context: BrowserContext) -> None:
+    say(program, 'ansi', '\x1b[31mred\x1b[0m and plain', 'next line')
+    page = open_page(program, context, 'logs?source=ansi')
+
+    expect(page.locator('.log-one .a-fg-1')).to_have_text('red')
+    expect(page.get_by_text('red and plain')).to_be_visible()
+    copied = page.evaluate(
+        """() => {
+            getSelection().selectAllChildren(document.querySelector('.log-rows'));
+            const data = new DataTransfer();
+            document.querySelector('.log-port').dispatchEvent(new ClipboardEvent('copy', { clipboardData: data }));
+            return data.getData('text/plain');
+        }"""
+    )
+    assert [text.split(' ', 2)[2] for text in copied.splitlines()] == [
+        'INFO  ansi red and plain',
+        'INFO  ansi next line',
+    ]
+
+
+def test_the_keyboard_does_it_all(program: SynapseUnderTest, context: BrowserContext) -> None:
+    say(program, 'keys', 'first', 'wide ' * 200, 'last')
+    page = open_page(program, context, 'logs?source=keys')
+    expect(page.get_by_text('last', exact=True)).to_be_visible()
+
+    port(page).press('ArrowUp')
+    page.keyboard.press('ArrowUp')
+    page.keyboard.press('Enter')
+    expect(page.locator('.detail')).to_have_count(1)
+    page.keyboard.press('Escape')
+    expect(page.locator('.detail')).to_have_count(0)
+    page.keyboard.press('w')
+    wait_until(lambda: (page.locator('.r.is-current').bounding_box() or {})['height'] > 40, timeout=5)
+    page.keyboard.press('w')
+    page.keyboard.press('c')
+    expect(page.get_by_text('The view is cleared')).to_be_visible()
+    say(program, 'keys', 'after it')
+    expect(page.locator('.log-one')).to_have_count(1)
+    page.keyboard.press('c')
+    expect(page.get_by_text('first', exact=True)).to_be_visible()
+
+
+def test_test_lines_are_written_and_only_what_is_filtered_is_taken_along(
+    program: SynapseUnderTest, context: BrowserContext
+) -> None:
+    page = open_page(program, context, 'logs?source=test&levels=warning,error')
+    for words in ('+ Info', '+ Success', '+ Warning', '+ Error'):
+        menu(page, words).click()
+
+    expect(page.get_by_text('A test line: this failed')).to_be_visible()
+    assert texts_of(page) == ['A test line: have a look', 'A test line: this failed']
+    with page.expect_download() as download:
+        page.get_by_role('link', name='Download as text').first.click()
+    taken = download.value.path().read_text()
+    assert [text.partition('test ')[2] for text in taken.splitlines()] == texts_of(page)
+
+
+def test_a_cleared_log_is_empty_on_every_open_page(program: SynapseUnderTest, context: BrowserContext) -> None:
+    page = open_page(program, context, 'logs')
+    say(program, 'clear', 'soon gone')
     expect(page.get_by_text('soon gone')).to_be_visible()
 
-    with program.api as api:
-        api.delete('/logs').raise_for_status()
+    menu(page, 'Clear the log').click()
+    page.get_by_role('button', name='Keep it').click()
+    expect(page.get_by_text('soon gone')).to_be_visible()
+    menu(page, 'Clear the log').click()
+    page.get_by_role('button', name='Clear the log', exact=True).click()
 
     expect(page.get_by_text('soon gone')).to_be_hidden()
     expect(page.get_by_text('cleared the log')).to_be_visible()
+
+
+def test_a_cut_of_the_connection_is_marked_where_it_was(program: SynapseUnderTest, context: BrowserContext) -> None:
+    say(program, 'cut', 'before it')
+    page = open_page(program, context, 'logs?source=cut')
+    expect(page.get_by_text('before it')).to_be_visible()
+
+    page.evaluate('() => window.socket.io.engine.close()')
+    expect(page.locator('html')).to_have_attribute('data-connection', 'live')
+    say(program, 'cut', 'after it')
+
+    expect(page.get_by_text('after it')).to_be_visible()
+    expect(page.locator('.log-one', has_text='after it')).to_contain_text('No connection from')
+    assert texts_of(page) == ['before it', 'after it']

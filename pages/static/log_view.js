@@ -1,0 +1,17 @@
+// The frame of the log lines; what is in it draws itself, see `log_lines.js`.
+const METHODS = ["reset", "append", "prepend", "forget", "mark", "go", "detail", "follow", "setFolding", "copyVisible", "toggleWrap"];
+export default {
+  props: { label: String, hasRun: Boolean, follows: Boolean },
+  mounted() { this.lines = new window.synapseLines.Lines(this.$el, (name, value) => this.$emit(name, value), this.follows); },
+  beforeUnmount() { this.lines.end(); },
+  methods: {
+    ...Object.fromEntries(METHODS.map((name) => [name, function (...values) { return this.lines[name](...values); }])),
+    // All rows as plain values, for whoever wants to know what is shown.
+    rows() { return this.lines.rows.map(({ first, count, last, level, source, run, text, kind }) => ({ first, count, last, level: window.synapseLines.LEVELS[level], source, run, text, kind })); },
+  },
+  template: `
+    <div :class="['log-lines', 'sy-log', { 'has-run': hasRun }]" role="table" :aria-label="label" aria-rowcount="-1">
+      <div class="r hd" role="row"><span role="columnheader">Time</span><span role="columnheader">Level</span><span role="columnheader">Source</span><span role="columnheader" class="run">Run</span><span role="columnheader">Message</span></div>
+      <div class="log-port" role="rowgroup" tabindex="0"><div class="log-space"><div class="log-rows"></div></div></div>
+    </div>`,
+};
