@@ -204,14 +204,5 @@ class LogWriter:
 
 
 def _values_of(entry: Entry) -> tuple[Any, ...]:
-    return values_of(
-        entry.seq,
-        entry.id,
-        entry.timestamp,
-        RANKS[entry.level],
-        entry.message,
-        entry.source,
-        entry.run,
-        entry.step,
-        entry.fields,
-    )
+    seq, id, moment, level, message, source, run, step, fields = entry
+    return values_of(seq, id, moment, RANKS[level], message, source, run, step, fields)

@@ -35,6 +35,11 @@ class Scrubber:
         if self._secrets.pop(owner, None) is not None:
             self._compile()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there are no secrets to look for: then it returns ASCII text as it is."""
+        return self._pattern is None
+
     def text(self, text: str) -> str:
         """The text without secrets, as valid Unicode."""
         if self._pattern is not None:
