@@ -441,7 +441,6 @@ class Log:
             self.append(Level.INFO, 'Log entries are saved again; none was lost.', source='log')
 
 
-_log = logging.getLogger(__name__)
 _made: Callable[[tuple[Any, ...]], Entry] = partial(tuple.__new__, Entry)
 
 

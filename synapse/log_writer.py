@@ -204,5 +204,5 @@ class LogWriter:
 
 
 def _values_of(entry: Entry) -> tuple[Any, ...]:
-    seq, id, moment, level, message, source, run, step, fields = entry
+    id, seq, moment, level, message, source, run, step, fields = entry
     return values_of(seq, id, moment, RANKS[level], message, source, run, step, fields)
