@@ -47,6 +47,7 @@ ENTRIES = st.builds(
     source=st.sampled_from(['render', 'http']),
     run=st.sampled_from([None, 'one', 'two']),
     step=st.sampled_from([None, 'render']),
+    fields=st.just({}),
 )
 FILTERS = st.builds(
     LogFilter,
