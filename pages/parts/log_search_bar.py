@@ -3,6 +3,7 @@
 import asyncio
 from bisect import bisect_left
 from collections.abc import Callable
+from dataclasses import replace
 
 from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
@@ -153,7 +154,9 @@ class LogSearchBar(Scope):
             self._seqs = []
         else:
             try:
-                found = await self._room.log.matching(search, limit=MOST_MATCHES, **self._view.only.as_query())
+                among = replace(self._view.only, search=None).as_query()
+                del among['search']
+                found = await self._room.log.matching(search, limit=MOST_MATCHES, **among)
             except SynapseError as error:
                 self._say_wrong(error.message)
                 return
