@@ -11,9 +11,14 @@ const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 export default {
   props: { zone: String, picture: Object, groups: Array, selection: Array },
   emits: ["pick", "looking"],
-  data: () => ({ tip: null, brush: null, cursor: null, marks: [], width: 0, frame: null }),
+  data: () => ({ tip: null, range: null, cursor: null, marks: [], width: 0, frame: null }),
   computed: {
-    shown() { return this.brush || this.edges(this.selection); },
+    // Of what is selected, or just being stretched to: where it begins and ends, in percent of the width.
+    shown() {
+      if (!this.frame || !(this.range || this.selection)) return null;
+      const [from, to] = this.range ? this.range.map((key) => this.begin(key)) : this.selection;
+      return [from === null ? 0 : this.percent(from), to === null ? 100 : this.percent(to)];
+    },
     brushStyle() { const [from, to] = this.shown; return { left: `${from}%`, width: `${to - from}%` }; },
     value() { return this.cursor === null || !this.frame ? 0 : this.cursor - this.frame.first + 1; },
   },
@@ -22,6 +27,7 @@ export default {
     groups() { this.draw(); },
     selection() { if (!this.drag) this.forget(); },
   },
+  created() { this.drag = this.anchor = this.touched = null; },
   mounted() {
     this.listeners = new AbortController();
     const options = { signal: this.listeners.signal };
@@ -59,10 +65,6 @@ export default {
     last() { return this.frame.first + this.frame.count - 1; },
     begin(key) { return (key * this.frame.seconds - this.frame.offset) * 1000; },
     percent(ms) { return clamp((100 * (ms - this.begin(this.frame.first))) / (this.frame.count * this.frame.seconds * 1000), 0, 100); },
-    edges(ends) {
-      if (!ends || !this.frame) return null;
-      return [ends[0] === null ? 0 : this.percent(ends[0]), ends[1] === null ? 100 : this.percent(ends[1])];
-    },
 
     // -- drawing: one path a group, whatever the number of bars
     draw() {
@@ -91,7 +93,7 @@ export default {
       }
       GROUPS.forEach((group, i) => this.$refs[group].setAttribute("d", paths[i]));
       this.place(width);
-      if (this.tip && !this.brush) this.point(this.tip.key);
+      if (this.tip && !this.range) this.point(this.tip.key);
     },
     // As many marks as can stand side by side; the last must leave room for "now".
     place(width) {
@@ -171,7 +173,11 @@ export default {
     released() {
       const { drag } = this;
       this.drag = null;
-      if (drag?.isMoving && this.brush) this.pick();
+      if (drag?.isMoving && this.range) this.pick();
+    },
+    cancelled() {
+      this.drag = this.tip = null;
+      this.forget();
     },
     left() { if (!this.drag && this.cursor === null) this.tip = null; },
     // The ends of the selection as borders between bars.
@@ -182,14 +188,13 @@ export default {
     },
     stretchTo(from, to) {
       this.range = [from, to];
-      const { first, count } = this.frame;
-      this.brush = [((from - first) / count) * 100, ((to - first) / count) * 100];
       this.tell(from, to, from);
     },
     pick() {
       const [from, to] = this.range;
       const isOpen = this.frame.isLive && to > this.last();
       this.tip = null;
+      if (this.cursor !== null) this.point(this.cursor);
       this.$emit("pick", [this.begin(from), isOpen ? null : this.begin(to)]);
     },
     clear() {
@@ -197,7 +202,7 @@ export default {
       this.$emit("pick", null);
     },
     // What was stretched and not picked is gone, or stands as the selection now.
-    forget() { this.brush = this.range = null; },
+    forget() { this.range = null; },
 
     // -- by keys
     keyed(event) {
@@ -207,7 +212,7 @@ export default {
       const goals = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowDown: at - 1, ArrowUp: at + 1, PageDown: at - 10, PageUp: at + 10, Home: first, End: last };
       if (event.key in goals) this.goTo(clamp(goals[event.key], first, last), event.shiftKey);
       else if (event.key === "Enter") this.entered();
-      else if (event.key === "Escape" && (this.drag || this.brush || this.selection)) this.escaped();
+      else if (event.key === "Escape" && (this.drag || this.range || this.selection)) this.escaped();
       else return;
       event.preventDefault();
       event.stopPropagation();
@@ -225,7 +230,7 @@ export default {
       this.pick();
     },
     escaped() {
-      const isHalfway = this.drag || this.brush;
+      const isHalfway = this.drag || this.anchor !== null;
       this.drag = this.anchor = null;
       this.forget();
       if (!isHalfway) this.clear();
@@ -233,6 +238,7 @@ export default {
     },
     focused() { if (this.frame && this.$refs.plot.matches(":focus-visible")) { this.cursor ??= this.last(); this.point(this.cursor); } },
     blurred() {
+      if (this.anchor !== null) this.forget();
       this.anchor = this.cursor = null;
       if (!this.drag) this.tip = null;
     },
@@ -241,7 +247,7 @@ export default {
     <div :class="['lh-box', { 'is-waiting': !picture }]">
       <div class="lh-plot" ref="plot" role="slider" tabindex="0" aria-label="Lines over time" aria-orientation="horizontal" aria-valuemin="1" :aria-valuemax="frame?.count || 1" :aria-valuenow="value || frame?.count || 1"
         :aria-valuetext="cursor !== null && tip ? tip.spoken : 'No bar chosen'" aria-description="Arrow keys go from bar to bar, with Shift they select, Enter applies, Escape clears."
-        @pointerdown="pressed" @pointermove="moved" @pointerup="released" @pointercancel="released" @pointerleave="left" @dblclick="clear" @keydown="keyed" @focus="focused" @blur="blurred">
+        @pointerdown="pressed" @pointermove="moved" @pointerup="released" @pointercancel="cancelled" @pointerleave="left" @dblclick="clear" @keydown="keyed" @focus="focused" @blur="blurred">
         <svg aria-hidden="true" width="100%" height="100%"><path ref="info" class="lv-info"/><path ref="success" class="lv-success"/><path ref="warning" class="lv-warning"/><path ref="error" class="lv-error"/></svg>
         <i v-if="cursor !== null && frame" class="lh-cursor" :style="{ left: (100 * (cursor - frame.first) / frame.count) + '%', width: (100 / frame.count) + '%' }"></i>
         <template v-if="shown">
