@@ -8,7 +8,7 @@ from .log_range import Span
 USUAL = timedelta(minutes=15)
 SHORTER = (timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5))
 """For a log that is younger than that."""
-SHORTEST = timedelta(seconds=10)
+SHORTEST = timedelta(seconds=30)
 FRESH = timedelta(minutes=1)
 """Lines of a run may come this much later and still count as live."""
 

@@ -10,7 +10,7 @@ from nicegui import binding, ui
 from nicegui.testing import user_simulation
 
 from pages.dashboard import dashboard_page
-from pages.logs import logs_page
+from pages.logs import Asked, logs_page
 from pages.pipelines import pipelines_page
 from pages.profiles import profiles_page
 from pages.run import run_page
@@ -25,7 +25,7 @@ PAGES: dict[str, Callable[[ControlRoom], Any]] = {
     'dashboard': dashboard_page,
     'runs': runs_page,
     'run': lambda room: run_page(room, '1'),
-    'logs': logs_page,
+    'logs': lambda room: logs_page(room, Asked()),
     'scheduler': scheduler_page,
     'pipelines': pipelines_page,
     'profiles': profiles_page,
