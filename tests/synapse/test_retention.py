@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -450,19 +451,20 @@ async def test_it_happens_by_itself_after_the_start_and_when_less_is_to_be_kept(
 
 
 async def test_the_loop_is_never_held_while_much_goes(kept: Kept) -> None:
-    for number in range(60):
-        kept.add_run(f'r{number}', (number + 2) * DAY, files=40)
+    for number in range(30):
+        kept.add_run(f'r{number}', (number + 2) * DAY, files=4_000 if number == 7 else 0)
     await kept.retention.set({'run_count': 1})
-    longest, last = 0.0, asyncio.get_running_loop().time()
+    # The work of this very thread: it is the same however busy the machine is with other things.
+    longest, last = 0.0, time.thread_time()
     cleaning = asyncio.ensure_future(kept.retention.clean_now())
 
     while not cleaning.done():
         await asyncio.sleep(0.001)
-        now = asyncio.get_running_loop().time()
+        now = time.thread_time()
         longest, last = max(longest, now - last), now
 
-    assert (await cleaning).runs == 59
-    assert longest < 0.25, 'far above what it takes, since this machine may be busy with other things'
+    assert (await cleaning).runs == 29
+    assert longest < 0.03, 'removed on the loop, so many files would take several times as long'
 
 
 async def test_a_stop_half_way_leaves_the_rest_for_the_next_start(tmp_path: Path, clock: MovableClock) -> None:
