@@ -6,6 +6,7 @@ export default {
     const options = { signal: this.listeners.signal };
     addEventListener("keydown", (event) => this.pressed(event), options);
     document.addEventListener("visibilitychange", () => this.$emit("looking", !document.hidden), options);
+    if (document.hidden) this.$emit("looking", false);
   },
   unmounted() { this.listeners.abort(); },
   methods: {

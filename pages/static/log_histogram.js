@@ -32,6 +32,7 @@ export default {
     this.listeners = new AbortController();
     const options = { signal: this.listeners.signal };
     document.addEventListener("visibilitychange", () => this.$emit("looking", !document.hidden), options);
+    if (document.hidden) this.$emit("looking", false);
     this.resized = new ResizeObserver(() => { this.width = this.$refs.plot?.clientWidth || 0; this.draw(); });
     this.resized.observe(this.$refs.plot);
     this.take();
