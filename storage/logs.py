@@ -339,7 +339,9 @@ class LogStore:
         self, question: Question, texts: Sequence[str], fits: Fits | None, *, oldest_first: bool
     ) -> Iterator[tuple[str, list[Any], int]]:
         """Parts of the log in order: what to select from, with its values, and the `seq` each part reaches to."""
-        lowest, highest = self._read('SELECT MIN(seq), MAX(seq) FROM entries', [])[0]
+        # Two selections, since SQLite would look at every row for both of them in one.
+        edges = 'SELECT (SELECT MIN(seq) FROM entries), (SELECT MAX(seq) FROM entries)'
+        lowest, highest = self._read(edges, [])[0]
         low, high = max(question.low, lowest or 0), min(question.high, highest or 0)
         is_in_index = self.has_words and any(len(text) >= 3 for text in texts)
         end = log_words.end_of(self._read) if is_in_index else low
