@@ -318,7 +318,7 @@ class LogHistogram(Scope):
             words = span_words(start, end, self._zone, now_utc(), is_exact=True)
             if self._chosen is not None:
                 lines = sum(self._chosen[place] for place in self._places())
-                words += f', {_number(lines)} line{"" if lines == 1 else "s"}'
+                words += f', {_number(lines) if lines else "no"} line{"" if lines == 1 else "s"}'
         self._words.set_text(words)
         self._head.classes(add='is-selected' if is_any else '', remove='' if is_any else 'is-selected')
         self._verb.set_visibility(is_any)

@@ -69,7 +69,8 @@ def range_words(text: str, zone: str, now: datetime) -> str:
         return 'All time' if text == '' else PRESETS[text]
     if found := _RELATIVE.fullmatch(text):
         return f'Last {found[1]} {UNITS[found[2]][1]}'
-    return span_words(*range_from(text, zone, now), zone, now)
+    words = span_words(*range_from(text, zone, now), zone, now)
+    return words[0].upper() + words[1:]
 
 
 def span_words(
@@ -87,7 +88,7 @@ def span_words(
     # A day that both ends lie on is named once.
     last = '' if stop is None else _said(stop, begin or today, clock)
     if not first:
-        return f'Until {last}' if last else 'All time'
+        return f'until {last}' if last else 'all time'
     return f'{first} to {last or "now"}'
 
 
