@@ -14,7 +14,7 @@ SECONDS_A_LINE = 0.01
 MOST_TIMEOUTS = 3
 MOST_REPEATS = 10_000
 
-_REPEATS = regex.compile(r'\{(?:\D*?(\d+))?\D*?(\d+)?[^}]*\}')
+_BRACES, _NUMBER = regex.compile(r'\{[^}]*'), regex.compile(r'\d+')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +140,8 @@ _PARTS = regex.compile(
 def _repeats(pattern: str) -> int:
     """At most so many copies of a part it is compiled to: {1000} inside {1000} would take all memory."""
     product = 1
-    for braces in _REPEATS.finditer(pattern):
-        product *= max(1, *(int(number[:9]) for number in braces.groups() if number))
+    for braces in _BRACES.findall(pattern):
+        product *= max([1, *(int(number[:9]) for number in _NUMBER.findall(braces))])
     return product
 
 
