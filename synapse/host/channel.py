@@ -147,11 +147,21 @@ class Channel:
         return self._last_time.isoformat(timespec='microseconds')
 
     def _put(self, header: dict[str, Any], piece: bytes) -> None:
-        if (self._is_busy() or len(piece) > FROM_BYTES) and self._is_spooled({**header, 'size': len(piece)}, piece):
+        is_busy = self._is_busy()
+        by_spool = is_busy or len(piece) > FROM_BYTES or self._has_spooled
+        if not (by_spool and self._is_spooled({**header, 'size': len(piece)}, piece)):
+            # Any byte is a character of Latin-1: JSON has no bytes, and a piece may end within a character of UTF-8.
+            self._write_gathered({**header, 'text': piece.decode('latin-1')})
+        elif is_busy:
             self.wake()
         else:
-            # Any byte is a character of Latin-1: JSON holds no bytes, and a piece may end within a character of UTF-8.
-            self._write_gathered({**header, 'text': piece.decode('latin-1')})
+            self._write_gathered()
+
+    @property
+    def _has_spooled(self) -> bool:
+        # From then on everything goes that way: what is in the pipe when the control room is killed is lost, and must
+        # not be the middle of what the spool keeps.
+        return self.spool is not None and self.spool.is_used
 
     def _is_spooled(self, header: dict[str, Any], data: bytes = b'') -> bool:
         if self.spool is None:
@@ -181,7 +191,7 @@ class Channel:
         entries, self._entries, self._characters = self._entries, [], 0
         progress, self._progress = self._progress, {}
         is_much = len(entries) >= BATCH // 2 or sum(len(entry[3]) for entry in entries) > FROM_BYTES
-        if is_much and self._is_spooled({'t': 'logs', 'e': entries}):
+        if entries and (is_much or self._has_spooled) and self._is_spooled({'t': 'logs', 'e': entries}):
             entries = []
         entries += self._entries  # what the spool had to say about itself
         self._entries = []

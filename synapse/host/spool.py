@@ -48,6 +48,10 @@ class Spool:
         self._size += written
 
     @property
+    def is_used(self) -> bool:
+        return self._fd >= 0
+
+    @property
     def is_full(self) -> bool:
         """Whether the control room is so far behind that the step has to wait for it."""
         while self._oldest < self._number and not self._path(self._oldest).exists():
