@@ -179,10 +179,7 @@ class Log:
         :raises Invalid: if the regular expression of `search` takes too long
         """
         await self.saved(self.last_seq)
-        with named_errors():
-            rows = await asyncio.to_thread(self._store.query, **as_asked({**filters, 'search': search}))
-        refuse_slow(search)
-        return [Entry.from_json(row) for row in rows]
+        return await self._read(search=search, **filters)
 
     async def pages(self, **filters: Any) -> AsyncIterator[list[Entry]]:
         """All entries that fit and exist now, oldest first, a thousand at a time: for an export of any length.
@@ -192,7 +189,8 @@ class Log:
         filters = {name: value for name, value in filters.items() if value is not None and name != 'limit'}
         is_forward = filters.setdefault('oldest_first', True)
         filters['before'] = min(filters.get('before') or self.last_seq + 1, self.last_seq + 1)
-        while page := await self.query(**filters, limit=_PAGE):
+        await self.saved(self.last_seq)
+        while page := await self._read(**filters, limit=_PAGE):
             yield page
             filters['after' if is_forward else 'before'] = page[-1].seq
 
@@ -300,6 +298,7 @@ class Log:
         :raises DiskIsFull: if there is not even room for that
         """
         gone = 0
+        await self.saved(self.last_seq)
         with named_errors():
             async with self._forgetting:
                 if max_age is not None:
@@ -316,6 +315,12 @@ class Log:
         return gone
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    async def _read(self, *, search: Search | None = None, **filters: Any) -> list[Entry]:
+        with named_errors():
+            rows = await asyncio.to_thread(self._store.query, **as_asked({**filters, 'search': search}))
+        refuse_slow(search)
+        return [Entry.from_json(row) for row in rows]
 
     def _matching(self, search: Search, *, limit: int, **asked: Any) -> Matches:
         found = self._store.matching(limit=limit, **asked)
