@@ -342,7 +342,7 @@ class Log:
     ) -> Entry:
         self.last_seq += 1
         text = self._scrubber.text(message)
-        kept = self._scrubber.value(fields) if fields else {}
+        kept = self._scrubber.fields(fields) if fields else {}
         if len(text) > LONGEST_TEXT:
             kept.setdefault('cut', len(text))
             text = text[:LONGEST_TEXT]

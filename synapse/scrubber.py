@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 HIDDEN = '***'
 LONGEST_TEXT = 16_384
+LARGEST_FIELDS = 65_536
 SHORTEST_SECRET = 3
 _DEEPEST = 8
 _LARGEST_NUMBER = 2**63 - 1  # more than that few readers of JSON take
@@ -61,6 +62,18 @@ class Scrubber:
         if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
             return [self.value(item, depth=depth + 1) for item in value]
         return self.text(_text_of(value))[:LONGEST_TEXT]
+
+    def fields(self, fields: Mapping[Any, Any]) -> dict[str, Any]:
+        """What belongs to an entry: as plain JSON of 65,536 characters, and in `left_out` how many did not fit."""
+        kept: dict[str, Any] = {}
+        room = LARGEST_FIELDS
+        for name, value in fields.items():
+            key, item = self.text(str(name))[:LONGEST_TEXT], self.value(value)
+            room -= len(key) + (len(item) if isinstance(item, str) else len(json.dumps(item)))
+            if room < 0:
+                return kept | {'left_out': len(fields) - len(kept)}
+            kept[key] = item
+        return kept
 
     def _compile(self) -> None:
         # Longest first: where one secret begins another, the rest of the longer must not stay readable.

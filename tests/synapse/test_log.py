@@ -350,6 +350,14 @@ async def test_an_endless_line_an_unknown_level_and_a_broken_time_are_coped_with
     assert say(log, timestamp=moment).timestamp == datetime.fromisoformat(moment)
 
 
+async def test_fields_without_end_are_cut_and_say_so(log: Log) -> None:
+    entry = say(log, fields={'small': 1} | {f'field {number}': 'x' * 20_000 for number in range(100)} | {'last': 2})
+
+    assert list(entry.fields) == ['small', 'field 0', 'field 1', 'field 2', 'left_out']
+    assert entry.fields['left_out'] == 98
+    assert say(log, fields={'list': [['x' * 9_000] * 9]}).fields == {'left_out': 1}
+
+
 def test_levels_are_ordered_by_how_much_they_matter() -> None:
     assert sorted(Level, key=lambda level: level.rank) == [
         Level.DEBUG,
