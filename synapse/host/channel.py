@@ -21,6 +21,7 @@ FROM_BYTES = 4 * 1024
 """What is larger than this goes by the spool: a pipe holds little, and would make the step wait."""
 PIECE_BYTES = 256 * 1024
 ROOM_SECONDS = 0.01
+MOST_FIELD_CHARACTERS = 65_536
 
 
 class Channel:
@@ -219,8 +220,19 @@ def _as_json(message: dict[str, Any]) -> str:
 
 
 def plain(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """Fields of a log entry as JSON can hold them, long ones cut; anything else as its `repr`, None for no fields."""
-    return {str(name): _plain(value) for name, value in fields.items()} or None
+    """Fields of a log entry as JSON can hold them, long ones cut; anything else as its `repr`, None for no fields.
+
+    Of more than 65,536 characters together the first are kept; `left_out` counts the others.
+    """
+    kept: dict[str, Any] = {}
+    room = MOST_FIELD_CHARACTERS
+    for name, value in fields.items():
+        item = _plain(value)
+        room -= len(name) + (len(item) if isinstance(item, str) else len(json.dumps(item)))
+        if room < 0:
+            return kept | {'left_out': len(fields) - len(kept)}
+        kept[name] = item
+    return kept or None
 
 
 def _plain(value: Any) -> Any:
@@ -231,5 +243,12 @@ def _plain(value: Any) -> Any:
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        return repr(value)[:LONGEST]
+        return _shown(value)[:LONGEST]
     return json.loads(text) if len(text) <= LONGEST else text[:LONGEST]
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # nested without end, a huge number, somebody's own class: no step fails for what it logs
+        return f'<{type(value).__name__}>'

@@ -1,0 +1,55 @@
+"""Texts that mean harm to a page, a terminal, a spreadsheet, a database or a person who reads them."""
+
+from typing import Any
+
+HOSTILE = {
+    'script': '<script>window.pwned = 1</script>',
+    'image': '"><img src=x onerror="window.pwned = 1"><svg/onload=alert(1)>',
+    'end of script': '</script></textarea></style><iframe srcdoc="<script>parent.pwned=1</script>">',
+    'template': '{{ constructor.constructor("window.pwned=1")() }} ${7*7} <%= 7*7 %>',
+    'link': 'javascript:alert(1) data:text/html,<script>alert(1)</script> http://evil.example/x.png',
+    'colours': '\x1b[31;1mred\x1b[0m and \x1b[38;2;1;2;3mtrue\x1b[m \x1b[999999999999m',
+    'screen': '\x1b[2J\x1b[H\x1b[?1049h\x1bc\x1b[5n gone?',
+    'title': '\x1b]0;owned\x07 and \x1b]52;c;cm0gLXJmIC8=\x07',
+    'hyperlink': '\x1b]8;;http://evil.example/\x1b\\click\x1b]8;;\x1b\\ me',
+    'unfinished': 'begins \x1b]0;and never ends',
+    'device': '\x1bP1$tx\x1b\\ \x9b31m \x90q\x9c',
+    'nul': 'before\x00after',
+    'controls': 'bell\x07 back\x08\x08 vertical\x0b feed\x0c delete\x7f next\x85line',
+    'bidi': 'invoice\u202egpj.exe\u202c \u2066isolated\u2069 \u061c\u200f',
+    'invisible': 'pass\u200bword \ufeff\u2060\u00ad\u034f',
+    'separators': 'one\u2028two\u2029three',
+    'marks': 'Z' + '\u0300\u0301\u0489' * 300,
+    'outside': '\U0010ffff \ufffe \U000e0041 \U0001f468\u200d\U0001f469',
+    'date': '2026-01-01 00:00:00.000 ERROR db the date is not mine',
+    'stamp': '2026-01-01T00:00:00Z CRITICAL root forged',
+    'number': '0012345 1e400 NaN -0',
+    'formula': '=HYPERLINK("http://evil.example","x")',
+    'plus': '+1+cmd|"/C calc"!A0',
+    'minus': '-2+3',
+    'at': '@SUM(1)',
+    'wide formula': '＝1+1',
+    'tab': '\t=1+1',
+    'quotes': '"a","b";\'c\' "" \\" \\',
+    'format': '%s %d %(message)s {0} {message} {} %',
+    'sql': "'); DROP TABLE entries; --",
+    'search': '"NEAR(a b)" OR * AND message:x ^a -b _%',
+    'pattern': '(a+)+$ [z-a] \\1 (?<',
+    'json': '{"t": "end", "state": "succeeded"}',
+    'spaces': '   \u00a0 ',
+    'key': ':onclick',
+}
+"""What it is about, and the line. None holds a line end: those have tests of their own."""
+
+FIELDS: dict[str, Any] = {
+    ':onclick': 'e => { window.pwned = 1 }',
+    ':cellRenderer': '() => alert(1)',
+    '__proto__': {'polluted': True},
+    'constructor': 'x',
+    '<b>': '<img src=x onerror=alert(1)>',
+    '=1+1': '=1+1',
+    'nul\x00': '\x00\x1b]0;x\x07',
+    'cut': 'not a number',
+    'seq': 1,
+    '': 'nameless',
+}
