@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from nicegui import background_tasks
@@ -169,7 +169,7 @@ class LogSearchBar(Scope):
         asked = Search(text=self._wanted, is_case_sensitive=self._is_case, is_regex=self._is_regex)
         return self.search if asked == self.search else asked
 
-    def _heard(self, entries: list[Entry]) -> None:
+    def _heard(self, entries: Sequence[Entry]) -> None:
         """Lines that have just come; many at once are counted by the store, a moment later."""
         if self.search is None:
             return

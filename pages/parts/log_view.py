@@ -6,8 +6,9 @@ so a slow or frozen tab costs no memory here: what waits for it is bounded.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from nicegui import background_tasks, ui
@@ -72,7 +73,7 @@ class LogView(Scope):
         self.on_follow: Callable[[], None] = lambda: None
         self.on_source: Callable[[str], None] | None = None
         self.on_context: Callable[[int], None] = lambda seq: self.show(LogFilter(run=self.only.run), line=seq)
-        self.on_fresh: Callable[[list[Entry]], None] = lambda _: None
+        self.on_fresh: Callable[[Sequence[Entry]], None] = lambda _: None
         """Called with the lines that fit and have just been logged, whether they are shown or not."""
         self._place: Place | None = 'end' if line is None else line
         self._kept_line = 0
@@ -195,8 +196,12 @@ class LogView(Scope):
     def toggle_wrap(self) -> None:
         self._lines.run_method('toggleWrap')
 
-    def fits(self, entry: Entry) -> bool:
-        return entry.seq > self._floor and self.only.lets_through(entry)
+    def chosen(self, entries: Sequence[Entry], *, after: int = 0) -> Sequence[Entry]:
+        """Those of these entries, which are in order, that this view shows."""
+        after = max(after, self._floor)
+        if entries and entries[0].seq <= after:
+            entries = entries[bisect_right(entries, after, key=lambda entry: entry.seq) :]
+        return self.only.chosen(entries)
 
     # What is drawn
 
@@ -248,7 +253,7 @@ class LogView(Scope):
     # What comes
 
     def _add(self, message: LinesLogged) -> None:
-        fitting = [entry for entry in message.entries if entry.seq > self._cursor and self.fits(entry)]
+        fitting = self.chosen(message.entries, after=self._cursor)
         self._cursor = max(self._cursor, message.entries[-1].seq)
         if not fitting:
             return
@@ -398,7 +403,7 @@ class LogView(Scope):
     async def _newest(self) -> tuple[list[Entry], bool]:
         """The newest lines that fit, up to this very moment, and whether there are older ones."""
         ring = self.room.log.ring
-        found = [entry for entry in ring if self.fits(entry)][-PAGE:]
+        found = [*self.chosen(tuple(ring))[-PAGE:]]
         before = ring[0].seq if ring else self.room.log.last_seq + 1
         self._attach()
         if len(found) == PAGE:
@@ -423,7 +428,7 @@ class LogView(Scope):
             self._detach()
             return found
         last = found[-1].seq if found else after
-        found += [entry for entry in log.ring if entry.seq > last and self.fits(entry)]
+        found += self.chosen(tuple(log.ring), after=last)
         self._attach()
         return found
 
