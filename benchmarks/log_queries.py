@@ -107,7 +107,8 @@ def questions(count: int) -> dict[str, Question]:
         'text that is nowhere': search('segfault', '-iF'),
         'common text, 10,000 newest': search('keyframe', '-iF'),
         'regex with a word in it': search(rf'^frame={number}\b', '-iP', is_regex=True),
-        'regex without any': search(r'=\d{3}9999k', '-iP', is_regex=True),
+        'regex with a part of one': search(r'=\d{3}9999k', '-iP', is_regex=True),
+        'regex with nothing sure': search(r'(?:drop|overh)\w+ (?:buff|drop)\w+ (?:mux|drop)\w+$', '-iP', is_regex=True),
         'counts of a fifth': Question(
             lambda store: sum(store.stats(middle.isoformat(), later.isoformat()).values()),
             f'SELECT COUNT(*) FROM entries NOT INDEXED WHERE at >= {micros(middle)} AND at < {micros(later)}',  # noqa: S608

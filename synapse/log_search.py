@@ -114,7 +114,7 @@ class _Pattern:
 
 def literals_of(pattern: str) -> list[str]:
     """Texts that are in whatever the regular expression matches; not all of them, none where it is hard to say."""
-    if any(mark in pattern for mark in ('(?', '[[', '[:', '[^[')):
+    if _HARD.search(pattern):
         return []
     found, run, depth = [], '', 0
     for part in _PARTS.findall(pattern):
@@ -131,6 +131,8 @@ def literals_of(pattern: str) -> list[str]:
     return [text for text in [*found, run] if text]
 
 
+# Flags, which may change what all the rest means, and sets in sets.
+_HARD = regex.compile(r'\(\?(?![:=!<>|]|P<)|\[\^?\[|\[:')
 _LITERAL = regex.compile(r'(?s)[^()[\]{}.^$*+?|\\]|\\[^a-zA-Z0-9]')
 _PARTS = regex.compile(
     r'(?s)\\[a-zA-Z]\{[^}]*\}|\\x..|\\u....|\\U........|\\\d+|\\.?|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.'
