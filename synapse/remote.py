@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from .entry import Entry
+from .log_text import plain, visible
 from .settings import Settings
 
 FINAL = ('succeeded', 'failed', 'cancelled', 'interrupted')
@@ -97,8 +98,10 @@ def _catch_up(api: httpx.Client, run_id: str, after: int) -> int:
 
 
 def _print_entry(entry: dict[str, Any]) -> None:
-    time = entry['timestamp'][11:23]
-    print(f'{time} {entry["level"].upper():<8} {entry["step"] or entry["source"]:<10} {entry["message"]}', flush=True)
+    # What a program printed must not move the cursor, set the title or fill the clipboard of this terminal.
+    time, message = entry['timestamp'][11:23], visible(plain(entry['message']))
+    source = visible(plain(entry['step'] or entry['source']))
+    print(f'{time} {entry["level"].upper():<8} {source:<10} {message}', flush=True)
 
 
 def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,8 @@ class LogView(Scope):
             self._empty = el('p', 'log-empty sy-cap')
             self._notice = el('p', 'log-notice sy-cap', role='status', hidden=True)
             self._pill = self._make_pill()
+            begin = el('button', 'sy-vh', type_='button', tabindex='-1', aria_hidden='true', data_key='begin')
+            begin.on('click', self.go_to_begin)
             self._alert = el('span', 'sy-vh', role='status')
         self.follow(room.bus, LinesLogged, self._add)
         self.follow(room.bus, LogCleared, self._cleared)
@@ -132,6 +134,11 @@ class LogView(Scope):
         else:
             self._lines.run_method('follow', is_following)
         self._followed(is_following)
+
+    def go_to_begin(self) -> None:
+        """To the very first line there is."""
+        self._followed(False)
+        self._load_soon('begin')
 
     async def go_to(self, seq: int) -> None:
         """Pause, and bring this line to the middle; fetch its surroundings if it is not here."""
@@ -209,7 +216,7 @@ class LogView(Scope):
         lines = LogLines(label, has_run=has_run, follows=self.is_following)
         lines.on('older', lambda event: self._want(older_than=int(event.args)))
         lines.on('newer', lambda event: self._want(newer_than=int(event.args)))
-        lines.on('begin', lambda: self._load_soon('begin'))
+        lines.on('begin', self.go_to_begin)
         lines.on('followed', lambda event: self._moved(bool(event.args['follows']), int(event.args['at'])))
         lines.on('opened', lambda event: self._open(int(event.args)))
         lines.on('act', lambda event: self._act(int(event.args['seq']), str(event.args['act'])))

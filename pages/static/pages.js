@@ -26,10 +26,10 @@
   });
 
   // -- keys of these pages; off while typing
-  const KEYS = { f: 'follow', e: 'first-error', E: 'last-error', w: 'wrap', c: 'clear-view', '.': 'fold', End: 'newest' };
+  const KEYS = { f: 'follow', e: 'first-error', E: 'last-error', w: 'wrap', c: 'clear-view', '.': 'fold', End: 'newest', Home: 'begin' };
   const shown = (name) => [...document.querySelectorAll(`[data-key=${name}]`)];
   addEventListener('keydown', (event) => {
-    if (document.querySelector('.q-dialog')) return;
+    if (event.defaultPrevented || document.querySelector('.q-dialog')) return;
     const field = shown('search-log')[0];
     // The second time it is the browser's own search that is meant.
     const isFind = (event.ctrlKey || event.metaKey) && event.key === 'f' && document.activeElement !== field;
