@@ -282,6 +282,13 @@ class LogHistogram(Scope):
         self._plot.show({'seconds': buckets.seconds, 'offset': buckets.offset, 'bars': bars, **self._frame(buckets)})
         self._wait_for_next()
 
+    def _extent(self) -> str:
+        """How far back these bars reach, where that is less than what the lines below do."""
+        if self._window is None or self._buckets is None or not self._window.slides:
+            return ''
+        seconds = (self._buckets.last - self._buckets.first) * self._buckets.seconds
+        return f'The last {length_words(max(1, round(seconds / 30)) * 30)}. '
+
     def _correct(self, counts: dict[int, Counts]) -> None:
         """The same bars were read again: send those that are other than they were counted."""
         if self._buckets is None:
@@ -313,7 +320,7 @@ class LogHistogram(Scope):
         """What is selected, how many lines that is, and what can be done about it."""
         start, end = self._selection
         is_any = start is not None or end is not None
-        words = 'Drag to select a time' if self._buckets is not None else ''
+        words = f'{self._extent()}Drag to select a time' if self._buckets is not None else ''
         if is_any:
             words = span_words(start, end, self._zone, now_utc(), is_exact=True)
             if self._chosen is not None:
