@@ -62,7 +62,7 @@ def filled(path: Path, count: int) -> LogStore:
 
 
 def matching(store: LogStore, wanted: Search) -> list[int]:
-    fits = wanted.is_in if wanted.is_more_than_parts else None
+    fits = wanted.which if wanted.is_more_than_parts else None
     return store.matching(texts=wanted.parts, fits=fits, limit=10_000, is_over=lambda: False).seqs
 
 

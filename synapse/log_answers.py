@@ -58,7 +58,7 @@ def as_asked(filters: Mapping[str, Any]) -> dict[str, Any]:
     search: Search | None = asked.pop('search', None)
     if search is not None:
         asked['texts'] = search.parts
-        asked['fits'] = search.is_in if search.is_more_than_parts else None
+        asked['fits'] = search.which if search.is_more_than_parts else None
     return asked
 
 

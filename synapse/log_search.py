@@ -1,6 +1,9 @@
 """What is looked for in the messages of the log: a text or a regular expression, and where it is in a line."""
 
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import regex
 
@@ -12,8 +15,12 @@ MOST_SPANS = 50
 LONGEST_PATTERN = 500
 SECONDS_A_LINE = 0.01
 MOST_TIMEOUTS = 3
+TOGETHER = 256
+SECONDS_TOGETHER = 0.05
 MOST_REPEATS = 10_000
 
+# Looks around, ends of the whole text, a moved start, and what gives nothing back: there a line feed may end a match.
+_UNJOINABLE = regex.compile(r'\(\?(?!:)|\(\*|\\[AZzGK]|[*+?}]\+')
 _BRACES, _NUMBER = regex.compile(r'\{[^}]*'), regex.compile(r'\d+')
 
 
@@ -63,6 +70,12 @@ class Search:
         """Whether not every line that contains the `parts` has it."""
         return self.is_regex or self.is_case_sensitive
 
+    def which(self, texts: Sequence[str]) -> list[int]:
+        """The places of the texts that have it: for many of them faster than to ask one by one."""
+        if self._pattern is not None and self._pattern.is_joinable:
+            return [place for place in self._pattern.candidates(texts) if self.is_in(texts[place])]
+        return [place for place, text in enumerate(texts) if self.is_in(text)]
+
     def is_in(self, text: str) -> bool:
         """Whether `text`, which is as shown (`log_text.plain`), has it."""
         if self._pattern is not None:
@@ -86,6 +99,7 @@ class _Pattern:
             self._compiled = regex.compile(text, flags)
         except (regex.error, RecursionError, OverflowError, MemoryError, ValueError, IndexError) as error:
             raise _bad(str(error) or 'it is too deep') from error
+        self.is_joinable = _UNJOINABLE.search(text) is None
         self.literals = tuple(literal for literal in literals_of(text) if literal.isascii())
 
     def spans(self, text: str) -> list[tuple[int, int]]:
@@ -101,6 +115,31 @@ class _Pattern:
         except TimeoutError:
             self.timeouts += 1
         return found
+
+    def candidates(self, texts: Sequence[str]) -> Iterator[int]:
+        """The places of texts that may have it: all that have, found in a whole batch of them at a time.
+
+        A match in one line is a match in many joined by line feeds too, where none looks beyond itself (`is_joinable`).
+        The interpreter is let go of meanwhile.
+        """
+        for start in range(0, len(texts), TOGETHER):
+            try:
+                yield from [start + place for place in self._among(texts[start : start + TOGETHER])]
+            except TimeoutError:
+                yield from range(start, min(start + TOGETHER, len(texts)))
+
+    def _among(self, texts: Sequence[str]) -> Iterator[int]:
+        joined = '\n'.join(texts)
+        starts = [*accumulate((len(text) + 1 for text in texts), initial=0)]
+        at = place = 0
+        while place < len(texts) and (
+            found := self._compiled.search(joined, at, timeout=SECONDS_TOGETHER, concurrent=True)
+        ):
+            place = bisect_right(starts, found.start()) - 1
+            if place < len(texts):
+                yield place
+            place += 1
+            at = starts[min(place, len(texts))]
 
     def is_in(self, text: str) -> bool:
         if self.timeouts >= MOST_TIMEOUTS:

@@ -100,7 +100,7 @@ def test_any_part_of_a_message_is_found_in_any_case(store: LogStore) -> None:
     assert seqs(store, q='rend video') == []
     assert seqs(store, q='a', run='r') == [1]
     assert seqs(store, q='frame', texts=['LOST'], level_min='info') == [3]
-    assert seqs(store, fits=lambda text: text.startswith('Frame')) == [3]
+    assert seqs(store, fits=lambda texts: [place for place, text in enumerate(texts) if text[:5] == 'Frame']) == [3]
 
 
 @pytest.mark.parametrize('probe', PROBES)

@@ -85,6 +85,27 @@ def test_the_index_is_asked_for_nothing_that_a_match_need_not_have(pattern: str,
         assert all(folded(part) in folded(text) for part in search.parts)
 
 
+@given(
+    pattern=PATTERNS
+    | st.sampled_from([r'a$', r'^b', r'\ba', r'\Bb', r'a\s', r'[^a]', r'(a|b)\1', 'a{e<=1}b', r'a\Z', 'a++', '']),
+    texts=st.lists(st.text(st.sampled_from('ab.1: \nAB'), max_size=6), max_size=12),
+)
+def test_many_lines_at_once_are_judged_as_one_by_one(pattern: str, texts: list[str]) -> None:
+    try:
+        search = Search(text=pattern, is_regex=True)
+    except Invalid:
+        assume(False)
+
+    assert search.which(texts) == [place for place, text in enumerate(texts) if search.is_in(text)]
+
+
+def test_a_batch_that_takes_too_long_is_judged_one_by_one() -> None:
+    search = Search(text=r'(a+)+[bc]$', is_regex=True)
+    texts = ['x'] * 300 + ['aac'] + ['a' * 3_000 + '!'] + ['ab']
+
+    assert search.which(texts) == [300, 302]
+
+
 @pytest.mark.parametrize(
     ('pattern', 'literals'),
     [
