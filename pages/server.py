@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -125,6 +126,10 @@ def _run(settings: Settings, listener: socket.socket) -> int:
 async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> int:
     server.stop_work = room.stop_work
     await room.start()
+    # What is there now stays. To look through all of it for garbage again and again holds everything for a tenth of a
+    # second each time, in a flood of log lines several times.
+    gc.collect()
+    gc.freeze()
     try:
         with _signals(server):
             await server.serve(sockets=[listener])

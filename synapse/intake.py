@@ -169,8 +169,7 @@ class Intake:
             rows = [{'timestamp': at, 'message': text, 'fields': part.fields} | about for at, text in part.lines]
             self._log.extend(rows)
         else:
-            about = {'level': Level.INFO, 'source': part.source, 'run': self._run_id, 'step': part.step}
-            self._log.extend([{'timestamp': at, 'message': text} | about for at, text in part.lines])
+            self._log.say_lines(part.lines, level=Level.INFO, source=part.source, run=self._run_id, step=part.step)
 
     def _row(self, entry: Any) -> dict[str, Any] | None:
         try:

@@ -13,6 +13,9 @@ from synapse.long_lines import LONGEST, LongLines
 from .spool import Spool
 
 FLUSH_SECONDS = 0.025
+FLOOD_SECONDS = 0.05
+NEWS_SECONDS = 0.09
+"""How often the control room is told of what is spooled while a flood goes on."""
 AT_ONCE = 20
 """So many things said within 25 ms go out one by one; a step that says more is heard in batches."""
 BATCH = 100
@@ -41,7 +44,7 @@ class Channel:
         self.bring_out: Callable[[], None] = lambda: None
         """Called before anything is said: what was printed earlier and is still held goes first."""
         self.on_tick: Callable[[], bool] = lambda: False
-        """Called every 25 ms after `wake`, for as long as it says so."""
+        """Called 25 ms after `wake`, then every 50 ms for as long as it says that there is a flood."""
         self.is_fork = False
         self._fd = fd
         self._entries: list[list[Any]] = []
@@ -124,16 +127,28 @@ class Channel:
             self._wake.set()
 
     def _flush_forever(self) -> None:
+        seconds = FLUSH_SECONDS
         while True:
             self._wake.wait()
-            time.sleep(FLUSH_SECONDS)
+            time.sleep(seconds)
             self._wake.clear()
             try:
-                if self.on_tick():
-                    self._wake.set()
-                self.flush()
+                seconds = self._tick()
             except OSError:
                 return  # the control room is gone, and this process about to be
+
+    def _tick(self) -> float:
+        """Let out what has gathered; gives how many seconds to wait for the next time."""
+        if not self.on_tick():
+            self.flush()
+            return FLUSH_SECONDS
+        self._wake.set()
+        # Each write makes a step that prints lose the interpreter once more; the control room has enough to read.
+        if time.monotonic() - self._written_at > NEWS_SECONDS:
+            self.flush()
+        else:
+            self.bring_out()
+        return FLOOD_SECONDS
 
     def _is_busy(self) -> bool:
         now = time.monotonic()

@@ -14,6 +14,9 @@ from typing import Protocol
 
 import psutil
 
+if sys.platform == 'linux':
+    import fcntl
+
 from synapse.pipeline import StepFailed
 
 from .control import Cancelled, Control
@@ -22,6 +25,8 @@ TAGS = ('SYNAPSE_ROOM', 'SYNAPSE_HOST')
 """Variables by which the control room finds every process of a run, whatever became of its parents."""
 
 TERM_SECONDS = 1.5
+PIPE_BYTES = 1024**2
+BUSY_BYTES, BUSY_SECONDS = 16 * 1024, 0.002
 _LOOK_SECONDS = 0.1
 
 
@@ -59,7 +64,7 @@ def run_program(
     control.gate()
     process = _started(argv, cwd, env)
     _running.add(process)
-    chunks: queue.Queue[bytes] = queue.Queue(maxsize=16)
+    chunks: queue.Queue[bytes] = queue.Queue(maxsize=4)
     is_over = threading.Event()
     threading.Thread(target=_read, args=(process, chunks, is_over), daemon=True).start()
     try:
@@ -129,8 +134,11 @@ def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_o
     if pipe is None:
         return
     # Goes on when nobody listens any more: a background child that kept the pipe would die of writing to a closed one.
+    _widen(pipe.fileno())
     while True:
-        data = os.read(pipe.fileno(), 65536)
+        data = os.read(pipe.fileno(), PIPE_BYTES)
+        if len(data) > BUSY_BYTES:
+            time.sleep(BUSY_SECONDS)  # a program that prints much is not stopped at every line for us to take it
         while not is_over.is_set():
             try:
                 chunks.put(data, timeout=_LOOK_SECONDS)
@@ -140,6 +148,13 @@ def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_o
         if not data:
             pipe.close()
             return
+
+
+def _widen(pipe: int) -> None:
+    """Let more fit into a pipe than the usual 64 KB, where the system can."""
+    if sys.platform == 'linux':
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _follow(

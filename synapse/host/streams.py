@@ -19,7 +19,7 @@ from synapse.printed_lines import ByteLines
 from .channel import Channel
 
 FLOOD_LINES = 20
-"""So many lines within 25 ms are a flood, until fewer than half as many come."""
+"""So many lines within 25 ms are a flood, until no more than that come in 50 ms."""
 
 _numbers = itertools.count(1)
 
@@ -28,11 +28,14 @@ class Stream(io.TextIOWrapper):
     """Stands for `sys.stdout` or `sys.stderr`; programs started with it as their output write to the real one.
 
     Each line goes out at once. In a flood lines gather in memory, all in C and without a call of ours, as they do in a
-    program that prints to a file; they are taken out every 25 ms and before anything else is said.
+    program that prints to a file; they are taken out every 50 ms and before anything else is said.
 
     :param before: called before this stream says something, so that what the other one holds goes first
     :param can_gather: whether it may do so in a flood; only one of two streams can, or their order would be lost
     """
+
+    closed = False
+    """Looked at by each write, and the slow way where it has to be computed: that cost a third of a print."""
 
     def __init__(
         self,
@@ -47,7 +50,8 @@ class Stream(io.TextIOWrapper):
         self._can_gather = can_gather
         self._sink = _Sink(channel, source, fd, before, self._line_is_out)
         # No line end is translated, also where files have other ones: the control room cuts the lines.
-        super().__init__(self._sink, encoding='utf-8', errors='replace', newline='\n', line_buffering=True)
+        sink: Any = self._sink
+        super().__init__(sink, encoding='utf-8', errors='replace', newline='\n', line_buffering=True)
         self.mode = 'w'  # type: ignore[misc]
         self._bytes = _Bytes(self, self._sink)
         if hasattr(os, 'register_at_fork'):
@@ -61,8 +65,12 @@ class Stream(io.TextIOWrapper):
     def reconfigure(self, **options: Any) -> None:
         """Asked for by programs that want UTF-8 or line buffering: both are so already."""
 
+    def close(self) -> None:
+        """Let out what is held. It stays open: a step that closes it may still have something to say."""
+        self.bring_out()
+
     def bring_out(self) -> None:
-        """Let out what is held; nothing if somebody closed this stream."""
+        """Let out what is held; nothing if somebody detached this stream."""
         self.collect()
         self._sink.drain()
 
@@ -81,9 +89,9 @@ class Stream(io.TextIOWrapper):
         self._sink.finish()
 
     def tick(self) -> bool:
-        """Look how many lines came in the last 25 ms; gives whether they gather."""
+        """Look how many lines came since the last time; gives whether they gather."""
         lines, self._sink.lines = self._sink.lines, 0
-        if not self.line_buffering and (lines < FLOOD_LINES // 2 or self._channel.is_backed_up):
+        if not self.line_buffering and (lines < FLOOD_LINES or self._channel.is_backed_up):
             # A step that has to wait for the control room waits where it prints, and gathers nothing meanwhile.
             self._gather(False)
         return not self.line_buffering
@@ -104,7 +112,7 @@ class Stream(io.TextIOWrapper):
         self._gather(False)
 
 
-class _Sink(io.IOBase):
+class _Sink:
     """Where a `Stream` puts bytes. Its `write` is that of a deque: no Python code can be broken off or left there.
 
     Up to 3.12.3 a `TextIOWrapper` loses what another thread writes while it waits in `write` of its buffer
@@ -119,7 +127,6 @@ class _Sink(io.IOBase):
         before: Callable[[], None],
         on_line: Callable[[], None],
     ) -> None:
-        super().__init__()
         self.name = f'<{source}>'
         self.lines = 0
         self.is_keeping = False
@@ -173,11 +180,27 @@ class _Sink(io.IOBase):
         """After a fork: whoever held it is no thread of this process."""
         self._lock, self._is_draining = threading.RLock(), False
 
+    # What a `TextIOWrapper` asks of its buffer
+
+    closed = False
+
+    def readable(self) -> bool:
+        return False
+
     def writable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return False
+
+    def isatty(self) -> bool:
+        return False
+
     def fileno(self) -> int:
         return self._fd
+
+    def close(self) -> None:
+        """It is never closed, since others may have something to say."""
 
 
 def _taken(chunks: deque[bytes]) -> Iterator[bytes]:
