@@ -21,6 +21,7 @@ from .searched_text import folded, plain, searched
 
 Row = dict[str, Any]
 Values = tuple[Any, ...]
+Piece = tuple[str, str, list[Any], int]
 Fits = Callable[[Sequence[str]], Sequence[int]]
 
 _PAGE = 1_000
@@ -302,9 +303,10 @@ class LogStore:
             rows = self._page(question, index, columns, order, -1 if fits else limit)
             yield (_that_fit(rows, fits), question.high if oldest_first else question.low)
             return
-        for source, values, reached in self._pieces(question, texts, fits, oldest_first=oldest_first):
+        for source, condition, values, reached in self._pieces(question, texts, fits, oldest_first=oldest_first):
             rows = self._read(
-                f'SELECT {columns} FROM {source} WHERE {question.where()} ORDER BY e.seq {order} LIMIT ?',  # noqa: S608
+                f'SELECT {columns} FROM {source} '  # noqa: S608 - our own names
+                f'WHERE {condition} AND {question.where()} ORDER BY e.seq {order} LIMIT ?',
                 [*values, *question.values, -1 if fits else limit],
             )
             yield _that_fit(rows, fits), reached
@@ -336,8 +338,8 @@ class LogStore:
 
     def _pieces(
         self, question: Question, texts: Sequence[str], fits: Fits | None, *, oldest_first: bool
-    ) -> Iterator[tuple[str, list[Any], int]]:
-        """Parts of the log in order: what to select from, with its values, and the `seq` each part reaches to."""
+    ) -> Iterator[Piece]:
+        """Parts of the log in order: what to select from and where, its values, and the `seq` that it reaches to."""
         # Two selections, since SQLite would look at every row for both of them in one.
         edges = 'SELECT (SELECT MIN(seq) FROM entries), (SELECT MAX(seq) FROM entries)'
         lowest, highest = self._read(edges, [])[0]
@@ -349,20 +351,16 @@ class LogStore:
         indexed = self._indexed(texts, low, min(high, end - 1), oldest_first=oldest_first)
         yield from chain(indexed, scanned) if oldest_first else chain(scanned, indexed)
 
-    def _indexed(
-        self, texts: Sequence[str], low: int, high: int, *, oldest_first: bool
-    ) -> Iterator[tuple[str, list[Any], int]]:
+    def _indexed(self, texts: Sequence[str], low: int, high: int, *, oldest_first: bool) -> Iterator[Piece]:
         if low > high:
             return
         size = log_words.BLOCK
-        source = (
-            f'json_each(?) b CROSS JOIN entries e NOT INDEXED '
-            f'ON e.seq BETWEEN MAX(b.value * {size}, ?) AND MIN(b.value * {size} + {size - 1}, ?)'
-        )
+        source = 'json_each(?) b CROSS JOIN entries e NOT INDEXED'
+        condition = f'e.seq BETWEEN MAX(b.value * {size}, ?) AND MIN(b.value * {size} + {size - 1}, ?)'
         for blocks in log_words.blocks_with(self._read, texts, low, high, oldest_first=oldest_first):
             for some in _growing(blocks):
                 reached = some[-1] * size + (size - 1 if oldest_first else 0)
-                yield source, [json.dumps(some), low, high], reached
+                yield source, condition, [json.dumps(some), low, high], reached
 
     def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
         with self._read_lock, named_sqlite_errors(self._path):
@@ -387,14 +385,14 @@ def values_of(
     return (seq, id, at, '', rank, message, source, run, step, kept, searched(message))
 
 
-def _scan(low: int, high: int, step: int, *, oldest_first: bool) -> Iterator[tuple[str, list[Any], int]]:
-    source = '(SELECT ? AS low, ? AS high) r CROSS JOIN entries e NOT INDEXED ON e.seq BETWEEN r.low AND r.high'
+def _scan(low: int, high: int, step: int, *, oldest_first: bool) -> Iterator[Piece]:
+    source, condition = 'entries e NOT INDEXED', 'e.seq BETWEEN ? AND ?'
     while low <= high:
         if oldest_first:
-            yield source, [low, min(low + step - 1, high)], min(low + step - 1, high)
+            yield source, condition, [low, min(low + step - 1, high)], min(low + step - 1, high)
             low += step
         else:
-            yield source, [max(high - step + 1, low), high], max(high - step + 1, low)
+            yield source, condition, [max(high - step + 1, low), high], max(high - step + 1, low)
             high -= step
 
 
