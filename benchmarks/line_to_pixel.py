@@ -16,11 +16,10 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
+from benchmarks import bare_page
+from benchmarks.bare_page import moments
+from benchmarks.chromium import browser, open_log, painted, watch_lines
 from tests.harness import SynapseUnderTest
-
-from . import bare_page
-from .bare_page import moments
-from .chromium import browser, open_log, painted, watch_lines
 
 SAMPLES, ROUNDS = 200, 3
 SETTLE_SECONDS = 2.0

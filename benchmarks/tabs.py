@@ -1,8 +1,9 @@
 """What open Logs pages cost the control room, and each other, with 0, 1 and 10 of them: `python -m benchmarks.tabs`.
 
 Idle, at 20 lines a second, and while a step prints 100,000 lines as fast as it can; the real program, one real
-Chromium. The pages of a headless Chromium all count as visible: each of them draws. Frames are watched in one Logs
-page, and in a second flood in a bare page in front of the others: what the machine alone makes of it.
+Chromium. Ten tabs are measured with nine of them behind the tenth, as somebody has them, and all in sight, as on ten
+screens, which one browser on one machine has to draw. Frames are watched in one Logs page, and in a second flood in a
+bare page beside the others: what the machine alone makes of it.
 """
 
 import statistics
@@ -19,12 +20,11 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import BrowserContext, Page
 
+from benchmarks import bare_page
+from benchmarks.chromium import browser, gaps, hide, last_row, open_log, painted, watch_frames, watch_lines
 from tests.harness import SynapseUnderTest
 
-from . import bare_page
-from .chromium import browser, gaps, last_row, open_log, painted, watch_frames, watch_lines
-
-TABS, ROUNDS = (0, 1, 10), 3
+ROUNDS = 3
 LINES, SLOW_LINES = 100_000, 200
 IDLE_SECONDS = 10.0
 CALM_CPU = 0.05
@@ -49,6 +49,19 @@ class Flood(Pipeline):
                 time.sleep(self.seconds_apart)
         print(f'sample {self.name} at {time.time()}', flush=True)
 """
+
+
+@dataclass(frozen=True)
+class Scene:
+    """So many Logs pages, all but one of them behind another or all in sight."""
+
+    words: str
+    tabs: int
+    has_hidden: bool = False
+
+
+NOBODY = Scene('no tab', 0)
+SCENES = (NOBODY, Scene('1 tab', 1), Scene('10, 9 behind', 10, has_hidden=True), Scene('10 in sight', 10))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,25 +124,27 @@ class Server:
             watcher.join()
 
 
-def measured(context: BrowserContext, bare_url: str, tabs: int, lines: int) -> Figures:
+def measured(context: BrowserContext, bare_url: str, scene: Scene, lines: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         program = SynapseUnderTest(Path(folder) / 'data', '--no-login', '--workers', '2')
         program.write_pipeline('flood.py', PIPELINE)
         program.start()
         try:
             program.wait_for_pipeline('Flood')
-            return _measured(context, program, bare_url, tabs, lines)
+            return _measured(context, program, bare_url, scene, lines)
         finally:
             for page in context.pages:
                 page.close()
             program.stop()
 
 
-def _measured(context: BrowserContext, program: SynapseUnderTest, bare_url: str, tabs: int, lines: int) -> Figures:
+def _measured(context: BrowserContext, program: SynapseUnderTest, bare_url: str, scene: Scene, lines: int) -> Figures:
     server = Server(program)
     server.calm()
     begun = server.megabytes
-    pages = [open_log(context, program.url) for _ in range(tabs)]
+    pages = [open_log(context, program.url) for _ in range(scene.tabs)]
+    for page in pages[: -1 if scene.has_hidden else 0]:
+        hide(page)
     server.calm()
     opened = server.megabytes - begun
 
@@ -199,7 +214,7 @@ def disagreeing(program: SynapseUnderTest, pages: Sequence[Page]) -> int:
     while True:
         with program.api as api:
             newest = api.get('/logs', params={'limit': 1}).json()['entries'][0]['seq']
-        wrong = sum(last_row(page)['last'] != newest for page in pages)
+        wrong = sum(bool(last_row(page)['last'] != newest) for page in pages)
         if not wrong or time.monotonic() > deadline:
             return wrong
         time.sleep(0.2)
@@ -222,17 +237,13 @@ RATIOS = ('idle_percent', 'slow_ms_a_line', 'flood_us_a_line', 'flood_seconds')
 """Shown also as a multiple of what it is without a tab."""
 
 
-def shown(found: dict[int, list[Figures]]) -> None:
+def shown(found: dict[Scene, list[Figures]]) -> None:
     """Print the medians over the rounds."""
-    print(f'  {"":<42}' + ''.join(f'{f"{tabs} tabs":>20}' for tabs in found))
-    medians = {tabs: _medians(rounds) for tabs, rounds in found.items()}
+    print(f'  {"":<42}' + ''.join(f'{scene.words:>20}' for scene in found))
+    medians = {scene: _medians(rounds) for scene, rounds in found.items()}
     for name, (words, form) in WORDS.items():
-        cells = [form(medians[tabs][name]) for tabs in found]
-        if name in RATIOS and medians[0][name]:
-            cells = [
-                f'{cell} (x{medians[tabs][name] / medians[0][name]:.2f})'
-                for tabs, cell in zip(found, cells, strict=True)
-            ]
+        alone = medians[NOBODY][name] if name in RATIOS else 0
+        cells = [form(row[name]) + (f' (x{row[name] / alone:.2f})' if alone else '') for row in medians.values()]
         print(f'  {words:<42}' + ''.join(f'{cell:>20}' for cell in cells))
 
 
@@ -243,12 +254,12 @@ def _medians(rounds: Sequence[Figures]) -> dict[str, float]:
 
 def main(arguments: Sequence[str]) -> None:
     lines, rounds = (int(argument) for argument in arguments) if arguments else (LINES, ROUNDS)
-    found: dict[int, list[Figures]] = {tabs: [] for tabs in TABS}
+    found: dict[Scene, list[Figures]] = {scene: [] for scene in SCENES}
     with bare_page.served() as bare_url:
         for _ in range(rounds):
-            for tabs, figures in found.items():
+            for scene, figures in found.items():
                 with browser() as context:
-                    figures.append(measured(context, bare_url, tabs, lines))
+                    figures.append(measured(context, bare_url, scene, lines))
     print(f'{lines:,} lines of one step, median of {rounds} rounds')
     shown(found)
 

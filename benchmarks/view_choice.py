@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import BrowserContext
 
-from .chromium import browser, gaps, painted, watch_frames, watch_lines
+from benchmarks.chromium import browser, gaps, painted, watch_frames, watch_lines
 
 CAP = 5_000
 ROUNDS = 3
@@ -81,7 +81,13 @@ def serve(port: int) -> None:
         _page(_grid(), name, Pace('', rows, at_once, apart))
 
     ui.run(
-        host='127.0.0.1', port=port, reload=False, show=False, show_welcome_message=False, binding_refresh_interval=None
+        host='127.0.0.1',
+        port=port,
+        reload=False,
+        show=False,
+        show_welcome_message=False,
+        tailwind=False,
+        binding_refresh_interval=None,
     )
 
 
