@@ -152,21 +152,28 @@ class LogsPage:
             self._only_words = self._entry('filter', '', self._toggle_only)
             self._fold_words = self._entry('repeat', '', self._toggle_folding, kbd='.', key='fold')
             self._entry('arrdown', 'Next error', self._view.go_to_error, kbd='E', key='first-error')
+            self._entry('clockback', 'Error before', self._go_to_error_before, kbd='Shift E', key='last-error')
             self._clear_words = self._entry('x', '', self._clear_view, kbd='C', key='clear-view')
-            self._entry('trash', 'Clear the log…', self._clear)
             el('span', 'sep')
             el('span', 'head', 'Write a test line')
             for level, words, message in TEST_LINES:
                 self._test_line(level, words, message)
-        with el('button', 'sy-vh', 'Error before', type_='button', tabindex='-1', data_key='last-error') as back:
-            back.on('click', lambda: self._view.go_to_error(is_backwards=True))
+            el('span', 'sep')
+            self._entry('trash', 'Clear the log…', self._clear, classes='is-red')
         self._show_links()
         self._show_menu()
 
     def _entry(
-        self, icon_name: str, words: str, work: Callable[[], Any], *, kbd: str = '', key: str = ''
+        self,
+        icon_name: str,
+        words: str,
+        work: Callable[[], Any],
+        *,
+        kbd: str = '',
+        key: str = '',
+        classes: str = '',
     ) -> TextElement:
-        with el('button', '', type_='button', role='menuitem') as entry:
+        with el('button', classes, type_='button', role='menuitem') as entry:
             icon(icon_name, size=14)
             said = el('span', 'sy-grow', words)
             if kbd:
@@ -316,6 +323,9 @@ class LogsPage:
         else:
             self._view.clear_view()
         self._show_menu()
+
+    async def _go_to_error_before(self) -> None:
+        await self._view.go_to_error(is_backwards=True)
 
     async def _clear(self) -> None:
         text = 'Every line is removed from this machine for good. What runs and their outputs stay.'

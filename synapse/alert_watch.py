@@ -22,6 +22,7 @@ LOW_SHARE, FINE_SHARE = 0.10, 0.12
 """Below this share of its disk it is nearly full; only above the other one it is so no more."""
 LOW_TIMES, FINE_TIMES = 2.0, 2.5
 """The same, in multiples of the space without which no run starts."""
+LONGEST_SUBJECT = 48
 LONGEST_TEXT = 400
 NAMES = 3
 """So many events that were missed are called by their names."""
@@ -89,7 +90,7 @@ class AlertWatch:
         return Trouble.model_construct(
             key=f'run {run.pipeline} {run.state} {step} {reason[:LONGEST_TEXT]}',
             kind=AlertKind.RUN_FAILED if has_failed else AlertKind.RUN_INTERRUPTED,
-            title=f'{run.subject or name} {what}{f" at {at}" if at else ""}',
+            title=f'{_short(run.subject or name)} {what}{f" at {at}" if at else ""}',
             text=_sentences(reason, hint)[:LONGEST_TEXT],
             look='failed',
             target=f'/runs/{run.number}',
@@ -219,6 +220,12 @@ def _sentences(*parts: str) -> str:
     """Parts one after the other, each ended by a full stop where the next one begins."""
     said = [part.strip() for part in parts if part.strip()]
     return ' '.join([part if part[-1] in '.!?:' else f'{part}.' for part in said[:-1]] + said[-1:])
+
+
+def _short(text: str) -> str:
+    """A subject that leaves room for what happened to it: a command may be a whole program."""
+    line = ' '.join(text.split())
+    return line if len(line) <= LONGEST_SUBJECT else f'{line[: LONGEST_SUBJECT - 1].rstrip()}…'
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -59,6 +59,7 @@ class LogHistogram(Scope):
         self._selection: Span = (None, None)
         self._chosen: Counts | None = None
         self._held: Window | None = None
+        self._is_whole = False
         self._unzoomed: Window | None = None
         self._window: Window | None = None
         self._buckets: Buckets | None = None
@@ -86,6 +87,8 @@ class LogHistogram(Scope):
                 with el('span', 'sy-ell'):
                     self._verb = el('span', 'is-wide-only', 'selected ')
                     self._words = el('span')
+                self._widen = self._link('Whole log', 'Show all that was said over time', self._show_whole)
+                self._latest = self._link('Latest', 'Show the last minutes again', self._show_latest)
                 self._zoom_in = self._link('Zoom', 'Show only what is selected', self._zoom)
                 self._zoom_out = self._link('All', 'Show what was shown before zooming in', self._show_all)
                 self._clear = self._link('Clear', 'Select no time', lambda: self._choose((None, None)))
@@ -180,6 +183,14 @@ class LogHistogram(Scope):
         self._held, self._unzoomed = self._unzoomed, None
         self._read_soon(places=True)
 
+    def _show_whole(self) -> None:
+        self._is_whole = True
+        self._read_soon(places=True)
+
+    def _show_latest(self) -> None:
+        self._is_whole = False
+        self._read_soon(places=True)
+
     def _look(self, *, is_seen: bool) -> None:
         """The tab came to the front or went out of sight; nobody counts for whoever does not look."""
         self._is_seen = is_seen
@@ -234,7 +245,7 @@ class LogHistogram(Scope):
         lines = await self._room.log.span()
         if lines is not None and (self._run or self._source):
             lines = await self._span_of_filtered(lines)
-        usual = (whole_window if self._run else usual_window)(lines, now)
+        usual = (whole_window if self._run or self._is_whole else usual_window)(lines, now)
         return window_for(self._selection, usual, lines, now)
 
     async def _span_of_filtered(self, lines: tuple[datetime, datetime]) -> tuple[datetime, datetime] | None:
@@ -330,6 +341,8 @@ class LogHistogram(Scope):
         self._head.classes(add='is-selected' if is_any else '', remove='' if is_any else 'is-selected')
         self._verb.set_visibility(is_any)
         self._clear.set_visibility(is_any)
+        self._widen.set_visibility(not is_any and self._extent() != '')
+        self._latest.set_visibility(not is_any and self._is_whole)
         self._zoom_in.set_visibility(is_any and self._is_small())
         self._zoom_out.set_visibility(self._unzoomed is not None)
 

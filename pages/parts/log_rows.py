@@ -18,6 +18,7 @@ from synapse.log_text import plain, styled, visible
 from .words import length_of
 
 LONGEST_LINE = 1_000
+LONGEST_TITLE = 60
 Row = list[Any]
 Spans = list[list[Any]]
 
@@ -44,7 +45,7 @@ def row_of(entry: Entry, run: str, search: Search | None, *, pipeline: str = '')
 def _side(entry: Entry, pipeline: str) -> str:
     before, seconds = entry.fields.get('before'), entry.fields.get('before_seconds')
     took = f'{before} took {length_of(seconds)}' if before and isinstance(seconds, int | float) else ''
-    return ', '.join(filter(None, (pipeline, took)))
+    return ', '.join(filter(None, (visible(one_line(pipeline)[0][:LONGEST_TITLE]), took)))
 
 
 def one_line(message: str) -> tuple[str, int, Spans | None]:

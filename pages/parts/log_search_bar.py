@@ -1,7 +1,7 @@
 """The search field of the log: it finds, counts and leads from match to match, and hides nothing."""
 
 import asyncio
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -40,8 +40,9 @@ class LogSearchBar(Scope):
         self._wanted, self._is_case, self._is_regex = '', False, False
         self._seqs: list[int] = []
         self._is_complete = True
-        self._here = 0
+        self._here = self._past = 0
         self._work: asyncio.Task[None] | None = None
+        self._why = el('p', 'log-wrong sy-cap', role='status')
         with self:
             icon('search', size=14)
             self._field = el('input', type_='search', placeholder='Search all lines', aria_label='Search all lines')
@@ -82,17 +83,15 @@ class LogSearchBar(Scope):
             await asyncio.wait([self._work])
         if not self._seqs:
             return
-        place = bisect_left(self._seqs, self._here) if self._here else len(self._seqs)
-        is_at = place < len(self._seqs) and self._seqs[place] == self._here
         if not self._here:
             place = len(self._seqs) - 1  # from the end of the log the newest is the next
         elif is_backwards:
-            place -= 1
-        elif is_at:
-            place += 1
-        self._here = self._seqs[place % len(self._seqs)]
+            place = bisect_left(self._seqs, self._here) - 1
+        else:
+            place = bisect_right(self._seqs, self._past)
+        self._here = self._past = self._seqs[place % len(self._seqs)]
         self._show_count()
-        await self._view.go_to(self._here)
+        self._past = await self._view.go_to(self._here)
 
     # What is typed
 
@@ -147,7 +146,7 @@ class LogSearchBar(Scope):
             self._say_wrong(error.message)
             return
         if search != self.search:
-            self.search, self._here = search, 0
+            self.search, self._here, self._past = search, 0, 0
             self._view.show_search(search)
             self._changed(search)
         if search is None:
@@ -184,7 +183,7 @@ class LogSearchBar(Scope):
     def _show_count(self) -> None:
         self.classes(remove='is-wrong')
         self._count.classes(remove='is-wrong')
-        self._count.props.pop('title', None)
+        self._why.set_text('')
         self._count.set_text(self._counted())
 
     def _counted(self) -> str:
@@ -201,4 +200,4 @@ class LogSearchBar(Scope):
         self.classes('is-wrong')
         self._count.classes('is-wrong')
         self._count.set_text('Not a pattern yet')
-        put(self._count, title=message)
+        self._why.set_text(message)

@@ -101,8 +101,8 @@ class LogView(Scope):
             self._empty = el('p', 'log-empty sy-cap')
             self._notice = el('p', 'log-notice sy-cap', role='status', hidden=True)
             self._pill = self._make_pill()
-            begin = el('button', 'sy-vh', type_='button', tabindex='-1', aria_hidden='true', data_key='begin')
-            begin.on('click', self.go_to_begin)
+            self._key('begin', self.go_to_begin)
+            self._key('newest', lambda: self.set_following(True))
             self._alert = el('span', 'sy-vh', role='status')
         self.follow(room.bus, LinesLogged, self._add)
         self.follow(room.bus, LogCleared, self._cleared)
@@ -117,11 +117,15 @@ class LogView(Scope):
     # Asked by the page
 
     def show(self, only: LogFilter, *, line: int | None = None) -> None:
-        """Show other lines: the newest of them, following, or the surroundings of one."""
+        """Show other lines, or the surroundings of one."""
         self.only = only
-        self.is_following = line is None
-        self._load_soon('end' if line is None else line)
-        self.on_follow()
+        if line is None:
+            # Whoever has stopped to read stays there, as far as these lines have that place.
+            self._kept_line = 0
+            self._load_soon('end' if self.is_following else 'keep')
+        else:
+            self._followed(False)
+            self._load_soon(line)
 
     def toggle(self) -> None:
         """Pause, or go to the newest line and follow."""
@@ -140,11 +144,16 @@ class LogView(Scope):
         self._followed(False)
         self._load_soon('begin')
 
-    async def go_to(self, seq: int) -> None:
-        """Pause, and bring this line to the middle; fetch its surroundings if it is not here."""
+    async def go_to(self, seq: int) -> int:
+        """Pause, and bring this line to the middle; fetch its surroundings if it is not here.
+
+        :return: the last line that its row stands for, which may have folded the same ones into it
+        """
         self._followed(False)
-        if self._has_holes or not await self._ask('go', seq):
+        last = 0 if self._has_holes else int(await self._ask('go', seq) or 0)
+        if not last:
             self._load_soon(seq)
+        return max(seq, last)
 
     async def go_to_error(self, *, is_backwards: bool = False) -> None:
         """The next error after the line somebody is at, or the one before; of all levels, also hidden ones.
@@ -222,8 +231,11 @@ class LogView(Scope):
         lines.on('act', lambda event: self._act(int(event.args['seq']), str(event.args['act'])))
         return lines
 
+    def _key(self, name: str, work: Callable[[], None]) -> None:
+        el('button', 'sy-vh', type_='button', tabindex='-1', aria_hidden='true', data_key=name).on('click', work)
+
     def _make_pill(self) -> ui.element:
-        with el('button', 'log-new', type_='button', data_key='newest', hidden=True) as pill:
+        with el('button', 'log-new', type_='button', hidden=True) as pill:
             icon('arrdown', size=14)
             self._pill_words = el('span')
             el('span', 'sy-kbd', 'End')
@@ -393,11 +405,18 @@ class LogView(Scope):
         elif place == 'begin':
             entries, has_older = await self._around(0)
         else:
-            entries, has_older = await self._around(place if isinstance(place, int) else self._kept_line)
+            entries, has_older = await self._around(await self._line_of(place))
         if self._place is not None:  # asked for something else meanwhile
             return
         rows = await self._rows_of(entries)
-        how = {'place': place, 'hasOlder': has_older, 'isAtEnd': self._is_attached, 'follows': self.is_following}
+        is_all = self.only in (LogFilter(), LogFilter(run=self.only.run)) and not self._floor
+        how = {
+            'place': place,
+            'hasOlder': has_older,
+            'isAtEnd': self._is_attached,
+            'follows': self.is_following,
+            'beginning': 'The log begins here' if is_all else 'No earlier line fits',
+        }
         if isinstance(place, int):
             self._at = place
         if await self._tell('reset', rows, how):
@@ -406,6 +425,12 @@ class LogView(Scope):
         if self.is_following:
             self._missed = self._missed_errors = 0
         self._show_pill()
+
+    async def _line_of(self, place: Place) -> int:
+        if isinstance(place, int):
+            return place
+        at, self._kept_line = self._kept_line, 0
+        return at or int(await self._ask('at') or 0)
 
     async def _newest(self) -> tuple[list[Entry], bool]:
         """The newest lines that fit, up to this very moment, and whether there are older ones."""

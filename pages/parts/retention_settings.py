@@ -45,9 +45,9 @@ class _Limit:
 
 
 LIMITS = (
-    _Limit('log_days', 'Log lines', 'Days for which log lines are kept', 'days', 30, 'For ever'),
+    _Limit('log_days', 'Log lines', 'Days for which log lines are kept', 'days', 30, 'Forever'),
     _Limit('log_megabytes', 'Room for the log', 'Megabytes that the log may take', 'MB', 1_000),
-    _Limit('run_days', 'Runs and their files', 'Days for which runs are kept', 'days', 90, 'For ever'),
+    _Limit('run_days', 'Runs and their files', 'Days for which runs are kept', 'days', 90, 'Forever'),
     _Limit('run_count', 'Number of runs', 'Runs that are kept', 'runs', 1_000, 'All of them'),
 )
 

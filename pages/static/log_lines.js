@@ -109,12 +109,13 @@
     // -- what Python tells
 
     /* Other rows instead of these. `place`: 'end', 'begin', 'keep' (the line under the eyes stays) or a line's number. */
-    reset(rows, { place, hasOlder, isAtEnd, follows }) {
+    reset(rows, { place, hasOlder, isAtEnd, follows, beginning }) {
       this.watchConnection();
       const anchor = place === 'keep' ? this.anchor() : null;
       this.rows = this.folded(rows.map(rowOf));
       this.opened = new Map([...this.opened].filter(([seq]) => this.indexOf(seq) >= 0));
       this.asked = {};
+      this.beginning = beginning;
       this.hasOlder = hasOlder;
       this.isAtEnd = isAtEnd;
       this.follows = follows;
@@ -131,6 +132,7 @@
       this.markCut();
       this.draw();
       if (place === 'begin') this.choose(0);
+      else if (typeof place === 'number') this.takeFocus();
       return this.report();
     }
     append(rows, { isAtEnd }) {
@@ -179,15 +181,16 @@
       this.root.classList.toggle('is-searched', isAny);
       this.draw();
     }
-    /* Make this line the current one and bring it into sight; false if it is not here. */
+    /* Make this line the current one and bring it into sight; gives the last line of its row, 0 if it is not here. */
     go(seq) {
       const index = this.indexOf(seq);
-      if (index < 0) return false;
+      if (index < 0) return 0;
       this.setFollows(false);
       this.select(seq);
       this.reveal(seq);
       this.draw();
-      return true;
+      this.takeFocus();
+      return this.rows[index].last;
     }
     /* All about an opened line, see `log_detail.py`; null if it was cleared meanwhile. */
     detail(seq, about) {
@@ -203,6 +206,8 @@
       return this.report();
     }
     setFolding(folds) { this.folds = folds; }
+    /* The line at the top of what is in sight; 0 without any. */
+    at() { return this.rows[this.indexAt(this.top)]?.first || 0; }
     report() { return { rows: this.rows.length, follows: this.follows, isAtEnd: this.isAtEnd, first: this.rows[0]?.first, last: this.rows.at(-1)?.last }; }
 
     // -- rows and where they are
@@ -310,7 +315,7 @@
       if (follows === this.follows) return;
       this.follows = follows;
       if (follows) this.scrollTo(this.total);
-      if (!isFromPython) this.say('followed', { follows, at: this.rows[this.indexAt(this.top)]?.first || 0 });
+      if (!isFromPython) this.say('followed', { follows, at: this.at() });
     }
     need() {
       if (!this.rows.length || !this.height) return;
@@ -416,7 +421,7 @@
       if (line.parts && isPlain) { this.fill(line.parts, row, at); return line; }
       line.replaceChildren();
       line.parts = null;
-      if (begins) line.append(this.rule('is-quiet', 'The log begins here'));
+      if (begins) line.append(this.rule('is-quiet', this.beginning));
       if (dated) line.append(this.rule('is-quiet', day.format(at)));
       if (row.cut) line.append(this.cutRule(row.cut));
       let shown;
@@ -633,6 +638,11 @@
       else if (this.tops[index + 1] > this.top + this.height) this.scrollTo(this.tops[index + 1] - this.height);
       this.draw();
       this.choose(index);
+    }
+    /* The current line hears the next key, unless somebody is typing. */
+    takeFocus() {
+      if (document.activeElement?.matches('input, textarea, select')) return;
+      this.rows[this.indexOf(this.current)]?.element?.querySelector('[role=row]')?.focus({ preventScroll: true });
     }
     choose(index) {
       const row = this.rows[index];

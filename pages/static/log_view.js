@@ -1,5 +1,5 @@
 // The frame of the log lines; what is in it draws itself, see `log_lines.js`.
-const METHODS = ["reset", "append", "prepend", "forget", "mark", "go", "detail", "follow", "setFolding", "copyVisible", "toggleWrap"];
+const METHODS = ["reset", "append", "prepend", "forget", "mark", "go", "detail", "follow", "at", "setFolding", "copyVisible", "toggleWrap"];
 export default {
   props: { label: String, hasRun: Boolean, follows: Boolean },
   mounted() { this.lines = new window.synapseLines.Lines(this.$el, (name, value) => this.$emit(name, value), this.follows); },

@@ -27,6 +27,7 @@
 
   // -- keys of these pages; off while typing
   const KEYS = { f: 'follow', e: 'first-error', E: 'last-error', w: 'wrap', c: 'clear-view', '.': 'fold', End: 'newest', Home: 'begin' };
+  const SCROLLS = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
   const shown = (name) => [...document.querySelectorAll(`[data-key=${name}]`)];
   addEventListener('keydown', (event) => {
     if (event.defaultPrevented || document.querySelector('.q-dialog')) return;
@@ -44,6 +45,13 @@
     }
     if (event.target.closest?.('input, textarea, select, [contenteditable=true]')) return;
     if (event.key === '/') { if (field) { event.preventDefault(); field.focus(); field.select(); } return; }
+    const port = document.querySelector('.logs-page .log-port');
+    if (port && event.target === document.body && SCROLLS.includes(event.key)) {
+      event.preventDefault();
+      port.focus({ preventScroll: true });
+      port.dispatchEvent(new KeyboardEvent('keydown', { key: event.key }));
+      return;
+    }
     const name = KEYS[event.key];
     const target = name && shown(name).find((element) => element.offsetParent || element.classList.contains('sy-vh'));
     if (!target) return;
