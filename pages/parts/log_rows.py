@@ -128,7 +128,8 @@ _FRAME = re.compile(r'^ {2}File ".*", line \d+', re.MULTILINE)
 
 def detail_of(entry: Entry, run: str) -> dict[str, Any]:
     """All about one entry as `log_lines.js` draws it: facts, whole text where the row has not all of it, actions."""
-    said, styles = styled(entry.message)
+    trace = entry.fields.get('traceback')
+    said, styles = styled(f'{entry.message}\n{trace}' if isinstance(trace, str) else entry.message)
     shown = visible(said)
     is_whole = '\n' not in said.strip('\n') and len(said) <= LONGEST_LINE
     about: dict[str, Any] = {
@@ -152,6 +153,8 @@ def _facts(entry: Entry) -> list[list[str]]:
     if entry.step:
         facts.append(['step', visible(entry.step)])
     for name, value in entry.fields.items():
+        if name == 'traceback' and isinstance(value, str):
+            continue  # it is shown as what it is, with the message
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         facts.append([visible(str(name)[:80]), visible(text[:4_000])])
     return facts

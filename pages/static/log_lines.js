@@ -353,6 +353,12 @@
       let next = this.box.firstChild;
       for (let i = start; i < end; i++) {
         const element = this.elementOf(this.rows[i], this.rows[i - 1], i);
+        // What is in sight is not touched: what scrolled out above it goes below it, to be filled anew.
+        while (next && next !== element && element.parentNode && this.free.includes(next)) {
+          const spare = next;
+          next = next.nextSibling;
+          this.box.append(spare);
+        }
         if (element === next) next = next.nextSibling;
         else this.box.insertBefore(element, next);
       }
@@ -379,7 +385,8 @@
     }
     place(start) {
       if (this.total !== this.drawnTotal) { this.drawnTotal = this.total; this.space.style.height = `${this.total}px`; }
-      this.box.style.transform = `translateY(${this.tops[start] || 0}px)`;
+      // Not a transform: with that each row would be painted anew although none has moved.
+      this.box.style.top = `${this.tops[start] || 0}px`;
       if (!this.isMoved) return;
       this.isMoved = false;
       this.setTop = this.top;

@@ -96,6 +96,14 @@ def test_a_sample_is_even_bounded_and_ends_with_the_last(count: int, most: int) 
     assert {later.seq - earlier.seq for earlier, later in pairwise(sample)} <= {step}
 
 
+def test_the_traceback_of_a_record_is_shown_with_its_message_and_folded() -> None:
+    about = detail_of(entry('it broke', fields={'traceback': TRACEBACK, 'status': 503}), '')
+
+    assert about['text'] == f'it broke\n{TRACEBACK}'
+    assert about['hidden'][2] == 'Show 2 more frames'
+    assert about['facts'] == [['line', '1'], ['status', '503']]
+
+
 def test_an_opened_line_tells_all_and_folds_the_frames_but_the_last() -> None:
     about = detail_of(entry(f'it broke\n{TRACEBACK}', run='r1', step='render', fields={'status': 503}), '#12')
 
