@@ -12,15 +12,16 @@ from typing import Any
 
 SPOOL = 'spool'
 """The folder of these files, in the folder of the run."""
-FILE_BYTES = 8 * 1024**2
-MOST_FILES = 16
+FILE_BYTES = 4 * 1024**2
+MOST_FILES = 12
 SUFFIX = '.spool'
 
 
 class Spool:
-    """Appends records to numbered files, of which no more than about 128 MB wait at a time.
+    """Appends records to numbered files, of which no more than about 48 MB wait at a time.
 
-    Not safe for threads by itself. Nothing is made before the first record.
+    That is what the log takes in within a few seconds, since a run that is stopped ends only then. Nothing is made
+    before the first record. Not safe for threads by itself.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 from storage.files import DiskFull
 from storage.runs import RunStore
 from synapse import live_run, run_folders
-from synapse.bus import RunChanged
+from synapse.bus import LinesLogged, RunChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import DiskIsFull
+from synapse.host import spool
 from synapse.process_tree import is_gone
 from synapse.records import RunState, StepState
 from synapse.settings import Settings
@@ -30,7 +31,7 @@ from typing import Literal
 from synapse import Pipeline, Run, step
 
 class Odd(Pipeline):
-    how: Literal['segfault', 'exit', 'children', 'prints', 'holds', 'late']
+    how: Literal['segfault', 'exit', 'children', 'prints', 'floods', 'holds', 'late']
 
     @step
     def before(self, run: Run):
@@ -54,6 +55,8 @@ class Odd(Pipeline):
         if self.how == 'prints':
             for number in range(20_000):
                 print('line', number)
+        while self.how == 'floods':
+            print('x' * 2_000)
         while self.how == 'holds':
             run.progress(1)
             time.sleep(0.01)
@@ -146,6 +149,27 @@ async def test_every_printed_line_is_in_the_log_in_its_order(room: ControlRoom) 
     assert ended.state is RunState.SUCCEEDED, ended.error
     lines = [entry.message async for page in pages(room, run.id) for entry in page if entry.source == 'stdout']
     assert lines == [f'line {number}' for number in range(20_000)]
+
+
+async def test_a_flood_without_end_starves_nobody_and_leaves_nothing_on_the_disk(
+    room: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await room.runs.create('Odd', {'how': 'floods'})
+    folder = room.runs.folder_of(run.id)
+    await room.bus.next(LinesLogged, timeout=20, where=lambda news: news.entries[0].message == 'x' * 2_000)
+    loop, late, most = asyncio.get_running_loop(), [], 0
+
+    for _ in range(150):
+        since = loop.time()
+        await asyncio.sleep(0.01)
+        late.append(loop.time() - since - 0.01)
+        most = max(most, len(list((folder / 'spool').glob('*.spool'))))
+    await room.runs.cancel(run.id, now=True)
+
+    assert (await until(room, run.id)).state is RunState.CANCELLED
+    assert sorted(late)[int(len(late) * 0.95)] < 0.1
+    assert 1 <= most <= spool.MOST_FILES + 2
+    assert not (folder / 'spool').exists()
 
 
 def pages(room: ControlRoom, run_id: str) -> AsyncIterator[list[Any]]:

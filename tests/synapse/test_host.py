@@ -22,7 +22,7 @@ from tests.synapse.said import Said
 
 Message = dict[str, Any]
 HEAD = """\
-import asyncio, ctypes, json, logging, os, signal, subprocess, sys, threading, time, warnings
+import asyncio, ctypes, itertools, json, logging, os, signal, subprocess, sys, threading, time, warnings
 from pathlib import Path
 from synapse import Pipeline, Run, StepFailed, step
 """
@@ -103,6 +103,11 @@ class Host:
     def join(self) -> None:
         for thread in self._threads:
             thread.join(10)
+
+    def rest(self) -> None:
+        """What it said before it died, as far as no test has asked for it."""
+        while (message := self._inbox.get(timeout=10)) is not None:
+            self.messages.append(message)
 
     @property
     def errors(self) -> str:
@@ -391,6 +396,96 @@ def test_a_hundred_thousand_lines_arrive_all_and_in_order(host: Host) -> None:
     assert host.lines == [str(n) for n in range(100_000)]
     assert host.step_states[-1] == ('flood', 'succeeded', 1)
     assert host.messages[-2]['t'] == 'step'
+
+
+def test_a_flood_stays_in_order_with_whatever_else_is_said(host: Host) -> None:
+    host.start(
+        """
+        @step
+        def flood(self, run: Run):
+            for n in range(3_000):
+                print(8 * n)
+                print(8 * n + 1)
+                if n % 100: continue
+                run.log.info(8 * n + 2)
+                print(8 * n + 3, file=sys.stderr)
+                sys.stdout.buffer.write(f'{8 * n + 4}\\n'.encode())
+                warnings.warn(f'{8 * n + 5}')
+                print(8 * n + 6, flush=True)
+                logging.warning('%s', 8 * n + 7)
+        @step
+        def after(self, run: Run): print(24_000)
+        """
+    )
+    host.end()
+
+    numbers = [int(line.removeprefix('UserWarning: ')) for line in host.lines]
+    assert numbers == [n for n in range(24_001) if n % 8 < 2 or n % 800 < 8]
+    assert {entry[2] for entry in host.entries} == {'stdout', 'stderr', 'flood', 'warnings', 'root'}
+    assert [entry[4] for entry in host.entries[-2:]] == ['flood', 'after']
+
+
+def test_threads_and_signal_handlers_that_print_in_a_flood_lose_nothing(host: Host) -> None:
+    host.start(
+        """
+        @step
+        def flood(self, run: Run):
+            def count(name):
+                for n in range(10_000): sys.stdout.write(f'{name} {n}\\n')
+            signals = itertools.count()
+            signal.signal(signal.SIGALRM, lambda *_: sys.stdout.write(f'signal {next(signals)}\\n'))
+            signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+            threads = [threading.Thread(target=count, args=(name,)) for name in 'abc']
+            for thread in threads: thread.start()
+            count('main')
+            for thread in threads: thread.join()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            run.log.info(f'{next(signals)} signals')
+        """
+    )
+
+    assert host.end(60)['state'] == 'succeeded'
+    for name in ('a', 'b', 'c', 'main'):
+        assert [line for line in host.lines if line.startswith(f'{name} ')] == [f'{name} {n}' for n in range(10_000)]
+    signals = int(host.lines[-1].split()[0])
+    assert signals > 3
+    # One signal may come while the handler of another has not printed yet.
+    assert sorted(int(line.split()[1]) for line in host.lines if line.startswith('signal ')) == list(range(signals))
+
+
+def test_what_was_flushed_in_a_flood_survives_a_segfault(host: Host) -> None:
+    host.start(
+        """
+        @step
+        def crash(self, run: Run):
+            for n in range(5_000): print(n)
+            print('flushed', flush=True)
+            ctypes.string_at(0)
+        """
+    )
+
+    assert host.process.wait(20) == -signal.SIGSEGV
+    host.join()
+    host.rest()
+    assert host.lines == [*map(str, range(5_000)), 'flushed']
+
+
+def test_a_disk_without_room_for_the_spool_costs_time_and_no_line(host: Host) -> None:
+    host.start(
+        """
+        @step
+        def flood(self, run: Run):
+            import resource
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+            for n in range(20_000): print(n)
+        """
+    )
+
+    assert host.end()['state'] == 'succeeded'
+    [warning] = [entry[3] for entry in host.entries if entry[1] == 'warning' and entry[2] == 'synapse']
+    assert warning.startswith('The lines of this step cannot be spooled, so it waits for the log from now on: ')
+    assert [line for line in host.lines if line.isdigit()] == [str(n) for n in range(20_000)]
 
 
 def test_a_redrawn_line_is_kept_at_most_ten_times_a_second_and_at_its_end(host: Host) -> None:
