@@ -7,8 +7,8 @@ from synapse.bus import PipelinesChanged
 from synapse.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 
+from .parts.copying import copy_button
 from .parts.html import Glyph, button, el, icon
-from .parts.log_line import copy_button
 from .parts.run_form import open_run_form
 from .parts.scope import Scope
 

@@ -9,9 +9,9 @@ from nicegui.events import GenericEventArguments
 from synapse.control_room import ControlRoom
 
 from .cards import put
+from .copying import copy_button
 from .dialogs import attempt, confirm, say
 from .html import button, el
-from .log_line import copy_button
 from .scope import Scope
 
 # The browser sends the file itself, so that it comes by the one door that all programs use.

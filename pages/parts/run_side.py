@@ -10,8 +10,8 @@ from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.records import Artifact, RunRecord, RunState
 
+from .copying import copy_button
 from .html import WORDS, el, icon, look_of
-from .log_line import copy_button
 from .words import length_of, size_of, step_title
 
 LAST_RUNS = 12

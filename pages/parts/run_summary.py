@@ -11,9 +11,9 @@ from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, RunState, StepRun, StepState, now_utc
 
 from .cards import put
+from .copying import copy_button
 from .dialogs import attempt, confirm
 from .html import WORDS, Glyph, button, el, icon, look_of
-from .log_line import copy_button
 from .run_form import open_run_form
 from .stepper import Stepper
 from .words import (

@@ -2,8 +2,8 @@
 
 from nicegui.elements.mixins.text_element import TextElement
 
+from .copying import copy_button
 from .html import el
-from .log_line import copy_button
 
 
 def card(title: str) -> TextElement:
