@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.files import DiskFull
@@ -314,6 +314,7 @@ async def test_secrets_reach_neither_screen_nor_disk(log: Log, path: Path) -> No
     assert say(log, 'hunter2"x').message == 'hunter2"x'
 
 
+@settings(deadline=None)
 @given(secret=st.text(min_size=3).filter(lambda text: len(text.strip()) > 2 and '*' not in text), around=st.text())
 def test_a_hidden_secret_is_never_left_readable(secret: str, around: str) -> None:
     scrubber = Scrubber()

@@ -2,7 +2,7 @@ import time
 
 import pytest
 import regex
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from storage.searched_text import folded, searched
@@ -59,6 +59,7 @@ def test_a_regular_expression_without_end_is_given_up() -> None:
     assert time.process_time() - since < 5
 
 
+@settings(deadline=None)
 @given(text=st.text(), other=st.text())
 def test_folding_keeps_places_and_ignores_case_only(text: str, other: str) -> None:
     assert len(folded(text)) == len(text)
@@ -67,6 +68,7 @@ def test_folding_keeps_places_and_ignores_case_only(text: str, other: str) -> No
     assert folded(folded(text)) == folded(text)
 
 
+@settings(deadline=None)
 @given(text=st.text(st.characters(codec='ascii')))
 def test_only_what_sqlite_would_see_otherwise_is_kept_twice(text: str) -> None:
     is_odd = '\x1b' in text or '\0' in text
@@ -74,6 +76,7 @@ def test_only_what_sqlite_would_see_otherwise_is_kept_twice(text: str) -> None:
     assert (searched(text) is None) == (not is_odd)
 
 
+@settings(deadline=None)
 @given(pattern=PATTERNS, text=st.text(st.sampled_from('ab.1:- AB'), max_size=12))
 def test_the_index_is_asked_for_nothing_that_a_match_need_not_have(pattern: str, text: str) -> None:
     try:
@@ -85,6 +88,7 @@ def test_the_index_is_asked_for_nothing_that_a_match_need_not_have(pattern: str,
         assert all(folded(part) in folded(text) for part in search.parts)
 
 
+@settings(deadline=None)
 @given(
     pattern=PATTERNS
     | st.sampled_from([r'a$', r'^b', r'\ba', r'\Bb', r'a\s', r'[^a]', r'(a|b)\1', 'a{e<=1}b', r'a\Z', 'a++', '']),

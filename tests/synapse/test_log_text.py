@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synapse.log_text import plain, styled, visible
@@ -38,6 +38,7 @@ def test_escapes_become_styles_or_nothing(message: str, text: str, spans: list[t
     assert plain(message) == text
 
 
+@settings(deadline=None)
 @given(message=HOSTILE)
 def test_whatever_comes_ends_as_text_with_orderly_spans(message: str) -> None:
     text, spans = styled(message)
@@ -49,6 +50,7 @@ def test_whatever_comes_ends_as_text_with_orderly_spans(message: str) -> None:
     assert all(CLASSES.fullmatch(word) for _, _, classes in spans for word in classes.split())
 
 
+@settings(deadline=None)
 @given(text=HOSTILE | st.text())
 def test_nothing_invisible_stays_and_nothing_moves(text: str) -> None:
     shown = visible(text)
