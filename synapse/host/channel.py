@@ -24,6 +24,7 @@ FROM_BYTES = 4 * 1024
 """What is larger than this goes by the spool: a pipe holds little, and would make the step wait."""
 PIECE_BYTES = 256 * 1024
 ROOM_SECONDS = 0.01
+LAST = ',"last":true'
 MOST_FIELD_CHARACTERS = 65_536
 
 
@@ -51,6 +52,7 @@ class Channel:
         self._characters = 0
         self._progress: dict[str | None, dict[str, Any]] = {}
         self._said, self._said_since, self._written_at = 0, 0.0, 0.0
+        self._about: tuple[tuple[int, str, str | None], str] = (0, '', None), ''
         self._last_time = datetime.min.replace(tzinfo=UTC)
         self._lock = threading.RLock()
         self._wake = threading.Event()
@@ -86,12 +88,17 @@ class Channel:
             if self._entries:
                 self._write_gathered()
             for place in range(0, len(data) or 1, PIECE_BYTES):
-                piece = data[place : place + PIECE_BYTES]
-                header = {'t': 'raw', 'id': stream, 'at': self._now(), 'source': source, 'step': self.step}
-                if is_last and place + PIECE_BYTES >= len(data):
-                    header['last'] = True
-                self._put(header, piece)
+                is_end = is_last and place + PIECE_BYTES >= len(data)
+                self._put(self._header(stream, source, is_end), data[place : place + PIECE_BYTES])
         self._wait_for_room()
+
+    def _header(self, stream: int, source: str, is_end: bool) -> str:
+        """What a piece is, as JSON without its last brace. Most lines of a flood differ in their moment alone."""
+        about = stream, source, self.step
+        if about != self._about[0]:
+            said = _as_json({'t': 'raw', 'id': stream, 'source': source, 'step': self.step})
+            self._about = about, said[:-1]
+        return f'{self._about[1]}{LAST if is_end else ""},"at":"{self._now()}"'
 
     def progress(self, step: str | None, percent: float, note: str) -> None:
         """Where a step is; within 25 ms only the last one is sent."""
@@ -108,7 +115,7 @@ class Channel:
             return
         self.bring_out()
         with self._lock:
-            self._write_gathered(message)
+            self._write_gathered(_as_json(message))
 
     def flush(self) -> None:
         """Everything said so far is in the pipe or the spool when this returns."""
@@ -162,12 +169,12 @@ class Channel:
         self._last_time = max(self._last_time, datetime.now(UTC))
         return self._last_time.isoformat(timespec='microseconds')
 
-    def _put(self, header: dict[str, Any], piece: bytes) -> None:
+    def _put(self, header: str, piece: bytes) -> None:
         is_busy = self._is_busy()
         by_spool = is_busy or len(piece) > FROM_BYTES or self._has_spooled
-        if not (by_spool and self._is_spooled({**header, 'size': len(piece)}, piece)):
+        if not (by_spool and self._is_spooled(f'{header},"size":{len(piece)}}}', piece)):
             # Any byte is a character of Latin-1: JSON has no bytes, and a piece may end within a character of UTF-8.
-            self._write_gathered({**header, 'text': piece.decode('latin-1')})
+            self._write_gathered(f'{header},"text":{json.dumps(piece.decode("latin-1"))}}}')
         elif is_busy:
             self.wake()
         else:
@@ -179,7 +186,7 @@ class Channel:
         # not be the middle of what the spool keeps.
         return self.spool is not None and self.spool.is_used
 
-    def _is_spooled(self, header: dict[str, Any], data: bytes = b'') -> bool:
+    def _is_spooled(self, header: str, data: bytes = b'') -> bool:
         if self.spool is None:
             return False
         try:
@@ -202,24 +209,24 @@ class Channel:
             time.sleep(ROOM_SECONDS)
             self.when_said()
 
-    def _write_gathered(self, *more: dict[str, Any]) -> None:
+    def _write_gathered(self, *more: str) -> None:
         self._written_at = time.monotonic()
         entries, self._entries, self._characters = self._entries, [], 0
         progress, self._progress = self._progress, {}
         is_much = len(entries) >= BATCH // 2 or sum(len(entry[3]) for entry in entries) > FROM_BYTES
-        if entries and (is_much or self._has_spooled) and self._is_spooled({'t': 'logs', 'e': entries}):
+        if entries and (is_much or self._has_spooled) and self._is_spooled(_as_json({'t': 'logs', 'e': entries})):
             entries = []
         entries += self._entries  # what the spool had to say about itself
         self._entries = []
-        logs: list[dict[str, Any]] = [{'t': 'logs', 'e': entries}] if entries else []
-        self._write([*self._news(), *logs, *progress.values(), *more])
+        logs = [_as_json({'t': 'logs', 'e': entries})] if entries else []
+        self._write([*self._news(), *logs, *map(_as_json, progress.values()), *more])
 
-    def _news(self) -> list[dict[str, Any]]:
+    def _news(self) -> list[str]:
         news = self.spool.news() if self.spool is not None else None
-        return [news] if news else []
+        return [_as_json(news)] if news else []
 
-    def _write(self, messages: list[dict[str, Any]]) -> None:
-        data = ''.join(f'{_as_json(message)}\n' for message in messages).encode('utf-8', 'replace')
+    def _write(self, messages: list[str]) -> None:
+        data = ''.join(f'{message}\n' for message in messages).encode('utf-8', 'replace')
         while data:
             data = data[os.write(self._fd, data) :]
 

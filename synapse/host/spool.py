@@ -4,9 +4,7 @@ A file is a row of records: a line of JSON, and where that names a `size` as man
 removes what it has taken in; `synapse.spool_reader` is its side.
 """
 
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +29,15 @@ class Spool:
         self._oldest = 1
         self._told: tuple[int, int] = (0, 0)
 
-    def append(self, header: Mapping[str, Any], data: bytes = b'') -> None:
+    def append(self, header: str, data: bytes = b'') -> None:
         """Write one record; it survives this process.
 
+        :param header: one line of JSON
         :raises OSError: if the disk refuses; then no part of it is left
         """
         if self._fd < 0 or (self._size >= FILE_BYTES and data.endswith(b'\n')) or self._size >= 2 * FILE_BYTES:
             self._open_next()
-        record = memoryview(json.dumps(header, ensure_ascii=False).encode('utf-8', 'replace') + b'\n' + data)
+        record = memoryview(f'{header}\n'.encode('utf-8', 'replace') + data)
         written = 0
         try:
             while written < len(record):
@@ -55,9 +54,11 @@ class Spool:
     @property
     def is_full(self) -> bool:
         """Whether the control room is so far behind that the step has to wait for it."""
-        while self._oldest < self._number and not self._path(self._oldest).exists():
+        while self._number - self._oldest >= MOST_FILES:
+            if self._path(self._oldest).exists():
+                return True
             self._oldest += 1
-        return self._number - self._oldest >= MOST_FILES
+        return False
 
     def news(self) -> dict[str, Any] | None:
         """The message that tells how far there is something to read, if that has not been told yet."""

@@ -37,11 +37,15 @@ async def printed(log: Log) -> list[str]:
     return [entry.message async for page in log.pages(run=RUN) for entry in page]
 
 
-def raw(text: str | bytes, number: int, **more: object) -> tuple[dict[str, object], bytes]:
+def at(number: int) -> str:
+    return f'2026-11-23T08:00:00.{number:06}+00:00'
+
+
+def raw(text: str, number: int) -> tuple[str, bytes]:
     """The record of what standard output said at the `number`th microsecond."""
-    data = text.encode() if isinstance(text, str) else text
-    at = f'2026-11-23T08:00:00.{number:06}+00:00'
-    return {'t': 'raw', 'id': 1, 'at': at, 'source': 'stdout', 'step': 's', 'size': len(data)} | more, data
+    data = text.encode()
+    said = {'t': 'raw', 'id': 1, 'at': at(number), 'source': 'stdout', 'step': 's', 'size': len(data)}
+    return json.dumps(said), data
 
 
 @given(lines=st.lists(st.text(st.characters(exclude_characters='\r\n', codec='utf-8'), max_size=9)), data=st.data())
@@ -62,8 +66,8 @@ async def test_what_is_spooled_is_logged_in_its_order_up_to_where_it_is_told(
     spool, intake = Spool(tmp_path / SPOOL), Intake(log, RUN, tmp_path)
     for number in range(300):
         spool.append(*raw(f'line {number}\n', number))
-    entry = ['2026-11-23T08:00:00.000300+00:00', 'warning', 'lib', 'said', 's', {'a': 1}]
-    spool.append({'t': 'logs', 'e': [entry]})
+    entry = [at(300), 'warning', 'lib', 'said', 's', {'a': 1}]
+    spool.append(json.dumps({'t': 'logs', 'e': [entry]}))
     told = spool.news()
     spool.append(*raw('after', 301))
     files = len(list((tmp_path / SPOOL).iterdir()))
@@ -86,13 +90,13 @@ async def test_a_killed_control_room_takes_in_later_what_it_had_not_logged_and_n
     # As if the last of these had not been saved when it was killed.
     await log.clear(who='nobody')
     log.extend(
-        {'level': 'info', 'message': text, 'source': 'stdout', 'run': RUN, 'timestamp': raw('', 1)[0]['at']}
+        {'level': 'info', 'message': text, 'source': 'stdout', 'run': RUN, 'timestamp': at(1)}
         for text in ('one', 'two')
     )
     spool.append(*raw('four\nfi', 2))
     spool.append(*raw('ve\nsix', 3))
     with (tmp_path / SPOOL / '00000001.spool').open('ab') as file:
-        file.write(json.dumps(raw('x' * 50, 4)[0]).encode()[:-9])
+        file.write(raw('x' * 50, 4)[0].encode()[:-9])
 
     await Recovery(log, RUN, tmp_path).take_rest()
 
@@ -124,7 +128,7 @@ async def test_a_long_line_is_kept_without_secrets_and_not_without_end(
 
     for number in range(2):
         header, data = raw(f'short\n{long}\n', number)
-        await intake.take({**header, 'text': data.decode()})
+        await intake.take({**json.loads(header), 'text': data.decode()})
 
     entries = [entry async for page in log.pages(run=RUN) for entry in page]
     assert [entry.message[:5] for entry in entries] == ['short', 'xxxxx'] * 2
