@@ -55,7 +55,7 @@ def test_a_line_reaches_an_open_page_within_a_moment_and_without_a_reload(
 ) -> None:
     page = sign_in(program)
     go_to(page, 'Logs')
-    page.get_by_role('button', name='+ Info').wait_for()
+    page.locator('.log-one').first.wait_for()
     started = time.monotonic()
 
     with program.api as api:
