@@ -628,9 +628,10 @@
     }
     /* To the very first line, which may still have to be read. */
     begin() {
-      this.setFollows(false);
-      if (this.hasOlder) { this.say('begin', 0); return; }
+      if (this.hasOlder) { this.setFollows(false); this.say('begin', 0); return; }
+      // First, so that Python hears of the line somebody goes to: where lines are left out it reads anew around it.
       this.scrollTo(0);
+      this.setFollows(false);
       this.draw();
       this.choose(0);
     }
