@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from synapse.settings import Settings
 
 LINES = 100_000
 ROUNDS = 5
+IDLE_SECONDS = 3
 PIPELINE = f"""
 import re, subprocess, sys, time
 from synapse import Pipeline, Run, step
@@ -108,8 +110,12 @@ async def measured(folder: Path) -> None:
     room = ControlRoom.build(Settings(data=folder, workers=1, min_free_bytes=0))
     await room.start()
     gc.collect()
-    gc.freeze()  # as the program does once it is up
+    gc.freeze()  # this and the next as the program does once it is up
+    sys.setswitchinterval(0.001)
     try:
+        idle = Watch(room)
+        with counting(idle):
+            await asyncio.sleep(IDLE_SECONDS)
         before = psutil.Process().memory_info().rss
         watch = Watch(room)
         ended = room.bus.next(RunChanged, timeout=600, where=lambda news: news.run.state.is_final)
@@ -133,9 +139,9 @@ async def measured(folder: Path) -> None:
     print(f'  processor time of the step: {work[0]:.3f} s and {work[1]:.3f} s, ratio {work[1] / work[0]:.2f}')
     late = [came - said['ended'] for came, said in zip(watch.last_lines, rounds, strict=True)]
     print(f'  last print to last line in the log: {statistics.median(late):.2f} s, longest {max(late):.2f} s')
-    for name, each in zip(
-        ('gaps of the event loop', 'held by its own work'), zip(*watch.gaps, strict=True), strict=True
-    ):
+    gaps, held = zip(*watch.gaps, strict=True)
+    at_rest = [gap for gap, _ in idle.gaps]
+    for name, each in (('gaps of the event loop', gaps), ('held by its own work', held), ('gaps when idle', at_rest)):
         p99, longest = statistics.quantiles(each, n=100)[98] * 1000, max(each) * 1000
         print(f'  {name}: p99 {p99:.1f} ms, longest {longest:.1f} ms')
     print(

@@ -18,6 +18,8 @@ from .wire import Breath
 SLICE_LINES = 250
 SLICE_CHARACTERS = 128 * 1024
 """So much is logged in one go; then others on the loop may have a turn."""
+TURN_SECONDS = 0.003
+"""And must have one after this: to tell everyone of these lines takes as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Intake:
         self._cutter = Cutter(LongLines(folder / LONG_LINES, scrubber.text))
         self._spool = SpoolReader(folder)
         self._finished: tuple[list[Path], int] = ([], 0)
-        self._breath = Breath()
+        self._breath = Breath(TURN_SECONDS)
 
     @classmethod
     def of_job(cls, log: Log, job: Mapping[str, Any]) -> 'Intake':

@@ -83,10 +83,11 @@ class Wire(asyncio.SubprocessProtocol):
 class Breath:
     """Lets everything else on the loop have a turn after every few milliseconds of ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = BREATH_SECONDS) -> None:
+        self._seconds = seconds
         self._since = time.perf_counter()
 
     async def taken(self) -> None:
-        if time.perf_counter() - self._since > BREATH_SECONDS:
+        if time.perf_counter() - self._since > self._seconds:
             await asyncio.sleep(0)
             self._since = time.perf_counter()
