@@ -29,6 +29,7 @@ import re, subprocess, sys, time
 from synapse import Pipeline, Run, step
 
 PRINTS = 'for n in range({LINES}): print(f"line {{n:06}} of a flood that goes on and on")'
+PROGRAM = ['env', '-u', 'PYTHONUNBUFFERED', sys.executable, '-c', PRINTS]
 
 def peak():
     return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
@@ -56,9 +57,9 @@ class Flood(Pipeline):
         for turn in range({ROUNDS}):
             with open('plain.txt', 'w') as file:
                 begun = time.perf_counter()
-                subprocess.run([sys.executable, '-c', PRINTS], stdout=file, check=True)
+                subprocess.run(PROGRAM, stdout=file, check=True)
             plain, begun = time.perf_counter() - begun, time.perf_counter()
-            run.shell(['env', '-u', 'PYTHONUNBUFFERED', sys.executable, '-c', PRINTS])
+            run.shell(PROGRAM)
             run.log.info('program', plain=plain, ours=time.perf_counter() - begun)
             time.sleep(2)
 """
