@@ -219,9 +219,11 @@ def following(page: Page) -> Locator:
 
 def walked(page: Page, end: int) -> list[tuple[int, str]]:
     """Number and text of each row from the very first to the one with this number, as scrolling down shows them."""
+    page.bring_to_front()  # others draw seldom
     page.locator('.log-port').focus()
     page.keyboard.press('Home')
-    # While it shows a sample of a flood it says so, and soon after the flood it shows every line.
+    # While it follows a flood it shows a sample and says so; who stops to read gets every line.
+    expect(following(page)).to_contain_text('Paused')
     expect(page.locator('.log-notice')).to_be_hidden()
     expect(page.get_by_text('The log begins here')).to_be_visible()
     rows = page.evaluate(WALK, end)

@@ -290,7 +290,7 @@ def _hurried(ring: int) -> Iterator[None]:
         yield
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lives=LIVES, old=st.integers(0, 20), ring=st.sampled_from(RINGS))
 def test_numbers_order_views_and_figures_hold_through_all_lives_of_a_log(
     lives: list[Life], old: int, ring: int
