@@ -41,7 +41,7 @@ class Pace:
 
 PACES = (
     Pace('2,000 rows/s, the most the page sends', 20_000, 200, 0.1),
-    Pace('10,000 rows/s', 100_000, 500, 0.05),
+    Pace('10,000 rows/s', 30_000, 500, 0.05),
     Pace('100,000 rows as fast as confirmed', 100_000, 500, 0),
 )
 
