@@ -7,6 +7,7 @@ try it: `python -m synapse.logging_handler "It works"`, or pipe lines into it.
 from __future__ import annotations
 
 import argparse
+import encodings.idna  # noqa: F401 - needed for a connection, and no longer to be had in a process about to end
 import http.client
 import json
 import logging

@@ -572,7 +572,7 @@ async def test_the_socket_tells_changes_and_occurrences(
                 assert message['type'] in ('connected', 'ping')
             return dict(message['data'])
 
-        event = await created(api, start=ahead(timedelta(seconds=1)), rrule='FREQ=HOURLY')
+        event = await created(api, start=ahead(timedelta(seconds=3)), rrule='FREQ=HOURLY')
         news = [await heard(), await heard()]
         await api.delete(f'/scheduler/{event["id"]}')
         while news[-1]['change'] == 'occurrence':
