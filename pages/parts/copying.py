@@ -13,7 +13,8 @@ def copy_button(words: str, text: str) -> ui.element:
     # The label says that it worked: a notice would hide what is being copied from.
     press.on(
         'click',
-        js_handler=f'(e) => {{ navigator.clipboard?.writeText({json.dumps(text)}); const s = e.currentTarget.lastElementChild; '
-        "const w = s.textContent; s.textContent = 'Copied'; setTimeout(() => { s.textContent = w }, 1200) }",
+        js_handler=f'(e) => {{ navigator.clipboard?.writeText({json.dumps(text)}); '
+        "const s = e.currentTarget.lastElementChild; const w = s.textContent; s.textContent = 'Copied'; "
+        'setTimeout(() => { s.textContent = w }, 1200) }',
     )
     return press
