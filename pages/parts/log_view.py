@@ -488,7 +488,7 @@ class LogView(Scope):
 
     async def _send(self) -> None:
         entries, offered = list(self._pending), self._offered
-        if not self.is_following and self._rows + len(entries) > CAP:
+        if not self.is_following and (offered > len(entries) or self._rows + len(entries) > CAP):
             # Whoever reads keeps what is there; the rest is read from the store when somebody gets so far.
             self._detach()
             await self._tell('append', [], {'isAtEnd': False})
