@@ -249,6 +249,7 @@ def test_who_reads_stays_put_and_who_searches_finds_while_50_000_lines_come(
 ) -> None:
     flood = Flood(program, tmp_path)
     reader, searcher = open_two(program, context, flood)
+    reader.bring_to_front()  # others draw seldom
     reader.locator('.log-port').hover()
     reader.mouse.wheel(0, -2_000)
     expect(following(reader)).to_contain_text('Paused')
@@ -277,7 +278,7 @@ def test_who_reads_stays_put_and_who_searches_finds_while_50_000_lines_come(
 
     assert was_in_the_flood, 'the flood was over before anything could be asked of the pages'
     assert seen['moved'] < 0.5
-    assert seen['frames'] > 3
+    assert seen['frames'] > 10
     assert seen['longest'] < 5_000
     assert check_agreement(flood, [reader]) == list(range(flood.total))
     for number, key in ((0, 'Home'), (flood.total - 1, 'End')):
