@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .children import ROOM_TAG, child_environment, host_command, new_session
@@ -67,7 +67,7 @@ class HostProcess:
         self._hello = asyncio.Event()
         self._at_once = asyncio.Event()
         self._known: dict[Any, Seen] = {}
-        self._watched: dict[Any, Seen] = {}
+        self._watched: dict[Any, Any] = {}
         self._fault = ''
         self._stopping: asyncio.Task[None] | None = None
         self._lingering: asyncio.Task[None] | None = None
@@ -126,9 +126,11 @@ class HostProcess:
 
     def _tree_figures(self) -> list[dict[str, Any]]:
         # The objects of the last look are used again: CPU use is the difference between two looks at the same one.
-        current = {seen.process: self._watched.get(seen.process, seen) for seen in tree_of(self.pid, self.host_id)}
-        self._watched = current
-        return [figures for figures in map(figures_of, current.values()) if figures is not None]
+        # Their commands are not: a child seen between its fork and its exec still had that of its parent.
+        tree = tree_of(self.pid, self.host_id)
+        self._watched = {seen.process: self._watched.get(seen.process, seen.process) for seen in tree}
+        again = [replace(seen, process=self._watched[seen.process]) for seen in tree]
+        return [figures for figures in map(figures_of, again) if figures is not None]
 
     async def wait(self) -> Outcome:
         """The outcome, once the process is gone, its leftovers are ended and its last line is handed over."""

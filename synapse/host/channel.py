@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,9 @@ from .spool import Spool
 
 FLUSH_SECONDS = 0.025
 FLOOD_SECONDS = 0.05
+FLOOD_BYTES = 2 * 1024**2
+"""When more than this gathers, it is taken out more often, and a step that is faster than the disk waits for it."""
+FLOOD_STARTS_SECONDS = 0.005
 NEWS_SECONDS = 0.09
 """How often the control room is told of what is spooled while a flood goes on."""
 AT_ONCE = 20
@@ -44,8 +48,11 @@ class Channel:
         """Called by those who speak for a step when they have spoken: here an interrupt that had to wait comes in."""
         self.bring_out: Callable[[], None] = lambda: None
         """Called before anything is said: what was printed earlier and is still held goes first."""
-        self.on_tick: Callable[[], bool] = lambda: False
-        """Called 25 ms after `wake`, then every 50 ms for as long as it says that there is a flood."""
+        self.on_tick: Callable[[float], bool] = lambda seconds: False
+        """Called 25 ms after `wake` to bring out what is held, then every 50 ms or sooner while it says so.
+
+        It is given the seconds since the last time.
+        """
         self.is_fork = False
         self._fd = fd
         self._entries: list[list[Any]] = []
@@ -55,7 +62,8 @@ class Channel:
         self._about: tuple[tuple[int, str, str | None], str] = (0, '', None), ''
         self._last_time = datetime.min.replace(tzinfo=UTC)
         self._lock = threading.RLock()
-        self._wake = threading.Event()
+        self._wake, self._hurry = threading.Event(), threading.Event()
+        self._seconds, self._bytes = FLUSH_SECONDS, 0
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(after_in_child=self._leave_to_parent)
         self._flusher = threading.Thread(target=self._flush_forever, name='synapse-flush', daemon=True)
@@ -84,13 +92,23 @@ class Channel:
         :param stream: a number for what belongs together
         :param is_last: what has no line end by now is a line too
         """
+        pieces = _pieces(data)
+        try:
+            while len(pieces) > 1:
+                self._say_piece(stream, source, pieces.popleft())
+                self._wait_for_room()
+        finally:
+            # Also where an interrupt broke off the wait: what was printed is said.
+            while pieces:
+                self._say_piece(stream, source, pieces.popleft(), is_last=is_last and not pieces)
+        self._wait_for_room()
+
+    def _say_piece(self, stream: int, source: str, piece: bytes, *, is_last: bool = False) -> None:
         with self._lock:
+            self._bytes += len(piece)
             if self._entries:
                 self._write_gathered()
-            for place in range(0, len(data) or 1, PIECE_BYTES):
-                is_end = is_last and place + PIECE_BYTES >= len(data)
-                self._put(self._header(stream, source, is_end), data[place : place + PIECE_BYTES])
-        self._wait_for_room()
+            self._put(self._header(stream, source, is_last), piece)
 
     def _header(self, stream: int, source: str, is_end: bool) -> str:
         """What a piece is, as JSON without its last brace. Most lines of a flood differ in their moment alone."""
@@ -133,29 +151,37 @@ class Channel:
         if not self._wake.is_set():
             self._wake.set()
 
+    def flood_starts(self) -> None:
+        """From now on lines gather, nobody knows yet how fast: the first of them are taken out soon."""
+        self._hurry.set()
+        self._wake.set()
+
     def _flush_forever(self) -> None:
-        seconds = FLUSH_SECONDS
         while True:
             self._wake.wait()
-            time.sleep(seconds)
+            if self._hurry.wait(self._seconds):
+                self._hurry.clear()
+                self._seconds = FLOOD_STARTS_SECONDS
+                time.sleep(self._seconds)
             self._wake.clear()
             try:
-                seconds = self._tick()
+                self._seconds = self._tick()
             except OSError:
                 return  # the control room is gone, and this process about to be
 
     def _tick(self) -> float:
         """Let out what has gathered; gives how many seconds to wait for the next time."""
-        if not self.on_tick():
+        bytes_before = self._bytes
+        if not self.on_tick(self._seconds):
             self.flush()
             return FLUSH_SECONDS
         self._wake.set()
         # Each write makes a step that prints lose the interpreter once more; the control room has enough to read.
         if time.monotonic() - self._written_at > NEWS_SECONDS:
-            self.flush()
-        else:
-            self.bring_out()
-        return FLOOD_SECONDS
+            with self._lock:
+                self._write_gathered()
+        came = max(1, self._bytes - bytes_before)
+        return max(0.001, min(FLOOD_SECONDS, 4 * self._seconds, self._seconds * FLOOD_BYTES / came))
 
     def _is_busy(self) -> bool:
         now = time.monotonic()
@@ -235,6 +261,19 @@ class Channel:
         self.is_fork = True
         self._lock = threading.RLock()
         self._entries, self._progress = [], {}
+
+
+def _pieces(data: bytes) -> deque[bytes]:
+    """The data in pieces of at most 256 KB that end with a line where they can, as a file of the spool has to."""
+    pieces: deque[bytes] = deque()
+    place = 0
+    while place < len(data) or not pieces:
+        end = place + PIECE_BYTES
+        if end < len(data):
+            end = data.rfind(b'\n', place, end) + 1 or end
+        pieces.append(data[place:end])
+        place = end
+    return pieces
 
 
 def _as_json(message: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ class Spool:
         self._folder = folder
         self._fd = -1
         self._number, self._size = 0, 0
-        self._oldest = 1
+        self._gone_to = 0
         self._told: tuple[int, int] = (0, 0)
 
     def append(self, header: str, data: bytes = b'') -> None:
@@ -54,10 +54,13 @@ class Spool:
     @property
     def is_full(self) -> bool:
         """Whether the control room is so far behind that the step has to wait for it."""
-        while self._number - self._oldest >= MOST_FILES:
-            if self._path(self._oldest).exists():
-                return True
-            self._oldest += 1
+        # Files go in their order, so one look is enough; two threads may be here at once.
+        number = self._number - MOST_FILES
+        if number <= self._gone_to:
+            return False
+        if self._path(number).exists():
+            return True
+        self._gone_to = number
         return False
 
     def news(self) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from synapse.printed_lines import ByteLines
 
-from .channel import Channel
+from .channel import FLOOD_BYTES, FLOOD_SECONDS, Channel
 
 FLOOD_LINES = 20
 """So many lines within 25 ms are a flood, until no more than that come in 50 ms."""
@@ -88,23 +88,36 @@ class Stream(io.TextIOWrapper):
         self.bring_out()
         self._sink.finish()
 
-    def tick(self) -> bool:
-        """Look how many lines came since the last time; gives whether they gather."""
+    def tick(self, seconds: float) -> bool:
+        """Say what has gathered, and look how much came in the seconds since the last time.
+
+        :return: whether to come again soon
+        """
         lines, self._sink.lines = self._sink.lines, 0
-        if not self.line_buffering and (lines < FLOOD_LINES or self._channel.is_backed_up):
-            # A step that has to wait for the control room waits where it prints, and gathers nothing meanwhile.
+        is_gathering = not self.line_buffering
+        # The next print says it then, at the pace of the disk and of the control room: here nobody can wait.
+        is_much = self._channel.is_backed_up or (is_gathering and self._sink.size > FLOOD_BYTES)
+        if is_gathering and (is_much or lines < FLOOD_LINES * seconds / FLOOD_SECONDS):
             self._gather(False)
-        return not self.line_buffering
+        if not is_much:
+            self.bring_out()
+        return is_much or not self.line_buffering
 
     def _line_is_out(self) -> None:
         self._channel.wake()
         if self._can_gather and self._sink.lines >= FLOOD_LINES and not self._channel.is_backed_up:
             self._gather(True)
+            self._channel.flood_starts()
 
     def _gather(self, gather: bool) -> None:
         if self.line_buffering == gather:
-            with contextlib.suppress(ValueError):
-                super().reconfigure(line_buffering=not gather)
+            # It flushes first: if that wrote to the disk, who prints would go on to gather as long as it takes.
+            self._sink.is_keeping = True
+            try:
+                with contextlib.suppress(ValueError):
+                    super().reconfigure(line_buffering=not gather)
+            finally:
+                self._sink.is_keeping = False
 
     def _speak_for_child(self) -> None:
         self._sink.renew_lock()
@@ -135,7 +148,7 @@ class _Sink:
         self._number = next(_numbers)
         self._chunks: deque[bytes] = deque()
         self.write = self._chunks.append
-        self._has_open_line = self._is_draining = False
+        self._has_open_line = self._is_draining = self._is_asked_again = False
         self._lock = threading.RLock()
 
     def flush(self) -> None:
@@ -149,16 +162,22 @@ class _Sink:
             self._on_line()
 
     def drain(self) -> bool:
-        """Say what has come, and give whether there was any. In a call from within itself the outer one goes on."""
+        """Say what has come, and give whether there was any. In a call from within itself the outer one goes on.
+
+        What comes meanwhile is left: others may print faster than this can say it, and it has to end.
+        """
         has_said = False
         with self._lock:
+            self._is_asked_again = True
             if self._is_draining:
                 return False
             self._is_draining = True
             try:
-                while data := b''.join(_taken(self._chunks)):
-                    self._say(data)
-                    has_said = True
+                while self._is_asked_again:
+                    self._is_asked_again = False
+                    if data := b''.join(_taken(self._chunks, len(self._chunks))):
+                        self._say(data)
+                        has_said = True
             finally:
                 self._is_draining = False
         return has_said
@@ -167,6 +186,11 @@ class _Sink:
         if self._has_open_line:
             self._has_open_line = False
             self._channel.raw(self._number, self._source, b'', is_last=True)
+
+    @property
+    def size(self) -> int:
+        """How many bytes are kept."""
+        return sum(map(len, tuple(self._chunks)))
 
     def _say(self, data: bytes) -> None:
         if self._channel.is_fork:
@@ -203,9 +227,9 @@ class _Sink:
         """It is never closed, since others may have something to say."""
 
 
-def _taken(chunks: deque[bytes]) -> Iterator[bytes]:
+def _taken(chunks: deque[bytes], count: int) -> Iterator[bytes]:
     with contextlib.suppress(IndexError):
-        while True:
+        for _ in range(count):
             yield chunks.popleft()
 
 
