@@ -55,7 +55,7 @@ class Spool:
     def is_full(self) -> bool:
         """Whether the control room is so far behind that the step has to wait for it."""
         # Files go in their order, so one look is enough; two threads may be here at once.
-        number = self._number - MOST_FILES
+        number = self._number - MOST_FILES + 1
         if number <= self._gone_to:
             return False
         if self._path(number).exists():
