@@ -375,7 +375,10 @@ class LogView(Scope):
             self._place = self._place or ('end' if self.is_following else 'keep')
             return False
         self._rows = int(report['rows'])
-        self._window = (int(report.get('first') or 0), int(report.get('last') or 0))
+        self._window = int(report['first']), int(report['last'])
+        if report.get('isTorn'):
+            self._place = self._place or ('end' if self.is_following else 'keep')
+            return False
         if not report['isAtEnd']:
             self._detach()
         self._show_empty()
@@ -469,7 +472,10 @@ class LogView(Scope):
         after = max(bounds.pop('after', 0) or 0, self._floor) or None
         return await self.room.log.query(**question, **bounds, after=after)
 
-    async def _load_older(self, before: int) -> None:
+    async def _load_older(self, first: int) -> None:
+        if first != self._window[0]:  # asked of a window that has changed since; it asks again if it has to
+            return
+        before = first
         rows: list[Row] = []
         has_older = True
         for _ in range(MOST_FOLDED // PAGE):
@@ -479,19 +485,24 @@ class LogView(Scope):
             if not has_older or len(rows) >= PAGE // 4:
                 break
             before = found[-1].seq
-        await self._tell('prepend', rows, {'hasOlder': has_older})
+        await self._tell('prepend', rows, {'hasOlder': has_older, 'before': first})
 
-    async def _load_newer(self, after: int) -> None:
-        found = await self._later(after)
-        await self._tell('append', await self._rows_of(found), {'isAtEnd': self._is_attached})
+    async def _load_newer(self, last: int) -> None:
+        if last != self._window[1]:
+            return
+        found = await self._later(last)
+        await self._append(found, is_at_end=self._is_attached)
         self._show_pill()
+
+    async def _append(self, entries: list[Entry], *, is_at_end: bool) -> None:
+        await self._tell('append', await self._rows_of(entries), {'isAtEnd': is_at_end, 'after': self._window[1]})
 
     async def _send(self) -> None:
         entries, offered = list(self._pending), self._offered
         if not self.is_following and (offered > len(entries) or self._rows + len(entries) > CAP):
             # Whoever reads keeps what is there; the rest is read from the store when somebody gets so far.
             self._detach()
-            await self._tell('append', [], {'isAtEnd': False})
+            await self._append([], is_at_end=False)
             self._show_pill()
             return
         self._pending.clear()
@@ -500,7 +511,7 @@ class LogView(Scope):
             entries, step = sample_of(entries, MOST_AT_ONCE)
             if offered > len(entries):
                 self._show_sampling(max(step, -(-offered // len(entries))))
-        await self._tell('append', await self._rows_of(entries), {'isAtEnd': True})
+        await self._append(entries, is_at_end=True)
         await asyncio.sleep(BATCHES_APART if offered > FEW else FRAME)
 
     async def _mark(self) -> None:

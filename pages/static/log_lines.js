@@ -135,14 +135,16 @@
       else if (typeof place === 'number') this.takeFocus();
       return this.report();
     }
-    append(rows, { isAtEnd }) {
+    /* Rows that follow the one which ends with `after`: with any other there would be a hole, or lines twice. */
+    append(rows, { isAtEnd, after }) {
+      if (after !== this.report().last) return { ...this.report(), isTorn: true };
       const fresh = this.folded(rows.map(rowOf));
       const gone = this.keep(() => {
         const last = this.rows.at(-1);
         if (last && fresh.length && this.folds && isSame(last, fresh[0])) this.join(last, fresh.shift(), true);
         this.rows.push(...fresh);
         this.isAtEnd = isAtEnd;
-        delete this.asked.newer;
+        this.asked = {};
         return this.follows || !isAtEnd ? this.trim(0, this.rows.length - CAP) : 0;
       });
       if (gone) this.hasOlder = true;
@@ -150,14 +152,16 @@
       this.draw();
       return this.report();
     }
-    prepend(rows, { hasOlder }) {
+    /* Rows that come before the one which begins with `before`. */
+    prepend(rows, { hasOlder, before }) {
+      if (before !== this.report().first) return { ...this.report(), isTorn: true };
       const older = this.folded(rows.map(rowOf));
       this.keep(() => {
         const first = this.rows[0];
         if (first && older.length && this.folds && isSame(older.at(-1), first)) this.join(first, older.pop(), false);
         this.rows.unshift(...older);
         this.hasOlder = hasOlder;
-        delete this.asked.older;
+        this.asked = {};
         if (this.rows.length > CAP && !this.follows) { this.trim(CAP, this.rows.length - CAP); this.isAtEnd = false; }
       });
       this.draw();
@@ -165,6 +169,7 @@
     }
     /* Lines up to this one are gone from the log. */
     forget(seq) {
+      this.asked = {};
       this.keep(() => this.trim(0, this.rows.filter((row) => row.last <= seq).length));
       this.draw();
       return this.report();
@@ -208,7 +213,7 @@
     setFolding(folds) { this.folds = folds; }
     /* The line at the top of what is in sight; 0 without any. */
     at() { return this.rows[this.indexAt(this.top)]?.first || 0; }
-    report() { return { rows: this.rows.length, follows: this.follows, isAtEnd: this.isAtEnd, first: this.rows[0]?.first, last: this.rows.at(-1)?.last }; }
+    report() { return { rows: this.rows.length, follows: this.follows, isAtEnd: this.isAtEnd, first: this.rows[0]?.first || 0, last: this.rows.at(-1)?.last || 0 }; }
 
     // -- rows and where they are
 

@@ -158,6 +158,33 @@ def test_a_search_finds_counts_leads_and_hides_nothing(program: SynapseUnderTest
     wait_until(lambda: texts_of(page) == ['ffmpeg wrote frame 1', 'ffmpeg wrote frame 3'], timeout=10)
 
 
+@pytest.mark.parametrize('asked', ['newer', 'older'])
+def test_what_was_asked_of_an_earlier_window_leaves_no_hole_in_this_one(
+    program: SynapseUnderTest, context: BrowserContext, asked: str
+) -> None:
+    run = print_lines(program, 2_000)
+    program.wait_for_run(run['id'])
+    page = open_page(program, context, f'logs?run={run["id"]}')
+    expect(line(page, 'line 1999')).to_be_visible()
+    middle = rows_of(page)[100]['first']
+    port(page).press('Home')
+    expect(page.get_by_text('The log begins here')).to_be_visible()
+
+    # As it was said before a cut of the connection, and is heard after it.
+    page.evaluate(
+        """([asked, seq]) =>
+            getElement(Number(document.querySelector('.log-lines').id.slice(1))).lines.say(asked, seq)""",
+        [asked, middle],
+    )
+
+    def has_scrolled_on() -> bool:
+        port(page).evaluate('element => { element.scrollTop = element.scrollHeight; }')
+        return len(rows_of(page)) > 1_100
+
+    wait_until(has_scrolled_on, timeout=10)
+    assert printed(page) == list(range(len(printed(page))))
+
+
 def test_a_link_opens_at_its_line_and_the_end_is_one_key_away(
     program: SynapseUnderTest, context: BrowserContext
 ) -> None:
