@@ -39,6 +39,9 @@ while not go.exists():
     time.sleep(0.01)
 for number in range(before, before + lines):
     print(f'line {number}')
+    if number % 100 == 0:
+        sys.stdout.flush()
+        time.sleep(0.01)   # ten times what the page shows, and yet long enough to read, search and pull a cable in
 sys.stdout.flush()
 if len(sys.argv) > 4:
     time.sleep(600)
