@@ -6,6 +6,7 @@ so a slow or frozen tab costs no memory here: what waits for it is bounded.
 """
 
 import asyncio
+import contextlib
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ class LogView(Scope):
         self._missed = self._missed_errors = 0
         self._names: dict[str, tuple[str, str]] = {}
         self._opened: dict[int, Entry] = {}
-        self._wake = asyncio.Event()
+        self._wake, self._cut = asyncio.Event(), asyncio.Event()
         self._at = 0
         self._alerted_at = float('-inf')
         with self:
@@ -331,6 +332,7 @@ class LogView(Scope):
 
     async def _pump(self) -> None:
         await self._lines.client.connected()
+        self._lines.client.on_connect(self._reconnected)
         while not self.is_deleted:
             try:
                 # With holes in it the view waits for the flood to end, and then shows every line.
@@ -338,6 +340,7 @@ class LogView(Scope):
             except TimeoutError:
                 self._place = 'end' if self.is_following else 'keep'
             self._wake.clear()
+            self._cut.clear()
             try:
                 with self:
                     await self._do_next()
@@ -385,10 +388,25 @@ class LogView(Scope):
         return True
 
     async def _ask(self, method: str, *values: Any) -> Any:
+        """What the browser answers; None from a frozen tab or one that is gone, and where the connection was cut."""
+
+        async def answer() -> Any:
+            with contextlib.suppress(TimeoutError):
+                return await self._lines.run_method(method, *values, timeout=ANSWER_SECONDS)
+
+        asked, cut = asyncio.ensure_future(answer()), asyncio.ensure_future(self._cut.wait())
         try:
-            return await self._lines.run_method(method, *values, timeout=ANSWER_SECONDS)
-        except TimeoutError:  # a frozen tab, or one that is gone: what waits is bounded
-            return None
+            await asyncio.wait({asked, cut}, return_when=asyncio.FIRST_COMPLETED)
+            return asked.result() if asked.done() else None
+        finally:
+            asked.cancel()
+            cut.cancel()
+
+    def _reconnected(self) -> None:
+        """What was on its way when the connection was cut may be lost: wait for no answer, and read anew."""
+        self._place = self._place or ('end' if self.is_following else 'keep')
+        self._cut.set()
+        self._wake.set()
 
     def _detach(self) -> None:
         self._is_attached = False

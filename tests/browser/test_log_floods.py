@@ -46,18 +46,20 @@ sys.stdout.flush()
 if len(sys.argv) > 4:
     time.sleep(600)
 """
+IS_WHOLE = """(end) => {
+    const { lines } = getElement(Number(document.querySelector('.log-lines').id.slice(1)));
+    return !lines.isAtEnd || lines.report().last >= end;
+}"""
 WALK = """async (end) => {
     const view = getElement(Number(document.querySelector('.log-lines').id.slice(1)));
     const port = document.querySelector('.log-port');
-    const bottom = () => port.scrollHeight - port.clientHeight;
     const found = [], late = performance.now() + 100000;
     let last = 0;
     while (last < end && performance.now() < late) {
         for (const row of view.rows())
             if (row.first > last) { found.push([row.first, row.last, row.count, row.text]); last = row.last; }
-        port.scrollTop = bottom();
-        do await new Promise(requestAnimationFrame);
-        while (last < end && port.scrollTop > bottom() - 50 && performance.now() < late);
+        port.scrollTop = port.scrollHeight;
+        await new Promise(requestAnimationFrame);
     }
     return found;
 }"""
@@ -229,6 +231,8 @@ def walked(page: Page, end: int) -> list[tuple[int, str]]:
     expect(following(page)).to_contain_text('Paused')
     expect(page.locator('.log-notice')).to_be_hidden()
     expect(page.get_by_text('The log begins here')).to_be_visible()
+    # What reaches to the end has all lines by now, and follows who scrolls down: to the newest, wherever that is.
+    wait_until(lambda: page.evaluate(IS_WHOLE, end), timeout=10)
     rows = page.evaluate(WALK, end)
     assert all(count == last - first + 1 for first, last, count, _ in rows)
     return [(first, text) for first, _, _, text in rows]
