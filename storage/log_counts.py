@@ -14,17 +14,20 @@ _MOST_VALUES = 3_000
 _KINDS = (('seconds', SECOND), ('minutes', MINUTE))
 
 
-def count_up(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Count new rows of `entries`, which are in order of `seq`."""
+def count_up(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, str, str, int, int]]) -> None:
+    """Count new rows of `entries`, in order of `seq`.
+
+    :param rows: microseconds, level, source, run, and the `seq` of the first and the last row that are alike in these
+    """
     seconds: dict[Key, list[int]] = {}
-    for row in rows:
-        key = (row[2] // SECOND, row[4], row[6], row[7] or '')
+    for at, level, source, run, first, last in rows:
+        key = (at // SECOND, level, source, run)
         counted = seconds.get(key)
         if counted is None:
-            seconds[key] = [1, row[0], row[0]]
+            seconds[key] = [last - first + 1, first, last]
         else:
-            counted[0] += 1
-            counted[2] = row[0]
+            counted[0] += last - first + 1
+            counted[2] = last
     minutes = _by_minute(seconds)
     _add(connection, 'seconds', seconds)
     _add(connection, 'minutes', minutes)

@@ -6,11 +6,12 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.logs import LogStore, values_of
+from storage.logs import Lines, LogStore, lines_of, values_of
 
 from .log_entry import RANKS, Entry, Level
 
@@ -25,8 +26,13 @@ MOST_AT_ONCE = 5_000
 MOST_WAITING = 10_000
 MOST_UNSAVED = 20_000
 INDEX_FROM = 1_024
+FEW_ALIKE = 16
+MOST_ALIKE = 8 * 1024**2
+"""Characters that go to the store as one value."""
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 5.0
+
+_LIKENESS = attrgetter('timestamp', 'level', 'source', 'run', 'step', 'fields')
 
 
 class LogWriter:
@@ -167,16 +173,15 @@ class LogWriter:
             await asyncio.sleep(RETRY_SECONDS)
 
     def _save(self, batch: Sequence[Entry]) -> None:
-        rows = [_values_of(entry) for entry in batch]
         try:
-            self.store.append(rows)
+            self.store.append(_rows_of(batch))
         except StorageError:
             raise
         except Exception:
             # One row the store cannot take must hold up no other; it is in the log of the program instead.
-            log.exception('a batch of %s log entries was refused; saving them one by one', len(rows))
-            for row in rows:
-                self._save_alone(row)
+            log.exception('a batch of %s log entries was refused; saving them one by one', len(batch))
+            for entry in batch:
+                self._save_alone(_values_of(entry))
 
     def _save_alone(self, row: tuple[Any, ...]) -> None:
         try:
@@ -201,6 +206,24 @@ class LogWriter:
     def _forget_oldest(self) -> None:
         while len(self.unsaved) > MOST_UNSAVED:
             self._lost[self.unsaved.popleft().level] += 1
+
+
+def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | Lines]:
+    """Entries as the store takes them: those of a flood, which differ in their message alone, together."""
+    rows: list[tuple[Any, ...] | Lines] = []
+    for _, alike in groupby(batch, key=_LIKENESS):
+        entries = list(alike)
+        lines = _lines_of(entries) if len(entries) >= FEW_ALIKE else None
+        rows += [lines] if lines is not None else map(_values_of, entries)
+    return rows
+
+
+def _lines_of(entries: Sequence[Entry]) -> Lines | None:
+    id, seq, moment, level, _, source, run, step, fields = entries[0]
+    if fields or entries[-1].seq - seq != len(entries) - 1 or sum(len(entry.message) for entry in entries) > MOST_ALIKE:
+        return None
+    messages = [entry.message for entry in entries]
+    return lines_of(seq, id.removesuffix(str(seq)), moment, RANKS[level], messages, source, run, step)
 
 
 def _values_of(entry: Entry) -> tuple[Any, ...]:
