@@ -14,7 +14,7 @@ from .scope import Scope
 WORDS = {'info': 'Info', 'success': 'Success', 'warning': 'Warning', 'error': 'Error'}
 RECENT_SECONDS = 300
 BARS = 24
-COUNTS_APART = 0.1
+COUNTS_APART = 0.2
 PACE_APART = 1.0
 AGEING_SECONDS = 10.0
 WIDTH, HEIGHT = 120, 28

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.logs import LEVELS, LogStore
+from storage.logs import LEVELS, LogStore, lines_of, values_of
 from tests.storage.writers import log_row
 
 START = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)
@@ -54,6 +54,32 @@ def test_rows_come_back_as_they_were_appended_newest_first(store: LogStore) -> N
 
     assert store.query() == rows[::-1]
     assert list(store.iterate()) == rows
+
+
+@pytest.mark.parametrize('text', ['a "quoted" line, \\u0000 and \\n as they stand', 'tab\tand\nbreak', ''])
+def test_many_lines_alike_are_kept_as_each_of_them_would_be(store: LogStore, tmp_path: Path, text: str) -> None:
+    moment = START + timedelta(seconds=1, microseconds=7)
+    messages = [f'{text} {number}' for number in range(40)]
+    alike = ('stdout', 'r1', None)
+    lines = lines_of(3, 'boot-', moment, 1, messages, *alike)
+    one_by_one = LogStore(tmp_path / 'other.db')
+    first = log_row(2)
+    assert lines is not None
+
+    store.append([first, lines, log_row(43)])
+    each = [values_of(seq, f'boot-{seq}', moment, 1, message, *alike, {}) for seq, message in enumerate(messages, 3)]
+    one_by_one.append([first, *each, log_row(43)])
+
+    assert len(store.query()) == 42
+    assert store.query() == one_by_one.query()
+    assert store.query(q='9', run='r1') == one_by_one.query(q='9', run='r1') != []
+    assert store.stats() == one_by_one.stats()
+    assert store.last_seq() == one_by_one.last_seq() == 43
+
+
+@pytest.mark.parametrize('odd', ['\x00', '\x1b[31m', 'ü', '\u2028'])
+def test_lines_of_which_a_search_sees_something_else_are_not_kept_as_one(odd: str) -> None:
+    assert lines_of(1, 'boot-', START, 1, ['plain', f'with {odd}'], 'stdout', None, None) is None
 
 
 def test_each_filter_narrows_and_all_of_them_together(store: LogStore) -> None:
