@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """Rows that differ in their message alone, which `LogStore.append` takes in a third of the time.
+    """Rows that differ in their message alone, which `LogStore.append` takes in half the time.
 
     Numbered one by one from `first`; their id is `prefix` and that number. Messages are what a search looks at.
     """

@@ -31,8 +31,9 @@ from .words import title_of
 CAP = 5_000
 """Rows in the browser; everything else stays in the store."""
 PAGE = 500
-MOST_AT_ONCE = 200
-"""Lines of one update while it follows: with ten updates a second, 2,000 lines a second."""
+MOST_A_SECOND = 2_000
+"""Lines that are shown while it follows; of more only a sample is."""
+MOST_OF_SAMPLE = 200
 BATCHES_APART = 0.1
 FLOOD_APART = 0.25
 """While it shows a sample: nobody can read that, and what is drawn less often lets the log be done sooner."""
@@ -87,6 +88,7 @@ class LogView(Scope):
         self._gone_to = 0
         self._is_attached = False
         self._has_holes = False
+        self._apart = BATCHES_APART
         self._floor = 0
         self._cursor = 0
         self._pending: deque[Entry] = deque(maxlen=CAP)
@@ -527,12 +529,13 @@ class LogView(Scope):
             return
         self._pending.clear()
         self._offered = 0
-        if self.is_following:
-            entries, step = sample_of(entries, MOST_AT_ONCE)
-            if offered > len(entries):
-                self._show_sampling(max(step, -(-offered // len(entries))))
+        is_sampled = self.is_following and offered > MOST_A_SECOND * self._apart
+        if is_sampled:
+            entries, step = sample_of(entries, MOST_OF_SAMPLE)
+            self._show_sampling(max(step, -(-offered // len(entries))))
         await self._append(entries, is_at_end=True)
-        await asyncio.sleep(FLOOD_APART if offered > len(entries) else BATCHES_APART if offered > FEW else FRAME)
+        self._apart = FLOOD_APART if is_sampled else BATCHES_APART
+        await asyncio.sleep(self._apart if offered > FEW else FRAME)
 
     async def _mark(self) -> None:
         search, (first, last) = self._search, self._window
