@@ -15,10 +15,10 @@ from .scrubber import Scrubber
 from .spool_reader import SpoolReader
 from .wire import Breath
 
-SLICE_LINES = 500
+SLICE_LINES = 250
 SLICE_CHARACTERS = 128 * 1024
 """So much is logged in one go; then others on the loop may have a turn."""
-TURN_SECONDS = 0.005
+TURN_SECONDS = 0.003
 """And must have one after this: to tell everyone of these lines takes as long again."""
 
 

@@ -332,17 +332,23 @@ class LogView(Scope):
         self._place = place
         self._wake.set()
 
+    def _read_anew(self) -> None:
+        """Show from the store what is in sight, unless somebody has asked for another place."""
+        self._place = self._place or ('end' if self.is_following else 'keep')
+
     # The one who talks to the browser
 
     async def _pump(self) -> None:
-        await self._lines.client.connected()
-        self._lines.client.on_connect(self._reconnected)
+        client = self._lines.client
+        await client.connected()
+        client.on_connect(self._reconnected)
+        self.when_gone(lambda: client.connect_handlers.remove(self._reconnected))
         while not self.is_deleted:
             try:
                 # With holes in it the view waits for the flood to end, and then shows every line.
                 await asyncio.wait_for(self._wake.wait(), CALM_SECONDS if self._has_holes else None)
             except TimeoutError:
-                self._place = 'end' if self.is_following else 'keep'
+                self._read_anew()
             self._wake.clear()
             self._cut.clear()
             try:
@@ -379,12 +385,12 @@ class LogView(Scope):
         if not isinstance(report, dict):
             if report is not None:
                 return True
-            self._place = self._place or ('end' if self.is_following else 'keep')
+            self._read_anew()
             return False
         self._rows = int(report['rows'])
         self._window = int(report['first']), int(report['last'])
         if report.get('isTorn'):
-            self._place = self._place or ('end' if self.is_following else 'keep')
+            self._read_anew()
             return False
         if not report['isAtEnd']:
             self._detach()
@@ -408,7 +414,7 @@ class LogView(Scope):
 
     def _reconnected(self) -> None:
         """What was on its way when the connection was cut may be lost: wait for no answer, and read anew."""
-        self._place = self._place or ('end' if self.is_following else 'keep')
+        self._read_anew()
         self._cut.set()
         self._wake.set()
 
