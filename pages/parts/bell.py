@@ -27,12 +27,12 @@ class Bell(Scope):
         super().__init__('span')
         self.classes('bl')
         self._room = room
-        self._is_open = False
+        self._opening = 0
         with self:
             self._face = _Face()
         face = self._face
-        face.on('opened', lambda: self._turned(is_open=True))
-        face.on('closed', lambda: self._turned(is_open=False))
+        face.on('opened', lambda event: self._turned(int(event.args)))
+        face.on('closed', lambda: self._turned(0))
         face.on('help', self._help)
         face.on('page', self._page)
         face.on('looked', lambda event: room.alerts.see(str(event.args)))
@@ -42,8 +42,9 @@ class Bell(Scope):
         self.follow(room.bus, AlertsChanged, _always(self.at_most_every(SHOW_SECONDS, self._show)))
         self._show()
 
-    def _turned(self, *, is_open: bool) -> None:
-        self._is_open = is_open
+    def _turned(self, opening: int) -> None:
+        """Show the rows to that opening of the browser, counted by it from one; 0 when it has closed."""
+        self._opening = opening
         self._show()
 
     async def _help(self, event: GenericEventArguments) -> None:
@@ -62,7 +63,8 @@ class Bell(Scope):
         self._face.show(
             unseen=alerts.unseen,
             latest=[_brief(alert) for alert in latest],
-            rows=[_row(alert) for alert in alerts] if self._is_open else None,
+            rows=[_row(alert) for alert in alerts] if self._opening else None,
+            opening=self._opening,
         )
 
 

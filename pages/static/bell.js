@@ -1,11 +1,13 @@
 // The bell, and the alerts behind it. Opens and closes here; what is pressed is told to Python. Text is only ever text.
 const SPRITE = "/static/synapse/icons.svg", QUIET_MS = 5000, TICK_MS = 15000, SETTLE_MS = 600;
 export default {
-  props: { unseen: Number, latest: Array, rows: Array },
+  props: { unseen: Number, latest: Array, rows: Array, opening: Number },
   emits: ["opened", "closed", "help", "page", "looked", "dismiss", "seen", "clear"],
-  data: () => ({ isOpen: false, now: 0, said: "", desktop: "off", opener: null }),
+  data: () => ({ isOpen: false, openings: 0, now: 0, said: "", desktop: "off", opener: null }),
   computed: {
     label() { return this.unseen ? `Alerts, ${this.unseen} not seen (B)` : "Alerts (B)"; },
+    // Rows sent for an earlier opening would go again under the finger that is about to press one.
+    isShown() { return this.isOpen && this.rows && this.opening === this.openings; },
     badge() { return this.unseen > 99 ? "99+" : this.unseen || ""; },
     groups() {
       const fresh = this.rows.filter((row) => !row.seen), old = this.rows.filter((row) => row.seen);
@@ -61,7 +63,7 @@ export default {
       this.openedAt = performance.now();
       this.tick();
       this.desktop = window.synapseDesktop?.state() || "none";
-      this.$emit("opened");
+      this.$emit("opened", ++this.openings);
     },
     close(back = true) {
       if (!this.isOpen) return;
@@ -130,7 +132,7 @@ export default {
         <span class="bl-count sy-num" aria-hidden="true">{{ badge }}</span>
       </button>
       <span class="sy-vh" role="status">{{ said }}</span>
-      <div v-if="isOpen && rows" ref="pop" class="sy-pop bl-pop" role="dialog" aria-label="Alerts" tabindex="-1" @keydown="keyed" @focusout="left">
+      <div v-if="isShown" ref="pop" class="sy-pop bl-pop" role="dialog" aria-label="Alerts" tabindex="-1" @keydown="keyed" @focusout="left">
         <div class="head">
           <div class="sy-grow"><b>Alerts</b><span class="sy-cap sy-num">{{ unseen ? unseen + ' not seen' : rows.length ? 'All seen' : '' }}</span></div>
           <button v-if="unseen" type="button" class="sy-btn is-ghost is-sm" @click="$emit('seen')">Mark all as seen</button>

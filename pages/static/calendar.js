@@ -372,7 +372,7 @@
   addEventListener('keydown', (event) => {
     const name = KEYS[event.key.toLowerCase()];
     if (!name || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest?.('input, textarea, select, [contenteditable=true]') || document.querySelector('.q-dialog, .q-menu')) return;
+    if (event.target.closest?.('input, textarea, select, [contenteditable=true]') || window.synapse.openDialog() || window.synapse.openMenu()) return;
     const found = [...document.querySelectorAll(`[data-key=${name}]`)].find((element) => !element.disabled && element.getClientRects().length);
     if (!found) return;
     event.preventDefault();

@@ -30,7 +30,7 @@
   const SCROLLS = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
   const shown = (name) => [...document.querySelectorAll(`[data-key=${name}]`)];
   addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || document.querySelector('.q-dialog')) return;
+    if (event.defaultPrevented || window.synapse.openDialog()) return;
     const field = shown('search-log')[0];
     // The second time it is the browser's own search that is meant.
     const isFind = (event.ctrlKey || event.metaKey) && event.key === 'f' && document.activeElement !== field;

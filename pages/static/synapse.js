@@ -282,6 +282,11 @@
   });
   addEventListener('dragend', () => { dragged?.classList.remove('is-dragged'); dragged = null; clearTargets(); });
 
+  // -- what lies over the page and takes its keys; what is only fading out takes none
+  const LEAVING = '[class*="-leave-active"]';
+  const openDialog = () => document.querySelector(`.q-dialog:not(:has(> ${LEAVING}))`);
+  const openMenu = () => document.querySelector(`.q-menu:not(${LEAVING})`);
+
   // -- keys: each clicks what carries its name and can be seen; off while typing and under a dialog
   const typing = (target) => target.closest?.('input, textarea, select, [contenteditable=true]');
   const pressable = (target) => target.closest?.('button, a, [role=button], summary, [tabindex="0"]');
@@ -295,13 +300,13 @@
   let goUntil = 0;
   addEventListener('keydown', (event) => {
     const key = event.key.toLowerCase(), bare = !event.ctrlKey && !event.metaKey && !event.altKey;
-    const isCovered = document.querySelector('.q-dialog');
+    const isCovered = openDialog();
     if ((event.ctrlKey || event.metaKey) && key === 'k') { event.preventDefault(); if (!isCovered) press(event, 'palette'); return; }
     if (key === 'escape' && event.shiftKey && !isCovered) { press(event, 'stop'); return; }
     if (!bare || typing(event.target)) return;
     const zone = event.target.classList?.contains('upload-zone');
     if (zone && (key === 'enter' || key === ' ')) { event.preventDefault(); event.target.click(); return; }
-    const menu = document.querySelector('.q-menu .sy-menu');
+    const menu = openMenu()?.querySelector('.sy-menu');
     if (menu && ['arrowdown', 'arrowup'].includes(key)) {
       const rows = [...menu.querySelectorAll('a, button')], by = key === 'arrowdown' ? 1 : -1;
       rows[(rows.indexOf(document.activeElement) + by + rows.length) % rows.length]?.focus();
@@ -323,6 +328,8 @@
 
   window.synapse = {
     take, // files, for a drop zone
+    openDialog,
+    openMenu,
     now: () => Date.now() + skew, // the server's clock
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },

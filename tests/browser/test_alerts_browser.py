@@ -232,6 +232,37 @@ def test_a_phone_has_the_bell_in_its_menu(program: SynapseUnderTest, page: Page)
     expect(opened).to_be_focused()
 
 
+def test_a_menu_that_fades_out_takes_no_keys(page: Page) -> None:
+    page.set_viewport_size({'width': 375, 'height': 720})
+    more = page.get_by_role('button', name='More', exact=True)
+    item = page.get_by_role('menuitem', name='Alerts')
+    more.click()
+    expect(item).to_be_visible()
+    page.keyboard.press('b')
+    page.keyboard.press('Escape')
+
+    opened = open_bell(page)
+
+    expect(opened).to_contain_text('No alerts')
+
+
+def test_opened_again_at_once_the_bell_does_not_come_twice(program: SynapseUnderTest, page: Page) -> None:
+    fail(program, 'Still there.')
+    expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
+    page.evaluate("""() => {
+        window.came = 0;
+        const count = (records) => { for (const { addedNodes } of records) window.came += [...addedNodes].filter((n) => n.matches?.('.bl-pop')).length; };
+        new MutationObserver(count).observe(document.querySelector('.bl'), { subtree: true, childList: true });
+    }""")
+
+    for _ in range(10):
+        open_bell(page)
+        page.keyboard.press('Escape')
+
+    expect(open_bell(page).get_by_role('listitem')).to_contain_text('Still there.')
+    assert page.evaluate('came') == 11
+
+
 def test_the_desktop_is_told_only_while_no_tab_is_in_sight_and_once_over_all_tabs(
     program: SynapseUnderTest, page: Page, context: BrowserContext
 ) -> None:
