@@ -251,7 +251,8 @@ def test_opened_again_at_once_the_bell_does_not_come_twice(program: SynapseUnder
     expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
     page.evaluate("""() => {
         window.came = 0;
-        const count = (records) => { for (const { addedNodes } of records) window.came += [...addedNodes].filter((n) => n.matches?.('.bl-pop')).length; };
+        const isBell = (node) => node.matches?.(".bl-pop");
+        const count = (records) => { for (const r of records) window.came += [...r.addedNodes].filter(isBell).length; };
         new MutationObserver(count).observe(document.querySelector('.bl'), { subtree: true, childList: true });
     }""")
 
