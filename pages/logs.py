@@ -35,6 +35,7 @@ TEST_LINES = (
     (Level.ERROR, '+ Error', 'A test line: this failed'),
 )
 RUNS_OFFERED = 50
+SOURCES_APART = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +100,10 @@ class LogsPage:
         self._view.on_context = self._show_in_context
         self._show_histogram()
         self._histogram.select(start, end)
+        self._offer_soon = scope.at_most_every(SOURCES_APART, self._read_sources)
         scope.follow(room.bus, LinesLogged, self._heard)
         background_tasks.create(self._offer_runs(), name='runs of the log page')
-        background_tasks.create(self._offer_sources(), name='sources of the log page')
+        self._read_sources()
 
     # The tools above the lines
 
@@ -245,7 +247,7 @@ class LogsPage:
 
     def _show_source(self, source: str) -> None:
         self._change(replace(self.only, source=source))
-        background_tasks.create(self._offer_sources(), name='sources of the log page')
+        self._read_sources()
 
     def _choose_run(self, number: str) -> None:
         async def choose() -> None:
@@ -288,7 +290,10 @@ class LogsPage:
         # Whoever has this page open sees the errors as they come.
         self.room.log.seen()
         if any(entry.source not in self._sources_offered for entry in message.entries[-100:]):
-            background_tasks.create(self._offer_sources(), name='sources of the log page')
+            self._offer_soon()
+
+    def _read_sources(self) -> None:
+        background_tasks.create(self._offer_sources(), name='sources of the log page')
 
     async def _offer_sources(self) -> None:
         known = {source for source, _ in await self.room.log.sources()} | {self.only.source} - {''}

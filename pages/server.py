@@ -22,6 +22,7 @@ from synapse.settings import Settings
 
 CLEAN, USAGE, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 2, 3, 4, 5
 GRACE_SECONDS = 10.0
+GARBAGE_THRESHOLDS = 20_000, 10, 20
 SWITCH_SECONDS = 0.001
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -
     # second each time, in a flood of log lines several times.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     # Lines are read and saved in threads. While these work the loop would have its turn only every 5 ms.
     sys.setswitchinterval(SWITCH_SECONDS)
     try:

@@ -129,7 +129,9 @@ class Shell:
 
     def _build_rail(self) -> None:
         status = self._room.status
-        with el('nav', 'sy-rail', aria_label='Main'):
+        # What changes here with every run is not to draw the page beside it.
+        with Scope('nav').classes('sy-rail') as rail:
+            put(rail, aria_label='Main')
             with el('div', 'sy-brand'):
                 brand('rail')
                 el('span', text='Synapse')

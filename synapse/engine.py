@@ -13,6 +13,7 @@ __all__ = ['Engine', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'O
 
 log = logging.getLogger(__name__)
 
+SPARE_AFTER_SECONDS = 2.0
 READY_SECONDS = 30.0
 """A host that needs longer to say hello is given up; it takes a quarter of a second on an idle machine."""
 WARDEN_SECONDS = 6.0
@@ -137,8 +138,13 @@ class LocalEngine:
     async def _ready_host(self) -> HostProcess:
         reason = ''
         for _ in range(self._spare_count + 2):
-            host = self._spares.pop(0) if self._spares else await self._spawn()
-            self._spares_wanted.set()
+            if self._spares:
+                host = self._spares.pop(0)
+                # The next one takes a third of a second of a processor: that of the run which begins now.
+                asyncio.get_running_loop().call_later(SPARE_AFTER_SECONDS, self._spares_wanted.set)
+            else:
+                host = await self._spawn()
+                self._spares_wanted.set()
             try:
                 if await host.is_ready(READY_SECONDS):
                     return host

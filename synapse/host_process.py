@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -233,26 +233,31 @@ class HostProcess:
         """Hand over the protocol, message by message; a receiver that takes its time makes the host wait."""
         cutter, breath = LineCutter(MAX_MESSAGE_BYTES), Breath()
         while chunk := await self._wire.messages.read():
-            for line, length in cutter.feed(chunk):
-                if length <= MAX_MESSAGE_BYTES:
-                    await self._take(line)
+            lines = (line for line, length in cutter.feed(chunk) if length <= MAX_MESSAGE_BYTES)
+            for message in _without_overtaken(map(self._message, lines)):
+                await self._take(message)
                 await breath.taken()
             if cutter.length > MAX_MESSAGE_BYTES:
                 self._end_after(0, f'It sent a message of more than {MAX_MESSAGE_BYTES // 1024**2} MB.')
                 return
         self._end_after(LINGER_SECONDS, 'It stopped talking to the control room but went on.')
 
-    async def _take(self, line: bytes) -> None:
+    def _message(self, line: bytes) -> dict[str, Any]:
+        """What stands there; nothing if that is no message."""
         try:
             message = json.loads(line)
         except ValueError:
             message = None
-        if not isinstance(message, dict):
-            # Not its text: that may hold a secret.
-            log.warning('host %s sent %d bytes that are no message', self.host_id, len(line))
-        elif message.get('t') == 'hello':
+        if isinstance(message, dict):
+            return message
+        # Not its text: that may hold a secret.
+        log.warning('host %s sent %d bytes that are no message', self.host_id, len(line))
+        return {}
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        if message.get('t') == 'hello':
             self._hello.set()
-        elif self._on_message is not None:
+        elif message and self._on_message is not None:
             await _hand_over(self._on_message, message)
             if message.get('t') == 'end':
                 self._end_after(LINGER_SECONDS)
@@ -281,6 +286,20 @@ class HostProcess:
 
         if self._lingering is None and self.is_alive:
             self._lingering = asyncio.create_task(end())
+
+
+def _without_overtaken(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of those in a row that tell how far the spool reaches, the last one alone: it tells what the others do."""
+    news: dict[str, Any] | None = None
+    for message in messages:
+        is_news = message.get('t') == 'spool'
+        if news is not None and not is_news:
+            yield news
+        news = message if is_news else None
+        if not is_news:
+            yield message
+    if news is not None:
+        yield news
 
 
 async def _hand_over(receiver: Callable[[Any], Awaitable[None] | None], value: Any) -> None:

@@ -130,7 +130,7 @@ class Intake:
             await asyncio.to_thread(self._spool.remove)
 
     async def _take_spooled(self, until: tuple[int, int] | None) -> None:
-        while items := await asyncio.to_thread(self._read, until):
+        while not self._spool.has_read(until) and (items := await asyncio.to_thread(self._read, until)):
             for item in items:
                 await self._say(item)
             await self._let_go_of_finished()

@@ -32,8 +32,13 @@ from .scrubber import LONGEST_TEXT, Scrubber
 
 RING = 5_000
 SEARCH_SECONDS = 3.0
-TELL_AT_ONCE = 2_000
-MOST_UNTOLD = 4_000
+TELL_AT_ONCE = 4_000
+MOST_UNTOLD = 8_000
+FEW = 100
+TOLD_A_SECOND = 10_000
+"""In a flood lines are told no faster, each time those of up to 50 ms: to be told costs everyone as much for one line
+as for a thousand."""
+MOST_APART = 0.05
 FORGET_AT_ONCE = 4_000
 _PAGE = 1_000
 
@@ -41,8 +46,8 @@ _PAGE = 1_000
 class Log:
     """What was said, newest last in `ring`, all of it in the store. Used on the event loop only.
 
-    Entries are published as `LinesLogged` in one batch per turn of the loop, of at most 2,000, and are on screens
-    before they are on the disk. The oldest go when they are told to, see `retain`.
+    Entries are published as `LinesLogged` in one batch per turn of the loop, in a flood every 50 ms or 4,000 entries,
+    and are on screens before they are on the disk. The oldest go when they are told to, see `retain`.
     """
 
     def __init__(self, store: LogStore, bus: Bus) -> None:
@@ -55,6 +60,9 @@ class Log:
         # Numbers that a power loss took back are given again: so the id also names this start.
         self._boot = secrets.token_hex(4)
         self._fresh: deque[Entry] = deque()
+        self._next_tell = 0.0
+        self._is_due = False
+        self._late: asyncio.TimerHandle | None = None
         self._scrubber = Scrubber()
         self._writer = LogWriter(store, on_trouble=self._say_trouble, on_recovery=self._say_recovery)
         self._forgetting = asyncio.Lock()
@@ -361,18 +369,33 @@ class Log:
     def _take(self, entries: list[Entry]) -> None:
         if not entries:
             return
-        if not self._fresh:
-            asyncio.get_running_loop().call_soon(self._tell)
         self._fresh.extend(entries)
+        self._tell_soon()
         self.ring.extend(entries)
         self._writer.add(entries)
 
+    def _tell_soon(self) -> None:
+        if self._is_due:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._next_tell and len(self._fresh) < TELL_AT_ONCE:
+            self._late = self._late or loop.call_at(self._next_tell, self._tell)
+            return
+        self._is_due = True
+        loop.call_soon(self._tell)
+
     def _tell(self) -> None:
+        self._is_due = False
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
         if not self._fresh:
             return
         entries = tuple(self._fresh.popleft() for _ in range(min(len(self._fresh), TELL_AT_ONCE)))
+        if len(entries) > FEW:
+            self._next_tell = asyncio.get_running_loop().time() + min(MOST_APART, len(entries) / TOLD_A_SECOND)
         if self._fresh:
-            asyncio.get_running_loop().call_soon(self._tell)
+            self._tell_soon()
         counts = Counter([entry.level for entry in entries])
         self.counters.add(counts)
         self.pace.add(counts)

@@ -23,9 +23,12 @@ T = TypeVar('T')
 BATCH_SECONDS = 0.1
 BATCH_ENTRIES = 500
 MOST_AT_ONCE = 5_000
-MOST_WAITING = 10_000
+MOST_WAITING = 20_000
 MOST_UNSAVED = 20_000
 INDEX_FROM = 1_024
+INDEX_AT_LATEST = 200_000
+CALM_SECONDS = 0.5
+"""So long after a large batch texts go into their index: in a flood the processor has better things to do."""
 FEW_ALIKE = 16
 MOST_ALIKE = 8 * 1024**2
 """Characters that go to the store as one value."""
@@ -60,6 +63,7 @@ class LogWriter:
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
         self._lost: Counter[Level] = Counter()
         self._to_index = INDEX_FROM  # what an earlier start may have left
+        self._calm_at = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='log-writer')
         self._changed = asyncio.Condition()
         self._filled, self._hurried = asyncio.Event(), asyncio.Event()
@@ -143,6 +147,12 @@ class LogWriter:
     async def _index_meanwhile(self) -> None:
         """Bring texts into their index while nothing waits to be saved: in a flood it lags behind, answers do not."""
         while self._to_index >= INDEX_FROM and len(self.unsaved) < BATCH_ENTRIES and not self._is_stopping:
+            flooded_for = self._calm_at - asyncio.get_running_loop().time()
+            if flooded_for > 0 and self._to_index < INDEX_AT_LATEST:
+                await self._wait(self._filled, flooded_for)
+                if self._filled.is_set():
+                    return
+                continue
             try:
                 if not await self.in_thread(self.store.index_some):
                     self._to_index = 0
@@ -167,6 +177,8 @@ class LogWriter:
                 if batch:
                     self.forget(batch[-1].seq + 1)
                     self._to_index += len(batch)
+                    if len(batch) >= BATCH_ENTRIES:
+                        self._calm_at = asyncio.get_running_loop().time() + CALM_SECONDS
                     self._recover()
         await self._tell_waiting()
         if self.is_failing:

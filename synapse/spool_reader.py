@@ -31,6 +31,10 @@ class SpoolReader:
     def is_there(self) -> bool:
         return self._folder.is_dir()
 
+    def has_read(self, until: tuple[int, int] | None) -> bool:
+        """Whether all is read up to there; without a place nobody knows."""
+        return until is not None and (self._number, self._at) >= until
+
     def read(self, until: tuple[int, int] | None = None) -> list[Record]:
         """The next records, of 256 KB together; none when all is read.
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from typing import Any
 
 MAX_WAITING_BYTES = 256 * 1024
@@ -13,7 +12,7 @@ class Pipe:
     """Chunks of one output of the process. Above a limit it is no longer read, and so the writer has to wait."""
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
+        self._chunks: list[bytes] = []
         self._size = 0
         self._is_ended = False
         self._news = asyncio.Event()
@@ -33,19 +32,18 @@ class Pipe:
         self._news.set()
 
     async def read(self) -> bytes:
-        """The next chunk; empty when the pipe has ended. Always lets others have a turn first."""
+        """All that has come; empty when the pipe has ended. Always lets others have a turn first."""
         await asyncio.sleep(0)
         while not self._chunks and not self._is_ended:
             self._news.clear()
             await self._news.wait()
-        if not self._chunks:
-            return b''
-        chunk = self._chunks.popleft()
-        self._size -= len(chunk)
-        if self.is_paused and self._size <= MAX_WAITING_BYTES // 2:
+        data = b''.join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        if self.is_paused:
             self.is_paused = False
             self.transport.resume_reading()
-        return chunk
+        return data
 
 
 class Wire(asyncio.SubprocessProtocol):

@@ -1,6 +1,5 @@
 """Four counters of the log, each a button that shows or hides its lines: how many, how many of late, and when."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from synapse.bus import LinesLogged, LogCleared
@@ -14,7 +13,7 @@ from .scope import Scope
 WORDS = {'info': 'Info', 'success': 'Success', 'warning': 'Warning', 'error': 'Error'}
 RECENT_SECONDS = 300
 BARS = 24
-COUNTS_APART = 0.2
+COUNTS_APART = 0.25
 PACE_APART = 1.0
 AGEING_SECONDS = 10.0
 WIDTH, HEIGHT = 120, 28
@@ -56,20 +55,19 @@ class LogCounters(Scope, component='../static/log_counters.js'):
         self.groups: frozenset[str] | None = None
         self._room, self._changed = room, changed
         self._is_seen = True
-        self._shown_at = float('-inf')
         with self:
             self._counters = {
                 group: _Counter(room, group, number, self._toggle) for number, group in enumerate(GROUPS, start=1)
             }
         self.on('all', lambda: self._choose(None))
         self.on('looking', lambda event: self._look(is_seen=bool(event.args)))
-        self._soon = self.at_most_every(COUNTS_APART, self._show_counts)
+        show_counts = self.at_most_every(COUNTS_APART, self._show_counts, at_once=True)
         self._pace_soon = self.at_most_every(PACE_APART, self._show_pace)
         self._age = self.at_most_every(AGEING_SECONDS, self._show_pace)
         # Set after the counts of the levels, so they are never shown half.
-        self.watch(room.log.counters, ('total',), self._count)
+        self.watch(room.log.counters, ('total',), show_counts)
         self.follow(room.bus, LinesLogged, lambda _: self._pace_soon())
-        self.follow(room.bus, LogCleared, lambda _: self._soon())
+        self.follow(room.bus, LogCleared, lambda _: show_counts())
         self._show_counts()
         self._show_pace()
         self.press(None)
@@ -95,15 +93,8 @@ class LogCounters(Scope, component='../static/log_counters.js'):
             self._show_counts()
             self._show_pace()
 
-    def _count(self) -> None:
-        if asyncio.get_running_loop().time() - self._shown_at >= COUNTS_APART:
-            self._show_counts()
-        else:
-            self._soon()
-
     def _show_counts(self) -> None:
         if self._is_seen:
-            self._shown_at = asyncio.get_running_loop().time()
             for counter in self._counters.values():
                 counter.show_count()
 

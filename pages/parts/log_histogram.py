@@ -70,11 +70,10 @@ class LogHistogram(Scope):
         self._is_begun = self._must_place = self._must_read = False
         self._read_to = 0
         self._reading = asyncio.Lock()
-        self._pushed_at = float('-inf')
         self._clock: asyncio.TimerHandle | None = None
         with self:
             self._draw()
-        self._push_soon = self.at_most_every(APART_SECONDS, self._push)
+        self._push_soon = self.at_most_every(APART_SECONDS, self._push, at_once=True)
         self._read_again = self.at_most_every(READ_AGAIN_SECONDS, self._read_soon)
         self.follow(room.bus, LinesLogged, self._heard)
         self.follow(room.bus, LogCleared, lambda _: self._read_soon(places=True))
@@ -376,7 +375,7 @@ class LogHistogram(Scope):
                 self._changed.add(number)
         if self._chosen is not None:
             self._chosen = added(self._chosen, counted_within(entries, *self._selection))
-        self._push_now_or_soon()
+        self._push_soon()
 
     def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Those of the run or source that were not in what was read."""
@@ -423,17 +422,10 @@ class LogHistogram(Scope):
             self._clock.cancel()
             self._clock = None
 
-    def _push_now_or_soon(self) -> None:
-        if asyncio.get_running_loop().time() - self._pushed_at >= APART_SECONDS:
-            self._push()
-        else:
-            self._push_soon()
-
     def _push(self) -> None:
         """Send the bars that changed; each as it is now, so that nothing is wrong if one is sent twice."""
         if self._buckets is None or not (self._changed or self._has_moved):
             return
-        self._pushed_at = asyncio.get_running_loop().time()
         change: dict[str, Any] = {'bars': [[number, *self._counts[number]] for number in self._changed]}
         if self._has_moved:
             change |= self._frame(self._buckets)

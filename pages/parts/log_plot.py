@@ -27,7 +27,8 @@ class LogPlot(ui.element, component='../static/log_histogram.js'):
         self.run_method('bring', change)
         bars = {bar[0]: bar for bar in [*self._props['picture']['bars'], *change['bars']]}
         # Whatever is sent as a whole next has these bars too.
-        self._keep({**self._props['picture'], **change, 'bars': list(bars.values())})
+        with self._props.suspend_updates():
+            self._keep({**self._props['picture'], **change, 'bars': list(bars.values())})
 
     def _keep(self, picture: Mapping[str, Any]) -> None:
         self._props['picture'] = {**picture, 'bars': [bar for bar in picture['bars'] if bar[0] >= picture['first']]}

@@ -33,10 +33,13 @@ CAP = 5_000
 PAGE = 500
 MOST_A_SECOND = 2_000
 """Lines that are shown while it follows; of more only a sample is."""
-MOST_OF_SAMPLE = 200
+MOST_OF_SAMPLE = 100
 BATCHES_APART = 0.1
 FLOOD_APART = 0.25
 """While it shows a sample: nobody can read that, and what is drawn less often lets the log be done sooner."""
+QUIET_SECONDS = 0.08
+"""Without lines for so long a flood is over, or takes breath."""
+WORDS_APART = 1.0
 FRAME = 0.016
 FEW = 20
 CALM_SECONDS = 0.35
@@ -100,7 +103,7 @@ class LogView(Scope):
         self._opened: dict[int, Entry] = {}
         self._wake, self._cut = asyncio.Event(), asyncio.Event()
         self._at = 0
-        self._alerted_at = float('-inf')
+        self._alerted_at = self._told_sampling_at = float('-inf')
         with self:
             self._lines = self._make_lines(label, has_run=has_run)
             self._empty = el('p', 'log-empty sy-cap')
@@ -257,7 +260,10 @@ class LogView(Scope):
         put(self._pill, hidden=not is_shown)
 
     def _show_sampling(self, step: int) -> None:
-        self._has_holes = True
+        now = asyncio.get_running_loop().time()
+        if self._has_holes and now - self._told_sampling_at < WORDS_APART:
+            return
+        self._has_holes, self._told_sampling_at = True, now
         text = f'Showing every line is too much, sampled 1 in {step}. Nothing is lost on disk.'
         self._notice.set_text(text)
         put(self._notice, hidden=False)
@@ -541,7 +547,15 @@ class LogView(Scope):
             self._show_sampling(max(step, -(-offered // len(entries))))
         await self._append(entries, is_at_end=True)
         self._apart = FLOOD_APART if is_sampled else BATCHES_APART
-        await asyncio.sleep(self._apart if offered > FEW else FRAME)
+        await (self._rest() if offered > FEW else asyncio.sleep(FRAME))
+
+    async def _rest(self) -> None:
+        """Till the next batch is due, or no more comes: the last lines of a flood are not to wait."""
+        clock = asyncio.get_running_loop().time
+        until, offered = clock() + self._apart, -1
+        while offered != self._offered and clock() < until:
+            offered = self._offered
+            await asyncio.sleep(min(QUIET_SECONDS, until - clock()))
 
     async def _mark(self) -> None:
         search, (first, last) = self._search, self._window

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from nicegui.elements.mixins.text_element import TextElement
-
 from .html import el, icon
+from .scope import Scope
 
 
-class Picker(TextElement):
+class Picker(Scope):
     """The box of the design with a select over it.
 
     :param changed: called with the key that was chosen
@@ -16,7 +15,7 @@ class Picker(TextElement):
     def __init__(
         self, options: Mapping[str, str], value: str, *, label: str, changed: Callable[[str], None], classes: str = ''
     ) -> None:
-        super().__init__(tag='span', text='')
+        super().__init__('span')
         self.classes(f'sy-in is-sm is-quiet sy-pick {classes}')
         self._changed = changed
         self.value = value

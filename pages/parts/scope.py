@@ -36,19 +36,31 @@ class Scope(ui.element, component='../static/island.js'):
             watcher.callback = lambda: self._call(callback)
             self.when_gone(lambda watcher=watcher: binding.remove([watcher]))  # type: ignore[misc]
 
-    def at_most_every(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
-        """A function that calls `callback` inside this element soon, and not again before `seconds` have passed."""
+    def at_most_every(
+        self, seconds: float, callback: Callable[[], None], *, at_once: bool = False
+    ) -> Callable[[], None]:
+        """A function that calls `callback` inside this element soon, and not again before `seconds` have passed.
+
+        :param at_once: call it without waiting where `seconds` have passed since the last time
+        """
         timer: asyncio.TimerHandle | None = None
+        called_at = float('-inf')
 
         def now() -> None:
-            nonlocal timer
-            timer = None
+            nonlocal timer, called_at
+            timer, called_at = None, asyncio.get_running_loop().time()
             self._call(callback)
 
         def soon() -> None:
             nonlocal timer
-            if timer is None and not self.is_deleted:
-                timer = asyncio.get_running_loop().call_later(seconds, now)
+            if timer is not None or self.is_deleted:
+                return
+            loop = asyncio.get_running_loop()
+            wait = called_at + seconds - loop.time() if at_once else seconds
+            if wait > 0:
+                timer = loop.call_later(wait, now)
+            else:
+                now()
 
         self.when_gone(lambda: timer.cancel() if timer is not None else None)
         return soon

@@ -21,7 +21,7 @@ FLOOD_STARTS_SECONDS = 0.005
 NEWS_SECONDS = 0.09
 """How often the control room is told of what is spooled while a flood goes on."""
 AT_ONCE = 20
-"""So many things said within 25 ms go out one by one; a step that says more is heard in batches."""
+"""So many things said within 25 ms go out one by one; a step that goes on to say more is heard in batches."""
 BATCH = 100
 BATCH_CHARACTERS = 256 * 1024
 FROM_BYTES = 4 * 1024
@@ -59,6 +59,7 @@ class Channel:
         self._characters = 0
         self._progress: dict[str | None, dict[str, Any]] = {}
         self._said, self._said_since, self._written_at = 0, 0.0, 0.0
+        self._was_busy = False
         self._about: tuple[tuple[int, str, str | None], str] = (0, '', None), ''
         self._last_time = datetime.min.replace(tzinfo=UTC)
         self._lock = threading.RLock()
@@ -186,9 +187,10 @@ class Channel:
     def _is_busy(self) -> bool:
         now = time.monotonic()
         if now - self._said_since > FLUSH_SECONDS:
+            self._was_busy = self._said > AT_ONCE and now - self._said_since < 2 * FLUSH_SECONDS
             self._said, self._said_since = 0, now
         self._said += 1
-        return self._said > AT_ONCE
+        return self._was_busy or self._said > AT_ONCE
 
     def _now(self) -> str:
         # Never earlier than what was said before, so that after a crash it is known which lines the log has already.

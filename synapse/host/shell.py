@@ -135,9 +135,11 @@ def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_o
         return
     # Goes on when nobody listens any more: a background child that kept the pipe would die of writing to a closed one.
     _widen(pipe.fileno())
+    read_at = 0.0
     while True:
         data = os.read(pipe.fileno(), PIPE_BYTES)
-        if len(data) > BUSY_BYTES:
+        before, read_at = read_at, time.monotonic()
+        if len(data) > BUSY_BYTES or read_at - before < 2 * BUSY_SECONDS:
             time.sleep(BUSY_SECONDS)  # a program that prints much is not stopped at every line for us to take it
         while not is_over.is_set():
             try:

@@ -97,14 +97,34 @@ async def test_a_burst_is_few_messages_however_many_lines_it_has(log: Log, bus: 
     log.extend({'level': 'info', 'message': f'line {index}', 'source': 'test'} for index in range(9_998))
     last = say(log)
     assert messages == []
-    for _ in range(5):
+    for _ in range(3):
         await asyncio.sleep(0)
+    assert [len(message.entries) for message in messages] == [4_000, 4_000]
+    await until(lambda: len(messages) == 3)
 
-    assert [len(message.entries) for message in messages] == [2_000] * 5
+    assert len(messages[2].entries) == 2_000
     assert [entry.seq for message in messages for entry in message.entries] == list(range(first.seq, last.seq + 1))
     assert await log.saved(last.seq) is True
     assert len(store.batches) < 30
     assert len(log.ring) == RING
+
+
+async def test_few_lines_are_told_at_once_and_those_of_a_flood_together(log: Log, bus: Bus) -> None:
+    messages: list[LinesLogged] = []
+    bus.subscribe(LinesLogged, messages.append)
+    for number in range(1, 6):
+        say(log)
+        await asyncio.sleep(0)
+        assert len(messages) == number
+
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    for _ in range(20):
+        log.extend({'level': 'info', 'message': 'line', 'source': 'test'} for _ in range(200))
+        await asyncio.sleep(0)
+    await until(lambda: sum(len(message.entries) for message in messages) == 4_005)
+
+    assert len(messages) <= 5 + 2 + (clock() - begun) / 0.02
 
 
 async def test_the_loop_never_waits_for_the_disk(log: Log, bus: Bus, store: StubbornStore) -> None:

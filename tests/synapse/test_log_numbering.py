@@ -173,7 +173,9 @@ class Scene:
         assert list(self.log.ring)[: len(recalled)] == recalled
         await asyncio.gather(*(self._produce(number, steps) for number, steps in enumerate(life.producers)))
         await asyncio.gather(*self._viewing)
-        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while not self._has_heard_all:  # noqa: ASYNC110 - it is told in parts, the last one some ms later
+                await asyncio.sleep(0.001)
         self._check_what_was_heard()
         self._check_views()
         if life.is_killed:
@@ -244,6 +246,11 @@ class Scene:
         self._viewing.append(asyncio.create_task(how(view)))
 
     # -- what must hold
+
+    @property
+    def _has_heard_all(self) -> bool:
+        heard = self.listener.heard
+        return self.log.last_seq == (heard[-1].seq if heard else self.kept.last_saved)
 
     def all_entries(self) -> list[Entry]:
         """What was kept from earlier lives and said in this one, without what was forgotten."""
