@@ -41,6 +41,11 @@ class Entry(NamedTuple):
     step: str | None = None
     fields: dict[str, Any] = {}  # noqa: RUF012 - nobody changes those of an entry
 
+    @property
+    def size(self) -> int:
+        """About how many characters it keeps in memory."""
+        return len(self.message) + (_characters_in(self.fields) if self.fields else 0)
+
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values with the names of the API, as the store keeps them too."""
         return {
@@ -60,3 +65,12 @@ class Entry(NamedTuple):
         """The entry that `as_json` came from."""
         changed = {'timestamp': datetime.fromisoformat(row['timestamp']), 'level': Level(row['level'])}
         return cls(**{**row, **changed})
+
+
+def _characters_in(value: Any) -> int:
+    """About how many characters a plain JSON value holds."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(name) + _characters_in(item) for name, item in value.items())
+    return 10 + sum(map(_characters_in, value)) if isinstance(value, list) else 10

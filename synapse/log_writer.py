@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from operator import attrgetter
@@ -23,8 +23,10 @@ T = TypeVar('T')
 BATCH_SECONDS = 0.1
 BATCH_ENTRIES = 500
 MOST_AT_ONCE = 5_000
-MOST_WAITING = 20_000
+MOST_WAITING = 40_000
 MOST_UNSAVED = 20_000
+MOST_CHARACTERS = 64 * 1024**2
+"""That wait to be saved, however few entries these are."""
 INDEX_FROM = 1_024
 INDEX_AT_LATEST = 200_000
 CALM_SECONDS = 0.5
@@ -41,7 +43,8 @@ _LIKENESS = attrgetter('timestamp', 'level', 'source', 'run', 'step', 'fields')
 class LogWriter:
     """A queue of entries and the task that saves them. Used on the event loop; only the store is touched elsewhere.
 
-    While the store refuses (a full disk) the newest 20,000 entries wait and older ones are lost to it, counted.
+    While the store refuses (a full disk) the newest 20,000 entries wait, or fewer long ones; older ones are lost to it,
+    counted.
 
     :param on_trouble: told once when saving begins to fail
     :param on_recovery: told once when it works again, with how many entries of each level were lost
@@ -62,6 +65,7 @@ class LogWriter:
         """Held while a batch is on its way: who holds it knows that `unsaved` is exactly what the store lacks."""
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
         self._lost: Counter[Level] = Counter()
+        self._characters = 0
         self._to_index = INDEX_FROM  # what an earlier start may have left
         self._calm_at = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='log-writer')
@@ -86,9 +90,10 @@ class LogWriter:
         self._thread.shutdown(wait=False)
         await self._tell_waiting()
 
-    def add(self, entries: Iterable[Entry]) -> None:
+    def add(self, entries: Sequence[Entry]) -> None:
         """Take entries in order of `seq`."""
         self.unsaved.extend(entries)
+        self._characters += sum(entry.size for entry in entries)
         if self.is_failing:
             self._forget_oldest()
         self._filled.set()
@@ -96,9 +101,9 @@ class LogWriter:
             self._hurried.set()
 
     async def room(self) -> None:
-        """Wait while more than 10,000 entries are unsaved; not while the store refuses, since that may last."""
-        if len(self.unsaved) > MOST_WAITING:
-            await self._until(lambda: len(self.unsaved) <= MOST_WAITING)
+        """Wait while more than 40,000 entries are unsaved; not while the store refuses, since that may last."""
+        if self._is_much(MOST_WAITING):
+            await self._until(lambda: not self._is_much(MOST_WAITING))
 
     async def saved(self, seq: int) -> bool:
         """Whether every entry up to `seq` is on disk, after waiting for it; false where the store refuses."""
@@ -115,8 +120,16 @@ class LogWriter:
         """Entries with a smaller `seq` need not be saved any more; gives which. Hold the lock."""
         gone = []
         while self.unsaved and self.unsaved[0].seq < before:
-            gone.append(self.unsaved.popleft())
+            gone.append(self._take_oldest())
         return gone
+
+    def _is_much(self, most: int) -> bool:
+        return len(self.unsaved) > most or self._characters > MOST_CHARACTERS
+
+    def _take_oldest(self) -> Entry:
+        entry = self.unsaved.popleft()
+        self._characters -= entry.size
+        return entry
 
     def _is_saved(self, seq: int) -> bool:
         return not self.unsaved or self.unsaved[0].seq > seq
@@ -216,8 +229,8 @@ class LogWriter:
             self._on_recovery(lost)
 
     def _forget_oldest(self) -> None:
-        while len(self.unsaved) > MOST_UNSAVED:
-            self._lost[self.unsaved.popleft().level] += 1
+        while self._is_much(MOST_UNSAVED):
+            self._lost[self._take_oldest().level] += 1
 
 
 def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | Lines]:

@@ -113,12 +113,16 @@ def folded(rows: Iterable[Row]) -> list[Row]:
     return kept
 
 
-def sample_of(entries: Sequence[Entry], most: int) -> tuple[list[Entry], int]:
-    """At most about `most` of these, evenly, the last always among them; and of how many one was taken."""
-    step = -(-len(entries) // most)
-    if step <= 1:
+def sample_of(entries: Sequence[Entry], most: int, *, last: int = 0) -> tuple[list[Entry], int]:
+    """At most `most` of these, evenly, and of how many one was taken.
+
+    :param last: so many at the end come without a gap, since a flood may end with them; fewer than `most`
+    """
+    if len(entries) <= most:
         return list(entries), 1
-    return [*reversed(entries[::-1][::step])], step
+    border = len(entries) - last
+    step = -(-border // (most - last))
+    return [*reversed(entries[:border][::-1][::step]), *entries[border:]], step
 
 
 # One line, opened

@@ -33,7 +33,7 @@ CAP = 5_000
 PAGE = 500
 MOST_A_SECOND = 2_000
 """Lines that are shown while it follows; of more only a sample is."""
-MOST_OF_SAMPLE = 100
+MOST_OF_SAMPLE, LAST_OF_SAMPLE = 100, 20
 BATCHES_APART = 0.1
 FLOOD_APART = 0.25
 """While it shows a sample: nobody can read that, and what is drawn less often lets the log be done sooner."""
@@ -543,7 +543,7 @@ class LogView(Scope):
         self._offered = 0
         is_sampled = self.is_following and offered > MOST_A_SECOND * self._apart
         if is_sampled:
-            entries, step = sample_of(entries, MOST_OF_SAMPLE)
+            entries, step = sample_of(entries, MOST_OF_SAMPLE, last=LAST_OF_SAMPLE)
             self._show_sampling(max(step, -(-offered // len(entries))))
         await self._append(entries, is_at_end=True)
         self._apart = FLOOD_APART if is_sampled else BATCHES_APART

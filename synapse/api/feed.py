@@ -161,7 +161,7 @@ class Feed:
             entry = entries[seq - first]
             return Update('log_entry', seq, entry.as_json, now, level=entry.level, run=entry.run)
 
-        self._remember(len(entries), sum(map(_size_of, entries)) / len(entries), update)
+        self._remember(len(entries), sum(entry.size for entry in entries) / len(entries), update)
 
     def _ran(self, run: RunRecord) -> None:
         self._tell('run_update', run.as_json, run=run.id)
@@ -226,19 +226,6 @@ class Feed:
         for seq in range(self.first_seq, first):
             del self._batches[seq]
         self.first_seq, self._size = first, size
-
-
-def _size_of(entry: Entry) -> int:
-    return len(entry.message) + (_characters_in(entry.fields) if entry.fields else 0)
-
-
-def _characters_in(value: Any) -> int:
-    """About how many characters a plain JSON value holds."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(len(name) + _characters_in(item) for name, item in value.items())
-    return 10 + sum(map(_characters_in, value)) if isinstance(value, list) else 10
 
 
 def _occurrence_data(occurrence: Occurrence) -> dict[str, Any]:

@@ -85,15 +85,17 @@ def test_repeated_rows_fold_and_rules_never_do() -> None:
     assert [row[:3] for row in rows] == [[1, 3, 3], [4, 1, 4], [5, 1, 5], [6, 1, 6]]
 
 
-@given(st.integers(1, 5000), st.integers(1, 300))
-def test_a_sample_is_even_bounded_and_ends_with_the_last(count: int, most: int) -> None:
+@given(st.integers(1, 5000), st.integers(1, 300), st.integers(0, 299))
+def test_a_sample_is_even_and_bounded_and_its_end_is_whole(count: int, most: int, last: int) -> None:
     entries = [entry('x', seq=seq) for seq in range(1, count + 1)]
+    last = min(last, most - 1, count)
 
-    sample, step = sample_of(entries, most)
+    sample, step = sample_of(entries, most, last=last)
 
     assert len(sample) <= most
     assert sample[-1] is entries[-1]
-    assert {later.seq - earlier.seq for earlier, later in pairwise(sample)} <= {step}
+    assert sample[len(sample) - last :] == entries[count - last :]
+    assert {later.seq - earlier.seq for earlier, later in pairwise(sample[: len(sample) - last])} <= {step}
 
 
 def test_the_traceback_of_a_record_is_shown_with_its_message_and_folded() -> None:

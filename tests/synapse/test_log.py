@@ -224,9 +224,12 @@ async def test_counters_are_right_when_lines_come_while_the_log_is_cleared(log: 
     assert {name: count for name, count in stats.items() if name != 'total'} == await asyncio.to_thread(store.stats)
 
 
-async def test_who_writes_too_fast_waits_for_the_disk(log: Log, store: StubbornStore) -> None:
+@pytest.mark.parametrize(
+    ('lines', 'message'), [(60_000, 'x'), (5_000, 'x' * 16_000)], ids=['many lines', 'few long lines']
+)
+async def test_who_writes_too_fast_waits_for_the_disk(log: Log, store: StubbornStore, lines: int, message: str) -> None:
     store.may_write.clear()
-    log.extend([{'level': 'info', 'message': 'x', 'source': 'test'}] * 30_000)
+    log.extend([{'level': 'info', 'message': message, 'source': 'test'}] * lines)
 
     waiting = asyncio.create_task(log.room_to_write())
     done, _ = await asyncio.wait({waiting}, timeout=0.3)
@@ -234,14 +237,17 @@ async def test_who_writes_too_fast_waits_for_the_disk(log: Log, store: StubbornS
 
     store.may_write.set()
     await asyncio.wait_for(waiting, 20)
-    assert log.last_seq == 30_000
+    assert log.last_seq == lines
+    assert await log.saved(lines) is True
+    await asyncio.wait_for(log.room_to_write(), 1)
 
 
+@pytest.mark.parametrize(('most', 'value'), [('MOST_UNSAVED', 1_000), ('MOST_CHARACTERS', 1_500)])
 async def test_a_full_disk_is_told_once_and_keeps_the_newest_lines(
-    log: Log, store: StubbornStore, monkeypatch: pytest.MonkeyPatch
+    log: Log, store: StubbornStore, monkeypatch: pytest.MonkeyPatch, most: str, value: int
 ) -> None:
     monkeypatch.setattr(log_writer, 'RETRY_SECONDS', 0.01)
-    monkeypatch.setattr(log_writer, 'MOST_UNSAVED', 1_000)
+    monkeypatch.setattr(log_writer, most, value)
     store.is_full = True
     for _ in range(3):
         log.extend([{'level': 'info', 'message': 'x', 'source': 'test'}] * 800)
