@@ -406,7 +406,8 @@ class Log:
             self.is_telling = False
 
     def _tell_all(self) -> None:
-        while self._fresh:
+        # Who asks while being told must not have the others hear of later entries first.
+        while self._fresh and not self.is_telling:
             self._tell()
 
     async def _recount(self) -> None:

@@ -1,6 +1,6 @@
 """What a line of the log is: a level that says how much it matters, and a record that nobody changes any more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -41,11 +41,6 @@ class Entry(NamedTuple):
     step: str | None = None
     fields: dict[str, Any] = {}  # noqa: RUF012 - nobody changes those of an entry
 
-    @property
-    def size(self) -> int:
-        """About how many characters it keeps in memory."""
-        return len(self.message) + (_characters_in(self.fields) if self.fields else 0)
-
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values with the names of the API, as the store keeps them too."""
         return {
@@ -65,6 +60,12 @@ class Entry(NamedTuple):
         """The entry that `as_json` came from."""
         changed = {'timestamp': datetime.fromisoformat(row['timestamp']), 'level': Level(row['level'])}
         return cls(**{**row, **changed})
+
+
+def size_of(entries: Sequence[Entry]) -> int:
+    """About how many characters these keep in memory."""
+    fields = [entry.fields for entry in entries if entry.fields]
+    return sum([len(entry.message) for entry in entries]) + sum(map(_characters_in, fields))
 
 
 def _characters_in(value: Any) -> int:

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from storage.files import StorageError
 from storage.logs import Lines, LogStore, lines_of, values_of
 
-from .log_entry import RANKS, Entry, Level
+from .log_entry import RANKS, Entry, Level, size_of
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class LogWriter:
     def add(self, entries: Sequence[Entry]) -> None:
         """Take entries in order of `seq`."""
         self.unsaved.extend(entries)
-        self._characters += sum(entry.size for entry in entries)
+        self._characters += size_of(entries)
         if self.is_failing:
             self._forget_oldest()
         self._filled.set()
@@ -118,18 +118,17 @@ class LogWriter:
 
     def forget(self, before: int) -> list[Entry]:
         """Entries with a smaller `seq` need not be saved any more; gives which. Hold the lock."""
-        gone = []
-        while self.unsaved and self.unsaved[0].seq < before:
-            gone.append(self._take_oldest())
-        return gone
+        first = self.unsaved[0].seq if self.unsaved else before
+        return self._take_oldest(before - first)
 
     def _is_much(self, most: int) -> bool:
         return len(self.unsaved) > most or self._characters > MOST_CHARACTERS
 
-    def _take_oldest(self) -> Entry:
-        entry = self.unsaved.popleft()
-        self._characters -= entry.size
-        return entry
+    def _take_oldest(self, count: int) -> list[Entry]:
+        # Numbers have no gaps, so their difference is how many there are.
+        taken = [self.unsaved.popleft() for _ in range(min(count, len(self.unsaved)))]
+        self._characters -= size_of(taken)
+        return taken
 
     def _is_saved(self, seq: int) -> bool:
         return not self.unsaved or self.unsaved[0].seq > seq
@@ -230,7 +229,7 @@ class LogWriter:
 
     def _forget_oldest(self) -> None:
         while self._is_much(MOST_UNSAVED):
-            self._lost[self._take_oldest().level] += 1
+            self._lost[self._take_oldest(1)[0].level] += 1
 
 
 def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | Lines]:

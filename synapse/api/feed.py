@@ -12,6 +12,7 @@ from synapse.bus import LinesLogged, OccurrencesChanged, ProfileChanged, RunChan
 from synapse.control_room import ControlRoom
 from synapse.events import Occurrence
 from synapse.log import Entry, Level
+from synapse.log_entry import size_of
 from synapse.records import RunRecord
 
 from .answers import encode
@@ -161,7 +162,7 @@ class Feed:
             entry = entries[seq - first]
             return Update('log_entry', seq, entry.as_json, now, level=entry.level, run=entry.run)
 
-        self._remember(len(entries), sum(entry.size for entry in entries) / len(entries), update)
+        self._remember(len(entries), size_of(entries) / len(entries), update)
 
     def _ran(self, run: RunRecord) -> None:
         self._tell('run_update', run.as_json, run=run.id)

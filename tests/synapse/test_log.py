@@ -127,6 +127,18 @@ async def test_few_lines_are_told_at_once_and_those_of_a_flood_together(log: Log
     assert len(messages) <= 5 + 2 + (clock() - begun) / 0.02
 
 
+async def test_who_looks_while_being_told_disorders_nothing_for_those_after_it(log: Log, bus: Bus) -> None:
+    heard: list[int] = []
+    bus.subscribe(LinesLogged, lambda _: log.seen())
+    bus.subscribe(LinesLogged, lambda news: heard.extend(entry.seq for entry in news.entries))
+
+    log.extend({'level': 'error', 'message': 'x', 'source': 'test'} for _ in range(9_000))
+    await until(lambda: len(heard) == 9_000)
+
+    assert heard == list(range(1, 9_001))
+    assert log.counters.unseen_errors == 0
+
+
 async def test_the_loop_never_waits_for_the_disk(log: Log, bus: Bus, store: StubbornStore) -> None:
     store.may_write.clear()
     seen: list[LinesLogged] = []
