@@ -161,7 +161,7 @@ class Intake:
         for part in _slices(item):
             self._log_part(part)
             await self._log.room_to_write()
-            await self._breath.taken()
+            await self._breath.taken(0.001)
 
     def _log_part(self, part: Printed | Entries) -> None:
         if isinstance(part, list):

@@ -85,7 +85,7 @@ class Breath:
         self._seconds = seconds
         self._since = time.perf_counter()
 
-    async def taken(self) -> None:
+    async def taken(self, pause: float = 0.0) -> None:
         if time.perf_counter() - self._since > self._seconds:
-            await asyncio.sleep(0)
+            await asyncio.sleep(pause)
             self._since = time.perf_counter()
