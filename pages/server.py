@@ -23,6 +23,7 @@ from synapse.settings import Settings
 CLEAN, USAGE, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 2, 3, 4, 5
 GRACE_SECONDS = 10.0
 GARBAGE_THRESHOLDS = 20_000, 10, 20
+"""Of the usual 700 objects each 250 lines of a flood are looked through, which takes a tenth of its time."""
 SWITCH_SECONDS = 0.001
 
 log = logging.getLogger(__name__)

@@ -20,6 +20,8 @@ SLICE_CHARACTERS = 128 * 1024
 """So much is logged in one go; then others on the loop may have a turn."""
 TURN_SECONDS = 0.003
 """And must have one after this: to tell everyone of these lines takes as long again."""
+PAUSE_SECONDS = 0.001
+"""So long, since a browser on this machine has something to do as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class Intake:
         for part in _slices(item):
             self._log_part(part)
             await self._log.room_to_write()
-            await self._breath.taken(0.001)
+            await self._breath.taken(PAUSE_SECONDS)
 
     def _log_part(self, part: Printed | Entries) -> None:
         if isinstance(part, list):

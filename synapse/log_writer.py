@@ -23,8 +23,7 @@ T = TypeVar('T')
 BATCH_SECONDS = 0.1
 BATCH_ENTRIES = 500
 MOST_AT_ONCE = 5_000
-MOST_WAITING = 40_000
-MOST_UNSAVED = 20_000
+MOST_UNSAVED = 40_000
 MOST_CHARACTERS = 64 * 1024**2
 """That wait to be saved, however few entries these are."""
 INDEX_FROM = 1_024
@@ -43,7 +42,7 @@ _LIKENESS = attrgetter('timestamp', 'level', 'source', 'run', 'step', 'fields')
 class LogWriter:
     """A queue of entries and the task that saves them. Used on the event loop; only the store is touched elsewhere.
 
-    While the store refuses (a full disk) the newest 20,000 entries wait, or fewer long ones; older ones are lost to it,
+    While the store refuses (a full disk) the newest 40,000 entries wait, or fewer long ones; older ones are lost to it,
     counted.
 
     :param on_trouble: told once when saving begins to fail
@@ -102,8 +101,8 @@ class LogWriter:
 
     async def room(self) -> None:
         """Wait while more than 40,000 entries are unsaved; not while the store refuses, since that may last."""
-        if self._is_much(MOST_WAITING):
-            await self._until(lambda: not self._is_much(MOST_WAITING))
+        if self._is_much:
+            await self._until(lambda: not self._is_much)
 
     async def saved(self, seq: int) -> bool:
         """Whether every entry up to `seq` is on disk, after waiting for it; false where the store refuses."""
@@ -121,8 +120,9 @@ class LogWriter:
         first = self.unsaved[0].seq if self.unsaved else before
         return self._take_oldest(before - first)
 
-    def _is_much(self, most: int) -> bool:
-        return len(self.unsaved) > most or self._characters > MOST_CHARACTERS
+    @property
+    def _is_much(self) -> bool:
+        return len(self.unsaved) > MOST_UNSAVED or self._characters > MOST_CHARACTERS
 
     def _take_oldest(self, count: int) -> list[Entry]:
         # Numbers have no gaps, so their difference is how many there are.
@@ -228,7 +228,7 @@ class LogWriter:
             self._on_recovery(lost)
 
     def _forget_oldest(self) -> None:
-        while self._is_much(MOST_UNSAVED):
+        while self._is_much:
             self._lost[self._take_oldest(1)[0].level] += 1
 
 

@@ -86,6 +86,7 @@ class Breath:
         self._since = time.perf_counter()
 
     async def taken(self, pause: float = 0.0) -> None:
+        """Let others have it if it is time; for `pause` seconds also other processes."""
         if time.perf_counter() - self._since > self._seconds:
             await asyncio.sleep(pause)
             self._since = time.perf_counter()
