@@ -90,6 +90,7 @@
       this.listeners = new AbortController();
       const options = { signal: this.listeners.signal };
       this.port.addEventListener('scroll', () => this.scrolled(), { passive: true, ...options });
+      this.port.addEventListener('mousedown', (event) => this.pointed(event), options);
       this.port.addEventListener('click', (event) => this.clicked(event), options);
       this.port.addEventListener('keydown', (event) => this.pressed(event), options);
       this.port.addEventListener('copy', (event) => this.copied(event), options);
@@ -513,6 +514,10 @@
       before?.element?.querySelector('[role=row]')?.classList.remove('is-current');
       this.current = seq;
       this.rows[this.indexOf(seq)]?.element?.querySelector('[role=row]')?.classList.add('is-current');
+    }
+    /* With Shift a line opens beside others; a browser would mark all text from the one clicked before. */
+    pointed(event) {
+      if (event.shiftKey && !String(getSelection()) && event.target.closest('.log-one [role=row]')) event.preventDefault();
     }
     clicked(event) {
       const act = event.target.closest('[data-act]');

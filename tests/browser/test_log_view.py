@@ -99,6 +99,24 @@ def test_history_and_live_lines_meet_without_hole_or_double(
     assert problems == []
 
 
+def test_one_line_is_open_at_a_time_and_with_shift_others_stay(
+    program: SynapseUnderTest, context: BrowserContext
+) -> None:
+    say(program, 'opened', *(f'to open {number}' for number in range(9)))
+    page = open_page(program, context, 'logs?source=opened')
+    details = page.locator('.log-one .detail')
+
+    page.get_by_text('to open 2', exact=True).click()
+    expect(details).to_have_count(1)
+    page.get_by_text('to open 5', exact=True).click(modifiers=['Shift'])
+    expect(details).to_have_count(2)
+    assert page.evaluate('String(getSelection())') == ''
+    page.get_by_text('to open 7', exact=True).click()
+
+    expect(details).to_have_count(1)
+    expect(line(page, 'to open 7').locator('.detail')).to_be_visible()
+
+
 def test_scrolling_up_pauses_and_the_view_does_not_move_while_lines_come(
     program: SynapseUnderTest, context: BrowserContext
 ) -> None:
