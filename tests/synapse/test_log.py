@@ -29,6 +29,7 @@ class StubbornStore(LogStore):
         self.may_write = threading.Event()
         self.may_write.set()
         self.batches: list[int] = []
+        self.indexed_after: list[int] = []
         self.refused = 0
 
     def append(self, rows: Sequence[Any]) -> None:
@@ -38,6 +39,10 @@ class StubbornStore(LogStore):
             raise DiskFull('No room is left on the disk.')
         super().append(rows)
         self.batches.append(len(rows))
+
+    def index_some(self) -> bool:
+        self.indexed_after.append(self.last_seq())
+        return super().index_some()
 
 
 @pytest.fixture
@@ -252,6 +257,28 @@ async def test_who_writes_too_fast_waits_for_the_disk(log: Log, store: StubbornS
     assert log.last_seq == lines
     assert await log.saved(lines) is True
     await asyncio.wait_for(log.room_to_write(), 1)
+
+
+async def test_texts_wait_for_their_index_while_a_flood_goes_on_but_not_for_ever(
+    path: Path, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, 'CALM_SECONDS', 60)
+    monkeypatch.setattr(log_writer, 'INDEX_AT_LATEST', 4_000)
+    store = StubbornStore(path)
+    log = Log(store, bus)
+    await log.start()
+    await until(lambda: store.indexed_after != [])
+    store.indexed_after.clear()
+
+    for words in ('walrus', 'beaver', 'badger'):
+        log.extend({'level': 'info', 'message': f'{words} {number}', 'source': 'test'} for number in range(1_500))
+        await log.saved(log.last_seq)
+        found = await log.query(q=f'{words} 7', limit=2_000)
+        assert len(found) == 111
+
+    await until(lambda: store.indexed_after != [])
+    assert min(store.indexed_after) >= 4_000
+    await log.stop()
 
 
 @pytest.mark.parametrize(('most', 'value'), [('MOST_UNSAVED', 1_000), ('MOST_CHARACTERS', 1_500)])
