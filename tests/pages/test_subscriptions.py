@@ -64,6 +64,33 @@ async def test_a_page_that_is_left_listens_to_nothing(tmp_path: Path, name: str)
     assert inside > before or name == 'settings'
 
 
+@pytest.mark.parametrize('name', ['logs', 'run'])
+async def test_a_page_with_lines_that_is_left_hears_of_no_reconnection(tmp_path: Path, name: str) -> None:
+    found: list[ui.element] = []
+
+    async def root() -> None:
+        with ui.element() as container:
+            found.append(container)
+            await PAGES[name](room)
+
+    async with user_simulation(root=root) as user:
+        room = ControlRoom.build(Settings(data=tmp_path / 'data', port=8123))
+        await room.start()
+        try:
+            await one_run(room)
+            await user.open('/')
+            client = found[0].client
+            async with asyncio.timeout(10):
+                while not client.connect_handlers:  # noqa: ASYNC110 - no message tells of a handler
+                    await asyncio.sleep(0.01)
+            found[0].clear()
+            left = list(client.connect_handlers)
+        finally:
+            await room.stop(grace=0)
+
+    assert left == []
+
+
 async def one_run(room: ControlRoom) -> None:
     """A run that has ended."""
     ended = asyncio.ensure_future(room.bus.next(RunChanged, timeout=20, where=lambda news: news.run.state.is_final))
