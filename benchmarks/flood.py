@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from pages.server import GARBAGE_THRESHOLDS, SWITCH_SECONDS
 from synapse.bus import LinesLogged, RunChanged
 from synapse.control_room import ControlRoom
 from synapse.settings import Settings
@@ -112,8 +113,8 @@ async def measured(folder: Path) -> None:
     await room.start()
     gc.collect()
     gc.freeze()  # this and the next two as the program does once it is up
-    gc.set_threshold(20_000, 10, 20)
-    sys.setswitchinterval(0.001)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         idle = Watch(room)
         with counting(idle):

@@ -21,7 +21,7 @@ SLICE_CHARACTERS = 128 * 1024
 TURN_SECONDS = 0.003
 """And must have one after this: to tell everyone of these lines takes as long again."""
 PAUSE_SECONDS = 0.001
-"""So long, since a browser on this machine has something to do as well."""
+"""So long in a flood, since a browser on this machine has something to do as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Intake:
     async def _take_spooled(self, until: tuple[int, int] | None) -> None:
         while not self._spool.has_read(until) and (items := await asyncio.to_thread(self._read, until)):
             for item in items:
-                await self._say(item)
+                await self._say(item, PAUSE_SECONDS)
             await self._let_go_of_finished()
 
     def _read(self, until: tuple[int, int] | None) -> list[Printed | Entries]:
@@ -159,11 +159,11 @@ class Intake:
             await self._log.saved(seq)
             await asyncio.to_thread(_remove, paths)
 
-    async def _say(self, item: Printed | Entries) -> None:
+    async def _say(self, item: Printed | Entries, pause: float = 0.0) -> None:
         for part in _slices(item):
             self._log_part(part)
             await self._log.room_to_write()
-            await self._breath.taken(PAUSE_SECONDS)
+            await self._breath.taken(pause)
 
     def _log_part(self, part: Printed | Entries) -> None:
         if isinstance(part, list):
@@ -202,12 +202,12 @@ class Recovery(Intake):
         super().__init__(log, run_id, folder, secrets)
         self._known: dict[str, tuple[str, int]] = {}
 
-    async def _say(self, item: Printed | Entries) -> None:
+    async def _say(self, item: Printed | Entries, pause: float = 0.0) -> None:
         if isinstance(item, list):
             item = [row for row in item if await self._is_new(str(row[2]), str(row[0]))]
         else:
             item = replace(item, lines=[line for line in item.lines if await self._is_new(item.source, line[0])])
-        await super()._say(item)
+        await super()._say(item, pause)
 
     async def _is_new(self, source: str, at: str) -> bool:
         if source not in self._known:
