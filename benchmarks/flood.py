@@ -6,7 +6,6 @@ control room must stay responsive, and all lines must be in its log soon after t
 
 import asyncio
 import contextlib
-import gc
 import statistics
 import sys
 import tempfile
@@ -17,9 +16,10 @@ from typing import Any
 
 import psutil
 
-from pages.server import GARBAGE_THRESHOLDS, SWITCH_SECONDS
+from pages.server import CALM_LINES, SWITCH_SECONDS
 from synapse.bus import LinesLogged, RunChanged
 from synapse.control_room import ControlRoom
+from synapse.garbage import GarbageCollector
 from synapse.settings import Settings
 
 LINES = 100_000
@@ -111,9 +111,8 @@ async def measured(folder: Path) -> None:
     (folder / 'pipelines' / 'flood.py').write_text(PIPELINE)
     room = ControlRoom.build(Settings(data=folder, workers=1, min_free_bytes=0))
     await room.start()
-    gc.collect()
-    gc.freeze()  # this and the next two as the program does once it is up
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    garbage = GarbageCollector(lambda: room.log.pace.per_second() < CALM_LINES)
+    garbage.start()  # this and the next as the program does once it is up
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         idle = Watch(room)
@@ -132,6 +131,7 @@ async def measured(folder: Path) -> None:
         printed = [entry.message async for page in room.log.pages(run=run.id, source='stdout') for entry in page]
         program = [entry.message async for page in room.log.pages(run=run.id, source='env') for entry in page]
     finally:
+        garbage.stop()
         await room.stop(grace=0)
     wanted = [f'line {number:06} of a flood that goes on and on' for number in range(LINES)] * ROUNDS
     assert printed == wanted, f'{len(printed):,} of {len(wanted):,} lines are in the log'

@@ -8,6 +8,8 @@ from .theme import FAVICON as FAVICON
 def register(room: ControlRoom) -> None:
     """Serve the shell and its pages; call once, before the server starts and after all other routes."""
     from . import shell, theme
+    from .parts import dead_pages
 
     theme.install()
+    dead_pages.free_removed_elements()
     shell.register(room)

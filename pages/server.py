@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -18,12 +17,13 @@ from fastapi import FastAPI
 
 from storage.files import FolderLock, LockHeld, StorageError, make_private_folder, write_atomically
 from synapse.control_room import ControlRoom
+from synapse.garbage import GarbageCollector
 from synapse.settings import Settings
 
 CLEAN, USAGE, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 2, 3, 4, 5
 GRACE_SECONDS = 10.0
-GARBAGE_THRESHOLDS = 20_000, 10, 20
-"""Of the usual 700 objects each 250 lines of a flood are looked through, which takes a tenth of its time."""
+CALM_LINES = 1_000
+"""So many log lines a second are no flood."""
 SWITCH_SECONDS = 0.001
 
 log = logging.getLogger(__name__)
@@ -129,17 +129,15 @@ def _run(settings: Settings, listener: socket.socket) -> int:
 async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> int:
     server.stop_work = room.stop_work
     await room.start()
-    # What is there now stays. To look through all of it for garbage again and again holds everything for a tenth of a
-    # second each time, in a flood of log lines several times.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    garbage = GarbageCollector(lambda: room.log.pace.per_second() < CALM_LINES)
+    garbage.start()
     # Lines are read and saved in threads. While these work the loop would have its turn only every 5 ms.
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with _signals(server):
             await server.serve(sockets=[listener])
     finally:
+        garbage.stop()
         await room.stop(grace=0)
     return CLEAN
 

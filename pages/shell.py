@@ -17,6 +17,7 @@ from .dashboard import dashboard_page
 from .logs import Asked, logs_page
 from .parts.bell import Bell
 from .parts.cards import empty, put, tick
+from .parts.dead_pages import UnopenedPages
 from .parts.event_dialog import open_event_dialog
 from .parts.html import button, el, icon
 from .parts.lines_today import LinesToday
@@ -80,8 +81,11 @@ def register(room: ControlRoom) -> None:
         # The browser measures the way there and back, and learns how far its clock is from ours.
         return time.time() * 1000
 
+    unopened = UnopenedPages()
+
     def shell() -> None:
         Shell(room)
+        unopened.add(ui.context.client)
 
     # Deep links and reloads meet the same shell; the router inside shows the right page.
     ui.page('/')(shell)

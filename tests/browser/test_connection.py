@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import Page, WebSocket, expect
+import httpx
+from playwright.sync_api import Page, Route, WebSocket, expect
 
+from pages.parts.dead_pages import MOST_OF_BROWSERS
 from tests.harness import SynapseUnderTest
 
 SignIn = Callable[[SynapseUnderTest], Page]
@@ -48,6 +50,30 @@ def test_a_restart_of_the_server_heals_by_itself_and_shows_the_truth(
 
     expect(page.get_by_text('Live').first).to_be_visible(timeout=30_000)
     expect(page.get_by_text(f'#{run["number"]}').first).to_be_visible(timeout=30_000)
+
+
+def test_a_browser_that_is_slower_than_its_page_lives_shows_it_all_the_same(
+    program: SynapseUnderTest, sign_in: SignIn
+) -> None:
+    page = sign_in(program)
+    loads: list[str] = []
+
+    def overtaken(route: Route) -> None:
+        """While this script is on its way others ask for so many pages that this one is given up."""
+        loads.append(route.request.url)
+        if len(loads) == 1:
+            headers = {'Authorization': f'Bearer {program.token}', 'Sec-Fetch-Mode': 'navigate'}
+            with httpx.Client(base_url=program.url, headers=headers, timeout=30) as others:
+                for _ in range(MOST_OF_BROWSERS + 1):
+                    others.get('/').raise_for_status()
+        route.continue_()
+
+    page.route('**/nicegui.js', overtaken)
+    page.goto(f'{program.url}runs')
+
+    expect(page.get_by_text('Live').first).to_be_visible()
+    go_to(page, 'Logs')
+    assert len(loads) == 2
 
 
 def test_a_line_reaches_an_open_page_within_a_moment_and_without_a_reload(
