@@ -113,7 +113,7 @@ class AlertWatch:
             text=_sentences(reason, hint)[:LONGEST_TEXT],
             look='failed',
             target=f'/runs/{run.number}',
-            verb='Open run',
+            verb=f'Open run #{run.number}',
             run_number=run.number,
             crowd='events' if work.startswith(EVENT_WORK) else f'runs of {run.pipeline}',
         )

@@ -153,7 +153,7 @@ async def test_a_failed_run_says_what_happened_and_where_to_go(it: Watched) -> N
     assert (alert.kind, alert.look, alert.count) == (AlertKind.RUN_FAILED, 'failed', 1)
     assert alert.title == 'film.mp4 failed at TWO'
     assert alert.text == 'It broke. Mend it.'
-    assert (alert.verb, alert.target, alert.action) == ('Open run', '/runs/7', AlertAction.OPEN)
+    assert (alert.verb, alert.target, alert.action) == ('Open run #7', '/runs/7', AlertAction.OPEN)
     assert it.alerts.unseen == 1
 
 
