@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from zoneinfo import ZoneInfo
 
 from storage.files import StorageError
 
-from .alerts import AlertAction, AlertKind, Alerts, Trouble
+from .alerts import Alert, AlertAction, AlertKind, Alerts, Trouble
 from .bus import Bus, EverythingStopped, MachineMeasured, OccurrencesChanged, QueueChanged, RunChanged, StatusChanged
 from .catalog import Catalog
 from .errors import NotFound
-from .events import Occurrence, OccurrenceState
+from .events import Event, Occurrence, OccurrenceState
 from .moves import label_of
-from .records import RunRecord, RunState
+from .records import EVENT_WORK, RunRecord, RunState, work_of
 from .status import Status
 
 log = logging.getLogger(__name__)
@@ -24,14 +25,14 @@ LOW_TIMES, FINE_TIMES = 2.0, 2.5
 """The same, in multiples of the space without which no run starts."""
 LONGEST_SUBJECT = 48
 LONGEST_TEXT = 400
-NAMES = 3
-"""So many events that were missed are called by their names."""
 MISSED, DISK, HELD, STOPPED = 'missed', 'disk', 'held', 'stopped'
 
 
 class AlertWatch:
     """Follows the bus until `stop`.
 
+    :param event: the event with this id; raises `NotFound` if it is gone
+    :param zone: that of the calendar, whose days an alert may lead to
     :param unanswered: the occurrences about which somebody still has to decide
     :param is_queue_paused: whether a person holds the queue
     :param min_free_bytes: with less room on the disk no run starts
@@ -44,6 +45,8 @@ class AlertWatch:
         *,
         status: Status,
         catalog: Catalog,
+        event: Callable[[str], Event],
+        zone: str,
         unanswered: Callable[[], Awaitable[Sequence[Occurrence]]],
         is_queue_paused: Callable[[], bool],
         min_free_bytes: int,
@@ -51,6 +54,8 @@ class AlertWatch:
         self._alerts = alerts
         self._status = status
         self._catalog = catalog
+        self._event = event
+        self._zone = ZoneInfo(zone)
         self._unanswered = unanswered
         self._is_queue_paused = is_queue_paused
         self._min_free_bytes = min_free_bytes
@@ -78,24 +83,46 @@ class AlertWatch:
     # Runs
 
     def _run_changed(self, news: RunChanged) -> None:
-        if news.moved and news.run.state in (RunState.FAILED, RunState.INTERRUPTED):
+        if not news.moved:
+            return
+        if news.run.state in (RunState.FAILED, RunState.INTERRUPTED):
             self._alerts.tell(self._trouble_of(news.run))
+        elif news.run.state is RunState.SUCCEEDED:
+            self._succeeded(news.run)
+
+    def _succeeded(self, run: RunRecord) -> None:
+        """What has failed works again, unless it was a later run that failed."""
+        failed = self._alerts.going(work_of(run))
+        if failed is not None and failed.run_number < run.number:
+            self._alerts.settle(failed.key)
 
     def _trouble_of(self, run: RunRecord) -> Trouble:
         has_failed = run.state is RunState.FAILED
         step = run.failed_step.name if run.failed_step else ''
         reason, hint = (run.error.message, run.error.hint) if run.error else ('', '')
         name, at = self._names_of(run.pipeline, step)
+        work = work_of(run)
+        event = self._title_of_event(work)
         what = 'failed' if has_failed else 'was interrupted'
         return Trouble.model_construct(
-            key=f'run {run.pipeline} {run.state} {step} {reason[:LONGEST_TEXT]}',
+            # Not by its reason: many works say "exit code 1", and a failed backup must not be counted as a film. When
+            # the reason of the same work changes, the newest one is what has to be mended now.
+            key=work,
             kind=AlertKind.RUN_FAILED if has_failed else AlertKind.RUN_INTERRUPTED,
-            title=f'{_short(run.subject or name)} {what}{f" at {at}" if at else ""}',
+            title=f'{_short(event or run.subject or name)} {what}{f" at {at}" if at else ""}',
             text=_sentences(reason, hint)[:LONGEST_TEXT],
             look='failed',
             target=f'/runs/{run.number}',
-            verb='Open run',
+            verb=f'Open run #{run.number}',
+            run_number=run.number,
+            crowd='events' if work.startswith(EVENT_WORK) else f'runs of {run.pipeline}',
         )
+
+    def _title_of_event(self, work: str) -> str:
+        """What the event of this work is called; empty for other work, and if the event is gone."""
+        with contextlib.suppress(NotFound):
+            return self._event(work.removeprefix(EVENT_WORK)).title if work.startswith(EVENT_WORK) else ''
+        return ''
 
     def _names_of(self, pipeline: str, step: str) -> tuple[str, str]:
         """What the pipeline and the step are called, from their code if it is still there."""
@@ -109,27 +136,29 @@ class AlertWatch:
 
     def _occurrences_changed(self, news: OccurrencesChanged) -> None:
         missed = [item for item in news.occurrences if item.state is OccurrenceState.MISSED and item.is_open]
-        if missed:
-            self._miss(missed)
-        elif self._alerts.going(MISSED):
+        for event in dict.fromkeys(item.event_id for item in missed):
+            self._miss([item for item in missed if item.event_id == event])
+        if len(missed) < len(news.occurrences) and self._missed():
             self._look_whether_answered()
 
     def _miss(self, missed: Sequence[Occurrence]) -> None:
-        known = self._alerts.going(MISSED)
-        before = known.about if known is not None and not known.is_seen else ()
-        names = tuple(dict.fromkeys([*before, *(item.title for item in missed)]))[: NAMES + 1]
-        reason = missed[-1].reason if len(names) == 1 else ''
+        """Tell of occurrences of one event."""
+        newest = max(missed, key=lambda item: item.due)
         trouble = Trouble(
-            key=MISSED,
+            key=_key_of_missed(newest),
             kind=AlertKind.OCCURRENCES_MISSED,
-            title=f'{_listed(names)} {"was" if len(names) == 1 else "were"} missed',
-            text=f'{reason[:LONGEST_TEXT]} Say on the calendar what is to be done.'.strip(),
+            title=f'{_short(newest.title)} was missed',
+            text=f'{newest.reason[:LONGEST_TEXT]} Say on the calendar what is to be done.'.strip(),
             look='missed',
-            target='/scheduler',
+            target=f'/scheduler?day={newest.due.astimezone(self._zone).date()}',
             verb='Open calendar',
-            about=names,
+            crowd=MISSED,
         )
         self._alerts.tell(trouble, times=sum(item.count for item in missed))
+
+    def _missed(self) -> list[Alert]:
+        """The alerts about what was missed; one of an earlier version tells of all events at once."""
+        return [alert for alert in self._alerts if alert.kind is AlertKind.OCCURRENCES_MISSED]
 
     def _look_whether_answered(self) -> None:
         self._must_look = True
@@ -137,16 +166,18 @@ class AlertWatch:
             self._looking = asyncio.get_running_loop().create_task(self._drop_answered(), name='answered')
 
     async def _drop_answered(self) -> None:
-        while self._must_look and (alert := self._alerts.going(MISSED)):
+        while self._must_look and (before := self._missed()):
             self._must_look = False
             try:
                 left = await self._unanswered()
             except StorageError as error:
                 log.warning('whether all that was missed is answered could not be read: %s', error)
                 return
-            is_same = alert == self._alerts.going(MISSED)
-            if is_same and not any(item.state is OccurrenceState.MISSED for item in left):
-                self._alerts.drop(MISSED)
+            unanswered = {_key_of_missed(item) for item in left if item.state is OccurrenceState.MISSED}
+            for alert in before:
+                is_answered = alert.key not in unanswered and not (alert.key == MISSED and unanswered)
+                if is_answered and alert == self._alerts.going(alert.key):
+                    self._alerts.drop(alert.key)
 
     # Disk and queue
 
@@ -228,10 +259,8 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST_SUBJECT else f'{line[: LONGEST_SUBJECT - 1].rstrip()}…'
 
 
-def _listed(names: Sequence[str]) -> str:
-    """`Backup`, `Backup and Film`, `Backup, Film, Report and others`."""
-    shown = [*names[:NAMES], *(['others'] if len(names) > NAMES else [])]
-    return ' and '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+def _key_of_missed(occurrence: Occurrence) -> str:
+    return f'{MISSED} {occurrence.event_id}'
 
 
 def _size(count: float) -> str:

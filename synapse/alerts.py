@@ -6,6 +6,7 @@ Which news become alerts is decided in `alert_watch`; how they look, on the page
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +23,7 @@ from .records import Record, now_utc
 log = logging.getLogger(__name__)
 
 MOST = 100
-"""So many are kept; the oldest go."""
+"""So many are kept; which go is said at `Alerts._make_room`."""
 TELL_SECONDS = 0.1
 KEEP_SECONDS = 2.0
 """A crash forgets at most what came in this time; a run that failed is in the history all the same."""
@@ -60,8 +61,10 @@ class Trouble(Record):
     """The address of the page that tells more."""
     verb: str
     action: AlertAction = AlertAction.OPEN
-    about: tuple[str, ...] = ()
-    """Names that its title gathers from one time to the next."""
+    run_number: int = 0
+    """Of the run that it tells of and leads to."""
+    crowd: str = ''
+    """Those of one crowd may become many; then they take the place of each other, and of no others."""
 
 
 class Alert(Trouble):
@@ -154,8 +157,7 @@ class Alerts:
             last_at=now,
             news=self.news,
         )
-        while len(self._alerts) > MOST:
-            del self._alerts[next(iter(self._alerts))]
+        self._make_room()
         self._changed()
 
     def settle(self, key: str) -> None:
@@ -169,6 +171,18 @@ class Alerts:
         """It is dealt with, or something larger tells of it: there is nothing to be said any more."""
         if self._alerts.pop(key, None) is not None:
             self._changed()
+
+    def _make_room(self) -> None:
+        """Of too many, let one go that somebody has seen, else of the largest crowd; there the oldest.
+
+        So a thousand films that fail push no failed backup out.
+        """
+        while len(self._alerts) > MOST:
+            crowds = Counter(alert.crowd for alert in self._alerts.values())
+            largest = max(crowds, key=crowds.__getitem__)
+            seen = (key for key, alert in self._alerts.items() if alert.is_seen)
+            many = (key for key, alert in self._alerts.items() if alert.crowd == largest)
+            del self._alerts[next(seen, None) or next(many)]
 
     # Asked by a person
 
@@ -259,6 +273,6 @@ def _read(documents: Documents) -> Iterator[Alert]:
     kept: Any = (documents.get(_DOCUMENT) or {}).get('items')
     for item in kept if isinstance(kept, list) else []:
         try:
-            yield Alert.model_validate(item)
-        except ValidationError as error:
+            yield Alert.model_validate({name: item[name] for name in Alert.model_fields if name in item})
+        except (ValidationError, TypeError) as error:
             log.warning('an alert could not be read: %s', error)

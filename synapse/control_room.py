@@ -169,6 +169,8 @@ class ControlRoom:
             self.bus,
             status=self.status,
             catalog=self.catalog,
+            event=self.calendar.get,
+            zone=self.calendar.zone,
             unanswered=self.calendar.open_missed,
             is_queue_paused=lambda: self.runs.is_queue_paused,
             min_free_bytes=self.settings.min_free_bytes,

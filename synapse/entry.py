@@ -16,6 +16,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ RENEW_SECONDS = 24 * 3600
 MAX_SESSIONS = 1000
 
 _TOKEN = re.compile(r'[\x21-\x7e]{20,200}')
+
+
+class CodeState(Enum):
+    """What a sign-in code is good for right now."""
+
+    FRESH = auto()
+    USED = auto()
+    EXPIRED = auto()
+    WRONG = auto()
+    """Not signed by us."""
 
 
 class Entry:
@@ -107,15 +118,24 @@ class Entry:
 
     def redeem(self, code: str) -> str | None:
         """A new session for a code, or None if it is wrong, too old or already used. Writes to the disk."""
-        try:
-            nonce = self._signer.unsign(code, max_age=CODE_SECONDS).decode()
-        except (BadData, ValueError):
-            return None
         with self._lock:
-            if nonce in self._used_codes:
+            if self.state_of(code) is not CodeState.FRESH:
                 return None
-            self._used_codes[nonce] = self._clock() + CODE_SECONDS
+            nonce, signed_at = self._signer.read(code)
+            self._used_codes[nonce] = signed_at + CODE_SECONDS
             return self._open_session()
+
+    def state_of(self, code: str) -> CodeState:
+        """What a code is good for, found out without the disk. Used ones that are long expired count as expired."""
+        try:
+            nonce, signed_at = self._signer.read(code)
+        except (BadData, ValueError):
+            return CodeState.WRONG
+        if nonce in self._used_codes:
+            return CodeState.USED
+        # Either way, since the clock may have been set back since then.
+        is_expired = abs(int(self._clock()) - signed_at) > CODE_SECONDS
+        return CodeState.EXPIRED if is_expired else CodeState.FRESH
 
     def redeem_token(self, token: str) -> str | None:
         """A new session for the bearer token, or None if it is wrong. Writes to the disk."""
@@ -180,7 +200,7 @@ class Entry:
         now = self._clock()
         alive = [(key, at) for key, at in self._sessions.items() if now - at < SESSION_SECONDS]
         self._sessions = dict(sorted(alive, key=lambda item: item[1])[-MAX_SESSIONS:])
-        self._used_codes = {nonce: until for nonce, until in self._used_codes.items() if until > now}
+        self._used_codes = {nonce: until for nonce, until in self._used_codes.items() if until >= int(now)}
         document = {'version': 1, 'sessions': self._sessions, 'used_codes': self._used_codes}
         try:
             write_atomically(self._path, json.dumps(document, indent=1).encode())
@@ -211,6 +231,14 @@ class _Signer(TimestampSigner):
 
     def get_timestamp(self) -> int:
         return int(self._clock())
+
+    def read(self, code: str) -> tuple[str, float]:
+        """What was signed, and when.
+
+        :raises BadData: or `ValueError`, if it was not signed here
+        """
+        value, signed_at = self.unsign(code, return_timestamp=True)
+        return value.decode(), signed_at.timestamp()
 
 
 def _kept(path: Path, make: Callable[[], bytes], is_good: Callable[[bytes], bool]) -> bytes:

@@ -13,7 +13,7 @@ from .catalog import Catalog, PipelineInfo
 from .errors import Conflict, Invalid
 from .inbox import Inbox
 from .profiles import Profiles
-from .records import RunRecord, StepRun, StepState, now_utc
+from .records import RunRecord, StepRun, StepState, now_utc, work_of
 from .run_folders import RunFolders, not_kept
 
 
@@ -95,7 +95,9 @@ class NewRuns:
         steps = _steps_of_retry(old, info, from_step)
         checked = await self._checked(info, old.parameters | dict(parameters))
         because = because or f'retry of #{old.number}'
-        run = self._record(info, checked, profile=old.profile, because=because, retry_of=old.id, steps=steps)
+        run = self._record(
+            info, checked, profile=old.profile, because=because, retry_of=old.id, steps=steps, work=work_of(old)
+        )
         done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
         return await self._with_folder_of(old, run, done, {name: checked[name] for name in parameters}) if done else run
 

@@ -3,11 +3,16 @@
 The field names are those of the API, so a record's JSON is what programs outside read.
 """
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
+
+EVENT_WORK = 'event '
+"""How `work_of` begins for the runs of an event, before the id of the event."""
 
 
 class RunState(StrEnum):
@@ -136,6 +141,8 @@ class RunRecord(Record):
     """Whether it waits until no other run of its event is going."""
     is_pausing: bool = False
     is_stopping: bool = False
+    work: str = ''
+    """Of a retry: the work of the run that it tries again, as `work_of` names it."""
 
     @property
     def active_step(self) -> StepRun | None:
@@ -166,6 +173,16 @@ class RunRecord(Record):
         if self.started_at is None or self.finished_at is None:
             return None
         return (self.finished_at - self.started_at).total_seconds()
+
+
+def work_of(run: RunRecord) -> str:
+    """What a run is one more go at: the same for all runs of an event, for a run and its retries, and for runs by hand
+    that have the same pipeline, profile and parameters."""
+    if run.work or run.event_id:
+        return run.work or f'{EVENT_WORK}{run.event_id}'
+    # A file that came through the inbox lies in the folder of its run by now, so its path has the id in it.
+    given = json.dumps([run.pipeline, run.profile, run.parameters], sort_keys=True, default=str).replace(run.id, '')
+    return f'work {hashlib.sha256(given.encode()).hexdigest()[:16]}'
 
 
 class IllegalMove(AssertionError):

@@ -79,7 +79,8 @@ class _Face(ui.element, component='../static/bell.js'):
 
 def _brief(alert: Alert) -> dict[str, Any]:
     at = _millis(alert.last_at)
-    return {'id': alert.id, 'at': at, 'title': alert.title, 'text': alert.text, 'target': alert.target}
+    about = {'title': alert.title, 'text': alert.text, 'target': alert.target}
+    return {'id': alert.id, 'key': alert.key, 'at': at, **about}
 
 
 def _row(alert: Alert) -> dict[str, Any]:

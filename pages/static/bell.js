@@ -150,7 +150,7 @@ export default {
                   <p v-if="r.text" class="sy-cap text">{{ r.text }}</p>
                   <div class="sy-x foot">
                     <button type="button" class="sy-btn is-sm" @click="help(r)">{{ r.verb }}</button>
-                    <span class="sy-cap sy-num" :title="exactly(r.at)">{{ ago(r.at) }}<template v-if="r.over">, over {{ ago(r.over) }}</template></span>
+                    <span class="sy-cap sy-num" :title="exactly(r.at)">{{ ago(r.at) }}<template v-if="r.count > 1">, first {{ ago(r.first) }}</template><template v-if="r.over">, over {{ ago(r.over) }}</template></span>
                   </div>
                 </div>
                 <button type="button" class="sy-btn is-ghost is-sm is-icon" data-dismiss :aria-label="'Take away: ' + r.title" title="Take away" @click="dismiss($event, r)"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></button>

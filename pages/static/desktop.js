@@ -40,14 +40,16 @@
 
   function note(title, body, tag, press) {
     try {
-      const made = new Notification(title, { body: body.slice(0, LONGEST), tag, icon: '/static/synapse/favicon.svg' });
+      const look = { body: body.slice(0, LONGEST), tag, icon: '/static/synapse/favicon.svg' };
+      // It takes the place of the one with its tag, and says so again.
+      const made = new Notification(title, { ...look, renotify: true });
       shown.add(made);
       made.onclose = () => shown.delete(made);
       made.onclick = () => { window.focus(); made.close(); press(); };
     } catch { isUnable = true; }
   }
   function show(alert) {
-    note(alert.title, alert.text, `synapse-${alert.id}`, () => dispatchEvent(new CustomEvent('synapse-alert', { detail: alert.id })));
+    note(alert.title, alert.text, `synapse-${alert.key}`, () => dispatchEvent(new CustomEvent('synapse-alert', { detail: alert.id })));
   }
   function showMore(alert, unseen) {
     note(`${unseen} alerts are not seen`, `The newest: ${alert.title}`, 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));

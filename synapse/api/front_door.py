@@ -3,8 +3,6 @@
 import asyncio
 import json
 import math
-import time
-from collections import deque
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -12,15 +10,14 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from synapse.entry import SESSION_SECONDS, Entry
+from synapse.entry import SESSION_SECONDS, CodeState, Entry
 from synapse.errors import TooMany
 
 from .answers import Answer, error_body
+from .limits import peer_of
+from .wrong_keys import WrongKeys
 
 MAX_FORM_BYTES = 8 * 1024
-ATTEMPTS = 5
-WINDOW_SECONDS = 60.0
-MAX_PEERS = 1000
 
 _STATIC = Path(__file__).parent / 'static'
 _FILES = {
@@ -42,46 +39,27 @@ DOOR_CALLS = frozenset(
 )
 """What this module answers, to anybody: no page of the application is ever built for a stranger."""
 
+_WRONG_CODE = {
+    CodeState.USED: 'This link was used already.',
+    CodeState.EXPIRED: 'This link has expired: it is good for ten minutes.',
+    CodeState.WRONG: 'This link is not complete, or not of this Synapse.',
+    # Only if the clock was set back in this very moment.
+    CodeState.FRESH: 'This link was not taken.',
+}
+
 DOOR_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-class Attempts:
-    """At most five wrong sign-ins a minute from one address; only wrong ones count. Its table is bounded."""
-
-    def __init__(self) -> None:
-        self._failures: dict[str, deque[float]] = {}
-
-    def check(self, peer: str, now: float) -> None:
-        """:raises TooMany: if this address has to wait"""
-        failures = self._failures.get(peer, deque())
-        while failures and now - failures[0] >= WINDOW_SECONDS:
-            failures.popleft()
-        if not failures:
-            self._failures.pop(peer, None)
-        if len(failures) >= ATTEMPTS:
-            raise TooMany(
-                'Too many wrong sign-ins from this address.',
-                retry_after=WINDOW_SECONDS - (now - failures[0]),
-                hint='Wait a minute, then use a fresh link: python main.py open.',
-            )
-
-    def add_failure(self, peer: str, now: float) -> None:
-        self._failures.setdefault(peer, deque(maxlen=ATTEMPTS)).append(now)
-        if len(self._failures) > MAX_PEERS:
-            oldest = min(self._failures, key=lambda peer: self._failures[peer][-1])
-            del self._failures[oldest]
-
-
 class FrontDoor:
     """Answers `DOOR_CALLS` and `POST /logout`."""
 
-    def __init__(self, entry: Entry, cookie_name: str) -> None:
+    def __init__(self, entry: Entry, cookie_name: str, wrong: WrongKeys) -> None:
         self._entry = entry
+        self._wrong = wrong
         self._cookie_name = cookie_name
-        self._attempts = Attempts()
         self._content = {path: (_STATIC / name).read_bytes() for path, name in _FILES.items()}
 
     async def answer(self, request: Request, *, is_signed_in: bool) -> Response:
@@ -103,30 +81,39 @@ class FrontDoor:
         return f'{self._cookie_name}={session}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=Lax'
 
     async def _sign_in(self, request: Request, *, is_signed_in: bool) -> Response:
-        peer = request.client.host if request.client else ''
-        if not is_signed_in:
-            try:
-                self._attempts.check(peer, time.monotonic())
-            except TooMany as error:
-                return self._refused(request, 429, error.code, error.message, error.hint, error.retry_after)
         given = await _fields(request)
-        session = await asyncio.to_thread(self._session_for, given)
+        session = await self._session_for(given)
         if session is None and not is_signed_in:
-            self._attempts.add_failure(peer, time.monotonic())
-            if 'code' in given:
-                text, hint = 'This link was used already or is older than ten minutes.', 'Run: python main.py open'
-            else:
-                text, hint = 'That is not the token.', 'It is in the file "token" in the data folder.'
-            return self._refused(request, 401, 'sign_in_failed', text, hint)
+            return self._turned_away(request, given)
         response = RedirectResponse('/', 303)
         if session is not None:
             response.headers.append('set-cookie', self.cookie(session))
         return response
 
-    def _session_for(self, given: dict[str, str]) -> str | None:
-        if given.get('code'):
-            return self._entry.redeem(given['code'])
-        return self._entry.redeem_token(given.get('token', ''))
+    async def _session_for(self, given: dict[str, str]) -> str | None:
+        """A session for what is right, whatever came before it; what is wrong takes neither a thread nor the disk."""
+        code, token = given.get('code', ''), given.get('token', '')
+        if code and self._entry.state_of(code) is CodeState.FRESH:
+            return await asyncio.to_thread(self._entry.redeem, code)
+        if not code and self._entry.is_token(token.strip()):
+            return await asyncio.to_thread(self._entry.redeem_token, token)
+        return None
+
+    def _turned_away(self, request: Request, given: dict[str, str]) -> Response:
+        state = self._entry.state_of(given['code']) if given.get('code') else None
+        if state is None:
+            text, hint = 'That is not the token.', 'It is in the file "token" in the data folder.'
+        else:
+            text, hint = _WRONG_CODE[state], 'Run: python main.py open'
+        # A link that was right once is no stranger's guess.
+        if state in (None, CodeState.WRONG):
+            peer = peer_of(request.scope)
+            self._wrong.add(peer)
+            try:
+                self._wrong.check_pace(peer)
+            except TooMany as error:
+                return self._refused(request, 429, error.code, error.message, error.hint, error.retry_after)
+        return self._refused(request, 401, 'sign_in_failed', text, hint)
 
     def _refused(
         self, request: Request, status: int, code: str, message: str, hint: str, retry_after: float | None = None
@@ -154,9 +141,11 @@ def _is_form(request: Request) -> bool:
 
 async def _fields(request: Request) -> dict[str, str]:
     """What was given, as text; whatever cannot be read gives nothing, which signs nobody in."""
-    body = await request.body()
-    if len(body) > MAX_FORM_BYTES:
-        return {}
+    body = b''
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return {}
     try:
         if _is_form(request):
             return {name: values[-1] for name, values in parse_qs(body.decode(), max_num_fields=20).items()}

@@ -20,7 +20,9 @@ from synapse.entry import Entry
 from . import request_rules as rules
 from .answers import Answer, error_body
 from .front_door import DOOR_CALLS, DOOR_POLICY, FrontDoor
+from .limits import peer_of
 from .request_rules import Refusal, Scope, header, header_values
+from .wrong_keys import WrongKeys
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -78,7 +80,8 @@ class Gate:
         self._no_login = no_login
         self._cookie_name = cookie_name
         self._max_upload_bytes = max_upload_bytes
-        self._door = FrontDoor(entry, cookie_name)
+        self._wrong = WrongKeys()
+        self._door = FrontDoor(entry, cookie_name, self._wrong)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope['type'] == 'http':
@@ -112,7 +115,7 @@ class Gate:
             await response(scope, bounded.receive, bounded.send)
             return
         if caller is None and call not in OPEN_CALLS and not self._is_feed(*call):
-            raise _no_credentials()
+            raise self._no_credentials(scope)
         rules.check_body_type(scope)
         if call == ('POST', '/logout'):
             response = await self._door.sign_out(sessions)
@@ -129,7 +132,7 @@ class Gate:
             sessions = self._sessions(scope)
             caller = self._caller(scope, sessions)
             if caller is None:
-                raise _no_credentials()
+                raise self._no_credentials(scope)
         except Refusal as refusal:
             # Closing before accepting is how ASGI refuses the upgrade: the client reads a 403.
             await receive()
@@ -170,6 +173,12 @@ class Gate:
         if sessions:
             return f'session {hashlib.sha256(sessions[0].encode()).hexdigest()[:8]}'
         return 'anyone' if self._no_login else None
+
+    def _no_credentials(self, scope: Scope) -> Refusal:
+        # A script with an old token needs to hear that, so it is never told to wait instead.
+        if header_values(scope, b'authorization') or FEED_PATH.fullmatch(scope['path']):
+            self._wrong.add(peer_of(scope))
+        return _no_credentials()
 
     def _has_token(self, scope: Scope) -> bool:
         values = header_values(scope, b'authorization')

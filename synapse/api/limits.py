@@ -98,8 +98,12 @@ class WriteLimits:
 
 def key_of(scope: Any) -> str:
     """Who is counted together: a token or a session at one address; without credentials, all of one address."""
-    host = (scope.get('client') or ('nowhere',))[0]
-    return f'{scope.get("synapse.caller", "anyone")} {host}'
+    return f'{scope.get("synapse.caller", "anyone")} {peer_of(scope)}'
+
+
+def peer_of(scope: Any) -> str:
+    """The address that a request comes from."""
+    return str((scope.get('client') or ('nowhere',))[0])
 
 
 def _too_many(message: str, wait: float, way: str) -> TooMany:

@@ -135,6 +135,28 @@ def test_the_same_failure_is_one_notice_with_a_count_that_opens_the_newest_run(
     expect(bell(page)).to_have_accessible_name('Alerts (B)')
 
 
+def test_commands_that_fail_alike_have_each_their_line_and_their_link(program: SynapseUnderTest, page: Page) -> None:
+    def run(what: str) -> int:
+        created = program.create_run('RunCommand', command=['sh', '-c', f'exit 3 # {what}'])
+        return int(program.wait_for_run(created['id'], 'failed')['number'])
+
+    run('backup')
+    backup, mail = run('backup'), run('mail')
+
+    expect(bell(page)).to_have_accessible_name('Alerts, 2 not seen (B)')
+    opened = open_bell(page)
+    rows = opened.get_by_role('listitem')
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text='# backup')).to_contain_text('2 times')
+    expect(rows.filter(has_text='# backup')).to_contain_text('just now, first just now')
+    expect(rows.filter(has_text='# mail')).not_to_contain_text('times')
+    rows.filter(has_text='# backup').get_by_role('button', name='Open run').click()
+    page.wait_for_url(f'**/runs/{backup}')
+    expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
+    open_bell(page).get_by_role('list', name='Not seen').get_by_role('button', name='Open run').click()
+    page.wait_for_url(f'**/runs/{mail}')
+
+
 def test_more_than_fit_are_counted_in_the_last_place_which_opens_the_bell(
     program: SynapseUnderTest, page: Page
 ) -> None:
@@ -297,6 +319,27 @@ def test_the_desktop_is_told_only_while_no_tab_is_in_sight_and_once_over_all_tab
     teller.wait_for_url(f'**/runs/{run["number"]}')
     expect(bell(teller)).to_have_accessible_name('Alerts, 1 not seen (B)')
     other.close()
+
+
+def test_on_the_desktop_work_takes_the_place_of_its_own_last_failure_and_of_no_other(
+    program: SynapseUnderTest, page: Page
+) -> None:
+    switch_on(page)
+    page.evaluate('lookAway(true)')
+    fail(program, 'Backup.')
+    wait_until(lambda: len(made(page)) == 1, timeout=20, what=lambda: str(made(page)))
+    open_bell(page).get_by_role('button', name='Mark all as seen').click()
+    expect(bell(page)).to_have_accessible_name('Alerts (B)')
+
+    fail(program, 'Backup.', 'Film.')
+
+    wait_until(lambda: len(made(page)) == 3, timeout=20, what=lambda: str(made(page)))
+    tags: dict[str, set[str]] = {'Backup.': set(), 'Film.': set()}
+    for note in made(page):
+        tags[note['body']].add(note['tag'])
+    assert [len(found) for found in tags.values()] == [1, 1]
+    assert tags['Backup.'] != tags['Film.']
+    assert page.evaluate('made.every((note) => note.renotify)')
 
 
 def test_a_storm_makes_few_notifications(program: SynapseUnderTest, page: Page) -> None:

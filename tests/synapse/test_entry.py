@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from synapse.entry import CODE_SECONDS, RENEW_SECONDS, SESSION_SECONDS, Entry
+from synapse.entry import CODE_SECONDS, RENEW_SECONDS, SESSION_SECONDS, CodeState, Entry
 
 
 class Clock:
@@ -117,6 +117,32 @@ def test_a_code_ends_after_ten_minutes(entry: Entry, clock: Clock) -> None:
     assert entry.redeem(in_time) is not None
     clock.now += 1
     assert entry.redeem(late) is None
+
+
+def test_what_a_code_is_good_for_is_said_without_the_disk(tmp_path: Path, entry: Entry, clock: Clock) -> None:
+    used, left = entry.mint_code(), entry.mint_code()
+    entry.redeem(used)
+    (tmp_path / 'sessions.json').unlink()
+
+    assert (entry.state_of(used), entry.state_of(left)) == (CodeState.USED, CodeState.FRESH)
+    assert entry.state_of(f'{left}x') is CodeState.WRONG
+    clock.now += CODE_SECONDS + 1
+    assert entry.state_of(left) is CodeState.EXPIRED
+    assert not (tmp_path / 'sessions.json').exists()
+
+
+def test_a_clock_that_was_set_back_does_not_spoil_a_fresh_link_nor_let_it_in_twice(entry: Entry, clock: Clock) -> None:
+    code, early = entry.mint_code(), entry.mint_code()
+    clock.now -= 5
+
+    assert entry.redeem(code) is not None
+    assert entry.redeem(code) is None
+    clock.now += CODE_SECONDS + 5
+    assert entry.redeem(early) is not None
+    assert entry.redeem(code) is None
+    clock.now -= 2 * CODE_SECONDS + 1
+    assert entry.state_of(entry.mint_code()) is CodeState.FRESH
+    assert entry.redeem(early) is None
 
 
 @pytest.mark.parametrize('code', ['', 'x', 'a.b.c', '\ud800', 'é.é.é', '.' * 5000])

@@ -679,11 +679,15 @@ async def test_a_bucket_gives_its_burst_then_its_rate_and_the_table_is_bounded()
     assert len(buckets._buckets) == MAX_CALLERS
 
 
-async def test_who_changes_too_much_at_once_has_to_wait(room: ControlRoom) -> None:
+async def test_who_changes_too_much_at_once_has_to_wait_and_not_for_what_strangers_try(room: ControlRoom) -> None:
     # Without a server in between, so that it is quick enough to be too much.
     transport = httpx.ASGITransport(gated(room, 8000))
     headers = {'Authorization': f'Bearer {room.entry.token}'}
     async with httpx.AsyncClient(transport=transport, base_url='http://127.0.0.1:8000/api/v1', headers=headers) as api:
+        for wrong in ({}, {'Authorization': 'Bearer wrong'}, {'Cookie': 'synapse=wrong'}):
+            strange = [await api.delete('/inbox/nothing', headers={'Authorization': '', **wrong}) for _ in range(60)]
+            assert {answer.status_code for answer in strange} == {401}
+
         answers = [await api.delete('/inbox/nothing') for _ in range(300)]
 
         assert [answer.status_code for answer in answers[:100]] == [404] * 100
