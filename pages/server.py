@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings) -> int:
     """Run Synapse until it is told to stop; returns the exit code of the contract."""
-    os.umask(0o077)
     data = settings.data
     try:
         make_private_folder(data)
@@ -71,7 +70,9 @@ def serve(settings: Settings) -> int:
 def build_app(room: ControlRoom) -> FastAPI:
     """The ASGI application: API, socket and pages. The gate stands in front of it, not in it."""
     # NiceGUI reads these when it is imported, and would otherwise keep its files in the working folder.
-    os.environ['NICEGUI_STORAGE_PATH'] = str(room.settings.data / 'ui')
+    own = room.settings.data / 'ui'
+    make_private_folder(own)
+    os.environ['NICEGUI_STORAGE_PATH'] = str(own)
     from nicegui import core, ui
 
     import pages

@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 class SynapseUnderTest:
     """`python main.py` on a data folder of its own and a free port."""
 
-    def __init__(self, data: Path, *flags: str) -> None:
+    def __init__(self, data: Path, *flags: str, umask: int = -1) -> None:
         self.data = data
+        self.umask = umask
         self.flags = flags
         self.process: subprocess.Popen[str] | None = None
         self.url = ''
@@ -39,6 +40,7 @@ class SynapseUnderTest:
             stderr=subprocess.STDOUT,
             text=True,
             env=os.environ | {'PYTHONUNBUFFERED': '1'},
+            umask=self.umask,
         )
         self._reader = threading.Thread(target=self._read, args=[self.process, self._lines], daemon=True)
         self._reader.start()
