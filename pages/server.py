@@ -69,10 +69,8 @@ def serve(settings: Settings) -> int:
 
 def build_app(room: ControlRoom) -> FastAPI:
     """The ASGI application: API, socket and pages. The gate stands in front of it, not in it."""
-    # NiceGUI reads these when it is imported, and would otherwise keep its files in the working folder.
-    own = room.settings.data / 'ui'
-    make_private_folder(own)
-    os.environ['NICEGUI_STORAGE_PATH'] = str(own)
+    # Whatever NiceGUI keeps of its own, with the mode of any file, is closed by its folder.
+    make_private_folder(room.settings.data / 'ui')
     from nicegui import core, ui
 
     import pages
