@@ -1,7 +1,6 @@
 """What a run makes has the umask of the person who started Synapse; what Synapse keeps itself is its owner's alone."""
 
 import contextlib
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import SynapseUnderTest, make_video, wait_until
+from tests.harness import SynapseUnderTest, make_video, open_to_others, wait_until
 
 MOVER = """
 import shutil
@@ -81,25 +80,6 @@ def modes(folder: Path) -> tuple[set[str], set[str]]:
         {oct(mode & 0o777) for mode in found if stat.S_ISDIR(mode)},
         {oct(mode & 0o777) for mode in found if stat.S_ISREG(mode)},
     )
-
-
-def open_to_others(data: Path) -> list[str]:
-    """All in the data folder that anybody but its owner may read, write or enter.
-
-    What steps make in the folder of their run is theirs, with the mode they give it: `work` and `artifacts` of a run
-    must be closed, what is in them is not looked at.
-    """
-    found = []
-    for place, folders, files in os.walk(data):
-        below = Path(place).relative_to(data).parts
-        for name in [*folders, *files]:
-            path = Path(place) / name
-            with contextlib.suppress(FileNotFoundError):  # a spool or a file beside another may go at any time
-                if path.lstat().st_mode & 0o077:
-                    found.append(f'{path.relative_to(data)} {oct(path.lstat().st_mode)}')
-        if len(below) == 2 and below[0] == 'runs':
-            folders[:] = [name for name in folders if name not in ('work', 'artifacts')]
-    return found
 
 
 @pytest.mark.parametrize('umask', [0o000, 0o002, 0o022, 0o077])
