@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         from synapse.remote import run_pipeline
 
         return run_pipeline(command.settings, command.pipeline, command.values, profile=command.profile)
+    # NiceGUI reads it when it is imported, and would otherwise keep its files in the working folder.
+    os.environ['NICEGUI_STORAGE_PATH'] = str(command.settings.data / 'ui')
     from pages.server import serve
 
     return serve(command.settings)

@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings) -> int:
     """Run Synapse until it is told to stop; returns the exit code of the contract."""
-    os.umask(0o077)
     data = settings.data
     try:
         make_private_folder(data)
@@ -70,8 +69,8 @@ def serve(settings: Settings) -> int:
 
 def build_app(room: ControlRoom) -> FastAPI:
     """The ASGI application: API, socket and pages. The gate stands in front of it, not in it."""
-    # NiceGUI reads these when it is imported, and would otherwise keep its files in the working folder.
-    os.environ['NICEGUI_STORAGE_PATH'] = str(room.settings.data / 'ui')
+    # Whatever NiceGUI keeps of its own, with the mode of any file, is closed by its folder.
+    make_private_folder(room.settings.data / 'ui')
     from nicegui import core, ui
 
     import pages

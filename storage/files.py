@@ -119,12 +119,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Have this folder, with its parents, readable by its owner only.
+    """Have this folder, and those of its parents that are missing, readable by its owner only.
 
     :raises StorageError: if it cannot be made or written to
     """
     with named_errors(path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir(parents=True) would give the parents the mode of any folder.
+        for folder in [*(parent for parent in reversed(path.parents) if not parent.exists()), path]:
+            folder.mkdir(mode=0o700, exist_ok=True)
         path.chmod(0o700)
 
 

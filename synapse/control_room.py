@@ -1,6 +1,7 @@
 """Everything a page or the API may ask: one object that holds the parts, started and stopped as one."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -32,6 +33,8 @@ from .runs import Runs
 from .settings import MOST_WORKERS, Settings
 from .status import Status
 
+MOST_RECENT = 10
+
 
 @dataclass(kw_only=True)
 class ControlRoom:
@@ -54,6 +57,8 @@ class ControlRoom:
     preferences: Documents
     history: RunStore
     retention: Retention
+    recent_commands: tuple[str, ...] = ()
+    """What was done by the command palette, the last one first."""
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
     _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
@@ -131,6 +136,7 @@ class ControlRoom:
             entry=Entry(data),
             preferences=preferences,
             history=store,
+            recent_commands=tuple((preferences.get('palette') or {}).get('recent', ())),
             retention=Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now),
         )
 
@@ -148,6 +154,12 @@ class ControlRoom:
             self.runs.set_workers(before)
             raise DiskIsFull(f'The number of workers could not be kept: {error}') from error
         self.log.append(Level.INFO, f'{count} runs may go at the same time from now on', source='synapse')
+
+    async def remember_command(self, words: str) -> None:
+        """Offer this command first from now on; not after a restart if the disk refuses."""
+        self.recent_commands = (words, *(known for known in self.recent_commands if known != words))[:MOST_RECENT]
+        with contextlib.suppress(StorageError):
+            await asyncio.to_thread(self.preferences.put, 'palette', {'recent': list(self.recent_commands)})
 
     async def start(self) -> None:
         """Bring the parts up, the log first, the queue last."""

@@ -1,10 +1,13 @@
 """The files a run is given: which parameters are paths, whether they are there, and how a run takes them over."""
 
+import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
+
+from storage.copies import Watch, copy, make_sole
+from storage.files import named_errors, write_atomically
 
 from .errors import NotFound, SynapseError
 from .inbox import Inbox
@@ -14,6 +17,9 @@ NEWEST = 'newest:'
 """In an event: the newest file that matches a pattern such as `newest:/srv/media/*.mp4` when it falls due."""
 ASK = 'ask:'
 """In an event: somebody has to choose the file each time."""
+
+RECORD = 'inputs.json'
+"""In the folder of a run: size and time of change of the files it took over, as they were then."""
 
 _PATH_FORMATS = ('path', 'file-path', 'directory-path')
 _LONGEST_NAME = 200
@@ -113,12 +119,17 @@ def inbox_ids(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> set[s
 
 
 def taken_over(
-    schema: Mapping[str, Any], parameters: Mapping[str, Any], *, inbox: Inbox, runs: Path, target: Path
+    schema: Mapping[str, Any], parameters: Mapping[str, Any], *, inbox: Inbox, runs: Path, target: Path, watch: Watch
 ) -> dict[str, str]:
     """Put what comes from the inbox or from another run's folder into `target`; looks at and writes to the disk.
 
+    What another run has is copied. A file of the inbox is here under a second name first, so that one that leaves the
+    inbox costs neither time nor room; `make_own` comes before anything writes to it.
+
     :return: new path of each value that is another now
     :raises InputGone: if a file is not there any more
+    :raises StorageError: if the disk refuses
+    :raises CopyStopped: when `watch` says so
     """
     places: dict[str, str] = {}
     for name, value in paths_in(schema, parameters):
@@ -128,11 +139,33 @@ def taken_over(
         source, label = _source(value, inbox)
         if not source.exists():
             raise InputGone(f'No file is at {source} any more; it was there when this run was created.', _GONE_HINT)
-        if value.startswith(INBOX) or (
-            source.is_file() and source.is_relative_to(runs) and target not in source.parents
-        ):
-            places[value] = str(_placed(source, target, label))
+        if value.startswith(INBOX):
+            places[value] = str(_linked(source, _place_for(label, target), watch))
+        elif _is_of_another_run(source, runs, target):
+            places[value] = str(_place_for(label, target))
+            copy(source, Path(places[value]), watch=watch, as_new=True, sync=True)
     return places
+
+
+def make_own(folder: Path, watch: Watch) -> None:
+    """Have the files that a run has taken over to itself, readable as any new file, and note what they were.
+
+    :raises StorageError: if the disk refuses
+    :raises CopyStopped: when `watch` says so
+    """
+    files = [path for path in folder.iterdir() if path.is_file()]
+    for path in files:
+        make_sole(path, watch=watch)
+    write_atomically(_record_of(folder), json.dumps({path.name: _stamp(path) for path in files}).encode())
+
+
+def is_as_taken_over(path: Path) -> bool:
+    """Whether an input of a run is as it was when that run got it; also where nothing is known of that."""
+    try:
+        known = json.loads(_record_of(path.parent).read_bytes()) if path.parent.name == 'inputs' else {}
+        return bool(known.get(path.name, _stamp(path)) == _stamp(path))
+    except (OSError, ValueError, AttributeError):
+        return True
 
 
 def with_places(value: Any, places: Mapping[str, str]) -> Any:
@@ -155,15 +188,6 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {key: mapped(item, change) for key, item in value.items()}
     return value
-
-
-def link_or_copy(source: str | Path, target: str | Path) -> str | Path:
-    """Another name for the same file, which takes no room; a copy where the disk cannot do that."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target
 
 
 _UNFINISHED = frozenset({'.part', '.tmp', '.crdownload', '.partial'})
@@ -209,11 +233,33 @@ def _source(value: str, inbox: Inbox) -> tuple[Path, str]:
         raise InputGone(f'The file {item_id} has left the inbox before this run started.', _GONE_HINT) from error
 
 
-def _placed(source: Path, folder: Path, label: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    target = _free_name(folder, _safe_name(label))
-    link_or_copy(source, target)
+def _is_of_another_run(source: Path, runs: Path, target: Path) -> bool:
+    """Whether it lies in the folder of a run, by whatever path, but not in that to which `target` belongs."""
+    runs, own, source = runs.resolve(), target.parents[1].resolve(), source.resolve()
+    return runs in source.parents and source != own and own not in source.parents
+
+
+def _place_for(label: str, folder: Path) -> Path:
+    with named_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        return _free_name(folder, _safe_name(label))
+
+
+def _linked(source: Path, target: Path, watch: Watch) -> Path:
+    try:
+        os.link(source, target)
+    except OSError:  # a disk without hard links
+        copy(source, target, watch=watch, as_new=True, sync=True)
     return target
+
+
+def _record_of(folder: Path) -> Path:
+    return folder.parent.with_name(RECORD)
+
+
+def _stamp(path: Path) -> list[int]:
+    known = path.stat()
+    return [known.st_size, known.st_mtime_ns]
 
 
 def _safe_name(label: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from storage.copies import CopyStopped
 from storage.files import DiskFull, StorageError
 from storage.runs import RunStore
 
@@ -17,7 +18,7 @@ from .errors import SynapseError
 from .intake import Intake
 from .log import Level, Log
 from .records import Problem, RunRecord, RunState, StepRun, StepState, now_utc
-from .run_jobs import Job
+from .run_jobs import GoOn, Job
 from .run_log import RunLog
 from .verdict import Ending, not_started, verdict
 
@@ -38,15 +39,17 @@ class Surroundings:
     """What a live run needs of the house.
 
     `prepare` gives the run with its inputs taken over, and the job for its host; `taken_over` then lets go of what the
-    run had before; `show` tells everyone of a change, the flag being whether it is more than progress.
+    run had before, and `make_own` gives it alone what others have still; `show` tells everyone of a change, the flag
+    being whether it is more than progress.
     """
 
     store: RunStore
     engine: Engine
     log: Log
     show: Callable[[RunRecord, bool], None]
-    prepare: Callable[[RunRecord], Awaitable[tuple[RunRecord, Job]]]
+    prepare: Callable[[RunRecord, GoOn], Awaitable[tuple[RunRecord, Job]]]
     taken_over: Callable[[RunRecord], Awaitable[None]]
+    make_own: Callable[[RunRecord, GoOn], Awaitable[None]]
     steps: Callable[[RunRecord], Iterable[Mapping[str, Any]]]
 
 
@@ -137,11 +140,10 @@ class LiveRun:
     async def _work(self) -> tuple[RunState, Problem | None]:
         if self._must_end():
             return verdict(self._ending())
-        asked = self.run
-        prepared, job = await self._around.prepare(self.run)
-        if prepared.parameters != asked.parameters:
-            await self._move(lambda run: run.changed(parameters=prepared.parameters))
-            await self._around.taken_over(asked)
+        try:
+            job = await self._take_over()
+        except CopyStopped:
+            return verdict(self._ending())
         if self._must_end():
             return verdict(self._ending())
         self._intake = Intake.of_job(self._around.log, job)
@@ -154,6 +156,18 @@ class LiveRun:
         await self._intake.take_rest()
         self._tell_of_ended(outcome.killed, outcome.survivors)
         return verdict(self._ending(returncode=outcome.returncode, signal=outcome.signal, fault=outcome.fault))
+
+    async def _take_over(self) -> Job:
+        asked = self.run
+        prepared, job = await self._around.prepare(asked, self._goes_on)
+        if prepared.parameters != asked.parameters:
+            await self._move(lambda run: run.changed(parameters=prepared.parameters))
+            await self._around.taken_over(asked)
+            await self._around.make_own(asked, self._goes_on)
+        return job
+
+    def _goes_on(self) -> bool:
+        return not self._must_end()
 
     def _must_end(self) -> bool:
         return self._is_stopping or self._overran > 0

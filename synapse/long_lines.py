@@ -1,5 +1,6 @@
 """`long-lines.txt` of a run: the whole text of lines of which the log shows only the beginning."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,14 @@ class LongLines:
 
     def _keep(self, path: Path, line: bytes) -> str:
         try:
-            with path.open('ab') as file:
+            with open(path, 'ab', opener=_private) as file:
                 if file.tell() + len(line) > MOST_BYTES:
                     return f'{path.name} has reached its {MOST_BYTES // 1024**2} MB'
                 file.write(line)
         except OSError as error:
             return str(error)
         return ''
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

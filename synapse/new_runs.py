@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -137,8 +138,19 @@ class NewRuns:
     async def _with_folder_of(
         self, old: RunRecord, run: RunRecord, done: Sequence[str], overrides: Mapping[str, Any]
     ) -> RunRecord:
+        gone = threading.Event()
         try:
-            await asyncio.to_thread(self._folders.copy, old, run.id, done=done, parameters=overrides)
+            await asyncio.to_thread(
+                self._folders.copy,
+                old,
+                run.id,
+                done=done,
+                parameters=overrides,
+                watch=lambda *_: not gone.is_set(),
+            )
+        except asyncio.CancelledError:
+            gone.set()  # a thread cannot be cancelled: it stops at the next piece and clears up
+            raise
         except (OSError, StorageError) as error:
             raise not_kept(f'What run #{old.number} made could not be copied', error) from error
         source, target = self._folders.of(old.id), self._folders.of(run.id)

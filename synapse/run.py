@@ -142,12 +142,14 @@ class Run:
         finally:
             output.finish()
 
-    def artifact(self, path: str | os.PathLike[str], name: str | None = None) -> Path:
+    def artifact(self, path: str | os.PathLike[str], name: str | None = None, *, move: bool = False) -> Path:
         """Keep a file as output of this run and give the path where it is kept.
 
-        A file of `workdir` is linked, which costs no space; any other is copied. One of the same name is replaced.
+        It is copied, so that whatever becomes of the file later, the output stays as it is now. The copy takes no room
+        where the file system can share blocks. An output of the same name is replaced.
 
         :param name: what it is called among the outputs, may hold `/`; else its own name
+        :param move: a file of `workdir` that nobody needs there any more is moved instead: no time and no room
         :raises StepFailed: if there is no such file
         """
         import mimetypes
@@ -156,7 +158,8 @@ class Run:
 
         source = self.workdir / path
         target = self._folder / 'artifacts' / _relative(name or source.name)
-        size = keep_file(source, target, may_link=source.resolve().is_relative_to(self.workdir.resolve()))
+        is_ours = source.resolve().is_relative_to(self.workdir.resolve())
+        size = keep_file(source, target, move=move and is_ours, watch=self._goes_on)
         self._channel.send(
             {
                 't': 'artifact',
@@ -167,6 +170,10 @@ class Run:
             }
         )
         return target
+
+    def _goes_on(self, *_: object) -> bool:
+        self._control.gate()
+        return True
 
 
 def _arguments(argv: Sequence[str | os.PathLike[str]]) -> list[str]:

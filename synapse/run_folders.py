@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from storage.copies import Watch, copy
 from storage.files import DiskFull, StorageError, make_private_folder, write_atomically
 
 from .errors import Conflict, DiskIsFull, NotFound, NotReady, SynapseError
-from .inputs import link_or_copy, with_folder
+from .inputs import RECORD, with_folder
 from .records import RunRecord
 
 
@@ -59,25 +60,25 @@ class RunFolders:
         return saved if isinstance(saved, dict) and isinstance(saved.get('state'), dict) else None
 
     def copy(
-        self, old: RunRecord, new_id: str, *, done: Sequence[str], parameters: Mapping[str, Any]
+        self, old: RunRecord, new_id: str, *, done: Sequence[str], parameters: Mapping[str, Any], watch: Watch
     ) -> dict[str, Any]:
         """A folder for a retry: all that the steps `done` have left, and the checkpoint with changed parameters.
 
         :return: the old run's parameters, with paths that now lead into the new folder
         :raises Conflict: if the old run left no checkpoint
-        :raises OSError: if the disk refuses; then nothing is left of the new folder
+        :raises StorageError: if the disk refuses; then nothing is left of the new folder
+        :raises CopyStopped: when `watch` says so; then as well
         """
         checkpoint = self.checkpoint(old.id)
         if checkpoint is None:
             raise Conflict('run_not_retryable', f'Run #{old.number} left no checkpoint.', 'Retry it from its start.')
         source, target = self.of(old.id), self.of(new_id)
         try:
+            make_private_folder(target)
+            for part in ('work', 'artifacts', RECORD):
+                if (source / part).exists():
+                    copy(source / part, target / part, watch=watch, links=(source, target))
             self.make(new_id)
-            for part in ('work', 'artifacts'):
-                if (source / part).is_dir():
-                    shutil.copytree(
-                        source / part, target / part, symlinks=True, copy_function=self._copied, dirs_exist_ok=True
-                    )
             state = with_folder(checkpoint['state'], source, target) | dict(parameters)
             saved = json.dumps(checkpoint | {'state': state, 'done': list(done)}).encode()
             write_atomically(target / 'checkpoint.json', saved)
@@ -90,19 +91,10 @@ class RunFolders:
     def remove(self, run_id: str) -> None:
         shutil.rmtree(self.of(run_id), ignore_errors=True)
 
-    @staticmethod
-    def _copied(source: str, target: str) -> Any:
-        # Inputs are only read and may be huge: both runs share one file. What steps write is theirs alone.
-        if Path(source).parent.name == 'inputs':
-            return link_or_copy(source, target)
-        return shutil.copy2(source, target)
-
 
 def not_kept(what: str, error: OSError | StorageError) -> SynapseError:
     """What a person is told when the disk refused: what that means, and why it did."""
-    # copytree gathers what went wrong with each file; the first tells enough.
-    why = error.args[0][0][2] if isinstance(error, shutil.Error) else str(error)
-    is_full = isinstance(error, DiskFull) or getattr(error, 'errno', None) == errno.ENOSPC or 'No space left' in why
+    is_full = isinstance(error, DiskFull) or getattr(error, 'errno', None) == errno.ENOSPC
     if is_full:
         return DiskIsFull(f'{what}: no room is left on the disk.')
-    return NotReady('not_kept', f'{what}: {why}', 'Look at the disk of the data folder.')
+    return NotReady('not_kept', f'{what}: {error}', 'Look at the disk of the data folder.')

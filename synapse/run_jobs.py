@@ -2,20 +2,30 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+from storage.copies import Watch
 
 from . import inputs
 from .catalog import Catalog
 from .errors import NotFound, SynapseError
 from .inbox import Inbox
 from .intake import Recovery
-from .log import Log
+from .log import Level, Log
 from .profiles import Profiles
 from .records import RunRecord, StepState
 from .run_folders import RunFolders
+from .run_log import RunLog
 
 Job = Mapping[str, Any]
+GoOn = Callable[[], bool]
+
+LONG_BYTES = 256 * 1024**2
+SAY_SECONDS = 10.0
+"""Of a file so large the log says that it is being copied, and how far, so often."""
 
 
 class RunJobs:
@@ -27,11 +37,14 @@ class RunJobs:
         self._inbox = inbox
         self._folders = folders
         self._log = log
+        self._say = RunLog(log)
 
-    async def prepare(self, run: RunRecord) -> tuple[RunRecord, Job]:
+    async def prepare(self, run: RunRecord, go_on: GoOn) -> tuple[RunRecord, Job]:
         """The run with real paths in its parameters, and its job. Its secrets are hidden in the log from here on.
 
+        :param go_on: asked from a thread while files are copied
         :raises SynapseError: if the pipeline, the profile, a file or the checkpoint is gone
+        :raises CopyStopped: when `go_on` says no
         """
         info = self._catalog.get(run.pipeline)
         profile = self._profile_of(run)
@@ -43,7 +56,9 @@ class RunJobs:
             inbox=self._inbox,
             runs=self._folders.root,
             target=self._folders.inputs(run.id),
+            watch=self._watch(run, go_on),
         )
+        await self._tell_of_changed(run, places)
         parameters = inputs.with_places(run.parameters, places)
         checkpoint = await asyncio.to_thread(self._folders.checkpoint, run.id)
         from_step = _first_to_run(run)
@@ -64,6 +79,31 @@ class RunJobs:
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
         }
         return run.changed(parameters=parameters), job
+
+    async def make_own(self, run: RunRecord, go_on: GoOn) -> None:
+        """Have what this run took over to itself alone, now that it is known what stays in the inbox."""
+        await asyncio.to_thread(inputs.make_own, self._folders.inputs(run.id), self._watch(run, go_on))
+
+    def _watch(self, run: RunRecord, go_on: GoOn) -> Watch:
+        """Says in the log of the run how far a long copy is, and whether it is to go on."""
+        loop = asyncio.get_running_loop()
+        said = 0.0
+
+        def watch(path: Path, done: int, size: int) -> bool:
+            nonlocal said
+            if size >= LONG_BYTES and (not done or time.monotonic() - said >= SAY_SECONDS):
+                said = time.monotonic()
+                text = f'Copying {path.name} for this run: {done / 1e9:.1f} of {size / 1e9:.1f} GB'
+                loop.call_soon_threadsafe(self._say.say, run, text)
+            return go_on()
+
+        return watch
+
+    async def _tell_of_changed(self, run: RunRecord, places: Mapping[str, str]) -> None:
+        for source in [Path(value) for value in places if not value.startswith(inputs.INBOX)]:
+            if not await asyncio.to_thread(inputs.is_as_taken_over, source):
+                text = f'{source.name} was changed by the run it came from; this run has it as it is now'
+                self._say.say(run, text, level=Level.WARNING)
 
     async def take_in_rest(self, run: RunRecord) -> None:
         """Bring into the log what a run had said when the control room died and that is not there yet."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage.files import StorageError
+from storage.files import StorageError, make_private_folder
 from storage.runs import RunStore
 
 from . import moves
@@ -82,6 +82,7 @@ class Runs:
             show=self._show,
             prepare=self._jobs.prepare,
             taken_over=self._leave_inbox,
+            make_own=self._jobs.make_own,
             steps=self._step_options,
         )
         self._dispatcher = Dispatcher(
@@ -119,7 +120,7 @@ class Runs:
 
     async def start(self) -> None:
         """Give what an earlier room left going its honest state, take the queue up again, and begin to work."""
-        await asyncio.to_thread(self._folders.root.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_private_folder, self._folders.root)
         for run in await self._stored([RunState.RUNNING, RunState.PAUSED]):
             await self._interrupt(run)
         queued = await self._stored([RunState.QUEUED])

@@ -1,5 +1,6 @@
 """The real program under test: started, driven, killed and started again; and a real Chromium in front of it."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -20,8 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 class SynapseUnderTest:
     """`python main.py` on a data folder of its own and a free port."""
 
-    def __init__(self, data: Path, *flags: str) -> None:
+    def __init__(self, data: Path, *flags: str, umask: int = -1) -> None:
         self.data = data
+        self.umask = umask
         self.flags = flags
         self.process: subprocess.Popen[str] | None = None
         self.url = ''
@@ -39,6 +41,7 @@ class SynapseUnderTest:
             stderr=subprocess.STDOUT,
             text=True,
             env=os.environ | {'PYTHONUNBUFFERED': '1'},
+            umask=self.umask,
         )
         self._reader = threading.Thread(target=self._read, args=[self.process, self._lines], daemon=True)
         self._reader.start()
@@ -149,6 +152,25 @@ def processes_with(marker: str) -> Iterator[psutil.Process]:
                 yield process
         except psutil.Error:
             continue
+
+
+def open_to_others(data: Path) -> list[str]:
+    """All in the data folder that anybody but its owner may read, write or enter.
+
+    What steps make in the folder of their run is theirs, with the mode they give it: `work` and `artifacts` of a run
+    must be closed, what is in them is not looked at.
+    """
+    found = []
+    for place, folders, files in os.walk(data):
+        below = Path(place).relative_to(data).parts
+        for name in [*folders, *files]:
+            path = Path(place) / name
+            with contextlib.suppress(FileNotFoundError):  # a spool or a file beside another may go at any time
+                if path.lstat().st_mode & 0o077:
+                    found.append(f'{path.relative_to(data)} {oct(path.lstat().st_mode)}')
+        if len(below) == 2 and below[0] == 'runs':
+            folders[:] = [name for name in folders if name not in ('work', 'artifacts')]
+    return found
 
 
 def make_video(path: Path, *, seconds: float = 2, size: str = '640x360', rate: int = 25) -> Path:

@@ -69,6 +69,24 @@ def test_a_data_folder_that_cannot_be_written_is_exit_code_3(tmp_path: Path) -> 
     assert str(in_the_way) in done.stderr
 
 
+def test_nicegui_is_told_of_the_data_folder_before_it_is_imported(tmp_path: Path) -> None:
+    program = """
+import sys, types, main
+
+def serve(settings):
+    from nicegui.storage import Storage
+    print(Storage.path)
+
+sys.modules['pages.server'] = types.SimpleNamespace(serve=serve)
+main.main(['--data', sys.argv[1]])
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.strip() == str(tmp_path.resolve() / 'ui')
+
+
 def test_a_busy_port_is_exit_code_5_and_starts_nothing(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', 0))

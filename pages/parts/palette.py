@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nicegui import app, background_tasks, ui
+from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
 from synapse.control_room import ControlRoom
@@ -26,7 +26,6 @@ from .words import pipeline_title, step_title, title_of
 MOST = 8
 DEBOUNCE_SECONDS = 0.08
 PAGES = ('Dashboard', 'Runs', 'Logs', 'Scheduler', 'Pipelines', 'Profiles', 'Settings')
-RECENT = 'palette_recent'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +134,7 @@ class Palette:
 
     def _search(self, text: str) -> None:
         self._text = text
-        self._found = [*self._days(text), *found(self._commands(text), text, app.storage.user.get(RECENT, []))][:MOST]
+        self._found = [*self._days(text), *found(self._commands(text), text, self._room.recent_commands)][:MOST]
         count = len(self._found)
         self._count.set_text(f'{count} result{"" if count == 1 else "s"}')
         self._choose(0)
@@ -177,8 +176,7 @@ class Palette:
         if not self._found:
             return
         command = self._found[index]
-        recent = [command.words, *(words for words in app.storage.user.get(RECENT, []) if words != command.words)]
-        app.storage.user[RECENT] = recent[:10]
+        background_tasks.create(self._room.remember_command(command.words), name='last used command')
         self._dialog.close()
         with self._dialog.client.content:
             result = command.do()

@@ -159,7 +159,8 @@ class PublishVideo(Pipeline):
         if outcome.code:
             raise outcome.failure('The video could not be rendered')
         self._check_rendered(run, target, facts)
-        self._rendered = run.artifact(target)
+        # Moved, since a copy would double the room that a film takes.
+        self._rendered = target = run.artifact(target, move=True)
         self._took('render', started)
         frames = outcome.progress.frame
         run.progress(100, f'{frames} frames')

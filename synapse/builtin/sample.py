@@ -13,9 +13,10 @@ def make_sample_video(path: Path) -> None:
     """
     import imageio_ffmpeg
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part')
     try:
+        part.touch(mode=0o600)  # ffmpeg would give it the mode of any file
         made = subprocess.run(_command(imageio_ffmpeg.get_ffmpeg_exe(), part), capture_output=True, timeout=120)
         if made.returncode:
             words = made.stderr.decode(errors='replace').strip().splitlines() or ['it said nothing']

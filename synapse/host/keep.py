@@ -2,17 +2,19 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
+from storage.copies import Watch, copy
+from storage.files import StorageError
 from synapse.pipeline import StepFailed
 
 
-def keep_file(source: Path, target: Path, *, may_link: bool) -> int:
-    """Link or copy a file to its place among the outputs and give its size in bytes.
+def keep_file(source: Path, target: Path, *, move: bool, watch: Watch) -> int:
+    """Copy or move a file to its place among the outputs and give its size in bytes.
 
-    :raises StepFailed: if `source` is no file
+    :param watch: what it raises ends the copy, of which then nothing is left
+    :raises StepFailed: if `source` is no file, or the disk refuses
     """
     if source.is_dir():
         raise StepFailed(f'{source} is a folder; an output is a file.', 'Keep its files one by one, or an archive.')
@@ -21,24 +23,14 @@ def keep_file(source: Path, target: Path, *, may_link: bool) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and target.samefile(source):
         return target.stat().st_size
-    beside = target.with_name(f'{target.name}.part')
-    beside.unlink(missing_ok=True)
+    if move and not source.is_symlink():
+        source.replace(target)
+        return target.stat().st_size
     try:
-        if not (may_link and not source.is_symlink() and _is_linked(source, beside)):
-            shutil.copyfile(source, beside)
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+        copy(source, target, watch=watch)
+    except StorageError as error:
+        raise StepFailed(str(error), 'Look at the disk of the data folder, then retry from this step.') from error
     return target.stat().st_size
-
-
-def _is_linked(source: Path, target: Path) -> bool:
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        return False
-    return True
 
 
 def write_checkpoint(path: Path, document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.harness import SynapseUnderTest
+from tests.harness import SynapseUnderTest, open_to_others, wait_until
 
 expect.set_options(timeout=20_000)
 SignIn = Callable[[SynapseUnderTest], Page]
@@ -125,3 +125,5 @@ def test_the_palette_finds_a_page_by_typing_and_keys_move_between_pages(
 
     page.wait_for_url(f'{program.url}runs')
     assert problems == []
+    wait_until(lambda: 'Pipelines' in (program.data / 'settings.json').read_text(), timeout=10)
+    assert open_to_others(program.data) == []

@@ -305,3 +305,4 @@ def test_the_sample_video_plays(tmp_path: Path) -> None:
     assert 'Duration: 00:00:12' in look_at(sample)
     assert 1e6 < sample.stat().st_size < 5e6
     assert [path.name for path in sample.parent.iterdir()] == ['sample.mp4']
+    assert [path.stat().st_mode & 0o777 for path in (sample.parent, sample)] == [0o700, 0o600]

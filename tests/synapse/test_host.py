@@ -589,6 +589,29 @@ def test_artifacts_are_kept_in_the_run_folder(host: Host) -> None:
     assert (host.folder / 'outside.mp4').exists()
 
 
+def test_an_output_is_a_file_of_its_own_unless_it_is_moved(host: Host) -> None:
+    (host.folder / 'outside.sh').write_text('#!/bin/sh')
+    (host.folder / 'outside.sh').chmod(0o750)
+    host.start(
+        f"""
+        @step
+        def keep(self, run: Run):
+            film = run.workdir / 'film.mp4'
+            film.write_text('whole')
+            kept = run.artifact(film)
+            with film.open('a') as file:
+                file.write(' and more')
+            print(kept.read_text())
+            print(run.artifact(film, move=True).read_text(), film.exists())
+            script = Path({str(host.folder / 'outside.sh')!r})
+            print(oct(run.artifact(script, move=True).stat().st_mode & 0o777), script.exists())
+        """
+    )
+    host.end()
+
+    assert host.lines == ['whole', 'whole and more False', '0o750 True']
+
+
 def test_the_profile_reaches_the_step_and_its_secrets_no_print(host: Host) -> None:
     profile = {'id': 'me', 'label': 'Me', 'destination': '/out', 'defaults': {'a': 1}, 'secrets': {'key': 's3cret'}}
     host.start(
