@@ -31,6 +31,7 @@ from .retention import Retention
 from .runs import Runs
 from .settings import MOST_WORKERS, Settings
 from .status import Status
+from .zones import use_newest_data
 
 
 @dataclass(kw_only=True)
@@ -71,11 +72,12 @@ class ControlRoom:
         :param now: the wall clock of the calendar, `clocks` those its alarm clock compares, and `zone` its days
         :raises storage.files.StorageError: if the folder holds something that cannot be read
         """
+        zones = use_newest_data()
         data = settings.data
         make_private_folder(data)
         boot = secrets.token_hex(8)
         bus = Bus()
-        status = Status()
+        status = Status(timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
         profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)

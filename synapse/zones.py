@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import tzlocal
 
+from . import zone_data
 from .rule_text import RuleError
+from .zone_data import ZoneData
 
 
 def local_zone() -> str:
@@ -19,6 +21,14 @@ def local_zone() -> str:
             return 'UTC' if key == 'Etc/UTC' else key  # one name for it on the whole screen
     except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
         return 'UTC'
+
+
+def use_newest_data() -> ZoneData:
+    """Read every zone from the newest data there is; call it before anything asks for a zone."""
+    data = zone_data.use_newest()
+    zone.cache_clear()
+    zone_names.cache_clear()
+    return data
 
 
 @cache

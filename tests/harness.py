@@ -20,9 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 class SynapseUnderTest:
     """`python main.py` on a data folder of its own and a free port."""
 
-    def __init__(self, data: Path, *flags: str) -> None:
+    def __init__(self, data: Path, *flags: str, **variables: str) -> None:
         self.data = data
         self.flags = flags
+        self.variables = variables
         self.process: subprocess.Popen[str] | None = None
         self.url = ''
         self.link = ''
@@ -38,7 +39,7 @@ class SynapseUnderTest:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {'PYTHONUNBUFFERED': '1'},
+            env=os.environ | {'PYTHONUNBUFFERED': '1'} | self.variables,
         )
         self._reader = threading.Thread(target=self._read, args=[self.process, self._lines], daemon=True)
         self._reader.start()
