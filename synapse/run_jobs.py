@@ -21,7 +21,10 @@ Job = Mapping[str, Any]
 class RunJobs:
     """Prepares runs for their hosts, at the moment they start."""
 
-    def __init__(self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders, log: Log) -> None:
+    def __init__(
+        self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders, log: Log, zone: str
+    ) -> None:
+        self._zone = zone
         self._catalog = catalog
         self._profiles = profiles
         self._inbox = inbox
@@ -60,6 +63,7 @@ class RunJobs:
             'origin': info.origin,
             'parameters': parameters,
             'profile': profile,
+            'zone': self._zone,
             'from_step': from_step,
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
         }

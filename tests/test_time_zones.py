@@ -1,20 +1,22 @@
-"""The real program on machines whose rules of zones are not what one would wish."""
+"""The real program on machines whose time zone, or whose rules of zones, are not what one would wish."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import tzdata
 from icalendar import Calendar
 
-from tests.harness import SynapseUnderTest
+from tests.harness import SynapseUnderTest, wait_until
 from tests.zone_files import OLD_RULES, zone_folder
 
 Start = Callable[..., SynapseUnderTest]
 HOURS = {'America/Vancouver': 16, 'America/Edmonton': 15, 'America/Winnipeg': 14, 'Africa/Casablanca': 9}
 """Of 09:00 in winter, in UTC, by the rules since 2026."""
+ZONES = Path(str(tzdata.__file__)).parent / 'zoneinfo'
 
 LOOKS = """
 import os, sys
@@ -113,3 +115,51 @@ def test_a_system_that_is_newer_than_the_package_is_followed(started: Start, tmp
     assert event['next'] == ['2030-12-02T14:00:00Z']
     with program.api as api:
         assert api.get('/status').json()['timezone_data'] == {'version': '9999a', 'source': new}
+
+
+@pytest.mark.parametrize(
+    ('setting', 'zone', 'level'),
+    [
+        ('UTC0', 'UTC', 'info'),
+        ('JST-9', 'Asia/Tokyo', 'info'),
+        ('CET-1CEST,M3.5.0,M10.5.0/3', 'Europe/Paris', 'info'),
+        ('Nowhere/Land', 'UTC', 'warning'),
+        (f':{ZONES}/Asia/Tokyo', 'Asia/Tokyo', 'info'),
+        (':{tmp}/localtime', 'Europe/Berlin', 'info'),
+    ],
+)
+def test_an_event_fires_and_the_program_starts_again_whatever_tz_says(
+    started: Start, tmp_path: Path, setting: str, zone: str, level: str
+) -> None:
+    (tmp_path / 'localtime').write_bytes((ZONES / 'Europe/Berlin').read_bytes())
+    setting = setting.format(tmp=tmp_path)
+    program = started(TZ=setting)
+    soon = datetime.now(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(seconds=2)
+
+    event = created(program, start=soon.isoformat(timespec='milliseconds'))
+    later = created(program, start='2030-12-02T09:00:00')
+
+    assert event['timezone'] == zone
+    wait_until(lambda: states(program, event['id']) == ['fired'], timeout=20)
+    assert program.stop() == 0
+    program.start()  # with an event to come
+    with program.api as api:
+        assert api.get(f'/scheduler/{later["id"]}').json()['next'] == later['next']
+        told = api.get('/status').json()['timezone']
+        entries = api.get('/logs', params={'q': 'time zone is'}).json()['entries']
+    assert told['name'] == zone
+    assert f'TZ={setting}' in told['why']
+    newest = entries[0]
+    assert newest['level'] == level
+    assert newest['message'].startswith(
+        f'The time zone is {zone}. TZ={setting} ' if level == 'info' else 'The time zone'
+    )
+    assert not any('Traceback' in line for line in program.output)
+
+
+def states(program: SynapseUnderTest, event_id: str) -> list[str]:
+    now = datetime.now(UTC)
+    span = {'start': (now - timedelta(minutes=5)).isoformat(), 'end': now.isoformat()}
+    with program.api as api:
+        found = api.get('/scheduler/list', params=span).json()['occurrences']
+    return [item['state'] for item in found if item['event_id'] == event_id]
