@@ -9,5 +9,5 @@ def register(room: ControlRoom) -> None:
     """Serve the shell and its pages; call once, before the server starts and after all other routes."""
     from . import shell, theme
 
-    theme.install()
+    theme.install(room.calendar.zone)
     shell.register(room)
