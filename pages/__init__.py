@@ -10,6 +10,6 @@ def register(room: ControlRoom) -> None:
     from . import shell, theme
     from .parts import dead_pages
 
-    theme.install()
+    theme.install(room.calendar.zone)
     dead_pages.free_removed_elements()
     shell.register(room)

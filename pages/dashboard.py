@@ -1,14 +1,14 @@
 """The dashboard: is it healthy, what runs, what comes next, what does it say."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from nicegui import background_tasks
 
 from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord
+from synapse.records import RunRecord, now_utc
 
 from .parts.away_card import AwayCard
 from .parts.cards import Card, StatCard
@@ -58,7 +58,7 @@ async def _give_way(page: Scope, room: ControlRoom, run: RunRecord) -> None:
 
 
 async def _dashboard(page: Scope, room: ControlRoom, last: RunRecord) -> None:
-    figures = await attempt(room.runs.dashboard_stats(datetime.now().astimezone()))
+    figures = await attempt(room.runs.dashboard_stats(room.local(now_utc())))
     if page.is_deleted:
         return
     with page:
@@ -95,12 +95,12 @@ class Figures(Scope):
             background_tasks.create(self._read_again(), name='dashboard figures')
 
     async def _read_again(self) -> None:
-        figures = await self._room.runs.dashboard_stats(datetime.now().astimezone())
+        figures = await self._room.runs.dashboard_stats(self._room.local(now_utc()))
         self._call(lambda: self._show(figures))
 
     def _show(self, figures: Mapping[str, Any]) -> None:
         series = figures['series']
-        self._runs.show(str(figures['runs_today']), _compared(figures['runs_delta']))
+        self._runs.show(str(figures['runs_today']), _compared(figures['runs_delta'], self._room.local(now_utc())))
         self._runs.bars(series['runs'])
         percent = figures['success_percent']
         share = f'{figures["success_ok"]} of {figures["success_total"]}' if percent is not None else 'nothing ended'
@@ -112,9 +112,9 @@ class Figures(Scope):
         self._look.bars(series['failed'], color='var(--cmd-red)', is_alarm=True)
 
 
-def _compared(delta: int) -> str:
+def _compared(delta: int, now: datetime) -> str:
     # Short, so that it fits beside its bars in any font.
-    day = (datetime.now() - timedelta(days=7)).strftime('last %a')
+    day = f'last {now:%a}'
     return f'{delta:+d} on {day}' if delta else f'as {day}'
 
 

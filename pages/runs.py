@@ -169,7 +169,7 @@ class _Row:
                 with el('span', 'sy-track', role='progressbar', hidden=True) as self._track:
                     self._bar = el('i')
             self._took = el('span', 'sy-num sy-2 took')
-            el('span', 'sy-cap sy-num when', f'{day_of(run.created_at)} {clock_of(run.created_at)}')
+            el('span', 'sy-cap sy-num when', f'{day_of(room, run.created_at)} {clock_of(room, run.created_at)}')
         self.show(run)
 
     def _facts(self, run: RunRecord) -> list[str]:

@@ -72,7 +72,8 @@ def _reach(room: ControlRoom) -> str:
 
 def _calendar(room: ControlRoom) -> None:
     with card('Calendar'):
-        fact('Time zone', room.calendar.zone, 'That of this machine: its days are the days of the calendar.')
+        fact('Time zone', room.here.name, f'All times are shown in it. {room.here.why}')
+        fact('Time-zone data', room.status.timezone_data['version'] or 'Not told', _of_data(room))
         with row('Subscribe', f'Other calendars read yours at this secret address. {_reach(room)}'):
             FeedAddress(room)
         with row('Files', 'Take all events along as an .ics file, or take over those of another calendar.'):
@@ -80,6 +81,10 @@ def _calendar(room: ControlRoom) -> None:
                 icon('download', size=14)
                 el('span', text='Download')
             import_button()
+
+
+def _of_data(room: ControlRoom) -> str:
+    return f'The newest found at the start: {room.status.timezone_data["source"]}.'
 
 
 def _getting_in(room: ControlRoom) -> None:
@@ -106,5 +111,5 @@ def _about(room: ControlRoom) -> None:
     status = room.status
     with card('About'):
         fact('Version', status.version)
-        fact('Running since', f'{day_of(status.started_at)}, {clock_of(status.started_at)}')
+        fact('Running since', f'{day_of(room, status.started_at)}, {clock_of(room, status.started_at)}')
         fact('Python', sys.version.split()[0])

@@ -12,6 +12,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from synapse.bus import AlertsChanged, StatusChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
+from synapse.zones import city_of
 
 from .dashboard import dashboard_page
 from .logs import Asked, logs_page
@@ -225,8 +226,11 @@ class Shell:
                 brand('top')
             self._title = el('h1', text='Dashboard')
             self._crumb = el('span', 'sy-crumb sy-num', hidden=True)
-            self._clock = el('span', 'sy-cap sy-num not-first', data_clock='1')
-            self._zone = el('span', 'sy-cap', self._room.calendar.zone, title='The days of the calendar are days here')
+            here = self._room.here
+            with el('span', 'sy-cap sy-num not-first', title=here.name) as self._clock:
+                el('span', data_clock='1')
+                el('span', data_away=f' {city_of(here.name)}')
+            self._zone = el('span', 'sy-cap', here.name, title=f'All times are shown in it. {here.why}')
             self._lines = LinesToday(self._room)
             el('span', 'sy-tag only-first', 'First start')
             el('span', 'sy-grow')

@@ -118,16 +118,16 @@ class AlarmClock:
         self.disarm(event_id)
         if due is None:
             return
-        self._armed[event_id] = due
         # An id for each occurrence: a job that is added again under its own id while it runs is lost.
         self._scheduler.add_job(
             self._fell_due,
-            DateTrigger(due),
+            DateTrigger(due, UTC),  # without a zone it asks for that of the machine, which need not have a name
             args=[event_id, due],
             id=_job_id(event_id, due),
             misfire_grace_time=None,
             replace_existing=True,
         )
+        self._armed[event_id] = due
 
     def disarm(self, event_id: str) -> None:
         due = self._armed.pop(event_id, None)

@@ -26,7 +26,6 @@ from .profiles import Profiles
 from .records import RunRecord, now_utc
 from .runs import Runs
 from .status import Status
-from .zones import local_zone
 
 SHOWN = 5
 """Moments in a preview, and in `next` of an event."""
@@ -54,7 +53,7 @@ class Calendar(Planning):
         log: Log,
         bus: Bus,
         alive: Path,
-        zone: str | None = None,
+        zone: str,
         now: Callable[[], datetime] = now_utc,
         clocks: Callable[[], Clocks] = read_clocks,
     ) -> None:
@@ -70,7 +69,6 @@ class Calendar(Planning):
             clocks=clocks,
             armed=self._show_next,
         )
-        zone = zone or local_zone()
         super().__init__(book, EventRules(catalog, profiles, runs, zone), firing, zone=zone, now=now)
         self._store = store
         self._ledger = ledger
@@ -97,7 +95,7 @@ class Calendar(Planning):
     @property
     def notices(self) -> 'Sequence[str]':
         """What was restored or left out when the events were read, a sentence each."""
-        return self._book.notices
+        return [*self._book.notices, *self._firing.notices]
 
     @property
     def last_absence(self) -> Absence | None:

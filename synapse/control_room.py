@@ -26,12 +26,15 @@ from .errors import DiskIsFull
 from .inbox import Inbox
 from .log import Level, Log, LogHandler
 from .machine import Machine
+from .machine_zone import MachineZone, machine_zone
 from .profiles import Profiles
 from .records import now_utc
 from .retention import Retention
 from .runs import Runs
 from .settings import MOST_WORKERS, Settings
 from .status import Status
+from .zones import use_newest_data
+from .zones import zone as zone_of
 
 MOST_RECENT = 10
 
@@ -42,6 +45,7 @@ class ControlRoom:
 
     settings: Settings
     boot: str
+    here: MachineZone
     bus: Bus
     log: Log
     status: Status
@@ -76,11 +80,13 @@ class ControlRoom:
         :param now: the wall clock of the calendar, `clocks` those its alarm clock compares, and `zone` its days
         :raises storage.files.StorageError: if the folder holds something that cannot be read
         """
+        zones = use_newest_data()
+        here = machine_zone() if zone is None else MachineZone(zone, 'It was chosen at start.')
         data = settings.data
         make_private_folder(data)
         boot = secrets.token_hex(8)
         bus = Bus()
-        status = Status()
+        status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
         profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
@@ -104,10 +110,12 @@ class ControlRoom:
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
             missed_since=ledger.missed_since,
+            zone=here.name,
         )
         return cls(
             settings=settings,
             boot=boot,
+            here=here,
             bus=bus,
             log=log,
             status=status,
@@ -129,7 +137,7 @@ class ControlRoom:
                 log=log,
                 bus=bus,
                 alive=data / 'alive',
-                zone=zone,
+                zone=here.name,
                 now=now,
                 clocks=clocks,
             ),
@@ -176,6 +184,7 @@ class ControlRoom:
             *self.history.notices,
         ]:
             self.log.append(Level.WARNING, notice, source='storage')
+        self._say_zone()
         self._watch = AlertWatch(
             self.alerts,
             self.bus,
@@ -194,6 +203,17 @@ class ControlRoom:
         await self.calendar.start()
         await self.retention.start()
         self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
+
+    def local(self, moment: datetime) -> datetime:
+        """The moment as the clocks of the calendar's zone show it: the one zone of all pages."""
+        return moment.astimezone(zone_of(self.here.name))
+
+    def _say_zone(self) -> None:
+        version, source = self.status.timezone_data['version'], self.status.timezone_data['source']
+        data = f'version {version}, {source}' if version else f'of a version that is not told, {source}'
+        level = Level.INFO if self.here.is_known else Level.WARNING
+        text = f'The time zone is {self.here.name}. {self.here.why} Time-zone data: {data}.'
+        self.log.append(level, text, source='synapse')
 
     async def stop_work(self, *, grace: float = 10.0) -> None:
         """Fire and take no more, and let runs end within `grace` seconds."""

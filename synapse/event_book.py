@@ -106,8 +106,10 @@ class EventBook:
                 event = Event.model_validate(document)
                 recurrence.next_after(event.plan, now)  # one that is over stays; one without a meaning cannot
                 self.events[event.id] = event
-            except (ValidationError, recurrence.RuleError) as error:
-                what = error.sentence if isinstance(error, recurrence.RuleError) else error.errors()[0]['msg']
+            except Exception as error:  # whatever is wrong with one, the others go on
+                what = error.sentence if isinstance(error, recurrence.RuleError) else str(error)
+                if isinstance(error, ValidationError):
+                    what = error.errors()[0]['msg']
                 title = document.get('title') or document.get('id')
                 self._left_out.append(f'The event {title!r} is left out: {what} Mend it in events.json.')
 

@@ -7,6 +7,7 @@ transaction, and only then is the run handed over.
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,7 @@ class Firing:
         self._armed_changed = armed
         self._alarm = AlarmClock(self._ring, self._jumped, clocks)
         self._cursors: dict[str, datetime] = {}
+        self._broken: dict[str, str] = {}
         self._retries = Retries(events=events, ledger=ledger, runs=runs, bus=bus, now=now, later=self._later)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._beating: asyncio.Task[None] | None = None
@@ -116,6 +118,11 @@ class Firing:
             self._beating.cancel()
             await asyncio.gather(self._beating, *self._tasks, return_exceptions=True)
             await asyncio.to_thread(_touch, self._alive)
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Which events are left out because they are broken, a sentence each."""
+        return [*self._broken.values()]
 
     @property
     def is_open(self) -> bool:
@@ -154,6 +161,7 @@ class Firing:
             event = self._events.get(event_id)
             if event is None:
                 self._alarm.disarm(event_id)
+                self._broken.pop(event_id, None)
             else:
                 self._arm(event)
         self._armed_changed()
@@ -217,7 +225,11 @@ class Firing:
         event = self._events.get(event_id)
         if event is None:
             return []
-        dues = self.pending(event, self.cursor_of(event) + MOMENT, now + MOMENT)
+        try:
+            dues = self.pending(event, self.cursor_of(event) + MOMENT, now + MOMENT)
+        except Exception as error:  # one broken event must not keep the others from firing
+            self._break(event, error)
+            return []
         cause = '' if absence is None else absence.sentence
         return [(event, decision) for decision in decide(dues, event.misfire, now, grace=grace, cause=cause)]
 
@@ -322,8 +334,22 @@ class Firing:
             await asyncio.to_thread(self._ledger.save, fired)
 
     def _arm(self, event: Event) -> None:
-        following = next_after(event.plan, self.cursor_of(event)) if event.enabled else []
-        self._alarm.arm(event.id, following[0] if following else None)
+        try:
+            following = next_after(event.plan, self.cursor_of(event)) if event.enabled else []
+            self._alarm.arm(event.id, following[0] if following else None)
+            self._broken.pop(event.id, None)
+        except Exception as error:  # nor the program from starting
+            self._break(event, error)
+
+    def _break(self, event: Event, error: Exception) -> None:
+        """Leave this event out until it is changed, and say so."""
+        self._alarm.disarm(event.id)
+        why = str(error).rstrip('.') or type(error).__name__
+        text = f'{event.title} does not fire: {why}. Change or delete it.'
+        if self._broken.get(event.id) != text:
+            self._broken[event.id] = text
+            trace = ''.join(traceback.format_exception(error))
+            self._log.append(Level.ERROR, text, source=SOURCE, fields={'event': event.id, 'traceback': trace})
 
     def _say(self, row: Occurrence) -> None:
         if row.state is OccurrenceState.FIRED:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import zone_data
 from .children import ROOM_TAG, child_environment, host_command, new_session
 from .line_cutter import LineCutter, readable
 from .process_tree import HOST_TAG, Ending, Seen, end_all, figures_of, start_time, tree_of
@@ -83,10 +84,11 @@ class HostProcess:
         :raises OSError: if the system starts no more processes
         """
         host_id = secrets.token_hex(8)
+        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.handed_down()}
         transport, wire = await asyncio.get_running_loop().subprocess_exec(
             Wire,
             *host_command('synapse.host', *arguments),
-            env=child_environment({**(environment or {}), ROOM_TAG: room_tag, HOST_TAG: host_id}),
+            env=child_environment({**(environment or {}), **tags}),
             **new_session(),
         )
         return cls(host_id, transport, wire)

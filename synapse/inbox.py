@@ -6,7 +6,7 @@ import json
 import mimetypes
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import ParamSpec
 
@@ -204,7 +204,7 @@ def _found_in(folder: Path) -> Iterator[InboxItem]:
             yield InboxItem.model_validate_json(about.read_bytes())
         except (OSError, ValidationError):  # the bytes are there and stay reachable; only their name is lost
             known = path.stat()
-            received_at = datetime.fromtimestamp(known.st_mtime).astimezone()
+            received_at = datetime.fromtimestamp(known.st_mtime, UTC)
             yield InboxItem(id=path.name, name=path.name, size=known.st_size, received_at=received_at)
 
 

@@ -19,6 +19,7 @@ from .bus import Bus, RunsForgotten
 from .errors import Conflict, NotFound
 from .records import RunRecord
 from .run_folders import RunFolders
+from .wall_time import wall_of
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -54,7 +55,9 @@ class PastRuns:
         busy: Callable[[], Sequence[RunRecord]],
         planned: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]],
         leave_inbox: Callable[[RunRecord, Iterable[RunRecord]], Awaitable[None]],
+        zone: str,
     ) -> None:
+        self._zone = zone
         self._store = store
         self._traces = RunTraces(store)
         self._folders = folders
@@ -76,7 +79,7 @@ class PastRuns:
         """What is to be said of a run that is not there: it was let go, or there never was one."""
         trace = await self._in_thread(self._traces.find, id=id, number=number)
         if trace is not None:
-            return NotFound('run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace))
+            return NotFound('run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace, self._zone))
         what = f'There is no run #{number}.' if number is not None else f'No run has the id {id!r}.'
         return NotFound('run_not_found', what, 'It may have been pruned.')
 
@@ -217,8 +220,8 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (text for item in value for text in _texts(item))
 
 
-def _what_was(trace: Mapping[str, Any]) -> str:
-    ended, gone = (datetime.fromisoformat(trace[name]).astimezone() for name in ('finished_at', 'forgotten_at'))
+def _what_was(trace: Mapping[str, Any], zone: str) -> str:
+    ended, gone = (wall_of(datetime.fromisoformat(trace[name]), zone) for name in ('finished_at', 'forgotten_at'))
     how = f'It {_ENDED[trace["state"]]} on {ended.day} {ended:%b %Y} and was removed on {gone.day} {gone:%b %Y}'
     return f'{how}. How long runs are kept is set on the Settings page.'
 

@@ -31,7 +31,10 @@ SAY_SECONDS = 10.0
 class RunJobs:
     """Prepares runs for their hosts, at the moment they start."""
 
-    def __init__(self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders, log: Log) -> None:
+    def __init__(
+        self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders, log: Log, zone: str
+    ) -> None:
+        self._zone = zone
         self._catalog = catalog
         self._profiles = profiles
         self._inbox = inbox
@@ -75,6 +78,7 @@ class RunJobs:
             'origin': info.origin,
             'parameters': parameters,
             'profile': profile,
+            'zone': self._zone,
             'from_step': from_step,
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
         }

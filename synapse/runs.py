@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from .run_status import StatusWriter, job_of, state_of
 from .settings import MOST_WORKERS
 from .status import Status, no_runs_today
 from .verdict import interrupted
+from .zones import zone as zone_of
 
 MAX_WAITING = 10_000
 KNOWN_NUMBERS = 2_000
@@ -46,6 +47,7 @@ class Runs:
     :param workers: how many runs may go at the same time
     :param min_free_bytes: with less room on the disk nothing new starts
     :param missed_since: how many occurrences were missed since a moment; looks at the disk
+    :param zone: whose midnight begins a day
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class Runs:
         workers: int,
         min_free_bytes: int = 0,
         missed_since: Callable[[datetime], int] = lambda _: 0,
+        zone: str = 'UTC',
     ) -> None:
+        self._zone = zone
         self._store = store
         self._missed_since = missed_since
         self._catalog = catalog
@@ -72,7 +76,7 @@ class Runs:
         self._bus = bus
         self._folders = RunFolders(folder)
         self._new = NewRuns(catalog, profiles, inbox, self._folders)
-        self._jobs = RunJobs(catalog, profiles, inbox, self._folders, log)
+        self._jobs = RunJobs(catalog, profiles, inbox, self._folders, log, zone)
         self._queue = Queue(folder.with_name('queue.json'))
         self._estimates = Estimates(store)
         self._around = Surroundings(
@@ -105,6 +109,7 @@ class Runs:
             busy=lambda: [*self._queue, *(live.run for live in self._dispatcher)],
             planned=lambda: self.kept_in_inbox(),
             leave_inbox=self._leave_inbox,
+            zone=zone,
         )
         self._midnight: asyncio.TimerHandle | None = None
         self._counting: asyncio.Task[None] | None = None
@@ -589,7 +594,7 @@ class Runs:
 
     async def _count_today(self) -> None:
         """Count again what has ended today, and once more at midnight."""
-        now = now_utc().astimezone()
+        now = now_utc().astimezone(zone_of(self._zone))
         since = midnight(now.date(), now)
         counts = await asyncio.to_thread(self._store.counts_since, since.isoformat())
         missed = await asyncio.to_thread(self._missed_since, since)
@@ -598,7 +603,7 @@ class Runs:
         if self._midnight is not None:
             self._midnight.cancel()
         if self._is_open:
-            wait = (midnight(now.date() + timedelta(days=1), now) - now).total_seconds()
+            wait = (midnight(now.date() + timedelta(days=1), now).astimezone(UTC) - now_utc()).total_seconds()
             self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._count_in_background)
 
     def _count_in_background(self) -> None:

@@ -46,6 +46,10 @@ class Status:
     next: Mapping[str, Any] | None = None
     notice: str = ''
     """Why nothing starts although runs wait, a sentence; empty while all is well."""
+    timezone: Mapping[str, Any] = field(default_factory=dict)
+    """The zone of the calendar, and why it is that one."""
+    timezone_data: Mapping[str, Any] = field(default_factory=dict)
+    """The version of the rules of all zones, and where they come from."""
     version: str = __version__
     started_at: datetime = field(default_factory=now_utc)
 
@@ -65,6 +69,8 @@ class Status:
             },
             'counts': {'today': no_runs_today() | dict(self.counts)},
             'next': dict(self.next) if self.next is not None else None,
+            'timezone': dict(self.timezone),
+            'timezone_data': dict(self.timezone_data),
             'version': self.version,
             'started_at': self.started_at.isoformat(),
             **({'notice': self.notice} if self.notice else {}),

@@ -4,7 +4,8 @@ A wall time that a clock change leaves out means the moment that follows it by a
 change (02:30 becomes 03:30: the offset before the gap counts); one that comes twice means the first: RFC 5545, 3.3.5.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,6 +40,37 @@ def offset_at(instant: datetime, zone_name: str) -> timedelta:
     return instant.astimezone(zone(zone_name)).utcoffset() or timedelta()
 
 
+def changes_between(start: datetime, end: datetime, there: tzinfo) -> Iterator[datetime]:
+    """The moments from which on the clocks have another offset, from `start` on and before about `end`.
+
+    One that is taken back within a week is not seen.
+    """
+    while start < end:
+        following = start + 7 * DAY
+        if start.astimezone(there).utcoffset() != following.astimezone(there).utcoffset():
+            yield _change_between(start, following, there)
+        start = following
+
+
+def _change_between(low: datetime, high: datetime, there: tzinfo) -> datetime:
+    """The second from which on the offset is no more that of `low`."""
+    first = low.astimezone(there).utcoffset()
+    while high - low > SECOND:
+        middle = low + timedelta(seconds=(high - low) // SECOND // 2)
+        low, high = (middle, high) if middle.astimezone(there).utcoffset() == first else (low, middle)
+    return high
+
+
+@lru_cache(maxsize=16)
+def offsets_of(zone_name: str) -> tuple[tuple[int, int], ...]:
+    """From which moment on (milliseconds since 1970) a zone is how many seconds ahead of UTC, from the year 2000 on
+    and for the next ten years: by this a browser shows its wall time."""
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+    end = datetime.now(UTC) + timedelta(days=3653)
+    moments = [start, *changes_between(start, end, zone(zone_name))]
+    return tuple((int(at.timestamp()) * 1000, int(offset_at(at, zone_name).total_seconds())) for at in moments)
+
+
 class Stretch(NamedTuple):
     """A part of a day in which the clocks do nothing."""
 
@@ -71,8 +103,5 @@ def stretches_of(ordinal: int, zone_name: str) -> tuple[Stretch, ...]:
     first, last = (offset_at(moment, zone_name) for moment in (begins, ends - SECOND))
     if first == last:
         return (Stretch(begins, ends, first),)
-    low, high = begins, ends
-    while high - low > SECOND:
-        middle = low + timedelta(seconds=(high - low).total_seconds() // 2)
-        low, high = (middle, high) if offset_at(middle, zone_name) == first else (low, middle)
-    return (Stretch(begins, high, first), Stretch(high, ends, last))
+    change = _change_between(begins, ends, zone(zone_name))
+    return (Stretch(begins, change, first), Stretch(change, ends, last))

@@ -1,24 +1,20 @@
 """Time zones by their IANA names."""
 
 import difflib
-import warnings
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-import tzlocal
-
+from . import zone_data
 from .rule_text import RuleError
+from .zone_data import ZoneData
 
 
-def local_zone() -> str:
-    """The IANA name of this machine's zone as it is set now, `UTC` if it cannot be told."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # a zone that says another offset than the C library is still its name
-            key = zone(tzlocal.reload_localzone().key).key
-            return 'UTC' if key == 'Etc/UTC' else key  # one name for it on the whole screen
-    except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
-        return 'UTC'
+def use_newest_data() -> ZoneData:
+    """Read every zone from the newest data there is; call it before anything asks for a zone."""
+    data = zone_data.use_newest()
+    zone.cache_clear()
+    zone_names.cache_clear()
+    return data
 
 
 @cache

@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from synapse.zones import use_newest_data
 from tests.chromium import find_chromium
 from tests.harness import SynapseUnderTest
+
+
+def pytest_configure() -> None:
+    """As the program does at its start: otherwise the first room would change the rules of zones for later tests."""
+    use_newest_data()
 
 
 @pytest.fixture

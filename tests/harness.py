@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 class SynapseUnderTest:
     """`python main.py` on a data folder of its own and a free port."""
 
-    def __init__(self, data: Path, *flags: str, umask: int = -1) -> None:
+    def __init__(self, data: Path, *flags: str, umask: int = -1, **variables: str) -> None:
         self.data = data
         self.umask = umask
         self.flags = flags
+        self.variables = variables
         self.process: subprocess.Popen[str] | None = None
         self.url = ''
         self.link = ''
@@ -40,7 +41,7 @@ class SynapseUnderTest:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {'PYTHONUNBUFFERED': '1'},
+            env=os.environ | {'PYTHONUNBUFFERED': '1'} | self.variables,
             umask=self.umask,
         )
         self._reader = threading.Thread(target=self._read, args=[self.process, self._lines], daemon=True)

@@ -150,7 +150,7 @@ class CurrentRun(Scope):
         put(self._title, title=title_of(room, run))
         self._profile_word.set_text('Profile ' if run.profile else '')
         self._profile.set_text(profile_label(room, run.profile))
-        facts = [f'started {clock_of(run.started_at)}'] if run.started_at else []
+        facts = [f'started {clock_of(self._room, run.started_at)}'] if run.started_at else []
         facts = [f'{facts[0]} by {run.because}'] if facts and run.because else facts
         worker = room.runs.worker_of(run.id)
         words = ' · '.join([*facts, *([worker] if worker else [])])
@@ -174,14 +174,14 @@ class CurrentRun(Scope):
         self._until = 0.0
         since = run.started_at if is_going else None
         tick(self._eta, since=since, text=length_of(run.took_seconds if run.state.is_final else left))
-        self._eta_note.set_text(_big_note(run))
+        self._eta_note.set_text(_big_note(self._room, run))
 
     def _count_down(self, left: float) -> None:
         until = now_utc() + timedelta(seconds=left)
         if abs(until.timestamp() - self._until) > max(STEADY_SECONDS, left / 50):
             self._until = until.timestamp()
             tick(self._eta, until=until)
-            self._eta_note.set_text(f'left, done about {until.astimezone():%H:%M}')
+            self._eta_note.set_text(f'left, done about {self._room.local(until):%H:%M}')
 
     def _show_foot(self, run: RunRecord) -> None:
         self._controls.show(run)
@@ -235,9 +235,9 @@ class CurrentRun(Scope):
         self._sep.set_visibility(bool(cpu))
 
 
-def _big_note(run: RunRecord) -> str:
+def _big_note(room: ControlRoom, run: RunRecord) -> str:
     if run.state.is_final:
-        ended = f'ended {run.finished_at.astimezone():%H:%M}' if run.finished_at else 'ended'
+        ended = f'ended {room.local(run.finished_at):%H:%M}' if run.finished_at else 'ended'
         return f'took, {ended}' if run.took_seconds is not None else ended
     if run.is_stopping:
         return 'stopping'

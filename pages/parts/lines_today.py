@@ -9,6 +9,7 @@ from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError
 from synapse.records import now_utc
+from synapse.zones import city_of
 
 from .html import el
 from .scope import Scope
@@ -23,6 +24,7 @@ class LinesToday(Scope):
         super().__init__('span')
         with self:
             self._words = el('span', 'sy-cap sy-num not-phone')
+            el('span', 'sy-cap not-phone', data_away=f' {city_of(room.here.name)} time')
         self._room = room
         self._zone = ZoneInfo(room.calendar.zone)
         self._counted = self._up_to = 0

@@ -91,7 +91,7 @@ class LogHistogram(Scope):
                 self._zoom_in = self._link('Zoom', 'Show only what is selected', self._zoom)
                 self._zoom_out = self._link('All', 'Show what was shown before zooming in', self._show_all)
                 self._clear = self._link('Clear', 'Select no time', lambda: self._choose((None, None)))
-        self._plot = LogPlot(self._zone)
+        self._plot = LogPlot()
         with el('p', 'lh-trouble sy-cap', role='alert', hidden=True) as self._trouble:
             el('span', text='The lines over time could not be read.')
             self._link('Try again', '', lambda: self._read_soon(places=True))

@@ -13,9 +13,9 @@ from .log_range import Span
 class LogPlot(ui.element, component='../static/log_histogram.js'):
     """The bars; what is dragged and where the cursor is, the browser knows."""
 
-    def __init__(self, zone: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._props.update({'zone': zone, 'picture': None, 'groups': list(GROUPS), 'selection': None})
+        self._props.update({'picture': None, 'groups': list(GROUPS), 'selection': None})
 
     def show(self, picture: Mapping[str, Any]) -> None:
         """Draw this instead of what is there."""

@@ -29,7 +29,7 @@ class LogTail(Scope):
         self._room = room
         self._numbers: dict[str, int] = {}
         with self:
-            self._rows = [_Row() for _ in range(rows)]
+            self._rows = [_Row(room) for _ in range(rows)]
         soon = self.at_most_every(SECONDS, self._show)
         self.follow(room.bus, LinesLogged, lambda _: soon())
         self.follow(room.bus, LogCleared, lambda _: soon())
@@ -71,7 +71,8 @@ class LogTail(Scope):
 class _Row:
     """One line; it knows which."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: ControlRoom) -> None:
+        self._local = room.local
         self.seq = 0
         self._run_id: str | None = None
         with el('div', 'r').style('display:none') as self._row:
@@ -89,7 +90,7 @@ class _Row:
 
     def show(self, entry: Entry, number: int | None) -> None:
         self.seq, self._run_id = entry.seq, entry.run
-        local = entry.timestamp.astimezone()
+        local = self._local(entry.timestamp)
         look = LOOKS.get(entry.level, str(entry.level))
         self._row.classes(replace=f'r lv-{look}').style('display:grid')
         self._time.set_text(f'{local:%H:%M:%S}')

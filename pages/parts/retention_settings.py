@@ -11,6 +11,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from synapse.bus import LinesLogged, LogCleared, RetentionChanged, RunChanged, RunsForgotten
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
+from synapse.records import now_utc
 from synapse.retention import Going, Keep, many, what_went
 
 from .cards import put
@@ -123,9 +124,11 @@ class WhatIsKept(Scope):
         found = await attempt(self._room.retention.figures())
         if found is None or self.is_deleted:
             return
-        lines = f'{many(found.lines, "line")}{_since(found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
+        lines = (
+            f'{many(found.lines, "line")}{_since(self._room, found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
+        )
         self._helps['log_days'].set_text(lines if found.lines else 'No lines yet.')
-        self._runs = f'{many(found.runs, "ended run")}{_since(found.oldest_run)}'
+        self._runs = f'{many(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
         self._show_runs()
 
     async def _measure(self) -> None:
@@ -212,7 +215,7 @@ class WhatIsKept(Scope):
         retention = self._room.retention
         put(self._clean_up, disabled=retention.is_cleaning or None)
         self._progress.set_text(_so_far(retention.gone) if retention.gone is not None else '')
-        self._cleaned.set_text(f'Every hour, by itself. {_last(retention.last)}'.strip())
+        self._cleaned.set_text(f'Every hour, by itself. {_last(self._room, retention.last)}'.strip())
 
     async def _clean(self) -> None:
         gone = await attempt(self._room.retention.clean_now())
@@ -285,12 +288,12 @@ class _Field:
         self._typed()
 
 
-def _since(moment: datetime | None) -> str:
+def _since(room: ControlRoom, moment: datetime | None) -> str:
     if moment is None:
         return ''
-    local = moment.astimezone()
-    is_this_year = local.year == datetime.now().astimezone().year
-    day = day_of(moment)
+    local = room.local(moment)
+    is_this_year = local.year == room.local(now_utc()).year
+    day = day_of(room, moment)
     return f' since {"today" if day == "Today" else day}{"" if is_this_year else f" {local.year}"}'
 
 
@@ -312,11 +315,12 @@ def _so_far(gone: Going) -> str:
     return f'{_counts(gone)} gone so far' if gone.lines or gone.runs else 'Cleaning up'
 
 
-def _last(last: tuple[datetime, Going] | None) -> str:
+def _last(room: ControlRoom, last: tuple[datetime, Going] | None) -> str:
     if last is None:
         return ''
     at, gone = last
-    return f'Last at {clock_of(at)[:5]}: {f"{_counts(gone)} went" if gone.lines or gone.runs else "nothing had to go"}.'
+    went = f'{_counts(gone)} went' if gone.lines or gone.runs else 'nothing had to go'
+    return f'Last at {clock_of(room, at)[:5]}: {went}.'
 
 
 def _counts(gone: Going) -> str:

@@ -115,11 +115,11 @@ class RunSummary:
 
     def _facts(self, run: RunRecord) -> list[str]:
         begin = run.started_at or run.created_at
-        when = f'{day_of(begin)} {clock_of(begin)}'
+        when = f'{day_of(self._room, begin)} {clock_of(self._room, begin)}'
         if run.started_at is None:
-            when = f'{day_of(begin)}, queued {clock_of(begin)}'
+            when = f'{day_of(self._room, begin)}, queued {clock_of(self._room, begin)}'
         if run.started_at and run.finished_at:
-            when += f' to {clock_of(run.finished_at)}'
+            when += f' to {clock_of(self._room, run.finished_at)}'
         because = run.because.removeprefix('the ').removeprefix('a ')
         return [
             fact
@@ -142,7 +142,7 @@ class RunSummary:
         words = f'{ahead} ahead' if ahead else 'next in the queue'
         if self._room.runs.is_queue_paused:
             words += ', the queue is paused'
-        return words + (f', starts about {clock_of(start)[:5]}' if start else '')
+        return words + (f', starts about {clock_of(self._room, start)[:5]}' if start else '')
 
     def _draw_left(self, run: RunRecord) -> None:
         with el('div', 'eta run-left'):

@@ -32,12 +32,15 @@ class Axis:
         share = (moment - self.start).total_seconds() / (self.tick * self.count)
         return 100 * min(1.0, max(0.0, share))
 
-    def labels(self) -> list[str]:
-        """One for each line and for the end: the clock, or seconds since the start where minutes are too coarse."""
+    def labels(self, local: Callable[[datetime], datetime]) -> list[str]:
+        """One for each line and for the end: the clock, or seconds since the start where minutes are too coarse.
+
+        :param local: a moment as the clocks show it
+        """
         moments = [self.start + timedelta(seconds=self.tick * place) for place in range(self.count + 1)]
         if self.tick < 60:
             return [length_of(self.tick * place) for place in range(self.count + 1)]
-        return [f'{moment.astimezone():%H:%M}' for moment in moments]
+        return [f'{local(moment):%H:%M}' for moment in moments]
 
 
 def axis_of(start: datetime, end: datetime) -> Axis:
@@ -101,7 +104,7 @@ class TimeAxis:
             self._box.style(f'--ticks:{axis.count}')
             self._labels.clear()
             with self._labels:
-                for label in axis.labels():
+                for label in axis.labels(self._room.local):
                     el('span', text=label)
 
 

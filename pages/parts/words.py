@@ -4,7 +4,7 @@ from datetime import datetime
 
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.records import RunRecord, StepRun
+from synapse.records import RunRecord, StepRun, now_utc
 
 
 def length_of(seconds: float | None) -> str:
@@ -26,15 +26,15 @@ def size_of(count: int) -> str:
     raise AssertionError
 
 
-def clock_of(moment: datetime | None) -> str:
-    """`14:02:11` in the zone of this machine."""
-    return moment.astimezone().strftime('%H:%M:%S') if moment else ''
+def clock_of(room: ControlRoom, moment: datetime | None) -> str:
+    """`14:02:11` in the zone of the calendar."""
+    return f'{room.local(moment):%H:%M:%S}' if moment else ''
 
 
-def day_of(moment: datetime) -> str:
-    """`Today`, or `9 Oct`, in the zone of this machine."""
-    local = moment.astimezone()
-    is_today = local.date() == datetime.now().astimezone().date()
+def day_of(room: ControlRoom, moment: datetime) -> str:
+    """`Today`, or `9 Oct`, in the zone of the calendar."""
+    local = room.local(moment)
+    is_today = local.date() == room.local(now_utc()).date()
     return 'Today' if is_today else f'{local.day} {local:%b}'
 
 

@@ -5,24 +5,17 @@
   const all = (selector) => document.querySelectorAll(selector);
   const now = () => window.synapse?.now?.() ?? Date.now();
   const two = (n) => String(n).padStart(2, '0');
-  const clocks = new Map();
 
-  // What the wall clock of a zone shows: the day as text, and minutes since midnight.
-  function wall(zone) {
-    if (!clocks.has(zone)) {
-      const parts = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
-      let clock = null;
-      try { clock = new Intl.DateTimeFormat('en-GB', { timeZone: zone, ...parts }); } catch { clock = new Intl.DateTimeFormat('en-GB', parts); }
-      clocks.set(zone, clock);
-    }
-    const found = Object.fromEntries(clocks.get(zone).formatToParts(now()).map((part) => [part.type, part.value]));
-    return { day: `${found.year}-${found.month}-${found.day}`, minutes: Number(found.hour) * 60 + Number(found.minute) };
+  // What the wall clock of the calendar shows: the day as text, and minutes since midnight.
+  function wall() {
+    const at = window.synapse.wall(now());
+    return { day: at.toISOString().slice(0, 10), minutes: at.getUTCHours() * 60 + at.getUTCMinutes() };
   }
   const clockOf = (minutes) => `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 
   function tick() {
     for (const view of all('[data-today][data-zone]')) {
-      const { day, minutes } = wall(view.dataset.zone);
+      const { day, minutes } = wall();
       if (view.dataset.today !== day && view.turned !== day) {
         view.turned = day;
         view.dispatchEvent(new CustomEvent('dayturned'));
@@ -31,7 +24,7 @@
       if (line && view.dataset.today === day && line.style.getPropertyValue('--at') !== String(minutes)) line.style.setProperty('--at', minutes);
     }
     for (const clock of all('[data-clock-in]')) {
-      const text = clockOf(wall(clock.dataset.clockIn).minutes), node = clock.firstChild;
+      const text = clockOf(wall().minutes), node = clock.firstChild;
       if (node && node.data !== text) node.data = text;
     }
     for (const block of all('[data-stretch-from]')) {
@@ -47,7 +40,7 @@
   addEventListener('pointermove', (event) => {
     const column = event.target;
     if (event.pointerType !== 'mouse' || !column.classList?.contains('wk-col')) return hide();
-    const view = column.closest('[data-zone]'), { day, minutes } = wall(view.dataset.zone);
+    const view = column.closest('[data-zone]'), { day, minutes } = wall();
     let slot = Math.floor(event.offsetY * 60 / HOUR_PIXELS / SLOT_MINUTES) * SLOT_MINUTES;
     const passed = minutes - slot;
     if (column.dataset.day === day && passed >= 0 && passed < SLOT_MINUTES) slot += SLOT_MINUTES;

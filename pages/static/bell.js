@@ -91,9 +91,9 @@ export default {
       if (minutes < 1) return "just now";
       if (minutes < 60) return `${minutes} min ago`;
       if (minutes < 1440) return `${Math.floor(minutes / 60)} h ago`;
-      return new Date(at).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+      return window.synapse.wall(at).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
     },
-    exactly: (at) => new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" }),
+    exactly: (at) => window.synapse.wall(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" }),
     help(row) { this.$emit("help", row.id); this.close(); },
     dismiss(event, row) {
       // The button goes with its row, so the focus goes on to the next one.

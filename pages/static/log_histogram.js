@@ -5,11 +5,12 @@ const LOUD = { warning: 4, error: 4 };
 const GROUPS = Object.keys(WORDS);
 const ROOM = 9; // above the highest bar, for what is drawn higher than it is
 const DRAG = 4;
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
 export default {
-  props: { zone: String, picture: Object, groups: Array, selection: Array },
+  props: { picture: Object, groups: Array, selection: Array },
   emits: ["pick", "looking"],
   data: () => ({ tip: null, range: null, cursor: null, marks: [], width: 0, frame: null }),
   computed: {
@@ -110,13 +111,9 @@ export default {
 
     // -- words
     clock(ms) {
-      if (this.format?.zone !== this.zone) {
-        const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: this.zone };
-        this.format = { zone: this.zone, clock: new Intl.DateTimeFormat("en-GB", parts), day: new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: this.zone }) };
-      }
-      const words = this.frame.seconds % 60 ? this.format.clock.format(ms) : this.format.clock.format(ms).slice(0, 5);
+      const at = window.synapse.wall(ms), words = at.toISOString().slice(11, this.frame.seconds % 60 ? 19 : 16);
       const isLong = this.frame.seconds * this.frame.count > 86400;
-      return isLong ? `${this.format.day.format(ms)} ${words}` : words;
+      return isLong ? `${DAY.format(at)} ${words}` : words;
     },
     stretch(from, to) {
       const isOpen = this.frame.isLive && to > this.last();

@@ -11,7 +11,7 @@
   const LOOKS = ['info', 'info', 'success', 'warning', 'error', 'error'];
   const CUT_KEY = 'synapse-log-cut';
   const two = (n) => String(n).padStart(2, '0');
-  const day = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+  const day = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
   const isNarrow = () => innerWidth < 768;
 
   function make(tag, className, text) {
@@ -30,8 +30,9 @@
     svg.append(shape);
     return svg;
   }
-  const clock = (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  const millis = (at) => `.${String(at.getMilliseconds()).padStart(3, '0')}`;
+  // Wall times of the calendar's zone, see `wall` in synapse.js.
+  const clock = (at) => `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
+  const millis = (at) => `.${String(at.getUTCMilliseconds()).padStart(3, '0')}`;
 
   /* `[first, count, last, milliseconds, level, source, run, text, kind, more, styles, marks]`, see `log_rows.py` */
   function rowOf(fields) {
@@ -41,8 +42,8 @@
   const isSame = (a, b) =>
     !a.kind && !b.kind && a.text === b.text && a.level === b.level && a.source === b.source && a.run === b.run && a.more === b.more;
   const lineText = (row) => {
-    const at = new Date(row.ms);
-    const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const at = synapse.wall(row.ms);
+    const date = at.toISOString().slice(0, 10);
     const again = row.count > 1 ? ` (${row.count} times)` : '';
     return `${date} ${clock(at)}${millis(at)} ${WORDS[row.level].padEnd(5)} ${row.source} ${row.run ? `${row.run} ` : ''}${row.text}${again}`;
   };
@@ -415,8 +416,8 @@
       return false;
     }
     elementOf(row, before, index) {
-      row.day ??= new Date(row.ms).toDateString();
-      const dated = before ? (before.day ??= new Date(before.ms).toDateString()) !== row.day : row.day !== new Date().toDateString();
+      row.day ??= synapse.dayNumber(row.ms);
+      const dated = (before ? before.day ??= synapse.dayNumber(before.ms) : synapse.dayNumber(synapse.now())) !== row.day;
       const begins = index === 0 && !this.hasOlder;
       const head = (dated ? 1 : 0) + (begins ? 2 : 0) + (row.cut ? 4 : 0);
       if (row.head !== undefined && row.head !== head) row.height = 0;
@@ -430,7 +431,7 @@
       line.row = row;
       line.dataset.seq = row.first;
       row.element = line;
-      const at = new Date(row.ms);
+      const at = synapse.wall(row.ms);
       if (line.parts && isPlain) { this.fill(line.parts, row, at); return line; }
       line.replaceChildren();
       line.parts = null;
@@ -503,7 +504,7 @@
       return shown;
     }
     cutRule(cut) {
-      const [from, to] = [new Date(cut.at), new Date(cut.back)];
+      const [from, to] = [synapse.wall(cut.at), synapse.wall(cut.back)];
       return this.rule('is-cut', `No connection from ${clock(from)} to ${clock(to)}. What was logged meanwhile is here.`);
     }
 
@@ -572,7 +573,7 @@
       }
       if (row.count > 1) {
         const pair = make('div');
-        pair.append(make('dt', '', 'times'), make('dd', '', `${row.count}, last at ${clock(new Date(row.until || row.ms))}`));
+        pair.append(make('dt', '', 'times'), make('dd', '', `${row.count}, last at ${clock(synapse.wall(row.until || row.ms))}`));
         facts.append(pair);
       }
       const acts = make('div', 'act');

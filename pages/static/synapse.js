@@ -59,6 +59,21 @@
     const h = Math.floor(whole / 3600), m = Math.floor(whole % 3600 / 60), s = whole % 60;
     return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
   }
+  /* The wall time of the calendar's zone, as a Date of which only what it says of UTC counts: by the offsets that the
+     server told, never by the zone or the zone data of this browser. */
+  const offsets = JSON.parse(document.querySelector('meta[name=synapse-offsets]')?.content || '[[0, 0]]');
+  let [from, until, offset] = [0, 0, 0];
+  function wall(ms) {
+    if (!(from <= ms && ms < until)) {
+      const next = offsets.findIndex(([begin]) => begin > ms), place = next < 0 ? offsets.length - 1 : Math.max(0, next - 1);
+      from = place ? offsets[place][0] : -Infinity;
+      until = offsets[place + 1]?.[0] ?? Infinity;
+      offset = offsets[place][1] * 1000;
+    }
+    return new Date(ms + offset);
+  }
+  const clock = (ms) => { const at = wall(ms); return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`; };
+  const dayNumber = (ms) => Math.floor(wall(ms) / 86400000);
   const formats = {
     clock: (left) => length(left),
     about: (left) => left < 5 ? 'next' : left < 60 ? `in ~${Math.ceil(left / 10) * 10} s` : left < 5400 ? `in ~${Math.round(left / 60)} min` : `in ~${Math.round(left / 3600)} h`,
@@ -69,7 +84,7 @@
       const minutes = Math.floor(left / 60);
       return minutes < 60 ? `in ${minutes} min` : `in ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
     },
-    day: (left, { dataset }) => new Date(Number(dataset.until)).toDateString() === new Date().toDateString() ? dataset.near : dataset.far,
+    day: (left, { dataset }) => dayNumber(Number(dataset.until)) === dayNumber(Date.now() + skew) ? dataset.near : dataset.far,
   };
   function tick() {
     const now = Date.now() + skew;
@@ -77,9 +92,11 @@
     const isKnown = !['reconnecting', 'offline'].includes(root.dataset.connection);
     if (isKnown) for (const e of all('[data-since]')) say(e, length((now - Number(e.dataset.since)) / 1000));
     if (isKnown) for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000, e));
-    const date = new Date();
-    const day = date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' }).replace(',', '');
-    for (const e of all('[data-clock]')) say(e, `${day}, ${two(date.getHours())}:${two(date.getMinutes())}`);
+    const day = wall(now).toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' }).replace(',', '');
+    for (const e of all('[data-clock]')) say(e, `${day}, ${clock(now)}`);
+    // Where this browser's clock shows another time, the place of the machine stands beside its times.
+    const isAway = offset !== -60000 * new Date(now).getTimezoneOffset();
+    for (const e of all('[data-away]')) say(e, isAway ? e.dataset.away : '');
   }
   setInterval(tick, 250);
   // A clock that has just come must not stay empty until the next tick.
@@ -133,9 +150,9 @@
       return;
     }
     lostAt = lostAt || askedAt || Date.now();
-    const seconds = Math.round((Date.now() - lostAt) / 1000), since = new Date(lostAt);
+    const seconds = Math.round((Date.now() - lostAt) / 1000);
     if (seconds < OFFLINE_SECONDS) show('reconnecting', `Reconnecting, ${seconds} s`, '');
-    else show('offline', `Offline. Showing ${two(since.getHours())}:${two(since.getMinutes())}.`, '');
+    else show('offline', `Offline. Showing ${clock(lostAt + skew)}.`, '');
   }
   setInterval(watch, 250);
   setInterval(ask, PING_MS);
@@ -338,6 +355,8 @@
     openDialog,
     openMenu,
     now: () => Date.now() + skew, // the server's clock
+    wall, // what the clocks of the calendar's zone show at a moment: ask the Date for its UTC
+    dayNumber,
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },
     collapse() { root.dataset.rail = document.querySelector('.sy-rail')?.offsetWidth < 100 ? 'full' : 'mini'; store('synapse-rail', root.dataset.rail); },

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from synapse import zone_data
 from synapse.host.channel import Channel
 from synapse.host.control import Control
 from synapse.host.streams import capture
@@ -24,6 +25,7 @@ EXIT_SECONDS = 2.0
 
 def main(arguments: list[str]) -> int:
     answers = _take_output()
+    zone_data.take_over()
     if not arguments:
         return _host(answers)
     _leave_no_trace_in_children()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -196,7 +197,8 @@ class Job:
 
     def _wait_to_retry(self, step: Step, attempt: int, problem: Problem) -> None:
         wait = step.backoff * 2 ** (attempt - 1)
-        at = (datetime.now().astimezone() + timedelta(seconds=wait)).strftime('%H:%M:%S')
+        there = ZoneInfo(self._order.get('zone') or 'UTC')  # whose wall time stands beside each line
+        at = f'{(datetime.now(UTC) + timedelta(seconds=wait)).astimezone(there):%H:%M:%S}'
         reason = problem.message if problem.message.endswith(('.', '!', '?')) else f'{problem.message}.'
         text = f'Try {attempt} of {step.retries + 1} failed: {reason} Next try in {wait:g} s, at {at}.'
         where = {'file': problem.file, 'line': problem.line} if problem.file else None

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from storage.documents import Documents
+from synapse.alarm_clock import AlarmClock
 from synapse.bus import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.events import Event, Occurrence, OccurrenceState
 from synapse.inputs import InputGone
+from synapse.log import Level
 from synapse.records import RunState
 from synapse.recurrence import instant_of
 from tests.fault.calendar_lives import closed, opened
@@ -521,3 +523,49 @@ def room_zone(room: ControlRoom) -> Any:
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(room.calendar.zone)
+
+
+# Broken
+
+
+async def test_an_event_that_cannot_be_waited_for_is_told_and_the_others_fire(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api_room(tmp_path / 'data') as room:
+        with monkeypatch.context() as fault:
+            fault.setattr(AlarmClock, 'arm', _refuse)
+            broken = await planned(room, title='Broken', start=ahead(60))
+        sound = await planned(room, start=ahead(1))
+
+        assert [item.state for item in await rows_of(room, sound)] == [OccurrenceState.FIRED]
+        assert room.calendar.notices == ['Broken does not fire: no such clock. Change or delete it.']
+        [entry] = await room.log.query(level_min=Level.ERROR, source='scheduler')
+        assert entry.fields['event'] == broken.id
+
+        await room.calendar.update(broken.id, {'start': ahead(90)})
+        assert room.calendar.notices == []
+        assert broken.id in room.calendar._firing.armed()
+
+
+async def test_a_program_starts_although_an_event_cannot_be_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await opened(tmp_path / 'data')
+    broken, sound = await planned(before, title='Broken'), await planned(before, title='Sound')
+    await closed(before)
+    usual = AlarmClock.arm
+
+    def arm(alarm: AlarmClock, event_id: str, due: datetime | None) -> None:
+        _refuse() if event_id == broken.id else usual(alarm, event_id, due)
+
+    monkeypatch.setattr(AlarmClock, 'arm', arm)
+    room = await opened(tmp_path / 'data')
+    try:
+        assert room.calendar.notices == ['Broken does not fire: no such clock. Change or delete it.']
+        assert [*room.calendar._firing.armed()] == [sound.id]
+    finally:
+        await closed(room)
+
+
+def _refuse(*_: object) -> None:
+    raise LookupError('no such clock')

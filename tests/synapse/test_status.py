@@ -19,7 +19,8 @@ def test_the_snapshot_has_the_shape_of_the_contract() -> None:
     snapshot = json.loads(json.dumps(status.snapshot()))
 
     assert set(snapshot) == {
-        *('state', 'job', 'queue', 'workers', 'bots', 'system', 'counts', 'next', 'version', 'started_at')
+        *('state', 'job', 'queue', 'workers', 'bots', 'system', 'counts', 'next', 'version', 'started_at'),
+        *('timezone', 'timezone_data'),
     }
     assert snapshot['queue'] == {'waiting': 2, 'running': 0, 'paused': True}
     assert snapshot['workers'] == snapshot['bots'] == [worker]

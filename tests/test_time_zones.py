@@ -1,0 +1,165 @@
+"""The real program on machines whose time zone, or whose rules of zones, are not what one would wish."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import tzdata
+from icalendar import Calendar
+
+from tests.harness import SynapseUnderTest, wait_until
+from tests.zone_files import OLD_RULES, zone_folder
+
+Start = Callable[..., SynapseUnderTest]
+HOURS = {'America/Vancouver': 16, 'America/Edmonton': 15, 'America/Winnipeg': 14, 'Africa/Casablanca': 9}
+"""Of 09:00 in winter, in UTC, by the rules since 2026."""
+ZONES = Path(str(tzdata.__file__)).parent / 'zoneinfo'
+
+LOOKS = """
+import os, sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
+from synapse import Pipeline, Run, step
+
+def hours(name):
+    return datetime(2030, 12, 2, 9, tzinfo=ZoneInfo(name)).utcoffset().total_seconds() / 3600
+
+class Looks(Pipeline):
+    described: float = hours('America/Vancouver')
+
+    @step
+    def look(self, run: Run):
+        run.log.info(f"in the step {hours('America/Vancouver')}")
+        told = [f'{name}={os.environ[name]}' for name in sorted(os.environ) if 'TZPATH' in name]
+        run.log.info(f'its environment {told}')
+        program = 'import os; print("of a program", sorted(name for name in os.environ if "TZPATH" in name))'
+        run.shell([sys.executable, '-c', program])
+"""
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Start]:
+    programs: list[SynapseUnderTest] = []
+
+    def start(**variables: str) -> SynapseUnderTest:
+        programs.append(SynapseUnderTest(tmp_path / 'data', **variables))
+        return programs[-1].start()
+
+    yield start
+    for program in programs:
+        program.stop()
+
+
+def created(program: SynapseUnderTest, **values: Any) -> dict[str, Any]:
+    draft = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}}
+    with program.api as api:
+        response = api.post('/scheduler/create', json=draft | values)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
+
+
+def messages(program: SynapseUnderTest, run_id: str) -> list[str]:
+    with program.api as api:
+        return [entry['message'] for entry in api.get(f'/runs/{run_id}/logs').json()['entries']]
+
+
+def test_rules_of_last_year_on_the_system_put_nothing_an_hour_off(started: Start, tmp_path: Path) -> None:
+    old = str(zone_folder(tmp_path / 'zoneinfo', '2025b', OLD_RULES))
+    program = started(PYTHONTZPATH=old)
+    program.write_pipeline('looks.py', LOOKS)
+    program.wait_for_pipeline('Looks')
+    due = {zone: f'2030-12-02T{hour:02}:00:00Z' for zone, hour in HOURS.items()}
+
+    for zone in HOURS:
+        event = created(program, title=zone, start='2030-12-02T09:00:00', timezone=zone, rrule='FREQ=DAILY')
+        assert event['next'][0] == due[zone]
+
+    with program.api as api:
+        assert api.get('/status').json()['timezone_data'] == {
+            'version': tzdata.IANA_VERSION,
+            'source': 'tzdata package',
+        }
+        span = {'start': '2030-12-02T00:00:00Z', 'end': '2030-12-03T00:00:00Z'}
+        listed = api.get('/scheduler/list', params=span).json()
+        exported = api.get('/scheduler/calendar.ics').text
+        described = api.get('/pipelines/Looks').json()['schema']['properties']['described']['default']
+    titles = {event['id']: event['title'] for event in listed['events']}
+    shown = {titles[item['event_id']]: datetime.fromisoformat(item['due']) for item in listed['occurrences']}
+    assert shown == {zone: datetime.fromisoformat(moment) for zone, moment in due.items()}
+    assert _exported_offsets(exported) == {zone: timedelta(hours=9 - hour) for zone, hour in HOURS.items()}
+    run = program.create_run('Looks')
+    assert program.wait_for_run(run['id'])['state'] == 'succeeded'
+    said = messages(program, run['id'])
+    assert described == -7.0
+    assert 'in the step -7.0' in said
+    # What a person has set is still there, and nothing of ours.
+    assert f"its environment ['PYTHONTZPATH={old}']" in said
+    assert "of a program ['PYTHONTZPATH']" in said
+
+
+def _exported_offsets(text: str) -> dict[str, timedelta | None]:
+    """By the VTIMEZONEs of the file alone."""
+    zones = {item['TZID']: item.to_tz(lookup_tzid=False) for item in Calendar.from_ical(text).walk('VTIMEZONE')}
+    return {name: datetime(2030, 12, 2, 9, tzinfo=zone).utcoffset() for name, zone in zones.items()}
+
+
+def test_a_system_that_is_newer_than_the_package_is_followed(started: Start, tmp_path: Path) -> None:
+    new = str(zone_folder(tmp_path / 'zoneinfo', '9999a', {'America/Vancouver': 'XST5', 'UTC': 'UTC0'}))
+    program = started(PYTHONTZPATH=new)
+
+    event = created(program, start='2030-12-02T09:00:00', timezone='America/Vancouver')
+
+    assert event['next'] == ['2030-12-02T14:00:00Z']
+    with program.api as api:
+        assert api.get('/status').json()['timezone_data'] == {'version': '9999a', 'source': new}
+
+
+@pytest.mark.parametrize(
+    ('setting', 'zone', 'level'),
+    [
+        ('UTC0', 'UTC', 'info'),
+        ('JST-9', 'Asia/Tokyo', 'info'),
+        ('CET-1CEST,M3.5.0,M10.5.0/3', 'Europe/Paris', 'info'),
+        ('Nowhere/Land', 'UTC', 'warning'),
+        (f':{ZONES}/Asia/Tokyo', 'Asia/Tokyo', 'info'),
+        (':{tmp}/localtime', 'Europe/Berlin', 'info'),
+    ],
+)
+def test_an_event_fires_and_the_program_starts_again_whatever_tz_says(
+    started: Start, tmp_path: Path, setting: str, zone: str, level: str
+) -> None:
+    (tmp_path / 'localtime').write_bytes((ZONES / 'Europe/Berlin').read_bytes())
+    setting = setting.format(tmp=tmp_path)
+    program = started(TZ=setting)
+    soon = datetime.now(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(seconds=2)
+
+    event = created(program, start=soon.isoformat(timespec='milliseconds'))
+    later = created(program, start='2030-12-02T09:00:00')
+
+    assert event['timezone'] == zone
+    wait_until(lambda: states(program, event['id']) == ['fired'], timeout=20)
+    assert program.stop() == 0
+    program.start()  # with an event to come
+    with program.api as api:
+        assert api.get(f'/scheduler/{later["id"]}').json()['next'] == later['next']
+        told = api.get('/status').json()['timezone']
+        entries = api.get('/logs', params={'q': 'time zone is'}).json()['entries']
+    assert told['name'] == zone
+    assert f'TZ={setting}' in told['why']
+    newest = entries[0]
+    assert newest['level'] == level
+    assert newest['message'].startswith(
+        f'The time zone is {zone}. TZ={setting} ' if level == 'info' else 'The time zone'
+    )
+    assert not any('Traceback' in line for line in program.output)
+
+
+def states(program: SynapseUnderTest, event_id: str) -> list[str]:
+    now = datetime.now(UTC)
+    span = {'start': (now - timedelta(minutes=5)).isoformat(), 'end': now.isoformat()}
+    with program.api as api:
+        found = api.get('/scheduler/list', params=span).json()['occurrences']
+    return [item['state'] for item in found if item['event_id'] == event_id]
