@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import recurrence
+from . import recurrence, rule_words
 from .calendar import Calendar
 from .catalog import Catalog
 from .errors import Invalid
@@ -54,6 +54,8 @@ class ImportedEvent(Record):
     pipeline: str
     parameters: dict[str, Any]
     profile: str | None
+    sentence: str
+    """When it runs, such as `Runs every minute, Berlin time, with no end date.`"""
     next: datetime | None
     enabled: bool
     is_held: bool = False
@@ -124,7 +126,8 @@ class _Step:
         before = {} if self.event is None else self.event.model_dump()
         given = {name: value for name, value in self.values.items() if value is not None or self.event is not None}
         values = {'parameters': {}, 'profile': None, 'enabled': True} | before | given
-        following = recurrence.next_after(_plan_of(values), now)
+        plan = _plan_of(values)
+        following = recurrence.next_after(plan, now)
         return ImportedEvent(
             id=self.id,
             uid=self.draft.uid,
@@ -132,6 +135,7 @@ class _Step:
             is_new=self.event is None,
             title=values.get('title') or values['pipeline'],
             **{name: values[name] for name in ('pipeline', 'parameters', 'profile', 'enabled')},
+            sentence=rule_words.in_words(plan),
             next=following[0] if following else None,
             is_held=self.is_held,
         )

@@ -26,6 +26,7 @@ from .event_actions import ask_scope, delete_event, run_event_now
 from .event_form import WHEN, EventForm
 from .event_preview import EventPreview, MisfireFields
 from .html import button, el
+from .import_dialog import work_box
 from .scope import Scope
 from .words import pipeline_color
 
@@ -104,6 +105,9 @@ class EventDialog:
                     with el('div', 'form-scroll ev-form'):
                         self._form = EventForm(room, event, values, self._changed)
                     with el('aside', 'ev-side', aria_label='What that means'):
+                        if event is not None and not event.enabled:
+                            el('p', 'sy-2', 'It is switched off. Switched on as it was saved, it runs exactly this:')
+                            work_box(event.pipeline, event.parameters, event.profile)
                         self._preview = EventPreview()
                         self._misfire = MisfireFields(Misfire.model_validate(values['misfire']), self._changed)
                 self._draw_foot(asked)
