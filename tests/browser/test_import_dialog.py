@@ -70,6 +70,26 @@ def test_what_a_file_would_run_is_shown_in_full_and_kept_off_until_a_person_swit
     assert problems == []
 
 
+def test_an_open_dialog_shows_what_a_file_has_made_of_its_event(
+    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+) -> None:
+    page = sign_in(program)
+    with program.api as api:
+        values = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}, 'timezone': 'UTC', 'title': 'Mine'}
+        start = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None, microsecond=0).isoformat()
+        id = api.post('/scheduler/create', json={**values, 'start': start}).json()['id']
+        page.goto(f'{program.url}scheduler')
+        page.get_by_role('button', name='Mine, planned').click()
+        dialog = page.get_by_role('dialog', name='Edit event')
+        expect(dialog.get_by_text('Saving changes only')).to_have_count(0)
+        foreign = a_file(user_folder, 'Mine').read_text().replace('0@stranger', f'{id}@synapse\r\nSEQUENCE:9')
+
+        answer = api.post('/scheduler/import', content=foreign, headers={'Content-Type': 'text/calendar'})
+
+    assert answer.json()['disabled'] == [id]
+    expect(dialog.get_by_label('It runs')).to_have_text(f'RunCommand\ncommand: {json.dumps(COMMAND)}')
+
+
 def test_only_what_is_ticked_is_switched_on_and_cancel_keeps_nothing(
     program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
 ) -> None:

@@ -13,10 +13,11 @@ import icalendar
 import pytest
 import pytest_asyncio
 
-from synapse.calendar_import import ImportResult, import_drafts
-from synapse.calendar_trust import work_in_words
+from synapse.calendar_import import AGREED, ImportResult, import_drafts
+from synapse.calendar_trust import FIELDS, work_in_words
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
+from synapse.event_rules import OURS
 from synapse.events import Event
 from synapse.ics import read_calendar, write_calendar
 from tests.synapse.api_room import api_room, client_of, error_of, gated
@@ -321,6 +322,13 @@ async def test_what_is_switched_off_is_not_signed(room: ControlRoom) -> None:
     await mine(room, enabled=False)
 
     assert b'SIGNATURE' not in write_calendar(room.calendar.events(), now=datetime.now(UTC), sign=room.entry.sign)
+
+
+async def test_every_field_of_an_event_is_signed_and_none_can_be_changed_unasked() -> None:
+    theirs = set(Event.model_fields) - OURS
+
+    assert theirs == FIELDS
+    assert theirs - {'title', 'enabled', 'exdates'} == AGREED
 
 
 # Other ways from a file to a run
