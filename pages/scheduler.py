@@ -44,7 +44,7 @@ from .parts.words import pipeline_color, pipeline_title
 
 VIEWS = {'month': 'Month', 'week': 'Week', 'agenda': 'Agenda'}
 AGENDA_DAYS = 30
-LEGEND = ('succeeded', 'failed', 'running', 'planned', 'missed', 'cancelled')
+LEGEND = ('succeeded', 'failed', 'running', 'planned', 'off', 'missed', 'cancelled')
 
 
 async def scheduler_page(
@@ -376,7 +376,7 @@ class SchedulerPage:
     def _open_entry(self, entry: CalendarEntry) -> None:
         if entry.run is not None:
             ui.navigate.to(f'/runs/{entry.run}')
-        elif entry.state == 'planned' and entry.event_id is not None:
+        elif entry.state in ('planned', 'off') and entry.event_id is not None:
             self._soon(attempt(self._edit(entry.event_id, entry.due)))
         else:
             self._open_popover(day_in(entry.at, self._zone_info))
@@ -430,7 +430,9 @@ class SchedulerPage:
                 return
             await calendar.answer_missed([(event.id, entry.due)], 'run')
             say(f'{event.title} starts.', kind='success')
-        except Conflict:
+        except Conflict as conflict:
+            if conflict.code != 'already_answered':
+                raise
             await run_event_now(self._room, event)
 
     def _retry(self, entries: Sequence[CalendarEntry]) -> None:

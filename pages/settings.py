@@ -4,7 +4,7 @@ import sys
 
 from synapse.control_room import ControlRoom
 
-from .parts.calendar_settings import FeedAddress, import_button
+from .parts.calendar_settings import FeedAddress, ImportButton
 from .parts.dialogs import attempt
 from .parts.html import button, el, icon
 from .parts.retention_settings import WhatIsKept
@@ -80,7 +80,7 @@ def _calendar(room: ControlRoom) -> None:
             with el('a', 'sy-btn is-sm', href='/api/v1/scheduler/calendar.ics', download='synapse.ics'):
                 icon('download', size=14)
                 el('span', text='Download')
-            import_button()
+            ImportButton(room)
 
 
 def _of_data(room: ControlRoom) -> str:

@@ -75,6 +75,7 @@ class Calendar(Planning):
         self._runs = runs
         self._status = status
         self._expansion = month.Expansion()
+        self._off_expansion = month.Expansion()
         runs.kept_in_inbox = lambda: [(event.pipeline, event.parameters) for event in self._events.values()]
         profiles.in_use = lambda id: [event.title for event in self.using_profile(id)]
 
@@ -141,7 +142,7 @@ class Calendar(Planning):
         """What a month shows from `start` on and before `end`: occurrences, and runs that none led to; by time."""
         pairs = await asyncio.to_thread(self._ledger.between_with_runs, start, end)
         documents = await asyncio.to_thread(self._store.created_between, start, end)
-        planned = await self._planned(start, end)
+        planned = [*await self._planned(start, end), *await self._planned(start, end, is_on=False)]
         titles = {name: self._runs.title_of(name) for name in {document['pipeline'] for document in documents}}
         live = {run.id: run for run in [*self._runs.live(), *self._runs.waiting()]}
         pipelines = {event.pipeline for event, _ in planned}
@@ -158,9 +159,13 @@ class Calendar(Planning):
             now=self._now(),
         )
 
-    async def _planned(self, start: datetime, end: datetime) -> month.Planned:
-        wanted = [(event, self._firing.cursor_of(event)) for event in self._events.values() if event.enabled]
-        return await asyncio.to_thread(self._expansion.between, wanted, start, end)
+    async def _planned(self, start: datetime, end: datetime, *, is_on: bool = True) -> month.Planned:
+        """What is to come of the events that are switched on, or of those that are off, from now on."""
+        since = None if is_on else self._now()
+        shown = [event for event in self._events.values() if event.enabled is is_on]
+        wanted = [(event, since or self._firing.cursor_of(event)) for event in shown]
+        expansion = self._expansion if is_on else self._off_expansion
+        return await asyncio.to_thread(expansion.between, wanted, start, end)
 
     async def _usual_seconds(self, pipeline: str) -> float | None:
         typical = await self._runs.typical_seconds(pipeline)

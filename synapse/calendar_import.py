@@ -2,16 +2,19 @@
 
 A UID that is here already is brought up to date and never doubled. Every draft is checked before the first one is
 written.
+
+To import is not to trust. What a file that nobody vouches for takes away counts at once; what it adds, or changes about
+what runs and when, is kept switched off until a person says yes: what was agreed to is not what would run.
 """
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import recurrence
+from . import recurrence, rule_words
 from .calendar import Calendar
 from .catalog import Catalog
 from .errors import Invalid
@@ -23,10 +26,40 @@ from .rule_text import Rule, read_rule
 INHERITED = ('title', 'pipeline', 'parameters', 'profile', 'enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
 """What replaces one occurrence has from its series, unless the file says otherwise."""
 PLAN = ('start', 'timezone', 'rrule')
+AGREED = frozenset({*INHERITED, *PLAN} - {'title', 'enabled'})
+"""What a person agreed to by switching an event on. Moments may be left out of it, but not come back: see `exdates`."""
 TOLD = 3
 """So many refused events are told in the message."""
 MOST_PROBLEMS = 100
 """So many are looked for, and are in `fields`."""
+
+
+class Refused(Record):
+    """What the file says and the calendar did not take."""
+
+    uid: str
+    reason: str
+
+
+class ImportedEvent(Record):
+    """An event as it is kept, or would be: what it runs, and when next."""
+
+    id: str
+    """Of a new one that was not kept, no id yet that leads anywhere."""
+    uid: str
+    replaces: datetime | None = None
+    """The moment of the occurrence that it stands for, where it is part of a series."""
+    is_new: bool
+    title: str
+    pipeline: str
+    parameters: dict[str, Any]
+    profile: str | None
+    sentence: str
+    """When it runs, such as `Runs every minute, Berlin time, with no end date.`"""
+    next: datetime | None
+    enabled: bool
+    is_held: bool = False
+    """It is switched off because nobody vouched for it."""
 
 
 class ImportResult(Record):
@@ -35,26 +68,44 @@ class ImportResult(Record):
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
+    """All that left the calendar; in `cancelled` those that the file cancels."""
     unchanged: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    cancelled: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    disabled: tuple[str, ...] = ()
+    """Created or updated, and switched off until a person switches them on."""
+    events: tuple[ImportedEvent, ...] = ()
+    """Those that are new or changed."""
     change: str = ''
     """What `Calendar.undo` takes to take all of it back; empty if nothing was changed."""
 
 
 async def import_drafts(
-    calendar: Calendar, catalog: Catalog, drafts: Sequence[Draft], *, because: str = '', now: datetime | None = None
+    calendar: Calendar,
+    catalog: Catalog,
+    drafts: Sequence[Draft],
+    *,
+    is_trusted: Callable[[Draft], bool],
+    because: str = '',
+    is_dry: bool = False,
+    now: datetime | None = None,
 ) -> ImportResult:
     """Bring the calendar up to date with a file, in one write.
 
+    :param is_trusted: whether somebody vouches for it, so that it may be switched on as the file says
     :param because: goes into the log with each change
+    :param is_dry: only say what would be
     :param now: aware; events that are over by then are left out
     :raises Invalid: with a sentence for each event that does not fit; then nothing was imported
     :raises Conflict: if they would be too many; then nothing was imported
     """
-    planned = _Import(calendar.events(), catalog, now or now_utc())
+    planned = _Import(calendar.events(), catalog, is_trusted, now or now_utc())
     await asyncio.to_thread(planned.take_all, drafts)
     await planned.check(calendar)
-    return await planned.write(calendar, because)
+    calendar.require_room(planned.added)
+    change = '' if is_dry else await planned.write(calendar, because)
+    return await asyncio.to_thread(planned.result, change)
 
 
 @dataclass(kw_only=True)
@@ -66,9 +117,28 @@ class _Step:
     stamps: dict[str, Any]
     event: Event | None = None
     id: str = ''
+    is_held: bool = False
 
     def __post_init__(self) -> None:
         self.id = secrets.token_hex(6) if self.event is None else self.event.id
+
+    def as_imported(self, now: datetime) -> ImportedEvent:
+        before = {} if self.event is None else self.event.model_dump()
+        given = {name: value for name, value in self.values.items() if value is not None or self.event is not None}
+        values = {'parameters': {}, 'profile': None, 'enabled': True} | before | given
+        plan = _plan_of(values)
+        following = recurrence.next_after(plan, now)
+        return ImportedEvent(
+            id=self.id,
+            uid=self.draft.uid,
+            replaces=self.draft.replaced,
+            is_new=self.event is None,
+            title=values.get('title') or values['pipeline'],
+            **{name: values[name] for name in ('pipeline', 'parameters', 'profile', 'enabled')},
+            sentence=rule_words.in_words(plan),
+            next=following[0] if following else None,
+            is_held=self.is_held,
+        )
 
     def all_values(self, series: Mapping[str, str]) -> dict[str, Any]:
         """:param series: the ids of series by UID"""
@@ -87,7 +157,9 @@ class _Import:
     What replaces one occurrence of a series is known by the instant of that occurrence, the series itself by None.
     """
 
-    def __init__(self, events: Sequence[Event], catalog: Catalog, now: datetime) -> None:
+    def __init__(
+        self, events: Sequence[Event], catalog: Catalog, is_trusted: Callable[[Draft], bool], now: datetime
+    ) -> None:
         by_id = {event.id: event for event in events}
         self._here: dict[str, dict[datetime | None, Event]] = {}
         for event in events:
@@ -95,11 +167,14 @@ class _Import:
             moment = None if event.override_at is None else recurrence.instant_of(event.override_at, series.timezone)
             self._here.setdefault(uid_of(event, series), {})[moment] = event
         self._names = _names_of(catalog)
+        self._is_trusted = is_trusted
         self._now = now
         self._steps: list[_Step] = []
         self._deletes: dict[str, None] = {}
+        self._cancelled: list[str] = []
         self._unchanged: list[str] = []
         self._skipped: list[str] = []
+        self._refused: list[Refused] = []
         self._problems: list[tuple[str, str]] = []
         """Pairs of a name and a sentence."""
 
@@ -145,23 +220,29 @@ class _Import:
     def _take_new(self, draft: Draft, values: Mapping[str, Any]) -> None:
         if self._is_over(values):
             self._skip_over(draft, values)
-        else:
-            self._steps.append(_Step(draft=draft, values={**values}, stamps=self._stamps(draft)))
+            return
+        values, is_held = {**values}, False
+        if not self._is_trusted(draft):
+            is_held = values.get('enabled', True) is not False
+            values['enabled'] = False
+        self._steps.append(_Step(draft=draft, values=values, stamps=self._stamps(draft), is_held=is_held))
 
     def _take_known(self, draft: Draft, event: Event) -> bool:
         values = self._named_values(draft)
         changes = {key: value for key, value in values.items() if not _is_same(event, key, values)}
         if draft.recurrence_at != event.override_at:
             changes['override_at'] = draft.recurrence_at
+        is_held = not self._is_trusted(draft) and _hold(event, changes)
         if not changes:
             self._unchanged.append(event.id)
         elif self._is_older(draft, event):
-            self._skipped.append(f'{_quoted(draft.name)} is older in the file than here; it was left as it is.')
+            self._refuse_one(draft, 'is older in the file than here; it was left as it is.')
             return False
         elif not changes.keys().isdisjoint(PLAN) and self._is_over(values):
             self._end(draft, values, event)
         else:
-            self._steps.append(_Step(draft=draft, values=changes, stamps=self._stamps(draft), event=event))
+            stamps = self._stamps(draft)
+            self._steps.append(_Step(draft=draft, values=changes, stamps=stamps, event=event, is_held=is_held))
         return True
 
     def _end(self, draft: Draft, values: Mapping[str, Any], event: Event) -> None:
@@ -183,13 +264,16 @@ class _Import:
     def _cancel(self, draft: Draft, here: Mapping[datetime | None, Event]) -> None:
         event = here.get(None)
         if not here:
-            self._skipped.append(f'{_quoted(draft.name)} is cancelled; it was not here.')
+            self._refuse_one(draft, 'is cancelled; it was not here.')
         elif event is not None and draft.sequence < event.sequence:
-            self._skipped.append(
-                f'{_quoted(draft.name)} was changed here after it was cancelled; it was left as it is.'
-            )
+            self._refuse_one(draft, 'was changed here after it was cancelled; it was left as it is.')
         else:
-            self._deletes |= dict.fromkeys(part.id for part in here.values())
+            self._cancel_events(here.values())
+
+    def _cancel_events(self, events: Iterable[Event]) -> None:
+        ids = [event.id for event in events]
+        self._deletes |= dict.fromkeys(ids)
+        self._cancelled += ids
 
     # What replaces single occurrences
 
@@ -199,7 +283,7 @@ class _Import:
         for moment, draft in parts.items():
             event = here.get(moment)
             if draft.is_cancelled and event is not None:
-                self._deletes[event.id] = None
+                self._cancel_events([event])
             elif not draft.is_cancelled and event is not None:
                 self._take_known(draft, event)
             elif not draft.is_cancelled and 'pipeline' in {**inherited, **draft.values}:
@@ -210,8 +294,9 @@ class _Import:
     def _leave_out(self, parts: Mapping[datetime, Draft], series: Event | None) -> None:
         """Take the replaced occurrences out of a series that is here and not in the file."""
         if series is None:
-            cancelled = [draft for draft in parts.values() if draft.is_cancelled]
-            self._skipped += [f'{_quoted(draft.name)} is cancelled; it was not here.' for draft in cancelled]
+            for draft in parts.values():
+                if draft.is_cancelled:
+                    self._refuse_one(draft, 'is cancelled; it was not here.')
             return
         exdates = {*series.exdates, *(draft.recurrence_at for draft in parts.values() if draft.recurrence_at)}
         if exdates == set(series.exdates):
@@ -259,7 +344,13 @@ class _Import:
         return f'is over, since {recurrence.wall_of(last, values["timezone"]):%Y-%m-%d %H:%M}'
 
     def _skip_over(self, draft: Draft, values: Mapping[str, Any]) -> None:
-        self._skipped.append(f'{_quoted(draft.name)} {self._over(values)}; it was not imported.')
+        self._refuse_one(draft, f'{self._over(values)}; it was not imported.')
+
+    def _refuse_one(self, draft: Draft, why: str) -> None:
+        """Leave out one, and go on with the others."""
+        sentence = f'{_quoted(draft.name)} {why}'
+        self._skipped.append(sentence)
+        self._refused.append(Refused(uid=draft.uid, reason=sentence))
 
     def _refuse(self, name: str, sentence: str) -> None:
         self._problems.append((name, f'{_quoted(name)} {sentence}'))
@@ -289,20 +380,32 @@ class _Import:
             fields[name if number == 1 else f'{name} ({number})'] = sentence
         return fields
 
-    async def write(self, calendar: Calendar, because: str) -> ImportResult:
-        """Do all of it at once."""
+    async def write(self, calendar: Calendar, because: str) -> str:
+        """Do all of it at once; gives the id of the change."""
         series = {uid: here[None].id for uid, here in self._here.items() if None in here}
         series |= {step.draft.uid: step.id for step in self._steps if step.draft.recurrence_at is None}
         values = {step.id: step.all_values(series) for step in self._steps}
-        change = await calendar.change_many(values, [*self._deletes], because=because) if self.is_any else ''
+        return await calendar.change_many(values, [*self._deletes], because=because) if self.is_any else ''
+
+    def result(self, change: str) -> ImportResult:
+        """It takes a second for some thousand."""
         return ImportResult(
             created=tuple(step.id for step in self._steps if step.event is None),
             updated=tuple(step.id for step in self._steps if step.event is not None),
             deleted=tuple(self._deletes),
             unchanged=tuple(self._unchanged),
             skipped=tuple(self._skipped),
+            cancelled=tuple(self._cancelled),
+            refused=tuple(self._refused),
+            disabled=tuple(step.id for step in self._steps if step.is_held),
+            events=tuple(step.as_imported(self._now) for step in self._steps),
             change=change,
         )
+
+    @property
+    def added(self) -> int:
+        """How many events there would be more, before any is deleted."""
+        return sum(step.event is None for step in self._steps)
 
     @property
     def is_any(self) -> bool:
@@ -318,6 +421,15 @@ def _names_of(catalog: Catalog) -> dict[str, str]:
 def _plan_of(values: Mapping[str, Any]) -> recurrence.Plan:
     exdates = frozenset(values.get('exdates') or ())
     return recurrence.Plan(start=values['start'], zone=values['timezone'], rule=values.get('rrule'), exdates=exdates)
+
+
+def _hold(event: Event, changes: dict[str, Any]) -> bool:
+    """Leave of the changes what needs no person; whether something does, so that the event is switched off."""
+    wanted = changes.pop('enabled', event.enabled)
+    is_more = not AGREED.isdisjoint(changes) or not set(event.exdates) <= set(changes.get('exdates', event.exdates))
+    if event.enabled and (is_more or wanted is not True):
+        changes['enabled'] = False
+    return wanted is True and bool(changes) and (is_more or not event.enabled)
 
 
 def _is_same(event: Event, key: str, values: Mapping[str, Any]) -> bool:

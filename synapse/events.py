@@ -113,8 +113,19 @@ class Occurrence(Record):
 
 
 EntryState = Literal[
-    'planned', 'queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled', 'interrupted', 'missed', 'skipped'
+    'planned',
+    'off',
+    'queued',
+    'running',
+    'paused',
+    'succeeded',
+    'failed',
+    'cancelled',
+    'interrupted',
+    'missed',
+    'skipped',
 ]
+"""`off` is a moment at which an event that is switched off would be due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -428,6 +428,8 @@ class Firing:
         event = self._events.get(row.event_id)
         if event is None:
             raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
+        if not event.enabled:  # it may have been changed since by a file that nobody vouches for
+            raise Conflict('event_off', f'{event.title} is switched off.', 'Look at what it runs, then switch it on.')
         wanted = event.parameters | dict(parameters or {})
         return self._run_of(event, row.due, await asyncio.to_thread(inputs.chosen, wanted))
 

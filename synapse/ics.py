@@ -16,7 +16,8 @@ import icalendar
 from icalendar import Calendar
 from icalendar.prop import vInline
 
-from . import recurrence, rule_words
+from . import calendar_trust, recurrence, rule_words
+from .calendar_trust import Sign
 from .errors import Invalid, Malformed, TooLarge
 from .events import Event
 from .ics_lines import Component, Property, escaped, read_components
@@ -47,6 +48,12 @@ class Draft:
     last_modified: datetime | None = None
     name: str = ''
     """What it is called in sentences."""
+    signature: str = ''
+
+    def is_signed(self, sign: Sign) -> bool:
+        """Whether exactly this was written by who signs so."""
+        told = calendar_trust.meaning(self.uid, self.sequence, self.replaced, self.values)
+        return calendar_trust.is_signed(self.signature, told, sign)
 
     @property
     def replaced(self) -> datetime | None:
@@ -64,10 +71,11 @@ class Draft:
 # Written
 
 
-def write_calendar(events: Sequence[Event], *, now: datetime) -> bytes:
+def write_calendar(events: Sequence[Event], *, now: datetime, sign: Sign | None = None) -> bytes:
     """A calendar with these events, each with the same UID at any time. It takes a second for some thousand.
 
     :param now: aware; the moment at which this is true
+    :param sign: signs those that are switched on, so that they are known again
     """
     calendar = Calendar()
     calendar.add('PRODID', '-//Synapse//Synapse control room//EN')
@@ -85,7 +93,10 @@ def write_calendar(events: Sequence[Event], *, now: datetime) -> bytes:
     replaced = _replaced(events)
     for event in events:
         kept = set(event.exdates) - replaced.get(event.id, set())
-        calendar.add_component(_vevent(event, series_of[event.id], kept, now))
+        item = _vevent(event, series_of[event.id], kept, now)
+        if sign is not None and event.enabled:
+            item.add('X-SYNAPSE-SIGNATURE', vInline(sign(_meaning(event, series_of[event.id]))))
+        calendar.add_component(item)
     return bytes(calendar.to_ical(sorted=False))
 
 
@@ -129,6 +140,15 @@ def _vevent(event: Event, series: Event, exdates: set[datetime], now: datetime) 
     item.add('X-SYNAPSE-PARAMETERS', escaped(json.dumps(event.parameters)))
     item.add('X-SYNAPSE-OPTIONS', escaped(json.dumps(event.model_dump(mode='json', include=set(OPTIONS)))))
     return item
+
+
+def _meaning(event: Event, series: Event) -> bytes:
+    """As `Draft.is_signed` tells it of what was read."""
+    values = event.model_dump()
+    values['rrule'] = None if event.rrule is None else _rule_text(event.rrule, event.timezone)
+    at = event.override_at
+    replaced = None if at is None else recurrence.instant_of(at, series.timezone)
+    return calendar_trust.meaning(uid_of(event, series), event.sequence, replaced, values)
 
 
 def _description(event: Event) -> str:
@@ -285,6 +305,7 @@ class _Reader:
             is_cancelled=is_cancelled,
             last_modified=_last_modified(component),
             name=name,
+            signature=component.text('X-SYNAPSE-SIGNATURE'),
         )
         return draft, [] if is_cancelled or at is not None else list(self._further(component, draft))
 
@@ -357,7 +378,7 @@ class _Reader:
                     wall = datetime.combine(wall, start.time())
                 if wall != start and wall not in exdates:
                     values = {**draft.values, 'start': wall, 'rrule': None, 'exdates': ()}
-                    yield replace(draft, values=values, recurrence_at=wall, recurrence_zone=zone)
+                    yield replace(draft, values=values, recurrence_at=wall, recurrence_zone=zone, signature='')
 
 
 class _Unreadable(Exception):

@@ -115,7 +115,11 @@ def _malformed(message: str, hint: str) -> Malformed:
     return Malformed('not_a_calendar', message, hint)
 
 
+def plain(text: str) -> str:
+    """Text as a property can hold it: without control characters, its lines ended by a line feed."""
+    return _CONTROLS.sub(' ', text.replace('\r\n', '\n').replace('\r', '\n'))
+
+
 def escaped(text: str) -> vInline:
     r"""Text as the value of a property. The library's own escaping takes `\N`, as in `C:\New`, for a new line."""
-    clean = _CONTROLS.sub(' ', text.replace('\r\n', '\n').replace('\r', '\n'))
-    return vInline(clean.translate(_ESCAPES))
+    return vInline(plain(text).translate(_ESCAPES))

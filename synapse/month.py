@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.database import micros
 
+from .calendar_trust import work_in_words
 from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState
 from .records import RunRecord
 from .recurrence import occurrences
@@ -16,6 +17,8 @@ from .recurrence import occurrences
 CACHED_DAYS = 3
 """Shorter stretches are cut out of a longer one that is known, and not remembered themselves."""
 MOMENT = timedelta(microseconds=1)
+TOLD = 400
+"""So many characters of what a switched-off event would run are told with each of its moments."""
 
 Planned = list[tuple[Event, list[datetime]]]
 
@@ -81,10 +84,11 @@ def entries_of(
     entries += [_of_run(live.get(run['id']) or _record(run), titles, now) for run in alone]
     for event, dues in planned:
         seconds = typical.get(event.pipeline)
+        reason = '' if event.enabled else _work_of(event)
         for due in dues:
             key = key_of(event.id, due)
             if key not in accounted:
-                entries.append(_of_event(event, due, key, seconds))
+                entries.append(_of_event(event, due, key, seconds, reason))
     return sorted(entries, key=attrgetter('at', 'title', 'key'))
 
 
@@ -159,11 +163,11 @@ def _of_run(run: RunRecord, titles: Mapping[str, str], now: datetime) -> Calenda
     )
 
 
-def _of_event(event: Event, due: datetime, key: str, seconds: float | None) -> CalendarEntry:
+def _of_event(event: Event, due: datetime, key: str, seconds: float | None, reason: str) -> CalendarEntry:
     return CalendarEntry(
         key=key,
         at=due,
-        state='planned',
+        state='planned' if event.enabled else 'off',
         title=event.title,
         pipeline=event.pipeline,
         profile=event.profile,
@@ -171,7 +175,14 @@ def _of_event(event: Event, due: datetime, key: str, seconds: float | None) -> C
         due=due,
         seconds=seconds,
         is_repeating=event.is_repeating,
+        reason=reason,
     )
+
+
+def _work_of(event: Event) -> str:
+    """What it would run, if it were switched on; of a long one the beginning, since each chip carries it."""
+    told = ', '.join(work_in_words(event.pipeline, event.parameters, event.profile))
+    return told if len(told) <= TOLD else f'{told[: TOLD - 1]}…'
 
 
 def _reason(run: RunRecord | None) -> str:

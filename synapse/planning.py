@@ -137,14 +137,18 @@ class Planning:
         """
         async with self._firing.changing:
             new = sum(id not in self._events for id in values)
-            if len(self._events) + new > MOST_EVENTS:
-                raise Conflict('too_many_events', f'That are more than {MOST_EVENTS:,} events.', 'Delete some first.')
+            self.require_room(new)
             puts = [await self._one_of_many(id, changes) for id, changes in values.items()]
             gone = [id for id in removed if id in self._events]
             for id in gone:
                 await self._settled(id)
             sentence = f'{new:,} events were planned, {len(puts) - new:,} changed, {len(gone):,} deleted{_why(because)}'
             return await self._book.write(Edit(puts=puts, removed=gone), sentence)
+
+    def require_room(self, new: int) -> None:
+        """:raises Conflict: `too_many_events`, if so many more would be"""
+        if len(self._events) + new > MOST_EVENTS:
+            raise Conflict('too_many_events', f'That are more than {MOST_EVENTS:,} events.', 'Delete some first.')
 
     async def _one_of_many(self, id: str, changes: Mapping[str, Any]) -> Event:
         await asyncio.sleep(0)  # so that many do not keep everybody else waiting

@@ -69,7 +69,7 @@ class Retries:
         if run.state is RunState.CANCELLED and run.started_at is None:
             row = row.changed(state=OccurrenceState.CANCELLED, reason='Its run was taken out of the queue.')
             await asyncio.to_thread(self._ledger.save, [row.as_json()])
-        elif run.state is RunState.FAILED and event is not None and row.retries < event.retry.attempts:
+        elif run.state is RunState.FAILED and event is not None and row.retries < _attempts_of(event):
             at = (run.finished_at or self._now()) + timedelta(seconds=event.retry.delay_seconds)
             row = row.changed(retry_at=at)
             await asyncio.to_thread(self._ledger.save, [row.as_json()])
@@ -106,6 +106,8 @@ class Retries:
         try:
             if event is None:
                 raise Conflict('event_gone', 'Its event was deleted.')
+            if not event.enabled:
+                raise Conflict('event_off', 'Its event is switched off.')
             because = f'{row.title}, try {again.retries + 1} of {event.retry.attempts + 1}'
             record = await self._runs.retry_record(row.run, because=because)
             record = record.changed(
@@ -124,3 +126,7 @@ class Retries:
         if run is not None:
             self._runs.admit([RunRecord.model_validate(run)])
             self._bus.publish(OccurrencesChanged((again,)))
+
+
+def _attempts_of(event: Event) -> int:
+    return event.retry.attempts if event.enabled else 0

@@ -15,6 +15,7 @@ RANKS = {
     'queued': 4,
     'planned': 4,
     'succeeded': 5,
+    'off': 6,
 }
 
 

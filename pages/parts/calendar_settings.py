@@ -1,30 +1,42 @@
 """The calendar on the Settings page: its secret address for other calendars, and whole calendars as files."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+import base64
+from collections.abc import Collection, Sequence
 
 from nicegui.events import GenericEventArguments
 
+from synapse.calendar_import import ImportResult, import_drafts
 from synapse.control_room import ControlRoom
+from synapse.errors import SynapseError
+from synapse.ics import MAX_BYTES, Draft, read_calendar
 
 from .cards import put
 from .copying import copy_button
 from .dialogs import attempt, confirm, say
 from .html import button, el
+from .import_dialog import ImportDialog, Key, result_in_words
 from .scope import Scope
 
-# The browser sends the file itself, so that it comes by the one door that all programs use.
-_SEND = """async (e) => {
+PIECE = 200_000
+"""Characters of a file that travel at once: the connection of a page takes a million."""
+
+# The server reads the file once: what a person was shown is what is imported then.
+_SEND = f"""async (e) => {{
     const file = e.target.files[0];
     if (!file) return;
     e.target.value = '';
-    const order = { method: 'POST', headers: { 'Content-Type': 'text/calendar' }, body: file };
-    try {
-        const answer = await fetch('/api/v1/scheduler/import', order);
-        emit({ name: file.name, ...await answer.json() });
-    } catch { emit({ name: file.name, error: { message: `${file.name} did not arrive.`, hint: 'Try it again.' } }); }
-}"""
+    const news = {{ name: file.name, size: file.size }};
+    if (file.size > {MAX_BYTES}) return emit(news);
+    const reader = new FileReader();
+    reader.onerror = () => emit({{ ...news, is_broken: true }});
+    reader.onload = () => {{
+        const text = reader.result.split(',')[1] ?? '';
+        for (let at = 0; at === 0 || at < text.length; at += {PIECE})
+            emit({{ ...news, at, piece: text.slice(at, at + {PIECE}), is_last: at + {PIECE} >= text.length }});
+    }};
+    reader.readAsDataURL(file);
+}}"""
 
 
 class FeedAddress(Scope):
@@ -74,27 +86,59 @@ class FeedAddress(Scope):
             self._call(self._show)
 
 
-def import_button() -> None:
-    """Takes an .ics file and says what became of it."""
-    with el('label', 'sy-btn is-sm feed-import') as label:
-        el('span', text='Import a file')
-        chosen = el('input', 'sy-vh', type_='file', accept='.ics,text/calendar', aria_label='Import a calendar file')
-    problem = el('span', 'sy-error', role='alert')
+class ImportButton:
+    """Takes an .ics file, shows what it would bring, and imports it if the person wants that."""
 
-    def imported(event: GenericEventArguments) -> None:
-        error = event.args.get('error')
-        problem.set_text(f'{error["message"]} {error.get("hint", "")}'.strip() if error else '')
-        if error is None:
-            say(result_in_words(str(event.args['name']), event.args), kind='success', timeout=10_000)
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+        self._pieces: list[str] = []
+        with el('label', 'sy-btn is-sm feed-import') as label:
+            el('span', text='Import a file')
+            chosen = el(
+                'input', 'sy-vh', type_='file', accept='.ics,text/calendar', aria_label='Import a calendar file'
+            )
+        self._problem = el('span', 'sy-error', role='alert')
+        chosen.on('change', self._arrived, js_handler=_SEND)
+        put(label, title='A file of at most 1 MB, as other calendars export it')
 
-    chosen.on('change', imported, js_handler=_SEND)
-    put(label, title='A file of at most 1 MB, as other calendars export it')
+    async def _arrived(self, event: GenericEventArguments) -> None:
+        news = event.args
+        name, at = str(news['name']), news.get('at')
+        if at is None:
+            hint = 'could not be read. Try it again.' if news.get('is_broken') else 'is larger than 1 MB. Export less.'
+            self._problem.set_text(f'{name} {hint}')
+            return
+        self._pieces = [] if at == 0 else self._pieces
+        self._pieces.append(str(news['piece']))
+        if len(self._pieces) * PIECE > 2 * MAX_BYTES:
+            self._pieces.clear()
+        elif news['is_last']:
+            self._problem.set_text('')
+            try:
+                await self._ask(name, base64.b64decode(''.join(self._pieces)))
+            except SynapseError as error:
+                self._problem.set_text(f'{error.message} {error.hint}'.strip())
 
+    async def _ask(self, name: str, text: bytes) -> None:
+        drafts = await asyncio.to_thread(read_calendar, text, zone=self._room.calendar.zone)
+        planned = await self._import(drafts, frozenset(), is_dry=True)
+        if planned.events or planned.deleted:
+            is_on = await ImportDialog(self._room, name, planned).answer()
+            if is_on is None:
+                return
+            planned = await self._import(drafts, is_on, is_dry=False)
+        change, calendar = planned.change, self._room.calendar
+        undo = (lambda: calendar.undo(change)) if change else None
+        say(result_in_words(name, planned), kind='success', undo=undo, timeout=10_000)
 
-def result_in_words(name: str, result: Mapping[str, Any]) -> str:
-    """`work.ics: 3 new, 1 changed.` and then what was left out, and why."""
-    words = {'created': 'new', 'updated': 'changed', 'deleted': 'deleted', 'unchanged': 'as before'}
-    counts = [f'{len(result[key])} {word}' for key, word in words.items() if result.get(key)]
-    skipped = [str(sentence) for sentence in result.get('skipped', ())]
-    more = f' {len(skipped) - 2} more were left out.' if len(skipped) > 2 else ''
-    return f'{name}: {", ".join(counts) or "nothing to import"}. {" ".join(skipped[:2])}{more}'.strip()
+    async def _import(self, drafts: Sequence[Draft], is_on: Collection[Key], *, is_dry: bool) -> ImportResult:
+        """:param is_on: what the person looked at and wants switched on"""
+        room = self._room
+        return await import_drafts(
+            room.calendar,
+            room.catalog,
+            drafts,
+            is_trusted=lambda draft: (draft.uid, draft.replaced) in is_on or draft.is_signed(room.entry.sign),
+            because='imported on the Settings page',
+            is_dry=is_dry,
+        )

@@ -35,6 +35,7 @@ ENDED = (
     'paused',
     'queued',
     'planned',
+    'off',
 )
 
 
@@ -166,7 +167,7 @@ def row_of(entry: CalendarEntry, zone: ZoneInfo) -> dict[str, Any]:
         'repeats': entry.is_repeating,
         'note': note if note or is_planned else WORDS[entry.state].lower(),
         'runs': is_runnable(entry),
-        'links': entry.run is not None or is_planned,
+        'links': entry.run is not None or is_planned or entry.state == 'off',
     }
 
 

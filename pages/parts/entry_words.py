@@ -32,7 +32,7 @@ def entry_label(entry: CalendarEntry, zone: ZoneInfo) -> str:
     times = f'{entry.count} times' if entry.count > 1 else ''
     is_live = entry.state in ('running', 'paused')  # its length would be wrong a second later
     length = '' if is_live or not entry.seconds else length_of(entry.seconds)
-    length = f'usually {length}' if length and entry.state == 'planned' else length
+    length = f'usually {length}' if length and entry.state in ('planned', 'off') else length
     facts = [WORDS[entry.state].lower(), times, length, 'repeats' if entry.is_repeating else '', entry.reason]
     return ', '.join([f'{clock_in(entry.at, zone)} {entry.title}', *filter(None, facts)])
 
@@ -40,7 +40,7 @@ def entry_label(entry: CalendarEntry, zone: ZoneInfo) -> str:
 def entry_caption(room: ControlRoom, entry: CalendarEntry) -> str:
     """The second line of an entry: what went wrong, or else for whom it is and how long it took."""
     times = f'{entry.count} times' if entry.count > 1 else ''
-    if entry.state in ('failed', 'interrupted', 'missed', 'skipped', 'cancelled', 'paused', 'queued'):
+    if entry.state in ('failed', 'interrupted', 'missed', 'skipped', 'cancelled', 'paused', 'queued', 'off'):
         reason = f'{WORDS[entry.state]}: {entry.reason}' if entry.reason else WORDS[entry.state]
         return ', '.join(filter(None, [times, reason]))
     pipeline = pipeline_title(room, entry.pipeline)
@@ -69,4 +69,5 @@ def summary_of(entries: Iterable[CalendarEntry]) -> str:
     outcomes = outcomes_of(entries)
     if outcomes:
         return ', '.join(f'{count} {word}' for word, count in outcomes.items())
-    return f'{len(entries)} planned' if entries else ''
+    planned = sum(entry.state == 'planned' for entry in entries)
+    return f'{planned} planned' if planned else 'switched off' if entries else ''

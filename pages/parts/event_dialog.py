@@ -26,6 +26,7 @@ from .event_actions import ask_scope, delete_event, run_event_now
 from .event_form import WHEN, EventForm
 from .event_preview import EventPreview, MisfireFields
 from .html import button, el
+from .import_dialog import work_box
 from .scope import Scope
 from .words import pipeline_color
 
@@ -104,6 +105,8 @@ class EventDialog:
                     with el('div', 'form-scroll ev-form'):
                         self._form = EventForm(room, event, values, self._changed)
                     with el('aside', 'ev-side', aria_label='What that means'):
+                        self._work = el('div', 'ev-proof')
+                        self._show_work(event)
                         self._preview = EventPreview()
                         self._misfire = MisfireFields(Misfire.model_validate(values['misfire']), self._changed)
                 self._draw_foot(asked)
@@ -144,6 +147,15 @@ class EventDialog:
             with self._button:
                 el('span', 'sy-kbd', 'Ctrl Enter')
             self._button.on('click', self._save_asked, js_handler=asked)
+
+    def _show_work(self, event: Event | None) -> None:
+        """What was saved and would run if it were switched on: a file may have brought it."""
+        self._work.clear()
+        put(self._work, hidden=event is None or event.enabled or None)
+        if event is not None and not event.enabled:
+            with self._work:
+                el('p', 'sy-2', 'It is switched off. Switched on as it was saved, it runs exactly this:')
+                work_box(event.pipeline, event.parameters, event.profile)
 
     # What stands there, and its proof
 
@@ -216,6 +228,7 @@ class EventDialog:
             self._show_problems()
         elif message.change == 'updated':
             self._about.set_text('It was changed elsewhere meanwhile. Saving changes only what you change here.')
+            self._show_work(message.event)
             self._gone = ''
 
     # Saved, left, deleted, run

@@ -28,6 +28,7 @@ def icon(name: str, *, size: int = 16, classes: str = '') -> TextElement:
 WORDS = {
     'idle': 'Idle',
     'planned': 'Planned',
+    'off': 'Switched off',
     'pending': 'Waiting',
     'queued': 'Waiting',
     'running': 'Running',
@@ -43,6 +44,7 @@ WORDS = {
 }
 LOOKS = {
     'planned': 'scheduled',
+    'off': 'idle',
     'pending': 'scheduled',
     'skipped': 'cancelled',
     'interrupted': 'failed',

@@ -140,9 +140,10 @@ def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end:
     states = counts_of(shown)
     today = setting.today
     chosen = survivors(shown, setting.room.most(len(shown), is_today=day == today))
+    loads = [entry for entry in entries if entry.state != 'off']
     crowd = Crowd()
     if day >= today:
-        crowd = crowd_of(entries, start, end, workers=setting.workers, limits=setting.limits)
+        crowd = crowd_of(loads, start, end, workers=setting.workers, limits=setting.limits)
     done, failed = states['succeeded'], states['failed'] + states['interrupted']
     missed, planned = states['missed'], states['planned'] + states['queued']
     words = [weekday_of(day), f'{done} succeeded', f'{failed} failed', f'{planned} planned']
@@ -155,7 +156,7 @@ def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end:
         more=len(shown) - len(chosen),
         counts=(done, failed, missed),
         load=f'{crowd.most} at once' if crowd.most else '',
-        marks=marks_of(entries, start, end, everything if only.is_open else only.passes),
+        marks=marks_of(loads, start, end, everything if only.is_open else only.passes),
         crowd=crowd.spans,
     )
     pipelines = frozenset({entry.pipeline for entry in entries})

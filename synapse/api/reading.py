@@ -59,5 +59,10 @@ def caller_of(request: Request) -> str:
     return 'the token' if caller == 'token' else caller
 
 
+def has_token(request: Request) -> bool:
+    """Whether who asks sent the token, and not only what a browser sends along by itself."""
+    return request.scope.get('synapse.caller') == 'token'
+
+
 def _refuse(constant: str) -> Any:
     raise ValueError(f'{constant} is not JSON')

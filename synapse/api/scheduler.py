@@ -12,6 +12,7 @@ from starlette.responses import Response
 from synapse.alarm_clock import Absence
 from synapse.calendar import Calendar
 from synapse.calendar_import import import_drafts
+from synapse.calendar_trust import Sign
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.event_rules import ANSWERED
@@ -22,7 +23,7 @@ from synapse.series import Scope
 
 from .answers import Answer, encode
 from .events import event_json, moment_of
-from .reading import Body, Id, caller_of, router
+from .reading import Body, Id, caller_of, has_token, router
 from .request_rules import Refusal
 
 CALENDAR = 'text/calendar'
@@ -56,7 +57,7 @@ def scheduler_api(room: ControlRoom) -> APIRouter:
     """What has a name of its own comes before `{id}`, which would take it for the id of an event."""
     api = router()
     _add_list(api, room)
-    file = CalendarFile(room.calendar)
+    file = CalendarFile(room.calendar, room.entry.sign)
     _add_calendars(api, room, file)
     _add_feed(api, room, file)
     _add_missed(api, room)
@@ -104,9 +105,21 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         '/scheduler/import',
         openapi_extra={'requestBody': {'content': {CALENDAR: {'schema': {'type': 'string'}}}, 'required': True}},
     )
-    async def import_calendar(request: Request) -> Response:
+    async def import_calendar(request: Request, trust: bool = False, dry_run: bool = False) -> Response:
         """Take over the events of an iCalendar file of at most 1 MB; those that are here already are brought up to
-        date. All of it or nothing."""
+        date. All of it or nothing.
+
+        Only what this Synapse exported itself stays switched on. All else that is new, or changes what runs or when,
+        is kept switched off (`disabled`) until somebody enables it; with `trust=true` as the file says, which needs
+        the token. With `dry_run=true` nothing is kept.
+        """
+        if trust and not has_token(request):
+            raise Refusal(
+                403,
+                'token_needed',
+                'Only the token can vouch for a file.',
+                'Send it as "Authorization: Bearer TOKEN", or import without trust and enable what you looked at.',
+            )
         media_type = request.headers.get('content-type', '').partition(';')[0].strip().lower()
         if media_type != CALENDAR:
             raise Refusal(
@@ -117,9 +130,16 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
             )
         text = await request.body()
         drafts = await asyncio.to_thread(read_calendar, text, zone=room.calendar.zone)
-        because = f'imported by {caller_of(request)}'
-        result = await import_drafts(room.calendar, room.catalog, drafts, because=because)
-        return Answer(result.as_json())
+        result = await import_drafts(
+            room.calendar,
+            room.catalog,
+            drafts,
+            is_trusted=lambda draft: trust or draft.is_signed(room.entry.sign),
+            because=f'imported by {caller_of(request)}',
+            is_dry=dry_run,
+        )
+        # It says of thousands of events what each would run.
+        return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=Answer.media_type)
 
 
 def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
@@ -207,8 +227,9 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
 class CalendarFile:
     """All events as iCalendar. Written anew only if one has changed: those who subscribe ask again and again."""
 
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(self, calendar: Calendar, sign: Sign) -> None:
         self._calendar = calendar
+        self._sign = sign
         self._writing = asyncio.Lock()
         self._of: object = None
         self._text = b''
@@ -219,7 +240,7 @@ class CalendarFile:
             # A calendar has the clock changes up to this year, so that with the year it is another one.
             of = now.year, [(event.id, event.sequence, event.updated_at) for event in events]
             if of != self._of:
-                self._text = await asyncio.to_thread(write_calendar, events, now=now)
+                self._text = await asyncio.to_thread(write_calendar, events, now=now, sign=self._sign)
                 self._of = of
             return self._text
 

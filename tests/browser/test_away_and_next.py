@@ -278,11 +278,16 @@ def test_a_calendar_file_is_downloaded_and_imported_in_settings(
     with program.api as api:
         api.delete(f'/scheduler/{event["id"]}').raise_for_status()
     card.get_by_label('Import a calendar file').set_input_files(file)
+    question = page.get_by_role('dialog', name='Import')
+    expect(question.get_by_text('new, switched on')).to_be_visible()
+    expect(question.get_by_role('checkbox')).to_have_count(0)
+    question.get_by_role('button', name='Import', exact=True).click()
     expect(page.get_by_text('mine.ics: 1 new')).to_be_visible()
 
     def is_back() -> bool:
         with program.api as api:
-            return 'There and back' in api.get('/scheduler/calendar.ics').text
+            events = api.get('/scheduler/list').json()['events']
+        return any(found['title'] == 'There and back' and found['enabled'] for found in events)
 
     wait_until(is_back, timeout=10)
     file.write_text('no calendar')

@@ -94,6 +94,8 @@ def test_the_day_of_the_repeated_hour_holds_all_of_its_25_hours() -> None:
 def test_a_day_is_summed_up_by_what_happened_and_a_day_to_come_by_what_is_planned() -> None:
     assert summary_of(TODAY) == '2 ok, 1 failed, 1 missed, 1 running'
     assert summary_of([entry('16:00', 'planned'), entry('17:00', 'planned')]) == '2 planned'
+    assert summary_of([entry('16:00', 'planned'), entry('17:00', 'off')]) == '1 planned'
+    assert summary_of([entry('17:00', 'off')]) == 'switched off'
     assert summary_of([]) == ''
 
 

@@ -98,6 +98,18 @@ def test_the_room_of_a_cell_says_how_many_chips_stay(room: Room, count: int, nor
     assert room.most(count, is_today=True) == today
 
 
+def test_what_is_switched_off_has_a_chip_and_is_no_load() -> None:
+    off = entry(21, 16, 'off', event_id='e', seconds=3600, reason='RunCommand, command: ["true"]')
+
+    day = month_of([off, off])[date(2026, 10, 21)]
+    (chip, _) = day.picture.chips
+
+    assert (chip.look, chip.is_movable) == ('idle', False)
+    assert chip.tip == '16:00 Video publish, switched off, RunCommand, command: ["true"]'
+    assert day.picture.marks == ()
+    assert day.totals['planned'] == 0
+
+
 def test_a_chip_says_in_words_what_its_place_and_glyph_say() -> None:
     planned = entry(21, 16, 'planned', is_repeating=True, event_id='e')
 

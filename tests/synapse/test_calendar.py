@@ -16,6 +16,7 @@ from synapse.errors import Conflict, Invalid, NotFound
 from synapse.events import Event, Occurrence, OccurrenceState
 from synapse.inputs import InputGone
 from synapse.log import Level
+from synapse.month import TOLD
 from synapse.records import RunState
 from synapse.recurrence import instant_of
 from tests.fault.calendar_lives import closed, opened
@@ -114,6 +115,22 @@ async def test_a_disabled_event_does_not_fire_and_owes_nothing_when_it_is_enable
     assert change.event is not None
     assert room.calendar.next_due(event.id, 1) == [instant_of(event.start, 'UTC') + timedelta(hours=1)]
     assert await accounted(room, event) == []
+
+
+async def test_a_disabled_event_shows_where_it_would_be_due_with_what_it_would_run(
+    desk: ControlRoom,
+) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY', enabled=False, parameters={'command': ['echo', 'x' * 500]})
+    now = datetime.now(UTC)
+
+    entries = await desk.calendar.entries(now - timedelta(days=2), now + timedelta(days=3))
+
+    assert {(entry.state, entry.event_id) for entry in entries} == {('off', event.id)}
+    assert [entry.at > now for entry in entries] == [True, True, True]
+    assert all(entry.reason.startswith('RunCommand, command: ["echo", "xxx') for entry in entries)
+    assert all(len(entry.reason) == TOLD for entry in entries)
+    await desk.calendar.update(event.id, {'enabled': True})
+    assert {entry.state for entry in await desk.calendar.entries(now, now + timedelta(days=3))} == {'planned'}
 
 
 async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or_go(room: ControlRoom) -> None:

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from synapse.bus import ScheduleChanged
-from synapse.calendar_import import ImportResult, import_drafts
+from synapse.calendar_import import ImportResult, Refused, import_drafts
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid
 from synapse.events import Event
@@ -44,7 +44,7 @@ async def take(room: ControlRoom, *events: str, head: str = '') -> ImportResult:
 
 async def take_file(room: ControlRoom, text: bytes) -> ImportResult:
     drafts = read_calendar(text, zone='Europe/Berlin')
-    return await import_drafts(room.calendar, room.catalog, drafts, because='imported')
+    return await import_drafts(room.calendar, room.catalog, drafts, is_trusted=lambda _: True, because='imported')
 
 
 def planned(room: ControlRoom) -> dict[str, Event]:
@@ -178,7 +178,8 @@ async def test_an_older_file_is_left_aside_with_a_sentence(room: ControlRoom) ->
 
     result = await take(room, WEEKLY.replace('160000', '170000') + '\nSEQUENCE:4', MOVED)
 
-    assert result == ImportResult(skipped=("'Greet' is older in the file than here; it was left as it is.",))
+    sentence = "'Greet' is older in the file than here; it was left as it is."
+    assert result == ImportResult(skipped=(sentence,), refused=(Refused(uid='a@b', reason=sentence),))
     assert room.calendar.events() == [before]
 
 
@@ -418,7 +419,7 @@ async def test_the_moment_from_which_events_are_over_is_given(room: ControlRoom)
     drafts = read_calendar(calendar_file(ONCE), zone='UTC')
 
     late = datetime(2031, 10, 6, 14, tzinfo=UTC)
-    result = await import_drafts(room.calendar, room.catalog, drafts, now=late)
-    early = await import_drafts(room.calendar, room.catalog, drafts, now=late - timedelta(seconds=1))
+    result = await import_drafts(room.calendar, room.catalog, drafts, is_trusted=bool, now=late)
+    early = await import_drafts(room.calendar, room.catalog, drafts, is_trusted=bool, now=late - timedelta(seconds=1))
 
     assert (told(result), told(early)) == ((0, 0, 0, 0, 1), (1, 0, 0, 0, 0))

@@ -1,4 +1,5 @@
 import contextlib
+import hashlib
 import json
 import time
 from bisect import bisect_right
@@ -115,6 +116,10 @@ def calendars(draw: st.DrawFn) -> list[Event]:
     return found
 
 
+def signed(told: bytes) -> str:
+    return hashlib.sha256(told).hexdigest()
+
+
 def values_of(event: Event) -> dict[str, Any]:
     plain = ('title', 'pipeline', 'parameters', 'profile', 'start', 'timezone', 'rrule', 'exdates')
     return event.model_dump(include={*plain, *OPTIONS})
@@ -144,6 +149,17 @@ def test_events_written_and_read_again_are_equal_in_all_their_values(written: li
     ]
     found = [(item.uid, item.recurrence_at, item.recurrence_zone, item.sequence, item.values) for item in drafts]
     assert sorted(found, key=_place) == sorted(expected, key=_place)
+
+
+@settings(deadline=None)
+@given(calendars())
+@example([an_event(title='\x01 C:\\New, "x" \x02', rrule='byday=MO,WE;interval=2;FREQ=WEEKLY;until=20351231')])
+def test_what_is_switched_on_is_known_again_by_its_signature_and_nothing_else_has_one(written: list[Event]) -> None:
+    drafts = read_calendar(write_calendar(written, now=NOW, sign=signed), zone='Pacific/Auckland')
+
+    assert [draft.is_signed(signed) for draft in drafts] == [draft.values['enabled'] for draft in drafts]
+    assert all(draft.signature or not draft.values['enabled'] for draft in drafts)
+    assert not any(draft.is_signed(lambda told: signed(told + b' ')) for draft in drafts)
 
 
 @settings(deadline=None, max_examples=30)
