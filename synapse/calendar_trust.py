@@ -1,4 +1,4 @@
-"""Which events of a file were written by this data folder itself, and what any would run, in plain sight.
+"""Which events of a file were written by this data folder itself.
 
 Its own carry a signature over what they mean, not over their text: another program may fold, order and encode the
 lines as it likes. Only events that are switched on are signed: a signature says that a person here agreed to exactly
@@ -54,17 +54,6 @@ def meaning(uid: str, sequence: int, replaced: datetime | None, values: Mapping[
 def is_signed(signature: str, told: bytes, sign: Sign) -> bool:
     """Whether a signature is that of this meaning, compared in constant time."""
     return hmac.compare_digest(sign(told).encode(), signature.strip().encode(errors='replace'))
-
-
-def work_in_words(pipeline: str, parameters: Mapping[str, Any], profile: str | None = None) -> list[str]:
-    """All that would run, a line each, so that a person sees it as it is: values as JSON, and what no eye can see or
-    what turns the direction of writing as its code."""
-    lines = [pipeline, *(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in parameters.items())]
-    return [_visible(line) for line in [*lines, *([f'profile: {profile}'] if profile else [])]]
-
-
-def _visible(text: str) -> str:
-    return ''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def _parts_of(rule: str | None) -> list[tuple[str, list[str]]]:

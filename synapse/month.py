@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.database import micros
 
-from .calendar_trust import work_in_words
+from .event_work import work_in_words
 from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState
 from .records import RunRecord
 from .recurrence import occurrences

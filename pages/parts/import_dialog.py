@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from synapse.calendar_import import ImportedEvent, ImportResult
-from synapse.calendar_trust import work_in_words
 from synapse.control_room import ControlRoom
+from synapse.event_work import work_in_words
 
 from .cards import put
 from .html import button, el

@@ -14,10 +14,11 @@ import pytest
 import pytest_asyncio
 
 from synapse.calendar_import import AGREED, ImportResult, import_drafts
-from synapse.calendar_trust import FIELDS, work_in_words
+from synapse.calendar_trust import FIELDS
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
 from synapse.event_rules import OURS
+from synapse.event_work import work_in_words
 from synapse.events import Event
 from synapse.ics import read_calendar, write_calendar
 from tests.synapse.api_room import api_room, client_of, error_of, gated
