@@ -110,6 +110,8 @@ class _Style:
             self._front = _colour(numbers, more)
         elif code == 48 or 40 <= code <= 49 or 100 <= code <= 107:
             self._back = _colour(numbers, more)
+        elif code == 58:
+            _colour(numbers, more)  # of the underline, which is not shown: its numbers are no styles
 
     def _words(self) -> Iterator[str]:
         yield from self._flags
