@@ -24,7 +24,7 @@ ODD = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2
         ('\x1b[7mturned\x1b[27m back', 'turned back', [(0, 6, 'a-fg-0 a-bg-7')]),
         ('\x1b[3;4;9mall\x1b[23;24;29m none', 'all none', [(0, 3, 'a-italic a-underline a-strike')]),
         ('\x1b[1;31;58;5;9mword', 'word', [(0, 4, 'a-bold a-fg-1')]),
-        ('\x1b[58;2;255;0;0;1;31mword', 'word', [(0, 4, 'a-bold a-fg-1')]),
+        ('\x1b[1;31;58;2;255;0;0mword', 'word', [(0, 4, 'a-bold a-fg-1')]),
         ('\x1b[1ma\x1b[1mb', 'ab', [(0, 2, 'a-bold')]),
         ('\x1b[8mhidden', 'hidden', []),
         ('\x1b]8;;https://e.org\x1b\\link\x1b]8;;\x07 end', 'link end', []),
