@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Timezone, TimezoneDaylight, TimezoneStandard
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+from tzlocal.windows_tz import win_tz
 
 from . import recurrence
 from .ics_lines import Component
 
+_OF_WINDOWS = {**win_tz, **WINDOWS_TO_OLSON}
+"""The second has more places, the first the names of 2026 for western Canada."""
 _SAMPLED_DAYS = 370
 """A zone of a file is the one with the same offset at noon of so many days, from that of its event on."""
 _MOST_DESCRIBED = 50
@@ -64,7 +67,7 @@ class ZoneBook:
     def _candidates(self, component: Component) -> Iterable[str]:
         """All zones, first the preferred ones, then those whose place is in the name of the description."""
         tzid = component.text('TZID')
-        usual = list(dict.fromkeys([*WINDOWS_TO_OLSON.values(), *sorted(_known_names())]))
+        usual = list(dict.fromkeys([*_OF_WINDOWS.values(), *sorted(_known_names())]))
         named = [name for name in usual if name.startswith(_REGIONS) and _place(name) in tzid]
         return dict.fromkeys([*self._preferred, *named, *usual])
 
@@ -74,8 +77,8 @@ def iana_name(tzid: str) -> str | None:
     name = tzid.strip().strip('/')
     if name in _known_names():
         return name
-    if name in WINDOWS_TO_OLSON:
-        return WINDOWS_TO_OLSON[name]
+    if name in _OF_WINDOWS:
+        return _OF_WINDOWS[name]
     parts = name.split('/')
     endings = ('/'.join(parts[first:]) for first in range(1, len(parts))) if tzid.startswith('/') else ()
     return next((ending for ending in endings if ending in _known_names()), None)
@@ -209,8 +212,9 @@ def described(zone: str, first_year: int, now_year: int) -> Timezone:
         part.add('TZOFFSETFROM', before)
         part.add('TZOFFSETTO', after)
         part.add('TZNAME', name)
-        if walls[1:]:
-            part.add('RDATE', walls[1:])
+        # One a line, with the first: ical.js (2.2.1) reads one value of a line, and of DTSTART the offset alone.
+        for wall in walls:
+            part.add('RDATE', wall)
         component.add_component(part)
     return component
 

@@ -228,7 +228,7 @@ def test_the_zone_that_is_written_changes_its_clocks_when_the_real_one_does(zone
     changes = sorted(
         (wall - part['TZOFFSETFROM'].td, part['TZOFFSETTO'].td)
         for part in components[0].subcomponents
-        for wall in [part['DTSTART'].dt, *(item.dt for item in (part['RDATE'].dts if 'RDATE' in part else []))]
+        for wall in walls_of(part)
     )
     here = ZoneInfo(zone)
     moments = [change[0] for change in changes]
@@ -236,6 +236,16 @@ def test_the_zone_that_is_written_changes_its_clocks_when_the_real_one_does(zone
         hour = datetime(2027, 1, 1) + timedelta(hours=number)
         described = changes[bisect_right(moments, hour) - 1][1]
         assert hour.replace(tzinfo=UTC).astimezone(here).utcoffset() == described
+
+
+def walls_of(part: icalendar.cal.Component) -> list[datetime]:
+    """When an observance begins; each in a line of its own, and the first there too, as some readers need it."""
+    lines = part['RDATE'] if isinstance(part['RDATE'], list) else [part['RDATE']]
+    values = [line.dts for line in lines]
+    assert {len(moments) for moments in values} == {1}
+    walls = [moment.dt for moments in values for moment in moments]
+    assert walls[0] == part['DTSTART'].dt
+    return walls
 
 
 def test_no_rule_is_changed_by_being_written() -> None:
@@ -312,6 +322,7 @@ def test_lines_may_be_folded_anywhere_and_end_in_any_way() -> None:
         ('/Europe/Berlin', 'Europe/Berlin'),
         ('/freeassociation.sourceforge.net/America/Argentina/Buenos_Aires', 'America/Argentina/Buenos_Aires'),
         ('"Pacific Standard Time"', 'America/Los_Angeles'),
+        ('British Columbia Standard Time', 'America/Vancouver'),
         ('UTC', 'UTC'),
         ('US/Eastern', 'US/Eastern'),
     ],
