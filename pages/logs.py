@@ -17,7 +17,7 @@ from synapse.log_search import Search
 
 from .parts.cards import put
 from .parts.dialogs import attempt, confirm, say
-from .parts.html import Glyph, button, el, icon
+from .parts.html import Glyph, button, el, icon, opens
 from .parts.log_counters import LogCounters
 from .parts.log_filter import LogFilter, groups_from, groups_text
 from .parts.log_histogram import LogHistogram
@@ -142,6 +142,7 @@ class LogsPage:
 
     def _menu(self) -> None:
         more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
+        more.props['aria-haspopup'] = 'menu'
         with (
             more,
             ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right" auto-close'),
@@ -161,7 +162,7 @@ class LogsPage:
             for level, words, message in TEST_LINES:
                 self._test_line(level, words, message)
             el('span', 'sep')
-            self._entry('trash', 'Clear the log…', self._clear, classes='is-red')
+            self._entry('trash', 'Clear the log…', self._clear, classes='is-red', asks=True)
         self._show_links()
         self._show_menu()
 
@@ -174,13 +175,14 @@ class LogsPage:
         kbd: str = '',
         key: str = '',
         classes: str = '',
+        asks: bool = False,
     ) -> TextElement:
         with el('button', classes, type_='button', role='menuitem') as entry:
             icon(icon_name, size=14)
             said = el('span', 'sy-grow', words)
             if kbd:
                 el('span', 'sy-kbd', kbd)
-        entry.on('click', work)
+        opens(entry, work) if asks else entry.on('click', work)
         if key:
             # A menu that is shut is not in the document: the key needs something that always is.
             hidden = el('button', 'sy-vh', type_='button', tabindex='-1', aria_hidden='true', data_key=key)

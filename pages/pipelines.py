@@ -8,7 +8,7 @@ from synapse.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 
 from .parts.copying import copy_button
-from .parts.html import Glyph, button, el, icon
+from .parts.html import Glyph, button, el, icon, opens
 from .parts.run_form import open_run_form
 from .parts.scope import Scope
 
@@ -64,7 +64,7 @@ def _card(room: ControlRoom, info: PipelineInfo) -> Any:
             el('span', 'sy-cap sy-mono sy-grow sy-ell', info.name if info.title != info.name else '')
             if info.is_runnable:
                 run = button('Run', icon_name='play', small=True, aria_label=f'Run {info.title}')
-                run.on('click', lambda: open_run_form(room, pipeline=info.name))
+                opens(run, lambda: open_run_form(room, pipeline=info.name))
         if info.error is not None:
             _problem(info, info.error)
         if info.description:

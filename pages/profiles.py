@@ -5,7 +5,7 @@ from synapse.control_room import ControlRoom
 from synapse.profiles import MASK, Profile
 
 from .parts.dialogs import attempt, confirm
-from .parts.html import button, el, icon
+from .parts.html import button, el, icon, opens
 from .parts.profile_form import ProfileDialog, shown
 from .parts.scope import Scope
 
@@ -15,7 +15,7 @@ def profiles_page(room: ControlRoom) -> None:
     with Scope().classes('sy-page') as scope, el('div', 'profs-page'):
         with el('div', 'sy-x'):
             el('p', 'sy-2 sy-grow', 'A run is started as a profile: it says where results go, and brings its values.')
-            button('New profile', icon_name='plus').on('click', lambda: ProfileDialog(room, None))
+            opens(button('New profile', icon_name='plus'), lambda: ProfileDialog(room, None))
         cards = el('div', 'pipes')
 
         def draw() -> None:
@@ -37,12 +37,12 @@ def _card(room: ControlRoom, profile: Profile, *, is_only: bool) -> None:
             el('h2', 'sy-ell', profile.label)
             el('span', 'sy-cap sy-mono sy-grow sy-ell', profile.id)
             edit = button('Edit', icon_name='edit', small=True, aria_label=f'Edit {profile.label}')
-            edit.on('click', lambda: ProfileDialog(room, profile))
+            opens(edit, lambda: ProfileDialog(room, profile))
             remove = button('', icon_name='trash', kind='ghost', small=True, aria_label=f'Delete {profile.label}')
             if is_only:
                 remove.props.update({'disabled': True, 'title': 'The only profile stays: a run needs one.'})
             else:
-                remove.on('click', lambda: _delete(room, profile))
+                opens(remove, lambda: _delete(room, profile), what='')
         with el('dl', 'facts prof-facts'):
             el('dt', text='Delivers to')
             el('dd', 'sy-mono', profile.destination)

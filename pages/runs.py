@@ -12,7 +12,7 @@ from synapse.records import RunRecord, RunState
 
 from .parts.cards import empty, put
 from .parts.dialogs import attempt
-from .parts.html import WORDS, Glyph, button, el, look_of
+from .parts.html import WORDS, Glyph, button, el, look_of, opens
 from .parts.picker import Picker
 from .parts.run_form import open_run_form
 from .parts.scope import Scope
@@ -110,7 +110,7 @@ class RunsPage:
                     button('Show all', small=True).on('click', lambda: ui.navigate.to('/runs'))
             else:
                 with empty('No runs yet', 'Drop a file on the dashboard, or start one from here.', 'runs'):
-                    button('New run', icon_name='play', small=True).on('click', lambda: open_run_form(self._room))
+                    opens(button('New run', icon_name='play', small=True), lambda: open_run_form(self._room))
 
     def _changed(self, message: RunChanged) -> None:
         run = message.run

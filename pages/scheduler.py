@@ -163,11 +163,14 @@ class SchedulerPage:
         with el('div', 'mo-legend', aria_label='Legend', role='group'):
             self._legends = [_legend()]
             with (
-                el('button', 'sy-btn is-ghost is-sm is-icon mo-help', '?', type_='button', aria_label='Legend'),
+                el(
+                    'button', 'sy-btn is-ghost is-sm is-icon mo-help', '?', type_='button', aria_label='Legend'
+                ) as legend,
                 ui.menu().props('anchor="top right" self="bottom right"'),
                 el('div', 'mo-legend is-list'),
             ):
                 self._legends.append(_legend())
+            legend.props['aria-haspopup'] = 'dialog'
 
     def _draw_zone(self) -> None:
         """Where a file dropped on a day is seen on its way; which day, the browser adds."""

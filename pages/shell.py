@@ -20,7 +20,7 @@ from .parts.bell import Bell
 from .parts.cards import empty, put, tick
 from .parts.dead_pages import UnopenedPages
 from .parts.event_dialog import open_event_dialog
-from .parts.html import button, el, icon
+from .parts.html import button, el, icon, opens
 from .parts.lines_today import LinesToday
 from .parts.palette import open_palette
 from .parts.run_form import open_run_form
@@ -55,7 +55,7 @@ SHORTCUTS = (
     ('Ctrl K', 'Search or run a command'),
     ('R', 'New run'),
     ('N', 'New event'),
-    ('Space', 'Pause or resume the shown run'),
+    ('Alt P', 'Pause or resume the shown run'),
     ('Shift Esc', 'Stop the shown run (asks first)'),
     ('Alt ↑ ↓', 'Move a waiting run in the queue'),
     ('T, J, K', 'Calendar: today, next, previous'),
@@ -240,7 +240,7 @@ class Shell:
                 icon('search')
                 el('span', 'sy-grow', 'Search or run a command').style('text-align:left')
                 el('span', 'sy-kbd', 'Ctrl K')
-            find.on('click', lambda: open_palette(self._room))
+            opens(find, lambda: open_palette(self._room))
             with el('span', 'sy-live', data_connection='live'):
                 el('i', 'sy-dot is-live')
                 el('span', role='status', data_word='1', text='Live')
@@ -254,8 +254,8 @@ class Shell:
             theme.on('click', js_handler='() => window.synapse.toggleTheme()')
             self._new_run = button('New run', icon_name='play', kind='primary', title='R').classes('sy-new')
             self._new_event = button('New event', icon_name='plus', kind='primary', title='N').classes('sy-new')
-            self._new_run.on('click', lambda: open_run_form(self._room))
-            self._new_event.on('click', lambda: open_event_dialog(self._room))
+            opens(self._new_run, lambda: open_run_form(self._room))
+            opens(self._new_event, lambda: open_event_dialog(self._room))
 
     def _moved(self, path: str) -> None:
         path = path.split('?')[0].split('#')[0].rstrip('/') or '/'
@@ -319,7 +319,7 @@ class Shell:
                     with el('button', 'is-red', type_='button', role='menuitem') as stop:
                         icon('stop')
                         el('span', text='Stop everything')
-                    stop.on('click', self._stop_everything)
+                    opens(stop, self._stop_everything)
         self._more = more
 
     async def _stop_everything(self) -> None:
@@ -331,13 +331,13 @@ class Shell:
     def _build_hidden(self) -> None:
         with el('div', 'sy-vh', aria_hidden='true'):
             help_button = el('button', text='Shortcuts', type_='button', tabindex='-1', data_key='help')
-            help_button.on('click', self._help)
+            opens(help_button, self._help)
             new_run = el('button', text='New run', type_='button', tabindex='-1', data_key='new-run')
-            new_run.on('click', lambda: self._open(open_run_form))
+            opens(new_run, lambda: self._open(open_run_form))
             bell = el('button', text='Alerts', type_='button', tabindex='-1', data_key='bell')
             bell.on('click', js_handler=BELL)
             new_event = el('button', text='New event', type_='button', tabindex='-1', data_key='new-event')
-            new_event.on('click', lambda: self._open(open_event_dialog))
+            opens(new_event, lambda: self._open(open_event_dialog))
 
     def _open(self, form: Callable[[ControlRoom], None]) -> None:
         with self._scope:

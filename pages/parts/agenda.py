@@ -14,7 +14,7 @@ from .calendar_days import day_in, midnight, monday_of, next_hour, weekday_of
 from .calendar_window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
 from .cards import empty, put
 from .entry_words import summary_of
-from .html import button, el, icon, look_of
+from .html import button, el, icon, look_of, opens
 
 DAYS = 30
 PROGRESS_SECONDS = 0.25
@@ -56,7 +56,7 @@ class Agenda(CalendarWindow):
                 el('div', 'glass-card ag-none', hidden=True) as self._none,
                 empty('Nothing planned yet', 'Pick a day and Synapse starts the run for you.', 'calendar'),
             ):
-                button('Plan a run', icon_name='plus', small=True).on('click', self._plan)
+                opens(button('Plan a run', icon_name='plus', small=True), self._plan)
             with (
                 el('div', 'glass-card ag-none', hidden=True) as self._hidden,
                 empty('Nothing fits this filter', 'Other entries of these days do.', 'filter'),
@@ -64,7 +64,7 @@ class Agenda(CalendarWindow):
                 pass
             with el('button', 'ag-new', type_='button', aria_label='New event') as new:
                 icon('plus', size=22)
-            new.on('click', self._plan)
+            opens(new, self._plan)
         self.on('dayturned', self.load_soon)
         self._progress_soon = self.at_most_every(PROGRESS_SECONDS, self._show_progress)
         self.follow(room.bus, RunChanged, self._on_progress)

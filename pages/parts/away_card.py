@@ -20,7 +20,7 @@ from .ask_files import ask_files
 from .calendar_days import day_in
 from .cards import put
 from .dialogs import attempt, say
-from .html import Glyph, button, el
+from .html import Glyph, button, el, opens
 from .scope import Scope
 from .words import pipeline_color
 
@@ -95,8 +95,8 @@ class AwayCard(Scope):
             latest = button('Run latest of each', small=True)
             every = button('Run all', small=True)
             skip = button('Skip all', kind='ghost', small=True)
-        latest.on('click', lambda: self.run(self._groups, is_latest_only=True))
-        every.on('click', lambda: self.run(self._groups, is_latest_only=False))
+        opens(latest, lambda: self.run(self._groups, is_latest_only=True), what='')
+        opens(every, lambda: self.run(self._groups, is_latest_only=False), what='')
         skip.on('click', lambda: self.skip(self._groups))
         soon = self.at_most_every(SOON_SECONDS, self._read_again)
         self.follow(room.bus, OccurrencesChanged, lambda news: soon() if self._concerns(news) else None)
@@ -198,8 +198,8 @@ class _Row:
                 self._skip = button('Skip', kind='ghost', small=True, aria_label=f'Skip: {group.title}')
                 self._seen = button('Got it', small=True, aria_label=f'Got it: {group.title}')
         self._words = self._run.default_slot.children[-1]
-        self._latest.on('click', lambda: card.run([self._group], is_latest_only=True))
-        self._run.on('click', lambda: card.run([self._group], is_latest_only=False))
+        opens(self._latest, lambda: card.run([self._group], is_latest_only=True), what='')
+        opens(self._run, lambda: card.run([self._group], is_latest_only=False), what='')
         self._skip.on('click', lambda: card.skip([self._group]))
         self._seen.on('click', lambda: card.skip([self._group]))
         self._color = pipeline_color(card._room, group.pipeline)

@@ -14,7 +14,7 @@ from synapse.ics import MAX_BYTES, Draft, read_calendar
 from .cards import put
 from .copying import copy_button
 from .dialogs import attempt, confirm, say
-from .html import button, el
+from .html import button, el, opens
 from .import_dialog import ImportDialog, Key, result_in_words
 from .scope import Scope
 
@@ -63,8 +63,8 @@ class FeedAddress(Scope):
                 put(look, aria_label='Hide the address' if self._is_shown else 'Show the address')
                 look.on('click', self._toggle)
                 copy_button('Copy', url)
-                button('New address', icon_name='retry', kind='ghost', small=True).on('click', self._replace)
-                button('Revoke', icon_name='x', kind='ghost', small=True).on('click', self._revoke)
+                opens(button('New address', icon_name='retry', kind='ghost', small=True), self._replace)
+                opens(button('Revoke', icon_name='x', kind='ghost', small=True), self._revoke)
 
     def _toggle(self) -> None:
         self._is_shown = not self._is_shown

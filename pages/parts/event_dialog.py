@@ -25,7 +25,7 @@ from .dialogs import confirm, focus_first_field, say
 from .event_actions import ask_scope, delete_event, run_event_now
 from .event_form import WHEN, EventForm
 from .event_preview import EventPreview, MisfireFields
-from .html import button, el
+from .html import button, el, opens
 from .import_dialog import work_box
 from .scope import Scope
 from .words import pipeline_color
@@ -137,9 +137,9 @@ class EventDialog:
             event = self._event
             if event is not None:
                 delete = button('Delete', icon_name='trash', kind='ghost').classes('ev-delete')
-                delete.on('click', lambda: self._delete(event))
+                opens(delete, lambda: self._delete(event), what='')
                 run = button('Run once now', icon_name='play', kind='ghost', title='As it was saved last')
-                run.on('click', lambda: run_event_now(self._room, event))
+                opens(run, lambda: run_event_now(self._room, event), what='')
             self._problem = el('span', 'sy-error sy-grow', role='alert', id='event-problem')
             button('Cancel').on('click', self._leave)
             self._button = button('Save event', kind='primary')

@@ -15,7 +15,7 @@ from synapse.log import Level
 from .cards import Card, empty
 from .current_run import CurrentRun
 from .dialogs import attempt, say
-from .html import button, el
+from .html import button, el, opens
 from .log_tail import LogTail
 from .next_up import NextUp
 from .scope import Scope
@@ -77,7 +77,7 @@ class FirstStart(Scope):
                         about.set_text('Steps and log lines appear the moment they happen.')
             self._zone = UploadZone(self._room.settings.max_upload_bytes, self._choice.start, classes='hz')
         self._sample.on('click', self._run_sample)
-        self._form.on('click', lambda: self._choice.ask())
+        opens(self._form, lambda: self._choice.ask())
         self._choice.changed = self._show_choice
         self._show_choice()
 

@@ -1,9 +1,13 @@
 """Plain HTML elements by tag, so that pages use the classes of the design as they are; text is always text."""
 
-from typing import Any
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
+E = TypeVar('E', bound=ui.element)
 SPRITE = '/static/synapse/icons.svg'
 
 
@@ -23,6 +27,32 @@ def icon(name: str, *, size: int = 16, classes: str = '') -> TextElement:
         el('use', href=f'{SPRITE}#i-{name}')
     svg.style(f'width:{size}px;height:{size}px')
     return svg
+
+
+def opens(element: E, work: Callable[[], Any], *, what: str = 'dialog') -> E:
+    """Pressed, it opens something: from the press on, keys belong to that, see `keys.js`.
+
+    :param work: what opens it
+    :param what: `dialog`; empty where it depends, as with a row that may also lead to another page
+    """
+
+    async def press() -> None:
+        try:
+            result = work()
+            if inspect.iscoroutine(result):
+                await result
+        finally:
+            settled(element)
+
+    element.props['data-opens'] = 'told'
+    if what:
+        element.props['aria-haspopup'] = what
+    return element.on('click', press)
+
+
+def settled(opener: ui.element) -> None:
+    """Tell the browser that all has been sent that a press of this opens: without it, keys go to the page again."""
+    opener.client.run_javascript(f"window.synapse?.settled('{opener.html_id}')")
 
 
 WORDS = {

@@ -274,6 +274,7 @@ def _at_rest(name: str, text: str) -> str:
 
 _FOCUS = """() => setTimeout(() => {
     const box = document.querySelector('.lr-presets');
+    if (box?.contains(document.activeElement)) return;
     (box?.querySelector('[aria-pressed=true]') || box?.querySelector('button'))?.focus();
 })"""
 _ARROWS = """(event) => {

@@ -80,6 +80,7 @@ class MonthPicker(Scope):
 
 _FOCUS = """() => setTimeout(() => {
     const box = document.querySelector('.mo-months');
+    if (box?.contains(document.activeElement)) return;
     (box?.querySelector('[aria-pressed=true]') || box?.querySelector('.month'))?.focus();
 })"""
 _ARROWS = """(event) => {

@@ -16,7 +16,7 @@ from .cards import Card, empty, put, tick
 from .dialogs import say
 from .entry_words import clock_in
 from .event_dialog import open_event_dialog
-from .html import WORDS, Glyph, button, el, icon, look_of
+from .html import WORDS, Glyph, button, el, icon, look_of, opens
 from .words import pipeline_color
 
 MOST = 3
@@ -70,7 +70,7 @@ class NextUp(Card):
             self._draw_new()
 
     def _draw_new(self) -> None:
-        button('New event', icon_name='plus', small=True).on('click', lambda: open_event_dialog(self._room))
+        opens(button('New event', icon_name='plus', small=True), lambda: open_event_dialog(self._room))
 
     def _show(self) -> None:
         runs = self._room.runs
@@ -129,7 +129,7 @@ class _Row:
             self._dot = el('i', 'sy-pdot')
             self._glyph = Glyph('planned')
             self._title = el('button', 'nx-title sy-ell sy-grow', type_='button')
-            self._title.on('click', self._open)
+            opens(self._title, self._open, what='')
             self._repeats = icon('repeat', size=13, classes='sy-3')
             self._word = el('span', 'sy-cap')
             self._clock = el('span', 'sy-cap sy-num nx-left')

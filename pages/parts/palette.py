@@ -19,12 +19,13 @@ from .calendar_days import day_in, weekday_of
 from .date_words import day_meant
 from .dialogs import attempt
 from .event_dialog import open_event_dialog
-from .html import Glyph, el, icon, look_of
+from .html import Glyph, el, icon, look_of, opens, settled
 from .run_form import open_run_form
 from .words import pipeline_title, step_title, title_of
 
 MOST = 8
 DEBOUNCE_SECONDS = 0.08
+ENTER = '(e) => { window.synapse.opens(e.target); emit(e.target.value); }'
 PAGES = ('Dashboard', 'Runs', 'Logs', 'Scheduler', 'Pipelines', 'Profiles', 'Settings')
 
 
@@ -80,6 +81,7 @@ class Palette:
             with el('div', 'pin'):
                 icon('search', size=18, classes='sy-3')
                 entry = el('input', type_='text', autocomplete='off', spellcheck='false', autofocus=True)
+                entry.props['data-opens'] = 'told'
                 entry.props.update(
                     {
                         'placeholder': 'Search or run a command',
@@ -112,7 +114,7 @@ class Palette:
         entry.on('keydown.down.prevent', lambda: self._choose(self._chosen + 1))
         entry.on('keydown.up.prevent', lambda: self._choose(self._chosen - 1))
         # Enter brings the words along, so that what is done is what was typed, however fast.
-        entry.on('keydown.enter.prevent', self._entered, js_handler='(e) => emit(e.target.value)')
+        entry.on('keydown.enter.prevent', self._entered, js_handler=ENTER)
         self._entry = entry
         self._dialog.on('hide', self._dialog.delete)
         self._search('')
@@ -128,9 +130,12 @@ class Palette:
         self._search(str(event.args))
 
     async def _entered(self, event: GenericEventArguments) -> None:
-        if str(event.args) != self._text:
-            self._search(str(event.args))
-        await self._do(self._chosen)
+        try:
+            if str(event.args) != self._text:
+                self._search(str(event.args))
+            await self._do(self._chosen)
+        finally:
+            settled(self._entry)
 
     def _search(self, text: str) -> None:
         self._text = text
@@ -170,7 +175,7 @@ class Palette:
                     marked(command.note, self._text)
             if command.keys:
                 el('span', 'sy-kbd', command.keys)
-        row.on('click', lambda: self._do(number))
+        opens(row, lambda: self._do(number), what='')
 
     async def _do(self, index: int) -> None:
         if not self._found:

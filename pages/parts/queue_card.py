@@ -91,7 +91,8 @@ class _Row:
                 el('span', text=f'{pipeline_title(room, run.pipeline)} ')
                 el('span', 'sy-3', run.subject)
             self._start = el('span', 'sy-cap sy-num')
-            menu = el('button', 'sy-btn is-ghost is-sm is-icon on-hover', type_='button', aria_label=f'Menu of {name}')
+            menu = el('button', 'sy-btn is-ghost is-sm is-icon on-hover', type_='button', aria_haspopup='menu')
+            put(menu, aria_label=f'Menu of {name}')
             with menu:
                 icon('dots', size=15)
                 with (

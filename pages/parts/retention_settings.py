@@ -17,7 +17,7 @@ from synapse.retention import Going, Keep, many, what_went
 from .cards import put
 from .controls import entry, select, with_unit
 from .dialogs import attempt, confirm, say
-from .html import button, el
+from .html import button, el, opens
 from .scope import Scope
 from .settings_rows import explained_row, fact
 from .words import clock_of, day_of, size_of
@@ -95,7 +95,7 @@ class WhatIsKept(Scope):
         self._cleaned, value = explained_row('Clean up', '')
         with value:
             self._progress = el('span', 'sy-num', role='status')
-            self._clean_up = button('Clean up now', icon_name='trash').on('click', self._clean)
+            self._clean_up = opens(button('Clean up now', icon_name='trash'), self._clean)
         self._show_cleaning()
 
     def _listen(self) -> None:

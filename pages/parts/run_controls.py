@@ -10,8 +10,12 @@ from synapse.records import RunRecord, RunState, StepState
 
 from .cards import put
 from .dialogs import ask, attempt
-from .html import WORDS, Glyph, el, icon, look_of
+from .html import WORDS, Glyph, el, icon, look_of, opens
 from .words import step_title, title_of
+
+PAUSE_KEYS = 'Alt+P'
+STOP_KEYS = 'Shift+Escape'
+"""Nobody presses these by accident; `keys.js` listens to them."""
 
 
 class StatePill(TextElement):
@@ -48,15 +52,15 @@ class RunControls(ui.element):
         self._room = room
         self._run: RunRecord | None = None
         with self:
-            self._pause = _Button('Pause', 'pause', title='Space', key='pause')
-            self._resume = _Button('Resume', 'play', kind='primary', title='Space', key='pause')
-            self._stop = _Button('Stop now', 'stop', kind='danger', title='Shift+Esc', key='stop')
+            self._pause = _Button('Pause', 'pause', keys=PAUSE_KEYS, key='pause')
+            self._resume = _Button('Resume', 'play', kind='primary', keys=PAUSE_KEYS, key='pause')
+            self._stop = _Button('Stop now', 'stop', kind='danger', keys=STOP_KEYS, key='stop')
             # Appears five seconds after the stop was asked for, by its style: no clock runs for it here.
             self._force = _Button('Force stop', 'stop', kind='danger')
             self._force.element.classes('is-late')
         self._pause.element.on('click', self._ask_pause)
         self._resume.element.on('click', self._ask_resume)
-        self._stop.element.on('click', self._ask_stop)
+        opens(self._stop.element, self._ask_stop)
         self._force.element.on('click', self._ask_force)
 
     def show(self, run: RunRecord) -> None:
@@ -92,10 +96,15 @@ class RunControls(ui.element):
 class _Button:
     """A button whose word may change."""
 
-    def __init__(self, text: str, icon_name: str, *, kind: str = '', title: str = '', key: str = '') -> None:
+    def __init__(self, text: str, icon_name: str, *, kind: str = '', keys: str = '', key: str = '') -> None:
         self.element = el('button', 'sy-btn' + (f' is-{kind}' if kind else ''), type_='button')
         self.element.set_visibility(False)
-        put(self.element, title=title or None, data_key=key or None)
+        put(
+            self.element,
+            title=keys.replace('Escape', 'Esc') or None,
+            aria_keyshortcuts=keys or None,
+            data_key=key or None,
+        )
         with self.element:
             icon(icon_name)
             self._text = el('span', text=text)

@@ -13,7 +13,8 @@ from synapse.records import RunRecord, RunState, StepRun, StepState, now_utc
 from .cards import put
 from .copying import copy_button
 from .dialogs import attempt, confirm
-from .html import WORDS, Glyph, button, el, icon, look_of
+from .html import WORDS, Glyph, button, el, icon, look_of, opens
+from .run_controls import PAUSE_KEYS, STOP_KEYS
 from .run_form import open_run_form
 from .stepper import Stepper
 from .words import (
@@ -203,12 +204,12 @@ class RunSummary:
             self._draw_ways_on(run)
             return
         if run.is_resumable:
-            resume = button('Resume', icon_name='play', kind='primary', title='Space')
-            resume.props['data-key'] = 'pause'
+            resume = button('Resume', icon_name='play', kind='primary', title=PAUSE_KEYS)
+            put(resume, data_key='pause', aria_keyshortcuts=PAUSE_KEYS)
             resume.on('click', lambda: attempt(self._room.runs.resume(run.id, because='the run page')))
         elif run.is_pausable:
-            pause = button('Pause', icon_name='pause', title='Space')
-            pause.props['data-key'] = 'pause'
+            pause = button('Pause', icon_name='pause', title=PAUSE_KEYS)
+            put(pause, data_key='pause', aria_keyshortcuts=PAUSE_KEYS)
             pause.on('click', lambda: attempt(self._room.runs.pause(run.id, because='the run page')))
         if run.is_stopping:
             force = button('Force stop', icon_name='stop', kind='danger')
@@ -217,13 +218,13 @@ class RunSummary:
             leave = button('Take out of the queue', icon_name='x')
             leave.on('click', lambda: attempt(self._room.runs.cancel(run.id, because='the run page')))
         else:
-            stop = button('Stop now', icon_name='stop', kind='danger', title='Shift Esc')
-            stop.props['data-key'] = 'stop'
-            stop.on('click', lambda: self._ask_to_stop(run.id))
+            stop = button('Stop now', icon_name='stop', kind='danger', title='Shift+Esc')
+            put(stop, data_key='stop', aria_keyshortcuts=STOP_KEYS)
+            opens(stop, lambda: self._ask_to_stop(run.id))
 
     def _draw_ways_on(self, run: RunRecord) -> None:
-        button('Edit and run', icon_name='edit', kind='ghost').on(
-            'click',
+        opens(
+            button('Edit and run', icon_name='edit', kind='ghost'),
             lambda: open_run_form(self._room, pipeline=run.pipeline, profile=run.profile, values=run.parameters),
         )
         step = step_to_retry(run)

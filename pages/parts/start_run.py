@@ -10,7 +10,7 @@ from synapse.records import RunRecord
 
 from .cards import Card
 from .dialogs import attempt
-from .html import button, el
+from .html import button, el, opens
 from .picker import Picker
 from .run_form import open_run_form
 from .scope import Scope
@@ -149,8 +149,8 @@ class StartCard(Card):
             with el('div', 'sy-empty') as self._without:
                 el('p', 'sy-cap', 'This pipeline takes no file.')
                 run = button('Fill in and run', icon_name='play', small=True)
-        options.on('click', lambda: self._choice.ask())
-        run.on('click', lambda: self._choice.ask())
+        opens(options, lambda: self._choice.ask())
+        opens(run, lambda: self._choice.ask())
         self._choice.changed = self._show
         self._show()
 

@@ -1,13 +1,14 @@
 """The state of everything in one pill of the top bar, and behind it what is live and how to hold or stop it."""
 
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from synapse.bus import QueueChanged, RunChanged, StatusChanged
 from synapse.control_room import ControlRoom
 
 from .cards import put
 from .dialogs import ask, attempt
-from .html import Glyph, el, icon, look_of
+from .html import Glyph, el, icon, look_of, opens
 from .scope import Scope
 from .words import step_title, title_of
 
@@ -93,14 +94,15 @@ class RoomPill(Scope):
                     el('span', 'sy-cap', step_title(room, run.pipeline, step.name) if step else '')
             el('span', 'sep')
             held = runs.is_queue_paused
-            self._entry('Resume queue' if held else 'Pause queue', 'play' if held else 'pause', self._toggle)
-            self._entry('Stop everything', 'stop', self._stop, classes='is-red')
+            hold = self._entry('Resume queue' if held else 'Pause queue', 'play' if held else 'pause')
+            hold.on('click', self._toggle)
+            opens(self._entry('Stop everything', 'stop', classes='is-red'), self._stop)
 
-    def _entry(self, text: str, icon_name: str, do: object, *, classes: str = '') -> None:
+    def _entry(self, text: str, icon_name: str, *, classes: str = '') -> TextElement:
         with el('button', classes, type_='button', role='menuitem') as entry:
             icon(icon_name, size=15)
             el('span', text=text)
-        entry.on('click', do)  # type: ignore[arg-type]
+        return entry
 
     async def _toggle(self) -> None:
         runs = self._room.runs

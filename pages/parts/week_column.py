@@ -13,7 +13,7 @@ from .calendar_days import weekday_of
 from .calendar_window import OpenEntry
 from .cards import put
 from .entry_words import clock_in
-from .html import Glyph, el, look_of
+from .html import Glyph, el, look_of, settled
 from .week_block import HOUR_PIXELS, block_props
 from .week_layout import Block
 from .words import pipeline_color
@@ -35,7 +35,12 @@ class WeekColumn(ui.element, component='../static/week_column.js'):
         self._blocks: Sequence[Block] = ()
         self._props['blocks'] = []
         self.on('pressed', lambda event: self._pressed(str(event.args)))
-        self.on('slot', lambda event: clicked(self._day, float(event.args) * 60 / HOUR_PIXELS))
+        self.on('slot', lambda event: self._slot(float(event.args) * 60 / HOUR_PIXELS))
+        self._clicked = clicked
+
+    def _slot(self, minutes: float) -> None:
+        self._clicked(self._day, minutes)
+        settled(self)
 
     def frame(self, day: date, today: date) -> None:
         """Which day it is."""

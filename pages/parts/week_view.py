@@ -14,7 +14,7 @@ from .calendar_window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
 from .cards import put
 from .dialogs import say
 from .entry_words import outcomes_of
-from .html import el, icon
+from .html import el, icon, opens
 from .month_layout import hours_of
 from .week_block import HOUR_PIXELS
 from .week_column import WeekColumn
@@ -147,7 +147,7 @@ class _Head:
             self._weekday = el('span', 'wd')
             self._number = el('span', 'dn sy-num')
             self._facts = el('span', 'facts')
-        self._button.on('click', plan)
+        opens(self._button, plan, what='')
         self._counts: dict[str, int] = {}
         self._hint = ''
         self._drawn: tuple[str, dict[str, int]] = ('', {})

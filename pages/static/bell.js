@@ -60,6 +60,7 @@ export default {
       const active = document.activeElement;
       this.opener = active && active !== document.body ? active : null;
       this.isOpen = true;
+      window.synapse.opens(this.$refs.button);
       this.openedAt = performance.now();
       this.tick();
       this.desktop = window.synapseDesktop?.state() || "none";
@@ -74,8 +75,6 @@ export default {
     },
     keyed(event) {
       if (event.key === "Escape" && !event.shiftKey) { event.stopPropagation(); this.close(); }
-      // On the frame itself Space would reach the page below, and pause its run.
-      if (event.key === " " && event.target === this.$refs.pop) { event.preventDefault(); event.stopPropagation(); }
     },
     pressedOutside(event) { if (this.isOpen && !this.$el.contains(event.target)) this.close(false); },
     left(event) {
@@ -127,7 +126,7 @@ export default {
   },
   template: `
     <div class="bl-in">
-      <button ref="button" type="button" class="sy-btn is-ghost is-icon bl-button" :aria-label="label" title="Alerts (B)" aria-haspopup="dialog" :aria-expanded="isOpen ? 'true' : 'false'" @click="asked">
+      <button ref="button" type="button" class="sy-btn is-ghost is-icon bl-button" :aria-label="label" title="Alerts (B)" aria-haspopup="dialog" :aria-expanded="isOpen ? 'true' : 'false'" @click="asked" @unwanted.prevent="close()">
         <svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('bell')"/></svg>
         <span class="bl-count sy-num" aria-hidden="true">{{ badge }}</span>
       </button>

@@ -6,7 +6,12 @@
   const grids = new Map(), frames = new Set();
   const narrow = matchMedia('(max-width: 767px)');
   const two = (n) => String(n).padStart(2, '0');
-  const tell = (element, name, detail) => element?.dispatchEvent(new CustomEvent(name, { detail }));
+  // What may open something, or ask: from here on keys belong to that.
+  const OPENS = ['chip', 'day', 'plan'];
+  function tell(element, name, detail) {
+    if (OPENS.includes(name) && !window.synapse.opens(cellAt(element, detail) || element)) return;
+    element?.dispatchEvent(new CustomEvent(name, { detail }));
+  }
   const say = (text) => { const place = document.querySelector('[data-month-says]'); if (place) place.textContent = text; };
 
   // -- days are texts like 2026-10-14, counted without any time zone
@@ -191,13 +196,15 @@
     for (const chip of document.querySelectorAll('.mo-chip[data-away]')) delete chip.dataset.away;
     if (key) for (const chip of grid.querySelectorAll('.mo-chip')) if (chip.dataset.key === key) chip.dataset.away = '';
   }
+  const repeats = (chip) => Boolean(chip.querySelector('.rp')); // then it is asked which of them are meant
   function land(grid, thing, day) {
-    if (day !== thing.from) tell(grid, 'dropped', { key: thing.key, day });
+    if (day === thing.from || thing.repeats && !window.synapse.opens(grid)) return;
+    tell(grid, 'dropped', { key: thing.key, day });
   }
 
   // ... carried by keys
   function pick(grid, cell, chip) {
-    carried = { grid, key: chip.dataset.key, time: chip.dataset.time, from: cell.dataset.day, day: cell.dataset.day, label: chip.getAttribute('aria-label') };
+    carried = { grid, key: chip.dataset.key, time: chip.dataset.time, from: cell.dataset.day, day: cell.dataset.day, label: chip.getAttribute('aria-label'), repeats: repeats(chip) };
     markSource(grid, carried.key);
     cell.focus();
     showTarget(grid, carried.day);
@@ -239,7 +246,7 @@
     const chip = event.target.closest?.('.mo-chip[draggable=true]');
     if (!chip) return;
     const grid = gridOf(chip), box = chip.getBoundingClientRect();
-    dragged = { grid, key: chip.dataset.key, time: chip.dataset.time, from: cellOf(chip).dataset.day };
+    dragged = { grid, key: chip.dataset.key, time: chip.dataset.time, from: cellOf(chip).dataset.day, repeats: repeats(chip) };
     event.dataTransfer.effectAllowed = 'move';
     event.dataTransfer.setData('text/plain', chip.getAttribute('aria-label'));
     const lifted = document.createElement('div');
@@ -371,8 +378,7 @@
   const KEYS = { k: 'earlier', j: 'later', t: 'today', y: 'pick-month', 1: 'view-month', 2: 'view-week', 3: 'view-agenda' };
   addEventListener('keydown', (event) => {
     const name = KEYS[event.key.toLowerCase()];
-    if (!name || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest?.('input, textarea, select, [contenteditable=true]') || window.synapse.openDialog() || window.synapse.openMenu()) return;
+    if (!name || event.ctrlKey || event.metaKey || event.altKey || !window.synapse.isFree(event)) return;
     const found = [...document.querySelectorAll(`[data-key=${name}]`)].find((element) => !element.disabled && element.getClientRects().length);
     if (!found) return;
     event.preventDefault();

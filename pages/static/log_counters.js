@@ -13,7 +13,7 @@ export default {
     pressed(event) {
       const digit = /^Digit([0-4])$/.exec(event.code)?.[1];
       if (!digit || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.repeat) return;
-      if (window.synapse.openDialog()) return;
+      if (window.synapse.openDialog() || window.synapse.openMenu()) return;
       event.preventDefault();
       if (digit === "0") this.$emit("all", true);
       else this.$el.children[digit - 1]?.click();

@@ -30,7 +30,7 @@
   const SCROLLS = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
   const shown = (name) => [...document.querySelectorAll(`[data-key=${name}]`)];
   addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || window.synapse.openDialog()) return;
+    if (event.defaultPrevented || window.synapse.openDialog() || window.synapse.openMenu()) return;
     const field = shown('search-log')[0];
     // The second time it is the browser's own search that is meant.
     const isFind = (event.ctrlKey || event.metaKey) && event.key === 'f' && document.activeElement !== field;
@@ -43,7 +43,7 @@
       document.querySelector('.log-port')?.focus({ preventScroll: true });
       return;
     }
-    if (event.target.closest?.('input, textarea, select, [contenteditable=true]')) return;
+    if (!window.synapse.isFree(event)) return;
     if (event.key === '/') { if (field) { event.preventDefault(); field.focus(); field.select(); } return; }
     const port = document.querySelector('.logs-page .log-port');
     if (port && event.target === document.body && SCROLLS.includes(event.key)) {

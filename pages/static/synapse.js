@@ -1,5 +1,5 @@
 /* What only a browser can do: set the theme before the first paint, tell the state of the connection, tick clocks,
-   send files with progress, keys, dragging. The state of the program never lives here. */
+   send files with progress, dragging. The state of the program never lives here. */
 (() => {
   'use strict';
   const root = document.documentElement;
@@ -306,54 +306,8 @@
   });
   addEventListener('dragend', () => { dragged?.classList.remove('is-dragged'); dragged = null; clearTargets(); });
 
-  // -- what lies over the page and takes its keys; what is only fading out takes none
-  const LEAVING = '[class*="-leave-active"]';
-  const openDialog = () => document.querySelector(`.q-dialog:not(:has(> ${LEAVING}))`);
-  const openMenu = () => document.querySelector(`.q-menu:not(${LEAVING})`);
-
-  // -- keys: each clicks what carries its name and can be seen; off while typing and under a dialog
-  const typing = (target) => target.closest?.('input, textarea, select, [contenteditable=true]');
-  const pressable = (target) => target.closest?.('button, a, [role=button], summary, [tabindex="0"]');
-  function press(event, name) {
-    const found = [...all(`[data-key="${name}"]`)].find((e) => !e.disabled && isShown(e));
-    if (!found) return false;
-    event.preventDefault();
-    found.click();
-    return true;
-  }
-  let goUntil = 0;
-  addEventListener('keydown', (event) => {
-    const key = event.key.toLowerCase(), bare = !event.ctrlKey && !event.metaKey && !event.altKey;
-    const isCovered = openDialog();
-    if ((event.ctrlKey || event.metaKey) && key === 'k') { event.preventDefault(); if (!isCovered) press(event, 'palette'); return; }
-    if (key === 'escape' && event.shiftKey && !isCovered) { press(event, 'stop'); return; }
-    if (!bare || typing(event.target)) return;
-    const zone = event.target.classList?.contains('upload-zone');
-    if (zone && (key === 'enter' || key === ' ')) { event.preventDefault(); event.target.click(); return; }
-    const menu = openMenu()?.querySelector('.sy-menu');
-    if (menu && ['arrowdown', 'arrowup'].includes(key)) {
-      const rows = [...menu.querySelectorAll('a, button')], by = key === 'arrowdown' ? 1 : -1;
-      rows[(rows.indexOf(document.activeElement) + by + rows.length) % rows.length]?.focus();
-      event.preventDefault();
-      return;
-    }
-    if (isCovered || menu) return;
-    if (Date.now() < goUntil && /^[1-7]$/.test(key)) {
-      goUntil = 0;
-      event.preventDefault();
-      document.querySelector(`[data-key="g ${key}"]`)?.click();
-      return;
-    }
-    goUntil = key === 'g' ? Date.now() + 1500 : 0;
-    if (key === ' ' && !pressable(event.target)) press(event, 'pause');
-    const name = { r: 'new-run', n: 'new-event', b: 'bell', '[': 'collapse', '?': 'help' }[key];
-    if (name) press(event, name);
-  });
-
   window.synapse = {
     take, // files, for a drop zone
-    openDialog,
-    openMenu,
     now: () => Date.now() + skew, // the server's clock
     wall, // what the clocks of the calendar's zone show at a moment: ask the Date for its UTC
     dayNumber,

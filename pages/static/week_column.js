@@ -8,6 +8,8 @@ export default {
     place: (b) => ({ "--top": b.top, "--long": b.long, "--lane": b.lane, "--span": b.span, "--lanes": b.lanes }),
     clicked(event) {
       const block = event.target.closest(".wk-block");
+      // A press that says of itself what it opens is known by that.
+      if (!event.target.closest("[data-opens], [aria-haspopup]") && !window.synapse.opens(block || this.$el)) return;
       if (block) this.$emit("pressed", block.dataset.key);
       else if (event.target === this.$el) this.$emit("slot", event.offsetY);
     },
