@@ -17,15 +17,15 @@ OWN_ENVIRONMENT = ROOT / '.venv'
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line of Synapse; the exit codes are those of the contract."""
     ensure_packages()
-    from synapse.command_line import parse
+    from synapse.cli.arguments import parse
 
     command = parse(sys.argv[1:] if arguments is None else arguments)
     if command.name == 'open':
-        from synapse.remote import open_link
+        from synapse.cli.client import open_link
 
         return open_link(command.settings, only_print=command.only_print)
     if command.name == 'run':
-        from synapse.remote import run_pipeline
+        from synapse.cli.client import run_pipeline
 
         return run_pipeline(command.settings, command.pipeline, command.values, profile=command.profile)
     # NiceGUI reads it when it is imported, and would otherwise keep its files in the working folder.

@@ -15,8 +15,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
 from storage.documents import Documents
+from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
-from synapse.events import Event
 from synapse.settings import Settings
 
 EVENTS = 1000

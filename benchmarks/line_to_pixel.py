@@ -19,7 +19,7 @@ from playwright.sync_api import BrowserContext, Page
 from benchmarks import bare_page
 from benchmarks.bare_page import moments
 from benchmarks.chromium import browser, open_log, painted, watch_lines
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 SAMPLES, ROUNDS = 200, 3
 SETTLE_SECONDS = 2.0

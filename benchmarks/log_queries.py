@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from storage.database import micros
-from storage.logs import LogStore
-from synapse.log_search import Search
+from storage.logs.store import LogStore
+from synapse.log.search import Search
 
 MANY, FEW = 1_000_000, 10_000
 TIMES = 5

@@ -22,7 +22,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from benchmarks import bare_page
 from benchmarks.chromium import browser, gaps, hide, last_row, open_log, painted, watch_frames, watch_lines
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 ROUNDS = 3
 LINES, SLOW_LINES = 100_000, 200

@@ -68,7 +68,7 @@ def serve(port: int) -> None:
     """Serve `/ours` and `/grid`; what the address asks for begins with a press of the button."""
     from nicegui import ui
 
-    from pages import theme
+    from pages.shell import theme
 
     theme.install()
 
@@ -113,7 +113,7 @@ def _page(send: Send, name: str, pace: Pace) -> None:
 def _ours() -> Send:
     from nicegui import ui
 
-    from pages.parts.log_view import LogLines
+    from pages.logs.view import LogLines
 
     with ui.element('div').style('height: 760px; width: 1360px; display: flex'):
         lines = LogLines('Log', has_run=True, follows=True)

@@ -2,13 +2,12 @@
 
 from synapse.control_room import ControlRoom
 
-from .theme import FAVICON as FAVICON
+from .shell.theme import FAVICON as FAVICON
 
 
 def register(room: ControlRoom) -> None:
     """Serve the shell and its pages; call once, before the server starts and after all other routes."""
-    from . import shell, theme
-    from .parts import dead_pages
+    from .shell import dead_pages, shell, theme
 
     theme.install(room.calendar.zone)
     dead_pages.free_removed_elements()

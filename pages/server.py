@@ -74,8 +74,8 @@ def build_app(room: ControlRoom) -> FastAPI:
     from nicegui import core, ui
 
     import pages
-    from synapse.api.rest import build_api
-    from synapse.api.updates import Updates
+    from synapse.api.rest.app import build_api
+    from synapse.api.updates.socket import Updates
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount('/api/v1', build_api(room))
@@ -100,7 +100,7 @@ def build_app(room: ControlRoom) -> FastAPI:
 def _run(settings: Settings, listener: socket.socket) -> int:
     room = ControlRoom.build(settings)
     app = build_app(room)
-    from synapse.api.gate import Gate
+    from synapse.api.gate.gate import Gate
 
     gate = Gate(
         app,
@@ -197,7 +197,7 @@ def _announce(room: ControlRoom) -> None:
     print(link, flush=True)
     if settings.native:
         # A process of its own: the toolkit of a window wants the main thread, and so does our event loop.
-        subprocess.Popen([sys.executable, '-m', 'pages.window', link])
+        subprocess.Popen([sys.executable, '-m', 'pages.shell.window', link])
     elif not settings.no_browser:
         threading.Thread(target=webbrowser.open, args=[link], daemon=True).start()
 

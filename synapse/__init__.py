@@ -8,13 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .pipeline import Pipeline, StepFailed, step
-    from .run import Run
+    from .host.run import Run
+    from .pipelines.pipeline import Pipeline, StepFailed, step
 
 __version__ = '0.1.0'
 __all__ = ['Pipeline', 'Run', 'StepFailed', '__version__', 'step']
 
-_HOMES = {'Pipeline': 'pipeline', 'StepFailed': 'pipeline', 'step': 'pipeline', 'Run': 'run'}
+_HOMES = {
+    'Pipeline': 'pipelines.pipeline',
+    'StepFailed': 'pipelines.pipeline',
+    'step': 'pipelines.pipeline',
+    'Run': 'host.run',
+}
 
 
 def __getattr__(name: str) -> object:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from .events import Event, Occurrence
-    from .log import Entry
+    from .calendar.events import Event, Occurrence
+    from .log.log import Entry
     from .profiles import Profile
     from .records import RunRecord
 

@@ -11,30 +11,30 @@ from datetime import datetime
 from storage.documents import Documents
 from storage.files import StorageError, make_private_folder, remove_leftovers
 from storage.ledger import Ledger
-from storage.logs import LogStore
+from storage.logs.store import LogStore
 from storage.runs import RunStore
 
-from .alarm_clock import Clocks, read_clocks
-from .alert_watch import AlertWatch
-from .alerts import Alerts
+from .alerts.alerts import Alerts
+from .alerts.watch import AlertWatch
+from .auth import Entry
 from .bus import Bus
-from .calendar import Calendar
-from .catalog import Catalog
-from .engine import LocalEngine
-from .entry import Entry
+from .calendar.alarm_clock import Clocks, read_clocks
+from .calendar.calendar import Calendar
+from .catalog.catalog import Catalog
+from .engine.engine import LocalEngine
 from .errors import DiskIsFull
-from .inbox import Inbox
-from .log import Level, Log, LogHandler
+from .inbox.inbox import Inbox
+from .log.log import Level, Log, LogHandler
 from .machine import Machine
-from .machine_zone import MachineZone, machine_zone
 from .profiles import Profiles
 from .records import now_utc
+from .recurrence.machine_zone import MachineZone, machine_zone
+from .recurrence.zones import use_newest_data
+from .recurrence.zones import zone as zone_of
 from .retention import Retention
-from .runs import Runs
+from .runs.runs import Runs
 from .settings import MOST_WORKERS, Settings
 from .status import Status
-from .zones import use_newest_data
-from .zones import zone as zone_of
 
 MOST_RECENT = 10
 

@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError, field_validator
 from storage.documents import Documents
 from storage.files import DiskFull, StorageError, write_atomically
 
-from .builtin.destinations import DestinationError, check_destination
 from .bus import Bus, ProfileChanged
+from .destinations import DestinationError, check_destination
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
 from .records import Record, now_utc
 

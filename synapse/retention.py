@@ -1,6 +1,6 @@
 """What is kept and for how long, as the Settings page says: what is older goes in the background, a little at a time.
 
-A run that went leaves a trace, so that the calendar and the figures of the past stay as they were: `past_runs`.
+A run that went leaves a trace, so that the calendar and the figures of the past stay as they were: `synapse.runs.past`.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from storage.files import StorageError
 
 from .bus import Bus, LinesLogged, RetentionChanged
 from .errors import DiskIsFull, Invalid, NotReady, SynapseError
-from .log import Level, Log
-from .past_runs import PastRuns
+from .log.log import Level, Log
 from .records import Record, now_utc
+from .runs.past import PastRuns
 
 log = logging.getLogger(__name__)
 

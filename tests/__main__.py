@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
 from main import ensure_packages  # noqa: E402 - the path above must come first
-from tests.chromium import find_chromium  # noqa: E402
+from tests.parts.chromium import find_chromium  # noqa: E402
 
 
 def install_chromium() -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from synapse.zones import use_newest_data
-from tests.chromium import find_chromium
-from tests.harness import SynapseUnderTest
+from synapse.recurrence.zones import use_newest_data
+from tests.parts.chromium import find_chromium
+from tests.parts.harness import SynapseUnderTest
 
 
 def pytest_configure() -> None:

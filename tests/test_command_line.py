@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from synapse.settings import Settings
-from tests.harness import ROOT, SynapseUnderTest, wait_until
+from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
 
 
 def synapse(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -10,8 +10,8 @@ import pytest
 import tzdata
 from icalendar import Calendar
 
-from tests.harness import SynapseUnderTest, wait_until
-from tests.zone_files import OLD_RULES, zone_folder
+from tests.parts.harness import SynapseUnderTest, wait_until
+from tests.parts.zone_files import OLD_RULES, zone_folder
 
 Start = Callable[..., SynapseUnderTest]
 HOURS = {'America/Vancouver': 16, 'America/Edmonton': 15, 'America/Winnipeg': 14, 'Africa/Casablanca': 9}

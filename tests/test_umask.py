@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import SynapseUnderTest, make_video, open_to_others, wait_until
+from tests.parts.harness import SynapseUnderTest, make_video, open_to_others, wait_until
 
 MOVER = """
 import shutil

@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import context, ui
 
 
-class Notice(ui.element, component='../static/notice.js'):
+class Notice(ui.element, component='notice.js'):
     """Shown at once, gone by itself; stays when the page changes below it.
 
     :param options: of Quasar's Notify

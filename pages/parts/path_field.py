@@ -7,7 +7,7 @@ from typing import Any
 from synapse.bus import InboxChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.inbox import PREFIX, InboxItem
+from synapse.inbox.inbox import PREFIX, InboxItem
 
 from .cards import put
 from .fields import TextField

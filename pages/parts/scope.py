@@ -11,7 +11,7 @@ from synapse.bus import Bus, Message
 M = TypeVar('M', bound=Message)
 
 
-class Scope(ui.element, component='../static/island.js'):
+class Scope(ui.element, component='island.js'):
     """An element whose subscriptions live exactly as long as it does, and that is drawn by itself.
 
     NiceGUI ends its own event subscriptions only with the client; in a single-page shell each visit would leak one.

@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from synapse.catalog import PipelineInfo
+from synapse.catalog.catalog import PipelineInfo
 
 from .cards import put
 from .html import el, icon

@@ -34,7 +34,7 @@
   const clock = (at) => `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
   const millis = (at) => `.${String(at.getUTCMilliseconds()).padStart(3, '0')}`;
 
-  /* `[first, count, last, milliseconds, level, source, run, text, kind, more, styles, marks]`, see `log_rows.py` */
+  /* `[first, count, last, milliseconds, level, source, run, text, kind, more, styles, marks]`, see `pages/logs/rows.py` */
   function rowOf(fields) {
     const [first, count, last, ms, level, source, run, text, kind, more, styles, marks] = fields;
     return { first, count, last, ms, level, source, run, text, kind, more, styles, marks, height: 0, element: null };
@@ -199,7 +199,7 @@
       this.takeFocus();
       return this.rows[index].last;
     }
-    /* All about an opened line, see `log_detail.py`; null if it was cleared meanwhile. */
+    /* All about an opened line, see `pages/logs/rows.py`; null if it was cleared meanwhile. */
     detail(seq, about) {
       if (!this.opened.has(seq)) return;
       this.opened.set(seq, about || { gone: true });

@@ -4,9 +4,9 @@ from datetime import date, datetime, time
 from typing import Any
 
 from synapse import recurrence
-from synapse.calendar import Calendar
+from synapse.calendar.calendar import Calendar
+from synapse.calendar.events import Event
 from synapse.errors import Invalid, NotFound
-from synapse.events import Event
 
 
 def event_json(calendar: Calendar, event: Event) -> dict[str, Any]:

@@ -15,10 +15,9 @@ from typing import Any, BinaryIO, cast
 from pydantic import BaseModel, Field, field_validator
 
 from synapse import __version__
-from synapse.pipeline import Pipeline, StepFailed, step
-from synapse.run import Run
-
-from .destinations import CHUNK, Destination, DestinationError, Writer, check_destination, destination_of
+from synapse.destinations import CHUNK, Destination, DestinationError, Writer, check_destination, destination_of
+from synapse.host.run import Run
+from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
 ARCHIVE, MANIFEST = '.tar.gz', '.tar.gz.json'
 MADE_BY = 'Synapse BackupFolder'

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from synapse.pipeline import StepFailed
-from synapse.run import Run
+from synapse.host.run import Run
+from synapse.pipelines.pipeline import StepFailed
 
 WHOLE_DECODE_SECONDS = 60.0
 """Videos up to this long are decoded whole by `check_playable`; of longer ones the two ends."""

@@ -13,11 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from synapse import __version__
-from synapse.pipeline import Pipeline, StepFailed, step
-from synapse.run import Run
-
-from .captions import as_srt, as_vtt, check_template, cues, filled
-from .destinations import (
+from synapse.destinations import (
     CHUNK,
     Destination,
     DestinationError,
@@ -25,6 +21,10 @@ from .destinations import (
     check_destination,
     destination_of,
 )
+from synapse.host.run import Run
+from synapse.pipelines.pipeline import Pipeline, StepFailed, step
+
+from .captions import as_srt, as_vtt, check_template, cues, filled
 from .ffmpeg import Progress, Video, check_can_burn_in, check_playable, clock, ffmpeg, probe, source
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')

@@ -10,8 +10,8 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from synapse.pipeline import Pipeline, StepFailed, parse_duration, step
-from synapse.run import Run
+from synapse.host.run import Run
+from synapse.pipelines.pipeline import Pipeline, StepFailed, parse_duration, step
 
 
 class RunCommand(Pipeline):

@@ -36,13 +36,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _answer(question: str, file: str, *rest: str) -> dict[str, Any]:
-    from synapse.host.describe import describe_file
+    from synapse.pipelines.describe import describe_file
 
     if question == 'describe':
         return describe_file(file, *rest)
     if question == 'validate':
-        from synapse.host.load import load_pipeline
-        from synapse.host.validate import WHOLE, validate_parameters
+        from synapse.pipelines.load import load_pipeline
+        from synapse.pipelines.validate import WHOLE, validate_parameters
 
         parameters = json.load(sys.stdin)
         try:

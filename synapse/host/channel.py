@@ -9,9 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from synapse.long_lines import LONGEST, LongLines
-
-from .spool import Spool
+from synapse.protocol.long_lines import LONGEST, LongLines
+from synapse.protocol.spool import Spool
 
 FLUSH_SECONDS = 0.025
 FLOOD_SECONDS = 0.05

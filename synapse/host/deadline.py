@@ -8,13 +8,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Literal
 
-from synapse.pipeline import Step
+from synapse.pipelines.pipeline import Step
+from synapse.pipelines.problems import StepTimeout
+from synapse.protocol import spool as spool_module
 
 from . import channel as channel_module
-from . import spool as spool_module
 from . import streams as streams_module
 from .control import Control
-from .problems import StepTimeout
 
 GIVE_UP_SECONDS = 2.0
 """How long a step that was told its time is over may take to end by itself."""

@@ -15,21 +15,21 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from synapse.long_lines import LONG_LINES, LongLines
-from synapse.pipeline import Pipeline, Step, StepFailed, restored, state_and_rest, steps_of, takes_run
+from synapse.pipelines.load import load_pipeline
+from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, restored, state_and_rest, steps_of, takes_run
+from synapse.pipelines.problems import StepTimeout, problem_of
+from synapse.pipelines.validate import sentences
+from synapse.protocol.long_lines import LONG_LINES, LongLines
+from synapse.protocol.spool import SPOOL, Spool
 from synapse.records import Problem
-from synapse.run import Run, RunProfile
 from synapse.scrubber import Scrubber
 
 from .channel import Channel
 from .control import Cancelled, Control
 from .deadline import Deadline, Interrupts
-from .keep import write_checkpoint
-from .load import load_pipeline
-from .problems import StepTimeout, problem_of
+from .files import write_checkpoint
+from .run import Run, RunProfile
 from .shell import kill_descendants
-from .spool import SPOOL, Spool
-from .validate import sentences
 
 CLOSE_SECONDS = 2.0
 

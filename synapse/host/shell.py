@@ -17,7 +17,7 @@ import psutil
 if sys.platform == 'linux':
     import fcntl
 
-from synapse.pipeline import StepFailed
+from synapse.pipelines.pipeline import StepFailed
 
 from .control import Cancelled, Control
 

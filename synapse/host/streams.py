@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from synapse.printed_lines import ByteLines
+from synapse.protocol.lines import ByteLines
 
 from .channel import FLOOD_BYTES, FLOOD_SECONDS, Channel
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 # What is waited for comes within a frame or two; a busy machine may take its time all the same.
 expect.set_options(timeout=20_000)

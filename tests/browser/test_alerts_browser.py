@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.harness import SynapseUnderTest, wait_until
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 PIPELINES = """
 from synapse import Pipeline, Run, StepFailed, step

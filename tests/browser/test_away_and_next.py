@@ -10,11 +10,11 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from synapse.entry import Entry
-from synapse.events import Misfire
-from tests.harness import SynapseUnderTest, wait_until
-from tests.synapse.api_room import PIPELINES
-from tests.synapse.downtime import hourly, was_off
+from synapse.auth import Entry
+from synapse.calendar.events import Misfire
+from tests.parts.api_room import PIPELINES
+from tests.parts.downtime import hourly, was_off
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 SignIn = Callable[[SynapseUnderTest], Page]
 

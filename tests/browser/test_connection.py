@@ -6,8 +6,8 @@ from collections.abc import Callable
 import httpx
 from playwright.sync_api import Page, Route, WebSocket, expect
 
-from pages.parts.dead_pages import MOST_OF_BROWSERS
-from tests.harness import SynapseUnderTest
+from pages.shell.dead_pages import MOST_OF_BROWSERS
+from tests.parts.harness import SynapseUnderTest
 
 SignIn = Callable[[SynapseUnderTest], Page]
 PLACES = ('Runs', 'Logs', 'Scheduler', 'Pipelines', 'Profiles', 'Settings', 'Dashboard')

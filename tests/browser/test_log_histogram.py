@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.harness import SynapseUnderTest, wait_until
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 PART = 'getElement(Number(document.querySelector(".lh-box").id.slice(1)))'
 LEVELS = ('info', 'info', 'info', 'success', 'warning', 'error')

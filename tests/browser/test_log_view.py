@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.harness import SynapseUnderTest, wait_until
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 ROWS = "() => getElement(Number(document.querySelector('.log-lines').id.slice(1))).rows()"
 PRINTER = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 SignIn = Callable[[SynapseUnderTest], Page]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 SignIn = Callable[[SynapseUnderTest], Page]
 

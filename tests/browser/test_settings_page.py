@@ -6,11 +6,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from storage.logs import LogStore
+from storage.logs.store import LogStore
 from storage.runs import RunStore
-from tests.harness import SynapseUnderTest
-from tests.storage.writers import log_row
-from tests.synapse.retention_lives import add_run
+from tests.parts.harness import SynapseUnderTest
+from tests.parts.retention_lives import add_run
+from tests.parts.writers import log_row
 
 SignIn = Callable[[SynapseUnderTest], Page]
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest
 
 expect.set_options(timeout=20_000)
 SignIn = Callable[[SynapseUnderTest], Page]

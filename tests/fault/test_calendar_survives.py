@@ -14,7 +14,7 @@ import pytest
 
 from synapse.recurrence import occurrences
 from tests.fault.calendar_lives import closed, opened
-from tests.harness import ROOT
+from tests.parts.harness import ROOT
 
 LIVES = 70
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT
+from tests.parts.harness import ROOT
 
 pytestmark = pytest.mark.fault
 

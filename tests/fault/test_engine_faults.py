@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from synapse.children import REPO
-from synapse.engine import LocalEngine
-from synapse.process_tree import is_gone
-from synapse.warden import ROOM, tagged_processes
-from tests.synapse.hosts import Bench, Heard, eventually
+from synapse.engine.children import REPO
+from synapse.engine.engine import LocalEngine
+from synapse.engine.process_tree import is_gone
+from synapse.engine.warden import ROOM, tagged_processes
+from tests.parts.hosts import Bench, Heard, eventually
 
 pytestmark = pytest.mark.fault
 
@@ -155,7 +155,7 @@ async def test_a_raw_flood_comes_whole_and_in_order(bench: Bench) -> None:
 
 
 async def test_a_host_that_closes_its_pipe_and_goes_on_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse.host_process.LINGER_SECONDS', 0.3)
+    monkeypatch.setattr('synapse.engine.host_process.LINGER_SECONDS', 0.3)
 
     _, outcome = await bench.run('import os, time\nos.closerange(3, 100)\ntime.sleep(60)')
 
@@ -175,7 +175,7 @@ async def test_a_thread_left_behind_does_not_keep_the_host(bench: Bench) -> None
 PARENT = """
 import asyncio, json, sys
 from pathlib import Path
-from synapse.engine import LocalEngine
+from synapse.engine.engine import LocalEngine
 
 async def main():
     engine = LocalEngine(sys.argv[1])

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.harness import SynapseUnderTest, wait_until
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 ICS = {'Content-Type': 'text/calendar'}
 SECONDS_AHEAD = 3

@@ -16,11 +16,11 @@ from typing import Any
 import httpx
 import pytest
 
-from storage.logs import LogStore
+from storage.logs.store import LogStore
 from synapse.bus import Bus
-from synapse.log import Level, Log
-from synapse.log_search import Search
-from tests.harness import SynapseUnderTest, wait_until
+from synapse.log.log import Level, Log
+from synapse.log.search import Search
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 LIVES = 4
 MOST_LINES = 25_000

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.harness import SynapseUnderTest, make_video, processes_with, wait_until
+from tests.parts.harness import SynapseUnderTest, make_video, processes_with, wait_until
 
 HOSTILE = """
 import ctypes, os, signal, subprocess, sys, time

@@ -11,16 +11,17 @@ import pytest
 
 from storage.files import DiskFull
 from storage.runs import RunStore
-from synapse import live_run, run_folders
 from synapse.bus import LinesLogged, RunChanged
 from synapse.control_room import ControlRoom
+from synapse.engine.process_tree import is_gone
 from synapse.errors import DiskIsFull
-from synapse.host import spool
-from synapse.process_tree import is_gone
+from synapse.protocol import spool
 from synapse.records import RunState, StepState
+from synapse.runs import folders as run_folders
+from synapse.runs import live_run
 from synapse.settings import Settings
-from tests.synapse.scripted import opened
-from tests.synapse.test_runs import until
+from tests.parts.scripted import opened
+from tests.synapse.runs.test_runs import until
 
 pytestmark = pytest.mark.fault
 

@@ -9,14 +9,14 @@ import pytest
 from nicegui import binding, ui
 from nicegui.testing import user_simulation
 
-from pages.dashboard import dashboard_page
-from pages.logs import Asked, logs_page
-from pages.pipelines import pipelines_page
-from pages.profiles import profiles_page
-from pages.run import run_page
-from pages.runs import runs_page
-from pages.scheduler import scheduler_page
-from pages.settings import settings_page
+from pages.dashboard.page import dashboard_page
+from pages.logs.page import Asked, logs_page
+from pages.pipelines.page import pipelines_page
+from pages.profiles.page import profiles_page
+from pages.runs.page import runs_page
+from pages.runs.run_page import run_page
+from pages.scheduler.page import scheduler_page
+from pages.settings.page import settings_page
 from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.settings import Settings

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from storage.runs import RunStore
-from tests.storage.writers import run_document
+from tests.parts.writers import run_document
 
 START = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.writers import KINDS, open_store
+from tests.parts.writers import KINDS, open_store
 
 ROOT = Path(__file__).parents[2]
 KILLS = 12
 
 
 def start_writer(kind: str, path: Path, *more: str) -> 'subprocess.Popen[str]':
-    command = [sys.executable, '-m', 'tests.storage.writers', kind, str(path), *more]
+    command = [sys.executable, '-m', 'tests.parts.writers', kind, str(path), *more]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 

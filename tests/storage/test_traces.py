@@ -9,8 +9,8 @@ import pytest
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from storage.traces import RunTraces
+from tests.parts.writers import run_document
 from tests.storage.test_runs import START, at, ended
-from tests.storage.writers import run_document
 
 LATER = START + timedelta(days=1)
 

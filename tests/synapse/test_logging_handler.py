@@ -19,12 +19,12 @@ import pytest_asyncio
 from synapse import logging_handler
 from synapse.api.limits import Rate
 from synapse.control_room import ControlRoom
-from synapse.log import Entry
+from synapse.log.log import Entry
 from synapse.logging_handler import SynapseHandler
 from synapse.settings import default_data_folder
-from tests.harness import SynapseUnderTest, wait_until
-from tests.synapse.api_room import api_room, client_of, gated
-from tests.synapse.serving import served
+from tests.parts.api_room import api_room, client_of, gated
+from tests.parts.harness import SynapseUnderTest, wait_until
+from tests.parts.serving import served
 
 pytestmark = pytest.mark.asyncio(loop_scope='module')
 

@@ -17,7 +17,7 @@ import pytest
 from storage.documents import Documents
 from storage.files import DiskFull
 from storage.ledger import Ledger
-from storage.logs import LogStore
+from storage.logs.store import LogStore
 from storage.runs import RunStore
 from synapse import retention
 from synapse.bus import LogCleared, RetentionChanged, RunsForgotten
@@ -25,10 +25,10 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
 from synapse.retention import Going, Keep, in_words, what_went
 from synapse.settings import Settings
-from tests.harness import ROOT, wait_until
-from tests.storage.writers import log_row
-from tests.synapse.movable_clock import MovableClock
-from tests.synapse.retention_lives import BYTES, FILES, add_run
+from tests.parts.harness import ROOT, wait_until
+from tests.parts.movable_clock import MovableClock
+from tests.parts.retention_lives import BYTES, FILES, add_run
+from tests.parts.writers import log_row
 
 NOW = datetime(2026, 10, 14, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -491,7 +491,7 @@ async def test_a_stop_half_way_leaves_the_rest_for_the_next_start(tmp_path: Path
 def test_a_kill_half_way_leaves_no_half_run(tmp_path: Path) -> None:
     """A run is there with its whole folder, or not at all; and the rest of its folder goes after the next start."""
     data = tmp_path / 'data'
-    command = [sys.executable, '-m', 'tests.synapse.retention_lives', str(data)]
+    command = [sys.executable, '-m', 'tests.parts.retention_lives', str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

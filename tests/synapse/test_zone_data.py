@@ -13,8 +13,8 @@ import pytest
 import tzdata
 
 from synapse import zone_data
-from synapse.children import host_command
-from tests.zone_files import OLD_RULES, zone_folder
+from synapse.engine.children import host_command
+from tests.parts.zone_files import OLD_RULES, zone_folder
 
 NEVER = '9999a'
 

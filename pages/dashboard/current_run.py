@@ -1,0 +1,245 @@
+"""The card of what runs now: its steps, what is left, and its controls; of several runs the newest, until paged."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from nicegui import background_tasks
+
+from pages.parts.cards import empty, put, tick
+from pages.parts.dialogs import attempt
+from pages.parts.html import button, el, icon
+from pages.parts.scope import Scope
+from pages.parts.words import (
+    clock_of,
+    length_of,
+    pipeline_color,
+    pipeline_title,
+    profile_label,
+    size_of,
+    step_title,
+    title_of,
+)
+from pages.runs.run_controls import RunControls, StatePill
+from pages.runs.stepper import Stepper
+from synapse.bus import PipelinesChanged, QueueChanged, RunChanged
+from synapse.control_room import ControlRoom
+from synapse.records import RunRecord, RunState, now_utc
+
+PACE_SECONDS = 0.2
+"""Mere progress is shown five times a second; what moved, at once."""
+STEADY_SECONDS = 1.5
+"""An estimate that moves by less is not shown anew, so that the largest number on the screen does not tremble."""
+
+
+class CurrentRun(Scope):
+    """Never changes to another run while the one it shows goes on; with none live it keeps the last one, at rest."""
+
+    def __init__(self, room: ControlRoom, last: RunRecord | None) -> None:
+        super().__init__('section')
+        self.classes('glass-card now').props['aria-label'] = 'Current run'
+        self._room = room
+        self._run: RunRecord | None = None
+        self._last = last
+        self._until = 0.0
+        self._is_measuring = False
+        with self:
+            self._none = el('div', 'now-none')
+            with self._none, empty('Nothing is running', 'Drop a file on the right, or press R.', 'play'):
+                pass
+            with el('div', 'nowtop') as self._top:
+                self._build_top()
+            self._place = el('div', 'now-steps')
+            with el('div', 'nowfoot') as self._foot:
+                self._build_foot()
+        self._stepper: Stepper | None = None
+        self._steps: tuple[str, ...] = ()
+        self._soon = self.at_most_every(PACE_SECONDS, self._show)
+        self.follow(room.bus, RunChanged, self._on_run)
+        self.follow(room.bus, QueueChanged, lambda _: self._show())
+        self.follow(room.bus, PipelinesChanged, lambda _: self._show())
+        self.watch(room.status, ('cpu_percent',), self._measure)
+        self._show()
+
+    def _build_top(self) -> None:
+        with el('div', 'sy-grow'):
+            with el('div', 'sy-x').style('gap:9px'):
+                self._pill = StatePill()
+                with el('span', 'sy-x sy-cap now-pipeline').style('gap:6px'):
+                    self._dot = el('i', 'sy-pdot')
+                    self._pipeline = el('span', 'sy-ell')
+                self._number = el('a', 'sy-mono sy-3').style('font-size:12px')
+                with el('span', 'pager') as self._pager:
+                    newer = el('button', 'sy-btn is-ghost', type_='button', aria_label='Previous live run')
+                    self._place_of = el('span', 'sy-cap sy-num')
+                    older = el('button', 'sy-btn is-ghost', type_='button', aria_label='Next live run')
+                for arrow, name, by in ((newer, 'left', -1), (older, 'right', 1)):
+                    with arrow:
+                        icon(name, size=13)
+                    arrow.on('click', lambda by=by: self._turn(by))
+            self._title = el('h2', 'sy-ell')
+            with el('p', 'sy-cap sy-ell now-facts'):
+                self._profile_word = el('span')
+                self._profile = el('span', 'sy-2')
+                self._facts = el('span')
+        with el('div', 'eta'):
+            self._eta = el('span', 'big sy-num')
+            self._eta_note = el('span', 'sy-cap')
+
+    def _build_foot(self) -> None:
+        self._controls = RunControls(self._room)
+        self._retry = button('', icon_name='retry')
+        self._retry.classes(remove='is-icon')
+        with self._retry:
+            self._retry_word = el('span')
+        self._retry.on('click', self._ask_retry)
+        with el('a', 'sy-btn is-ghost') as self._open:
+            icon('open')
+            el('span', text='Open run')
+        el('span', 'sy-grow')
+        with el('span', 'sy-x now-load').style('gap:8px'):
+            self._cpu = el('span', 'sy-cap sy-num')
+            self._sep = el('span', 'sep')
+            self._memory = el('span', 'sy-cap sy-num')
+
+    # What is shown
+
+    def _on_run(self, message: RunChanged) -> None:
+        run = message.run
+        if run.state.is_final and (self._last is None or run.number >= self._last.number or self._is_shown(run)):
+            self._last = run
+        if message.moved:
+            self._show()
+        elif self._is_shown(run):
+            self._soon()
+
+    def _is_shown(self, run: RunRecord) -> bool:
+        return self._run is not None and self._run.id == run.id
+
+    def _show(self) -> None:
+        live = self._room.runs.live()
+        shown = next((run for run in live if self._is_shown(run)), None) or next(iter(live), None) or self._last
+        self._run = shown
+        for part in (self._top, self._place, self._foot):
+            part.set_visibility(shown is not None)
+        self._none.set_visibility(shown is None)
+        self._set_class('is-live', is_on=shown is not None and shown.state.is_live)
+        if shown is not None:
+            self._show_top(shown, live)
+            self._show_steps(shown)
+            self._show_eta(shown)
+            self._show_foot(shown)
+
+    def _set_class(self, name: str, *, is_on: bool) -> None:
+        if is_on is not (name in self._classes):
+            self.classes(add=name) if is_on else self.classes(remove=name)
+
+    def _show_top(self, run: RunRecord, live: Sequence[RunRecord]) -> None:
+        room = self._room
+        self._pill.show(run)
+        color = pipeline_color(room, run.pipeline)
+        if color not in self._dot._classes:
+            self._dot.classes(replace=f'sy-pdot {color}')
+        self._pipeline.set_text(pipeline_title(room, run.pipeline))
+        self._number.set_text(f'#{run.number}')
+        put(self._number, href=f'/runs/{run.number}')
+        self._pager.set_visibility(len(live) > 1)
+        places = [known.id for known in live]
+        self._place_of.set_text(f'{places.index(run.id) + 1 if run.id in places else 1} of {len(live)}')
+        self._title.set_text(title_of(room, run))
+        put(self._title, title=title_of(room, run))
+        self._profile_word.set_text('Profile ' if run.profile else '')
+        self._profile.set_text(profile_label(room, run.profile))
+        facts = [f'started {clock_of(self._room, run.started_at)}'] if run.started_at else []
+        facts = [f'{facts[0]} by {run.because}'] if facts and run.because else facts
+        worker = room.runs.worker_of(run.id)
+        words = ' · '.join([*facts, *([worker] if worker else [])])
+        self._facts.set_text(f' · {words}' if run.profile and words else words)
+
+    def _show_steps(self, run: RunRecord) -> None:
+        names = (run.id, *(step.name for step in run.steps))
+        if self._stepper is None or names != self._steps:
+            self._steps = names
+            self._place.clear()
+            with self._place:
+                self._stepper = Stepper(self._room, run, self._room.runs.known_typical(run.pipeline))
+        self._stepper.show(run)
+
+    def _show_eta(self, run: RunRecord) -> None:
+        left = self._room.runs.expected_left(run)
+        is_going = run.state is RunState.RUNNING and not run.is_stopping
+        if is_going and left is not None:
+            self._count_down(left)
+            return
+        self._until = 0.0
+        since = run.started_at if is_going else None
+        tick(self._eta, since=since, text=length_of(run.took_seconds if run.state.is_final else left))
+        self._eta_note.set_text(_big_note(self._room, run))
+
+    def _count_down(self, left: float) -> None:
+        until = now_utc() + timedelta(seconds=left)
+        if abs(until.timestamp() - self._until) > max(STEADY_SECONDS, left / 50):
+            self._until = until.timestamp()
+            tick(self._eta, until=until)
+            self._eta_note.set_text(f'left, done about {self._room.local(until):%H:%M}')
+
+    def _show_foot(self, run: RunRecord) -> None:
+        self._controls.show(run)
+        put(self._open, href=f'/runs/{run.number}')
+        step = run.failed_step
+        self._retry.set_visibility(run.state.is_final and run.state is not RunState.SUCCEEDED)
+        self._retry_word.set_text(
+            f'Retry from {step_title(self._room, run.pipeline, step.name)}' if step else 'Run all again'
+        )
+        if not run.state.is_live:
+            self._show_load('', '')
+
+    # What is asked
+
+    def _turn(self, by: int) -> None:
+        live = self._room.runs.live()
+        places = [run.id for run in live]
+        if self._run is not None and self._run.id in places:
+            self._run = live[(places.index(self._run.id) + by) % len(live)]
+        self._until = 0.0
+        self._show()
+
+    async def _ask_retry(self) -> None:
+        if self._run is not None:
+            step = self._run.failed_step
+            await attempt(self._room.runs.retry(self._run.id, from_step=step.name if step else None))
+
+    # What it costs
+
+    def _measure(self) -> None:
+        """With each sample of the machine, those of the processes of this run."""
+        if self._run is not None and self._run.state.is_live and not self._is_measuring:
+            self._is_measuring = True
+            background_tasks.create(self._measured(self._run.id), name='load of a run')
+
+    async def _measured(self, run_id: str) -> None:
+        try:
+            tree = await self._room.runs.process_tree(run_id)
+        finally:
+            self._is_measuring = False
+        if self.is_deleted or self._run is None or self._run.id != run_id or not self._run.state.is_live:
+            return
+        cpu = sum(float(process['cpu_percent']) for process in tree) / max(1, self._room.status.cores)
+        memory = sum(int(process['memory_bytes']) for process in tree)
+        with self:
+            self._show_load(f'CPU {cpu:.0f} %' if tree else '', f'Memory {size_of(memory)}' if tree else '')
+
+    def _show_load(self, cpu: str, memory: str) -> None:
+        self._cpu.set_text(cpu)
+        self._memory.set_text(memory)
+        self._sep.set_visibility(bool(cpu))
+
+
+def _big_note(room: ControlRoom, run: RunRecord) -> str:
+    if run.state.is_final:
+        ended = f'ended {room.local(run.finished_at):%H:%M}' if run.finished_at else 'ended'
+        return f'took, {ended}' if run.took_seconds is not None else ended
+    if run.is_stopping:
+        return 'stopping'
+    if run.state is RunState.PAUSED:
+        return 'holds until you resume it'
+    return 'so far, no estimate yet'

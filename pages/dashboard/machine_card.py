@@ -1,0 +1,94 @@
+"""CPU, memory and disk of this machine, measured often while someone looks at this card."""
+
+from collections.abc import Sequence
+
+from pages.parts.cards import Card, area_of, line_of, points_of, put
+from pages.parts.html import el, icon
+from pages.parts.words import size_of
+from synapse.control_room import ControlRoom
+
+FEW_PERCENT = 10
+
+
+class MachineCard(Card):
+    """Three figures with their last minutes, and a line with a way out when the disk gets full."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        super().__init__('This machine', 'third machine')
+        self._room = room
+        with self.head:
+            el('span', 'sy-cap', 'last 5 min').style('padding-right:8px')
+        with self:
+            with el('div', 'hosts'):
+                self._cpu = _Figure('CPU', 'blue')
+                self._memory = _Figure('Memory', 'purple')
+                self._disk = _Figure('Disk', 'slate')
+            with el('p', 'hint', role='status') as self._hint:
+                icon('alert', size=14)
+                self._words = el('span', 'sy-grow')
+                el('a', text='Review', href='/runs')
+        room.machine.look()
+        self.when_gone(room.machine.unlook)
+        # A sample changes several fields one after the other; all of them are shown together.
+        self.watch(room.status, ('cpu_percent', 'ram_used', 'disk_free'), self.at_most_every(0, self._show))
+        self._show()
+
+    def _show(self) -> None:
+        status, history = self._room.status, self._room.machine.history
+        cores = f'of {status.cores} core{"s" if status.cores != 1 else ""}'
+        self._cpu.show(f'{status.cpu_percent:.0f} %', cores, status.cpu_percent, [s.cpu_percent for s in history])
+        used, total = size_of(status.ram_used), size_of(status.ram_total)
+        self._memory.show(used, f'of {total}', status.ram_percent, [s.ram_percent for s in history])
+        left = 100 - status.disk_usage
+        is_short = status.disk_total > 0 and left < FEW_PERCENT
+        self._disk.tint('yellow' if is_short else 'slate')
+        free = f'{size_of(status.disk_free)} free'
+        self._disk.show(free, f'of {size_of(status.disk_total)}', status.disk_usage, [s.disk_usage for s in history])
+        self._words.set_text(f'{left:.0f} % of the disk left. Outputs of old runs may go.')
+        self._hint.set_visibility(is_short)
+
+
+class _Figure:
+    """A name, a value, its curve and its bar."""
+
+    def __init__(self, name: str, color: str) -> None:
+        with el('div', 'h'):
+            with el('div', 'sy-x').style('justify-content:space-between'):
+                el('span', 'sy-2', name)
+                with el('span', 'sy-num'):
+                    self._value = el('b')
+                    self._of = el('span', 'sy-cap')
+            with el('div', 'sy-x').style('gap:12px'):
+                self._spark = el('svg', 'spark', width='108', height='26', viewBox='0 0 108 26', aria_hidden='true')
+                with self._spark:
+                    self._area, self._line = el('path', 'f'), el('path', 'l')
+                with el('div', 'sy-meter sy-grow', role='meter', aria_label=name) as self._meter:
+                    self._bar = el('i')
+        self.tint(color)
+
+    def tint(self, color: str) -> None:
+        self._spark.style(f'--sc:var(--cmd-{color})')
+        self._bar.style(f'--mc:var(--cmd-{color})')
+
+    def show(self, value: str, of: str, percent: float, history: Sequence[float]) -> None:
+        self._value.set_text(value)
+        self._of.set_text(f' {of}')
+        self._bar.style(f'width:{percent:.0f}%')
+        put(self._meter, aria_valuenow=f'{percent:.0f}', aria_valuetext=f'{value} {of}')
+        points = points_of(_thin(history), width=108, height=26, low=_floor(history), high=_ceiling(history))
+        put(self._area, d=area_of(points, 26))
+        put(self._line, d=line_of(points))
+
+
+def _thin(history: Sequence[float]) -> list[float]:
+    """At most fifty values: a curve of 108 pixels shows no more, and it travels with every sample."""
+    every = max(1, len(history) // 50)
+    return list(history)[::-1][::every][::-1]
+
+
+def _floor(history: Sequence[float]) -> float:
+    return max(0.0, min(history, default=0.0) - 5)
+
+
+def _ceiling(history: Sequence[float]) -> float:
+    return max(max(history, default=0.0) + 5, _floor(history) + 20)

@@ -1,0 +1,177 @@
+"""What comes next: three events with the time that is left, each a live row from the moment it fires."""
+
+import asyncio
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+
+from pages.parts.cards import Card, empty, put, tick
+from pages.parts.dialogs import say
+from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
+from pages.parts.words import pipeline_color
+from pages.scheduler.event.dialog import open_event_dialog
+from pages.scheduler.parts.days import day_in
+from pages.scheduler.parts.entry_words import clock_in
+from synapse.bus import OccurrencesChanged, RunChanged, ScheduleChanged
+from synapse.calendar.events import Event
+from synapse.control_room import ControlRoom
+from synapse.records import RunRecord, now_utc
+
+MOST = 3
+MOST_LIVE = 2
+COUNTED = 10
+"""So many of today are counted; more are `10+`."""
+SOON_SECONDS = 0.25
+
+Key = tuple[str, datetime]
+
+
+class NextUp(Card):
+    """Rows stay the elements they are while an occurrence waits, fires and runs; the time left ticks in the browser.
+
+    :param is_large: for a card that has nothing else to say, such as that of the first start
+    """
+
+    def __init__(self, room: ControlRoom, classes: str = 'third is-list', *, is_large: bool = False) -> None:
+        super().__init__('Next up', classes, label='Next events')
+        self._room = room
+        self._is_large = is_large
+        self._rows: dict[Key, _Row] = {}
+        self._midnight: asyncio.TimerHandle | None = None
+        with self.head:
+            el('a', 'sy-btn is-ghost is-sm', 'Calendar', href='/scheduler')
+        with self:
+            self._list = el('ul', 'sy-rows nx-rows')
+            self._none = el('div', 'nx-none')
+        with self._none:
+            self._draw_none()
+        soon = self.at_most_every(SOON_SECONDS, self._show)
+        self.follow(room.bus, ScheduleChanged, lambda _: soon())
+        self.follow(room.bus, OccurrencesChanged, lambda _: soon())
+        self.follow(room.bus, RunChanged, lambda message: soon() if message.moved and message.run.due else None)
+        self.watch(room.status, ('next',), soon)
+        self.when_gone(lambda: self._midnight.cancel() if self._midnight is not None else None)
+        self._show()
+
+    def _draw_none(self) -> None:
+        title, text = 'Nothing planned yet', 'Pick a day and Synapse starts the run for you.'
+        if self._is_large:
+            with empty(title, text, 'calendar'):
+                self._draw_new()
+            return
+        with el('div', 'sy-x none-row'):
+            with el('span', 'ei'):
+                icon('calendar')
+            with el('span', 'sy-grow'):
+                el('b', text=title)
+                el('p', 'sy-cap', text)
+            self._draw_new()
+
+    def _draw_new(self) -> None:
+        opens(button('New event', icon_name='plus', small=True), lambda: open_event_dialog(self._room))
+
+    def _show(self) -> None:
+        runs = self._room.runs
+        live = [run for run in (*runs.live(), *runs.waiting()) if run.event_id and run.due]
+        fired = {(str(run.event_id), run.due): run for run in live if run.due is not None}
+        coming = self._room.calendar.upcoming(COUNTED)
+        newest = sorted(fired, key=lambda key: key[1])[-MOST_LIVE:]
+        planned = {(event.id, due): event for due, event in coming if (event.id, due) not in fired}
+        keys = [*newest, *planned][:MOST]
+        for key in [known for known in self._rows if known not in keys]:
+            self._rows.pop(key).row.delete()
+        for index, key in enumerate(keys):
+            row = self._row(key, index)
+            if key in fired:
+                row.show_live(fired[key])
+            else:
+                row.show_planned(planned[key], is_next=index == len(newest))
+        put(self._list, hidden=not keys)
+        put(self._none, hidden=bool(keys))
+        self._show_count([due for due, _ in coming])
+
+    def _row(self, key: Key, index: int) -> '_Row':
+        row = self._rows.get(key)
+        if row is None:
+            with self._list:
+                row = self._rows[key] = _Row(self._room, key)
+        if self._list.default_slot.children.index(row.row) != index:
+            row.row.move(target_index=index)
+        return row
+
+    def _show_count(self, dues: list[datetime]) -> None:
+        """How many are left today; at midnight that is another day."""
+        zone = ZoneInfo(self._room.calendar.zone)
+        now = now_utc()
+        today = day_in(now, zone)
+        count = sum(day_in(due, zone) == today for due in dues)
+        more = '+' if count >= COUNTED else ''
+        self.count.set_text(f'{count}{more} left today' if count else '')
+        midnight = datetime.combine(today + timedelta(days=1), time(), zone)
+        if self._midnight is not None:
+            self._midnight.cancel()
+        wait = max(1.0, (midnight - now).total_seconds() + 0.5)
+        self._midnight = asyncio.get_running_loop().call_later(wait, lambda: self._call(self._show))
+
+
+class _Row:
+    """One occurrence: planned first, then its run."""
+
+    def __init__(self, room: ControlRoom, key: Key) -> None:
+        self._room = room
+        self._id, self._due = key
+        self._run: RunRecord | None = None
+        zone = ZoneInfo(room.calendar.zone)
+        with el('li') as self.row:
+            el('span', 'sy-mono sy-num sy-2', clock_in(self._due, zone))
+            self._dot = el('i', 'sy-pdot')
+            self._glyph = Glyph('planned')
+            self._title = el('button', 'nx-title sy-ell sy-grow', type_='button')
+            opens(self._title, self._open, what='')
+            self._repeats = icon('repeat', size=13, classes='sy-3')
+            self._word = el('span', 'sy-cap')
+            self._clock = el('span', 'sy-cap sy-num nx-left')
+        put(self._clock, data_format='countdown', data_far=_far(self._due, zone))
+
+    def show_planned(self, event: Event, *, is_next: bool) -> None:
+        self._title.set_text(event.title)
+        self.row.classes(replace=f'{pipeline_color(self._room, event.pipeline)} st-scheduled')
+        self._glyph.set_visibility(False)
+        self._dot.set_visibility(True)
+        self._repeats.set_visibility(event.is_repeating)
+        self._word.set_visibility(False)
+        self._clock.classes(replace=f'sy-cap sy-num nx-left{" is-next" if is_next else ""}')
+        tick(self._clock, until=self._due)
+
+    def show_live(self, run: RunRecord) -> None:
+        if self._run is None and not self._title.text:
+            self._title.set_text(run.because)
+        self._run = run
+        state = str(run.state)
+        self.row.classes(replace=f'{pipeline_color(self._room, run.pipeline)} st-{look_of(state)} is-live')
+        self._glyph.set_visibility(True)
+        self._glyph.show(state)
+        self._dot.set_visibility(False)
+        self._repeats.set_visibility(False)
+        self._word.set_text(WORDS[state])
+        self._word.set_visibility(True)
+        self._clock.classes(replace='sy-cap sy-num nx-left')
+        tick(self._clock, since=run.started_at)
+
+    def _open(self) -> None:
+        if self._run is not None:
+            ui.navigate.to(f'/runs/{self._run.number}')
+            return
+        event = next((event for event in self._room.calendar.events() if event.id == self._id), None)
+        if event is None:
+            say('That event was deleted.', kind='warning')
+        else:
+            open_event_dialog(self._room, event=event, due=self._due)
+
+
+def _far(due: datetime, zone: ZoneInfo) -> str:
+    """What stands for the time left while that is more than a day."""
+    local = due.astimezone(zone)
+    is_near = due - now_utc() < timedelta(days=6)
+    return f'{local:%a}' if is_near else f'{local.day} {local:%b}'

@@ -1,0 +1,128 @@
+"""The dashboard: is it healthy, what runs, what comes next, what does it say."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from nicegui import background_tasks
+
+from pages.logs.tail import LogTail
+from pages.parts.cards import Card, StatCard
+from pages.parts.dialogs import attempt
+from pages.parts.html import el
+from pages.parts.scope import Scope
+from pages.parts.words import length_of
+from pages.runs.start_run import StartCard
+from pages.scheduler.parts.away_card import AwayCard
+from synapse.bus import RunChanged
+from synapse.control_room import ControlRoom
+from synapse.records import RunRecord, now_utc
+
+from .current_run import CurrentRun
+from .first_start import FirstStart
+from .machine_card import MachineCard
+from .next_up import NextUp
+from .queue_card import QueueCard
+from .workers_card import WorkersCard
+
+
+async def dashboard_page(room: ControlRoom) -> None:
+    """What every part of the system is doing; before the first run has ended, the way to that run."""
+    page = Scope().classes('sy-page')
+    recent = await room.runs.recent(limit=1)
+    if page.is_deleted:
+        return
+    with page:
+        if recent:
+            await _dashboard(page, room, recent[0])
+        else:
+            _first_start(page, room)
+
+
+def _first_start(page: Scope, room: ControlRoom) -> None:
+    AwayCard(room)
+    FirstStart(room)
+
+    def on_run(message: RunChanged) -> None:
+        if message.run.state.is_final and not getattr(page, 'is_done', False):
+            page.is_done = True  # type: ignore[attr-defined]
+            background_tasks.create(_give_way(page, room, message.run), name='first run has ended')
+
+    page.follow(room.bus, RunChanged, on_run)
+
+
+async def _give_way(page: Scope, room: ControlRoom, run: RunRecord) -> None:
+    page.clear()
+    with page:
+        await _dashboard(page, room, run)
+
+
+async def _dashboard(page: Scope, room: ControlRoom, last: RunRecord) -> None:
+    figures = await attempt(room.runs.dashboard_stats(room.local(now_utc())))
+    if page.is_deleted:
+        return
+    with page:
+        AwayCard(room)
+    with page, el('div', 'dash'):
+        Figures(room, figures)
+        CurrentRun(room, last)
+        StartCard(room, last)
+        QueueCard(room)
+        WorkersCard(room)
+        NextUp(room)
+        _log(room)
+        MachineCard(room)
+
+
+class Figures(Scope):
+    """The four cards; read again when a run has ended."""
+
+    def __init__(self, room: ControlRoom, figures: Mapping[str, Any] | None) -> None:
+        super().__init__()
+        self.classes('stats')
+        self._room = room
+        with self:
+            self._runs = StatCard('Runs today', '/runs', narrow='Today')
+            self._success = StatCard('Succeeded, 7 days', '/runs?state=succeeded')
+            self._duration = StatCard('Typical duration, 7 days', '/runs?state=succeeded')
+            self._look = StatCard('Need a look', '/runs?state=failed')
+        if figures is not None:
+            self._show(figures)
+        self.follow(room.bus, RunChanged, self._on_run)
+
+    def _on_run(self, message: RunChanged) -> None:
+        if message.moved and message.run.state.is_final:
+            background_tasks.create(self._read_again(), name='dashboard figures')
+
+    async def _read_again(self) -> None:
+        figures = await self._room.runs.dashboard_stats(self._room.local(now_utc()))
+        self._call(lambda: self._show(figures))
+
+    def _show(self, figures: Mapping[str, Any]) -> None:
+        series = figures['series']
+        self._runs.show(str(figures['runs_today']), _compared(figures['runs_delta'], self._room.local(now_utc())))
+        self._runs.bars(series['runs'])
+        percent = figures['success_percent']
+        share = f'{figures["success_ok"]} of {figures["success_total"]}' if percent is not None else 'nothing ended'
+        self._success.show(f'{percent:g} %' if percent is not None else '–', share)
+        self._success.curve(series['success_percent'], 'green')
+        self._duration.show(length_of(figures['median_seconds']) or '–', 'median')
+        self._duration.curve(series['median_seconds'], 'blue')
+        self._look.show(str(figures['failed_today']), 'failed today')
+        self._look.bars(series['failed'], color='var(--cmd-red)', is_alarm=True)
+
+
+def _compared(delta: int, now: datetime) -> str:
+    # Short, so that it fits beside its bars in any font.
+    day = f'last {now:%a}'
+    return f'{delta:+d} on {day}' if delta else f'as {day}'
+
+
+def _log(room: ControlRoom) -> None:
+    with Card('Log', 'tail') as card:
+        with card.head:
+            with el('span', 'sy-live st-running'):
+                el('i', 'sy-dot is-live').style('color:var(--cmd-green)')
+                el('span', 'sy-3', 'following')
+            el('a', 'sy-btn is-ghost is-sm', 'Open logs', href='/logs')
+        LogTail(room)

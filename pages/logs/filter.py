@@ -1,0 +1,87 @@
+"""Which lines a log view shows: the same question, asked of the store for history and of each new line."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from synapse.log.log import Entry, Level
+from synapse.log.search import Search
+from synapse.log.text import plain
+
+GROUPS: Mapping[str, tuple[Level, ...]] = {
+    'info': (Level.DEBUG, Level.INFO),
+    'success': (Level.SUCCESS,),
+    'warning': (Level.WARNING,),
+    'error': (Level.ERROR, Level.CRITICAL),
+}
+"""Four groups of levels: what the counters count and the screen can hide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Empty fields let everything through. `groups` are keys of `GROUPS`; None means all of them.
+
+    `start` is included and `end` is not; both are aware. `q` is part of a message as shown, without regard to case.
+    """
+
+    groups: frozenset[str] | None = None
+    source: str = ''
+    run: str | None = None
+    step: str = ''
+    q: str = ''
+    start: datetime | None = None
+    end: datetime | None = None
+    search: Search | None = None
+
+    def as_query(self) -> dict[str, Any]:
+        """The arguments of `Log.query`."""
+        levels = None if self.groups is None else [level.value for group in self.groups for level in GROUPS[group]]
+        return {
+            'levels': levels,
+            'source': self.source or None,
+            'run': self.run,
+            'step': self.step or None,
+            'q': self.q.strip() or None,
+            'start': self.start,
+            'end': self.end,
+            'search': self.search,
+        }
+
+    def lets_through(self, entry: Entry) -> bool:
+        """Whether the store would give this entry too, so that history and what comes next never disagree."""
+        return bool(self.chosen((entry,)))
+
+    def chosen(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Those of the entries that fit, in their order: one pass for each thing asked for, since floods come here."""
+        if self.groups is not None:
+            levels = {level for group in self.groups for level in GROUPS[group]}
+            entries = [entry for entry in entries if entry.level in levels]
+        for name in ('source', 'run', 'step'):
+            if wanted := getattr(self, name):
+                entries = [entry for entry in entries if getattr(entry, name) == wanted]
+        if self.start is not None:
+            entries = [entry for entry in entries if entry.timestamp >= self.start]
+        if self.end is not None:
+            entries = [entry for entry in entries if entry.timestamp < self.end]
+        for search in self._searches:
+            entries = [entry for entry in entries if search.is_in(plain(entry.message))]
+        return entries
+
+    @property
+    def _searches(self) -> list[Search]:
+        wanted = self.q.strip()
+        return [*([Search(text=wanted)] if wanted else []), *([self.search] if self.search else [])]
+
+
+def groups_from(text: str) -> frozenset[str] | None:
+    """The groups that a query parameter such as `info,error` names; `none` is none, nothing or nonsense is all."""
+    if text == 'none':
+        return frozenset()
+    groups = frozenset(text.split(',')) & GROUPS.keys()
+    return groups or None
+
+
+def groups_text(groups: Collection[str]) -> str:
+    """The query parameter again, always in the same order."""
+    return ','.join(group for group in GROUPS if group in groups) or 'none'

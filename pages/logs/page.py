@@ -1,0 +1,348 @@
+"""The log of everything: counters that filter, a histogram to choose a time from, live lines, and a search."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from nicegui import background_tasks, ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from pages.parts.cards import put
+from pages.parts.dialogs import attempt, confirm, say
+from pages.parts.html import Glyph, button, el, icon, opens
+from pages.parts.picker import Picker
+from pages.parts.scope import Scope
+from pages.runs.run_side import find_run
+from synapse.bus import LinesLogged
+from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
+from synapse.log.log import Level
+from synapse.log.search import Search
+
+from .counters import LogCounters
+from .filter import LogFilter, groups_from, groups_text
+from .histogram import LogHistogram
+from .range_picker import RangePicker, range_from, range_text
+from .search_bar import LogSearchBar
+from .view import LogView, follow_button
+
+TEST_LINES = (
+    (Level.INFO, '+ Info', 'A test line: all is well'),
+    (Level.SUCCESS, '+ Success', 'A test line: it worked'),
+    (Level.WARNING, '+ Warning', 'A test line: have a look'),
+    (Level.ERROR, '+ Error', 'A test line: this failed'),
+)
+RUNS_OFFERED = 50
+SOURCES_APART = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the address asks for, word by word; empty where it says nothing.
+
+    `levels` are groups with commas between them, `t` is a range of time, `run` a number or an id, `line` the number of
+    a line to open at; `case`, `regex` and `only` are `1` or empty.
+    """
+
+    levels: str = ''
+    q: str = ''
+    case: str = ''
+    regex: str = ''
+    only: str = ''
+    source: str = ''
+    run: str = ''
+    t: str = ''
+    line: str = ''
+
+
+async def logs_page(room: ControlRoom, asked: Asked) -> None:
+    """The page. Its filters live in the address."""
+    with Scope().classes('sy-page logs-page') as scope:
+        run = await _run_id(room, asked.run)
+        if not scope.is_deleted:
+            LogsPage(room, scope, asked, run)
+
+
+async def _run_id(room: ControlRoom, run: str) -> str | None:
+    if not run:
+        return None
+    try:
+        return (await find_run(room, run)).id
+    except NotFound:
+        return run
+
+
+class LogsPage:
+    """One visit of the page."""
+
+    def __init__(self, room: ControlRoom, scope: Scope, asked: Asked, run: str | None) -> None:
+        self.room = room
+        self.scope = scope
+        self._run_words = asked.run
+        self._time = asked.t
+        self._is_only = asked.only == '1'
+        self._sources_offered: dict[str, str] = {}
+        self._runs_offered: dict[str, str] = {}
+        start, end = range_from(asked.t, room.calendar.zone)
+        self.only = LogFilter(groups=groups_from(asked.levels), source=asked.source, run=run, start=start, end=end)
+        room.log.seen()
+        self._counters = LogCounters(room, changed=lambda groups: self._change(replace(self.only, groups=groups)))
+        self._counters.press(self.only.groups)
+        self._histogram = LogHistogram(room, selected=self._select)
+        with el('section', 'glass-card log-card', aria_label='Log'):
+            tools = el('div', 'log-tools')
+            self._view = LogView(room, self.only, line=int(asked.line) if asked.line.isdecimal() else None)
+        with tools:
+            self._tools(asked)
+        self._view.on_source = self._show_source
+        self._view.on_context = self._show_in_context
+        self._show_histogram()
+        self._histogram.select(start, end)
+        self._offer_soon = scope.at_most_every(SOURCES_APART, self._read_sources)
+        scope.follow(room.bus, LinesLogged, self._heard)
+        background_tasks.create(self._offer_runs(), name='runs of the log page')
+        self._read_sources()
+
+    # The tools above the lines
+
+    def _tools(self, asked: Asked) -> None:
+        self._search = LogSearchBar(self.room, self._view, self._searched)
+        self._search.begin_with(asked.q, is_case=asked.case == '1', is_regex=asked.regex == '1')
+        self._sources = Picker(
+            {'': 'All sources'},
+            '',
+            label='Source',
+            changed=lambda source: self._change(replace(self.only, source=source)),
+        )
+        self._runs = Picker({'': 'All runs'}, '', label='Run', changed=self._choose_run)
+        self._range = RangePicker(self.room, self._choose_time)
+        self._range.show(self._time)
+        el('span', 'sy-grow')
+        wrap = button(
+            '', icon_name='wrap', kind='ghost', small=True, aria_label='Wrap long lines (W)', title='Wrap (W)'
+        )
+        put(wrap, data_key='wrap')
+        wrap.on('click', self._view.toggle_wrap)
+        self._links: list[tuple[TextElement, str]] = []
+        self._download('txt', 'sy-btn is-ghost is-sm is-icon', '')
+        follow_button(self._view)
+        self._menu()
+
+    def _download(self, form: str, classes: str, words: str) -> None:
+        link = el('a', classes, download='1')
+        with link:
+            icon('download', size=14)
+            if words:
+                el('span', text=words)
+            else:
+                put(link, aria_label='Download as text', title='Download what is filtered, as text')
+        self._links.append((link, form))
+
+    def _menu(self) -> None:
+        more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
+        more.props['aria-haspopup'] = 'menu'
+        with (
+            more,
+            ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right" auto-close'),
+            el('div', 'sy-menu', role='menu'),
+        ):
+            self._entry('copy', 'Copy visible lines', self._view.copy_visible)
+            self._download('txt', '', 'Download as text')
+            self._download('jsonl', '', 'Download as JSON lines')
+            el('span', 'sep')
+            self._only_words = self._entry('filter', '', self._toggle_only)
+            self._fold_words = self._entry('repeat', '', self._toggle_folding, kbd='.', key='fold')
+            self._entry('arrdown', 'Next error', self._view.go_to_error, kbd='E', key='first-error')
+            self._entry('clockback', 'Error before', self._go_to_error_before, kbd='Shift E', key='last-error')
+            self._clear_words = self._entry('x', '', self._clear_view, kbd='C', key='clear-view')
+            el('span', 'sep')
+            el('span', 'head', 'Write a test line')
+            for level, words, message in TEST_LINES:
+                self._test_line(level, words, message)
+            el('span', 'sep')
+            self._entry('trash', 'Clear the log…', self._clear, classes='is-red', asks=True)
+        self._show_links()
+        self._show_menu()
+
+    def _entry(
+        self,
+        icon_name: str,
+        words: str,
+        work: Callable[[], Any],
+        *,
+        kbd: str = '',
+        key: str = '',
+        classes: str = '',
+        asks: bool = False,
+    ) -> TextElement:
+        with el('button', classes, type_='button', role='menuitem') as entry:
+            icon(icon_name, size=14)
+            said = el('span', 'sy-grow', words)
+            if kbd:
+                el('span', 'sy-kbd', kbd)
+        opens(entry, work) if asks else entry.on('click', work)
+        if key:
+            # A menu that is shut is not in the document: the key needs something that always is.
+            hidden = el('button', 'sy-vh', type_='button', tabindex='-1', aria_hidden='true', data_key=key)
+            hidden.on('click', work)
+            hidden.move(self.scope)
+        return said
+
+    def _test_line(self, level: Level, words: str, message: str) -> None:
+        with el('button', f'lv-{level.value}', type_='button', role='menuitem') as entry:
+            Glyph(level.value, is_level=True)
+            el('span', text=words)
+        entry.on('click', lambda: self.room.log.append(level, message, source='test'))
+
+    def _show_menu(self) -> None:
+        self._only_words.set_text('Show all lines again' if self._is_only else 'Only matches')
+        self._fold_words.set_text('Show each repeated line' if self._view.is_folding else 'Fold repeated lines')
+        self._clear_words.set_text('Show cleared lines again' if self._view.is_cleared else 'Clear the view')
+
+    def _show_links(self) -> None:
+        for link, form in self._links:
+            query = {'format': form} | _export_query(self.only)
+            put(link, href=f'/api/v1/logs/export?{urlencode(query, doseq=True)}')
+
+    # Filters
+
+    def _change(self, only: LogFilter, *, line: int | None = None) -> None:
+        if only == self.only and line is None:
+            return
+        self.only = only
+        self._counters.press(only.groups)
+        self._show_links()
+        self._view.show(only, line=line)
+        self._search.recount()
+        self._show_histogram()
+        self._write_address()
+
+    def _write_address(self) -> None:
+        search = self._search.search
+        parts = {
+            'levels': '' if self.only.groups is None else groups_text(self.only.groups),
+            'source': self.only.source,
+            'run': self._run_words if self.only.run else '',
+            't': self._time,
+            'q': search.text if search else '',
+            'case': '1' if search and search.is_case_sensitive else '',
+            'regex': '1' if search and search.is_regex else '',
+            'only': '1' if search and self._is_only else '',
+        }
+        query = urlencode({name: value for name, value in parts.items() if value})
+        ui.navigate.history.replace(f'/logs?{query}' if query else '/logs')
+
+    def _searched(self, search: Search | None) -> None:
+        if self._is_only:
+            self._change(replace(self.only, search=search))
+        self._write_address()
+
+    def _toggle_only(self) -> None:
+        if self._search.search is None:
+            say('Search for something first.')
+            return
+        self._is_only = not self._is_only
+        self._change(replace(self.only, search=self._search.search if self._is_only else None))
+        self._show_menu()
+
+    def _show_source(self, source: str) -> None:
+        self._change(replace(self.only, source=source))
+        self._read_sources()
+
+    def _choose_run(self, number: str) -> None:
+        async def choose() -> None:
+            run = await _run_id(self.room, number)
+            if not self.scope.is_deleted:
+                with self.scope:
+                    self._run_words = number
+                    self._change(replace(self.only, run=run))
+
+        background_tasks.create(choose(), name='run of the log page')
+
+    def _choose_time(self, start: datetime | None, end: datetime | None, word: str) -> None:
+        self._time = word
+        self._histogram.select(start, end)
+        self._change(replace(self.only, start=start, end=end))
+
+    def _select(self, start: datetime | None, end: datetime | None) -> None:
+        """A range was drawn on the histogram."""
+        self._time = range_text(start, end, self.room.calendar.zone)
+        self._range.show(self._time)
+        self._change(replace(self.only, start=start, end=end))
+
+    def _show_in_context(self, seq: int) -> None:
+        """All lines around this one, whatever was filtered before."""
+        self._time = self._run_words = ''
+        self._is_only = False
+        self._range.show('')
+        self._histogram.select(None, None)
+        self._sources.offer(self._sources_offered, '')
+        self._runs.offer(self._runs_offered, '')
+        self._show_menu()
+        self._change(LogFilter(), line=seq)
+
+    def _show_histogram(self) -> None:
+        self._histogram.show(None, self.only.groups, self.only.run, self.only.source or None)
+
+    # What else is shown
+
+    def _heard(self, message: LinesLogged) -> None:
+        # Whoever has this page open sees the errors as they come.
+        self.room.log.seen()
+        if any(entry.source not in self._sources_offered for entry in message.entries[-100:]):
+            self._offer_soon()
+
+    def _read_sources(self) -> None:
+        background_tasks.create(self._offer_sources(), name='sources of the log page')
+
+    async def _offer_sources(self) -> None:
+        known = {source for source, _ in await self.room.log.sources()} | {self.only.source} - {''}
+        if self.scope.is_deleted:
+            return
+        offered = {source: source[:40] for source in sorted(known, key=str.casefold) if source}
+        self._sources_offered = {'': 'All sources'} | offered
+        with self.scope:
+            self._sources.offer(self._sources_offered, self.only.source)
+
+    async def _offer_runs(self) -> None:
+        runs = await self.room.runs.list(limit=RUNS_OFFERED)
+        if self.scope.is_deleted:
+            return
+        self._runs_offered = {'': 'All runs'} | {
+            str(run.number): f'#{run.number} {run.subject or run.pipeline}'[:40] for run in runs
+        }
+        if self._run_words:
+            self._runs_offered.setdefault(self._run_words, f'#{self._run_words}')
+        with self.scope:
+            self._runs.offer(self._runs_offered, self._run_words)
+
+    # The menu
+
+    def _toggle_folding(self) -> None:
+        self._view.fold(not self._view.is_folding)
+        self._show_menu()
+
+    def _clear_view(self) -> None:
+        if self._view.is_cleared:
+            self._view.show_cleared()
+        else:
+            self._view.clear_view()
+        self._show_menu()
+
+    async def _go_to_error_before(self) -> None:
+        await self._view.go_to_error(is_backwards=True)
+
+    async def _clear(self) -> None:
+        text = 'Every line is removed from this machine for good. What runs and their outputs stay.'
+        if await confirm('Clear the log?', text, yes='Clear the log', no='Keep it'):
+            await attempt(self.room.log.clear(None, who='The logs page'))
+
+
+def _export_query(only: LogFilter) -> dict[str, Any]:
+    """What is filtered, as the export of the API takes it."""
+    query = {name: value for name, value in only.as_query().items() if value is not None and name != 'search'}
+    if only.search is not None:
+        query |= {'q': only.search.text, 'case': only.search.is_case_sensitive, 'regex': only.search.is_regex}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in query.items()}

@@ -1,0 +1,286 @@
+"""Which stretch of time is shown: as the address says it, as a person reads it, and the button that chooses it.
+
+In the address it is empty for all, `15m`, `24h` or `7d` for so long until now, `today`, or `BEGIN~END` in wall times of
+the zone, either of which may be missing. What counts from now is said so, and means another moment an hour later.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, time, timedelta
+
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from pages.parts.cards import put
+from pages.parts.controls import Moment
+from pages.parts.html import button, el, icon
+from pages.parts.scope import Scope
+from synapse.control_room import ControlRoom
+from synapse.records import now_utc
+from synapse.recurrence.wall_time import DAY, instant_of, wall_of
+from synapse.recurrence.zones import zone as zone_of
+
+PRESETS: Mapping[str, str] = {
+    '5m': 'Last 5 min',
+    '15m': 'Last 15 min',
+    '1h': 'Last hour',
+    'today': 'Today',
+    '24h': 'Last 24 h',
+    '7d': 'Last 7 days',
+    '': 'All',
+}
+UNITS = {'m': ('minutes', 'min'), 'h': ('hours', 'h'), 'd': ('days', 'days')}
+
+Span = tuple[datetime | None, datetime | None]
+"""From and to, the second not included; None is without a limit."""
+
+_RELATIVE = re.compile(r'([1-9]\d{0,3})([mhd])')
+_MOMENT = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?', re.ASCII)
+
+
+def range_from(text: str, zone: str, now: datetime | None = None) -> Span:
+    """What `text` means, in UTC; nonsense means all.
+
+    :param now: when "now" is, if it is not this moment
+    """
+    now = now or now_utc()
+    if text == 'today':
+        return instant_of(datetime.combine(wall_of(now, zone).date(), time()), zone), None
+    if found := _RELATIVE.fullmatch(text):
+        return now - timedelta(**{UNITS[found[2]][0]: int(found[1])}), None
+    begin, tilde, end = text.partition('~')
+    try:
+        start, stop = _moment(begin, zone), _moment(end, zone)
+    except (ValueError, OverflowError):
+        return None, None
+    is_empty = start is not None and stop is not None and start >= stop
+    return (None, None) if is_empty or not tilde else (start, stop)
+
+
+def range_text(start: datetime | None, end: datetime | None, zone: str) -> str:
+    """What `range_from` takes for exactly this; empty for all."""
+    return '' if start is None and end is None else f'{_text(start, zone)}~{_text(end, zone)}'
+
+
+def range_words(text: str, zone: str, now: datetime) -> str:
+    """How a button calls it: `Last 15 min`, `14:03 to now`, `9 Oct 14:03 to 15:00`, `All`."""
+    if text in PRESETS:
+        return 'All time' if text == '' else PRESETS[text]
+    if found := _RELATIVE.fullmatch(text):
+        return f'Last {found[1]} {UNITS[found[2]][1]}'
+    words = span_words(*range_from(text, zone, now), zone, now)
+    return words[0].upper() + words[1:]
+
+
+def span_words(
+    start: datetime | None, end: datetime | None, zone: str, now: datetime, *, is_exact: bool = False
+) -> str:
+    """The two ends as the clock of the zone shows them, with their days where these are not today.
+
+    :param is_exact: with seconds, which are left out of a range that is longer than a minute otherwise
+    """
+    has_seconds = is_exact or (start is not None and end is not None and end - start <= timedelta(minutes=1))
+    clock = '%H:%M:%S' if has_seconds else '%H:%M'
+    today = wall_of(now, zone)
+    begin, stop = (None if moment is None else wall_of(moment, zone) for moment in (start, end))
+    first = '' if begin is None else _said(begin, today, clock)
+    # A day that both ends lie on is named once.
+    last = '' if stop is None else _said(stop, begin or today, clock)
+    if not first:
+        return f'until {last}' if last else 'all time'
+    return f'{first} to {last or "now"}'
+
+
+def own_range(begin: tuple[str, str], end: tuple[str, str], zone: str, now: datetime) -> Span:
+    """The range that somebody typed: days and times as the controls of a browser give them, empty where left out.
+
+    A day without a time begins and ends at midnight; a time alone is one of today.
+
+    :raises ValueError: with a sentence for whoever typed it
+    """
+    start = _typed(*begin, zone, now, is_end=False)
+    stop = _typed(*end, zone, now, is_end=True)
+    if start is None and stop is None:
+        raise ValueError('Give a beginning or an end.')
+    if start is not None and start >= now:
+        raise ValueError('It begins in the future: nothing was logged there yet.')
+    if start is not None and stop is not None and start >= stop:
+        raise ValueError('The end must be after the beginning.')
+    return start, stop
+
+
+def _typed(day: str, clock: str, zone: str, now: datetime, *, is_end: bool) -> datetime | None:
+    if not day and not clock:
+        return None
+    try:
+        date = datetime.fromisoformat(day) if day else wall_of(now, zone)
+        midnight = datetime.combine(date.date(), time())
+        if not clock:
+            return instant_of(midnight + DAY if is_end else midnight, zone)
+        return instant_of(datetime.combine(midnight.date(), time.fromisoformat(clock)), zone)
+    except (ValueError, OverflowError):
+        raise ValueError(f'The {"end" if is_end else "beginning"} is no day and time that exists.') from None
+
+
+def _moment(text: str, zone: str) -> datetime | None:
+    """:raises ValueError: if it is none, `OverflowError` if no calendar has it"""
+    if not text:
+        return None
+    text = text.replace(' ', '+')  # an address may have been written by hand
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(text)
+    moment = datetime.fromisoformat(text)
+    return instant_of(moment, zone) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _text(moment: datetime | None, zone: str) -> str:
+    if moment is None:
+        return ''
+    wall = wall_of(moment, zone)
+    # The second of two equal wall times, when the clocks are set back, is told apart by its offset.
+    is_clear = instant_of(wall, zone) == moment
+    return wall.isoformat() if is_clear else moment.astimezone(zone_of(zone)).isoformat()
+
+
+def _said(wall: datetime, today: datetime, clock: str) -> str:
+    if wall.date() == today.date():
+        return f'{wall:{clock}}'
+    return f'{wall.day} {wall:%b}{"" if wall.year == today.year else f" {wall.year}"} {wall:{clock}}'
+
+
+class RangePicker(Scope):
+    """The button with the range on it, and what it opens.
+
+    :param changed: called with the ends and with the text for the address when another range was chosen
+    """
+
+    def __init__(self, room: ControlRoom, changed: Callable[[datetime | None, datetime | None, str], None]) -> None:
+        super().__init__()
+        self.classes('log-range')
+        self._zone, self._changed = room.calendar.zone, changed
+        self._shown = ''
+        self._typed: dict[str, str] = {}
+        with self, el('button', 'sy-btn is-sm', type_='button', aria_haspopup='dialog') as self._button:
+            self._words = el('span', 'sy-ell sy-num')
+            icon('down', size=14)
+            with ui.menu().classes('sy-menubox lr-menu').props('anchor="bottom left" self="top left"') as self._menu:
+                self._draw()
+        self._menu.on('before-show', self._begin, js_handler='() => emit()')
+        self._menu.on('show', js_handler=_FOCUS)
+        self.show('')
+
+    def show(self, text: str) -> None:
+        """Be called as this range; see `range_from` for its text."""
+        self._shown = text
+        now = now_utc()
+        self._words.set_text(range_words(text, self._zone, now))
+        exact = range_words(text, self._zone, now)
+        if text not in PRESETS and not _RELATIVE.fullmatch(text):
+            exact = span_words(*range_from(text, self._zone, now), self._zone, now, is_exact=True)
+        put(self._button, aria_label=f'Time: {exact}', title=exact)
+        for key, preset in self._presets.items():
+            put(preset, aria_pressed=str(key == text).lower())
+        self._fill(now)
+
+    # The popover
+
+    def _draw(self) -> None:
+        with el('div', 'lr-box', role='dialog', aria_label='Choose a time'):
+            with el('div', 'lr-presets', role='group', aria_label='Up to now') as presets:
+                self._presets = {key: self._preset(key, words) for key, words in PRESETS.items()}
+            presets.on('keydown', js_handler=_ARROWS)
+            with el('div', 'lr-own', role='group', aria_label='From and to'):
+                self._moments = {
+                    name: self._moment(name, label)
+                    for name, label in (
+                        ('begin-day', 'From, day'),
+                        ('begin-time', 'From, time'),
+                        ('end-day', 'To, day'),
+                        ('end-time', 'To, time'),
+                    )
+                }
+                self._error = el('p', 'sy-error', role='alert', id=f'range-{self.id}-error')
+                with el('div', 'lr-foot'):
+                    el('span', 'sy-cap sy-ell', self._zone, title='All times are those of this machine')
+                    apply = button('Apply', small=True)
+            apply.on('click', self._apply)
+
+    def _preset(self, key: str, words: str) -> TextElement:
+        preset = el('button', 'lr-preset', words, type_='button')
+        preset.on('click', lambda: self._choose(key))
+        return preset
+
+    def _moment(self, name: str, label: str) -> Moment:
+        is_day = name.endswith('day')
+        if is_day:
+            el('span', 'sy-cap', label.partition(',')[0], aria_hidden='true')
+        moment = Moment(
+            f'range-{self.id}-{name}',
+            '',
+            lambda text: self._type(name, text),
+            kind='date' if is_day else 'time',
+            icon_name='calendar' if is_day else 'down',
+            words='',
+            slot=f'range-{self.id}',
+            aria_label=label,
+            **({} if is_day else {'step': '1'}),
+        )
+        moment.control.on('keydown.enter', self._apply, js_handler='() => emit()')
+        return moment
+
+    def _type(self, name: str, text: str) -> None:
+        self._typed[name] = text
+        self._moments[name].say(_at_rest(name, text))
+
+    def _begin(self) -> None:
+        """It opens: what was typed and not applied is gone."""
+        self.show(self._shown)
+
+    def _fill(self, now: datetime) -> None:
+        self._error.set_text('')
+        for name, moment in zip(('begin', 'end'), range_from(self._shown, self._zone, now), strict=True):
+            wall = None if moment is None else wall_of(moment, self._zone)
+            for part, form in (('day', '%Y-%m-%d'), ('time', '%H:%M:%S')):
+                text = '' if wall is None else f'{wall:{form}}'
+                # An attribute, not the property: the page must not write over what is being typed.
+                put(self._moments[f'{name}-{part}'].control, **{'^value': text})
+                self._type(f'{name}-{part}', text)
+
+    def _choose(self, text: str) -> None:
+        self._menu.close()
+        self.show(text)
+        self._changed(*range_from(text, self._zone), text)
+
+    def _apply(self) -> None:
+        ends = [(self._typed[f'{name}-day'], self._typed[f'{name}-time']) for name in ('begin', 'end')]
+        try:
+            start, end = own_range(ends[0], ends[1], self._zone, now_utc())
+        except ValueError as error:
+            self._error.set_text(str(error))
+            return
+        self._choose(range_text(start, end, self._zone))
+
+
+def _at_rest(name: str, text: str) -> str:
+    """What a control shows while nobody types in it."""
+    if not text:
+        return {'begin-day': 'the first line', 'end-day': 'now'}.get(name, '')
+    if name.endswith('time'):
+        return text
+    day = datetime.fromisoformat(text)
+    return f'{day.day} {day:%b %Y}'
+
+
+_FOCUS = """() => setTimeout(() => {
+    const box = document.querySelector('.lr-presets');
+    if (box?.contains(document.activeElement)) return;
+    (box?.querySelector('[aria-pressed=true]') || box?.querySelector('button'))?.focus();
+})"""
+_ARROWS = """(event) => {
+    const presets = [...event.currentTarget.querySelectorAll('button')];
+    const place = presets.indexOf(document.activeElement);
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step || place < 0) return;
+    event.preventDefault();
+    presets[(place + step + presets.length) % presets.length].focus();
+}"""

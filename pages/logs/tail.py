@@ -1,0 +1,114 @@
+"""The last lines of the log in a few rows that are built once: at most ten changes a second, however much is said."""
+
+from nicegui import background_tasks, ui
+
+from pages.parts.cards import put
+from pages.parts.html import SPRITE, el
+from pages.parts.scope import Scope
+from synapse.bus import LinesLogged, LogCleared
+from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
+from synapse.log.log import Entry
+
+from .rows import one_line
+
+ROWS = 10
+SECONDS = 0.1
+LONGEST = 400
+WORDS = {'debug': 'DEBUG', 'info': 'INFO', 'success': 'OK', 'warning': 'WARN', 'error': 'ERROR', 'critical': 'CRIT'}
+LOOKS = {'debug': 'info', 'critical': 'error'}
+
+
+class LogTail(Scope):
+    """Follows the log; a click opens the Logs page at that line."""
+
+    def __init__(self, room: ControlRoom, *, rows: int = ROWS) -> None:
+        super().__init__()
+        self.classes('sy-log').props['role'] = 'log'
+        self.props['aria-live'] = 'off'  # it floods: a screen reader asks for it
+        self._room = room
+        self._numbers: dict[str, int] = {}
+        with self:
+            self._rows = [_Row(room) for _ in range(rows)]
+        soon = self.at_most_every(SECONDS, self._show)
+        self.follow(room.bus, LinesLogged, lambda _: soon())
+        self.follow(room.bus, LogCleared, lambda _: soon())
+        self._show()
+
+    def _show(self) -> None:
+        entries = self._room.log.recent(len(self._rows))
+        kept = {entry.seq for entry in entries}
+        fresh = [entry for entry in entries if all(entry.seq != row.seq for row in self._rows)]
+        # A row whose line has gone takes the newest one and moves to the end; the others are not touched.
+        free = [row for row in self._rows if row.seq not in kept]
+        unused = len(free) - len(fresh)
+        for entry, row in zip(fresh, free[unused:], strict=True):
+            row.show(entry, self._number_of(entry.run) if entry.run else None)
+            row.move_to_end()
+            self._rows.remove(row)
+            self._rows.append(row)
+        for row in free[:unused]:
+            row.hide()
+
+    def _number_of(self, run_id: str) -> int | None:
+        """The number if it is known, else it is asked for once and shown when it comes; 0 for a run that was pruned."""
+        known = self._room.runs.number_of(run_id) or self._numbers.get(run_id)
+        if known is None:
+            self._numbers[run_id] = 0
+            background_tasks.create(self._look_up(run_id), name='number of a run')
+        return known
+
+    async def _look_up(self, run_id: str) -> None:
+        try:
+            self._numbers[run_id] = (await self._room.runs.get(run_id)).number
+        except NotFound:
+            return
+        if not self.is_deleted:
+            for row in self._rows:
+                row.name_run(run_id, self._numbers[run_id])
+
+
+class _Row:
+    """One line; it knows which."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        self._local = room.local
+        self.seq = 0
+        self._run_id: str | None = None
+        with el('div', 'r').style('display:none') as self._row:
+            with el('span', 'tm'):
+                self._time = el('b')
+                self._millis = el('span')
+            with el('span', 'lv'):
+                with el('svg', 'sy-g', viewBox='0 0 16 16', aria_hidden='true'):
+                    self._glyph = el('use')
+                self._level = el('span')
+            self._source = el('span', 'src sy-ell')
+            self._run = el('span', 'run')
+            self._message = el('span', 'msg')
+        self._row.on('click', lambda: ui.navigate.to(f'/logs?line={self.seq}'))
+
+    def show(self, entry: Entry, number: int | None) -> None:
+        self.seq, self._run_id = entry.seq, entry.run
+        local = self._local(entry.timestamp)
+        look = LOOKS.get(entry.level, str(entry.level))
+        self._row.classes(replace=f'r lv-{look}').style('display:grid')
+        self._time.set_text(f'{local:%H:%M:%S}')
+        self._millis.set_text(f'.{local.microsecond // 1000:03}')
+        put(self._glyph, href=f'{SPRITE}#g-{look}')
+        self._level.set_text(WORDS[entry.level])
+        self._source.set_text(entry.step or entry.source)
+        self._run.set_text(f'#{number}' if number else '')
+        # The row is one line high: what no screen shows need not travel ten times a second.
+        self._message.set_text(one_line(entry.message)[0][:LONGEST])
+
+    def name_run(self, run_id: str, number: int) -> None:
+        if self._run_id == run_id:
+            self._run.set_text(f'#{number}')
+
+    def move_to_end(self) -> None:
+        self._row.move(target_index=-1)
+
+    def hide(self) -> None:
+        self.seq = 0
+        self._row.style('display:none')

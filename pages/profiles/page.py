@@ -1,0 +1,68 @@
+"""Profiles: who a run is started as, where its results go, its defaults and its secrets."""
+
+from pages.parts.dialogs import attempt, confirm
+from pages.parts.html import button, el, icon, opens
+from pages.parts.scope import Scope
+from synapse.bus import ProfileChanged
+from synapse.control_room import ControlRoom
+from synapse.profiles import MASK, Profile
+
+from .form import ProfileDialog, shown
+
+
+def profiles_page(room: ControlRoom) -> None:
+    """The page; a change in another tab or by a program shows at once."""
+    with Scope().classes('sy-page') as scope, el('div', 'profs-page'):
+        with el('div', 'sy-x'):
+            el('p', 'sy-2 sy-grow', 'A run is started as a profile: it says where results go, and brings its values.')
+            opens(button('New profile', icon_name='plus'), lambda: ProfileDialog(room, None))
+        cards = el('div', 'pipes')
+
+        def draw() -> None:
+            cards.clear()
+            profiles = room.profiles.list()
+            with cards:
+                for profile in profiles:
+                    _card(room, profile, is_only=len(profiles) == 1)
+
+        scope.follow(room.bus, ProfileChanged, lambda _: draw())
+        draw()
+
+
+def _card(room: ControlRoom, profile: Profile, *, is_only: bool) -> None:
+    with el('section', 'glass-card pipe', aria_label=profile.label):
+        with el('div', 'sy-x'):
+            with el('span', 'prof-icon').style(f'color:{profile.color}'):
+                icon(profile.icon)
+            el('h2', 'sy-ell', profile.label)
+            el('span', 'sy-cap sy-mono sy-grow sy-ell', profile.id)
+            edit = button('Edit', icon_name='edit', small=True, aria_label=f'Edit {profile.label}')
+            opens(edit, lambda: ProfileDialog(room, profile))
+            remove = button('', icon_name='trash', kind='ghost', small=True, aria_label=f'Delete {profile.label}')
+            if is_only:
+                remove.props.update({'disabled': True, 'title': 'The only profile stays: a run needs one.'})
+            else:
+                opens(remove, lambda: _delete(room, profile), what='')
+        with el('dl', 'facts prof-facts'):
+            el('dt', text='Delivers to')
+            el('dd', 'sy-mono', profile.destination)
+            if profile.defaults:
+                el('dt', text='Defaults')
+                with el('dd'):
+                    for name, value in profile.defaults.items():
+                        el('p', 'sy-mono', f'{name} = {shown(value)}')
+            if profile.secrets:
+                el('dt', text='Secrets')
+                with el('dd'):
+                    for name in profile.secrets:
+                        el('p', 'sy-mono', f'{name} = {MASK}')
+
+
+async def _delete(room: ControlRoom, profile: Profile) -> None:
+    if room.profiles.in_use(profile.id):
+        await attempt(room.profiles.delete(profile.id))  # refused, with the names of the events that need it
+        return
+    secrets = ' Its secrets are removed for good.' if profile.secrets else ''
+    text = f'Runs that used it keep their history and their files.{secrets}'
+    if await confirm(f'Delete {profile.label}?', text, yes='Delete profile', no='Keep it'):
+        await attempt(room.profiles.delete(profile.id))

@@ -1,0 +1,167 @@
+"""Beside a run: what went in, what came out, and how its pipeline did lately."""
+
+import json
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+from urllib.parse import quote
+
+from pages.parts.copying import copy_button
+from pages.parts.html import WORDS, el, icon, look_of
+from pages.parts.words import length_of, size_of, step_title
+from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
+from synapse.records import Artifact, RunRecord, RunState
+
+LAST_RUNS = 12
+
+
+def inputs_card(run: RunRecord) -> None:
+    """The parameters of a run, short, each with all of it on hover."""
+    with el('section', 'glass-card', aria_label='Inputs'):
+        with el('div', 'sy-head'):
+            el('h2', text='Inputs')
+            copy_button('Copy', json.dumps(run.parameters, indent=2, ensure_ascii=False))
+        with el('dl', 'run-kv'):
+            for name, value in run.parameters.items():
+                with el('div'):
+                    el('dt', text=name)
+                    el('dd', 'sy-ell', _short(value), title=_whole(value))
+            if not run.parameters:
+                with el('div'):
+                    el('dt', text='none')
+
+
+class OutputsCard:
+    """The files a run has left, to look at and to take away."""
+
+    def __init__(self, room: ControlRoom, run: RunRecord) -> None:
+        self._room = room
+        self._shown: tuple[Artifact, ...] | None = None
+        self._was_final = False
+        with el('section', 'glass-card', aria_label='Outputs'):
+            with el('div', 'sy-head'):
+                el('h2', text='Outputs')
+                self._count = el('span', 'sy-count')
+                copy_button('Copy folder', str(room.runs.folder_of(run.id) / 'artifacts'))
+            self._body = el('div')
+        self.show(run)
+
+    def show(self, run: RunRecord) -> None:
+        if (self._shown, self._was_final) == (run.artifacts, run.state.is_final):
+            return
+        self._shown, self._was_final = run.artifacts, run.state.is_final
+        self._count.set_text(str(len(run.artifacts) or ''))
+        self._body.clear()
+        with self._body:
+            if not run.artifacts:
+                words = 'This run left no files.' if run.state.is_final else 'Files appear here as steps keep them.'
+                el('p', 'sy-cap run-none', words)
+            self._preview(run)
+            with el('ul', 'sy-rows'):
+                for artifact in run.artifacts:
+                    self._row(run, artifact)
+
+    def _row(self, run: RunRecord, artifact: Artifact) -> None:
+        name = artifact.name.rsplit('/', 1)[-1]
+        with el('li'), el('a', 'sy-x sy-grow', href=_address(run, artifact), download=name):
+            icon(_icon_of(artifact), size=15, classes='sy-3')
+            with el('span', 'sy-ell sy-grow', title=artifact.name):
+                el('span', text=artifact.name)
+                if artifact.step:
+                    el('span', 'sy-3', f' {step_title(self._room, run.pipeline, artifact.step)}')
+            el('span', 'sy-cap sy-num', size_of(artifact.size))
+            icon('download', size=14, classes='sy-3')
+
+    def _preview(self, run: RunRecord) -> None:
+        kinds = [(artifact.media_type.split('/')[0], artifact) for artifact in run.artifacts]
+        video = next((item for kind, item in kinds if kind == 'video'), None)
+        image = next((item for kind, item in kinds if kind == 'image'), None)
+        sound = next((item for kind, item in kinds if kind == 'audio'), None)
+        if video is not None:
+            poster = {'poster': _address(run, image)} if image else {}
+            el('video', 'run-preview', src=_address(run, video), controls=True, preload='metadata', **poster)
+        elif image is not None:
+            el('img', 'run-preview', src=_address(run, image), alt=image.name, loading='lazy')
+        elif sound is not None:
+            el('audio', 'run-preview', src=_address(run, sound), controls=True, preload='metadata')
+
+
+class LastRuns:
+    """How the last runs of the same pipeline ended and how long they took; each a link."""
+
+    def __init__(self, run: RunRecord) -> None:
+        self._run = run
+        with el('section', 'glass-card run-last', aria_label=f'Last {LAST_RUNS} runs'):
+            with el('div', 'sy-head'):
+                self._title = el('h2', text=f'Last {LAST_RUNS} runs')
+                self._typical = el('span', 'sy-cap sy-num')
+            self._bars = el('div', 'run-bars')
+
+    def show(self, ended: Sequence[RunRecord]) -> None:
+        """Newest first, as the core gives them."""
+        self._title.set_text(f'Last {len(ended)} runs' if len(ended) > 1 else 'Last runs')
+        green = [run.took_seconds for run in ended if run.state is RunState.SUCCEEDED and run.took_seconds is not None]
+        self._typical.set_text(f'typical {length_of(median(green))}' if green else '')
+        longest = max([run.took_seconds or 0.0 for run in ended] + [0.001])
+        self._bars.clear()
+        with self._bars:
+            if not ended:
+                el('p', 'sy-cap', 'No run of this pipeline has ended yet.')
+            for run in reversed(ended):
+                self._bar(run, longest)
+
+    def _bar(self, run: RunRecord, longest: float) -> None:
+        words = ', '.join(filter(None, (f'#{run.number} {WORDS[run.state]}', length_of(run.took_seconds))))
+        bar = el('a', f'st-{look_of(run.state)}', href=f'/runs/{run.number}', title=words, aria_label=words)
+        bar.style(f'height:{max(4.0, 100 * (run.took_seconds or 0) / longest):.0f}%')
+        if run.id == self._run.id:
+            bar.props['aria-current'] = 'page'
+
+
+def _address(run: RunRecord, artifact: Artifact) -> str:
+    return f'/api/v1/runs/{run.id}/artifacts/{quote(artifact.name)}'
+
+
+def _icon_of(artifact: Artifact) -> str:
+    return 'film' if artifact.media_type.startswith('video/') else 'file'
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and value.startswith('/'):
+        return value.rstrip('/').rsplit('/', 1)[-1] or value
+    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
+        return (' ' if any(str(item).startswith('-') for item in value) else ', ').join(map(str, value))
+    return _whole(value)
+
+
+def _whole(value: Any) -> str:
+    if value is None or value in ('', [], {}):
+        return 'none'
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+async def find_run(room: ControlRoom, text: str) -> RunRecord:
+    """The run of an address: its number, or its id, which may look like a number too.
+
+    :raises NotFound: `run_not_found`
+    """
+    if not text.isdecimal():
+        return await room.runs.get(text)
+    try:
+        return await room.runs.find_by_number(int(text))
+    except NotFound as error:
+        try:
+            return await room.runs.get(text)
+        except NotFound:
+            raise error from None
+
+
+def missing(message: str, hint: str) -> None:
+    """What stands where a run should be."""
+    with el('section', 'glass-card sy-empty', aria_label='Run'):
+        el('b', text=message)
+        el('span', 'sy-cap', hint)
+        el('a', 'sy-btn', 'All runs', href='/runs')

@@ -1,0 +1,113 @@
+"""The steps of a run side by side: done, active with its real percent, and those to come with their usual time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pages.parts.cards import put, tick
+from pages.parts.html import WORDS, Glyph, el, look_of
+from pages.parts.scope import Scope
+from pages.parts.words import length_of, step_seconds, step_title
+from synapse.control_room import ControlRoom
+from synapse.records import RunRecord, StepRun, StepState
+
+
+class Stepper(Scope):
+    """Built once for a run; `show` changes in place what is different.
+
+    :param typical: seconds that each step usually takes, where that is known
+    """
+
+    def __init__(self, room: ControlRoom, run: RunRecord, typical: Mapping[str, float]) -> None:
+        super().__init__('ol')
+        self.classes('sy-steps').props['aria-label'] = 'Steps'
+        self._typical = typical
+        self._titles = {step.name: step_title(room, run.pipeline, step.name) for step in run.steps}
+        with self:
+            self._steps = {name: _Step(title) for name, title in self._titles.items()}
+        self.show(run)
+
+    def show(self, run: RunRecord) -> None:
+        """The same run, further on."""
+        before = ''
+        for step in run.steps:
+            if step.name in self._steps:
+                self._steps[step.name].show(run, step, self._typical.get(step.name), before)
+                before = self._titles[step.name]
+
+
+def preview(steps: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> None:
+    """The steps of a pipeline before anything runs, each with what it will do."""
+    with el('ol', 'sy-steps', aria_label='Steps'):
+        for step in steps:
+            _Step(str(step['title'])).promise(texts.get(str(step['name']), ''))
+
+
+class _Step:
+    """One column."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        with el('li', 'sy-step st-scheduled') as self._item:
+            with el('span', 'n'):
+                self._glyph = Glyph('pending')
+                el('span', 'sy-ell', title)
+                self._time = el('span', 't')
+            track = el('span', 'sy-track', role='progressbar', aria_label=title, aria_valuemin='0', aria_valuemax='100')
+            with track:
+                self._bar = el('i').style('width:0%')
+            self._track = track
+            self._caption = el('span', 'c sy-ell')
+        self._shown: tuple[Any, ...] = ()
+
+    def promise(self, text: str) -> None:
+        """Nothing runs yet: say what this step will do."""
+        self._item.classes(replace='sy-step st-idle')
+        self._glyph.show('idle')
+        self._caption.set_text(text)
+
+    def show(self, run: RunRecord, step: StepRun, usual: float | None, before: str) -> None:
+        state = 'paused' if step.state is StepState.RUNNING and run.state == 'paused' else str(step.state)
+        shown = (state, step.progress, step.note, step.attempt, step.finished_at, run.is_stopping, usual)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        is_active = step.state is StepState.RUNNING
+        is_unsure = is_active and step.progress <= 0
+        look = f'sy-step st-{look_of(state)}' + (' is-unsure' if is_unsure else '')
+        if set(look.split()) != set(self._item._classes):
+            self._item.classes(replace=look)
+            self._glyph.show(state)
+        put(self._item, aria_current='step' if is_active else None)
+        percent = 100.0 if step.state is StepState.SUCCEEDED else step.progress
+        self._bar.style(f'width:{percent:.1f}%')
+        put(self._track, aria_valuenow=f'{percent:.0f}', aria_valuetext=_value_text(step, percent))
+        self._show_time(step, usual)
+        self._caption.set_text(_caption(step, percent, before))
+        put(self._caption, title=step.note or None)
+
+    def _show_time(self, step: StepRun, usual: float | None) -> None:
+        took = step_seconds(step)
+        is_active = step.state is StepState.RUNNING
+        usually = f'~{length_of(usual)}' if usual and not step.state.is_final else ''
+        put(self._time, title=f'usually {length_of(usual)}' if usual and is_active else None)
+        tick(
+            self._time,
+            since=step.started_at if is_active else None,
+            text=length_of(took) if took is not None else usually,
+        )
+
+
+def _value_text(step: StepRun, percent: float) -> str:
+    return f'{percent:.0f} %' if step.state is StepState.RUNNING else WORDS.get(str(step.state), str(step.state))
+
+
+def _caption(step: StepRun, percent: float, before: str) -> str:
+    if step.state is StepState.RUNNING:
+        again = f'try {step.attempt}' if step.attempt > 1 else ''
+        words = step.note or (f'{percent:.0f} %' if percent else 'Working')
+        return f'{words}, {again}' if again else words
+    if step.state is StepState.FAILED and step.error:
+        return step.error.message
+    if step.state is StepState.PENDING:
+        return f'Waits for {before}' if before else 'Waits for a worker'
+    return step.note if step.state is StepState.SUCCEEDED else step.note or WORDS.get(str(step.state), '')

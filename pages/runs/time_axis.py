@@ -1,0 +1,177 @@
+"""The steps of a run on an axis of time, each beside the time it usually takes; a click chooses a step."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pages.parts.cards import put
+from pages.parts.html import WORDS, Glyph, el, look_of
+from pages.parts.words import length_of, millis, step_seconds, step_title
+from synapse.control_room import ControlRoom
+from synapse.records import RunRecord, StepRun, StepState, now_utc
+
+TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+MOST_TICKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A stretch of time with lines at even distances of `tick` seconds."""
+
+    start: datetime
+    tick: int
+    count: int
+
+    @property
+    def end(self) -> datetime:
+        return self.start + timedelta(seconds=self.tick * self.count)
+
+    def percent(self, moment: datetime) -> float:
+        """Where a moment lies, 0 to 100."""
+        share = (moment - self.start).total_seconds() / (self.tick * self.count)
+        return 100 * min(1.0, max(0.0, share))
+
+    def labels(self, local: Callable[[datetime], datetime]) -> list[str]:
+        """One for each line and for the end: the clock, or seconds since the start where minutes are too coarse.
+
+        :param local: a moment as the clocks show it
+        """
+        moments = [self.start + timedelta(seconds=self.tick * place) for place in range(self.count + 1)]
+        if self.tick < 60:
+            return [length_of(self.tick * place) for place in range(self.count + 1)]
+        return [f'{local(moment):%H:%M}' for moment in moments]
+
+
+def axis_of(start: datetime, end: datetime) -> Axis:
+    """The axis with the finest lines, at most six, on which both moments lie."""
+    for tick in TICKS:
+        # Whole minutes begin at a whole minute of the clock, shorter ticks at the start itself.
+        first = start if tick < 60 else start - timedelta(seconds=start.timestamp() % tick)
+        count = -int(-(end - first).total_seconds() // tick)
+        if count <= MOST_TICKS:
+            return Axis(first, tick, max(1, count))
+    days = -int(-(end - start).total_seconds() // 86400)
+    return Axis(start, 86400 * -(-days // MOST_TICKS), MOST_TICKS)
+
+
+class TimeAxis:
+    """Built once for a run, then changed in place.
+
+    :param chosen: called with the name of the step that was clicked
+    """
+
+    def __init__(
+        self, room: ControlRoom, run: RunRecord, typical: Mapping[str, float], chosen: Callable[[str], None]
+    ) -> None:
+        self._room = room
+        self._typical = typical
+        self._axis: Axis | None = None
+        with el('div', 'run-axis') as self._box:
+            self._labels = el('div', 'run-ticks sy-num', aria_hidden='true')
+            self._rows = {step.name: _Row(room, run, step, typical.get(step.name), chosen) for step in run.steps}
+        self.show(run)
+
+    def show(self, run: RunRecord) -> None:
+        """Bring all rows to the state of the run; the axis grows when the run outgrows it."""
+        now = now_utc()
+        if self._axis is None or not run.state.is_live or now >= self._axis.end:
+            self._place(run, now)
+        for step in run.steps:
+            if step.name in self._rows:
+                self._rows[step.name].show(step, self._axis)
+
+    def press(self, name: str | None) -> None:
+        """Mark the chosen step."""
+        for step, row in self._rows.items():
+            row.press(step == name)
+
+    def _place(self, run: RunRecord, now: datetime) -> None:
+        if run.started_at is None:
+            return
+        start = run.started_at
+        ends = [run.finished_at or now, start + timedelta(seconds=1)]
+        for step in run.steps:
+            usual = self._typical.get(step.name, 0.0)
+            if step.started_at is not None and step.started_at >= start:
+                ends.append(step.started_at + timedelta(seconds=usual))
+        if not run.state.is_final:
+            left = self._room.runs.expected_left(run)
+            ends.append(now + timedelta(seconds=left or (now - start).total_seconds() * 0.25))
+        axis = axis_of(start, max(ends))
+        if axis != self._axis:
+            self._axis = axis
+            self._box.style(f'--ticks:{axis.count}')
+            self._labels.clear()
+            with self._labels:
+                for label in axis.labels(self._room.local):
+                    el('span', text=label)
+
+
+class _Row:
+    def __init__(
+        self, room: ControlRoom, run: RunRecord, step: StepRun, usual: float | None, chosen: Callable[[str], None]
+    ) -> None:
+        self._usual = usual
+        self._shown: tuple[StepRun, Axis | None] | None = None
+        self._title = step_title(room, run.pipeline, step.name)
+        with el('button', 'run-step', type_='button', aria_pressed='false') as self._row:
+            self._glyph = Glyph(step.state)
+            el('span', 'name', self._title)
+            with el('span', 'lane'):
+                self._ghost = el('u', hidden=True)
+                self._bar = el('i', hidden=True)
+                self._note = el('em')
+            self._time = el('span', 'took sy-num')
+        self._row.on('click', lambda: chosen(step.name))
+
+    def press(self, is_pressed: bool) -> None:
+        put(self._row, aria_pressed=str(is_pressed).lower())
+
+    def show(self, step: StepRun, axis: Axis | None) -> None:
+        if self._shown == (step, axis):
+            return
+        is_same_state = self._shown is not None and self._shown[0].state is step.state and self._shown[1] == axis
+        self._shown = (step, axis)
+        if is_same_state and step.state is StepState.RUNNING:
+            return  # its bar and its time grow in the browser
+        pressed = self._row.props.get('aria-pressed')
+        self._row.classes(replace=f'run-step st-{look_of(step.state)}')
+        self._glyph.show(step.state)
+        was_run = step.started_at is not None and axis is not None and step.started_at >= axis.start
+        was_kept = step.note.startswith('kept from')
+        self._show_bars(step, axis if was_run and not was_kept else None)
+        self._show_words(step, was_kept=was_kept)
+        put(self._row, aria_pressed=pressed, aria_label=f'{self._title}, {WORDS[step.state]}')
+
+    def _show_bars(self, step: StepRun, axis: Axis | None) -> None:
+        put(self._bar, hidden=axis is None)
+        put(self._ghost, hidden=axis is None or not self._usual)
+        if axis is None or step.started_at is None:
+            return
+        left = axis.percent(step.started_at)
+        is_running = step.state is StepState.RUNNING
+        width = axis.percent(step.finished_at or now_utc()) - left
+        self._bar.style(f'left:{left:.2f}%;width:{max(0.4, width):.2f}%')
+        put(
+            self._bar,
+            data_grows_from=millis(step.started_at) if is_running else None,
+            data_axis_start=millis(axis.start) if is_running else None,
+            data_axis_end=millis(axis.end) if is_running else None,
+        )
+        if self._usual:
+            end = axis.percent(step.started_at + timedelta(seconds=self._usual))
+            self._ghost.style(f'left:{left:.2f}%;width:{max(0.4, end - left):.2f}%')
+            put(self._ghost, title=f'usually {length_of(self._usual)}')
+
+    def _show_words(self, step: StepRun, *, was_kept: bool) -> None:
+        is_running = step.state is StepState.RUNNING and step.started_at is not None
+        put(self._time, data_since=millis(step.started_at) if is_running and step.started_at else None)
+        self._note.set_text(step.note if was_kept else 'never started' if step.state is StepState.SKIPPED else '')
+        if step.state is StepState.PENDING:
+            self._time.set_text(f'~{length_of(self._usual)}' if self._usual else '')
+        elif was_kept:
+            self._time.set_text('kept')
+        elif step.state is StepState.SKIPPED:
+            self._time.set_text('skipped')
+        else:
+            self._time.set_text('' if is_running else length_of(step_seconds(step)))

@@ -1,0 +1,147 @@
+"""One day of the agenda: drawn by the browser from its lines, and sent again only when one of them is another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+
+from pages.parts.cards import put
+from pages.parts.html import look_of
+from pages.parts.words import millis, pipeline_color, step_title
+from pages.scheduler.month.chip import title_of
+from pages.scheduler.parts.days import weekday_of
+from pages.scheduler.parts.entry_words import clock_in, entry_caption, entry_label
+from pages.scheduler.parts.window import OpenEntry
+from synapse.calendar.events import CalendarEntry
+from synapse.control_room import ControlRoom
+from synapse.records import RunRecord, now_utc
+
+from .lines import Line, lines_of
+
+LISTED = 40
+"""Entries of one day that are listed at first, and that each press on its last line adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One day as it is to be shown."""
+
+    entries: Sequence[CalendarEntry]
+    lines: Sequence[Line]
+    summary: str
+
+
+class AgendaDay(ui.element, component='agenda_day.js'):
+    """Made once for its day; `show` brings it to what is known now."""
+
+    def __init__(
+        self, room: ControlRoom, zone: ZoneInfo, day: date, open_entry: OpenEntry, plan: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self.is_unfolded = False
+        self.most = LISTED
+        self._room = room
+        self._zone = zone
+        self._day = day
+        self._entries: Sequence[CalendarEntry] = ()
+        self._shown: Sequence[Line] = ()
+        self._progress: dict[str, tuple[str, str | None]] = {}
+        self._is_today = False
+        self._props['zone'] = zone.key
+        self._props['lines'] = []
+        self.on('opened', lambda event: self._opened(str(event.args), open_entry))
+        self.on('fold', self._fold)
+        self.on('more', self._list_more)
+        self.on('plan', plan)
+
+    def show(self, picture: Picture, now: datetime, today: date) -> None:
+        """Bring the day to this picture."""
+        self._entries = picture.entries
+        self._is_today = self._day == today
+        name = f'{self._day:%a} {self._day.day} {self._day:%b}'
+        name += f' {self._day.year}' if self._day.year != today.year else ''
+        states = ' is-today' if self._is_today else ' is-past' if self._day < today else ''
+        self.classes(replace=f'ag-day{states}')
+        put(
+            self,
+            name=f'Today, {name}' if self._is_today else name,
+            summary=picture.summary,
+            aria_label=weekday_of(self._day),
+            aria_current='date' if self._is_today else None,
+        )
+        if picture.lines != self._shown or self._is_today:
+            self._draw(picture.lines, now)
+
+    def show_progress(self, live: Mapping[str, RunRecord]) -> None:
+        """Which step of what runs goes, and how long it takes yet or how far it is."""
+        going = [line.entry for line in self._shown if line.entry is not None and line.entry.state == 'running']
+        for entry in going:
+            run = live.get(entry.run or '')
+            told = self._told(run) if run is not None else None
+            if told is not None:
+                self._progress[entry.key] = told
+        if going:
+            self._draw(self._shown, now_utc())
+
+    def _told(self, run: RunRecord) -> tuple[str, str | None] | None:
+        step = run.active_step
+        if step is None:
+            return None
+        title = step_title(self._room, run.pipeline, step.name)
+        left = self._room.runs.expected_left(run)
+        if left is None:
+            return f'{title}, {step.progress:.0f} %', None
+        # To the second: a clock that runs by itself need not be set for less.
+        return f'{title}, ', millis((now_utc() + timedelta(seconds=left)).replace(microsecond=0))
+
+    def _draw(self, lines: Sequence[Line], now: datetime) -> None:
+        self._shown = lines
+        put(self, lines=[{'key': line.key, 'kind': line.kind} | self._line(line, now) for line in lines])
+
+    def _line(self, line: Line, now: datetime) -> dict[str, Any]:
+        if line.entry is not None:
+            return self._entry(line.entry)
+        if line.kind == 'now':
+            return {'time': clock_in(now, self._zone)}
+        if line.kind == 'fold':
+            earlier = 'earlier ' if self._is_today else ''
+            return {'text': f'{line.count} {earlier}runs succeeded', 'open': self.is_unfolded}
+        if line.kind == 'more':
+            return {'text': f'{line.count} more {"entry" if line.count == 1 else "entries"}', 'open': False}
+        return {}
+
+    def _entry(self, entry: CalendarEntry) -> dict[str, Any]:
+        told = self._progress.get(entry.key) if entry.state == 'running' else None
+        caption, until = told or (entry_caption(self._room, entry), None)
+        return {
+            'time': clock_in(entry.at, self._zone),
+            'title': title_of(entry),
+            'caption': caption,
+            'until': until,
+            'repeats': entry.is_repeating,
+            'look': look_of(entry.state),
+            'color': pipeline_color(self._room, entry.pipeline),
+            'label': entry_label(entry, self._zone),
+            'tip': entry.reason,
+        }
+
+    def _opened(self, key: str, open_entry: OpenEntry) -> None:
+        entry = next((line.entry for line in self._shown if line.key == key), None)
+        if entry is not None:
+            open_entry(entry)
+
+    def _fold(self) -> None:
+        self.is_unfolded = not self.is_unfolded
+        self._again()
+
+    def _list_more(self) -> None:
+        self.most += LISTED
+        self._again()
+
+    def _again(self) -> None:
+        now = now_utc()
+        here = now if self._is_today else None
+        self._draw(lines_of(self._entries, now=here, is_unfolded=self.is_unfolded, most=self.most), now)

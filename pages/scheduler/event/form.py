@@ -1,0 +1,254 @@
+"""What and when: the fields of an event, as values and as the sentences beside them."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from pages.parts.cards import put
+from pages.parts.controls import Moment, Slot, entry, select
+from pages.parts.html import el
+from pages.parts.words import pipeline_color
+from synapse.calendar.events import Event
+from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
+
+from .duration import in_units, seconds_in
+from .parameters import EventParameters
+from .rule_fields import RuleFields, day_words
+from .zone_field import ZoneField
+
+OVERLAPS = {'skip': 'Skip the new one', 'queue': 'Let the new one wait', 'allow': 'Run both at once'}
+ATTEMPTS = {0: 'Leave it', 1: 'Try again once', 2: 'Try again twice', 3: '3 more times', 5: '5 more times'}
+WHEN = frozenset({'start', 'timezone', 'rrule', 'exdates'})
+"""Touching one of them shows what is wrong with any: they say together when it falls due."""
+NO_PROFILE = ''
+LONGEST_DELAY, LONGEST_RUN = 86_400, 30 * 86_400
+
+
+class EventForm:
+    """Drawn into whatever is open.
+
+    :param values: what it begins with, see `values`
+    :param changed: called with each change by the person
+    """
+
+    def __init__(
+        self, room: ControlRoom, event: Event | None, values: Mapping[str, Any], changed: Callable[[], None]
+    ) -> None:
+        self._room = room
+        self._is_new = event is None
+        self._values = dict(values)
+        self._heard = changed
+        self._touched: set[str] = set()
+        self._slots: dict[str, Slot] = {}
+        self._texts: dict[str, str] = {}
+        self._draw_who()
+        el('h3', text='What to run')
+        self._parameters = EventParameters(room, lambda: self._changed('parameters'))
+        self._take_pipeline(values['parameters'])
+        el('h3', text='When')
+        self._draw_start()
+        self.rule = RuleFields(values['rrule'], values['start'], values['timezone'], lambda: self._changed('rrule'))
+        self._draw_care()
+
+    # Values and what is wrong with them
+
+    def read(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """The values as far as they can be read, and a sentence for each that cannot."""
+        values = dict(self._values)
+        problems = {f'rrule.{name}': text for name, text in self.rule.problems.items()}
+        start = self._start()
+        if start is None:
+            problems['start'] = 'Pick a day and a time.'
+        else:
+            values['start'] = start
+            values['rrule'] = self.rule.rule(start)
+        values['timezone'] = self._zone.value
+        values['parameters'], wrong = self._parameters.read()
+        problems |= wrong
+        self._read_lengths(values, problems)
+        return values, problems
+
+    def show_errors(self, problems: Mapping[str, str], *, is_all: bool) -> dict[str, str]:
+        """Put each sentence beside its field; gives those that are shown somewhere.
+
+        :param is_all: also beside what nobody has touched yet
+        """
+        touched = self._touched | (WHEN if self._touched & WHEN else set())
+        visible = {
+            name: text
+            for name, text in problems.items()
+            if is_all or name.partition('.')[0] in touched or name in ('pipeline', 'profile')
+        }
+        for key, slot in self._slots.items():
+            slot.show_error(' '.join(text for name, text in visible.items() if name.partition('.')[0] == key))
+        self.rule.show_error(visible.get('rrule') or visible.get('exdates') or '')
+        shown = self._parameters.show_errors(problems, is_all=is_all)
+        return shown | {name: text for name, text in visible.items() if not name.startswith('parameters.')}
+
+    def _changed(self, name: str) -> None:
+        self._touched.add(name)
+        self._heard()
+
+    def _set(self, name: str, value: Any) -> None:
+        self._values[name] = value
+        self._changed(name)
+
+    # Who
+
+    def _draw_who(self) -> None:
+        values = self._values
+        with el('div', 'ev-row'):
+            slot = self._slots['title'] = Slot('event-title', 'Name')
+            with slot.body:
+                self._title = entry('event-title', values['title'], lambda text: self._set('title', text))
+                put(self._title, maxlength='200')
+            slot = self._slots['pipeline'] = Slot('event-pipeline', 'Pipeline')
+            infos = {info.name: info.title for info in self._room.catalog.list() if info.is_runnable}
+            infos.setdefault(values['pipeline'], f'{values["pipeline"]} (gone)')
+            with slot.body, el('span', 'ct-dot'):
+                self._dot = el('i')
+                select('event-pipeline', infos, values['pipeline'], self._switch_pipeline)
+            slot = self._slots['profile'] = Slot('event-profile', 'Profile')
+            profiles = {NO_PROFILE: 'None'} | {item.id: item.label for item in self._room.profiles.list()}
+            profile = values['profile'] or NO_PROFILE
+            profiles.setdefault(profile, f'{profile} (gone)')
+            with slot.body:
+                select('event-profile', profiles, profile, self._switch_profile)
+
+    def _switch_pipeline(self, name: str) -> None:
+        parameters, _ = self._parameters.read()
+        self._values['pipeline'] = name
+        known = self._room.catalog.get(name).schema.get('properties', {})
+        self._take_pipeline({key: value for key, value in parameters.items() if key in known})
+        self._changed('pipeline')
+
+    def _switch_profile(self, id: str) -> None:
+        self._values['profile'] = id or None
+        self._parameters.switch_profile(self._known_profile())
+        self._changed('profile')
+
+    def _take_pipeline(self, parameters: Mapping[str, Any]) -> None:
+        name = self._values['pipeline']
+        try:
+            info = self._room.catalog.get(name)
+        except NotFound:
+            info = None
+        self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, name)}')
+        put(self._title, placeholder=info.title if info is not None and self._is_new else None)
+        self._parameters.take(info, parameters, self._known_profile())
+
+    def _known_profile(self) -> str | None:
+        profile = self._values['profile']
+        return profile if any(item.id == profile for item in self._room.profiles.list()) else None
+
+    # When
+
+    def _draw_start(self) -> None:
+        start: datetime = self._values['start']
+        self._day, self._time = start.date().isoformat(), start.time().isoformat('auto')
+        with el('div', 'ev-row is-start'):
+            slot = self._slots['start'] = Slot('event-start', 'Starts')
+            with slot.body:
+                self._day_box = Moment(
+                    'event-start',
+                    self._day,
+                    self._typed_day,
+                    kind='date',
+                    icon_name='calendar',
+                    words=day_words(start.date()),
+                )
+            with Slot('event-time', 'Time').body:
+                shown = f'{start:%H:%M:%S}' if start.second else f'{start:%H:%M}'
+                more = {'step': '1'} if start.second else {}
+                self._time_box = Moment(
+                    'event-time', shown, self._typed_time, kind='time', icon_name='down', words=shown, **more
+                )
+            self._zone = ZoneField('event-timezone', self._values['timezone'], lambda: self._changed('timezone'))
+            self._slots['timezone'] = self._zone
+
+    def _typed_day(self, text: str) -> None:
+        self._day = text
+        start = self._start()
+        self._day_box.say(day_words(start.date()) if start is not None else '')
+        if start is not None:
+            self.rule.follow(start)
+        self._changed('start')
+
+    def _typed_time(self, text: str) -> None:
+        self._time = text
+        self._time_box.say(text)
+        self._changed('start')
+
+    def _start(self) -> datetime | None:
+        try:
+            return datetime.combine(date.fromisoformat(self._day), time.fromisoformat(self._time))
+        except ValueError:
+            return None
+
+    # With what care
+
+    def _draw_care(self) -> None:
+        values = self._values
+        retry = values['retry']
+        with el('div', 'ev-row'):
+            slot = self._slots['retry'] = Slot('event-retry', 'If it fails')
+            attempts = dict(
+                sorted({**ATTEMPTS, retry['attempts']: f'{retry["attempts"]} more times', **ATTEMPTS}.items())
+            )
+            with slot.body, el('div', 'ev-retry'):
+                options = {str(count): words for count, words in attempts.items()}
+                select('event-retry', options, str(retry['attempts']), self._set_attempts)
+                with el('span', 'ev-delay') as self._delay:
+                    el('span', 'sy-cap', 'after')
+                    self._length(
+                        'delay',
+                        'event-delay',
+                        retry['delay_seconds'],
+                        'retry',
+                        slot='event-retry',
+                        aria_label='Try again after',
+                    )
+            put(self._delay, hidden=retry['attempts'] == 0)
+            slot = self._slots['timeout_seconds'] = Slot('event-timeout', 'Stop it after')
+            with slot.body:
+                self._length(
+                    'limit', 'event-timeout', values['timeout_seconds'], 'timeout_seconds', placeholder='never'
+                )
+            slot = self._slots['overlap'] = Slot('event-overlap', 'If the last one still runs')
+            with slot.body:
+                select('event-overlap', OVERLAPS, values['overlap'], lambda text: self._set('overlap', text))
+
+    def _set_attempts(self, text: str) -> None:
+        put(self._delay, hidden=text == '0')
+        self._set('retry', self._values['retry'] | {'attempts': int(text)})
+
+    def _length(self, name: str, id: str, seconds: float | None, touches: str, **attributes: Any) -> None:
+        self._texts[name] = in_units(seconds)
+
+        def typed(text: str) -> None:
+            self._texts[name] = text
+            self._changed(touches)
+
+        entry(id, self._texts[name], typed, **attributes)
+
+    def _read_lengths(self, values: dict[str, Any], problems: dict[str, str]) -> None:
+        delay = _length_in(self._texts['delay'], LONGEST_DELAY, 'at most 1 day')
+        limit = _length_in(self._texts['limit'], LONGEST_RUN, 'at most 30 days')
+        if isinstance(delay, str) and values['retry']['attempts']:
+            problems['retry.delay_seconds'] = delay
+        elif not isinstance(delay, str):
+            values['retry'] = values['retry'] | {'delay_seconds': round(delay or 0)}
+        if isinstance(limit, str) or limit == 0:
+            problems['timeout_seconds'] = str(limit or 'Write a length such as 30 min, or leave it empty.')
+        else:
+            values['timeout_seconds'] = limit
+
+
+def _length_in(text: str, most: int, words: str) -> float | str | None:
+    """The seconds, or a sentence that says the fix."""
+    try:
+        seconds = seconds_in(text)
+    except ValueError:
+        return 'Write a length such as 30 min or 1 h.'
+    return f'Write {words}.' if seconds is not None and seconds > most else seconds

@@ -1,0 +1,191 @@
+"""The proof beside the form of an event: its rule in words, when it falls due next, and whether there is room then."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pages.parts.cards import put, tick
+from pages.parts.html import Glyph, el, icon
+from synapse.calendar.events import Misfire, Moment, Preview
+from synapse.records import now_utc
+
+SHOWN = 5
+DAY_SECONDS = 86_400
+HOUR_SECONDS = 3600
+POLICIES = {
+    'latest': 'Run once when Synapse is back',
+    'skip': 'Skip it',
+    'all': 'Run every missed one',
+}
+LIMITS = {'within_seconds': (0, 8784), 'limit': (1, 100)}
+"""Of what is typed: hours, and how many."""
+
+
+class EventPreview:
+    """Drawn into whatever is open; `show` changes it in place."""
+
+    def __init__(self) -> None:
+        with el('div', 'ev-sentence') as self._box:
+            self._icons = icon('calendar'), icon('repeat')
+            with el('p', role='status'):
+                self._parts = [el('span'), el('b'), el('span')]
+            self._more = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label='Show the preview')
+            with self._more:
+                icon('down', size=14)
+        self._more.on('click', self._fold)
+        self.is_open = False
+        with el('div', 'ev-proof') as self._proof:
+            self._title = el('h3', text='Next 5')
+            with el('ol', 'ev-next'):
+                self._rows = [_Row() for _ in range(SHOWN)]
+            with el('p', 'ev-load') as self._load:
+                self._glyph = Glyph('succeeded')
+                self._words = el('span', role='status')
+
+    def _fold(self) -> None:
+        """On a phone it is folded to its sentence at first."""
+        self.is_open = not self.is_open
+        put(self._more, aria_expanded=str(self.is_open).lower())
+        for box in (self._box, self._proof):
+            box.classes(add='is-open' if self.is_open else '', remove='' if self.is_open else 'is-open')
+
+    def show(self, preview: Preview) -> None:
+        """Where it never falls due, the reason takes the place of the rule."""
+        is_wrong = not preview.moments
+        reasons = [preview.problems[name] for name in ('rrule', 'timezone', 'start') if name in preview.problems]
+        sentence = reasons[0] if is_wrong and reasons else preview.sentence or 'Say when it starts.'
+        for part, text in zip(self._parts, ('', '', sentence) if is_wrong else in_parts(sentence), strict=True):
+            part.set_text(text)
+        self._box.classes(add='is-wrong' if is_wrong else '', remove='' if is_wrong else 'is-wrong')
+        is_one = len(preview.moments) == 1
+        self._title.set_text('Next' if is_one else f'Next {SHOWN}')
+        for sign, is_shown in zip(self._icons, (is_one, not is_one), strict=True):
+            sign.set_visibility(is_shown)
+        now = now_utc()
+        for place, row in enumerate(self._rows):
+            row.show(preview.moments[place] if place < len(preview.moments) else None, now)
+        put(self._load, hidden=not preview.overlap)
+        self._words.set_text(preview.overlap)
+        self._glyph.show('warning' if preview.is_overloaded else 'succeeded')
+        self._load.classes(replace=f'ev-load st-{"paused" if preview.is_overloaded else "succeeded"}')
+
+
+class _Row:
+    def __init__(self) -> None:
+        with el('li', hidden=True) as self._box:
+            Glyph('planned')
+            self._day = el('span', 'd')
+            self._time = el('span', 'sy-num')
+            self._ahead = el('span', 'sy-cap sy-num', data_format='countdown')
+            with el('em', hidden=True) as self._note:
+                icon('clockback', size=13)
+                self._note_words = el('span')
+
+    def show(self, moment: Moment | None, now: datetime) -> None:
+        put(self._box, hidden=moment is None)
+        if moment is None:
+            tick(self._ahead)
+            return
+        due = moment.due
+        is_this_year = due.year == now.astimezone(due.tzinfo).year
+        self._day.set_text(f'{due:%a} {due.day} {due:%b}' + ('' if is_this_year else f' {due.year}'))
+        self._time.set_text(f'{due:%H:%M:%S}' if due.second else f'{due:%H:%M}')
+        is_soon = (due - now).total_seconds() < DAY_SECONDS
+        tick(self._ahead, until=due if is_soon else None, text='' if is_soon else ahead_words(due, now))
+        put(self._note, hidden=not moment.note)
+        self._note_words.set_text(moment.note.removesuffix('.'))
+
+
+class MisfireFields:
+    """What is to be done when nobody could fire: a policy in words, with its one number."""
+
+    def __init__(self, misfire: Misfire, changed: Callable[[], None]) -> None:
+        self.policy: str = misfire.policy
+        self._misfire = misfire
+        self._texts = {'within_seconds': f'{misfire.within_seconds / HOUR_SECONDS:.4g}', 'limit': str(misfire.limit)}
+        self._first = dict(self._texts)
+        self._changed = changed
+        with el('div', 'ev-misfire'):
+            self._draw()
+
+    def _draw(self) -> None:
+        el('h3', text='If this machine was off', id='event-misfire-label')
+        with el('div', 'ev-policies', role='radiogroup', aria_labelledby='event-misfire-label') as group:
+            self._name = f'misfire-{group.id}'
+            with self._policy('latest'):
+                el('span', text='Only if it is less than')
+                self._box('within_seconds', 'Hours late', 'decimal')
+                el('span', text='hours late.')
+            with self._policy('skip'):
+                el('span', text='It is marked as missed.')
+            with self._policy('all'):
+                el('span', text='One after another,')
+                self._box('limit', 'Missed ones to run at most', 'numeric')
+                el('span', text='at most.')
+        self._error = el('span', 'sy-error', role='alert', id='event-misfire-error')
+
+    def _policy(self, policy: str) -> Any:
+        with el('div', 'ev-policy'):
+            with el('label'):
+                radio = el('input', type_='radio', name=self._name, aria_describedby=f'event-misfire-{policy}')
+                radio.props['^checked'] = policy == self.policy or None
+                el('b', text=POLICIES[policy])
+            words = el('span', 'sy-cap', id=f'event-misfire-{policy}')
+        radio.on('change', lambda: self._choose(policy), js_handler='() => emit()')
+        return words
+
+    def _box(self, name: str, label: str, inputmode: str) -> None:
+        box = el('input', 'sy-control', type_='text', inputmode=inputmode, autocomplete='off', aria_label=label)
+        box.props['^value'] = self._texts[name]
+        put(box, id=f'event-{name}', aria_describedby='event-misfire-error')
+        box.on('input', lambda event: self._typed(name, str(event.args)), js_handler='(e) => emit(e.target.value)')
+
+    def _choose(self, policy: str) -> None:
+        self.policy = policy
+        self._changed()
+
+    def _typed(self, name: str, text: str) -> None:
+        self._texts[name] = text
+        self._changed()
+
+    def read(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """The values of `Misfire`, and a sentence for each that cannot be read."""
+        values = self._misfire.model_dump() | {'policy': self.policy}
+        problems = {}
+        for name, text in self._texts.items():
+            if text == self._first[name]:  # what was not touched is not rounded either
+                continue
+            low, high = LIMITS[name]
+            try:
+                number = float(text.strip().replace(',', '.'))
+            except ValueError:
+                number = -1
+            if not low <= number <= high or (name == 'limit' and number % 1):
+                what = 'hours' if name == 'within_seconds' else 'a number'
+                problems[f'misfire.{name}'] = f'Give {what} from {low} to {high:,}.'
+            else:
+                values[name] = round(number * HOUR_SECONDS) if name == 'within_seconds' else int(number)
+        return values, problems
+
+    def show_errors(self, problems: Mapping[str, str]) -> None:
+        """Those of `misfire` and what is in it."""
+        text = ' '.join(text for name, text in problems.items() if name.partition('.')[0] == 'misfire')
+        if self._error.text != text:
+            self._error.set_text(text)
+
+
+def in_parts(sentence: str) -> tuple[str, str, str]:
+    """A sentence before, in and after what matters in it: the days and the time."""
+    found = re.match(r'(Runs )(.*? at \d\d:\d\d(?::\d\d)?)(.*)$', sentence) or re.match(
+        r'(Runs )([^,.]*)(.*)$', sentence
+    )
+    return (found[1], found[2], found[3]) if found else ('', '', sentence)
+
+
+def ahead_words(due: datetime, now: datetime) -> str:
+    """`in 2 days`, counted on the wall of the event's zone; `in 4 months` further ahead."""
+    days = (due.date() - now.astimezone(due.tzinfo).date()).days
+    if days < 61:
+        return f'in {days} day{"" if days == 1 else "s"}'
+    return f'in {round(days / 30.44)} months' if days < 731 else f'in {days // 365} years'

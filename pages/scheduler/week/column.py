@@ -1,0 +1,90 @@
+"""One day of the week: drawn by the browser from its blocks, and sent again only when one of them is another."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+
+from pages.parts.cards import put
+from pages.parts.html import Glyph, el, look_of, settled
+from pages.parts.words import pipeline_color
+from pages.scheduler.parts.days import weekday_of
+from pages.scheduler.parts.entry_words import clock_in
+from pages.scheduler.parts.window import OpenEntry
+from synapse.calendar.events import CalendarEntry
+from synapse.control_room import ControlRoom
+
+from .block import HOUR_PIXELS, block_props
+from .layout import Block
+
+MOST_LISTED = 100
+
+
+class WeekColumn(ui.element, component='week_column.js'):
+    """One day; its blocks are buttons in the order of time."""
+
+    def __init__(
+        self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry, clicked: Callable[[date, float], None]
+    ) -> None:
+        super().__init__()
+        self._room = room
+        self._zone = zone
+        self._open = open_entry
+        self._day = date.min
+        self._blocks: Sequence[Block] = ()
+        self._props['blocks'] = []
+        self.on('pressed', lambda event: self._pressed(str(event.args)))
+        self.on('slot', lambda event: self._slot(float(event.args) * 60 / HOUR_PIXELS))
+        self._clicked = clicked
+
+    def _slot(self, minutes: float) -> None:
+        self._clicked(self._day, minutes)
+        settled(self)
+
+    def frame(self, day: date, today: date) -> None:
+        """Which day it is."""
+        if day != self._day:
+            self._day = day
+            self.show([])
+        states = 'is-today' if day == today else 'is-past' if day < today else ''
+        self.classes(replace=f'wk-col {states} {"is-weekend" if day.weekday() > 4 else ""}'.strip())
+        put(self, data_day=day.isoformat())
+
+    def show(self, blocks: Sequence[Block]) -> None:
+        """Bring the column to these blocks; it is sent again only if one of them is another."""
+        count = sum(len(block.pieces) for block in blocks)
+        put(self, aria_label=f'{weekday_of(self._day)}, {count or "no"} {"entry" if count == 1 else "entries"}')
+        if blocks is not self._blocks:
+            self._blocks = blocks
+            put(self, blocks=[block_props(block, self._room, self._zone) for block in blocks])
+
+    def _pressed(self, key: str) -> None:
+        block = next((block for block in self._blocks if block.key == key), None)
+        if block is not None and block.is_folded:
+            self._list(block)
+        elif block is not None:
+            self._open(block.pieces[0].entry)
+
+    def _list(self, block: Block) -> None:
+        """Everything that had no lane of its own, to choose from."""
+        with (
+            self.parent_slot or self,
+            ui.menu().classes('sy-menubox').props('no-parent-event auto-close') as menu,
+            el('div', 'sy-menu'),
+        ):
+            for piece in block.pieces[:MOST_LISTED]:
+                self._listed(piece.entry)
+            if len(block.pieces) > MOST_LISTED:
+                el('span', 'cap', f'and {len(block.pieces) - MOST_LISTED} more')
+        menu.props['target'] = f'#{self.html_id} [data-key="{block.key}"]'
+        menu.on('hide', menu.delete)
+        menu.open()
+
+    def _listed(self, entry: CalendarEntry) -> None:
+        with el('button', f'wk-listed st-{look_of(entry.state)}', type_='button', role='menuitem') as row:
+            Glyph(entry.state, size=13)
+            el('span', 'sy-num sy-2', clock_in(entry.at, self._zone))
+            el('i', f'sy-pdot {pipeline_color(self._room, entry.pipeline)}')
+            el('span', 'sy-ell', entry.title)
+        row.on('click', lambda: self._open(entry))

@@ -1,0 +1,192 @@
+"""A week as seven days of 24 hours: blocks as long as their runs, what goes at the same time side by side."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from pages.parts.cards import put
+from pages.parts.dialogs import say
+from pages.parts.html import el, icon, opens
+from pages.scheduler.month.layout import hours_of
+from pages.scheduler.parts.days import day_in, midnight, monday_of, next_hour, weekday_of
+from pages.scheduler.parts.entry_words import outcomes_of
+from pages.scheduler.parts.window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
+from synapse.calendar.events import CalendarEntry
+from synapse.control_room import ControlRoom
+from synapse.records import now_utc
+from synapse.recurrence.words import clock_change_on
+
+from .block import HOUR_PIXELS
+from .column import WeekColumn
+from .layout import Block, WeekLayout, begun_in
+
+SLOT = timedelta(minutes=30)
+FIRST_HOUR = 7
+
+Picture = dict[date, tuple[Sequence[Block], dict[str, int]]]
+"""Of each day its blocks, and how many of its runs ended how."""
+
+
+class WeekView(CalendarWindow):
+    """Built once; another week, a run that moves or a changed plan change it in place.
+
+    :param monday: the first day shown, of the zone of the calendar
+    :param passes: whether the filters of the page let an entry through
+    :param plan_at: called with the naive wall time of an empty place that was clicked
+    """
+
+    name = 'this week'
+
+    def __init__(
+        self, room: ControlRoom, monday: date, *, passes: Passes, open_entry: OpenEntry, plan_at: PlanAt
+    ) -> None:
+        super().__init__(room, passes=passes)
+        self.classes('glass-card wk')
+        self._monday = monday_of(monday)
+        self._layout = WeekLayout(self._monday, self._zone)
+        self._plan_at = plan_at
+        self._is_placed = False
+        with self, el('div', 'wk-scroll') as self._scroll:
+            with el('div', 'wk-head'):
+                self._number = el('span', 'wk-number sy-num')
+                self._heads = [_Head(partial(self._plan_on, place)) for place in range(7)]
+            with el('div', 'wk-body'):
+                with el('div', 'wk-hours sy-num', aria_hidden='true'):
+                    for hour in range(24):
+                        el('span', text=f'{hour:02}:00' if hour else '')
+                self._columns = [WeekColumn(room, self._zone, open_entry, self._clicked) for _ in range(7)]
+                self._ghost = el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
+                self._now = el('i', 'wk-now', hidden=True, aria_hidden='true')
+        self.on('dayturned', self.load_soon)
+        self._frame(now_utc())
+
+    @property
+    def span(self) -> Span:
+        """The seven days, and the day before: what it began may go on into the first."""
+        return midnight(self._monday - timedelta(days=1), self._zone), midnight(self._days[-1], self._zone)
+
+    @property
+    def _days(self) -> Sequence[date]:
+        """Eight: the last one is where the week ends."""
+        return [self._monday + timedelta(days=number) for number in range(8)]
+
+    def show(self, day: date) -> None:
+        """Show the week of this day."""
+        if monday_of(day) != self._monday:
+            self._monday = monday_of(day)
+            self._layout = WeekLayout(self._monday, self._zone)
+            self._frame(now_utc())
+            self._scroll.classes('is-loading')
+            self.load_soon()
+
+    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> Picture:
+        days = self._layout.blocks(entries, now)
+        return {day: (blocks, outcomes_of(begun_in(blocks))) for day, blocks in days.items()}
+
+    def draw(self, picture: Picture, now: datetime) -> None:
+        self._frame(now)
+        self._scroll.classes(remove='is-loading')
+        for head, column, (blocks, outcomes) in zip(self._heads, self._columns, picture.values(), strict=True):
+            head.count(outcomes)
+            column.show(blocks)
+        if not self._is_placed:
+            self._is_placed = True
+            self._place(now)
+
+    def _frame(self, now: datetime) -> None:
+        """Everything but the blocks: days, today, now."""
+        today = day_in(now, self._zone)
+        last = self._days[6]
+        year, week, _ = self._monday.isocalendar()
+        put(self, aria_label=f'Week {week}, {self._monday.day} {self._monday:%B} to {last.day} {last:%B} {last.year}')
+        put(self, data_today=today.isoformat(), data_zone=self._zone.key)
+        put(self._number, title=f'Week {week} of {year}')
+        self._number.set_text(str(week))
+        for head, column, day in zip(self._heads, self._columns, self._days, strict=False):
+            head.show(day, today, clock_change_on(day, self._zone.key))
+            column.frame(day, today)
+        place = (today - self._monday).days
+        put(self._now, hidden=None if 0 <= place < 7 else True)
+        wall = now.astimezone(self._zone)
+        self._now.style(f'--day:{place};--at:{wall.hour * 60 + wall.minute}')
+
+    def _place(self, now: datetime) -> None:
+        """At first the hours that matter are in sight: now, or the working day."""
+        today = day_in(now, self._zone)
+        is_here = today in self._days[:7]
+        hour = max(0, now.astimezone(self._zone).hour - 3) if is_here else FIRST_HOUR
+        place = self._days.index(today) if is_here else 0
+        self.client.run_javascript(f'synapseWeek.place({self._scroll.html_id!r}, {hour * HOUR_PIXELS}, {place})')
+
+    def _plan_on(self, place: int) -> None:
+        day, now = self._days[place], now_utc()
+        if day == day_in(now, self._zone):
+            self._plan_at(next_hour(now, self._zone))
+        else:
+            self._plan(datetime.combine(day, datetime.min.time()) + timedelta(hours=FIRST_HOUR + 2))
+
+    def _clicked(self, day: date, minutes: float) -> None:
+        slot = timedelta(minutes=min(minutes, 24 * 60 - 1)) // SLOT * SLOT
+        wall = datetime.combine(day, datetime.min.time()) + slot
+        now = now_utc().astimezone(self._zone).replace(tzinfo=None)
+        # In the half hour that has begun, the next one is meant.
+        self._plan(wall + SLOT if wall <= now < wall + SLOT else wall)
+
+    def _plan(self, wall: datetime) -> None:
+        if wall > now_utc().astimezone(self._zone).replace(tzinfo=None):
+            self._plan_at(wall)
+        else:
+            say('That time has passed. Pick a later one.')
+
+
+class _Head:
+    """The name of a day; pressed, it plans something on it."""
+
+    def __init__(self, plan: Callable[[], None]) -> None:
+        with el('button', 'wk-day', type_='button') as self._button:
+            self._weekday = el('span', 'wd')
+            self._number = el('span', 'dn sy-num')
+            self._facts = el('span', 'facts')
+        opens(self._button, plan, what='')
+        self._counts: dict[str, int] = {}
+        self._hint = ''
+        self._drawn: tuple[str, dict[str, int]] = ('', {})
+
+    def show(self, day: date, today: date, change: timedelta) -> None:
+        is_first = day.day == 1
+        self._weekday.set_text(f'{day:%a}')
+        self._number.set_text(f'{day.day} {day:%b}' if is_first else str(day.day))
+        states = ['is-today'] if day == today else ['is-past'] if day < today else []
+        self._button.classes(replace=' '.join(['wk-day', *states, *(['is-weekend'] if day.weekday() > 4 else [])]))
+        self._hint = hours_of(change)
+        name = weekday_of(day) + (f', clocks change by {self._hint}' if change else '')
+        put(
+            self._button,
+            aria_label=name if day < today else f'{name}, new event',
+            aria_current='date' if day == today else None,
+            title=None if day < today else 'New event',
+        )
+        self._draw()
+
+    def count(self, outcomes: dict[str, int]) -> None:
+        """What became of the runs of the day, as far as it is known."""
+        self._counts = outcomes
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._drawn == (self._hint, self._counts):
+            return
+        self._drawn = self._hint, self._counts
+        self._facts.clear()
+        with self._facts:
+            if self._hint:
+                with el('span', 'ds is-change'):
+                    icon('clockback', size=12)
+                    el('span', text=self._hint.replace('-', '−'))
+            for word, sign, classes in (('ok', 'check', 'is-ok'), ('failed', 'x', 'is-failed')):
+                if count := self._counts.get(word):
+                    with el('span', f'ds {classes}', title=f'{count} {word}'):
+                        el('span', text=str(count))
+                        icon(sign, size=10)
+            if missed := self._counts.get('missed'):
+                el('span', 'ds is-missed', f'{missed} missed')

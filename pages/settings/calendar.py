@@ -1,0 +1,144 @@
+"""The calendar on the Settings page: its secret address for other calendars, and whole calendars as files."""
+
+import asyncio
+import base64
+from collections.abc import Collection, Sequence
+
+from nicegui.events import GenericEventArguments
+
+from pages.parts.cards import put
+from pages.parts.copying import copy_button
+from pages.parts.dialogs import attempt, confirm, say
+from pages.parts.html import button, el, opens
+from pages.parts.scope import Scope
+from synapse.control_room import ControlRoom
+from synapse.errors import SynapseError
+from synapse.ical.importing import ImportResult, import_drafts
+from synapse.ical.reading import MAX_BYTES, Draft, read_calendar
+
+from .import_dialog import ImportDialog, Key, result_in_words
+
+PIECE = 200_000
+"""Characters of a file that travel at once: the connection of a page takes a million."""
+
+# The server reads the file once: what a person was shown is what is imported then.
+_SEND = f"""async (e) => {{
+    const file = e.target.files[0];
+    if (!file) return;
+    e.target.value = '';
+    const news = {{ name: file.name, size: file.size }};
+    if (file.size > {MAX_BYTES}) return emit(news);
+    const reader = new FileReader();
+    reader.onerror = () => emit({{ ...news, is_broken: true }});
+    reader.onload = () => {{
+        const text = reader.result.split(',')[1] ?? '';
+        for (let at = 0; at === 0 || at < text.length; at += {PIECE})
+            emit({{ ...news, at, piece: text.slice(at, at + {PIECE}), is_last: at + {PIECE} >= text.length }});
+    }};
+    reader.readAsDataURL(file);
+}}"""
+
+
+class FeedAddress(Scope):
+    """The address is hidden until somebody wants to see it: whoever knows it reads the calendar."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        super().__init__('span')
+        self.classes('feed')
+        self._room = room
+        self._is_shown = False
+        self._show()
+
+    def _show(self) -> None:
+        url = self._room.entry.feed_address(self._room.settings.url)
+        self.clear()
+        with self:
+            if url is None:
+                button('Make an address', small=True).on('click', self._make)
+                return
+            shown = url if self._is_shown else f'{url.rpartition("/")[0]}/…'
+            el('span', 'sy-mono feed-address', shown)
+            with el('span', 'sy-x feed-acts'):
+                look = button('Hide' if self._is_shown else 'Show', kind='ghost', small=True)
+                put(look, aria_label='Hide the address' if self._is_shown else 'Show the address')
+                look.on('click', self._toggle)
+                copy_button('Copy', url)
+                opens(button('New address', icon_name='retry', kind='ghost', small=True), self._replace)
+                opens(button('Revoke', icon_name='x', kind='ghost', small=True), self._revoke)
+
+    def _toggle(self) -> None:
+        self._is_shown = not self._is_shown
+        self._show()
+
+    async def _make(self) -> None:
+        await attempt(asyncio.to_thread(self._room.entry.new_feed))
+        self._call(self._show)
+
+    async def _replace(self) -> None:
+        text = 'Calendars that subscribe to the present address get nothing any more, until they have the new one.'
+        if await confirm('Make a new address?', text, yes='Make a new one', no='Keep it'):
+            await self._make()
+
+    async def _revoke(self) -> None:
+        text = 'Calendars that subscribe to it get nothing any more. What they have read they may keep.'
+        if await confirm('Revoke the address?', text, yes='Revoke', no='Keep it'):
+            await attempt(asyncio.to_thread(self._room.entry.revoke_feed))
+            self._call(self._show)
+
+
+class ImportButton:
+    """Takes an .ics file, shows what it would bring, and imports it if the person wants that."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+        self._pieces: list[str] = []
+        with el('label', 'sy-btn is-sm feed-import') as label:
+            el('span', text='Import a file')
+            chosen = el(
+                'input', 'sy-vh', type_='file', accept='.ics,text/calendar', aria_label='Import a calendar file'
+            )
+        self._problem = el('span', 'sy-error', role='alert')
+        chosen.on('change', self._arrived, js_handler=_SEND)
+        put(label, title='A file of at most 1 MB, as other calendars export it')
+
+    async def _arrived(self, event: GenericEventArguments) -> None:
+        news = event.args
+        name, at = str(news['name']), news.get('at')
+        if at is None:
+            hint = 'could not be read. Try it again.' if news.get('is_broken') else 'is larger than 1 MB. Export less.'
+            self._problem.set_text(f'{name} {hint}')
+            return
+        self._pieces = [] if at == 0 else self._pieces
+        self._pieces.append(str(news['piece']))
+        if len(self._pieces) * PIECE > 2 * MAX_BYTES:
+            self._pieces.clear()
+        elif news['is_last']:
+            self._problem.set_text('')
+            try:
+                await self._ask(name, base64.b64decode(''.join(self._pieces)))
+            except SynapseError as error:
+                self._problem.set_text(f'{error.message} {error.hint}'.strip())
+
+    async def _ask(self, name: str, text: bytes) -> None:
+        drafts = await asyncio.to_thread(read_calendar, text, zone=self._room.calendar.zone)
+        planned = await self._import(drafts, frozenset(), is_dry=True)
+        if planned.events or planned.deleted:
+            is_on = await ImportDialog(self._room, name, planned).answer()
+            if is_on is None:
+                return
+            planned = await self._import(drafts, is_on, is_dry=False)
+        change, calendar = planned.change, self._room.calendar
+        undo = (lambda: calendar.undo(change)) if change else None
+        say(result_in_words(name, planned), kind='success', undo=undo, timeout=10_000)
+
+    async def _import(self, drafts: Sequence[Draft], is_on: Collection[Key], *, is_dry: bool) -> ImportResult:
+        """:param is_on: what the person looked at and wants switched on"""
+        room = self._room
+        return await import_drafts(
+            room.calendar,
+            room.catalog,
+            drafts,
+            is_trusted=lambda draft: (draft.uid, draft.replaced) in is_on or draft.is_signed(room.entry.sign),
+            because='imported on the Settings page',
+            is_dry=is_dry,
+        )

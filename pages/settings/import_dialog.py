@@ -1,0 +1,131 @@
+"""What a calendar file would bring, before anything of it is kept: when each event runs, and exactly what."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+
+from pages.parts.cards import put
+from pages.parts.html import button, el
+from synapse.calendar.work import work_in_words
+from synapse.control_room import ControlRoom
+from synapse.ical.importing import ImportedEvent, ImportResult
+
+SHOWN = 20
+"""So many events are shown; only what was shown can be switched on."""
+WORDS = {'created': 'new', 'updated': 'changed', 'deleted': 'deleted', 'unchanged': 'as before'}
+
+Key = tuple[str, datetime | None]
+"""UID and, of what replaces one occurrence, its moment."""
+
+
+class ImportDialog:
+    """Asks once; `answer` is what a person wants switched on that would else stay off, or None for no import.
+
+    :param planned: as a dry run gives it
+    """
+
+    def __init__(self, room: ControlRoom, name: str, planned: ImportResult) -> None:
+        self._zone = ZoneInfo(room.calendar.zone)
+        self._on: set[Key] = set()
+        events = sorted(planned.events, key=lambda event: not event.is_held)
+        with (
+            ui.dialog() as self._dialog,
+            el('section', 'sy-dialog im-dialog', role='dialog', aria_modal='true', aria_label='Import') as box,
+        ):
+            put(box, tabindex='-1')
+            el('h2', text=f'Import {name}?')
+            el('p', 'sy-2', f'{counts_in_words(planned)}.{_leaving(room, planned)}')
+            if planned.disabled:
+                text = 'Others wrote this. It stays switched off, until you have looked at what it runs.'
+                el('p', 'hint', text)
+            with el('ul', 'im-list', aria_label='Events of the file'):
+                for event in events[:SHOWN]:
+                    self._draw(event)
+            if len(events) > SHOWN:
+                el('p', 'sy-cap', _unseen(events[SHOWN:]))
+            for sentence in planned.skipped[:2]:
+                el('p', 'sy-cap', sentence)
+            with el('div', 'sy-dialog-buttons'):
+                safe = button('Cancel')
+                put(safe, autofocus=True)
+                safe.on('click', lambda: self._dialog.submit(None))
+                with button('', kind='primary') as self._yes:
+                    self._words = el('span')
+                self._yes.classes(remove='is-icon')
+                self._yes.on('click', lambda: self._dialog.submit(frozenset(self._on)))
+        self._is_held = bool(planned.disabled)
+        self._count()
+
+    async def answer(self) -> frozenset[Key] | None:
+        """Wait for the person."""
+        answer = await self._dialog
+        if not self._dialog.is_deleted:  # whoever left the page with the question open took it along
+            self._dialog.delete()
+        return answer if isinstance(answer, frozenset) else None
+
+    def _draw(self, event: ImportedEvent) -> None:
+        with el('li'):
+            with el('div', 'sy-x'):
+                el('b', 'sy-ell sy-grow', event.title)
+                state = '' if event.is_held else ', switched on' if event.enabled else ', switched off'
+                el('span', 'sy-cap', ('new' if event.is_new else 'changed') + state)
+                if event.is_held:
+                    with el('label', 'sy-x sy-tick'):
+                        tick = el('input', type_='checkbox', aria_label=f'Switch on {event.title}')
+                        el('span', 'sy-cap', 'Switch on')
+                    key = event.uid, event.replaces
+                    tick.on(
+                        'change',
+                        lambda news, key=key: self._turn(key, is_on=news.args is True),
+                        js_handler='(e) => emit(e.target.checked)',
+                    )
+            el('span', 'sy-cap', f'{event.sentence} {self._next(event.next)}')
+            work_box(event.pipeline, event.parameters, event.profile)
+
+    def _next(self, due: datetime | None) -> str:
+        if due is None:
+            return ''
+        local = due.astimezone(self._zone)
+        return f'Next on {local:%a} {local.day} {local:%b} {local.year}, {local:%H:%M}.'
+
+    def _turn(self, key: Key, *, is_on: bool) -> None:
+        (self._on.add if is_on else self._on.discard)(key)
+        self._count()
+
+    def _count(self) -> None:
+        off = 'Import, switched off' if self._is_held else 'Import'
+        self._words.set_text(f'Import, switch {len(self._on)} on' if self._on else off)
+
+
+def work_box(pipeline: str, parameters: Mapping[str, Any], profile: str | None) -> None:
+    """All that would run, as it is."""
+    el('pre', 'im-work', '\n'.join(work_in_words(pipeline, parameters, profile)), tabindex='0', aria_label='It runs')
+
+
+def counts_in_words(result: ImportResult) -> str:
+    """`3 new, 1 changed`."""
+    counts = [f'{len(ids):,} {word}' for key, word in WORDS.items() if (ids := getattr(result, key))]
+    return ', '.join(counts) or 'Nothing to import'
+
+
+def result_in_words(name: str, result: ImportResult) -> str:
+    """`work.ics: 3 new, 1 changed.`, how many are off, and then what was left out, and why."""
+    off = f' {len(result.disabled):,} switched off until you switch them on.' if result.disabled else ''
+    more = f' {len(result.skipped) - 2} more were left out.' if len(result.skipped) > 2 else ''
+    left_out = ' '.join(result.skipped[:2])
+    return f'{name}: {counts_in_words(result)}.{off} {left_out}{more}'.strip()
+
+
+def _leaving(room: ControlRoom, planned: ImportResult) -> str:
+    """Which events would leave the calendar."""
+    titles = [room.calendar.get(id).title for id in planned.deleted[:3]]
+    more = f' and {len(planned.deleted) - 3:,} more' if len(planned.deleted) > 3 else ''
+    return f' Off the calendar: {", ".join(titles)}{more}.' if titles else ''
+
+
+def _unseen(events: Sequence[ImportedEvent]) -> str:
+    held = sum(event.is_held for event in events)
+    return f'and {len(events):,} more' + (f', {held:,} of them stay switched off.' if held else '.')

@@ -1,0 +1,329 @@
+"""What is kept, and for how long: how much there is now, what would go if less were kept, and cleaning up at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nicegui import background_tasks
+from nicegui.elements.mixins.text_element import TextElement
+
+from pages.parts.cards import put
+from pages.parts.controls import entry, select, with_unit
+from pages.parts.dialogs import attempt, confirm, say
+from pages.parts.html import button, el, opens
+from pages.parts.scope import Scope
+from pages.parts.words import clock_of, day_of, size_of
+from synapse.bus import LinesLogged, LogCleared, RetentionChanged, RunChanged, RunsForgotten
+from synapse.control_room import ControlRoom
+from synapse.errors import Invalid
+from synapse.records import now_utc
+from synapse.retention import Going, Keep, many, what_went
+
+from .rows import explained_row, fact
+
+FIGURES_SECONDS = 2.0
+FOLDERS_SECONDS = 30.0
+PREVIEW_SECONDS = 0.4
+
+FOR_EVER, AT_MOST = 'ever', 'most'
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One thing that may be limited.
+
+    :param without: the words for no limit; empty where there always is one
+    :param usual: the number to begin with when a limit is set
+    """
+
+    name: str
+    title: str
+    label: str
+    unit: str
+    usual: int
+    without: str = ''
+
+
+LIMITS = (
+    _Limit('log_days', 'Log lines', 'Days for which log lines are kept', 'days', 30, 'Forever'),
+    _Limit('log_megabytes', 'Room for the log', 'Megabytes that the log may take', 'MB', 1_000),
+    _Limit('run_days', 'Runs and their files', 'Days for which runs are kept', 'days', 90, 'Forever'),
+    _Limit('run_count', 'Number of runs', 'Runs that are kept', 'runs', 1_000, 'All of them'),
+)
+
+
+class WhatIsKept(Scope):
+    """The card. What is typed holds once it is saved, after a question where something goes for it."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        super().__init__('section')
+        self.classes('glass-card set-card').props['aria-label'] = 'What is kept'
+        self._room = room
+        self._keep = room.retention.keep
+        self._folders = ''
+        self._fields: dict[str, _Field] = {}
+        with self:
+            el('h2', text='What is kept')
+            self._draw_fields()
+            self._draw_footer()
+            self._draw_clean_up()
+            fact('Run folders', str(room.settings.data / 'runs'), '', is_copied=True)
+        self._listen()
+
+    # -- drawn --------------------------------------------------------------------------------------------------------
+
+    def _draw_fields(self) -> None:
+        self._helps = {}
+        for limit in LIMITS:
+            help_text, value = explained_row(limit.title, '')
+            self._helps[limit.name] = help_text
+            self._fields[limit.name] = _Field(limit, value, getattr(self._keep, limit.name), self._typed)
+        self._helps['log_days'].set_text('Counting …')
+        self._helps['run_days'].set_text('Counting …')
+        self._helps['log_megabytes'].set_text('Beyond that the oldest lines go.')
+        self._helps['run_count'].set_text('Beyond that those go that ended first.')
+
+    def _draw_footer(self) -> None:
+        with el('div', 'keep-save', hidden=True) as self._footer:
+            self._preview = el('p', 'sy-2', role='status')
+            with el('span', 'sy-x'):
+                button('Cancel', kind='ghost').on('click', self._reset)
+                button('Save').on('click', self._save)
+
+    def _draw_clean_up(self) -> None:
+        self._cleaned, value = explained_row('Clean up', '')
+        with value:
+            self._progress = el('span', 'sy-num', role='status')
+            self._clean_up = opens(button('Clean up now', icon_name='trash'), self._clean)
+        self._show_cleaning()
+
+    def _listen(self) -> None:
+        bus = self._room.bus
+        figures = self.at_most_every(FIGURES_SECONDS, lambda: self._later(self._show_figures()))
+        folders = self.at_most_every(FOLDERS_SECONDS, lambda: self._later(self._measure()))
+        self._look_ahead = self.at_most_every(PREVIEW_SECONDS, lambda: self._later(self._show_preview()))
+        for kind in (LinesLogged, LogCleared, RunsForgotten):
+            self.follow(bus, kind, lambda _: figures())
+        self.follow(bus, RunChanged, lambda message: self._run_changed(message, figures, folders))
+        self.follow(bus, RetentionChanged, lambda _: self._changed())
+        self._later(self._show_figures())
+        self._later(self._measure())
+
+    def _run_changed(self, message: RunChanged, *refreshed: Callable[[], None]) -> None:
+        if message.moved and message.run.state.is_final:
+            for refresh in refreshed:
+                refresh()
+
+    def _later(self, work: Any) -> None:
+        background_tasks.create(work, name='what is kept')
+
+    # -- how much there is --------------------------------------------------------------------------------------------
+
+    async def _show_figures(self) -> None:
+        found = await attempt(self._room.retention.figures())
+        if found is None or self.is_deleted:
+            return
+        lines = (
+            f'{many(found.lines, "line")}{_since(self._room, found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
+        )
+        self._helps['log_days'].set_text(lines if found.lines else 'No lines yet.')
+        self._runs = f'{many(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
+        self._show_runs()
+
+    async def _measure(self) -> None:
+        size = await attempt(self._room.retention.run_bytes())
+        if size is not None and not self.is_deleted:
+            self._folders = f', {size_of(size)} in their folders'
+            self._show_runs()
+
+    _runs = ''
+
+    def _show_runs(self) -> None:
+        if self._runs:
+            self._helps['run_days'].set_text(f'{self._runs}{self._folders}. The last one always stays.')
+
+    # -- set ----------------------------------------------------------------------------------------------------------
+
+    def _values(self) -> dict[str, Any]:
+        return {name: field.value() for name, field in self._fields.items()}
+
+    def _typed(self) -> None:
+        is_changed = self._values() != self._keep.as_json()
+        put(self._footer, hidden=not is_changed)
+        if is_changed:
+            self._look_ahead()
+
+    async def _show_preview(self) -> None:
+        """What would go with what is typed now."""
+        keep, going = await self._look(self._values())
+        if not self.is_deleted and keep is not None:
+            words = what_went(going, keep, is_ahead=True)
+            self._preview.set_text(
+                f'{_begun(words)} would go.' if going.is_anything else 'Nothing would go for it now.'
+            )
+
+    async def _look(self, values: Mapping[str, Any]) -> tuple[Keep | None, Going]:
+        """What would be kept and what would go, with each error at its field."""
+        retention = self._room.retention
+        wrong: Mapping[str, str] = {}
+        keep, going = None, Going()
+        try:
+            keep = retention.checked(values)
+            going = await retention.would_go(values)
+        except Invalid as error:
+            wrong = error.fields
+        if not self.is_deleted:
+            for name, field in self._fields.items():
+                field.show_error(wrong.get(name, ''))
+            if wrong:
+                self._preview.set_text('That does not fit yet. Mend what is marked.')
+        return keep, going
+
+    async def _save(self) -> None:
+        values = self._values()
+        keep, going = await self._look(values)
+        if keep is None or self.is_deleted:
+            return
+        if _is_more(going, await self._room.retention.would_go()):
+            text = f'{_begun(what_went(going, keep, is_ahead=True))} go{_with_files(going)}. They do not come back.'
+            if not await confirm('Remove what is older?', text, yes='Remove them', no='Keep them', icon_name='trash'):
+                return
+        await attempt(self._room.retention.set(values))
+
+    def _reset(self) -> None:
+        """Show again what holds."""
+        self._keep = self._room.retention.keep
+        for name, field in self._fields.items():
+            field.begin_with(getattr(self._keep, name))
+        put(self._footer, hidden=True)
+        self._preview.set_text('')
+
+    # -- cleaned up ---------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        retention = self._room.retention
+        is_untouched = bool(self._footer.props.get('hidden'))
+        if retention.keep != self._keep and (is_untouched or retention.keep.as_json() == self._values()):
+            self._reset()
+        if not retention.is_cleaning and self._clean_up.props.get('disabled'):
+            self._later(self._show_figures())
+            self._later(self._measure())
+        self._show_cleaning()
+
+    def _show_cleaning(self) -> None:
+        retention = self._room.retention
+        put(self._clean_up, disabled=retention.is_cleaning or None)
+        self._progress.set_text(_so_far(retention.gone) if retention.gone is not None else '')
+        self._cleaned.set_text(f'Every hour, by itself. {_last(self._room, retention.last)}'.strip())
+
+    async def _clean(self) -> None:
+        gone = await attempt(self._room.retention.clean_now())
+        if gone is not None and not self.is_deleted:
+            words = what_went(gone, self._room.retention.keep)
+            with self:
+                say(f'Removed {words}.' if gone.is_anything else 'Nothing had to go.', kind='success')
+
+
+class _Field:
+    """A limit: whether there is one, and the number."""
+
+    def __init__(self, limit: _Limit, place: Any, number: int | None, typed: Callable[[], None]) -> None:
+        self._limit, self._typed = limit, typed
+        self._number: TextElement | None = None
+        with place, el('span', 'keep-limit sy-field') as self._box:
+            self._controls = el('span', 'keep-controls')
+            self._error = el('span', 'sy-error', role='alert', id=f'{self._id}-error')
+        self.begin_with(number)
+
+    @property
+    def _id(self) -> str:
+        return f'keep-{self._limit.name.replace("_", "-")}'
+
+    def begin_with(self, number: int | None) -> None:
+        """Show this number; None is no limit."""
+        self._text = '' if number is None else f'{number}'
+        self._is_limited = number is not None
+        self.show_error('')
+        self._draw()
+
+    def value(self) -> int | str | None:
+        """The number, None for no limit, or what was typed instead of a number."""
+        if not self._is_limited:
+            return None
+        text = self._text.replace(',', '').replace(' ', '')
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else self._text
+
+    def show_error(self, text: str) -> None:
+        if self._error.text != text:
+            self._error.set_text(text)
+        self._box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+        if self._number is not None:
+            put(self._number, aria_invalid='true' if text else None)
+
+    def _draw(self) -> None:
+        limit = self._limit
+        self._controls.clear()
+        self._number = None
+        with self._controls:
+            if limit.without:
+                options = {FOR_EVER: limit.without, AT_MOST: 'At most'}
+                value = AT_MOST if self._is_limited else FOR_EVER
+                self._choice = select(f'{self._id}-mode', options, value, self._choose, label=limit.title)
+            if self._is_limited:
+                with with_unit(limit.unit):
+                    self._number = entry(self._id, self._text, self._type, inputmode='numeric', aria_label=limit.label)
+                    put(self._number, aria_describedby=f'{self._id}-error')
+
+    def _choose(self, mode: str) -> None:
+        self._is_limited = mode == AT_MOST
+        self._text = self._text or f'{self._limit.usual}'
+        self.show_error('')
+        self._draw()
+        self._choice.run_method('focus')  # it is another one now
+        self._typed()
+
+    def _type(self, text: str) -> None:
+        self._text = text
+        self._typed()
+
+
+def _since(room: ControlRoom, moment: datetime | None) -> str:
+    if moment is None:
+        return ''
+    local = room.local(moment)
+    is_this_year = local.year == room.local(now_utc()).year
+    day = day_of(room, moment)
+    return f' since {"today" if day == "Today" else day}{"" if is_this_year else f" {local.year}"}'
+
+
+def _is_more(going: Going, anyway: Going) -> bool:
+    return going.lines > anyway.lines or going.runs > anyway.runs
+
+
+def _with_files(going: Going) -> str:
+    return (
+        ', the runs with all their files' if going.runs and going.lines else ', with all their files' * bool(going.runs)
+    )
+
+
+def _begun(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _so_far(gone: Going) -> str:
+    return f'{_counts(gone)} gone so far' if gone.lines or gone.runs else 'Cleaning up'
+
+
+def _last(room: ControlRoom, last: tuple[datetime, Going] | None) -> str:
+    if last is None:
+        return ''
+    at, gone = last
+    went = f'{_counts(gone)} went' if gone.lines or gone.runs else 'nothing had to go'
+    return f'Last at {clock_of(room, at)[:5]}: {went}.'
+
+
+def _counts(gone: Going) -> str:
+    """`30 lines and 2 runs`."""
+    counts = ((gone.lines, 'line'), (gone.runs, 'run'))
+    return ' and '.join(many(count, word) for count, word in counts if count)

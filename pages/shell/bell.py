@@ -1,0 +1,103 @@
+"""The bell of the top bar: how many alerts nobody has seen, and all of them behind it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from pages.parts.html import WORDS
+from pages.parts.scope import Scope
+from synapse.alerts.alerts import Alert
+from synapse.bus import AlertsChanged
+from synapse.control_room import ControlRoom
+
+from .alert_actions import help_with, open_page_of
+
+SHOW_SECONDS = 0.2
+LATEST = 5
+"""So many of the newest are told to a browser that shows nothing of them: enough for its own notifications."""
+
+
+class Bell(Scope):
+    """The rows travel only while somebody looks at them."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        super().__init__('span')
+        self.classes('bl')
+        self._room = room
+        self._opening = 0
+        with self:
+            self._face = _Face()
+        face = self._face
+        face.on('opened', lambda event: self._turned(int(event.args)))
+        face.on('closed', lambda: self._turned(0))
+        face.on('help', self._help)
+        face.on('page', self._page)
+        face.on('looked', lambda event: room.alerts.see(str(event.args)))
+        face.on('dismiss', lambda event: room.alerts.dismiss(str(event.args)))
+        face.on('seen', lambda: room.alerts.see_all())
+        face.on('clear', lambda: room.alerts.clear())
+        self.follow(room.bus, AlertsChanged, _always(self.at_most_every(SHOW_SECONDS, self._show)))
+        self._show()
+
+    def _turned(self, opening: int) -> None:
+        """Show the rows to that opening of the browser, counted by it from one; 0 when it has closed."""
+        self._opening = opening
+        self._show()
+
+    async def _help(self, event: GenericEventArguments) -> None:
+        alert = self._room.alerts.get(str(event.args))
+        if alert is not None:
+            await help_with(self._room, alert)
+
+    def _page(self, event: GenericEventArguments) -> None:
+        alert = self._room.alerts.get(str(event.args))
+        if alert is not None:
+            open_page_of(self._room, alert)
+
+    def _show(self) -> None:
+        alerts = self._room.alerts
+        latest = [alert for alert in alerts if alert.is_going and not alert.is_seen][:LATEST]
+        self._face.show(
+            unseen=alerts.unseen,
+            latest=[_brief(alert) for alert in latest],
+            rows=[_row(alert) for alert in alerts] if self._opening else None,
+            opening=self._opening,
+        )
+
+
+class _Face(ui.element, component='bell.js'):
+    """What the browser draws; it opens and closes by itself and says so."""
+
+    def show(self, **props: Any) -> None:
+        if any(self._props.get(name) != value for name, value in props.items()):
+            self._props.update(props)
+            self.update()
+
+
+def _brief(alert: Alert) -> dict[str, Any]:
+    at = _millis(alert.last_at)
+    about = {'title': alert.title, 'text': alert.text, 'target': alert.target}
+    return {'id': alert.id, 'key': alert.key, 'at': at, **about}
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    return _brief(alert) | {
+        'look': alert.look,
+        'word': WORDS.get(alert.look, alert.look.capitalize()),
+        'count': alert.count,
+        'first': _millis(alert.first_at),
+        'over': _millis(alert.over_at) if alert.over_at else 0,
+        'verb': alert.verb,
+        'seen': alert.is_seen,
+    }
+
+
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _always(callback: Callable[[], None]) -> Callable[[object], None]:
+    return lambda _: callback()

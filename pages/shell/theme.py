@@ -1,0 +1,42 @@
+"""The look: tokens and components of the design, and the few rules that fit them into NiceGUI."""
+
+import html
+import json
+from pathlib import Path
+
+from nicegui import app, ui
+
+from synapse.recurrence.wall_time import offsets_of
+
+STATIC = Path(__file__).parents[1] / 'static'
+SHEETS = (
+    'tokens.css',
+    'components.css',
+    'synapse.css',
+    'pages.css',
+    'log_lines.css',
+    'log_histogram.css',
+    'agenda.css',
+    'calendar.css',
+    'event.css',
+    'away.css',
+    'bell.css',
+)
+SCRIPTS = ('synapse.js', 'keys.js', 'desktop.js', 'pages.js', 'log_lines.js', 'agenda.js', 'calendar.js')
+FAVICON = STATIC / 'favicon.svg'
+VERSION = '1'
+
+
+def install(zone: str) -> None:
+    """Serve the style sheets and link them on every page; call once.
+
+    :param zone: whose wall time the scripts show
+    """
+    app.add_static_files('/static/synapse', STATIC, max_cache_age=0)
+    links = ''.join(f'<link rel="stylesheet" href="/static/synapse/{sheet}?v={VERSION}">' for sheet in SHEETS)
+    # The theme is set before the first paint, so that nobody is flashed at.
+    scripts = ''.join(f'<script src="/static/synapse/{name}?v={VERSION}"></script>' for name in SCRIPTS)
+    # Browsers have time-zone data of their own, older or newer than ours: they are told the offsets.
+    offsets = html.escape(json.dumps(offsets_of(zone)))
+    ui.add_head_html(f'<meta name="synapse-offsets" content="{offsets}">{links}{scripts}', shared=True)
+    app.colors(primary='#a78bfa', positive='#10b981', info='#3b82f6', negative='#ef4444', warning='#f59e0b')

@@ -1,0 +1,155 @@
+"""What went wrong, bottom right until somebody closes it: three at most, the rest as a number that opens the bell."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
+from pages.parts.html import Glyph, button, el, icon
+from pages.parts.scope import Scope
+from synapse.alerts.alerts import Alert, AlertKind
+from synapse.bus import AlertsChanged
+from synapse.control_room import ControlRoom
+
+from .alert_actions import help_with
+
+MOST = 3
+
+
+class Toasts(Scope):
+    """Follows the alerts of the room for as long as the tab is open; those of before are for the bell to tell."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        super().__init__()
+        # No live region: the bell announces what is new, also where no notice is needed.
+        self.classes('sy-toasts').props.update({'role': 'region', 'aria-label': 'Notices'})
+        self._room = room
+        self._router = ui.context.client.sub_pages_router
+        self._news = room.alerts.news
+        # In the order in which they came, so that none moves away from under a pointer.
+        self._wanted: dict[str, Alert] = {}
+        self._toasts: dict[str, _Toast] = {}
+        self._more: _More | None = None
+        self.follow(room.bus, AlertsChanged, lambda _: self._catch_up())
+        self._router.on_path_changed(self._moved)
+        self._moved(self._router.current_path)
+
+    def _moved(self, path: str) -> None:
+        """Who opens the page of its run has seen an alert; lists of many say too little of one."""
+        page = self._page_at(path)
+        if page.startswith('/runs/'):
+            self._room.alerts.see_page(page)
+
+    def _page_at(self, path: str) -> str:
+        """The address without what is asked of the page, and with the number of a run where its id stands."""
+        path = path.split('?')[0].split('#')[0].rstrip('/')
+        number = self._room.runs.number_of(path.removeprefix('/runs/'))
+        return path if number is None else f'/runs/{number}'
+
+    def _catch_up(self) -> None:
+        alerts = self._room.alerts
+        fresh = {alert.id: alert for alert in alerts.since(self._news) if not self._is_said_here(alert)}
+        self._news = alerts.news
+        going = {alert.id: alert for alert in alerts if alert.is_going and not alert.is_seen}
+        self._wanted = {id: going[id] for id in {**self._wanted, **fresh} if id in going}
+        self._show()
+
+    def _is_said_here(self, alert: Alert) -> bool:
+        """Whether the page that is open in this tab says it all, and larger."""
+        page = self._page_at(self._router.current_path)
+        if alert.kind is AlertKind.OCCURRENCES_MISSED:
+            return page in ('', '/scheduler')
+        return page == alert.target and page.startswith('/runs/')
+
+    def _show(self) -> None:
+        wanted = [*self._wanted.values()]
+        # The last place is needed for the number of those that have none.
+        shown = wanted if len(wanted) <= MOST else wanted[: MOST - 1]
+        for id in self._toasts.keys() - {alert.id for alert in shown}:
+            self._toasts.pop(id).delete()
+        for alert in shown:
+            if alert.id not in self._toasts:
+                self._toasts[alert.id] = _Toast(alert.look, help=self._helper(alert.id), close=self._closer(alert.id))
+            self._toasts[alert.id].show(alert)
+        self._show_more(len(wanted) - len(shown))
+
+    def _show_more(self, count: int) -> None:
+        if self._more is not None and not count:
+            self._more.delete()
+            self._more = None
+        elif count:
+            self._more = self._more or _More(self._leave_rest)
+            self._more.show(count)
+            if self.default_slot.children[-1] is not self._more:
+                self._more.move(target_index=-1)
+
+    def _helper(self, id: str) -> Callable[[], Any]:
+        async def help() -> None:
+            alert = self._room.alerts.get(id)
+            if alert is not None:
+                await help_with(self._room, alert)
+
+        return help
+
+    def _closer(self, id: str) -> Callable[[], Any]:
+        return lambda: self._room.alerts.see(id)
+
+    def _leave_rest(self) -> None:
+        """Those without a place are left to the bell."""
+        self._wanted = {id: alert for id, alert in self._wanted.items() if id in self._toasts}
+        self._show()
+
+
+class _Box(TextElement):
+    """The frame of a notice, with a button to close it."""
+
+    def __init__(self, look: str, glyph: str, close: Callable[[], Any]) -> None:
+        super().__init__(tag='section', text='')
+        self.classes(f'sy-toast st-{look}')
+        with self:
+            Glyph(glyph, size=16)
+            self.body = el('div', 'sy-grow')
+            shut = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label='Close')
+            with shut:
+                icon('x', size=14)
+            shut.on('click', close)
+
+
+class _Toast(_Box):
+    """One alert; the newest of those that are the same is the one that opens."""
+
+    def __init__(self, look: str, *, help: Callable[[], Any], close: Callable[[], Any]) -> None:
+        super().__init__(look, look, close)
+        with self.body:
+            with el('div', 'sy-x'):
+                self._title = el('b', 'sy-ell')
+                self._times = el('span', 'sy-tag sy-num')
+            self._words = el('p', 'sy-cap')
+            with el('button', 'sy-btn is-sm', type_='button') as act:
+                self._verb = el('span')
+            act.on('click', help)
+
+    def show(self, alert: Alert) -> None:
+        self._title.set_text(alert.title)
+        self._title.props['title'] = alert.title
+        self._times.set_text(f'{alert.count:,} times' if alert.count > 1 else '')
+        self._times.set_visibility(alert.count > 1)
+        self._words.set_text(alert.text)
+        self._verb.set_text(alert.verb)
+
+
+class _More(_Box):
+    """How many alerts there are beside those that are shown."""
+
+    def __init__(self, close: Callable[[], Any]) -> None:
+        super().__init__('idle', 'info', close)
+        self.classes('is-more')
+        with self.body, el('div', 'sy-x'):
+            self._words = el('b', 'sy-num sy-grow')
+            act = button('Open them', small=True)
+        act.on('click', js_handler="() => window.dispatchEvent(new CustomEvent('synapse-bell', {detail: 'open'}))")
+        act.on('click', close)
+
+    def show(self, count: int) -> None:
+        self._words.set_text(f'{count} more alert{"" if count == 1 else "s"}')

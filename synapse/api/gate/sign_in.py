@@ -1,0 +1,155 @@
+"""The pages in front of the gate: where a link or the token becomes the cookie of a session."""
+
+import asyncio
+import json
+import math
+from html import escape
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from synapse.api.answers import Answer, error_body
+from synapse.api.limits import peer_of
+from synapse.auth import SESSION_SECONDS, CodeState, Entry
+from synapse.errors import TooMany
+
+from .wrong_keys import WrongKeys
+
+MAX_FORM_BYTES = 8 * 1024
+
+_STATIC = Path(__file__).parent / 'static'
+_FILES = {
+    '/login': 'login.html',
+    '/auth': 'auth.html',
+    '/entry.css': 'entry.css',
+    '/auth.js': 'auth.js',
+    '/favicon.ico': 'favicon.svg',
+}
+_TYPES = {
+    '.html': 'text/html; charset=utf-8',
+    '.css': 'text/css; charset=utf-8',
+    '.js': 'text/javascript',
+    '.svg': 'image/svg+xml',
+}
+
+DOOR_CALLS = frozenset(
+    [*((method, path) for path in _FILES for method in ('GET', 'HEAD')), ('POST', '/login'), ('POST', '/auth')]
+)
+"""What this module answers, to anybody: no page of the application is ever built for a stranger."""
+
+_WRONG_CODE = {
+    CodeState.USED: 'This link was used already.',
+    CodeState.EXPIRED: 'This link has expired: it is good for ten minutes.',
+    CodeState.WRONG: 'This link is not complete, or not of this Synapse.',
+    # Only if the clock was set back in this very moment.
+    CodeState.FRESH: 'This link was not taken.',
+}
+
+DOOR_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class FrontDoor:
+    """Answers `DOOR_CALLS` and `POST /logout`."""
+
+    def __init__(self, entry: Entry, cookie_name: str, wrong: WrongKeys) -> None:
+        self._entry = entry
+        self._wrong = wrong
+        self._cookie_name = cookie_name
+        self._content = {path: (_STATIC / name).read_bytes() for path, name in _FILES.items()}
+
+    async def answer(self, request: Request, *, is_signed_in: bool) -> Response:
+        if request.method == 'POST':
+            return await self._sign_in(request, is_signed_in=is_signed_in)
+        if request.url.path == '/login' and is_signed_in:
+            return RedirectResponse('/', 303)
+        return self._file(request.url.path)
+
+    async def sign_out(self, sessions: list[str]) -> Response:
+        for session in sessions:
+            await asyncio.to_thread(self._entry.end_session, session)
+        response = RedirectResponse('/login', 303)
+        response.headers.append('set-cookie', self.cookie('', max_age=0))
+        return response
+
+    def cookie(self, session: str, *, max_age: int = SESSION_SECONDS) -> str:
+        """The value of a Set-Cookie header. Lax, since a link from elsewhere to a run should open it."""
+        return f'{self._cookie_name}={session}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=Lax'
+
+    async def _sign_in(self, request: Request, *, is_signed_in: bool) -> Response:
+        given = await _fields(request)
+        session = await self._session_for(given)
+        if session is None and not is_signed_in:
+            return self._turned_away(request, given)
+        response = RedirectResponse('/', 303)
+        if session is not None:
+            response.headers.append('set-cookie', self.cookie(session))
+        return response
+
+    async def _session_for(self, given: dict[str, str]) -> str | None:
+        """A session for what is right, whatever came before it; what is wrong takes neither a thread nor the disk."""
+        code, token = given.get('code', ''), given.get('token', '')
+        if code and self._entry.state_of(code) is CodeState.FRESH:
+            return await asyncio.to_thread(self._entry.redeem, code)
+        if not code and self._entry.is_token(token.strip()):
+            return await asyncio.to_thread(self._entry.redeem_token, token)
+        return None
+
+    def _turned_away(self, request: Request, given: dict[str, str]) -> Response:
+        state = self._entry.state_of(given['code']) if given.get('code') else None
+        if state is None:
+            text, hint = 'That is not the token.', 'It is in the file "token" in the data folder.'
+        else:
+            text, hint = _WRONG_CODE[state], 'Run: python main.py open'
+        # A link that was right once is no stranger's guess.
+        if state in (None, CodeState.WRONG):
+            peer = peer_of(request.scope)
+            self._wrong.add(peer)
+            try:
+                self._wrong.check_pace(peer)
+            except TooMany as error:
+                return self._refused(request, 429, error.code, error.message, error.hint, error.retry_after)
+        return self._refused(request, 401, 'sign_in_failed', text, hint)
+
+    def _refused(
+        self, request: Request, status: int, code: str, message: str, hint: str, retry_after: float | None = None
+    ) -> Response:
+        if _is_form(request):
+            response = self._file('/login', status, error=f'{message} {hint}')
+        else:
+            response = Answer(error_body(code, message, hint), status)
+        if retry_after is not None:
+            response.headers['retry-after'] = str(max(1, math.ceil(retry_after)))
+        return response
+
+    def _file(self, path: str, status: int = 200, *, error: str = '') -> Response:
+        content = self._content[path]
+        if path == '/login':
+            if error:
+                content = content.replace(b'role="alert" hidden', b'role="alert"')
+            content = content.replace(b'{error}', escape(error).encode())
+        return Response(content, status, {'cache-control': 'no-store'}, _TYPES[Path(_FILES[path]).suffix])
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get('content-type', '').startswith('application/x-www-form-urlencoded')
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """What was given, as text; whatever cannot be read gives nothing, which signs nobody in."""
+    body = b''
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return {}
+    try:
+        if _is_form(request):
+            return {name: values[-1] for name, values in parse_qs(body.decode(), max_num_fields=20).items()}
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: value for name, value in values.items() if isinstance(value, str)} if isinstance(values, dict) else {}

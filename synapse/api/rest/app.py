@@ -1,0 +1,55 @@
+"""REST under `/api/v1` as the contract has it, put together from its parts."""
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from swagger_ui_bundle import swagger_ui_path
+
+from synapse import __version__
+from synapse.api.limits import WriteLimits
+from synapse.api.problems import add_problem_handlers
+from synapse.control_room import ControlRoom
+
+from .logs import logs_api
+from .pipelines import pipelines_api
+from .profiles import profiles_api
+from .reading import StrictRoute
+from .runs import runs_api
+from .scheduler import scheduler_api
+from .uploads import uploads_api
+
+
+def build_api(room: ControlRoom) -> FastAPI:
+    """The application to mount at `/api/v1`, behind the gate, which knows who may come in."""
+    api = FastAPI(
+        title='Synapse',
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url='/openapi.json',
+        redirect_slashes=False,
+    )
+    api.router.route_class = StrictRoute
+    api.openapi_version = '3.0.3'  # the newest that the bundled Swagger UI draws
+    for part in (pipelines_api, runs_api, logs_api, uploads_api, profiles_api, scheduler_api):
+        api.include_router(part(room))
+    _add_docs(api)
+    add_problem_handlers(api)
+    api.add_middleware(WriteLimits)
+    return api
+
+
+def _add_docs(api: FastAPI) -> None:
+    """Swagger UI from our own files: a control room may have no way out to a CDN, and needs none."""
+    api.mount('/docs/assets', StaticFiles(directory=swagger_ui_path))
+
+    @api.get('/docs', include_in_schema=False)
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url='/api/v1/openapi.json',
+            title='Synapse API',
+            swagger_js_url='/api/v1/docs/assets/swagger-ui-bundle.js',
+            swagger_css_url='/api/v1/docs/assets/swagger-ui.css',
+            swagger_favicon_url='/favicon.ico',
+        )

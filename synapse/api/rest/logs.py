@@ -1,0 +1,168 @@
+"""`/logs`: read, search, count, take along, add to and clear what was said."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from starlette.responses import Response, StreamingResponse
+
+from synapse.api.answers import Answer, encode
+from synapse.control_room import ControlRoom
+from synapse.log.log import Entry, Level, Log
+from synapse.log.search import Search
+from synapse.log.text import plain, visible
+
+from .new_entries import Intake, described
+from .reading import caller_of, router
+
+Format = Literal['jsonl', 'csv', 'txt']
+Seq = Annotated[int, Field(ge=0, lt=2**63)]
+
+_TYPES = {'jsonl': 'application/x-ndjson', 'csv': 'text/csv', 'txt': 'text/plain'}
+_OF_FORMULAS = ('=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n')
+_COLUMNS = ('seq', 'timestamp', 'level', 'source', 'run', 'step', 'message', 'fields', 'id')
+
+
+def _split(value: Any) -> Any:
+    """`levels=error,critical` as well as `levels=error&levels=critical`."""
+    parts = [value] if isinstance(value, str) else value
+    return [word for part in parts for word in part.split(',')] if isinstance(parts, list) else parts
+
+
+class LogFilters(BaseModel):
+    """What to show. `level` is the least, or `levels` are exactly these, with commas between or several times.
+
+    `start` is included, `end` is not; `before` and `after` are a `seq`, neither included. `order` is `desc` for the
+    newest first and `asc` for the oldest. `q` is contained in the message as shown, in whatever case; with `case` in
+    this one, with `regex` as a regular expression.
+    """
+
+    level: Level | None = None
+    levels: Annotated[list[Level] | None, BeforeValidator(_split)] = None
+    source: Annotated[str, Field(max_length=200)] | None = None
+    run: Annotated[str, Field(max_length=64)] | None = None
+    step: Annotated[str, Field(max_length=200)] | None = None
+    q: Annotated[str, Field(max_length=500)] | None = None
+    case: bool = False
+    regex: bool = False
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    before: Seq | None = None
+    after: Seq | None = None
+    order: Literal['asc', 'desc'] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+    def as_query(self) -> dict[str, Any]:
+        """The filters as the log takes them.
+
+        :raises Invalid: if `q` is no regular expression and should be
+        """
+        given = {'source', 'run', 'step', 'start', 'end', 'before', 'after'}
+        values = self.model_dump(include=given, exclude_none=True)
+        if self.q:
+            values['search'] = Search(text=self.q, is_case_sensitive=self.case, is_regex=self.regex)
+        if self.level is not None:
+            values['level_min'] = self.level.value
+        if self.levels is not None:
+            values['levels'] = [level.value for level in self.levels]
+        return values
+
+
+async def page_of(log: Log, filters: LogFilters) -> Response:
+    """One page; `next` is what `before` (or `after`, oldest first) takes for the page after it, null on the last."""
+    is_ascending = filters.order == 'asc'
+    entries = await log.query(**filters.as_query(), limit=filters.limit + 1, oldest_first=is_ascending)
+    shown = entries[: filters.limit]
+    following = shown[-1].seq if len(entries) > filters.limit else None
+    return Answer({'entries': [entry.as_json() for entry in shown], 'next': following})
+
+
+def logs_api(room: ControlRoom) -> APIRouter:
+    api = router()
+    intake = Intake(room)
+
+    @api.get('/logs')
+    async def read(filters: Annotated[LogFilters, Query()]) -> Response:
+        return await page_of(room.log, filters)
+
+    @api.post('/logs', openapi_extra=described(), status_code=201)
+    async def add(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Response:
+        """Say something in the log: one entry, or an array of up to 1,000, of which all are taken or none.
+
+        201 means that it is on disk. Of a message of more than 16,384 characters the beginning is kept. `fields` may
+        hold 65,536 characters of JSON, in 8 levels; `timestamp` is now if not given; `run` is the id of a run, and
+        `step` one of its steps. A caller may send 10,000 entries and 10 MB at once, and 2,000 entries and 500 kB a
+        second for long; who sends more reads 429 with Retry-After. The same `Idempotency-Key` again gives the same
+        entries and logs nothing, for as long as Synapse remembers the last thousand of them.
+        """
+        taken = await intake.take(request, idempotency_key or None)
+        if isinstance(taken, Entry):
+            return Answer(taken.as_json(), 201)
+        return await asyncio.to_thread(lambda: Answer([entry.as_json() for entry in taken], 201))
+
+    @api.get('/logs/stats')
+    async def stats(start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> Response:
+        return Answer(await room.log.stats(start, end))
+
+    @api.get('/logs/export')
+    async def export(filters: Annotated[LogFilters, Query()], format: Annotated[Format, Query()] = 'jsonl') -> Response:
+        """Everything that fits, oldest first if `order` does not say otherwise, as a file of any length."""
+        name = f'synapse-log-{datetime.now(UTC):%Y%m%d-%H%M%S}.{format}'
+        headers = {'content-disposition': f'attachment; filename="{name}"'}
+        pages = room.log.pages(**filters.as_query(), oldest_first=filters.order != 'desc')
+        return StreamingResponse(_written(pages, format), headers=headers, media_type=_TYPES[format])
+
+    @api.delete('/logs')
+    async def clear(request: Request, before: Annotated[int | None, Query(ge=0, lt=2**63)] = None) -> Response:
+        """Forget entries with a smaller `seq`, or all; one new entry says who did."""
+        who = caller_of(request)
+        await room.log.clear(before, who=who[:1].upper() + who[1:])
+        return Response(status_code=204)
+
+    return api
+
+
+async def _written(pages: AsyncIterator[list[Entry]], format: Format) -> AsyncIterator[bytes]:
+    write: Callable[[Iterable[Entry]], str] = {'jsonl': _as_jsonl, 'csv': _as_csv, 'txt': _as_text}[format]
+    if format == 'csv':
+        yield (','.join(_COLUMNS) + '\r\n').encode()
+    async for entries in pages:
+        # In a thread, for a thousand entries may be many megabytes.
+        yield (await asyncio.to_thread(write, entries)).encode(errors='replace')
+
+
+def _as_jsonl(entries: Iterable[Entry]) -> str:
+    return ''.join(f'{encode(entry.as_json()).decode()}\n' for entry in entries)
+
+
+def _as_csv(entries: Iterable[Entry]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for entry in entries:
+        values = entry.as_json() | {'fields': json.dumps(entry.fields) if entry.fields else ''}
+        writer.writerow([_harmless(values[column]) for column in _COLUMNS])
+    return text.getvalue()
+
+
+def _as_text(entries: Iterable[Entry]) -> str:
+    return ''.join(_line(entry) for entry in entries)
+
+
+def _line(entry: Entry) -> str:
+    """One entry for people: no escape of it reaches the terminal it may be shown in, and none begins a second one."""
+    message = visible(plain(entry.message)).replace('\n', '\n    ')
+    run = f' [{entry.run} {entry.step or ""}]'.replace(' ]', ']') if entry.run else ''
+    moment = entry.timestamp.isoformat(timespec='milliseconds')
+    source = visible(f'{entry.source}{run}').replace('\n', ' ')
+    return f'{moment} {entry.level.upper():<8} {source} {message}\n'
+
+
+def _harmless(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula, quoted as one."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_OF_FORMULAS) else value

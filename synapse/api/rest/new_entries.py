@@ -1,0 +1,227 @@
+"""Entries for the log that other programs send: one or many at once, all of them taken or none."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Request
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
+
+from storage.files import DiskFull
+from synapse.api.limits import LogBudget, key_of
+from synapse.api.problems import sentence_of
+from synapse.control_room import ControlRoom
+from synapse.errors import DiskIsFull, Invalid, Malformed, NotFound, NotReady, SynapseError, TooLarge
+from synapse.log.log import Entry, Level
+from synapse.records import now_utc
+
+from .reading import Body
+
+MOST_AT_ONCE = 1_000
+MOST_FIELD_CHARACTERS = 65_536
+DEEPEST_FIELDS = 8
+MOST_PROBLEMS = 50
+MOST_KEYS = 20
+MOST_KEYS_KNOWN = 1_000
+_AT_A_TIME = 100
+_IN_MEMORY = 'It is shown and waits in memory, but it is not saved'
+_SAVED_LATER = 'It is saved as soon as that is mended; the same Idempotency-Key asks whether it is.'
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=1)
+
+
+def _bounded(fields: Any) -> Any:
+    if isinstance(fields, dict):
+        if _is_deeper(fields, DEEPEST_FIELDS):
+            raise ValueError(f'At most {DEEPEST_FIELDS} levels of objects and arrays in one another.')
+        if len(json.dumps(fields)) > MOST_FIELD_CHARACTERS:
+            raise ValueError(f'At most {MOST_FIELD_CHARACTERS:,} characters of JSON.')
+    return fields
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
+
+
+def _moment(value: Any) -> Any:
+    """ISO 8601 with offset and nothing else: a bare number may be seconds or milliseconds, a wall time anywhere."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        is_known = moment.tzinfo is not None and _EARLIEST <= moment <= now_utc() + _AHEAD
+    except (TypeError, ValueError, OverflowError):
+        is_known = False
+    if not is_known:
+        raise ValueError('ISO 8601 with offset, such as 2026-10-14T14:08:31.204+02:00, since 1970 and not to come.')
+    return moment
+
+
+class NewEntry(Body):
+    level: Level
+    message: str = Field(min_length=1)
+    source: str = Field(default='api', min_length=1, max_length=200)
+    run: str | None = Field(default=None, max_length=64)
+    step: str | None = Field(default=None, max_length=200)
+    fields: Annotated[dict[str, Any], BeforeValidator(_bounded)] = Field(default_factory=dict)
+    timestamp: Annotated[AwareDatetime | None, BeforeValidator(_moment)] = None
+
+
+def described() -> dict[str, Any]:
+    """The body for the documentation of the API."""
+    schema = NewEntry.model_json_schema()
+    schema['properties']['level'] = schema.pop('$defs')['Level']
+    many = {'type': 'array', 'items': schema, 'maxItems': MOST_AT_ONCE}
+    return {'requestBody': {'required': True, 'content': {'application/json': {'schema': {'oneOf': [schema, many]}}}}}
+
+
+class Intake:
+    """Takes what requests bring. It remembers for a while which request made which entries, by their keys."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+        self._budget = LogBudget()
+        self._known: OrderedDict[tuple[str, str], range] = OrderedDict()
+
+    async def take(self, request: Request, key: str | None) -> Entry | list[Entry]:
+        """Log what the request brings, as soon as the disk has it: an entry for an object, a list for an array.
+
+        :param key: the same again from the same caller gives the same entries, and logs nothing
+        :raises TooMany: if this caller has to wait
+        :raises Invalid: if something does not fit; nothing of it was logged
+        :raises DiskIsFull: or `NotReady`, if it cannot be kept
+        """
+        caller = key_of(request.scope)
+        self._budget.take_bytes(caller, len(await request.body()))
+        given = await _given(request)
+        items = given if isinstance(given, list) else [given]
+        if len(items) > MOST_AT_ONCE:
+            raise TooLarge('too_large', f'These are {len(items):,} entries.', f'Send at most {MOST_AT_ONCE:,} at once.')
+        self._budget.take_entries(caller, len(items))
+        entries = await self._entries(items, is_many=items is given, key=(caller, key) if key else None)
+        return entries if items is given else entries[0]
+
+    async def _entries(self, items: Sequence[Any], *, is_many: bool, key: tuple[str, str] | None) -> list[Entry]:
+        if key is not None and (known := await self._known_entries(key)):
+            return known
+        new = await _Reading(self._room, is_many=is_many).read(items)
+        if not new:
+            return []
+        _check_disk(self._room)
+        await self._room.log.room_to_write()
+        entries = self._room.log.extend(entry.model_dump() for entry in new)
+        if key is not None:
+            self._remember(key, entries)
+        if not await self._room.log.saved(entries[-1].seq):
+            raise _refused(self._room, _IN_MEMORY, _SAVED_LATER)
+        return entries
+
+    async def _known_entries(self, key: tuple[str, str]) -> list[Entry] | None:
+        """What this request made when it came before; None if it did not, or if that is gone."""
+        seqs = self._known.get(key)
+        if seqs is None:
+            return None
+        log = self._room.log
+        if not await log.saved(seqs[-1]):
+            raise _refused(self._room, _IN_MEMORY, _SAVED_LATER)
+        found = await log.query(after=seqs[0] - 1, before=seqs[-1] + 1, limit=len(seqs), oldest_first=True)
+        return found if len(found) == len(seqs) else None
+
+    def _remember(self, key: tuple[str, str], entries: Sequence[Entry]) -> None:
+        self._known[key] = range(entries[0].seq, entries[-1].seq + 1)
+        if len(self._known) > MOST_KEYS_KNOWN:
+            self._known.popitem(last=False)
+
+
+async def _given(request: Request) -> Any:
+    try:
+        given = await request.json()
+    except json.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict | list):
+        raise Malformed('malformed', 'The body is no JSON object or array.', 'Send {"level": "info", "message": "…"}.')
+    return given
+
+
+class _Reading:
+    """What one body says, and what is wrong with it: the first fifty problems, by `index.field` in an array."""
+
+    def __init__(self, room: ControlRoom, *, is_many: bool) -> None:
+        self._room = room
+        self._is_many = is_many
+        self._problems: dict[str, str] = {}
+        self._steps: dict[str, frozenset[str]] = {}
+
+    async def read(self, items: Sequence[Any]) -> list[NewEntry]:
+        """:raises Invalid: if there is a problem with any of them"""
+        entries = []
+        for index, item in enumerate(items):
+            if index % _AT_A_TIME == _AT_A_TIME - 1:
+                await asyncio.sleep(0)  # a full batch takes long enough to be felt on a page
+            if len(self._problems) < MOST_PROBLEMS and (entry := await self._entry(index, item)) is not None:
+                entries.append(entry)
+        if self._problems:
+            whole = 'Nothing of it was logged.' if self._is_many else 'Mend the named fields.'
+            raise Invalid('Some values do not fit.', self._problems, whole)
+        return entries
+
+    async def _entry(self, index: int, item: Any) -> NewEntry | None:
+        try:
+            if not isinstance(item, dict):
+                raise ValueError('This is no JSON object.')
+            if len(item) > MOST_KEYS:
+                raise ValueError(f'An entry has the fields {", ".join(NewEntry.model_fields)}, and no others.')
+            entry = NewEntry.model_validate(item)
+        except ValidationError as error:
+            for problem in error.errors(include_input=False, include_url=False):
+                self._add(index, str(problem['loc'][0])[:100], sentence_of(problem))
+            return None
+        except ValueError as error:
+            self._add(index, '', str(error))
+            return None
+        if entry.run is not None or entry.step is not None:
+            await self._check_run(index, entry)
+        return entry
+
+    async def _check_run(self, index: int, entry: NewEntry) -> None:
+        if entry.run is None:
+            self._add(index, 'run', 'A step belongs to a run: say which.')
+            return
+        try:
+            steps = await self._steps_of(entry.run)
+        except NotFound as error:
+            self._add(index, 'run', f'{error.message} {error.hint}')
+            return
+        if entry.step is not None and entry.step not in steps:
+            self._add(index, 'step', f'The run {entry.run} has no step of this name.')
+
+    async def _steps_of(self, run: str) -> frozenset[str]:
+        if run not in self._steps:
+            self._steps[run] = frozenset(step.name for step in (await self._room.runs.get(run)).steps)
+        return self._steps[run]
+
+    def _add(self, index: int, field: str, sentence: str) -> None:
+        place = f'{index}.{field}' if self._is_many else field
+        self._problems[place.strip('.')] = sentence
+
+
+def _check_disk(room: ControlRoom) -> None:
+    """Refuse before the disk is full, since others need it: a little room is left as it is for runs."""
+    least = room.settings.min_free_bytes
+    if 0 < room.status.disk_free < least:
+        raise DiskIsFull(f'Nothing was logged: less than {least // 1024**2:,} MiB are free on the disk of the log.')
+    if room.log.trouble is not None:
+        raise _refused(room, 'Nothing was logged', 'Try again later.')
+
+
+def _refused(room: ControlRoom, what: str, hint: str) -> SynapseError:
+    trouble = room.log.trouble
+    if isinstance(trouble, DiskFull):
+        return DiskIsFull(f'{what}: {trouble}', f'Free some space. {hint}')
+    return NotReady('log_not_saved', f'{what}: {trouble or "Synapse is ending."}', hint)

@@ -1,0 +1,33 @@
+"""`/health`, `/status` and `/pipelines`: what Synapse is doing and what it can do."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from synapse.api.answers import Answer
+from synapse.control_room import ControlRoom
+
+from .reading import router
+
+
+def pipelines_api(room: ControlRoom) -> APIRouter:
+    api = router()
+
+    @api.get('/health')
+    async def health() -> Response:
+        """Open to everybody, and says nothing more than this."""
+        return Answer({'status': 'ok'})
+
+    @api.get('/status')
+    async def status() -> Response:
+        return Answer(room.status.snapshot())
+
+    @api.get('/pipelines')
+    async def pipelines() -> Response:
+        return Answer([info.as_json() for info in room.catalog.list()])
+
+    @api.get('/pipelines/{name}')
+    async def pipeline(name: str) -> Response:
+        """One pipeline, with the JSON Schema of its parameters."""
+        return Answer(room.catalog.get(name).as_json())
+
+    return api

@@ -1,0 +1,86 @@
+"""`/uploads` and `/inbox`: files on their way in, streamed straight to where they stay."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from synapse.api.answers import Answer
+from synapse.api.gate.rules import Refusal
+from synapse.control_room import ControlRoom
+from synapse.errors import Invalid, NotFound
+from synapse.inbox.inbox import InboxItem
+
+from .multipart import Part, PartReader
+from .reading import Id, router
+
+MAX_FILES = 1000
+
+_BODY = {
+    'requestBody': {
+        'required': True,
+        'content': {
+            'multipart/form-data': {
+                'schema': {
+                    'type': 'object',
+                    'properties': {'file': {'type': 'array', 'items': {'type': 'string', 'format': 'binary'}}},
+                    'required': ['file'],
+                }
+            }
+        },
+    }
+}
+
+
+def uploads_api(room: ControlRoom) -> APIRouter:
+    api = router()
+
+    @api.post('/uploads', openapi_extra=_BODY)
+    async def upload(request: Request) -> Response:
+        """One or more parts named `file`. All of them arrive or none: an upload that breaks off leaves nothing."""
+        content_type = request.headers.get('content-type', '')
+        if content_type.partition(';')[0].strip().lower() != 'multipart/form-data':
+            raise Refusal(415, 'unsupported_media_type', 'Files come as multipart/form-data.', 'Name the field "file".')
+        received: list[InboxItem] = []
+        try:
+            async for part in PartReader(content_type, request.stream()):
+                received.append(await _receive(room, part, len(received), _announced(room, request)))
+        except BaseException:
+            await _forget(room, received)
+            raise
+        if not received:
+            raise Invalid('No file came.', {'file': 'Send at least one file.'})
+        return Answer([item.as_json() for item in received], 201)
+
+    @api.get('/inbox')
+    async def list_inbox() -> Response:
+        return Answer([item.as_json() for item in room.inbox.list()])
+
+    @api.delete('/inbox/{id}')
+    async def delete_from_inbox(id: Id) -> Response:
+        await room.inbox.delete(id)
+        return Response(status_code=204)
+
+    return api
+
+
+async def _receive(room: ControlRoom, part: Part, count: int, announced: int | None) -> InboxItem:
+    if part.field != 'file':
+        raise Invalid(f'There is no field {part.field[:100]!r}.', {part.field[:100]: 'Name the field "file".'})
+    if part.filename is None:
+        raise Invalid('What came is not a file.', {'file': 'Send it with a file name.'})
+    if count >= MAX_FILES:
+        raise Invalid('Too many files at once.', {'file': f'Send at most {MAX_FILES}.'})
+    return await room.inbox.receive(part.filename, part.chunks, announced if count == 0 else None)
+
+
+async def _forget(room: ControlRoom, items: list[InboxItem]) -> None:
+    for item in items:
+        try:
+            await room.inbox.delete(item.id)
+        except NotFound:
+            continue
+
+
+def _announced(room: ControlRoom, request: Request) -> int | None:
+    """About how many bytes are to come, so that a full disk is known before they do; with what wraps the files."""
+    length = request.headers.get('content-length')
+    return min(int(length), room.settings.max_upload_bytes) if length else None

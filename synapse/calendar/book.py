@@ -1,0 +1,119 @@
+"""The events in memory and on disk: read once, changed in one write, and what a change replaced can come back."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from storage.documents import Documents
+from storage.files import DiskFull
+from synapse import recurrence
+from synapse.bus import Bus, ScheduleChanged
+from synapse.errors import Conflict, DiskIsFull
+from synapse.log.log import Level, Log
+
+from .events import Event
+from .series import Edit
+
+SOURCE = 'scheduler'
+KEPT_CHANGES = 100
+
+Before = dict[str, Event | None]
+
+
+class EventBook:
+    """`events` by id, in the order they were made; only `write` changes them.
+
+    :param written: told the ids that a write has touched, before anyone else hears of it
+    """
+
+    def __init__(self, documents: Documents, log: Log, bus: Bus, *, now: datetime) -> None:
+        self.events: dict[str, Event] = {}
+        self.written: Callable[[Collection[str]], None] = lambda _: None
+        self._documents = documents
+        self._log = log
+        self._bus = bus
+        self._left_out: list[str] = []
+        self._changes: dict[str, tuple[Before, Before]] = {}
+        self._read(now)
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What was restored or left out when the events were read, a sentence each."""
+        return [*self._documents.notices, *self._left_out]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._documents.close()
+
+    async def write(self, edit: Edit, sentence: str) -> str:
+        """Keep an edit in one write, then show it; gives the id by which it can be taken back.
+
+        :raises DiskIsFull: if there is no room; then nothing has changed
+        """
+        touched = [*(event.id for event in edit.puts), *edit.removed]
+        before: Before = {id: self.events.get(id) for id in touched}
+        puts = {event.id: event.as_json() for event in edit.puts}
+        try:
+            await asyncio.to_thread(self._documents.change, puts, edit.removed)
+        except DiskFull as error:
+            raise DiskIsFull('The calendar was not changed: the disk is full.') from error
+        for id in edit.removed:
+            self.events.pop(id, None)
+        self.events.update({event.id: event for event in edit.puts})
+        change_id = self._remember(before)
+        self.written(touched)
+        self._log.append(Level.INFO, sentence, source=SOURCE)
+        self._tell(before)
+        return change_id
+
+    def undoing(self, change_id: str, now: datetime) -> Edit:
+        """The edit that takes a change back: what it brings back owes nothing from before `now`.
+
+        :raises Conflict: `nothing_to_undo`, if the events have been changed since, or it is too long ago
+        """
+        before, after = self._changes.get(change_id, ({}, {}))
+        if not before or any(self.events.get(id) != event for id, event in after.items()):
+            raise Conflict('nothing_to_undo', 'That cannot be undone any more.', 'Change it by hand.')
+        del self._changes[change_id]
+        puts = [
+            event.changed(armed_from=now, updated_at=now, sequence=event.sequence + 2)
+            for event in before.values()
+            if event is not None
+        ]
+        return Edit(puts=puts, removed=[id for id, event in before.items() if event is None])
+
+    def _remember(self, before: Before) -> str:
+        change_id = new_id()
+        self._changes[change_id] = (before, {id: self.events.get(id) for id in before})
+        while len(self._changes) > KEPT_CHANGES:
+            del self._changes[next(iter(self._changes))]
+        return change_id
+
+    def _tell(self, before: Before) -> None:
+        for id, earlier in before.items():
+            event = self.events.get(id)
+            if event is not None:
+                self._bus.publish(ScheduleChanged('created' if earlier is None else 'updated', event))
+            elif earlier is not None:
+                self._bus.publish(ScheduleChanged('deleted', earlier))
+
+    def _read(self, now: datetime) -> None:
+        for document in self._documents.all():
+            try:
+                event = Event.model_validate(document)
+                recurrence.next_after(event.plan, now)  # one that is over stays; one without a meaning cannot
+                self.events[event.id] = event
+            except Exception as error:  # whatever is wrong with one, the others go on
+                what = error.sentence if isinstance(error, recurrence.RuleError) else str(error)
+                if isinstance(error, ValidationError):
+                    what = error.errors()[0]['msg']
+                title = document.get('title') or document.get('id')
+                self._left_out.append(f'The event {title!r} is left out: {what} Mend it in events.json.')
+
+
+def new_id() -> str:
+    """An id that no event has."""
+    return secrets.token_hex(6)

@@ -1,0 +1,351 @@
+"""Which pipelines there are: those built in, and those in the person's folder, found and described as files change."""
+
+import asyncio
+import contextlib
+import difflib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from watchfiles import awatch
+
+from storage.files import StorageError, make_private_folder, write_atomically
+from synapse.bus import Bus, PipelinesChanged
+from synapse.errors import Conflict, Invalid, NotFound
+from synapse.log.log import Level, Log
+from synapse.pipelines.load import load_pipeline
+from synapse.pipelines.validate import WHOLE, validate_parameters
+
+from .info import PipelineInfo as PipelineInfo
+from .info import built_in_infos, color_of, info_of
+from .inspector import DESCRIBE_SECONDS, FileBroken, Inspector
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOOK_SECONDS = 5.0
+"""How long the start waits for files that were never described; the others are known from last time."""
+RESCAN_MILLISECONDS = 500
+"""Beside the notices of the system, which a network drive never gives and a full queue drops."""
+
+
+Pipelines = list[PipelineInfo]
+
+
+@dataclass
+class _Source:
+    """One file of the person: as it was last seen, and its last good version."""
+
+    path: Path
+    stamp: tuple[int, ...] = ()
+    digest: str = ''
+    good: tuple[dict[str, Any], ...] = ()
+    good_digest: str = ''
+    error: dict[str, Any] | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Catalog:
+    """All pipelines by name. Names are class names; a file that was never good stands under its own name.
+
+    :param folder: the person's pipeline files
+    :param cache: snapshots of their good versions, from which they run
+    :param room_tag: tag for the processes that read the files
+    :param seconds: how long a file may take to be read
+    """
+
+    def __init__(
+        self, folder: Path, cache: Path, bus: Bus, log: Log, *, room_tag: str = '', seconds: float = DESCRIBE_SECONDS
+    ) -> None:
+        self._folder = folder
+        self._cache = cache
+        self._bus = bus
+        self._log = log
+        self._inspector = Inspector(room_tag, seconds=seconds)
+        self._built_in: dict[str, PipelineInfo] = {}
+        self._sources: dict[str, _Source] = {}
+        self._infos: dict[str, PipelineInfo] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Know what is there: what is built in, what was good last time, and what is new; then keep watching.
+
+        :raises StorageError: if the folders cannot be made
+        """
+        self._built_in = {info.name: info for info in await asyncio.to_thread(built_in_infos)}
+        self._sources = await asyncio.to_thread(self._remembered)
+        self._rebuild()
+        await self._scan()
+        new = [source.task for source in self._sources.values() if source.task and not source.good]
+        if new:
+            await asyncio.wait(new, timeout=FIRST_LOOK_SECONDS)
+        self._watching = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Watch no more; a file that is just being read is left."""
+        tasks = [self._watching, *(source.task for source in self._sources.values())]
+        running = [task for task in tasks if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def list(self) -> Pipelines:
+        """All pipelines, those built in first, then by title."""
+        return sorted(self._infos.values(), key=lambda info: (not info.is_built_in, info.title.casefold(), info.name))
+
+    def get(self, name: str) -> PipelineInfo:
+        """The pipeline of this name.
+
+        :raises NotFound: with what was probably meant
+        """
+        if name in self._infos:
+            return self._infos[name]
+        near = difflib.get_close_matches(name, self._infos, n=1) or sorted(self._infos)
+        hint = f'Did you mean {near[0]}?' if len(near) == 1 else f'There are {", ".join(near)}.'
+        raise NotFound('pipeline_not_found', f'No pipeline is called {name!r}.', hint)
+
+    def find_by_suffix(self, suffix: str) -> Pipelines:
+        """The pipelines that take a file of this suffix, like `.mp4`, whatever its case."""
+        return [info for info in self.list() if info.is_runnable and suffix.lower() in info.accepts]
+
+    async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters with defaults filled in, as JSON values. Whether files are there is not looked at.
+
+        :raises NotFound: if there is no such pipeline
+        :raises Conflict: if it is broken and has no good version
+        :raises Invalid: with a sentence for each field that does not fit
+        """
+        info = self.get(name)
+        if not info.is_runnable:
+            raise _broken(info, info.error or {})
+        answer = await self._checked(info, parameters)
+        if not answer['ok']:
+            raise _invalid(info, answer['fields'])
+        return dict(answer['parameters'])
+
+    async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if info.file is None or info.origin is None:
+            return await asyncio.to_thread(lambda: validate_parameters(load_pipeline(info.name, None), parameters))
+        try:
+            return await self._inspector.validate(Path(info.file), Path(info.origin), info.name, parameters)
+        except FileBroken as broken:
+            raise _broken(info, broken.error) from broken
+
+    # The person's files
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._watch_folder()
+            except (OSError, StorageError, RuntimeError) as error:
+                logger.warning('the pipeline folder cannot be watched: %s', error)
+                await asyncio.sleep(RESCAN_MILLISECONDS / 1000)
+
+    async def _watch_folder(self) -> None:
+        """Scan at each notice and every half second; returns when another folder is in the place of the watched one."""
+        await asyncio.to_thread(make_private_folder, self._folder)
+        number = self._folder.stat().st_ino
+        notices = awatch(
+            self._folder,
+            watch_filter=lambda _, path: is_pipeline_name(Path(path).name),
+            debounce=200,
+            step=50,
+            rust_timeout=RESCAN_MILLISECONDS,
+            yield_on_timeout=True,
+            recursive=False,
+        )
+        async with contextlib.aclosing(notices):
+            async for _ in notices:
+                await self._scan()
+                if not self._folder.exists() or self._folder.stat().st_ino != number:
+                    return
+
+    async def _scan(self) -> None:
+        """Begin to read each file that is new or has changed, and forget those that are gone."""
+        stamps = await asyncio.to_thread(_stamps, self._folder)
+        for name in [name for name in self._sources if name not in stamps]:
+            self._forget(name)
+        for name, stamp in stamps.items():
+            source = self._sources.setdefault(name, _Source(self._folder / name))
+            if source.stamp != stamp:
+                source.stamp = stamp
+                self._read_anew(source)
+
+    def _forget(self, name: str) -> None:
+        source = self._sources.pop(name)
+        if source.task is not None:
+            source.task.cancel()
+        self._log.append(Level.INFO, f'The pipeline file {name} is gone', source='pipelines')
+        self._rebuild()
+
+    def _read_anew(self, source: _Source) -> None:
+        if source.task is not None:
+            source.task.cancel()
+        source.task = asyncio.create_task(self._read(source))
+
+    async def _read(self, source: _Source) -> None:
+        try:
+            await self._describe(source)
+        except FileBroken as broken:
+            self._tell_broken(source, broken.error)
+        except (OSError, StorageError) as error:
+            why = f'It cannot be read: {getattr(error, "strerror", None) or error}.'
+            problem = {'file': str(source.path), 'line': None, 'message': why, 'hint': '', 'traceback': None}
+            self._tell_broken(source, problem)
+        self._rebuild()
+        await self._remember()
+
+    async def _describe(self, source: _Source) -> None:
+        data = await asyncio.to_thread(source.path.read_bytes)
+        digest = hashlib.sha256(data).hexdigest()
+        snapshot = self._snapshot(digest)
+        await asyncio.to_thread(_keep, snapshot, data)
+        described = await self._inspector.describe(snapshot, source.path)
+        if source.error or source.good_digest != digest:
+            names = ', '.join(item['name'] for item in described)
+            self._log.append(Level.INFO, f'{source.path.name} is good: {names}', source='pipelines')
+        source.good, source.good_digest, source.error = described, digest, None
+
+    def _tell_broken(self, source: _Source, error: dict[str, Any]) -> None:
+        if source.error == error:
+            return
+        source.error = error
+        line = f', line {error["line"]}' if error.get('line') else ''
+        goes_on = ' Its last good version stays in use.' if source.good else ''
+        self._log.append(
+            Level.ERROR,
+            f'{source.path.name} is broken{line}: {error["message"]}{goes_on}',
+            source='pipelines',
+            fields={'file': error['file'], 'line': error.get('line')},
+        )
+
+    # All together
+
+    def _rebuild(self) -> None:
+        """Put the names together again and tell which of them changed. Who has a name first keeps it."""
+        before, self._infos = self._infos, dict(self._built_in)
+        for source in self._sources.values():
+            for info in self._infos_of(source):
+                self._infos[info.name] = info
+        changed = [name for name in {**before, **self._infos} if before.get(name) != self._infos.get(name)]
+        if changed:
+            self._bus.publish(PipelinesChanged(tuple(changed)))
+
+    def _infos_of(self, source: _Source) -> Iterator[PipelineInfo]:
+        problem = None if source.good else source.error
+        for item in source.good:
+            owner = self._infos.get(item['name'])
+            if owner is None:
+                yield self._info(source, item)
+            else:
+                problem = problem or _taken(source.path, item['name'], owner)
+        if problem:
+            name = self._free_name(source.path)
+            yield PipelineInfo(
+                name=name,
+                title=source.path.name,
+                source=str(source.path),
+                origin=str(source.path),
+                error=problem,
+                color_index=color_of(name),
+            )
+
+    def _info(self, source: _Source, described: dict[str, Any]) -> PipelineInfo:
+        return replace(
+            info_of(described),
+            source=str(source.path),
+            origin=str(source.path),
+            file=str(self._snapshot(source.good_digest)),
+            error=source.error,
+        )
+
+    def _free_name(self, path: Path) -> str:
+        names = (path.stem, path.name, *(f'{path.stem}-{number}' for number in range(2, 1000)))
+        return next(name for name in names if name not in self._infos)
+
+    # What the next start knows
+
+    def _snapshot(self, digest: str) -> Path:
+        return self._cache / f'{digest}.py'
+
+    @property
+    def _index(self) -> Path:
+        return self._cache / 'index.json'
+
+    async def _remember(self) -> None:
+        known = {
+            name: {'digest': source.good_digest, 'pipelines': source.good}
+            for name, source in self._sources.items()
+            if source.good
+        }
+        data = json.dumps({'version': 1, 'files': known}).encode()
+        try:
+            await asyncio.to_thread(_write_if_new, self._index, data)
+        except StorageError as error:
+            logger.warning('the descriptions of pipelines are not kept: %s', error)
+
+    def _remembered(self) -> dict[str, _Source]:
+        """The last good versions of files that are still there, in the order in which they came."""
+        make_private_folder(self._folder)
+        make_private_folder(self._cache)
+        try:
+            files = json.loads(self._index.read_bytes())['files']
+            known = {
+                name: _Source(self._folder / name, good=tuple(entry['pipelines']), good_digest=entry['digest'])
+                for name, entry in files.items()
+                if (self._folder / name).is_file() and self._snapshot(entry['digest']).is_file()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            known = {}  # a cache: whatever is wrong with it, the files are read again
+        for snapshot in self._cache.glob('*.py'):
+            if snapshot.stem not in {source.good_digest for source in known.values()}:
+                snapshot.unlink(missing_ok=True)
+        return known
+
+
+def is_pipeline_name(name: str) -> bool:
+    """Whether a file of this name is a pipeline file; one that begins with `_` is a module that others import."""
+    return name.endswith('.py') and name[0] not in '._#~'
+
+
+def _stamps(folder: Path) -> dict[str, tuple[int, ...]]:
+    """What tells a changed file from an unchanged one, by file name."""
+    found: dict[str, tuple[int, ...]] = {}
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            with contextlib.suppress(OSError):
+                if is_pipeline_name(entry.name) and entry.is_file():
+                    stat = entry.stat()
+                    found[entry.name] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return found
+
+
+def _keep(snapshot: Path, data: bytes) -> None:
+    if not snapshot.exists():
+        write_atomically(snapshot, data)
+
+
+def _write_if_new(path: Path, data: bytes) -> None:
+    if not path.exists() or path.read_bytes() != data:
+        write_atomically(path, data)
+
+
+def _taken(path: Path, name: str, owner: PipelineInfo) -> dict[str, Any]:
+    whose = 'a built-in pipeline' if owner.is_built_in else f'the pipeline in {owner.source}'
+    message = f'The name {name} already belongs to {whose}.'
+    return {'file': str(path), 'line': None, 'message': message, 'hint': 'Rename the class.', 'traceback': None}
+
+
+def _broken(info: PipelineInfo, error: Mapping[str, Any]) -> Conflict:
+    line = f' line {error["line"]}:' if error.get('line') else ''
+    message = f'The pipeline {info.name} is broken:{line} {error.get("message", "it cannot be read.")}'
+    return Conflict('pipeline_broken', message, 'Mend its file; it is read again as soon as it is saved.')
+
+
+def _invalid(info: PipelineInfo, fields: Mapping[str, str]) -> Invalid:
+    texts = [text if name == WHOLE else f'{name}: {text}' for name, text in fields.items()]
+    return Invalid(f'These values do not fit {info.name}. {" ".join(texts)}', fields)

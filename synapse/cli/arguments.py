@@ -1,0 +1,92 @@
+"""The command line: flags and subcommands, each wrong use answered in one sentence and exit code 2."""
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from synapse.settings import Settings, settings_from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What a person asked for. `name` is `serve`, `open` or `run`."""
+
+    name: str
+    settings: Settings
+    only_print: bool = False
+    pipeline: str = ''
+    values: dict[str, str] = field(default_factory=dict)
+    profile: str | None = None
+
+
+def parse(arguments: list[str]) -> Command:
+    """Read the command line; prints help or one sentence and exits where it cannot be read."""
+    given = _parser().parse_args(arguments)
+    settings = _settings(given)
+    if given.command == 'open':
+        return Command(name='open', settings=settings, only_print=given.print)
+    if given.command == 'run':
+        values = dict(_pair(text) for text in given.set)
+        return Command(name='run', settings=settings, pipeline=given.pipeline, values=values, profile=given.profile)
+    return Command(name='serve', settings=settings)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """One sentence on standard error, no traceback."""
+    print(message, file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(f'{message[:1].upper()}{message[1:]}. Try: python main.py --help', 2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    # The same flags before and after the subcommand; SUPPRESS keeps the second from undoing the first.
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument('--data', type=Path, metavar='DIR', help='data folder (default: the user data folder)')
+    common.add_argument('--host', help='address to listen on (default: 127.0.0.1)')
+    common.add_argument('--port', type=int, help='port to listen on; 0 takes a free one (default: 8000)')
+    common.add_argument('--workers', type=int, metavar='N', help='runs that may work at the same time')
+    common.add_argument('--no-browser', action='store_true', help='do not open a browser')
+    common.add_argument('--native', action='store_true', help='open a window of its own instead of a browser')
+    common.add_argument('--no-login', action='store_true', help='let everyone on this machine in (loopback only)')
+    parser = _Parser(prog='python main.py', parents=[common], description='Synapse, the control room for automations.')
+    commands = parser.add_subparsers(dest='command', metavar='{open,run}', parser_class=_Parser)
+    opener = commands.add_parser('open', parents=[common], help='a fresh signed-in link for the running control room')
+    opener.add_argument('--print', action='store_true', help='print the link instead of opening a browser')
+    runner = commands.add_parser('run', parents=[common], help='hand a run to the running control room, follow its log')
+    runner.add_argument('pipeline', metavar='PIPELINE', help='class name of the pipeline, such as PublishVideo')
+    runner.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a parameter; may come again')
+    runner.add_argument('--profile', metavar='P', help='id of the profile to run with')
+    return parser
+
+
+def _settings(given: argparse.Namespace) -> Settings:
+    flags = {name: getattr(given, name, None) for name in ('host', 'port', 'data', 'workers', 'native')}
+    flags |= {name: getattr(given, name, None) for name in ('no_browser', 'no_login')}
+    try:
+        settings = settings_from(flags)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = '.'.join(str(part) for part in first['loc']).replace('_', '-')
+        fail(f'--{name}: {first["msg"]}. Try: python main.py --help', 2)
+    if not settings.is_loopback:
+        fail(
+            f'{settings.host} can be reached from other machines, and Synapse runs commands: that needs a password, '
+            'which this version cannot set yet. Use --host 127.0.0.1, and from elsewhere: ssh -L.',
+            2,
+        )
+    return settings
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition('=')
+    if not equals or not name:
+        fail(f'--set takes NAME=VALUE, not {text!r}.', 2)
+    return name, value

@@ -1,0 +1,323 @@
+"""One run host as the control room sees it: a process with pipes, its messages, and its certain end."""
+
+import asyncio
+import contextlib
+import inspect
+import json
+import logging
+import os
+import secrets
+import signal
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from synapse import zone_data
+from synapse.protocol.line_cutter import LineCutter, readable
+
+from .children import ROOM_TAG, child_environment, host_command, new_session
+from .pipes import Breath, Wire
+from .process_tree import HOST_TAG, Ending, Seen, end_all, figures_of, start_time, tree_of
+
+log = logging.getLogger(__name__)
+
+OnMessage = Callable[[dict[str, Any]], Awaitable[None] | None]
+OnLine = Callable[[str], Awaitable[None] | None]
+
+MAX_MESSAGE_BYTES = 8 * 1024**2
+MAX_LINE_BYTES = 16 * 1024
+GRACE_SECONDS = 2.0
+"""Between cancel and SIGTERM, and again between SIGTERM and SIGKILL."""
+LINGER_SECONDS = 5.0
+"""How long a host may live on after it said that its run has ended, or stopped talking."""
+SILENT_PIPE_SECONDS = 0.5
+MAX_AFTER_EXIT_BYTES = 4 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a host ended.
+
+    `ended` are the commands of processes that were ended with it or found left over; `survivors` how many of them
+    could not be ended; `fault` says why we ended it, if that was neither asked for nor its own doing.
+    """
+
+    returncode: int
+    signal: str | None
+    ended: tuple[str, ...] = ()
+    survivors: int = 0
+    fault: str = ''
+
+    @property
+    def killed(self) -> list[str]:
+        return list(self.ended)
+
+
+class HostProcess:
+    """A `python -m synapse.host` in a session of its own. Use it on the event loop only."""
+
+    def __init__(self, host_id: str, transport: asyncio.SubprocessTransport, wire: Wire) -> None:
+        self.host_id = host_id
+        self.pid = transport.get_pid()
+        self.started_at = start_time(self.pid)
+        self.last_lines: deque[str] = deque(maxlen=20)
+        self._transport = transport
+        self._wire = wire
+        self._on_message: OnMessage | None = None
+        self._on_line: OnLine | None = None
+        self._hello = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._known: dict[Any, Seen] = {}
+        self._watched: dict[Any, Any] = {}
+        self._fault = ''
+        self._stopping: asyncio.Task[None] | None = None
+        self._lingering: asyncio.Task[None] | None = None
+        self._readers = [asyncio.create_task(self._hear()), asyncio.create_task(self._overhear())]
+        self._life = asyncio.create_task(self._live())
+
+    @classmethod
+    async def spawn(
+        cls, room_tag: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> 'HostProcess':
+        """Start one; it waits for a job, or does what `arguments` say. `environment` is added to ours.
+
+        :raises OSError: if the system starts no more processes
+        """
+        host_id = secrets.token_hex(8)
+        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.handed_down()}
+        transport, wire = await asyncio.get_running_loop().subprocess_exec(
+            Wire,
+            *host_command('synapse.host', *arguments),
+            env=child_environment({**(environment or {}), **tags}),
+            **new_session(),
+        )
+        return cls(host_id, transport, wire)
+
+    def begin(self, on_message: OnMessage, on_line: OnLine, job: Mapping[str, Any] | None = None) -> None:
+        """Send the job and from now on hand over every message and every raw line, each in its order."""
+        self._on_message, self._on_line = on_message, on_line
+        if job is not None:
+            self.send(job)
+
+    async def is_ready(self, timeout: float) -> bool:
+        """Whether it said hello within `timeout` seconds and still lives."""
+        hello = asyncio.create_task(self._hello.wait())
+        await asyncio.wait({hello, self._life}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        hello.cancel()
+        return self._hello.is_set() and self.is_alive
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._wire.exited.is_set()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Write one control message; silently nothing if the host no longer reads."""
+        pipe: Any = self._transport.get_pipe_transport(0)
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(json.dumps(message).encode() + b'\n')
+
+    def send_last(self, message: Mapping[str, Any]) -> None:
+        """Write one message and end the input, for the one-shot questions to a host."""
+        self.send(message)
+        pipe: Any = self._transport.get_pipe_transport(0)
+        pipe.close()
+
+    async def tree(self) -> list[dict[str, Any]]:
+        """Its processes right now as `{pid, command, cpu_percent, memory_bytes, state}`, the host first."""
+        return await asyncio.to_thread(self._tree_figures)
+
+    def _tree_figures(self) -> list[dict[str, Any]]:
+        # The objects of the last look are used again: CPU use is the difference between two looks at the same one.
+        # Their commands are not: a child seen between its fork and its exec still had that of its parent.
+        tree = tree_of(self.pid, self.host_id)
+        self._watched = {seen.process: self._watched.get(seen.process, seen.process) for seen in tree}
+        again = [replace(seen, process=self._watched[seen.process]) for seen in tree]
+        return [figures for figures in map(figures_of, again) if figures is not None]
+
+    async def wait(self) -> Outcome:
+        """The outcome, once the process is gone, its leftovers are ended and its last line is handed over."""
+        return await asyncio.shield(self._life)
+
+    async def stop(self, *, now: bool = False, fault: str = '') -> Outcome:
+        """End it: ask, 2 s later SIGTERM to its group, 2 s later SIGKILL to everything that belongs to it.
+
+        :param now: straight to SIGKILL, also when a gentle stop is already under way
+        :param fault: why, if no person asked for it; appears in the outcome
+        """
+        self.note_fault(fault)
+        if now:
+            self.end_soon()
+        elif self._stopping is None:
+            self._stopping = asyncio.create_task(self._escalate())
+        return await self.wait()
+
+    def end_soon(self) -> None:
+        """Begin a stop at once without waiting for it."""
+        self._at_once.set()
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._escalate())
+
+    def on_end(self, callback: Callable[[], object]) -> None:
+        """Call `callback` on the loop when all is over."""
+        self._life.add_done_callback(lambda _: callback())
+
+    async def _escalate(self) -> None:
+        await asyncio.to_thread(self._remember_tree)
+        if not self._at_once.is_set():
+            self.send({'do': 'cancel'})
+            if await self._ends_within(GRACE_SECONDS):
+                return
+        if not self._at_once.is_set():
+            self.signal_group(signal.SIGTERM)
+            if await self._ends_within(GRACE_SECONDS):
+                return
+        await asyncio.to_thread(self._remember_tree)
+        self.signal_group(getattr(signal, 'SIGKILL', signal.SIGTERM))
+        self._at_once.clear()
+        if not await self._ends_within(5.0):
+            log.error('host %s (pid %s) does not die; the system holds on to it', self.host_id, self.pid)
+            self._wire.exited.set()
+
+    async def _ends_within(self, seconds: float) -> bool:
+        waits = [asyncio.create_task(event.wait()) for event in (self._wire.exited, self._at_once)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+        return self._wire.exited.is_set()
+
+    def _remember_tree(self) -> None:
+        for seen in tree_of(self.pid, self.host_id):
+            self._known.setdefault(seen.process, seen)
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the host and all that stayed in its group; nothing if it is gone."""
+        if not self.is_alive:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, 'killpg'):
+                os.killpg(self.pid, number)
+            else:
+                self._transport.send_signal(number)
+
+    def note_fault(self, fault: str) -> None:
+        """Say in the outcome why it was ended; the first reason counts."""
+        self._fault = self._fault or fault
+
+    async def _live(self) -> Outcome:
+        await self._wire.exited.wait()
+        ending = await asyncio.to_thread(end_all, self.pid, self.host_id, list(self._known.values()))
+        await self._drain()
+        self._transport.close()
+        if self._lingering:
+            self._lingering.cancel()
+        return self._outcome(ending)
+
+    def _outcome(self, ending: Ending) -> Outcome:
+        code = self._transport.get_returncode()
+        code = -9 if code is None else code
+        return Outcome(code, signal_name(code), ending.ended, len(ending.survivors), self._fault)
+
+    async def _drain(self) -> None:
+        """Let the readers finish. A process that escaped us may hold the pipes open: silence or a flood ends that."""
+        at_exit = self._wire.heard
+        while True:
+            heard = self._wire.heard
+            _, unfinished = await asyncio.wait(self._readers, timeout=SILENT_PIPE_SECONDS)
+            if not unfinished:
+                return
+            is_silent = heard == self._wire.heard and not self._wire.is_paused
+            if is_silent or self._wire.heard - at_exit > MAX_AFTER_EXIT_BYTES:
+                break
+        self._wire.end()
+        await asyncio.wait(self._readers)
+
+    async def _hear(self) -> None:
+        """Hand over the protocol, message by message; a receiver that takes its time makes the host wait."""
+        cutter, breath = LineCutter(MAX_MESSAGE_BYTES), Breath()
+        while chunk := await self._wire.messages.read():
+            lines = (line for line, length in cutter.feed(chunk) if length <= MAX_MESSAGE_BYTES)
+            for message in _without_overtaken(map(self._message, lines)):
+                await self._take(message)
+                await breath.taken()
+            if cutter.length > MAX_MESSAGE_BYTES:
+                self._end_after(0, f'It sent a message of more than {MAX_MESSAGE_BYTES // 1024**2} MB.')
+                return
+        self._end_after(LINGER_SECONDS, 'It stopped talking to the control room but went on.')
+
+    def _message(self, line: bytes) -> dict[str, Any]:
+        """What stands there; nothing if that is no message."""
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if isinstance(message, dict):
+            return message
+        # Not its text: that may hold a secret.
+        log.warning('host %s sent %d bytes that are no message', self.host_id, len(line))
+        return {}
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        if message.get('t') == 'hello':
+            self._hello.set()
+        elif message and self._on_message is not None:
+            await _hand_over(self._on_message, message)
+            if message.get('t') == 'end':
+                self._end_after(LINGER_SECONDS)
+
+    async def _overhear(self) -> None:
+        """Hand over what came around the protocol: C code, inherited children, a dying interpreter."""
+        cutter, breath = LineCutter(MAX_LINE_BYTES), Breath()
+        while chunk := await self._wire.lines.read():
+            for line, length in cutter.feed(chunk):
+                await self._take_raw(line, length)
+                await breath.taken()
+        for line, length in cutter.rest():
+            await self._take_raw(line, length)
+
+    async def _take_raw(self, line: bytes, length: int) -> None:
+        for text in readable(line, length):
+            self.last_lines.append(text)
+            if self._on_line is not None:
+                await _hand_over(self._on_line, text)
+
+    def _end_after(self, seconds: float, fault: str = '') -> None:
+        async def end() -> None:
+            await asyncio.sleep(seconds)
+            log.warning('host %s (pid %s) had to be ended. %s', self.host_id, self.pid, fault)
+            await self.stop(now=True, fault=fault)
+
+        if self._lingering is None and self.is_alive:
+            self._lingering = asyncio.create_task(end())
+
+
+def _without_overtaken(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of those in a row that tell how far the spool reaches, the last one alone: it tells what the others do."""
+    news: dict[str, Any] | None = None
+    for message in messages:
+        is_news = message.get('t') == 'spool'
+        if news is not None and not is_news:
+            yield news
+        news = message if is_news else None
+        if not is_news:
+            yield message
+    if news is not None:
+        yield news
+
+
+async def _hand_over(receiver: Callable[[Any], Awaitable[None] | None], value: Any) -> None:
+    """Call the receiver and wait for it if it wants that. Its failure must not deafen us for what comes after."""
+    try:
+        waiting = receiver(value)
+        if inspect.isawaitable(waiting):
+            await waiting
+    except Exception:
+        log.exception('a message of a host could not be handled')
+
+
+def signal_name(returncode: int) -> str | None:
+    """`SIGSEGV` for -11, None for an ordinary exit."""
+    try:
+        return signal.Signals(-returncode).name if returncode < 0 else None
+    except ValueError:
+        return f'signal {-returncode}'

@@ -1,0 +1,125 @@
+"""The text of iCalendar as components and properties (RFC 5545, 3.1 to 3.4): what they mean is told in `ics`.
+
+Dates stay text here. The library's own reader resolves zones as it reads, keeps those of one file for all later ones,
+and computes whatever rule a file has for them.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from icalendar.parser import Contentline, Contentlines
+from icalendar.prop import vInline
+
+from synapse.errors import Malformed
+
+_UNESCAPED = re.compile(r'\\(.)', re.DOTALL)
+_ESCAPES = str.maketrans({'\\': r'\\', ';': r'\;', ',': r'\,', '\n': r'\n'})
+_CONTROLS = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]')
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One line: `DTSTART;TZID=Europe/Berlin:20261014T160000`."""
+
+    name: str
+    raw: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The value with its escapes resolved: RFC 5545, 3.3.11."""
+        return _UNESCAPED.sub(lambda found: '\n' if found[1] in 'nN' else found[1], self.raw)
+
+
+@dataclass(slots=True)
+class Component:
+    """What stands between BEGIN and END; `broken` are the lines in it that are no properties."""
+
+    name: str
+    properties: list[Property] = field(default_factory=list)
+    parts: list['Component'] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Property]:
+        return [item for item in self.properties if item.name == name]
+
+    def first(self, name: str) -> Property | None:
+        return next((item for item in self.properties if item.name == name), None)
+
+    def text(self, name: str) -> str:
+        """The text of the first property of this name, without blanks around it; empty if there is none."""
+        found = self.first(name)
+        return '' if found is None else found.text.strip()
+
+
+def read_components(data: bytes) -> list[Component]:
+    """The calendars in a file.
+
+    :raises Malformed: if there is none, or its text is cut off
+    """
+    calendars: list[Component] = []
+    open_ones: list[Component] = []
+    for line in _lines(data):
+        _read_line(line, open_ones, calendars)
+    if open_ones:
+        raise _malformed(f'The file ends within a {open_ones[-1].name}.', 'It may be cut off: export it again.')
+    calendars = [component for component in calendars if component.name == 'VCALENDAR']
+    if not calendars:
+        raise _malformed('This is no calendar file.', 'One begins with the line BEGIN:VCALENDAR.')
+    return calendars
+
+
+def _lines(data: bytes) -> Iterator[Contentline]:
+    try:
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        raise _malformed('This is no calendar file in UTF-8.', 'Export it as iCalendar (.ics).') from error
+    lines: list[Contentline] = Contentlines.from_ical(text)  # type: ignore[no-untyped-call]
+    yield from (line for line in lines if line.strip())
+
+
+def _read_line(line: Contentline, open_ones: list[Component], done: list[Component]) -> None:
+    item = _property(line)
+    if item is not None and item.name == 'BEGIN':
+        open_ones.append(Component(item.raw.strip().upper()))
+    elif item is not None and item.name == 'END':
+        _end(item.raw.strip().upper(), open_ones, done)
+    elif open_ones and item is None:
+        open_ones[-1].broken.append(line)
+    elif open_ones and item is not None:
+        open_ones[-1].properties.append(item)
+
+
+def _end(name: str, open_ones: list[Component], done: list[Component]) -> None:
+    if not open_ones or open_ones[-1].name != name:
+        raise _malformed(f'The file ends a {name} that it has not begun.', 'It may be damaged: export it again.')
+    component = open_ones.pop()
+    (open_ones[-1].parts if open_ones else done).append(component)
+
+
+def _property(line: Contentline) -> Property | None:
+    try:
+        name, parameters, raw = line.raw_parts()
+    except ValueError:
+        return None
+    return Property(name.upper(), raw, {key.upper(): value for key, value in parameters.items() if _is_text(value)})
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _malformed(message: str, hint: str) -> Malformed:
+    return Malformed('not_a_calendar', message, hint)
+
+
+def plain(text: str) -> str:
+    """Text as a property can hold it: without control characters, its lines ended by a line feed."""
+    return _CONTROLS.sub(' ', text.replace('\r\n', '\n').replace('\r', '\n'))
+
+
+def escaped(text: str) -> vInline:
+    r"""Text as the value of a property. The library's own escaping takes `\N`, as in `C:\New`, for a new line."""
+    return vInline(plain(text).translate(_ESCAPES))

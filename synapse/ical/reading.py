@@ -1,0 +1,490 @@
+"""Events as iCalendar text and back (RFC 5545). Pure functions that know no disk and no pipeline.
+
+Everything of an event goes into its VEVENT, what iCalendar has no word for as `X-SYNAPSE-` properties. Files of others
+name the pipeline in a line of the description, such as `pipeline: BackupFolder`, or have its name for a title.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import icalendar
+from icalendar import Calendar
+from icalendar.prop import vInline
+
+from synapse import recurrence
+from synapse.calendar.events import Event
+from synapse.errors import Invalid, Malformed, TooLarge
+from synapse.recurrence import words as rule_words
+
+from . import trust as calendar_trust
+from .lines import Component, Property, escaped, read_components
+from .trust import Sign
+from .zones import ZoneBook, described, iana_name, read_wall
+
+MAX_BYTES = 1_000_000
+MAX_DRAFTS = 5000
+OPTIONS = ('enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
+"""Fields that X-SYNAPSE-OPTIONS holds, as JSON."""
+
+_MOST_WHOLE_DAYS = 400
+"""So many whole days may be left out of a rule that repeats within a day; each is expanded."""
+_NAMED = re.compile(r'(?:^|\n|<br */?>)[ \t]*(pipeline|profile):[ \t]*([^\n<]+)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a file says about one event: a series, a single event, or what replaces one occurrence of a series."""
+
+    uid: str
+    sequence: int
+    values: dict[str, Any]
+    """As `Calendar.create` takes them, without those that the file does not name. Empty for a cancelled one."""
+    recurrence_at: datetime | None = None
+    """Which occurrence it replaces: its naive wall time in `recurrence_zone`, that of the series if the file has it."""
+    recurrence_zone: str = ''
+    is_cancelled: bool = False
+    last_modified: datetime | None = None
+    name: str = ''
+    """What it is called in sentences."""
+    signature: str = ''
+
+    def is_signed(self, sign: Sign) -> bool:
+        """Whether exactly this was written by who signs so."""
+        told = calendar_trust.meaning(self.uid, self.sequence, self.replaced, self.values)
+        return calendar_trust.is_signed(self.signature, told, sign)
+
+    @property
+    def replaced(self) -> datetime | None:
+        """The instant of the occurrence that it replaces."""
+        return None if self.recurrence_at is None else recurrence.instant_of(self.recurrence_at, self.recurrence_zone)
+
+    def told_in(self, zone: str) -> 'Draft':
+        """The same, the occurrence that it replaces told in another zone."""
+        if self.recurrence_at is None or self.recurrence_zone == zone:
+            return self
+        wall = _in_zone(self.recurrence_at, self.recurrence_zone, zone)
+        return replace(self, recurrence_at=wall, recurrence_zone=zone)
+
+
+# Written
+
+
+def write_calendar(events: Sequence[Event], *, now: datetime, sign: Sign | None = None) -> bytes:
+    """A calendar with these events, each with the same UID at any time. It takes a second for some thousand.
+
+    :param now: aware; the moment at which this is true
+    :param sign: signs those that are switched on, so that they are known again
+    """
+    calendar = Calendar()
+    calendar.add('PRODID', '-//Synapse//Synapse control room//EN')
+    calendar.add('VERSION', '2.0')
+    calendar.add('CALSCALE', 'GREGORIAN')
+    calendar.add('X-WR-CALNAME', 'Synapse')
+    calendar.add('REFRESH-INTERVAL', vInline('PT15M', params={'VALUE': 'DURATION'}))
+    calendar.add('X-PUBLISHED-TTL', vInline('PT15M'))
+    by_id = {event.id: event for event in events}
+    series_of = {event.id: by_id.get(event.override_of or '', event) for event in events}
+    zones = {zone for event in events for zone in (event.timezone, series_of[event.id].timezone)}
+    first_year = max(2, min((event.start.year for event in events), default=2)) - 1
+    for zone in sorted(zones - {'UTC'}):
+        calendar.add_component(described(zone, first_year, now.year))
+    replaced = _replaced(events)
+    for event in events:
+        kept = set(event.exdates) - replaced.get(event.id, set())
+        item = _vevent(event, series_of[event.id], kept, now)
+        if sign is not None and event.enabled:
+            item.add('X-SYNAPSE-SIGNATURE', vInline(sign(_meaning(event, series_of[event.id]))))
+        calendar.add_component(item)
+    return bytes(calendar.to_ical(sorted=False))
+
+
+def uid_of(event: Event, series: Event | None = None) -> str:
+    """The UID of an event; one that replaces an occurrence has that of its series."""
+    event = event if series is None else series
+    return event.uid or f'{event.override_of or event.id}@synapse'
+
+
+def _replaced(events: Sequence[Event]) -> dict[str, set[datetime]]:
+    """By series the occurrences that another event stands for: an EXDATE would hide it in other calendars."""
+    found: dict[str, set[datetime]] = {}
+    for event in events:
+        if event.override_of is not None and event.override_at is not None:
+            found.setdefault(event.override_of, set()).add(event.override_at)
+    return found
+
+
+def _vevent(event: Event, series: Event, exdates: set[datetime], now: datetime) -> icalendar.Event:
+    item = icalendar.Event()
+    item.add('UID', escaped(uid_of(event, series)))
+    item.add('SEQUENCE', event.sequence)
+    item.add('DTSTAMP', now)
+    item.add('CREATED', event.created_at)
+    item.add('LAST-MODIFIED', event.updated_at)
+    item.add('SUMMARY', escaped(event.title))
+    item.add('DTSTART', _moments([event.start], event.timezone))
+    item.add('DURATION', timedelta(minutes=15))
+    if event.override_at is not None:
+        item.add('RECURRENCE-ID', _moments([event.override_at], series.timezone))
+    if event.rrule is not None:
+        item.add('RRULE', vInline(_rule_text(event.rrule, event.timezone)))
+    if exdates:
+        item.add('EXDATE', _moments(sorted(exdates), event.timezone))
+    item.add('STATUS', 'CONFIRMED' if event.enabled else 'TENTATIVE')
+    item.add('TRANSP', 'TRANSPARENT')
+    item.add('DESCRIPTION', escaped(_description(event)))
+    item.add('X-SYNAPSE-PIPELINE', escaped(event.pipeline))
+    if event.profile is not None:
+        item.add('X-SYNAPSE-PROFILE', escaped(event.profile))
+    item.add('X-SYNAPSE-PARAMETERS', escaped(json.dumps(event.parameters)))
+    item.add('X-SYNAPSE-OPTIONS', escaped(json.dumps(event.model_dump(mode='json', include=set(OPTIONS)))))
+    return item
+
+
+def _meaning(event: Event, series: Event) -> bytes:
+    """As `Draft.is_signed` tells it of what was read."""
+    values = event.model_dump()
+    values['rrule'] = None if event.rrule is None else _rule_text(event.rrule, event.timezone)
+    at = event.override_at
+    replaced = None if at is None else recurrence.instant_of(at, series.timezone)
+    return calendar_trust.meaning(uid_of(event, series), event.sequence, replaced, values)
+
+
+def _description(event: Event) -> str:
+    lines = [rule_words.in_words(event.plan)]
+    if not event.enabled:
+        lines.append('Switched off: it does not run.')
+    lines.append(f'pipeline: {event.pipeline}')
+    if event.profile is not None:
+        lines.append(f'profile: {event.profile}')
+    return '\n'.join(lines)
+
+
+def _moments(walls: Sequence[datetime], zone: str) -> vInline:
+    texts = (_text_of(wall) + ('Z' if zone == 'UTC' else '') for wall in walls)
+    return vInline(','.join(texts), params={} if zone == 'UTC' else {'TZID': zone})
+
+
+def _text_of(wall: datetime) -> str:
+    return wall.replace(microsecond=0).isoformat().replace('-', '').replace(':', '')
+
+
+def _rule_text(rule: str, zone: str) -> str:
+    try:
+        return canonical_rule(rule, zone)
+    except ValueError:
+        return rule  # one odd rule must not keep all others from those who subscribe
+
+
+def canonical_rule(rule: str, zone: str) -> str:
+    """The same rule with FREQ first, as some calendars need it, and UNTIL in UTC, as RFC 5545, 3.3.10 asks.
+
+    :raises ValueError: if UNTIL is no date
+    """
+    parts = [part for part in re.sub(r'\s', '', rule).upper().removeprefix('RRULE:').split(';') if part]
+    parts.sort(key=lambda part: not part.startswith('FREQ='))
+    return ';'.join(_until_in_utc(part, zone) if part.startswith('UNTIL=') else part for part in parts)
+
+
+def _until_in_utc(part: str, zone: str) -> str:
+    text = part.removeprefix('UNTIL=')
+    wall = read_wall(text)
+    if not text.endswith('Z'):
+        last = wall if 'T' in text else datetime.combine(wall, time(23, 59, 59))
+        try:
+            wall = recurrence.instant_of(last, zone).astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            wall = last  # the end of time
+    return f'UNTIL={_text_of(wall)}Z'
+
+
+# Read
+
+
+def read_calendar(text: bytes, *, zone: str) -> list[Draft]:
+    """What a file says, each event once. It takes a second for the largest; call it in a thread.
+
+    :param zone: for times without one, if the file itself does not name another
+    :raises TooLarge: over 1 MB
+    :raises Malformed: if it is no calendar
+    :raises Invalid: naming the first event that cannot be read, and why
+    """
+    if len(text) > MAX_BYTES:
+        message = f'The file has {len(text) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB can be imported.'
+        raise TooLarge('calendar_too_large', message, 'Export fewer events.')
+    drafts: dict[tuple[str, datetime | None], Draft] = {}
+    further: list[Draft] = []
+    for calendar in read_components(text):
+        for found, extra in _Reader(calendar, zone).drafts():
+            _keep_newest(drafts, found)
+            further += extra
+            if len(drafts) + len(further) > MAX_DRAFTS:
+                raise Invalid(f'The file has more than {MAX_DRAFTS:,} events.', hint='Import it in parts.')
+    return _together(drafts, further)
+
+
+def _keep_newest(drafts: dict[tuple[str, datetime | None], Draft], found: Draft) -> None:
+    key = found.uid, found.replaced
+    if key not in drafts or _age(found) >= _age(drafts[key]):
+        drafts[key] = found
+
+
+def _age(draft: Draft) -> tuple[int, datetime]:
+    return draft.sequence, draft.last_modified or datetime.min.replace(tzinfo=UTC)
+
+
+def _together(drafts: Mapping[tuple[str, datetime | None], Draft], further: Sequence[Draft]) -> list[Draft]:
+    """Series and what replaces their occurrences, which are exceptions of the series."""
+    all_drafts = dict(drafts)
+    for draft in further:
+        all_drafts.setdefault((draft.uid, draft.replaced), draft)
+    series = {draft.uid: draft for draft in all_drafts.values() if draft.recurrence_at is None}
+    exceptions: dict[str, set[datetime]] = {}
+    found = []
+    for (uid, _), draft in all_drafts.items():
+        zone = series[uid].values.get('timezone') if uid in series else None
+        if zone is not None:
+            draft = draft.told_in(zone)
+        if draft.recurrence_at is not None:
+            exceptions.setdefault(uid, set()).add(draft.recurrence_at)
+        found.append(draft)
+    return [_without(draft, exceptions.get(draft.uid, set())) for draft in found]
+
+
+def _without(draft: Draft, walls: set[datetime]) -> Draft:
+    if draft.recurrence_at is not None or not walls or draft.values.get('rrule') is None:
+        return draft
+    exdates = tuple(sorted({*draft.values['exdates'], *walls}))
+    return replace(draft, values={**draft.values, 'exdates': exdates})
+
+
+class _Reader:
+    """Reads the events of one VCALENDAR."""
+
+    def __init__(self, calendar: Component, zone: str) -> None:
+        if calendar.text('VERSION') == '1.0':
+            raise Malformed('not_a_calendar', 'This is vCalendar 1.0.', 'Export it as iCalendar 2.0 (.ics).')
+        self._calendar = calendar
+        self._is_cancelled = calendar.text('METHOD').upper() == 'CANCEL'
+        self._floating = calendar.text('X-WR-TIMEZONE')
+        self._zone = zone
+        described = [part for part in calendar.parts if part.name == 'VTIMEZONE']
+        preferred = [name for name in (iana_name(self._floating), zone) if name]
+        self._zones = ZoneBook(described, preferred)
+        self._starts = {part.text('UID'): start for part, start in _starts(calendar)}
+
+    def drafts(self) -> Iterator[tuple[Draft, list[Draft]]]:
+        """Each event of the calendar, and the further ones that its RDATEs make."""
+        for component in self._calendar.parts:
+            if component.name == 'VEVENT':
+                yield self._draft(component)
+
+    def _draft(self, component: Component) -> tuple[Draft, list[Draft]]:
+        name = _short(component.text('SUMMARY') or component.text('UID') or 'An event without a title')
+        try:
+            return self._read(component, name)
+        except _Unreadable as error:
+            raise Invalid(f"'{name}' {error}", {name: f'{error}'}, 'Nothing was imported.') from error
+
+    def _read(self, component: Component, name: str) -> tuple[Draft, list[Draft]]:
+        if component.broken:
+            raise _Unreadable(f'has a line that cannot be read: {component.broken[0][:80]}')
+        replaced = component.first('RECURRENCE-ID')
+        if replaced is not None and replaced.parameters.get('RANGE'):
+            raise _Unreadable('changes all later occurrences at once (THISANDFUTURE). Make them a series of their own.')
+        is_cancelled = self._is_cancelled or component.text('STATUS').upper() == 'CANCELLED'
+        values = {} if is_cancelled else self._values(component)
+        at, zone = (None, '') if replaced is None else self._replaced(replaced, component)
+        draft = Draft(
+            uid=component.text('UID') or _uid_for(component),
+            sequence=_sequence(component),
+            values=values,
+            recurrence_at=at,
+            recurrence_zone=zone,
+            is_cancelled=is_cancelled,
+            last_modified=_last_modified(component),
+            name=name,
+            signature=component.text('X-SYNAPSE-SIGNATURE'),
+        )
+        return draft, [] if is_cancelled or at is not None else list(self._further(component, draft))
+
+    def _values(self, component: Component) -> dict[str, Any]:
+        start = component.first('DTSTART')
+        if start is None:
+            raise _Unreadable('has no start (DTSTART).')
+        wall, zone = self._moment(start, start.raw)
+        rule = _rule(component, zone)
+        values: dict[str, Any] = {'start': wall, 'timezone': zone, 'rrule': rule}
+        values['exdates'] = self._exdates(component, recurrence.Plan(start=wall, zone=zone, rule=rule))
+        title = component.text('SUMMARY')
+        return values | ({'title': title} if title else {}) | _work(component)
+
+    def _moment(self, item: Property, text: str) -> tuple[datetime, str]:
+        """A naive wall time and its zone. A whole day begins at midnight."""
+        try:
+            wall = read_wall(text)
+            if not 2 <= wall.year <= 9998:
+                raise ValueError('no zone reaches so far')
+            if text.strip().upper().endswith('Z'):
+                return wall, 'UTC'
+            return wall, self._zone_of(item.parameters.get('TZID') or self._floating, wall)
+        except (ValueError, OverflowError) as error:
+            sentence = f'has a date that cannot be read: {item.name}:{text[:40]}. Write one like 20261014T160000.'
+            raise _Unreadable(sentence) from error
+
+    def _zone_of(self, tzid: str, at: datetime) -> str:
+        if not tzid:
+            return self._zone
+        found = self._zones.find(tzid, at)
+        if found is None:
+            sentence = f'is in the time zone {tzid!r}, which is not known. Choose one like Europe/Berlin.'
+            raise _Unreadable(sentence)
+        return found
+
+    def _replaced(self, item: Property, component: Component) -> tuple[datetime, str]:
+        wall, zone = self._moment(item, item.raw)
+        start = self._starts.get(component.text('UID')) or component.first('DTSTART')
+        if start is None or _is_day(item.raw) is _is_day(start.raw):
+            return wall, zone
+        first, zone = self._moment(start, start.raw)
+        return datetime.combine(wall, first.time()), zone
+
+    def _exdates(self, component: Component, plan: recurrence.Plan) -> tuple[datetime, ...]:
+        found: set[datetime] = set()
+        whole_days = set()
+        is_all_day = _is_day(component.text('DTSTART'))
+        for item in component.all('EXDATE'):
+            for text in filter(None, item.raw.split(',')):
+                wall, zone = self._moment(item, text)
+                if not _is_day(text):
+                    found.add(_in_zone(wall, zone, plan.zone))
+                elif is_all_day:
+                    found.add(wall)
+                else:
+                    whole_days.add(wall)
+        return tuple(sorted(found | _occurrences_on(whole_days, plan)))
+
+    def _further(self, component: Component, draft: Draft) -> Iterator[Draft]:
+        """RDATE: single events that belong to the series, as if each replaced an occurrence at its own time."""
+        exdates = set(draft.values['exdates'])
+        start, zone = draft.values['start'], draft.values['timezone']
+        for item in component.all('RDATE'):
+            for text in filter(None, item.raw.split(',')):
+                text = text.partition('/')[0]
+                wall, own_zone = self._moment(item, text)
+                wall = _in_zone(wall, own_zone, zone)
+                if _is_day(text):
+                    wall = datetime.combine(wall, start.time())
+                if wall != start and wall not in exdates:
+                    values = {**draft.values, 'start': wall, 'rrule': None, 'exdates': ()}
+                    yield replace(draft, values=values, recurrence_at=wall, recurrence_zone=zone, signature='')
+
+
+class _Unreadable(Exception):
+    """Why an event cannot be read; the sentence goes on after its name."""
+
+
+def _starts(calendar: Component) -> Iterator[tuple[Component, Property]]:
+    """The series and single events of a calendar, and when they start."""
+    for part in calendar.parts:
+        start = part.first('DTSTART')
+        if part.name == 'VEVENT' and start is not None and part.first('RECURRENCE-ID') is None:
+            yield part, start
+
+
+def _is_day(text: str) -> bool:
+    return 'T' not in text.upper()
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f'{name[:79]}…'
+
+
+def _in_zone(wall: datetime, zone: str, wanted: str) -> datetime:
+    return wall if zone == wanted else recurrence.wall_of(recurrence.instant_of(wall, zone), wanted)
+
+
+def _occurrences_on(days: set[datetime], plan: recurrence.Plan) -> set[datetime]:
+    """What a series has on whole days that are left out of it."""
+    if not days:
+        return set()
+    rule = plan.rule or ''
+    if not re.search(r'BYHOUR|BYMINUTE|BYSECOND|FREQ=(HOURLY|MINUTELY)', rule):
+        return {datetime.combine(day, plan.start.time()) for day in days}
+    if len(days) > _MOST_WHOLE_DAYS:
+        raise _Unreadable(f'leaves out more than {_MOST_WHOLE_DAYS} whole days. Write the times too.')
+    return {
+        recurrence.wall_of(due, plan.zone)
+        for day in days
+        for due in recurrence.occurrences(
+            plan, recurrence.instant_of(day, plan.zone), recurrence.instant_of(day + timedelta(days=1), plan.zone)
+        )
+    }
+
+
+def _rule(component: Component, zone: str) -> str | None:
+    rules = component.all('RRULE')
+    if len(rules) > 1:
+        raise _Unreadable('has more than one rule (RRULE). Make each a series of its own.')
+    if component.first('EXRULE') is not None:
+        raise _Unreadable('has a rule for what is left out (EXRULE). Leave single days out instead.')
+    if not rules or not rules[0].raw.strip():
+        return None
+    try:
+        rule = canonical_rule(rules[0].raw, zone)
+    except (ValueError, OverflowError) as error:
+        raise _Unreadable(f'has a rule that cannot be read: {rules[0].raw[:80]}') from error
+    if 'FREQ=SECONDLY' in rule.split(';'):
+        raise _Unreadable('repeats every second. Let it repeat every minute or less often.')
+    return rule
+
+
+def _work(component: Component) -> dict[str, Any]:
+    """What is to be run, and how, as far as the file says it."""
+    named = {key.lower(): value.strip() for key, value in _NAMED.findall(component.text('DESCRIPTION'))}
+    values: dict[str, Any] = {key: value for key, value in named.items() if value}
+    if component.first('X-SYNAPSE-PIPELINE') is not None:
+        values['pipeline'] = component.text('X-SYNAPSE-PIPELINE')
+        values['profile'] = component.text('X-SYNAPSE-PROFILE') or None
+    if component.first('X-SYNAPSE-PARAMETERS') is not None:
+        values['parameters'] = _json_object(component, 'X-SYNAPSE-PARAMETERS')
+    if component.first('X-SYNAPSE-OPTIONS') is not None:
+        options = _json_object(component, 'X-SYNAPSE-OPTIONS')
+        values |= {key: options[key] for key in OPTIONS if key in options}
+    return values
+
+
+def _json_object(component: Component, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(component.text(name), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable(f'has a line that is no JSON: {name}.') from error
+    if not isinstance(found, dict):
+        raise _Unreadable(f'has a line that is no JSON object: {name}.')
+    return found
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f'{text} is no JSON')
+
+
+def _sequence(component: Component) -> int:
+    text = component.text('SEQUENCE')
+    return min(int(text), 2**31 - 1) if text.isdecimal() and len(text) <= 18 else 0
+
+
+def _last_modified(component: Component) -> datetime | None:
+    try:
+        return read_wall(component.text('LAST-MODIFIED')).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _uid_for(component: Component) -> str:
+    """The same one each time for an event that has none."""
+    text = '\n'.join(component.text(name) for name in ('DTSTART', 'SUMMARY', 'RRULE'))
+    return f'{hashlib.sha256(text.encode()).hexdigest()[:32]}@import'

@@ -1,0 +1,227 @@
+"""Files that came in and were not yet given to a run. Their names are data only: on disk each is called by its id."""
+
+import asyncio
+import contextlib
+import json
+import mimetypes
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from typing import ParamSpec
+
+from pydantic import ValidationError
+
+from storage.files import (
+    DiskFull,
+    IncomingFile,
+    StorageError,
+    free_bytes,
+    make_private_folder,
+    remove_leftovers,
+    write_atomically,
+)
+from synapse.bus import Bus, InboxChanged
+from synapse.errors import DiskIsFull, NotFound, NotReady, TooLarge
+from synapse.records import Record, now_utc
+
+P = ParamSpec('P')
+
+PREFIX = 'inbox:'
+
+_WRITE_AT_ONCE = 1 << 20
+_SPARE_BYTES = 1 << 20
+_LONGEST_NAME = 255
+# Named here, since a method called `list` hides the type from the annotations below it.
+_Pieces = list[bytes]
+
+
+class InboxItem(Record):
+    """One file of the inbox; a run takes it as the parameter value `inbox:ID`."""
+
+    id: str
+    name: str
+    size: int
+    media_type: str = 'application/octet-stream'
+    received_at: datetime
+
+
+Items = list[InboxItem]
+
+
+class Inbox:
+    """The files in one folder: `ID` holds the bytes, `ID.json` what is known of them, `ID.part` is on its way.
+
+    Asking is possible from any thread; receiving and deleting belong to the event loop.
+
+    :param max_bytes: how large one file may be
+    """
+
+    def __init__(self, folder: Path, max_bytes: int, bus: Bus) -> None:
+        self._folder, self._max_bytes, self._bus = folder, max_bytes, bus
+        self._promised = 0
+        make_private_folder(folder)
+        remove_leftovers(folder)
+        self._items = {item.id: item for item in _found_in(folder)}
+
+    def list(self) -> Items:
+        """What is here, newest first."""
+        return sorted(self._items.values(), key=lambda item: item.received_at, reverse=True)
+
+    def get(self, id: str) -> InboxItem:
+        """The file with this id.
+
+        :raises NotFound: if there is none
+        """
+        try:
+            return self._items[id]
+        except KeyError:
+            hint = 'It was deleted, or a run has taken it.'
+            raise NotFound('inbox_item_not_found', f'The inbox has no file with the id {id!r}.', hint) from None
+
+    def path(self, id: str) -> Path:
+        """Where the bytes of this file are.
+
+        :raises NotFound: if there is no such file
+        """
+        return self._folder / self.get(id).id
+
+    def resolve(self, value: str) -> Path:
+        """The path that a parameter means: `inbox:ID`, or a path as it is.
+
+        :raises NotFound: if the inbox has no such file
+        """
+        return self.path(value.removeprefix(PREFIX)) if value.startswith(PREFIX) else Path(value)
+
+    async def receive(self, name: str, chunks: AsyncIterator[bytes], expected_size: int | None = None) -> InboxItem:
+        """The file once all of it is on the disk; until then, and if anything goes wrong, it is not there at all.
+
+        :param name: as the sender calls it; folders in it are dropped
+        :param expected_size: about how many bytes come, to refuse at once what cannot fit
+        :raises TooLarge: beyond the limit, if expected or found so on the way
+        :raises DiskIsFull: if there is no room, now or on the way
+        """
+        if expected_size is not None and expected_size > self._max_bytes:
+            raise self._too_large(name)
+        with self._room_for(expected_size or 0):
+            item = await self._stored(_clean_name(name), chunks)
+        self._items[item.id] = item
+        self._bus.publish(InboxChanged())
+        return item
+
+    async def delete(self, id: str) -> None:
+        """Remove this file for good.
+
+        :raises NotFound: if there is none
+        """
+        path = self.path(id)
+        del self._items[id]
+        await asyncio.to_thread(_unlink, path)
+        self._bus.publish(InboxChanged())
+
+    @contextlib.contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        """Hold this much of the free space for one file, so that two that come together do not count on the same."""
+        free = free_bytes(self._folder) - self._promised
+        if free < size + _SPARE_BYTES:
+            raise DiskIsFull(f'The disk has {max(0, free):,} bytes left, too few for this file; nothing was saved.')
+        self._promised += size
+        try:
+            yield
+        finally:
+            self._promised -= size
+
+    async def _stored(self, name: str, chunks: AsyncIterator[bytes]) -> InboxItem:
+        id = secrets.token_hex(8)
+        with _named_errors():
+            incoming = IncomingFile(self._folder / id)
+            try:
+                async for piece in _in_large_pieces(chunks):
+                    if incoming.size + len(piece) > self._max_bytes:
+                        raise self._too_large(name)
+                    await _to_the_end(incoming.write, piece)
+                media_type = mimetypes.guess_type(name)[0] or 'application/octet-stream'
+                item = InboxItem(id=id, name=name, size=incoming.size, media_type=media_type, received_at=now_utc())
+                await _to_the_end(_commit, incoming, self._folder, item)
+            except BaseException:  # also when the sender has gone and this task is cancelled
+                incoming.discard()
+                _unlink(self._folder / id)
+                raise
+        return item
+
+    def _too_large(self, name: str) -> TooLarge:
+        return TooLarge(
+            'file_too_large',
+            f'{name} is larger than the {self._max_bytes:,} bytes that a file may have.',
+            'Give its path on this machine instead, or raise the limit with SYNAPSE_MAX_UPLOAD_BYTES.',
+        )
+
+
+async def _in_large_pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes, a megabyte at a time: one visit to a thread for each."""
+    pieces: _Pieces = []
+    size = 0
+    async for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size >= _WRITE_AT_ONCE:
+            yield b''.join(pieces)
+            pieces, size = [], 0
+    if pieces:
+        yield b''.join(pieces)
+
+
+async def _to_the_end(function: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
+    """Call in a thread; a cancelled task goes on only after the call has ended, and may close what it used."""
+    call = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    try:
+        await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait({call})
+        raise
+
+
+def _commit(incoming: IncomingFile, folder: Path, item: InboxItem) -> None:
+    # What is known of the file comes first: bytes in their place are always complete and named.
+    write_atomically(folder / f'{item.id}.json', json.dumps(item.as_json()).encode())
+    incoming.commit()
+
+
+def _unlink(path: Path) -> None:
+    for gone in (path, path.with_name(f'{path.name}.json')):
+        with contextlib.suppress(OSError):
+            gone.unlink(missing_ok=True)
+
+
+def _found_in(folder: Path) -> Iterator[InboxItem]:
+    for about in sorted(folder.glob('*.json')):
+        path = about.with_suffix('')
+        if not path.is_file():  # the crash came between the two; the sender never heard that it was received
+            about.unlink(missing_ok=True)
+            continue
+        try:
+            yield InboxItem.model_validate_json(about.read_bytes())
+        except (OSError, ValidationError):  # the bytes are there and stay reachable; only their name is lost
+            known = path.stat()
+            received_at = datetime.fromtimestamp(known.st_mtime, UTC)
+            yield InboxItem(id=path.name, name=path.name, size=known.st_size, received_at=received_at)
+
+
+def _clean_name(name: str) -> str:
+    """The last part of the sender's path, printable and of bearable length, with its suffix."""
+    last = name.replace('\\', '/').rstrip('/').rsplit('/', 1)[-1]
+    text = ''.join(char for char in last if char.isprintable()).strip() or 'file'
+    if len(text) <= _LONGEST_NAME:
+        return text
+    suffix = PurePath(text).suffix[:20]
+    return text[: _LONGEST_NAME - len(suffix)] + suffix
+
+
+@contextlib.contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except DiskFull as error:
+        raise DiskIsFull('The disk became full while the file came in; nothing was saved.') from error
+    except StorageError as error:
+        raise NotReady('inbox_not_writable', f'The file could not be saved: {error}') from error

@@ -1,0 +1,279 @@
+"""The files a run is given: which parameters are paths, whether they are there, and how a run takes them over."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from storage.copies import Watch, copy, make_sole
+from storage.files import named_errors, write_atomically
+from synapse.errors import NotFound, SynapseError
+
+from .inbox import Inbox
+
+INBOX = 'inbox:'
+NEWEST = 'newest:'
+"""In an event: the newest file that matches a pattern such as `newest:/srv/media/*.mp4` when it falls due."""
+ASK = 'ask:'
+"""In an event: somebody has to choose the file each time."""
+
+RECORD = 'inputs.json'
+"""In the folder of a run: size and time of change of the files it took over, as they were then."""
+
+_PATH_FORMATS = ('path', 'file-path', 'directory-path')
+_LONGEST_NAME = 200
+
+
+class InputGone(SynapseError):
+    """A file was there when the run was created and is not any more."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__('input_gone', message, hint)
+
+
+def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Parameter name and value of each path that is given, in the order of the form; a list gives several."""
+    for name, field in schema.get('properties', {}).items():
+        value = parameters.get(name)
+        values = value if isinstance(value, list) else [value]
+        if _is_path(field):
+            yield from ((name, item) for item in values if isinstance(item, str) and item)
+
+
+def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> dict[str, str]:
+    """A sentence for each path parameter whose file cannot be used; looks at the disk.
+
+    A value equal to the default is the pipeline's own affair, and so is one marked `x-new` in the schema: a file that
+    the run is going to make.
+    """
+    found: dict[str, str] = {}
+    for name, value in paths_in(schema, parameters):
+        field = schema['properties'][name]
+        if value == field.get('default') or field.get('x-new'):
+            continue
+        problem = _problem_with(value, inbox)
+        if problem:
+            found.setdefault(name, problem)
+    return found
+
+
+def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> str:
+    """What a run is about: the name of its first file or folder, else its command; may be empty."""
+    for _, value in paths_in(schema, parameters):
+        if not value.startswith(INBOX):
+            return PurePath(value).name or value
+        try:
+            return inbox.get(value.removeprefix(INBOX)).name
+        except NotFound:
+            return value
+    command = parameters.get('command')
+    return ' '.join(map(str, command))[:80] if isinstance(command, list) else ''
+
+
+def newest_match(value: str) -> Path | None:
+    """The file that changed last among those that `newest:PATTERN` means; looks at the disk.
+
+    Files that are hidden or still being copied, by their name, do not count.
+    """
+    pattern = Path(value.removeprefix(NEWEST))
+    found = []
+    try:
+        for path in pattern.parent.glob(pattern.name):
+            if not path.name.startswith('.') and path.suffix not in _UNFINISHED and path.is_file():
+                found.append((path.stat().st_mtime_ns, path))
+    except (OSError, ValueError, NotImplementedError):
+        return None
+    return max(found)[1] if found else None
+
+
+def chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of an event with real files in the place of `newest:`; looks at the disk.
+
+    :raises InputGone: if no file matches, or somebody has to choose one
+    """
+
+    def real(text: str) -> str:
+        if text == ASK:
+            raise InputGone('It needs a file that you choose.', 'Choose one and run it.')
+        if not text.startswith(NEWEST):
+            return text
+        path = newest_match(text)
+        if path is None:
+            raise InputGone(f'No file matches {text.removeprefix(NEWEST)}.', 'Put one there, then run it.')
+        return str(path)
+
+    return {name: mapped(value, real) for name, value in parameters.items()}
+
+
+def is_chosen_later(parameters: Mapping[str, Any]) -> bool:
+    """Whether `chosen` has anything to do."""
+    texts = [item for value in parameters.values() for item in (value if isinstance(value, list) else [value])]
+    return any(isinstance(text, str) and (text == ASK or text.startswith(NEWEST)) for text in texts)
+
+
+def inbox_ids(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> set[str]:
+    """The inbox files that parameters refer to."""
+    values = (value for _, value in paths_in(schema, parameters))
+    return {value.removeprefix(INBOX) for value in values if value.startswith(INBOX)}
+
+
+def taken_over(
+    schema: Mapping[str, Any], parameters: Mapping[str, Any], *, inbox: Inbox, runs: Path, target: Path, watch: Watch
+) -> dict[str, str]:
+    """Put what comes from the inbox or from another run's folder into `target`; looks at and writes to the disk.
+
+    What another run has is copied. A file of the inbox is here under a second name first, so that one that leaves the
+    inbox costs neither time nor room; `make_own` comes before anything writes to it.
+
+    :return: new path of each value that is another now
+    :raises InputGone: if a file is not there any more
+    :raises StorageError: if the disk refuses
+    :raises CopyStopped: when `watch` says so
+    """
+    places: dict[str, str] = {}
+    for name, value in paths_in(schema, parameters):
+        field = schema['properties'][name]
+        if value in places or value == field.get('default') or field.get('x-new'):
+            continue
+        source, label = _source(value, inbox)
+        if not source.exists():
+            raise InputGone(f'No file is at {source} any more; it was there when this run was created.', _GONE_HINT)
+        if value.startswith(INBOX):
+            places[value] = str(_linked(source, _place_for(label, target), watch))
+        elif _is_of_another_run(source, runs, target):
+            places[value] = str(_place_for(label, target))
+            copy(source, Path(places[value]), watch=watch, as_new=True, sync=True)
+    return places
+
+
+def make_own(folder: Path, watch: Watch) -> None:
+    """Have the files that a run has taken over to itself, readable as any new file, and note what they were.
+
+    :raises StorageError: if the disk refuses
+    :raises CopyStopped: when `watch` says so
+    """
+    files = [path for path in folder.iterdir() if path.is_file()]
+    for path in files:
+        make_sole(path, watch=watch)
+    write_atomically(_record_of(folder), json.dumps({path.name: _stamp(path) for path in files}).encode())
+
+
+def is_as_taken_over(path: Path) -> bool:
+    """Whether an input of a run is as it was when that run got it; also where nothing is known of that."""
+    try:
+        known = json.loads(_record_of(path.parent).read_bytes()) if path.parent.name == 'inputs' else {}
+        return bool(known.get(path.name, _stamp(path)) == _stamp(path))
+    except (OSError, ValueError, AttributeError):
+        return True
+
+
+def with_places(value: Any, places: Mapping[str, str]) -> Any:
+    """The same JSON value with each text that is a key of `places` replaced."""
+    return mapped(value, lambda text: places.get(text, text))
+
+
+def with_folder(value: Any, old: Path, new: Path) -> Any:
+    """The same JSON value with each path inside `old` pointing inside `new`."""
+    prefix = f'{old}{os.sep}'
+    return mapped(value, lambda text: f'{new}{os.sep}{text.removeprefix(prefix)}' if text.startswith(prefix) else text)
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """The same JSON value with each text in it changed; keys stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [mapped(item, change) for item in value]
+    if isinstance(value, dict):
+        return {key: mapped(item, change) for key, item in value.items()}
+    return value
+
+
+_UNFINISHED = frozenset({'.part', '.tmp', '.crdownload', '.partial'})
+_GONE_HINT = 'Put it back and retry, or start a new run with another file.'
+
+
+def _is_path(field: Mapping[str, Any]) -> bool:
+    options = (field, *field.get('anyOf', ()), field.get('items') or {})
+    return any(option.get('format') in _PATH_FORMATS for option in options)
+
+
+def _problem_with(value: str, inbox: Inbox) -> str:
+    if value == ASK:
+        return ''
+    if value.startswith(NEWEST):
+        folder = Path(value.removeprefix(NEWEST)).parent
+        if not folder.is_absolute():
+            return 'Give the full path of the folder, such as newest:/srv/media/*.mp4.'
+        return '' if folder.is_dir() else f'No folder is at {folder}.'
+    if value.startswith(INBOX):
+        try:
+            inbox.get(value.removeprefix(INBOX))
+        except NotFound:
+            return f'The inbox has no file {value.removeprefix(INBOX)}. Upload it again.'
+        return ''
+    path = Path(value)
+    if not path.is_absolute():
+        return f'Give the full path of {value}, such as {Path.home() / path.name}.'
+    try:
+        return '' if path.exists() else f'No file is at {value}.'
+    except OSError as error:
+        return f'{value} cannot be read: {error.strerror or error}.'
+
+
+def _source(value: str, inbox: Inbox) -> tuple[Path, str]:
+    if not value.startswith(INBOX):
+        path = Path(value)
+        return path, path.name
+    item_id = value.removeprefix(INBOX)
+    try:
+        return inbox.path(item_id), inbox.get(item_id).name
+    except NotFound as error:
+        raise InputGone(f'The file {item_id} has left the inbox before this run started.', _GONE_HINT) from error
+
+
+def _is_of_another_run(source: Path, runs: Path, target: Path) -> bool:
+    """Whether it lies in the folder of a run, by whatever path, but not in that to which `target` belongs."""
+    runs, own, source = runs.resolve(), target.parents[1].resolve(), source.resolve()
+    return runs in source.parents and source != own and own not in source.parents
+
+
+def _place_for(label: str, folder: Path) -> Path:
+    with named_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        return _free_name(folder, _safe_name(label))
+
+
+def _linked(source: Path, target: Path, watch: Watch) -> Path:
+    try:
+        os.link(source, target)
+    except OSError:  # a disk without hard links
+        copy(source, target, watch=watch, as_new=True, sync=True)
+    return target
+
+
+def _record_of(folder: Path) -> Path:
+    return folder.parent.with_name(RECORD)
+
+
+def _stamp(path: Path) -> list[int]:
+    known = path.stat()
+    return [known.st_size, known.st_mtime_ns]
+
+
+def _safe_name(label: str) -> str:
+    """A name as data becomes a name on disk: no folder, no control character, not too long, never hidden."""
+    text = ''.join(char for char in label.replace('\\', '/').rsplit('/', 1)[-1] if char.isprintable()).strip()
+    path = PurePath(text.lstrip('.') or 'input')
+    suffix = path.suffix[:20]
+    stem = path.stem.encode()[: _LONGEST_NAME - len(suffix.encode())].decode(errors='ignore')
+    return f'{stem}{suffix}'
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    path, number = folder / name, 2
+    while path.exists():
+        path = folder / f'{Path(name).stem} ({number}){Path(name).suffix}'
+        number += 1
+    return path

@@ -1,0 +1,199 @@
+"""What is looked for in the messages of the log: a text or a regular expression, and where it is in a line."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import regex
+
+from storage.logs.text import folded
+from synapse.errors import Invalid
+
+MOST_SPANS = 50
+LONGEST_PATTERN = 500
+SECONDS_A_LINE = 0.01
+MOST_TIMEOUTS = 3
+TOGETHER = 256
+SECONDS_TOGETHER = 0.05
+MOST_REPEATS = 10_000
+
+# Looks around, ends of the whole text, a moved start, and what gives nothing back: there a line feed may end a match.
+_UNJOINABLE = regex.compile(r'\(\?(?!:)|\(\*|\\[AZzGK]|[*+?}]\+')
+_BRACES, _NUMBER = regex.compile(r'\{[^}]*'), regex.compile(r'\d+')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A text that is contained, or a regular expression that matches somewhere; an empty one is in every text.
+
+    In a regular expression `^` and `$` are the ends of each line of a message. One that needs more than 10 ms for a
+    line finds nothing in it, and after the third such line nothing at all (`is_too_slow`): it freezes nobody.
+
+    :raises Invalid: with the code `bad_pattern` if the regular expression is none
+    """
+
+    text: str
+    is_case_sensitive: bool = False
+    is_regex: bool = False
+    _pattern: '_Pattern | None' = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.is_regex:
+            object.__setattr__(self, '_pattern', _Pattern(self.text, is_case_sensitive=self.is_case_sensitive))
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Whether the regular expression took too long for too many lines, and is not tried any more."""
+        return self._pattern is not None and self._pattern.timeouts >= MOST_TIMEOUTS
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where it is: `(start, end)` in code points, in order, without overlaps or empty ones, at most 50."""
+        if self._pattern is not None:
+            return self._pattern.spans(text)
+        if not self.text:
+            return []
+        if not self.is_case_sensitive:
+            return _places(folded(text), folded(self.text))
+        return _places(text, self.text)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Texts that each line with it contains, without regard to case: what an index can be asked for."""
+        if self._pattern is not None:
+            return self._pattern.literals
+        return (self.text,) if self.text else ()
+
+    @property
+    def is_more_than_parts(self) -> bool:
+        """Whether not every line that contains the `parts` has it."""
+        return self.is_regex or self.is_case_sensitive
+
+    def which(self, texts: Sequence[str]) -> list[int]:
+        """The places of the texts that have it: for many of them faster than to ask one by one."""
+        if self._pattern is not None and self._pattern.is_joinable:
+            return [place for place in self._pattern.candidates(texts) if self.is_in(texts[place])]
+        return [place for place, text in enumerate(texts) if self.is_in(text)]
+
+    def is_in(self, text: str) -> bool:
+        """Whether `text`, which is as shown (`text.plain`), has it."""
+        if self._pattern is not None:
+            return self._pattern.is_in(text)
+        if self.is_case_sensitive:
+            return self.text in text
+        return folded(self.text) in folded(text)
+
+
+class _Pattern:
+    """A regular expression with an end to its patience. `re` of the standard library knows none, `regex` does."""
+
+    def __init__(self, text: str, *, is_case_sensitive: bool) -> None:
+        self.timeouts = 0
+        if len(text) > LONGEST_PATTERN:
+            raise _bad(f'it is longer than {LONGEST_PATTERN} characters')
+        if _repeats(text) > MOST_REPEATS:
+            raise _bad('it repeats something too often')
+        flags = regex.VERSION0 | regex.MULTILINE | (0 if is_case_sensitive else regex.IGNORECASE)
+        try:
+            self._compiled = regex.compile(text, flags)
+        except (regex.error, RecursionError, OverflowError, MemoryError, ValueError, IndexError) as error:
+            raise _bad(str(error) or 'it is too deep') from error
+        self.is_joinable = _UNJOINABLE.search(text) is None
+        self.literals = tuple(literal for literal in literals_of(text) if literal.isascii())
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        if self.timeouts >= MOST_TIMEOUTS:
+            return found
+        try:
+            for match in self._compiled.finditer(text, timeout=SECONDS_A_LINE):
+                if match.end() > match.start():
+                    found.append(match.span())
+                if len(found) == MOST_SPANS:
+                    break
+        except TimeoutError:
+            self.timeouts += 1
+        return found
+
+    def candidates(self, texts: Sequence[str]) -> Iterator[int]:
+        """The places of texts that may have it: all that have, found in a whole batch of them at a time.
+
+        A match in one line is a match in many joined by line feeds too, where none looks beyond itself (`is_joinable`).
+        The interpreter is let go of meanwhile.
+        """
+        for start in range(0, len(texts), TOGETHER):
+            try:
+                yield from [start + place for place in self._among(texts[start : start + TOGETHER])]
+            except TimeoutError:
+                yield from range(start, min(start + TOGETHER, len(texts)))
+
+    def _among(self, texts: Sequence[str]) -> Iterator[int]:
+        joined = '\n'.join(texts)
+        starts = [*accumulate((len(text) + 1 for text in texts), initial=0)]
+        at = place = 0
+        while place < len(texts) and (
+            found := self._compiled.search(joined, at, timeout=SECONDS_TOGETHER, concurrent=True)
+        ):
+            place = bisect_right(starts, found.start()) - 1
+            if place < len(texts):
+                yield place
+            place += 1
+            at = starts[min(place, len(texts))]
+
+    def is_in(self, text: str) -> bool:
+        if self.timeouts >= MOST_TIMEOUTS:
+            return False
+        try:
+            return self._compiled.search(text, timeout=SECONDS_A_LINE) is not None
+        except TimeoutError:
+            self.timeouts += 1
+            return False
+
+
+def literals_of(pattern: str) -> list[str]:
+    """Texts that are in whatever the regular expression matches; not all of them, none where it is hard to say."""
+    if _HARD.search(pattern):
+        return []
+    found, run, depth = [], '', 0
+    for part in _PARTS.findall(pattern):
+        if part == '|' and depth == 0:
+            return []
+        depth += {'(': 1, ')': -1}.get(part, 0)
+        if part[0] in '*?{':
+            run = run[:-1]
+        if depth == 0 and _LITERAL.fullmatch(part):
+            run += part[-1]
+        else:
+            found.append(run)
+            run = ''
+    return [text for text in [*found, run] if text]
+
+
+# Flags, which may change what all the rest means, and sets in sets.
+_HARD = regex.compile(r'\(\?(?![:=!<>|]|P<)|\[\^?\[|\[:')
+_LITERAL = regex.compile(r'(?s)[^()[\]{}.^$*+?|\\]|\\[^a-zA-Z0-9]')
+_PARTS = regex.compile(
+    r'(?s)\\[a-zA-Z]\{[^}]*\}|\\x..|\\u....|\\U........|\\\d+|\\.?|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.'
+)
+
+
+def _repeats(pattern: str) -> int:
+    """At most so many copies of a part it is compiled to: {1000} inside {1000} would take all memory."""
+    product = 1
+    for braces in _BRACES.findall(pattern):
+        product *= max([1, *(int(number[:9]) for number in _NUMBER.findall(braces))])
+    return product
+
+
+def _bad(why: str) -> Invalid:
+    sentence = f'This is no regular expression: {why}.'
+    return Invalid(sentence, {'q': sentence}, 'Mend the pattern, or look for it as plain text.', code='bad_pattern')
+
+
+def _places(text: str, wanted: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    place = text.find(wanted)
+    while place >= 0 and len(found) < MOST_SPANS:
+        found.append((place, place + len(wanted)))
+        place = text.find(wanted, place + len(wanted))
+    return found

@@ -1,0 +1,255 @@
+"""Brings log entries to disk behind the backs of those who log: in batches, in a thread, never on the push path."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Any, ParamSpec, TypeVar
+
+from storage.files import StorageError
+from storage.logs.store import Lines, LogStore, lines_of, values_of
+
+from .entry import RANKS, Entry, Level, size_of
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+BATCH_SECONDS = 0.1
+BATCH_ENTRIES = 500
+MOST_AT_ONCE = 5_000
+MOST_UNSAVED = 40_000
+MOST_CHARACTERS = 64 * 1024**2
+"""That wait to be saved, however few entries these are."""
+INDEX_FROM = 1_024
+INDEX_AT_LATEST = 200_000
+CALM_SECONDS = 0.5
+"""So long after a large batch texts go into their index: in a flood the processor has better things to do."""
+FEW_ALIKE = 16
+MOST_ALIKE = 8 * 1024**2
+"""Characters that go to the store as one value."""
+RETRY_SECONDS = 1.0
+STOP_SECONDS = 5.0
+
+_LIKENESS = attrgetter('timestamp', 'level', 'source', 'run', 'step', 'fields')
+
+
+class LogWriter:
+    """A queue of entries and the task that saves them. Used on the event loop; only the store is touched elsewhere.
+
+    While the store refuses (a full disk) the newest 40,000 entries wait, or fewer long ones; older ones are lost to it,
+    counted.
+
+    :param on_trouble: told once when saving begins to fail
+    :param on_recovery: told once when it works again, with how many entries of each level were lost
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        *,
+        on_trouble: Callable[[StorageError], None],
+        on_recovery: Callable[[Counter[Level]], None],
+    ) -> None:
+        self.store = store
+        self.unsaved: deque[Entry] = deque()
+        self.is_failing = False
+        self.trouble: StorageError | None = None
+        self.lock = asyncio.Lock()
+        """Held while a batch is on its way: who holds it knows that `unsaved` is exactly what the store lacks."""
+        self._on_trouble, self._on_recovery = on_trouble, on_recovery
+        self._lost: Counter[Level] = Counter()
+        self._characters = 0
+        self._to_index = INDEX_FROM  # what an earlier start may have left
+        self._calm_at = 0.0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='log-writer')
+        self._changed = asyncio.Condition()
+        self._filled, self._hurried = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
+
+    def start(self) -> None:
+        """Save from now on what is added and what was added before."""
+        self._task = asyncio.create_task(self._write_forever(), name='log writer')
+
+    async def stop(self) -> None:
+        """Save what is left, for at most five seconds where the store refuses, then let go of it."""
+        self._is_stopping = True
+        self._wake()
+        if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._task, STOP_SECONDS)
+            self._task = None
+        await self.in_thread(self.store.close)
+        self._thread.shutdown(wait=False)
+        await self._tell_waiting()
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Take entries in order of `seq`."""
+        self.unsaved.extend(entries)
+        self._characters += size_of(entries)
+        if self.is_failing:
+            self._forget_oldest()
+        self._filled.set()
+        if len(self.unsaved) >= BATCH_ENTRIES:
+            self._hurried.set()
+
+    async def room(self) -> None:
+        """Wait while more than 40,000 entries are unsaved; not while the store refuses, since that may last."""
+        if self._is_much:
+            await self._until(lambda: not self._is_much)
+
+    async def saved(self, seq: int) -> bool:
+        """Whether every entry up to `seq` is on disk, after waiting for it; false where the store refuses."""
+        if not self._is_saved(seq):
+            self._hurried.set()
+            await self._until(lambda: self._is_saved(seq))
+        return self._is_saved(seq)
+
+    async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call what waits for the disk, in turn with the batches."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*arguments, **named))
+
+    def forget(self, before: int) -> list[Entry]:
+        """Entries with a smaller `seq` need not be saved any more; gives which. Hold the lock."""
+        first = self.unsaved[0].seq if self.unsaved else before
+        return self._take_oldest(before - first)
+
+    @property
+    def _is_much(self) -> bool:
+        return len(self.unsaved) > MOST_UNSAVED or self._characters > MOST_CHARACTERS
+
+    def _take_oldest(self, count: int) -> list[Entry]:
+        # Numbers have no gaps, so their difference is how many there are.
+        taken = [self.unsaved.popleft() for _ in range(min(count, len(self.unsaved)))]
+        self._characters -= size_of(taken)
+        return taken
+
+    def _is_saved(self, seq: int) -> bool:
+        return not self.unsaved or self.unsaved[0].seq > seq
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: condition() or self.is_failing or self._task is None)
+
+    async def _tell_waiting(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        self._filled.set()
+        self._hurried.set()
+
+    async def _write_forever(self) -> None:
+        while self.unsaved or not self._is_stopping:
+            await self._index_meanwhile()
+            await self._filled.wait()
+            if not self._is_stopping and len(self.unsaved) < BATCH_ENTRIES:
+                await self._wait(self._hurried, BATCH_SECONDS)
+            self._hurried.clear()
+            await self._save_some()
+            if not self.unsaved and not self._is_stopping:
+                self._filled.clear()
+
+    async def _index_meanwhile(self) -> None:
+        """Bring texts into their index while nothing waits to be saved: in a flood it lags behind, answers do not."""
+        while self._to_index >= INDEX_FROM and len(self.unsaved) < BATCH_ENTRIES and not self._is_stopping:
+            flooded_for = self._calm_at - asyncio.get_running_loop().time()
+            if flooded_for > 0 and self._to_index < INDEX_AT_LATEST:
+                await self._wait(self._filled, flooded_for)
+                if self._filled.is_set():
+                    return
+                continue
+            try:
+                if not await self.in_thread(self.store.index_some):
+                    self._to_index = 0
+            except StorageError as error:
+                log.warning('the index of log texts has to wait: %s', error)
+                self._to_index = 0
+            if self.unsaved:
+                return
+
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
+
+    async def _save_some(self) -> None:
+        async with self.lock:
+            batch = list(islice(self.unsaved, MOST_AT_ONCE))
+            try:
+                await self.in_thread(self._save, batch)
+            except StorageError as error:
+                self._fail(error)
+            else:
+                if batch:
+                    self.forget(batch[-1].seq + 1)
+                    self._to_index += len(batch)
+                    if len(batch) >= BATCH_ENTRIES:
+                        self._calm_at = asyncio.get_running_loop().time() + CALM_SECONDS
+                    self._recover()
+        await self._tell_waiting()
+        if self.is_failing:
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _save(self, batch: Sequence[Entry]) -> None:
+        try:
+            self.store.append(_rows_of(batch))
+        except StorageError:
+            raise
+        except Exception:
+            # One row the store cannot take must hold up no other; it is in the log of the program instead.
+            log.exception('a batch of %s log entries was refused; saving them one by one', len(batch))
+            for entry in batch:
+                self._save_alone(_values_of(entry))
+
+    def _save_alone(self, row: tuple[Any, ...]) -> None:
+        try:
+            self.store.append([row])
+        except StorageError:
+            raise
+        except Exception as error:
+            log.error('log entry %s cannot be saved: %s', row[0], error)
+
+    def _fail(self, error: StorageError) -> None:
+        was_failing, self.is_failing, self.trouble = self.is_failing, True, error
+        self._forget_oldest()
+        if not was_failing:
+            self._on_trouble(error)
+
+    def _recover(self) -> None:
+        if self.is_failing:
+            self.is_failing, self.trouble = False, None
+            lost, self._lost = self._lost, Counter()
+            self._on_recovery(lost)
+
+    def _forget_oldest(self) -> None:
+        while self._is_much:
+            self._lost[self._take_oldest(1)[0].level] += 1
+
+
+def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | Lines]:
+    """Entries as the store takes them: those of a flood, which differ in their message alone, together."""
+    rows: list[tuple[Any, ...] | Lines] = []
+    for _, alike in groupby(batch, key=_LIKENESS):
+        entries = list(alike)
+        lines = _lines_of(entries) if len(entries) >= FEW_ALIKE else None
+        rows += [lines] if lines is not None else map(_values_of, entries)
+    return rows
+
+
+def _lines_of(entries: Sequence[Entry]) -> Lines | None:
+    id, seq, moment, level, _, source, run, step, fields = entries[0]
+    if fields or entries[-1].seq - seq != len(entries) - 1 or sum(len(entry.message) for entry in entries) > MOST_ALIKE:
+        return None
+    messages = [entry.message for entry in entries]
+    return lines_of(seq, id.removesuffix(str(seq)), moment, RANKS[level], messages, source, run, step)
+
+
+def _values_of(entry: Entry) -> tuple[Any, ...]:
+    id, seq, moment, level, message, source, run, step, fields = entry
+    return values_of(seq, id, moment, RANKS[level], message, source, run, step, fields)

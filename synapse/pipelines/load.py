@@ -1,0 +1,88 @@
+"""Brings a pipeline class into this process: from a person's file, or one of those built in."""
+
+import importlib
+import linecache
+import re
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+from .pipeline import BrokenPipeline, Pipeline, steps_of
+
+
+class PipelineMissing(BrokenPipeline):
+    """A file without the pipeline it should hold."""
+
+
+def load_pipeline(name: str, file: str | None, origin: str | None = None) -> type[Pipeline]:
+    """The pipeline class of this name.
+
+    :param file: what is run, a snapshot of the person's file; None for a built-in pipeline
+    :param origin: the person's file itself, which tracebacks name; else `file`
+    :raises PipelineMissing: if there is none of this name
+    :raises BaseException: whatever the file raises while it is read
+    """
+    if file is None:
+        return _built_in(name)
+    for pipeline in pipelines_in(load_module(file, origin)):
+        if pipeline.__name__ == name:
+            return pipeline
+    raise PipelineMissing(f'The file {origin or file} holds no pipeline called {name!r}.')
+
+
+def load_module(file: str, origin: str | None = None) -> ModuleType:
+    """Execute a file as a module; its folder is where its imports are looked for first."""
+    shown = origin or file
+    source = Path(file).read_bytes()
+    name = f'synapse_pipeline_{re.sub(r"[^0-9A-Za-z_]", "_", Path(shown).stem)}'
+    module = ModuleType(name)
+    module.__file__ = shown
+    # The person's folder is watched: cache folders of modules beside the file would look like news.
+    sys.dont_write_bytecode = True
+    sys.modules[name] = module
+    sys.path.insert(0, str(Path(shown).parent))
+    warnings.filterwarnings('default', module=name)
+    text = source.decode('utf-8', 'replace')
+    # Tracebacks show the lines that ran, even when the file has changed since.
+    linecache.cache[shown] = (len(source), None, text.splitlines(keepends=True), shown)
+    exec(compile(source, shown, 'exec', dont_inherit=True), vars(module))  # noqa: S102  running it is our purpose
+    return module
+
+
+def pipelines_in(module: ModuleType) -> list[type[Pipeline]]:
+    """The pipelines that a module defines itself, in their order; those that only others build on are left out.
+
+    :raises PipelineMissing: if there is none
+    """
+    own = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Pipeline) and value.__module__ == module.__name__
+    ]
+    found = [
+        pipeline
+        for pipeline in dict.fromkeys(own)
+        if not pipeline.__name__.startswith('_') and (steps_of(pipeline) or not _is_base(pipeline, own))
+    ]
+    if not found:
+        raise PipelineMissing('No pipeline is in this file: no class in it is based on synapse.Pipeline.')
+    return found
+
+
+def _is_base(pipeline: type[Pipeline], others: list[type[Pipeline]]) -> bool:
+    return any(other is not pipeline and issubclass(other, pipeline) for other in others)
+
+
+def _built_in(name: str) -> type[Pipeline]:
+    module_name = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).lower()
+    try:
+        module = importlib.import_module(f'synapse.builtin.{module_name}')
+    except ModuleNotFoundError as error:
+        if error.name != f'synapse.builtin.{module_name}':
+            raise
+        raise PipelineMissing(f'No built-in pipeline is called {name!r}.') from None
+    pipeline = getattr(module, name, None)
+    if not (isinstance(pipeline, type) and issubclass(pipeline, Pipeline)):
+        raise PipelineMissing(f'No built-in pipeline is called {name!r}.')
+    return pipeline

@@ -1,0 +1,115 @@
+"""Why something failed, told for a person: the sentence, the way out, and the place in their own file."""
+
+import errno
+import os
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from synapse.records import Problem
+
+from .pipeline import BrokenPipeline, StepFailed
+
+LONGEST_MESSAGE = 2_000
+LONGEST_TRACEBACK = 32_000
+_OURS = tuple(str(Path(__file__).parents[1] / room) for room in ('host', 'pipelines'))
+
+
+class StepTimeout(BaseException):
+    """A step took longer than it may. No `Exception`, so that a step's own handlers do not swallow it."""
+
+    def __init__(self, step: str, seconds: float) -> None:
+        super().__init__(f'{step.replace("_", " ").upper()} took longer than the {lasting(seconds)} it may take.')
+
+
+def problem_of(error: BaseException, origin: str | None = None) -> Problem:
+    """The problem that an exception is.
+
+    :param origin: path of the person's file; the innermost line in it is the place
+    """
+    if isinstance(error, StepFailed):
+        return Problem(message=error.message or 'The step failed.', hint=error.hint, type='StepFailed')
+    if isinstance(error, BrokenPipeline):
+        return Problem(message=str(error), type=type(error).__name__, file=origin)
+    if isinstance(error, StepTimeout):
+        hint = 'Raise its timeout in @step, or find out why it takes so long.'
+        return Problem(message=str(error), hint=hint, type='timeout')
+    if isinstance(error, SystemExit):
+        return Problem(message=f'It left Python with exit code {error.code}.', type='exit')
+    file, line = place_of(error, origin)
+    return Problem(
+        message=sentence(error),
+        hint=_hint(error),
+        type=type(error).__name__,
+        file=file,
+        line=line,
+        traceback=_traceback(error),
+    )
+
+
+def sentence(error: BaseException) -> str:
+    """`KeyError: 'x'`, or only the class when it says nothing."""
+    try:
+        text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
+    except Exception:  # an exception of a person's own may fail even at telling itself
+        text = ''
+    full = f'{type(error).__name__}: {text}' if text.strip() else type(error).__name__
+    return full if len(full) <= LONGEST_MESSAGE else f'{full[:LONGEST_MESSAGE]} …'
+
+
+def place_of(error: BaseException, origin: str | None) -> tuple[str | None, int | None]:
+    """File and line to look at first: the innermost in `origin`, else the innermost that is not ours."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    theirs = [place for place in frames if place[0] == origin]
+    others = [place for place in frames if not place[0].startswith((*_OURS, '<frozen'))]
+    return next(reversed(theirs or others), (None, None))
+
+
+def lasting(seconds: float) -> str:
+    """`90 s` is `1 min 30 s`."""
+    if seconds < 60:
+        return f'{seconds:g} s'
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, 'h'), (minutes, 'min'), (rest, 's')]
+    return ' '.join(f'{number} {unit}' for number, unit in parts if number)
+
+
+def _traceback(error: BaseException) -> str:
+    first = error.__traceback__
+    while first is not None and first.tb_next is not None and _is_ours(first):
+        first = first.tb_next
+    text = ''.join(traceback.format_exception(type(error), error, first)).rstrip()
+    half = LONGEST_TRACEBACK // 2
+    return text if len(text) <= LONGEST_TRACEBACK else f'{text[:half]}\n…\n{text[-half:]}'
+
+
+def _is_ours(entry: TracebackType) -> bool:
+    return entry.tb_frame.f_code.co_filename.startswith((*_OURS, '<frozen'))
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f'Install it where Synapse runs: python -m pip install {error.name.partition(".")[0]}'
+    if isinstance(error, MemoryError):
+        return 'The machine or its limit had no memory left; work in smaller parts.'
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None)):
+        return 'Free some space, then retry from this step.'
+    if isinstance(error, ValueError) and 'object has no field' in str(error):
+        return 'Declare it in the class, for example `_name: str = ""`; then it is also kept for later steps.'
+    return ''
+
+
+def as_describe_error(error: BaseException, file: str) -> dict[str, Any]:
+    """A broken pipeline file as the catalog shows it."""
+    problem = problem_of(error, file)
+    return {
+        'file': problem.file or os.fspath(file),
+        'line': problem.line,
+        'message': problem.message,
+        'hint': problem.hint,
+        'traceback': problem.traceback,
+    }

@@ -1,0 +1,114 @@
+"""Reads the files in which the lines of a flood wait, as `synapse.protocol.spool` writes them. Not for the loop."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from .spool import SPOOL, SUFFIX
+
+READ_BYTES = 256 * 1024
+LONGEST_RECORD = 16 * 1024**2
+
+Record = tuple[dict[str, Any], bytes]
+
+
+class SpoolReader:
+    """The records of a run's spool in their order, a few at a time.
+
+    :param folder: of the run; files that are not there are no error
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / SPOOL
+        self._number = 0
+        self._at = 0
+        self._rest = b''
+        self.finished: list[Path] = []
+        """Files of which all is read; whoever has no more need of them removes them."""
+
+    @property
+    def is_there(self) -> bool:
+        return self._folder.is_dir()
+
+    def has_read(self, until: tuple[int, int] | None) -> bool:
+        """Whether all is read up to there; without a place nobody knows."""
+        return until is not None and (self._number, self._at) >= until
+
+    def read(self, until: tuple[int, int] | None = None) -> list[Record]:
+        """The next records, of 256 KB together; none when all is read.
+
+        :param until: number of a file and how much of it; without, all there is, with what a crash left of the last
+        """
+        while True:
+            chunk = self._chunk(until)
+            records = self._cut(chunk)
+            if records or not chunk:
+                return records or ([] if until else self._torn())
+
+    def remove(self) -> None:
+        """Remove what is left of the spool."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _chunk(self, until: tuple[int, int] | None) -> bytes:
+        # Opened anew each time: an intake that is broken off leaves nothing open.
+        while self._number or self._goes_on():
+            is_last = until is not None and until[0] <= self._number
+            most = min(READ_BYTES, until[1] - self._at) if until and is_last else READ_BYTES
+            chunk = self._read(max(0, most))
+            if chunk or is_last or not self._goes_on():
+                return chunk
+        return b''
+
+    def _read(self, most: int) -> bytes:
+        with self._path(self._number).open('rb', buffering=0) as file:
+            file.seek(self._at)
+            chunk = file.read(most) or b''
+        self._at += len(chunk)
+        return chunk
+
+    def _goes_on(self) -> bool:
+        """Turn to the next file, if there is one."""
+        number = self._number + 1 if self._number else min(self._numbers(), default=0)
+        if not number or not self._path(number).exists():
+            return False
+        if self._number:
+            self.finished.append(self._path(self._number))
+        self._number, self._at = number, 0
+        return True
+
+    def _numbers(self) -> list[int]:
+        return [int(path.stem) for path in self._folder.glob(f'*{SUFFIX}') if path.stem.isdecimal()]
+
+    def _cut(self, chunk: bytes) -> list[Record]:
+        data, place = self._rest + chunk, 0
+        records = []
+        while (end := data.find(b'\n', place)) >= 0:
+            header = _header(data[place:end])
+            size = header.get('size', 0)
+            if end + 1 + size > len(data):
+                break
+            place = end + 1 + size
+            if header:
+                records.append((header, data[place - size : place]))
+        self._rest = data[place:] if len(data) - place <= LONGEST_RECORD else b''
+        return records
+
+    def _torn(self) -> list[Record]:
+        head, line_end, data = self._rest.partition(b'\n')
+        self._rest = b''
+        header = _header(head) if line_end else {}
+        return [(header, data)] if header and data else []
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f'{number:08}{SUFFIX}'
+
+
+def _header(line: bytes) -> dict[str, Any]:
+    """What stands there; nothing if it is none of ours, which a step may have written there."""
+    try:
+        header = json.loads(line)
+    except ValueError:
+        return {}
+    is_ours = isinstance(header, dict) and isinstance(header.get('size', 0), int)
+    return header if is_ours and 0 <= header.get('size', 0) <= LONGEST_RECORD else {}

@@ -1,0 +1,228 @@
+"""Which time zone this machine is in, by its IANA name, and how that is known.
+
+A name is what the calendar needs, and not every machine has one: TZ may hold a rule as POSIX writes it (`JST-9`), and
+a container often has the file of a zone at /etc/localtime without its name. Such a rule or file is compared with all
+zones, and the one whose clocks show the same in the coming years is taken.
+"""
+
+import importlib.resources
+import io
+import os
+import re
+import struct
+import warnings
+import zoneinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import tzlocal
+
+from .rules import RuleError
+from .wall_time import SECOND, changes_between
+from .zones import zone, zone_names
+
+COMING = timedelta(days=3653)
+"""As long as clocks are compared."""
+SETTLED = timedelta(days=1826)
+"""What clocks did so long ago is the same in older and newer data."""
+WEEK = timedelta(days=7)
+_NO_NAME = 'Set TZ to a name such as Europe/Berlin.'
+
+
+@dataclass(frozen=True, slots=True)
+class MachineZone:
+    """The zone and, as a sentence, why it is that one."""
+
+    name: str
+    why: str
+    is_known: bool = True
+    """False if it could not be told; then it is UTC."""
+
+    def as_json(self) -> dict[str, str]:
+        """As `timezone` of the status."""
+        return {'name': self.name, 'why': self.why}
+
+
+def machine_zone(environ: Mapping[str, str] = os.environ, root: Path = Path('/')) -> MachineZone:
+    """The zone of this machine as it is set now.
+
+    :param root: of the file system that says it where TZ does not
+    """
+    setting = environ.get('TZ', '').strip()
+    if setting:
+        return _from_setting(setting.removeprefix(':'), f'TZ={setting[:200]}', root)
+    localtime = root / 'etc/localtime'
+    if localtime.exists():
+        return _from_file(localtime, '/etc/localtime', root)
+    return _from_system()
+
+
+def _from_setting(value: str, shown: str, root: Path) -> MachineZone:
+    name = _known(value)
+    if name is not None:
+        return MachineZone(name, f'{shown} says so.')
+    if Path(value).is_absolute():
+        return _from_file(Path(value), shown, root)
+    rule = posix_zone(value)
+    if rule is None:
+        return MachineZone('UTC', f'{shown} is no time zone, so times are in UTC. {_NO_NAME}', is_known=False)
+    name = same_zone(rule)
+    if name is None:
+        return MachineZone('UTC', f'No time zone has the rule {shown}, so times are in UTC. {_NO_NAME}', is_known=False)
+    return MachineZone(name, f'{shown} is a rule without a name; the clocks of {name} show the same.')
+
+
+def _from_file(path: Path, shown: str, root: Path) -> MachineZone:
+    try:
+        name = _named_by_place(path)
+        if name is not None:
+            return MachineZone(name, f'{shown} says so.')
+        content = path.read_bytes() if path.is_file() else b''
+        there = ZoneInfo.from_file(io.BytesIO(content), key='file')
+    except Exception:  # there is none, or whatever may be wrong with it
+        return MachineZone('UTC', f'{shown} is no time zone, so times are in UTC. {_NO_NAME}', is_known=False)
+    written = _written(root / 'etc/timezone')
+    name = _same_file(content, written)
+    if name is not None:
+        return MachineZone(name, f'{shown} has no name, but it is the file of {name}.')
+    name = same_zone(there, written, has_past=True)
+    if name is None:
+        return MachineZone('UTC', f'No time zone is as {shown} says, so times are in UTC. {_NO_NAME}', is_known=False)
+    return MachineZone(name, f'{shown} has no name; its clocks are those of {name}.')
+
+
+def _from_system() -> MachineZone:
+    """As Windows and others say it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # a zone that says another offset than the C library is still its name
+            name = _known(str(tzlocal.reload_localzone().key))
+    except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
+        name = None
+    if name is None:
+        return MachineZone('UTC', f'This machine does not say its time zone. {_NO_NAME}', is_known=False)
+    return MachineZone(name, 'This machine says so.')
+
+
+def _known(name: str) -> str | None:
+    """The name, if a zone has it; `UTC` has one name on the whole screen."""
+    try:
+        key = zone(name.removeprefix('posix/').removeprefix('right/')).key
+    except RuleError:
+        return None
+    return 'UTC' if key == 'Etc/UTC' else key
+
+
+def _named_by_place(path: Path) -> str | None:
+    """The zone whose file this is, or a link to it: what follows the folder of zones in its path."""
+    if not path.is_symlink() and 'zoneinfo' not in path.parts:
+        return None
+    parts = path.resolve().parts
+    endings = ('/'.join(parts[place:]) for place in range(1, len(parts)))
+    return next((name for ending in endings if (name := _known(ending)) is not None), None)
+
+
+def _written(path: Path) -> list[str]:
+    """The name in /etc/timezone, which is often that of another machine: only ever one among equals."""
+    try:
+        name = _known(path.read_text(encoding='ascii').strip())
+    except (OSError, ValueError):
+        name = None
+    return [] if name is None else [name]
+
+
+# The same clocks
+
+
+def posix_zone(rule: str) -> ZoneInfo | None:
+    """The clocks of a rule such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX.1, 8.3); None if it cannot be read."""
+    if re.fullmatch(r'(<[^>]+>|[A-Za-z]{3,})[-+\d:]+(<[^>]+>|[A-Za-z]{3,})[-+\d:]*', rule):
+        rule += ',M3.2.0,M11.1.0'  # summer time without dates: what the C library takes
+    # A zone file without a single change, in which the rule stands for all years to come: RFC 8536, 3.3.
+    head = b'TZif2' + bytes(15) + struct.pack('>6l', 0, 0, 0, 0, 1, 4) + struct.pack('>lbb', 0, 0, 0) + b'UTC\0'
+    try:
+        return ZoneInfo.from_file(io.BytesIO(head + head + b'\n' + rule.encode() + b'\n'), key='rule') if rule else None
+    except (ValueError, struct.error):
+        return None
+
+
+def same_zone(wanted: ZoneInfo, preferred: Sequence[str] = (), *, has_past: bool = False) -> str | None:
+    """The zone whose clocks show in the coming years what these do, best with the same letters (`JST`).
+
+    :param has_past: a rule knows no past; in a file it tells equals apart, and finds the zone of one whose rules for
+        the coming years are older or newer than ours
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    coming = _moments(wanted, now, now + COMING)
+    tests = [(coming, _letters), (coming, datetime.utcoffset)]
+    if has_past:
+        past = _moments(wanted, datetime(1970, 1, 1, tzinfo=UTC), now - SETTLED)
+        tests[:0] = [([*coming, *past], _letters), (past, _letters)]
+    names = [*dict.fromkeys([*preferred, *_candidates(is_rule=not has_past)])]
+    found = (_first_like(wanted, names, moments, shows) for moments, shows in tests)
+    return next((name for name in found if name is not None), None)
+
+
+def _first_like(
+    wanted: ZoneInfo, names: Iterable[str], moments: Sequence[datetime], shows: Callable[[datetime], object]
+) -> str | None:
+    shown = [(moment, shows(moment.astimezone(wanted))) for moment in moments]
+    return next((name for name in names if _shows_all(name, shown, shows)), None)
+
+
+def _shows_all(name: str, shown: Iterable[tuple[datetime, object]], shows: Callable[[datetime], object]) -> bool:
+    try:
+        there = zone(name)
+    except RuleError:  # its file is broken
+        return False
+    return all(shows(moment.astimezone(there)) == show for moment, show in shown)
+
+
+def _letters(moment: datetime) -> tuple[timedelta | None, str | None]:
+    return moment.utcoffset(), moment.tzname()
+
+
+def _candidates(*, is_rule: bool) -> Iterator[str]:
+    """Every zone, the best known first. A rule is about no place: zones without one come first for it, else last."""
+    fixed = ['UTC', *(name for name in zone_names() if re.fullmatch(r'Etc/GMT[-+][1-9]\d?', name))]
+    places = [name for name in zone_names() if '/' in name and not name.startswith(('Etc/', 'posix/', 'right/', 'US/'))]
+    known = set(places)
+    if is_rule:
+        yield from fixed
+    # One zone for each way in which clocks go from now on, then one for each since 1970.
+    yield from (name for table in ('zonenow.tab', 'zone1970.tab') for name in _listed(table) if name in known)
+    yield from places
+    yield from fixed
+
+
+def _listed(table: str) -> list[str]:
+    """The zones of a table of the tzdata package, in its order."""
+    try:
+        text = (importlib.resources.files('tzdata') / 'zoneinfo' / table).read_text(encoding='utf-8')
+    except (ImportError, OSError):
+        return []
+    return [line.split('\t')[2] for line in text.splitlines() if line.count('\t') >= 2 and not line.startswith('#')]
+
+
+def _moments(there: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
+    """Each week, and both sides of each change of the clocks."""
+    weeks = [start + number * WEEK for number in range((end - start) // WEEK)]
+    changes = [*changes_between(start, end, there)]
+    return [*weeks, *changes, *(moment - SECOND for moment in changes)]
+
+
+def _same_file(content: bytes, preferred: Sequence[str]) -> str | None:
+    """The zone whose file on this machine holds the same bytes, however old its rules are."""
+    names = dict.fromkeys([*preferred, *_candidates(is_rule=False)])
+    files = ((name, Path(folder, name)) for name in names for folder in zoneinfo.TZPATH)
+    return next((name for name, path in files if _holds(path, content)), None)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False

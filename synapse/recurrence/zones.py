@@ -1,0 +1,55 @@
+"""Time zones by their IANA names."""
+
+import difflib
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from synapse import zone_data
+from synapse.zone_data import ZoneData
+
+from .rules import RuleError
+
+
+def use_newest_data() -> ZoneData:
+    """Read every zone from the newest data there is; call it before anything asks for a zone."""
+    data = zone_data.use_newest()
+    zone.cache_clear()
+    zone_names.cache_clear()
+    return data
+
+
+@cache
+def zone_names() -> list[str]:
+    """All names that can be chosen, sorted; without those that mean "this machine" or nothing."""
+    return sorted(name for name in available_timezones() if name not in ('localtime', 'Factory', 'posixrules'))
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The zone of this name.
+
+    :raises RuleError: field `timezone`, with a name that is near
+    """
+    try:
+        if name in ('localtime', 'Factory', 'posixrules'):
+            raise ZoneInfoNotFoundError(name)
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise RuleError('timezone', f'No time zone is called {name[:60]!r}. {_hint(name)}') from None
+
+
+def city_of(name: str) -> str:
+    """How people call it: `Berlin` for `Europe/Berlin`, `New York` for `America/New_York`."""
+    return name.rpartition('/')[2].replace('_', ' ')
+
+
+def _hint(name: str) -> str:
+    names = [known for known in zone_names() if '/' in known]  # EST is near CEST and not what is meant
+    by_city = {city_of(known).lower(): known for known in reversed(names)}
+    by_name = {known.lower(): known for known in names}
+    wanted = name[:60].strip().lower().replace(' ', '_')
+    near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.75)
+    if near:
+        return f'Did you mean {by_name[near[0]]}?'
+    city = difflib.get_close_matches(city_of(wanted), by_city, n=1, cutoff=0.75 if len(wanted) > 4 else 1)
+    return f'Did you mean {by_city[city[0]]}?' if city else 'Write it like Europe/Berlin.'

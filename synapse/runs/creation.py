@@ -1,0 +1,179 @@
+"""Records of runs that are to be: their parameters checked, their steps named, the folder of a retry copied."""
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from storage.files import StorageError
+from synapse.catalog.catalog import Catalog, PipelineInfo
+from synapse.errors import Conflict, Invalid
+from synapse.inbox import inputs
+from synapse.inbox.inbox import Inbox
+from synapse.profiles import Profiles
+from synapse.records import RunRecord, StepRun, StepState, now_utc, work_of
+
+from . import transitions
+from .folders import RunFolders, not_kept
+
+
+class NewRuns:
+    """Makes records that are not kept yet: their number is 0."""
+
+    def __init__(self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders) -> None:
+        self._catalog = catalog
+        self._profiles = profiles
+        self._inbox = inbox
+        self._folders = folders
+
+    async def fresh(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, Any],
+        *,
+        profile: str | None,
+        because: str,
+        event_id: str | None,
+        due: datetime | None,
+    ) -> RunRecord:
+        """See `Runs.create`."""
+        info = self._catalog.get(pipeline)
+        checked = await self._checked(info, self._with_defaults(info, parameters, profile))
+        return self._record(
+            info,
+            checked,
+            profile=profile,
+            because=because,
+            event_id=event_id,
+            due=due,
+            steps=tuple(StepRun(name=step['name']) for step in info.steps),
+        )
+
+    def scheduled(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, Any],
+        *,
+        profile: str | None,
+        because: str,
+        event_id: str,
+        due: datetime,
+        timeout_seconds: float | None,
+        is_alone: bool,
+    ) -> RunRecord:
+        """See `Runs.scheduled`."""
+        info = self._catalog.get(pipeline)
+        if not info.is_runnable:
+            raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Mend its file, then run it.')
+        return self._record(
+            info,
+            dict(self._with_defaults(info, parameters, profile)),
+            profile=profile,
+            because=because,
+            event_id=event_id,
+            due=due,
+            timeout_seconds=timeout_seconds,
+            is_alone=is_alone,
+            steps=tuple(StepRun(name=step['name']) for step in info.steps),
+        )
+
+    async def check(self, pipeline: str, parameters: Mapping[str, Any], *, profile: str | None) -> dict[str, Any]:
+        """The parameters that a run of today would have.
+
+        :raises SynapseError: as `Runs.create`
+        """
+        info = self._catalog.get(pipeline)
+        return await self._checked(info, self._with_defaults(info, parameters, profile))
+
+    async def retry(
+        self, old: RunRecord, from_step: str | None, parameters: Mapping[str, Any], because: str
+    ) -> RunRecord:
+        """See `Runs.retry`; with `from_step` its folder is there when this returns."""
+        if not old.is_retryable:
+            raise Conflict('run_not_retryable', f'Run #{old.number} is {old.state}.', 'Wait for its end, or stop it.')
+        info = self._catalog.get(old.pipeline)
+        steps = _steps_of_retry(old, info, from_step)
+        checked = await self._checked(info, old.parameters | dict(parameters))
+        because = because or f'retry of #{old.number}'
+        run = self._record(
+            info, checked, profile=old.profile, because=because, retry_of=old.id, steps=steps, work=work_of(old)
+        )
+        done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
+        return await self._with_folder_of(old, run, done, {name: checked[name] for name in parameters}) if done else run
+
+    def _record(self, info: PipelineInfo, parameters: dict[str, Any], **values: Any) -> RunRecord:
+        subject = inputs.subject_of(info.schema, parameters, self._inbox)
+        return RunRecord(
+            id=secrets.token_hex(6),
+            number=0,
+            pipeline=info.name,
+            parameters=parameters,
+            created_at=now_utc(),
+            subject=subject,
+            **values,
+        )
+
+    def _with_defaults(
+        self, info: PipelineInfo, parameters: Mapping[str, Any], profile: str | None
+    ) -> Mapping[str, Any]:
+        if profile is None:
+            return parameters
+        known = info.schema.get('properties', {})
+        defaults = self._profiles.get(profile).defaults
+        return {name: value for name, value in defaults.items() if name in known} | dict(parameters)
+
+    async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            checked = await self._catalog.validate(info.name, parameters)
+        except Invalid as error:
+            # All that is wrong in one answer: who mends one field should not then learn of the next.
+            wrong = await asyncio.to_thread(inputs.problems_with, info.schema, parameters, self._inbox)
+            raise Invalid(error.message, wrong | error.fields, error.hint) from error
+        wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
+        if wrong:
+            raise Invalid(next(iter(wrong.values())), wrong)
+        return checked
+
+    async def _with_folder_of(
+        self, old: RunRecord, run: RunRecord, done: Sequence[str], overrides: Mapping[str, Any]
+    ) -> RunRecord:
+        gone = threading.Event()
+        try:
+            await asyncio.to_thread(
+                self._folders.copy,
+                old,
+                run.id,
+                done=done,
+                parameters=overrides,
+                watch=lambda *_: not gone.is_set(),
+            )
+        except asyncio.CancelledError:
+            gone.set()  # a thread cannot be cancelled: it stops at the next piece and clears up
+            raise
+        except (OSError, StorageError) as error:
+            raise not_kept(f'What run #{old.number} made could not be copied', error) from error
+        source, target = self._folders.of(old.id), self._folders.of(run.id)
+        kept = tuple(artifact for artifact in old.artifacts if artifact.step in done)
+        return run.changed(parameters=inputs.with_folder(run.parameters, source, target), artifacts=kept)
+
+
+def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -> tuple[StepRun, ...]:
+    """The steps of a retry, those before `from_step` as the old run left them."""
+    names = [step['name'] for step in info.steps]
+    if from_step is not None and from_step not in names:
+        raise Invalid(f'{info.name} has no step {from_step!r}.', {'from_step': f'One of {", ".join(names)}.'})
+    if from_step is None or from_step == names[0]:
+        return tuple(StepRun(name=name) for name in names)
+    known = {step.name: step for step in old.steps}
+    steps = tuple(known.get(name) or StepRun(name=name) for name in names)
+    for step in steps[: names.index(from_step)]:
+        if step.state is not StepState.SUCCEEDED:
+            label = transitions.label_of(step.name)
+            raise Conflict(
+                'run_not_retryable',
+                f'{label} of run #{old.number} has not succeeded, so no later step can be first.',
+                f'Retry from {label}, or from the start.',
+            )
+    return transitions.kept_from(steps, from_step, old.number)

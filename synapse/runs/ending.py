@@ -1,0 +1,95 @@
+"""How a run ended: from what its host said last, how its process ended, and what we had asked for."""
+
+from dataclasses import dataclass
+
+from synapse.errors import SynapseError
+from synapse.records import Problem, RunRecord, RunState, StepRun, StepState
+
+from .transitions import label_of
+
+CLOSED = Problem(message='The control room was closed while this run was going.', type='interrupted')
+
+_SIGNAL_HINTS = {
+    'SIGSEGV': 'A library written in C crashed; the last lines of the log name the place.',
+    'SIGABRT': 'A library gave up; the last lines of the log say why.',
+    'SIGKILL': 'Something outside Synapse killed it, often the system when memory ran out.',
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """All that is known when the process of a run is gone.
+
+    `said` is the state in the host's `end` message, None if none came; `number` the signal, 0 if there was none;
+    `fault` why the engine ended the process of its own accord; `timed_out` a step that we had to end; `overran`
+    the seconds its event allows, if they have passed.
+    """
+
+    said: RunState | None = None
+    error: Problem | None = None
+    returncode: int = 0
+    signal: str | None = None
+    fault: str = ''
+    timed_out: StepRun | None = None
+    timeout_seconds: float = 0.0
+    overran: float = 0.0
+    is_stopping: bool = False
+    is_closing: bool = False
+
+
+def verdict(ending: Ending) -> tuple[RunState, Problem | None]:
+    """The final state of a run, with the reason where there is one."""
+    if ending.said is RunState.SUCCEEDED:
+        return RunState.SUCCEEDED, None
+    if ending.is_closing:
+        return RunState.INTERRUPTED, CLOSED
+    if ending.overran and not ending.is_stopping:
+        return RunState.FAILED, _overrun(ending.overran)
+    if ending.is_stopping or ending.said is RunState.CANCELLED:
+        return RunState.CANCELLED, None
+    if ending.said is RunState.FAILED:
+        return RunState.FAILED, ending.error or Problem(message='The run failed and gave no reason.')
+    return RunState.FAILED, _why_it_died(ending)
+
+
+def _overrun(seconds: float) -> Problem:
+    return Problem(
+        message=f'It took longer than the {seconds:g} s that its event allows.',
+        hint='Allow more time in the event, or find out why it takes so long.',
+        type='timeout',
+    )
+
+
+def _why_it_died(ending: Ending) -> Problem:
+    if ending.timed_out is not None:
+        return Problem(
+            message=f'{label_of(ending.timed_out.name)} took longer than the {ending.timeout_seconds:g} s it may take.',
+            hint='Raise its timeout in @step, or find out why it takes so long.',
+            type='timeout',
+        )
+    if ending.fault:
+        return Problem(message=f'The process of this run had to be ended. {ending.fault}', type='host')
+    if ending.signal is not None:
+        return Problem(
+            message=f'The process of this run was killed by {ending.signal} ({-ending.returncode}).',
+            hint=_SIGNAL_HINTS.get(ending.signal, 'Something outside Synapse ended it.'),
+            type='signal',
+        )
+    return Problem(
+        message=f'The process of this run ended with code {ending.returncode} before its work was done.',
+        hint='The last lines of the log may say why.',
+        type='exit',
+    )
+
+
+def interrupted(run: RunRecord) -> Problem:
+    """Why a run that was found going at the start of the control room goes no more."""
+    succeeded = any(step.state is StepState.SUCCEEDED for step in run.steps)
+    step = run.active_step or next((step for step in run.steps if step.state is StepState.PENDING), None)
+    way_out = f'Retry it from {label_of(step.name)}.' if step and succeeded else 'Retry it.'
+    return Problem(message='The control room stopped while this run was going.', hint=way_out, type='interrupted')
+
+
+def not_started(error: SynapseError) -> Problem:
+    """Why a run could not begin its work."""
+    return Problem(message=error.message, hint=error.hint)

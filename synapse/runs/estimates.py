@@ -1,0 +1,112 @@
+"""How long runs usually take, and what follows from it: what is left, and when a waiting run may start."""
+
+import asyncio
+import heapq
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Protocol
+
+from synapse.records import RunRecord, StepRun, StepState
+
+Typical = Mapping[str, float]
+"""Seconds that each step usually takes."""
+
+LAST_RUNS = 10
+
+
+class StepTimes(Protocol):
+    """What estimates need of the store."""
+
+    def step_seconds(self, pipeline: str, *, limit: int = ...) -> dict[str, list[float]]: ...
+
+
+class Estimates:
+    """The usual time of each step, the median of the last ten green runs; read once, forgotten when a run ends."""
+
+    def __init__(self, store: StepTimes) -> None:
+        self._store = store
+        self._known: dict[str, Typical] = {}
+
+    async def typical(self, pipeline: str) -> Typical:
+        """Seconds by step; empty when no run has succeeded yet."""
+        if pipeline not in self._known:
+            times = await asyncio.to_thread(self._store.step_seconds, pipeline, limit=LAST_RUNS)
+            self._known[pipeline] = {step: median(seconds) for step, seconds in times.items() if seconds}
+        return self._known[pipeline]
+
+    def known(self, pipeline: str) -> Typical:
+        """What has been read already, without asking the disk."""
+        return self._known.get(pipeline, {})
+
+    def forget(self, pipeline: str) -> None:
+        self._known.pop(pipeline, None)
+
+
+def seconds_left(run: RunRecord, typical: Typical, now: datetime) -> float | None:
+    """What is left of a run, or None where nothing honest can be said.
+
+    A running step is judged by its usual time and, the further it is, by its own pace.
+    """
+    total = 0.0
+    for step in run.steps:
+        left = _step_left(step, typical.get(step.name), now)
+        if left is None:
+            return None
+        total += left
+    return total if run.steps and not run.state.is_final else None
+
+
+def _step_left(step: StepRun, usual: float | None, now: datetime) -> float | None:
+    if step.state is StepState.PENDING:
+        return usual
+    if step.state is not StepState.RUNNING or step.started_at is None:
+        return 0.0
+    spent = max(0.0, (now - step.started_at).total_seconds())
+    pace = spent * (100 - step.progress) / step.progress if step.progress >= 1 else None
+    if usual is None:
+        return pace
+    by_habit = max(0.0, usual - spent)
+    if pace is None:
+        return by_habit
+    weight = step.progress / 100
+    return weight * pace + (1 - weight) * by_habit
+
+
+def expected_starts(
+    waiting: Sequence[RunRecord],
+    live: Iterable[RunRecord],
+    *,
+    workers: int,
+    typical: Callable[[str], Typical],
+    limit: Callable[[str], int | None],
+    now: datetime,
+) -> dict[str, datetime]:
+    """When each waiting run may start; runs of which nothing honest can be said are left out.
+
+    :param limit: how many runs of a pipeline may go at the same time, None for as many as there are workers
+    """
+    free = [0.0] * workers
+    slots: dict[str, list[float]] = {}
+    for run in live:
+        left = seconds_left(run, typical(run.pipeline), now)
+        _occupy(free, slots.setdefault(run.pipeline, []), math.inf if left is None else left)
+    starts: dict[str, datetime] = {}
+    for run in waiting:
+        own = slots.setdefault(run.pipeline, [])
+        start = max(free[0], _slot_free(own, limit(run.pipeline)))
+        if math.isfinite(start):
+            starts[run.id] = now + timedelta(seconds=start)
+        takes = seconds_left(run, typical(run.pipeline), now)
+        _occupy(free, own, math.inf if takes is None else start + takes)
+    return starts
+
+
+def _occupy(free: list[float], own: list[float], until: float) -> None:
+    heapq.heapreplace(free, until)
+    own.append(until)
+
+
+def _slot_free(ends: list[float], limit: int | None) -> float:
+    return 0.0 if limit is None or len(ends) < limit else sorted(ends)[-limit]

@@ -1,0 +1,189 @@
+"""The rules by which a run moves: pure functions from a run and a piece of news to the next run.
+
+Whatever a run host says, and in whatever order, states move only along the arrows of `records`; news that no arrow
+allows changes nothing, and the very same record comes back.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from synapse.records import (
+    RUN_ARROWS,
+    STEP_ARROWS,
+    Artifact,
+    Problem,
+    RunRecord,
+    RunState,
+    StepRun,
+    StepState,
+    moved,
+    step_moved,
+)
+
+NOTE_LENGTH = 500
+
+
+def started(run: RunRecord, now: datetime) -> RunRecord:
+    """A queued run begins; any other stays as it is."""
+    return moved(run, RunState.RUNNING, started_at=now) if run.state is RunState.QUEUED else run
+
+
+def held(run: RunRecord) -> RunRecord:
+    """The host says it holds: running becomes paused."""
+    return moved(run, RunState.PAUSED) if run.state is RunState.RUNNING else run
+
+
+def let_go(run: RunRecord) -> RunRecord:
+    """The host says it goes on: paused becomes running."""
+    return moved(run, RunState.RUNNING) if run.state is RunState.PAUSED else run
+
+
+def steps_named(run: RunRecord, names: Iterable[str]) -> RunRecord:
+    """The steps the host found in the pipeline, in its order; a step that has already moved is never dropped."""
+    known = {step.name: step for step in run.steps}
+    names = list(dict.fromkeys(names))
+    kept = tuple(step for step in run.steps if step.name not in names and step.state is not StepState.PENDING)
+    steps = kept + tuple(known.get(name) or StepRun(name=name) for name in names)
+    return run if run.state.is_final or steps == run.steps else run.changed(steps=steps)
+
+
+def step_reported(run: RunRecord, message: Mapping[str, Any], now: datetime) -> RunRecord:
+    """A `step` message of the host: a step starts, tries again, or ends."""
+    step = _step(run, message.get('name'))
+    state = _step_state(message.get('state'))
+    if step is None or state is None or not run.state.is_live:
+        return run
+    attempt = _attempt(message.get('attempt'), step.attempt)
+    if state is StepState.RUNNING and step.state is StepState.RUNNING:
+        return _with_step(run, step.changed(attempt=attempt, progress=0.0, note=''))
+    if state not in STEP_ARROWS[step.state]:
+        return run
+    if state is StepState.RUNNING:
+        return _with_step(run, step_moved(step, state, attempt=max(attempt, 1), started_at=now))
+    changes: dict[str, Any] = {'finished_at': now, 'attempt': attempt, 'error': problem_from(message.get('error'))}
+    if state is StepState.SUCCEEDED:
+        changes['progress'] = 100.0
+    return _with_step(run, step_moved(step, state, **changes))
+
+
+def progressed(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
+    """A `progress` message: percent is kept within 0 to 100, and only a running step advances."""
+    step = _step(run, message.get('step'))
+    percent = message.get('percent')
+    if step is None or step.state is not StepState.RUNNING or not run.state.is_live:
+        return run
+    if not isinstance(percent, int | float) or not math.isfinite(percent):
+        percent = step.progress
+    note = str(message.get('note') or '')[:NOTE_LENGTH]
+    return _with_step(run, step.changed(progress=min(100.0, max(0.0, float(percent))), note=note))
+
+
+def artifact_left(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
+    """An `artifact` message; one of the same name replaces the earlier."""
+    name, size, step = message.get('name'), message.get('size'), message.get('step')
+    if run.state.is_final or not isinstance(name, str) or not name:
+        return run
+    artifact = Artifact(
+        name=name,
+        size=size if isinstance(size, int) else 0,
+        step=step if isinstance(step, str) else None,
+        media_type=str(message.get('media_type') or 'application/octet-stream'),
+    )
+    others = tuple(known for known in run.artifacts if known.name != name)
+    return run.changed(artifacts=(*others, artifact))
+
+
+def ended(run: RunRecord, state: RunState, now: datetime, *, error: Problem | None = None) -> RunRecord:
+    """The run in its final state, with every step in one too; an ended run stays as it ended.
+
+    What was running shares the fate of the run, what never started is skipped with a note that says why.
+    """
+    if state not in RUN_ARROWS[run.state]:
+        return run
+    note = _why_skipped(run, state)
+    steps = tuple(_step_ended(step, state, now, error, note) for step in run.steps)
+    return moved(run, state, steps=steps, finished_at=now, error=error, is_pausing=False, is_stopping=False)
+
+
+def kept_from(steps: tuple[StepRun, ...], from_step: str, number: int) -> tuple[StepRun, ...]:
+    """The steps of a retry: those before `from_step` are kept from run `number`, the others wait.
+
+    :param steps: of the run that is retried, all before `from_step` succeeded
+    """
+    names = [step.name for step in steps]
+    place = names.index(from_step)
+    kept = [step if step.note.startswith('kept from') else _kept(step, number) for step in steps[:place]]
+    return (*kept, *(StepRun(name=name) for name in names[place:]))
+
+
+def problem_from(value: Any) -> Problem | None:
+    """The problem in a host's message, however odd the message."""
+    if not isinstance(value, Mapping):
+        return None
+    line = value.get('line')
+    return Problem(
+        message=str(value.get('message') or 'No reason was given.'),
+        hint=str(value.get('hint') or ''),
+        type=str(value.get('type') or ''),
+        file=str(value['file']) if value.get('file') else None,
+        line=line if isinstance(line, int) else None,
+        traceback=str(value['traceback']) if value.get('traceback') else None,
+    )
+
+
+def label_of(step: str) -> str:
+    """A step's name as it is shown in sentences: `RENDER`."""
+    return step.replace('_', ' ').upper()
+
+
+def _step(run: RunRecord, name: Any) -> StepRun | None:
+    return next((step for step in run.steps if step.name == name), None)
+
+
+def _step_state(value: Any) -> StepState | None:
+    try:
+        return StepState(value)
+    except ValueError:
+        return None
+
+
+def _attempt(value: Any, otherwise: int) -> int:
+    return value if isinstance(value, int) and value > 0 else otherwise
+
+
+def _with_step(run: RunRecord, step: StepRun) -> RunRecord:
+    return run.changed(steps=tuple(step if known.name == step.name else known for known in run.steps))
+
+
+def _kept(step: StepRun, number: int) -> StepRun:
+    return step.changed(note=f'kept from #{number}')
+
+
+def _why_skipped(run: RunRecord, state: RunState) -> str:
+    at = run.failed_step or run.active_step
+    if state is RunState.SUCCEEDED:
+        return ''
+    return f'{label_of(at.name)} {_fate(state)}' if at else f'the run {_fate(state)}'
+
+
+def _fate(state: RunState) -> str:
+    return 'failed' if state is RunState.FAILED else f'was {state}'
+
+
+_STEP_FATE = {
+    RunState.SUCCEEDED: StepState.SUCCEEDED,
+    RunState.FAILED: StepState.FAILED,
+    RunState.CANCELLED: StepState.CANCELLED,
+    RunState.INTERRUPTED: StepState.CANCELLED,
+}
+
+
+def _step_ended(step: StepRun, state: RunState, now: datetime, error: Problem | None, note: str) -> StepRun:
+    if step.state is StepState.PENDING:
+        return step_moved(step, StepState.SKIPPED, note=note)
+    if step.state is not StepState.RUNNING:
+        return step
+    fate = _STEP_FATE[state]
+    return step_moved(step, fate, finished_at=now, error=error if fate is StepState.FAILED else None)

@@ -1,0 +1,171 @@
+"""The week and the agenda on a real room: they follow it, end with their page, and say when they cannot read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from nicegui.testing import user_simulation
+
+from pages.scheduler.agenda.view import Agenda
+from pages.scheduler.parts.days import day_in
+from pages.scheduler.week.view import WeekView
+from synapse.calendar.events import CalendarEntry
+from synapse.control_room import ControlRoom
+from synapse.records import now_utc
+from synapse.settings import Settings
+
+VIEWS = {'week': WeekView, 'agenda': Agenda}
+
+
+class Opened:
+    """A room, and a view of it that somebody looks at."""
+
+    def __init__(self, room: ControlRoom, view: WeekView | Agenda) -> None:
+        self.room = room
+        self.view = view
+        self._drawn = asyncio.Event()
+        draw = view.draw
+
+        def draw_and_tell(*picture: Any) -> None:
+            draw(*picture)
+            self._drawn.set()
+
+        view.draw = draw_and_tell  # type: ignore[method-assign]
+
+    @property
+    def labels(self) -> list[str]:
+        """Of its entries, as a screen reader says them."""
+        drawn = [element.props for element in self.view.descendants()]
+        found = [item for props in drawn for item in [*props.get('blocks', []), *props.get('lines', [])]]
+        return [str(item['label']) for item in found if 'label' in item]
+
+    async def until(self, condition: Callable[[list[str]], bool]) -> list[str]:
+        """The labels as soon as they are so."""
+        async with asyncio.timeout(10):
+            while not condition(self.labels):
+                await self._drawn.wait()
+                self._drawn.clear()
+        return self.labels
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether it says that it could not be read."""
+        alert = next(element for element in self.view.descendants() if element.props.get('role') == 'alert')
+        return not alert.props.get('hidden')
+
+
+@asynccontextmanager
+async def opened(
+    tmp_path: Path, kind: str, *, passes: Callable[[CalendarEntry], bool] = lambda _: True
+) -> AsyncIterator[Opened]:
+    views: list[WeekView | Agenda] = []
+    options: dict[str, Any] = {'passes': passes, 'open_entry': lambda _: None, 'plan_at': lambda _: None}
+
+    async def root() -> None:
+        view = VIEWS[kind](room, today(room), **options)
+        views.append(view)
+        await view.load()
+
+    # Inside, since the simulation forgets all bindable values that were made before it.
+    async with user_simulation(root=root) as user:
+        room = ControlRoom.build(Settings(data=tmp_path / 'data', port=8123))
+        await room.start()
+        try:
+            await user.open('/')
+            yield Opened(room, views[0])
+        finally:
+            await room.stop(grace=0)
+
+
+def today(room: ControlRoom) -> date:
+    return day_in(now_utc(), ZoneInfo(room.calendar.zone))
+
+
+async def plan(room: ControlRoom, title: str, *, seconds: float = 3600, rule: str | None = None) -> str:
+    start = datetime.now(ZoneInfo(room.calendar.zone)).replace(tzinfo=None) + timedelta(seconds=seconds)
+    event = await room.calendar.create(
+        {
+            'title': title,
+            'pipeline': 'RunCommand',
+            'parameters': {'command': ['true']},
+            'start': start,
+            'timezone': room.calendar.zone,
+            'rrule': rule,
+        }
+    )
+    return event.id
+
+
+@pytest.mark.parametrize('kind', VIEWS)
+async def test_what_is_planned_fires_and_is_taken_back_changes_in_place(tmp_path: Path, kind: str) -> None:
+    async with opened(tmp_path, kind) as it:
+        await plan(it.room, 'Soon', seconds=2)
+        daily = await plan(it.room, 'Daily', rule='FREQ=DAILY')
+
+        planned = await it.until(lambda labels: any('Daily, planned' in label for label in labels))
+        ended = await it.until(lambda labels: any('Soon, succeeded' in label for label in labels))
+        await it.room.calendar.delete(daily)
+        left = await it.until(lambda labels: not any('Daily' in label for label in labels))
+
+    assert any('Soon, planned' in label for label in planned)
+    assert len([label for label in ended if 'Soon' in label]) == 1
+    assert len(left) == 1
+
+
+@pytest.mark.parametrize('kind', VIEWS)
+async def test_another_stretch_of_days_takes_the_place_of_this_one(tmp_path: Path, kind: str) -> None:
+    async with opened(tmp_path, kind) as it:
+        await plan(it.room, 'Once', seconds=50 * 86_400)
+        assert it.labels == []
+
+        it.view.show(today(it.room) + timedelta(days=50))
+        await it.until(lambda labels: len(labels) == 1)
+        it.view.show(today(it.room))
+        left = await it.until(lambda labels: labels == [])
+
+    assert left == []
+
+
+@pytest.mark.parametrize('kind', VIEWS)
+async def test_a_filter_hides_entries_and_gives_them_back(tmp_path: Path, kind: str) -> None:
+    hidden: set[str] = set()
+    async with opened(tmp_path, kind, passes=lambda entry: entry.title not in hidden) as it:
+        await plan(it.room, 'Soon')
+        await it.until(lambda labels: len(labels) == 1)
+
+        hidden.add('Soon')
+        await it.view.load()
+        without = it.labels
+        hidden.clear()
+        await it.view.load()
+        again = it.labels
+
+    assert without == []
+    assert len(again) == 1
+
+
+@pytest.mark.parametrize('kind', VIEWS)
+async def test_a_view_that_is_left_listens_to_nothing(tmp_path: Path, kind: str) -> None:
+    async with opened(tmp_path, kind) as it:
+        inside = it.room.bus.subscriber_count()
+        it.view.delete()
+        after = it.room.bus.subscriber_count()
+
+    assert inside - after >= 3
+
+
+@pytest.mark.parametrize('kind', VIEWS)
+async def test_what_cannot_be_read_is_said_with_a_way_to_try_again(tmp_path: Path, kind: str) -> None:
+    async with opened(tmp_path, kind) as it:
+        before = it.is_in_trouble
+        it.room.history.close()
+
+        await it.view.load()
+        after = it.is_in_trouble
+
+    assert (before, after) == (False, True)

@@ -1,0 +1,99 @@
+"""What tests of the engine share: pipelines written to real files, and a receiver that keeps what it hears."""
+
+import asyncio
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from synapse.engine.engine import HostHandle, LocalEngine, Outcome
+from tests.parts.said import Said
+
+
+class Heard:
+    """Everything one host says, in its order."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.said: Said | None = None
+        self.lines: list[str] = []
+        self._news = asyncio.Event()
+
+    def message(self, message: dict[str, Any]) -> None:
+        self.messages += self.said.unfold(message) if self.said else [message]
+        self._news.set()
+
+    def line(self, line: str) -> None:
+        self.lines.append(line)
+        self._news.set()
+
+    @property
+    def printed(self) -> list[str]:
+        """The messages of all log entries."""
+        return [entry[3] for message in self.messages if message['t'] == 'logs' for entry in message['e']]
+
+    @property
+    def end(self) -> str | None:
+        return next((message['state'] for message in self.messages if message['t'] == 'end'), None)
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+
+class Bench:
+    """Starts pipelines of one step, given as the lines of its body, on an engine."""
+
+    def __init__(self, engine: LocalEngine, folder: Path) -> None:
+        self.engine = engine
+        self.folder = folder
+        self._count = 0
+
+    async def start(self, body: str, heard: Heard, **job: Any) -> HostHandle:
+        order = self.job(body, **job)
+        heard.said = Said(Path(order['folder']))
+        return await self.engine.run(order, heard.message, heard.line)
+
+    async def run(self, body: str, heard: Heard | None = None, **job: Any) -> tuple[Heard, Outcome]:
+        heard = heard or Heard()
+        host = await self.start(body, heard, **job)
+        async with asyncio.timeout(60):
+            outcome = await host.wait()
+        if heard.said is not None:
+            heard.messages += heard.said.rest()
+        return heard, outcome
+
+    def job(self, body: str, **changes: Any) -> dict[str, Any]:
+        self._count += 1
+        run_folder = self.folder / f'run{self._count}'
+        run_folder.mkdir()
+        file = write_pipeline(self.folder / f'work{self._count}.py', body)
+        return {
+            'id': f'run{self._count}',
+            'number': self._count,
+            'folder': str(run_folder),
+            'pipeline': 'Work',
+            'file': str(file),
+            'origin': str(file),
+            'parameters': {},
+            'profile': None,
+            'from_step': None,
+            'state': None,
+        } | changes
+
+
+def write_pipeline(path: Path, body: str, name: str = 'Work') -> Path:
+    """A file with one pipeline of one step `go`."""
+    head = f'from synapse import Pipeline, step\n\n\nclass {name}(Pipeline):\n    @step\n    def go(self, run):\n'
+    path.write_text(head + textwrap.indent(textwrap.dedent(body).strip('\n') + '\n', ' ' * 8))
+    return path
+
+
+async def eventually(condition: Callable[[], bool], seconds: float, what: str = '') -> None:
+    """Look again and again until `condition` holds: for things no one tells us about, such as other processes."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f'not within {seconds} s: {what}'
+        await asyncio.sleep(0.02)

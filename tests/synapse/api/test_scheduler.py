@@ -1,0 +1,584 @@
+"""`/scheduler` on a real server with a real control room behind the real gate."""
+
+import asyncio
+import json
+import stat
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import pytest_asyncio
+from websockets.asyncio.client import connect
+
+from synapse.api.updates.socket import Updates
+from synapse.bus import OccurrencesChanged
+from synapse.calendar.events import OccurrenceState
+from synapse.control_room import ControlRoom
+from tests.parts.api_room import api_room, client_of, error_of, gated, run_in
+from tests.parts.downtime import hourly, was_off
+from tests.parts.serving import served
+
+pytestmark = pytest.mark.asyncio(loop_scope='module')
+
+DAY = timedelta(days=1)
+ICS = {'Content-Type': 'text/calendar; charset=utf-8'}
+
+
+@pytest_asyncio.fixture(scope='module', loop_scope='module')
+async def room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlRoom]:
+    async with api_room(tmp_path_factory.mktemp('scheduler') / 'data') as room:
+        yield room
+
+
+@pytest_asyncio.fixture(scope='module', loop_scope='module')
+async def authority(room: ControlRoom) -> AsyncIterator[str]:
+    async with served(lambda port: gated(room, port, Updates(room))) as authority:
+        yield authority
+
+
+@pytest_asyncio.fixture(loop_scope='module')
+async def api(room: ControlRoom, authority: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(room, authority) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope='module')
+async def stranger(authority: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f'http://{authority}/api/v1') as client:
+        yield client
+
+
+def ahead(length: timedelta = DAY) -> str:
+    """A naive moment in UTC, on the full second."""
+    return (datetime.now(UTC) + length).replace(tzinfo=None, microsecond=0).isoformat()
+
+
+def draft(**values: Any) -> dict[str, Any]:
+    return {'pipeline': 'Hello', 'start': ahead(), 'timezone': 'UTC', **values}
+
+
+async def created(api: httpx.AsyncClient, **values: Any) -> dict[str, Any]:
+    response = await api.post('/scheduler/create', json=draft(**values))
+    assert response.status_code == 201, response.text
+    return dict(response.json())
+
+
+async def ids(api: httpx.AsyncClient) -> set[str]:
+    """All events that fall due within the longest time that may be asked for."""
+    today = datetime.now(UTC).date()
+    query = {'start': f'{today - 30 * DAY}', 'end': f'{today + 369 * DAY}'}
+    return {event['id'] for event in (await api.get('/scheduler/list', params=query)).json()['events']}
+
+
+# One event, from its making to its end
+
+
+async def test_an_event_is_created_with_its_next_five_moments_and_read_again(api: httpx.AsyncClient) -> None:
+    start = (datetime.now(UTC) + DAY).astimezone(ZoneInfo('Europe/Berlin')).date()
+
+    response = await api.post(
+        '/scheduler/create',
+        json=draft(
+            title='Greeting',
+            parameters={'name': 'calendar'},
+            start=f'{start}T16:00:00',
+            timezone='Europe/Berlin',
+            rrule='FREQ=DAILY',
+        ),
+    )
+
+    assert response.status_code == 201
+    event = response.json()
+    assert response.headers['location'] == f'/api/v1/scheduler/{event["id"]}'
+    assert (event['title'], event['start'], event['enabled']) == ('Greeting', f'{start}T16:00:00', True)
+    assert event['misfire'] == {'policy': 'latest', 'within_seconds': 21_600, 'limit': 3}
+    assert (event['overlap'], event['retry'], event['timeout_seconds']) == (
+        'skip',
+        {'attempts': 0, 'delay_seconds': 300},
+        None,
+    )
+    moments = [datetime.fromisoformat(moment) for moment in event['next']]
+    assert [moment.astimezone(ZoneInfo('Europe/Berlin')).replace(tzinfo=None) for moment in moments] == [
+        datetime.combine(start + days * DAY, datetime.min.time()).replace(hour=16) for days in range(5)
+    ]
+    assert (await api.get(f'/scheduler/{event["id"]}')).json() == event
+
+
+async def test_an_event_fires_and_the_list_tells_its_run(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    event = await created(api, start=ahead(timedelta(seconds=1)), title='Soon')
+
+    news = await room.bus.next(
+        OccurrencesChanged, timeout=10, where=lambda news: news.occurrences[0].event_id == event['id']
+    )
+    run = await run_in(room, news.occurrences[0].run or '')
+
+    assert run.event_id == event['id']
+    found = (await api.get('/scheduler/list')).json()
+    [occurrence] = [item for item in found['occurrences'] if item['event_id'] == event['id']]
+    assert (occurrence['state'], occurrence['run'], occurrence['reason']) == ('fired', run.id, '')
+    assert datetime.fromisoformat(occurrence['due']) == news.occurrences[0].due
+    assert event['id'] in {item['id'] for item in found['events']}
+
+
+async def test_what_an_answer_carries_can_be_sent_back(api: httpx.AsyncClient) -> None:
+    event = await created(api, rrule='FREQ=DAILY')
+
+    response = await api.patch(f'/scheduler/{event["id"]}', json={**event, 'title': 'Renamed'})
+
+    assert response.status_code == 200
+    assert response.json()['title'] == 'Renamed'
+    assert response.json()['next'] == event['next']
+
+
+async def test_one_occurrence_is_changed_and_the_others_stay(api: httpx.AsyncClient) -> None:
+    event = await created(api, rrule='FREQ=DAILY;COUNT=3')
+    second = event['next'][1]
+
+    response = await api.patch(
+        f'/scheduler/{event["id"]}', params={'scope': 'one', 'due': second}, json={'title': 'Only this'}
+    )
+
+    part = response.json()
+    assert part['id'] != event['id']
+    assert (part['title'], part['next'], part['rrule']) == ('Only this', [second], None)
+    series = (await api.get(f'/scheduler/{event["id"]}')).json()
+    assert series['next'] == [event['next'][0], event['next'][2]]
+
+
+async def test_the_rest_of_a_series_is_deleted_and_then_all_of_it(api: httpx.AsyncClient) -> None:
+    event = await created(api, rrule='FREQ=DAILY')
+    path = f'/scheduler/{event["id"]}'
+
+    # Nobody quotes the plus of an offset by hand.
+    due = event['next'][2].replace('Z', '+00:00')
+    response = await api.delete(f'{path}?scope=following&due={due}')
+
+    assert response.status_code == 204
+    assert (await api.get(path)).json()['next'] == event['next'][:2]
+    assert (await api.delete(path)).status_code == 204
+    error_of(await api.get(path), 404, 'event_not_found')
+
+
+async def test_an_event_is_run_now_besides_its_plan(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    event = await created(api, parameters={'name': 'plan'})
+
+    response = await api.post(f'/scheduler/{event["id"]}/run')
+    other = await api.post(f'/scheduler/{event["id"]}/run', json={'parameters': {'name': 'hand'}})
+
+    assert response.status_code == other.status_code == 201
+    run = response.json()
+    assert response.headers['location'] == f'/api/v1/runs/{run["id"]}'
+    assert (run['event_id'], run['due'], run['parameters']['name']) == (event['id'], None, 'plan')
+    assert other.json()['parameters']['name'] == 'hand'
+    await run_in(room, run['id'])
+    await run_in(room, other.json()['id'])
+    assert (await api.get(f'/scheduler/{event["id"]}')).json()['next'] == event['next']
+
+
+async def test_a_switched_off_event_has_no_next_moment(api: httpx.AsyncClient) -> None:
+    event = await created(api)
+
+    response = await api.patch(f'/scheduler/{event["id"]}', json={'enabled': False})
+
+    assert response.json()['next'] == []
+
+
+async def test_a_preview_says_the_rule_in_words_and_keeps_nothing(api: httpx.AsyncClient) -> None:
+    before = await ids(api)
+
+    good = await api.post('/scheduler/preview', json=draft(rrule='FREQ=DAILY'))
+    bad = await api.post('/scheduler/preview', json=draft(timezone='Mars/Olympus', parameters={'times': 'many'}))
+
+    assert good.status_code == bad.status_code == 200
+    assert len(good.json()['moments']) == 5
+    assert good.json()['problems'] == {}
+    assert set(bad.json()['problems']) == {'timezone', 'parameters.times'}
+    assert await ids(api) == before
+
+
+async def test_a_preview_of_a_change_is_about_that_event(api: httpx.AsyncClient) -> None:
+    event = await created(api, rrule='FREQ=DAILY')
+
+    response = await api.post('/scheduler/preview', json={**event, 'rrule': None})
+
+    assert [moment['due'] for moment in response.json()['moments']] == event['next'][:1]
+    error_of(await api.post('/scheduler/preview', json={'id': 'nothing'}), 404, 'event_not_found')
+
+
+# Which time is listed
+
+
+async def test_days_of_this_machine_and_moments_bound_the_list(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    zone = ZoneInfo(room.calendar.zone)
+    day = datetime.now(zone).date() + 100 * DAY
+    midnight = datetime.combine(day, datetime.min.time(), tzinfo=zone)
+    wall = midnight.astimezone(UTC).replace(tzinfo=None)
+    event = await created(api, start=wall.isoformat())
+
+    async def listed(start: str, end: str) -> bool:
+        found = (await api.get('/scheduler/list', params={'start': start, 'end': end})).json()
+        return event['id'] in {occurrence['event_id'] for occurrence in found['occurrences']}
+
+    assert await listed(f'{day}', f'{day + DAY}')
+    assert await listed(midnight.isoformat(), (midnight + timedelta(seconds=1)).isoformat())
+    assert not await listed(f'{day - DAY}', f'{day}')
+    assert not await listed((midnight + timedelta(seconds=1)).isoformat(), f'{day + DAY}')
+
+
+async def test_without_bounds_a_month_to_both_sides_is_listed(api: httpx.AsyncClient) -> None:
+    near, far = await created(api, start=ahead(30 * DAY)), await created(api, start=ahead(33 * DAY))
+
+    found = {event['id'] for event in (await api.get('/scheduler/list')).json()['events']}
+
+    assert near['id'] in found
+    assert far['id'] not in found
+    start = date.fromisoformat(far['start'][:10]) - 40 * DAY
+    later = (await api.get('/scheduler/list', params={'start': f'{start}'})).json()
+    assert far['id'] in {event['id'] for event in later['events']}
+
+
+@pytest.mark.parametrize(
+    ('query', 'field'),
+    [
+        ('start=yesterday', 'start'),
+        ('start=2026-02-31', 'start'),
+        ('end=2026-10-14T16:00:00', 'end'),
+        ('start=9999-12-31', 'start'),
+        ('start=2026-10-14&end=2026-10-14', 'end'),
+        ('start=2026-10-14&end=2026-10-13', 'end'),
+        ('start=2026-01-01&end=2027-02-06', 'end'),
+        (f'start={"9" * 100}', 'start'),
+    ],
+)
+async def test_a_span_that_is_none_is_refused_with_the_way_out(api: httpx.AsyncClient, query: str, field: str) -> None:
+    error = error_of(await api.get(f'/scheduler/list?{query}'), 422, 'invalid_values')
+
+    assert set(error['fields']) == {field}
+    assert error['fields'][field].endswith('.')
+
+
+async def test_four_hundred_days_are_listed_at_once(api: httpx.AsyncClient) -> None:
+    response = await api.get('/scheduler/list?start=2026-01-01&end=2027-02-05')
+
+    assert response.status_code == 200
+
+
+# What does not fit is refused, and nothing is half saved
+
+
+@pytest.mark.parametrize(
+    ('values', 'field'),
+    [
+        ({'start': '2020-01-01T12:00:00'}, 'start'),
+        ({'start': '2027-02-31T12:00:00'}, 'start'),
+        ({'start': None}, 'start'),
+        ({'start': 7}, 'start'),
+        ({'rrule': 'FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=31'}, 'rrule'),
+        ({'rrule': 'FREQ=SECONDLY'}, 'rrule'),
+        ({'rrule': 'FREQ=SOMETIMES'}, 'rrule'),
+        ({'rrule': 'FREQ=DAILY;UNTIL=20200101T000000Z'}, 'rrule'),
+        ({'rrule': ['FREQ=DAILY']}, 'rrule'),
+        ({'timezone': 'Mars/Olympus'}, 'timezone'),
+        ({'timezone': '../../etc/passwd'}, 'timezone'),
+        ({'pipeline': 'Gone'}, 'pipeline'),
+        ({'profile': 'gone'}, 'profile'),
+        ({'parameters': {'times': 'many'}}, 'parameters.times'),
+        ({'parameters': []}, 'parameters'),
+        ({'exdates': ['someday']}, 'exdates'),
+        ({'title': 'x' * 201}, 'title'),
+        ({'overlap': 'maybe'}, 'overlap'),
+        ({'misfire': {'policy': 'latest', 'within_seconds': -1}}, 'misfire.within_seconds'),
+        ({'retry': {'attempts': 99}}, 'retry.attempts'),
+        ({'timeout_seconds': 0}, 'timeout_seconds'),
+        ({'colour': 'red'}, 'colour'),
+    ],
+)
+async def test_values_that_do_not_fit_are_named_and_nothing_is_saved(
+    api: httpx.AsyncClient, room: ControlRoom, values: dict[str, Any], field: str
+) -> None:
+    event = await created(api)
+    before = room.calendar.events()
+
+    new = error_of(await api.post('/scheduler/create', json=draft(**values)), 422, 'invalid_values')
+    changed = error_of(await api.patch(f'/scheduler/{event["id"]}', json=values), 422, 'invalid_values')
+
+    assert set(new['fields']) == {field}
+    assert set(changed['fields']) == {field}
+    assert new['fields'][field].endswith('.')
+    assert room.calendar.events() == before
+
+
+async def test_a_pipeline_and_a_profile_that_went_meanwhile_are_named(
+    api: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    body = {'label': 'Leaving'}
+    profile = (await api.post('/profiles', json=body)).json()
+    event = await created(api, profile=profile['id'], title='Needs it')
+
+    error = error_of(await api.delete(f'/profiles/{profile["id"]}'), 409, 'profile_in_use')
+
+    assert 'Needs it' in error['message']
+    assert (await api.patch(f'/scheduler/{event["id"]}', json={'profile': None})).status_code == 200
+    assert (await api.delete(f'/profiles/{profile["id"]}')).status_code == 204
+    refused = await api.patch(f'/scheduler/{event["id"]}', json={'profile': profile['id']})
+    assert set(error_of(refused, 422, 'invalid_values')['fields']) == {'profile'}
+
+
+@pytest.mark.parametrize(
+    ('query', 'field'),
+    [
+        ('scope=some', 'scope'),
+        ('scope=one', 'due'),
+        ('scope=one&due=tomorrow', 'due'),
+        ('scope=one&due=2026-10-14', 'due'),
+        ('scope=one&due=2999-01-01T00:00:00Z', 'due'),
+    ],
+)
+async def test_a_scope_needs_an_occurrence_that_is_one(api: httpx.AsyncClient, query: str, field: str) -> None:
+    event = await created(api, rrule='FREQ=DAILY')
+
+    for response in (
+        await api.patch(f'/scheduler/{event["id"]}?{query}', json={'title': 'x'}),
+        await api.delete(f'/scheduler/{event["id"]}?{query}'),
+    ):
+        assert set(error_of(response, 422, 'invalid_values')['fields']) == {field}
+    assert (await api.get(f'/scheduler/{event["id"]}')).json() == event
+
+
+@pytest.mark.parametrize('path', ['/scheduler/nothing', '/scheduler/nothing/run', '/scheduler/%2e%2e', '/scheduler/'])
+async def test_unknown_events_are_404_in_json(api: httpx.AsyncClient, path: str) -> None:
+    response = await (api.post(path) if path.endswith('/run') else api.get(path))
+
+    assert error_of(response, 404, response.json()['error']['code'])['message']
+
+
+# iCalendar
+
+
+async def test_the_calendar_is_taken_along_and_brought_back_without_doubles(
+    api: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    event = await created(api, title='Back and forth', rrule='FREQ=WEEKLY;BYDAY=MO,FR', timezone='Europe/Berlin')
+    count = len(room.calendar.events())
+
+    response = await api.get('/scheduler/calendar.ics')
+    again = await api.post('/scheduler/import', content=response.content, headers=ICS)
+
+    assert response.headers['content-type'] == 'text/calendar; charset=utf-8'
+    assert response.headers['content-disposition'] == 'attachment; filename="synapse.ics"'
+    assert b'SUMMARY:Back and forth' in response.content
+    assert again.status_code == 200, again.text
+    assert again.json()['created'] == again.json()['deleted'] == []
+    assert event['id'] in again.json()['unchanged']
+    assert len(room.calendar.events()) == count
+
+
+def ics(*lines: str) -> bytes:
+    text = ['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:test', 'BEGIN:VEVENT', *lines, 'END:VEVENT', 'END:VCALENDAR']
+    return ('\r\n'.join(text) + '\r\n').encode()
+
+
+def stamp(length: timedelta = DAY) -> str:
+    return ahead(length).replace('-', '').replace(':', '')
+
+
+async def test_an_imported_event_is_changed_and_cancelled_by_its_uid(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    async def sent(*lines: str) -> dict[str, Any]:
+        content = ics('UID:u-1@test', 'DESCRIPTION:pipeline: Hello', *lines)
+        response = await api.post('/scheduler/import', content=content, headers=ICS)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    [id] = (await sent(f'DTSTART:{stamp()}Z', 'SUMMARY:From elsewhere'))['created']
+    assert room.calendar.get(id).title == 'From elsewhere'
+
+    assert (await sent(f'DTSTART:{stamp(2 * DAY)}Z', 'SUMMARY:Later', 'SEQUENCE:1'))['updated'] == [id]
+    assert room.calendar.get(id).title == 'Later'
+
+    assert (await sent(f'DTSTART:{stamp(2 * DAY)}Z', 'SUMMARY:Later', 'SEQUENCE:2', 'STATUS:CANCELLED'))['deleted'] == [
+        id
+    ]
+    error_of(await api.get(f'/scheduler/{id}'), 404, 'event_not_found')
+
+
+@pytest.mark.parametrize(
+    ('content', 'status'),
+    [
+        (b'', 400),
+        (b'hello', 400),
+        (b'\xff\xfe\x00', 400),
+        (ics('UID:1', f'DTSTART:{stamp()}Z', 'SUMMARY:Gone', 'DESCRIPTION:pipeline: Gone'), 422),
+        (ics('UID:1', f'DTSTART:{stamp()}Z', 'SUMMARY:Hello', 'RRULE:FREQ=SECONDLY'), 422),
+        (ics('UID:1', f'DTSTART;TZID=Mars/Olympus:{stamp()}', 'SUMMARY:Hello'), 422),
+    ],
+)
+async def test_what_cannot_be_imported_changes_nothing(
+    api: httpx.AsyncClient, room: ControlRoom, content: bytes, status: int
+) -> None:
+    before = room.calendar.events()
+    good = ics('UID:good', f'DTSTART:{stamp()}Z', 'SUMMARY:Hello')
+
+    for sent in [content, good + content] if status == 422 else [content]:
+        response = await api.post('/scheduler/import', content=sent, headers=ICS)
+        error_of(response, status, response.json()['error']['code'])
+    assert room.calendar.events() == before
+
+
+@pytest.mark.parametrize('media_type', ['application/json', 'text/plain', 'multipart/form-data; boundary=x', ''])
+async def test_only_a_calendar_is_imported(api: httpx.AsyncClient, media_type: str) -> None:
+    response = await api.post('/scheduler/import', content=ics(), headers={'Content-Type': media_type})
+
+    assert 'text/calendar' in error_of(response, 415, 'unsupported_media_type')['hint']
+
+
+async def test_one_megabyte_of_calendar_is_the_limit(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    before = room.calendar.events()
+    largest = b'BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-FILL:'
+    largest += b'x' * (1_000_000 - len(largest) - len(b'\r\nEND:VCALENDAR')) + b'\r\nEND:VCALENDAR'
+
+    assert len(largest) == 1_000_000
+    taken = await api.post('/scheduler/import', content=largest, headers=ICS)
+    refused = await api.post('/scheduler/import', content=largest + b'\n', headers=ICS)
+
+    assert taken.status_code in (200, 400, 422)
+    assert refused.status_code == 413
+    assert room.calendar.events() == before
+
+
+# The secret address
+
+
+async def test_the_feed_answers_without_credentials_until_it_is_revoked(
+    api: httpx.AsyncClient, stranger: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    def path_of(url: str) -> str:
+        return url.partition('/api/v1')[2]
+
+    await created(api, title='In the feed')
+    assert (await api.get('/scheduler/feed')).json() == {'url': None}
+
+    first = await api.post('/scheduler/feed')
+    assert first.status_code == 201
+    path = path_of(first.json()['url'])
+    assert (await api.get('/scheduler/feed')).json() == first.json()
+    read = await stranger.get(path)
+    assert read.status_code == 200
+    assert read.headers['content-type'] == 'text/calendar; charset=utf-8'
+    assert b'SUMMARY:In the feed' in read.content
+
+    second = (await api.post('/scheduler/feed')).json()['url']
+    error_of(await stranger.get(path), 401, 'unauthorized')
+    error_of(await api.get(path), 404, 'feed_not_found')
+    assert (await stranger.get(path_of(second))).status_code == 200
+
+    assert (await api.delete('/scheduler/feed')).status_code == 204
+    error_of(await stranger.get(path_of(second)), 401, 'unauthorized')
+    assert (await api.get('/scheduler/feed')).json() == {'url': None}
+
+
+async def test_the_secret_of_the_feed_opens_nothing_else(
+    api: httpx.AsyncClient, stranger: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    secret = (await api.post('/scheduler/feed')).json()['url'].rpartition('/')[2].removesuffix('.ics')
+
+    for path in ('/scheduler/list', '/scheduler/feed', '/scheduler/calendar.ics', f'/scheduler/feed/{secret}', '/runs'):
+        error_of(await stranger.get(path), 401, 'unauthorized')
+    for method in ('POST', 'DELETE', 'PUT', 'PATCH'):
+        error_of(await stranger.request(method, f'/scheduler/feed/{secret}.ics'), 401, 'unauthorized')
+    headers = {'Authorization': f'Bearer {secret}'}
+    error_of(await stranger.get('/scheduler/list', headers=headers), 401, 'unauthorized')
+    assert stat.S_IMODE((room.settings.data / 'feed').stat().st_mode) == 0o600
+
+
+# While you were away
+
+
+@pytest_asyncio.fixture(loop_scope='module')
+async def awake(tmp_path: Path) -> AsyncIterator[tuple[ControlRoom, httpx.AsyncClient]]:
+    """A room that was off while three occurrences of one event and one of another fell due."""
+    data = tmp_path / 'data'
+    was_off(data, timedelta(hours=4), [hourly('photos', 3), hourly('letters', 1)])
+    async with (
+        api_room(data) as room,
+        served(lambda port: gated(room, port)) as authority,
+        client_of(room, authority) as client,
+    ):
+        yield room, client
+
+
+async def test_what_was_missed_is_told_with_its_cause_and_answered_once(
+    awake: tuple[ControlRoom, httpx.AsyncClient],
+) -> None:
+    room, api = awake
+
+    told = (await api.get('/scheduler/missed')).json()
+
+    assert [item['event_id'] for item in told['occurrences']].count('photos') == 3
+    assert {item['state'] for item in told['occurrences']} == {'missed'}
+    assert (told['absence']['why'], told['absence']['sentence']) == ('off', 'Synapse was not running.')
+    assert told['absence']['from'] < told['absence']['until']
+
+    newest, *others = [
+        {'event_id': item['event_id'], 'due': item['due']}
+        for item in told['occurrences']
+        if item['event_id'] == 'photos'
+    ]
+    ran = await api.post('/scheduler/missed', json={'occurrences': [newest], 'do': 'run'})
+    skipped = await api.post('/scheduler/missed', json={'occurrences': others, 'do': 'skip'})
+
+    [run] = ran.json()['runs']
+    assert (run['event_id'], run['due']) == ('photos', newest['due'])
+    assert skipped.json() == {'runs': []}
+    await run_in(room, run['id'])
+    left = (await api.get('/scheduler/missed')).json()['occurrences']
+    assert [item['event_id'] for item in left] == ['letters']
+    again = await api.post('/scheduler/missed', json={'occurrences': [newest], 'do': 'run'})
+    error_of(again, 409, 'already_answered')
+    states = [item['state'] for item in (await api.get('/scheduler/list')).json()['occurrences'] if not item['is_open']]
+    assert states.count('fired') == 1
+    assert states.count('skipped') == 2
+
+
+@pytest.mark.parametrize(
+    ('body', 'field'),
+    [
+        ({'occurrences': [], 'do': 'skip'}, 'occurrences'),
+        ({'occurrences': [{'event_id': 'a', 'due': '2026-10-14T16:00:00'}], 'do': 'skip'}, 'occurrences.0.due'),
+        ({'occurrences': [{'event_id': 'a', 'due': '2026-10-14T16:00:00Z'}], 'do': 'forget'}, 'do'),
+    ],
+)
+async def test_an_answer_that_is_none_is_refused(api: httpx.AsyncClient, body: dict[str, Any], field: str) -> None:
+    error = error_of(await api.post('/scheduler/missed', json=body), 422, 'invalid_values')
+
+    assert set(error['fields']) == {field}
+
+
+# Told as it happens
+
+
+async def test_the_socket_tells_changes_and_occurrences(
+    api: httpx.AsyncClient, room: ControlRoom, authority: str
+) -> None:
+    headers = {'Authorization': f'Bearer {room.entry.token}'}
+    async with connect(f'ws://{authority}/ws/updates', additional_headers=headers) as socket:
+        await socket.send(json.dumps({'type': 'subscribe', 'types': ['schedule_change']}))
+
+        async def heard() -> dict[str, Any]:
+            while (message := json.loads(await asyncio.wait_for(socket.recv(), 10)))['type'] != 'schedule_change':
+                assert message['type'] in ('connected', 'ping')
+            return dict(message['data'])
+
+        event = await created(api, start=ahead(timedelta(seconds=3)), rrule='FREQ=HOURLY')
+        news = [await heard(), await heard()]
+        await api.delete(f'/scheduler/{event["id"]}')
+        while news[-1]['change'] == 'occurrence':
+            news.append(await heard())
+
+    assert news[0] == {'change': 'created', 'event': event}
+    assert (news[1]['change'], news[1]['occurrence']['event_id']) == ('occurrence', event['id'])
+    assert news[1]['occurrence']['state'] == OccurrenceState.FIRED
+    assert (news[-1]['change'], news[-1]['event']['id'], news[-1]['event']['next']) == ('deleted', event['id'], [])

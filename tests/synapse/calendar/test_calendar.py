@@ -1,0 +1,587 @@
+"""The calendar of a real control room: what is planned fires, what is changed is changed as one, and nothing twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.documents import Documents
+from synapse.bus import OccurrencesChanged, ScheduleChanged
+from synapse.calendar.alarm_clock import AlarmClock
+from synapse.calendar.events import Event, Occurrence, OccurrenceState
+from synapse.calendar.month import TOLD
+from synapse.control_room import ControlRoom
+from synapse.errors import Conflict, Invalid, NotFound
+from synapse.inbox.inputs import InputGone
+from synapse.log.log import Level
+from synapse.records import RunState
+from synapse.recurrence import instant_of
+from tests.fault.calendar_lives import closed, opened
+from tests.parts.api_room import api_room, run_in
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[ControlRoom]:
+    async with api_room(tmp_path / 'data') as room:
+        yield room
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[ControlRoom]:
+    """A room with all that planning needs, and without workers: it is there in a moment."""
+    room = await opened(tmp_path / 'data')
+    yield room
+    await closed(room)
+
+
+def ahead(seconds: float = 3600) -> str:
+    """A naive moment in UTC on the full second, at least so far ahead and at most a second further."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds + 1)).replace(tzinfo=None, microsecond=0).isoformat()
+
+
+async def planned(room: ControlRoom, **values: Any) -> Event:
+    plain = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}, 'start': ahead(), 'timezone': 'UTC'}
+    wanted = plain | ({'parameters': {}} if 'pipeline' in values else {}) | values
+    return await room.calendar.create(wanted)
+
+
+async def rows_of(room: ControlRoom, event: Event, *, timeout: float = 10) -> list[Occurrence]:
+    """The accounted occurrences of an event, as soon as there are any."""
+
+    def is_of_it(news: OccurrencesChanged) -> bool:
+        return any(occurrence.event_id == event.id for occurrence in news.occurrences)
+
+    news = asyncio.ensure_future(room.bus.next(OccurrencesChanged, timeout=timeout, where=is_of_it))
+    await asyncio.sleep(0)  # so that it listens before we look
+    rows = await accounted(room, event)
+    if not rows:
+        await news
+        rows = await accounted(room, event)
+    news.cancel()
+    return rows
+
+
+async def accounted(room: ControlRoom, event: Event) -> list[Occurrence]:
+    _, occurrences = await room.calendar.list(*around(event))
+    mine = [item for item in occurrences if item.event_id == event.id]
+    return [item for item in mine if item.state not in (OccurrenceState.PENDING, OccurrenceState.CLAIMED)]
+
+
+# Fired
+
+
+async def test_an_event_fires_in_time_and_its_run_succeeds(room: ControlRoom) -> None:
+    event = await planned(room, start=ahead(2), title='Greeting', pipeline='Hello', parameters={'name': 'calendar'})
+
+    [occurrence] = await rows_of(room, event)
+    run = await run_in(room, occurrence.run or '')
+
+    assert occurrence.state is OccurrenceState.FIRED
+    assert occurrence.due == event.start.replace(tzinfo=UTC)
+    assert occurrence.late_seconds is not None
+    assert 0 <= occurrence.late_seconds < 1
+    assert (run.state, run.event_id, run.due, run.because) == (
+        RunState.SUCCEEDED,
+        event.id,
+        occurrence.due,
+        'Greeting',
+    )
+    assert run.parameters['name'] == 'calendar'
+    [entry] = [item for item in await room.calendar.entries(*around(event)) if item.event_id == event.id]
+    assert (entry.state, entry.run, entry.title) == ('succeeded', run.id, 'Greeting')
+
+
+async def test_a_series_goes_on_after_each_occurrence(room: ControlRoom) -> None:
+    event = await planned(room, start=ahead(1), rrule='FREQ=HOURLY')
+    before = room.calendar.next_due(event.id, 2)
+
+    await rows_of(room, event)
+
+    assert room.calendar.next_due(event.id, 1) == before[1:]
+    assert room.calendar.upcoming(1) == [(before[1], event)]
+
+
+async def test_a_disabled_event_does_not_fire_and_owes_nothing_when_it_is_enabled_again(room: ControlRoom) -> None:
+    event = await planned(room, start=ahead(1), rrule='FREQ=HOURLY', enabled=False)
+    other = await planned(room, start=ahead(2))
+
+    await rows_of(room, other)
+    change = await room.calendar.update(event.id, {'enabled': True})
+
+    assert change.event is not None
+    assert room.calendar.next_due(event.id, 1) == [instant_of(event.start, 'UTC') + timedelta(hours=1)]
+    assert await accounted(room, event) == []
+
+
+async def test_a_disabled_event_shows_where_it_would_be_due_with_what_it_would_run(
+    desk: ControlRoom,
+) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY', enabled=False, parameters={'command': ['echo', 'x' * 500]})
+    now = datetime.now(UTC)
+
+    entries = await desk.calendar.entries(now - timedelta(days=2), now + timedelta(days=3))
+
+    assert {(entry.state, entry.event_id) for entry in entries} == {('off', event.id)}
+    assert [entry.at > now for entry in entries] == [True, True, True]
+    assert all(entry.reason.startswith('RunCommand, command: ["echo", "xxx') for entry in entries)
+    assert all(len(entry.reason) == TOLD for entry in entries)
+    await desk.calendar.update(event.id, {'enabled': True})
+    assert {entry.state for entry in await desk.calendar.entries(now, now + timedelta(days=3))} == {'planned'}
+
+
+async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or_go(room: ControlRoom) -> None:
+    await room.runs.pause_queue()
+    rule = 'FREQ=MINUTELY'
+    start = ahead(1)
+    events = [
+        await planned(room, start=start, rrule=rule, overlap=overlap, title=overlap)
+        for overlap in ('skip', 'queue', 'allow')
+    ]
+    await rows_of(room, events[0])
+
+    due = instant_of(events[0].start, 'UTC')
+    firing = room.calendar._firing
+    for minute in (1, 2):
+        later = due + timedelta(minutes=minute)
+        async with firing.changing:
+            await firing._settle([event.id for event in events], now=later)
+
+    states: Mapping[str, list[str]] = {event.title: [] for event in events}
+    _, occurrences = await room.calendar.list(due, later + timedelta(seconds=1))
+    for occurrence in occurrences:
+        states[occurrence.title].append(occurrence.state.value)
+    assert states['skip'][:3] == ['fired', 'skipped', 'skipped']
+    assert states['queue'][:3] == ['fired', 'fired', 'skipped']
+    assert states['allow'][:3] == ['fired', 'fired', 'fired']
+    skipped = next(item for item in occurrences if item.title == 'skip' and item.state == 'skipped')
+    assert skipped.reason == 'Its last run was still going.'
+
+
+async def test_a_failed_run_is_tried_again_as_often_as_its_event_says(room: ControlRoom) -> None:
+    retry = {'attempts': 1, 'delay_seconds': 0}
+    event = await planned(room, pipeline='Breaks', start=ahead(1), retry=retry)
+    [first] = await rows_of(room, event)
+
+    await run_in(room, first.run or '')
+    message = await room.bus.next(
+        OccurrencesChanged, timeout=10, where=lambda news: news.occurrences[0].run != first.run
+    )
+    [second] = message.occurrences
+    again = await run_in(room, second.run or '')
+
+    assert (again.retry_of, again.because) == (first.run, 'Hello, try 2 of 2'.replace('Hello', event.title))
+    assert second.retries == 1
+    _, occurrences = await room.calendar.list(*around(event))
+    assert [(item.run, item.retry_at) for item in occurrences] == [(again.id, None)]
+
+
+async def test_a_run_that_takes_longer_than_its_event_allows_is_stopped_and_has_failed(room: ControlRoom) -> None:
+    event = await planned(room, pipeline='Endless', start=ahead(1), timeout_seconds=1)
+
+    [occurrence] = await rows_of(room, event)
+    run = await run_in(room, occurrence.run or '')
+
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert run.error.message == 'It took longer than the 1 s that its event allows.'
+
+
+async def test_the_newest_file_is_chosen_when_it_falls_due(room: ControlRoom, tmp_path: Path) -> None:
+    (tmp_path / 'old.txt').write_text('old')
+    event = await planned(room, pipeline='Reads', start=ahead(2), parameters={'file': f'newest:{tmp_path}/*.txt'})
+    (tmp_path / 'new.txt').write_text('new')
+    (tmp_path / 'newer.txt.part').write_text('not yet')
+
+    [occurrence] = await rows_of(room, event)
+    run = await run_in(room, occurrence.run or '')
+
+    assert (run.state, run.parameters['file']) == (RunState.SUCCEEDED, f'{tmp_path}/new.txt')
+
+
+async def test_a_file_that_a_person_has_to_choose_makes_it_wait_for_an_answer(
+    room: ControlRoom, tmp_path: Path
+) -> None:
+    event = await planned(room, pipeline='Reads', start=ahead(1), parameters={'file': 'ask:'})
+    [occurrence] = await rows_of(room, event)
+    file = tmp_path / 'chosen.txt'
+    file.write_text('chosen')
+
+    assert (occurrence.state, occurrence.reason) == (
+        OccurrenceState.MISSED,
+        'It needs a file that you choose. Choose one and run it.',
+    )
+    with pytest.raises(InputGone):
+        await room.calendar.answer_missed([occurrence], 'run')
+    [run] = await room.calendar.answer_missed([occurrence], 'run', parameters={'file': str(file)})
+    assert (await run_in(room, run.id)).state is RunState.SUCCEEDED
+    assert await room.calendar.open_missed() == []
+    with pytest.raises(Conflict):
+        await room.calendar.answer_missed([occurrence], 'run', parameters={'file': str(file)})
+
+
+async def test_a_thousand_events_of_one_second_all_fire_within_it(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    now = datetime.now(UTC)
+    due = (now + timedelta(seconds=5)).replace(microsecond=0)
+    documents = Documents(data_folder(data) / 'events.json')
+    events = [_kept(f'e{number}', due, now) for number in range(1000)]
+    documents.change({event.id: event.as_json() for event in events})
+    documents.close()
+
+    async with api_room(data, is_new=False) as room:
+        await room.runs.pause_queue()
+        fired: list[Occurrence] = []
+        room.bus.subscribe(OccurrencesChanged, lambda news: fired.extend(news.occurrences))
+        await room.bus.next(OccurrencesChanged, timeout=20, where=lambda _: len(fired) == 1000)
+        _, occurrences = await room.calendar.list(due, due + timedelta(seconds=1))
+
+        assert {item.state for item in fired} == {OccurrenceState.FIRED}
+        assert max(item.late_seconds or 0.0 for item in fired) < 10
+        assert len({item.run for item in occurrences}) == 1000
+        assert room.status.waiting == 1000
+
+
+def data_folder(data: Path) -> Path:
+    data.mkdir(parents=True, exist_ok=True)
+    return data
+
+
+def _kept(id: str, due: datetime, now: datetime) -> Event:
+    return Event(
+        id=id,
+        title=id,
+        pipeline='RunCommand',
+        parameters={'command': ['true']},
+        start=due.replace(tzinfo=None),
+        timezone='UTC',
+        created_at=now,
+        armed_from=now,
+        updated_at=now,
+    )
+
+
+# Changed
+
+
+async def test_one_occurrence_is_moved_and_the_rest_stays(desk: ControlRoom) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY')
+    dues = desk.calendar.next_due(event.id, 3)
+    to = dues[1].astimezone(room_zone(desk)).replace(tzinfo=None, hour=5, minute=0, second=0)
+
+    change = await desk.calendar.move(event.id, dues[1], to, scope='one')
+
+    assert change.event is not None
+    assert (change.event.override_of, change.event.rrule) == (event.id, None)
+    assert desk.calendar.next_due(event.id, 2) == [dues[0], dues[2]]
+    assert desk.calendar.next_due(change.event.id) == [instant_of(to, desk.calendar.zone)]
+
+
+async def test_this_and_later_begins_another_series_and_nothing_is_lost_between(desk: ControlRoom) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY;COUNT=6')
+    dues = desk.calendar.next_due(event.id, 10)
+
+    change = await desk.calendar.update(event.id, {'title': 'Later'}, scope='following', due=dues[2])
+
+    assert change.event is not None
+    assert change.event.title == 'Later'
+    assert desk.calendar.next_due(event.id, 10) == dues[:2]
+    assert desk.calendar.next_due(change.event.id, 10) == dues[2:]
+
+
+async def test_all_of_a_series_moves_with_one_of_its_occurrences(desk: ControlRoom) -> None:
+    event = await planned(desk, rrule='FREQ=WEEKLY')
+    due = desk.calendar.next_due(event.id, 2)[1]
+    to = due.astimezone(room_zone(desk)).replace(tzinfo=None) + timedelta(days=1, hours=1)
+
+    await desk.calendar.move(event.id, due, to, scope='all')
+
+    assert instant_of(to, desk.calendar.zone) in desk.calendar.next_due(event.id, 3)
+
+
+async def test_days_that_are_left_out_stay_so_at_another_time(desk: ControlRoom) -> None:
+    event = await planned(desk, start='2030-05-01T16:00', rrule='FREQ=DAILY', exdates=['2030-05-02T16:00'])
+
+    change = await desk.calendar.update(event.id, {'start': '2030-05-01T17:30'})
+
+    assert change.event is not None
+    assert change.event.exdates == (datetime(2030, 5, 2, 17, 30),)
+    dues = desk.calendar.next_due(event.id, 2)
+    assert [due.day for due in dues] == [1, 3]
+
+
+async def test_days_that_are_left_out_stay_so_where_a_series_goes_on_at_another_time(desk: ControlRoom) -> None:
+    event = await planned(desk, start='2030-05-01T16:00', rrule='FREQ=DAILY', exdates=['2030-05-04T16:00'])
+    due = desk.calendar.next_due(event.id, 2)[1]
+
+    change = await desk.calendar.update(event.id, {'start': '2030-05-02T17:30'}, scope='following', due=due)
+
+    assert change.event is not None
+    assert [due.day for due in desk.calendar.next_due(event.id)] == [1]
+    assert [due.day for due in desk.calendar.next_due(change.event.id, 3)] == [2, 3, 5]
+
+
+@pytest.mark.parametrize(('scope', 'left'), [('one', [0, 2, 3]), ('following', [0]), ('all', None)])
+async def test_delete_takes_away_what_was_asked_and_undo_brings_it_back(
+    desk: ControlRoom, scope: str, left: list[int] | None
+) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY;COUNT=4')
+    dues = desk.calendar.next_due(event.id)
+
+    change = await desk.calendar.delete(event.id, scope=scope, due=dues[1])  # type: ignore[arg-type]
+
+    if left is None:
+        with pytest.raises(NotFound):
+            desk.calendar.get(event.id)
+    else:
+        assert desk.calendar.next_due(event.id) == [dues[index] for index in left]
+    await desk.calendar.undo(change.id)
+    assert desk.calendar.next_due(event.id) == dues
+    with pytest.raises(Conflict):
+        await desk.calendar.undo(change.id)
+
+
+async def test_a_change_that_was_changed_again_cannot_be_undone(desk: ControlRoom) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY')
+    change = await desk.calendar.update(event.id, {'title': 'One'})
+    await desk.calendar.update(event.id, {'title': 'Two'})
+
+    with pytest.raises(Conflict):
+        await desk.calendar.undo(change.id)
+
+    assert desk.calendar.get(event.id).title == 'Two'
+
+
+async def test_every_change_is_news_and_grows_the_sequence(desk: ControlRoom) -> None:
+    news: list[tuple[str, int]] = []
+    desk.bus.subscribe(ScheduleChanged, lambda message: news.append((message.change, message.event.sequence)))
+
+    event = await planned(desk)
+    await desk.calendar.update(event.id, {'misfire': {'policy': 'skip'}})
+    await desk.calendar.delete(event.id)
+
+    assert news == [('created', 0), ('updated', 1), ('deleted', 1)]
+
+
+async def test_a_nested_change_keeps_what_it_does_not_name(desk: ControlRoom) -> None:
+    event = await planned(desk, misfire={'policy': 'all', 'limit': 7})
+
+    change = await desk.calendar.update(event.id, {'misfire': {'policy': 'skip'}})
+
+    assert change.event is not None
+    assert change.event.misfire.model_dump() == {'policy': 'skip', 'within_seconds': 21_600, 'limit': 7}
+
+
+async def test_of_missed_ones_that_are_to_run_all_do_or_none(desk: ControlRoom) -> None:
+    kept, gone = [await planned(desk, misfire={'policy': 'skip'}, title=title) for title in ('kept', 'gone')]
+    firing, due = desk.calendar._firing, instant_of(kept.start, 'UTC')
+    async with firing.changing:
+        await firing._settle([kept.id, gone.id], now=due + timedelta(hours=2))
+    await desk.calendar.delete(gone.id)
+    missed = await desk.calendar.open_missed()
+
+    with pytest.raises(Conflict) as caught:
+        await desk.calendar.answer_missed(missed, 'run')
+
+    assert caught.value.code == 'event_gone'
+    assert await desk.calendar.open_missed() == missed
+    assert desk.runs.waiting() == []
+
+
+# Refused
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({'start': '2020-01-01T10:00:00'}, 'start'),
+    ({'start': 'tomorrow'}, 'start'),
+    ({'start': '2027-02-31T10:00:00'}, 'start'),
+    ({'start': 12}, 'start'),
+    ({'timezone': 'Mars/Olympus'}, 'timezone'),
+    ({'rrule': 'FREQ=SECONDLY'}, 'rrule'),
+    ({'rrule': 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31'}, 'rrule'),
+    ({'rrule': 'FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30'}, 'rrule'),
+    ({'rrule': 'nonsense'}, 'rrule'),
+    ({'rrule': 'FREQ=DAILY;UNTIL=20200101'}, 'rrule'),
+    ({'exdates': ['never']}, 'exdates'),
+    ({'pipeline': 'Nothing'}, 'pipeline'),
+    ({'profile': 'nobody'}, 'profile'),
+    ({'parameters': {'command': 5}}, 'parameters.command'),
+    ({'parameters': {'command': ['true'], 'unknown': 1}}, 'parameters.unknown'),
+    ({'misfire': {'policy': 'perhaps'}}, 'misfire.policy'),
+    ({'misfire': {'limit': 0}}, 'misfire.limit'),
+    ({'overlap': 'maybe'}, 'overlap'),
+    ({'retry': {'attempts': 99}}, 'retry.attempts'),
+    ({'timeout_seconds': -1}, 'timeout_seconds'),
+    ({'title': '  '}, 'title'),
+    ({'nonsense': 1}, 'nonsense'),
+]
+
+
+async def test_what_does_not_fit_is_named_and_nothing_is_saved(desk: ControlRoom) -> None:
+    for values, field in WRONG:
+        with pytest.raises(Invalid) as caught:
+            await planned(desk, **values)
+
+        assert list(caught.value.fields) == [field], values
+        assert caught.value.fields[field].endswith('.')
+    assert desk.calendar.events() == []
+
+
+async def test_a_refused_change_leaves_the_event_as_it_was(desk: ControlRoom) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY')
+    due = desk.calendar.next_due(event.id)[1]
+
+    for scope in ('one', 'following', 'all'):
+        with pytest.raises(Invalid):
+            await desk.calendar.update(event.id, {'timezone': 'Nowhere'}, scope=scope, due=due)  # type: ignore[arg-type]
+    with pytest.raises(Invalid) as caught:
+        await desk.calendar.update(event.id, {'title': 'x'}, scope='one', due=due + timedelta(seconds=1))
+
+    assert list(caught.value.fields) == ['due']
+    assert desk.calendar.events() == [event]
+
+
+async def test_a_moment_with_an_offset_is_told_in_the_zone_of_the_event(desk: ControlRoom) -> None:
+    event = await planned(desk, start='2030-07-01T12:00:00.75+00:00', timezone='Europe/Berlin')
+
+    assert event.start == datetime(2030, 7, 1, 14, 0)
+
+
+async def test_a_profile_that_an_event_needs_is_not_deleted(desk: ControlRoom) -> None:
+    profile = await desk.profiles.create({'label': 'Studio'})
+    await planned(desk, profile=profile.id, title='Weekly')
+
+    with pytest.raises(Conflict) as caught:
+        await desk.profiles.delete(profile.id)
+
+    assert caught.value.code == 'profile_in_use'
+    assert 'Weekly' in caught.value.message
+
+
+# Read again
+
+
+async def test_a_damaged_file_gives_way_to_its_last_good_copy_and_says_so(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    async with api_room(data) as room:
+        event = await planned(room)
+        await planned(room, title='The last one')
+    (data / 'events.json').write_text('{"documents": {"1": {"ti')
+
+    async with api_room(data, is_new=False) as room:
+        assert room.calendar.events() == [event]
+        assert room.calendar.notices[0].startswith('events.json could not be read; it is kept as events.json.corrupt-')
+        assert room.calendar.notices[1].startswith('events.json was restored from its copy of ')
+
+
+async def test_one_event_that_makes_no_sense_is_left_out_by_name_and_stays_in_the_file(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    async with api_room(data) as room:
+        good, odd = await planned(room), await planned(room, title='Odd', rrule='FREQ=DAILY')
+    path = data / 'events.json'
+    path.write_text(path.read_text().replace('FREQ=DAILY', 'FREQ=OFTEN'))
+
+    async with api_room(data, is_new=False) as room:
+        await planned(room, title='Another')
+
+        assert [event.id for event in room.calendar.events()][:1] == [good.id]
+        assert odd.id not in {event.id for event in room.calendar.events()}
+        assert any("'Odd' is left out" in notice for notice in room.calendar.notices)
+        assert odd.id in path.read_text()
+
+
+# Restarted
+
+
+async def test_what_falls_due_while_nobody_is_there_is_missed_or_run_by_its_policy(tmp_path: Path) -> None:
+    start = ahead(4)
+    async with api_room(tmp_path / 'data') as room:
+        late = await planned(room, start=start, title='latest')
+        skipped = await planned(room, start=start, title='skip', misfire={'policy': 'skip'})
+    await asyncio.sleep(max(0.0, (datetime.fromisoformat(start + 'Z') - datetime.now(UTC)).total_seconds() + 0.1))
+
+    async with api_room(tmp_path / 'data', is_new=False) as room:
+        answers = {item.event_id: item for item in await room.calendar.open_missed()}
+        absence = room.calendar.last_absence
+
+        assert answers[late.id].state is OccurrenceState.FIRED
+        assert answers[late.id].reason == 'Synapse was not running. Run late, as its event says.'
+        assert answers[skipped.id].state is OccurrenceState.MISSED
+        assert answers[skipped.id].reason == 'Synapse was not running. Its event skips what was missed.'
+        assert absence is not None
+        assert absence.why == 'off'
+        assert (await run_in(room, answers[late.id].run or '')).state is RunState.SUCCEEDED
+        [run] = await room.calendar.answer_missed([answers[skipped.id]], 'run')
+        assert run.due == answers[skipped.id].due
+        await room.calendar.answer_missed([answers[late.id]], 'skip')
+        assert await room.calendar.open_missed() == []
+
+
+async def test_a_deleted_pipeline_is_a_missed_occurrence_with_its_reason(tmp_path: Path) -> None:
+    async with api_room(tmp_path / 'data') as room:
+        event = await planned(room, pipeline='Hello', start=ahead(3))
+        (tmp_path / 'data' / 'pipelines' / 'samples.py').unlink()
+
+        [occurrence] = await rows_of(room, event)
+
+    assert occurrence.state is OccurrenceState.MISSED
+    assert 'Hello' in occurrence.reason
+
+
+def around(event: Event) -> tuple[datetime, datetime]:
+    due = instant_of(event.start, event.timezone)
+    return due - timedelta(minutes=5), due + timedelta(minutes=5)
+
+
+def room_zone(room: ControlRoom) -> Any:
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(room.calendar.zone)
+
+
+# Broken
+
+
+async def test_an_event_that_cannot_be_waited_for_is_told_and_the_others_fire(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api_room(tmp_path / 'data') as room:
+        with monkeypatch.context() as fault:
+            fault.setattr(AlarmClock, 'arm', _refuse)
+            broken = await planned(room, title='Broken', start=ahead(60))
+        sound = await planned(room, start=ahead(1))
+
+        assert [item.state for item in await rows_of(room, sound)] == [OccurrenceState.FIRED]
+        assert room.calendar.notices == ['Broken does not fire: no such clock. Change or delete it.']
+        [entry] = await room.log.query(level_min=Level.ERROR, source='scheduler')
+        assert entry.fields['event'] == broken.id
+
+        await room.calendar.update(broken.id, {'start': ahead(90)})
+        assert room.calendar.notices == []
+        assert broken.id in room.calendar._firing.armed()
+
+
+async def test_a_program_starts_although_an_event_cannot_be_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await opened(tmp_path / 'data')
+    broken, sound = await planned(before, title='Broken'), await planned(before, title='Sound')
+    await closed(before)
+    usual = AlarmClock.arm
+
+    def arm(alarm: AlarmClock, event_id: str, due: datetime | None) -> None:
+        _refuse() if event_id == broken.id else usual(alarm, event_id, due)
+
+    monkeypatch.setattr(AlarmClock, 'arm', arm)
+    room = await opened(tmp_path / 'data')
+    try:
+        assert room.calendar.notices == ['Broken does not fire: no such clock. Change or delete it.']
+        assert [*room.calendar._firing.armed()] == [sound.id]
+    finally:
+        await closed(room)
+
+
+def _refuse(*_: object) -> None:
+    raise LookupError('no such clock')

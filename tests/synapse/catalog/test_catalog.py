@@ -1,0 +1,333 @@
+"""Pipelines found in real folders and read by real processes."""
+
+import secrets
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from storage.logs.store import LogStore
+from synapse.bus import Bus, PipelinesChanged
+from synapse.catalog.catalog import Catalog, PipelineInfo, is_pipeline_name
+from synapse.engine.warden import ROOM, tagged_processes
+from synapse.errors import Conflict, Invalid, NotFound
+from synapse.log.log import Level, Log
+from tests.parts.hosts import eventually, write_pipeline
+
+GREET = '''
+from pathlib import Path
+from typing import Literal
+from synapse import Pipeline, step
+
+class Greet(Pipeline):
+    """Says hello."""
+    accepts = ('.mp4', 'MOV')
+    file: Path
+    times: int = 1
+    height: Literal[720, 1080] = 1080
+
+    @step(retries=2, timeout='30m')
+    def say_it(self, run): ...
+'''
+
+
+class House:
+    """A data folder with its catalog, and another one after a restart."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / 'pipelines'
+        self.folder.mkdir()
+        self._cache = data / 'cache'
+        self.bus = Bus()
+        self.tag = f'test-{secrets.token_hex(6)}'
+        self._store = LogStore(data / 'logs.db')
+        self.log = Log(self._store, self.bus)
+        self.catalog = self._new()
+
+    def _new(self, seconds: float = 10) -> Catalog:
+        return Catalog(self.folder, self._cache, self.bus, self.log, room_tag=self.tag, seconds=seconds)
+
+    async def restart(self, seconds: float = 10) -> None:
+        await self.catalog.stop()
+        self.catalog = self._new(seconds)
+        await self.catalog.start()
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    async def after_change(self, name: str, text: str | None = None, *, of: str | None = None) -> None:
+        """Write or delete a file, and wait for the news of `of` (or any)."""
+        path = self.folder / name
+        path.unlink() if text is None else path.write_text(text)
+        await self.bus.next(PipelinesChanged, timeout=10, where=lambda news: of is None or of in news.names)
+
+    @property
+    def theirs(self) -> dict[str, PipelineInfo]:
+        return {info.name: info for info in self.catalog.list() if not info.is_built_in}
+
+    def said(self, level: Level) -> list[str]:
+        return [entry.message for entry in self.log.ring if entry.level is level]
+
+    async def close(self) -> None:
+        await self.catalog.stop()
+        await self.log.stop()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    await house.log.start()
+    yield house
+    await house.close()
+    await eventually(lambda: not tagged_processes(ROOM, house.tag), 5, 'a process is left')
+
+
+async def test_a_file_is_described_without_being_imported(house: House) -> None:
+    house.write('greet.py', GREET + '\nimport sys\nsys.modules["greet_was_here"] = sys\n')
+
+    await house.catalog.start()
+
+    info = house.catalog.get('Greet')
+    assert (info.title, info.description, info.accepts) == ('Greet', 'Says hello.', ('.mp4', '.mov'))
+    assert info.steps == ({'name': 'say_it', 'title': 'SAY IT', 'retries': 2, 'timeout': 1800.0},)
+    assert info.schema['properties']['file']['format'] == 'path'
+    assert info.source == info.origin == str(house.folder / 'greet.py')
+    assert info.is_runnable
+    assert info.error is None
+    assert 'greet_was_here' not in sys.modules
+
+
+async def test_the_answer_of_the_api_keeps_snapshots_to_itself(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+
+    answer = house.catalog.get('Greet').as_json()
+
+    names = {'name', 'title', 'description', 'steps', 'schema', 'accepts', 'max_parallel', 'source', 'error'}
+    assert names | {'color_index', 'is_runnable'} == set(answer)
+
+
+async def test_a_new_file_is_found_while_we_look(house: House) -> None:
+    await house.catalog.start()
+
+    await house.after_change('greet.py', GREET, of='Greet')
+
+    assert house.catalog.get('Greet').is_runnable
+    assert 'greet.py is good: Greet' in house.said(Level.INFO)
+
+
+async def test_a_file_that_breaks_goes_on_as_its_last_good_version(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+
+    await house.after_change('greet.py', GREET + '\nnonsense(\n', of='Greet')
+
+    info = house.catalog.get('Greet')
+    assert info.is_runnable
+    assert info.file is not None
+    assert Path(info.file).read_text() == GREET
+    assert info.error is not None
+    assert info.error['file'] == str(house.folder / 'greet.py')
+    assert info.error['line'] == GREET.count('\n') + 2
+    assert "'(' was never closed" in info.error['message']
+    assert 'Its last good version stays in use.' in house.said(Level.ERROR)[0]
+
+
+async def test_a_mended_file_is_good_again(house: House) -> None:
+    house.write('greet.py', 'nonsense(')
+    await house.catalog.start()
+    assert not house.catalog.get('greet').is_runnable
+
+    await house.after_change('greet.py', GREET, of='Greet')
+
+    assert list(house.theirs) == ['Greet']
+    assert house.catalog.get('Greet').error is None
+
+
+async def test_a_broken_file_stays_runnable_through_a_restart(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+    await house.after_change('greet.py', 'raise LookupError("gone")\n', of='Greet')
+
+    await house.restart()
+
+    assert house.catalog.get('Greet').is_runnable
+    await eventually(lambda: house.catalog.get('Greet').error is not None, 10)
+    error = house.catalog.get('Greet').error
+    assert error is not None
+    assert (error['line'], error['message']) == (1, 'LookupError: gone')
+    assert (await house.catalog.validate('Greet', {'file': '/x.mp4'}))['times'] == 1
+
+
+@pytest.mark.parametrize(
+    ('text', 'line', 'message'),
+    [
+        ('import no_such_module\n', 1, 'No module named'),
+        ('x = 1\nimport sys; sys.exit(3)\n', None, 'exit code 3'),
+        ('x = 1\n', None, 'No pipeline is in this file'),
+        ('from synapse import Pipeline\n\nclass Idle(Pipeline): ...\n', 3, 'Idle has no step'),
+        ('import ctypes\n\nctypes.string_at(0)\n', 3, 'Reading it ended Python with SIGSEGV.'),
+        ('import time\n\n\ntime.sleep(60)\n', 4, 'Reading it took more than 4 s, so it was stopped.'),
+        ('# \xff'.encode('latin-1').decode('latin-1') + '\nwhile True: pass\n', 2, 'took more than'),
+    ],
+    ids=['import', 'exit', 'no pipeline', 'no step', 'crash', 'hang', 'busy'],
+)
+async def test_a_file_that_was_never_good_says_what_and_where(
+    house: House, text: str, line: int | None, message: str
+) -> None:
+    house.write('bad.py', text)
+    house.write('greet.py', GREET)
+
+    # Short where the file never ends; elsewhere a busy machine must not be taken for a hanging file.
+    await house.restart(seconds=4 if 'took more than' in message else 30)
+
+    info = house.catalog.get('bad')
+    assert not info.is_runnable
+    assert info.error is not None
+    assert (info.error['file'], info.error['line']) == (str(house.folder / 'bad.py'), line)
+    assert message in info.error['message']
+    assert house.catalog.get('Greet').is_runnable
+
+
+async def test_a_name_belongs_to_who_had_it_first(house: House) -> None:
+    house.write('b.py', GREET)
+    await house.catalog.start()
+
+    await house.after_change('a.py', GREET + '\nclass Other(Greet):\n    pass\n', of='a')
+    await house.restart()
+
+    assert house.catalog.get('Greet').source == str(house.folder / 'b.py')
+    assert house.catalog.get('Other').is_runnable
+    error = house.catalog.get('a').error
+    assert error is not None
+    assert error['message'] == f'The name Greet already belongs to the pipeline in {house.folder / "b.py"}.'
+
+
+async def test_a_built_in_name_cannot_be_taken(house: House) -> None:
+    write_pipeline(house.folder / 'mine.py', 'pass', name='RunCommand')
+
+    await house.catalog.start()
+
+    assert house.catalog.get('RunCommand').is_built_in
+    error = house.catalog.get('mine').error
+    assert error is not None
+    assert error['message'] == 'The name RunCommand already belongs to a built-in pipeline.'
+
+
+async def test_a_deleted_file_is_forgotten(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+
+    await house.after_change('greet.py', of='Greet')
+    await house.restart()
+
+    assert house.theirs == {}
+
+
+async def test_a_folder_that_was_replaced_is_watched_again(house: House) -> None:
+    await house.catalog.start()
+    shutil.rmtree(house.folder)
+    await eventually(house.folder.is_dir, 10, 'the folder is made anew')
+
+    await house.after_change('greet.py', GREET, of='Greet')
+
+    assert house.catalog.get('Greet').is_runnable
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        '.greet.py',
+        '.#greet.py',
+        '#greet.py#',
+        'greet.py~',
+        '.greet.py.swp',
+        '4913',
+        '_shared.py',
+        '__init__.py',
+        'a.txt',
+    ],
+)
+def test_what_editors_leave_is_no_pipeline(name: str) -> None:
+    assert not is_pipeline_name(name)
+
+
+async def test_folders_and_dangling_links_are_passed_over(house: House) -> None:
+    (house.folder / 'folder.py').mkdir()
+    (house.folder / 'link.py').symlink_to(house.folder / 'nowhere')
+    (house.folder / '__pycache__').mkdir()
+
+    await house.catalog.start()
+
+    assert house.theirs == {}
+
+
+async def test_what_a_file_starts_while_it_is_read_does_not_stay(house: House) -> None:
+    house.write('greet.py', 'import subprocess\nsubprocess.Popen(["setsid", "sleep", "75"])\n' + GREET)
+
+    await house.catalog.start()
+
+    assert house.catalog.get('Greet').is_runnable
+    assert tagged_processes(ROOM, house.tag) == []
+
+
+async def test_parameters_come_back_whole(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+
+    values = await house.catalog.validate('Greet', {'file': 'inbox:abc', 'times': '3'})
+
+    assert values == {'file': 'inbox:abc', 'times': 3, 'height': 1080}
+
+
+async def test_parameters_that_do_not_fit_are_named(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+
+    with pytest.raises(Invalid) as caught:
+        await house.catalog.validate('Greet', {'times': 'many', 'colour': 'red'})
+
+    assert caught.value.fields == {
+        'file': 'A value is needed here.',
+        'times': 'Write a whole number.',
+        'colour': "This pipeline has no parameter called 'colour'.",
+    }
+
+
+async def test_parameters_of_a_broken_pipeline_are_refused(house: House) -> None:
+    house.write('bad.py', 'x = 1\nx.y\n')
+    await house.catalog.start()
+
+    with pytest.raises(Conflict, match='The pipeline bad is broken: line 2: AttributeError'):
+        await house.catalog.validate('bad', {})
+
+
+async def test_an_unknown_name_is_answered_with_a_near_one(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+
+    with pytest.raises(NotFound, match="No pipeline is called 'Great'") as caught:
+        house.catalog.get('Great')
+
+    assert (caught.value.code, caught.value.hint) == ('pipeline_not_found', 'Did you mean Greet?')
+
+
+async def test_files_are_routed_by_their_suffix(house: House) -> None:
+    house.write('greet.py', GREET)
+    house.write('bad.py', 'nonsense(')
+    await house.catalog.start()
+
+    assert 'Greet' in [info.name for info in house.catalog.find_by_suffix('.MOV')]
+    assert house.catalog.find_by_suffix('.nothing') == []
+
+
+async def test_a_damaged_cache_only_costs_time(house: House, tmp_path: Path) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+    (tmp_path / 'cache' / 'index.json').write_text('{"files": [')
+
+    await house.restart()
+
+    assert house.catalog.get('Greet').is_runnable

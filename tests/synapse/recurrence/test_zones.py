@@ -1,0 +1,46 @@
+"""Zones are found by their names, and a name that is nearly right is met half way."""
+
+import pytest
+
+from synapse.recurrence import RuleError
+from synapse.recurrence.zones import city_of, zone, zone_names
+
+
+@pytest.mark.parametrize(
+    ('name', 'hint'),
+    [
+        ('Europe/Berln', 'Did you mean Europe/Berlin?'),
+        ('europe/berlin ', 'Did you mean Europe/Berlin?'),
+        ('new york', 'Did you mean America/New_York?'),
+        ('Tokio', 'Did you mean Asia/Tokyo?'),
+        ('CEST', 'Write it like Europe/Berlin.'),
+        ('../../etc/passwd', 'Write it like Europe/Berlin.'),
+        ('', 'Write it like Europe/Berlin.'),
+        ('localtime', 'Write it like Europe/Berlin.'),
+        ('x' * 10_000, 'Write it like Europe/Berlin.'),
+    ],
+)
+def test_an_unknown_zone_says_which_is_near(name: str, hint: str) -> None:
+    with pytest.raises(RuleError) as error:
+        zone(name)
+
+    assert error.value.field == 'timezone'
+    assert error.value.sentence.endswith(hint)
+    assert len(error.value.sentence) < 150
+
+
+def test_names_are_sorted_and_each_is_a_zone() -> None:
+    names = zone_names()
+
+    assert names == sorted(names)
+    assert {'Europe/Berlin', 'UTC', 'Australia/Lord_Howe'} <= set(names)
+    assert 'localtime' not in names
+
+
+def test_a_zone_is_called_by_its_city() -> None:
+    assert [city_of(name) for name in ('Europe/Berlin', 'America/New_York', 'America/Argentina/Salta', 'UTC')] == [
+        'Berlin',
+        'New York',
+        'Salta',
+        'UTC',
+    ]

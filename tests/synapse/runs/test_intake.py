@@ -1,0 +1,198 @@
+"""The way of a step's words through its spool into a real log, also when a process dies on it."""
+
+import asyncio
+import itertools
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.logs.store import LogStore
+from synapse.bus import Bus
+from synapse.log.log import Log
+from synapse.protocol import long_lines
+from synapse.protocol import spool as spool_module
+from synapse.protocol.lines import ByteLines
+from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
+from synapse.protocol.spool import SPOOL, Spool
+from synapse.protocol.spool_reader import SpoolReader
+from synapse.runs.intake import Intake, Recovery
+
+RUN = 'r1'
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> AsyncIterator[Log]:
+    log = Log(LogStore(tmp_path / 'logs.db'), Bus())
+    await log.start()
+    yield log
+    await log.stop()
+
+
+async def printed(log: Log) -> list[str]:
+    return [entry.message async for page in log.pages(run=RUN) for entry in page]
+
+
+def at(number: int) -> str:
+    return f'2026-11-23T08:00:00.{number:06}+00:00'
+
+
+def raw(text: str, number: int) -> tuple[str, bytes]:
+    """The record of what standard output said at the `number`th microsecond."""
+    data = text.encode()
+    said = {'t': 'raw', 'id': 1, 'at': at(number), 'source': 'stdout', 'step': 's', 'size': len(data)}
+    return json.dumps(said), data
+
+
+@given(lines=st.lists(st.text(st.characters(exclude_characters='\r\n', codec='utf-8'), max_size=9)), data=st.data())
+def test_printed_lines_are_the_same_however_they_come_in_pieces(lines: list[str], data: st.DataObject) -> None:
+    stream = ''.join(f'{line}\n' for line in lines).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
+    cutter = ByteLines()
+
+    pieces = [stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)])]
+
+    assert [line for piece in pieces for line in cutter.feed(piece, 0.0)] + cutter.finish() == lines
+
+
+async def test_what_is_spooled_is_logged_in_its_order_up_to_where_it_is_told(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, 'FILE_BYTES', 2_000)
+    spool, intake = Spool(tmp_path / SPOOL), Intake(log, RUN, tmp_path)
+    for number in range(300):
+        spool.append(*raw(f'line {number}\n', number))
+    entry = [at(300), 'warning', 'lib', 'said', 's', {'a': 1}]
+    spool.append(json.dumps({'t': 'logs', 'e': [entry]}))
+    told = spool.news()
+    spool.append(*raw('after', 301))
+    files = len(list((tmp_path / SPOOL).iterdir()))
+
+    await intake.take(told or {})
+
+    assert await printed(log) == [*(f'line {number}' for number in range(300)), 'said']
+    assert len(list((tmp_path / SPOOL).iterdir())) < files
+    await intake.take_rest()
+    assert (await printed(log))[-1] == 'after'
+    assert not (tmp_path / SPOOL).exists()
+
+
+async def test_a_killed_control_room_takes_in_later_what_it_had_not_logged_and_nothing_twice(
+    log: Log, tmp_path: Path
+) -> None:
+    spool, first = Spool(tmp_path / SPOOL), Intake(log, RUN, tmp_path)
+    spool.append(*raw('one\ntwo\nthree\n', 1))
+    await first.take(spool.news() or {})
+    # As if the last of these had not been saved when it was killed.
+    await log.clear(who='nobody')
+    log.extend(
+        {'level': 'info', 'message': text, 'source': 'stdout', 'run': RUN, 'timestamp': at(1)}
+        for text in ('one', 'two')
+    )
+    spool.append(*raw('four\nfi', 2))
+    spool.append(*raw('ve\nsix', 3))
+    with (tmp_path / SPOOL / '00000001.spool').open('ab') as file:
+        file.write(raw('x' * 50, 4)[0].encode()[:-9])
+
+    await Recovery(log, RUN, tmp_path).take_rest()
+
+    assert await printed(log) == ['one', 'two', 'three', 'four', 'five', 'six']
+    assert not (tmp_path / SPOOL).exists()
+
+
+async def test_a_step_that_writes_into_its_spool_spoils_nothing_else(log: Log, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / SPOOL)
+    spool.append(*raw('before\n', 1))
+    with (tmp_path / SPOOL / '00000001.spool').open('ab') as file:
+        file.write(
+            b'{oops\n[1]\n{"t": "raw", "size": -5}\n{"t": "raw", "size": "x"}\n{"t": "logs", "e": [[1], 2, null]}\n'
+        )
+    spool.append(*raw('after\n', 2))
+
+    await Intake(log, RUN, tmp_path).take_rest()
+
+    assert await printed(log) == ['before', 'after']
+
+
+async def test_a_long_line_is_kept_without_secrets_and_not_without_end(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_lines, 'MOST_BYTES', 60_000)
+    log.hide(RUN, ['s3cret-canary'])
+    intake = Intake(log, RUN, tmp_path, ['s3cret-canary'])
+    long = 'x' * (LONGEST - 5) + 's3cret-canary' + 'y' * 20_000
+
+    for number in range(2):
+        header, data = raw(f'short\n{long}\n', number)
+        await intake.take({**json.loads(header), 'text': data.decode()})
+
+    entries = [entry async for page in log.pages(run=RUN) for entry in page]
+    assert [entry.message[:5] for entry in entries] == ['short', 'xxxxx'] * 2
+    assert entries[1].message.endswith('x***yy')
+    assert entries[1].fields == {'cut': len(long)}
+    assert entries[3].fields['not_kept'] == f'{LONG_LINES} has reached its 0 MB'
+    assert (tmp_path / LONG_LINES).read_text() == long.replace('s3cret-canary', '***') + '\n'
+
+
+def test_a_spool_holds_only_so_many_files_and_none_that_the_disk_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, 'FILE_BYTES', 10)
+    spool = Spool(tmp_path / SPOOL)
+    for number in range(spool_module.MOST_FILES):
+        assert not spool.is_full
+        spool.append(*raw('a line\n', number))
+
+    was_full = spool.is_full
+    (tmp_path / SPOOL / '00000001.spool').unlink()
+    assert (was_full, spool.is_full) == (True, False)
+
+    monkeypatch.setattr(os, 'write', refuse_after(os.write, 5))
+    with pytest.raises(OSError, match='No space'):
+        spool.append(*raw('not this\n', 99))
+    reader = SpoolReader(tmp_path)
+    records = list(itertools.chain.from_iterable(iter(reader.read, [])))
+    assert len(records) == spool_module.MOST_FILES - 1
+    assert {data for _, data in records} == {b'a line\n'}
+
+
+def refuse_after(write: object, size: int) -> object:
+    """An `os.write` that takes only a few bytes and then says that the disk is full."""
+    calls = itertools.count()
+
+    def full(fd: int, data: bytes) -> int:
+        if next(calls):
+            raise OSError(28, 'No space left on device')
+        return int(write(fd, bytes(data)[:size]))  # type: ignore[operator]
+
+    return full
+
+
+async def test_the_loop_has_its_turns_while_a_flood_is_taken_in(log: Log, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / SPOOL)
+    for number in range(20):
+        spool.append(*raw('a line of a flood\n' * 1_000, number))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    await Intake(log, RUN, tmp_path).take_rest()
+    counting.cancel()
+
+    assert len(await printed(log)) == 20_000
+    assert turns > 20
+
+
+def test_nothing_is_kept_where_there_is_no_run() -> None:
+    text, fields = LongLines(None).cut('x' * 20_000, {'a': 1})
+
+    assert (len(text), fields) == (LONGEST, {'a': 1, 'cut': 20_000})

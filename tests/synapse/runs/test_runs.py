@@ -1,0 +1,522 @@
+"""Runs in a house of real parts: the queue and its order, what people ask, retries, estimates, what a restart finds."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.runs import RunStore
+from synapse.bus import RunChanged, StatusChanged
+from synapse.control_room import ControlRoom
+from synapse.errors import Conflict, Invalid, NotFound
+from synapse.records import RunRecord, RunState, StepRun, StepState, moved
+from synapse.runs.estimates import expected_starts, seconds_left
+from synapse.runs.figures import figures
+from synapse.settings import Settings
+from synapse.status import Status
+from tests.parts.scripted import House, opened
+
+NOW = datetime(2026, 10, 14, 12, tzinfo=UTC)
+
+THREE_STEPS = '''
+from pathlib import Path
+from synapse import Pipeline, Run, StepFailed, step
+
+class Three(Pipeline):
+    """Leaves a file, may fail in its second step, holds in its third."""
+    source: Path
+    fails: bool = False
+    words: str = ''
+
+    @step
+    def first(self, run: Run):
+        self.words = self.source.read_text().upper()
+        (run.workdir / 'first.txt').write_text(self.words)
+        run.artifact(run.workdir / 'first.txt')
+        print('secret', run.profile and run.profile.secrets.get('KEY'))
+
+    @step
+    def second(self, run: Run):
+        run.progress(50, 'half way')
+        if self.fails:
+            raise StepFailed('The second step would not.', 'Set fails to false.')
+
+    @step
+    def third(self, run: Run):
+        assert (run.workdir / 'first.txt').read_text() == self.words
+'''
+
+
+@contextlib.asynccontextmanager
+async def room_in(data: Path, *, workers: int = 2, **values: Any) -> AsyncIterator[ControlRoom]:
+    room = ControlRoom.build(Settings(data=data, workers=workers, **values))
+    await room.start()
+    try:
+        yield room
+    finally:
+        await room.stop(grace=0)
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[ControlRoom]:
+    async with room_in(tmp_path / 'data') as room:
+        yield room
+
+
+@pytest.fixture
+async def room_of_three(tmp_path: Path) -> AsyncIterator[ControlRoom]:
+    folder = tmp_path / 'data' / 'pipelines'
+    folder.mkdir(parents=True)
+    (folder / 'three.py').write_text(THREE_STEPS)
+    async with room_in(tmp_path / 'data') as room:
+        yield room
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(tmp_path / 'data', workers=1) as house:
+        yield house
+
+
+async def until(where: House | ControlRoom, run_id: str, *states: RunState) -> RunRecord:
+    """The run once it is in one of these states, by default any final one."""
+
+    def is_there(run: RunRecord) -> bool:
+        return run.id == run_id and (run.state in states if states else run.state.is_final)
+
+    news = asyncio.ensure_future(where.bus.next(RunChanged, timeout=20, where=lambda message: is_there(message.run)))
+    await asyncio.sleep(0)
+    run = await where.runs.get(run_id)
+    if is_there(run):
+        news.cancel()
+        return run
+    return (await news).run
+
+
+async def until_status(where: House | ControlRoom, is_so: Callable[[Status], bool]) -> None:
+    news = asyncio.ensure_future(where.bus.next(StatusChanged, timeout=20, where=lambda _: is_so(where.status)))
+    await asyncio.sleep(0)
+    if is_so(where.status):
+        news.cancel()
+        return
+    await news
+
+
+async def one_chunk(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+# -- a run from its creation to its end ------------------------------------------------------------------------------
+
+
+async def test_a_run_succeeds_and_tells_so_in_its_log(room: ControlRoom) -> None:
+    run = await room.runs.create('RunCommand', {'command': ['echo', 'hello']}, because='a test')
+
+    ended = await until(room, run.id)
+
+    assert ended.state is RunState.SUCCEEDED
+    assert [step.state for step in ended.steps] == [StepState.SUCCEEDED]
+    assert run.subject == 'echo hello'
+    entries = await room.log.query(run=run.id)
+    assert 'hello' in [entry.message for entry in entries]
+    assert {entry.fields['rule'] for entry in entries if 'rule' in entry.fields} == {'started', 'succeeded'}
+    assert entries[0].level == 'success'
+
+
+async def test_a_failing_command_fails_the_run_with_its_reason(room: ControlRoom) -> None:
+    run = await room.runs.create('RunCommand', {'command': ['sh', '-c', 'exit 3']})
+
+    ended = await until(room, run.id)
+
+    assert ended.state is RunState.FAILED
+    assert ended.error is not None
+    assert '3' in ended.error.message
+    await until_status(room, lambda status: status.state == 'error')
+    room.runs.failure_seen(ended.id)
+    await until_status(room, lambda status: status.state == 'idle')
+
+
+async def test_the_file_of_the_inbox_becomes_the_run_s_own(room_of_three: ControlRoom) -> None:
+    room = room_of_three
+    item = await room.inbox.receive('notes.txt', one_chunk(b'abc'))
+    run = await room.runs.create('Three', {'source': f'inbox:{item.id}'})
+    assert run.subject == 'notes.txt'
+
+    ended = await until(room, run.id)
+
+    assert ended.state is RunState.SUCCEEDED, ended.error
+    place = Path(ended.parameters['source'])
+    assert place == room.runs.folder_of(run.id) / 'work' / 'inputs' / 'notes.txt'
+    assert place.read_bytes() == b'abc'
+    assert room.inbox.list() == []
+    again = await until(room, (await room.runs.retry(run.id)).id)
+    assert again.state is RunState.SUCCEEDED, again.error
+
+
+async def test_two_runs_may_wait_for_the_same_file_of_the_inbox(room_of_three: ControlRoom) -> None:
+    room = room_of_three
+    item = await room.inbox.receive('notes.txt', one_chunk(b'abc'))
+    value = {'source': f'inbox:{item.id}'}
+    await room.runs.pause_queue()
+    runs = [await room.runs.create('Three', value), await room.runs.create('Three', value)]
+
+    await room.runs.resume_queue()
+
+    ended = [await until(room, run.id) for run in runs]
+    assert [run.state for run in ended] == [RunState.SUCCEEDED] * 2, [run.error for run in ended]
+    assert room.inbox.list() == []
+
+
+async def test_secrets_of_the_profile_reach_the_step_but_no_log(room_of_three: ControlRoom, tmp_path: Path) -> None:
+    room = room_of_three
+    (tmp_path / 'in.txt').write_text('abc')
+    profile = await room.profiles.create(
+        {'label': 'Studio', 'destination': str(tmp_path / 'out'), 'secrets': {'KEY': 'hunter2-hunter2'}}
+    )
+    run = await room.runs.create('Three', {'source': str(tmp_path / 'in.txt')}, profile=profile.id)
+
+    ended = await until(room, run.id)
+
+    messages = [entry.message for entry in await room.log.query(run=run.id)]
+    assert ended.state is RunState.SUCCEEDED, ended.error
+    assert 'secret ***' in messages
+    assert not any('hunter2' in message for message in messages)
+
+
+async def test_an_output_is_found_by_its_name_and_no_name_leads_out(room_of_three: ControlRoom, tmp_path: Path) -> None:
+    room = room_of_three
+    (tmp_path / 'in.txt').write_text('abc')
+    run = await until(room, (await room.runs.create('Three', {'source': str(tmp_path / 'in.txt')})).id)
+
+    path = await room.runs.artifact_path(run.id, 'first.txt')
+
+    assert path.read_text() == 'ABC'
+    for name in ('../checkpoint.json', '/etc/passwd', 'other.txt'):
+        with pytest.raises(NotFound):
+            await room.runs.artifact_path(run.id, name)
+
+
+async def test_values_that_do_not_fit_make_no_run(room_of_three: ControlRoom, tmp_path: Path) -> None:
+    room = room_of_three
+    for value, sentence in (
+        (str(tmp_path / 'none.txt'), 'No file is at'),
+        ('none.txt', 'Give the full path'),
+        ('inbox:none', 'The inbox has no file'),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await room.runs.create('Three', {'source': value})
+        assert sentence in caught.value.fields['source']
+    with pytest.raises(NotFound):
+        await room.runs.create('Nothing', {})
+    with pytest.raises(NotFound):
+        await room.runs.create('RunCommand', {'command': ['true']}, profile='nobody')
+    assert await room.runs.list() == []
+
+
+async def test_a_file_deleted_before_its_run_starts_is_named(room_of_three: ControlRoom, tmp_path: Path) -> None:
+    room = room_of_three
+    source = tmp_path / 'in.txt'
+    source.write_text('abc')
+    await room.runs.pause_queue()
+    run = await room.runs.create('Three', {'source': str(source)})
+    source.unlink()
+
+    await room.runs.resume_queue()
+
+    ended = await until(room, run.id)
+    assert ended.state is RunState.FAILED
+    assert ended.error is not None
+    assert f'No file is at {source} any more' in ended.error.message
+
+
+# -- retry -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_retry_from_a_step_keeps_what_earlier_steps_made(room_of_three: ControlRoom, tmp_path: Path) -> None:
+    room = room_of_three
+    (tmp_path / 'in.txt').write_text('abc')
+    failed = await until(
+        room, (await room.runs.create('Three', {'source': str(tmp_path / 'in.txt'), 'fails': True})).id
+    )
+    assert [str(step.state) for step in failed.steps] == ['succeeded', 'failed', 'skipped']
+    assert failed.steps[2].note == 'SECOND failed'
+
+    retried = await room.runs.retry(failed.id, from_step='second', parameters={'fails': False})
+
+    ended = await until(room, retried.id)
+    assert ended.state is RunState.SUCCEEDED, ended.error
+    assert ended.retry_of == failed.id
+    assert ended.steps[0].note == f'kept from #{failed.number}'
+    assert ended.steps[0].started_at == failed.steps[0].started_at
+    assert [artifact.name for artifact in ended.artifacts] == ['first.txt']
+    assert (await room.runs.artifact_path(ended.id, 'first.txt')).read_text() == 'ABC'
+
+
+async def test_a_step_whose_forerunners_did_not_succeed_cannot_be_first(
+    room_of_three: ControlRoom, tmp_path: Path
+) -> None:
+    room = room_of_three
+    (tmp_path / 'in.txt').write_text('abc')
+    failed = await until(
+        room, (await room.runs.create('Three', {'source': str(tmp_path / 'in.txt'), 'fails': True})).id
+    )
+
+    with pytest.raises(Conflict, match='SECOND'):
+        await room.runs.retry(failed.id, from_step='third')
+    with pytest.raises(Invalid):
+        await room.runs.retry(failed.id, from_step='nothing')
+    with pytest.raises(Invalid):
+        await room.runs.retry(failed.id, parameters={'fails': 'perhaps'})
+
+
+async def test_a_waiting_run_cannot_be_retried(house: House) -> None:
+    await house.runs.pause_queue()
+    run = await house.runs.create('Work', {})
+
+    with pytest.raises(Conflict) as caught:
+        await house.runs.retry(run.id)
+
+    assert caught.value.code == 'run_not_retryable'
+
+
+# -- the queue -------------------------------------------------------------------------------------------------------
+
+
+async def test_runs_start_in_order_and_never_more_than_there_are_workers(house: House) -> None:
+    runs = [await house.runs.create('Work', {}) for _ in range(3)]
+    host = await house.engine.next_host()
+    assert host.job['id'] == runs[0].id
+    assert [run.id for run in house.runs.waiting()] == [runs[1].id, runs[2].id]
+
+    await house.runs.move_in_queue(runs[2].id, 0)
+    host.say(t='end', state='succeeded')
+    host.exit()
+
+    host = await house.engine.next_host()
+    assert host.job['id'] == runs[2].id
+    assert house.runs.worker_of(runs[2].id) == 'worker-1'
+    with pytest.raises(Conflict):
+        await house.runs.move_in_queue(runs[2].id, 0)
+
+
+async def test_a_pipeline_s_own_limit_lets_others_pass(tmp_path: Path) -> None:
+    async with opened(tmp_path / 'data', workers=3, max_parallel=2) as house:
+        runs = [await house.runs.create('Work', {}) for _ in range(3)]
+        hosts = [await house.engine.next_host(), await house.engine.next_host()]
+
+        assert [run.id for run in house.runs.waiting()] == [runs[2].id]
+        assert house.status.busy_workers == 2
+        hosts[1].exit(0)
+        assert (await house.engine.next_host()).job['id'] == runs[2].id
+
+
+async def test_a_paused_run_keeps_its_worker_and_is_paused_only_when_its_host_says_so(house: House) -> None:
+    run = await house.runs.create('Work', {})
+    host = await house.engine.next_host()
+    await until(house, run.id, RunState.RUNNING)
+
+    asked = await house.runs.pause(run.id)
+    assert (asked.state, asked.is_pausing) == (RunState.RUNNING, True)
+    host.say(t='paused')
+    paused = await until(house, run.id, RunState.PAUSED)
+    await until_status(house, lambda status: status.state == 'paused')
+    assert not paused.is_pausing
+    assert house.status.workers[0]['state'] == 'paused'
+
+    await house.runs.resume(run.id)
+    host.say(t='resumed')
+    await until(house, run.id, RunState.RUNNING)
+    assert host.sent == ['pause', 'resume']
+
+
+async def test_a_waiting_run_is_cancelled_without_a_process(house: House) -> None:
+    await house.runs.pause_queue()
+    run = await house.runs.create('Work', {})
+
+    ended = await house.runs.cancel(run.id)
+
+    assert ended.state is RunState.CANCELLED
+    assert {step.state for step in ended.steps} == {StepState.SKIPPED}
+    assert house.runs.waiting() == []
+    assert house.engine.hosts.empty()
+    with pytest.raises(Conflict) as caught:
+        await house.runs.cancel(run.id)
+    assert caught.value.code == 'run_not_cancellable'
+
+
+async def test_the_emergency_stop_kills_all_that_lives_and_keeps_what_waits(house: House) -> None:
+    live, waiting = await house.runs.create('Work', {}), await house.runs.create('Work', {})
+    host = await house.engine.next_host()
+
+    await house.runs.stop_everything('the fire alarm')
+
+    assert (await until(house, live.id)).state is RunState.CANCELLED
+    assert 'kill' in host.sent
+    assert [run.id for run in house.runs.waiting()] == [waiting.id]
+    assert house.status.queue_paused
+
+
+async def test_the_same_key_gives_the_same_run(house: House) -> None:
+    await house.runs.pause_queue()
+
+    runs = await asyncio.gather(*(house.runs.create('Work', {}, idempotency_key='once') for _ in range(5)))
+
+    assert len({run.id for run in runs}) == 1
+    assert len(house.runs.waiting()) == 1
+    assert len(await house.runs.list()) == 1
+
+
+async def test_nothing_starts_on_a_full_disk_and_it_is_said_once(tmp_path: Path) -> None:
+    async with room_in(tmp_path / 'data', min_free_bytes=10**18) as room:
+        runs = [await room.runs.create('RunCommand', {'command': ['true']}) for _ in range(2)]
+
+        await until_status(room, lambda status: bool(status.notice))
+
+        assert [run.id for run in room.runs.waiting()] == [run.id for run in runs]
+        entries = [entry for entry in room.log.ring if 'no run starts' in entry.message]
+        assert [str(entry.level) for entry in entries] == ['error']
+
+
+# -- what a restart finds --------------------------------------------------------------------------------------------
+
+
+async def test_a_restart_interrupts_what_was_live_and_goes_on_with_what_waited_in_its_order(tmp_path: Path) -> None:
+    async with opened(tmp_path / 'data', workers=1) as house:
+        await house.runs.pause_queue()
+        runs = [await house.runs.create('Work', {}) for _ in range(4)]
+        await house.runs.move_in_queue(runs[3].id, 0)
+    store = RunStore(tmp_path / 'data' / 'runs.db')
+    steps = (
+        StepRun(name='one', state=StepState.SUCCEEDED, started_at=NOW, finished_at=NOW),
+        StepRun(name='two', state=StepState.RUNNING, started_at=NOW),
+        StepRun(name='three'),
+    )
+    store.save(moved(runs[0], RunState.RUNNING, started_at=NOW, steps=steps).as_json())
+    store.close()
+
+    async with opened(tmp_path / 'data', workers=1) as house:
+        interrupted = await house.runs.get(runs[0].id)
+        waiting = [run.id for run in house.runs.waiting()]
+
+    assert interrupted.state is RunState.INTERRUPTED
+    assert interrupted.error is not None
+    assert interrupted.error.hint == 'Retry it from TWO.'
+    assert [str(step.state) for step in interrupted.steps] == ['succeeded', 'cancelled', 'skipped']
+    assert waiting == [runs[3].id, runs[1].id, runs[2].id]
+
+
+async def test_closing_interrupts_what_does_not_end_in_time(tmp_path: Path) -> None:
+    async with opened(tmp_path / 'data') as house:
+        run = await house.runs.create('Work', {})
+        host = await house.engine.next_host()
+        await until(house, run.id, RunState.RUNNING)
+
+    assert 'kill' in host.sent
+    async with opened(tmp_path / 'data') as house:
+        ended = await house.runs.get(run.id)
+    assert ended.state is RunState.INTERRUPTED
+    assert ended.error is not None
+    assert ended.error.message == 'The control room was closed while this run was going.'
+
+
+# -- progress, estimates, figures ------------------------------------------------------------------------------------
+
+
+async def test_progress_is_shown_at_most_20_times_a_second_and_the_last_value_arrives(house: House) -> None:
+    run = await house.runs.create('Work', {})
+    host = await house.engine.next_host()
+    shown: list[float] = []
+
+    def see(message: RunChanged) -> None:
+        if not message.moved and message.run.active_step:
+            shown.append(message.run.active_step.progress)
+
+    house.bus.subscribe(RunChanged, see)
+    host.say(t='step', name='one', state='running', attempt=1)
+    for percent in range(1, 100):
+        host.say(t='progress', step='one', percent=percent, note='')
+    last = house.bus.next(
+        RunChanged,
+        timeout=5,
+        where=lambda news: news.run.active_step is not None and news.run.active_step.progress == 99,
+    )
+
+    await last
+
+    assert len(shown) <= 5
+    assert (await house.runs.get(run.id)).steps[0].progress == 99
+    assert house.status.job is not None
+    assert house.status.job['step'] == 'one'
+
+
+def test_what_is_left_follows_habit_first_and_pace_later() -> None:
+    steps = (
+        StepRun(name='one', state=StepState.RUNNING, progress=0, started_at=NOW - timedelta(seconds=10)),
+        StepRun(name='two'),
+    )
+    run = RunRecord(id='r', number=1, pipeline='Work', parameters={}, steps=steps, created_at=NOW)
+
+    def with_progress(percent: float) -> RunRecord:
+        return run.changed(steps=(steps[0].changed(progress=percent), steps[1]))
+
+    assert seconds_left(run, {'one': 30, 'two': 5}, NOW) == 25
+    assert seconds_left(with_progress(50), {'one': 30, 'two': 5}, NOW) == pytest.approx(0.5 * 10 + 0.5 * 20 + 5)
+    assert seconds_left(with_progress(50), {'two': 5}, NOW) == 15
+    assert seconds_left(run, {'one': 30}, NOW) is None
+    assert seconds_left(run, {}, NOW) is None
+
+
+def test_waiting_runs_are_expected_when_a_worker_and_a_place_are_free() -> None:
+    def run(id: str, state: RunState, *steps: StepRun) -> RunRecord:
+        return RunRecord(id=id, number=1, pipeline='Work', parameters={}, state=state, steps=steps, created_at=NOW)
+
+    live = run('a', RunState.RUNNING, StepRun(name='one', state=StepState.RUNNING, started_at=NOW))
+    waiting = [run(id, RunState.QUEUED, StepRun(name='one')) for id in 'bc']
+
+    def seconds(limit: int | None) -> dict[str, float]:
+        starts = expected_starts(
+            waiting, [live], workers=2, typical=lambda _: {'one': 60.0}, limit=lambda _: limit, now=NOW
+        )
+        return {id: (at - NOW).total_seconds() for id, at in starts.items()}
+
+    assert seconds(None) == {'b': 0, 'c': 60}
+    assert seconds(1) == {'b': 60, 'c': 120}
+    assert expected_starts(waiting, [live], workers=1, typical=lambda _: {}, limit=lambda _: None, now=NOW) == {}
+
+
+def test_the_figures_of_the_dashboard() -> None:
+    def ended(days_ago: int, state: str, seconds: float, *, hour: int = 10) -> tuple[str, str, str, float]:
+        at = (NOW - timedelta(days=days_ago)).replace(hour=hour).isoformat()
+        return at, at, state, seconds
+
+    endings = [
+        ended(7, 'succeeded', 1),
+        ended(7, 'succeeded', 1, hour=20),
+        ended(1, 'succeeded', 20),
+        ended(0, 'succeeded', 10),
+        ended(0, 'failed', 1),
+        ended(0, 'cancelled', 1),
+    ]
+
+    shown = figures(endings, NOW)
+
+    assert (shown['runs_today'], shown['runs_delta'], shown['failed_today']) == (3, 2, 1)
+    assert (shown['success_ok'], shown['success_total'], shown['success_percent']) == (2, 3, 66.7)
+    assert shown['median_seconds'] == 15
+    assert shown['series']['runs'] == [0, 0, 0, 0, 0, 1, 3]
+    assert shown['series']['median_seconds'][-2:] == [20, 10]
+
+
+async def test_figures_and_counts_come_from_what_has_ended(room: ControlRoom) -> None:
+    run = await room.runs.create('RunCommand', {'command': ['true']})
+    await until(room, run.id)
+
+    await until_status(room, lambda status: status.counts['succeeded'] == 1)
+
+    assert (await room.runs.dashboard_stats(datetime.now().astimezone()))['runs_today'] == 1
+    assert (await room.runs.typical_seconds('RunCommand')).keys() == {'execute'}
+    assert room.status.snapshot()['workers'][0]['state'] == 'idle'

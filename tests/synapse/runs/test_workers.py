@@ -1,0 +1,38 @@
+"""Workers come and go while runs keep theirs."""
+
+from synapse.runs.workers import Workers
+
+
+def test_more_workers_are_free_at_once() -> None:
+    workers = Workers(1)
+    workers.give('worker-1', 'a')
+
+    workers.resize(3)
+
+    assert (len(workers), workers.busy_count, workers.free) == (3, 1, 'worker-2')
+
+
+def test_a_worker_that_is_to_go_keeps_its_run_to_the_end_and_gets_no_other() -> None:
+    workers = Workers(3)
+    workers.give('worker-3', 'a')
+
+    workers.resize(1)
+
+    assert workers.of('a') == 'worker-3'
+    assert len(workers) == 2
+    workers.give('worker-1', 'b')
+    assert workers.free is None
+    workers.release('worker-3')
+    assert len(workers) == 1
+    assert workers.free is None
+
+
+def test_a_worker_that_came_back_before_it_went_stays() -> None:
+    workers = Workers(2)
+    workers.give('worker-2', 'a')
+
+    workers.resize(1)
+    workers.resize(2)
+    workers.release('worker-2')
+
+    assert len(workers) == 2
