@@ -17,9 +17,10 @@ from typing import Any
 import psutil
 
 from pages.server import CALM_LINES, SWITCH_SECONDS
-from synapse.bus import LinesLogged, RunChanged
 from synapse.control_room import ControlRoom
 from synapse.garbage import GarbageCollector
+from synapse.log.messages import LinesLogged
+from synapse.runs.messages import RunChanged
 from synapse.settings import Settings
 
 LINES = 100_000

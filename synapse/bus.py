@@ -4,13 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from .calendar.events import Event, Occurrence
-    from .log.log import Entry
-    from .profiles import Profile
-    from .records import RunRecord
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
 
@@ -18,109 +12,6 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Message:
     """News of the core, in the past tense."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunChanged(Message):
-    """A run was created, moved, or made progress. `moved` is false for mere progress of its running step."""
-
-    run: 'RunRecord'
-    moved: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class RunsForgotten(Message):
-    """Ended runs were let go, with their folders, as the Settings page says."""
-
-    ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionChanged(Message):
-    """What is to be kept was set anew, or old things are being removed, or were; ask `Retention`."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinesLogged(Message):
-    """Entries joined the log, in order of `seq`."""
-
-    entries: 'tuple[Entry, ...]'
-
-
-@dataclass(frozen=True, slots=True)
-class LogCleared(Message):
-    """Entries up to and including `seq` are gone."""
-
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class StatusChanged(Message):
-    """`Status` has new values; ask it for a snapshot."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueChanged(Message):
-    """Runs joined, left or changed places in the queue, or it was paused or resumed."""
-
-
-@dataclass(frozen=True, slots=True)
-class EverythingStopped(Message):
-    """The emergency stop: `live` runs end, and nothing starts, `waiting` stay in the queue until it is resumed."""
-
-    live: int
-    waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class MachineMeasured(Message):
-    """The disk with the data folder; sizes in bytes."""
-
-    folder: str
-    disk_free: int
-    disk_total: int
-
-
-@dataclass(frozen=True, slots=True)
-class AlertsChanged(Message):
-    """There are others, or somebody has seen some; at most ten times a second. `unseen` is how many are left to see."""
-
-    unseen: int
-
-
-@dataclass(frozen=True, slots=True)
-class PipelinesChanged(Message):
-    """Pipelines appeared, changed, broke, were mended or went; `names` are their class names or file names."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileChanged(Message):
-    """A profile was `created`, `updated` or `deleted`."""
-
-    change: str
-    profile: 'Profile'
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleChanged(Message):
-    """An event was `created`, `updated` or `deleted`: what is planned is different now."""
-
-    change: str
-    event: 'Event'
-
-
-@dataclass(frozen=True, slots=True)
-class OccurrencesChanged(Message):
-    """Occurrences have a new state, a new run, or were answered for in *While you were away*."""
-
-    occurrences: 'tuple[Occurrence, ...]'
-
-
-@dataclass(frozen=True, slots=True)
-class InboxChanged(Message):
-    """Files came into or left the inbox."""
 
 
 M = TypeVar('M', bound=Message)

@@ -24,7 +24,8 @@ from .catalog.catalog import Catalog
 from .engine.engine import LocalEngine
 from .errors import DiskIsFull
 from .inbox.inbox import Inbox
-from .log.log import Level, Log, LogHandler
+from .log.handler import LogHandler
+from .log.log import Level, Log
 from .machine import Machine
 from .profiles import Profiles
 from .records import now_utc
@@ -109,7 +110,6 @@ class ControlRoom:
             if 'workers' in settings.model_fields_set
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
-            missed_since=ledger.missed_since,
             zone=here.name,
         )
         return cls(

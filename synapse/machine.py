@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from .bus import Bus, MachineMeasured
+from .bus import Bus, Message
 from .records import now_utc
 from .status import Status
 
@@ -21,6 +21,15 @@ LOOKED_AT_SECONDS = 2.0
 ALONE_SECONDS = 10.0
 HISTORY = 150
 """Samples kept: five minutes while someone looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineMeasured(Message):
+    """The disk with the data folder; sizes in bytes."""
+
+    folder: str
+    disk_free: int
+    disk_total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

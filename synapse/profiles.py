@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from storage.documents import Documents
 from storage.files import DiskFull, StorageError, write_atomically
 
-from .bus import Bus, ProfileChanged
+from .bus import Bus, Message
 from .destinations import DestinationError, check_destination
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
 from .records import Record, now_utc
@@ -24,6 +25,14 @@ COLORS = ('#a78bfa', '#22d3ee', '#f472b6', '#bef264', '#93a4bf', '#e0b989')
 """Offered and given in turn: the identity colours of the design, which never mean a state."""
 
 _SECRET_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]{0,63}')
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanged(Message):
+    """A profile was `created`, `updated` or `deleted`."""
+
+    change: str
+    profile: 'Profile'
 
 
 class Profile(Record):

@@ -16,9 +16,10 @@ from pydantic import ConfigDict, Field, ValidationError
 from storage.documents import Documents
 from storage.files import StorageError
 
-from .bus import Bus, LinesLogged, RetentionChanged
+from .bus import Bus, Message
 from .errors import DiskIsFull, Invalid, NotReady, SynapseError
 from .log.log import Level, Log
+from .log.messages import LinesLogged
 from .records import Record, now_utc
 from .runs.past import PastRuns
 
@@ -38,6 +39,11 @@ SPARE = 0.05
 MEGABYTE = 1_000_000
 SOURCE = 'retention'
 _DOCUMENT = 'retention'
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionChanged(Message):
+    """What is to be kept was set anew, or old things are being removed, or were; ask `Retention`."""
 
 
 class Keep(Record):

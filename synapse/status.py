@@ -4,16 +4,22 @@ Values are replaced, never changed in place: a binding is pushed only when a fie
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from nicegui.binding import bindable_dataclass
 
 from . import __version__
+from .bus import Message
 from .records import now_utc
 
 StatusState = Literal['idle', 'busy', 'paused', 'error']
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged(Message):
+    """`Status` has new values; ask it for a snapshot."""
 
 
 def no_runs_today() -> dict[str, int]:

@@ -21,9 +21,10 @@ from pages.parts.words import (
 )
 from pages.runs.run_controls import RunControls, StatePill
 from pages.runs.stepper import Stepper
-from synapse.bus import PipelinesChanged, QueueChanged, RunChanged
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, RunState, now_utc
+from synapse.runs.messages import QueueChanged, RunChanged
 
 PACE_SECONDS = 0.2
 """Mere progress is shown five times a second; what moved, at once."""

@@ -16,9 +16,9 @@ from pages.parts.upload import UploadZone
 from pages.runs.start_run import Choice, file_parameter
 from pages.runs.stepper import preview
 from synapse.builtin.sample import make_sample_video
-from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.log.log import Level
+from synapse.runs.messages import RunChanged
 
 from .current_run import CurrentRun
 from .next_up import NextUp

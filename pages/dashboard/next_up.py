@@ -13,10 +13,11 @@ from pages.parts.words import pipeline_color
 from pages.scheduler.event.dialog import open_event_dialog
 from pages.scheduler.parts.days import day_in
 from pages.scheduler.parts.entry_words import clock_in
-from synapse.bus import OccurrencesChanged, RunChanged, ScheduleChanged
 from synapse.calendar.events import Event
+from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, now_utc
+from synapse.runs.messages import RunChanged
 
 MOST = 3
 MOST_LIVE = 2

@@ -14,9 +14,9 @@ from pages.parts.scope import Scope
 from pages.parts.words import length_of
 from pages.runs.start_run import StartCard
 from pages.scheduler.parts.away_card import AwayCard
-from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, now_utc
+from synapse.runs.messages import RunChanged
 
 from .current_run import CurrentRun
 from .first_start import FirstStart

@@ -9,9 +9,10 @@ from pages.parts.cards import Card, put, tick
 from pages.parts.dialogs import attempt
 from pages.parts.html import Glyph, el, icon
 from pages.parts.words import pipeline_color, pipeline_title
-from synapse.bus import QueueChanged, RunChanged, StatusChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord
+from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.status import StatusChanged
 
 SHOWN = 20
 

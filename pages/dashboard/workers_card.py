@@ -7,8 +7,8 @@ from typing import Any
 from pages.parts.cards import Card, tick
 from pages.parts.html import Glyph, el, icon, look_of
 from pages.parts.words import size_of, step_title, title_of
-from synapse.bus import StatusChanged
 from synapse.control_room import ControlRoom
+from synapse.status import StatusChanged
 
 
 class WorkersCard(Card):

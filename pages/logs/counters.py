@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pages.parts.cards import put
 from pages.parts.html import Glyph, el
 from pages.parts.scope import Scope
-from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
+from synapse.log.messages import LinesLogged, LogCleared
 
 from .filter import GROUPS
 

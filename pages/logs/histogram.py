@@ -18,9 +18,9 @@ from nicegui.events import GenericEventArguments
 from pages.parts.cards import put
 from pages.parts.html import el
 from pages.parts.scope import Scope
-from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
 from synapse.log.log import Entry, Level
+from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
 
 from .buckets import MOST_BUCKETS, Buckets, buckets_over, length_words, marks_of

@@ -7,9 +7,9 @@ from nicegui import background_tasks
 
 from pages.parts.html import el
 from pages.parts.scope import Scope
-from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError
+from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
 from synapse.recurrence.zones import city_of
 

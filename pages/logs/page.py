@@ -14,11 +14,10 @@ from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import Glyph, button, el, icon, opens
 from pages.parts.picker import Picker
 from pages.parts.scope import Scope
-from pages.runs.run_side import find_run
-from synapse.bus import LinesLogged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.log.log import Level
+from synapse.log.messages import LinesLogged
 from synapse.log.search import Search
 
 from .counters import LogCounters
@@ -69,7 +68,7 @@ async def _run_id(room: ControlRoom, run: str) -> str | None:
     if not run:
         return None
     try:
-        return (await find_run(room, run)).id
+        return (await room.runs.find(run)).id
     except NotFound:
         return run
 

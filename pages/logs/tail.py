@@ -5,10 +5,10 @@ from nicegui import background_tasks, ui
 from pages.parts.cards import put
 from pages.parts.html import SPRITE, el
 from pages.parts.scope import Scope
-from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.log.log import Entry
+from synapse.log.messages import LinesLogged, LogCleared
 
 from .rows import one_line
 

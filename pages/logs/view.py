@@ -19,10 +19,10 @@ from pages.parts.dialogs import say
 from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
 from pages.parts.words import title_of
-from synapse.bus import LinesLogged, LogCleared
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound, SynapseError
 from synapse.log.log import Entry, Level
+from synapse.log.messages import LinesLogged, LogCleared
 from synapse.log.search import Search
 
 from .filter import LogFilter

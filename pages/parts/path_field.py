@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from synapse.bus import InboxChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.inbox.inbox import PREFIX, InboxItem
+from synapse.inbox.inbox import PREFIX, InboxChanged, InboxItem
 
 from .cards import put
 from .fields import TextField

@@ -7,8 +7,7 @@ from pages.parts.copying import copy_button
 from pages.parts.html import Glyph, button, el, icon, opens
 from pages.parts.scope import Scope
 from pages.runs.run_form import open_run_form
-from synapse.bus import PipelinesChanged
-from synapse.catalog.catalog import PipelineInfo
+from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 
 EXAMPLE = '''from synapse import Pipeline, Run, step

@@ -3,9 +3,8 @@
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
-from synapse.bus import ProfileChanged
 from synapse.control_room import ControlRoom
-from synapse.profiles import MASK, Profile
+from synapse.profiles import MASK, Profile, ProfileChanged
 
 from .form import ProfileDialog, shown
 

@@ -11,12 +11,12 @@ from pages.parts.cards import put
 from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
-from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.records import RunRecord, RunState
+from synapse.runs.messages import RunChanged
 
-from .run_side import LAST_RUNS, LastRuns, OutputsCard, find_run, inputs_card, missing
+from .run_side import LAST_RUNS, LastRuns, OutputsCard, inputs_card, missing
 from .run_summary import RunSummary
 from .time_axis import TimeAxis
 
@@ -25,7 +25,7 @@ async def run_page(room: ControlRoom, id: str) -> None:
     """The page of a run by its number or its id."""
     with Scope().classes('sy-page') as scope:
         try:
-            run = await find_run(room, id)
+            run = await room.runs.find(id)
         except NotFound as error:
             missing(error.message, error.hint)
             return

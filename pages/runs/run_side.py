@@ -10,7 +10,6 @@ from pages.parts.copying import copy_button
 from pages.parts.html import WORDS, el, icon, look_of
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
-from synapse.errors import NotFound
 from synapse.records import Artifact, RunRecord, RunState
 
 LAST_RUNS = 12
@@ -141,22 +140,6 @@ def _whole(value: Any) -> str:
     if isinstance(value, bool):
         return 'yes' if value else 'no'
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-async def find_run(room: ControlRoom, text: str) -> RunRecord:
-    """The run of an address: its number, or its id, which may look like a number too.
-
-    :raises NotFound: `run_not_found`
-    """
-    if not text.isdecimal():
-        return await room.runs.get(text)
-    try:
-        return await room.runs.find_by_number(int(text))
-    except NotFound as error:
-        try:
-            return await room.runs.get(text)
-        except NotFound:
-            raise error from None
 
 
 def missing(message: str, hint: str) -> None:

@@ -10,9 +10,9 @@ from pages.parts.picker import Picker
 from pages.parts.scope import Scope
 from pages.parts.upload import UploadZone
 from pages.parts.words import pipeline_color
-from synapse.bus import PipelinesChanged, ProfileChanged
-from synapse.catalog.catalog import PipelineInfo
+from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
+from synapse.profiles import ProfileChanged
 from synapse.records import RunRecord
 
 from .run_form import open_run_form

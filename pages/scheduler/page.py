@@ -19,20 +19,19 @@ from pages.parts.scope import Scope
 from pages.parts.upload import sending_row
 from pages.parts.words import pipeline_color, pipeline_title
 from pages.runs.start_run import file_parameter
-from synapse.bus import PipelinesChanged, ProfileChanged
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.series import Scope as EditScope
-from synapse.catalog.catalog import PipelineInfo
+from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
 from synapse.inbox.inbox import PREFIX
 from synapse.inbox.inputs import ASK
+from synapse.profiles import ProfileChanged
 from synapse.records import now_utc
 
 from .agenda.view import Agenda
 from .event.actions import ask_scope, run_event_now
 from .event.dialog import open_event_dialog
-from .month.chip import occurrence_of
 from .month.day_popover import DayPopover, PopoverActions
 from .month.grid import PATIENCE_SECONDS, GridActions, MonthGrid
 from .month.layout import turned
@@ -40,6 +39,7 @@ from .month.picker import MonthPicker
 from .parts.away_card import AwayCard
 from .parts.days import day_in, monday_of, next_hour
 from .parts.entry_filter import GROUPS, EntryFilter
+from .parts.entry_words import occurrence_of
 from .week.view import WeekView
 
 VIEWS = {'month': 'Month', 'week': 'Week', 'agenda': 'Agenda'}

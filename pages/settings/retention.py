@@ -14,11 +14,12 @@ from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of, size_of
-from synapse.bus import LinesLogged, LogCleared, RetentionChanged, RunChanged, RunsForgotten
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
+from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
-from synapse.retention import Going, Keep, many, what_went
+from synapse.retention import Going, Keep, RetentionChanged, many, what_went
+from synapse.runs.messages import RunChanged, RunsForgotten
 
 from .rows import explained_row, fact
 

@@ -9,8 +9,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.html import WORDS
 from pages.parts.scope import Scope
-from synapse.alerts.alerts import Alert
-from synapse.bus import AlertsChanged
+from synapse.alerts.alerts import Alert, AlertsChanged
 from synapse.control_room import ControlRoom
 
 from .alert_actions import help_with, open_page_of

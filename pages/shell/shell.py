@@ -23,10 +23,11 @@ from pages.runs.run_page import run_page
 from pages.scheduler.event.dialog import open_event_dialog
 from pages.scheduler.page import scheduler_page
 from pages.settings.page import settings_page
-from synapse.bus import AlertsChanged, StatusChanged
+from synapse.alerts.alerts import AlertsChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.recurrence.zones import city_of
+from synapse.status import StatusChanged
 
 from .bell import Bell
 from .dead_pages import UnopenedPages

@@ -8,8 +8,9 @@ from pages.parts.dialogs import ask, attempt
 from pages.parts.html import Glyph, el, icon, look_of, opens
 from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
-from synapse.bus import QueueChanged, RunChanged, StatusChanged
 from synapse.control_room import ControlRoom
+from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.status import StatusChanged
 
 
 class RoomPill(Scope):

@@ -8,8 +8,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
-from synapse.alerts.alerts import Alert, AlertKind
-from synapse.bus import AlertsChanged
+from synapse.alerts.alerts import Alert, AlertKind, AlertsChanged
 from synapse.control_room import ControlRoom
 
 from .alert_actions import help_with

@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from storage.documents import Documents
 from storage.files import StorageError
-from synapse.bus import AlertsChanged, Bus
+from synapse.bus import Bus, Message
 from synapse.records import Record, now_utc
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,13 @@ TELL_SECONDS = 0.1
 KEEP_SECONDS = 2.0
 """A crash forgets at most what came in this time; a run that failed is in the history all the same."""
 _DOCUMENT = 'alerts'
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsChanged(Message):
+    """There are others, or somebody has seen some; at most ten times a second. `unseen` is how many are left to see."""
+
+    unseen: int
 
 
 class AlertKind(StrEnum):

@@ -7,21 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from zoneinfo import ZoneInfo
 
 from storage.files import StorageError
-from synapse.bus import (
-    Bus,
-    EverythingStopped,
-    MachineMeasured,
-    OccurrencesChanged,
-    QueueChanged,
-    RunChanged,
-    StatusChanged,
-)
+from synapse.bus import Bus
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
+from synapse.calendar.messages import OccurrencesChanged
 from synapse.catalog.catalog import Catalog
 from synapse.errors import NotFound
+from synapse.machine import MachineMeasured
 from synapse.records import EVENT_WORK, RunRecord, RunState, work_of
+from synapse.runs.messages import EverythingStopped, QueueChanged, RunChanged
 from synapse.runs.transitions import label_of
-from synapse.status import Status
+from synapse.status import Status, StatusChanged
 
 from .alerts import Alert, AlertAction, AlertKind, Alerts, Trouble
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from synapse.errors import SynapseError
+
 
 class Answer(Response):
     """JSON that every parser reads: numbers that JSON does not know become null, never `NaN`."""
@@ -41,3 +43,14 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(item) for item in value]
     return value
+
+
+class Refusal(SynapseError):
+    """No, with the status that says why."""
+
+    def __init__(
+        self, status: int, code: str, message: str, hint: str = '', headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.status = status
+        self.headers = headers or {}

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from storage.documents import Documents
 from storage.files import DiskFull
 from synapse import recurrence
-from synapse.bus import Bus, ScheduleChanged
+from synapse.bus import Bus
 from synapse.errors import Conflict, DiskIsFull
 from synapse.log.log import Level, Log
 
 from .events import Event
+from .messages import ScheduleChanged
 from .series import Edit
 
 SOURCE = 'scheduler'

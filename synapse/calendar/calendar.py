@@ -28,6 +28,7 @@ from .book import EventBook, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
 from .planning import Planning
+from .today import Today
 from .validation import EventRules
 
 SHOWN = 5
@@ -77,6 +78,7 @@ class Calendar(Planning):
         self._ledger = ledger
         self._runs = runs
         self._status = status
+        self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone)
         self._expansion = month.Expansion()
         self._off_expansion = month.Expansion()
         runs.kept_in_inbox = lambda: [(event.pipeline, event.parameters) for event in self._events.values()]
@@ -84,11 +86,13 @@ class Calendar(Planning):
 
     async def start(self) -> None:
         """Account for what fell due while nobody was there, then fire what comes."""
+        await self._today.start()
         await self._firing.start()
 
     async def stop(self) -> None:
         """Fire nothing more."""
         await self._firing.stop()
+        await self._today.stop()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from synapse.records import Record
 from synapse.recurrence import Plan
+from synapse.recurrence.words import Moment
 
 
 class Misfire(Record):
@@ -151,15 +152,6 @@ class CalendarEntry:
     is_repeating: bool = False
     reason: str = ''
     count: int = 1
-
-
-class Moment(Record):
-    """One line of a preview: an instant, and what the clocks do around it."""
-
-    due: datetime
-    """Aware, in the zone of the event."""
-    note: str = ''
-    """A sentence where the clocks matter, such as `Clocks changed, still 16:00 here.`"""
 
 
 class Preview(Record):

@@ -16,7 +16,7 @@ from typing import Any
 
 from storage.files import StorageError
 from storage.ledger import Ledger
-from synapse.bus import Bus, OccurrencesChanged
+from synapse.bus import Bus
 from synapse.errors import Conflict, SynapseError
 from synapse.inbox import inputs
 from synapse.log.log import Level, Log
@@ -26,6 +26,7 @@ from synapse.runs.runs import Runs
 
 from .alarm_clock import Absence, AlarmClock, Clocks
 from .events import Event, Occurrence, OccurrenceState
+from .messages import OccurrencesChanged
 from .misfires import GRACE, Decision, decide
 from .retries import Retries
 

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.ledger import Ledger
-from synapse.bus import Bus, OccurrencesChanged, RunChanged
+from synapse.bus import Bus
 from synapse.errors import Conflict, SynapseError
 from synapse.records import RunRecord, RunState
+from synapse.runs.messages import RunChanged
 from synapse.runs.runs import Runs
 
 from .events import Event, Occurrence, OccurrenceState
+from .messages import OccurrencesChanged
 
 REACH = timedelta(hours=1)
 """A retry that was due so long before the start of the program is still made."""

@@ -15,7 +15,7 @@ from typing import Any
 from watchfiles import awatch
 
 from storage.files import StorageError, make_private_folder, write_atomically
-from synapse.bus import Bus, PipelinesChanged
+from synapse.bus import Bus, Message
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
 from synapse.pipelines.load import load_pipeline
@@ -34,6 +34,13 @@ RESCAN_MILLISECONDS = 500
 
 
 Pipelines = list[PipelineInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinesChanged(Message):
+    """Pipelines appeared, changed, broke, were mended or went; `names` are their class names or file names."""
+
+    names: tuple[str, ...]
 
 
 @dataclass

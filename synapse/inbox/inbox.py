@@ -6,6 +6,7 @@ import json
 import mimetypes
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import ParamSpec
@@ -21,7 +22,7 @@ from storage.files import (
     remove_leftovers,
     write_atomically,
 )
-from synapse.bus import Bus, InboxChanged
+from synapse.bus import Bus, Message
 from synapse.errors import DiskIsFull, NotFound, NotReady, TooLarge
 from synapse.records import Record, now_utc
 
@@ -34,6 +35,11 @@ _SPARE_BYTES = 1 << 20
 _LONGEST_NAME = 255
 # Named here, since a method called `list` hides the type from the annotations below it.
 _Pieces = list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxChanged(Message):
+    """Files came into or left the inbox."""
 
 
 class InboxItem(Record):

@@ -6,10 +6,18 @@ import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .log import Log
+
+class TakesRows(Protocol):
+    """What a handler asks of a log."""
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether entries are being told right now: what is logged meanwhile may come of that."""
+
+    def extend(self, rows: list[dict[str, Any]]) -> object:
+        """Take these rows in, in their order."""
 
 
 class LogHandler(logging.Handler):
@@ -18,7 +26,7 @@ class LogHandler(logging.Handler):
     _LONGEST_QUEUE = 10_000
     _ECHO_SECONDS = 1.0
 
-    def __init__(self, log: 'Log', level: int = logging.INFO) -> None:
+    def __init__(self, log: TakesRows, level: int = logging.INFO) -> None:
         super().__init__(level)
         self._log = log
         self._loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from typing import Any
 
 from storage.files import StorageError
 from storage.logs.store import LogStore
-from synapse.bus import Bus, LinesLogged, LogCleared
+from synapse.bus import Bus
 from synapse.records import now_utc
 from synapse.scrubber import LONGEST_TEXT, Scrubber
 
@@ -24,7 +24,7 @@ from .counters import LogCounters as LogCounters
 from .entry import LEVELS
 from .entry import Entry as Entry
 from .entry import Level as Level
-from .handler import LogHandler as LogHandler
+from .messages import LinesLogged, LogCleared
 from .pace import SECONDS as PACE_SECONDS
 from .pace import LogPace
 from .search import Search

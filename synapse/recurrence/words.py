@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from synapse.calendar.events import Moment
+from synapse.records import Record
 
 from .dues import Plan, Series, is_in_series, last_before, next_after, series_of
 from .rules import Frequency, Rule, write_rule
@@ -38,6 +38,15 @@ UNITS = {
 WHERE_THERE_IS = ', where there is one,'
 MOST_TIMES = 6
 """So many times of a day are named one by one."""
+
+
+class Moment(Record):
+    """One line of a preview: an instant, and what the clocks do around it."""
+
+    due: datetime
+    """Aware, in the zone of the event."""
+    note: str = ''
+    """A sentence where the clocks matter, such as `Clocks changed, still 16:00 here.`"""
 
 
 def in_words(plan: Plan) -> str:

@@ -14,12 +14,13 @@ from storage.files import StorageError
 from storage.runs import RunStore
 from storage.traces import RunTraces
 from storage.trees import remove_tree, size_of_tree
-from synapse.bus import Bus, RunsForgotten
+from synapse.bus import Bus
 from synapse.errors import Conflict, NotFound
 from synapse.records import RunRecord
 from synapse.recurrence.wall_time import wall_of
 
 from .folders import RunFolders
+from .messages import RunsForgotten
 
 P = ParamSpec('P')
 T = TypeVar('T')

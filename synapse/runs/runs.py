@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from storage.files import StorageError, make_private_folder
 from storage.runs import RunStore
-from synapse.bus import Bus, EverythingStopped, OccurrencesChanged, QueueChanged, RunChanged, RunsForgotten
+from synapse.bus import Bus
 from synapse.catalog.catalog import Catalog
 from synapse.engine.engine import Engine
 from synapse.errors import Conflict, Invalid, NotFound, NotReady, TooMany
@@ -18,19 +18,19 @@ from synapse.inbox.inbox import Inbox
 from synapse.log.log import Level, Log
 from synapse.profiles import Profiles
 from synapse.records import RunRecord, RunState, now_utc
-from synapse.recurrence.zones import zone as zone_of
 from synapse.settings import MOST_WORKERS
-from synapse.status import Status, no_runs_today
+from synapse.status import Status
 
 from . import transitions
 from .creation import NewRuns
 from .dispatcher import Dispatcher
 from .ending import interrupted
 from .estimates import Estimates, Typical, expected_starts, seconds_left
-from .figures import begin_of, figures, midnight
+from .figures import begin_of, figures
 from .folders import RunFolders, not_kept
 from .jobs import RunJobs
 from .live_run import LiveRun, Surroundings
+from .messages import EverythingStopped, QueueChanged, RunChanged, RunsForgotten
 from .past import PastRuns
 from .queue import Queue
 from .run_log import SOURCE, RunLog
@@ -46,7 +46,6 @@ class Runs:
     :param folder: where run folders lie; the order of the queue is kept beside it
     :param workers: how many runs may go at the same time
     :param min_free_bytes: with less room on the disk nothing new starts
-    :param missed_since: how many occurrences were missed since a moment; looks at the disk
     :param zone: whose midnight begins a day
     """
 
@@ -64,12 +63,10 @@ class Runs:
         folder: Path,
         workers: int,
         min_free_bytes: int = 0,
-        missed_since: Callable[[datetime], int] = lambda _: 0,
         zone: str = 'UTC',
     ) -> None:
         self._zone = zone
         self._store = store
-        self._missed_since = missed_since
         self._catalog = catalog
         self._log = log
         self._say = RunLog(log)
@@ -111,16 +108,11 @@ class Runs:
             leave_inbox=self._leave_inbox,
             zone=zone,
         )
-        self._midnight: asyncio.TimerHandle | None = None
-        self._counting: asyncio.Task[None] | None = None
-        self._must_count = False
         self._next: Mapping[str, Any] | None = None
         self._is_open = False
-        self._counts: Mapping[str, int] = status.counts
         self._unseen_failure: str | None = None
         self._numbers: dict[str, int] = {}
         self._status = StatusWriter(status, bus, self._status_values)
-        bus.subscribe(OccurrencesChanged, lambda _: self._count_in_background())
         bus.subscribe(RunsForgotten, self._forgotten)
 
     async def start(self) -> None:
@@ -133,7 +125,6 @@ class Runs:
         for pipeline in {run.pipeline for run in queued}:
             await self._estimates.typical(pipeline)
         self._is_open = True
-        await self._count_today()
         self._status.write()
         self._dispatcher.start()
 
@@ -141,10 +132,6 @@ class Runs:
         """Start nothing more, let live runs end within `grace` seconds, then stop them; what waits goes on waiting."""
         self._is_open = False
         await self._dispatcher.close(grace)
-        if self._midnight is not None:
-            self._midnight.cancel()
-        if self._counting is not None:
-            await asyncio.gather(self._counting, return_exceptions=True)
 
     # What there is
 
@@ -175,6 +162,21 @@ class Runs:
             self._store.list, state=state, pipeline=pipeline, profile=profile, before=before, limit=limit
         )
         return [self._known(document['id']) or _record(document) for document in documents]
+
+    async def find(self, text: str) -> RunRecord:
+        """The run of an address: its number, or its id, which may look like a number too.
+
+        :raises NotFound: `run_not_found`
+        """
+        if not text.isdecimal():
+            return await self.get(text)
+        try:
+            return await self.find_by_number(int(text))
+        except NotFound as error:
+            try:
+                return await self.get(text)
+            except NotFound:
+                raise error from None
 
     async def find_by_number(self, number: int) -> RunRecord:
         """:raises NotFound: `run_not_found`"""
@@ -504,7 +506,6 @@ class Runs:
         self._say.say(ended, f'Run #{ended.number} was taken out of the queue{_why(because)}', level=Level.WARNING)
         self._show(ended)
         self._queue_changed()
-        await self._count_today()
         return ended
 
     async def _set_queue_paused(self, because: str, *, is_paused: bool) -> None:
@@ -545,7 +546,6 @@ class Runs:
     async def _learn_from(self, run: RunRecord) -> None:
         self._estimates.forget(run.pipeline)
         await self._estimates.typical(run.pipeline)
-        await self._count_today()
 
     def _step_options(self, run: RunRecord) -> 'Sequence[Mapping[str, Any]]':
         with contextlib.suppress(NotFound):
@@ -581,7 +581,6 @@ class Runs:
             'queue_paused': self._queue.is_paused,
             'workers': self._dispatcher.workers.as_json(self._known),
             'busy_workers': self._dispatcher.workers.busy_count,
-            'counts': self._counts,
             'next': self._next,
             'notice': self._dispatcher.notice if len(self._queue) else '',
         }
@@ -591,30 +590,6 @@ class Runs:
         with contextlib.suppress(NotFound):
             return self._catalog.get(pipeline).title
         return pipeline
-
-    async def _count_today(self) -> None:
-        """Count again what has ended today, and once more at midnight."""
-        now = now_utc().astimezone(zone_of(self._zone))
-        since = midnight(now.date(), now)
-        counts = await asyncio.to_thread(self._store.counts_since, since.isoformat())
-        missed = await asyncio.to_thread(self._missed_since, since)
-        self._counts = no_runs_today() | counts | {'missed': missed}
-        self._status.soon()
-        if self._midnight is not None:
-            self._midnight.cancel()
-        if self._is_open:
-            wait = (midnight(now.date() + timedelta(days=1), now).astimezone(UTC) - now_utc()).total_seconds()
-            self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._count_in_background)
-
-    def _count_in_background(self) -> None:
-        self._must_count = True
-        if self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self._count_while_asked())
-
-    async def _count_while_asked(self) -> None:
-        while self._must_count:
-            self._must_count = False
-            await self._count_today()
 
     # Small
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from synapse.bus import Bus, StatusChanged
+from synapse.bus import Bus
 from synapse.records import RunRecord, RunState
-from synapse.status import Status, StatusState
+from synapse.status import Status, StatusChanged, StatusState
 
 
 def state_of(live: Sequence[RunRecord], *, is_queue_paused: bool, is_failed: bool) -> StatusState:

@@ -11,14 +11,15 @@ import pytest
 
 from storage.files import DiskFull
 from storage.runs import RunStore
-from synapse.bus import LinesLogged, RunChanged
 from synapse.control_room import ControlRoom
 from synapse.engine.process_tree import is_gone
 from synapse.errors import DiskIsFull
+from synapse.log.messages import LinesLogged
 from synapse.protocol import spool
 from synapse.records import RunState, StepState
 from synapse.runs import folders as run_folders
 from synapse.runs import live_run
+from synapse.runs.messages import RunChanged
 from synapse.settings import Settings
 from tests.parts.scripted import opened
 from tests.synapse.runs.test_runs import until

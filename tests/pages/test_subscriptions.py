@@ -17,8 +17,8 @@ from pages.runs.page import runs_page
 from pages.runs.run_page import run_page
 from pages.scheduler.page import scheduler_page
 from pages.settings.page import settings_page
-from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
+from synapse.runs.messages import RunChanged
 from synapse.settings import Settings
 
 PAGES: dict[str, Callable[[ControlRoom], Any]] = {

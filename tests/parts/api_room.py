@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from synapse.api.gate.gate import Gate
 from synapse.api.rest.app import build_api
 from synapse.api.updates.socket import Updates
-from synapse.bus import RunChanged
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord
+from synapse.runs.messages import RunChanged
 from synapse.settings import Settings
 
 PIPELINES = '''

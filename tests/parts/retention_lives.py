@@ -11,8 +11,8 @@ from typing import Any
 
 from storage import trees
 from storage.runs import RunStore
-from synapse.bus import RunsForgotten
 from synapse.control_room import ControlRoom
+from synapse.runs.messages import RunsForgotten
 from synapse.settings import Settings
 
 BYTES = 3_000

@@ -6,9 +6,9 @@ import pytest
 
 from storage.documents import Documents
 from storage.files import DiskFull
-from synapse.bus import Bus, ProfileChanged
+from synapse.bus import Bus
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
-from synapse.profiles import Profiles
+from synapse.profiles import ProfileChanged, Profiles
 
 
 def opened(data: Path, bus: Bus | None = None) -> Profiles:

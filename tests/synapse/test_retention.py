@@ -20,10 +20,11 @@ from storage.ledger import Ledger
 from storage.logs.store import LogStore
 from storage.runs import RunStore
 from synapse import retention
-from synapse.bus import LogCleared, RetentionChanged, RunsForgotten
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
-from synapse.retention import Going, Keep, in_words, what_went
+from synapse.log.messages import LogCleared
+from synapse.retention import Going, Keep, RetentionChanged, in_words, what_went
+from synapse.runs.messages import RunsForgotten
 from synapse.settings import Settings
 from tests.parts.harness import ROOT, wait_until
 from tests.parts.movable_clock import MovableClock

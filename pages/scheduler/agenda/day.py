@@ -11,9 +11,8 @@ from nicegui import ui
 from pages.parts.cards import put
 from pages.parts.html import look_of
 from pages.parts.words import millis, pipeline_color, step_title
-from pages.scheduler.month.chip import title_of
 from pages.scheduler.parts.days import weekday_of
-from pages.scheduler.parts.entry_words import clock_in, entry_caption, entry_label
+from pages.scheduler.parts.entry_words import clock_in, entry_caption, entry_label, title_of
 from pages.scheduler.parts.window import OpenEntry
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom

@@ -8,10 +8,10 @@ from pages.parts.html import button, el, icon, look_of, opens
 from pages.scheduler.parts.days import day_in, midnight, monday_of, next_hour, weekday_of
 from pages.scheduler.parts.entry_words import summary_of
 from pages.scheduler.parts.window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
-from synapse.bus import RunChanged
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
 from synapse.records import RunRecord, now_utc
+from synapse.runs.messages import RunChanged
 
 from .day import LISTED, AgendaDay, Picture
 from .lines import days_of, dots_of, lines_of

@@ -18,8 +18,9 @@ from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import next_hour
 from pages.settings.import_dialog import work_box
 from synapse import recurrence
-from synapse.bus import PipelinesChanged, ScheduleChanged
 from synapse.calendar.events import Event, Misfire
+from synapse.calendar.messages import ScheduleChanged
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.records import now_utc

@@ -10,9 +10,10 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import put
 from pages.parts.controls import segments
-from pages.parts.fields import Field, field_for, is_path, plain
+from pages.parts.fields import Field
 from pages.parts.html import button, el, icon
 from pages.parts.path_field import PathField
+from pages.parts.schema_fields import field_for, is_path, plain
 from pages.parts.scope import Scope
 from pages.parts.words import size_of
 from synapse.control_room import ControlRoom

@@ -7,8 +7,9 @@ from typing import Any
 
 from pages.parts.cards import put, tick
 from pages.parts.html import Glyph, el, icon
-from synapse.calendar.events import Misfire, Moment, Preview
+from synapse.calendar.events import Misfire, Preview
 from synapse.records import now_utc
+from synapse.recurrence.words import Moment
 
 SHOWN = 5
 DAY_SECONDS = 86_400

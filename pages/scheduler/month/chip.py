@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from heapq import nsmallest
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pages.parts.html import WORDS, look_of
 from pages.scheduler.parts.days import RANKS
+from pages.scheduler.parts.entry_words import title_of
 from synapse.calendar.events import CalendarEntry
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +60,9 @@ def chip_of(entry: CalendarEntry, color: str, zone: ZoneInfo, now: datetime) -> 
     )
 
 
-def title_of(entry: CalendarEntry) -> str:
-    """What it is called, and how often where one entry stands for several occurrences."""
-    return f'{entry.title} ×{entry.count}' if entry.count > 1 else entry.title
-
-
 def is_movable(entry: CalendarEntry, now: datetime) -> bool:
     """Whether it may be put on another day: what is still to come."""
     return entry.state == 'planned' and entry.event_id is not None and entry.at > now
-
-
-def occurrence_of(key: str) -> tuple[str, datetime] | None:
-    """The event and the moment that the key of a chip names; None for the key of a run without an event."""
-    event_id, sign, micros = key.rpartition('@')
-    if not sign or not micros.lstrip('-').isdigit():
-        return None
-    return event_id, EPOCH + timedelta(microseconds=int(micros))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,11 @@ from pages.parts.html import WORDS, look_of
 from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import midnight, weekday_of
 from pages.scheduler.parts.entry_filter import EntryFilter
-from pages.scheduler.parts.entry_words import clock_in
+from pages.scheduler.parts.entry_words import clock_in, title_of
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 
-from .chip import title_of
 from .layout import DAY, STEEL
 
 MOST_ROWS = 200

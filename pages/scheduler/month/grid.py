@@ -19,10 +19,13 @@ from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import midnight
 from pages.scheduler.parts.entry_filter import EntryFilter
-from synapse.bus import OccurrencesChanged, PipelinesChanged, RunChanged, ScheduleChanged, StatusChanged
 from synapse.calendar.events import CalendarEntry
+from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
+from synapse.runs.messages import RunChanged
+from synapse.status import StatusChanged
 
 from .chip import Room
 from .day_cell import DayCell

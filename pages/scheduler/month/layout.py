@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pages.scheduler.parts.days import midnight, weekday_of
+from pages.scheduler.parts.days import hours_of, midnight, weekday_of
 from pages.scheduler.parts.entry_filter import GROUPS, EntryFilter
 from synapse.calendar.events import CalendarEntry
 from synapse.recurrence.words import clock_change_on
@@ -197,14 +197,6 @@ def _frame(day: date, setting: Setting, start: datetime, end: datetime) -> dict[
         'begins': int(start.timestamp() * 1000) if is_today else 0,
         'lasts': int((end - start).total_seconds() * 1000) if is_today else 0,
     }
-
-
-def hours_of(change: timedelta) -> str:
-    """`-1 h` or `+30 min`; empty where the clocks do nothing."""
-    minutes = round(change.total_seconds() / 60)
-    if not minutes:
-        return ''
-    return f'{minutes // 60:+d} h' if minutes % 60 == 0 else f'{minutes:+d} min'
 
 
 def totals_of(days: Iterable[Day]) -> Counter[str]:

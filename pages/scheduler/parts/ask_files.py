@@ -6,8 +6,9 @@ from typing import Any
 from nicegui import ui
 
 from pages.parts.dialogs import focus_first_field, say
-from pages.parts.fields import Field, field_for
+from pages.parts.fields import Field
 from pages.parts.html import button, el
+from pages.parts.schema_fields import field_for
 from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound

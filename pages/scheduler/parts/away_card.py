@@ -13,9 +13,9 @@ from pages.parts.dialogs import attempt, say
 from pages.parts.html import Glyph, button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
-from synapse.bus import OccurrencesChanged, ScheduleChanged
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.events import Event, Occurrence
+from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox import inputs

@@ -43,3 +43,11 @@ def next_hour(now: datetime, zone: ZoneInfo) -> datetime:
 def weekday_of(day: date) -> str:
     """`Wednesday 14 October`."""
     return f'{day:%A} {day.day} {day:%B}'
+
+
+def hours_of(change: timedelta) -> str:
+    """`-1 h` or `+30 min`; empty where the clocks do nothing."""
+    minutes = round(change.total_seconds() / 60)
+    if not minutes:
+        return ''
+    return f'{minutes // 60:+d} h' if minutes % 60 == 0 else f'{minutes:+d} min'

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pages.parts.html import WORDS
@@ -19,6 +19,9 @@ OUTCOMES = (
     ('running', ('running', 'paused')),
     ('waiting', ('queued',)),
 )
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def clock_in(moment: datetime, zone: ZoneInfo) -> str:
@@ -70,3 +73,16 @@ def summary_of(entries: Iterable[CalendarEntry]) -> str:
         return ', '.join(f'{count} {word}' for word, count in outcomes.items())
     planned = sum(entry.state == 'planned' for entry in entries)
     return f'{planned} planned' if planned else 'switched off' if entries else ''
+
+
+def title_of(entry: CalendarEntry) -> str:
+    """What it is called, and how often where one entry stands for several occurrences."""
+    return f'{entry.title} ×{entry.count}' if entry.count > 1 else entry.title
+
+
+def occurrence_of(key: str) -> tuple[str, datetime] | None:
+    """The event and the moment that the key of a chip names; None for the key of a run without an event."""
+    event_id, sign, micros = key.rpartition('@')
+    if not sign or not micros.lstrip('-').isdigit():
+        return None
+    return event_id, EPOCH + timedelta(microseconds=int(micros))

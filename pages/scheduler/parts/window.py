@@ -12,10 +12,11 @@ from nicegui import background_tasks
 from pages.parts.cards import put
 from pages.parts.html import button, el
 from pages.parts.scope import Scope
-from synapse.bus import OccurrencesChanged, RunChanged, ScheduleChanged
 from synapse.calendar.events import CalendarEntry
+from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
+from synapse.runs.messages import RunChanged
 
 log = logging.getLogger(__name__)
 

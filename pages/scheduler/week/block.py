@@ -5,8 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pages.parts.html import look_of
 from pages.parts.words import length_of, millis, pipeline_color
-from pages.scheduler.month.chip import title_of
-from pages.scheduler.parts.entry_words import clock_in, entry_label
+from pages.scheduler.parts.entry_words import clock_in, entry_label, title_of
 from synapse.control_room import ControlRoom
 
 from .layout import DAY, LIVE, Block, Piece

@@ -7,8 +7,7 @@ from functools import partial
 from pages.parts.cards import put
 from pages.parts.dialogs import say
 from pages.parts.html import el, icon, opens
-from pages.scheduler.month.layout import hours_of
-from pages.scheduler.parts.days import day_in, midnight, monday_of, next_hour, weekday_of
+from pages.scheduler.parts.days import day_in, hours_of, midnight, monday_of, next_hour, weekday_of
 from pages.scheduler.parts.entry_words import outcomes_of
 from pages.scheduler.parts.window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
 from synapse.calendar.events import CalendarEntry

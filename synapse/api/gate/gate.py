@@ -15,12 +15,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from synapse.api.answers import Answer, error_body
+from synapse.api.answers import Answer, Refusal, error_body
 from synapse.api.limits import peer_of
 from synapse.auth import Entry
 
 from . import rules
-from .rules import Refusal, Scope, header, header_values
+from .rules import Scope, header, header_values
 from .sign_in import DOOR_CALLS, DOOR_POLICY, FrontDoor
 from .wrong_keys import WrongKeys
 

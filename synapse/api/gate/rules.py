@@ -7,7 +7,7 @@ is read (address, headers, body).
 from collections.abc import Collection
 from typing import Any
 
-from synapse.errors import SynapseError
+from synapse.api.answers import Refusal
 
 MAX_URL_BYTES = 8 * 1024
 MAX_HEADER_BYTES = 32 * 1024
@@ -19,17 +19,6 @@ OTHER_TYPES = UPLOAD_PATHS | {'/api/v1/scheduler/import'}
 """Paths under `/api` whose body is not JSON; their routes check its type themselves."""
 
 Scope = dict[str, Any]
-
-
-class Refusal(SynapseError):
-    """No, with the status that says why."""
-
-    def __init__(
-        self, status: int, code: str, message: str, hint: str = '', headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(code, message, hint)
-        self.status = status
-        self.headers = headers or {}
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
-from synapse.api.answers import Answer, encode
+from synapse.api.answers import Answer, Refusal, encode
 from synapse.api.events import event_json, moment_of
-from synapse.api.gate.rules import Refusal
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.calendar import Calendar
 from synapse.calendar.events import Event, Occurrence

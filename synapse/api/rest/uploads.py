@@ -3,8 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from synapse.api.answers import Answer
-from synapse.api.gate.rules import Refusal
+from synapse.api.answers import Answer, Refusal
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, NotFound
 from synapse.inbox.inbox import InboxItem

@@ -10,12 +10,16 @@ from typing import Any, Protocol
 
 from synapse.api.answers import encode
 from synapse.api.events import event_json
-from synapse.bus import LinesLogged, OccurrencesChanged, ProfileChanged, RunChanged, ScheduleChanged, StatusChanged
 from synapse.calendar.events import Occurrence
+from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.log.entry import size_of
 from synapse.log.log import Entry, Level
+from synapse.log.messages import LinesLogged
+from synapse.profiles import ProfileChanged
 from synapse.records import RunRecord
+from synapse.runs.messages import RunChanged
+from synapse.status import StatusChanged
 
 BUFFER_MESSAGES = 10_000
 BUFFER_CHARACTERS = 32_000_000

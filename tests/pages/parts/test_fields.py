@@ -6,7 +6,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from pages.parts.fields import Unreadable, pairs_from, plain
+from pages.parts.fields import Unreadable, pairs_from
+from pages.parts.schema_fields import plain
 
 
 class Example(BaseModel):

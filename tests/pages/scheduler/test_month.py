@@ -17,8 +17,8 @@ from pages.scheduler.month.grid import GridActions, MonthGrid
 from pages.scheduler.month.layout import turned
 from pages.scheduler.parts.days import day_in
 from pages.scheduler.parts.entry_filter import EntryFilter
-from synapse.bus import OccurrencesChanged
 from synapse.calendar.events import Occurrence
+from synapse.calendar.messages import OccurrencesChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.settings import Settings

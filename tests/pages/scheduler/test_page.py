@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.scheduler.month.chip import Room, chip_of, is_movable, occurrence_of, survivors
+from pages.scheduler.month.chip import Room, chip_of, is_movable, survivors
 from pages.scheduler.month.day_popover import picture_of, row_of, span_of
 from pages.scheduler.month.grid import stretches
-from pages.scheduler.month.layout import Setting, days_of, everything, hours_of, laid_out, totals_of, turned, waiting
+from pages.scheduler.month.layout import Setting, days_of, everything, laid_out, totals_of, turned, waiting
 from pages.scheduler.month.load import MOST_MARKS, crowd_of, marks_of
 from pages.scheduler.page import taker_of
+from pages.scheduler.parts.days import hours_of
 from pages.scheduler.parts.entry_filter import EntryFilter
+from pages.scheduler.parts.entry_words import occurrence_of
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.month import key_of
 from synapse.catalog.catalog import PipelineInfo

@@ -12,24 +12,18 @@ import pytest
 
 from storage.documents import Documents
 from synapse.alerts import alerts as alerts_module
-from synapse.alerts.alerts import MOST, Alert, AlertAction, AlertKind, Alerts
+from synapse.alerts.alerts import MOST, Alert, AlertAction, AlertKind, Alerts, AlertsChanged
 from synapse.alerts.watch import AlertWatch
-from synapse.bus import (
-    AlertsChanged,
-    Bus,
-    EverythingStopped,
-    MachineMeasured,
-    OccurrencesChanged,
-    QueueChanged,
-    RunChanged,
-    StatusChanged,
-)
+from synapse.bus import Bus
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
+from synapse.calendar.messages import OccurrencesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
+from synapse.machine import MachineMeasured
 from synapse.records import Problem, RunRecord, RunState, StepRun, StepState, work_of
+from synapse.runs.messages import EverythingStopped, QueueChanged, RunChanged
 from synapse.settings import Settings
-from synapse.status import Status
+from synapse.status import Status, StatusChanged
 from tests.parts.api_room import api_room, run_in
 from tests.parts.scripted import OnePipeline
 

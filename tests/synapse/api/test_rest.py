@@ -17,9 +17,10 @@ import pytest_asyncio
 from synapse.api.answers import encode
 from synapse.api.limits import MAX_CALLERS, Buckets, Rate
 from synapse.api.rest.multipart import PartReader
-from synapse.bus import InboxChanged, RunChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Malformed
+from synapse.inbox.inbox import InboxChanged
+from synapse.runs.messages import RunChanged
 from tests.parts.api_room import MAX_UPLOAD_BYTES, api_room, client_of, error_of, gated, run_in
 from tests.parts.serving import served
 

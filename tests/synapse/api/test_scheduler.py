@@ -15,8 +15,8 @@ import pytest_asyncio
 from websockets.asyncio.client import connect
 
 from synapse.api.updates.socket import Updates
-from synapse.bus import OccurrencesChanged
 from synapse.calendar.events import OccurrenceState
+from synapse.calendar.messages import OccurrencesChanged
 from synapse.control_room import ControlRoom
 from tests.parts.api_room import api_room, client_of, error_of, gated, run_in
 from tests.parts.downtime import hourly, was_off

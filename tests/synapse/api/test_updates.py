@@ -19,11 +19,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from synapse.api.updates.feed import Feed
 from synapse.api.updates.listener import MOST_ANSWERS, Interest, Listener
 from synapse.api.updates.socket import Updates
-from synapse.bus import Bus, LinesLogged, ProfileChanged, RunChanged, StatusChanged
+from synapse.bus import Bus
 from synapse.log.log import Entry, Level
-from synapse.profiles import Profile
+from synapse.log.messages import LinesLogged
+from synapse.profiles import Profile, ProfileChanged
 from synapse.records import RunRecord
-from synapse.status import Status
+from synapse.runs.messages import RunChanged
+from synapse.status import Status, StatusChanged
 from tests.parts.api_room import api_room, client_of, gated, run_in
 from tests.parts.serving import served
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from storage.documents import Documents
-from synapse.bus import OccurrencesChanged, ScheduleChanged
 from synapse.calendar.alarm_clock import AlarmClock
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
+from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.calendar.month import TOLD
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound

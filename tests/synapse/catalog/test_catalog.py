@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from storage.logs.store import LogStore
-from synapse.bus import Bus, PipelinesChanged
-from synapse.catalog.catalog import Catalog, PipelineInfo, is_pipeline_name
+from synapse.bus import Bus
+from synapse.catalog.catalog import Catalog, PipelineInfo, PipelinesChanged, is_pipeline_name
 from synapse.engine.warden import ROOM, tagged_processes
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log

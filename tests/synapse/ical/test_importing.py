@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from synapse.bus import ScheduleChanged
 from synapse.calendar.events import Event
+from synapse.calendar.messages import ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid
 from synapse.ical.importing import ImportResult, Refused, import_drafts

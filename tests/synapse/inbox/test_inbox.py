@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from synapse.bus import Bus, InboxChanged
+from synapse.bus import Bus
 from synapse.errors import DiskIsFull, NotFound, TooLarge
-from synapse.inbox.inbox import Inbox, InboxItem
+from synapse.inbox.inbox import Inbox, InboxChanged, InboxItem
 
 MEGABYTE = 1 << 20
 

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from synapse.api.updates.socket import Updates
 from synapse.control_room import ControlRoom
-from synapse.log.log import LogHandler
+from synapse.log.handler import LogHandler
 from synapse.log.search import Search
 from synapse.log.text import plain, styled, visible
 from synapse.protocol.lines import ByteLines

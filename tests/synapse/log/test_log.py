@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from storage.files import DiskFull
 from storage.logs.store import LogStore
-from synapse.bus import Bus, LinesLogged, LogCleared
+from synapse.bus import Bus
 from synapse.errors import DiskIsFull
 from synapse.log import writer as log_writer
-from synapse.log.log import RING, Entry, Level, Log, LogHandler
+from synapse.log.handler import LogHandler
+from synapse.log.log import RING, Entry, Level, Log
+from synapse.log.messages import LinesLogged, LogCleared
 from synapse.scrubber import Scrubber
 
 

@@ -25,9 +25,11 @@ from hypothesis import strategies as st
 
 from storage.files import DiskFull
 from storage.logs.store import LogStore
-from synapse.bus import Bus, LinesLogged, LogCleared
+from synapse.bus import Bus
 from synapse.log import writer as log_writer
-from synapse.log.log import Entry, Level, Log, LogHandler
+from synapse.log.handler import LogHandler
+from synapse.log.log import Entry, Level, Log
+from synapse.log.messages import LinesLogged, LogCleared
 
 PAGE = 7
 MOST_CLEARED = 70

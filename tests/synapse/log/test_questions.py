@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from storage.logs.store import LEVELS, LogStore
-from synapse.bus import Bus, LogCleared
+from synapse.bus import Bus
 from synapse.errors import Invalid
 from synapse.log.log import Entry, Level, Log
+from synapse.log.messages import LogCleared
 from synapse.log.search import Search
 
 START = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from storage.runs import RunStore
-from synapse.bus import RunChanged, StatusChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.records import RunRecord, RunState, StepRun, StepState, moved
 from synapse.runs.estimates import expected_starts, seconds_left
 from synapse.runs.figures import figures
+from synapse.runs.messages import RunChanged
 from synapse.settings import Settings
-from synapse.status import Status
+from synapse.status import Status, StatusChanged
 from tests.parts.scripted import House, opened
 
 NOW = datetime(2026, 10, 14, 12, tzinfo=UTC)

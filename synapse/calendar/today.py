@@ -1,0 +1,93 @@
+"""How many runs have ended today, and how many occurrences were missed: the counts in the status."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, timedelta
+
+from storage.ledger import Ledger
+from storage.runs import RunStore
+from synapse.bus import Bus
+from synapse.records import now_utc
+from synapse.recurrence.zones import zone as zone_of
+from synapse.runs.figures import midnight
+from synapse.runs.messages import RunChanged
+from synapse.status import Status, StatusChanged, no_runs_today
+
+from .messages import OccurrencesChanged
+
+log = logging.getLogger(__name__)
+
+
+class Today:
+    """Counts again when a run has ended, when an occurrence has changed, and at midnight. For the loop only.
+
+    :param zone: whose midnight begins a day
+    """
+
+    def __init__(self, *, store: RunStore, ledger: Ledger, status: Status, bus: Bus, zone: str) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._status = status
+        self._bus = bus
+        self._zone = zone_of(zone)
+        self._counting: asyncio.Task[None] | None = None
+        self._must_count = False
+        self._midnight: asyncio.TimerHandle | None = None
+        self._subscriptions: list[Callable[[], None]] = []
+
+    async def start(self) -> None:
+        """Count, and from now on after each change."""
+        self._subscriptions = [
+            self._bus.subscribe(RunChanged, self._run_changed),
+            self._bus.subscribe(OccurrencesChanged, self._occurrences_changed),
+        ]
+        await self._soon()
+
+    async def stop(self) -> None:
+        """Count no more."""
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
+        if self._counting is not None:
+            await self._counting
+        if self._midnight is not None:
+            self._midnight.cancel()
+
+    def _run_changed(self, message: RunChanged) -> None:
+        if message.moved and message.run.state.is_final:
+            self._soon()
+
+    def _occurrences_changed(self, _: OccurrencesChanged) -> None:
+        self._soon()
+
+    def _soon(self) -> asyncio.Task[None]:
+        """However many changes come while it counts, it counts once more."""
+        self._must_count = True
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count_while_asked())
+        return self._counting
+
+    async def _count_while_asked(self) -> None:
+        while self._must_count:
+            self._must_count = False
+            try:
+                await self._count()
+            except Exception:
+                log.exception('what has ended today could not be counted')
+
+    async def _count(self) -> None:
+        now = now_utc().astimezone(self._zone)
+        since = midnight(now.date(), now)
+        counts = await asyncio.to_thread(self._store.counts_since, since.isoformat())
+        missed = await asyncio.to_thread(self._ledger.missed_since, since)
+        self._wait_for_midnight()
+        if (counted := no_runs_today() | counts | {'missed': missed}) != self._status.counts:
+            self._status.counts = counted
+            self._bus.publish(StatusChanged())
+
+    def _wait_for_midnight(self) -> None:
+        now = now_utc().astimezone(self._zone)
+        wait = (midnight(now.date() + timedelta(days=1), now).astimezone(UTC) - now_utc()).total_seconds()
+        if self._midnight is not None:
+            self._midnight.cancel()
+        self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._soon)
