@@ -23,8 +23,9 @@ from pages.runs.run_controls import RunControls, StatePill
 from pages.runs.stepper import Stepper
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, RunState, now_utc
+from synapse.records import now_utc
 from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.runs.records import RunRecord, RunState
 
 PACE_SECONDS = 0.2
 """Mere progress is shown five times a second; what moved, at once."""

@@ -16,8 +16,9 @@ from pages.scheduler.parts.entry_words import clock_in
 from synapse.calendar.events import Event
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, now_utc
+from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord
 
 MOST = 3
 MOST_LIVE = 2

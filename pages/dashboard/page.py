@@ -15,8 +15,9 @@ from pages.parts.words import length_of
 from pages.runs.start_run import StartCard
 from pages.scheduler.parts.away_card import AwayCard
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, now_utc
+from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord
 
 from .current_run import CurrentRun
 from .first_start import FirstStart

@@ -10,8 +10,8 @@ from pages.parts.dialogs import attempt
 from pages.parts.html import Glyph, el, icon
 from pages.parts.words import pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord
 from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.runs.records import RunRecord
 from synapse.status import StatusChanged
 
 SHOWN = 20

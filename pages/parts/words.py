@@ -4,7 +4,8 @@ from datetime import datetime
 
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.records import RunRecord, StepRun, now_utc
+from synapse.records import now_utc
+from synapse.runs.records import RunRecord, StepRun
 
 
 def length_of(seconds: float | None) -> str:

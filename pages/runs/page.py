@@ -13,8 +13,8 @@ from pages.parts.picker import Picker
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of, length_of, millis, pipeline_color, pipeline_title, step_title, title_of
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, RunState
 from synapse.runs.messages import RunChanged, RunsForgotten
+from synapse.runs.records import RunRecord, RunState
 
 from .run_form import open_run_form
 

@@ -10,7 +10,7 @@ from pages.parts.dialogs import ask, attempt
 from pages.parts.html import WORDS, Glyph, el, icon, look_of, opens
 from pages.parts.words import step_title, title_of
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, RunState, StepState
+from synapse.runs.records import RunRecord, RunState, StepState
 
 PAUSE_KEYS = 'Alt+P'
 STOP_KEYS = 'Shift+Escape'

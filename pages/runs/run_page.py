@@ -13,8 +13,8 @@ from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.records import RunRecord, RunState
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord, RunState
 
 from .run_side import LAST_RUNS, LastRuns, OutputsCard, inputs_card, missing
 from .run_summary import RunSummary

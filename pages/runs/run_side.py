@@ -10,7 +10,7 @@ from pages.parts.copying import copy_button
 from pages.parts.html import WORDS, el, icon, look_of
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
-from synapse.records import Artifact, RunRecord, RunState
+from synapse.runs.records import Artifact, RunRecord, RunState
 
 LAST_RUNS = 12
 

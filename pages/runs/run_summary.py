@@ -24,7 +24,8 @@ from pages.parts.words import (
     title_of,
 )
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, RunState, StepRun, StepState, now_utc
+from synapse.records import now_utc
+from synapse.runs.records import RunRecord, RunState, StepRun, StepState
 
 from .run_controls import PAUSE_KEYS, STOP_KEYS
 from .run_form import open_run_form

@@ -13,7 +13,7 @@ from pages.parts.words import pipeline_color
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.profiles import ProfileChanged
-from synapse.records import RunRecord
+from synapse.runs.records import RunRecord
 
 from .run_form import open_run_form
 

@@ -8,7 +8,7 @@ from pages.parts.html import WORDS, Glyph, el, look_of
 from pages.parts.scope import Scope
 from pages.parts.words import length_of, step_seconds, step_title
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, StepRun, StepState
+from synapse.runs.records import RunRecord, StepRun, StepState
 
 
 class Stepper(Scope):

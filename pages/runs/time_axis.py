@@ -8,7 +8,8 @@ from pages.parts.cards import put
 from pages.parts.html import WORDS, Glyph, el, look_of
 from pages.parts.words import length_of, millis, step_seconds, step_title
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, StepRun, StepState, now_utc
+from synapse.records import now_utc
+from synapse.runs.records import RunRecord, StepRun, StepState
 
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 MOST_TICKS = 6

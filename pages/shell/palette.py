@@ -19,7 +19,8 @@ from pages.scheduler.event.dialog import open_event_dialog
 from pages.scheduler.parts.days import day_in, weekday_of
 from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, now_utc
+from synapse.records import now_utc
+from synapse.runs.records import RunRecord
 
 from .date_words import day_meant
 

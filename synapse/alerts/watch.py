@@ -13,8 +13,8 @@ from synapse.calendar.messages import OccurrencesChanged
 from synapse.catalog.catalog import Catalog
 from synapse.errors import NotFound
 from synapse.machine import MachineMeasured
-from synapse.records import EVENT_WORK, RunRecord, RunState, work_of
 from synapse.runs.messages import EverythingStopped, QueueChanged, RunChanged
+from synapse.runs.records import EVENT_WORK, RunRecord, RunState, work_of
 from synapse.runs.transitions import label_of
 from synapse.status import Status, StatusChanged
 

@@ -10,8 +10,9 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from synapse.durations import parse_duration
 from synapse.host.run import Run
-from synapse.pipelines.pipeline import Pipeline, StepFailed, parse_duration, step
+from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
 
 class RunCommand(Pipeline):

@@ -17,8 +17,9 @@ from synapse.errors import Invalid
 from synapse.inbox import inputs
 from synapse.log.log import Log
 from synapse.profiles import Profiles
-from synapse.records import RunRecord, now_utc
+from synapse.records import now_utc
 from synapse.recurrence import words as rule_words
+from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 from synapse.status import Status
 

@@ -20,8 +20,8 @@ from synapse.bus import Bus
 from synapse.errors import Conflict, SynapseError
 from synapse.inbox import inputs
 from synapse.log.log import Level, Log
-from synapse.records import RunRecord
 from synapse.recurrence import next_after, occurrences
+from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 
 from .alarm_clock import Absence, AlarmClock, Clocks

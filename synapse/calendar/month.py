@@ -8,8 +8,8 @@ from operator import attrgetter
 from typing import Any
 
 from storage.database import micros
-from synapse.records import RunRecord
 from synapse.recurrence import occurrences
+from synapse.runs.records import RunRecord
 
 from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState
 from .work import work_in_words

@@ -8,8 +8,8 @@ from typing import Any
 from storage.ledger import Ledger
 from synapse.bus import Bus
 from synapse.errors import Conflict, SynapseError
-from synapse.records import RunRecord, RunState
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord, RunState
 from synapse.runs.runs import Runs
 
 from .events import Event, Occurrence, OccurrenceState

@@ -19,7 +19,8 @@ from synapse.bus import Bus, Message
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
 from synapse.pipelines.load import load_pipeline
-from synapse.pipelines.validate import WHOLE, validate_parameters
+from synapse.pipelines.validate import validate_parameters
+from synapse.sentences import WHOLE
 
 from .info import PipelineInfo as PipelineInfo
 from .info import built_in_infos, color_of, info_of

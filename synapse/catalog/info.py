@@ -5,8 +5,8 @@ import logging
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from synapse.pipelines.describe import describe
 from synapse.pipelines.load import load_pipeline
-from synapse.pipelines.pipeline import describe
 from synapse.pipelines.problems import as_describe_error
 
 log = logging.getLogger(__name__)

@@ -42,7 +42,8 @@ def _answer(question: str, file: str, *rest: str) -> dict[str, Any]:
         return describe_file(file, *rest)
     if question == 'validate':
         from synapse.pipelines.load import load_pipeline
-        from synapse.pipelines.validate import WHOLE, validate_parameters
+        from synapse.pipelines.validate import validate_parameters
+        from synapse.sentences import WHOLE
 
         parameters = json.load(sys.stdin)
         try:

@@ -16,13 +16,14 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from synapse.pipelines.load import load_pipeline
-from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, restored, state_and_rest, steps_of, takes_run
+from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, steps_of, takes_run
 from synapse.pipelines.problems import StepTimeout, problem_of
-from synapse.pipelines.validate import sentences
+from synapse.pipelines.state import restored, state_and_rest
 from synapse.protocol.long_lines import LONG_LINES, LongLines
 from synapse.protocol.spool import SPOOL, Spool
 from synapse.records import Problem
 from synapse.scrubber import Scrubber
+from synapse.sentences import sentences
 
 from .channel import Channel
 from .control import Cancelled, Control

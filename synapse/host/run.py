@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from synapse.pipelines.pipeline import Duration, StepFailed, parse_duration
+from synapse.durations import Duration, parse_duration
+from synapse.pipelines.pipeline import StepFailed
 
 from .channel import Channel, plain
 from .control import Cancelled, Control

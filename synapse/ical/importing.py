@@ -23,7 +23,8 @@ from synapse.records import Record, now_utc
 from synapse.recurrence import words as rule_words
 from synapse.recurrence.rules import Rule, read_rule
 
-from .reading import Draft, canonical_rule, uid_of
+from .reading import Draft
+from .writing import canonical_rule, uid_of
 
 INHERITED = ('title', 'pipeline', 'parameters', 'profile', 'enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
 """What replaces one occurrence has from its series, unless the file says otherwise."""

@@ -11,7 +11,8 @@ from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.logs.store import Lines, LogStore, lines_of, values_of
+from storage.logs.rows import Lines, lines_of, values_of
+from storage.logs.store import LogStore
 
 from .entry import RANKS, Entry, Level, size_of
 

@@ -1,10 +1,11 @@
 """What a pipeline file holds, without running a step: asked for by the catalog of the control room."""
 
 import inspect
+import re
 from typing import Any
 
 from .load import load_module, pipelines_in
-from .pipeline import Pipeline, describe
+from .pipeline import BrokenPipeline, Pipeline, steps_of
 from .problems import as_describe_error
 
 
@@ -29,3 +30,66 @@ def _line_of(pipeline: type[Pipeline]) -> int | None:
         return inspect.getsourcelines(pipeline)[1]
     except (OSError, TypeError):
         return None
+
+
+def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
+    """All that the control room needs to know of a pipeline, as plain JSON values.
+
+    :raises BrokenPipeline: if it has no step, or an option that makes no sense
+    """
+    steps = steps_of(pipeline)
+    if not steps:
+        raise BrokenPipeline(f'The pipeline {pipeline.__name__} has no step. Mark at least one method with @step.')
+    return {
+        'name': pipeline.__name__,
+        'title': title_of(pipeline),
+        'description': inspect.cleandoc(pipeline.__doc__ or ''),
+        'steps': [item.as_json() for item in steps],
+        'schema': schema_of(pipeline),
+        'accepts': list(_suffixes(pipeline)),
+        'max_parallel': _positive(pipeline),
+    }
+
+
+def title_of(pipeline: type[Pipeline]) -> str:
+    """Its `title`, else the class name split into words: `PublishVideo` is "Publish video"."""
+    title = None if 'title' in pipeline.model_fields else getattr(pipeline, 'title', None)
+    return str(title or pipeline.model_config.get('title') or words(pipeline.__name__))
+
+
+def words(name: str) -> str:
+    """A class name as a person writes it; runs of capitals stay together (`SyncNASFolder` is "Sync NAS folder")."""
+    parts = re.findall(r'[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+', name)
+    kept = [part if part.isupper() and len(part) > 1 else part.lower() for part in parts]
+    text = ' '.join(kept) or name
+    return text[0].upper() + text[1:]
+
+
+def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
+    """JSON Schema of the parameters; the first path parameter carries `x-accepts`."""
+    schema = pipeline.model_json_schema()
+    schema['title'] = title_of(pipeline)
+    suffixes = _suffixes(pipeline)
+    for field in schema.get('properties', {}).values() if suffixes else ():
+        if _is_path(field):
+            field.setdefault('x-accepts', list(suffixes))
+            break
+    return schema
+
+
+def _is_path(field: dict[str, Any]) -> bool:
+    return any(option.get('format') in ('path', 'file-path') for option in (field, *field.get('anyOf', ())))
+
+
+def _suffixes(pipeline: type[Pipeline]) -> tuple[str, ...]:
+    accepts: Any = pipeline.accepts
+    if isinstance(accepts, str) or not all(isinstance(suffix, str) for suffix in accepts):
+        raise BrokenPipeline(f"{pipeline.__name__}.accepts must be a tuple of file suffixes, like ('.mp4', '.mov')")
+    return tuple(f'.{suffix.lstrip(".").lower()}' for suffix in accepts)
+
+
+def _positive(pipeline: type[Pipeline]) -> int | None:
+    limit: Any = pipeline.max_parallel
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise BrokenPipeline(f'{pipeline.__name__}.max_parallel must be a whole number from 1 on, or None')
+    return limit

@@ -5,18 +5,15 @@ saved as JSON after each step, so that a run can start again from any of them.
 """
 
 import inspect
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, ClassVar, TypeVar, get_type_hints, overload
+from typing import Any, ClassVar, TypeVar, overload
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict
+
+from synapse.durations import Duration, parse_duration
 
 F = TypeVar('F', bound=Callable[..., Any])
-
-Duration = str | float | timedelta
 
 
 class StepFailed(Exception):
@@ -145,146 +142,3 @@ def steps_of(pipeline: type[Pipeline]) -> tuple[Step, ...]:
 def takes_run(method: Callable[..., Any]) -> bool:
     """Whether a bound step method wants the `Run`."""
     return len(inspect.signature(method).parameters) > 0
-
-
-def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
-    """All that the control room needs to know of a pipeline, as plain JSON values.
-
-    :raises BrokenPipeline: if it has no step, or an option that makes no sense
-    """
-    steps = steps_of(pipeline)
-    if not steps:
-        raise BrokenPipeline(f'The pipeline {pipeline.__name__} has no step. Mark at least one method with @step.')
-    return {
-        'name': pipeline.__name__,
-        'title': title_of(pipeline),
-        'description': inspect.cleandoc(pipeline.__doc__ or ''),
-        'steps': [item.as_json() for item in steps],
-        'schema': schema_of(pipeline),
-        'accepts': list(_suffixes(pipeline)),
-        'max_parallel': _positive(pipeline),
-    }
-
-
-def title_of(pipeline: type[Pipeline]) -> str:
-    """Its `title`, else the class name split into words: `PublishVideo` is "Publish video"."""
-    title = None if 'title' in pipeline.model_fields else getattr(pipeline, 'title', None)
-    return str(title or pipeline.model_config.get('title') or words(pipeline.__name__))
-
-
-def words(name: str) -> str:
-    """A class name as a person writes it; runs of capitals stay together (`SyncNASFolder` is "Sync NAS folder")."""
-    parts = re.findall(r'[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+', name)
-    kept = [part if part.isupper() and len(part) > 1 else part.lower() for part in parts]
-    text = ' '.join(kept) or name
-    return text[0].upper() + text[1:]
-
-
-def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
-    """JSON Schema of the parameters; the first path parameter carries `x-accepts`."""
-    schema = pipeline.model_json_schema()
-    schema['title'] = title_of(pipeline)
-    suffixes = _suffixes(pipeline)
-    for field in schema.get('properties', {}).values() if suffixes else ():
-        if _is_path(field):
-            field.setdefault('x-accepts', list(suffixes))
-            break
-    return schema
-
-
-def _is_path(field: dict[str, Any]) -> bool:
-    return any(option.get('format') in ('path', 'file-path') for option in (field, *field.get('anyOf', ())))
-
-
-def _suffixes(pipeline: type[Pipeline]) -> tuple[str, ...]:
-    accepts: Any = pipeline.accepts
-    if isinstance(accepts, str) or not all(isinstance(suffix, str) for suffix in accepts):
-        raise BrokenPipeline(f"{pipeline.__name__}.accepts must be a tuple of file suffixes, like ('.mp4', '.mov')")
-    return tuple(f'.{suffix.lstrip(".").lower()}' for suffix in accepts)
-
-
-def _positive(pipeline: type[Pipeline]) -> int | None:
-    limit: Any = pipeline.max_parallel
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise BrokenPipeline(f'{pipeline.__name__}.max_parallel must be a whole number from 1 on, or None')
-    return limit
-
-
-def state_of(pipeline: Pipeline) -> dict[str, Any]:
-    """The instance as JSON values: its fields, and those of its private attributes that JSON can hold.
-
-    :raises pydantic_core.PydanticSerializationError: if a field holds what JSON cannot
-    """
-    return state_and_rest(pipeline)[0]
-
-
-def state_and_rest(pipeline: Pipeline) -> tuple[dict[str, Any], list[str]]:
-    """`state_of`, and the names of the private attributes it had to leave out."""
-    state = pipeline.model_dump(mode='json', warnings=False)
-    left_out = []
-    for name, kind in _private_kinds(type(pipeline)):
-        if name not in (pipeline.__pydantic_private__ or {}):
-            continue
-        value = getattr(pipeline, name)
-        try:
-            # Pydantic would read an iterator, and an open file is one, to its end.
-            if isinstance(value, Iterator):
-                raise TypeError(f'{name} can be read only once')
-            state[name] = kind.dump_python(value, mode='json', warnings=False)
-        except (TypeError, ValueError):
-            left_out.append(name)
-    return state, left_out
-
-
-def restored(pipeline: type[Pipeline], state: dict[str, Any]) -> Pipeline:
-    """The instance that `state_of` saved.
-
-    :raises pydantic.ValidationError: if the class has changed so much that the state no longer fits
-    """
-    private = {name: kind for name, kind in _private_kinds(pipeline) if name in state}
-    known = {name: value for name, value in state.items() if name in _input_names(pipeline)}
-    instance = pipeline.model_validate(known)
-    for name, kind in private.items():
-        setattr(instance, name, kind.validate_python(state[name]))
-    return instance
-
-
-def _private_kinds(pipeline: type[Pipeline]) -> Iterator[tuple[str, TypeAdapter[Any]]]:
-    names = [name for name in pipeline.__private_attributes__ if not name.startswith('__')]
-    hints = get_type_hints(pipeline) if names else {}
-    for name in names:
-        yield name, TypeAdapter(hints.get(name, Any))
-
-
-def _input_names(pipeline: type[Pipeline]) -> set[str]:
-    fields: dict[str, FieldInfo] = pipeline.model_fields
-    return set(fields) | {field.alias for field in fields.values() if field.alias}
-
-
-_UNITS = {'ms': 0.001, 's': 1.0, 'm': 60.0, 'h': 3600.0, 'd': 86400.0}
-
-
-def parse_duration(value: Duration) -> float:
-    """Seconds of a number of seconds, a timedelta, or text like `"500ms"`, `"2s"`, `"30m"`, `"1h30m"`, `"1d"`.
-
-    :raises ValueError: if it is none of these, or negative
-    """
-    seconds = _seconds(value)
-    if seconds is None or not 0 <= seconds < float('inf'):
-        raise ValueError(f'{value!r} is not a duration; write seconds, or text like "90s", "30m" or "1h30m"')
-    return seconds
-
-
-def _seconds(value: Any) -> float | None:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, str):
-        return None
-    text = value.replace(' ', '').lower()
-    if re.fullmatch(r'\d+(\.\d+)?', text):
-        return float(text)
-    if not re.fullmatch(r'(\d+(\.\d+)?(ms|[smhd]))+', text):
-        return None
-    return sum(float(number) * _UNITS[unit] for number, _, unit in re.findall(r'(\d+(\.\d+)?)(ms|[smhd])', text))

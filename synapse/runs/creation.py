@@ -13,10 +13,11 @@ from synapse.errors import Conflict, Invalid
 from synapse.inbox import inputs
 from synapse.inbox.inbox import Inbox
 from synapse.profiles import Profiles
-from synapse.records import RunRecord, StepRun, StepState, now_utc, work_of
+from synapse.records import now_utc
 
 from . import transitions
 from .folders import RunFolders, not_kept
+from .records import RunRecord, StepRun, StepState, work_of
 
 
 class NewRuns:

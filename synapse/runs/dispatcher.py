@@ -10,10 +10,10 @@ from storage.files import StorageError, free_bytes
 from synapse.catalog.catalog import Catalog
 from synapse.errors import NotFound
 from synapse.log.log import Level, Log
-from synapse.records import RunRecord
 
 from .live_run import LiveRun
 from .queue import Queue
+from .records import RunRecord
 from .run_log import SOURCE
 from .workers import Workers
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from synapse.errors import SynapseError
-from synapse.records import Problem, RunRecord, RunState, StepRun, StepState
+from synapse.records import Problem
 
+from .records import RunRecord, RunState, StepRun, StepState
 from .transitions import label_of
 
 CLOSED = Problem(message='The control room was closed while this run was going.', type='interrupted')

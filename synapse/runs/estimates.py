@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Protocol
 
-from synapse.records import RunRecord, StepRun, StepState
+from .records import RunRecord, StepRun, StepState
 
 Typical = Mapping[str, float]
 """Seconds that each step usually takes."""

@@ -14,7 +14,8 @@ from storage.copies import Watch, copy
 from storage.files import DiskFull, StorageError, make_private_folder, write_atomically
 from synapse.errors import Conflict, DiskIsFull, NotFound, NotReady, SynapseError
 from synapse.inbox.inputs import RECORD, with_folder
-from synapse.records import RunRecord
+
+from .records import RunRecord
 
 
 class RunFolders:

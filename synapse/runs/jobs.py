@@ -14,10 +14,10 @@ from synapse.inbox import inputs
 from synapse.inbox.inbox import Inbox
 from synapse.log.log import Level, Log
 from synapse.profiles import Profiles
-from synapse.records import RunRecord, StepState
 
 from .folders import RunFolders
 from .intake import Recovery
+from .records import RunRecord, StepState
 from .run_log import RunLog
 
 Job = Mapping[str, Any]

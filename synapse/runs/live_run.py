@@ -14,12 +14,13 @@ from storage.runs import RunStore
 from synapse.engine.engine import Engine, HostHandle
 from synapse.errors import SynapseError
 from synapse.log.log import Level, Log
-from synapse.records import Problem, RunRecord, RunState, StepRun, StepState, now_utc
+from synapse.records import Problem, now_utc
 
 from . import transitions
 from .ending import Ending, not_started, verdict
 from .intake import Intake
 from .jobs import GoOn, Job
+from .records import RunRecord, RunState, StepRun, StepState
 from .run_log import RunLog
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from synapse.bus import Message
-from synapse.records import RunRecord
+
+from .records import RunRecord
 
 
 @dataclass(frozen=True, slots=True)

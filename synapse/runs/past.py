@@ -16,11 +16,11 @@ from storage.traces import RunTraces
 from storage.trees import remove_tree, size_of_tree
 from synapse.bus import Bus
 from synapse.errors import Conflict, NotFound
-from synapse.records import RunRecord
 from synapse.recurrence.wall_time import wall_of
 
 from .folders import RunFolders
 from .messages import RunsForgotten
+from .records import RunRecord
 
 P = ParamSpec('P')
 T = TypeVar('T')

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from storage.files import write_atomically
-from synapse.records import RunRecord
+
+from .records import RunRecord
 
 
 class Queue:

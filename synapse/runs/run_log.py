@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from synapse.log.log import Level, Log
-from synapse.records import RunRecord, RunState, StepRun, StepState
 
+from .records import RunRecord, RunState, StepRun, StepState
 from .transitions import label_of
 
 SOURCE = 'runs'

@@ -17,7 +17,7 @@ from synapse.errors import Conflict, Invalid, NotFound, NotReady, TooMany
 from synapse.inbox.inbox import Inbox
 from synapse.log.log import Level, Log
 from synapse.profiles import Profiles
-from synapse.records import RunRecord, RunState, now_utc
+from synapse.records import now_utc
 from synapse.settings import MOST_WORKERS
 from synapse.status import Status
 
@@ -33,6 +33,7 @@ from .live_run import LiveRun, Surroundings
 from .messages import EverythingStopped, QueueChanged, RunChanged, RunsForgotten
 from .past import PastRuns
 from .queue import Queue
+from .records import RunRecord, RunState
 from .run_log import SOURCE, RunLog
 from .status_writer import StatusWriter, job_of, state_of
 

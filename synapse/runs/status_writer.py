@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from synapse.bus import Bus
-from synapse.records import RunRecord, RunState
 from synapse.status import Status, StatusChanged, StatusState
+
+from .records import RunRecord, RunState
 
 
 def state_of(live: Sequence[RunRecord], *, is_queue_paused: bool, is_failed: bool) -> StatusState:

@@ -9,18 +9,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from synapse.records import (
-    RUN_ARROWS,
-    STEP_ARROWS,
-    Artifact,
-    Problem,
-    RunRecord,
-    RunState,
-    StepRun,
-    StepState,
-    moved,
-    step_moved,
-)
+from synapse.records import Problem
+
+from .records import RUN_ARROWS, STEP_ARROWS, Artifact, RunRecord, RunState, StepRun, StepState, moved, step_moved
 
 NOTE_LENGTH = 500
 

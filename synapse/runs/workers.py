@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from synapse.records import RunRecord, RunState, now_utc
+from synapse.records import now_utc
+
+from .records import RunRecord, RunState
 
 
 class Workers:

@@ -16,10 +16,10 @@ from synapse.engine.process_tree import is_gone
 from synapse.errors import DiskIsFull
 from synapse.log.messages import LinesLogged
 from synapse.protocol import spool
-from synapse.records import RunState, StepState
 from synapse.runs import folders as run_folders
 from synapse.runs import live_run
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunState, StepState
 from synapse.settings import Settings
 from tests.parts.scripted import opened
 from tests.synapse.runs.test_runs import until

@@ -13,8 +13,8 @@ from synapse.api.gate.gate import Gate
 from synapse.api.rest.app import build_api
 from synapse.api.updates.socket import Updates
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord
 from synapse.settings import Settings
 
 PIPELINES = '''

@@ -16,7 +16,8 @@ from pages.scheduler.parts.entry_words import clock_in, entry_caption, entry_lab
 from pages.scheduler.parts.window import OpenEntry
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, now_utc
+from synapse.records import now_utc
+from synapse.runs.records import RunRecord
 
 from .lines import Line, lines_of
 

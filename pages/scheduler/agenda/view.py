@@ -10,8 +10,9 @@ from pages.scheduler.parts.entry_words import summary_of
 from pages.scheduler.parts.window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
-from synapse.records import RunRecord, now_utc
+from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord
 
 from .day import LISTED, AgendaDay, Picture
 from .lines import days_of, dots_of, lines_of

@@ -19,7 +19,7 @@ from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox import inputs
-from synapse.records import RunRecord
+from synapse.runs.records import RunRecord
 
 from .ask_files import ask_files
 from .days import day_in

@@ -8,7 +8,7 @@ from starlette.responses import FileResponse, Response
 
 from synapse.api.answers import Answer
 from synapse.control_room import ControlRoom
-from synapse.records import RunState
+from synapse.runs.records import RunState
 
 from .logs import LogFilters, page_of
 from .reading import Body, Id, router

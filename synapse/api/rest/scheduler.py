@@ -19,8 +19,9 @@ from synapse.calendar.validation import ANSWERED
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.ical.importing import import_drafts
-from synapse.ical.reading import read_calendar, write_calendar
+from synapse.ical.reading import read_calendar
 from synapse.ical.trust import Sign
+from synapse.ical.writing import write_calendar
 from synapse.records import now_utc
 
 from .reading import Body, Id, caller_of, has_token, router

@@ -17,8 +17,8 @@ from synapse.log.entry import size_of
 from synapse.log.log import Entry, Level
 from synapse.log.messages import LinesLogged
 from synapse.profiles import ProfileChanged
-from synapse.records import RunRecord
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord
 from synapse.status import StatusChanged
 
 BUFFER_MESSAGES = 10_000

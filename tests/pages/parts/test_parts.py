@@ -15,7 +15,7 @@ from pages.shell.palette import MOST, Command, found
 from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.records import RunRecord, RunState, StepRun, StepState
+from synapse.runs.records import RunRecord, RunState, StepRun, StepState
 
 NOW = datetime(2026, 10, 14, 12, 8, 31, tzinfo=UTC)
 

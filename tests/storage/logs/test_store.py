@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.logs.store import LEVELS, LogStore, lines_of, values_of
+from storage.logs.rows import lines_of, values_of
+from storage.logs.store import LEVELS, LogStore
 from tests.parts.writers import log_row
 
 START = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)

@@ -20,8 +20,9 @@ from synapse.calendar.messages import OccurrencesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.machine import MachineMeasured
-from synapse.records import Problem, RunRecord, RunState, StepRun, StepState, work_of
+from synapse.records import Problem
 from synapse.runs.messages import EverythingStopped, QueueChanged, RunChanged
+from synapse.runs.records import RunRecord, RunState, StepRun, StepState, work_of
 from synapse.settings import Settings
 from synapse.status import Status, StatusChanged
 from tests.parts.api_room import api_room, run_in

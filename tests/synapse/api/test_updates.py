@@ -23,8 +23,8 @@ from synapse.bus import Bus
 from synapse.log.log import Entry, Level
 from synapse.log.messages import LinesLogged
 from synapse.profiles import Profile, ProfileChanged
-from synapse.records import RunRecord
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord
 from synapse.status import Status, StatusChanged
 from tests.parts.api_room import api_room, client_of, gated, run_in
 from tests.parts.serving import served

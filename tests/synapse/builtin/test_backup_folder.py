@@ -8,7 +8,8 @@ import pytest
 
 from synapse.builtin.backup_folder import BackupFolder
 from synapse.destinations import Destination
-from synapse.pipelines.pipeline import StepFailed, describe
+from synapse.pipelines.describe import describe
+from synapse.pipelines.pipeline import StepFailed
 from tests.parts.one_run import OneRun
 
 

@@ -10,7 +10,7 @@ import pytest
 from synapse.builtin.captions import as_srt, as_vtt, cues
 from synapse.builtin.publish_video import PublishVideo
 from synapse.builtin.sample import make_sample_video
-from synapse.pipelines.pipeline import describe
+from synapse.pipelines.describe import describe
 from synapse.pipelines.validate import validate_parameters
 from tests.parts.one_run import OneRun
 from tests.parts.videos import call_ffmpeg, look_at, make_video, size_of

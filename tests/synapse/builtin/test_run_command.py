@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from synapse.builtin.run_command import RunCommand
-from synapse.pipelines.pipeline import describe
+from synapse.pipelines.describe import describe
 from synapse.pipelines.validate import validate_parameters
 from tests.parts.harness import wait_until
 from tests.parts.one_run import OneRun

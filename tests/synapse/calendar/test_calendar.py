@@ -17,8 +17,8 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.inbox.inputs import InputGone
 from synapse.log.log import Level
-from synapse.records import RunState
 from synapse.recurrence import instant_of
+from synapse.runs.records import RunState
 from tests.fault.calendar_lives import closed, opened
 from tests.parts.api_room import api_room, run_in
 

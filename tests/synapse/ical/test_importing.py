@@ -10,7 +10,8 @@ from synapse.calendar.messages import ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid
 from synapse.ical.importing import ImportResult, Refused, import_drafts
-from synapse.ical.reading import read_calendar, write_calendar
+from synapse.ical.reading import read_calendar
+from synapse.ical.writing import write_calendar
 from tests.parts.api_room import api_room
 from tests.parts.calendar_files import APPLE, GOOGLE, OUTLOOK, calendar_file
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from synapse import recurrence
 from synapse.calendar.events import Event, Misfire, Retry
 from synapse.errors import Invalid, Malformed, TooLarge
-from synapse.ical.reading import MAX_BYTES, OPTIONS, Draft, canonical_rule, read_calendar, write_calendar
+from synapse.ical.reading import MAX_BYTES, Draft, read_calendar
+from synapse.ical.writing import OPTIONS, canonical_rule, write_calendar
 from tests.parts.calendar_files import APPLE, GOOGLE, OUTLOOK, calendar_file
 
 NOW = datetime(2030, 9, 1, 10, tzinfo=UTC)

@@ -19,8 +19,9 @@ from synapse.calendar.work import work_in_words
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
 from synapse.ical.importing import AGREED, ImportResult, import_drafts
-from synapse.ical.reading import read_calendar, write_calendar
+from synapse.ical.reading import read_calendar
 from synapse.ical.trust import FIELDS
+from synapse.ical.writing import write_calendar
 from tests.parts.api_room import api_room, client_of, error_of, gated
 from tests.parts.calendar_files import calendar_file
 from tests.parts.serving import served

@@ -13,7 +13,7 @@ from storage import copies
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.log.entry import Entry
-from synapse.records import RunRecord, RunState
+from synapse.runs.records import RunRecord, RunState
 from tests.synapse.runs.test_runs import one_chunk, room_in, until
 
 WRITER = '''

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from synapse import Pipeline, Run, StepFailed, step
-from synapse.pipelines.pipeline import describe, parse_duration, restored, state_of, steps_of, words
+from synapse.durations import parse_duration
+from synapse.pipelines.describe import describe, words
+from synapse.pipelines.pipeline import steps_of
+from synapse.pipelines.state import restored, state_of
 from synapse.pipelines.validate import validate_parameters
 
 

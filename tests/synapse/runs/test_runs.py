@@ -12,10 +12,10 @@ import pytest
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
-from synapse.records import RunRecord, RunState, StepRun, StepState, moved
 from synapse.runs.estimates import expected_starts, seconds_left
 from synapse.runs.figures import figures
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord, RunState, StepRun, StepState, moved
 from synapse.settings import Settings
 from synapse.status import Status, StatusChanged
 from tests.parts.scripted import House, opened

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synapse.errors import Conflict
-from synapse.records import RUN_ARROWS, STEP_ARROWS, Problem, RunRecord, RunState, StepRun, StepState
+from synapse.records import Problem
 from synapse.runs import transitions
 from synapse.runs.ending import Ending, verdict
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RUN_ARROWS, STEP_ARROWS, RunRecord, RunState, StepRun, StepState
 from tests.parts.scripted import KeptStates, ScriptedHost, opened
 
 NOW = datetime(2026, 10, 14, 12, tzinfo=UTC)

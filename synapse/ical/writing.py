@@ -1,0 +1,141 @@
+"""Events as an iCalendar file (RFC 5545)."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+
+import icalendar
+from icalendar import Calendar
+from icalendar.prop import vInline
+
+from synapse import recurrence
+from synapse.calendar.events import Event
+from synapse.recurrence import words as rule_words
+
+from .lines import escaped
+from .reading import _meaning
+from .trust import Sign
+from .zones import described, read_wall
+
+OPTIONS = ('enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
+"""Fields that X-SYNAPSE-OPTIONS holds, as JSON."""
+
+
+def write_calendar(events: Sequence[Event], *, now: datetime, sign: Sign | None = None) -> bytes:
+    """A calendar with these events, each with the same UID at any time. It takes a second for some thousand.
+
+    :param now: aware; the moment at which this is true
+    :param sign: signs those that are switched on, so that they are known again
+    """
+    calendar = Calendar()
+    calendar.add('PRODID', '-//Synapse//Synapse control room//EN')
+    calendar.add('VERSION', '2.0')
+    calendar.add('CALSCALE', 'GREGORIAN')
+    calendar.add('X-WR-CALNAME', 'Synapse')
+    calendar.add('REFRESH-INTERVAL', vInline('PT15M', params={'VALUE': 'DURATION'}))
+    calendar.add('X-PUBLISHED-TTL', vInline('PT15M'))
+    by_id = {event.id: event for event in events}
+    series_of = {event.id: by_id.get(event.override_of or '', event) for event in events}
+    zones = {zone for event in events for zone in (event.timezone, series_of[event.id].timezone)}
+    first_year = max(2, min((event.start.year for event in events), default=2)) - 1
+    for zone in sorted(zones - {'UTC'}):
+        calendar.add_component(described(zone, first_year, now.year))
+    replaced = _replaced(events)
+    for event in events:
+        kept = set(event.exdates) - replaced.get(event.id, set())
+        item = _vevent(event, series_of[event.id], kept, now)
+        if sign is not None and event.enabled:
+            item.add('X-SYNAPSE-SIGNATURE', vInline(sign(_meaning(event, series_of[event.id]))))
+        calendar.add_component(item)
+    return bytes(calendar.to_ical(sorted=False))
+
+
+def uid_of(event: Event, series: Event | None = None) -> str:
+    """The UID of an event; one that replaces an occurrence has that of its series."""
+    event = event if series is None else series
+    return event.uid or f'{event.override_of or event.id}@synapse'
+
+
+def _replaced(events: Sequence[Event]) -> dict[str, set[datetime]]:
+    """By series the occurrences that another event stands for: an EXDATE would hide it in other calendars."""
+    found: dict[str, set[datetime]] = {}
+    for event in events:
+        if event.override_of is not None and event.override_at is not None:
+            found.setdefault(event.override_of, set()).add(event.override_at)
+    return found
+
+
+def _vevent(event: Event, series: Event, exdates: set[datetime], now: datetime) -> icalendar.Event:
+    item = icalendar.Event()
+    item.add('UID', escaped(uid_of(event, series)))
+    item.add('SEQUENCE', event.sequence)
+    item.add('DTSTAMP', now)
+    item.add('CREATED', event.created_at)
+    item.add('LAST-MODIFIED', event.updated_at)
+    item.add('SUMMARY', escaped(event.title))
+    item.add('DTSTART', _moments([event.start], event.timezone))
+    item.add('DURATION', timedelta(minutes=15))
+    if event.override_at is not None:
+        item.add('RECURRENCE-ID', _moments([event.override_at], series.timezone))
+    if event.rrule is not None:
+        item.add('RRULE', vInline(_rule_text(event.rrule, event.timezone)))
+    if exdates:
+        item.add('EXDATE', _moments(sorted(exdates), event.timezone))
+    item.add('STATUS', 'CONFIRMED' if event.enabled else 'TENTATIVE')
+    item.add('TRANSP', 'TRANSPARENT')
+    item.add('DESCRIPTION', escaped(_description(event)))
+    item.add('X-SYNAPSE-PIPELINE', escaped(event.pipeline))
+    if event.profile is not None:
+        item.add('X-SYNAPSE-PROFILE', escaped(event.profile))
+    item.add('X-SYNAPSE-PARAMETERS', escaped(json.dumps(event.parameters)))
+    item.add('X-SYNAPSE-OPTIONS', escaped(json.dumps(event.model_dump(mode='json', include=set(OPTIONS)))))
+    return item
+
+
+def _description(event: Event) -> str:
+    lines = [rule_words.in_words(event.plan)]
+    if not event.enabled:
+        lines.append('Switched off: it does not run.')
+    lines.append(f'pipeline: {event.pipeline}')
+    if event.profile is not None:
+        lines.append(f'profile: {event.profile}')
+    return '\n'.join(lines)
+
+
+def _moments(walls: Sequence[datetime], zone: str) -> vInline:
+    texts = (_text_of(wall) + ('Z' if zone == 'UTC' else '') for wall in walls)
+    return vInline(','.join(texts), params={} if zone == 'UTC' else {'TZID': zone})
+
+
+def _text_of(wall: datetime) -> str:
+    return wall.replace(microsecond=0).isoformat().replace('-', '').replace(':', '')
+
+
+def _rule_text(rule: str, zone: str) -> str:
+    try:
+        return canonical_rule(rule, zone)
+    except ValueError:
+        return rule  # one odd rule must not keep all others from those who subscribe
+
+
+def canonical_rule(rule: str, zone: str) -> str:
+    """The same rule with FREQ first, as some calendars need it, and UNTIL in UTC, as RFC 5545, 3.3.10 asks.
+
+    :raises ValueError: if UNTIL is no date
+    """
+    parts = [part for part in re.sub(r'\s', '', rule).upper().removeprefix('RRULE:').split(';') if part]
+    parts.sort(key=lambda part: not part.startswith('FREQ='))
+    return ';'.join(_until_in_utc(part, zone) if part.startswith('UNTIL=') else part for part in parts)
+
+
+def _until_in_utc(part: str, zone: str) -> str:
+    text = part.removeprefix('UNTIL=')
+    wall = read_wall(text)
+    if not text.endswith('Z'):
+        last = wall if 'T' in text else datetime.combine(wall, time(23, 59, 59))
+        try:
+            wall = recurrence.instant_of(last, zone).astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            wall = last  # the end of time
+    return f'UNTIL={_text_of(wall)}Z'

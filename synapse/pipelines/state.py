@@ -1,0 +1,60 @@
+"""What a pipeline keeps from one step to the next, as JSON, and how it is given back."""
+
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from .pipeline import Pipeline
+
+
+def state_of(pipeline: Pipeline) -> dict[str, Any]:
+    """The instance as JSON values: its fields, and those of its private attributes that JSON can hold.
+
+    :raises pydantic_core.PydanticSerializationError: if a field holds what JSON cannot
+    """
+    return state_and_rest(pipeline)[0]
+
+
+def state_and_rest(pipeline: Pipeline) -> tuple[dict[str, Any], list[str]]:
+    """`state_of`, and the names of the private attributes it had to leave out."""
+    state = pipeline.model_dump(mode='json', warnings=False)
+    left_out = []
+    for name, kind in _private_kinds(type(pipeline)):
+        if name not in (pipeline.__pydantic_private__ or {}):
+            continue
+        value = getattr(pipeline, name)
+        try:
+            # Pydantic would read an iterator, and an open file is one, to its end.
+            if isinstance(value, Iterator):
+                raise TypeError(f'{name} can be read only once')
+            state[name] = kind.dump_python(value, mode='json', warnings=False)
+        except (TypeError, ValueError):
+            left_out.append(name)
+    return state, left_out
+
+
+def restored(pipeline: type[Pipeline], state: dict[str, Any]) -> Pipeline:
+    """The instance that `state_of` saved.
+
+    :raises pydantic.ValidationError: if the class has changed so much that the state no longer fits
+    """
+    private = {name: kind for name, kind in _private_kinds(pipeline) if name in state}
+    known = {name: value for name, value in state.items() if name in _input_names(pipeline)}
+    instance = pipeline.model_validate(known)
+    for name, kind in private.items():
+        setattr(instance, name, kind.validate_python(state[name]))
+    return instance
+
+
+def _private_kinds(pipeline: type[Pipeline]) -> Iterator[tuple[str, TypeAdapter[Any]]]:
+    names = [name for name in pipeline.__private_attributes__ if not name.startswith('__')]
+    hints = get_type_hints(pipeline) if names else {}
+    for name in names:
+        yield name, TypeAdapter(hints.get(name, Any))
+
+
+def _input_names(pipeline: type[Pipeline]) -> set[str]:
+    fields: dict[str, FieldInfo] = pipeline.model_fields
+    return set(fields) | {field.alias for field in fields.values() if field.alias}

@@ -1,0 +1,185 @@
+"""A run and its steps, and the arrows along which they move."""
+
+import hashlib
+import json
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from synapse.records import Problem, Record
+
+EVENT_WORK = 'event '
+"""How `work_of` begins for the runs of an event, before the id of the event."""
+
+
+class RunState(StrEnum):
+    """`queued → running ⇄ paused → succeeded / failed / cancelled / interrupted`."""
+
+    QUEUED = 'queued'
+    RUNNING = 'running'
+    PAUSED = 'paused'
+    SUCCEEDED = 'succeeded'
+    FAILED = 'failed'
+    CANCELLED = 'cancelled'
+    INTERRUPTED = 'interrupted'
+
+    @property
+    def is_final(self) -> bool:
+        return not RUN_ARROWS[self]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a process works (or holds) for this run right now."""
+        return self in (RunState.RUNNING, RunState.PAUSED)
+
+
+class StepState(StrEnum):
+    """`pending → running → succeeded / failed / skipped / cancelled`."""
+
+    PENDING = 'pending'
+    RUNNING = 'running'
+    SUCCEEDED = 'succeeded'
+    FAILED = 'failed'
+    SKIPPED = 'skipped'
+    CANCELLED = 'cancelled'
+
+    @property
+    def is_final(self) -> bool:
+        return not STEP_ARROWS[self]
+
+
+_RUN_ENDS = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED})
+
+
+_STEP_ENDS = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.SKIPPED, StepState.CANCELLED})
+
+
+RUN_ARROWS: dict[RunState, frozenset[RunState]] = {
+    # A queued run is interrupted only if the control room died between its claim and its start.
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.INTERRUPTED}),
+    RunState.RUNNING: _RUN_ENDS | {RunState.PAUSED},
+    RunState.PAUSED: _RUN_ENDS | {RunState.RUNNING},
+} | {state: frozenset() for state in _RUN_ENDS}
+
+
+STEP_ARROWS: dict[StepState, frozenset[StepState]] = {
+    StepState.PENDING: frozenset({StepState.RUNNING, StepState.SKIPPED, StepState.CANCELLED}),
+    StepState.RUNNING: _STEP_ENDS,
+} | {state: frozenset() for state in _STEP_ENDS}
+
+
+class StepRun(Record):
+    """One step inside one run; `progress` is 0–100."""
+
+    name: str
+    state: StepState = StepState.PENDING
+    progress: float = 0.0
+    note: str = ''
+    attempt: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: Problem | None = None
+
+
+class Artifact(Record):
+    """A file that a run left in its run folder; `name` is its path below `runs/ID/artifacts/`."""
+
+    name: str
+    size: int
+    step: str | None = None
+    media_type: str = 'application/octet-stream'
+
+
+class RunRecord(Record):
+    """One execution of a pipeline, with the field names of the API."""
+
+    id: str
+    number: int
+    pipeline: str
+    profile: str | None = None
+    parameters: dict[str, Any]
+    state: RunState = RunState.QUEUED
+    because: str = ''
+    event_id: str | None = None
+    due: datetime | None = None
+    retry_of: str | None = None
+    steps: tuple[StepRun, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    error: Problem | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    # Ours, by addition: what the run is about, which a page shows as its name, and whether it waits for its pause.
+    subject: str = ''
+    timeout_seconds: float | None = None
+    """How long it may take from its start, by the wish of its event."""
+    is_alone: bool = False
+    """Whether it waits until no other run of its event is going."""
+    is_pausing: bool = False
+    is_stopping: bool = False
+    work: str = ''
+    """Of a retry: the work of the run that it tries again, as `work_of` names it."""
+
+    @property
+    def active_step(self) -> StepRun | None:
+        return next((step for step in self.steps if step.state is StepState.RUNNING), None)
+
+    @property
+    def failed_step(self) -> StepRun | None:
+        return next((step for step in self.steps if step.state is StepState.FAILED), None)
+
+    @property
+    def is_cancellable(self) -> bool:
+        return not self.state.is_final
+
+    @property
+    def is_pausable(self) -> bool:
+        return self.state is RunState.RUNNING and not self.is_pausing and not self.is_stopping
+
+    @property
+    def is_resumable(self) -> bool:
+        return self.state is RunState.PAUSED or self.is_pausing
+
+    @property
+    def is_retryable(self) -> bool:
+        return self.state.is_final
+
+    @property
+    def took_seconds(self) -> float | None:
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+def work_of(run: RunRecord) -> str:
+    """What a run is one more go at: the same for all runs of an event, for a run and its retries, and for runs by hand
+    that have the same pipeline, profile and parameters."""
+    if run.work or run.event_id:
+        return run.work or f'{EVENT_WORK}{run.event_id}'
+    # A file that came through the inbox lies in the folder of its run by now, so its path has the id in it.
+    given = json.dumps([run.pipeline, run.profile, run.parameters], sort_keys=True, default=str).replace(run.id, '')
+    return f'work {hashlib.sha256(given.encode()).hexdigest()[:16]}'
+
+
+class IllegalMove(AssertionError):
+    """A state was asked to move where no arrow leads; our own mistake, never a person's."""
+
+
+def moved(run: RunRecord, state: RunState, **changes: Any) -> RunRecord:
+    """The run in its next state.
+
+    :raises IllegalMove: if no arrow leads from the present state to `state`
+    """
+    if state not in RUN_ARROWS[run.state]:
+        raise IllegalMove(f'run {run.id}: no arrow from {run.state} to {state}')
+    return run.model_copy(update={'state': state, **changes})
+
+
+def step_moved(step: StepRun, state: StepState, **changes: Any) -> StepRun:
+    """The step in its next state.
+
+    :raises IllegalMove: if no arrow leads from the present state to `state`
+    """
+    if state not in STEP_ARROWS[step.state]:
+        raise IllegalMove(f'step {step.name}: no arrow from {step.state} to {state}')
+    return step.model_copy(update={'state': state, **changes})
