@@ -13,13 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from synapse import recurrence
-from synapse.calendar.events import Event
 from synapse.errors import Invalid, Malformed, TooLarge
 
 from . import trust as calendar_trust
 from .lines import Component, Property, read_components
 from .trust import Sign
-from .writing import OPTIONS, _rule_text, canonical_rule, uid_of
+from .writing import OPTIONS, canonical_rule
 from .zones import ZoneBook, iana_name, read_wall
 
 MAX_BYTES = 1_000_000
@@ -66,15 +65,6 @@ class Draft:
 
 
 # Written
-
-
-def _meaning(event: Event, series: Event) -> bytes:
-    """As `Draft.is_signed` tells it of what was read."""
-    values = event.model_dump()
-    values['rrule'] = None if event.rrule is None else _rule_text(event.rrule, event.timezone)
-    at = event.override_at
-    replaced = None if at is None else recurrence.instant_of(at, series.timezone)
-    return calendar_trust.meaning(uid_of(event, series), event.sequence, replaced, values)
 
 
 # Read

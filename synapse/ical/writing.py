@@ -13,8 +13,8 @@ from synapse import recurrence
 from synapse.calendar.events import Event
 from synapse.recurrence import words as rule_words
 
+from . import trust
 from .lines import escaped
-from .reading import _meaning
 from .trust import Sign
 from .zones import described, read_wall
 
@@ -91,6 +91,15 @@ def _vevent(event: Event, series: Event, exdates: set[datetime], now: datetime) 
     item.add('X-SYNAPSE-PARAMETERS', escaped(json.dumps(event.parameters)))
     item.add('X-SYNAPSE-OPTIONS', escaped(json.dumps(event.model_dump(mode='json', include=set(OPTIONS)))))
     return item
+
+
+def _meaning(event: Event, series: Event) -> bytes:
+    """As `Draft.is_signed` tells it of what was read."""
+    values = event.model_dump()
+    values['rrule'] = None if event.rrule is None else _rule_text(event.rrule, event.timezone)
+    at = event.override_at
+    replaced = None if at is None else recurrence.instant_of(at, series.timezone)
+    return trust.meaning(uid_of(event, series), event.sequence, replaced, values)
 
 
 def _description(event: Event) -> str:
