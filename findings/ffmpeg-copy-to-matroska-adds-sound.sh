@@ -10,6 +10,7 @@
 #        padding, is right in both. The files of 7.0.2 stay wrong when 9.0.2 plays them.
 # So:    a "remux, no quality lost" step changes sync and length; two machines with other wheels give other files.
 # Source: libavformat/matroskaenc.c (CodecDelay, DiscardPadding), movenc.c (edit lists); Matroska specification.
+# Pins:  imageio-ffmpeg==0.6.0, imageio-ffmpeg==0.8.1
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
 tmp=$(mktemp -d)

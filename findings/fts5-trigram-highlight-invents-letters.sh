@@ -9,6 +9,7 @@
 #        3.40.1, which the Python of a Debian 12 uses, is on the wrong side.
 # So:    a "contains" search over a log that shows highlight() shows lines that no program ever printed.
 # Source: sqlite.org/fts5.html (highlight, snippet, the trigram tokenizer); the fix is named in no documentation found.
+# Pins:  apsw==3.40.1.0, apsw==3.43.2.0, apsw==3.44.2.0, apsw==3.54.1.0
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
 tmp=$(mktemp -d)

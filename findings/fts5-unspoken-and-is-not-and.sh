@@ -10,6 +10,7 @@
 #        joined by blanks it finds the line; nothing is raised in either case.
 # Source: sqlite.org/fts5.html, "FTS5 Boolean Operators"; fts5_expr.c (sqlite3Fts5ParseImplicitAnd takes out nodes
 #         without terms, sqlite3Fts5ParseNode does not).
+# Pins:  apsw==3.40.1.0, apsw==3.54.1.0
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
 tmp=$(mktemp -d)

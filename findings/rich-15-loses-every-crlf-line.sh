@@ -10,6 +10,7 @@
 # So:    whoever shows the log of a program that ran on a pseudo-terminal through rich gets empty lines after a
 #        routine upgrade, and only there: through a pipe the same program looks right.
 # Source: rich/ansi.py, AnsiDecoder.decode and decode_line; issue 4090 of Textualize/rich (open since April 2026).
+# Pins:  rich==14.3.4, rich==15.0.0
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC TERM=xterm-256color
 unset NO_COLOR FORCE_COLOR COLUMNS LINES || true

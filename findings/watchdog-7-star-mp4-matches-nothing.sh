@@ -8,6 +8,7 @@
 #        warning. A touched file is "modified" in 6; in 7 it is the new event "attrib", which on_modified does not hear.
 # So:    an inbox for '*.mp4' falls silent by an upgrade, and a `touch again` as a trigger does nothing.
 # Source: watchdog's change log, 7.0.0 (full_match, FileAttribEvent); watchdog/utils/patterns.py.
+# Pins:  watchdog==6.0.0, watchdog==7.1.0
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
 tmp=$(mktemp -d)
