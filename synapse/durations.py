@@ -1,13 +1,14 @@
-"""A length of time as people write it, in seconds."""
+"""Lengths of time as people write them, in seconds."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 Duration = str | float | timedelta
 
-
 _UNITS = {'ms': 0.001, 's': 1.0, 'm': 60.0, 'h': 3600.0, 'd': 86400.0}
+_PART = re.compile(r'(\d+(?:\.\d+)?) *([a-z]*) *')
 
 
 def parse_duration(value: Duration) -> float:
@@ -29,8 +30,16 @@ def _seconds(value: Any) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.replace(' ', '').lower()
-    if re.fullmatch(r'\d+(\.\d+)?', text):
-        return float(text)
-    if not re.fullmatch(r'(\d+(\.\d+)?(ms|[smhd]))+', text):
+    bare = seconds_of(text, {'': 1.0})
+    return seconds_of(text, _UNITS) if bare is None else bare
+
+
+def seconds_of(text: str, units: Mapping[str, float]) -> float | None:
+    """The sum of the numbers in a text like `1 h 30 min`, None if it is none.
+
+    :param units: how many seconds each is that may stand behind a number; `''` for a number without one
+    """
+    parts = _PART.findall(text)
+    if not parts or _PART.sub('', text) or any(unit not in units for _, unit in parts):
         return None
-    return sum(float(number) * _UNITS[unit] for number, _, unit in re.findall(r'(\d+(\.\d+)?)(ms|[smhd])', text))
+    return sum(float(number) * units[unit] for number, unit in parts)

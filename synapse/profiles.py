@@ -18,12 +18,18 @@ from .bus import Bus, Message
 from .destinations import DestinationError, check_destination
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
 from .records import Record, now_utc
+from .sentences import sentence_of
 
 MASK = '***'
 DEFAULT_ID = 'default'
 COLORS = ('#a78bfa', '#22d3ee', '#f472b6', '#bef264', '#93a4bf', '#e0b989')
 """Offered and given in turn: the identity colours of the design, which never mean a state."""
 
+_WORDS = {
+    'missing': 'Give a value.',
+    'string_too_short': 'Give a value.',
+    'extra_forbidden': 'A profile has no such field.',
+}
 _SECRET_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]{0,63}')
 
 
@@ -194,7 +200,8 @@ class Profiles:
         try:
             return Profile.model_validate({**values, 'secrets': dict.fromkeys(secrets, MASK)})
         except ValidationError as error:
-            raise _invalid({_field(item): _sentence(item) for item in error.errors()}) from None
+            places = {'.'.join(map(str, item['loc'])) or 'profile': item for item in error.errors()}
+            raise _invalid({name: sentence_of(item, _WORDS) for name, item in places.items()}) from None
 
     def _free_id(self, label: str) -> str:
         stem = re.sub(r'[^a-z0-9]+', '-', label.lower()).strip('-')[:50] or 'profile'
@@ -247,7 +254,7 @@ class Profiles:
                 secrets = dict.fromkeys(self._secrets.get(id, {}), MASK)
                 profiles[id] = Profile.model_validate({**document, 'secrets': secrets})
             except ValidationError as error:
-                problem = _sentence(error.errors()[0])
+                problem = sentence_of(error.errors()[0], _WORDS)
                 self._notices.append(f'The profile {id!r} is left out: {problem} Mend it in profiles.json.')
         return profiles
 
@@ -280,16 +287,3 @@ def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
 
 def _invalid(fields: dict[str, str]) -> Invalid:
     return Invalid('The profile was not saved.', fields, 'Mend the marked fields.')
-
-
-def _field(item: Any) -> str:
-    return '.'.join(str(part) for part in item['loc']) or 'profile'
-
-
-def _sentence(item: Any) -> str:
-    if item['type'] == 'missing' or item['type'] == 'string_too_short':
-        return 'Give a value.'
-    if item['type'] == 'extra_forbidden':
-        return 'A profile has no such field.'
-    text = str(item['msg']).removeprefix('Value error, ')
-    return text if text.endswith('.') else f'{text}.'

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from storage.files import DiskFull, StorageError
 from synapse.errors import Invalid, SynapseError, TooMany
+from synapse.sentences import sentence_of
 
 from .answers import Answer, error_body
 
@@ -105,14 +106,3 @@ async def _validation(request: Request, error: RequestValidationError) -> Respon
         return Answer(error_body('malformed', 'The body is not a JSON object.', 'Send {"name": "value", ...}.'), 400)
     fields = {'.'.join(map(str, item['loc'][1:])): sentence_of(item) for item in items}
     return answer_of(Invalid('Some values do not fit.', fields, 'Mend the named fields.'))
-
-
-def sentence_of(item: Any) -> str:
-    """One error of Pydantic as a sentence."""
-    if item['type'] == 'missing':
-        return 'Give a value.'
-    if item['type'] == 'extra_forbidden':
-        return 'There is no such field.'
-    text = str(item['msg']).removeprefix('Value error, ')
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith('.') else f'{text}.'

@@ -13,6 +13,7 @@ from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid, NotFound, SynapseError
 from synapse.profiles import Profiles
 from synapse.runs.runs import Runs
+from synapse.sentences import sentence_of
 
 from .events import Event
 
@@ -21,7 +22,15 @@ ANSWERED = frozenset({'next', *OURS})
 """What an answer of the API carries and a change need not: sent back unchanged it is no mistake."""
 
 
-_FIELDS = ', '.join(sorted(set(Event.model_fields) - OURS))
+_WORDS = {
+    'missing': 'Give a value.',
+    'string_too_short': 'Give a value.',
+    'extra_forbidden': f'An event has no such field. It has {", ".join(sorted(set(Event.model_fields) - OURS))}.',
+    'literal_error': 'One of {expected}.',
+    'greater_than_equal': 'At least {ge:g}.',
+    'less_than_equal': 'At most {le:g}.',
+    'greater_than': 'More than {gt:g}.',
+}
 
 GOOD_SECONDS = 60.0
 """So long values that a pipeline takes are believed to be good: to ask a person's pipeline takes a process."""
@@ -99,7 +108,8 @@ class EventRules:
         except ValidationError as error:
             for item in error.errors():
                 if item['loc'][0] not in problems:
-                    problems.setdefault(_field(item), _sentence(item))
+                    name = '.'.join(map(str, item['loc'])) or 'event'
+                    problems.setdefault(name, sentence_of(item, _WORDS))
             if 'pipeline' in problems and not values.get('title'):
                 problems.pop('title', None)  # it would have that of the pipeline
             return None
@@ -187,21 +197,3 @@ def _wall(value: Any, zone: Any) -> datetime:
     if moment.tzinfo is not None:
         moment = recurrence.wall_of(moment, str(zone))
     return moment.replace(microsecond=0, fold=0)
-
-
-def _field(item: Any) -> str:
-    return '.'.join(str(part) for part in item['loc']) or 'event'
-
-
-def _sentence(item: Any) -> str:
-    if item['type'] in ('missing', 'string_too_short'):
-        return 'Give a value.'
-    if item['type'] == 'extra_forbidden':
-        return f'An event has no such field. It has {_FIELDS}.'
-    if item['type'] == 'literal_error':
-        return f'One of {item["ctx"]["expected"]}.'
-    if item['type'] in ('greater_than_equal', 'less_than_equal', 'greater_than'):
-        word = {'greater_than_equal': 'At least', 'less_than_equal': 'At most', 'greater_than': 'More than'}
-        return f'{word[item["type"]]} {next(iter(item["ctx"].values())):g}.'
-    text = str(item['msg']).removeprefix('Value error, ')
-    return text if text.endswith('.') else f'{text}.'

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
+from synapse.sentences import sentence_of
 from synapse.settings import Settings, settings_from
 
 
@@ -75,7 +76,7 @@ def _settings(given: argparse.Namespace) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = '.'.join(str(part) for part in first['loc']).replace('_', '-')
-        fail(f'--{name}: {first["msg"]}. Try: python main.py --help', 2)
+        fail(f'--{name}: {sentence_of(first)} Try: python main.py --help', 2)
     if not settings.is_loopback:
         fail(
             f'{settings.host} can be reached from other machines, and Synapse runs commands: that needs a password, '

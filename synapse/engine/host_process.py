@@ -15,6 +15,7 @@ from typing import Any
 
 from synapse import zone_data
 from synapse.protocol.line_cutter import LineCutter, readable
+from synapse.protocol.messages import Command, Do, Job, Kind
 
 from .children import ROOM_TAG, child_environment, host_command, new_session
 from .pipes import Breath, Wire
@@ -94,11 +95,11 @@ class HostProcess:
         )
         return cls(host_id, transport, wire)
 
-    def begin(self, on_message: OnMessage, on_line: OnLine, job: Mapping[str, Any] | None = None) -> None:
+    def begin(self, on_message: OnMessage, on_line: OnLine, job: Job | None = None) -> None:
         """Send the job and from now on hand over every message and every raw line, each in its order."""
         self._on_message, self._on_line = on_message, on_line
         if job is not None:
-            self.send(job)
+            self.send(Command(do=Do.RUN, run=job))
 
     async def is_ready(self, timeout: float) -> bool:
         """Whether it said hello within `timeout` seconds and still lives."""
@@ -165,7 +166,7 @@ class HostProcess:
     async def _escalate(self) -> None:
         await asyncio.to_thread(self._remember_tree)
         if not self._at_once.is_set():
-            self.send({'do': 'cancel'})
+            self.send(Command(do=Do.CANCEL))
             if await self._ends_within(GRACE_SECONDS):
                 return
         if not self._at_once.is_set():
@@ -258,11 +259,11 @@ class HostProcess:
         return {}
 
     async def _take(self, message: dict[str, Any]) -> None:
-        if message.get('t') == 'hello':
+        if message.get('t') == Kind.HELLO:
             self._hello.set()
         elif message and self._on_message is not None:
             await _hand_over(self._on_message, message)
-            if message.get('t') == 'end':
+            if message.get('t') == Kind.END:
                 self._end_after(LINGER_SECONDS)
 
     async def _overhear(self) -> None:
@@ -295,7 +296,7 @@ def _without_overtaken(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str,
     """Of those in a row that tell how far the spool reaches, the last one alone: it tells what the others do."""
     news: dict[str, Any] | None = None
     for message in messages:
-        is_news = message.get('t') == 'spool'
+        is_news = message.get('t') == Kind.SPOOL
         if news is not None and not is_news:
             yield news
         news = message if is_news else None

@@ -18,6 +18,7 @@ from synapse import zone_data
 from synapse.host.channel import Channel
 from synapse.host.control import Control
 from synapse.host.streams import capture
+from synapse.protocol.messages import Do, Hello, Job, Kind, Message
 
 PR_SET_PDEATHSIG = 1
 EXIT_SECONDS = 2.0
@@ -61,16 +62,16 @@ def _host(answers: int) -> int:
     faulthandler.enable(file=2, all_threads=True)
     channel = Channel(answers)
     finish_lines = capture(channel)
-    control = Control(lambda holds: channel.send({'t': 'paused' if holds else 'resumed'}))
-    orders: queue.Queue[dict[str, Any]] = queue.Queue()
-    threading.Thread(target=_listen, args=(commands, control, orders), name='synapse-listen', daemon=True).start()
+    control = Control(lambda holds: channel.send(Message(t=Kind.PAUSED if holds else Kind.RESUMED)))
+    jobs: queue.Queue[Job] = queue.Queue()
+    threading.Thread(target=_listen, args=(commands, control, jobs), name='synapse-listen', daemon=True).start()
 
-    from synapse.host.job import Job  # brings Pydantic and asyncio in, while a spare has nothing else to do
+    from synapse.host.job import Runner  # brings Pydantic and asyncio in, while a spare has nothing else to do
 
-    channel.send({'t': 'hello', 'pid': os.getpid()})
-    job = Job(orders.get(), channel, control, finish_lines)
-    _heed_sigterm(job, control)
-    job.carry_out()
+    channel.send(Hello(t=Kind.HELLO, pid=os.getpid()))
+    runner = Runner(jobs.get(), channel, control, finish_lines)
+    _heed_sigterm(runner, control)
+    runner.carry_out()
     _leave_soon(channel)
     return 0
 
@@ -117,20 +118,20 @@ def _leave_no_trace_in_children() -> None:
         os.environ.pop('PYTHONPATH', None)
 
 
-def _listen(commands: BinaryIO, control: Control, orders: 'queue.Queue[dict[str, Any]]') -> None:
+def _listen(commands: BinaryIO, control: Control, jobs: 'queue.Queue[Job]') -> None:
     for line in commands:
         try:
             command = json.loads(line)
             do = command['do']
         except (ValueError, KeyError, TypeError):
             continue
-        if do == 'run':
-            orders.put(command['run'])
-        elif do == 'pause':
+        if do == Do.RUN:
+            jobs.put(command['run'])
+        elif do == Do.PAUSE:
             control.pause()
-        elif do == 'resume':
+        elif do == Do.RESUME:
             control.resume()
-        elif do == 'cancel':
+        elif do == Do.CANCEL:
             control.cancel()
     _die()
 
@@ -146,14 +147,14 @@ def _die() -> None:
     os._exit(1)
 
 
-def _heed_sigterm(job: Any, control: Control) -> None:
+def _heed_sigterm(runner: Any, control: Control) -> None:
     """After a `cancel`, SIGTERM interrupts the step where it is; without one it ends the process as usual."""
     if sys.platform == 'win32':
         return
 
     def on_sigterm(*_: object) -> None:
         if control.cancelled:
-            job.interrupt()
+            runner.interrupt()
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from synapse.protocol.long_lines import LONGEST, LongLines
+from synapse.protocol.messages import Kind, Logs, Message, Progress, Raw
 from synapse.protocol.spool import Spool
 
 FLUSH_SECONDS = 0.025
@@ -56,7 +57,7 @@ class Channel:
         self._fd = fd
         self._entries: list[list[Any]] = []
         self._characters = 0
-        self._progress: dict[str | None, dict[str, Any]] = {}
+        self._progress: dict[str | None, Progress] = {}
         self._said, self._said_since, self._written_at = 0, 0.0, 0.0
         self._was_busy = False
         self._about: tuple[tuple[int, str, str | None], str] = (0, '', None), ''
@@ -114,20 +115,20 @@ class Channel:
         """What a piece is, as JSON without its last brace. Most lines of a flood differ in their moment alone."""
         about = stream, source, self.step
         if about != self._about[0]:
-            said = _as_json({'t': 'raw', 'id': stream, 'source': source, 'step': self.step})
+            said = _as_json(Raw(t=Kind.RAW, id=stream, source=source, step=self.step))
             self._about = about, said[:-1]
         return f'{self._about[1]}{LAST if is_end else ""},"at":"{self._now()}"'
 
     def progress(self, step: str | None, percent: float, note: str) -> None:
         """Where a step is; within 25 ms only the last one is sent."""
         with self._lock:
-            self._progress[step] = {'t': 'progress', 'step': step, 'percent': percent, 'note': note}
+            self._progress[step] = Progress(t=Kind.PROGRESS, step=step, percent=percent, note=note)
             if time.monotonic() - self._written_at < FLUSH_SECONDS:
                 self.wake()
             else:
                 self._write_gathered()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Message) -> None:
         """A message at once, after everything said before it."""
         if self.is_fork:
             return
@@ -241,11 +242,11 @@ class Channel:
         entries, self._entries, self._characters = self._entries, [], 0
         progress, self._progress = self._progress, {}
         is_much = len(entries) >= BATCH // 2 or sum(len(entry[3]) for entry in entries) > FROM_BYTES
-        if entries and (is_much or self._has_spooled) and self._is_spooled(_as_json({'t': 'logs', 'e': entries})):
+        if entries and (is_much or self._has_spooled) and self._is_spooled(_as_json(Logs(t=Kind.LOGS, e=entries))):
             entries = []
         entries += self._entries  # what the spool had to say about itself
         self._entries = []
-        logs = [_as_json({'t': 'logs', 'e': entries})] if entries else []
+        logs = [_as_json(Logs(t=Kind.LOGS, e=entries))] if entries else []
         self._write([*self._news(), *logs, *map(_as_json, progress.values()), *more])
 
     def _news(self) -> list[str]:
@@ -277,7 +278,7 @@ def _pieces(data: bytes) -> deque[bytes]:
     return pieces
 
 
-def _as_json(message: dict[str, Any]) -> str:
+def _as_json(message: Message) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(',', ':'))
 
 

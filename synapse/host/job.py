@@ -20,6 +20,7 @@ from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, steps_of, tak
 from synapse.pipelines.problems import StepTimeout, problem_of
 from synapse.pipelines.state import restored, state_and_rest
 from synapse.protocol.long_lines import LONG_LINES, LongLines
+from synapse.protocol.messages import End, Job, Kind, StepMoved, Steps
 from synapse.protocol.spool import SPOOL, Spool
 from synapse.records import Problem
 from synapse.scrubber import Scrubber
@@ -35,21 +36,19 @@ from .shell import kill_descendants
 CLOSE_SECONDS = 2.0
 
 
-class Job:
+class Runner:
     """The one run of this process.
 
     :param finish_lines: brings out printed text that still has no line end
     """
 
-    def __init__(
-        self, order: dict[str, Any], channel: Channel, control: Control, finish_lines: Callable[[], None]
-    ) -> None:
-        self._order = order
+    def __init__(self, job: Job, channel: Channel, control: Control, finish_lines: Callable[[], None]) -> None:
+        self._job = job
         self._channel = channel
         self._control = control
         self._finish_lines = finish_lines
-        self._folder = Path(order['folder'])
-        self._origin: str | None = order.get('origin') or order.get('file')
+        self._folder = Path(job['folder'])
+        self._origin: str | None = job.get('origin') or job.get('file')
         self._done: list[str] = []
         self._told: set[str] = set()
         self._interrupts = Interrupts()
@@ -81,14 +80,14 @@ class Job:
         for name in ('work', 'artifacts'):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         scrubber = Scrubber()
-        scrubber.hide('run', ((self._order.get('profile') or {}).get('secrets') or {}).values())
+        scrubber.hide('run', ((self._job.get('profile') or {}).get('secrets') or {}).values())
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
         self._control.gate()
-        pipeline = load_pipeline(self._order['pipeline'], self._order.get('file'), self._origin)
+        pipeline = load_pipeline(self._job['pipeline'], self._job.get('file'), self._origin)
         steps = steps_of(pipeline)
-        self._channel.send({'t': 'steps', 'names': [step.name for step in steps]})
+        self._channel.send(Steps(t=Kind.STEPS, names=[step.name for step in steps]))
         steps = self._steps_to_run(steps)
         self._instance = self._instance_of(pipeline)
         self._run = self._run_of()
@@ -97,7 +96,7 @@ class Job:
 
     def _steps_to_run(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         names = [step.name for step in steps]
-        first = self._order.get('from_step')
+        first = self._job.get('from_step')
         if first is None:
             return steps
         if first not in names:
@@ -106,23 +105,23 @@ class Job:
         return steps[names.index(first) :]
 
     def _instance_of(self, pipeline: type[Pipeline]) -> Pipeline:
-        state = self._order.get('state')
+        state = self._job.get('state')
         try:
             if state is not None:
                 return restored(pipeline, state)
-            return pipeline.model_validate(self._order.get('parameters') or {})
+            return pipeline.model_validate(self._job.get('parameters') or {})
         except ValidationError as error:
             wrong = ' '.join(f'{name}: {text}' for name, text in sentences(error).items())
             what = 'parameters do' if state is None else 'saved state does'
             raise StepFailed(f'The {what} not fit the pipeline. {wrong}', 'Start a new run with its form.') from error
 
     def _run_of(self) -> Run:
-        profile = self._order.get('profile')
+        profile = self._job.get('profile')
         keys = ('id', 'label', 'destination', 'defaults', 'secrets')
         return Run(
-            id=self._order['id'],
-            number=self._order.get('number') or 0,
-            pipeline=self._order['pipeline'],
+            id=self._job['id'],
+            number=self._job.get('number') or 0,
+            pipeline=self._job['pipeline'],
             folder=self._folder,
             profile=None if profile is None else RunProfile(**{k: profile[k] for k in keys if profile.get(k)}),
             channel=self._channel,
@@ -198,7 +197,7 @@ class Job:
 
     def _wait_to_retry(self, step: Step, attempt: int, problem: Problem) -> None:
         wait = step.backoff * 2 ** (attempt - 1)
-        there = ZoneInfo(self._order.get('zone') or 'UTC')  # whose wall time stands beside each line
+        there = ZoneInfo(self._job.get('zone') or 'UTC')  # whose wall time stands beside each line
         at = f'{(datetime.now(UTC) + timedelta(seconds=wait)).astimezone(there):%H:%M:%S}'
         reason = problem.message if problem.message.endswith(('.', '!', '?')) else f'{problem.message}.'
         text = f'Try {attempt} of {step.retries + 1} failed: {reason} Next try in {wait:g} s, at {at}.'
@@ -213,7 +212,7 @@ class Job:
     def _save(self) -> None:
         try:
             state, left_out = state_and_rest(self._instance)
-            document = {'pipeline': self._order['pipeline'], 'state': state, 'done': self._done}
+            document = {'pipeline': self._job['pipeline'], 'state': state, 'done': self._done}
             write_checkpoint(self._folder / 'checkpoint.json', document)
         except Exception as error:  # the step's work is done and counts; only a later restart from here is lost
             self._warn(f'The checkpoint could not be saved: {error}')
@@ -229,22 +228,22 @@ class Job:
         error = problem.as_json() if problem else None
         # The moment is that of this process, as it is for every line the step says: so they stand in order.
         at = datetime.now(UTC).isoformat(timespec='microseconds')
-        message = {'t': 'step', 'name': step.name, 'state': state, 'attempt': self._run.attempt, 'error': error}
-        self._channel.send(message | {'at': at})
+        attempt = self._run.attempt
+        self._channel.send(StepMoved(t=Kind.STEP, name=step.name, state=state, attempt=attempt, error=error, at=at))
 
     def _warn(self, text: str) -> None:
-        self._channel.log('warning', self._channel.step or self._order['pipeline'], text)
+        self._channel.log('warning', self._channel.step or self._job['pipeline'], text)
 
     def _log_problem(self, problem: Problem) -> None:
         text = f'{problem.message} {problem.hint}'.rstrip()
         if problem.traceback:
             text = f'{text}\n{problem.traceback}'
         where = {'file': problem.file, 'line': problem.line} if problem.file else None
-        self._channel.log('error', self._channel.step or self._order['pipeline'], text, where)
+        self._channel.log('error', self._channel.step or self._job['pipeline'], text, where)
 
     def _report_end(self, state: str, problem: Problem | None = None) -> None:
         self._finish_lines()
-        self._channel.send({'t': 'end', 'state': state, 'error': problem.as_json() if problem else None})
+        self._channel.send(End(t=Kind.END, state=state, error=problem.as_json() if problem else None))
 
     def _give_up(self, step: Step, timeout: StepTimeout) -> None:
         # Another thread than the step's: what hangs there cannot be ended but with the process.

@@ -9,6 +9,7 @@ from typing import Any
 
 from synapse.durations import Duration, parse_duration
 from synapse.pipelines.pipeline import StepFailed
+from synapse.protocol.messages import Artifact, Kind
 
 from .channel import Channel, plain
 from .control import Cancelled, Control
@@ -163,13 +164,13 @@ class Run:
         is_ours = source.resolve().is_relative_to(self.workdir.resolve())
         size = keep_file(source, target, move=move and is_ours, watch=self._goes_on)
         self._channel.send(
-            {
-                't': 'artifact',
-                'name': target.relative_to(self._folder / 'artifacts').as_posix(),
-                'size': size,
-                'step': self._channel.step,
-                'media_type': mimetypes.guess_type(target.name)[0] or 'application/octet-stream',
-            }
+            Artifact(
+                t=Kind.ARTIFACT,
+                name=target.relative_to(self._folder / 'artifacts').as_posix(),
+                size=size,
+                step=self._channel.step,
+                media_type=mimetypes.guess_type(target.name)[0] or 'application/octet-stream',
+            )
         )
         return target
 

@@ -6,7 +6,8 @@ removes what it has taken in; `synapse.protocol.spool_reader` is its side.
 
 import os
 from pathlib import Path
-from typing import Any
+
+from .messages import Kind, Spooled
 
 SPOOL = 'spool'
 """The folder of these files, in the folder of the run."""
@@ -63,13 +64,13 @@ class Spool:
         self._gone_to = number
         return False
 
-    def news(self) -> dict[str, Any] | None:
+    def news(self) -> Spooled | None:
         """The message that tells how far there is something to read, if that has not been told yet."""
         place = self._number, self._size
         if place == self._told or self._fd < 0:
             return None
         self._told = place
-        return {'t': 'spool', 'file': self._number, 'size': self._size}
+        return Spooled(t=Kind.SPOOL, file=self._number, size=self._size)
 
     def _open_next(self) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)

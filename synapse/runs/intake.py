@@ -12,6 +12,7 @@ from synapse.engine.pipes import Breath
 from synapse.log.log import Level, Log
 from synapse.protocol.lines import ByteLines
 from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
+from synapse.protocol.messages import Job, Kind
 from synapse.protocol.spool_reader import SpoolReader
 from synapse.scrubber import Scrubber
 
@@ -35,7 +36,7 @@ class Printed:
 
 
 Entries = list[Any]
-"""Log entries as a host sends them: `[time, level, source, message, step, fields]`."""
+"""Log entries as a host sends them: the `e` of a `Logs`."""
 
 
 class Cutter:
@@ -47,7 +48,7 @@ class Cutter:
         self._last: dict[Any, Mapping[str, Any]] = {}
 
     def lines(self, message: Mapping[str, Any], data: bytes) -> list[Printed]:
-        """What this piece completes; `message` is its `{id, at, source, step, last?}`."""
+        """What this piece completes; `message` is a `Raw`."""
         stream = message.get('id')
         cut = self._open.setdefault(stream, ByteLines())
         lines = cut.feed(data, _seconds(message.get('at')))
@@ -101,7 +102,7 @@ class Intake:
         self._breath = Breath(TURN_SECONDS)
 
     @classmethod
-    def of_job(cls, log: Log, job: Mapping[str, Any]) -> 'Intake':
+    def of_job(cls, log: Log, job: Job) -> 'Intake':
         """That of the run which this job is for."""
         profile = job.get('profile') or {}
         return cls(log, job['id'], Path(job['folder']), (profile.get('secrets') or {}).values())
@@ -109,15 +110,15 @@ class Intake:
     async def take(self, message: Mapping[str, Any]) -> None:
         """Log what a message of the host says, of type `logs`, `raw` or `spool`; returns when all of it is."""
         kind = message.get('t')
-        if kind == 'logs':
+        if kind == Kind.LOGS:
             await self._say(list(message.get('e') or ()))
-        elif kind == 'raw':
+        elif kind == Kind.RAW:
             cut = self._cutter.lines
             data = str(message.get('text') or '').encode('latin-1', 'replace')
             is_long = self._cutter.is_long(message)
             for item in await asyncio.to_thread(cut, message, data) if is_long else cut(message, data):
                 await self._say(item)
-        elif kind == 'spool':
+        elif kind == Kind.SPOOL:
             await self._take_spooled((int(message.get('file') or 0), int(message.get('size') or 0)))
 
     async def take_rest(self) -> None:
@@ -142,9 +143,9 @@ class Intake:
         items: list[Printed | Entries] = []
         while not items and (records := self._spool.read(until)):
             for header, data in records:
-                if header.get('t') == 'logs':
+                if header.get('t') == Kind.LOGS:
                     items.append(list(header.get('e') or ()))
-                elif header.get('t') == 'raw':
+                elif header.get('t') == Kind.RAW:
                     _gather(items, self._cutter.lines(header, data))
         return items
 

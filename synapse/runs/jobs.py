@@ -14,13 +14,13 @@ from synapse.inbox import inputs
 from synapse.inbox.inbox import Inbox
 from synapse.log.log import Level, Log
 from synapse.profiles import Profiles
+from synapse.protocol.messages import Job
 
 from .folders import RunFolders
 from .intake import Recovery
 from .records import RunRecord, StepState
 from .run_log import RunLog
 
-Job = Mapping[str, Any]
 GoOn = Callable[[], bool]
 
 LONG_BYTES = 256 * 1024**2
@@ -69,7 +69,7 @@ class RunJobs:
             raise SynapseError(
                 'no_checkpoint', 'The checkpoint of the earlier steps is gone.', 'Run it from its start.'
             )
-        job = {
+        job: Job = {
             'id': run.id,
             'number': run.number,
             'folder': str(folder),

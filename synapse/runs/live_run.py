@@ -14,12 +14,13 @@ from storage.runs import RunStore
 from synapse.engine.engine import Engine, HostHandle
 from synapse.errors import SynapseError
 from synapse.log.log import Level, Log
+from synapse.protocol.messages import Command, Do, Job, Kind
 from synapse.records import Problem, now_utc
 
 from . import transitions
 from .ending import Ending, not_started, verdict
 from .intake import Intake
-from .jobs import GoOn, Job
+from .jobs import GoOn
 from .records import RunRecord, RunState, StepRun, StepState
 from .run_log import RunLog
 
@@ -121,13 +122,13 @@ class LiveRun:
         """Ask it to hold at its next progress, checkpoint or step edge."""
         self._is_pausing = True
         self._show_flags()
-        self._send('pause')
+        self._send(Do.PAUSE)
 
     def resume(self) -> None:
         """Let it go on, also if it has not come to hold yet."""
         self._is_pausing = False
         self._show_flags()
-        self._send('resume')
+        self._send(Do.RESUME)
 
     async def tree(self) -> list[dict[str, Any]]:
         """Its processes right now; a secret that a step put into an argument is hidden."""
@@ -152,7 +153,7 @@ class LiveRun:
         if self._must_end():
             self._stop_handle(now=self._stop_now)
         elif self._is_pausing:
-            self._send('pause')
+            self._send(Do.PAUSE)
         outcome = await self._handle.wait()
         await self._intake.take_rest()
         self._tell_of_ended(outcome.killed, outcome.survivors)
@@ -211,26 +212,27 @@ class LiveRun:
 
     async def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get('t')
-        if kind in ('logs', 'raw', 'spool') and self._intake is not None:
+        if kind in (Kind.LOGS, Kind.RAW, Kind.SPOOL) and self._intake is not None:
             await self._intake.take(message)
             return
         message = self._without_secrets(message)
-        if kind == 'progress':
-            await self._progress(message)
-        elif kind == 'step':
-            await self._step(message)
-        elif kind == 'steps':
-            names = [str(name) for name in message.get('names') or []]
-            await self._move(lambda run: transitions.steps_named(run, names))
-        elif kind == 'artifact':
-            await self._move(lambda run: transitions.artifact_left(run, message))
-        elif kind == 'paused':
-            await self._paused()
-        elif kind == 'resumed':
-            await self._move(transitions.let_go, say=self._say_resumed)
-            self._arm(self.run.active_step)
-        elif kind == 'end':
-            self._ended(message)
+        match kind:
+            case Kind.PROGRESS:
+                await self._progress(message)
+            case Kind.STEP:
+                await self._step(message)
+            case Kind.STEPS:
+                names = [str(name) for name in message.get('names') or []]
+                await self._move(lambda run: transitions.steps_named(run, names))
+            case Kind.ARTIFACT:
+                await self._move(lambda run: transitions.artifact_left(run, message))
+            case Kind.PAUSED:
+                await self._paused()
+            case Kind.RESUMED:
+                await self._move(transitions.let_go, say=self._say_resumed)
+                self._arm(self.run.active_step)
+            case Kind.END:
+                self._ended(message)
 
     def _without_secrets(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         # Log entries are scrubbed by the log; these two become part of the run.
@@ -380,9 +382,9 @@ class LiveRun:
         self.run = self._with_flags(self.run)
         self._around.show(self.run, True)
 
-    def _send(self, what: str) -> None:
+    def _send(self, what: Do) -> None:
         if self._handle is not None:
-            self._handle.send({'do': what})
+            self._handle.send(Command(do=what))
 
     def _stop_handle(self, *, now: bool) -> None:
         if self._handle is not None:

@@ -1,6 +1,6 @@
 """Lengths of time as people write them: `30 min`, `1 h 30 min`, `45 s`; a bare number means minutes."""
 
-import re
+from synapse.durations import seconds_of
 
 UNITS = {'d': 86_400, 'h': 3600, 'min': 60, 's': 1}
 _NAMES = {
@@ -17,13 +17,11 @@ def seconds_in(text: str) -> float | None:
 
     :raises ValueError: if it cannot be read
     """
-    rest = text.strip().lower().replace(',', '.')
-    if not rest:
-        return None
-    parts = re.findall(r'(\d+(?:\.\d+)?)\s*([a-z]*)\s*', rest)
-    if not re.fullmatch(r'(\d+(?:\.\d+)?\s*[a-z]*\s*)+', rest) or any(unit not in _KNOWN for _, unit in parts):
+    words = ' '.join(text.lower().replace(',', '.').split())
+    seconds = seconds_of(words, _KNOWN)
+    if words and seconds is None:
         raise ValueError(text)
-    return sum(float(number) * _KNOWN[unit] for number, unit in parts)
+    return seconds
 
 
 def in_units(seconds: float | None) -> str:

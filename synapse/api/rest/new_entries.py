@@ -12,11 +12,11 @@ from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 
 from storage.files import DiskFull
 from synapse.api.limits import LogBudget, key_of
-from synapse.api.problems import sentence_of
 from synapse.control_room import ControlRoom
 from synapse.errors import DiskIsFull, Invalid, Malformed, NotFound, NotReady, SynapseError, TooLarge
 from synapse.log.log import Entry, Level
 from synapse.records import now_utc
+from synapse.sentences import sentence_of
 
 from .reading import Body
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from synapse import __version__
-from synapse.api.problems import sentence_of
 from synapse.control_room import ControlRoom
 from synapse.log.log import Level
+from synapse.sentences import sentence_of
 
 from .feed import Feed, framed
 from .listener import Interest, Listener
