@@ -3,6 +3,7 @@
 The field names are those of the API, so a record's JSON is what programs outside read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +14,7 @@ from pydantic import Field
 from synapse.records import Record
 from synapse.recurrence import Plan
 from synapse.recurrence.words import Moment
+from synapse.runs.records import RunRequest
 
 
 class Misfire(Record):
@@ -74,6 +76,19 @@ class Event(Record):
     @property
     def is_repeating(self) -> bool:
         return self.rrule is not None
+
+    def request(self, due: datetime, parameters: Mapping[str, Any], *, because: str = '') -> RunRequest:
+        """The run that it wants for one of its occurrences."""
+        return RunRequest(
+            self.pipeline,
+            parameters,
+            profile=self.profile,
+            because=because or self.title,
+            event_id=self.id,
+            due=due,
+            timeout_seconds=self.timeout_seconds,
+            is_alone=self.overlap != 'allow',
+        )
 
 
 class OccurrenceState(StrEnum):

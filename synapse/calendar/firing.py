@@ -284,22 +284,10 @@ class Firing:
         if isinstance(chosen, SynapseError):
             return Due(_not_run(row, chosen), None)
         try:
-            run = self._run_of(event, decision.due, event.parameters if chosen is None else chosen)
+            run = self._runs.scheduled(event.request(decision.due, event.parameters if chosen is None else chosen))
         except SynapseError as error:
             return Due(_not_run(row, error), None)
         return Due(row.changed(state=OccurrenceState.CLAIMED, run=run.id), run)
-
-    def _run_of(self, event: Event, due: datetime, parameters: Mapping[str, Any]) -> RunRecord:
-        return self._runs.scheduled(
-            event.pipeline,
-            parameters,
-            profile=event.profile,
-            because=event.title,
-            event_id=event.id,
-            due=due,
-            timeout_seconds=event.timeout_seconds,
-            is_alone=event.overlap != 'allow',
-        )
 
     async def _keep(self, dues: Sequence[Due]) -> None:
         """Claim rows and runs in one transaction, then hand the runs over."""
@@ -432,7 +420,7 @@ class Firing:
         if not event.enabled:  # it may have been changed since by a file that nobody vouches for
             raise Conflict('event_off', f'{event.title} is switched off.', 'Look at what it runs, then switch it on.')
         wanted = event.parameters | dict(parameters or {})
-        return self._run_of(event, row.due, await asyncio.to_thread(inputs.chosen, wanted))
+        return self._runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.chosen, wanted)))
 
     # Small
 

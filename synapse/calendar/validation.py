@@ -12,6 +12,7 @@ from synapse import recurrence
 from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid, NotFound, SynapseError
 from synapse.profiles import Profiles
+from synapse.runs.records import RunRequest
 from synapse.runs.runs import Runs
 
 from .events import Event
@@ -120,7 +121,7 @@ class EventRules:
         if not problems and self._good.get(question, 0.0) > time.monotonic():
             return {}
         try:
-            await self._runs.check(pipeline, parameters, profile=None if problems else profile)
+            await self._runs.check(RunRequest(pipeline, parameters, profile=None if problems else profile))
         except Invalid as error:
             problems |= {f'parameters.{name}': sentence for name, sentence in error.fields.items()}
         except SynapseError as error:

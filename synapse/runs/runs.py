@@ -33,7 +33,7 @@ from .live_run import LiveRun, Surroundings
 from .messages import EverythingStopped, QueueChanged, RunChanged, RunsForgotten
 from .past import PastRuns
 from .queue import Queue
-from .records import RunRecord, RunState
+from .records import RunRecord, RunRequest, RunState
 from .run_log import SOURCE, RunLog
 from .status_writer import StatusWriter, job_of, state_of
 
@@ -238,9 +238,8 @@ class Runs:
         *,
         profile: str | None = None,
         because: str = '',
-        idempotency_key: str | None = None,
         event_id: str | None = None,
-        due: datetime | None = None,
+        idempotency_key: str | None = None,
     ) -> RunRecord:
         """A new run at the end of the queue. A key that was used before gives the run of that time instead.
 
@@ -257,21 +256,11 @@ class Runs:
             if known is not None:
                 return await self.get(known['id'])
             await self.past.require_new(idempotency_key)
-        run = await self._new.fresh(pipeline, parameters, profile=profile, because=because, event_id=event_id, due=due)
+        wanted = RunRequest(pipeline, parameters, profile=profile, because=because, event_id=event_id)
+        run = await self._new.fresh(wanted)
         return await self._enqueue(run, idempotency_key)
 
-    def scheduled(
-        self,
-        pipeline: str,
-        parameters: Mapping[str, Any],
-        *,
-        profile: str | None,
-        because: str,
-        event_id: str,
-        due: datetime,
-        timeout_seconds: float | None = None,
-        is_alone: bool = False,
-    ) -> RunRecord:
+    def scheduled(self, wanted: RunRequest) -> RunRecord:
         """The record of a run that fell due, not kept yet: whoever keeps it hands it over with `admit`.
 
         Its parameters were checked when its event was saved, and its process checks them again, so that a thousand
@@ -282,20 +271,11 @@ class Runs:
         :raises NotReady: before the start and after the stop
         """
         self._check_room()
-        return self._new.scheduled(
-            pipeline,
-            parameters,
-            profile=profile,
-            because=because,
-            event_id=event_id,
-            due=due,
-            timeout_seconds=timeout_seconds,
-            is_alone=is_alone,
-        )
+        return self._new.scheduled(wanted)
 
-    async def check(self, pipeline: str, parameters: Mapping[str, Any], *, profile: str | None = None) -> None:
+    async def check(self, wanted: RunRequest) -> None:
         """Whether a run could be created with these values now; raises what `create` would raise."""
-        await self._new.check(pipeline, parameters, profile=profile)
+        await self._new.check(wanted)
 
     def admit(self, runs: 'Sequence[RunRecord]') -> None:
         """Put runs that are kept already at the end of the queue."""
@@ -309,14 +289,15 @@ class Runs:
         """How many runs of each event wait or go."""
         return Counter(run.event_id for run in [*self.live(), *self.waiting()] if run.event_id is not None)
 
-    async def retry_record(self, id: str, *, because: str) -> RunRecord:
+    async def retry_record(self, id: str, wanted: RunRequest) -> RunRecord:
         """The record of a retry, not kept yet, see `scheduled`.
 
+        :param wanted: see `NewRuns.retry`
         :raises SynapseError: as `retry`
         """
         self._check_room()
         with self.past.holding(id):
-            return await self._new.retry(await self.get(id), None, {}, because)
+            return await self._new.retry(await self.get(id), wanted)
 
     async def retry(
         self, id: str, *, from_step: str | None = None, parameters: Mapping[str, Any] | None = None, because: str = ''
@@ -328,7 +309,8 @@ class Runs:
         :raises Conflict: `run_not_retryable`, if the run goes on, or its earlier steps have not all succeeded
         """
         with self.past.holding(id):
-            run = await self._new.retry(await self.get(id), from_step, parameters or {}, because)
+            old = await self.get(id)
+            run = await self._new.retry(old, RunRequest(old.pipeline, parameters or {}, because=because), from_step)
             try:
                 return await self._enqueue(run, None)
             except BaseException:
