@@ -19,6 +19,7 @@ from .alerts.watch import AlertWatch
 from .auth import Entry
 from .bus import Bus
 from .calendar.alarm_clock import Clocks, read_clocks
+from .calendar.book import EventBook
 from .calendar.calendar import Calendar
 from .catalog.catalog import Catalog
 from .engine.engine import LocalEngine
@@ -89,7 +90,8 @@ class ControlRoom:
         bus = Bus()
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
-        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus)
+        book = EventBook(Documents(data / 'events.json'), log, bus, now=now())
+        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, in_use=book.titles_with)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
@@ -111,6 +113,7 @@ class ControlRoom:
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
+            kept_in_inbox=book.works,
         )
         return cls(
             settings=settings,
@@ -127,7 +130,7 @@ class ControlRoom:
             engine=engine,
             runs=runs,
             calendar=Calendar(
-                documents=Documents(data / 'events.json'),
+                book=book,
                 store=store,
                 ledger=ledger,
                 runs=runs,

@@ -7,7 +7,6 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from storage.documents import Documents
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse import recurrence
@@ -48,7 +47,7 @@ class Calendar(Planning):
     def __init__(
         self,
         *,
-        documents: Documents,
+        book: EventBook,
         store: RunStore,
         ledger: Ledger,
         runs: Runs,
@@ -62,7 +61,6 @@ class Calendar(Planning):
         now: Callable[[], datetime] = now_utc,
         clocks: Callable[[], Clocks] = read_clocks,
     ) -> None:
-        book = EventBook(documents, log, bus, now=now())
         firing = Firing(
             events=book.events,
             ledger=ledger,
@@ -72,7 +70,6 @@ class Calendar(Planning):
             alive=alive,
             now=now,
             clocks=clocks,
-            armed=self._show_next,
         )
         super().__init__(book, EventRules(catalog, profiles, runs, zone), firing, zone=zone, now=now)
         self._store = store
@@ -82,8 +79,6 @@ class Calendar(Planning):
         self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone)
         self._expansion = month.Expansion()
         self._off_expansion = month.Expansion()
-        runs.kept_in_inbox = lambda: [(event.pipeline, event.parameters) for event in self._events.values()]
-        profiles.in_use = lambda id: [event.title for event in self.using_profile(id)]
 
     async def start(self) -> None:
         """Account for what fell due while nobody was there, then fire what comes."""
@@ -114,9 +109,6 @@ class Calendar(Planning):
     def events(self) -> 'Sequence[Event]':
         """Every event, in the order they were made."""
         return [*self._events.values()]
-
-    def using_profile(self, id: str) -> 'Sequence[Event]':
-        return [event for event in self._events.values() if event.profile == id]
 
     def next_due(self, id: str, count: int = SHOWN) -> 'Sequence[datetime]':
         """The next moments at which an event falls due."""
@@ -267,15 +259,3 @@ class Calendar(Planning):
             raise Invalid('That is no answer.', {'do': 'One of run, skip.'})
         keys = [item if isinstance(item, tuple) else (item.event_id, item.due) for item in occurrences]
         return await self._firing.answer(keys, is_run=do == 'run', parameters=parameters)
-
-    # Small
-
-    def _show_next(self) -> None:
-        found = self._firing.next()
-        event = None if found is None else self._events.get(found[1])
-        following = (
-            None
-            if found is None or event is None
-            else {'event_id': event.id, 'title': event.title, 'due': found[0].isoformat()}
-        )
-        self._runs.show_next(following)

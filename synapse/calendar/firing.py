@@ -26,7 +26,7 @@ from synapse.runs.runs import Runs
 
 from .alarm_clock import Absence, AlarmClock, Clocks
 from .events import Event, Occurrence, OccurrenceState
-from .messages import OccurrencesChanged
+from .messages import EventsWritten, OccurrencesChanged
 from .misfires import GRACE, Decision, decide
 from .retries import Retries
 
@@ -67,7 +67,6 @@ class Firing:
         alive: Path,
         now: Callable[[], datetime],
         clocks: Callable[[], Clocks],
-        armed: Callable[[], None],
     ) -> None:
         self.changing = asyncio.Lock()
         """Held while occurrences are accounted for or events are changed: never both."""
@@ -80,7 +79,6 @@ class Firing:
         self._log = log
         self._alive = alive
         self._now = now
-        self._armed_changed = armed
         self._alarm = AlarmClock(self._ring, self._jumped, clocks)
         self._cursors: dict[str, datetime] = {}
         self._broken: dict[str, str] = {}
@@ -90,6 +88,7 @@ class Firing:
         self._is_open = False
         self._pending_absence: Absence | None = None
         self._is_disk_trouble_said = False
+        bus.subscribe(EventsWritten, self._written)
 
     async def start(self) -> None:
         """Give what fell due while the program was down its state, then wait for what is to come."""
@@ -106,7 +105,7 @@ class Firing:
         for event in self._events.values():
             self._arm(event)
         self._alarm.resume()
-        self._armed_changed()
+        self._show_next()
         await self._retries.start()
         self._beating = asyncio.create_task(self._be_alive(), name='alive')
 
@@ -143,10 +142,6 @@ class Firing:
         """The next moment of each event that has one."""
         return self._alarm.armed()
 
-    def next(self) -> tuple[datetime, str] | None:
-        """The earliest moment at which something falls due, and the id of its event."""
-        return self._alarm.next()
-
     async def settle(self, event_id: str) -> datetime:
         """Account for everything of an event up to now, before it is changed; gives that now. Needs `changing`.
 
@@ -156,7 +151,11 @@ class Firing:
         await self._settle([event_id], now=now, must_keep=True)
         return now
 
-    def changed(self, event_ids: Iterable[str]) -> None:
+    def _written(self, message: EventsWritten) -> None:
+        if self._is_open:
+            self._rearm(message.ids)
+
+    def _rearm(self, event_ids: Iterable[str]) -> None:
         """Wait for what these events are now, or no more for those that are gone."""
         for event_id in event_ids:
             event = self._events.get(event_id)
@@ -165,7 +164,13 @@ class Firing:
                 self._broken.pop(event_id, None)
             else:
                 self._arm(event)
-        self._armed_changed()
+        self._show_next()
+
+    def _show_next(self) -> None:
+        due, event_id = self._alarm.next() or (None, '')
+        event = self._events.get(event_id)
+        shown = due and event and {'event_id': event.id, 'title': event.title, 'due': due.isoformat()}
+        self._runs.show_next(shown or None)
 
     # Due
 
@@ -175,7 +180,7 @@ class Firing:
         async with self.changing:
             is_kept = await self._settle(event_ids)
         if is_kept:
-            self.changed(event_ids)
+            self._rearm(event_ids)
 
     async def _settle(
         self,

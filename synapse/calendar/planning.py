@@ -1,7 +1,7 @@
 """The half of the calendar that changes it: what is planned, moved, deleted, and taken back."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,7 +43,6 @@ class Planning:
         self._rules = rules
         self._firing = firing
         self._now = now
-        book.written = self._rearm
 
     def get(self, id: str) -> Event:
         """:raises NotFound: `event_not_found`"""
@@ -279,10 +278,6 @@ class Planning:
             return await self._firing.settle(id)
         except DiskFull as error:
             raise DiskIsFull(f'Nothing was changed: {error}') from error
-
-    def _rearm(self, touched: Collection[str]) -> None:
-        if self._firing.is_open:
-            self._firing.changed(touched)
 
 
 def _over() -> Invalid:

@@ -48,6 +48,7 @@ class Runs:
     :param workers: how many runs may go at the same time
     :param min_free_bytes: with less room on the disk nothing new starts
     :param zone: whose midnight begins a day
+    :param kept_in_inbox: pipeline and parameters of whatever else still needs files of the inbox, such as events
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Runs:
         workers: int,
         min_free_bytes: int = 0,
         zone: str = 'UTC',
+        kept_in_inbox: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]] = lambda: (),
     ) -> None:
         self._zone = zone
         self._store = store
@@ -98,14 +100,13 @@ class Runs:
             changed=self._queue_changed,
             ended=self._learn_from,
         )
-        self.kept_in_inbox: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]] = lambda: ()
-        """Pipeline and parameters of whatever else still needs files of the inbox, such as events."""
+        self._kept_in_inbox = kept_in_inbox
         self.past = PastRuns(
             store=store,
             folders=self._folders,
             bus=bus,
             busy=lambda: [*self._queue, *(live.run for live in self._dispatcher)],
-            planned=lambda: self.kept_in_inbox(),
+            planned=kept_in_inbox,
             leave_inbox=self._leave_inbox,
             zone=zone,
         )
@@ -520,7 +521,7 @@ class Runs:
     async def _leave_inbox(self, run: RunRecord, more: Iterable[RunRecord] = ()) -> None:
         # A run that has just begun may not have taken its file over yet; its parameters tell.
         others = [*self._queue, *(live.run for live in self._dispatcher), *more]
-        await self._jobs.leave_inbox(run, others, self.kept_in_inbox())
+        await self._jobs.leave_inbox(run, others, self._kept_in_inbox())
 
     def _forgotten(self, message: RunsForgotten) -> None:
         for id in message.ids:
