@@ -21,6 +21,9 @@ from .bus import Bus
 from .calendar.alarm_clock import Clocks, read_clocks
 from .calendar.book import EventBook
 from .calendar.calendar import Calendar
+from .calendar.editor import EventEditor
+from .calendar.firing import Firing
+from .calendar.validation import EventRules
 from .catalog.catalog import Catalog
 from .engine.engine import LocalEngine
 from .errors import DiskIsFull
@@ -59,6 +62,7 @@ class ControlRoom:
     engine: LocalEngine
     runs: Runs
     calendar: Calendar
+    editor: EventEditor
     entry: Entry
     preferences: Documents
     history: RunStore
@@ -115,6 +119,17 @@ class ControlRoom:
             zone=here.name,
             kept_in_inbox=book.works,
         )
+        rules = EventRules(catalog, profiles, runs, here.name)
+        firing = Firing(
+            events=book.events,
+            ledger=ledger,
+            runs=runs,
+            bus=bus,
+            log=log,
+            alive=data / 'alive',
+            now=now,
+            clocks=clocks,
+        )
         return cls(
             settings=settings,
             boot=boot,
@@ -131,19 +146,17 @@ class ControlRoom:
             runs=runs,
             calendar=Calendar(
                 book=book,
+                rules=rules,
+                firing=firing,
                 store=store,
                 ledger=ledger,
                 runs=runs,
-                catalog=catalog,
-                profiles=profiles,
                 status=status,
-                log=log,
                 bus=bus,
-                alive=data / 'alive',
                 zone=here.name,
                 now=now,
-                clocks=clocks,
             ),
+            editor=EventEditor(book, rules, firing, zone=here.name, now=now),
             entry=Entry(data),
             preferences=preferences,
             history=store,

@@ -12,7 +12,7 @@ from storage.documents import Documents
 from storage.files import DiskFull
 from synapse import recurrence
 from synapse.bus import Bus
-from synapse.errors import Conflict, DiskIsFull
+from synapse.errors import Conflict, DiskIsFull, NotFound
 from synapse.log.log import Level, Log
 
 from .events import Event
@@ -45,6 +45,13 @@ class EventBook:
     def close(self) -> None:
         """Let go of the file."""
         self._documents.close()
+
+    def get(self, id: str) -> Event:
+        """:raises NotFound: `event_not_found`"""
+        event = self.events.get(id)
+        if event is None:
+            raise NotFound('event_not_found', f'No event has the id {id!r}.', 'It may have been deleted.')
+        return event
 
     def works(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Pipeline and parameters of every event."""

@@ -4,30 +4,24 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from pathlib import Path
 from typing import Any
 
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse import recurrence
 from synapse.bus import Bus
-from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid
 from synapse.inbox import inputs
-from synapse.log.log import Log
-from synapse.profiles import Profiles
-from synapse.records import now_utc
 from synapse.recurrence import words as rule_words
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 from synapse.status import Status
 
 from . import month
-from .alarm_clock import Absence, Clocks, read_clocks
+from .alarm_clock import Absence
 from .book import EventBook, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
-from .planning import Planning
 from .today import Today
 from .validation import EventRules
 
@@ -35,43 +29,35 @@ SHOWN = 5
 """Moments in a preview, and in `next` of an event."""
 
 
-class Calendar(Planning):
-    """All of the calendar: what there is, and, from `Planning`, what changes it.
+class Calendar:
+    """What is planned and what it led to; `EventEditor` changes what is planned.
 
     Use it on the event loop only; whatever takes time is awaited.
 
-    :param alive: a file whose time says when this program was last seen alive
-    :param now: the wall clock, and `clocks` what the alarm clock compares; tests move them
+    :param zone: days and times of the month are those of this zone
+    :param now: the wall clock; tests move it
     """
 
     def __init__(
         self,
         *,
         book: EventBook,
+        rules: EventRules,
+        firing: Firing,
         store: RunStore,
         ledger: Ledger,
         runs: Runs,
-        catalog: Catalog,
-        profiles: Profiles,
         status: Status,
-        log: Log,
         bus: Bus,
-        alive: Path,
         zone: str,
-        now: Callable[[], datetime] = now_utc,
-        clocks: Callable[[], Clocks] = read_clocks,
+        now: Callable[[], datetime],
     ) -> None:
-        firing = Firing(
-            events=book.events,
-            ledger=ledger,
-            runs=runs,
-            bus=bus,
-            log=log,
-            alive=alive,
-            now=now,
-            clocks=clocks,
-        )
-        super().__init__(book, EventRules(catalog, profiles, runs, zone), firing, zone=zone, now=now)
+        self.zone = zone
+        self._book = book
+        self._events = book.events
+        self._rules = rules
+        self._firing = firing
+        self._now = now
         self._store = store
         self._ledger = ledger
         self._runs = runs
@@ -105,6 +91,10 @@ class Calendar(Planning):
     def last_absence(self) -> Absence | None:
         """The last stretch of time in which something was missed."""
         return self._firing.absence
+
+    def get(self, id: str) -> Event:
+        """:raises NotFound: `event_not_found`"""
+        return self._book.get(id)
 
     def events(self) -> 'Sequence[Event]':
         """Every event, in the order they were made."""
@@ -192,7 +182,7 @@ class Calendar(Planning):
         before = self._events.get(id) if id is not None else None
         merged = self._rules.merged(before, values, is_trusted=True)
         try:
-            await self._checked(merged, self._now(), id=id or new_id(), before=before)
+            await self._rules.checked(merged, self._now(), id=id or new_id(), before=before)
         except Invalid as error:
             return error.fields
         return {}

@@ -61,7 +61,7 @@ async def uploaded(room: ControlRoom, data: bytes = b'abc') -> str:
 
 async def planned(room: ControlRoom, source: str) -> None:
     """An event has this file, for as long as it is on the calendar."""
-    await room.calendar.create(
+    await room.editor.create(
         {'pipeline': 'Writer', 'parameters': {'source': source}, 'start': '2099-01-01T12:00', 'timezone': 'UTC'}
     )
 
