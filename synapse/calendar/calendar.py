@@ -22,6 +22,7 @@ from .alarm_clock import Absence
 from .book import EventBook, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
+from .missed import Missed
 from .today import Today
 from .validation import EventRules
 
@@ -62,7 +63,8 @@ class Calendar:
         self._ledger = ledger
         self._runs = runs
         self._status = status
-        self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone)
+        self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone, now=now)
+        self._missed = Missed(events=book.events, ledger=ledger, runs=runs, bus=bus, now=now, changing=firing.changing)
         self._expansion = month.Expansion()
         self._off_expansion = month.Expansion()
 
@@ -232,7 +234,7 @@ class Calendar:
 
     async def open_missed(self) -> 'Sequence[Occurrence]':
         """What was missed or run late and nobody has answered for, newest first."""
-        return await self._firing.unanswered()
+        return await self._missed.unanswered()
 
     async def answer_missed(
         self,
@@ -248,4 +250,4 @@ class Calendar:
         if do not in ('run', 'skip'):
             raise Invalid('That is no answer.', {'do': 'One of run, skip.'})
         keys = [item if isinstance(item, tuple) else (item.event_id, item.due) for item in occurrences]
-        return await self._firing.answer(keys, is_run=do == 'run', parameters=parameters)
+        return await self._missed.answer(keys, is_run=do == 'run', parameters=parameters)

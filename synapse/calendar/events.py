@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -126,6 +126,11 @@ class Occurrence(Record):
     """When its failed run is to be tried again."""
     is_open: bool = False
     """Missed, and nobody has said yet what is to be done about it: it stands in *While you were away*."""
+
+    def fired(self, at: datetime) -> Self:
+        """It led to a run at this moment."""
+        late = max(0.0, (at - self.due).total_seconds())
+        return self.changed(state=OccurrenceState.FIRED, fired_at=at, late_seconds=late)
 
 
 EntryState = Literal[
