@@ -160,7 +160,7 @@ class Calendar:
         return await asyncio.to_thread(expansion.between, wanted, start, end)
 
     async def _usual_seconds(self, pipeline: str) -> float | None:
-        typical = await self._runs.typical_seconds(pipeline)
+        typical = await self._runs.estimates.typical(pipeline)
         return sum(typical.values()) or None
 
     # Asked

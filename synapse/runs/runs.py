@@ -25,7 +25,7 @@ from . import transitions
 from .creation import NewRuns
 from .dispatcher import Dispatcher
 from .ending import interrupted
-from .estimates import Estimates, Typical, expected_starts, seconds_left
+from .estimates import Estimates, expected_starts
 from .figures import begin_of, figures
 from .folders import RunFolders, not_kept
 from .jobs import RunJobs
@@ -78,7 +78,7 @@ class Runs:
         self._new = NewRuns(catalog, profiles, inbox, self._folders)
         self._jobs = RunJobs(catalog, profiles, inbox, self._folders, log, zone)
         self._queue = Queue(folder.with_name('queue.json'))
-        self._estimates = Estimates(store)
+        self.estimates = Estimates(store)
         self._around = Surroundings(
             store=store,
             engine=engine,
@@ -125,7 +125,7 @@ class Runs:
         queued = await self._stored([RunState.QUEUED])
         await self._queue.restore(queued)
         for pipeline in {run.pipeline for run in queued}:
-            await self._estimates.typical(pipeline)
+            await self.estimates.typical(pipeline)
         self._is_open = True
         self._status.write()
         self._dispatcher.start()
@@ -421,18 +421,6 @@ class Runs:
 
     # Estimated
 
-    async def typical_seconds(self, pipeline: str) -> Typical:
-        """What each step usually takes: the median of the last ten runs that succeeded."""
-        return await self._estimates.typical(pipeline)
-
-    def known_typical(self, pipeline: str) -> Typical:
-        """The same as `typical_seconds`, from memory: empty until somebody asked."""
-        return self._estimates.known(pipeline)
-
-    def expected_left(self, run: RunRecord) -> float | None:
-        """Seconds until a run is through, None where nothing honest can be said."""
-        return seconds_left(run, self._estimates.known(run.pipeline), now_utc())
-
     def expected_starts(self) -> Mapping[str, datetime]:
         """When waiting runs may start, by id; none while the queue is paused, and none of which nothing is known."""
         if self._queue.is_paused:
@@ -441,13 +429,10 @@ class Runs:
             self.waiting(),
             self.live(),
             workers=len(self._dispatcher.workers),
-            typical=self._estimates.known,
+            typical=self.estimates.known,
             limit=self._dispatcher.limit_of,
             now=now_utc(),
         )
-
-    def expected_start(self, id: str) -> datetime | None:
-        return self.expected_starts().get(id)
 
     async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
         """The figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""
@@ -465,11 +450,8 @@ class Runs:
         if document['id'] != run.id:
             return await self.get(document['id'])
         run = _record(document)
-        await self._estimates.typical(run.pipeline)
-        self._queue.add(run)
-        self._say.queued(run)
-        self._show(run)
-        self._queue_changed()
+        await self.estimates.typical(run.pipeline)
+        self.admit([run])
         return run
 
     def _check_room(self) -> None:
@@ -528,8 +510,8 @@ class Runs:
             self.failure_seen(id)  # nobody can look at it any more
 
     async def _learn_from(self, run: RunRecord) -> None:
-        self._estimates.forget(run.pipeline)
-        await self._estimates.typical(run.pipeline)
+        self.estimates.forget(run.pipeline)
+        await self.estimates.typical(run.pipeline)
 
     def _step_options(self, run: RunRecord) -> 'Sequence[Mapping[str, Any]]':
         with contextlib.suppress(NotFound):
@@ -559,7 +541,7 @@ class Runs:
         live = self.live()
         return {
             'state': state_of(live, is_queue_paused=self._queue.is_paused, is_failed=self._unseen_failure is not None),
-            'job': job_of(live[0], self.title_of(live[0].pipeline), self.expected_left(live[0])) if live else None,
+            'job': job_of(live[0], self.title_of(live[0].pipeline), self.estimates.left(live[0])) if live else None,
             'waiting': len(self.waiting()),
             'running': len(live),
             'queue_paused': self._queue.is_paused,
