@@ -95,7 +95,7 @@ class ControlRoom:
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
         book = EventBook(Documents(data / 'events.json'), log, bus, now=now())
-        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, in_use=book.titles_with)
+        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, book.titles_with)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
@@ -121,14 +121,7 @@ class ControlRoom:
         )
         rules = EventRules(catalog, profiles, runs, here.name)
         firing = Firing(
-            events=book.events,
-            ledger=ledger,
-            runs=runs,
-            bus=bus,
-            log=log,
-            alive=data / 'alive',
-            now=now,
-            clocks=clocks,
+            events=book.events, ledger=ledger, runs=runs, bus=bus, log=log, alive=data / 'alive', now=now, clocks=clocks
         )
         return cls(
             settings=settings,

@@ -92,12 +92,7 @@ class Profiles:
     """
 
     def __init__(
-        self,
-        documents: Documents,
-        secrets_path: Path,
-        bus: Bus,
-        *,
-        in_use: Callable[[str], Sequence[str]] = lambda _: (),
+        self, documents: Documents, secrets_path: Path, bus: Bus, in_use: Callable[[str], Sequence[str]] = lambda _: ()
     ) -> None:
         self._documents = documents
         self._secrets_path = secrets_path

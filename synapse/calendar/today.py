@@ -26,14 +26,7 @@ class Today:
     """
 
     def __init__(
-        self,
-        *,
-        store: RunStore,
-        ledger: Ledger,
-        status: Status,
-        bus: Bus,
-        zone: str,
-        now: Callable[[], datetime],
+        self, *, store: RunStore, ledger: Ledger, status: Status, bus: Bus, zone: str, now: Callable[[], datetime]
     ) -> None:
         self._store = store
         self._ledger = ledger

@@ -60,17 +60,13 @@ class NewRuns:
         info = self._catalog.get(old.pipeline)
         steps = _steps_of_retry(old, info, from_step)
         checked = await self._checked(info, old.parameters | dict(wanted.parameters))
-        whole = replace(
-            wanted,
-            pipeline=old.pipeline,
-            parameters=checked,
-            profile=old.profile,
-            because=wanted.because or f'retry of #{old.number}',
-        )
+        because = wanted.because or f'retry of #{old.number}'
+        whole = replace(wanted, pipeline=old.pipeline, parameters=checked, profile=old.profile, because=because)
         run = self._record(info, whole, retry_of=old.id, steps=steps, work=work_of(old))
         done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
-        overrides = {name: checked[name] for name in wanted.parameters}
-        return await self._with_folder_of(old, run, done, overrides) if done else run
+        if not done:
+            return run
+        return await self._with_folder_of(old, run, done, {name: checked[name] for name in wanted.parameters})
 
     def _record(self, info: PipelineInfo, wanted: RunRequest, **more: Any) -> RunRecord:
         values: dict[str, Any] = {
