@@ -19,7 +19,11 @@ from .alerts.watch import AlertWatch
 from .auth import Entry
 from .bus import Bus
 from .calendar.alarm_clock import Clocks, read_clocks
+from .calendar.book import EventBook
 from .calendar.calendar import Calendar
+from .calendar.editor import EventEditor
+from .calendar.firing import Firing
+from .calendar.validation import EventRules
 from .catalog.catalog import Catalog
 from .engine.engine import LocalEngine
 from .errors import DiskIsFull
@@ -58,6 +62,7 @@ class ControlRoom:
     engine: LocalEngine
     runs: Runs
     calendar: Calendar
+    editor: EventEditor
     entry: Entry
     preferences: Documents
     history: RunStore
@@ -89,7 +94,8 @@ class ControlRoom:
         bus = Bus()
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
-        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus)
+        book = EventBook(Documents(data / 'events.json'), log, bus, now=now())
+        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, book.titles_with)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
@@ -111,6 +117,11 @@ class ControlRoom:
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
+            kept_in_inbox=book.works,
+        )
+        rules = EventRules(catalog, profiles, runs, here.name)
+        firing = Firing(
+            events=book.events, ledger=ledger, runs=runs, bus=bus, log=log, alive=data / 'alive', now=now, clocks=clocks
         )
         return cls(
             settings=settings,
@@ -127,20 +138,18 @@ class ControlRoom:
             engine=engine,
             runs=runs,
             calendar=Calendar(
-                documents=Documents(data / 'events.json'),
+                book=book,
+                rules=rules,
+                firing=firing,
                 store=store,
                 ledger=ledger,
                 runs=runs,
-                catalog=catalog,
-                profiles=profiles,
                 status=status,
-                log=log,
                 bus=bus,
-                alive=data / 'alive',
                 zone=here.name,
                 now=now,
-                clocks=clocks,
             ),
+            editor=EventEditor(book, rules, firing, zone=here.name, now=now),
             entry=Entry(data),
             preferences=preferences,
             history=store,

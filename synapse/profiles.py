@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,14 @@ class Profile(Record):
 
 
 class Profiles:
-    """All profiles, in the order they were made. Use it on the event loop; disks are written in threads."""
+    """All profiles, in the order they were made. Use it on the event loop; disks are written in threads.
 
-    def __init__(self, documents: Documents, secrets_path: Path, bus: Bus) -> None:
+    :param in_use: gives the titles of the events that need a profile; such a profile is not deleted
+    """
+
+    def __init__(
+        self, documents: Documents, secrets_path: Path, bus: Bus, in_use: Callable[[str], Sequence[str]] = lambda _: ()
+    ) -> None:
         self._documents = documents
         self._secrets_path = secrets_path
         self._bus = bus
@@ -103,8 +108,7 @@ class Profiles:
         self._secrets = self._read_secrets()
         self._taken_ids: set[str] = set()
         self._profiles = self._read_profiles()
-        self.in_use: Callable[[str], list[str]] = lambda _: []
-        """Titles of the events that need a profile; such a profile is not deleted."""
+        self.in_use = in_use
 
     @property
     def notices(self) -> list[str]:

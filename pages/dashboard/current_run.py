@@ -163,11 +163,11 @@ class CurrentRun(Scope):
             self._steps = names
             self._place.clear()
             with self._place:
-                self._stepper = Stepper(self._room, run, self._room.runs.known_typical(run.pipeline))
+                self._stepper = Stepper(self._room, run, self._room.runs.estimates.known(run.pipeline))
         self._stepper.show(run)
 
     def _show_eta(self, run: RunRecord) -> None:
-        left = self._room.runs.expected_left(run)
+        left = self._room.runs.estimates.left(run)
         is_going = run.state is RunState.RUNNING and not run.is_stopping
         if is_going and left is not None:
             self._count_down(left)

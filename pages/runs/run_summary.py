@@ -140,7 +140,7 @@ class RunSummary:
         if run.state is not RunState.QUEUED:
             return ''
         ahead = next((place for place, item in enumerate(self._room.runs.waiting()) if item.id == run.id), 0)
-        start = self._room.runs.expected_start(run.id)
+        start = self._room.runs.expected_starts().get(run.id)
         words = f'{ahead} ahead' if ahead else 'next in the queue'
         if self._room.runs.is_queue_paused:
             words += ', the queue is paused'
@@ -153,7 +153,7 @@ class RunSummary:
         self._show_left(run)
 
     def _show_left(self, run: RunRecord) -> None:
-        left = self._room.runs.expected_left(run) if run.state is RunState.RUNNING else None
+        left = self._room.runs.estimates.left(run) if run.state is RunState.RUNNING else None
         if self._left is None:
             return
         if left is None:

@@ -401,11 +401,11 @@ class SchedulerPage:
 
     async def _move(self, key: str, day: date) -> None:
         """Put an occurrence on another day, at the same time of the wall clock."""
-        calendar, found = self._room.calendar, occurrence_of(key)
+        editor, found = self._room.editor, occurrence_of(key)
         if found is None:
             return
         event_id, due = found
-        event = calendar.get(event_id)
+        event = self._room.calendar.get(event_id)
         wall = due.astimezone(self._zone_info).replace(tzinfo=None)
         to = datetime.combine(day, wall.time())
         scope: EditScope = 'all'
@@ -415,8 +415,8 @@ class SchedulerPage:
             if answer is None:
                 return
             scope = answer
-        change = await calendar.move(event_id, due, to, scope=scope)
-        say(f'{change.sentence}.', kind='success', undo=lambda: calendar.undo(change.id))
+        change = await editor.move(event_id, due, to, scope=scope)
+        say(f'{change.sentence}.', kind='success', undo=lambda: editor.undo(change.id))
 
     def _run_now(self, entry: CalendarEntry) -> None:
         self._soon(attempt(self._run_after_all(entry)))

@@ -127,8 +127,8 @@ class ImportButton:
             if is_on is None:
                 return
             planned = await self._import(drafts, is_on, is_dry=False)
-        change, calendar = planned.change, self._room.calendar
-        undo = (lambda: calendar.undo(change)) if change else None
+        change, editor = planned.change, self._room.editor
+        undo = (lambda: editor.undo(change)) if change else None
         say(result_in_words(name, planned), kind='success', undo=undo, timeout=10_000)
 
     async def _import(self, drafts: Sequence[Draft], is_on: Collection[Key], *, is_dry: bool) -> ImportResult:
@@ -136,6 +136,7 @@ class ImportButton:
         room = self._room
         return await import_drafts(
             room.calendar,
+            room.editor,
             room.catalog,
             drafts,
             is_trusted=lambda draft: (draft.uid, draft.replaced) in is_on or draft.is_signed(room.entry.sign),

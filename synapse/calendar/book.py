@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,11 +12,11 @@ from storage.documents import Documents
 from storage.files import DiskFull
 from synapse import recurrence
 from synapse.bus import Bus
-from synapse.errors import Conflict, DiskIsFull
+from synapse.errors import Conflict, DiskIsFull, NotFound
 from synapse.log.log import Level, Log
 
 from .events import Event
-from .messages import ScheduleChanged
+from .messages import EventsWritten, ScheduleChanged
 from .series import Edit
 
 SOURCE = 'scheduler'
@@ -25,14 +26,10 @@ Before = dict[str, Event | None]
 
 
 class EventBook:
-    """`events` by id, in the order they were made; only `write` changes them.
-
-    :param written: told the ids that a write has touched, before anyone else hears of it
-    """
+    """`events` by id, in the order they were made; only `write` changes them."""
 
     def __init__(self, documents: Documents, log: Log, bus: Bus, *, now: datetime) -> None:
         self.events: dict[str, Event] = {}
-        self.written: Callable[[Collection[str]], None] = lambda _: None
         self._documents = documents
         self._log = log
         self._bus = bus
@@ -48,6 +45,21 @@ class EventBook:
     def close(self) -> None:
         """Let go of the file."""
         self._documents.close()
+
+    def get(self, id: str) -> Event:
+        """:raises NotFound: `event_not_found`"""
+        event = self.events.get(id)
+        if event is None:
+            raise NotFound('event_not_found', f'No event has the id {id!r}.', 'It may have been deleted.')
+        return event
+
+    def works(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Pipeline and parameters of every event."""
+        return [(event.pipeline, event.parameters) for event in self.events.values()]
+
+    def titles_with(self, profile: str) -> Sequence[str]:
+        """What the events are called that run as a profile."""
+        return [event.title for event in self.events.values() if event.profile == profile]
 
     async def write(self, edit: Edit, sentence: str) -> str:
         """Keep an edit in one write, then show it; gives the id by which it can be taken back.
@@ -65,7 +77,7 @@ class EventBook:
             self.events.pop(id, None)
         self.events.update({event.id: event for event in edit.puts})
         change_id = self._remember(before)
-        self.written(touched)
+        self._bus.publish(EventsWritten(touched))
         self._log.append(Level.INFO, sentence, source=SOURCE)
         self._tell(before)
         return change_id

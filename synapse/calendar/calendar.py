@@ -4,31 +4,25 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from pathlib import Path
 from typing import Any
 
-from storage.documents import Documents
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse import recurrence
 from synapse.bus import Bus
-from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid
 from synapse.inbox import inputs
-from synapse.log.log import Log
-from synapse.profiles import Profiles
-from synapse.records import now_utc
 from synapse.recurrence import words as rule_words
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 from synapse.status import Status
 
 from . import month
-from .alarm_clock import Absence, Clocks, read_clocks
+from .alarm_clock import Absence
 from .book import EventBook, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
-from .planning import Planning
+from .missed import Missed
 from .today import Today
 from .validation import EventRules
 
@@ -36,54 +30,43 @@ SHOWN = 5
 """Moments in a preview, and in `next` of an event."""
 
 
-class Calendar(Planning):
-    """All of the calendar: what there is, and, from `Planning`, what changes it.
+class Calendar:
+    """What is planned and what it led to; `EventEditor` changes what is planned.
 
     Use it on the event loop only; whatever takes time is awaited.
 
-    :param alive: a file whose time says when this program was last seen alive
-    :param now: the wall clock, and `clocks` what the alarm clock compares; tests move them
+    :param zone: days and times of the month are those of this zone
+    :param now: the wall clock; tests move it
     """
 
     def __init__(
         self,
         *,
-        documents: Documents,
+        book: EventBook,
+        rules: EventRules,
+        firing: Firing,
         store: RunStore,
         ledger: Ledger,
         runs: Runs,
-        catalog: Catalog,
-        profiles: Profiles,
         status: Status,
-        log: Log,
         bus: Bus,
-        alive: Path,
         zone: str,
-        now: Callable[[], datetime] = now_utc,
-        clocks: Callable[[], Clocks] = read_clocks,
+        now: Callable[[], datetime],
     ) -> None:
-        book = EventBook(documents, log, bus, now=now())
-        firing = Firing(
-            events=book.events,
-            ledger=ledger,
-            runs=runs,
-            bus=bus,
-            log=log,
-            alive=alive,
-            now=now,
-            clocks=clocks,
-            armed=self._show_next,
-        )
-        super().__init__(book, EventRules(catalog, profiles, runs, zone), firing, zone=zone, now=now)
+        self.zone = zone
+        self._book = book
+        self._events = book.events
+        self._rules = rules
+        self._firing = firing
+        self._now = now
         self._store = store
         self._ledger = ledger
         self._runs = runs
         self._status = status
-        self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone)
+        self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone, now=now)
+        self._missed = Missed(events=book.events, ledger=ledger, runs=runs, bus=bus, now=now, changing=firing.changing)
         self._expansion = month.Expansion()
         self._off_expansion = month.Expansion()
-        runs.kept_in_inbox = lambda: [(event.pipeline, event.parameters) for event in self._events.values()]
-        profiles.in_use = lambda id: [event.title for event in self.using_profile(id)]
 
     async def start(self) -> None:
         """Account for what fell due while nobody was there, then fire what comes."""
@@ -111,12 +94,13 @@ class Calendar(Planning):
         """The last stretch of time in which something was missed."""
         return self._firing.absence
 
+    def get(self, id: str) -> Event:
+        """:raises NotFound: `event_not_found`"""
+        return self._book.get(id)
+
     def events(self) -> 'Sequence[Event]':
         """Every event, in the order they were made."""
         return [*self._events.values()]
-
-    def using_profile(self, id: str) -> 'Sequence[Event]':
-        return [event for event in self._events.values() if event.profile == id]
 
     def next_due(self, id: str, count: int = SHOWN) -> 'Sequence[datetime]':
         """The next moments at which an event falls due."""
@@ -176,7 +160,7 @@ class Calendar(Planning):
         return await asyncio.to_thread(expansion.between, wanted, start, end)
 
     async def _usual_seconds(self, pipeline: str) -> float | None:
-        typical = await self._runs.typical_seconds(pipeline)
+        typical = await self._runs.estimates.typical(pipeline)
         return sum(typical.values()) or None
 
     # Asked
@@ -200,7 +184,7 @@ class Calendar(Planning):
         before = self._events.get(id) if id is not None else None
         merged = self._rules.merged(before, values, is_trusted=True)
         try:
-            await self._checked(merged, self._now(), id=id or new_id(), before=before)
+            await self._rules.checked(merged, self._now(), id=id or new_id(), before=before)
         except Invalid as error:
             return error.fields
         return {}
@@ -250,7 +234,7 @@ class Calendar(Planning):
 
     async def open_missed(self) -> 'Sequence[Occurrence]':
         """What was missed or run late and nobody has answered for, newest first."""
-        return await self._firing.unanswered()
+        return await self._missed.unanswered()
 
     async def answer_missed(
         self,
@@ -266,16 +250,4 @@ class Calendar(Planning):
         if do not in ('run', 'skip'):
             raise Invalid('That is no answer.', {'do': 'One of run, skip.'})
         keys = [item if isinstance(item, tuple) else (item.event_id, item.due) for item in occurrences]
-        return await self._firing.answer(keys, is_run=do == 'run', parameters=parameters)
-
-    # Small
-
-    def _show_next(self) -> None:
-        found = self._firing.next()
-        event = None if found is None else self._events.get(found[1])
-        following = (
-            None
-            if found is None or event is None
-            else {'event_id': event.id, 'title': event.title, 'due': found[0].isoformat()}
-        )
-        self._runs.show_next(following)
+        return await self._missed.answer(keys, is_run=do == 'run', parameters=parameters)

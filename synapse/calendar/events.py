@@ -3,16 +3,18 @@
 The field names are those of the API, so a record's JSON is what programs outside read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from synapse.records import Record
 from synapse.recurrence import Plan
 from synapse.recurrence.words import Moment
+from synapse.runs.records import RunRequest
 
 
 class Misfire(Record):
@@ -75,6 +77,19 @@ class Event(Record):
     def is_repeating(self) -> bool:
         return self.rrule is not None
 
+    def request(self, due: datetime, parameters: Mapping[str, Any], *, because: str = '') -> RunRequest:
+        """The run that it wants for one of its occurrences."""
+        return RunRequest(
+            self.pipeline,
+            parameters,
+            profile=self.profile,
+            because=because or self.title,
+            event_id=self.id,
+            due=due,
+            timeout_seconds=self.timeout_seconds,
+            is_alone=self.overlap != 'allow',
+        )
+
 
 class OccurrenceState(StrEnum):
     """`pending → claimed → fired / missed / skipped / cancelled`."""
@@ -111,6 +126,11 @@ class Occurrence(Record):
     """When its failed run is to be tried again."""
     is_open: bool = False
     """Missed, and nobody has said yet what is to be done about it: it stands in *While you were away*."""
+
+    def fired(self, at: datetime) -> Self:
+        """It led to a run at this moment."""
+        late = max(0.0, (at - self.due).total_seconds())
+        return self.changed(state=OccurrenceState.FIRED, fired_at=at, late_seconds=late)
 
 
 EntryState = Literal[

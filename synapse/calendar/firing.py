@@ -17,7 +17,7 @@ from typing import Any
 from storage.files import StorageError
 from storage.ledger import Ledger
 from synapse.bus import Bus
-from synapse.errors import Conflict, SynapseError
+from synapse.errors import SynapseError
 from synapse.inbox import inputs
 from synapse.log.log import Level, Log
 from synapse.recurrence import next_after, occurrences
@@ -26,7 +26,7 @@ from synapse.runs.runs import Runs
 
 from .alarm_clock import Absence, AlarmClock, Clocks
 from .events import Event, Occurrence, OccurrenceState
-from .messages import OccurrencesChanged
+from .messages import EventsWritten, OccurrencesChanged
 from .misfires import GRACE, Decision, decide
 from .retries import Retries
 
@@ -67,7 +67,6 @@ class Firing:
         alive: Path,
         now: Callable[[], datetime],
         clocks: Callable[[], Clocks],
-        armed: Callable[[], None],
     ) -> None:
         self.changing = asyncio.Lock()
         """Held while occurrences are accounted for or events are changed: never both."""
@@ -80,7 +79,6 @@ class Firing:
         self._log = log
         self._alive = alive
         self._now = now
-        self._armed_changed = armed
         self._alarm = AlarmClock(self._ring, self._jumped, clocks)
         self._cursors: dict[str, datetime] = {}
         self._broken: dict[str, str] = {}
@@ -90,6 +88,7 @@ class Firing:
         self._is_open = False
         self._pending_absence: Absence | None = None
         self._is_disk_trouble_said = False
+        bus.subscribe(EventsWritten, self._written)
 
     async def start(self) -> None:
         """Give what fell due while the program was down its state, then wait for what is to come."""
@@ -106,7 +105,7 @@ class Firing:
         for event in self._events.values():
             self._arm(event)
         self._alarm.resume()
-        self._armed_changed()
+        self._show_next()
         await self._retries.start()
         self._beating = asyncio.create_task(self._be_alive(), name='alive')
 
@@ -143,10 +142,6 @@ class Firing:
         """The next moment of each event that has one."""
         return self._alarm.armed()
 
-    def next(self) -> tuple[datetime, str] | None:
-        """The earliest moment at which something falls due, and the id of its event."""
-        return self._alarm.next()
-
     async def settle(self, event_id: str) -> datetime:
         """Account for everything of an event up to now, before it is changed; gives that now. Needs `changing`.
 
@@ -156,7 +151,11 @@ class Firing:
         await self._settle([event_id], now=now, must_keep=True)
         return now
 
-    def changed(self, event_ids: Iterable[str]) -> None:
+    def _written(self, message: EventsWritten) -> None:
+        if self._is_open:
+            self._rearm(message.ids)
+
+    def _rearm(self, event_ids: Iterable[str]) -> None:
         """Wait for what these events are now, or no more for those that are gone."""
         for event_id in event_ids:
             event = self._events.get(event_id)
@@ -165,7 +164,13 @@ class Firing:
                 self._broken.pop(event_id, None)
             else:
                 self._arm(event)
-        self._armed_changed()
+        self._show_next()
+
+    def _show_next(self) -> None:
+        due, event_id = self._alarm.next() or (None, '')
+        event = self._events.get(event_id)
+        shown = due and event and {'event_id': event.id, 'title': event.title, 'due': due.isoformat()}
+        self._runs.show_next(shown or None)
 
     # Due
 
@@ -175,7 +180,7 @@ class Firing:
         async with self.changing:
             is_kept = await self._settle(event_ids)
         if is_kept:
-            self.changed(event_ids)
+            self._rearm(event_ids)
 
     async def _settle(
         self,
@@ -284,22 +289,10 @@ class Firing:
         if isinstance(chosen, SynapseError):
             return Due(_not_run(row, chosen), None)
         try:
-            run = self._run_of(event, decision.due, event.parameters if chosen is None else chosen)
+            run = self._runs.scheduled(event.request(decision.due, event.parameters if chosen is None else chosen))
         except SynapseError as error:
             return Due(_not_run(row, error), None)
         return Due(row.changed(state=OccurrenceState.CLAIMED, run=run.id), run)
-
-    def _run_of(self, event: Event, due: datetime, parameters: Mapping[str, Any]) -> RunRecord:
-        return self._runs.scheduled(
-            event.pipeline,
-            parameters,
-            profile=event.profile,
-            because=event.title,
-            event_id=event.id,
-            due=due,
-            timeout_seconds=event.timeout_seconds,
-            is_alone=event.overlap != 'allow',
-        )
 
     async def _keep(self, dues: Sequence[Due]) -> None:
         """Claim rows and runs in one transaction, then hand the runs over."""
@@ -315,7 +308,7 @@ class Firing:
 
     async def _hand_over(self, rows: Sequence[Occurrence]) -> None:
         now = self._now()
-        fired = [_fired(row, now) if row.state is OccurrenceState.CLAIMED else row for row in rows]
+        fired = [row.fired(now) if row.state is OccurrenceState.CLAIMED else row for row in rows]
         for row in fired:
             self._say(row)
         self._bus.publish(OccurrencesChanged(tuple(fired)))
@@ -330,7 +323,7 @@ class Firing:
         """Runs whose occurrence was claimed just before a crash are in the queue again: they have fired."""
         rows = [Occurrence.model_validate(row) for row in await asyncio.to_thread(self._ledger.claimed)]
         now = self._now()
-        fired = [_fired(row, now).as_json() for row in rows]
+        fired = [row.fired(now).as_json() for row in rows]
         if fired:
             await asyncio.to_thread(self._ledger.save, fired)
 
@@ -385,55 +378,6 @@ class Firing:
             await asyncio.to_thread(_touch, self._alive)
             await asyncio.sleep(1.0)
 
-    # Answered by a person
-
-    async def unanswered(self) -> list[Occurrence]:
-        """What was missed or run late, and nobody has looked at yet, newest first."""
-        return [Occurrence.model_validate(row) for row in await asyncio.to_thread(self._ledger.unanswered)]
-
-    async def answer(
-        self, keys: Sequence[tuple[str, datetime]], *, is_run: bool, parameters: Mapping[str, Any] | None
-    ) -> list[RunRecord]:
-        """Run missed occurrences after all, oldest first, or let them be.
-
-        :raises Conflict: `already_answered`, if one of them has a run already; then none is run
-        :raises SynapseError: as `Runs.scheduled`
-        """
-        async with self.changing:
-            found = [await asyncio.to_thread(self._ledger.get, *key) for key in sorted(keys, key=lambda key: key[1])]
-            rows = [Occurrence.model_validate(row) for row in found if row is not None]
-            if is_run:
-                return await self._run_missed(rows, parameters)
-            answered = [_let_be(row) for row in rows]
-            await asyncio.to_thread(self._ledger.save, [row.as_json() for row in answered])
-        self._bus.publish(OccurrencesChanged(tuple(answered)))
-        return []
-
-    async def _run_missed(self, rows: Sequence[Occurrence], parameters: Mapping[str, Any] | None) -> list[RunRecord]:
-        if any(row.run is not None for row in rows):
-            raise Conflict('already_answered', 'One of these has been run already.', 'Look at its run.')
-        # All of them are made ready before the first is kept: where one cannot run, none does.
-        records = [await self._missed_run(row, parameters) for row in rows]
-        now = self._now()
-        runs = []
-        for row, record in zip(rows, records, strict=True):
-            fired = _fired(row, now).changed(run=record.id, reason='Run by hand after it was missed.', is_open=False)
-            run = await asyncio.to_thread(self._ledger.replace_run, fired.as_json(), record.as_json(), before=None)
-            if run is not None:
-                runs.append(RunRecord.model_validate(run))
-                self._runs.admit(runs[-1:])
-                self._bus.publish(OccurrencesChanged((fired,)))
-        return runs
-
-    async def _missed_run(self, row: Occurrence, parameters: Mapping[str, Any] | None) -> RunRecord:
-        event = self._events.get(row.event_id)
-        if event is None:
-            raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
-        if not event.enabled:  # it may have been changed since by a file that nobody vouches for
-            raise Conflict('event_off', f'{event.title} is switched off.', 'Look at what it runs, then switch it on.')
-        wanted = event.parameters | dict(parameters or {})
-        return self._run_of(event, row.due, await asyncio.to_thread(inputs.chosen, wanted))
-
     # Small
 
     def _later(self, work: Any) -> None:
@@ -454,11 +398,6 @@ class Firing:
         return {id: due for id, due in last.items() if due is not None}
 
 
-def _fired(row: Occurrence, now: datetime) -> Occurrence:
-    late = max(0.0, (now - row.due).total_seconds())
-    return row.changed(state=OccurrenceState.FIRED, fired_at=now, late_seconds=late)
-
-
 def _why_skipped(event: Event, unfinished: int) -> str:
     if event.overlap == 'skip' and unfinished:
         return 'Its last run was still going.'
@@ -470,14 +409,6 @@ def _why_skipped(event: Event, unfinished: int) -> str:
 def _not_run(row: Occurrence, error: SynapseError) -> Occurrence:
     reason = f'{error.message} {error.hint}'.strip()
     return row.changed(state=OccurrenceState.MISSED, reason=reason, is_open=True)
-
-
-def _let_be(row: Occurrence) -> Occurrence:
-    if row.state is OccurrenceState.MISSED:
-        return row.changed(
-            state=OccurrenceState.SKIPPED, reason=f'{row.reason} Skipped by hand.'.strip(), is_open=False
-        )
-    return row.changed(is_open=False)
 
 
 def _touch(path: Path) -> None:

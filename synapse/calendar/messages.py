@@ -1,10 +1,18 @@
 """What the calendar tells on the bus."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synapse.bus import Message
 
 from .events import Event, Occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class EventsWritten(Message):
+    """Events were kept or removed in one write. Comes before the `ScheduleChanged` of each of them."""
+
+    ids: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,13 +111,7 @@ class Retries:
             if not event.enabled:
                 raise Conflict('event_off', 'Its event is switched off.')
             because = f'{row.title}, try {again.retries + 1} of {event.retry.attempts + 1}'
-            record = await self._runs.retry_record(row.run, because=because)
-            record = record.changed(
-                event_id=event.id,
-                due=row.due,
-                timeout_seconds=event.timeout_seconds,
-                is_alone=event.overlap != 'allow',
-            )
+            record = await self._runs.retry_record(row.run, event.request(row.due, {}, because=because))
         except SynapseError as error:
             again = again.changed(reason=f'It could not be tried again: {error.message}')
             await asyncio.to_thread(self._ledger.save, [again.as_json()])

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse.bus import Bus
-from synapse.records import now_utc
 from synapse.recurrence.zones import zone as zone_of
 from synapse.runs.figures import midnight
 from synapse.runs.messages import RunChanged
@@ -23,14 +22,18 @@ class Today:
     """Counts again when a run has ended, when an occurrence has changed, and at midnight. For the loop only.
 
     :param zone: whose midnight begins a day
+    :param now: the wall clock; tests move it
     """
 
-    def __init__(self, *, store: RunStore, ledger: Ledger, status: Status, bus: Bus, zone: str) -> None:
+    def __init__(
+        self, *, store: RunStore, ledger: Ledger, status: Status, bus: Bus, zone: str, now: Callable[[], datetime]
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._status = status
         self._bus = bus
         self._zone = zone_of(zone)
+        self._now = now
         self._counting: asyncio.Task[None] | None = None
         self._must_count = False
         self._midnight: asyncio.TimerHandle | None = None
@@ -76,7 +79,7 @@ class Today:
                 log.exception('what has ended today could not be counted')
 
     async def _count(self) -> None:
-        now = now_utc().astimezone(self._zone)
+        now = self._now().astimezone(self._zone)
         since = midnight(now.date(), now)
         counts = await asyncio.to_thread(self._store.counts_since, since.isoformat())
         missed = await asyncio.to_thread(self._ledger.missed_since, since)
@@ -86,8 +89,8 @@ class Today:
             self._bus.publish(StatusChanged())
 
     def _wait_for_midnight(self) -> None:
-        now = now_utc().astimezone(self._zone)
-        wait = (midnight(now.date() + timedelta(days=1), now).astimezone(UTC) - now_utc()).total_seconds()
+        now = self._now().astimezone(self._zone)
+        wait = (midnight(now.date() + timedelta(days=1), now).astimezone(UTC) - now).total_seconds()
         if self._midnight is not None:
             self._midnight.cancel()
         self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._soon)

@@ -12,6 +12,7 @@ from synapse import recurrence
 from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid, NotFound, SynapseError
 from synapse.profiles import Profiles
+from synapse.runs.records import RunRequest
 from synapse.runs.runs import Runs
 from synapse.sentences import sentence_of
 
@@ -65,12 +66,22 @@ class EventRules:
             merged.setdefault('title', self._title_of(merged.get('pipeline')))
         return merged
 
-    async def checked(self, values: dict[str, Any], *, now: datetime, id: str, is_new_plan: bool) -> Event:
-        """The event that these values make.
+    async def checked(
+        self,
+        merged: dict[str, Any],
+        now: datetime,
+        *,
+        id: str,
+        before: Event | None = None,
+        is_new_plan: bool = False,
+    ) -> Event:
+        """The event that these values make, as `merged` gives them.
 
-        :param is_new_plan: whether its moments are new, so that at least one has to be ahead
+        :param is_new_plan: whether at least one moment has to be ahead, also if they are those of `before`
         :raises Invalid: with a sentence for each field that does not fit
         """
+        values = {'created_at': now, 'updated_at': now, 'armed_from': now} | merged
+        is_new_plan = is_new_plan or before is None or _plan_of(values) != _plan_of(before.model_dump())
         problems: dict[str, str] = {}
         event = self._shaped({**values, 'id': id}, problems)
         plan = self.plan_of(values) if event is None else event.plan
@@ -130,7 +141,7 @@ class EventRules:
         if not problems and self._good.get(question, 0.0) > time.monotonic():
             return {}
         try:
-            await self._runs.check(pipeline, parameters, profile=None if problems else profile)
+            await self._runs.check(RunRequest(pipeline, parameters, profile=None if problems else profile))
         except Invalid as error:
             problems |= {f'parameters.{name}': sentence for name, sentence in error.fields.items()}
         except SynapseError as error:
@@ -155,6 +166,12 @@ class EventRules:
             return self._catalog.get(pipeline).title if isinstance(pipeline, str) else ''
         except NotFound:
             return pipeline if isinstance(pipeline, str) else ''
+
+
+def _plan_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    start = values.get('start')
+    moment = start if isinstance(start, datetime) else str(start)
+    return moment, values.get('timezone'), values.get('rrule'), values.get('enabled')
 
 
 def _plan_problems(plan: recurrence.Plan, now: datetime, *, is_new_plan: bool) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from synapse import recurrence
 from synapse.calendar.calendar import Calendar
+from synapse.calendar.editor import EventEditor
 from synapse.calendar.events import Event
 from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid
@@ -81,11 +82,12 @@ class ImportResult(Record):
     events: tuple[ImportedEvent, ...] = ()
     """Those that are new or changed."""
     change: str = ''
-    """What `Calendar.undo` takes to take all of it back; empty if nothing was changed."""
+    """What `EventEditor.undo` takes to take all of it back; empty if nothing was changed."""
 
 
 async def import_drafts(
     calendar: Calendar,
+    editor: EventEditor,
     catalog: Catalog,
     drafts: Sequence[Draft],
     *,
@@ -106,8 +108,8 @@ async def import_drafts(
     planned = _Import(calendar.events(), catalog, is_trusted, now or now_utc())
     await asyncio.to_thread(planned.take_all, drafts)
     await planned.check(calendar)
-    calendar.require_room(planned.added)
-    change = '' if is_dry else await planned.write(calendar, because)
+    editor.require_room(planned.added)
+    change = '' if is_dry else await planned.write(editor, because)
     return await asyncio.to_thread(planned.result, change)
 
 
@@ -383,12 +385,12 @@ class _Import:
             fields[name if number == 1 else f'{name} ({number})'] = sentence
         return fields
 
-    async def write(self, calendar: Calendar, because: str) -> str:
+    async def write(self, editor: EventEditor, because: str) -> str:
         """Do all of it at once; gives the id of the change."""
         series = {uid: here[None].id for uid, here in self._here.items() if None in here}
         series |= {step.draft.uid: step.id for step in self._steps if step.draft.recurrence_at is None}
         values = {step.id: step.all_values(series) for step in self._steps}
-        return await calendar.change_many(values, [*self._deletes], because=because) if self.is_any else ''
+        return await editor.change_many(values, [*self._deletes], because=because) if self.is_any else ''
 
     def result(self, change: str) -> ImportResult:
         """It takes a second for some thousand."""

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from storage.files import StorageError
@@ -17,7 +17,7 @@ from synapse.records import now_utc
 
 from . import transitions
 from .folders import RunFolders, not_kept
-from .records import RunRecord, StepRun, StepState, work_of
+from .records import RunRecord, RunRequest, StepRun, StepState, work_of
 
 
 class NewRuns:
@@ -29,101 +29,61 @@ class NewRuns:
         self._inbox = inbox
         self._folders = folders
 
-    async def fresh(
-        self,
-        pipeline: str,
-        parameters: Mapping[str, Any],
-        *,
-        profile: str | None,
-        because: str,
-        event_id: str | None,
-        due: datetime | None,
-    ) -> RunRecord:
+    async def fresh(self, wanted: RunRequest) -> RunRecord:
         """See `Runs.create`."""
-        info = self._catalog.get(pipeline)
-        checked = await self._checked(info, self._with_defaults(info, parameters, profile))
-        return self._record(
-            info,
-            checked,
-            profile=profile,
-            because=because,
-            event_id=event_id,
-            due=due,
-            steps=tuple(StepRun(name=step['name']) for step in info.steps),
-        )
+        info = self._catalog.get(wanted.pipeline)
+        checked = await self._checked(info, self._with_defaults(info, wanted))
+        return self._record(info, replace(wanted, parameters=checked))
 
-    def scheduled(
-        self,
-        pipeline: str,
-        parameters: Mapping[str, Any],
-        *,
-        profile: str | None,
-        because: str,
-        event_id: str,
-        due: datetime,
-        timeout_seconds: float | None,
-        is_alone: bool,
-    ) -> RunRecord:
+    def scheduled(self, wanted: RunRequest) -> RunRecord:
         """See `Runs.scheduled`."""
-        info = self._catalog.get(pipeline)
+        info = self._catalog.get(wanted.pipeline)
         if not info.is_runnable:
             raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Mend its file, then run it.')
-        return self._record(
-            info,
-            dict(self._with_defaults(info, parameters, profile)),
-            profile=profile,
-            because=because,
-            event_id=event_id,
-            due=due,
-            timeout_seconds=timeout_seconds,
-            is_alone=is_alone,
-            steps=tuple(StepRun(name=step['name']) for step in info.steps),
-        )
+        return self._record(info, replace(wanted, parameters=self._with_defaults(info, wanted)))
 
-    async def check(self, pipeline: str, parameters: Mapping[str, Any], *, profile: str | None) -> dict[str, Any]:
-        """The parameters that a run of today would have.
+    async def check(self, wanted: RunRequest) -> None:
+        """Whether this could be run today.
 
         :raises SynapseError: as `Runs.create`
         """
-        info = self._catalog.get(pipeline)
-        return await self._checked(info, self._with_defaults(info, parameters, profile))
+        info = self._catalog.get(wanted.pipeline)
+        await self._checked(info, self._with_defaults(info, wanted))
 
-    async def retry(
-        self, old: RunRecord, from_step: str | None, parameters: Mapping[str, Any], because: str
-    ) -> RunRecord:
-        """See `Runs.retry`; with `from_step` its folder is there when this returns."""
+    async def retry(self, old: RunRecord, wanted: RunRequest, from_step: str | None = None) -> RunRecord:
+        """See `Runs.retry`; with `from_step` its folder is there when this returns.
+
+        :param wanted: with the parameters that are to be others than those of `old`, whose pipeline and profile count
+        """
         if not old.is_retryable:
             raise Conflict('run_not_retryable', f'Run #{old.number} is {old.state}.', 'Wait for its end, or stop it.')
         info = self._catalog.get(old.pipeline)
         steps = _steps_of_retry(old, info, from_step)
-        checked = await self._checked(info, old.parameters | dict(parameters))
-        because = because or f'retry of #{old.number}'
-        run = self._record(
-            info, checked, profile=old.profile, because=because, retry_of=old.id, steps=steps, work=work_of(old)
-        )
+        checked = await self._checked(info, old.parameters | dict(wanted.parameters))
+        because = wanted.because or f'retry of #{old.number}'
+        whole = replace(wanted, pipeline=old.pipeline, parameters=checked, profile=old.profile, because=because)
+        run = self._record(info, whole, retry_of=old.id, steps=steps, work=work_of(old))
         done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
-        return await self._with_folder_of(old, run, done, {name: checked[name] for name in parameters}) if done else run
+        if not done:
+            return run
+        return await self._with_folder_of(old, run, done, {name: checked[name] for name in wanted.parameters})
 
-    def _record(self, info: PipelineInfo, parameters: dict[str, Any], **values: Any) -> RunRecord:
-        subject = inputs.subject_of(info.schema, parameters, self._inbox)
-        return RunRecord(
-            id=secrets.token_hex(6),
-            number=0,
-            pipeline=info.name,
-            parameters=parameters,
-            created_at=now_utc(),
-            subject=subject,
-            **values,
-        )
+    def _record(self, info: PipelineInfo, wanted: RunRequest, **more: Any) -> RunRecord:
+        values: dict[str, Any] = {
+            'id': secrets.token_hex(6),
+            'number': 0,
+            'steps': _steps_of(info),
+            'created_at': now_utc(),
+            'subject': inputs.subject_of(info.schema, wanted.parameters, self._inbox),
+        }
+        return RunRecord(**values | vars(wanted) | more)
 
-    def _with_defaults(
-        self, info: PipelineInfo, parameters: Mapping[str, Any], profile: str | None
-    ) -> Mapping[str, Any]:
-        if profile is None:
-            return parameters
+    def _with_defaults(self, info: PipelineInfo, wanted: RunRequest) -> dict[str, Any]:
+        if wanted.profile is None:
+            return dict(wanted.parameters)
         known = info.schema.get('properties', {})
-        defaults = self._profiles.get(profile).defaults
-        return {name: value for name, value in defaults.items() if name in known} | dict(parameters)
+        defaults = self._profiles.get(wanted.profile).defaults
+        return {name: value for name, value in defaults.items() if name in known} | dict(wanted.parameters)
 
     async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -160,13 +120,17 @@ class NewRuns:
         return run.changed(parameters=inputs.with_folder(run.parameters, source, target), artifacts=kept)
 
 
+def _steps_of(info: PipelineInfo) -> tuple[StepRun, ...]:
+    return tuple(StepRun(name=step['name']) for step in info.steps)
+
+
 def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -> tuple[StepRun, ...]:
     """The steps of a retry, those before `from_step` as the old run left them."""
     names = [step['name'] for step in info.steps]
     if from_step is not None and from_step not in names:
         raise Invalid(f'{info.name} has no step {from_step!r}.', {'from_step': f'One of {", ".join(names)}.'})
     if from_step is None or from_step == names[0]:
-        return tuple(StepRun(name=name) for name in names)
+        return _steps_of(info)
     known = {step.name: step for step in old.steps}
     steps = tuple(known.get(name) or StepRun(name=name) for name in names)
     for step in steps[: names.index(from_step)]:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Protocol
 
+from synapse.records import now_utc
+
 from .records import RunRecord, StepRun, StepState
 
 Typical = Mapping[str, float]
@@ -39,6 +41,10 @@ class Estimates:
     def known(self, pipeline: str) -> Typical:
         """What has been read already, without asking the disk."""
         return self._known.get(pipeline, {})
+
+    def left(self, run: RunRecord) -> float | None:
+        """Seconds until a run is through, None where nothing honest can be said."""
+        return seconds_left(run, self.known(run.pipeline), now_utc())
 
     def forget(self, pipeline: str) -> None:
         self._known.pop(pipeline, None)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -88,6 +90,22 @@ class Artifact(Record):
     size: int
     step: str | None = None
     media_type: str = 'application/octet-stream'
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What somebody wants to have run; its fields are those of the record that comes of it."""
+
+    pipeline: str
+    parameters: Mapping[str, Any]
+    """As they were given: defaults of the profile fill in what is missing."""
+    _: KW_ONLY
+    profile: str | None = None
+    because: str = ''
+    event_id: str | None = None
+    due: datetime | None = None
+    timeout_seconds: float | None = None
+    is_alone: bool = False
 
 
 class RunRecord(Record):

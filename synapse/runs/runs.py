@@ -25,7 +25,7 @@ from . import transitions
 from .creation import NewRuns
 from .dispatcher import Dispatcher
 from .ending import interrupted
-from .estimates import Estimates, Typical, expected_starts, seconds_left
+from .estimates import Estimates, expected_starts
 from .figures import begin_of, figures
 from .folders import RunFolders, not_kept
 from .jobs import RunJobs
@@ -33,7 +33,7 @@ from .live_run import LiveRun, Surroundings
 from .messages import EverythingStopped, QueueChanged, RunChanged, RunsForgotten
 from .past import PastRuns
 from .queue import Queue
-from .records import RunRecord, RunState
+from .records import RunRecord, RunRequest, RunState
 from .run_log import SOURCE, RunLog
 from .status_writer import StatusWriter, job_of, state_of
 
@@ -48,6 +48,7 @@ class Runs:
     :param workers: how many runs may go at the same time
     :param min_free_bytes: with less room on the disk nothing new starts
     :param zone: whose midnight begins a day
+    :param kept_in_inbox: pipeline and parameters of whatever else still needs files of the inbox, such as events
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Runs:
         workers: int,
         min_free_bytes: int = 0,
         zone: str = 'UTC',
+        kept_in_inbox: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]] = lambda: (),
     ) -> None:
         self._zone = zone
         self._store = store
@@ -76,7 +78,7 @@ class Runs:
         self._new = NewRuns(catalog, profiles, inbox, self._folders)
         self._jobs = RunJobs(catalog, profiles, inbox, self._folders, log, zone)
         self._queue = Queue(folder.with_name('queue.json'))
-        self._estimates = Estimates(store)
+        self.estimates = Estimates(store)
         self._around = Surroundings(
             store=store,
             engine=engine,
@@ -98,14 +100,13 @@ class Runs:
             changed=self._queue_changed,
             ended=self._learn_from,
         )
-        self.kept_in_inbox: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]] = lambda: ()
-        """Pipeline and parameters of whatever else still needs files of the inbox, such as events."""
+        self._kept_in_inbox = kept_in_inbox
         self.past = PastRuns(
             store=store,
             folders=self._folders,
             bus=bus,
             busy=lambda: [*self._queue, *(live.run for live in self._dispatcher)],
-            planned=lambda: self.kept_in_inbox(),
+            planned=kept_in_inbox,
             leave_inbox=self._leave_inbox,
             zone=zone,
         )
@@ -124,7 +125,7 @@ class Runs:
         queued = await self._stored([RunState.QUEUED])
         await self._queue.restore(queued)
         for pipeline in {run.pipeline for run in queued}:
-            await self._estimates.typical(pipeline)
+            await self.estimates.typical(pipeline)
         self._is_open = True
         self._status.write()
         self._dispatcher.start()
@@ -238,9 +239,8 @@ class Runs:
         *,
         profile: str | None = None,
         because: str = '',
-        idempotency_key: str | None = None,
         event_id: str | None = None,
-        due: datetime | None = None,
+        idempotency_key: str | None = None,
     ) -> RunRecord:
         """A new run at the end of the queue. A key that was used before gives the run of that time instead.
 
@@ -257,21 +257,11 @@ class Runs:
             if known is not None:
                 return await self.get(known['id'])
             await self.past.require_new(idempotency_key)
-        run = await self._new.fresh(pipeline, parameters, profile=profile, because=because, event_id=event_id, due=due)
+        wanted = RunRequest(pipeline, parameters, profile=profile, because=because, event_id=event_id)
+        run = await self._new.fresh(wanted)
         return await self._enqueue(run, idempotency_key)
 
-    def scheduled(
-        self,
-        pipeline: str,
-        parameters: Mapping[str, Any],
-        *,
-        profile: str | None,
-        because: str,
-        event_id: str,
-        due: datetime,
-        timeout_seconds: float | None = None,
-        is_alone: bool = False,
-    ) -> RunRecord:
+    def scheduled(self, wanted: RunRequest) -> RunRecord:
         """The record of a run that fell due, not kept yet: whoever keeps it hands it over with `admit`.
 
         Its parameters were checked when its event was saved, and its process checks them again, so that a thousand
@@ -282,20 +272,11 @@ class Runs:
         :raises NotReady: before the start and after the stop
         """
         self._check_room()
-        return self._new.scheduled(
-            pipeline,
-            parameters,
-            profile=profile,
-            because=because,
-            event_id=event_id,
-            due=due,
-            timeout_seconds=timeout_seconds,
-            is_alone=is_alone,
-        )
+        return self._new.scheduled(wanted)
 
-    async def check(self, pipeline: str, parameters: Mapping[str, Any], *, profile: str | None = None) -> None:
+    async def check(self, wanted: RunRequest) -> None:
         """Whether a run could be created with these values now; raises what `create` would raise."""
-        await self._new.check(pipeline, parameters, profile=profile)
+        await self._new.check(wanted)
 
     def admit(self, runs: 'Sequence[RunRecord]') -> None:
         """Put runs that are kept already at the end of the queue."""
@@ -309,14 +290,15 @@ class Runs:
         """How many runs of each event wait or go."""
         return Counter(run.event_id for run in [*self.live(), *self.waiting()] if run.event_id is not None)
 
-    async def retry_record(self, id: str, *, because: str) -> RunRecord:
+    async def retry_record(self, id: str, wanted: RunRequest) -> RunRecord:
         """The record of a retry, not kept yet, see `scheduled`.
 
+        :param wanted: see `NewRuns.retry`
         :raises SynapseError: as `retry`
         """
         self._check_room()
         with self.past.holding(id):
-            return await self._new.retry(await self.get(id), None, {}, because)
+            return await self._new.retry(await self.get(id), wanted)
 
     async def retry(
         self, id: str, *, from_step: str | None = None, parameters: Mapping[str, Any] | None = None, because: str = ''
@@ -328,7 +310,8 @@ class Runs:
         :raises Conflict: `run_not_retryable`, if the run goes on, or its earlier steps have not all succeeded
         """
         with self.past.holding(id):
-            run = await self._new.retry(await self.get(id), from_step, parameters or {}, because)
+            old = await self.get(id)
+            run = await self._new.retry(old, RunRequest(old.pipeline, parameters or {}, because=because), from_step)
             try:
                 return await self._enqueue(run, None)
             except BaseException:
@@ -438,18 +421,6 @@ class Runs:
 
     # Estimated
 
-    async def typical_seconds(self, pipeline: str) -> Typical:
-        """What each step usually takes: the median of the last ten runs that succeeded."""
-        return await self._estimates.typical(pipeline)
-
-    def known_typical(self, pipeline: str) -> Typical:
-        """The same as `typical_seconds`, from memory: empty until somebody asked."""
-        return self._estimates.known(pipeline)
-
-    def expected_left(self, run: RunRecord) -> float | None:
-        """Seconds until a run is through, None where nothing honest can be said."""
-        return seconds_left(run, self._estimates.known(run.pipeline), now_utc())
-
     def expected_starts(self) -> Mapping[str, datetime]:
         """When waiting runs may start, by id; none while the queue is paused, and none of which nothing is known."""
         if self._queue.is_paused:
@@ -458,13 +429,10 @@ class Runs:
             self.waiting(),
             self.live(),
             workers=len(self._dispatcher.workers),
-            typical=self._estimates.known,
+            typical=self.estimates.known,
             limit=self._dispatcher.limit_of,
             now=now_utc(),
         )
-
-    def expected_start(self, id: str) -> datetime | None:
-        return self.expected_starts().get(id)
 
     async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
         """The figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""
@@ -482,11 +450,8 @@ class Runs:
         if document['id'] != run.id:
             return await self.get(document['id'])
         run = _record(document)
-        await self._estimates.typical(run.pipeline)
-        self._queue.add(run)
-        self._say.queued(run)
-        self._show(run)
-        self._queue_changed()
+        await self.estimates.typical(run.pipeline)
+        self.admit([run])
         return run
 
     def _check_room(self) -> None:
@@ -538,15 +503,15 @@ class Runs:
     async def _leave_inbox(self, run: RunRecord, more: Iterable[RunRecord] = ()) -> None:
         # A run that has just begun may not have taken its file over yet; its parameters tell.
         others = [*self._queue, *(live.run for live in self._dispatcher), *more]
-        await self._jobs.leave_inbox(run, others, self.kept_in_inbox())
+        await self._jobs.leave_inbox(run, others, self._kept_in_inbox())
 
     def _forgotten(self, message: RunsForgotten) -> None:
         for id in message.ids:
             self.failure_seen(id)  # nobody can look at it any more
 
     async def _learn_from(self, run: RunRecord) -> None:
-        self._estimates.forget(run.pipeline)
-        await self._estimates.typical(run.pipeline)
+        self.estimates.forget(run.pipeline)
+        await self.estimates.typical(run.pipeline)
 
     def _step_options(self, run: RunRecord) -> 'Sequence[Mapping[str, Any]]':
         with contextlib.suppress(NotFound):
@@ -576,7 +541,7 @@ class Runs:
         live = self.live()
         return {
             'state': state_of(live, is_queue_paused=self._queue.is_paused, is_failed=self._unseen_failure is not None),
-            'job': job_of(live[0], self.title_of(live[0].pipeline), self.expected_left(live[0])) if live else None,
+            'job': job_of(live[0], self.title_of(live[0].pipeline), self.estimates.left(live[0])) if live else None,
             'waiting': len(self.waiting()),
             'running': len(live),
             'queue_paused': self._queue.is_paused,

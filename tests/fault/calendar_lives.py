@@ -80,7 +80,7 @@ class Life:
         await self._create(start, self._chance.choice(['FREQ=DAILY', 'FREQ=MINUTELY', 'FREQ=MINUTELY;COUNT=3']))
 
     async def _create(self, start: datetime, rule: str | None) -> None:
-        event = await self._room.calendar.create(
+        event = await self._room.editor.create(
             {
                 'pipeline': 'RunCommand',
                 'parameters': {'command': ['true']},
@@ -97,13 +97,13 @@ class Life:
         for event in self._some():
             title = f'title {self._chance.random()}'
             self._say('changing', event.id, title=title)
-            await self._room.calendar.update(event.id, {'title': title})
+            await self._room.editor.update(event.id, {'title': title})
             self._say('changed', event.id, title=title)
 
     async def _delete_one(self) -> None:
         for event in self._some()[:1]:
             self._say('deleting', event.id)
-            await self._room.calendar.delete(event.id)
+            await self._room.editor.delete(event.id)
             self._say('deleted', event.id)
 
     async def _move(self) -> None:
@@ -113,7 +113,7 @@ class Life:
                 to = datetime.now(UTC).astimezone(_zone(self._room)) + timedelta(seconds=2)
                 scope = self._chance.choice(['one', 'following', 'all'])
                 self._say('moving', event.id)
-                await self._room.calendar.move(event.id, due, to.replace(tzinfo=None), scope=scope)  # type: ignore[arg-type]
+                await self._room.editor.move(event.id, due, to.replace(tzinfo=None), scope=scope)  # type: ignore[arg-type]
                 self._say('moved', event.id)
 
     def _some(self) -> Any:

@@ -237,7 +237,7 @@ async def test_runs_that_somebody_needs_stay(kept: Kept) -> None:
     kept.add_occurrence(runs_of['open'], is_open=True)
     await runs.retry('retried')
     await runs.create('BackupFolder', {'folder': str(runs.folder_of('read')), 'destination': str(kept.data / 'copy')})
-    await kept.room.calendar.create(
+    await kept.room.editor.create(
         {
             'pipeline': 'RunCommand',
             'parameters': {'command': ['cat', str(runs.folder_of('planned') / 'long-lines.txt')]},

@@ -51,10 +51,10 @@ async def delete_event(room: ControlRoom, event: Event, due: datetime | None = N
     scope = await _scope_of_deletion(event, due)
     if scope is None:
         return False
-    change = await attempt(room.calendar.delete(event.id, scope=scope, due=None if scope == 'all' else due))
+    change = await attempt(room.editor.delete(event.id, scope=scope, due=None if scope == 'all' else due))
     if change is None:
         return False
-    say(f'{change.sentence}.', kind='success', undo=lambda: room.calendar.undo(change.id))
+    say(f'{change.sentence}.', kind='success', undo=lambda: room.editor.undo(change.id))
     return True
 
 

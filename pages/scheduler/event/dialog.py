@@ -265,15 +265,15 @@ class EventDialog:
             await self._update(self._event, values)
 
     async def _create(self, values: Mapping[str, Any]) -> None:
-        calendar = self._room.calendar
-        event = await calendar.create(values)
+        editor = self._room.editor
+        event = await editor.create(values)
         start = event.start
         text = f'Planned {event.title} for {start.day} {start:%b}, {start:%H:%M}.'
-        say(text, kind='success', undo=lambda: calendar.delete(event.id))
+        say(text, kind='success', undo=lambda: editor.delete(event.id))
         self._dialog.close()
 
     async def _update(self, event: Event, values: Mapping[str, Any]) -> None:
-        calendar = self._room.calendar
+        editor = self._room.editor
         changes = event_values.changed(self._first, values)
         if changes:
             due = self._due
@@ -285,8 +285,8 @@ class EventDialog:
                     return
                 scope = answer
             wanted = event_values.changes_in(event, due, changes, scope)
-            change = await calendar.update(event.id, wanted, scope=scope, due=None if scope == 'all' else due)
-            say(f'Saved {values["title"].strip()}.', kind='success', undo=lambda: calendar.undo(change.id))
+            change = await editor.update(event.id, wanted, scope=scope, due=None if scope == 'all' else due)
+            say(f'Saved {values["title"].strip()}.', kind='success', undo=lambda: editor.undo(change.id))
         self._dialog.close()
 
     async def _leave(self) -> None:

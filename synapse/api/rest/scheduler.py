@@ -81,7 +81,7 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
     @api.post('/scheduler/create')
     async def create_event(values: dict[str, Any], request: Request) -> Response:
         """An event without its id; of its fields only `pipeline` and `start` are needed."""
-        event = await room.calendar.create(values, because=f'by {caller_of(request)}')
+        event = await room.editor.create(values, because=f'by {caller_of(request)}')
         return Answer(event_json(room.calendar, event), 201, {'location': f'/api/v1/scheduler/{event.id}'})
 
     @api.post('/scheduler/preview')
@@ -132,6 +132,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         drafts = await asyncio.to_thread(read_calendar, text, zone=room.calendar.zone)
         result = await import_drafts(
             room.calendar,
+            room.editor,
             room.catalog,
             drafts,
             is_trusted=lambda draft: trust or draft.is_signed(room.entry.sign),
@@ -208,13 +209,13 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
     ) -> Response:
         """Change what is given: all of the event, or of a series the occurrence at `due`, or that and all later ones.
         Answers the event that stands for what was changed, which is a new one unless all of it was."""
-        change = await room.calendar.update(id, values, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
+        change = await room.editor.update(id, values, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
         event = change.event or room.calendar.get(id)
         return Answer(event_json(room.calendar, event))
 
     @api.delete('/scheduler/{id}')
     async def delete_event(id: Id, request: Request, scope: Scope = 'all', due: Due = None) -> Response:
-        await room.calendar.delete(id, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
+        await room.editor.delete(id, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
         return Response(status_code=204)
 
     @api.post('/scheduler/{id}/run')

@@ -93,7 +93,7 @@ async def plan(it: Opened, title: str, *, day: date | None = None, seconds: floa
         'parameters': {'command': ['true']},
         'start': datetime.combine(day, start.time()) if day else start,
     }
-    return (await it.room.calendar.create(given | values)).id
+    return (await it.room.editor.create(given | values)).id
 
 
 async def test_an_event_fires_and_its_cell_alone_is_sent_again(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_a_repeating_event_comes_and_goes_in_place(tmp_path: Path) -> None
         event = await plan(it, 'Daily', rrule='FREQ=DAILY')
         await it.until(lambda: any(chip.title == 'Daily' and chip.is_repeating for chip in it.chips()))
 
-        await it.room.calendar.delete(event)
+        await it.room.editor.delete(event)
         await it.until(lambda: not any(chip.title == 'Daily' for chip in it.chips()))
 
         assert it.cells == cells

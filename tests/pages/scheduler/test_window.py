@@ -88,7 +88,7 @@ def today(room: ControlRoom) -> date:
 
 async def plan(room: ControlRoom, title: str, *, seconds: float = 3600, rule: str | None = None) -> str:
     start = datetime.now(ZoneInfo(room.calendar.zone)).replace(tzinfo=None) + timedelta(seconds=seconds)
-    event = await room.calendar.create(
+    event = await room.editor.create(
         {
             'title': title,
             'pipeline': 'RunCommand',
@@ -109,7 +109,7 @@ async def test_what_is_planned_fires_and_is_taken_back_changes_in_place(tmp_path
 
         planned = await it.until(lambda labels: any('Daily, planned' in label for label in labels))
         ended = await it.until(lambda labels: any('Soon, succeeded' in label for label in labels))
-        await it.room.calendar.delete(daily)
+        await it.room.editor.delete(daily)
         left = await it.until(lambda labels: not any('Daily' in label for label in labels))
 
     assert any('Soon, planned' in label for label in planned)

@@ -27,7 +27,7 @@ async def room_at(data: Path, moment: datetime, zone: str = 'UTC') -> AsyncItera
 
 
 async def planned(room: ControlRoom, start: str, zone: str, rrule: str | None, **values: object) -> Event:
-    return await room.calendar.create(
+    return await room.editor.create(
         {'pipeline': 'Hello', 'start': start, 'timezone': zone, 'rrule': rrule, 'overlap': 'allow', **values}
     )
 

@@ -35,7 +35,7 @@ async def one_room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Co
 async def room(one_room: ControlRoom) -> ControlRoom:
     """The same room for all tests, each time with an empty calendar."""
     if one_room.calendar.events():
-        await one_room.calendar.change_many({}, [event.id for event in one_room.calendar.events()])
+        await one_room.editor.change_many({}, [event.id for event in one_room.calendar.events()])
     return one_room
 
 
@@ -45,7 +45,9 @@ async def take(room: ControlRoom, *events: str, head: str = '') -> ImportResult:
 
 async def take_file(room: ControlRoom, text: bytes) -> ImportResult:
     drafts = read_calendar(text, zone='Europe/Berlin')
-    return await import_drafts(room.calendar, room.catalog, drafts, is_trusted=lambda _: True, because='imported')
+    return await import_drafts(
+        room.calendar, room.editor, room.catalog, drafts, is_trusted=lambda _: True, because='imported'
+    )
 
 
 def planned(room: ControlRoom) -> dict[str, Event]:
@@ -119,12 +121,12 @@ async def test_its_own_file_changes_nothing_where_it_comes_from_and_makes_the_sa
     room: ControlRoom, tmp_path: Path
 ) -> None:
     values = {'pipeline': 'Hello', 'parameters': {'name': 'C:\\New, "you"'}, 'timezone': 'Europe/Berlin'}
-    series = await room.calendar.create(
+    series = await room.editor.create(
         {**values, 'title': 'Müll; raus', 'start': '2031-10-06T16:00:00', 'rrule': 'FREQ=WEEKLY', 'overlap': 'queue'}
     )
     third = room.calendar.next_due(series.id)[2]
-    await room.calendar.update(series.id, {'title': 'Müll, später'}, scope='one', due=third)
-    await room.calendar.create({**values, 'title': 'Off', 'start': '2031-10-06T16:00:00', 'enabled': False})
+    await room.editor.update(series.id, {'title': 'Müll, später'}, scope='one', due=third)
+    await room.editor.create({**values, 'title': 'Off', 'start': '2031-10-06T16:00:00', 'enabled': False})
     await take_file(room, OUTLOOK.encode())
     events = room.calendar.events()
     text = write_calendar(events, now=datetime.now(UTC))
@@ -145,7 +147,7 @@ def meaning(event: Event) -> str:
 
 
 async def test_its_own_series_is_brought_up_to_date_by_a_file_that_was_changed_elsewhere(room: ControlRoom) -> None:
-    event = await room.calendar.create(
+    event = await room.editor.create(
         {'pipeline': 'Hello', 'title': 'Greet', 'start': '2031-10-06T16:00:00', 'timezone': 'Europe/Berlin'}
     )
     text = write_calendar([event], now=datetime.now(UTC))
@@ -164,7 +166,7 @@ async def test_its_own_series_is_brought_up_to_date_by_a_file_that_was_changed_e
 async def test_a_newer_file_updates_what_changed_and_keeps_what_it_does_not_name(room: ControlRoom) -> None:
     await take(room, WEEKLY)
     (event,) = room.calendar.events()
-    await room.calendar.update(event.id, {'parameters': {'times': 3}, 'overlap': 'allow'})
+    await room.editor.update(event.id, {'parameters': {'times': 3}, 'overlap': 'allow'})
 
     result = await take(room, WEEKLY.replace('160000', '170000') + '\nSEQUENCE:2')
 
@@ -200,7 +202,7 @@ async def test_a_change_made_here_is_not_undone_by_the_file_it_came_from(room: C
     await take(room, WEEKLY, MOVED)
     series = planned(room)['Greet']
     due = room.calendar.next_due(series.id)[3]
-    await room.calendar.move(series.id, due, datetime(2031, 11, 5, 12))
+    await room.editor.move(series.id, due, datetime(2031, 11, 5, 12))
     before = room.calendar.events()
 
     result = await take(room, WEEKLY, MOVED)
@@ -398,13 +400,13 @@ async def test_an_import_is_taken_back_as_a_whole(room: ControlRoom) -> None:
     )
     assert told(result) == (1, 1, 2, 0, 0)
 
-    await room.calendar.undo(result.change)
+    await room.editor.undo(result.change)
 
     assert {title: by_wall(event) for title, event in planned(room).items()} == before
 
 
 async def test_more_events_than_fit_are_refused_as_a_whole(room: ControlRoom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse.calendar.planning.MOST_EVENTS', 1)
+    monkeypatch.setattr('synapse.calendar.editor.MOST_EVENTS', 1)
 
     with pytest.raises(Conflict):
         await take(room, WEEKLY, MOVED)
@@ -420,7 +422,9 @@ async def test_the_moment_from_which_events_are_over_is_given(room: ControlRoom)
     drafts = read_calendar(calendar_file(ONCE), zone='UTC')
 
     late = datetime(2031, 10, 6, 14, tzinfo=UTC)
-    result = await import_drafts(room.calendar, room.catalog, drafts, is_trusted=bool, now=late)
-    early = await import_drafts(room.calendar, room.catalog, drafts, is_trusted=bool, now=late - timedelta(seconds=1))
+    result = await import_drafts(room.calendar, room.editor, room.catalog, drafts, is_trusted=bool, now=late)
+    early = await import_drafts(
+        room.calendar, room.editor, room.catalog, drafts, is_trusted=bool, now=late - timedelta(seconds=1)
+    )
 
     assert (told(result), told(early)) == ((0, 0, 0, 0, 1), (1, 0, 0, 0, 0))

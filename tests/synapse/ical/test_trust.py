@@ -50,7 +50,7 @@ async def one_room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Co
 async def room(one_room: ControlRoom) -> ControlRoom:
     """The same room for all tests, each time with an empty calendar."""
     if one_room.calendar.events():
-        await one_room.calendar.change_many({}, [event.id for event in one_room.calendar.events()])
+        await one_room.editor.change_many({}, [event.id for event in one_room.calendar.events()])
     return one_room
 
 
@@ -64,7 +64,7 @@ async def take_file(room: ControlRoom, text: bytes, **options: Any) -> ImportRes
     """As the API takes it without `trust`."""
     drafts = read_calendar(text, zone='Europe/Berlin')
     trusted = {'is_trusted': lambda draft: draft.is_signed(room.entry.sign)}
-    return await import_drafts(room.calendar, room.catalog, drafts, **(trusted | options))
+    return await import_drafts(room.calendar, room.editor, room.catalog, drafts, **(trusted | options))
 
 
 async def take(room: ControlRoom, *events: str, **options: Any) -> ImportResult:
@@ -76,7 +76,7 @@ async def mine(room: ControlRoom, *, enabled: bool = True) -> Event:
     values = {'pipeline': 'Hello', 'title': 'Mine', 'parameters': {'name': 'me'}, 'uid': 'own@synapse'}
     when = {'start': '2031-10-06T16:00:00', 'timezone': 'Europe/Berlin', 'rrule': 'FREQ=WEEKLY'}
     more = {'exdates': ['2031-10-13T16:00:00'], 'enabled': enabled}
-    return await room.calendar.create(values | when | more, trusted=True)
+    return await room.editor.create(values | when | more, trusted=True)
 
 
 # What is new
@@ -164,7 +164,7 @@ async def test_an_event_whose_meaning_a_stranger_changes_is_switched_off(room: C
 
     assert result.updated == result.disabled == (event.id,)
     assert not room.calendar.get(event.id).enabled
-    await room.calendar.undo(result.change)
+    await room.editor.undo(result.change)
     assert room.calendar.get(event.id).enabled
     assert room.calendar.get(event.id).parameters == {'name': 'me'}
 
@@ -201,7 +201,7 @@ async def test_an_imported_event_that_a_person_switched_on_stays_on_when_its_fil
     room: ControlRoom,
 ) -> None:
     (id,) = (await take(room, STRANGER)).created
-    await room.calendar.update(id, {'enabled': True})
+    await room.editor.update(id, {'enabled': True})
 
     again = await take(room, STRANGER)
 
@@ -236,9 +236,9 @@ async def a_file(room: ControlRoom) -> bytes:
     """What this calendar exports, with a series, what replaces one occurrence of it, and a single event."""
     series = await mine(room)
     due = room.calendar.next_due(series.id)[2]
-    await room.calendar.update(series.id, {'title': 'Once; other,\n "wise" Ä' + 40 * 'ö'}, scope='one', due=due)
+    await room.editor.update(series.id, {'title': 'Once; other,\n "wise" Ä' + 40 * 'ö'}, scope='one', due=due)
     values = {'pipeline': 'Hello', 'title': 'Once', 'start': '2031-10-06T16:00:00', 'timezone': 'UTC'}
-    await room.calendar.create(values)
+    await room.editor.create(values)
     return write_calendar(room.calendar.events(), now=datetime.now(UTC), sign=room.entry.sign)
 
 
@@ -247,7 +247,7 @@ async def test_what_it_exported_itself_comes_back_switched_on(
     room: ControlRoom, rewritten: Callable[[bytes], bytes]
 ) -> None:
     text = await a_file(room)
-    await room.calendar.change_many({}, [event.id for event in room.calendar.events()])
+    await room.editor.change_many({}, [event.id for event in room.calendar.events()])
 
     result = await take_file(room, rewritten(text))
 
@@ -275,9 +275,9 @@ async def test_what_it_exported_itself_comes_back_switched_on(
 )
 async def test_any_change_of_its_file_makes_it_a_strangers(room: ControlRoom, pattern: str, by: str) -> None:
     values = {'pipeline': 'Hello', 'title': 'Once', 'start': '2031-10-06T16:00:00', 'timezone': 'UTC'}
-    event = await room.calendar.create(values)
+    event = await room.editor.create(values)
     text = write_calendar([event], now=datetime.now(UTC), sign=room.entry.sign).replace(b'\r\n ', b'').decode()
-    await room.calendar.delete(event.id)
+    await room.editor.delete(event.id)
 
     changed = re.sub(pattern, by, text)
     assert changed != text
@@ -291,7 +291,7 @@ async def test_any_change_of_its_file_makes_it_a_strangers(room: ControlRoom, pa
 
 async def test_what_is_taken_out_of_its_file_makes_the_rest_of_the_series_a_strangers(room: ControlRoom) -> None:
     text = (await a_file(room)).decode()
-    await room.calendar.change_many({}, [event.id for event in room.calendar.events()])
+    await room.editor.change_many({}, [event.id for event in room.calendar.events()])
     parts = re.split('(?=BEGIN:VEVENT)', text)
     without = ''.join(part for part in parts if 'RECURRENCE-ID' not in part)
 
@@ -311,7 +311,7 @@ async def test_the_signature_of_another_data_folder_or_of_another_event_is_none(
     swapped = unfolded(text).decode()
     for signature, other in zip(signatures, signatures[1:] + signatures[:1], strict=True):
         swapped = swapped.replace(signature, other.replace('SIGNATURE', 'SIGNED'))
-    await room.calendar.change_many({}, [event.id for event in room.calendar.events()])
+    await room.editor.change_many({}, [event.id for event in room.calendar.events()])
 
     result = await take_file(room, swapped.replace('SIGNED', 'SIGNATURE').encode())
     async with api_room(tmp_path / 'other') as other:
@@ -398,7 +398,7 @@ async def test_feed_and_file_carry_the_signature_by_which_they_are_known_again(
     secret = (await api.post('/scheduler/feed')).json()['url'].partition('/api/v1')[2]
 
     file, feed = await api.get('/scheduler/calendar.ics'), await api.get(secret, headers={'Authorization': ''})
-    await room.calendar.delete(event.id)
+    await room.editor.delete(event.id)
     back = await api.post('/scheduler/import', content=feed.content, headers=ICS)
 
     assert b'X-SYNAPSE-SIGNATURE' in file.content

@@ -59,6 +59,13 @@ async def uploaded(room: ControlRoom, data: bytes = b'abc') -> str:
     return f'inbox:{(await room.inbox.receive("notes.txt", one_chunk(data))).id}'
 
 
+async def planned(room: ControlRoom, source: str) -> None:
+    """An event has this file, for as long as it is on the calendar."""
+    await room.editor.create(
+        {'pipeline': 'Writer', 'parameters': {'source': source}, 'start': '2099-01-01T12:00', 'timezone': 'UTC'}
+    )
+
+
 async def done(room: ControlRoom, source: Path | str, **values: Any) -> RunRecord:
     return await until(room, (await room.runs.create('Writer', {'source': str(source)} | values)).id)
 
@@ -91,7 +98,7 @@ async def test_two_runs_of_one_upload_do_not_see_what_the_other_writes(room: Con
 
 async def test_an_upload_that_an_event_keeps_stays_as_it_came(room: ControlRoom) -> None:
     value = await uploaded(room)
-    room.runs.kept_in_inbox = lambda: [('Writer', {'source': value})]
+    await planned(room, value)
 
     first, second = await done(room, value), await done(room, value)
 
@@ -166,7 +173,7 @@ async def test_a_stop_ends_a_long_copy_and_leaves_the_upload(
     monkeypatch.setattr(copies, 'PIECE_BYTES', 1000)
     monkeypatch.setattr('synapse.runs.jobs.LONG_BYTES', 10_000)
     value = await uploaded(room, bytes(100_000))
-    room.runs.kept_in_inbox = lambda: [('Writer', {'source': value})]
+    await planned(room, value)
     has_begun, goes_on = threading.Event(), threading.Event()
     real = copies._piece
 
@@ -196,7 +203,7 @@ async def test_a_copy_that_does_not_fit_fails_the_run_and_leaves_the_upload(
     monkeypatch.setattr(copies, '_is_cloned', lambda *_: False)
     monkeypatch.setattr(copies, 'free_bytes', lambda _: 0)
     value = await uploaded(room)
-    room.runs.kept_in_inbox = lambda: [('Writer', {'source': value})]
+    await planned(room, value)
 
     ended = await done(room, value)
 

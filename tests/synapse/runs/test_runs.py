@@ -518,5 +518,5 @@ async def test_figures_and_counts_come_from_what_has_ended(room: ControlRoom) ->
     await until_status(room, lambda status: status.counts['succeeded'] == 1)
 
     assert (await room.runs.dashboard_stats(datetime.now().astimezone()))['runs_today'] == 1
-    assert (await room.runs.typical_seconds('RunCommand')).keys() == {'execute'}
+    assert (await room.runs.estimates.typical('RunCommand')).keys() == {'execute'}
     assert room.status.snapshot()['workers'][0]['state'] == 'idle'

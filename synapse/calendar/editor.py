@@ -1,13 +1,13 @@
-"""The half of the calendar that changes it: what is planned, moved, deleted, and taken back."""
+"""What changes the calendar: events are planned, moved, deleted, and a change is taken back."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from storage.files import DiskFull
 from synapse import recurrence
-from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
+from synapse.errors import Conflict, DiskIsFull, Invalid
 from synapse.records import Record
 
 from . import series
@@ -28,7 +28,7 @@ class Change(Record):
     sentence: str
 
 
-class Planning:
+class EventEditor:
     """Changes events: each change is checked first, written whole, and counts from the moment it was asked for.
 
     :param zone: days and times of the month are those of this zone
@@ -37,20 +37,12 @@ class Planning:
     def __init__(
         self, book: EventBook, rules: EventRules, firing: Firing, *, zone: str, now: Callable[[], datetime]
     ) -> None:
-        self.zone = zone
+        self._zone = zone
         self._book = book
         self._events = book.events
         self._rules = rules
         self._firing = firing
         self._now = now
-        book.written = self._rearm
-
-    def get(self, id: str) -> Event:
-        """:raises NotFound: `event_not_found`"""
-        event = self._events.get(id)
-        if event is None:
-            raise NotFound('event_not_found', f'No event has the id {id!r}.', 'It may have been deleted.')
-        return event
 
     async def create(self, values: Mapping[str, Any], *, because: str = '', trusted: bool = False) -> Event:
         """A new event. Without a title it has that of its pipeline, without a zone that of this machine.
@@ -63,7 +55,7 @@ class Planning:
             raise Conflict('too_many_events', f'There are {MOST_EVENTS:,} events already.', 'Delete some first.')
         merged = self._rules.merged(None, values, is_trusted=trusted)
         # It owes what falls due from here on, also while its values are being checked.
-        event = await self._checked(merged, self._now(), id=new_id())
+        event = await self._rules.checked(merged, self._now(), id=new_id())
         async with self._firing.changing:
             await self._book.write(Edit(puts=[event], event=event), f'{event.title} was planned{_why(because)}')
         return event
@@ -93,8 +85,8 @@ class Planning:
 
         :raises Invalid: if it would be in the past
         """
-        event = self.get(id)
-        wall = recurrence.wall_of(recurrence.instant_of(to, self.zone), event.timezone)
+        event = self._book.get(id)
+        wall = recurrence.wall_of(recurrence.instant_of(to, self._zone), event.timezone)
 
         def moved(event: Event, part: Event) -> dict[str, Any]:
             try:
@@ -111,7 +103,7 @@ class Planning:
         :raises Invalid: if `due` is no occurrence that is still to come
         """
         async with self._firing.changing:
-            event = self.get(id)
+            event = self._book.get(id)
             now = await self._settled(id)
             scope, moment = self._scope(event, scope, due, now)
             if scope == 'all':
@@ -156,7 +148,7 @@ class Planning:
         before = self._events.get(id)
         now = self._now() if before is None else await self._settled(id)
         merged = self._rules.merged(before, changes, is_trusted=True)
-        return self._revised(await self._checked(merged, now, id=id, before=before), {}, now, is_trusted=True)
+        return self._revised(await self._rules.checked(merged, now, id=id, before=before), {}, now, is_trusted=True)
 
     async def undo(self, change_id: str) -> None:
         """Take a change back: the events are again what they were before it.
@@ -184,7 +176,7 @@ class Planning:
         """:param changes_of: from the event and the part of it that is changed to the changes"""
         while True:
             # Checked before anything is locked: a slow check must not hold up what falls due.
-            event, now = self.get(id), self._now()
+            event, now = self._book.get(id), self._now()
             kind, moment = self._scope(event, scope, due, now)
             if kind == 'all':
                 edit = await self._all_edited(event, changes_of(event, event), now, is_trusted)
@@ -203,7 +195,7 @@ class Planning:
 
     async def _all_edited(self, event: Event, changes: Mapping[str, Any], now: datetime, is_trusted: bool) -> Edit:
         merged = self._rules.merged(event, changes, is_trusted=is_trusted)
-        edited = await self._checked(merged, now, id=event.id, before=event)
+        edited = await self._rules.checked(merged, now, id=event.id, before=event)
         if edited.exdates == event.exdates:
             edited = edited.changed(exdates=series.exdates_at(event, edited.start))
         edited = self._revised(edited, {}, now, is_trusted=is_trusted)
@@ -222,7 +214,7 @@ class Planning:
         values = make(event, due, new_id()) | {'created_at': now, 'updated_at': now, 'armed_from': now}
         part = Event.model_validate(values)
         merged = self._rules.merged(part, changes_of(event, part), is_trusted=is_trusted)
-        whole, part = part, await self._checked(merged, now, id=part.id, before=part, is_new_plan=True)
+        whole, part = part, await self._rules.checked(merged, now, id=part.id, before=part, is_new_plan=True)
         if part.exdates == whole.exdates:
             part = part.changed(exdates=series.exdates_at(whole, part.start))
         if scope == 'one':
@@ -235,20 +227,6 @@ class Planning:
             for item in series.overrides_of(self._events, event.id, since=wall)
         ]
         return Edit(puts=[kept, part, *later], event=part)
-
-    async def _checked(
-        self,
-        merged: dict[str, Any],
-        now: datetime,
-        *,
-        id: str,
-        before: Event | None = None,
-        is_new_plan: bool = False,
-    ) -> Event:
-        stamps = {'created_at': now, 'updated_at': now, 'armed_from': now}
-        values = stamps | merged
-        is_new = is_new_plan or before is None or _plan_of(values) != _plan_of(before.model_dump())
-        return await self._rules.checked(values, now=now, id=id, is_new_plan=is_new)
 
     def _revised(self, event: Event, changes: Mapping[str, Any], now: datetime, *, is_trusted: bool = False) -> Event:
         known = self._events.get(event.id)
@@ -280,19 +258,9 @@ class Planning:
         except DiskFull as error:
             raise DiskIsFull(f'Nothing was changed: {error}') from error
 
-    def _rearm(self, touched: Collection[str]) -> None:
-        if self._firing.is_open:
-            self._firing.changed(touched)
-
 
 def _over() -> Invalid:
     return Invalid('That occurrence is over.', {'due': 'Only what is still to come can be changed.'})
-
-
-def _plan_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
-    start = values.get('start')
-    moment = start if isinstance(start, datetime) else str(start)
-    return moment, values.get('timezone'), values.get('rrule'), values.get('enabled')
 
 
 def _scope_words(scope: Scope) -> str:
