@@ -29,9 +29,10 @@ from .event.dialog import open_event_dialog
 from .month.day_popover import DayPopover, PopoverActions
 from .month.grid import PATIENCE_SECONDS, GridActions, MonthGrid
 from .parts.away_card import AwayCard
-from .parts.days import day_in, monday_of, next_hour
+from .parts.days import day_in, next_hour
 from .parts.entry_filter import GROUPS, EntryFilter
 from .parts.entry_words import occurrence_of
+from .parts.window import CalendarWindow
 from .toolbar import VIEWS, Legend, Toolbar, name_of
 from .week.view import WeekView
 
@@ -74,7 +75,7 @@ class SchedulerPage:
         self._wish = view
         self._is_narrow = False
         self._given = day
-        self._view: MonthGrid | WeekView | Agenda | None = None
+        self._view: CalendarWindow | None = None
         with el('div', 'mo-page') as page:
             self._tools = Toolbar(
                 room,
@@ -146,22 +147,17 @@ class SchedulerPage:
         self._slot.clear()
         self._view = None
         self._show_failed(is_failed=False)
+        options: dict[str, Any] = {'only': self._tools.only, 'failed': self._show_failed}
+        plans: dict[str, Any] = {'open_entry': self._open_entry, 'plan_at': self._plan_at}
         with self._slot:
             if kind == 'month':
-                self._view = MonthGrid(room, day, only=self._tools.only, actions=self._grid_actions())
+                self._view = MonthGrid(room, day, **options, actions=self._grid_actions())
                 if self._given is not None:
                     put(self._view, data_day=self._given.isoformat())
+            elif kind == 'week':
+                self._view = WeekView(room, day, **options, **plans)
             else:
-                options: dict[str, Any] = {
-                    'passes': lambda entry: self._tools.only.passes_any_state(entry),
-                    'open_entry': self._open_entry,
-                    'plan_at': self._plan_at,
-                }
-                self._view = (
-                    WeekView(room, monday_of(day), **options)
-                    if kind == 'week'
-                    else Agenda(room, day, **options, chosen=self._go_to)
-                )
+                self._view = Agenda(room, day, **options, **plans, chosen=self._go_to)
         self._frame()
         await self._load_view()
 
@@ -173,7 +169,6 @@ class SchedulerPage:
             drop=lambda key, day: self._soon(attempt(self._move(key, day))),
             turn=self._go_to,
             changed=self._grid_changed,
-            failed=self._show_failed,
         )
 
     async def _load_view(self) -> None:
@@ -198,9 +193,7 @@ class SchedulerPage:
     def _go_to(self, day: date) -> None:
         self._day = day
         self._given = None
-        if isinstance(self._view, MonthGrid):
-            self._soon(self._view.show(day))
-        elif self._view is not None:
+        if self._view is not None:
             self._view.show(day)
         self._frame()
         self._announce()
@@ -232,21 +225,18 @@ class SchedulerPage:
 
     def _filter(self) -> None:
         self._frame()
-        if isinstance(self._view, MonthGrid):
+        if self._view is not None:
             self._soon(self._view.restrict(self._tools.only))
-        else:
-            self._soon(self._load_view())
 
-    def _grid_changed(self) -> None:
-        if isinstance(self._view, MonthGrid):
-            self._tools.count(self._view.totals)
-            self._legend.show(self._view.pipelines)
+    def _grid_changed(self, totals: Mapping[str, int], pipelines: set[str]) -> None:
+        self._tools.count(totals)
+        self._legend.show(pipelines)
         self._popover.refresh()
 
     def _show_failed(self, *, is_failed: bool) -> None:
         put(self._problem, hidden=not is_failed)
-        if is_failed:
-            self._problem_words.set_text(f'Could not load {name_of(self._kind, self._day)[0]}.')
+        if is_failed and self._view is not None:
+            self._problem_words.set_text(f'Could not load {self._view.name}.')
 
     # What a person does
 

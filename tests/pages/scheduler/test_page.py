@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pages.scheduler.drop import taker_of
 from pages.scheduler.month.chip import Room, chip_of, is_movable, survivors
 from pages.scheduler.month.day_popover import picture_of, row_of, span_of
-from pages.scheduler.month.grid import stretches
 from pages.scheduler.month.layout import Setting, days_of, everything, laid_out, totals_of, turned, waiting
 from pages.scheduler.month.load import MOST_MARKS, crowd_of, marks_of
 from pages.scheduler.parts.days import hours_of
@@ -67,12 +66,6 @@ def test_turning_months_keeps_the_day_or_takes_the_last_one(day: date, months: i
 
     assert (there.year * 12 + there.month) - (day.year * 12 + day.month) == months
     assert there.day == day.day or (there + DAY).day == 1
-
-
-def test_days_that_follow_one_another_are_read_together() -> None:
-    days = [date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 9)]
-
-    assert stretches(days) == [days[:2], days[2:]]
 
 
 # Chips
