@@ -7,6 +7,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import put
@@ -22,8 +23,7 @@ from synapse.records import now_utc
 from synapse.status import StatusChanged
 
 from .chip import Room
-from .day_cell import DayCell
-from .layout import DAY, Day, Setting, days_of, laid_out, totals_of, waiting
+from .layout import DAY, Day, DayPicture, Setting, days_of, laid_out, totals_of, waiting
 
 PATIENCE_SECONDS = 0.15
 """How long the old month stays while another is read; then its days come without their entries."""
@@ -45,6 +45,22 @@ class GridActions:
     """To the month of a day."""
     changed: Callable[[Mapping[str, int], set[str]], None]
     """Days have other contents now: the totals by group of states, and the pipelines with something in the grid."""
+
+
+class DayCell(ui.element, component='day_cell.js'):
+    """One day, drawn by the browser; made once for its place in the grid, `show` puts a day into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture: DayPicture | None = None
+        self._props['picture'] = None
+
+    def show(self, picture: DayPicture) -> None:
+        """Bring the cell to this picture; chips that stay the same are not touched."""
+        if picture != self.picture:
+            self.picture = picture
+            self._props['picture'] = picture.as_props()
+            self.update()
 
 
 class MonthGrid(CalendarWindow, component='month_grid.js'):

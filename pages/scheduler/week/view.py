@@ -16,8 +16,7 @@ from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.recurrence.words import clock_change_on
 
-from .block import HOUR_PIXELS
-from .column import WeekColumn
+from .column import HOUR_PIXELS, WeekColumn
 from .layout import Block, WeekLayout, begun_in
 
 SLOT = timedelta(minutes=30)

@@ -12,8 +12,7 @@ from nicegui import binding, ui
 from nicegui.testing import user_simulation
 
 from pages.scheduler.month.chip import Chip
-from pages.scheduler.month.day_cell import DayCell
-from pages.scheduler.month.grid import GridActions, MonthGrid
+from pages.scheduler.month.grid import DayCell, GridActions, MonthGrid
 from pages.scheduler.month.layout import turned
 from pages.scheduler.parts.days import day_in
 from pages.scheduler.parts.entry_filter import EntryFilter

@@ -9,15 +9,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from nicegui import ui
 from nicegui.testing import user_simulation
 
 from pages.scheduler.agenda.view import Agenda
+from pages.scheduler.page import scheduler_page
 from pages.scheduler.parts.days import day_in
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.week.view import WeekView
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.settings import Settings
+from tests.parts.hosts import eventually
 
 VIEWS = {'week': WeekView, 'agenda': Agenda}
 
@@ -164,3 +167,42 @@ async def test_what_cannot_be_read_is_told_to_the_page(tmp_path: Path, kind: str
         await it.view.load()
 
     assert (before, it.failures[-1]) == (False, True)
+
+
+@pytest.mark.parametrize('kind', ['month', *VIEWS])
+async def test_the_page_says_which_days_could_not_be_loaded_until_they_are(tmp_path: Path, kind: str) -> None:
+    found: list[ui.element] = []
+
+    async def root() -> None:
+        with ui.element() as container:
+            found.append(container)
+            await scheduler_page(room, view=kind, day=f'{day}')
+
+    def told() -> list[str]:
+        lines = [line for line in found[0].descendants() if 'mo-problem' in line.classes and not line.props['hidden']]
+        return [child.text for line in lines for child in line.descendants() if getattr(child, 'text', '')]
+
+    async with user_simulation(root=root) as user:
+        room = ControlRoom.build(Settings(data=tmp_path / 'data', port=8123))
+        day = today(room)
+        await room.start()
+        try:
+            await user.open('/')
+            at_first, entries = told(), room.calendar.entries
+            room.calendar.entries = broken  # type: ignore[method-assign, assignment]
+            await plan(room, 'Soon')
+            await eventually(lambda: told() != [], 10)
+            then = told()
+            room.calendar.entries = entries  # type: ignore[method-assign]
+            await plan(room, 'Later')
+            await eventually(lambda: told() == [], 10)
+        finally:
+            await room.stop(grace=0)
+
+    name = {'month': f'{day:%B}', 'week': 'this week', 'agenda': 'the agenda'}[kind]
+    assert at_first == []
+    assert then[0] == f'Could not load {name}.'
+
+
+async def broken(*_: Any) -> Any:
+    raise OSError('the disk is gone')
