@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 from pages.parts.cards import empty, put
 from pages.parts.html import button, el, icon, look_of, opens
 from pages.scheduler.parts.days import day_in, midnight, monday_of, next_hour, weekday_of
+from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.entry_words import summary_of
-from pages.scheduler.parts.window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
+from pages.scheduler.parts.window import EntryWindow, Failed, OpenEntry, PlanAt, Span
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
@@ -21,11 +22,10 @@ DAYS = 30
 PROGRESS_SECONDS = 0.25
 
 
-class Agenda(CalendarWindow):
+class Agenda(EntryWindow):
     """Days without entries are left out, today never.
 
     :param first: the first day listed, of the zone of the calendar
-    :param passes: whether the filters of the page let an entry through
     :param plan_at: called with a naive wall time by who wants to plan something
     :param chosen: called with the day that was pressed in the strip of the week; without it the list begins there
     """
@@ -37,12 +37,13 @@ class Agenda(CalendarWindow):
         room: ControlRoom,
         first: date,
         *,
-        passes: Passes,
+        only: EntryFilter,
+        failed: Failed,
         open_entry: OpenEntry,
         plan_at: PlanAt,
         chosen: Callable[[date], None] | None = None,
     ) -> None:
-        super().__init__(room, passes=passes)
+        super().__init__(room, only=only, failed=failed)
         self.classes('ag')
         self._first = first
         self._open = open_entry
@@ -66,7 +67,6 @@ class Agenda(CalendarWindow):
             with el('button', 'ag-new', type_='button', aria_label='New event') as new:
                 icon('plus', size=22)
             opens(new, self._plan)
-        self.on('dayturned', self.load_soon)
         self._progress_soon = self.at_most_every(PROGRESS_SECONDS, self._show_progress)
         self.follow(room.bus, RunChanged, self._on_progress)
         self._frame(now_utc())

@@ -1,39 +1,30 @@
 """The month: cells that are made once, each brought to its day, and changed one by one as runs and events change."""
 
 import asyncio
-import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from functools import partial
-from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from nicegui import background_tasks
+from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import put
 from pages.parts.html import el
-from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
-from pages.scheduler.parts.days import midnight
+from pages.scheduler.parts.days import day_in, midnight
 from pages.scheduler.parts.entry_filter import EntryFilter
+from pages.scheduler.parts.window import MOMENT, CalendarWindow, Failed, OpenEntry, Span
 from synapse.calendar.events import CalendarEntry
-from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
-from synapse.runs.messages import RunChanged
 from synapse.status import StatusChanged
 
 from .chip import Room
-from .day_cell import DayCell
-from .layout import DAY, Day, Setting, days_of, laid_out, totals_of, waiting
+from .layout import DAY, Day, DayPicture, Setting, days_of, laid_out, totals_of, waiting
 
-log = logging.getLogger(__name__)
-
-AT_MOST_EVERY_SECONDS = 0.05
 PATIENCE_SECONDS = 0.15
 """How long the old month stays while another is read; then its days come without their entries."""
 LET_GO = 2000
@@ -41,48 +32,56 @@ WEEKS = 6
 WEEKDAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
 
 
-class Failed(Protocol):
-    def __call__(self, *, is_failed: bool) -> None: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class GridActions:
     """What a person does in the grid; the page knows what follows from it."""
 
-    open_entry: Callable[[CalendarEntry], None]
+    open_entry: OpenEntry
     open_day: Callable[[date], object]
     plan: Callable[[date], object]
     drop: Callable[[str, date], object]
     """With the key of a chip and the day it is to go to."""
     turn: Callable[[date], object]
     """To the month of a day."""
-    changed: Callable[[], None]
-    """Days have other contents now."""
-    failed: Failed
-    """Whether the days could not be read."""
+    changed: Callable[[Mapping[str, int], set[str]], None]
+    """Days have other contents now: the totals by group of states, and the pipelines with something in the grid."""
 
 
-class MonthGrid(Scope, component='month_grid.js'):
+class DayCell(ui.element, component='day_cell.js'):
+    """One day, drawn by the browser; made once for its place in the grid, `show` puts a day into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture: DayPicture | None = None
+        self._props['picture'] = None
+
+    def show(self, picture: DayPicture) -> None:
+        """Bring the cell to this picture; chips that stay the same are not touched."""
+        if picture != self.picture:
+            self.picture = picture
+            self._props['picture'] = picture.as_props()
+            self.update()
+
+
+class MonthGrid(CalendarWindow, component='month_grid.js'):
     """The grid of one month at a time. Where the focus is, what is dragged and how high a row is, the browser knows."""
 
-    def __init__(self, room: ControlRoom, day: date, *, only: EntryFilter, actions: GridActions) -> None:
-        super().__init__('section')
-        self._room = room
+    def __init__(
+        self, room: ControlRoom, day: date, *, only: EntryFilter, failed: Failed, actions: GridActions
+    ) -> None:
+        super().__init__(room, only=only, failed=failed)
         self._actions = actions
-        self._only = only
         self._room_inside = Room()
         self._workers = len(room.status.workers)
         self._known: dict[date, Day] = {}
-        self._stale: set[date] = set()
-        self._reading = asyncio.Lock()
         self.month = day.replace(day=1)
+        self._framed: date | None = None
         self.classes('glass-card mo-grid').props['role'] = 'grid'
         with self:
             self._draw_head()
             self._weeks = [self._draw_week() for _ in range(WEEKS)]
         self._listen()
-        self._soon = self.at_most_every(AT_MOST_EVERY_SECONDS, self._catch_up_soon)
-        self._show_waiting()
+        self._show_waiting(self.month)
 
     def _draw_head(self) -> None:
         with el('div', 'mo-head', role='row'):
@@ -107,15 +106,14 @@ class MonthGrid(Scope, component='month_grid.js'):
             lambda event: self._actions.drop(str(event.args['key']), date.fromisoformat(event.args['day'])),
             js_handler=detail,
         )
-        # The browser sees that a new day has begun, also where this machine slept over midnight: see `agenda.js`.
-        self.on('dayturned', lambda: self._days_changed(self.days))
-        self.follow(room.bus, RunChanged, self._on_run)
-        self.follow(room.bus, OccurrencesChanged, self._on_occurrences)
-        self.follow(room.bus, ScheduleChanged, lambda _: self._days_changed(self._ahead()))
-        self.follow(room.bus, PipelinesChanged, lambda _: self._days_changed(self.days))
+        self.follow(room.bus, PipelinesChanged, lambda _: self._changed(self.span))
         self.follow(room.bus, StatusChanged, lambda _: self._on_status())
 
     # What a page asks
+
+    @property
+    def name(self) -> str:
+        return f'{self.month:%B}'
 
     @property
     def days(self) -> list[date]:
@@ -123,80 +121,40 @@ class MonthGrid(Scope, component='month_grid.js'):
         return days_of(self.month)
 
     @property
-    def totals(self) -> Counter[str]:
-        """Of the month, by group of states; what the filter lets through but for its states."""
-        return totals_of(self._known.values())
+    def span(self) -> Span:
+        days = self.days
+        return midnight(days[0], self._zone), midnight(days[-1] + DAY, self._zone)
 
     @property
-    def pipelines(self) -> set[str]:
-        """Those with something in the grid."""
-        return {name for day in self._known.values() for name in day.pipelines}
+    def planned(self) -> Span:
+        """From today on."""
+        start, end = self.span
+        return max(start, midnight(day_in(now_utc(), self._zone), self._zone)), end
 
-    async def load(self) -> None:
-        """Read the whole grid and show it."""
-        self._stale = set(self.days)
-        await self._catch_up()
-
-    async def show(self, day: date) -> None:
+    def show(self, day: date) -> None:
         """Turn to the month of this day."""
         month = day.replace(day=1)
-        if month == self.month:
-            return
-        self.month = month
-        put(self, data_loading='1')
-        reading = asyncio.ensure_future(self.load())
-        await asyncio.wait([reading], timeout=PATIENCE_SECONDS)
-        if not reading.done() and self.month == month:
-            self._call(self._show_waiting)
-        await reading
-
-    async def restrict(self, only: EntryFilter) -> None:
-        """Show what this filter lets through."""
-        self._only = only
-        await self.load()
+        if month != self.month:
+            self.month = month
+            put(self, data_loading='1')
+            self.load_soon()
+            asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._show_waiting, month)
 
     # What changed
-
-    def _on_run(self, message: RunChanged) -> None:
-        if message.moved:
-            self._days_changed([self._date_of(message.run.due or message.run.created_at)])
-
-    def _on_occurrences(self, message: OccurrencesChanged) -> None:
-        for occurrence in message.occurrences:
-            first = self._date_of(occurrence.since or occurrence.due)
-            last = self._date_of(occurrence.due)
-            self._days_changed(day for day in self.days if first <= day <= last)
 
     def _on_status(self) -> None:
         workers = len(self._room.status.workers)
         if workers != self._workers:
             self._workers = workers
-            self._days_changed(self._ahead())
-
-    def _ahead(self) -> list[date]:
-        today = self._date_of(now_utc())
-        return [day for day in self.days if day >= today]
-
-    def _days_changed(self, days: Iterable[date]) -> None:
-        stale = set(days) & set(self.days)
-        if stale:
-            self._stale |= stale
-            self._soon()
+            self._changed(self.planned)
 
     def _measured(self, room: Mapping[str, Any]) -> None:
         inside = Room(rows=max(1, int(room['rows'])), beside=max(1, int(room['beside'])))
         if inside != self._room_inside:
             self._room_inside = inside
-            self._days_changed(self.days)
+            self._changed(self.span)
 
     # Reading and showing
-
-    @property
-    def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self._room.calendar.zone)
-
-    def _date_of(self, moment: datetime) -> date:
-        return moment.astimezone(self._zone).date()
 
     def _setting(self) -> Setting:
         infos = self._room.catalog.list()
@@ -211,33 +169,19 @@ class MonthGrid(Scope, component='month_grid.js'):
             colors={info.name: pipeline_color(self._room, info.name) for info in infos},
         )
 
-    def _catch_up_soon(self) -> None:
-        # Whoever is reading already goes on until nothing is stale any more.
-        if not self._reading.locked():
-            background_tasks.create(self._catch_up(), name='days of the month')
-
-    async def _catch_up(self) -> None:
-        async with self._reading:
-            try:
-                while self._stale and not self.is_deleted:
-                    month, days = self.month, sorted(self._stale)
-                    self._stale.clear()
-                    for stretch in stretches(days):
-                        found = await self._read(stretch)
-                        if month == self.month:
-                            self._call(partial(self._show, found))
-                self._call(partial(self._actions.failed, is_failed=False))
-            except Exception:
-                log.exception('days of the month %s could not be read', self.month)
-                self._call(partial(self._actions.failed, is_failed=True))
-
-    async def _read(self, days: list[date]) -> dict[date, Day]:
+    async def read(self, asked: Span) -> None:
         setting = self._setting()
-        start, end = midnight(days[0], setting.zone), midnight(days[-1] + DAY, setting.zone)
-        found = [await self._room.calendar.entries(start, end)]
-        return await asyncio.to_thread(_laid_out, found, days, setting)
+        first, last = (day_in(moment, setting.zone) for moment in (asked[0], asked[1] - MOMENT))
+        days = [day for day in self.days if first <= day <= last]
+        found = [await self._room.calendar.entries(midnight(first, setting.zone), midnight(last + DAY, setting.zone))]
+        shown = await asyncio.to_thread(_laid_out, found, days, setting)
+        if setting.month == self.month:  # else another month is wanted by now, and read next
+            self._call(partial(self._show, shown))
 
-    def _show_waiting(self) -> None:
+    def _show_waiting(self, month: date) -> None:
+        """Show the days of this month without their entries, if it is wanted and nothing of it is shown yet."""
+        if self.is_deleted or self._framed == month or self.month != month:
+            return
         self._frame()
         setting = self._setting()
         for cell, day in zip(self._cells(), self.days, strict=False):
@@ -249,13 +193,14 @@ class MonthGrid(Scope, component='month_grid.js'):
         put(self, data_loading=None)
         self._known |= days
         invites = not any(day.count for day in self._known.values()) and not self._room.calendar.events()
-        today = self._date_of(now_utc())
+        today = day_in(now_utc(), self._zone)
         put(self, data_today=today.isoformat(), data_zone=self._zone.key)
         for cell, day in zip(self._cells(), self.days, strict=False):
             known = self._known.get(day)
             if known is not None and (day in days or day == today):
                 cell.show(replace(known.picture, invites=invites and day == today))
-        self._actions.changed()
+        pipelines = {name for day in self._known.values() for name in day.pipelines}
+        self._actions.changed(totals_of(self._known.values()), pipelines)
 
     def _cells(self) -> Iterator[DayCell]:
         return (cell for week in self._weeks for cell in week.cells)
@@ -292,17 +237,6 @@ def _laid_out(found: list[Sequence[CalendarEntry]], days: list[date], setting: S
     finally:
         while entries:
             del entries[-LET_GO:]
-
-
-def stretches(days: Iterable[date]) -> list[list[date]]:
-    """Days in order, those that follow one another together."""
-    found: list[list[date]] = []
-    for day in days:
-        if found and day - found[-1][-1] == DAY:
-            found[-1].append(day)
-        else:
-            found.append([day])
-    return found
 
 
 @dataclass(frozen=True, slots=True)

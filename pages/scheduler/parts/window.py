@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks
 
-from pages.parts.cards import put
-from pages.parts.html import button, el
 from pages.parts.scope import Scope
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
@@ -18,76 +17,93 @@ from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
 
+from .entry_filter import EntryFilter
+
 log = logging.getLogger(__name__)
 
 AT_MOST_EVERY_SECONDS = 0.05
 MOMENT = timedelta(microseconds=1)
 
-Passes = Callable[[CalendarEntry], bool]
 OpenEntry = Callable[[CalendarEntry], None]
 PlanAt = Callable[[datetime], None]
 Span = tuple[datetime, datetime]
 
 
+class Failed(Protocol):
+    def __call__(self, *, is_failed: bool) -> None: ...
+
+
 class CalendarWindow(Scope):
-    """Keeps the entries of its days as they are now; a subclass says which days, and draws them.
+    """Shows its days as they are now; a subclass says which days, reads and draws them.
 
-    Entries are arranged in a thread, since a busy month has a hundred thousand; only what `draw` shows costs the loop.
-
-    :param passes: whether the filters of the page let an entry through; called in that thread
+    :param only: what is let through; see `restrict`
+    :param failed: told after each reading whether the days could not be read
     """
 
-    def __init__(self, room: ControlRoom, *, passes: Passes) -> None:
+    def __init__(self, room: ControlRoom, *, only: EntryFilter, failed: Failed) -> None:
         super().__init__('section')
         self._room = room
-        self._passes = passes
+        self._only = only
+        self._failed = failed
         self._zone = ZoneInfo(room.calendar.zone)
-        self._known: dict[str, CalendarEntry] = {}
         self._stale: Span | None = None
-        self._is_reading = False
+        self._reading = asyncio.Lock()
         self._soon = self.at_most_every(AT_MOST_EVERY_SECONDS, self._read_in_background)
-        with self, el('p', 'cal-problem', role='alert', hidden=True) as self._problem:
-            el('span', text=f'Could not load {self.name}.')
-            button('Try again', small=True).on('click', self.load)
-        self.follow(room.bus, ScheduleChanged, lambda _: self._changed(self.span))
+        # The browser sees that a new day has begun, also where this machine slept over midnight: see `agenda.js`.
+        self.on('dayturned', self.load_soon)
+        self.follow(room.bus, ScheduleChanged, lambda _: self._changed(self.planned))
         self.follow(room.bus, OccurrencesChanged, self._on_occurrences)
         self.follow(room.bus, RunChanged, self._on_run)
 
     # What a subclass says
 
-    name = 'the calendar'
+    @property
+    def name(self) -> str:
+        """What could not be loaded, in words."""
+        raise NotImplementedError
 
     @property
     def span(self) -> Span:
         """From which moment on, and before which, entries are asked for."""
         raise NotImplementedError
 
-    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> Any:
-        """What there is to draw; called in a thread, so it looks at nothing that changes."""
+    @property
+    def planned(self) -> Span:
+        """The part of it that is another after an event has changed."""
+        return self.span
+
+    def show(self, day: date) -> None:
+        """Turn to the days around this one."""
         raise NotImplementedError
 
-    def draw(self, picture: Any, now: datetime) -> None:
-        """Bring what is shown to what was arranged."""
+    async def read(self, asked: Span) -> None:
+        """Read what is in this part of the days, and draw it."""
         raise NotImplementedError
 
     # What a page asks
 
     async def load(self) -> None:
-        """Read all and draw it; call it again after the filter has changed."""
+        """Read all and draw it."""
         self._stale = self.span
-        await self._read()
+        await self._catch_up()
 
     def load_soon(self) -> None:
         """As `load`, without waiting for it."""
         self._stale = self.span
         self._read_in_background()
 
+    async def restrict(self, only: EntryFilter) -> None:
+        """Show what this filter lets through."""
+        self._only = only
+        await self.load()
+
     # What changed
 
     def _on_occurrences(self, message: OccurrencesChanged) -> None:
         dues = [occurrence.due for occurrence in message.occurrences]
         if dues:
-            self._changed((min(dues), max(dues) + MOMENT))
+            begins = [occurrence.since or occurrence.due for occurrence in message.occurrences]
+            self._changed((min(begins), max(dues) + MOMENT))
 
     def _on_run(self, message: RunChanged) -> None:
         if message.moved:
@@ -105,26 +121,42 @@ class CalendarWindow(Scope):
         self._soon()
 
     def _read_in_background(self) -> None:
-        background_tasks.create(self._read(), name='entries of the calendar')
+        # Whoever is reading already goes on until nothing is stale any more.
+        if not self._reading.locked():
+            background_tasks.create(self._catch_up(), name='entries of the calendar')
 
-    async def _read(self) -> None:
-        """Until nothing is stale any more; whoever is reading already goes on for the others."""
-        if self._is_reading:
-            return
-        self._is_reading = True
-        try:
-            while self._stale is not None and not self.is_deleted:
-                asked, self._stale = self._stale, None
-                await self._read_once(asked)
-            self._call(lambda: put(self._problem, hidden=True))
-        except Exception:
-            log.exception('%s could not be shown', self.name)
-            self._stale = self.span  # whoever asks next asks for all of it
-            self._call(lambda: put(self._problem, hidden=None))
-        finally:
-            self._is_reading = False
+    async def _catch_up(self) -> None:
+        async with self._reading:
+            try:
+                while self._stale is not None and not self.is_deleted:
+                    asked, self._stale = self._stale, None
+                    await self.read(asked)
+                self._call(partial(self._failed, is_failed=False))
+            except Exception:
+                log.exception('%s could not be shown', self.name)
+                self._stale = self.span  # whoever asks next asks for all of it
+                self._call(partial(self._failed, is_failed=True))
 
-    async def _read_once(self, asked: Span) -> None:
+
+class EntryWindow(CalendarWindow):
+    """Keeps the entries of its days; a subclass arranges and draws them.
+
+    Entries are arranged in a thread, since a busy month has a hundred thousand; only what `draw` shows costs the loop.
+    """
+
+    def __init__(self, room: ControlRoom, *, only: EntryFilter, failed: Failed) -> None:
+        super().__init__(room, only=only, failed=failed)
+        self._known: dict[str, CalendarEntry] = {}
+
+    def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> Any:
+        """What there is to draw; called in a thread, so it looks at nothing that changes."""
+        raise NotImplementedError
+
+    def draw(self, picture: Any, now: datetime) -> None:
+        """Bring what is shown to what was arranged."""
+        raise NotImplementedError
+
+    async def read(self, asked: Span) -> None:
         span = self.span
         found = await self._room.calendar.entries(*asked)
         now = now_utc()
@@ -139,4 +171,5 @@ class CalendarWindow(Scope):
         kept = (entry for entry in self._known.values() if start <= entry.at < end)
         known = {entry.key: entry for entry in kept if not asked[0] <= entry.at < asked[1]}
         known |= {entry.key: entry for entry in found}
-        return known, self.arrange([entry for entry in known.values() if self._passes(entry)], now)
+        passes = self._only.passes_any_state
+        return known, self.arrange([entry for entry in known.values() if passes(entry)], now)

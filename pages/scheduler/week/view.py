@@ -8,15 +8,15 @@ from pages.parts.cards import put
 from pages.parts.dialogs import say
 from pages.parts.html import el, icon, opens
 from pages.scheduler.parts.days import day_in, hours_of, midnight, monday_of, next_hour, weekday_of
+from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.entry_words import outcomes_of
-from pages.scheduler.parts.window import CalendarWindow, OpenEntry, Passes, PlanAt, Span
+from pages.scheduler.parts.window import EntryWindow, Failed, OpenEntry, PlanAt, Span
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.recurrence.words import clock_change_on
 
-from .block import HOUR_PIXELS
-from .column import WeekColumn
+from .column import HOUR_PIXELS, WeekColumn
 from .layout import Block, WeekLayout, begun_in
 
 SLOT = timedelta(minutes=30)
@@ -26,22 +26,28 @@ Picture = dict[date, tuple[Sequence[Block], dict[str, int]]]
 """Of each day its blocks, and how many of its runs ended how."""
 
 
-class WeekView(CalendarWindow):
+class WeekView(EntryWindow):
     """Built once; another week, a run that moves or a changed plan change it in place.
 
-    :param monday: the first day shown, of the zone of the calendar
-    :param passes: whether the filters of the page let an entry through
+    :param day: of the week shown, in the zone of the calendar
     :param plan_at: called with the naive wall time of an empty place that was clicked
     """
 
     name = 'this week'
 
     def __init__(
-        self, room: ControlRoom, monday: date, *, passes: Passes, open_entry: OpenEntry, plan_at: PlanAt
+        self,
+        room: ControlRoom,
+        day: date,
+        *,
+        only: EntryFilter,
+        failed: Failed,
+        open_entry: OpenEntry,
+        plan_at: PlanAt,
     ) -> None:
-        super().__init__(room, passes=passes)
+        super().__init__(room, only=only, failed=failed)
         self.classes('glass-card wk')
-        self._monday = monday_of(monday)
+        self._monday = monday_of(day)
         self._layout = WeekLayout(self._monday, self._zone)
         self._plan_at = plan_at
         self._is_placed = False
@@ -56,7 +62,6 @@ class WeekView(CalendarWindow):
                 self._columns = [WeekColumn(room, self._zone, open_entry, self._clicked) for _ in range(7)]
                 self._ghost = el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
                 self._now = el('i', 'wk-now', hidden=True, aria_hidden='true')
-        self.on('dayturned', self.load_soon)
         self._frame(now_utc())
 
     @property

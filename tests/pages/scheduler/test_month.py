@@ -1,7 +1,7 @@
 """The month on a real room: its cells stay and are changed one by one, and what is not concerned is not sent again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,8 +12,7 @@ from nicegui import binding, ui
 from nicegui.testing import user_simulation
 
 from pages.scheduler.month.chip import Chip
-from pages.scheduler.month.day_cell import DayCell
-from pages.scheduler.month.grid import GridActions, MonthGrid
+from pages.scheduler.month.grid import DayCell, GridActions, MonthGrid
 from pages.scheduler.month.layout import turned
 from pages.scheduler.parts.days import day_in
 from pages.scheduler.parts.entry_filter import EntryFilter
@@ -32,13 +31,18 @@ class Opened:
         self.container = container
         self.changes = asyncio.Event()
         self.failures: list[bool] = []
+        self.totals: Mapping[str, int] = {}
         self.grid: MonthGrid
 
     def show(self) -> None:
         nothing = {name: lambda *_: None for name in ('open_entry', 'open_day', 'plan', 'drop', 'turn')}
-        actions = GridActions(changed=self.changes.set, failed=self._failed, **nothing)
+        actions = GridActions(changed=self._changed, **nothing)
         with self.container:
-            self.grid = MonthGrid(self.room, self.today, only=EntryFilter(), actions=actions)
+            self.grid = MonthGrid(self.room, self.today, only=EntryFilter(), failed=self._failed, actions=actions)
+
+    def _changed(self, totals: Mapping[str, int], pipelines: set[str]) -> None:
+        self.totals = totals
+        self.changes.set()
 
     def _failed(self, *, is_failed: bool) -> None:
         self.failures.append(is_failed)
@@ -128,12 +132,13 @@ async def test_another_month_comes_into_the_same_cells(tmp_path: Path) -> None:
         cells, later = it.cells, turned(it.today.replace(day=15), 2)
         await plan(it, 'Later', day=later)
 
-        await it.grid.show(later)
+        it.grid.show(later)
+        await it.until(lambda: [chip.title for chip in it.chips()] == ['Later'])
 
         assert it.cells == cells
         assert [chip.title for chip in it.cell(later).picture.chips] == ['Later']  # type: ignore[union-attr]
         assert it.grid.props['aria-label'] == f'{later:%B %Y}'
-        assert it.grid.totals['planned'] == 1
+        assert it.totals['planned'] == 1
 
 
 async def test_the_rows_the_browser_measured_decide_how_many_chips_stay(tmp_path: Path) -> None:
@@ -141,7 +146,8 @@ async def test_the_rows_the_browser_measured_decide_how_many_chips_stay(tmp_path
         day = turned(it.today.replace(day=15), 1)
         for number in range(6):
             await plan(it, f'Event {number}', day=day)
-        await it.grid.show(day)
+        it.grid.show(day)
+        await it.until(lambda: len(list(it.chips())) == 3)
         at_first = _picture(it, day).more
 
         it.grid._measured({'rows': 2, 'beside': 2})

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pages.scheduler.drop import taker_of
 from pages.scheduler.month.chip import Room, chip_of, is_movable, survivors
 from pages.scheduler.month.day_popover import picture_of, row_of, span_of
-from pages.scheduler.month.grid import stretches
 from pages.scheduler.month.layout import Setting, days_of, everything, laid_out, totals_of, turned, waiting
 from pages.scheduler.month.load import MOST_MARKS, crowd_of, marks_of
-from pages.scheduler.page import taker_of
 from pages.scheduler.parts.days import hours_of
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.entry_words import occurrence_of
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.month import key_of
-from synapse.catalog.catalog import PipelineInfo
+from synapse.catalog.catalog import Catalog
+from synapse.catalog.info import PipelineInfo
 
 BERLIN = ZoneInfo('Europe/Berlin')
 NOW = datetime(2026, 10, 14, 12, 8, 31, tzinfo=UTC)
@@ -66,12 +66,6 @@ def test_turning_months_keeps_the_day_or_takes_the_last_one(day: date, months: i
 
     assert (there.year * 12 + there.month) - (day.year * 12 + day.month) == months
     assert there.day == day.day or (there + DAY).day == 1
-
-
-def test_days_that_follow_one_another_are_read_together() -> None:
-    days = [date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 9)]
-
-    assert stretches(days) == [days[:2], days[2:]]
 
 
 # Chips
@@ -330,6 +324,13 @@ def pipeline(name: str, *accepts: str, needs_file: bool = True) -> PipelineInfo:
     return PipelineInfo(name=name, title=name, steps=steps, source='/home/me/m.py', accepts=accepts, schema=schema)
 
 
+class Shelf(Catalog):
+    """A catalog of these pipelines, wherever they are from."""
+
+    def __init__(self, *infos: PipelineInfo) -> None:
+        self._infos = {info.name: info for info in infos}
+
+
 def test_a_dropped_file_goes_to_a_pipeline_that_names_its_ending_else_to_one_that_takes_any() -> None:
     infos = [
         pipeline('Nothing', needs_file=False),
@@ -339,10 +340,12 @@ def test_a_dropped_file_goes_to_a_pipeline_that_names_its_ending_else_to_one_tha
     ]
 
     def name_of(suffix: str, wanted: str = '') -> str | None:
-        found = taker_of(suffix, infos, wanted)
+        found = taker_of(suffix, Shelf(*infos), wanted)
         return found.name if found else None
 
     assert name_of('.mp4') == 'Clips'
     assert name_of('.mp4', 'Video') == 'Video'
+    assert name_of('.MP4') == 'Clips'
     assert name_of('.txt') == 'Any'
-    assert taker_of('.txt', infos[2:]) is None
+    assert name_of('.mp4', 'Any') == 'Clips'
+    assert taker_of('.txt', Shelf(*infos[2:])) is None

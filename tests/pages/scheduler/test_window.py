@@ -9,15 +9,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from nicegui import ui
 from nicegui.testing import user_simulation
 
 from pages.scheduler.agenda.view import Agenda
+from pages.scheduler.page import scheduler_page
 from pages.scheduler.parts.days import day_in
+from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.week.view import WeekView
-from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.settings import Settings
+from tests.parts.hosts import eventually
 
 VIEWS = {'week': WeekView, 'agenda': Agenda}
 
@@ -25,9 +28,10 @@ VIEWS = {'week': WeekView, 'agenda': Agenda}
 class Opened:
     """A room, and a view of it that somebody looks at."""
 
-    def __init__(self, room: ControlRoom, view: WeekView | Agenda) -> None:
+    def __init__(self, room: ControlRoom, view: WeekView | Agenda, failures: list[bool]) -> None:
         self.room = room
         self.view = view
+        self.failures = failures
         self._drawn = asyncio.Event()
         draw = view.draw
 
@@ -52,19 +56,17 @@ class Opened:
                 self._drawn.clear()
         return self.labels
 
-    @property
-    def is_in_trouble(self) -> bool:
-        """Whether it says that it could not be read."""
-        alert = next(element for element in self.view.descendants() if element.props.get('role') == 'alert')
-        return not alert.props.get('hidden')
-
 
 @asynccontextmanager
-async def opened(
-    tmp_path: Path, kind: str, *, passes: Callable[[CalendarEntry], bool] = lambda _: True
-) -> AsyncIterator[Opened]:
+async def opened(tmp_path: Path, kind: str) -> AsyncIterator[Opened]:
     views: list[WeekView | Agenda] = []
-    options: dict[str, Any] = {'passes': passes, 'open_entry': lambda _: None, 'plan_at': lambda _: None}
+    failures: list[bool] = []
+    options: dict[str, Any] = {
+        'only': EntryFilter(),
+        'failed': lambda *, is_failed: failures.append(is_failed),
+        'open_entry': lambda _: None,
+        'plan_at': lambda _: None,
+    }
 
     async def root() -> None:
         view = VIEWS[kind](room, today(room), **options)
@@ -77,7 +79,7 @@ async def opened(
         await room.start()
         try:
             await user.open('/')
-            yield Opened(room, views[0])
+            yield Opened(room, views[0], failures)
         finally:
             await room.stop(grace=0)
 
@@ -133,16 +135,13 @@ async def test_another_stretch_of_days_takes_the_place_of_this_one(tmp_path: Pat
 
 @pytest.mark.parametrize('kind', VIEWS)
 async def test_a_filter_hides_entries_and_gives_them_back(tmp_path: Path, kind: str) -> None:
-    hidden: set[str] = set()
-    async with opened(tmp_path, kind, passes=lambda entry: entry.title not in hidden) as it:
+    async with opened(tmp_path, kind) as it:
         await plan(it.room, 'Soon')
         await it.until(lambda labels: len(labels) == 1)
 
-        hidden.add('Soon')
-        await it.view.load()
+        await it.view.restrict(EntryFilter(pipeline='PublishVideo'))
         without = it.labels
-        hidden.clear()
-        await it.view.load()
+        await it.view.restrict(EntryFilter(pipeline='RunCommand'))
         again = it.labels
 
     assert without == []
@@ -160,12 +159,50 @@ async def test_a_view_that_is_left_listens_to_nothing(tmp_path: Path, kind: str)
 
 
 @pytest.mark.parametrize('kind', VIEWS)
-async def test_what_cannot_be_read_is_said_with_a_way_to_try_again(tmp_path: Path, kind: str) -> None:
+async def test_what_cannot_be_read_is_told_to_the_page(tmp_path: Path, kind: str) -> None:
     async with opened(tmp_path, kind) as it:
-        before = it.is_in_trouble
+        before = it.failures[-1]
         it.room.history.close()
 
         await it.view.load()
-        after = it.is_in_trouble
 
-    assert (before, after) == (False, True)
+    assert (before, it.failures[-1]) == (False, True)
+
+
+@pytest.mark.parametrize('kind', ['month', *VIEWS])
+async def test_the_page_says_which_days_could_not_be_loaded_until_they_are(tmp_path: Path, kind: str) -> None:
+    found: list[ui.element] = []
+
+    async def root() -> None:
+        with ui.element() as container:
+            found.append(container)
+            await scheduler_page(room, view=kind, day=f'{day}')
+
+    def told() -> list[str]:
+        lines = [line for line in found[0].descendants() if 'mo-problem' in line.classes and not line.props['hidden']]
+        return [child.text for line in lines for child in line.descendants() if getattr(child, 'text', '')]
+
+    async with user_simulation(root=root) as user:
+        room = ControlRoom.build(Settings(data=tmp_path / 'data', port=8123))
+        day = today(room)
+        await room.start()
+        try:
+            await user.open('/')
+            at_first, entries = told(), room.calendar.entries
+            room.calendar.entries = broken  # type: ignore[method-assign, assignment]
+            await plan(room, 'Soon')
+            await eventually(lambda: told() != [], 10)
+            then = told()
+            room.calendar.entries = entries  # type: ignore[method-assign]
+            await plan(room, 'Later')
+            await eventually(lambda: told() == [], 10)
+        finally:
+            await room.stop(grace=0)
+
+    name = {'month': f'{day:%B}', 'week': 'this week', 'agenda': 'the agenda'}[kind]
+    assert at_first == []
+    assert then[0] == f'Could not load {name}.'
+
+
+async def broken(*_: Any) -> Any:
+    raise OSError('the disk is gone')

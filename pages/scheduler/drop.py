@@ -1,0 +1,66 @@
+"""A file dropped on a day: where it is seen on its way, and which pipeline it is planned for."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import PurePath
+from typing import Any
+
+from pages.parts.cards import put
+from pages.parts.dialogs import say
+from pages.parts.html import el
+from pages.parts.upload import sending_row
+from pages.runs.start_run import file_parameter
+from synapse.catalog.catalog import Catalog
+from synapse.catalog.info import PipelineInfo
+from synapse.control_room import ControlRoom
+from synapse.inbox.inbox import PREFIX
+
+Plan = Callable[[date, str, Mapping[str, Any]], None]
+"""Takes a day, a pipeline and its parameters."""
+
+
+class DropZone:
+    """Shown while a file is sent; which day it was dropped on, the browser adds.
+
+    :param wanted: the pipeline that comes before others that take the file as well, if any
+    """
+
+    def __init__(self, room: ControlRoom, *, wanted: Callable[[], str], plan: Plan) -> None:
+        self._room = room
+        self._wanted = wanted
+        self._plan = plan
+        with el('div', 'upload-zone mo-zone', role='status') as self._zone:
+            el('input', type_='file', tabindex='-1', aria_hidden='true')
+            sending_row()
+        put(self._zone, data_max=str(room.settings.max_upload_bytes), data_pipeline='This calendar')
+        self._zone.on(
+            'uploaded',
+            lambda event: self._filed(event.args),
+            js_handler='(e) => emit({ id: e.detail.id, name: e.detail.name, day: e.target.dataset.day })',
+        )
+        self.accept()
+
+    def accept(self) -> None:
+        """Take the files that the pipelines of now take."""
+        takes = [info.accepts for info in self._room.catalog.list() if info.is_runnable and file_parameter(info)]
+        suffixes = sorted({suffix for accepts in takes for suffix in accepts})
+        put(self._zone, data_accepts=','.join(suffixes) if all(takes) else None)
+
+    def _filed(self, item: Mapping[str, Any]) -> None:
+        info = taker_of(PurePath(str(item['name'])).suffix, self._room.catalog, self._wanted())
+        parameter = file_parameter(info) if info is not None else None
+        if info is None or parameter is None:
+            say(f'No pipeline takes {item["name"]}. It is kept in the inbox.', kind='warning')
+            return
+        self._plan(date.fromisoformat(str(item['day'])), info.name, {parameter: f'{PREFIX}{item["id"]}'})
+
+
+def taker_of(suffix: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | None:
+    """The pipeline for a file: one that names its ending, or else one that takes any file; `wanted` before others."""
+    named = catalog.find_by_suffix(suffix)
+    any_file = [info for info in catalog.list() if info.is_runnable and not info.accepts]
+    for able in (named, any_file):
+        takers = [info for info in able if file_parameter(info) is not None]
+        if takers:
+            return next((info for info in takers if info.name == wanted), takers[0])
+    return None

@@ -1,0 +1,205 @@
+"""What stands around the view: its name, where to go from it, what it adds up to, what is let through, and a legend."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+
+from pages.parts.cards import put
+from pages.parts.html import WORDS, Glyph, button, el, icon, look_of
+from pages.parts.picker import Picker
+from pages.parts.words import pipeline_color, pipeline_title
+from synapse.control_room import ControlRoom
+from synapse.records import now_utc
+
+from .agenda.view import DAYS as AGENDA_DAYS
+from .month.layout import turned
+from .month.picker import MonthPicker
+from .parts.days import day_in, monday_of
+from .parts.entry_filter import GROUPS, EntryFilter
+
+VIEWS = {'month': 'Month', 'week': 'Week', 'agenda': 'Agenda'}
+SPANS = {'month': 'month', 'week': 'week', 'agenda': f'{AGENDA_DAYS} days'}
+LEGEND = ('succeeded', 'failed', 'running', 'planned', 'off', 'missed', 'cancelled')
+
+
+class Toolbar:
+    """One row above the view; it keeps the filter that a person chose there.
+
+    :param filtered: called when `only` has become another
+    :param switch: called with the view that was pressed
+    """
+
+    def __init__(
+        self,
+        room: ControlRoom,
+        only: EntryFilter,
+        *,
+        go_to: Callable[[date], None],
+        filtered: Callable[[], None],
+        switch: Callable[[str], None],
+    ) -> None:
+        self.only = only
+        self._room = room
+        self._filtered = filtered
+        self._kind, self._day = 'month', self.today
+        with el('div', 'mo-tools'):
+            self._title = MonthPicker(go_to)
+            with el('div', 'sy-x mo-turns'):
+                self._earlier = button('', icon_name='left', kind='ghost', small=True, aria_label='Earlier')
+                today = button('Today', small=True, title='Today (T)')
+                self._later = button('', icon_name='right', kind='ghost', small=True, aria_label='Later')
+            put(self._earlier, data_key='earlier', data_turn='1')
+            put(self._later, data_key='later', data_turn='1')
+            put(today, data_key='today')
+            self._earlier.on('click', lambda: go_to(self._turned(-1)))
+            self._later.on('click', lambda: go_to(self._turned(1)))
+            today.on('click', lambda: go_to(self.today))
+            with el('div', 'mo-totals', role='group', aria_label='Totals of the month') as self._totals_box:
+                self._totals = {group: _Total(group, self._toggle) for group in GROUPS}
+            el('span', 'sy-grow')
+            self._pipelines = Picker({}, '', label='Pipeline', changed=lambda name: self._restrict(pipeline=name))
+            self._profiles = Picker({}, '', label='Profile', changed=lambda name: self._restrict(profile=name))
+            self.offer()
+            with el('div', 'sy-seg', role='radiogroup', aria_label='View'):
+                self._views = {
+                    view: el('button', text=words, type_='button', role='radio', data_key=f'view-{view}')
+                    for view, words in VIEWS.items()
+                }
+            for number, (view, option) in enumerate(self._views.items(), start=1):
+                option.props['title'] = f'{VIEWS[view]} ({number})'
+                option.on('click', lambda view=view: switch(view))
+
+    @property
+    def today(self) -> date:
+        """Of the zone of the calendar."""
+        return day_in(now_utc(), ZoneInfo(self._room.calendar.zone))
+
+    def offer(self) -> None:
+        """Offer the pipelines and profiles that there are now."""
+        room, only = self._room, self.only
+        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.list() if info.is_runnable}
+        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.list()}
+        # What an old link names may be gone by now; its runs are not.
+        pipelines.setdefault(only.pipeline, only.pipeline)
+        profiles.setdefault(only.profile, only.profile)
+        self._pipelines.offer(pipelines, only.pipeline)
+        self._profiles.offer(profiles, only.profile)
+
+    def show(self, kind: str, day: date) -> None:
+        """Bring it to this view and its day."""
+        self._kind, self._day = kind, day
+        self._title.show(*name_of(kind, day), day, self.today)
+        put(self._earlier, aria_label=f'Previous {SPANS[kind]} (K)', title=f'Previous {SPANS[kind]} (K)')
+        put(self._later, aria_label=f'Next {SPANS[kind]} (J)', title=f'Next {SPANS[kind]} (J)')
+        put(self._totals_box, hidden=kind != 'month')
+        for view, option in self._views.items():
+            put(option, aria_checked=str(view == kind).lower(), tabindex='0' if view == kind else '-1')
+
+    def count(self, totals: Mapping[str, int]) -> None:
+        """Show what the month adds up to, by group of states."""
+        for group, total in self._totals.items():
+            total.show(totals[group], is_only=self.only.group == group)
+
+    def _turned(self, by: int) -> date:
+        if self._kind == 'month':
+            return turned(self._day.replace(day=1), by)
+        return self._day + by * timedelta(days=7 if self._kind == 'week' else AGENDA_DAYS)
+
+    def _restrict(self, **values: str) -> None:
+        self.only = replace(self.only, **values)
+        self._filtered()
+
+    def _toggle(self, group: str) -> None:
+        self.only = self.only.toggled(group)
+        self._filtered()
+
+
+class _Total:
+    """How many of a month ended so; pressed, only these are shown."""
+
+    def __init__(self, group: str, pressed: Callable[[str], None]) -> None:
+        self._group = group
+        with el('button', f'mo-total sy-num st-{look_of(group)}', type_='button') as self._box:
+            Glyph(group, size=13)
+            self._count = el('span', text='0')
+        self._box.on('click', lambda: pressed(group))
+
+    def show(self, count: int, *, is_only: bool) -> None:
+        words = f'{count} planned' if self._group == 'planned' else str(count)
+        self._count.set_text(words)
+        label = f'{count} {WORDS[self._group].lower()}'
+        hint = 'Show everything again' if is_only else f'Show only these: {label}'
+        put(self._box, aria_pressed=str(is_only).lower(), aria_label=label, title=hint)
+        put(self._box, hidden=not count and not is_only)
+
+
+class Legend:
+    """A line below the month, and the same as a list behind a button where the line has no room."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+        self._names: set[str] = set()
+        with el('div', 'mo-legend', aria_label='Legend', role='group'):
+            self._places = [_legend()]
+            with (
+                el(
+                    'button', 'sy-btn is-ghost is-sm is-icon mo-help', '?', type_='button', aria_label='Legend'
+                ) as help_,
+                ui.menu().props('anchor="top right" self="bottom right"'),
+                el('div', 'mo-legend is-list'),
+            ):
+                self._places.append(_legend())
+            help_.props['aria-haspopup'] = 'dialog'
+
+    def show(self, names: set[str]) -> None:
+        """Name these pipelines beside their colours."""
+        if names != self._names:
+            self._names = names
+            self.draw()
+
+    def draw(self) -> None:
+        """Bring the titles and colours of its pipelines to what they are now."""
+        titles = sorted((pipeline_title(self._room, name), name) for name in self._names)
+        for place in self._places:
+            place.clear()
+            with place:
+                for title, name in titles[:8]:
+                    with el('span', f'sy-x {pipeline_color(self._room, name)}'):
+                        el('i', 'sy-pdot')
+                        el('span', text=title)
+
+
+def _legend() -> ui.element:
+    """What the colours, glyphs and the strip mean; gives the place for the pipelines."""
+    pipelines = el('span', 'pipes')
+    el('span', 'sy-grow')
+    with el('span', 'states'):
+        for state in LEGEND:
+            with el('span', f'sy-x st-{look_of(state)}'):
+                put(Glyph(state, size=12), aria_hidden='true')
+                el('span', text=WORDS[state])
+        with el('span', 'sy-x'):
+            icon('repeat', size=12)
+            el('span', text='Repeats')
+        with el('span', 'sy-x'):
+            with el('span', 'strip', aria_hidden='true'):
+                for look in ('succeeded', 'succeeded', 'scheduled'):
+                    el('i', f'st-{look}')
+            el('span', text='Day load, 0 to 24 h')
+    return pipelines
+
+
+def name_of(kind: str, day: date) -> tuple[str, str]:
+    """What is shown, and the year: `October` and `2026`, `12 to 18 October`, `From 14 Oct`."""
+    if kind == 'month':
+        return f'{day:%B}', str(day.year)
+    if kind == 'agenda':
+        return f'From {day.day} {day:%b}', str(day.year)
+    first = monday_of(day)
+    last = first + timedelta(days=6)
+    begins = str(first.day) if first.month == last.month else f'{first.day} {first:%b}'
+    ends = f'{last.day} {last:%B}' if first.month == last.month else f'{last.day} {last:%b}'
+    return f'{begins} to {ends}', str(last.year)
