@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from nicegui import background_tasks, ui
 
 from pages.parts.cards import put
+from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of
-from pages.parts.picker import Picker
 from pages.parts.scope import Scope
 from pages.parts.upload import sending_row
 from pages.parts.words import pipeline_color, pipeline_title
