@@ -1,4 +1,4 @@
-"""The running program: lock, port, control room, pages and API under one gate, until a signal ends it."""
+"""The running program: lock, port and control room, until a signal ends it; what it serves is in `app`."""
 
 import asyncio
 import contextlib
@@ -10,15 +10,16 @@ import subprocess
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
-from fastapi import FastAPI
 
 from storage.files import FolderLock, LockHeld, StorageError, make_private_folder, write_atomically
 from synapse.control_room import ControlRoom
 from synapse.garbage import GarbageCollector
 from synapse.settings import Settings
+
+from .app import build_gate
 
 CLEAN, USAGE, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 2, 3, 4, 5
 GRACE_SECONDS = 10.0
@@ -67,52 +68,10 @@ def serve(settings: Settings) -> int:
         lock.release()
 
 
-def build_app(room: ControlRoom) -> FastAPI:
-    """The ASGI application: API, socket and pages. The gate stands in front of it, not in it."""
-    # Whatever NiceGUI keeps of its own, with the mode of any file, is closed by its folder.
-    make_private_folder(room.settings.data / 'ui')
-    from nicegui import core, ui
-
-    import pages
-    from synapse.api.rest.app import build_api
-    from synapse.api.updates.socket import Updates
-
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount('/api/v1', build_api(room))
-    app.add_api_websocket_route('/ws/updates', Updates(room).endpoint)
-    pages.register(room)
-    ui.run_with(
-        app,
-        title='Synapse',
-        dark=None,
-        favicon=pages.FAVICON,
-        binding_refresh_interval=None,
-        reconnect_timeout=6.0,
-        tailwind=False,
-        show_welcome_message=False,
-        storage_secret=room.entry.storage_secret,
-        session_middleware_kwargs={'same_site': 'strict'},
-    )
-    core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))
-    return app
-
-
 def _run(settings: Settings, listener: socket.socket) -> int:
     room = ControlRoom.build(settings)
-    app = build_app(room)
-    from synapse.api.gate.gate import Gate
-
-    gate = Gate(
-        app,
-        entry=room.entry,
-        allowed_hosts=frozenset(_hosts(settings)),
-        origins=frozenset(_origins(settings)),
-        no_login=settings.no_login,
-        cookie_name=f'synapse_{settings.port}',
-        max_upload_bytes=settings.max_upload_bytes,
-    )
     config = uvicorn.Config(
-        gate,
+        build_gate(room),
         log_config=None,
         access_log=False,
         proxy_headers=False,
@@ -122,11 +81,13 @@ def _run(settings: Settings, listener: socket.socket) -> int:
         timeout_graceful_shutdown=2,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        return runner.run(_live(room, _Server(config, on_ready=lambda: _announce(room)), listener))
+        server = _Server(
+            config, on_ready=lambda: _announce(room), stop_work=lambda: room.stop_work(grace=GRACE_SECONDS)
+        )
+        return runner.run(_live(room, server, listener))
 
 
 async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> int:
-    server.stop_work = room.stop_work
     await room.start()
     garbage = GarbageCollector(lambda: room.log.pace.per_second() < CALM_LINES)
     garbage.start()
@@ -144,11 +105,12 @@ async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -
 class _Server(uvicorn.Server):
     """Uvicorn that says when it accepts connections, and lets runs end before it stops."""
 
-    stop_work: Callable[..., object]
-
-    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, on_ready: Callable[[], None], stop_work: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._stop_work = stop_work
         self._stopping: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -171,9 +133,7 @@ class _Server(uvicorn.Server):
 
     async def _stop(self) -> None:
         try:
-            result = self.stop_work(grace=GRACE_SECONDS)
-            if asyncio.iscoroutine(result):
-                await result
+            await self._stop_work()
         finally:
             self.should_exit = True
 
@@ -215,17 +175,6 @@ def _bind(settings: Settings) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _hosts(settings: Settings) -> set[str]:
-    hosts = {settings.authority, f'127.0.0.1:{settings.port}', f'localhost:{settings.port}'}
-    if settings.port == 80:
-        hosts |= {host.removesuffix(':80') for host in hosts}
-    return hosts
-
-
-def _origins(settings: Settings) -> set[str]:
-    return {f'http://{host}' for host in _hosts(settings)}
 
 
 def _fail(message: str, code: int) -> int:

@@ -10,11 +10,16 @@ sys.path[0] = str(ROOT)
 
 from main import ensure_packages  # noqa: E402 - the path above must come first
 
+_PROGRAM_ALONE = ('-ee', 'tests/', '-ee', 'benchmarks/', '-oddg', 'test', '--ignore', 'DEP002')
 CHECKS = (
     ('ruff', 'format', '--check', '.'),
     ('ruff', 'check', '.'),
     ('mypy',),
     ('lint-imports',),
+    # Everything imported is declared, and everything declared is used, tests and their extra included;
+    ('deptry', '.'),
+    # and the program itself takes nothing from the extra of the tests.
+    ('deptry', '.', *_PROGRAM_ALONE),
 )
 
 

@@ -10,9 +10,9 @@ from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import put
+from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import Glyph, button, el, icon, opens
-from pages.parts.picker import Picker
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound

@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from nicegui import ui
+from nicegui import context, ui
 
 from synapse.errors import SynapseError
 
 from .html import button, el
-from .notice import Notice
 
 log = logging.getLogger(__name__)
 T = TypeVar('T')
@@ -32,9 +31,29 @@ def say(
     look: dict[str, Any] = {'position': 'bottom-right', 'classes': f'sy-notice is-{kind}', 'progress': False}
     offer = ('Undo', lambda: attempt(undo())) if undo is not None else action
     if offer is not None:
-        Notice({'message': message, 'group': False, 'timeout': 10_000, **look, **options}, *offer)
+        _Notice({'message': message, 'group': False, 'timeout': 10_000, **look, **options}, *offer)
     else:
         ui.notify(message, group=message, **look, **({'timeout': 5000} | options))
+
+
+class _Notice(ui.element, component='notice.js'):
+    """A notice with one button, such as Undo. Shown at once, gone by itself; stays when the page changes below it.
+
+    :param options: of Quasar's Notify
+    :param pressed: called at most once, may be async
+    """
+
+    def __init__(self, options: dict[str, Any], action: str, pressed: Callable[[], Any]) -> None:
+        with context.client.layout:
+            super().__init__()
+        self._props['options'] = options
+        self._props['action'] = action
+        self.on('pressed', lambda: pressed())
+        self.on('dismissed', self._dismissed)
+
+    def _dismissed(self) -> None:
+        if not self.is_deleted:
+            self.delete()
 
 
 async def attempt(work: Awaitable[T]) -> T | None:

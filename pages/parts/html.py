@@ -1,6 +1,7 @@
 """Plain HTML elements by tag, so that pages use the classes of the design as they are; text is always text."""
 
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -123,3 +124,16 @@ def button(
         if text:
             el('span', text=text)
     return element
+
+
+def copy_button(words: str, text: str) -> ui.element:
+    """Puts text on the clipboard, in the browser."""
+    press = button(words, icon_name='copy', kind='ghost', small=True)
+    # The label says that it worked: a notice would hide what is being copied from.
+    press.on(
+        'click',
+        js_handler=f'(e) => {{ navigator.clipboard?.writeText({json.dumps(text)}); '
+        "const s = e.currentTarget.lastElementChild; const w = s.textContent; s.textContent = 'Copied'; "
+        'setTimeout(() => { s.textContent = w }, 1200) }',
+    )
+    return press

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pages.parts.copying import copy_button
-from pages.parts.html import Glyph, button, el, icon, opens
+from pages.parts.html import Glyph, button, copy_button, el, icon, opens
 from pages.parts.scope import Scope
 from pages.runs.run_form import open_run_form
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from pages.parts.cards import empty, put
+from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS, Glyph, button, el, look_of, opens
-from pages.parts.picker import Picker
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of, length_of, millis, pipeline_color, pipeline_title, step_title, title_of
 from synapse.control_room import ControlRoom

@@ -9,10 +9,10 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import put
+from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, focus_first_field, say
 from pages.parts.fields import Field, FieldMaker, Unreadable
 from pages.parts.html import button, el, icon
-from pages.parts.picker import Picker
 from pages.parts.schema_fields import field_for
 from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom

@@ -6,8 +6,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from pages.parts.copying import copy_button
-from pages.parts.html import WORDS, el, icon, look_of
+from pages.parts.html import WORDS, copy_button, el, icon, look_of
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
 from synapse.runs.records import Artifact, RunRecord, RunState

@@ -8,9 +8,8 @@ from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import put
-from pages.parts.copying import copy_button
 from pages.parts.dialogs import attempt, confirm
-from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
+from pages.parts.html import WORDS, Glyph, button, copy_button, el, icon, look_of, opens
 from pages.parts.words import (
     clock_of,
     day_of,

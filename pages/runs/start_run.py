@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pages.parts.cards import Card
+from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
 from pages.parts.html import button, el, opens
-from pages.parts.picker import Picker
 from pages.parts.scope import Scope
 from pages.parts.upload import UploadZone
 from pages.parts.words import pipeline_color

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from pages.parts.cards import put
+from pages.parts.controls import Picker
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of
-from pages.parts.picker import Picker
 from pages.parts.words import pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc

@@ -7,9 +7,8 @@ from collections.abc import Collection, Sequence
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import put
-from pages.parts.copying import copy_button
 from pages.parts.dialogs import attempt, confirm, say
-from pages.parts.html import button, el, opens
+from pages.parts.html import button, copy_button, el, opens
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError

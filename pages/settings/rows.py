@@ -2,8 +2,7 @@
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.copying import copy_button
-from pages.parts.html import el
+from pages.parts.html import copy_button, el
 
 
 def card(title: str) -> TextElement:

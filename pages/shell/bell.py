@@ -7,12 +7,11 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS
 from pages.parts.scope import Scope
-from synapse.alerts.alerts import Alert, AlertsChanged
+from synapse.alerts.alerts import Alert, AlertAction, AlertsChanged
 from synapse.control_room import ControlRoom
-
-from .alert_actions import help_with, open_page_of
 
 SHOW_SECONDS = 0.2
 LATEST = 5
@@ -65,6 +64,20 @@ class Bell(Scope):
             rows=[_row(alert) for alert in alerts] if self._opening else None,
             opening=self._opening,
         )
+
+
+async def help_with(room: ControlRoom, alert: Alert) -> None:
+    """Do what its button says, in the bell and in a notice alike; whoever presses it has seen the alert."""
+    if alert.action is AlertAction.RESUME_QUEUE:
+        await attempt(room.runs.resume_queue())
+    else:
+        open_page_of(room, alert)
+
+
+def open_page_of(room: ControlRoom, alert: Alert) -> None:
+    """Go to the page that tells more of it."""
+    room.alerts.see(alert.id)
+    ui.navigate.to(alert.target)
 
 
 class _Face(ui.element, component='bell.js'):

@@ -11,7 +11,7 @@ from pages.parts.scope import Scope
 from synapse.alerts.alerts import Alert, AlertKind, AlertsChanged
 from synapse.control_room import ControlRoom
 
-from .alert_actions import help_with
+from .bell import help_with
 
 MOST = 3
 

@@ -64,7 +64,7 @@ def _built_in_info(name: str) -> PipelineInfo:
 
 
 def info_of(described: dict[str, Any]) -> PipelineInfo:
-    """From what `synapse.pipelines.pipeline.describe` tells."""
+    """From what `synapse.pipelines.describe` tells."""
     return PipelineInfo(
         name=described['name'],
         title=described['title'],

@@ -39,7 +39,7 @@ class Inspector:
         self._turns = asyncio.Semaphore(2)
 
     async def describe(self, file: Path, origin: Path) -> tuple[dict[str, Any], ...]:
-        """The pipelines of a file as `synapse.pipelines.pipeline.describe` tells them.
+        """The pipelines of a file as `synapse.pipelines.describe` tells them.
 
         :param file: what is read, a snapshot
         :param origin: the person's file, which errors name

@@ -1,4 +1,4 @@
-"""The text of iCalendar as components and properties (RFC 5545, 3.1 to 3.4): what they mean is told in `ics`.
+"""The text of iCalendar as components and properties (RFC 5545, 3.1 to 3.4): what they mean is told in `reading`.
 
 Dates stay text here. The library's own reader resolves zones as it reads, keeps those of one file for all later ones,
 and computes whatever rule a file has for them.

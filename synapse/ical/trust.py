@@ -41,7 +41,7 @@ def meaning(uid: str, sequence: int, replaced: datetime | None, values: Mapping[
     """All that an event means, in one form, as bytes to be signed.
 
     :param replaced: the instant of the occurrence that it replaces
-    :param values: of the event; its rule with UNTIL in UTC, as `ics.canonical_rule` gives it
+    :param values: of the event; its rule with UNTIL in UTC, as `writing.canonical_rule` gives it
     """
     told = {name: value for name, value in values.items() if name in FIELDS}
     told['title'] = plain(str(told.get('title') or '')).strip()

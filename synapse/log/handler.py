@@ -65,6 +65,7 @@ class LogHandler(logging.Handler):
         self._log.extend(rows)
 
 
+_OURS = ('synapse.', 'pages.', 'storage.')
 _TRACEBACK = logging.Formatter()
 
 
@@ -75,12 +76,17 @@ def _row_of(record: logging.LogRecord) -> dict[str, Any]:
     return {
         'level': _level_of(record.levelno),
         'message': record.getMessage(),
-        'source': record.name,
+        'source': _source_of(record.name),
         'run': getattr(record, 'run', None),
         'step': getattr(record, 'step', None),
         'fields': extra,
         'timestamp': datetime.fromtimestamp(record.created, UTC),
     }
+
+
+def _source_of(name: str) -> str:
+    """The name of a logger; of ours only the room, which stays when its modules are parted or renamed."""
+    return '.'.join(name.split('.')[:2]) if name.startswith(_OURS) else name
 
 
 def _level_of(number: int) -> str:

@@ -15,7 +15,7 @@ import asyncio, os, sys
 from pathlib import Path
 from synapse.control_room import ControlRoom
 from synapse.settings import Settings
-from pages.server import build_app
+from pages.app import build_app
 
 async def main() -> None:
     import httpx

@@ -15,7 +15,7 @@ from starlette.routing import Mount, WebSocketRoute
 from synapse.api.gate.gate import Gate
 from synapse.control_room import ControlRoom
 from synapse.settings import Settings
-from pages.server import build_app
+from pages.app import build_app
 
 def walk(routes, prefix=''):
     for route in routes:

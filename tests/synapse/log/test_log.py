@@ -465,6 +465,25 @@ async def test_records_of_logging_become_entries_from_any_thread(log: Log, logge
     assert 'RuntimeError: broken' in entry.fields['traceback']
 
 
+@pytest.mark.parametrize(
+    ('name', 'source'),
+    [
+        ('synapse.catalog.catalog', 'synapse.catalog'),
+        ('synapse.api.gate.gate', 'synapse.api'),
+        ('pages.scheduler.month.grid', 'pages.scheduler'),
+        ('storage.documents', 'storage.documents'),
+        ('synapse', 'synapse'),
+        ('synapses.not.ours', 'synapses.not.ours'),
+        ('apscheduler.executors.default', 'apscheduler.executors.default'),
+    ],
+)
+async def test_what_synapse_logs_itself_has_the_room_for_its_source(log: Log, name: str, source: str) -> None:
+    LogHandler(log).emit(logging.LogRecord(name, logging.INFO, __file__, 1, 'said', None, None))
+    await until(lambda: len(log.ring) == 1)
+
+    assert log.ring[-1].source == source
+
+
 async def test_a_listener_that_fails_at_every_line_does_not_go_round_for_ever(
     log: Log, bus: Bus, logger: logging.Logger
 ) -> None:

@@ -1,0 +1,61 @@
+"""API, socket and pages as one ASGI application, and the gate in front of it."""
+
+from fastapi import FastAPI
+from nicegui import core, ui
+
+import pages
+from storage.files import make_private_folder
+from synapse.api.gate.gate import Gate
+from synapse.api.rest.app import build_api
+from synapse.api.updates.socket import Updates
+from synapse.control_room import ControlRoom
+from synapse.settings import Settings
+
+
+def build_gate(room: ControlRoom) -> Gate:
+    """All that is served, behind the gate."""
+    settings = room.settings
+    return Gate(
+        build_app(room),
+        entry=room.entry,
+        allowed_hosts=frozenset(_hosts(settings)),
+        origins=frozenset(_origins(settings)),
+        no_login=settings.no_login,
+        cookie_name=f'synapse_{settings.port}',
+        max_upload_bytes=settings.max_upload_bytes,
+    )
+
+
+def build_app(room: ControlRoom) -> FastAPI:
+    """The ASGI application: API, socket and pages. The gate stands in front of it, not in it."""
+    # Whatever NiceGUI keeps of its own, with the mode of any file, is closed by its folder.
+    make_private_folder(room.settings.data / 'ui')
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount('/api/v1', build_api(room))
+    app.add_api_websocket_route('/ws/updates', Updates(room).endpoint)
+    pages.register(room)
+    ui.run_with(
+        app,
+        title='Synapse',
+        dark=None,
+        favicon=pages.FAVICON,
+        binding_refresh_interval=None,
+        reconnect_timeout=6.0,
+        tailwind=False,
+        show_welcome_message=False,
+        storage_secret=room.entry.storage_secret,
+        session_middleware_kwargs={'same_site': 'strict'},
+    )
+    core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))
+    return app
+
+
+def _hosts(settings: Settings) -> set[str]:
+    hosts = {settings.authority, f'127.0.0.1:{settings.port}', f'localhost:{settings.port}'}
+    if settings.port == 80:
+        hosts |= {host.removesuffix(':80') for host in hosts}
+    return hosts
+
+
+def _origins(settings: Settings) -> set[str]:
+    return {f'http://{host}' for host in _hosts(settings)}
