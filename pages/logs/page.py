@@ -25,7 +25,7 @@ from .filter import LogFilter, groups_from, groups_text
 from .histogram import LogHistogram
 from .range_picker import RangePicker, range_from, range_text
 from .search_bar import LogSearchBar
-from .view import LogView, follow_button
+from .view import LogView
 
 TEST_LINES = (
     (Level.INFO, '+ Info', 'A test line: all is well'),
@@ -92,11 +92,16 @@ class LogsPage:
         self._histogram = LogHistogram(room, selected=self._select)
         with el('section', 'glass-card log-card', aria_label='Log'):
             tools = el('div', 'log-tools')
-            self._view = LogView(room, self.only, line=int(asked.line) if asked.line.isdecimal() else None)
+            self._view = LogView(
+                room,
+                self.only,
+                line=int(asked.line) if asked.line.isdecimal() else None,
+                on_fresh=lambda entries: self._search.heard(entries),
+                on_context=self._show_in_context,
+                on_source=self._show_source,
+            )
         with tools:
-            self._tools(asked)
-        self._view.on_source = self._show_source
-        self._view.on_context = self._show_in_context
+            self._tools(tools, asked)
         self._show_histogram()
         self._histogram.select(start, end)
         self._offer_soon = scope.at_most_every(SOURCES_APART, self._read_sources)
@@ -106,7 +111,7 @@ class LogsPage:
 
     # The tools above the lines
 
-    def _tools(self, asked: Asked) -> None:
+    def _tools(self, tools: ui.element, asked: Asked) -> None:
         self._search = LogSearchBar(self.room, self._view, self._searched)
         self._search.begin_with(asked.q, is_case=asked.case == '1', is_regex=asked.regex == '1')
         self._sources = Picker(
@@ -126,7 +131,7 @@ class LogsPage:
         wrap.on('click', self._view.toggle_wrap)
         self._links: list[tuple[TextElement, str]] = []
         self._download('txt', 'sy-btn is-ghost is-sm is-icon', '')
-        follow_button(self._view)
+        self._view.follow_button.move(tools)
         self._menu()
 
     def _download(self, form: str, classes: str, words: str) -> None:

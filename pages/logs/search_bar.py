@@ -60,7 +60,6 @@ class LogSearchBar(Scope):
             js_handler='(e) => emit(e.shiftKey)',
         )
         self._recount_soon = self.at_most_every(RECOUNT_SECONDS, lambda: self._begin(0))
-        view.on_fresh = self._heard
         self.when_gone(self._stop)
 
     def begin_with(self, text: str, *, is_case: bool, is_regex: bool) -> None:
@@ -168,7 +167,7 @@ class LogSearchBar(Scope):
         asked = Search(text=self._wanted, is_case_sensitive=self._is_case, is_regex=self._is_regex)
         return self.search if asked == self.search else asked
 
-    def _heard(self, entries: Sequence[Entry]) -> None:
+    def heard(self, entries: Sequence[Entry]) -> None:
         """Lines that have just come; many at once are counted by the store, a moment later."""
         if self.search is None:
             return

@@ -6,7 +6,7 @@ from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.logs.filter import LogFilter
-from pages.logs.view import LogView, follow_button
+from pages.logs.view import LogView
 from pages.parts.cards import put
 from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
@@ -101,7 +101,7 @@ class RunPage:
                 el('span', 'sy-kbd', 'E')
             first.props['data-key'] = 'first-error'
             first.on('click', self._go_to_first_error)
-            follow_button(self._view)
+            self._view.follow_button.move(tools)
             logs = f'/logs?run={run.number}'
             with el('a', 'sy-btn is-ghost is-sm is-icon', href=logs, aria_label='Search this log', title='Search'):
                 icon('search', size=15)

@@ -24,7 +24,8 @@ from .counters import LogCounters as LogCounters
 from .entry import LEVELS
 from .entry import Entry as Entry
 from .entry import Level as Level
-from .messages import LinesLogged, LogCleared
+from .forgetting import Forgetting
+from .messages import LinesLogged
 from .pace import SECONDS as PACE_SECONDS
 from .pace import LogPace
 from .search import Search
@@ -39,7 +40,6 @@ TOLD_A_SECOND = 10_000
 """In a flood lines are told no faster, each time those of up to 50 ms: to be told costs everyone as much for one line
 as for a thousand."""
 MOST_APART = 0.05
-FORGET_AT_ONCE = 4_000
 _PAGE = 1_000
 
 
@@ -65,14 +65,15 @@ class Log:
         self._late: asyncio.TimerHandle | None = None
         self._scrubber = Scrubber()
         self._writer = LogWriter(store, on_trouble=self._say_trouble, on_recovery=self._say_recovery)
-        self._forgetting = asyncio.Lock()
+        self._forgetting = Forgetting(self._writer, bus, self.ring, self._take_off)
 
     async def start(self) -> None:
         """Recall the newest entries and the counts of an earlier start, and begin to save."""
         async with self._writer.lock:
             rows = await self._writer.in_thread(self._store.query, limit=RING)
-            earlier = [Entry.from_json(row) for row in reversed(rows)]
-            self.ring = deque([*earlier, *self.ring], maxlen=RING)
+            recent = [*map(Entry.from_json, reversed(rows)), *self.ring]
+            self.ring.clear()
+            self.ring.extend(recent)
             await self._recount()
             since = int(time.time()) - PACE_SECONDS
             seconds = await self._writer.in_thread(self._store.seconds, since)
@@ -288,13 +289,9 @@ class Log:
         """
         limit = self.last_seq + 1 if before is None else max(1, min(before, self.last_seq + 1))
         await self.saved(limit - 1)
-        with named_errors():
-            async with self._forgetting:
-                gone = await self._forget(limit)
-                await self._give_space_back()
+        gone = await self._forgetting.clear(limit)
         if before is None:
             self.counters.unseen_errors = 0
-        self._bus.publish(LogCleared(seq=limit - 1))
         self.append(Level.INFO, f'{who} cleared the log: {gone:,} entries are gone', source='log')
         return gone
 
@@ -305,22 +302,8 @@ class Log:
 
         :raises DiskIsFull: if there is not even room for that
         """
-        gone = 0
         await self.saved(self.last_seq)
-        with named_errors():
-            async with self._forgetting:
-                if max_age is not None:
-                    since = (now_utc() - max_age).isoformat()
-                    first = await asyncio.to_thread(self._store.first_since, since)
-                    gone += await self._forget(await self._saved_end() if first is None else first)
-                if max_bytes is not None:
-                    gone += await self._forget_bytes(max_bytes)
-                if gone:
-                    await self._give_space_back()
-        if gone:
-            oldest = await asyncio.to_thread(self._store.oldest)
-            self._bus.publish(LogCleared(seq=(await self._saved_end() if oldest is None else oldest) - 1))
-        return gone
+        return await self._forgetting.retain(max_age, max_bytes)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -419,40 +402,9 @@ class Log:
             setattr(self.counters, level.value, stored[level.value] + waiting[level])
         self.counters.total = sum(stored.values()) + waiting.total()
 
-    async def _saved_end(self) -> int:
-        """The first `seq` that is not on disk."""
-        return await asyncio.to_thread(self._store.last_seq) + 1
-
-    async def _forget(self, limit: int) -> int:
-        """Forget what is older, a few thousand at a time; where the disk refuses, also what it never got."""
-        gone = 0
-        async with self._writer.lock:
-            self._take_off(Counter(entry.level for entry in self._writer.forget(limit)))
-        while some := dict(zip(Level, await self._writer.in_thread(self._store.clear_some, limit), strict=True)):
-            if not any(some.values()):
-                break
-            self._take_off(some)
-            gone += sum(some.values())
-        self.ring = deque((entry for entry in self.ring if entry.seq >= limit), maxlen=RING)
-        return gone
-
     def _take_off(self, counts: Mapping[Level, int]) -> None:
         self._tell_all()
         self.counters.take(counts)
-
-    async def _forget_bytes(self, most: int) -> int:
-        gone = 0
-        while (size := await self._writer.in_thread(self._store.size)) > most:
-            oldest = await asyncio.to_thread(self._store.oldest)
-            if oldest is None:
-                break
-            share = (await self._saved_end() - oldest) * (size - most) / size
-            gone += await self._forget(oldest + min(FORGET_AT_ONCE, int(share) + 1))
-        return gone
-
-    async def _give_space_back(self) -> None:
-        while await self._writer.in_thread(self._store.give_space_back):
-            pass
 
     def _say_trouble(self, error: StorageError) -> None:
         self.append(
