@@ -6,9 +6,9 @@
   const all = (selector) => [...document.querySelectorAll(selector)];
   const isShown = (element) => element.getClientRects().length > 0;
 
-  // -- what lies over the page and takes its keys; what is only fading out takes none
+  // -- what lies over the page and takes its keys; what is only fading out, or has faded to an empty frame, takes none
   const LEAVING = '[class*="-leave-active"]';
-  const DIALOG = `.q-dialog:not([data-unwanted], :has(> ${LEAVING}))`, MENU = `.q-menu:not([data-unwanted], ${LEAVING})`, POPOVER = '.bl-pop, .mo-pop[data-shown]';
+  const DIALOG = `.q-dialog:not([data-unwanted]):has(> .q-dialog__inner:not(${LEAVING}))`, MENU = `.q-menu:not([data-unwanted], ${LEAVING})`, POPOVER = '.bl-pop, .mo-pop[data-shown]';
   const LAYERS = `${DIALOG}, ${MENU}, ${POPOVER}`;
   const openDialog = () => document.querySelector(DIALOG);
   const openMenu = () => document.querySelector(MENU);
@@ -63,11 +63,26 @@
     end(one);
     if (one.isCancelled) return dismiss(one);
     enter(one.layer);
+    giveBack(one);
+    // On what lies below they would be shortcuts again.
+    if (one.keys.length && !one.layer.contains(document.activeElement)) (one.layer.querySelector('[tabindex]') || one.layer).focus({ preventScroll: true });
     one.keys.forEach((key) => {
       const next = wanted(); // one of these keys may open something more, which the rest belongs to
       if (next) next.keys.push(key);
       else replay(key);
     });
+  }
+  /* Where the focus was before the first of what opened one another: the framework knows only where it was last. */
+  const origins = new WeakMap();
+  function giveBack({ layer, from }) {
+    const origin = origins.get(from?.closest('.q-dialog, .q-menu')) || from;
+    origins.set(layer, origin);
+    const gone = new MutationObserver(() => {
+      if (layer.isConnected) return;
+      gone.disconnect();
+      if (document.activeElement === document.body && !document.querySelector(LAYERS)) origin?.focus({ preventScroll: true });
+    });
+    gone.observe(document.body, { childList: true });
   }
   /* It is not wanted any more: what can be told so does not come, all else is shut as soon as it does. */
   function cancel(one) {
