@@ -329,10 +329,7 @@ class LogsPage:
         self._show_menu()
 
     def _clear_view(self) -> None:
-        if self._view.is_cleared:
-            self._view.show_cleared()
-        else:
-            self._view.clear_view()
+        self._view.toggle_cleared()
         self._show_menu()
 
     async def _go_to_error_before(self) -> None:

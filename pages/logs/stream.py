@@ -270,16 +270,13 @@ class LogStream:
 
     def _attach(self) -> None:
         """What is logged from here on joins the window. Nothing may be awaited since it was found to reach so far."""
-        self._pending.clear()
-        self._offered = 0
+        self._detach()
         self.is_attached = True
         self._cursor = self._room.log.last_seq
 
     async def _load(self, place: Place) -> None:
         if place == 'end':
             entries, has_older = await self._newest()
-        elif place == 'begin':
-            entries, has_older = await self._around(0)
         else:
             entries, has_older = await self._around(await self._line_of(place))
         if Next.LOAD in self._wanted:  # asked for something else meanwhile
@@ -300,8 +297,8 @@ class LogStream:
         self._changed()
 
     async def _line_of(self, place: Place) -> int:
-        if isinstance(place, int):
-            return place
+        if place != 'keep':
+            return place if isinstance(place, int) else 0
         at, self._kept_line = self._kept_line, 0
         return at or int(await self.ask('at') or 0)
 

@@ -158,15 +158,9 @@ class LogView(Scope):
         self._lines.run_method('setFolding', is_folding)
         self._stream.load_again()
 
-    def clear_view(self) -> None:
-        """Show only what comes from now on; nothing is forgotten."""
-        self._stream.floor = self._room.log.last_seq
-        self._stream.load('end')
-        self._followed(True)
-
-    def show_cleared(self) -> None:
-        """Show again what `clear_view` took from sight."""
-        self._stream.floor = 0
+    def toggle_cleared(self) -> None:
+        """Show only what comes from now on, or again what this took from sight; nothing is forgotten."""
+        self._stream.floor = 0 if self.is_cleared else self._room.log.last_seq
         self._stream.load('end')
         self._followed(True)
 
