@@ -33,12 +33,16 @@
   function settled(id) {
     for (const one of openings) if (one.opener.id === id) setTimeout(() => giveUp(one), GRACE_MS);
   }
+  const asksForPalette = (one) => one.keys.some((key) => key.isPalette);
   /* Nothing has opened: what was typed goes into the field that is there still, if there is one. */
   function giveUp(one) {
     if (one.layer || !openings.includes(one)) return;
+    if (asksForPalette(one) && openDialog()) { setTimeout(() => giveUp(one), 16); return; } // it is closing
     end(one);
-    const field = typing(document.activeElement);
-    if (field && !field.closest(LEAVING)) one.keys.forEach((key) => replay(key));
+    const field = typing(document.activeElement), asked = one.keys.findIndex((key) => key.isPalette);
+    const typed = asked < 0 ? one.keys : one.keys.slice(0, asked);
+    if (field && !field.closest(LEAVING)) typed.forEach((key) => replay(key));
+    if (asked >= 0 && click('palette')) wanted()?.keys.push(...one.keys.slice(asked + 1).filter((key) => !key.isPalette));
   }
   function end(one) {
     openings = openings.filter((other) => other !== one);
@@ -48,7 +52,8 @@
     const layers = all(LAYERS);
     for (const one of openings) {
       for (const layer of one.known) if (!layers.includes(layer)) one.known.delete(layer);
-      if (one.path !== location.pathname) end(one);
+      // Elsewhere by now, unless what leads there has still to close.
+      if (one.path !== location.pathname && !openDialog()?.contains(one.opener)) (asksForPalette(one) ? giveUp : end)(one);
     }
     for (const layer of layers) {
       const one = openings.find((other) => !other.layer && !other.known.has(layer));
@@ -69,7 +74,7 @@
     one.keys.forEach((key) => {
       const next = wanted(); // one of these keys may open something more, which the rest belongs to
       if (next) next.keys.push(key);
-      else replay(key);
+      else if (!key.isPalette) replay(key);
     });
   }
   /* Where the focus was before the first of what opened one another: the framework knows only where it was last. */
@@ -136,8 +141,9 @@
     if (!isText && (!EDITS.includes(key) || altKey) && !isPalette(event)) return event.stopImmediatePropagation();
     swallow(event);
     if (key === 'Escape') cancel(one);
-    // The key that opens it may be held a little too long.
-    else if (!isPalette(event) && (!event.repeat || one.keys.some((other) => other.key === key))) one.keys.push({ key, code, shiftKey, ctrlKey, metaKey });
+    // The palette comes where nothing else does.
+    else if (isPalette(event)) { if (!event.repeat) one.keys.push({ isPalette: true }); }
+    else if (!event.repeat || one.keys.some((other) => other.key === key)) one.keys.push({ key, code, shiftKey, ctrlKey, metaKey });
   }, true);
   addEventListener('paste', (event) => {
     const one = wanted();
@@ -191,11 +197,13 @@
   const isPalette = (event) => (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k';
   // With Option, a Mac writes another letter; the place of the key stays.
   const isPause = (event) => event.altKey && !event.ctrlKey && !event.metaKey && (event.key.toLowerCase() === 'p' || event.key > '~' && event.code === 'KeyP');
-  function press(event, name) {
+  function click(name) {
     const found = all(`[data-key="${name}"]`).find((e) => !e.disabled && isShown(e));
-    if (!found) return;
-    event.preventDefault();
-    found.click();
+    found?.click();
+    return Boolean(found);
+  }
+  function press(event, name) {
+    if (click(name)) event.preventDefault();
   }
   let goUntil = 0;
   addEventListener('keydown', (event) => {

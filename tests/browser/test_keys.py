@@ -73,6 +73,18 @@ def test_what_a_command_opens_gets_what_is_typed_behind_it(page: Page) -> None:
 
 
 @SOON_AND_LATE
+@pytest.mark.parametrize('command', ['settings', 'pause queue'])
+def test_the_palette_comes_again_behind_a_command(page: Page, command: str) -> None:
+    page.keyboard.press('Control+k')
+    page.keyboard.type(f'{command}\n')
+    page.keyboard.press('Control+k')
+    page.keyboard.type('logs')
+
+    expect(search(page)).to_have_value('logs')
+    expect(page.locator(OPEN)).to_have_count(1)
+
+
+@SOON_AND_LATE
 def test_an_event_is_named_at_once_and_the_month_stays(page: Page, program: SynapseUnderTest) -> None:
     at(page, program, 'scheduler', '.mo-cell.is-today')
     month = page.locator('.mo-name').inner_text()
