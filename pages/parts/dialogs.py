@@ -81,12 +81,12 @@ def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
     # Who clicks beside all fields is still in the dialog, and so are the keys.
     box.props['tabindex'] = '-1'
     fields = '.form-scroll :is(input, select, textarea)'
-    # Whoever is quicker than the dialog's fading in, and types already, keeps the place.
+    # Whoever is quicker than the dialog's fading in, and types already, keeps the place; so does a question over it.
     dialog.on(
         'show',
         js_handler=f'''() => {{
-            const box = getHtmlElement({box.id});
-            if (!box.contains(document.activeElement)) box.querySelector("{fields}")?.focus();
+            const box = getHtmlElement({box.id}), top = [...document.querySelectorAll('.q-dialog')].at(-1);
+            if (top?.contains(box) && !box.contains(document.activeElement)) box.querySelector("{fields}")?.focus();
         }}''',
     )
 
