@@ -1,12 +1,14 @@
 """Cards of the dashboard: their frame, the four figures, and the small curves in them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
+
+from synapse.calendar.work import work_in_words
 
 from .html import el, icon
 from .scope import Scope
@@ -156,3 +158,8 @@ def area_of(points: Points, height: float) -> str:
 def draw(points: Points, *, height: float) -> tuple[TextElement, TextElement]:
     """A curve with its area, inside an svg of the class `spark`."""
     return el('path', 'f', d=area_of(points, height)), el('path', 'l', d=line_of(points))
+
+
+def work_box(pipeline: str, parameters: Mapping[str, Any], profile: str | None) -> None:
+    """All that would run, as it is."""
+    el('pre', 'im-work', '\n'.join(work_in_words(pipeline, parameters, profile)), tabindex='0', aria_label='It runs')

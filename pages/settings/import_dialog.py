@@ -1,15 +1,13 @@
 """What a calendar file would bring, before anything of it is kept: when each event runs, and exactly what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import put, work_box
 from pages.parts.html import button, el
-from synapse.calendar.work import work_in_words
 from synapse.control_room import ControlRoom
 from synapse.ical.importing import ImportedEvent, ImportResult
 
@@ -98,11 +96,6 @@ class ImportDialog:
     def _count(self) -> None:
         off = 'Import, switched off' if self._is_held else 'Import'
         self._words.set_text(f'Import, switch {len(self._on)} on' if self._on else off)
-
-
-def work_box(pipeline: str, parameters: Mapping[str, Any], profile: str | None) -> None:
-    """All that would run, as it is."""
-    el('pre', 'im-work', '\n'.join(work_in_words(pipeline, parameters, profile)), tabindex='0', aria_label='It runs')
 
 
 def counts_in_words(result: ImportResult) -> str:

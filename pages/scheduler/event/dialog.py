@@ -9,14 +9,13 @@ from typing import Any
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import put
+from pages.parts.cards import put, work_box
 from pages.parts.controls import switch
 from pages.parts.dialogs import confirm, focus_first_field, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import next_hour
-from pages.settings.import_dialog import work_box
 from synapse import recurrence
 from synapse.calendar.events import Event, Misfire
 from synapse.calendar.messages import ScheduleChanged
