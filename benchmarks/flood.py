@@ -112,7 +112,7 @@ async def measured(folder: Path) -> None:
     (folder / 'pipelines' / 'flood.py').write_text(PIPELINE)
     room = ControlRoom.build(Settings(data=folder, workers=1, min_free_bytes=0))
     await room.start()
-    garbage = GarbageCollector(lambda: room.log.pace.per_second() < CALM_LINES)
+    garbage = GarbageCollector(lambda: room.log.rate.per_second() < CALM_LINES)
     garbage.start()  # this and the next as the program does once it is up
     sys.setswitchinterval(SWITCH_SECONDS)
     try:

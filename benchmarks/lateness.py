@@ -53,7 +53,7 @@ async def ours(moments: Sequence[datetime]) -> list[float]:
             if datetime.now(UTC) > min(moments):
                 raise SystemExit('Synapse was not up in time on this machine: allow more')
             await asyncio.sleep((max(moments) - datetime.now(UTC)).total_seconds() + 3)
-            _, rows = await room.calendar.list(min(moments), max(moments) + timedelta(seconds=1))
+            _, rows = await room.calendar.between(min(moments), max(moments) + timedelta(seconds=1))
         finally:
             await room.stop(grace=0)
     late = [row.late_seconds * 1000 for row in rows if row.late_seconds is not None]

@@ -17,7 +17,7 @@ def build_gate(room: ControlRoom) -> Gate:
     settings = room.settings
     return Gate(
         build_app(room),
-        entry=room.entry,
+        auth=room.auth,
         allowed_hosts=frozenset(_hosts(settings)),
         origins=frozenset(_origins(settings)),
         no_login=settings.no_login,
@@ -43,7 +43,7 @@ def build_app(room: ControlRoom) -> FastAPI:
         reconnect_timeout=6.0,
         tailwind=False,
         show_welcome_message=False,
-        storage_secret=room.entry.storage_secret,
+        storage_secret=room.auth.storage_secret,
         session_middleware_kwargs={'same_site': 'strict'},
     )
     core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))

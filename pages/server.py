@@ -89,7 +89,7 @@ def _run(settings: Settings, listener: socket.socket) -> int:
 
 async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> int:
     await room.start()
-    garbage = GarbageCollector(lambda: room.log.pace.per_second() < CALM_LINES)
+    garbage = GarbageCollector(lambda: room.log.rate.per_second() < CALM_LINES)
     garbage.start()
     # Lines are read and saved in threads. While these work the loop would have its turn only every 5 ms.
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -152,7 +152,7 @@ def _signals(server: _Server) -> Iterator[None]:
 def _announce(room: ControlRoom) -> None:
     settings = room.settings
     write_atomically(settings.data / 'url', settings.url.encode())
-    link = settings.url if settings.no_login else f'{settings.url}auth#{room.entry.mint_code()}'
+    link = settings.url if settings.no_login else f'{settings.url}auth#{room.auth.mint_code()}'
     print(f'Synapse is ready at {settings.url}', flush=True)
     print(link, flush=True)
     if settings.native:

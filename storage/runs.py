@@ -114,7 +114,7 @@ class RunStore:
         """The run that was created with this key, or None."""
         return self._one('WHERE idempotency_key = ?', [idempotency_key])
 
-    def list(
+    def page(
         self,
         *,
         state: str | None = None,

@@ -44,7 +44,7 @@ class CodeState(Enum):
     """Not signed by us."""
 
 
-class Entry:
+class Auth:
     """The keys of one data folder. May be used from any thread; what writes to the disk says so.
 
     :param clock: seconds since the epoch, as `time.time` gives them

@@ -16,14 +16,14 @@ from storage.runs import RunStore
 
 from .alerts.alerts import Alerts
 from .alerts.watch import AlertWatch
-from .auth import Entry
+from .auth import Auth
 from .bus import Bus
 from .calendar.alarm_clock import Clocks, read_clocks
-from .calendar.book import EventBook
 from .calendar.calendar import Calendar
 from .calendar.editor import EventEditor
+from .calendar.event_store import EventStore
 from .calendar.firing import Firing
-from .calendar.validation import EventRules
+from .calendar.validation import EventValidator
 from .catalog.catalog import Catalog
 from .engine.engine import LocalEngine
 from .errors import DiskIsFull
@@ -63,7 +63,7 @@ class ControlRoom:
     runs: Runs
     calendar: Calendar
     editor: EventEditor
-    entry: Entry
+    auth: Auth
     preferences: Documents
     history: RunStore
     retention: Retention
@@ -94,8 +94,8 @@ class ControlRoom:
         bus = Bus()
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
-        book = EventBook(Documents(data / 'events.json'), log, bus, now=now())
-        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, book.titles_with)
+        event_store = EventStore(Documents(data / 'events.json'), log, bus, now=now())
+        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, event_store.titles_with)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
@@ -117,11 +117,18 @@ class ControlRoom:
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
-            kept_in_inbox=book.works,
+            kept_in_inbox=event_store.works,
         )
-        rules = EventRules(catalog, profiles, runs, here.name)
+        rules = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(
-            events=book.events, ledger=ledger, runs=runs, bus=bus, log=log, alive=data / 'alive', now=now, clocks=clocks
+            events=event_store.events,
+            ledger=ledger,
+            runs=runs,
+            bus=bus,
+            log=log,
+            alive=data / 'alive',
+            now=now,
+            clocks=clocks,
         )
         return cls(
             settings=settings,
@@ -138,7 +145,7 @@ class ControlRoom:
             engine=engine,
             runs=runs,
             calendar=Calendar(
-                book=book,
+                event_store=event_store,
                 rules=rules,
                 firing=firing,
                 store=store,
@@ -149,8 +156,8 @@ class ControlRoom:
                 zone=here.name,
                 now=now,
             ),
-            editor=EventEditor(book, rules, firing, zone=here.name, now=now),
-            entry=Entry(data),
+            editor=EventEditor(event_store, rules, firing, zone=here.name, now=now),
+            auth=Auth(data),
             preferences=preferences,
             history=store,
             recent_commands=tuple((preferences.get('palette') or {}).get('recent', ())),

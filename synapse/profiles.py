@@ -124,7 +124,7 @@ class Profiles:
     def default_destination(self) -> Path:
         return self._secrets_path.parent / 'published'
 
-    def list(self) -> 'list[Profile]':
+    def all(self) -> list[Profile]:
         return [*self._profiles.values()]
 
     def get(self, id: str) -> Profile:

@@ -46,7 +46,7 @@ class RetentionChanged(Message):
     """What is to be kept was set anew, or old things are being removed, or were; ask `Retention`."""
 
 
-class Keep(Record):
+class RetentionPolicy(Record):
     """How long things are kept; None means for ever."""
 
     model_config = ConfigDict(strict=True)
@@ -62,7 +62,7 @@ class Keep(Record):
         return self.log_megabytes * MEGABYTE
 
 
-_KEEP_ALL = Keep(log_megabytes=1_000_000)
+_KEEP_ALL = RetentionPolicy(log_megabytes=1_000_000)
 _LIMITS = {
     'log_days': 'Between 1 and 3,650 days, or for ever.',
     'log_megabytes': 'Between 10 and 1,000,000 MB.',
@@ -72,7 +72,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Going:
+class RetentionReport:
     """What would go, or what went: too old, or too much."""
 
     old_lines: int = 0
@@ -97,7 +97,7 @@ class Going:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class RetentionFigures:
     """How much there is; sizes in bytes."""
 
     lines: int
@@ -111,7 +111,7 @@ class Figures:
 class _Work:
     """A cleaning under way."""
 
-    gone: Going = field(default_factory=Going)
+    gone: RetentionReport = field(default_factory=RetentionReport)
 
     def add(self, **more: int) -> None:
         self.gone = replace(self.gone, **{name: getattr(self.gone, name) + count for name, count in more.items()})
@@ -128,18 +128,18 @@ class Retention:
     ) -> None:
         self.notices: list[str] = []
         self.keep = self._kept(preferences)
-        self.gone: Going | None = None
+        self.gone: RetentionReport | None = None
         """What has gone so far in the cleaning under way; None while there is none."""
-        self.last: tuple[datetime, Going] | None = None
+        self.last: tuple[datetime, RetentionReport] | None = None
         """When the last cleaning of this start ended, and what went in it."""
         self._preferences, self._log, self._past, self._bus, self._now = preferences, log, past, bus, now
-        self._untold = Going()
+        self._untold = RetentionReport()
         self._looked_at = log.last_seq
         self._wake = asyncio.Event()
         self._is_due = False
         self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._cleaning: asyncio.Task[Going] | None = None
+        self._cleaning: asyncio.Task[RetentionReport] | None = None
         self._measuring: asyncio.Task[int] | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -162,20 +162,20 @@ class Retention:
 
     # -- set ----------------------------------------------------------------------------------------------------------
 
-    def checked(self, values: Mapping[str, Any]) -> Keep:
+    def checked(self, values: Mapping[str, Any]) -> RetentionPolicy:
         """What would be kept with these values changed.
 
         :param values: `log_days`, `log_megabytes`, `run_days`, `run_count`; whole numbers, or None for ever
         :raises Invalid: with a sentence for each that does not fit
         """
         try:
-            return Keep.model_validate(self.keep.model_dump() | dict(values))
+            return RetentionPolicy.model_validate(self.keep.model_dump() | dict(values))
         except ValidationError as error:
             wrong = {str(found['loc'][0]) for found in error.errors()}
             fields = {name: _LIMITS.get(name, 'There is no such setting.') for name in sorted(wrong)}
             raise Invalid('That is not how long something can be kept.', fields) from error
 
-    async def set(self, values: Mapping[str, Any]) -> Keep:
+    async def set(self, values: Mapping[str, Any]) -> RetentionPolicy:
         """Keep this from now on; what is to go then goes at once, in the background.
 
         :raises Invalid: see `checked`
@@ -199,11 +199,11 @@ class Retention:
     def is_cleaning(self) -> bool:
         return self.gone is not None
 
-    async def figures(self) -> Figures:
+    async def figures(self) -> RetentionFigures:
         """How much there is now."""
         span = await self._log.span()
         runs, oldest = await self._past.ended()
-        return Figures(
+        return RetentionFigures(
             lines=self._log.counters.total,
             log_bytes=await self._log.size(),
             oldest_line=span[0] if span else None,
@@ -217,7 +217,7 @@ class Retention:
             self._measuring = asyncio.create_task(self._past.bytes_on_disk(), name='run folders')
         return await asyncio.shield(self._measuring)
 
-    async def would_go(self, values: Mapping[str, Any] | None = None) -> Going:
+    async def would_go(self, values: Mapping[str, Any] | None = None) -> RetentionReport:
         """What would go with these values changed, see `checked`; of what is too much an estimate.
 
         :raises Invalid: see `checked`
@@ -228,11 +228,11 @@ class Retention:
         old_runs = await self._past.count_before(by_age) if by_age else 0
         latest = max(filter(None, (by_age, by_count)), default=None)
         runs = await self._past.count_before(latest) if latest else 0
-        return Going(
+        return RetentionReport(
             old_lines=old_lines, surplus_lines=surplus_lines, old_runs=old_runs, surplus_runs=max(0, runs - old_runs)
         )
 
-    async def clean_now(self) -> Going:
+    async def clean_now(self) -> RetentionReport:
         """Do at once what would be done within the hour; gives what went, also if it was under way already.
 
         :raises SynapseError: if the disk refuses
@@ -280,13 +280,13 @@ class Retention:
             gone = await self._trim_log(self.keep)
             self._untold = replace(self._untold, surplus_lines=self._untold.surplus_lines + gone)
 
-    async def _clean(self) -> Going:
+    async def _clean(self) -> RetentionReport:
         async with self._one_at_a_time:
             return await self._clean_all()
 
-    async def _clean_all(self) -> Going:
+    async def _clean_all(self) -> RetentionReport:
         work = _Work(self._untold)
-        self._untold = Going()
+        self._untold = RetentionReport()
         self._show(work)
         keep, now = self.keep, self._now()
         try:
@@ -298,19 +298,19 @@ class Retention:
             self._bus.publish(RetentionChanged())
         return work.gone
 
-    async def _clean_log(self, keep: Keep, work: _Work) -> None:
+    async def _clean_log(self, keep: RetentionPolicy, work: _Work) -> None:
         if keep.log_days is not None:
             work.add(old_lines=await self._log.retain(max_age=timedelta(days=keep.log_days), max_bytes=None))
             self._show(work)
         work.add(surplus_lines=await self._trim_log(keep))
         self._show(work)
 
-    async def _trim_log(self, keep: Keep) -> int:
+    async def _trim_log(self, keep: RetentionPolicy) -> int:
         if await self._log.size() <= keep.log_bytes:
             return 0
         return await self._log.retain(max_age=None, max_bytes=int(keep.log_bytes * (1 - SPARE)))
 
-    async def _clean_runs(self, keep: Keep, work: _Work, now: datetime) -> None:
+    async def _clean_runs(self, keep: RetentionPolicy, work: _Work, now: datetime) -> None:
         by_age, by_count = await self._run_limits(keep)
         work.add(run_bytes=await self._past.sweep())
         for name, until in (('old_runs', by_age), ('surplus_runs', by_count)):
@@ -319,7 +319,7 @@ class Retention:
                     work.add(**{name: some.runs, 'run_bytes': some.bytes})
                     self._show(work)
 
-    async def _run_limits(self, keep: Keep) -> tuple[datetime | None, datetime | None]:
+    async def _run_limits(self, keep: RetentionPolicy) -> tuple[datetime | None, datetime | None]:
         """The moments before which runs must have ended to be too old, or too many.
 
         The last one always stays: without any run the dashboard would greet its owner like a stranger.
@@ -332,7 +332,7 @@ class Retention:
         by_age = min(last, now - timedelta(days=keep.run_days)) if keep.run_days is not None else None
         return by_age, min(by_count, now - SETTLED) if by_count is not None else None
 
-    async def _lines_to_go(self, keep: Keep) -> tuple[int, int]:
+    async def _lines_to_go(self, keep: RetentionPolicy) -> tuple[int, int]:
         total, size = self._log.counters.total, await self._log.size()
         old = await self._count_older(timedelta(days=keep.log_days)) if keep.log_days is not None else 0
         left = total - old
@@ -352,7 +352,7 @@ class Retention:
         self.gone = work.gone
         self._bus.publish(RetentionChanged())
 
-    def _say(self, keep: Keep, gone: Going) -> None:
+    def _say(self, keep: RetentionPolicy, gone: RetentionReport) -> None:
         if gone.is_anything:
             fields = {
                 'lines': gone.lines,
@@ -361,19 +361,19 @@ class Retention:
             }
             self._log.append(Level.INFO, f'Removed {what_went(gone, keep)}.', source=SOURCE, fields=fields)
 
-    def _kept(self, preferences: Documents) -> Keep:
+    def _kept(self, preferences: Documents) -> RetentionPolicy:
         """What was set. What cannot be read is a reason to keep everything, until somebody sets it again."""
         document = preferences.get(_DOCUMENT)
         if document is None:
-            return Keep()
+            return RetentionPolicy()
         try:
-            return Keep.model_validate(document)
+            return RetentionPolicy.model_validate(document)
         except ValidationError:
             self.notices.append('How long things are kept could not be read: all is kept. Set it on the Settings page.')
             return _KEEP_ALL
 
 
-def in_words(keep: Keep) -> str:
+def in_words(keep: RetentionPolicy) -> str:
     """`log lines of 30 days, up to 1,000 MB; all runs`."""
     days = f'log lines of {_days(keep.log_days)}' if keep.log_days is not None else 'log lines'
     runs = [f'of {_days(keep.run_days)}'] if keep.run_days is not None else []
@@ -381,7 +381,7 @@ def in_words(keep: Keep) -> str:
     return f'{days}, up to {keep.log_megabytes:,} MB; ' + (f'runs {", ".join(runs)}' if runs else 'all runs')
 
 
-def what_went(gone: Going, keep: Keep, *, is_ahead: bool = False) -> str:
+def what_went(gone: RetentionReport, keep: RetentionPolicy, *, is_ahead: bool = False) -> str:
     """What went and why, such as `412,000 log lines older than 7 days and 3 runs beyond the newest 50`.
 
     :param is_ahead: it has not gone yet, so that some of it is an estimate

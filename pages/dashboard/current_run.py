@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from nicegui import background_tasks
 
-from pages.parts.cards import empty, put, tick
+from pages.parts.cards import empty, set_props, tick
 from pages.parts.dialogs import attempt
 from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
@@ -27,7 +27,7 @@ from synapse.records import now_utc
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord, RunState
 
-PACE_SECONDS = 0.2
+RATE_SECONDS = 0.2
 """Mere progress is shown five times a second; what moved, at once."""
 STEADY_SECONDS = 1.5
 """An estimate that moves by less is not shown anew, so that the largest number on the screen does not tremble."""
@@ -55,7 +55,7 @@ class CurrentRun(Scope):
                 self._build_foot()
         self._stepper: Stepper | None = None
         self._steps: tuple[str, ...] = ()
-        self._soon = self.at_most_every(PACE_SECONDS, self._show)
+        self._soon = self.at_most_every(RATE_SECONDS, self._show)
         self.follow(room.bus, RunChanged, self._on_run)
         self.follow(room.bus, QueueChanged, lambda _: self._show())
         self.follow(room.bus, PipelinesChanged, lambda _: self._show())
@@ -143,12 +143,12 @@ class CurrentRun(Scope):
             self._dot.classes(replace=f'sy-pdot {color}')
         self._pipeline.set_text(pipeline_title(room, run.pipeline))
         self._number.set_text(f'#{run.number}')
-        put(self._number, href=f'/runs/{run.number}')
+        set_props(self._number, href=f'/runs/{run.number}')
         self._pager.set_visibility(len(live) > 1)
         places = [known.id for known in live]
         self._place_of.set_text(f'{places.index(run.id) + 1 if run.id in places else 1} of {len(live)}')
         self._title.set_text(title_of(room, run))
-        put(self._title, title=title_of(room, run))
+        set_props(self._title, title=title_of(room, run))
         self._profile_word.set_text('Profile ' if run.profile else '')
         self._profile.set_text(profile_label(room, run.profile))
         facts = [f'started {clock_of(self._room, run.started_at)}'] if run.started_at else []
@@ -186,7 +186,7 @@ class CurrentRun(Scope):
 
     def _show_foot(self, run: RunRecord) -> None:
         self._controls.show(run)
-        put(self._open, href=f'/runs/{run.number}')
+        set_props(self._open, href=f'/runs/{run.number}')
         step = run.failed_step
         self._retry.set_visibility(run.state.is_final and run.state is not RunState.SUCCEEDED)
         self._retry_word.set_text(

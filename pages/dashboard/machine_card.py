@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pages.parts.cards import Card, area_of, line_of, points_of, put
+from pages.parts.cards import Card, area_of, line_of, points_of, set_props
 from pages.parts.html import el, icon
 from pages.parts.words import size_of
 from synapse.control_room import ControlRoom
@@ -74,10 +74,10 @@ class _Figure:
         self._value.set_text(value)
         self._of.set_text(f' {of}')
         self._bar.style(f'width:{percent:.0f}%')
-        put(self._meter, aria_valuenow=f'{percent:.0f}', aria_valuetext=f'{value} {of}')
+        set_props(self._meter, aria_valuenow=f'{percent:.0f}', aria_valuetext=f'{value} {of}')
         points = points_of(_thin(history), width=108, height=26, low=_floor(history), high=_ceiling(history))
-        put(self._area, d=area_of(points, 26))
-        put(self._line, d=line_of(points))
+        set_props(self._area, d=area_of(points, 26))
+        set_props(self._line, d=line_of(points))
 
 
 def _thin(history: Sequence[float]) -> list[float]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import Card, empty, put, tick
+from pages.parts.cards import Card, empty, set_props, tick
 from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
 from pages.parts.words import pipeline_color
@@ -89,8 +89,8 @@ class NextUp(Card):
                 row.show_live(fired[key])
             else:
                 row.show_planned(planned[key], is_next=index == len(newest))
-        put(self._list, hidden=not keys)
-        put(self._none, hidden=bool(keys))
+        set_props(self._list, hidden=not keys)
+        set_props(self._none, hidden=bool(keys))
         self._show_count([due for due, _ in coming])
 
     def _row(self, key: Key, index: int) -> '_Row':
@@ -134,7 +134,7 @@ class _Row:
             self._repeats = icon('repeat', size=13, classes='sy-3')
             self._word = el('span', 'sy-cap')
             self._clock = el('span', 'sy-cap sy-num nx-left')
-        put(self._clock, data_format='countdown', data_far=_far(self._due, zone))
+        set_props(self._clock, data_format='countdown', data_far=_far(self._due, zone))
 
     def show_planned(self, event: Event, *, is_next: bool) -> None:
         self._title.set_text(event.title)

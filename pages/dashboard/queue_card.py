@@ -5,7 +5,7 @@ from datetime import datetime
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import Card, put, tick
+from pages.parts.cards import Card, set_props, tick
 from pages.parts.dialogs import attempt
 from pages.parts.html import Glyph, el, icon
 from pages.parts.words import pipeline_color, pipeline_title
@@ -92,7 +92,7 @@ class _Row:
                 el('span', 'sy-3', run.subject)
             self._start = el('span', 'sy-cap sy-num')
             menu = el('button', 'sy-btn is-ghost is-sm is-icon on-hover', type_='button', aria_haspopup='menu')
-            put(menu, aria_label=f'Menu of {name}')
+            set_props(menu, aria_label=f'Menu of {name}')
             with menu:
                 icon('dots', size=15)
                 with (
@@ -102,10 +102,10 @@ class _Row:
                     _entry('Run first', 'play', lambda: attempt(room.runs.move_in_queue(run.id, 0)))
                     _entry('Open', 'open', lambda: ui.navigate.to(f'/runs/{run.number}'))
                     _entry('Remove', 'x', lambda: attempt(room.runs.cancel(run.id, because='taken out by hand')))
-        put(self.row, data_run=run.id, aria_label=f'{name}, waiting. Alt with arrows moves it.')
+        set_props(self.row, data_run=run.id, aria_label=f'{name}, waiting. Alt with arrows moves it.')
 
     def show(self, start: datetime | None, *, is_held: bool) -> None:
-        put(self._start, data_format='about')
+        set_props(self._start, data_format='about')
         tick(self._start, until=start, text='held' if is_held else '')
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import Glyph, el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -42,7 +42,7 @@ def spark_of(bars: Sequence[int]) -> tuple[str, str]:
     return ''.join(paths[:-1]), paths[-1]
 
 
-class LogCounters(Scope, component='log_counters.js'):
+class LevelCounters(Scope, component='log_counters.js'):
     """The row of them.
 
     :param changed: called with the groups that are shown from now on, None for all, when somebody pressed one
@@ -101,7 +101,7 @@ class LogCounters(Scope, component='log_counters.js'):
     def _show_pace(self) -> None:
         if not self._is_seen:
             return
-        recent = self._room.log.pace.since(RECENT_SECONDS)
+        recent = self._room.log.rate.since(RECENT_SECONDS)
         for counter in self._counters.values():
             counter.show_pace(sum(recent[level] for level in counter.levels))
         if any(recent.values()):
@@ -114,7 +114,7 @@ class _Counter:
         self._room, self._words = room, WORDS[group]
         with el('button', f'stat-card log-counter lv-{group}', type_='button') as self._box:
             with el('span', 'k'):
-                put(Glyph(group, is_level=True).classes('sy-stg'), role=None, aria_label=None, aria_hidden='true')
+                set_props(Glyph(group, is_level=True).classes('sy-stg'), role=None, aria_label=None, aria_hidden='true')
                 el('span', text=self._words)
                 with el('span', 'kk sy-num'):
                     self._recent = el('span')
@@ -123,7 +123,7 @@ class _Counter:
             with el('svg', 'spark', viewBox=f'0 0 {WIDTH} {HEIGHT}', preserveAspectRatio='none', aria_hidden='true'):
                 self._past = el('path', 'is-past')
                 self._now = el('path')
-        put(
+        set_props(
             self._box,
             title=f'Show or hide (Alt {number}). Alt and click: only these. Alt 0: all.',
             aria_keyshortcuts=f'Alt+{number}',
@@ -132,16 +132,16 @@ class _Counter:
         self._box.on('click', lambda event: toggle(group, bool(event.args)), js_handler='(e) => emit(e.altKey)')
 
     def press(self, *, is_included: bool) -> None:
-        put(self._box, aria_pressed=str(is_included).lower())
+        set_props(self._box, aria_pressed=str(is_included).lower())
 
     def show_count(self) -> None:
         counters = self._room.log.counters
         count = sum(getattr(counters, level.value) for level in self.levels)
         self._count.set_text(f'{count:,}'.replace(',', '\u202f'))
-        put(self._box, aria_label=f'{self._words}, {count} line{"" if count == 1 else "s"}')
+        set_props(self._box, aria_label=f'{self._words}, {count} line{"" if count == 1 else "s"}')
 
     def show_pace(self, recent: int) -> None:
         self._recent.set_text(f'+{recent:,}'.replace(',', '\u202f'))
-        past, now = spark_of(self._room.log.pace.bars(self.levels, seconds=RECENT_SECONDS, bars=BARS))
-        put(self._past, d=past)
-        put(self._now, d=now)
+        past, now = spark_of(self._room.log.rate.bars(self.levels, seconds=RECENT_SECONDS, bars=BARS))
+        set_props(self._past, d=past)
+        set_props(self._now, d=now)

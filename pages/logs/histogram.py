@@ -15,7 +15,7 @@ from typing import Any
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -285,8 +285,8 @@ class LogHistogram(Scope):
         self._window, self._buckets, self._counts = window, buckets, counts
         self._changed.clear()
         self._has_moved = False
-        put(self._trouble, hidden=True)
-        put(self._plot, hidden=None)
+        set_props(self._trouble, hidden=True)
+        set_props(self._plot, hidden=None)
         self._title.set_text(f'Lines per {length_words(buckets.seconds)}')
         bars = [[number, *found] for number, found in counts.items() if any(found)]
         self._plot.show({'seconds': buckets.seconds, 'offset': buckets.offset, 'bars': bars, **self._frame(buckets)})
@@ -322,8 +322,8 @@ class LogHistogram(Scope):
         self._buckets = None
         self._stop_clock()
         self._title.set_text('Lines over time')
-        put(self._plot, hidden=True)
-        put(self._trouble, hidden=None)
+        set_props(self._plot, hidden=True)
+        set_props(self._trouble, hidden=None)
         self._say()
 
     def _say(self) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import Glyph, button, el, icon, opens
@@ -20,7 +20,7 @@ from synapse.log.log import Level
 from synapse.log.messages import LinesLogged
 from synapse.log.search import Search
 
-from .counters import LogCounters
+from .counters import LevelCounters
 from .filter import LogFilter, groups_from, groups_text
 from .histogram import LogHistogram
 from .range_picker import RangePicker, range_from, range_text
@@ -87,7 +87,7 @@ class LogsPage:
         start, end = range_from(asked.t, room.calendar.zone)
         self.only = LogFilter(groups=groups_from(asked.levels), source=asked.source, run=run, start=start, end=end)
         room.log.seen()
-        self._counters = LogCounters(room, changed=lambda groups: self._change(replace(self.only, groups=groups)))
+        self._counters = LevelCounters(room, changed=lambda groups: self._change(replace(self.only, groups=groups)))
         self._counters.press(self.only.groups)
         self._histogram = LogHistogram(room, selected=self._select)
         with el('section', 'glass-card log-card', aria_label='Log'):
@@ -127,7 +127,7 @@ class LogsPage:
         wrap = button(
             '', icon_name='wrap', kind='ghost', small=True, aria_label='Wrap long lines (W)', title='Wrap (W)'
         )
-        put(wrap, data_key='wrap')
+        set_props(wrap, data_key='wrap')
         wrap.on('click', self._view.toggle_wrap)
         self._links: list[tuple[TextElement, str]] = []
         self._download('txt', 'sy-btn is-ghost is-sm is-icon', '')
@@ -141,7 +141,7 @@ class LogsPage:
             if words:
                 el('span', text=words)
             else:
-                put(link, aria_label='Download as text', title='Download what is filtered, as text')
+                set_props(link, aria_label='Download as text', title='Download what is filtered, as text')
         self._links.append((link, form))
 
     def _menu(self) -> None:
@@ -208,7 +208,7 @@ class LogsPage:
     def _show_links(self) -> None:
         for link, form in self._links:
             query = {'format': form} | _export_query(self.only)
-            put(link, href=f'/api/v1/logs/export?{urlencode(query, doseq=True)}')
+            set_props(link, href=f'/api/v1/logs/export?{urlencode(query, doseq=True)}')
 
     # Filters
 
@@ -311,7 +311,7 @@ class LogsPage:
             self._sources.offer(self._sources_offered, self.only.source)
 
     async def _offer_runs(self) -> None:
-        runs = await self.room.runs.list(limit=RUNS_OFFERED)
+        runs = await self.room.runs.page(limit=RUNS_OFFERED)
         if self.scope.is_deleted:
             return
         self._runs_offered = {'': 'All runs'} | {

@@ -5,7 +5,7 @@ from typing import Any
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 
 from .filter import GROUPS
 from .range_picker import Span
@@ -36,9 +36,9 @@ class LogPlot(ui.element, component='log_histogram.js'):
 
     def include(self, groups: Iterable[str]) -> None:
         """Draw these groups only."""
-        put(self, groups=[group for group in GROUPS if group in groups])
+        set_props(self, groups=[group for group in GROUPS if group in groups])
 
     def choose(self, selection: Span) -> None:
         """Show this range as selected; without ends, none."""
         ends = [None if moment is None else int(moment.timestamp() * 1000) for moment in selection]
-        put(self, selection=None if ends == [None, None] else ends)
+        set_props(self, selection=None if ends == [None, None] else ends)

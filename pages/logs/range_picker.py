@@ -11,8 +11,8 @@ from datetime import UTC, datetime, time, timedelta
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
-from pages.parts.controls import Moment
+from pages.parts.cards import set_props
+from pages.parts.controls import MomentField
 from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -177,9 +177,9 @@ class RangePicker(Scope):
         exact = range_words(text, self._zone, now)
         if text not in PRESETS and not _RELATIVE.fullmatch(text):
             exact = span_words(*range_from(text, self._zone, now), self._zone, now, is_exact=True)
-        put(self._button, aria_label=f'Time: {exact}', title=exact)
+        set_props(self._button, aria_label=f'Time: {exact}', title=exact)
         for key, preset in self._presets.items():
-            put(preset, aria_pressed=str(key == text).lower())
+            set_props(preset, aria_pressed=str(key == text).lower())
         self._fill(now)
 
     # The popover
@@ -210,11 +210,11 @@ class RangePicker(Scope):
         preset.on('click', lambda: self._choose(key))
         return preset
 
-    def _moment(self, name: str, label: str) -> Moment:
+    def _moment(self, name: str, label: str) -> MomentField:
         is_day = name.endswith('day')
         if is_day:
             el('span', 'sy-cap', label.partition(',')[0], aria_hidden='true')
-        moment = Moment(
+        moment = MomentField(
             f'range-{self.id}-{name}',
             '',
             lambda text: self._type(name, text),
@@ -243,7 +243,7 @@ class RangePicker(Scope):
             for part, form in (('day', '%Y-%m-%d'), ('time', '%H:%M:%S')):
                 text = '' if wall is None else f'{wall:{form}}'
                 # An attribute, not the property: the page must not write over what is being typed.
-                put(self._moments[f'{name}-{part}'].control, **{'^value': text})
+                set_props(self._moments[f'{name}-{part}'].control, **{'^value': text})
                 self._type(f'{name}-{part}', text)
 
     def _choose(self, text: str) -> None:

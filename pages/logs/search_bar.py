@@ -9,7 +9,7 @@ from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import el, icon
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -119,8 +119,8 @@ class LogSearchBar(Scope):
         self._begin(0)
 
     def _show_switches(self) -> None:
-        put(self._case, aria_pressed=str(self._is_case).lower())
-        put(self._regex, aria_pressed=str(self._is_regex).lower())
+        set_props(self._case, aria_pressed=str(self._is_case).lower())
+        set_props(self._regex, aria_pressed=str(self._is_regex).lower())
 
     def _stop(self) -> None:
         if self._work is not None:

@@ -2,7 +2,7 @@
 
 from nicegui import background_tasks, ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import SPRITE, el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -95,7 +95,7 @@ class _Row:
         self._row.classes(replace=f'r lv-{look}').style('display:grid')
         self._time.set_text(f'{local:%H:%M:%S}')
         self._millis.set_text(f'.{local.microsecond // 1000:03}')
-        put(self._glyph, href=f'{SPRITE}#g-{look}')
+        set_props(self._glyph, href=f'{SPRITE}#g-{look}')
         self._level.set_text(WORDS[entry.level])
         self._source.set_text(entry.step or entry.source)
         self._run.set_text(f'#{number}' if number else '')

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import say
 from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
@@ -207,7 +207,7 @@ class LogView(Scope):
         is_following = self._stream.is_following
         self._follow_words.set_text('Following' if is_following else 'Paused')
         self.follow_button.classes(replace='sy-btn is-sm log-follow' + ('' if is_following else ' is-paused'))
-        put(self.follow_button, aria_pressed=str(is_following).lower())
+        set_props(self.follow_button, aria_pressed=str(is_following).lower())
 
     def _show(self) -> None:
         """What the window is like now."""
@@ -226,7 +226,7 @@ class LogView(Scope):
             words = f'{_count(self._missed)} new, {_few(self._missed_errors, "error")}'
         self._pill_words.set_text(words)
         self._pill.classes(replace='log-new is-error' if self._missed_errors else 'log-new')
-        put(self._pill, hidden=not is_shown)
+        set_props(self._pill, hidden=not is_shown)
 
     def _show_sampling(self) -> None:
         step, now = self._stream.sampled, asyncio.get_running_loop().time()
@@ -236,7 +236,7 @@ class LogView(Scope):
             self._told_sampling_at = now
             text = f'Showing every line is too much, sampled 1 in {step}. Nothing is lost on disk.'
             self._notice.set_text(text)
-        put(self._notice, hidden=not step)
+        set_props(self._notice, hidden=not step)
 
     def _why_empty(self) -> str:
         if self.is_cleared:

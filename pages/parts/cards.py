@@ -38,7 +38,7 @@ def empty(title: str, text: str, icon_name: str) -> Iterator[None]:
         yield
 
 
-def put(element: ui.element, **attributes: Any) -> None:
+def set_props(element: ui.element, **attributes: Any) -> None:
     """Set attributes and tell the browser only where one is different; None takes an attribute away."""
     is_changed = False
     for name, value in attributes.items():
@@ -61,7 +61,7 @@ def tick(element: TextElement, *, since: datetime | None = None, until: datetime
     """Let the browser count from `since` or down to `until`, or show `text` where both are None."""
     is_ticking = since is not None or until is not None
     element.set_text(TICKING if is_ticking else text)
-    put(element, data_since=millis(since) if since else None, data_until=millis(until) if until else None)
+    set_props(element, data_since=millis(since) if since else None, data_until=millis(until) if until else None)
 
 
 class StatCard(Scope):
@@ -85,7 +85,7 @@ class StatCard(Scope):
     def show(self, value: str, note: str) -> None:
         self._value.set_text(value)
         self._note.set_text(note)
-        put(self, aria_label=f'{self._name}: {value}, {note}')
+        set_props(self, aria_label=f'{self._name}: {value}, {note}')
 
     def bars(self, values: Sequence[float], *, color: str = 'var(--cmd-text-3)', is_alarm: bool = False) -> None:
         """One bar a day, today last; in an alarm every day that has any stands out, else only today does."""

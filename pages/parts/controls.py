@@ -9,7 +9,7 @@ from typing import Any
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from .cards import put
+from .cards import set_props
 from .html import el, icon
 from .scope import Scope
 
@@ -28,12 +28,12 @@ class Slot:
             with el('span' if is_group else 'label', 'sy-label') as self.label:
                 self._title = el('span', text=title)
                 self._fact = el('span', 'ty')
-            put(self.label, **({'id': f'{id}-label'} if is_group else {'for_': id}))
+            set_props(self.label, **({'id': f'{id}-label'} if is_group else {'for_': id}))
             self.body = el('div', 'ct-body')
             self._help = el('span', 'help', help_text, id=f'{id}-help')
             self._error = el('span', 'sy-error', role='alert', id=f'{id}-error')
         if is_group:
-            put(self.body, role='group', aria_labelledby=f'{id}-label', aria_describedby=described(id))
+            set_props(self.body, role='group', aria_labelledby=f'{id}-label', aria_describedby=described(id))
 
     def call(self, title: str) -> None:
         """Name it otherwise."""
@@ -68,12 +68,12 @@ def entry(
     """
     control = el('input', 'sy-control', type_=kind, id=id, autocomplete='off', spellcheck='false')
     control.props['^value'] = value
-    put(control, aria_describedby=described(slot or id), **attributes)
+    set_props(control, aria_describedby=described(slot or id), **attributes)
     control.on('input', lambda event: typed(str(event.args)), js_handler=TYPED)
     return control
 
 
-class Moment:
+class MomentField:
     """A date or a time: the browser's own control, which at rest shows it as the design writes it."""
 
     def __init__(
@@ -104,7 +104,7 @@ def select(
                 option = el('option', text=words, value=key)
                 option.props['^selected'] = key == value or None
         icon('down', size=14)
-    put(control, aria_label=label or None)
+    set_props(control, aria_label=label or None)
     control.on('change', lambda event: chosen(str(event.args)), js_handler=TYPED)
     return control
 

@@ -8,7 +8,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox.inbox import PREFIX, InboxChanged, InboxItem
 
-from .cards import put
+from .cards import set_props
 from .fields import TextField
 from .html import button, el, icon
 from .scope import Scope
@@ -85,7 +85,7 @@ class PathField(TextField):
 
     def _offer(self) -> None:
         """The files of the inbox that fit, newest first."""
-        fitting = [item for item in self._room.inbox.list() if self._fits(item)][:20]
+        fitting = [item for item in self._room.inbox.all() if self._fits(item)][:20]
         self._inbox.clear()
         if not fitting:
             return
@@ -116,8 +116,8 @@ class PathField(TextField):
         name, about = self._facts()
         self._name.set_text(name)
         self._about.set_text(about)
-        put(self._chosen, hidden=not name)
-        put(self._ask, hidden=bool(name))
+        set_props(self._chosen, hidden=not name)
+        set_props(self._ask, hidden=bool(name))
 
     def _facts(self) -> tuple[str, str]:
         if not self._text.startswith(PREFIX):

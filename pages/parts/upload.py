@@ -8,7 +8,7 @@ from nicegui.events import GenericEventArguments
 
 from synapse.catalog.catalog import PipelineInfo
 
-from .cards import put
+from .cards import set_props
 from .html import el, icon
 
 VIDEO = frozenset({'.mp4', '.mov', '.mkv', '.webm', '.avi', '.m4v'})
@@ -55,18 +55,18 @@ class UploadZone(ui.element):
         """
         accepts = list(info.accepts)
         what = 'a video' if accepts and VIDEO.issuperset(accepts) else 'a file'
-        put(
+        set_props(
             self,
             data_accepts=','.join(accepts) or None,
             data_pipeline=info.title,
             aria_label=f'Drop {what} here or press Enter to choose one',
         )
-        put(self._input, accept=','.join(accepts) or None)
+        set_props(self._input, accept=','.join(accepts) or None)
         self._drop.set_text(f'Drop {what}')
         self._choose.set_text(f'Choose {what}')
         then = 'It starts right away.' if starts else 'Then come a few questions.'
         self._hint.set_text(f'{suffixes(accepts)} {self._limit}. {then}'.strip())
-        put(self._hint, title=', '.join(accepts) or None, data_profile=profile)
+        set_props(self._hint, title=', '.join(accepts) or None, data_profile=profile)
 
 
 def sending_row() -> None:

@@ -83,4 +83,4 @@ def step_seconds(step: StepRun) -> float | None:
 
 def profile_label(room: ControlRoom, id: str | None) -> str:
     """What the profile is called, or its id where it is gone; empty for none."""
-    return next((profile.label for profile in room.profiles.list() if profile.id == id), id or '')
+    return next((profile.label for profile in room.profiles.all() if profile.id == id), id or '')

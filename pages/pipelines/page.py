@@ -36,7 +36,7 @@ def pipelines_page(room: ControlRoom) -> None:
 
         def draw() -> None:
             # Only what changed is drawn again: an open traceback stays open beside it.
-            infos = room.catalog.list()
+            infos = room.catalog.all()
             for name in shown.keys() - {info.name for info in infos}:
                 shown.pop(name)[1].delete()
             for place, info in enumerate(infos):

@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import focus_first_field, say
 from pages.parts.fields import PairsField, TextField, Unreadable
 from pages.parts.html import button, el, icon
@@ -44,7 +44,7 @@ class ProfileDialog:
             self._label = _text('label', 'Name', profile.label if profile else '', is_required=True)
             with el('div', 'form-two'):
                 colors = COLORS if not profile or profile.color in COLORS else (*COLORS, profile.color)
-                unused = COLORS[len(self._room.profiles.list()) % len(COLORS)]
+                unused = COLORS[len(self._room.profiles.all()) % len(COLORS)]
                 self._color = _Choice('Colour', colors, profile.color if profile else unused, _swatch)
                 icons = ICONS if not profile or profile.icon in ICONS else (*ICONS, profile.icon)
                 self._icon = _Choice('Icon', icons, profile.icon if profile else ICONS[0], _icon)
@@ -73,7 +73,7 @@ class ProfileDialog:
         if self._is_saving:
             return
         self._is_saving = True
-        put(self._button, disabled=True)
+        set_props(self._button, disabled=True)
         self._show_errors({})
         try:
             data = self._data()
@@ -93,7 +93,7 @@ class ProfileDialog:
         finally:
             self._is_saving = False
             if not self._button.is_deleted:
-                put(self._button, disabled=None)
+                set_props(self._button, disabled=None)
 
     def _data(self) -> dict[str, Any]:
         return {

@@ -19,7 +19,7 @@ def profiles_page(room: ControlRoom) -> None:
 
         def draw() -> None:
             cards.clear()
-            profiles = room.profiles.list()
+            profiles = room.profiles.all()
             with cards:
                 for profile in profiles:
                     _card(room, profile, is_only=len(profiles) == 1)

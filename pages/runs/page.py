@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from pages.parts.cards import empty, put
+from pages.parts.cards import empty, set_props
 from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS, Glyph, button, el, look_of, opens
@@ -56,8 +56,8 @@ class RunsPage:
     def _draw_filters(self) -> None:
         room, chosen = self._room, self._filters
         states = {'': 'All states'} | {state.value: WORDS[state] for state in RunState}
-        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.list() if info.is_runnable}
-        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.list()}
+        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
+        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
         # What an old link names may be gone by now; the runs of it are not.
         pipelines.setdefault(chosen['pipeline'], chosen['pipeline'])
         profiles.setdefault(chosen['profile'], chosen['profile'])
@@ -85,7 +85,7 @@ class RunsPage:
             return
         self._is_loading = True
         chosen: dict[str, Any] = {key: text for key, text in self._filters.items() if text}
-        runs = await attempt(self._room.runs.list(before=self._oldest, limit=PAGE, **chosen))
+        runs = await attempt(self._room.runs.page(before=self._oldest, limit=PAGE, **chosen))
         self._is_loading = False
         if self._scope.is_deleted:
             return
@@ -95,12 +95,12 @@ class RunsPage:
                     self._rows[run.id] = _Row(self._room, run)
         if runs:
             self._oldest = runs[-1].number
-        put(self._more, hidden=len(runs or []) < PAGE)
+        set_props(self._more, hidden=len(runs or []) < PAGE)
         self._show_empty()
 
     def _show_empty(self) -> None:
         is_empty = not self._rows
-        put(self._empty, hidden=not is_empty)
+        set_props(self._empty, hidden=not is_empty)
         self._empty.clear()
         if not is_empty:
             return
@@ -185,9 +185,9 @@ class _Row:
         self._shown = run
         words = self._words(run)
         self._what.set_text(words)
-        put(self._link, aria_label=f'#{run.number} {title_of(self._room, run)}, {words}')
+        set_props(self._link, aria_label=f'#{run.number} {title_of(self._room, run)}, {words}')
         active = run.active_step
-        put(self._track, hidden=active is None, aria_valuenow=f'{active.progress:.0f}' if active else None)
+        set_props(self._track, hidden=active is None, aria_valuenow=f'{active.progress:.0f}' if active else None)
         if active is not None:
             self._bar.style(f'width:{active.progress:.1f}%')
 
@@ -207,4 +207,4 @@ class _Row:
     def _show_time(self, run: RunRecord) -> None:
         is_live = run.started_at is not None and not run.state.is_final
         self._took.set_text('' if is_live else length_of(run.took_seconds))
-        put(self._took, data_since=millis(run.started_at) if is_live and run.started_at else None)
+        set_props(self._took, data_since=millis(run.started_at) if is_live and run.started_at else None)

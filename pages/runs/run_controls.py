@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import ask, attempt
 from pages.parts.html import WORDS, Glyph, el, icon, look_of, opens
 from pages.parts.words import step_title, title_of
@@ -68,7 +68,7 @@ class RunControls(ui.element):
         self._pause.show(
             is_shown=is_live and run.state is RunState.RUNNING, text='Pausing' if run.is_pausing else 'Pause'
         )
-        put(self._pause.element, aria_busy='true' if run.is_pausing else None)
+        set_props(self._pause.element, aria_busy='true' if run.is_pausing else None)
         self._resume.show(is_shown=is_live and run.state is RunState.PAUSED)
         self._stop.show(is_shown=run.is_cancellable and not run.is_stopping)
         self._force.show(is_shown=run.is_stopping and not run.state.is_final)
@@ -98,7 +98,7 @@ class _Button:
     def __init__(self, text: str, icon_name: str, *, kind: str = '', keys: str = '', key: str = '') -> None:
         self.element = el('button', 'sy-btn' + (f' is-{kind}' if kind else ''), type_='button')
         self.element.set_visibility(False)
-        put(
+        set_props(
             self.element,
             title=keys.replace('Escape', 'Esc') or None,
             aria_keyshortcuts=keys or None,

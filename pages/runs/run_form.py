@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, focus_first_field, say
 from pages.parts.fields import Field, FieldMaker, Unreadable
@@ -76,7 +76,7 @@ class RunForm:
             mine = [text for place, text in errors.items() if place == name or place.startswith(f'{name}.')]
             field.show_error(' '.join(mine))
         if any(f'{place}.'.startswith(tuple(f'{name}.' for name in self._rare)) for place in errors):
-            put(self._details, open=True)
+            set_props(self._details, open=True)
         known = tuple(f'{name}.' for name in self.fields)
         return [text for place, text in errors.items() if not f'{place}.'.startswith(known)]
 
@@ -135,7 +135,7 @@ class RunForm:
             icon('right', size=14)
             el('span', text='More options')
             el('span', 'sy-cap sy-ell sy-grow', 'they stay as the profile or the pipeline says')
-        put(fold, open=self._is_unfolded or None)
+        set_props(fold, open=self._is_unfolded or None)
         fold.on('toggle', lambda event: self._folded(is_open=bool(event.args)), js_handler='(e) => emit(e.target.open)')
         self._details = fold
         return fold
@@ -154,12 +154,12 @@ class RunFormDialog:
 
     def open(self, *, pipeline: str = '', profile: str | None = None, values: Mapping[str, Any] | None = None) -> None:
         """Open with this pipeline, or the first that can run."""
-        self._infos = {info.name: info for info in self._room.catalog.list() if info.is_runnable}
+        self._infos = {info.name: info for info in self._room.catalog.all() if info.is_runnable}
         if not self._infos:
             say('No pipeline can run. The Pipelines page says why.', kind='warning')
             return
         self._pipeline = pipeline if pipeline in self._infos else next(iter(self._infos))
-        profiles = {item.id: item.label for item in self._room.profiles.list()}
+        profiles = {item.id: item.label for item in self._room.profiles.all()}
         self._profile = profile if profile in profiles else next(iter(profiles), '')
         with ui.dialog() as self._dialog:
             self._draw(profiles, values or {})
@@ -217,7 +217,7 @@ class RunFormDialog:
         self._dot.classes(replace=f'sy-pdot p{info.color_index % 6 + 1}')
         self._about.set_text(info.description.split('\n')[0])
         self._problem.set_text('')
-        put(self._broken, hidden=info.error is None)
+        set_props(self._broken, hidden=info.error is None)
         if info.error is not None:
             self._broken.set_text('Its file is broken now; this runs the last version that was good.')
         self._slot.clear()
@@ -225,7 +225,7 @@ class RunFormDialog:
             self._form = RunForm(self._room, info, values, self._profile or None)
 
     async def _take_last(self) -> None:
-        runs = await attempt(self._room.runs.list(state='succeeded', pipeline=self._pipeline, limit=1))
+        runs = await attempt(self._room.runs.page(state='succeeded', pipeline=self._pipeline, limit=1))
         if runs:
             self._form.take(runs[0].parameters, self._profile or None)
             self._problem.set_text('')
@@ -243,7 +243,7 @@ class RunFormDialog:
         if self._is_sending:
             return
         self._is_sending = True
-        put(self._run_button, disabled=True)
+        set_props(self._run_button, disabled=True)
         self._problem.set_text('')
         try:
             run = await self._room.runs.create(
@@ -266,7 +266,7 @@ class RunFormDialog:
         finally:
             self._is_sending = False
             if not self._run_button.is_deleted:
-                put(self._run_button, disabled=None)
+                set_props(self._run_button, disabled=None)
 
 
 def open_run_form(

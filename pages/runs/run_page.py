@@ -7,7 +7,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from pages.logs.filter import LogFilter
 from pages.logs.view import LogView
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
@@ -125,7 +125,7 @@ class RunPage:
     def _show_step(self, step: str) -> None:
         self._step = step
         for name, segment in self._segments.items():
-            put(segment, aria_checked=str(name == step).lower())
+            set_props(segment, aria_checked=str(name == step).lower())
         self._axis.press(step)
         self._view.show(LogFilter(run=self._run.id, step=step))
 

@@ -7,7 +7,7 @@ from typing import Any
 from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import WORDS, Glyph, button, copy_button, el, icon, look_of, opens
 from pages.parts.words import (
@@ -59,7 +59,7 @@ class RunSummary:
             self._stepper.show(run)
             self._show_left(run)
         if run.is_stopping and self._processes is None and not run.state.is_final:
-            put(self._tree, hidden=False)
+            set_props(self._tree, hidden=False)
             with self._tree:
                 self._processes = _Processes(self._room, run)
         elif self._processes is not None and run.state.is_final:
@@ -156,14 +156,14 @@ class RunSummary:
         if self._left is None:
             return
         if left is None:
-            put(self._left, data_until=None)
+            set_props(self._left, data_until=None)
             self._left.set_text('')
             self._done.set_text('no estimate yet' if run.state is RunState.RUNNING else 'on hold')
             return
         until = now_utc().timestamp() + left
         shown = float(self._left.props.get('data-until') or 0) / 1000
         if abs(until - shown) > 1.5:  # small changes of the estimate would only make the number jump
-            put(self._left, data_until=f'{until * 1000:.0f}')
+            set_props(self._left, data_until=f'{until * 1000:.0f}')
             self._left.set_text(length_of(left))
             self._done.set_text('left')
 
@@ -205,11 +205,11 @@ class RunSummary:
             return
         if run.is_resumable:
             resume = button('Resume', icon_name='play', kind='primary', title=PAUSE_KEYS)
-            put(resume, data_key='pause', aria_keyshortcuts=PAUSE_KEYS)
+            set_props(resume, data_key='pause', aria_keyshortcuts=PAUSE_KEYS)
             resume.on('click', lambda: attempt(self._room.runs.resume(run.id, because='the run page')))
         elif run.is_pausable:
             pause = button('Pause', icon_name='pause', title=PAUSE_KEYS)
-            put(pause, data_key='pause', aria_keyshortcuts=PAUSE_KEYS)
+            set_props(pause, data_key='pause', aria_keyshortcuts=PAUSE_KEYS)
             pause.on('click', lambda: attempt(self._room.runs.pause(run.id, because='the run page')))
         if run.is_stopping:
             force = button('Force stop', icon_name='stop', kind='danger')
@@ -219,7 +219,7 @@ class RunSummary:
             leave.on('click', lambda: attempt(self._room.runs.cancel(run.id, because='the run page')))
         else:
             stop = button('Stop now', icon_name='stop', kind='danger', title='Shift+Esc')
-            put(stop, data_key='stop', aria_keyshortcuts=STOP_KEYS)
+            set_props(stop, data_key='stop', aria_keyshortcuts=STOP_KEYS)
             opens(stop, lambda: self._ask_to_stop(run.id))
 
     def _draw_ways_on(self, run: RunRecord) -> None:
@@ -239,12 +239,12 @@ class RunSummary:
     async def _retry(self, pressed: ui.element, run: RunRecord, from_step: str | None) -> None:
         if pressed.props.get('disabled'):
             return
-        put(pressed, disabled=True)  # one press, one run
+        set_props(pressed, disabled=True)  # one press, one run
         new = await attempt(self._room.runs.retry(run.id, from_step=from_step))
         if new is not None:
             ui.navigate.to(f'/runs/{new.number}')
         elif not pressed.is_deleted:
-            put(pressed, disabled=None)
+            set_props(pressed, disabled=None)
 
     async def _ask_to_stop(self, id: str) -> None:
         run = await self._room.runs.get(id)

@@ -69,18 +69,18 @@ class Choice(Scope):
 
     @property
     def info(self) -> PipelineInfo | None:
-        return next((info for info in self.room.catalog.list() if info.name == self.pipeline), None)
+        return next((info for info in self.room.catalog.all() if info.name == self.pipeline), None)
 
     def _titles(self) -> dict[str, str]:
-        return {info.name: info.title for info in self.room.catalog.list() if info.is_runnable}
+        return {info.name: info.title for info in self.room.catalog.all() if info.is_runnable}
 
     def _labels(self) -> dict[str, str]:
-        return {profile.id: profile.label for profile in self.room.profiles.list()}
+        return {profile.id: profile.label for profile in self.room.profiles.all()}
 
     def _settle(self) -> None:
         """Fall back to what there is, where the choice is gone."""
         titles, labels = self._titles(), self._labels()
-        with_files = [info.name for info in self.room.catalog.list() if info.is_runnable and info.accepts]
+        with_files = [info.name for info in self.room.catalog.all() if info.is_runnable and info.accepts]
         if self.pipeline not in titles:
             self.pipeline = next(iter([*with_files, *titles]), NONE)
         if self.profile not in labels:
@@ -108,7 +108,7 @@ class Choice(Scope):
     # Starting
 
     def defaults(self) -> Mapping[str, Any]:
-        return next((item.defaults for item in self.room.profiles.list() if item.id == self.profile), {})
+        return next((item.defaults for item in self.room.profiles.all() if item.id == self.profile), {})
 
     def label(self) -> str:
         return self._labels().get(self.profile, '')

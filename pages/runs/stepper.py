@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pages.parts.cards import put, tick
+from pages.parts.cards import set_props, tick
 from pages.parts.html import WORDS, Glyph, el, look_of
 from pages.parts.scope import Scope
 from pages.parts.words import length_of, step_seconds, step_title
@@ -77,19 +77,19 @@ class _Step:
         if set(look.split()) != set(self._item._classes):
             self._item.classes(replace=look)
             self._glyph.show(state)
-        put(self._item, aria_current='step' if is_active else None)
+        set_props(self._item, aria_current='step' if is_active else None)
         percent = 100.0 if step.state is StepState.SUCCEEDED else step.progress
         self._bar.style(f'width:{percent:.1f}%')
-        put(self._track, aria_valuenow=f'{percent:.0f}', aria_valuetext=_value_text(step, percent))
+        set_props(self._track, aria_valuenow=f'{percent:.0f}', aria_valuetext=_value_text(step, percent))
         self._show_time(step, usual)
         self._caption.set_text(_caption(step, percent, before))
-        put(self._caption, title=step.note or None)
+        set_props(self._caption, title=step.note or None)
 
     def _show_time(self, step: StepRun, usual: float | None) -> None:
         took = step_seconds(step)
         is_active = step.state is StepState.RUNNING
         usually = f'~{length_of(usual)}' if usual and not step.state.is_final else ''
-        put(self._time, title=f'usually {length_of(usual)}' if usual and is_active else None)
+        set_props(self._time, title=f'usually {length_of(usual)}' if usual and is_active else None)
         tick(
             self._time,
             since=step.started_at if is_active else None,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import WORDS, Glyph, el, look_of
 from pages.parts.words import length_of, millis, step_seconds, step_title
 from synapse.control_room import ControlRoom
@@ -126,7 +126,7 @@ class _Row:
         self._row.on('click', lambda: chosen(step.name))
 
     def press(self, is_pressed: bool) -> None:
-        put(self._row, aria_pressed=str(is_pressed).lower())
+        set_props(self._row, aria_pressed=str(is_pressed).lower())
 
     def show(self, step: StepRun, axis: Axis | None) -> None:
         if self._shown == (step, axis):
@@ -142,18 +142,18 @@ class _Row:
         was_kept = step.note.startswith('kept from')
         self._show_bars(step, axis if was_run and not was_kept else None)
         self._show_words(step, was_kept=was_kept)
-        put(self._row, aria_pressed=pressed, aria_label=f'{self._title}, {WORDS[step.state]}')
+        set_props(self._row, aria_pressed=pressed, aria_label=f'{self._title}, {WORDS[step.state]}')
 
     def _show_bars(self, step: StepRun, axis: Axis | None) -> None:
-        put(self._bar, hidden=axis is None)
-        put(self._ghost, hidden=axis is None or not self._usual)
+        set_props(self._bar, hidden=axis is None)
+        set_props(self._ghost, hidden=axis is None or not self._usual)
         if axis is None or step.started_at is None:
             return
         left = axis.percent(step.started_at)
         is_running = step.state is StepState.RUNNING
         width = axis.percent(step.finished_at or now_utc()) - left
         self._bar.style(f'left:{left:.2f}%;width:{max(0.4, width):.2f}%')
-        put(
+        set_props(
             self._bar,
             data_grows_from=millis(step.started_at) if is_running else None,
             data_axis_start=millis(axis.start) if is_running else None,
@@ -162,11 +162,11 @@ class _Row:
         if self._usual:
             end = axis.percent(step.started_at + timedelta(seconds=self._usual))
             self._ghost.style(f'left:{left:.2f}%;width:{max(0.4, end - left):.2f}%')
-            put(self._ghost, title=f'usually {length_of(self._usual)}')
+            set_props(self._ghost, title=f'usually {length_of(self._usual)}')
 
     def _show_words(self, step: StepRun, *, was_kept: bool) -> None:
         is_running = step.state is StepState.RUNNING and step.started_at is not None
-        put(self._time, data_since=millis(step.started_at) if is_running and step.started_at else None)
+        set_props(self._time, data_since=millis(step.started_at) if is_running and step.started_at else None)
         self._note.set_text(step.note if was_kept else 'never started' if step.state is StepState.SKIPPED else '')
         if step.state is StepState.PENDING:
             self._time.set_text(f'~{length_of(self._usual)}' if self._usual else '')

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import PurePath
 from typing import Any
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import say
 from pages.parts.html import el
 from pages.parts.upload import sending_row
@@ -32,7 +32,7 @@ class DropZone:
         with el('div', 'upload-zone mo-zone', role='status') as self._zone:
             el('input', type_='file', tabindex='-1', aria_hidden='true')
             sending_row()
-        put(self._zone, data_max=str(room.settings.max_upload_bytes), data_pipeline='This calendar')
+        set_props(self._zone, data_max=str(room.settings.max_upload_bytes), data_pipeline='This calendar')
         self._zone.on(
             'uploaded',
             lambda event: self._filed(event.args),
@@ -42,9 +42,9 @@ class DropZone:
 
     def accept(self) -> None:
         """Take the files that the pipelines of now take."""
-        takes = [info.accepts for info in self._room.catalog.list() if info.is_runnable and file_parameter(info)]
+        takes = [info.accepts for info in self._room.catalog.all() if info.is_runnable and file_parameter(info)]
         suffixes = sorted({suffix for accepts in takes for suffix in accepts})
-        put(self._zone, data_accepts=','.join(suffixes) if all(takes) else None)
+        set_props(self._zone, data_accepts=','.join(suffixes) if all(takes) else None)
 
     def _filed(self, item: Mapping[str, Any]) -> None:
         info = taker_of(PurePath(str(item['name'])).suffix, self._room.catalog, self._wanted())
@@ -58,7 +58,7 @@ class DropZone:
 def taker_of(suffix: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | None:
     """The pipeline for a file: one that names its ending, or else one that takes any file; `wanted` before others."""
     named = catalog.find_by_suffix(suffix)
-    any_file = [info for info in catalog.list() if info.is_runnable and not info.accepts]
+    any_file = [info for info in catalog.all() if info.is_runnable and not info.accepts]
     for able in (named, any_file):
         takers = [info for info in able if file_parameter(info) is not None]
         if takers:

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt, say
 from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
 from synapse.calendar.events import CalendarEntry
-from synapse.calendar.series import Scope as EditScope
+from synapse.calendar.series import EditScope
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
@@ -153,7 +153,7 @@ class SchedulerPage:
             if kind == 'month':
                 self._view = MonthGrid(room, day, **options, actions=self._grid_actions())
                 if self._given is not None:
-                    put(self._view, data_day=self._given.isoformat())
+                    set_props(self._view, data_day=self._given.isoformat())
             elif kind == 'week':
                 self._view = WeekView(room, day, **options, **plans)
             else:
@@ -201,7 +201,7 @@ class SchedulerPage:
     def _frame(self) -> None:
         """Bring title, buttons and address to the view and its day."""
         self._tools.show(self._kind, self._day)
-        put(self._slot, data_view=self._kind)
+        set_props(self._slot, data_view=self._kind)
         ui.navigate.history.replace(self._address())
 
     def _announce(self) -> None:
@@ -234,7 +234,7 @@ class SchedulerPage:
         self._popover.refresh()
 
     def _show_failed(self, *, is_failed: bool) -> None:
-        put(self._problem, hidden=not is_failed)
+        set_props(self._problem, hidden=not is_failed)
         if is_failed and self._view is not None:
             self._problem_words.set_text(f'Could not load {self._view.name}.')
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of
 from pages.parts.words import pipeline_color, pipeline_title
@@ -51,9 +51,9 @@ class Toolbar:
                 self._earlier = button('', icon_name='left', kind='ghost', small=True, aria_label='Earlier')
                 today = button('Today', small=True, title='Today (T)')
                 self._later = button('', icon_name='right', kind='ghost', small=True, aria_label='Later')
-            put(self._earlier, data_key='earlier', data_turn='1')
-            put(self._later, data_key='later', data_turn='1')
-            put(today, data_key='today')
+            set_props(self._earlier, data_key='earlier', data_turn='1')
+            set_props(self._later, data_key='later', data_turn='1')
+            set_props(today, data_key='today')
             self._earlier.on('click', lambda: go_to(self._turned(-1)))
             self._later.on('click', lambda: go_to(self._turned(1)))
             today.on('click', lambda: go_to(self.today))
@@ -80,8 +80,8 @@ class Toolbar:
     def offer(self) -> None:
         """Offer the pipelines and profiles that there are now."""
         room, only = self._room, self.only
-        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.list() if info.is_runnable}
-        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.list()}
+        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
+        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
         # What an old link names may be gone by now; its runs are not.
         pipelines.setdefault(only.pipeline, only.pipeline)
         profiles.setdefault(only.profile, only.profile)
@@ -92,11 +92,11 @@ class Toolbar:
         """Bring it to this view and its day."""
         self._kind, self._day = kind, day
         self._title.show(*name_of(kind, day), day, self.today)
-        put(self._earlier, aria_label=f'Previous {SPANS[kind]} (K)', title=f'Previous {SPANS[kind]} (K)')
-        put(self._later, aria_label=f'Next {SPANS[kind]} (J)', title=f'Next {SPANS[kind]} (J)')
-        put(self._totals_box, hidden=kind != 'month')
+        set_props(self._earlier, aria_label=f'Previous {SPANS[kind]} (K)', title=f'Previous {SPANS[kind]} (K)')
+        set_props(self._later, aria_label=f'Next {SPANS[kind]} (J)', title=f'Next {SPANS[kind]} (J)')
+        set_props(self._totals_box, hidden=kind != 'month')
         for view, option in self._views.items():
-            put(option, aria_checked=str(view == kind).lower(), tabindex='0' if view == kind else '-1')
+            set_props(option, aria_checked=str(view == kind).lower(), tabindex='0' if view == kind else '-1')
 
     def count(self, totals: Mapping[str, int]) -> None:
         """Show what the month adds up to, by group of states."""
@@ -132,8 +132,8 @@ class _Total:
         self._count.set_text(words)
         label = f'{count} {WORDS[self._group].lower()}'
         hint = 'Show everything again' if is_only else f'Show only these: {label}'
-        put(self._box, aria_pressed=str(is_only).lower(), aria_label=label, title=hint)
-        put(self._box, hidden=not count and not is_only)
+        set_props(self._box, aria_pressed=str(is_only).lower(), aria_label=label, title=hint)
+        set_props(self._box, hidden=not count and not is_only)
 
 
 class Legend:
@@ -179,7 +179,7 @@ def _legend() -> ui.element:
     with el('span', 'states'):
         for state in LEGEND:
             with el('span', f'sy-x st-{look_of(state)}'):
-                put(Glyph(state, size=12), aria_hidden='true')
+                set_props(Glyph(state, size=12), aria_hidden='true')
                 el('span', text=WORDS[state])
         with el('span', 'sy-x'):
             icon('repeat', size=12)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.scope import Scope
@@ -49,7 +49,7 @@ class FeedAddress(Scope):
         self._show()
 
     def _show(self) -> None:
-        url = self._room.entry.feed_address(self._room.settings.url)
+        url = self._room.auth.feed_address(self._room.settings.url)
         self.clear()
         with self:
             if url is None:
@@ -59,7 +59,7 @@ class FeedAddress(Scope):
             el('span', 'sy-mono feed-address', shown)
             with el('span', 'sy-x feed-acts'):
                 look = button('Hide' if self._is_shown else 'Show', kind='ghost', small=True)
-                put(look, aria_label='Hide the address' if self._is_shown else 'Show the address')
+                set_props(look, aria_label='Hide the address' if self._is_shown else 'Show the address')
                 look.on('click', self._toggle)
                 copy_button('Copy', url)
                 opens(button('New address', icon_name='retry', kind='ghost', small=True), self._replace)
@@ -70,7 +70,7 @@ class FeedAddress(Scope):
         self._show()
 
     async def _make(self) -> None:
-        await attempt(asyncio.to_thread(self._room.entry.new_feed))
+        await attempt(asyncio.to_thread(self._room.auth.new_feed))
         self._call(self._show)
 
     async def _replace(self) -> None:
@@ -81,7 +81,7 @@ class FeedAddress(Scope):
     async def _revoke(self) -> None:
         text = 'Calendars that subscribe to it get nothing any more. What they have read they may keep.'
         if await confirm('Revoke the address?', text, yes='Revoke', no='Keep it'):
-            await attempt(asyncio.to_thread(self._room.entry.revoke_feed))
+            await attempt(asyncio.to_thread(self._room.auth.revoke_feed))
             self._call(self._show)
 
 
@@ -98,7 +98,7 @@ class ImportButton:
             )
         self._problem = el('span', 'sy-error', role='alert')
         chosen.on('change', self._arrived, js_handler=_SEND)
-        put(label, title='A file of at most 1 MB, as other calendars export it')
+        set_props(label, title='A file of at most 1 MB, as other calendars export it')
 
     async def _arrived(self, event: GenericEventArguments) -> None:
         news = event.args
@@ -138,7 +138,7 @@ class ImportButton:
             room.editor,
             room.catalog,
             drafts,
-            is_trusted=lambda draft: (draft.uid, draft.replaced) in is_on or draft.is_signed(room.entry.sign),
+            is_trusted=lambda draft: (draft.uid, draft.replaced) in is_on or draft.is_signed(room.auth.sign),
             because='imported on the Settings page',
             is_dry=is_dry,
         )

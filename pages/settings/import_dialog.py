@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import put, work_box
+from pages.parts.cards import set_props, work_box
 from pages.parts.html import button, el
 from synapse.control_room import ControlRoom
 from synapse.ical.importing import ImportedEvent, ImportResult
@@ -33,7 +33,7 @@ class ImportDialog:
             ui.dialog() as self._dialog,
             el('section', 'sy-dialog im-dialog', role='dialog', aria_modal='true', aria_label='Import') as box,
         ):
-            put(box, tabindex='-1')
+            set_props(box, tabindex='-1')
             el('h2', text=f'Import {name}?')
             el('p', 'sy-2', f'{counts_in_words(planned)}.{_leaving(room, planned)}')
             if planned.disabled:
@@ -48,7 +48,7 @@ class ImportDialog:
                 el('p', 'sy-cap', sentence)
             with el('div', 'sy-dialog-buttons'):
                 safe = button('Cancel')
-                put(safe, autofocus=True)
+                set_props(safe, autofocus=True)
                 safe.on('click', lambda: self._dialog.submit(None))
                 with button('', kind='primary') as self._yes:
                     self._words = el('span')

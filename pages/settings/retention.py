@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.controls import entry, select, with_unit
 from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import button, el, opens
@@ -18,7 +18,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
-from synapse.retention import Going, Keep, RetentionChanged, many, what_went
+from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, many, what_went
 from synapse.runs.messages import RunChanged, RunsForgotten
 
 from .rows import explained_row, fact
@@ -151,7 +151,7 @@ class WhatIsKept(Scope):
 
     def _typed(self) -> None:
         is_changed = self._values() != self._keep.as_json()
-        put(self._footer, hidden=not is_changed)
+        set_props(self._footer, hidden=not is_changed)
         if is_changed:
             self._look_ahead()
 
@@ -164,11 +164,11 @@ class WhatIsKept(Scope):
                 f'{_begun(words)} would go.' if going.is_anything else 'Nothing would go for it now.'
             )
 
-    async def _look(self, values: Mapping[str, Any]) -> tuple[Keep | None, Going]:
+    async def _look(self, values: Mapping[str, Any]) -> tuple[RetentionPolicy | None, RetentionReport]:
         """What would be kept and what would go, with each error at its field."""
         retention = self._room.retention
         wrong: Mapping[str, str] = {}
-        keep, going = None, Going()
+        keep, going = None, RetentionReport()
         try:
             keep = retention.checked(values)
             going = await retention.would_go(values)
@@ -197,7 +197,7 @@ class WhatIsKept(Scope):
         self._keep = self._room.retention.keep
         for name, field in self._fields.items():
             field.begin_with(getattr(self._keep, name))
-        put(self._footer, hidden=True)
+        set_props(self._footer, hidden=True)
         self._preview.set_text('')
 
     # -- cleaned up ---------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ class WhatIsKept(Scope):
 
     def _show_cleaning(self) -> None:
         retention = self._room.retention
-        put(self._clean_up, disabled=retention.is_cleaning or None)
+        set_props(self._clean_up, disabled=retention.is_cleaning or None)
         self._progress.set_text(_so_far(retention.gone) if retention.gone is not None else '')
         self._cleaned.set_text(f'Every hour, by itself. {_last(self._room, retention.last)}'.strip())
 
@@ -260,7 +260,7 @@ class _Field:
             self._error.set_text(text)
         self._box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
         if self._number is not None:
-            put(self._number, aria_invalid='true' if text else None)
+            set_props(self._number, aria_invalid='true' if text else None)
 
     def _draw(self) -> None:
         limit = self._limit
@@ -274,7 +274,7 @@ class _Field:
             if self._is_limited:
                 with with_unit(limit.unit):
                     self._number = entry(self._id, self._text, self._type, inputmode='numeric', aria_label=limit.label)
-                    put(self._number, aria_describedby=f'{self._id}-error')
+                    set_props(self._number, aria_describedby=f'{self._id}-error')
 
     def _choose(self, mode: str) -> None:
         self._is_limited = mode == AT_MOST
@@ -298,11 +298,11 @@ def _since(room: ControlRoom, moment: datetime | None) -> str:
     return f' since {"today" if day == "Today" else day}{"" if is_this_year else f" {local.year}"}'
 
 
-def _is_more(going: Going, anyway: Going) -> bool:
+def _is_more(going: RetentionReport, anyway: RetentionReport) -> bool:
     return going.lines > anyway.lines or going.runs > anyway.runs
 
 
-def _with_files(going: Going) -> str:
+def _with_files(going: RetentionReport) -> str:
     return (
         ', the runs with all their files' if going.runs and going.lines else ', with all their files' * bool(going.runs)
     )
@@ -312,11 +312,11 @@ def _begun(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _so_far(gone: Going) -> str:
+def _so_far(gone: RetentionReport) -> str:
     return f'{_counts(gone)} gone so far' if gone.lines or gone.runs else 'Cleaning up'
 
 
-def _last(room: ControlRoom, last: tuple[datetime, Going] | None) -> str:
+def _last(room: ControlRoom, last: tuple[datetime, RetentionReport] | None) -> str:
     if last is None:
         return ''
     at, gone = last
@@ -324,7 +324,7 @@ def _last(room: ControlRoom, last: tuple[datetime, Going] | None) -> str:
     return f'Last at {clock_of(room, at)[:5]}: {went}.'
 
 
-def _counts(gone: Going) -> str:
+def _counts(gone: RetentionReport) -> str:
     """`30 lines and 2 runs`."""
     counts = ((gone.lines, 'line'), (gone.runs, 'run'))
     return ' and '.join(many(count, word) for count, word in counts if count)

@@ -123,7 +123,7 @@ class Palette:
         background_tasks.create(self._recall(), name='runs for the palette')
 
     async def _recall(self) -> None:
-        self._past = await self._room.runs.list(limit=100)
+        self._past = await self._room.runs.page(limit=100)
         if not self._dialog.is_deleted:
             self._search(self._text)
 
@@ -201,7 +201,7 @@ class Palette:
 
     def _commands(self, text: str) -> Iterator[Command]:
         room, runs = self._room, self._room.runs
-        for info in room.catalog.list():
+        for info in room.catalog.all():
             if info.is_runnable:
                 form = _later(open_run_form, room, pipeline=info.name)
                 yield Command(group='Commands', words=f'Run {info.title}', icon='play', do=form)

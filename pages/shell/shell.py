@@ -12,7 +12,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from pages.dashboard.page import dashboard_page
 from pages.logs.lines_today import LinesToday
 from pages.logs.page import Asked, logs_page
-from pages.parts.cards import empty, put, tick
+from pages.parts.cards import empty, set_props, tick
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
 from pages.pipelines.page import pipelines_page
@@ -137,7 +137,7 @@ class Shell:
         status = self._room.status
         # What changes here with every run is not to draw the page beside it.
         with Scope('nav').classes('sy-rail') as rail:
-            put(rail, aria_label='Main')
+            set_props(rail, aria_label='Main')
             with el('div', 'sy-brand'):
                 brand('rail')
                 el('span', text='Synapse')
@@ -145,7 +145,7 @@ class Shell:
                 for number, (target, name, icon_name) in enumerate(PLACES, start=1):
                     with self._link(target, name, icon_name, key=f'g {number}') as link:
                         self._build_fact(target)
-                    put(link, title=f'{name} (G then {number})')
+                    set_props(link, title=f'{name} (G then {number})')
             with el('div', 'sy-railfoot'):
                 with el('div', 'fact'):
                     with el('div', 'sy-x between').style('margin-bottom:6px'):
@@ -164,7 +164,7 @@ class Shell:
                 with el('div', 'sy-x between'):
                     el('span', 'fact', self._room.settings.authority)
                     fold = el('button', 'sy-btn is-ghost is-sm is-icon sy-fold', type_='button', data_key='collapse')
-                    put(fold, aria_label='Collapse menu ([)', title='Collapse menu ([)')
+                    set_props(fold, aria_label='Collapse menu ([)', title='Collapse menu ([)')
                     with fold:
                         icon('collapse')
                     fold.on('click', js_handler='() => window.synapse.collapse()')
@@ -174,11 +174,11 @@ class Shell:
     def _show_meter(self) -> None:
         status = self._room.status
         self._bar.style(f'width:{100 * status.busy_workers / max(1, len(status.workers)):.0f}%')
-        put(self._meter, aria_valuenow=str(status.busy_workers), aria_valuemax=str(len(status.workers)))
+        set_props(self._meter, aria_valuenow=str(status.busy_workers), aria_valuemax=str(len(status.workers)))
 
     def _link(self, target: str, name: str, icon_name: str, *, key: str = '', size: int = 16) -> TextElement:
         link = el('a', href=target)
-        put(link, data_key=key or None)
+        set_props(link, data_key=key or None)
         with link:
             icon(icon_name, size=size)
             el('span', text=name)
@@ -198,7 +198,7 @@ class Shell:
             )
         elif target == '/scheduler':
             self._next = el('span', 'sy-count sy-num')
-            put(self._next, data_format='day')
+            set_props(self._next, data_format='day')
             self._scope.watch(room.status, ('next',), self._show_next)
             self._show_next()
 
@@ -211,7 +211,7 @@ class Shell:
         due = datetime.fromisoformat(str(following['due']))
         local = due.astimezone(ZoneInfo(self._room.calendar.zone))
         is_near = local - now_utc() < timedelta(days=6)
-        put(
+        set_props(
             self._next,
             data_near=f'{local:%H:%M}',
             data_far=f'{local:%a}' if is_near else f'{local.day} {local:%b}',
@@ -236,7 +236,7 @@ class Shell:
             el('span', 'sy-tag only-first', 'First start')
             el('span', 'sy-grow')
             find = el('button', 'sy-cmdk', type_='button', data_key='palette')
-            put(find, aria_label='Search or run a command (Ctrl K)')
+            set_props(find, aria_label='Search or run a command (Ctrl K)')
             with find:
                 icon('search')
                 el('span', 'sy-grow', 'Search or run a command').style('text-align:left')
@@ -249,7 +249,7 @@ class Shell:
             RoomPill(self._room)
             Bell(self._room)
             theme = el('button', 'sy-btn is-ghost is-icon sy-theme', type_='button', data_key='theme')
-            put(theme, aria_label='Light or dark theme', title='Light or dark')
+            set_props(theme, aria_label='Light or dark theme', title='Light or dark')
             with theme:
                 icon('sun')
             theme.on('click', js_handler='() => window.synapse.toggleTheme()')
@@ -262,20 +262,20 @@ class Shell:
         path = path.split('?')[0].split('#')[0].rstrip('/') or '/'
         for target, link in self._links:
             is_here = path == target or (target != '/' and path.startswith(f'{target}/'))
-            put(link, aria_current='page' if is_here else None)
+            set_props(link, aria_current='page' if is_here else None)
         place = next(
             (name for target, name, _ in PLACES[1:] if path == target or path.startswith(f'{target}/')), 'Dashboard'
         )
         run = self._run_at(path)
         is_calendar = path == '/scheduler'
         is_log = path == '/logs'
-        put(self._clock, hidden=is_calendar or is_log or None)
+        set_props(self._clock, hidden=is_calendar or is_log or None)
         self._lines.set_visibility(is_log)
-        put(self._zone, hidden=not is_calendar or None)
-        put(self._new_run, hidden=is_calendar or None)
-        put(self._new_event, hidden=not is_calendar or None)
+        set_props(self._zone, hidden=not is_calendar or None)
+        set_props(self._new_run, hidden=is_calendar or None)
+        set_props(self._new_event, hidden=not is_calendar or None)
         self._title.set_text(place)
-        put(self._crumb, hidden=not run)
+        set_props(self._crumb, hidden=not run)
         self._crumb.set_text(run)
         ui.page_title(f'{run or place} · Synapse')
 

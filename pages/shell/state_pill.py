@@ -3,7 +3,7 @@
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import ask, attempt
 from pages.parts.html import Glyph, el, icon, look_of, opens
 from pages.parts.scope import Scope
@@ -57,7 +57,7 @@ class RoomPill(Scope):
         if f'st-{look}' not in self._classes:
             self.classes(replace=f'sy-pill st-{look}')
             self._glyph.show(look)
-        put(self, aria_label=f'{first}{", " if second else ""}{second}. Open the menu')
+        set_props(self, aria_label=f'{first}{", " if second else ""}{second}. Open the menu')
         self._fill_if_open()
 
     # Menu

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
+class LineBatch:
     """Rows that differ in their message alone, which `LogStore.append` takes in half the time.
 
     Numbered one by one from `first`; their id is `prefix` and that number. Messages are what a search looks at.
@@ -68,12 +68,14 @@ def lines_of(
     source: str,
     run: str | None,
     step: str | None,
-) -> Lines | None:
+) -> LineBatch | None:
     """The same of many rows as one; None where a search looks at something else than the messages themselves."""
     if searched(''.join(messages)) is not None:
         return None
     at = _micros(moment)
-    return Lines(first=first, prefix=prefix, at=at, level=rank, source=source, run=run, step=step, messages=messages)
+    return LineBatch(
+        first=first, prefix=prefix, at=at, level=rank, source=source, run=run, step=step, messages=messages
+    )
 
 
 def _micros(moment: datetime) -> int:
@@ -81,9 +83,9 @@ def _micros(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
-def _counted(row: Values | Lines) -> tuple[int, int, str, str, int, int]:
+def _counted(row: Values | LineBatch) -> tuple[int, int, str, str, int, int]:
     """When, level, source, run, and the first and last number of a row or of many alike."""
-    if isinstance(row, Lines):
+    if isinstance(row, LineBatch):
         return row.at, row.level, row.source, row.run or '', row.first, row.last
     return row[2], row[4], row[6], row[7] or '', row[0], row[0]
 

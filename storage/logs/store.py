@@ -17,7 +17,7 @@ from . import counts as log_counts
 from . import words as log_words
 from .question import LEVELS as LEVELS
 from .question import Question
-from .rows import Lines, Row, Values, _counted, _iso, _to_row, _to_values
+from .rows import LineBatch, Row, Values, _counted, _iso, _to_row, _to_values
 from .schema import MINUTE, SECOND, bring_up
 from .text import folded, plain
 
@@ -71,7 +71,7 @@ class LogStore:
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
-    def append(self, rows: Sequence[Mapping[str, Any] | Values | Lines]) -> None:
+    def append(self, rows: Sequence[Mapping[str, Any] | Values | LineBatch]) -> None:
         """Keep these rows, all or none; `seq` must grow from row to row and from call to call.
 
         :param rows: as documents, as `values_of` makes them, or many as `lines_of` does
@@ -79,11 +79,11 @@ class LogStore:
         """
         if not rows:
             return
-        values = [row if isinstance(row, tuple | Lines) else _to_values(row) for row in rows]
+        values = [row if isinstance(row, tuple | LineBatch) else _to_values(row) for row in rows]
         with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
-            self._insert([row for row in values if not isinstance(row, Lines)])
+            self._insert([row for row in values if not isinstance(row, LineBatch)])
             for row in values:
-                if isinstance(row, Lines):
+                if isinstance(row, LineBatch):
                     self._insert_lines(row)
             log_counts.count_up(self._writer, map(_counted, values))
             last = _counted(values[-1])[-1]
@@ -263,7 +263,7 @@ class LogStore:
             places = ', '.join([_PLACES] * len(values))
             self._writer.execute(f'INSERT INTO entries VALUES {places}', [*chain.from_iterable(values)])  # noqa: S608
 
-    def _insert_lines(self, lines: Lines) -> None:
+    def _insert_lines(self, lines: LineBatch) -> None:
         # As one value: SQLite takes it apart while the interpreter is free for others.
         common = [lines.first, lines.prefix, lines.at, lines.level, lines.source, lines.run, lines.step]
         self._writer.execute(_INSERT_LINES, [*common, json.dumps(lines.messages)])

@@ -44,7 +44,7 @@ class Video(BaseModel):
 
 
 @dataclass(slots=True)
-class Progress:
+class FfmpegProgress:
     """Where ffmpeg is in its output."""
 
     frame: int = 0
@@ -53,11 +53,11 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Outcome:
+class FfmpegResult:
     """How a call of ffmpeg ended; `errors` are its last ones, oldest first."""
 
     code: int
-    progress: Progress
+    progress: FfmpegProgress
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -92,15 +92,15 @@ def ffmpeg(
     run: Run,
     arguments: Sequence[str | Path],
     *,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[FfmpegProgress], None] | None = None,
     is_quiet: bool = False,
-) -> Outcome:
+) -> FfmpegResult:
     """Call ffmpeg in the work folder of the run; it is stopped with the run.
 
     :param on_progress: called about twice a second
     :param is_quiet: keeps what it says out of the log; it is in the outcome all the same
     """
-    outcome = Outcome(0, Progress())
+    outcome = FfmpegResult(0, FfmpegProgress())
 
     def take(line: str) -> bool:
         found = _PROGRESS.fullmatch(line)
@@ -124,7 +124,7 @@ _PROGRESS = re.compile(
 )
 
 
-def _advance(progress: Progress, key: str, value: str) -> bool:
+def _advance(progress: FfmpegProgress, key: str, value: str) -> bool:
     """Take one line of `-progress` in; True at the end of a block."""
     if key == 'frame' and value.isdigit():
         progress.frame = int(value)
@@ -135,7 +135,7 @@ def _advance(progress: Progress, key: str, value: str) -> bool:
     return key == 'progress'
 
 
-def _listen(run: Run, outcome: Outcome, line: str, *, is_quiet: bool) -> None:
+def _listen(run: Run, outcome: FfmpegResult, line: str, *, is_quiet: bool) -> None:
     """Keep a line of ffmpeg, and log a complaint at its own level."""
     found = re.search(r'\[(panic|fatal|error|warning)\] ', line)
     level = found[1] if found else 'info'
@@ -196,7 +196,7 @@ def _is_no_video_format(name: str) -> bool:
     return name.endswith('_pipe') or any(part in _NO_VIDEO_FORMATS for part in name.split(','))
 
 
-def _not_a_video(path: Path, outcome: Outcome) -> StepFailed:
+def _not_a_video(path: Path, outcome: FfmpegResult) -> StepFailed:
     with path.open('rb') as file:
         head = file.read(4096)
     if b'\0' not in head and _is_text(head):

@@ -25,7 +25,7 @@ from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
 from .captions import as_srt, as_vtt, check_template, cues, filled
-from .ffmpeg import Progress, Video, check_can_burn_in, check_playable, clock, ffmpeg, probe, source
+from .ffmpeg import FfmpegProgress, Video, check_can_burn_in, check_playable, clock, ffmpeg, probe, source
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
 _RATIOS = {'16:9': 16 / 9, '9:16': 9 / 16, '1:1': 1.0}
@@ -320,7 +320,7 @@ def _take_back(destination: Destination, names: list[str]) -> None:
             continue
 
 
-def _frames(progress: Progress, total: int) -> str:
+def _frames(progress: FfmpegProgress, total: int) -> str:
     speed = f', {progress.fps:.0f} fps' if progress.fps else ''
     return f'frame {progress.frame} of {max(total, progress.frame)}{speed}'
 

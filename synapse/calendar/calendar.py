@@ -19,12 +19,12 @@ from synapse.status import Status
 
 from . import month
 from .alarm_clock import Absence
-from .book import EventBook, new_id
+from .event_store import EventStore, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
 from .missed import Missed
 from .today import Today
-from .validation import EventRules
+from .validation import EventValidator
 
 SHOWN = 5
 """Moments in a preview, and in `next` of an event."""
@@ -42,8 +42,8 @@ class Calendar:
     def __init__(
         self,
         *,
-        book: EventBook,
-        rules: EventRules,
+        event_store: EventStore,
+        rules: EventValidator,
         firing: Firing,
         store: RunStore,
         ledger: Ledger,
@@ -54,8 +54,8 @@ class Calendar:
         now: Callable[[], datetime],
     ) -> None:
         self.zone = zone
-        self._book = book
-        self._events = book.events
+        self._event_store = event_store
+        self._events = event_store.events
         self._rules = rules
         self._firing = firing
         self._now = now
@@ -64,7 +64,9 @@ class Calendar:
         self._runs = runs
         self._status = status
         self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone, now=now)
-        self._missed = Missed(events=book.events, ledger=ledger, runs=runs, bus=bus, now=now, changing=firing.changing)
+        self._missed = Missed(
+            events=event_store.events, ledger=ledger, runs=runs, bus=bus, now=now, changing=firing.changing
+        )
         self._expansion = month.Expansion()
         self._off_expansion = month.Expansion()
 
@@ -80,14 +82,14 @@ class Calendar:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._book.close()
+        self._event_store.close()
 
     # What there is
 
     @property
     def notices(self) -> 'Sequence[str]':
         """What was restored or left out when the events were read, a sentence each."""
-        return [*self._book.notices, *self._firing.notices]
+        return [*self._event_store.notices, *self._firing.notices]
 
     @property
     def last_absence(self) -> Absence | None:
@@ -96,7 +98,7 @@ class Calendar:
 
     def get(self, id: str) -> Event:
         """:raises NotFound: `event_not_found`"""
-        return self._book.get(id)
+        return self._event_store.get(id)
 
     def events(self) -> 'Sequence[Event]':
         """Every event, in the order they were made."""
@@ -115,7 +117,7 @@ class Calendar:
         found = [(due, id) for _, id in soon for due in self.next_due(id, count)]
         return [(due, self._events[id]) for due, id in sorted(found)[:count]]
 
-    async def list(self, start: datetime, end: datetime) -> 'tuple[Sequence[Event], Sequence[Occurrence]]':
+    async def between(self, start: datetime, end: datetime) -> tuple[Sequence[Event], Sequence[Occurrence]]:
         """Events that show from `start` on and before `end`, and their occurrences: accounted ones and those to come.
 
         :raises Invalid: if there are more than 50,000 to come

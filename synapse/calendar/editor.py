@@ -11,11 +11,11 @@ from synapse.errors import Conflict, DiskIsFull, Invalid
 from synapse.records import Record
 
 from . import series
-from .book import EventBook, new_id
+from .event_store import EventStore, new_id
 from .events import Event
 from .firing import Firing
-from .series import Edit, Scope
-from .validation import EventRules
+from .series import Edit, EditScope
+from .validation import EventValidator
 
 MOST_EVENTS = 20_000
 
@@ -35,11 +35,11 @@ class EventEditor:
     """
 
     def __init__(
-        self, book: EventBook, rules: EventRules, firing: Firing, *, zone: str, now: Callable[[], datetime]
+        self, event_store: EventStore, rules: EventValidator, firing: Firing, *, zone: str, now: Callable[[], datetime]
     ) -> None:
         self._zone = zone
-        self._book = book
-        self._events = book.events
+        self._event_store = event_store
+        self._events = event_store.events
         self._rules = rules
         self._firing = firing
         self._now = now
@@ -57,7 +57,7 @@ class EventEditor:
         # It owes what falls due from here on, also while its values are being checked.
         event = await self._rules.checked(merged, self._now(), id=new_id())
         async with self._firing.changing:
-            await self._book.write(Edit(puts=[event], event=event), f'{event.title} was planned{_why(because)}')
+            await self._event_store.write(Edit(puts=[event], event=event), f'{event.title} was planned{_why(because)}')
         return event
 
     async def update(
@@ -65,7 +65,7 @@ class EventEditor:
         id: str,
         changes: Mapping[str, Any],
         *,
-        scope: Scope = 'all',
+        scope: EditScope = 'all',
         due: datetime | None = None,
         because: str = '',
         trusted: bool = False,
@@ -80,12 +80,12 @@ class EventEditor:
             id, scope, due, lambda event, part: dict(changes), 'Changed', because=because, is_trusted=trusted
         )
 
-    async def move(self, id: str, due: datetime, to: datetime, *, scope: Scope = 'one') -> Change:
+    async def move(self, id: str, due: datetime, to: datetime, *, scope: EditScope = 'one') -> Change:
         """Shift an occurrence, and with it later or all ones, to a naive wall time of the zone of this calendar.
 
         :raises Invalid: if it would be in the past
         """
-        event = self._book.get(id)
+        event = self._event_store.get(id)
         wall = recurrence.wall_of(recurrence.instant_of(to, self._zone), event.timezone)
 
         def moved(event: Event, part: Event) -> dict[str, Any]:
@@ -96,14 +96,16 @@ class EventEditor:
 
         return await self._edit(id, scope, due, moved, f'Moved to {to.day} {to:%b}, {to:%H:%M}')
 
-    async def delete(self, id: str, *, scope: Scope = 'all', due: datetime | None = None, because: str = '') -> Change:
+    async def delete(
+        self, id: str, *, scope: EditScope = 'all', due: datetime | None = None, because: str = ''
+    ) -> Change:
         """Take an event, one occurrence of it, or this one and all later ones off the calendar. Its past stays.
 
         :raises NotFound: `event_not_found`
         :raises Invalid: if `due` is no occurrence that is still to come
         """
         async with self._firing.changing:
-            event = self._book.get(id)
+            event = self._event_store.get(id)
             now = await self._settled(id)
             scope, moment = self._scope(event, scope, due, now)
             if scope == 'all':
@@ -115,7 +117,9 @@ class EventEditor:
                 wall = recurrence.wall_of(moment, event.timezone)
                 later = [item.id for item in series.overrides_of(self._events, id, since=wall)]
                 edit = Edit(puts=[self._revised(event, series.ended_before(event, moment), now)], removed=later)
-            change_id = await self._book.write(edit, f'{event.title} was deleted{_scope_words(scope)}{_why(because)}')
+            change_id = await self._event_store.write(
+                edit, f'{event.title} was deleted{_scope_words(scope)}{_why(because)}'
+            )
         return Change(id=change_id, event=self._events.get(id), sentence=f'Deleted {event.title}')
 
     async def change_many(
@@ -136,7 +140,7 @@ class EventEditor:
             for id in gone:
                 await self._settled(id)
             sentence = f'{new:,} events were planned, {len(puts) - new:,} changed, {len(gone):,} deleted{_why(because)}'
-            return await self._book.write(Edit(puts=puts, removed=gone), sentence)
+            return await self._event_store.write(Edit(puts=puts, removed=gone), sentence)
 
     def require_room(self, new: int) -> None:
         """:raises Conflict: `too_many_events`, if so many more would be"""
@@ -156,16 +160,16 @@ class EventEditor:
         :raises Conflict: `nothing_to_undo`, if they have been changed since, or it is too long ago
         """
         async with self._firing.changing:
-            edit = self._book.undoing(change_id, self._now())
+            edit = self._event_store.undoing(change_id, self._now())
             for id in [*(event.id for event in edit.puts), *edit.removed]:
                 if id in self._events:
                     await self._settled(id)
-            await self._book.write(edit, 'A change of the calendar was undone')
+            await self._event_store.write(edit, 'A change of the calendar was undone')
 
     async def _edit(
         self,
         id: str,
-        scope: Scope,
+        scope: EditScope,
         due: datetime | None,
         changes_of: Callable[[Event, Event], Mapping[str, Any]],
         sentence: str,
@@ -176,7 +180,7 @@ class EventEditor:
         """:param changes_of: from the event and the part of it that is changed to the changes"""
         while True:
             # Checked before anything is locked: a slow check must not hold up what falls due.
-            event, now = self._book.get(id), self._now()
+            event, now = self._event_store.get(id), self._now()
             kind, moment = self._scope(event, scope, due, now)
             if kind == 'all':
                 edit = await self._all_edited(event, changes_of(event, event), now, is_trusted)
@@ -188,7 +192,7 @@ class EventEditor:
                 settled = await self._settled(id)
                 if kind != 'all' and moment <= settled:
                     raise _over()
-                change_id = await self._book.write(
+                change_id = await self._event_store.write(
                     edit, f'{event.title} was changed{_scope_words(kind)}{_why(because)}'
                 )
             return Change(id=change_id, event=edit.event, sentence=sentence)
@@ -204,7 +208,7 @@ class EventEditor:
     async def _part_edited(
         self,
         event: Event,
-        scope: Scope,
+        scope: EditScope,
         due: datetime,
         changes_of: Callable[[Event, Event], Mapping[str, Any]],
         now: datetime,
@@ -235,7 +239,7 @@ class EventEditor:
             stamps = {'sequence': event.sequence, 'updated_at': event.updated_at}
         return event.changed(**{**stamps, **changes, 'armed_from': now})
 
-    def _scope(self, event: Event, scope: Scope, due: datetime | None, now: datetime) -> tuple[Scope, datetime]:
+    def _scope(self, event: Event, scope: EditScope, due: datetime | None, now: datetime) -> tuple[EditScope, datetime]:
         """What is really changed, and from which moment on (now, where all of it is)."""
         if scope not in ('one', 'following', 'all'):
             raise Invalid('That is no scope.', {'scope': 'One of one, following, all.'})
@@ -263,7 +267,7 @@ def _over() -> Invalid:
     return Invalid('That occurrence is over.', {'due': 'Only what is still to come can be changed.'})
 
 
-def _scope_words(scope: Scope) -> str:
+def _scope_words(scope: EditScope) -> str:
     return {'one': ' once', 'following': ' from one occurrence on', 'all': ''}[scope]
 
 

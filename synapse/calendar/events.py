@@ -13,7 +13,7 @@ from pydantic import Field
 
 from synapse.records import Record
 from synapse.recurrence import Plan
-from synapse.recurrence.words import Moment
+from synapse.recurrence.words import PreviewLine
 from synapse.runs.records import RunRequest
 
 
@@ -181,7 +181,7 @@ class Preview(Record):
     """The rule in plain words, such as `Runs every Monday at 16:00, Berlin time, with no end date.`"""
     problems: dict[str, str] = Field(default_factory=dict)
     """A sentence for each field that does not fit; empty if it can be saved."""
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[PreviewLine, ...] = ()
     """The next five."""
     overlap: str = ''
     """A sentence on the load at the next moments, such as `No overlap. 2 workers are free at 16:00.`"""

@@ -13,7 +13,7 @@ from synapse import recurrence
 
 from .events import Event
 
-Scope = Literal['one', 'following', 'all']
+EditScope = Literal['one', 'following', 'all']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Edit:
     event: Event | None = None
 
 
-def effective_scope(event: Event, scope: Scope, due: datetime) -> Scope:
+def effective_scope(event: Event, scope: EditScope, due: datetime) -> EditScope:
     """`all` for an event that does not repeat, and for "this and later" from the first occurrence on."""
     if not event.is_repeating:
         return 'all'

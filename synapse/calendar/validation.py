@@ -38,7 +38,7 @@ GOOD_SECONDS = 60.0
 MOST_GOOD = 1000
 
 
-class EventRules:
+class EventValidator:
     """Checks values against pipelines, profiles and the calendar itself.
 
     :param zone: of this machine, for events that name none

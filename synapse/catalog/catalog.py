@@ -34,9 +34,6 @@ RESCAN_MILLISECONDS = 500
 """Beside the notices of the system, which a network drive never gives and a full queue drops."""
 
 
-Pipelines = list[PipelineInfo]
-
-
 @dataclass(frozen=True, slots=True)
 class PipelinesChanged(Message):
     """Pipelines appeared, changed, broke, were mended or went; `names` are their class names or file names."""
@@ -101,7 +98,7 @@ class Catalog:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def list(self) -> Pipelines:
+    def all(self) -> list[PipelineInfo]:
         """All pipelines, those built in first, then by title."""
         return sorted(self._infos.values(), key=lambda info: (not info.is_built_in, info.title.casefold(), info.name))
 
@@ -116,9 +113,9 @@ class Catalog:
         hint = f'Did you mean {near[0]}?' if len(near) == 1 else f'There are {", ".join(near)}.'
         raise NotFound('pipeline_not_found', f'No pipeline is called {name!r}.', hint)
 
-    def find_by_suffix(self, suffix: str) -> Pipelines:
+    def find_by_suffix(self, suffix: str) -> list[PipelineInfo]:
         """The pipelines that take a file of this suffix, like `.mp4`, whatever its case."""
-        return [info for info in self.list() if info.is_runnable and suffix.lower() in info.accepts]
+        return [info for info in self.all() if info.is_runnable and suffix.lower() in info.accepts]
 
     async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters with defaults filled in, as JSON values. Whether files are there is not looked at.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synapse.engine.host_process import HostProcess, Outcome
+from synapse.engine.host_process import HostExit, HostProcess
 
 DESCRIBE_SECONDS = 10.0
 DUMP_SECONDS = 1.0
@@ -75,7 +75,7 @@ class Inspector:
             return answers[0]
         raise FileBroken(_error(origin, self._why(outcome), list(lines)))
 
-    async def _outcome(self, host: HostProcess) -> Outcome:
+    async def _outcome(self, host: HostProcess) -> HostExit:
         try:
             async with asyncio.timeout(self._seconds):
                 return await host.wait()
@@ -92,7 +92,7 @@ class Inspector:
             host.signal_group(signal.SIGABRT)
             await asyncio.wait([asyncio.ensure_future(host.wait())], timeout=DUMP_SECONDS)
 
-    def _why(self, outcome: Outcome) -> str:
+    def _why(self, outcome: HostExit) -> str:
         if outcome.fault == 'hangs':
             return f'Reading it took more than {self._seconds:g} s, so it was stopped. Work belongs into steps.'
         if outcome.fault:

@@ -13,7 +13,7 @@ from synapse.settings import Settings, settings_from
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class CommandLine:
     """What a person asked for. `name` is `serve`, `open` or `run`."""
 
     name: str
@@ -24,16 +24,16 @@ class Command:
     profile: str | None = None
 
 
-def parse(arguments: list[str]) -> Command:
+def parse(arguments: list[str]) -> CommandLine:
     """Read the command line; prints help or one sentence and exits where it cannot be read."""
     given = _parser().parse_args(arguments)
     settings = _settings(given)
     if given.command == 'open':
-        return Command(name='open', settings=settings, only_print=given.print)
+        return CommandLine(name='open', settings=settings, only_print=given.print)
     if given.command == 'run':
         values = dict(_pair(text) for text in given.set)
-        return Command(name='run', settings=settings, pipeline=given.pipeline, values=values, profile=given.profile)
-    return Command(name='serve', settings=settings)
+        return CommandLine(name='run', settings=settings, pipeline=given.pipeline, values=values, profile=given.profile)
+    return CommandLine(name='serve', settings=settings)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -11,7 +11,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from synapse.auth import Entry
+from synapse.auth import Auth
 from synapse.log.text import plain, visible
 from synapse.settings import Settings
 
@@ -23,7 +23,7 @@ def open_link(settings: Settings, *, only_print: bool) -> int:
     base = _base_url(settings)
     if base is None:
         return _nothing_runs(settings)
-    link = f'{base}auth#{Entry(settings.data).mint_code()}'
+    link = f'{base}auth#{Auth(settings.data).mint_code()}'
     if only_print or not webbrowser.open(link):
         print(link, flush=True)
     return 0
@@ -34,7 +34,7 @@ def run_pipeline(settings: Settings, pipeline: str, values: dict[str, str], *, p
     base = _base_url(settings)
     if base is None:
         return _nothing_runs(settings)
-    token = Entry(settings.data).token
+    token = Auth(settings.data).token
     headers = {'Authorization': f'Bearer {token}'}
     with httpx.Client(base_url=f'{base}api/v1/', headers=headers, timeout=60) as api:
         try:

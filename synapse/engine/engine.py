@@ -5,12 +5,12 @@ import logging
 from typing import Any, Protocol
 
 from synapse.errors import NotReady, SynapseError
-from synapse.protocol.messages import Command, Job
+from synapse.protocol.messages import HostCommand, Job
 
 from .children import child_environment, host_command, new_session
-from .host_process import HostProcess, OnLine, OnMessage, Outcome
+from .host_process import HostExit, HostProcess, OnLine, OnMessage
 
-__all__ = ['Engine', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'OnMessage', 'Outcome']
+__all__ = ['Engine', 'HostExit', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'OnMessage']
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +41,13 @@ class HostHandle(Protocol):
     pid: int
     started_at: float
 
-    def send(self, message: Command) -> None:
+    def send(self, message: HostCommand) -> None:
         """Write one control message; nothing if the host no longer reads."""
 
-    async def stop(self, *, now: bool = False) -> Outcome:
+    async def stop(self, *, now: bool = False) -> HostExit:
         """End it with everything it started, gently first unless `now`; returns when that is done."""
 
-    async def wait(self) -> Outcome:
+    async def wait(self) -> HostExit:
         """The outcome, once the host is gone, its leftovers are ended and its last line is handed over."""
 
     async def tree(self) -> list[dict[str, Any]]:

@@ -15,11 +15,11 @@ from typing import Any
 
 from synapse import zone_data
 from synapse.protocol.line_cutter import LineCutter, readable
-from synapse.protocol.messages import Command, Do, Job, Kind
+from synapse.protocol.messages import Do, HostCommand, Job, Kind
 
 from .children import ROOM_TAG, child_environment, host_command, new_session
-from .pipes import Breath, Wire
-from .process_tree import HOST_TAG, Ending, Seen, end_all, figures_of, start_time, tree_of
+from .pipes import FairShare, Wire
+from .process_tree import HOST_TAG, KillReport, Seen, end_all, figures_of, start_time, tree_of
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ MAX_AFTER_EXIT_BYTES = 4 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class HostExit:
     """How a host ended.
 
     `ended` are the commands of processes that were ended with it or found left over; `survivors` how many of them
@@ -99,7 +99,7 @@ class HostProcess:
         """Send the job and from now on hand over every message and every raw line, each in its order."""
         self._on_message, self._on_line = on_message, on_line
         if job is not None:
-            self.send(Command(do=Do.RUN, run=job))
+            self.send(HostCommand(do=Do.RUN, run=job))
 
     async def is_ready(self, timeout: float) -> bool:
         """Whether it said hello within `timeout` seconds and still lives."""
@@ -136,11 +136,11 @@ class HostProcess:
         again = [replace(seen, process=self._watched[seen.process]) for seen in tree]
         return [figures for figures in map(figures_of, again) if figures is not None]
 
-    async def wait(self) -> Outcome:
+    async def wait(self) -> HostExit:
         """The outcome, once the process is gone, its leftovers are ended and its last line is handed over."""
         return await asyncio.shield(self._life)
 
-    async def stop(self, *, now: bool = False, fault: str = '') -> Outcome:
+    async def stop(self, *, now: bool = False, fault: str = '') -> HostExit:
         """End it: ask, 2 s later SIGTERM to its group, 2 s later SIGKILL to everything that belongs to it.
 
         :param now: straight to SIGKILL, also when a gentle stop is already under way
@@ -166,7 +166,7 @@ class HostProcess:
     async def _escalate(self) -> None:
         await asyncio.to_thread(self._remember_tree)
         if not self._at_once.is_set():
-            self.send(Command(do=Do.CANCEL))
+            self.send(HostCommand(do=Do.CANCEL))
             if await self._ends_within(GRACE_SECONDS):
                 return
         if not self._at_once.is_set():
@@ -205,7 +205,7 @@ class HostProcess:
         """Say in the outcome why it was ended; the first reason counts."""
         self._fault = self._fault or fault
 
-    async def _live(self) -> Outcome:
+    async def _live(self) -> HostExit:
         await self._wire.exited.wait()
         ending = await asyncio.to_thread(end_all, self.pid, self.host_id, list(self._known.values()))
         await self._drain()
@@ -214,10 +214,10 @@ class HostProcess:
             self._lingering.cancel()
         return self._outcome(ending)
 
-    def _outcome(self, ending: Ending) -> Outcome:
+    def _outcome(self, ending: KillReport) -> HostExit:
         code = self._transport.get_returncode()
         code = -9 if code is None else code
-        return Outcome(code, signal_name(code), ending.ended, len(ending.survivors), self._fault)
+        return HostExit(code, signal_name(code), ending.ended, len(ending.survivors), self._fault)
 
     async def _drain(self) -> None:
         """Let the readers finish. A process that escaped us may hold the pipes open: silence or a flood ends that."""
@@ -235,7 +235,7 @@ class HostProcess:
 
     async def _hear(self) -> None:
         """Hand over the protocol, message by message; a receiver that takes its time makes the host wait."""
-        cutter, breath = LineCutter(MAX_MESSAGE_BYTES), Breath()
+        cutter, breath = LineCutter(MAX_MESSAGE_BYTES), FairShare()
         while chunk := await self._wire.messages.read():
             lines = (line for line, length in cutter.feed(chunk) if length <= MAX_MESSAGE_BYTES)
             for message in _without_overtaken(map(self._message, lines)):
@@ -268,7 +268,7 @@ class HostProcess:
 
     async def _overhear(self) -> None:
         """Hand over what came around the protocol: C code, inherited children, a dying interpreter."""
-        cutter, breath = LineCutter(MAX_LINE_BYTES), Breath()
+        cutter, breath = LineCutter(MAX_LINE_BYTES), FairShare()
         while chunk := await self._wire.lines.read():
             for line, length in cutter.feed(chunk):
                 await self._take_raw(line, length)

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 MAX_WAITING_BYTES = 256 * 1024
-BREATH_SECONDS = 0.004
+FAIR_SHARE_SECONDS = 0.004
 
 
 class Pipe:
@@ -78,10 +78,10 @@ class Wire(asyncio.SubprocessProtocol):
         self.lines.end()
 
 
-class Breath:
+class FairShare:
     """Lets everything else on the loop have a turn after every few milliseconds of ours."""
 
-    def __init__(self, seconds: float = BREATH_SECONDS) -> None:
+    def __init__(self, seconds: float = FAIR_SHARE_SECONDS) -> None:
         self._seconds = seconds
         self._since = time.perf_counter()
 

@@ -26,7 +26,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class KillReport:
     """What `end_all` did: the commands that are gone, and the commands that would not go."""
 
     ended: tuple[str, ...]
@@ -44,7 +44,7 @@ def tree_of(pid: int, tag: str) -> list[Seen]:
     return [Seen(process, command_of(process)) for process in family if not is_gone(process)]
 
 
-def end_all(pid: int, tag: str, known: Iterable[Seen]) -> Ending:
+def end_all(pid: int, tag: str, known: Iterable[Seen]) -> KillReport:
     """Kill what is known, of the session of `pid`, or tagged, with all descendants, until two looks find nothing.
 
     Blocks up to 3 s. A process that went by itself since it became known counts as ended.
@@ -64,7 +64,7 @@ def end_all(pid: int, tag: str, known: Iterable[Seen]) -> Ending:
         empty_looks = 0 if living else empty_looks + 1
         time.sleep(0.01 if living else 0)
     gone = {process: is_gone(process) for process in seen}
-    return Ending(
+    return KillReport(
         ended=tuple(command for process, command in seen.items() if gone[process]),
         survivors=tuple(command for process, command in seen.items() if not gone[process]),
     )

@@ -18,7 +18,7 @@ from synapse import zone_data
 from synapse.host.channel import Channel
 from synapse.host.control import Control
 from synapse.host.streams import capture
-from synapse.protocol.messages import Do, Hello, Job, Kind, Message
+from synapse.protocol.messages import Do, Hello, HostMessage, Job, Kind
 
 PR_SET_PDEATHSIG = 1
 EXIT_SECONDS = 2.0
@@ -62,7 +62,7 @@ def _host(answers: int) -> int:
     faulthandler.enable(file=2, all_threads=True)
     channel = Channel(answers)
     finish_lines = capture(channel)
-    control = Control(lambda holds: channel.send(Message(t=Kind.PAUSED if holds else Kind.RESUMED)))
+    control = Control(lambda holds: channel.send(HostMessage(t=Kind.PAUSED if holds else Kind.RESUMED)))
     jobs: queue.Queue[Job] = queue.Queue()
     threading.Thread(target=_listen, args=(commands, control, jobs), name='synapse-listen', daemon=True).start()
 

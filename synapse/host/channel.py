@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from synapse.protocol.long_lines import LONGEST, LongLines
-from synapse.protocol.messages import Kind, Logs, Message, Progress, Raw
+from synapse.protocol.messages import HostMessage, Kind, Logs, Progress, Raw
 from synapse.protocol.spool import Spool
 
 FLUSH_SECONDS = 0.025
@@ -128,7 +128,7 @@ class Channel:
             else:
                 self._write_gathered()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: HostMessage) -> None:
         """A message at once, after everything said before it."""
         if self.is_fork:
             return
@@ -278,7 +278,7 @@ def _pieces(data: bytes) -> deque[bytes]:
     return pieces
 
 
-def _as_json(message: Message) -> str:
+def _as_json(message: HostMessage) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(',', ':'))
 
 

@@ -419,7 +419,7 @@ class _Import:
 
 def _names_of(catalog: Catalog) -> dict[str, str]:
     """The names of pipelines by their names and titles, in small letters; a name goes before a title."""
-    infos = catalog.list()
+    infos = catalog.all()
     return {info.title.casefold(): info.name for info in infos} | {info.name.casefold(): info.name for info in infos}
 
 

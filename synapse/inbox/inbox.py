@@ -52,9 +52,6 @@ class InboxItem(Record):
     received_at: datetime
 
 
-Items = list[InboxItem]
-
-
 class Inbox:
     """The files in one folder: `ID` holds the bytes, `ID.json` what is known of them, `ID.part` is on its way.
 
@@ -70,7 +67,7 @@ class Inbox:
         remove_leftovers(folder)
         self._items = {item.id: item for item in _found_in(folder)}
 
-    def list(self) -> Items:
+    def all(self) -> list[InboxItem]:
         """What is here, newest first."""
         return sorted(self._items.values(), key=lambda item: item.received_at, reverse=True)
 

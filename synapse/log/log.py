@@ -26,8 +26,8 @@ from .entry import Entry as Entry
 from .entry import Level as Level
 from .forgetting import Forgetting
 from .messages import LinesLogged
-from .pace import SECONDS as PACE_SECONDS
-from .pace import LogPace
+from .rate import SECONDS as RATE_SECONDS
+from .rate import LogRate
 from .search import Search
 from .writer import MOST_UNSAVED, LogWriter
 
@@ -52,7 +52,7 @@ class Log:
 
     def __init__(self, store: LogStore, bus: Bus) -> None:
         self.counters = LogCounters()
-        self.pace = LogPace()
+        self.rate = LogRate()
         self.ring: deque[Entry] = deque(maxlen=RING)
         self.last_seq = store.last_seq()
         self.is_telling = False
@@ -75,9 +75,9 @@ class Log:
             self.ring.clear()
             self.ring.extend(recent)
             await self._recount()
-            since = int(time.time()) - PACE_SECONDS
+            since = int(time.time()) - RATE_SECONDS
             seconds = await self._writer.in_thread(self._store.seconds, since)
-            self.pace.recall((second, LEVELS[level], lines) for second, level, lines in seconds)
+            self.rate.recall((second, LEVELS[level], lines) for second, level, lines in seconds)
         self._writer.start()
         for notice in self._store.notices:
             self.append(Level.WARNING, notice, source='storage')
@@ -381,7 +381,7 @@ class Log:
             self._tell_soon()
         counts = Counter([entry.level for entry in entries])
         self.counters.add(counts)
-        self.pace.add(counts)
+        self.rate.add(counts)
         self.is_telling = True
         try:
             self._bus.publish(LinesLogged(entries))

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.logs.rows import Lines, lines_of, values_of
+from storage.logs.rows import LineBatch, lines_of, values_of
 from storage.logs.store import LogStore
 
 from .entry import RANKS, Entry, Level, size_of
@@ -233,9 +233,9 @@ class LogWriter:
             self._lost[self._take_oldest(1)[0].level] += 1
 
 
-def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | Lines]:
+def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | LineBatch]:
     """Entries as the store takes them: those of a flood, which differ in their message alone, together."""
-    rows: list[tuple[Any, ...] | Lines] = []
+    rows: list[tuple[Any, ...] | LineBatch] = []
     for _, alike in groupby(batch, key=_LIKENESS):
         entries = list(alike)
         lines = _lines_of(entries) if len(entries) >= FEW_ALIKE else None
@@ -243,7 +243,7 @@ def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | Lines]:
     return rows
 
 
-def _lines_of(entries: Sequence[Entry]) -> Lines | None:
+def _lines_of(entries: Sequence[Entry]) -> LineBatch | None:
     id, seq, moment, level, _, source, run, step, fields = entries[0]
     if fields or entries[-1].seq - seq != len(entries) - 1 or sum(len(entry.message) for entry in entries) > MOST_ALIKE:
         return None

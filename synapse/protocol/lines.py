@@ -6,7 +6,7 @@ REDRAW_SECONDS = 0.1
 LONGEST_LINE = 8 * 1024 * 1024
 
 
-class Lines:
+class TextLines:
     """Text in, lines out. A carriage return ends a line too; of lines redrawn so, one in 100 ms is kept."""
 
     def __init__(self) -> None:
@@ -71,10 +71,10 @@ def _last_drawn(line: str) -> str:
 
 
 class ByteLines:
-    """`Lines` for bytes, read as UTF-8; what is no UTF-8 becomes a replacement character."""
+    """`TextLines` for bytes, read as UTF-8; what is no UTF-8 becomes a replacement character."""
 
     def __init__(self) -> None:
-        self._lines = Lines()
+        self._lines = TextLines()
         self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
 
     @property

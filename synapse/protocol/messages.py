@@ -36,7 +36,7 @@ class Job(TypedDict):
     state: dict[str, Any] | None
 
 
-class Command(TypedDict):
+class HostCommand(TypedDict):
     """To a host; `run` goes with `Do.RUN` alone."""
 
     do: Do
@@ -44,7 +44,7 @@ class Command(TypedDict):
 
 
 class Kind(StrEnum):
-    """What a message of a host is about. `PAUSED` and `RESUMED` are a `Message` without more."""
+    """What a message of a host is about. `PAUSED` and `RESUMED` are a `HostMessage` without more."""
 
     HELLO = 'hello'
     STEPS = 'steps'
@@ -59,25 +59,25 @@ class Kind(StrEnum):
     END = 'end'
 
 
-class Message(TypedDict):
+class HostMessage(TypedDict):
     """From a host."""
 
     t: Kind
 
 
-class Hello(Message):
+class Hello(HostMessage):
     """It is warm and takes a job."""
 
     pid: int
 
 
-class Steps(Message):
+class Steps(HostMessage):
     """The steps of the pipeline, in their order."""
 
     names: list[str]
 
 
-class StepMoved(Message):
+class StepMoved(HostMessage):
     """A step begins its `attempt`, from 1, or ends; `error` is a `Problem` as JSON."""
 
     name: str
@@ -87,7 +87,7 @@ class StepMoved(Message):
     at: str
 
 
-class Progress(Message):
+class Progress(HostMessage):
     """How far a step is, from 0 to 100."""
 
     step: str | None
@@ -95,13 +95,13 @@ class Progress(Message):
     note: str
 
 
-class Logs(Message):
+class Logs(HostMessage):
     """Entries of the log, each `[time, level, source, message, step, fields]`."""
 
     e: list[list[Any]]
 
 
-class Raw(Message):
+class Raw(HostMessage):
     """A piece of what a stream printed, however it is cut: `text`, its bytes as Latin-1.
 
     In the spool it is `size`, and so many bytes follow. With `last`, what has no line end is a line too.
@@ -116,14 +116,14 @@ class Raw(Message):
     size: NotRequired[int]
 
 
-class Spooled(Message):
+class Spooled(HostMessage):
     """The spool can be read up to here: the number of a file, and how many bytes of it."""
 
     file: int
     size: int
 
 
-class Artifact(Message):
+class Artifact(HostMessage):
     """An output was kept; `size` in bytes."""
 
     name: str
@@ -132,7 +132,7 @@ class Artifact(Message):
     media_type: str
 
 
-class End(Message):
+class End(HostMessage):
     """The run has ended; `error` is a `Problem` as JSON."""
 
     state: str

@@ -40,7 +40,7 @@ MOST_TIMES = 6
 """So many times of a day are named one by one."""
 
 
-class Moment(Record):
+class PreviewLine(Record):
     """One line of a preview: an instant, and what the clocks do around it."""
 
     due: datetime
@@ -63,7 +63,7 @@ def in_words(plan: Plan) -> str:
     return f'Runs {when}, {_zone_words(plan.zone)}, {_end(series)}.{_exceptions(plan)}'
 
 
-def moments(plan: Plan, after: datetime, count: int = 5) -> tuple[Moment, ...]:
+def moments(plan: Plan, after: datetime, count: int = 5) -> tuple[PreviewLine, ...]:
     """The next moments after an instant, in the plan's zone, with a note where its clocks matter.
 
     :raises RuleError: if the plan cannot be read
@@ -74,7 +74,7 @@ def moments(plan: Plan, after: datetime, count: int = 5) -> tuple[Moment, ...]:
     before = [last_before(plan, dues[0]), *dues[:-1]]
     there = zone(plan.zone)
     return tuple(
-        Moment(due=due.astimezone(there), note=_note(plan, due, previous))
+        PreviewLine(due=due.astimezone(there), note=_note(plan, due, previous))
         for due, previous in zip(dues, before, strict=True)
     )
 

@@ -11,10 +11,10 @@ from synapse.catalog.catalog import Catalog
 from synapse.errors import NotFound
 from synapse.log.log import Level, Log
 
+from .lifecycle_log import SOURCE
 from .live_run import LiveRun
 from .queue import Queue
 from .records import RunRecord
-from .run_log import SOURCE
 from .workers import Workers
 
 log = logging.getLogger(__name__)

@@ -38,7 +38,7 @@ class Ending:
     is_closing: bool = False
 
 
-def verdict(ending: Ending) -> tuple[RunState, Problem | None]:
+def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
     """The final state of a run, with the reason where there is one."""
     if ending.said is RunState.SUCCEEDED:
         return RunState.SUCCEEDED, None

@@ -7,11 +7,11 @@ from typing import Any
 
 DAYS = 7
 
-Ending = tuple[str, str, str, float]
+EndedRun = tuple[str, str, str, float]
 """`created_at, finished_at, state, seconds` of a run that has ended, as the store gives it."""
 
 
-def figures(endings: Iterable[Ending], now: datetime) -> dict[str, Any]:
+def figures(endings: Iterable[EndedRun], now: datetime) -> dict[str, Any]:
     """What the four cards show; days are those of the time zone of `now`, success leaves out stopped runs.
 
     `runs_delta` compares today with the same weekday last week up to the same time of day. Each series has one value

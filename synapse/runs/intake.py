@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from synapse.engine.pipes import Breath
+from synapse.engine.pipes import FairShare
 from synapse.log.log import Level, Log
 from synapse.protocol.lines import ByteLines
 from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
@@ -99,7 +99,7 @@ class Intake:
         self._cutter = Cutter(LongLines(folder / LONG_LINES, scrubber.text))
         self._spool = SpoolReader(folder)
         self._finished: tuple[list[Path], int] = ([], 0)
-        self._breath = Breath(TURN_SECONDS)
+        self._breath = FairShare(TURN_SECONDS)
 
     @classmethod
     def of_job(cls, log: Log, job: Job) -> 'Intake':

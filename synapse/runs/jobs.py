@@ -18,8 +18,8 @@ from synapse.protocol.messages import Job
 
 from .folders import RunFolders
 from .intake import Recovery
+from .lifecycle_log import LifecycleLog
 from .records import RunRecord, StepState
-from .run_log import RunLog
 
 GoOn = Callable[[], bool]
 
@@ -40,7 +40,7 @@ class RunJobs:
         self._inbox = inbox
         self._folders = folders
         self._log = log
-        self._say = RunLog(log)
+        self._say = LifecycleLog(log)
 
     async def prepare(self, run: RunRecord, go_on: GoOn) -> tuple[RunRecord, Job]:
         """The run with real paths in its parameters, and its job. Its secrets are hidden in the log from here on.

@@ -14,15 +14,15 @@ from storage.runs import RunStore
 from synapse.engine.engine import Engine, HostHandle
 from synapse.errors import SynapseError
 from synapse.log.log import Level, Log
-from synapse.protocol.messages import Command, Do, Job, Kind
+from synapse.protocol.messages import Do, HostCommand, Job, Kind
 from synapse.records import Problem, now_utc
 
 from . import transitions
-from .ending import Ending, not_started, verdict
+from .ending import Ending, not_started, outcome
 from .intake import Intake
 from .jobs import GoOn
+from .lifecycle_log import LifecycleLog
 from .records import RunRecord, RunState, StepRun, StepState
-from .run_log import RunLog
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ Rule = Callable[[RunRecord], RunRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class RunContext:
     """What a live run needs of the house.
 
     `prepare` gives the run with its inputs taken over, and the job for its host; `taken_over` then lets go of what the
@@ -58,11 +58,11 @@ class Surroundings:
 class LiveRun:
     """Carries one run to its end. States move one at a time, each kept on disk before it is shown."""
 
-    def __init__(self, run: RunRecord, worker: str, around: Surroundings) -> None:
+    def __init__(self, run: RunRecord, worker: str, context: RunContext) -> None:
         self.run = run
         self.worker = worker
-        self._around = around
-        self._say = RunLog(around.log)
+        self._context = context
+        self._say = LifecycleLog(context.log)
         self._moving = asyncio.Lock()
         self._handle: HostHandle | None = None
         self._intake: Intake | None = None
@@ -135,37 +135,37 @@ class LiveRun:
         if self._handle is None:
             return []
         tree = await self._handle.tree()
-        return [{**process, 'command': self._around.log.scrub(process['command'])} for process in tree]
+        return [{**process, 'command': self._context.log.scrub(process['command'])} for process in tree]
 
     # From the start of the process to its end
 
     async def _work(self) -> tuple[RunState, Problem | None]:
         if self._must_end():
-            return verdict(self._ending())
+            return outcome(self._ending())
         try:
             job = await self._take_over()
         except CopyStopped:
-            return verdict(self._ending())
+            return outcome(self._ending())
         if self._must_end():
-            return verdict(self._ending())
-        self._intake = Intake.of_job(self._around.log, job)
-        self._handle = await self._around.engine.run(job, self._heard, self._line)
+            return outcome(self._ending())
+        self._intake = Intake.of_job(self._context.log, job)
+        self._handle = await self._context.engine.run(job, self._heard, self._line)
         if self._must_end():
             self._stop_handle(now=self._stop_now)
         elif self._is_pausing:
             self._send(Do.PAUSE)
-        outcome = await self._handle.wait()
+        host_exit = await self._handle.wait()
         await self._intake.take_rest()
-        self._tell_of_ended(outcome.killed, outcome.survivors)
-        return verdict(self._ending(returncode=outcome.returncode, signal=outcome.signal, fault=outcome.fault))
+        self._tell_of_ended(host_exit.killed, host_exit.survivors)
+        return outcome(self._ending(returncode=host_exit.returncode, signal=host_exit.signal, fault=host_exit.fault))
 
     async def _take_over(self) -> Job:
         asked = self.run
-        prepared, job = await self._around.prepare(asked, self._goes_on)
+        prepared, job = await self._context.prepare(asked, self._goes_on)
         if prepared.parameters != asked.parameters:
             await self._move(lambda run: run.changed(parameters=prepared.parameters))
-            await self._around.taken_over(asked)
-            await self._around.make_own(asked, self._goes_on)
+            await self._context.taken_over(asked)
+            await self._context.make_own(asked, self._goes_on)
         return job
 
     def _goes_on(self) -> bool:
@@ -237,14 +237,14 @@ class LiveRun:
     def _without_secrets(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         # Log entries are scrubbed by the log; these two become part of the run.
         told = {name: message[name] for name in ('note', 'error') if message.get(name)}
-        return {**message, **self._around.log.scrub(told)} if told else message
+        return {**message, **self._context.log.scrub(told)} if told else message
 
     async def _line(self, line: str) -> None:
         """A line that came around the protocol: C code, a child that kept our descriptor, a dying interpreter."""
         level = Level.ERROR if line.startswith(('Fatal Python error', 'Segmentation fault')) else Level.INFO
         step = self.run.active_step
-        self._around.log.append(level, line, source='stderr', run=self.run.id, step=step.name if step else None)
-        await self._around.log.room_to_write()
+        self._context.log.append(level, line, source='stderr', run=self.run.id, step=step.name if step else None)
+        await self._context.log.room_to_write()
 
     async def _progress(self, message: Mapping[str, Any]) -> None:
         async with self._moving:
@@ -267,7 +267,7 @@ class LiveRun:
     def _show_now(self) -> None:
         self._forget_later()
         self._shown_at = asyncio.get_running_loop().time()
-        self._around.show(self.run, False)
+        self._context.show(self.run, False)
 
     def _forget_later(self) -> None:
         if self._later is not None:
@@ -315,7 +315,7 @@ class LiveRun:
 
     def _arm(self, step: StepRun | None) -> None:
         self._disarm()
-        options = next((known for known in self._around.steps(self.run) if step and known['name'] == step.name), None)
+        options = next((known for known in self._context.steps(self.run) if step and known['name'] == step.name), None)
         if step is None or options is None or not options.get('timeout') or self.run.state is not RunState.RUNNING:
             return
         seconds = float(options['timeout'])
@@ -354,13 +354,13 @@ class LiveRun:
                 say(after)
             self.run = self._with_flags(after)
             self._forget_later()
-            self._around.show(self.run, True)
+            self._context.show(self.run, True)
 
     async def _keep(self, run: RunRecord) -> None:
         """Keep it, however long the disk takes to have room again: the work of a run is not thrown away for that."""
         while True:
             try:
-                await asyncio.to_thread(self._around.store.save, run.as_json())
+                await asyncio.to_thread(self._context.store.save, run.as_json())
                 return
             except StorageError as error:
                 self._say_disk_trouble(error)
@@ -380,11 +380,11 @@ class LiveRun:
     def _show_flags(self) -> None:
         # A flag is no state: it is shown at once, also while a move is being written.
         self.run = self._with_flags(self.run)
-        self._around.show(self.run, True)
+        self._context.show(self.run, True)
 
     def _send(self, what: Do) -> None:
         if self._handle is not None:
-            self._handle.send(Command(do=what))
+            self._handle.send(HostCommand(do=what))
 
     def _stop_handle(self, *, now: bool) -> None:
         if self._handle is not None:

@@ -29,12 +29,12 @@ from .estimates import Estimates, expected_starts
 from .figures import begin_of, figures
 from .folders import RunFolders, not_kept
 from .jobs import RunJobs
-from .live_run import LiveRun, Surroundings
+from .lifecycle_log import SOURCE, LifecycleLog
+from .live_run import LiveRun, RunContext
 from .messages import EverythingStopped, QueueChanged, RunChanged, RunsForgotten
 from .past import PastRuns
 from .queue import Queue
 from .records import RunRecord, RunRequest, RunState
-from .run_log import SOURCE, RunLog
 from .status_writer import StatusWriter, job_of, state_of
 
 MAX_WAITING = 10_000
@@ -72,14 +72,14 @@ class Runs:
         self._store = store
         self._catalog = catalog
         self._log = log
-        self._say = RunLog(log)
+        self._say = LifecycleLog(log)
         self._bus = bus
         self._folders = RunFolders(folder)
         self._new = NewRuns(catalog, profiles, inbox, self._folders)
         self._jobs = RunJobs(catalog, profiles, inbox, self._folders, log, zone)
         self._queue = Queue(folder.with_name('queue.json'))
         self.estimates = Estimates(store)
-        self._around = Surroundings(
+        self._around = RunContext(
             store=store,
             engine=engine,
             log=log,
@@ -150,7 +150,7 @@ class Runs:
             raise await self.past.missing(id=id)
         return self._known(id) or _record(document)
 
-    async def list(
+    async def page(
         self,
         *,
         state: str | None = None,
@@ -161,7 +161,7 @@ class Runs:
     ) -> list[RunRecord]:
         """Runs newest first; `before` is a number, exclusive."""
         documents = await asyncio.to_thread(
-            self._store.list, state=state, pipeline=pipeline, profile=profile, before=before, limit=limit
+            self._store.page, state=state, pipeline=pipeline, profile=profile, before=before, limit=limit
         )
         return [self._known(document['id']) or _record(document) for document in documents]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from synapse.auth import Entry
+from synapse.auth import Auth
 from synapse.calendar.events import Misfire
 from tests.parts.api_room import PIPELINES
 from tests.parts.downtime import hourly, was_off
@@ -30,7 +30,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTes
 @pytest.fixture
 def program(shared: SynapseUnderTest) -> SynapseUnderTest:
     """One for all tests that need nothing of their own, with a fresh link to sign in."""
-    shared.link = f'{shared.url}auth#{Entry(shared.data).mint_code()}'
+    shared.link = f'{shared.url}auth#{Auth(shared.data).mint_code()}'
     return shared
 
 

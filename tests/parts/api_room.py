@@ -88,7 +88,7 @@ def gated(room: ControlRoom, port: int, updates: Updates | None = None) -> Gate:
     hosts = frozenset({f'127.0.0.1:{port}'})
     return Gate(
         app,
-        entry=room.entry,
+        auth=room.auth,
         allowed_hosts=hosts,
         origins=frozenset(f'http://{host}' for host in hosts),
         max_upload_bytes=room.settings.max_upload_bytes,
@@ -97,7 +97,7 @@ def gated(room: ControlRoom, port: int, updates: Updates | None = None) -> Gate:
 
 def client_of(room: ControlRoom, authority: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        base_url=f'http://{authority}/api/v1', headers={'Authorization': f'Bearer {room.entry.token}'}, timeout=20
+        base_url=f'http://{authority}/api/v1', headers={'Authorization': f'Bearer {room.auth.token}'}, timeout=20
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synapse.engine.engine import HostHandle, LocalEngine, Outcome
+from synapse.engine.engine import HostExit, HostHandle, LocalEngine
 from tests.parts.said import Said
 
 
@@ -56,7 +56,7 @@ class Bench:
         heard.said = Said(Path(order['folder']))
         return await self.engine.run(order, heard.message, heard.line)
 
-    async def run(self, body: str, heard: Heard | None = None, **job: Any) -> tuple[Heard, Outcome]:
+    async def run(self, body: str, heard: Heard | None = None, **job: Any) -> tuple[Heard, HostExit]:
         heard = heard or Heard()
         host = await self.start(body, heard, **job)
         async with asyncio.timeout(60):

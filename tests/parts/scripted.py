@@ -11,7 +11,7 @@ from storage.logs.store import LogStore
 from storage.runs import RunStore
 from synapse.bus import Bus
 from synapse.catalog.catalog import PipelineInfo
-from synapse.engine.engine import OnLine, OnMessage, Outcome
+from synapse.engine.engine import HostExit, OnLine, OnMessage
 from synapse.errors import NotFound
 from synapse.inbox.inbox import Inbox
 from synapse.log.log import Log
@@ -40,23 +40,23 @@ class ScriptedHost:
     def send(self, message: Mapping[str, Any]) -> None:
         self.sent.append(message['do'])
 
-    async def stop(self, *, now: bool = False) -> Outcome:
+    async def stop(self, *, now: bool = False) -> HostExit:
         self.sent.append('kill' if now else 'stop')
         self.exit(-9 if now else -15)
         return await self.wait()
 
-    async def wait(self) -> Outcome:
+    async def wait(self) -> HostExit:
         return await asyncio.shield(self._life)
 
     async def tree(self) -> list[dict[str, Any]]:
         return []
 
-    async def _live(self) -> Outcome:
+    async def _live(self) -> HostExit:
         while not isinstance(said := await self._script.get(), int):
             waiting = self._on_message(said)
             if waiting is not None:
                 await waiting
-        return Outcome(said, {-9: 'SIGKILL', -11: 'SIGSEGV', -15: 'SIGTERM'}.get(said))
+        return HostExit(said, {-9: 'SIGKILL', -11: 'SIGSEGV', -15: 'SIGTERM'}.get(said))
 
 
 class ScriptedEngine:

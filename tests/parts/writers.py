@@ -45,7 +45,7 @@ def open_store(kind: str, path: Path) -> tuple[Callable[[int], object], Callable
         runs = RunStore(path)
         return (
             lambda number: runs.create(run_document(number)),
-            lambda: {int(run['id'][1:]) for run in runs.list(limit=1_000_000)},
+            lambda: {int(run['id'][1:]) for run in runs.page(limit=1_000_000)},
             runs.close,
         )
     logs = LogStore(path)

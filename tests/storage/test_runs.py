@@ -43,7 +43,7 @@ def test_the_same_key_gives_the_same_run_as_it_is_now(store: RunStore) -> None:
     again = store.create(run_document(2), idempotency_key='once')
 
     assert (again['id'], again['state']) == ('r1', 'running')
-    assert [run['id'] for run in store.list()] == ['r1']
+    assert [run['id'] for run in store.page()] == ['r1']
     assert store.create(run_document(3), idempotency_key='other')['number'] == 2
 
 
@@ -77,7 +77,7 @@ def test_runs_are_listed_newest_first_by_what_they_are(store: RunStore) -> None:
         store.create(run_document(number, pipeline=kind, profile='p' if number > 3 else None))
 
     def ids(**filters: Any) -> list[str]:
-        return [run['id'] for run in store.list(**filters)]
+        return [run['id'] for run in store.page(**filters)]
 
     assert ids(limit=2) == ['r5', 'r4']
     assert ids(before=4, limit=2) == ['r3', 'r2']

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from synapse.auth import CODE_SECONDS, RENEW_SECONDS, SESSION_SECONDS, CodeState, Entry
+from synapse.auth import CODE_SECONDS, RENEW_SECONDS, SESSION_SECONDS, Auth, CodeState
 
 
 class Clock:
@@ -23,12 +23,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def entry(tmp_path: Path, clock: Clock) -> Entry:
-    return Entry(tmp_path, clock=clock)
+def entry(tmp_path: Path, clock: Clock) -> Auth:
+    return Auth(tmp_path, clock=clock)
 
 
-def test_the_keys_are_private_and_last(tmp_path: Path, entry: Entry) -> None:
-    again = Entry(tmp_path)
+def test_the_keys_are_private_and_last(tmp_path: Path, entry: Auth) -> None:
+    again = Auth(tmp_path)
 
     assert again.token == entry.token == (tmp_path / 'token').read_text().strip()
     assert again.storage_secret == entry.storage_secret
@@ -37,10 +37,10 @@ def test_the_keys_are_private_and_last(tmp_path: Path, entry: Entry) -> None:
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
-def test_a_key_file_that_others_could_read_is_made_private_again(tmp_path: Path, entry: Entry) -> None:
+def test_a_key_file_that_others_could_read_is_made_private_again(tmp_path: Path, entry: Auth) -> None:
     (tmp_path / 'token').chmod(0o644)
 
-    assert Entry(tmp_path).token == entry.token
+    assert Auth(tmp_path).token == entry.token
     assert stat.S_IMODE((tmp_path / 'token').stat().st_mode) == 0o600
 
 
@@ -48,13 +48,13 @@ def test_a_key_file_that_others_could_read_is_made_private_again(tmp_path: Path,
 def test_a_token_file_that_cannot_be_a_token_is_replaced(tmp_path: Path, content: bytes) -> None:
     (tmp_path / 'token').write_bytes(content)
 
-    token = Entry(tmp_path).token
+    token = Auth(tmp_path).token
 
     assert token.startswith('syn_')
     assert (tmp_path / 'token').read_text().strip() == token
 
 
-def test_the_secret_of_the_calendar_feed_is_private_lasts_and_is_revoked(tmp_path: Path, entry: Entry) -> None:
+def test_the_secret_of_the_calendar_feed_is_private_lasts_and_is_revoked(tmp_path: Path, entry: Auth) -> None:
     assert entry.feed is None
     assert not entry.is_feed('')
     first = entry.new_feed()
@@ -62,30 +62,30 @@ def test_the_secret_of_the_calendar_feed_is_private_lasts_and_is_revoked(tmp_pat
     second = entry.new_feed()
 
     assert stat.S_IMODE((tmp_path / 'feed').stat().st_mode) == 0o600
-    assert Entry(tmp_path).feed == second
+    assert Auth(tmp_path).feed == second
     assert entry.is_feed(second)
     assert not entry.is_feed(first)
     entry.revoke_feed()
     entry.revoke_feed()
     assert not entry.is_feed(second)
-    assert Entry(tmp_path).feed is None
+    assert Auth(tmp_path).feed is None
 
 
 @pytest.mark.parametrize('content', [b'', b'short', b'\xff' * 40])
 def test_a_feed_file_that_cannot_be_a_secret_opens_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / 'feed').write_bytes(content)
 
-    assert Entry(tmp_path).feed is None
+    assert Auth(tmp_path).feed is None
 
 
-def test_only_the_token_is_the_token(entry: Entry) -> None:
+def test_only_the_token_is_the_token(entry: Auth) -> None:
     assert entry.is_token(entry.token)
     assert not entry.is_token('')
     assert not entry.is_token(entry.token[:-1])
     assert not entry.is_token('tökén\ud800')
 
 
-def test_a_code_opens_one_session_once(entry: Entry) -> None:
+def test_a_code_opens_one_session_once(entry: Auth) -> None:
     code = entry.mint_code()
 
     session = entry.redeem(code)
@@ -95,22 +95,22 @@ def test_a_code_opens_one_session_once(entry: Entry) -> None:
     assert entry.redeem(code) is None
 
 
-def test_a_used_code_stays_used_after_a_restart(tmp_path: Path, entry: Entry, clock: Clock) -> None:
+def test_a_used_code_stays_used_after_a_restart(tmp_path: Path, entry: Auth, clock: Clock) -> None:
     code = entry.mint_code()
     session = entry.redeem(code)
 
-    again = Entry(tmp_path, clock=clock)
+    again = Auth(tmp_path, clock=clock)
 
     assert again.redeem(code) is None
     assert session is not None
     assert again.is_session(session)
 
 
-def test_a_code_of_another_process_on_the_same_folder_works(tmp_path: Path, entry: Entry, clock: Clock) -> None:
-    assert entry.redeem(Entry(tmp_path, clock=clock).mint_code()) is not None
+def test_a_code_of_another_process_on_the_same_folder_works(tmp_path: Path, entry: Auth, clock: Clock) -> None:
+    assert entry.redeem(Auth(tmp_path, clock=clock).mint_code()) is not None
 
 
-def test_a_code_ends_after_ten_minutes(entry: Entry, clock: Clock) -> None:
+def test_a_code_ends_after_ten_minutes(entry: Auth, clock: Clock) -> None:
     in_time, late = entry.mint_code(), entry.mint_code()
 
     clock.now += CODE_SECONDS
@@ -119,7 +119,7 @@ def test_a_code_ends_after_ten_minutes(entry: Entry, clock: Clock) -> None:
     assert entry.redeem(late) is None
 
 
-def test_what_a_code_is_good_for_is_said_without_the_disk(tmp_path: Path, entry: Entry, clock: Clock) -> None:
+def test_what_a_code_is_good_for_is_said_without_the_disk(tmp_path: Path, entry: Auth, clock: Clock) -> None:
     used, left = entry.mint_code(), entry.mint_code()
     entry.redeem(used)
     (tmp_path / 'sessions.json').unlink()
@@ -131,7 +131,7 @@ def test_what_a_code_is_good_for_is_said_without_the_disk(tmp_path: Path, entry:
     assert not (tmp_path / 'sessions.json').exists()
 
 
-def test_a_clock_that_was_set_back_does_not_spoil_a_fresh_link_nor_let_it_in_twice(entry: Entry, clock: Clock) -> None:
+def test_a_clock_that_was_set_back_does_not_spoil_a_fresh_link_nor_let_it_in_twice(entry: Auth, clock: Clock) -> None:
     code, early = entry.mint_code(), entry.mint_code()
     clock.now -= 5
 
@@ -146,15 +146,15 @@ def test_a_clock_that_was_set_back_does_not_spoil_a_fresh_link_nor_let_it_in_twi
 
 
 @pytest.mark.parametrize('code', ['', 'x', 'a.b.c', '\ud800', 'é.é.é', '.' * 5000])
-def test_a_wrong_code_opens_nothing(entry: Entry, code: str) -> None:
+def test_a_wrong_code_opens_nothing(entry: Auth, code: str) -> None:
     assert entry.redeem(code) is None
 
 
-def test_a_code_of_another_folder_opens_nothing(tmp_path: Path, entry: Entry, clock: Clock) -> None:
-    assert entry.redeem(Entry(tmp_path / 'other', clock=clock).mint_code()) is None
+def test_a_code_of_another_folder_opens_nothing(tmp_path: Path, entry: Auth, clock: Clock) -> None:
+    assert entry.redeem(Auth(tmp_path / 'other', clock=clock).mint_code()) is None
 
 
-def test_the_token_signs_a_browser_in(entry: Entry) -> None:
+def test_the_token_signs_a_browser_in(entry: Auth) -> None:
     session = entry.redeem_token(f' {entry.token}\n')
 
     assert session is not None
@@ -162,7 +162,7 @@ def test_the_token_signs_a_browser_in(entry: Entry) -> None:
     assert entry.redeem_token('wrong') is None
 
 
-def test_sessions_are_kept_as_hashes_in_a_private_file(tmp_path: Path, entry: Entry) -> None:
+def test_sessions_are_kept_as_hashes_in_a_private_file(tmp_path: Path, entry: Auth) -> None:
     session = entry.redeem(entry.mint_code())
 
     kept = (tmp_path / 'sessions.json').read_text()
@@ -172,7 +172,7 @@ def test_sessions_are_kept_as_hashes_in_a_private_file(tmp_path: Path, entry: En
     assert stat.S_IMODE((tmp_path / 'sessions.json').stat().st_mode) == 0o600
 
 
-def test_a_session_lasts_30_days_and_slides(tmp_path: Path, entry: Entry, clock: Clock) -> None:
+def test_a_session_lasts_30_days_and_slides(tmp_path: Path, entry: Auth, clock: Clock) -> None:
     session = entry.redeem(entry.mint_code()) or ''
 
     assert not entry.is_due_for_renewal(session)
@@ -181,14 +181,14 @@ def test_a_session_lasts_30_days_and_slides(tmp_path: Path, entry: Entry, clock:
     entry.renew_session(session)
     clock.now += SESSION_SECONDS - 1
 
-    assert Entry(tmp_path, clock=clock).is_session(session)
+    assert Auth(tmp_path, clock=clock).is_session(session)
     clock.now += 1
     assert not entry.is_session(session)
     entry.renew_session(session)
     assert not entry.is_session(session)
 
 
-def test_an_ended_session_is_out_at_once_and_says_so(tmp_path: Path, entry: Entry) -> None:
+def test_an_ended_session_is_out_at_once_and_says_so(tmp_path: Path, entry: Auth) -> None:
     session, other = entry.redeem(entry.mint_code()) or '', entry.redeem(entry.mint_code()) or ''
     ended: list[str] = []
     entry.on_end(session, lambda: ended.append('first'))
@@ -202,20 +202,20 @@ def test_an_ended_session_is_out_at_once_and_says_so(tmp_path: Path, entry: Entr
     assert ended == ['first']
     assert not entry.is_session(session)
     assert entry.is_session(other)
-    assert not Entry(tmp_path).is_session(session)
+    assert not Auth(tmp_path).is_session(session)
 
 
 @pytest.mark.parametrize('content', [b'', b'{', b'[]', b'{"sessions": [], "used_codes": {}}', b'\xff'])
 def test_an_unreadable_session_file_is_set_aside_and_opens_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / 'sessions.json').write_bytes(content)
 
-    entry = Entry(tmp_path)
+    entry = Auth(tmp_path)
 
     assert [path.read_bytes() for path in tmp_path.glob('sessions.json.corrupt-*')] == [content]
     assert entry.redeem(entry.mint_code()) is not None
 
 
-def test_with_a_disk_that_refuses_the_owner_still_gets_in(tmp_path: Path, entry: Entry) -> None:
+def test_with_a_disk_that_refuses_the_owner_still_gets_in(tmp_path: Path, entry: Auth) -> None:
     (tmp_path / 'sessions.json').mkdir()
 
     session = entry.redeem(entry.mint_code())

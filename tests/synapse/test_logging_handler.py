@@ -141,7 +141,7 @@ async def test_who_is_told_to_wait_waits_and_loses_nothing(
     monkeypatch.setattr('synapse.api.limits.LOG_ENTRIES', Rate(1_000, 100))
     monkeypatch.setattr(logging_handler, '_BATCH_LINES', 60)
     async with served(lambda port: gated(room, port)) as authority:
-        handler = SynapseHandler(f'http://{authority}', room.entry.token)
+        handler = SynapseHandler(f'http://{authority}', room.auth.token)
         logger.addHandler(handler)
         for number in range(120):
             logger.info('%s', number)

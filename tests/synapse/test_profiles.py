@@ -27,9 +27,9 @@ async def test_a_fresh_data_folder_has_one_profile_that_delivers_into_it(tmp_pat
 
     await profiles.start()
 
-    (profile,) = profiles.list()
+    (profile,) = profiles.all()
     assert (profile.id, profile.label, profile.destination) == ('default', 'Default', str(tmp_path / 'published'))
-    assert opened(tmp_path).list() == [profile]
+    assert opened(tmp_path).all() == [profile]
 
 
 async def test_a_new_profile_gets_an_id_from_its_label_and_is_news(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ async def test_a_profile_broken_by_hand_is_left_out_and_kept_in_the_file(tmp_pat
     again = opened(tmp_path)
     await again.start()
 
-    assert [profile.id for profile in again.list()] == ['good']
+    assert [profile.id for profile in again.all()] == ['good']
     assert 'default' in again.notices[0]
     assert 'mauve' in (tmp_path / 'profiles.json').read_text()
 

@@ -23,7 +23,7 @@ from synapse import retention
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
 from synapse.log.messages import LogCleared
-from synapse.retention import Going, Keep, RetentionChanged, in_words, what_went
+from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, in_words, what_went
 from synapse.runs.messages import RunsForgotten
 from synapse.settings import Settings
 from tests.parts.harness import ROOT, wait_until
@@ -80,7 +80,7 @@ class Kept:
         return {path.name for path in (self.data / 'runs').iterdir()}
 
     async def runs(self) -> set[str]:
-        return {run.id for run in await self.room.runs.list(limit=1000)}
+        return {run.id for run in await self.room.runs.page(limit=1000)}
 
     def said(self) -> list[str]:
         return [entry.message for entry in self.room.log.ring if entry.source == retention.SOURCE]
@@ -107,13 +107,13 @@ async def until_forgotten(room: ControlRoom) -> tuple[str, ...]:
 
 async def test_what_is_set_holds_after_a_restart(tmp_path: Path, clock: MovableClock) -> None:
     first = await Kept(tmp_path / 'data', clock).start()
-    assert first.retention.keep == Keep()
+    assert first.retention.keep == RetentionPolicy()
     await first.retention.set({'log_days': 30, 'run_count': 50})
     await first.stop()
 
     again = await Kept(tmp_path / 'data', clock).start()
 
-    assert again.retention.keep == Keep(log_days=30, run_count=50)
+    assert again.retention.keep == RetentionPolicy(log_days=30, run_count=50)
     await again.stop()
 
 
@@ -133,7 +133,7 @@ async def test_what_does_not_fit_is_refused_with_a_sentence(kept: Kept, values: 
         await kept.retention.set(values)
 
     assert error.value.fields == {next(iter(values)): sentence}
-    assert kept.retention.keep == Keep()
+    assert kept.retention.keep == RetentionPolicy()
 
 
 async def test_a_full_disk_leaves_what_holds_as_it_is(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ async def test_a_full_disk_leaves_what_holds_as_it_is(kept: Kept, monkeypatch: p
     with pytest.raises(DiskIsFull):
         await kept.retention.set({'run_days': 1})
 
-    assert kept.retention.keep == Keep()
+    assert kept.retention.keep == RetentionPolicy()
 
 
 async def test_settings_that_cannot_be_read_remove_nothing(tmp_path: Path, clock: MovableClock) -> None:
@@ -157,22 +157,22 @@ async def test_settings_that_cannot_be_read_remove_nothing(tmp_path: Path, clock
 
     kept = await Kept(data, clock).start()
 
-    assert kept.retention.keep == Keep(log_megabytes=1_000_000)
+    assert kept.retention.keep == RetentionPolicy(log_megabytes=1_000_000)
     assert 'all is kept' in kept.retention.notices[0]
     await kept.stop()
 
 
 def test_what_is_kept_and_what_went_is_said_in_words() -> None:
-    keep = Keep(log_days=7, run_days=90, run_count=50)
-    gone = Going(old_lines=412_000, old_runs=1, surplus_runs=3, run_bytes=1_250_000_000)
+    keep = RetentionPolicy(log_days=7, run_days=90, run_count=50)
+    gone = RetentionReport(old_lines=412_000, old_runs=1, surplus_runs=3, run_bytes=1_250_000_000)
 
     assert in_words(keep) == 'log lines of 7 days, up to 1,000 MB; runs of 90 days, at most 50'
-    assert in_words(Keep()) == 'log lines, up to 1,000 MB; all runs'
+    assert in_words(RetentionPolicy()) == 'log lines, up to 1,000 MB; all runs'
     assert what_went(gone, keep) == (
         '412,000 log lines older than 7 days, 1 run that ended more than 90 days ago, '
         '3 runs beyond the newest 50 and with them 1,250.0 MB of files'
     )
-    assert what_went(Going(surplus_lines=9), keep, is_ahead=True) == 'about 9 log lines beyond 1,000 MB'
+    assert what_went(RetentionReport(surplus_lines=9), keep, is_ahead=True) == 'about 9 log lines beyond 1,000 MB'
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ async def test_files_of_the_inbox_go_with_the_last_run_that_names_them(kept: Kep
 
     await kept.retention.clean_now()
 
-    assert [item.name for item in inbox.list()] == ['shared.mp4']
+    assert [item.name for item in inbox.all()] == ['shared.mp4']
 
 
 async def test_a_folder_that_will_not_go_is_told_and_tried_again(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,7 +415,7 @@ async def test_the_log_stays_below_its_size_and_grows_no_more(kept: Kept) -> Non
 
 async def test_a_log_that_grew_much_is_looked_at_at_once(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, 'GREW_LINES', 13_000)
-    monkeypatch.setattr(kept.retention, 'keep', Keep(log_megabytes=10))
+    monkeypatch.setattr(kept.retention, 'keep', RetentionPolicy(log_megabytes=10))
     cleared = asyncio.ensure_future(kept.room.bus.next(LogCleared, timeout=20))
     await kept.retention.start()
 
@@ -439,7 +439,7 @@ async def test_it_happens_by_itself_after_the_start_and_when_less_is_to_be_kept(
     kept.add_run('older', 30 * DAY)
     kept.add_run('old', 8 * DAY)
     kept.add_run('last', DAY)
-    kept.retention.keep = Keep(run_days=20)
+    kept.retention.keep = RetentionPolicy(run_days=20)
     went = asyncio.ensure_future(until_forgotten(kept.room))
     await asyncio.sleep(0)
 
@@ -503,7 +503,7 @@ def test_a_kill_half_way_leaves_no_half_run(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
 
     store = RunStore(data / 'runs.db')
-    runs = {run['id'] for run in store.list(limit=1000)}
+    runs = {run['id'] for run in store.page(limit=1000)}
     store.close()
 
     assert runs, 'all was over before the kill'

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import look_of
 from pages.parts.words import millis, pipeline_color, step_title
 from pages.scheduler.parts.days import weekday_of
@@ -65,7 +65,7 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         name += f' {self._day.year}' if self._day.year != today.year else ''
         states = ' is-today' if self._is_today else ' is-past' if self._day < today else ''
         self.classes(replace=f'ag-day{states}')
-        put(
+        set_props(
             self,
             name=f'Today, {name}' if self._is_today else name,
             summary=picture.summary,
@@ -99,7 +99,7 @@ class AgendaDay(ui.element, component='agenda_day.js'):
 
     def _draw(self, lines: Sequence[Line], now: datetime) -> None:
         self._shown = lines
-        put(self, lines=[{'key': line.key, 'kind': line.kind} | self._line(line, now) for line in lines])
+        set_props(self, lines=[{'key': line.key, 'kind': line.kind} | self._line(line, now) for line in lines])
 
     def _line(self, line: Line, now: datetime) -> dict[str, Any]:
         if line.entry is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
-from pages.parts.cards import empty, put
+from pages.parts.cards import empty, set_props
 from pages.parts.html import button, el, icon, look_of, opens
 from pages.scheduler.parts.days import day_in, midnight, monday_of, next_hour, weekday_of
 from pages.scheduler.parts.entry_filter import EntryFilter
@@ -105,9 +105,9 @@ class Agenda(EntryWindow):
         wanted = {day: item for day, item in picture.items() if day >= self._first and (item.entries or day == today)}
         is_empty = not any(item.entries for item in wanted.values())
         is_filtered = is_empty and any(entry.at >= midnight(self._first, self._zone) for entry in self._known.values())
-        put(self._list, hidden=is_empty or None)
-        put(self._none, hidden=None if is_empty and not is_filtered else True)
-        put(self._hidden, hidden=None if is_filtered else True)
+        set_props(self._list, hidden=is_empty or None)
+        set_props(self._none, hidden=None if is_empty and not is_filtered else True)
+        set_props(self._hidden, hidden=None if is_filtered else True)
         for day in [day for day in self._days if is_empty or day not in wanted]:
             self._days.pop(day).delete()
         if is_empty:
@@ -124,8 +124,8 @@ class Agenda(EntryWindow):
 
     def _frame(self, now: datetime) -> None:
         today, last = day_in(now, self._zone), self._first + timedelta(days=DAYS - 1)
-        put(self, aria_label=f'Agenda, {self._first.day} {self._first:%B} to {last.day} {last:%B} {last.year}')
-        put(self, data_today=today.isoformat(), data_zone=self._zone.key)
+        set_props(self, aria_label=f'Agenda, {self._first.day} {self._first:%B} to {last.day} {last:%B} {last.year}')
+        set_props(self, data_today=today.isoformat(), data_zone=self._zone.key)
         monday = monday_of(self._first)
         for number, strip in enumerate(self._strip):
             strip.show(monday + timedelta(days=number), today, self._first)
@@ -172,7 +172,9 @@ class _StripDay:
         self._number.set_text(str(day.day))
         self._button.classes(replace='wd is-today' if day == today else 'wd')
         is_here = 'date' if day == today else None
-        put(self._button, aria_label=weekday_of(day), aria_current=is_here, aria_pressed=str(day == first).lower())
+        set_props(
+            self._button, aria_label=weekday_of(day), aria_current=is_here, aria_pressed=str(day == first).lower()
+        )
 
     def mark(self, states: Sequence[str]) -> None:
         """One dot for each of these states."""

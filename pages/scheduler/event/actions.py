@@ -10,17 +10,17 @@ from pages.parts.html import button, el
 from pages.runs.run_form import open_run_form
 from synapse import recurrence
 from synapse.calendar.events import Event
-from synapse.calendar.series import Scope
+from synapse.calendar.series import EditScope
 from synapse.control_room import ControlRoom
 from synapse.inbox import inputs
 from synapse.records import now_utc
 
-SCOPES: Mapping[Scope, str] = {'one': 'only this one', 'following': 'this and later ones', 'all': 'all'}
+SCOPES: Mapping[EditScope, str] = {'one': 'only this one', 'following': 'this and later ones', 'all': 'all'}
 
 
 async def ask_scope(
-    title: str, text: str, *, verb: str, scopes: Sequence[Scope] = ('one', 'following', 'all')
-) -> Scope | None:
+    title: str, text: str, *, verb: str, scopes: Sequence[EditScope] = ('one', 'following', 'all')
+) -> EditScope | None:
     """How much of a repeating event is meant; None if the person thought better of it.
 
     :param verb: with which the answers begin, such as `Move`
@@ -58,7 +58,7 @@ async def delete_event(room: ControlRoom, event: Event, due: datetime | None = N
     return True
 
 
-async def _scope_of_deletion(event: Event, due: datetime | None) -> Scope | None:
+async def _scope_of_deletion(event: Event, due: datetime | None) -> EditScope | None:
     now = now_utc()
     if len(recurrence.next_after(event.plan, now, limit=2)) < 2:
         return 'all'

@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import put, work_box
+from pages.parts.cards import set_props, work_box
 from pages.parts.controls import switch
 from pages.parts.dialogs import confirm, focus_first_field, say
 from pages.parts.html import button, el, opens
@@ -143,7 +143,7 @@ class EventDialog:
             self._problem = el('span', 'sy-error sy-grow', role='alert', id='event-problem')
             button('Cancel').on('click', self._leave)
             self._button = button('Save event', kind='primary')
-            put(self._button, aria_describedby='event-problem')
+            set_props(self._button, aria_describedby='event-problem')
             with self._button:
                 el('span', 'sy-kbd', 'Ctrl Enter')
             self._button.on('click', self._save_asked, js_handler=asked)
@@ -151,7 +151,7 @@ class EventDialog:
     def _show_work(self, event: Event | None) -> None:
         """What was saved and would run if it were switched on: a file may have brought it."""
         self._work.clear()
-        put(self._work, hidden=event is None or event.enabled or None)
+        set_props(self._work, hidden=event is None or event.enabled or None)
         if event is not None and not event.enabled:
             with self._work:
                 el('p', 'sy-2', 'It is switched off. Switched on as it was saved, it runs exactly this:')
@@ -217,7 +217,7 @@ class EventDialog:
         return shown
 
     def _judge(self) -> None:
-        put(self._button, disabled=bool(self._shown or self._gone) or self._is_saving or None)
+        set_props(self._button, disabled=bool(self._shown or self._gone) or self._is_saving or None)
 
     def _on_schedule(self, message: ScheduleChanged) -> None:
         """Another tab, or a program, was at the same event."""
@@ -276,7 +276,7 @@ class EventDialog:
         changes = event_values.changed(self._first, values)
         if changes:
             due = self._due
-            scope: event_values.Scope = 'all'
+            scope: event_values.EditScope = 'all'
             if due is not None and len(recurrence.next_after(event.plan, now_utc(), limit=2)) > 1:
                 text = f'{event.title} repeats. Which ones are to be as it stands here now?'
                 answer = await ask_scope('Save changes', text, verb='Save', scopes=event_values.scopes_of(changes))
@@ -319,8 +319,8 @@ def _usual(room: ControlRoom, wanted: str) -> tuple[str, str | None]:
 
     :param wanted: the pipeline, if it can run
     """
-    infos = [info for info in room.catalog.list() if info.is_runnable]
-    profiles = [item.id for item in room.profiles.list()]
+    infos = [info for info in room.catalog.all() if info.is_runnable]
+    profiles = [item.id for item in room.profiles.all()]
     last = next(reversed(room.calendar.events()), None)
     names = [info.name for info in sorted(infos, key=lambda info: not info.accepts)]
     liked = [wanted, last.pipeline if last is not None else '', *names]

@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.controls import segments
 from pages.parts.fields import Field
 from pages.parts.html import button, el, icon
@@ -55,8 +55,8 @@ class EventFileField(PathField):
                     super()._control(value if self._way == 'file' else None)
                 self._draw_newest()
                 self._asked = el('p', 'sy-cap', ASKED)
-        put(self._summary, hidden=not text)
-        put(self._editor, hidden=bool(text))
+        set_props(self._summary, hidden=not text)
+        set_props(self._editor, hidden=bool(text))
         self._show_way()
 
     @property
@@ -101,14 +101,14 @@ class EventFileField(PathField):
         self._show_way()
 
     def _edit(self) -> None:
-        put(self._summary, hidden=True)
-        put(self._editor, hidden=None)
+        set_props(self._summary, hidden=True)
+        set_props(self._editor, hidden=None)
         (self._folder_box if self._way == 'newest' else self._entry).run_method('focus')
 
     def _show_way(self) -> None:
-        put(self._one, hidden=self._way != 'file')
-        put(self._newest, hidden=self._way != 'newest')
-        put(self._asked, hidden=self._way != 'ask')
+        set_props(self._one, hidden=self._way != 'file')
+        set_props(self._newest, hidden=self._way != 'newest')
+        set_props(self._asked, hidden=self._way != 'ask')
         self._describe()
         self._soon()
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
-from pages.parts.cards import put
-from pages.parts.controls import Moment, Slot, entry, select
+from pages.parts.cards import set_props
+from pages.parts.controls import MomentField, Slot, entry, select
 from pages.parts.html import el
 from pages.parts.words import pipeline_color
 from synapse.calendar.events import Event
@@ -102,15 +102,15 @@ class EventForm:
             slot = self._slots['title'] = Slot('event-title', 'Name')
             with slot.body:
                 self._title = entry('event-title', values['title'], lambda text: self._set('title', text))
-                put(self._title, maxlength='200')
+                set_props(self._title, maxlength='200')
             slot = self._slots['pipeline'] = Slot('event-pipeline', 'Pipeline')
-            infos = {info.name: info.title for info in self._room.catalog.list() if info.is_runnable}
+            infos = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
             infos.setdefault(values['pipeline'], f'{values["pipeline"]} (gone)')
             with slot.body, el('span', 'ct-dot'):
                 self._dot = el('i')
                 select('event-pipeline', infos, values['pipeline'], self._switch_pipeline)
             slot = self._slots['profile'] = Slot('event-profile', 'Profile')
-            profiles = {NO_PROFILE: 'None'} | {item.id: item.label for item in self._room.profiles.list()}
+            profiles = {NO_PROFILE: 'None'} | {item.id: item.label for item in self._room.profiles.all()}
             profile = values['profile'] or NO_PROFILE
             profiles.setdefault(profile, f'{profile} (gone)')
             with slot.body:
@@ -135,12 +135,12 @@ class EventForm:
         except NotFound:
             info = None
         self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, name)}')
-        put(self._title, placeholder=info.title if info is not None and self._is_new else None)
+        set_props(self._title, placeholder=info.title if info is not None and self._is_new else None)
         self._parameters.take(info, parameters, self._known_profile())
 
     def _known_profile(self) -> str | None:
         profile = self._values['profile']
-        return profile if any(item.id == profile for item in self._room.profiles.list()) else None
+        return profile if any(item.id == profile for item in self._room.profiles.all()) else None
 
     # When
 
@@ -150,7 +150,7 @@ class EventForm:
         with el('div', 'ev-row is-start'):
             slot = self._slots['start'] = Slot('event-start', 'Starts')
             with slot.body:
-                self._day_box = Moment(
+                self._day_box = MomentField(
                     'event-start',
                     self._day,
                     self._typed_day,
@@ -161,7 +161,7 @@ class EventForm:
             with Slot('event-time', 'Time').body:
                 shown = f'{start:%H:%M:%S}' if start.second else f'{start:%H:%M}'
                 more = {'step': '1'} if start.second else {}
-                self._time_box = Moment(
+                self._time_box = MomentField(
                     'event-time', shown, self._typed_time, kind='time', icon_name='down', words=shown, **more
                 )
             self._zone = ZoneField('event-timezone', self._values['timezone'], lambda: self._changed('timezone'))
@@ -209,7 +209,7 @@ class EventForm:
                         slot='event-retry',
                         aria_label='Try again after',
                     )
-            put(self._delay, hidden=retry['attempts'] == 0)
+            set_props(self._delay, hidden=retry['attempts'] == 0)
             slot = self._slots['timeout_seconds'] = Slot('event-timeout', 'Stop it after')
             with slot.body:
                 self._length(
@@ -220,7 +220,7 @@ class EventForm:
                 select('event-overlap', OVERLAPS, values['overlap'], lambda text: self._set('overlap', text))
 
     def _set_attempts(self, text: str) -> None:
-        put(self._delay, hidden=text == '0')
+        set_props(self._delay, hidden=text == '0')
         self._set('retry', self._values['retry'] | {'attempts': int(text)})
 
     def _length(self, name: str, id: str, seconds: float | None, touches: str, **attributes: Any) -> None:

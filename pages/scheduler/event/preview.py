@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pages.parts.cards import put, tick
+from pages.parts.cards import set_props, tick
 from pages.parts.html import Glyph, el, icon
 from synapse.calendar.events import Misfire, Preview
 from synapse.records import now_utc
-from synapse.recurrence.words import Moment
+from synapse.recurrence.words import PreviewLine
 
 SHOWN = 5
 DAY_SECONDS = 86_400
@@ -47,7 +47,7 @@ class EventPreview:
     def _fold(self) -> None:
         """On a phone it is folded to its sentence at first."""
         self.is_open = not self.is_open
-        put(self._more, aria_expanded=str(self.is_open).lower())
+        set_props(self._more, aria_expanded=str(self.is_open).lower())
         for box in (self._box, self._proof):
             box.classes(add='is-open' if self.is_open else '', remove='' if self.is_open else 'is-open')
 
@@ -66,7 +66,7 @@ class EventPreview:
         now = now_utc()
         for place, row in enumerate(self._rows):
             row.show(preview.moments[place] if place < len(preview.moments) else None, now)
-        put(self._load, hidden=not preview.overlap)
+        set_props(self._load, hidden=not preview.overlap)
         self._words.set_text(preview.overlap)
         self._glyph.show('warning' if preview.is_overloaded else 'succeeded')
         self._load.classes(replace=f'ev-load st-{"paused" if preview.is_overloaded else "succeeded"}')
@@ -83,8 +83,8 @@ class _Row:
                 icon('clockback', size=13)
                 self._note_words = el('span')
 
-    def show(self, moment: Moment | None, now: datetime) -> None:
-        put(self._box, hidden=moment is None)
+    def show(self, moment: PreviewLine | None, now: datetime) -> None:
+        set_props(self._box, hidden=moment is None)
         if moment is None:
             tick(self._ahead)
             return
@@ -94,7 +94,7 @@ class _Row:
         self._time.set_text(f'{due:%H:%M:%S}' if due.second else f'{due:%H:%M}')
         is_soon = (due - now).total_seconds() < DAY_SECONDS
         tick(self._ahead, until=due if is_soon else None, text='' if is_soon else ahead_words(due, now))
-        put(self._note, hidden=not moment.note)
+        set_props(self._note, hidden=not moment.note)
         self._note_words.set_text(moment.note.removesuffix('.'))
 
 
@@ -139,7 +139,7 @@ class MisfireFields:
     def _box(self, name: str, label: str, inputmode: str) -> None:
         box = el('input', 'sy-control', type_='text', inputmode=inputmode, autocomplete='off', aria_label=label)
         box.props['^value'] = self._texts[name]
-        put(box, id=f'event-{name}', aria_describedby='event-misfire-error')
+        set_props(box, id=f'event-{name}', aria_describedby='event-misfire-error')
         box.on('input', lambda event: self._typed(name, str(event.args)), js_handler='(e) => emit(e.target.value)')
 
     def _choose(self, policy: str) -> None:

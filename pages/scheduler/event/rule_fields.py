@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from pages.parts.cards import put
-from pages.parts.controls import Moment, Slot, entry, segments, select, with_unit
+from pages.parts.cards import set_props
+from pages.parts.controls import MomentField, Slot, entry, segments, select, with_unit
 from pages.parts.html import el
 from synapse.recurrence.rules import MOST_COUNT, MOST_INTERVAL
 
@@ -110,7 +110,7 @@ class RuleFields:
         self.problems = {}
         self._draw_on()
         self._more.clear()
-        put(self._more, hidden=self.form.repeats is Repeats.NEVER)
+        set_props(self._more, hidden=self.form.repeats is Repeats.NEVER)
         if self.form.repeats is not Repeats.NEVER:
             with self._more:
                 self._draw_every()
@@ -265,7 +265,7 @@ class RuleFields:
             if form.ends is Ends.ON and form.until is not None:
                 slot = self._slots['until'] = Slot('event-until', 'Last day')
                 with slot.body:
-                    self._until = Moment(
+                    self._until = MomentField(
                         'event-until',
                         form.until.isoformat(),
                         self._typed_until,

@@ -6,9 +6,9 @@ from typing import Any
 
 from synapse import recurrence
 from synapse.calendar.events import Event, Misfire, Retry
-from synapse.calendar.series import Scope, exdates_at
+from synapse.calendar.series import EditScope, exdates_at
 
-__all__ = ['Scope', 'changed', 'changes_in', 'fresh', 'previewed', 'scopes_of', 'shown']
+__all__ = ['EditScope', 'changed', 'changes_in', 'fresh', 'previewed', 'scopes_of', 'shown']
 
 SHOWN = (
     'title',
@@ -60,12 +60,12 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     return {name: value for name, value in after.items() if before.get(name) != value}
 
 
-def scopes_of(changes: Mapping[str, Any]) -> tuple[Scope, ...]:
+def scopes_of(changes: Mapping[str, Any]) -> tuple[EditScope, ...]:
     """How much of a series such changes can be about: one occurrence alone does not repeat."""
     return ('following', 'all') if 'rrule' in changes else ('one', 'following', 'all')
 
 
-def changes_in(event: Event, due: datetime | None, changes: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+def changes_in(event: Event, due: datetime | None, changes: Mapping[str, Any], scope: EditScope) -> dict[str, Any]:
     """What is to be asked of the calendar for changes made in a form that was opened at `due`.
 
     The whole series is shifted by as much as the shown start was.

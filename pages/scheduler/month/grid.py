@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import el
 from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import day_in, midnight
@@ -136,7 +136,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         month = day.replace(day=1)
         if month != self.month:
             self.month = month
-            put(self, data_loading='1')
+            set_props(self, data_loading='1')
             self.load_soon()
             asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._show_waiting, month)
 
@@ -157,7 +157,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
     # Reading and showing
 
     def _setting(self) -> Setting:
-        infos = self._room.catalog.list()
+        infos = self._room.catalog.all()
         return Setting(
             zone=self._zone,
             now=now_utc(),
@@ -190,11 +190,11 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
     def _show(self, days: Mapping[date, Day]) -> None:
         if self._framed != self.month:
             self._frame()
-        put(self, data_loading=None)
+        set_props(self, data_loading=None)
         self._known |= days
         invites = not any(day.count for day in self._known.values()) and not self._room.calendar.events()
         today = day_in(now_utc(), self._zone)
-        put(self, data_today=today.isoformat(), data_zone=self._zone.key)
+        set_props(self, data_today=today.isoformat(), data_zone=self._zone.key)
         for cell, day in zip(self._cells(), self.days, strict=False):
             known = self._known.get(day)
             if known is not None and (day in days or day == today):
@@ -212,13 +212,13 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         days = self.days
         for number, week in enumerate(self._weeks):
             monday = days[number * 7] if number * 7 < len(days) else None
-            put(week.row, hidden=monday is None)
+            set_props(week.row, hidden=monday is None)
             if monday is not None:
                 name = str(monday.isocalendar().week)
                 week.number.set_text(name)
-                put(week.number, aria_label=f'Week {name}')
+                set_props(week.number, aria_label=f'Week {name}')
         name = f'{self.month:%B %Y}'
-        put(self, aria_label=name, data_month=f'{self.month:%Y-%m}', data_weeks=str(len(days) // 7))
+        set_props(self, aria_label=name, data_month=f'{self.month:%Y-%m}', data_weeks=str(len(days) // 7))
 
     def _open(self, key: str) -> None:
         entry = next((day.entries[key] for day in self._known.values() if key in day.entries), None)

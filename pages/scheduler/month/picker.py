@@ -5,7 +5,7 @@ from datetime import date
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
 
@@ -53,7 +53,7 @@ class MonthPicker(Scope):
         """Be called this, with the month of `day` marked."""
         self._strong.set_text(name)
         self._faint.set_text(faint)
-        put(self._button, aria_label=f'{name} {faint}, choose month and year'.replace('  ', ' '))
+        set_props(self._button, aria_label=f'{name} {faint}, choose month and year'.replace('  ', ' '))
         self._shown, self._today, self._year = day, today, day.year
         self._mark()
 
@@ -66,7 +66,7 @@ class MonthPicker(Scope):
         for number, month in enumerate(self._months, start=1):
             is_shown = (self._year, number) == (self._shown.year, self._shown.month)
             is_now = (self._year, number) == (self._today.year, self._today.month)
-            put(
+            set_props(
                 month,
                 aria_pressed=str(is_shown).lower(),
                 aria_current='date' if is_now else None,

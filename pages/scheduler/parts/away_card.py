@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt, focus_first_field, say
 from pages.parts.fields import Field
 from pages.parts.html import Glyph, button, el, opens
@@ -132,10 +132,10 @@ class AwayCard(Scope):
         can_run = sum(bool(group.runnable and self.event_of(group)) for group in groups)
         self._more.set_text(f'And {len(groups) - SHOWN} more events.')
         self._more.set_visibility(len(groups) > SHOWN)
-        put(self._acts, hidden=len(groups) < 2)
+        set_props(self._acts, hidden=len(groups) < 2)
         for act in self._acts.default_slot.children[:2]:
             act.set_visibility(can_run > 0)
-        put(self, hidden=not groups or None)
+        set_props(self, hidden=not groups or None)
 
     def event_of(self, group: Group) -> Event | None:
         """The event as it is now, None if it was deleted."""
@@ -213,7 +213,7 @@ class _Row:
         count = len(group.runnable) if event is not None else 0
         words = f'Run all {count}' if count > 1 else 'Run'
         self._words.set_text(words)  # type: ignore[attr-defined]
-        put(self._run, aria_label=f'{words}: {group.title}')
+        set_props(self._run, aria_label=f'{words}: {group.title}')
         self._latest.set_visibility(count > 1)
         self._run.set_visibility(count > 0)
         self._skip.set_visibility(bool(group.missed))

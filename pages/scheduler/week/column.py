@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.html import Glyph, el, look_of, settled
 from pages.parts.words import length_of, millis, pipeline_color
 from pages.scheduler.parts.days import weekday_of
@@ -52,15 +52,15 @@ class WeekColumn(ui.element, component='week_column.js'):
             self.show([])
         states = 'is-today' if day == today else 'is-past' if day < today else ''
         self.classes(replace=f'wk-col {states} {"is-weekend" if day.weekday() > 4 else ""}'.strip())
-        put(self, data_day=day.isoformat())
+        set_props(self, data_day=day.isoformat())
 
     def show(self, blocks: Sequence[Block]) -> None:
         """Bring the column to these blocks; it is sent again only if one of them is another."""
         count = sum(len(block.pieces) for block in blocks)
-        put(self, aria_label=f'{weekday_of(self._day)}, {count or "no"} {"entry" if count == 1 else "entries"}')
+        set_props(self, aria_label=f'{weekday_of(self._day)}, {count or "no"} {"entry" if count == 1 else "entries"}')
         if blocks is not self._blocks:
             self._blocks = blocks
-            put(self, blocks=[block_props(block, self._room, self._zone) for block in blocks])
+            set_props(self, blocks=[block_props(block, self._room, self._zone) for block in blocks])
 
     def _pressed(self, key: str) -> None:
         block = next((block for block in self._blocks if block.key == key), None)

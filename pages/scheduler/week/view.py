@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from pages.parts.cards import put
+from pages.parts.cards import set_props
 from pages.parts.dialogs import say
 from pages.parts.html import el, icon, opens
 from pages.scheduler.parts.days import day_in, hours_of, midnight, monday_of, next_hour, weekday_of
@@ -102,15 +102,17 @@ class WeekView(EntryWindow):
         today = day_in(now, self._zone)
         last = self._days[6]
         year, week, _ = self._monday.isocalendar()
-        put(self, aria_label=f'Week {week}, {self._monday.day} {self._monday:%B} to {last.day} {last:%B} {last.year}')
-        put(self, data_today=today.isoformat(), data_zone=self._zone.key)
-        put(self._number, title=f'Week {week} of {year}')
+        set_props(
+            self, aria_label=f'Week {week}, {self._monday.day} {self._monday:%B} to {last.day} {last:%B} {last.year}'
+        )
+        set_props(self, data_today=today.isoformat(), data_zone=self._zone.key)
+        set_props(self._number, title=f'Week {week} of {year}')
         self._number.set_text(str(week))
         for head, column, day in zip(self._heads, self._columns, self._days, strict=False):
             head.show(day, today, clock_change_on(day, self._zone.key))
             column.frame(day, today)
         place = (today - self._monday).days
-        put(self._now, hidden=None if 0 <= place < 7 else True)
+        set_props(self._now, hidden=None if 0 <= place < 7 else True)
         wall = now.astimezone(self._zone)
         self._now.style(f'--day:{place};--at:{wall.hour * 60 + wall.minute}')
 
@@ -164,7 +166,7 @@ class _Head:
         self._button.classes(replace=' '.join(['wk-day', *states, *(['is-weekend'] if day.weekday() > 4 else [])]))
         self._hint = hours_of(change)
         name = weekday_of(day) + (f', clocks change by {self._hint}' if change else '')
-        put(
+        set_props(
             self._button,
             aria_label=name if day < today else f'{name}, new event',
             aria_current='date' if day == today else None,

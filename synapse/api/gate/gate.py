@@ -9,25 +9,20 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any
+from collections.abc import Collection
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from synapse.api.answers import Answer, Refusal, error_body
 from synapse.api.limits import peer_of
-from synapse.auth import Entry
+from synapse.auth import Auth
 
 from . import rules
-from .rules import Scope, header, header_values
+from .rules import header, header_values
 from .sign_in import DOOR_CALLS, DOOR_POLICY, FrontDoor
 from .wrong_keys import WrongKeys
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Any, Any, Any], Awaitable[None]]
 
 OPEN_CALLS = DOOR_CALLS | {('GET', '/api/v1/health'), ('HEAD', '/api/v1/health')}
 """Everything that answers without credentials; a test holds this list against all routes.
@@ -64,9 +59,9 @@ class Gate:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         *,
-        entry: Entry,
+        auth: Auth,
         allowed_hosts: frozenset[str],
         origins: Collection[str],
         no_login: bool = False,
@@ -74,16 +69,16 @@ class Gate:
         max_upload_bytes: int = 20 * 1024**3,
     ) -> None:
         self._app = app
-        self._entry = entry
+        self._auth = auth
         self._hosts = allowed_hosts
         self._origins = frozenset(origins)
         self._no_login = no_login
         self._cookie_name = cookie_name
         self._max_upload_bytes = max_upload_bytes
         self._wrong = WrongKeys()
-        self._door = FrontDoor(entry, cookie_name, self._wrong)
+        self._door = FrontDoor(auth, cookie_name, self._wrong)
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'http':
             await self._http(scope, receive, send)
         elif scope['type'] == 'websocket':
@@ -183,22 +178,22 @@ class Gate:
     def _has_token(self, scope: Scope) -> bool:
         values = header_values(scope, b'authorization')
         scheme, _, token = (values[0] if len(values) == 1 else '').partition(' ')
-        return scheme.lower() == 'bearer' and self._entry.is_token(token.strip())
+        return scheme.lower() == 'bearer' and self._auth.is_token(token.strip())
 
     def _is_feed(self, method: str, path: str) -> bool:
         """Whether somebody reads the calendar by its secret address."""
         found = FEED_PATH.fullmatch(path)
-        return method == 'GET' and found is not None and self._entry.is_feed(found[1])
+        return method == 'GET' and found is not None and self._auth.is_feed(found[1])
 
     def _sessions(self, scope: Scope) -> list[str]:
         """Living sessions among the cookies; a neighbour on another port may have set one of the same name."""
         pairs = (pair.partition('=') for value in header_values(scope, b'cookie') for pair in value.split(';'))
         values = [value.strip().strip('"') for name, _, value in pairs if name.strip() == self._cookie_name]
-        return [value for value in values if self._entry.is_session(value)]
+        return [value for value in values if self._auth.is_session(value)]
 
     async def _renew(self, scope: Scope, sessions: list[str], bounded: '_Bounded') -> None:
-        if sessions and rules.is_navigation(scope) and self._entry.is_due_for_renewal(sessions[0]):
-            await asyncio.to_thread(self._entry.renew_session, sessions[0])
+        if sessions and rules.is_navigation(scope) and self._auth.is_due_for_renewal(sessions[0]):
+            await asyncio.to_thread(self._auth.renew_session, sessions[0])
             bounded.set_cookie = self._door.cookie(sessions[0])
 
     async def _until_signed_out(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -213,7 +208,7 @@ class Gate:
             is_open = is_open or message['type'] == 'websocket.accept'
             is_closed = message['type'] == 'websocket.close'
             await send(message)
-            if message['type'] == 'websocket.accept' and not self._entry.is_session(session):
+            if message['type'] == 'websocket.accept' and not self._auth.is_session(session):
                 await close()
 
         async def close() -> None:
@@ -224,7 +219,7 @@ class Gate:
                     await send({'type': 'websocket.close', 'code': SIGNED_OUT, 'reason': 'Signed out.'})
 
         closings: set[asyncio.Task[None]] = set()
-        unsubscribe = self._entry.on_end(
+        unsubscribe = self._auth.on_end(
             session, lambda: loop.call_soon_threadsafe(lambda: closings.add(loop.create_task(close())))
         )
         try:
@@ -246,7 +241,7 @@ class _Bounded:
         self._is_too_large = False
         self.set_cookie: str | None = None
 
-    async def run(self, app: App, scope: Scope) -> None:
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
         """:raises Refusal: 413, if the body grew too large before an answer began"""
         try:
             await app(scope, self.receive, self.send)

@@ -5,7 +5,8 @@ is read (address, headers, body).
 """
 
 from collections.abc import Collection
-from typing import Any
+
+from starlette.types import Scope
 
 from synapse.api.answers import Refusal
 
@@ -17,8 +18,6 @@ MULTIPART_SLACK_BYTES = 1_000_000
 UPLOAD_PATHS = frozenset({'/api/v1/uploads'})
 OTHER_TYPES = UPLOAD_PATHS | {'/api/v1/scheduler/import'}
 """Paths under `/api` whose body is not JSON; their routes check its type themselves."""
-
-Scope = dict[str, Any]
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from synapse.api.answers import Answer, error_body
 from synapse.api.limits import peer_of
-from synapse.auth import SESSION_SECONDS, CodeState, Entry
+from synapse.auth import SESSION_SECONDS, Auth, CodeState
 from synapse.errors import TooMany
 
 from .wrong_keys import WrongKeys
@@ -56,8 +56,8 @@ DOOR_POLICY = (
 class FrontDoor:
     """Answers `DOOR_CALLS` and `POST /logout`."""
 
-    def __init__(self, entry: Entry, cookie_name: str, wrong: WrongKeys) -> None:
-        self._entry = entry
+    def __init__(self, auth: Auth, cookie_name: str, wrong: WrongKeys) -> None:
+        self._auth = auth
         self._wrong = wrong
         self._cookie_name = cookie_name
         self._content = {path: (_STATIC / name).read_bytes() for path, name in _FILES.items()}
@@ -71,7 +71,7 @@ class FrontDoor:
 
     async def sign_out(self, sessions: list[str]) -> Response:
         for session in sessions:
-            await asyncio.to_thread(self._entry.end_session, session)
+            await asyncio.to_thread(self._auth.end_session, session)
         response = RedirectResponse('/login', 303)
         response.headers.append('set-cookie', self.cookie('', max_age=0))
         return response
@@ -93,14 +93,14 @@ class FrontDoor:
     async def _session_for(self, given: dict[str, str]) -> str | None:
         """A session for what is right, whatever came before it; what is wrong takes neither a thread nor the disk."""
         code, token = given.get('code', ''), given.get('token', '')
-        if code and self._entry.state_of(code) is CodeState.FRESH:
-            return await asyncio.to_thread(self._entry.redeem, code)
-        if not code and self._entry.is_token(token.strip()):
-            return await asyncio.to_thread(self._entry.redeem_token, token)
+        if code and self._auth.state_of(code) is CodeState.FRESH:
+            return await asyncio.to_thread(self._auth.redeem, code)
+        if not code and self._auth.is_token(token.strip()):
+            return await asyncio.to_thread(self._auth.redeem_token, token)
         return None
 
     def _turned_away(self, request: Request, given: dict[str, str]) -> Response:
-        state = self._entry.state_of(given['code']) if given.get('code') else None
+        state = self._auth.state_of(given['code']) if given.get('code') else None
         if state is None:
             text, hint = 'That is not the token.', 'It is in the file "token" in the data folder.'
         else:

@@ -18,7 +18,7 @@ from synapse.log.log import Entry, Level, Log
 from synapse.log.search import Search
 from synapse.log.text import plain, visible
 
-from .new_entries import Intake, described
+from .new_entries import NewEntries, described
 from .reading import caller_of, router
 
 Format = Literal['jsonl', 'csv', 'txt']
@@ -85,7 +85,7 @@ async def page_of(log: Log, filters: LogFilters) -> Response:
 
 def logs_api(room: ControlRoom) -> APIRouter:
     api = router()
-    intake = Intake(room)
+    intake = NewEntries(room)
 
     @api.get('/logs')
     async def read(filters: Annotated[LogFilters, Query()]) -> Response:

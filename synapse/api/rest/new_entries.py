@@ -81,7 +81,7 @@ def described() -> dict[str, Any]:
     return {'requestBody': {'required': True, 'content': {'application/json': {'schema': {'oneOf': [schema, many]}}}}}
 
 
-class Intake:
+class NewEntries:
     """Takes what requests bring. It remembers for a while which request made which entries, by their keys."""
 
     def __init__(self, room: ControlRoom) -> None:

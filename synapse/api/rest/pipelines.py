@@ -23,7 +23,7 @@ def pipelines_api(room: ControlRoom) -> APIRouter:
 
     @api.get('/pipelines')
     async def pipelines() -> Response:
-        return Answer([info.as_json() for info in room.catalog.list()])
+        return Answer([info.as_json() for info in room.catalog.all()])
 
     @api.get('/pipelines/{name}')
     async def pipeline(name: str) -> Response:

@@ -16,7 +16,7 @@ def profiles_api(room: ControlRoom) -> APIRouter:
 
     @api.get('/profiles')
     async def list_profiles() -> Response:
-        return Answer([profile.as_json() for profile in room.profiles.list()])
+        return Answer([profile.as_json() for profile in room.profiles.all()])
 
     @api.post('/profiles')
     async def create_profile(values: dict[str, Any]) -> Response:

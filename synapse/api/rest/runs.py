@@ -67,7 +67,7 @@ def runs_api(room: ControlRoom) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Response:
         """Newest first; `next` is what `before` takes for the page after this one, null on the last."""
-        runs = await room.runs.list(state=state, pipeline=pipeline, profile=profile, before=before, limit=limit + 1)
+        runs = await room.runs.page(state=state, pipeline=pipeline, profile=profile, before=before, limit=limit + 1)
         shown = runs[:limit]
         following = shown[-1].number if len(runs) > limit else None
         return Answer({'runs': [run.as_json() for run in shown], 'next': following})

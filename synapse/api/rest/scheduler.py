@@ -14,7 +14,7 @@ from synapse.api.events import event_json, moment_of
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.calendar import Calendar
 from synapse.calendar.events import Event, Occurrence
-from synapse.calendar.series import Scope
+from synapse.calendar.series import EditScope
 from synapse.calendar.validation import ANSWERED
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
@@ -41,15 +41,15 @@ class RunNow(Body):
     """Other values for this one run."""
 
 
-class Missed(Body):
+class MissedOccurrence(Body):
     event_id: str = Field(max_length=64)
     due: AwareDatetime
 
 
-class Decision(Body):
+class MissedDecision(Body):
     """What is to be done about occurrences that were missed."""
 
-    occurrences: list[Missed] = Field(min_length=1, max_length=10_000)
+    occurrences: list[MissedOccurrence] = Field(min_length=1, max_length=10_000)
     do: Literal['run', 'skip']
 
 
@@ -57,7 +57,7 @@ def scheduler_api(room: ControlRoom) -> APIRouter:
     """What has a name of its own comes before `{id}`, which would take it for the id of an event."""
     api = router()
     _add_list(api, room)
-    file = CalendarFile(room.calendar, room.entry.sign)
+    file = CalendarFile(room.calendar, room.auth.sign)
     _add_calendars(api, room, file)
     _add_feed(api, room, file)
     _add_missed(api, room)
@@ -70,7 +70,7 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
     async def list_events(start: Due = None, end: Due = None) -> Response:
         """Events and their occurrences from `start` on and before `end`: days of this machine, or moments."""
         first, last = _span(start, end, room.calendar.zone)
-        events, occurrences = await room.calendar.list(first, last)
+        events, occurrences = await room.calendar.between(first, last)
         shown = await _events_json(room, events)
         # There may be fifty thousand of them, and meanwhile things fall due.
         body = await asyncio.to_thread(
@@ -135,7 +135,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
             room.editor,
             room.catalog,
             drafts,
-            is_trusted=lambda draft: trust or draft.is_signed(room.entry.sign),
+            is_trusted=lambda draft: trust or draft.is_signed(room.auth.sign),
             because=f'imported by {caller_of(request)}',
             is_dry=dry_run,
         )
@@ -145,7 +145,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
 
 def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
     def shown() -> dict[str, Any]:
-        return {'url': room.entry.feed_address(room.settings.url)}
+        return {'url': room.auth.feed_address(room.settings.url)}
 
     @api.get('/scheduler/feed')
     async def show_feed() -> Response:
@@ -155,18 +155,18 @@ def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
     @api.post('/scheduler/feed')
     async def new_feed() -> Response:
         """A new secret address; the one before leads nowhere any more."""
-        await asyncio.to_thread(room.entry.new_feed)
+        await asyncio.to_thread(room.auth.new_feed)
         return Answer(shown(), 201)
 
     @api.delete('/scheduler/feed')
     async def revoke_feed() -> Response:
-        await asyncio.to_thread(room.entry.revoke_feed)
+        await asyncio.to_thread(room.auth.revoke_feed)
         return Response(status_code=204)
 
     @api.get('/scheduler/feed/{secret}.ics')
     async def feed(secret: str) -> Response:
         """The calendar for whoever knows the secret: the gate asks for nothing else here."""
-        if not room.entry.is_feed(secret):
+        if not room.auth.is_feed(secret):
             raise NotFound('feed_not_found', 'This address of the calendar was revoked.', 'Subscribe to the new one.')
         return _calendar(await file.text(), {})
 
@@ -184,7 +184,7 @@ def _add_missed(api: APIRouter, room: ControlRoom) -> None:
         )
 
     @api.post('/scheduler/missed')
-    async def answer_missed(decision: Decision) -> Response:
+    async def answer_missed(decision: MissedDecision) -> Response:
         """Run missed occurrences after all, or let them be; answers the new runs."""
         keys = [(item.event_id, item.due) for item in decision.occurrences]
         waiting = {_key(occurrence) for occurrence in await room.calendar.open_missed()}
@@ -205,7 +205,7 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
 
     @api.patch('/scheduler/{id}')
     async def change_event(
-        id: Id, values: dict[str, Any], request: Request, scope: Scope = 'all', due: Due = None
+        id: Id, values: dict[str, Any], request: Request, scope: EditScope = 'all', due: Due = None
     ) -> Response:
         """Change what is given: all of the event, or of a series the occurrence at `due`, or that and all later ones.
         Answers the event that stands for what was changed, which is a new one unless all of it was."""
@@ -214,7 +214,7 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
         return Answer(event_json(room.calendar, event))
 
     @api.delete('/scheduler/{id}')
-    async def delete_event(id: Id, request: Request, scope: Scope = 'all', due: Due = None) -> Response:
+    async def delete_event(id: Id, request: Request, scope: EditScope = 'all', due: Due = None) -> Response:
         await room.editor.delete(id, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
         return Response(status_code=204)
 

@@ -51,7 +51,7 @@ def uploads_api(room: ControlRoom) -> APIRouter:
 
     @api.get('/inbox')
     async def list_inbox() -> Response:
-        return Answer([item.as_json() for item in room.inbox.list()])
+        return Answer([item.as_json() for item in room.inbox.all()])
 
     @api.delete('/inbox/{id}')
     async def delete_from_inbox(id: Id) -> Response:

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 
 from synapse.api.gate import wrong_keys
 from synapse.api.gate.gate import OPEN_CALLS, Gate
-from synapse.auth import CODE_SECONDS, RENEW_SECONDS, Entry
+from synapse.auth import CODE_SECONDS, RENEW_SECONDS, Auth
 from tests.parts.serving import served
 
 HOST = '127.0.0.1:8000'
@@ -61,15 +61,15 @@ def sample_app() -> FastAPI:
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Entry:
-    return Entry(tmp_path)
+def entry(tmp_path: Path) -> Auth:
+    return Auth(tmp_path)
 
 
-def gate(entry: Entry, *, no_login: bool = False, port: int = 8000, max_upload_bytes: int = 3_000_000) -> Gate:
+def gate(entry: Auth, *, no_login: bool = False, port: int = 8000, max_upload_bytes: int = 3_000_000) -> Gate:
     hosts = frozenset({f'127.0.0.1:{port}', f'localhost:{port}'})
     return Gate(
         sample_app(),
-        entry=entry,
+        auth=entry,
         allowed_hosts=hosts,
         origins=frozenset(f'http://{host}' for host in hosts),
         no_login=no_login,
@@ -83,19 +83,19 @@ def client_of(app: Gate, headers: dict[str, str] | None = None) -> httpx.AsyncCl
 
 
 @pytest.fixture
-async def stranger(entry: Entry) -> AsyncIterator[httpx.AsyncClient]:
+async def stranger(entry: Auth) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(gate(entry)) as client:
         yield client
 
 
 @pytest.fixture
-async def script(entry: Entry) -> AsyncIterator[httpx.AsyncClient]:
+async def script(entry: Auth) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(gate(entry), {'Authorization': f'Bearer {entry.token}'}) as client:
         yield client
 
 
 @pytest.fixture
-async def browser(entry: Entry) -> AsyncIterator[httpx.AsyncClient]:
+async def browser(entry: Auth) -> AsyncIterator[httpx.AsyncClient]:
     """Signed in, as a browser on our own pages."""
     async with client_of(gate(entry)) as client:
         await client.post('/auth', json={'code': entry.mint_code()})
@@ -123,7 +123,7 @@ def test_the_open_list_is_exactly_this() -> None:
 
 
 async def test_the_secret_address_of_the_calendar_is_open_and_nothing_like_it(
-    stranger: httpx.AsyncClient, entry: Entry
+    stranger: httpx.AsyncClient, entry: Auth
 ) -> None:
     assert_error(await stranger.get('/api/v1/scheduler/feed/None.ics'), 401, 'unauthorized')
     path = f'/api/v1/scheduler/feed/{entry.new_feed()}.ics'
@@ -146,9 +146,7 @@ async def test_the_secret_address_of_the_calendar_is_open_and_nothing_like_it(
     assert_error(await stranger.get(path), 401, 'unauthorized')
 
 
-async def test_the_secret_address_of_the_calendar_has_all_other_walls(
-    stranger: httpx.AsyncClient, entry: Entry
-) -> None:
+async def test_the_secret_address_of_the_calendar_has_all_other_walls(stranger: httpx.AsyncClient, entry: Auth) -> None:
     path = f'/api/v1/scheduler/feed/{entry.new_feed()}.ics'
 
     assert_error(await stranger.get(path, headers={'Host': 'evil.example'}), 421, 'wrong_host')
@@ -188,7 +186,7 @@ async def test_what_a_page_fetches_says_401_instead_of_a_page(stranger: httpx.As
 
 
 @pytest.mark.parametrize('path', ['/api/v1/health/', '/api/v1/health/../runs', '//api/v1/health', '/API/V1/HEALTH'])
-async def test_something_like_an_open_path_is_not_open(entry: Entry, path: str) -> None:
+async def test_something_like_an_open_path_is_not_open(entry: Auth, path: str) -> None:
     # The client would tidy the path up, so it goes straight to the gate.
     assert await status_of(gate(entry), path) in (401, 303)
 
@@ -202,13 +200,13 @@ async def test_the_favicon_and_the_health_are_open(stranger: httpx.AsyncClient) 
 @pytest.mark.parametrize(
     'value', ['', 'Bearer', 'Bearer ', 'Bearer x', 'Basic {token}', '{token}', 'Bearer {token}x', 'Bearer x {token}']
 )
-async def test_a_wrong_authorization_is_none(stranger: httpx.AsyncClient, entry: Entry, value: str) -> None:
+async def test_a_wrong_authorization_is_none(stranger: httpx.AsyncClient, entry: Auth, value: str) -> None:
     headers = {'Authorization': value.format(token=entry.token)}
 
     assert (await stranger.get('/api/v1/runs', headers=headers)).status_code == 401
 
 
-async def test_two_authorizations_are_none(stranger: httpx.AsyncClient, entry: Entry) -> None:
+async def test_two_authorizations_are_none(stranger: httpx.AsyncClient, entry: Auth) -> None:
     headers = [('Authorization', f'Bearer {entry.token}'), ('Authorization', 'Bearer x')]
 
     assert (await stranger.get('/api/v1/runs', headers=headers)).status_code == 401
@@ -219,14 +217,14 @@ async def test_the_token_opens_everything(script: httpx.AsyncClient) -> None:
     assert (await script.get('/runs')).json()['caller'] == 'token'
 
 
-async def test_a_token_in_the_address_opens_nothing(stranger: httpx.AsyncClient, entry: Entry) -> None:
+async def test_a_token_in_the_address_opens_nothing(stranger: httpx.AsyncClient, entry: Auth) -> None:
     assert (await stranger.get('/api/v1/runs', params={'token': entry.token})).status_code == 401
 
 
 # Signing in and out
 
 
-async def test_a_link_signs_in_once(stranger: httpx.AsyncClient, entry: Entry) -> None:
+async def test_a_link_signs_in_once(stranger: httpx.AsyncClient, entry: Auth) -> None:
     code = entry.mint_code()
 
     response = await stranger.post('/auth', json={'code': code})
@@ -241,7 +239,7 @@ async def test_a_link_signs_in_once(stranger: httpx.AsyncClient, entry: Entry) -
     assert_error(await stranger.post('/auth', json={'code': code}), 401, 'sign_in_failed')
 
 
-async def test_the_form_takes_the_token(stranger: httpx.AsyncClient, entry: Entry) -> None:
+async def test_the_form_takes_the_token(stranger: httpx.AsyncClient, entry: Auth) -> None:
     response = await stranger.post('/login', data={'token': entry.token}, headers={'Origin': ORIGIN})
 
     assert response.status_code == 303
@@ -292,7 +290,7 @@ async def test_a_used_link_leads_home_who_is_signed_in(browser: httpx.AsyncClien
 
 
 async def test_the_sixth_wrong_sign_in_of_a_minute_has_to_wait_and_a_right_one_never(
-    stranger: httpx.AsyncClient, entry: Entry
+    stranger: httpx.AsyncClient, entry: Auth
 ) -> None:
     answers = [await stranger.post('/auth', json={'code': 'wrong'}) for _ in range(6)]
 
@@ -307,7 +305,7 @@ async def test_the_sixth_wrong_sign_in_of_a_minute_has_to_wait_and_a_right_one_n
     assert (await stranger.post('/auth', json={'code': entry.mint_code()})).status_code == 303
 
 
-async def test_a_flood_of_wrong_ones_neither_refuses_nor_holds_up_a_right_one(entry: Entry) -> None:
+async def test_a_flood_of_wrong_ones_neither_refuses_nor_holds_up_a_right_one(entry: Auth) -> None:
     address = f'/api/v1/scheduler/feed/{entry.new_feed()}.ics'
     calls: list[tuple[str, str, dict[str, Any]]] = [
         ('POST', '/auth', {'json': {'code': 'wrong'}}),
@@ -357,7 +355,7 @@ async def test_a_flood_of_wrong_ones_neither_refuses_nor_holds_up_a_right_one(en
 
 
 async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_guess(
-    stranger: httpx.AsyncClient, entry: Entry, monkeypatch: pytest.MonkeyPatch
+    stranger: httpx.AsyncClient, entry: Auth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = entry.mint_code()
     entry.redeem(used)
@@ -375,7 +373,7 @@ async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_gu
 
 
 async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_said(
-    stranger: httpx.AsyncClient, entry: Entry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stranger: httpx.AsyncClient, entry: Auth, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(wrong_keys, 'TELL_SECONDS', 0.5)
     news = asyncio.Event()
@@ -403,7 +401,7 @@ async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_sa
     assert len(found) <= 5
 
 
-async def test_right_sign_ins_are_not_counted(stranger: httpx.AsyncClient, entry: Entry) -> None:
+async def test_right_sign_ins_are_not_counted(stranger: httpx.AsyncClient, entry: Auth) -> None:
     for _ in range(8):
         stranger.cookies.clear()
         assert (await stranger.post('/auth', json={'code': entry.mint_code()})).status_code == 303
@@ -422,7 +420,7 @@ async def test_signing_out_ends_the_session_at_once(browser: httpx.AsyncClient) 
 
 async def test_a_session_is_renewed_by_opening_a_page_once_a_day(tmp_path: Path) -> None:
     now = 1_800_000_000.0
-    entry = Entry(tmp_path, clock=lambda: now)
+    entry = Auth(tmp_path, clock=lambda: now)
     async with client_of(gate(entry)) as client:
         await client.post('/auth', json={'code': entry.mint_code()})
 
@@ -435,19 +433,19 @@ async def test_a_session_is_renewed_by_opening_a_page_once_a_day(tmp_path: Path)
 @pytest.mark.parametrize(
     'cookie', ['synapse_8000=x; synapse_8000={}', 'a=b; synapse_8000="{}"', ';;=;synapse_8000={};']
 )
-async def test_a_neighbours_cookies_do_not_lock_out(stranger: httpx.AsyncClient, entry: Entry, cookie: str) -> None:
+async def test_a_neighbours_cookies_do_not_lock_out(stranger: httpx.AsyncClient, entry: Auth, cookie: str) -> None:
     session = entry.redeem(entry.mint_code()) or ''
 
     assert (await stranger.get('/', headers={'Cookie': cookie.format(session)})).status_code == 200
 
 
-async def test_a_cookie_of_another_name_is_no_session(stranger: httpx.AsyncClient, entry: Entry) -> None:
+async def test_a_cookie_of_another_name_is_no_session(stranger: httpx.AsyncClient, entry: Auth) -> None:
     session = entry.redeem(entry.mint_code())
 
     assert (await stranger.get('/', headers={'Cookie': f'synapse_8001={session}'})).status_code == 303
 
 
-async def test_without_login_only_the_wall_of_credentials_is_gone(entry: Entry) -> None:
+async def test_without_login_only_the_wall_of_credentials_is_gone(entry: Auth) -> None:
     async with client_of(gate(entry, no_login=True)) as client:
         assert (await client.get('/runs')).json()['caller'] == 'anyone'
         assert (await client.get('/login')).headers['location'] == '/'
@@ -476,13 +474,13 @@ async def test_without_login_only_the_wall_of_credentials_is_gone(entry: Entry) 
         '127.0.0.1:8000 ',
     ],
 )
-async def test_only_the_exact_host_is_answered(entry: Entry, host: str) -> None:
+async def test_only_the_exact_host_is_answered(entry: Auth, host: str) -> None:
     for path in ('/', '/api/v1/health', '/login'):
         headers = [(b'host', host.encode()), (b'authorization', f'Bearer {entry.token}'.encode())]
         assert await status_of(gate(entry), path, headers) == 421
 
 
-async def test_no_host_or_two_hosts_are_not_answered(entry: Entry) -> None:
+async def test_no_host_or_two_hosts_are_not_answered(entry: Auth) -> None:
     host = (b'host', HOST.encode())
 
     assert await status_of(gate(entry), '/api/v1/health', []) == 421
@@ -522,7 +520,7 @@ async def test_what_another_site_starts_is_refused_except_a_link_to_a_page(brows
     assert (await browser.get('/api/v1/runs', headers=link)).status_code == 403
 
 
-async def test_a_page_at_localhost_moves_to_the_address(stranger: httpx.AsyncClient, entry: Entry) -> None:
+async def test_a_page_at_localhost_moves_to_the_address(stranger: httpx.AsyncClient, entry: Auth) -> None:
     at = 'http://localhost:8000'
 
     response = await stranger.get(f'{at}/runs%2Fx?a=b%26c')
@@ -596,7 +594,7 @@ async def test_an_upload_has_a_limit_of_its_own(script: httpx.AsyncClient) -> No
 
 
 @pytest.mark.parametrize('length', ['-1', 'x', '+5', '1e3', '٣', '1' * 30])
-async def test_a_strange_content_length_is_refused(entry: Entry, length: str) -> None:
+async def test_a_strange_content_length_is_refused(entry: Auth, length: str) -> None:
     headers = [(b'host', HOST.encode()), (b'content-length', length.encode())]
 
     assert await status_of(gate(entry), '/api/v1/health', headers) in (400, 413)
@@ -626,7 +624,7 @@ async def test_under_api_but_outside_its_version_is_nothing_in_json(script: http
 
 
 @pytest.fixture
-async def server(entry: Entry) -> AsyncIterator[str]:
+async def server(entry: Auth) -> AsyncIterator[str]:
     """The authority at which a real server stands behind the gate."""
     async with served(lambda port: gate(entry, port=port)) as authority:
         yield authority
@@ -639,7 +637,7 @@ async def refused_with(url: str, **headers: str) -> int:
     return refused.value.response.status_code
 
 
-async def test_a_socket_needs_credentials_host_and_origin(server: str, entry: Entry) -> None:
+async def test_a_socket_needs_credentials_host_and_origin(server: str, entry: Auth) -> None:
     url = f'ws://{server}/ws/updates'
     token = {'Authorization': f'Bearer {entry.token}'}
 
@@ -654,7 +652,7 @@ async def test_a_socket_needs_credentials_host_and_origin(server: str, entry: En
         assert await socket.recv() == 'hello'
 
 
-async def test_a_socket_of_another_host_name_is_refused(server: str, entry: Entry) -> None:
+async def test_a_socket_of_another_host_name_is_refused(server: str, entry: Auth) -> None:
     port = int(server.partition(':')[2])
     url = f'ws://evil.example:{port}/ws/updates'
     token = {'Authorization': f'Bearer {entry.token}'}
@@ -665,7 +663,7 @@ async def test_a_socket_of_another_host_name_is_refused(server: str, entry: Entr
     assert refused.value.response.status_code == 403
 
 
-async def test_signing_out_closes_the_sockets_of_that_session_only(server: str, entry: Entry) -> None:
+async def test_signing_out_closes_the_sockets_of_that_session_only(server: str, entry: Auth) -> None:
     url = f'ws://{server}/ws/updates'
     sessions = [entry.redeem(entry.mint_code()) for _ in range(2)]
     cookies = [{'Cookie': f'synapse_8000={session}'} for session in sessions]
@@ -688,7 +686,7 @@ async def test_signing_out_closes_the_sockets_of_that_session_only(server: str, 
     assert await refused_with(url, **cookies[0]) == 403
 
 
-async def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(server: str, entry: Entry) -> None:
+async def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(server: str, entry: Auth) -> None:
     headers = {'Authorization': f'Bearer {entry.token}', 'Content-Type': 'application/json'}
     began = time.monotonic()
 

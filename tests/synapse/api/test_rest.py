@@ -148,7 +148,7 @@ async def test_what_nobody_expected_is_a_500_without_a_traceback_and_is_logged(
     def fail() -> None:
         raise ZeroDivisionError('a secret of the house')
 
-    monkeypatch.setattr(room.catalog, 'list', fail)
+    monkeypatch.setattr(room.catalog, 'all', fail)
     with caplog.at_level(logging.ERROR):
         response = await api.get('/pipelines')
 
@@ -534,7 +534,7 @@ async def test_too_large_a_file_is_refused_announced_or_not_and_leaves_nothing(
         assert answer.status_code == 413, answer.text
         assert answer.json()['error']['code'] in ('too_large', 'file_too_large')
     assert just_right.status_code == 201
-    assert [item.name for item in room.inbox.list()] == ['right']
+    assert [item.name for item in room.inbox.all()] == ['right']
     await api.delete(f'/inbox/{just_right.json()[0]["id"]}')
     assert list((room.settings.data / 'inbox').iterdir()) == []
 
@@ -546,7 +546,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(room: ControlRoom, autho
     _, writer = await asyncio.open_connection(host, int(port))
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
     writer.write(
-        f'POST /api/v1/uploads HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {room.entry.token}\r\n'
+        f'POST /api/v1/uploads HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {room.auth.token}\r\n'
         'Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 2000000\r\n\r\n'.encode()
     )
     writer.write(part % b'whole' + b'whole\r\n' + part % b'half' + b'x' * 1_000_000)
@@ -557,7 +557,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(room: ControlRoom, autho
     writer.transport.abort()
     await gone
 
-    assert room.inbox.list() == []
+    assert room.inbox.all() == []
     assert list((room.settings.data / 'inbox').iterdir()) == []
 
 
@@ -583,7 +583,7 @@ async def test_what_is_no_upload_is_refused(
     api: httpx.AsyncClient, room: ControlRoom, body: bytes, content_type: str, status: int, code: str
 ) -> None:
     error_of(await api.post('/uploads', content=body, headers={'Content-Type': content_type}), status, code)
-    assert room.inbox.list() == []
+    assert room.inbox.all() == []
 
 
 async def test_a_field_that_is_no_file_takes_the_files_before_it_back(
@@ -594,7 +594,7 @@ async def test_a_field_that_is_no_file_takes_the_files_before_it_back(
 
     assert list(error_of(wrong, 422, 'invalid_values')['fields']) == ['other']
     assert list(error_of(text, 422, 'invalid_values')['fields']) == ['file']
-    assert room.inbox.list() == []
+    assert room.inbox.all() == []
 
 
 @pytest.mark.parametrize('size', [1, 2, 3, 7, 64, 10_000])
@@ -683,7 +683,7 @@ async def test_a_bucket_gives_its_burst_then_its_rate_and_the_table_is_bounded()
 async def test_who_changes_too_much_at_once_has_to_wait_and_not_for_what_strangers_try(room: ControlRoom) -> None:
     # Without a server in between, so that it is quick enough to be too much.
     transport = httpx.ASGITransport(gated(room, 8000))
-    headers = {'Authorization': f'Bearer {room.entry.token}'}
+    headers = {'Authorization': f'Bearer {room.auth.token}'}
     async with httpx.AsyncClient(transport=transport, base_url='http://127.0.0.1:8000/api/v1', headers=headers) as api:
         for wrong in ({}, {'Authorization': 'Bearer wrong'}, {'Cookie': 'synapse=wrong'}):
             strange = [await api.delete('/inbox/nothing', headers={'Authorization': '', **wrong}) for _ in range(60)]

@@ -47,7 +47,7 @@ async def statuses(gate, method, path):
 async def main():
     room = ControlRoom.build(Settings(data=Path(sys.argv[1]), port=8000))
     app = build_app(room)
-    gate = Gate(app, entry=room.entry, allowed_hosts=frozenset({'127.0.0.1:8000'}), origins=frozenset())
+    gate = Gate(app, auth=room.auth, allowed_hosts=frozenset({'127.0.0.1:8000'}), origins=frozenset())
     calls = sorted(set(walk(app.routes)))
     answers = {}
     for method, path in calls:

@@ -563,7 +563,7 @@ async def test_an_answer_that_is_none_is_refused(api: httpx.AsyncClient, body: d
 async def test_the_socket_tells_changes_and_occurrences(
     api: httpx.AsyncClient, room: ControlRoom, authority: str
 ) -> None:
-    headers = {'Authorization': f'Bearer {room.entry.token}'}
+    headers = {'Authorization': f'Bearer {room.auth.token}'}
     async with connect(f'ws://{authority}/ws/updates', additional_headers=headers) as socket:
         await socket.send(json.dumps({'type': 'subscribe', 'types': ['schedule_change']}))
 

@@ -508,7 +508,7 @@ async def test_a_run_is_followed_from_its_start_to_its_end(tmp_path: Path) -> No
         client_of(room, authority) as api,
     ):
         url = f'ws://{authority}/ws/updates'
-        headers = {'Authorization': f'Bearer {room.entry.token}'}
+        headers = {'Authorization': f'Bearer {room.auth.token}'}
         async with connect(url, additional_headers=headers) as socket:
             await heard(socket)
             made = await api.post('/runs', json={'pipeline': 'Hello', 'parameters': {'name': 'Ada', 'times': 50}})
@@ -532,7 +532,7 @@ async def test_signing_out_closes_the_stream_with_4401(tmp_path: Path) -> None:
         api_room(tmp_path / 'data') as room,
         served(lambda port: gated(room, port, Updates(room))) as authority,
     ):
-        cookie = {'Cookie': f'synapse={room.entry.redeem(room.entry.mint_code())}'}
+        cookie = {'Cookie': f'synapse={room.auth.redeem(room.auth.mint_code())}'}
         async with connect(f'ws://{authority}/ws/updates', additional_headers=cookie) as socket:
             await heard(socket)
             async with httpx.AsyncClient() as browser:

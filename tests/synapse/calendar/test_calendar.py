@@ -65,7 +65,7 @@ async def rows_of(room: ControlRoom, event: Event, *, timeout: float = 10) -> li
 
 
 async def accounted(room: ControlRoom, event: Event) -> list[Occurrence]:
-    _, occurrences = await room.calendar.list(*around(event))
+    _, occurrences = await room.calendar.between(*around(event))
     mine = [item for item in occurrences if item.event_id == event.id]
     return [item for item in mine if item.state not in (OccurrenceState.PENDING, OccurrenceState.CLAIMED)]
 
@@ -150,7 +150,7 @@ async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or
             await firing._settle([event.id for event in events], now=later)
 
     states: Mapping[str, list[str]] = {event.title: [] for event in events}
-    _, occurrences = await room.calendar.list(due, later + timedelta(seconds=1))
+    _, occurrences = await room.calendar.between(due, later + timedelta(seconds=1))
     for occurrence in occurrences:
         states[occurrence.title].append(occurrence.state.value)
     assert states['skip'][:3] == ['fired', 'skipped', 'skipped']
@@ -174,7 +174,7 @@ async def test_a_failed_run_is_tried_again_as_often_as_its_event_says(room: Cont
 
     assert (again.retry_of, again.because) == (first.run, 'Hello, try 2 of 2'.replace('Hello', event.title))
     assert second.retries == 1
-    _, occurrences = await room.calendar.list(*around(event))
+    _, occurrences = await room.calendar.between(*around(event))
     assert [(item.run, item.retry_at) for item in occurrences] == [(again.id, None)]
 
 
@@ -236,7 +236,7 @@ async def test_a_thousand_events_of_one_second_all_fire_within_it(tmp_path: Path
         fired: list[Occurrence] = []
         room.bus.subscribe(OccurrencesChanged, lambda news: fired.extend(news.occurrences))
         await room.bus.next(OccurrencesChanged, timeout=20, where=lambda _: len(fired) == 1000)
-        _, occurrences = await room.calendar.list(due, due + timedelta(seconds=1))
+        _, occurrences = await room.calendar.between(due, due + timedelta(seconds=1))
 
         assert {item.state for item in fired} == {OccurrenceState.FIRED}
         assert max(item.late_seconds or 0.0 for item in fired) < 10

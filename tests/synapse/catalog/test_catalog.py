@@ -65,7 +65,7 @@ class House:
 
     @property
     def theirs(self) -> dict[str, PipelineInfo]:
-        return {info.name: info for info in self.catalog.list() if not info.is_built_in}
+        return {info.name: info for info in self.catalog.all() if not info.is_built_in}
 
     def said(self, level: Level) -> list[str]:
         return [entry.message for entry in self.log.ring if entry.level is level]

@@ -63,7 +63,7 @@ async def api(room: ControlRoom) -> AsyncIterator[httpx.AsyncClient]:
 async def take_file(room: ControlRoom, text: bytes, **options: Any) -> ImportResult:
     """As the API takes it without `trust`."""
     drafts = read_calendar(text, zone='Europe/Berlin')
-    trusted = {'is_trusted': lambda draft: draft.is_signed(room.entry.sign)}
+    trusted = {'is_trusted': lambda draft: draft.is_signed(room.auth.sign)}
     return await import_drafts(room.calendar, room.editor, room.catalog, drafts, **(trusted | options))
 
 
@@ -239,7 +239,7 @@ async def a_file(room: ControlRoom) -> bytes:
     await room.editor.update(series.id, {'title': 'Once; other,\n "wise" Ä' + 40 * 'ö'}, scope='one', due=due)
     values = {'pipeline': 'Hello', 'title': 'Once', 'start': '2031-10-06T16:00:00', 'timezone': 'UTC'}
     await room.editor.create(values)
-    return write_calendar(room.calendar.events(), now=datetime.now(UTC), sign=room.entry.sign)
+    return write_calendar(room.calendar.events(), now=datetime.now(UTC), sign=room.auth.sign)
 
 
 @pytest.mark.parametrize('rewritten', [bytes, resorted, unfolded, lambda text: resorted(unfolded(text))])
@@ -276,7 +276,7 @@ async def test_what_it_exported_itself_comes_back_switched_on(
 async def test_any_change_of_its_file_makes_it_a_strangers(room: ControlRoom, pattern: str, by: str) -> None:
     values = {'pipeline': 'Hello', 'title': 'Once', 'start': '2031-10-06T16:00:00', 'timezone': 'UTC'}
     event = await room.editor.create(values)
-    text = write_calendar([event], now=datetime.now(UTC), sign=room.entry.sign).replace(b'\r\n ', b'').decode()
+    text = write_calendar([event], now=datetime.now(UTC), sign=room.auth.sign).replace(b'\r\n ', b'').decode()
     await room.editor.delete(event.id)
 
     changed = re.sub(pattern, by, text)
@@ -323,7 +323,7 @@ async def test_the_signature_of_another_data_folder_or_of_another_event_is_none(
 async def test_what_is_switched_off_is_not_signed(room: ControlRoom) -> None:
     await mine(room, enabled=False)
 
-    assert b'SIGNATURE' not in write_calendar(room.calendar.events(), now=datetime.now(UTC), sign=room.entry.sign)
+    assert b'SIGNATURE' not in write_calendar(room.calendar.events(), now=datetime.now(UTC), sign=room.auth.sign)
 
 
 async def test_every_field_of_an_event_is_signed_and_none_can_be_changed_unasked() -> None:
@@ -354,7 +354,7 @@ async def test_what_was_missed_of_an_event_that_is_off_now_is_not_run(room: Cont
 
 
 async def test_trust_needs_the_token_and_a_browser_is_not_enough(api: httpx.AsyncClient, room: ControlRoom) -> None:
-    session = await asyncio.to_thread(room.entry.redeem_token, room.entry.token)
+    session = await asyncio.to_thread(room.auth.redeem_token, room.auth.token)
     browser = {'Authorization': '', 'Cookie': f'synapse={session}', 'Origin': str(api.base_url).partition('/api')[0]}
 
     refused = await api.post('/scheduler/import?trust=true', content=calendar_file(STRANGER), headers=ICS | browser)

@@ -47,7 +47,7 @@ async def test_a_file_is_received_whole_and_listed_newest_first(
     assert inbox.path(first.id).read_bytes() == b'ab' * MEGABYTE + b'c'
     assert (first.name, first.size, first.media_type) == ('clip.mp4', 2 * MEGABYTE + 1, 'video/mp4')
     assert (second.size, second.media_type) == (0, 'application/octet-stream')
-    assert inbox.list() == [second, first]
+    assert inbox.all() == [second, first]
     assert len(news) == 2
     assert inbox.path(first.id).stat().st_mode & 0o777 == 0o600
 
@@ -96,7 +96,7 @@ async def test_deleting_leaves_nothing(inbox: Inbox, folder: Path, news: list[In
 
     await inbox.delete(item.id)
 
-    assert inbox.list() == []
+    assert inbox.all() == []
     assert names_in(folder) == []
     assert len(news) == 2
 
@@ -153,7 +153,7 @@ async def test_a_disk_that_fills_up_on_the_way_leaves_nothing(inbox: Inbox, fold
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
-    assert inbox.list() == []
+    assert inbox.all() == []
     assert names_in(folder) == []
 
 
@@ -195,7 +195,7 @@ async def test_a_restart_finds_what_was_received_and_removes_what_was_not(inbox:
 
     again = Inbox(folder, MEGABYTE, Bus())
 
-    assert again.list() == [item]
+    assert again.all() == [item]
     assert names_in(folder) == [item.id, f'{item.id}.json']
 
 
@@ -203,7 +203,7 @@ async def test_bytes_stay_reachable_when_what_is_known_of_them_is_damaged(inbox:
     item = await inbox.receive('a.mp4', chunks(b'abc'))
     (folder / f'{item.id}.json').write_bytes(b'\x00')
 
-    (found,) = Inbox(folder, MEGABYTE, Bus()).list()
+    (found,) = Inbox(folder, MEGABYTE, Bus()).all()
 
     assert isinstance(found, InboxItem)
     assert (found.id, found.name, found.size) == (item.id, item.id, 3)

@@ -93,7 +93,7 @@ async def test_two_runs_of_one_upload_do_not_see_what_the_other_writes(room: Con
 
     assert [run.state for run in ended] == [RunState.SUCCEEDED] * 3, [run.error for run in ended]
     assert [input_of(run).read_text() for run in ended] == ['abc+!?'] * 3
-    assert room.inbox.list() == []
+    assert room.inbox.all() == []
 
 
 async def test_an_upload_that_an_event_keeps_stays_as_it_came(room: ControlRoom) -> None:

@@ -133,7 +133,7 @@ async def api(room: ControlRoom, authority: str) -> AsyncIterator[httpx.AsyncCli
 
 @pytest_asyncio.fixture(loop_scope='module')
 async def socket(room: ControlRoom, authority: str) -> AsyncIterator[ClientConnection]:
-    headers = {'Authorization': f'Bearer {room.entry.token}'}
+    headers = {'Authorization': f'Bearer {room.auth.token}'}
     async with connect(f'ws://{authority}/ws/updates', additional_headers=headers, max_size=None) as socket:
         yield socket
 

@@ -173,7 +173,7 @@ async def test_the_pace_is_known_again_after_a_restart(tmp_path: Path) -> None:
             log.append(Level.ERROR, 'broken', source='test')
         await log.stop()
 
-    assert log.pace.since(300)[Level.ERROR] == 3
+    assert log.rate.since(300)[Level.ERROR] == 3
 
 
 async def test_what_is_too_old_goes_and_figures_follow(log: Log) -> None:

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from synapse.protocol.messages import Command, Do, Hello, Kind, Message, Spooled, StepMoved
+from synapse.protocol.messages import Do, Hello, HostCommand, HostMessage, Kind, Spooled, StepMoved
 
 
 @pytest.mark.parametrize(
     ('message', 'line'),
     [
-        (Command(do=Do.PAUSE), '{"do": "pause"}'),
+        (HostCommand(do=Do.PAUSE), '{"do": "pause"}'),
         (Hello(t=Kind.HELLO, pid=7), '{"t": "hello", "pid": 7}'),
-        (Message(t=Kind.PAUSED), '{"t": "paused"}'),
+        (HostMessage(t=Kind.PAUSED), '{"t": "paused"}'),
         (Spooled(t=Kind.SPOOL, file=1, size=20), '{"t": "spool", "file": 1, "size": 20}'),
         (
             StepMoved(t=Kind.STEP, name='render', state='running', attempt=1, error=None, at='2026-10-14T16:00:00'),
@@ -23,7 +23,7 @@ from synapse.protocol.messages import Command, Do, Hello, Kind, Message, Spooled
         ),
     ],
 )
-def test_a_message_is_a_plain_line_of_json(message: Message | Command, line: str) -> None:
+def test_a_message_is_a_plain_line_of_json(message: HostMessage | HostCommand, line: str) -> None:
     assert json.dumps(message) == line
 
 

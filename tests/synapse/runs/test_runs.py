@@ -152,7 +152,7 @@ async def test_the_file_of_the_inbox_becomes_the_run_s_own(room_of_three: Contro
     place = Path(ended.parameters['source'])
     assert place == room.runs.folder_of(run.id) / 'work' / 'inputs' / 'notes.txt'
     assert place.read_bytes() == b'abc'
-    assert room.inbox.list() == []
+    assert room.inbox.all() == []
     again = await until(room, (await room.runs.retry(run.id)).id)
     assert again.state is RunState.SUCCEEDED, again.error
 
@@ -168,7 +168,7 @@ async def test_two_runs_may_wait_for_the_same_file_of_the_inbox(room_of_three: C
 
     ended = [await until(room, run.id) for run in runs]
     assert [run.state for run in ended] == [RunState.SUCCEEDED] * 2, [run.error for run in ended]
-    assert room.inbox.list() == []
+    assert room.inbox.all() == []
 
 
 async def test_secrets_of_the_profile_reach_the_step_but_no_log(room_of_three: ControlRoom, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_values_that_do_not_fit_make_no_run(room_of_three: ControlRoom, tm
         await room.runs.create('Nothing', {})
     with pytest.raises(NotFound):
         await room.runs.create('RunCommand', {'command': ['true']}, profile='nobody')
-    assert await room.runs.list() == []
+    assert await room.runs.page() == []
 
 
 async def test_a_file_deleted_before_its_run_starts_is_named(room_of_three: ControlRoom, tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ async def test_the_same_key_gives_the_same_run(house: House) -> None:
 
     assert len({run.id for run in runs}) == 1
     assert len(house.runs.waiting()) == 1
-    assert len(await house.runs.list()) == 1
+    assert len(await house.runs.page()) == 1
 
 
 async def test_nothing_starts_on_a_full_disk_and_it_is_said_once(tmp_path: Path) -> None:

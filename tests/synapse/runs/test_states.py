@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from synapse.errors import Conflict
 from synapse.records import Problem
 from synapse.runs import transitions
-from synapse.runs.ending import Ending, verdict
+from synapse.runs.ending import Ending, outcome
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RUN_ARROWS, STEP_ARROWS, RunRecord, RunState, StepRun, StepState
 from tests.parts.scripted import KeptStates, ScriptedHost, opened
@@ -114,7 +114,7 @@ def test_every_way_to_end_gives_one_final_state_and_a_failure_its_reason(
         said=said, returncode=returncode, signal=signal, is_stopping=stopping, is_closing=closing, fault=fault
     )
 
-    state, problem = verdict(ending)
+    state, problem = outcome(ending)
 
     assert state.is_final
     assert (problem is not None) == (state in (RunState.FAILED, RunState.INTERRUPTED))
@@ -122,7 +122,7 @@ def test_every_way_to_end_gives_one_final_state_and_a_failure_its_reason(
 
 
 def test_a_crash_is_named_by_its_signal() -> None:
-    _, problem = verdict(Ending(returncode=-11, signal='SIGSEGV'))
+    _, problem = outcome(Ending(returncode=-11, signal='SIGSEGV'))
 
     assert problem is not None
     assert problem.message == 'The process of this run was killed by SIGSEGV (11).'

@@ -9,7 +9,7 @@ from .entry import Level
 SECONDS = 900
 
 
-class LogPace:
+class LogRate:
     """Counts lines by the second in which they came. Used on the event loop only.
 
     :param clock: seconds since 1970

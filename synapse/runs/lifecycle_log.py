@@ -11,7 +11,7 @@ from .transitions import label_of
 SOURCE = 'runs'
 
 
-class RunLog:
+class LifecycleLog:
     """Writes entries about runs. Those about steps carry a field `rule`, so that a page can draw them as rules."""
 
     def __init__(self, log: Log) -> None:

@@ -25,7 +25,7 @@ KEPT_CHANGES = 100
 Before = dict[str, Event | None]
 
 
-class EventBook:
+class EventStore:
     """`events` by id, in the order they were made; only `write` changes them."""
 
     def __init__(self, documents: Documents, log: Log, bus: Bus, *, now: datetime) -> None:
