@@ -87,7 +87,7 @@ def newest_match(value: str) -> Path | None:
     return max(found)[1] if found else None
 
 
-def chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of an event with real files in the place of `newest:`; looks at the disk.
 
     :raises InputGone: if no file matches, or somebody has to choose one
@@ -106,8 +106,8 @@ def chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: mapped(value, real) for name, value in parameters.items()}
 
 
-def is_chosen_later(parameters: Mapping[str, Any]) -> bool:
-    """Whether `chosen` has anything to do."""
+def is_unresolved(parameters: Mapping[str, Any]) -> bool:
+    """Whether `resolved` has anything to do."""
     texts = [item for value in parameters.values() for item in (value if isinstance(value, list) else [value])]
     return any(isinstance(text, str) and (text == ASK or text.startswith(NEWEST)) for text in texts)
 

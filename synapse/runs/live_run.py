@@ -229,7 +229,7 @@ class LiveRun:
             case Kind.PAUSED:
                 await self._paused()
             case Kind.RESUMED:
-                await self._move(transitions.let_go, say=self._say_resumed)
+                await self._move(transitions.resumed, say=self._say_resumed)
                 self._arm(self.run.active_step)
             case Kind.END:
                 self._ended(message)
@@ -298,7 +298,7 @@ class LiveRun:
     async def _paused(self) -> None:
         self._disarm()
         self._is_pausing = False
-        await self._move(transitions.held, say=lambda run: self._say.say(run, f'Run #{run.number} is paused'))
+        await self._move(transitions.paused, say=lambda run: self._say.say(run, f'Run #{run.number} is paused'))
 
     def _say_resumed(self, run: RunRecord) -> None:
         if not self._is_stopping:  # a stop lets go of what holds, only to end it

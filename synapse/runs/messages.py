@@ -16,7 +16,7 @@ class RunChanged(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class RunsForgotten(Message):
+class RunsRemoved(Message):
     """Ended runs were let go, with their folders, as the Settings page says."""
 
     ids: tuple[str, ...]

@@ -19,7 +19,7 @@ from synapse.errors import Conflict, NotFound
 from synapse.recurrence.wall_time import wall_of
 
 from .folders import RunFolders
-from .messages import RunsForgotten
+from .messages import RunsRemoved
 from .records import RunRecord
 
 P = ParamSpec('P')
@@ -129,7 +129,7 @@ class PastRuns:
 
     # -- letting go -------------------------------------------------------------------------------------------------
 
-    async def forget_before(self, until: datetime, *, at: datetime) -> AsyncIterator[Gone]:
+    async def remove_before(self, until: datetime, *, at: datetime) -> AsyncIterator[Gone]:
         """Let go of the runs that ended before this moment, a few at a time, but for those that somebody needs.
 
         Each is a trace before its folder goes, so that no run is ever seen with half of its files.
@@ -173,7 +173,7 @@ class PastRuns:
         finally:
             self._going -= going
         if forgotten:
-            self._bus.publish(RunsForgotten(tuple(forgotten)))
+            self._bus.publish(RunsRemoved(tuple(forgotten)))
         return forgotten
 
     def _needed_by_busy(self) -> set[str]:

@@ -31,7 +31,7 @@ from .folders import RunFolders, not_kept
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE, LifecycleLog
 from .live_run import LiveRun, RunContext
-from .messages import EverythingStopped, QueueChanged, RunChanged, RunsForgotten
+from .messages import EverythingStopped, QueueChanged, RunChanged, RunsRemoved
 from .past import PastRuns
 from .queue import Queue
 from .records import RunRecord, RunRequest, RunState
@@ -115,7 +115,7 @@ class Runs:
         self._unseen_failure: str | None = None
         self._numbers: dict[str, int] = {}
         self._status = StatusWriter(status, bus, self._status_values)
-        bus.subscribe(RunsForgotten, self._forgotten)
+        bus.subscribe(RunsRemoved, self._forgotten)
 
     async def start(self) -> None:
         """Give what an earlier room left going its honest state, take the queue up again, and begin to work."""
@@ -408,12 +408,12 @@ class Runs:
         self._dispatcher.wake()
         self._queue_changed()
 
-    def show_next(self, following: Mapping[str, Any] | None) -> None:
+    def set_next(self, following: Mapping[str, Any] | None) -> None:
         """What the status says of the occurrence that falls due next."""
         self._next = following
         self._status.soon()
 
-    def failure_seen(self, id: str | None = None) -> None:
+    def mark_failure_seen(self, id: str | None = None) -> None:
         """Someone has looked at a failed run (or at all of them): the status need not say `error` for it any more."""
         if id is None or id == self._unseen_failure:
             self._unseen_failure = None
@@ -505,9 +505,9 @@ class Runs:
         others = [*self._queue, *(live.run for live in self._dispatcher), *more]
         await self._jobs.leave_inbox(run, others, self._kept_in_inbox())
 
-    def _forgotten(self, message: RunsForgotten) -> None:
+    def _forgotten(self, message: RunsRemoved) -> None:
         for id in message.ids:
-            self.failure_seen(id)  # nobody can look at it any more
+            self.mark_failure_seen(id)  # nobody can look at it any more
 
     async def _learn_from(self, run: RunRecord) -> None:
         self.estimates.forget(run.pipeline)

@@ -21,12 +21,12 @@ def started(run: RunRecord, now: datetime) -> RunRecord:
     return moved(run, RunState.RUNNING, started_at=now) if run.state is RunState.QUEUED else run
 
 
-def held(run: RunRecord) -> RunRecord:
+def paused(run: RunRecord) -> RunRecord:
     """The host says it holds: running becomes paused."""
     return moved(run, RunState.PAUSED) if run.state is RunState.RUNNING else run
 
 
-def let_go(run: RunRecord) -> RunRecord:
+def resumed(run: RunRecord) -> RunRecord:
     """The host says it goes on: paused becomes running."""
     return moved(run, RunState.RUNNING) if run.state is RunState.PAUSED else run
 

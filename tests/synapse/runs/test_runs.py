@@ -136,7 +136,7 @@ async def test_a_failing_command_fails_the_run_with_its_reason(room: ControlRoom
     assert ended.error is not None
     assert '3' in ended.error.message
     await until_status(room, lambda status: status.state == 'error')
-    room.runs.failure_seen(ended.id)
+    room.runs.mark_failure_seen(ended.id)
     await until_status(room, lambda status: status.state == 'idle')
 
 

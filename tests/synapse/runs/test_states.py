@@ -62,7 +62,7 @@ def applied(run: RunRecord, news: Any) -> RunRecord:
         return transitions.steps_named(run, news['names'])
     if kind == 'artifact':
         return transitions.artifact_left(run, news)
-    return {'paused': transitions.held, 'resumed': transitions.let_go}.get(kind, lambda same: same)(run)
+    return {'paused': transitions.paused, 'resumed': transitions.resumed}.get(kind, lambda same: same)(run)
 
 
 def assert_arrow(before: RunRecord, after: RunRecord) -> None:
