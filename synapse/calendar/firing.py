@@ -170,7 +170,7 @@ class Firing:
         due, event_id = self._alarm.next() or (None, '')
         event = self._events.get(event_id)
         shown = due and event and {'event_id': event.id, 'title': event.title, 'due': due.isoformat()}
-        self._runs.set_next(shown or None)
+        self._runs.status.set_next(shown or None)
 
     # Due
 

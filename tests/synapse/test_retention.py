@@ -358,12 +358,12 @@ async def test_lists_hear_what_went_and_pages_how_far_it_is(kept: Kept) -> None:
 async def test_a_failure_that_nobody_can_look_at_any_more_is_no_alarm(kept: Kept) -> None:
     kept.add_run('old', 30 * DAY, state='failed')
     kept.add_run('last', DAY)
-    kept.room.runs._unseen_failure = 'old'
+    kept.room.runs.status._unseen_failure = 'old'
     await kept.retention.set({'run_days': 7})
 
     await kept.retention.clean_now()
 
-    assert kept.room.runs._unseen_failure is None
+    assert kept.room.runs.status._unseen_failure is None
 
 
 # -- the log ---------------------------------------------------------------------------------------------------------
