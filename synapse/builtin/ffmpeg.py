@@ -171,7 +171,7 @@ def probe(run: Run, path: Path) -> Video:
         raise StepFailed(f'{path.name} has no picture, only sound.', 'Give a file with a video stream.')
     seconds = _duration(text)
     if not seconds:
-        raise StepFailed(f'{path.name} does not say how long it is.', 'Convert it to mp4 first.')
+        raise StepFailed(f'{path.name} has no duration.', 'Convert it to mp4 first.')
     audio = re.search(r'Audio: ([^,(\s]+)', text)
     codec = re.search(r'Video: ([^,(\s]+)', stream)
     rate = re.search(r'([\d.]+) fps', stream) or re.search(r'([\d.]+) tbr', stream)

@@ -104,7 +104,7 @@ class RunLog:
 
 
 class Run:
-    """One execution of a pipeline, passed to each of its steps. Synapse creates it; all of it is thread-safe.
+    """One execution of a pipeline, passed to each of its steps. Any thread of a step may use it.
 
     A complete pipeline file::
 
@@ -135,8 +135,8 @@ class Run:
                     run.checkpoint()
                 run.log.success(f'Packed {len(self._packed)} folders', attempt=run.attempt)
 
-    **Pause.** A run holds at its next `progress` or `checkpoint`, while it copies an artifact, or before its next step;
-    until then it keeps running. It resumes where it holds. Paused time counts toward no timeout.
+    **Pause.** A run holds at its next call of `progress`, `checkpoint` or `shell`, while it copies an artifact, or
+    before its next step; until then it keeps running. It resumes where it holds. Paused time counts toward no timeout.
 
     **Stop.** The next call of `progress`, `checkpoint`, `shell` or `artifact` raises `Cancelled`, and so does one that
     is running; a program that `shell` runs is stopped first. An async step is cancelled where it waits. A step that
@@ -236,8 +236,8 @@ class Run:
         """Run a program to its end and return its exit code. Each line of its output becomes a log entry.
 
         A code other than 0 raises nothing; a negative one is the signal that ended the program. The program has no
-        input. If the step is stopped or times out, the program and its children get SIGTERM, and SIGKILL 1.5 s later.
-        In an async step call it through `asyncio.to_thread`.
+        input, and does not start while the run is paused. If the step is stopped or times out, the program and its
+        children get SIGTERM, and SIGKILL 1.5 s later. In an async step call it through `asyncio.to_thread`.
 
         To read the output::
 

@@ -163,7 +163,7 @@ class RunJobs:
 
         :param more: further runs whose files are kept
         """
-        # A run that has just started may not have taken its file over yet; its parameters tell.
+        # A run that has just started may not have taken its file over yet; its parameters name it.
         others = [other for other in [*self._unfinished, *more] if other.id != run.id]
         wanted = [(other.pipeline, other.parameters) for other in others]
         needed = {item_id for name, values in [*wanted, *self._planned()] for item_id in self._inbox_ids(name, values)}
