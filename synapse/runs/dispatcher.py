@@ -6,12 +6,13 @@ import logging
 from storage.files import StorageError, free_bytes
 from synapse.log.log import Level
 
+from .context import RunContext
 from .estimates import Estimates
+from .jobs import RunJobs
 from .lifecycle_log import SOURCE
-from .live_run import LiveRun, RunContext
+from .live_run import LiveRun
 from .messages import QueueChanged, RunDispatched
 from .records import RunRecord
-from .unfinished import UnfinishedRuns
 from .workers import Workers
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,9 @@ class Dispatcher:
     def __init__(
         self,
         context: RunContext,
-        *,
-        unfinished: UnfinishedRuns,
+        jobs: RunJobs,
         estimates: Estimates,
+        *,
         workers: int,
         min_free_bytes: int,
     ) -> None:
@@ -40,9 +41,9 @@ class Dispatcher:
         self.notice = ''
         """Why nothing starts although runs wait; empty while all is well."""
         self._context = context
-        self._queue = unfinished.queue
-        self._live = unfinished.live
+        self._jobs = jobs
         self._estimates = estimates
+        self._queue, self._live = context.unfinished.queue, context.unfinished.live
         self._min_free_bytes = min_free_bytes
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -92,7 +93,7 @@ class Dispatcher:
             run, worker = found
             self._queue.take(run.id)
             self.workers.give(worker, run.id)
-            live = self._live[run.id] = LiveRun(run, worker, self._context)
+            live = self._live[run.id] = LiveRun(run, worker, self._context, self._jobs)
             self._tasks[run.id] = asyncio.create_task(self._carry_out(live), name=f'run {run.id}')
             self._context.bus.publish(RunDispatched(run))
             self._context.bus.publish(QueueChanged())

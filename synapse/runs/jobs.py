@@ -8,23 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from storage.copies import Watch
-from synapse.catalog.catalog import Catalog
 from synapse.errors import NotFound, SynapseError
 from synapse.inbox import inputs
-from synapse.inbox.inbox import PREFIX, Inbox
-from synapse.log.log import Level, Log
-from synapse.profiles import Profiles
+from synapse.inbox.inbox import PREFIX
+from synapse.log.log import Level
 from synapse.protocol.messages import Job
 
-from .folders import RunFolders
+from .context import RunContext
 from .intake import Recovery
 from .lifecycle_log import LifecycleLog
 from .records import RunRecord, StepState
-from .unfinished import UnfinishedRuns
 
 KeepGoing = Callable[[], bool]
-Planned = Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
-"""Returns pipeline and parameters of whatever will still become a run, such as events."""
 
 LONG_BYTES = 256 * 1024**2
 """The copy of a file of this size or more is logged, and then how far it is."""
@@ -32,33 +27,13 @@ LOG_SECONDS = 10.0
 
 
 class RunJobs:
-    """Prepares runs for their hosts when they start, and removes from the inbox what no run needs any more.
+    """Prepares runs for their hosts when they start, and removes from the inbox what no run needs any more."""
 
-    :param planned: see `Planned`; their files are kept in the inbox
-    :param zone: of the wall times in log lines
-    """
-
-    def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        profiles: Profiles,
-        inbox: Inbox,
-        folders: RunFolders,
-        log: Log,
-        unfinished: UnfinishedRuns,
-        planned: Planned,
-        zone: str,
-    ) -> None:
-        self._catalog = catalog
-        self._profiles = profiles
-        self._inbox = inbox
-        self._folders = folders
-        self._log = log
-        self._unfinished = unfinished
-        self._planned = planned
-        self._zone = zone
-        self._lifecycle = LifecycleLog(log)
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._catalog, self._profiles, self._inbox = context.catalog, context.profiles, context.inbox
+        self._folders, self._log = context.folders, context.log
+        self._lifecycle = LifecycleLog(context.log)
 
     async def prepare(self, run: RunRecord, keep_going: KeepGoing) -> tuple[RunRecord, Job]:
         """Return the run with real paths in its parameters, and its job. From now on the log hides its secrets.
@@ -96,7 +71,7 @@ class RunJobs:
             'origin': info.origin,
             'parameters': parameters,
             'profile': profile,
-            'zone': self._zone,
+            'zone': self._context.zone,
             'from_step': from_step,
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
         }
@@ -164,9 +139,11 @@ class RunJobs:
         :param more: further runs whose files are kept
         """
         # A run that has just started may not have taken its file over yet; its parameters name it.
-        others = [other for other in [*self._unfinished, *more] if other.id != run.id]
+        others = [other for other in [*self._context.unfinished, *more] if other.id != run.id]
         wanted = [(other.pipeline, other.parameters) for other in others]
-        needed = {item_id for name, values in [*wanted, *self._planned()] for item_id in self._inbox_ids(name, values)}
+        needed = {
+            item_id for name, values in [*wanted, *self._context.planned()] for item_id in self._inbox_ids(name, values)
+        }
         for item_id in self._inbox_ids(run.pipeline, run.parameters) - needed:
             with contextlib.suppress(NotFound):
                 await self._inbox.delete(item_id)

@@ -4,24 +4,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from storage.copies import CopyStopped
 from storage.files import DiskFull, StorageError
-from storage.runs import RunStore
-from synapse.bus import Bus
-from synapse.catalog.catalog import Catalog
-from synapse.engine.engine import Engine, HostHandle
+from synapse.engine.engine import HostHandle
 from synapse.errors import SynapseError
-from synapse.log.log import Level, Log
+from synapse.log.log import Level
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 from synapse.records import Problem, now_utc
 
 from . import transitions
+from .context import RunContext
 from .ending import Ending, outcome
-from .folders import RunFolders
 from .intake import Intake
 from .jobs import RunJobs
 from .lifecycle_log import LifecycleLog
@@ -40,26 +36,14 @@ SAVE_AGAIN_SECONDS = 2.0
 Rule = Callable[[RunRecord], RunRecord]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
-    """What every live run uses."""
-
-    store: RunStore
-    engine: Engine
-    catalog: Catalog
-    folders: RunFolders
-    jobs: RunJobs
-    log: Log
-    bus: Bus
-
-
 class LiveRun:
     """Carries one run to its end. Each change of its state is saved before it is published."""
 
-    def __init__(self, run: RunRecord, worker: str, context: RunContext) -> None:
+    def __init__(self, run: RunRecord, worker: str, context: RunContext, jobs: RunJobs) -> None:
         self.run = run
         self.worker = worker
         self._context = context
+        self._jobs = jobs
         self._lifecycle = LifecycleLog(context.log)
         self._moving = asyncio.Lock()
         self._handle: HostHandle | None = None
@@ -162,10 +146,10 @@ class LiveRun:
 
     async def _take_over(self) -> Job:
         created = self.run
-        prepared, job = await self._context.jobs.prepare(created, lambda: not self._must_end())
+        prepared, job = await self._jobs.prepare(created, lambda: not self._must_end())
         if prepared.parameters != created.parameters:
             await self._move(lambda run: run.changed(parameters=prepared.parameters))
-            await self._context.jobs.settle_inputs(created, lambda: not self._must_end())
+            await self._jobs.settle_inputs(created, lambda: not self._must_end())
         return job
 
     def _must_end(self) -> bool:

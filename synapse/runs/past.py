@@ -11,18 +11,15 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.runs import RunStore
 from storage.traces import RunTraces
 from storage.trees import remove_tree, size_of_tree
-from synapse.bus import Bus
 from synapse.errors import Conflict, NotFound
 from synapse.recurrence.wall_time import wall_of
 
-from .folders import RunFolders
-from .jobs import Planned, RunJobs
+from .context import RunContext
+from .jobs import RunJobs
 from .messages import RunsRemoved
 from .records import RunRecord
-from .unfinished import UnfinishedRuns
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -42,28 +39,13 @@ class Removed:
 
 
 class PastRuns:
-    """Use it on the event loop; whatever reads or writes the disk is awaited.
+    """Use it on the event loop; whatever reads or writes the disk is awaited."""
 
-    :param planned: see `Planned`; what they name is kept
-    """
-
-    def __init__(
-        self,
-        *,
-        store: RunStore,
-        folders: RunFolders,
-        bus: Bus,
-        jobs: RunJobs,
-        unfinished: UnfinishedRuns,
-        planned: Planned,
-        zone: str,
-    ) -> None:
-        self._zone = zone
-        self._store = store
-        self._traces = RunTraces(store)
-        self._folders = folders
-        self._bus = bus
-        self._jobs, self._unfinished, self._planned = jobs, unfinished, planned
+    def __init__(self, context: RunContext, jobs: RunJobs) -> None:
+        self._context = context
+        self._store, self._folders, self._unfinished = context.store, context.folders, context.unfinished
+        self._traces = RunTraces(context.store)
+        self._jobs = jobs
         self._held: Counter[str] = Counter()
         self._held_recently: set[str] = set()
         self._removing: set[str] = set()
@@ -80,7 +62,9 @@ class PastRuns:
         """Return the error for a run that is not there: it was removed, or there never was one."""
         trace = await self._in_thread(self._traces.find, id=id, number=number)
         if trace is not None:
-            return NotFound('run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace, self._zone))
+            return NotFound(
+                'run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace, self._context.zone)
+            )
         what = f'There is no run #{number}.' if number is not None else f'No run has the id {id!r}.'
         return NotFound('run_not_found', what, 'It may have been pruned.')
 
@@ -172,7 +156,7 @@ class PastRuns:
         finally:
             self._removing -= removable
         if forgotten:
-            self._bus.publish(RunsRemoved(tuple(forgotten)))
+            self._context.bus.publish(RunsRemoved(tuple(forgotten)))
         return forgotten
 
     def _needed_by_unfinished(self) -> set[str]:
@@ -180,7 +164,7 @@ class PastRuns:
 
     async def _spared(self) -> set[str]:
         """Return the runs whose folders are needed: by a retry, or by the parameters of a run or an event."""
-        parameters = [run.parameters for run in self._unfinished] + [values for _, values in self._planned()]
+        parameters = [run.parameters for run in self._unfinished] + [values for _, values in self._context.planned()]
         return self._needed_by_unfinished() | await self._in_thread(self._named_in, parameters)
 
     def _named_in(self, parameters: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -21,15 +21,16 @@ from synapse.settings import MOST_WORKERS
 from synapse.status import Status
 
 from . import transitions
+from .context import Planned, RunContext
 from .creation import NewRuns
 from .dispatcher import Dispatcher
 from .ending import interrupted
 from .estimates import Estimates, expected_starts
 from .figures import begin_of, figures
 from .folders import RunFolders, not_saved
-from .jobs import Planned, RunJobs
+from .jobs import RunJobs
 from .lifecycle_log import SOURCE, LifecycleLog
-from .live_run import LiveRun, RunContext
+from .live_run import LiveRun
 from .messages import EverythingStopped, QueueChanged, RunChanged
 from .past import PastRuns
 from .queue import Queue
@@ -76,46 +77,29 @@ class Runs:
         self._folders = RunFolders(folder)
         self._queue = Queue(folder.with_name('queue.json'))
         self._unfinished = UnfinishedRuns(self._queue)
-        self._jobs = RunJobs(
+        context = RunContext(
+            store=store,
+            engine=engine,
             catalog=catalog,
             profiles=profiles,
             inbox=inbox,
-            folders=self._folders,
             log=log,
+            bus=bus,
+            folders=self._folders,
             unfinished=self._unfinished,
             planned=planned,
             zone=zone,
         )
+        self._jobs = RunJobs(context)
         self.new = NewRuns(catalog, profiles, inbox, self._folders)
         self.estimates = Estimates(store)
-        self.past = PastRuns(
-            store=store,
-            folders=self._folders,
-            bus=bus,
-            jobs=self._jobs,
-            unfinished=self._unfinished,
-            planned=planned,
-            zone=zone,
-        )
+        self.past = PastRuns(context, self._jobs)
         self._dispatcher = Dispatcher(
-            RunContext(
-                store=store, engine=engine, catalog=catalog, folders=self._folders, jobs=self._jobs, log=log, bus=bus
-            ),
-            unfinished=self._unfinished,
-            estimates=self.estimates,
-            workers=workers,
-            min_free_bytes=min_free_bytes,
+            context, self._jobs, self.estimates, workers=workers, min_free_bytes=min_free_bytes
         )
         self._numbers: dict[str, int] = {}
         bus.subscribe(RunChanged, self._remember_number)
-        self.status = StatusWriter(
-            status=status,
-            bus=bus,
-            unfinished=self._unfinished,
-            dispatcher=self._dispatcher,
-            catalog=catalog,
-            estimates=self.estimates,
-        )
+        self.status = StatusWriter(context, status, self._dispatcher, self.estimates)
         self._is_open = False
 
     async def start(self) -> None:

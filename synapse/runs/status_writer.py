@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synapse.bus import Bus
-from synapse.catalog.catalog import Catalog
 from synapse.status import Status, StatusChanged, StatusState
 
+from .context import RunContext
 from .dispatcher import Dispatcher
 from .estimates import Estimates
 from .messages import QueueChanged, RunChanged, RunDispatched, RunsRemoved
 from .records import RunRecord, RunState
-from .unfinished import UnfinishedRuns
 
 
 def state_of(live: Sequence[RunRecord], *, is_queue_paused: bool, is_failed: bool) -> StatusState:
@@ -44,29 +42,18 @@ def job_of(run: RunRecord, title: str, eta_seconds: float | None) -> Mapping[str
 class StatusWriter:
     """Follows runs and queue on the bus, and updates `Status` at the end of each turn in which one of them changed."""
 
-    def __init__(
-        self,
-        *,
-        status: Status,
-        bus: Bus,
-        unfinished: UnfinishedRuns,
-        dispatcher: Dispatcher,
-        catalog: Catalog,
-        estimates: Estimates,
-    ) -> None:
+    def __init__(self, context: RunContext, status: Status, dispatcher: Dispatcher, estimates: Estimates) -> None:
         self._status = status
-        self._bus = bus
-        self._unfinished = unfinished
         self._dispatcher = dispatcher
-        self._catalog = catalog
         self._estimates = estimates
+        self._bus, self._catalog, self._unfinished = context.bus, context.catalog, context.unfinished
         self._next: Mapping[str, Any] | None = None
         self._unseen_failure: str | None = None
         self._is_due = False
-        bus.subscribe(RunChanged, self._run_changed)
-        bus.subscribe(RunDispatched, lambda _: self.mark_failure_seen())
-        bus.subscribe(RunsRemoved, self._runs_removed)
-        bus.subscribe(QueueChanged, lambda _: self._write_soon())
+        self._bus.subscribe(RunChanged, self._run_changed)
+        self._bus.subscribe(RunDispatched, lambda _: self.mark_failure_seen())
+        self._bus.subscribe(RunsRemoved, self._runs_removed)
+        self._bus.subscribe(QueueChanged, lambda _: self._write_soon())
 
     def set_next(self, following: Mapping[str, Any] | None) -> None:
         """Show this as the occurrence that falls due next."""
