@@ -66,7 +66,7 @@ def check(since: str | None, for_pytest: Sequence[str], *, with_browser: bool) -
         if code != 0:
             return code
     if not tests:
-        print(f'{len(changed)} files have changed; none of them has tests of its own.')
+        print(f'No tests belong to what has changed ({len(changed)} files).')
     return 0
 
 
