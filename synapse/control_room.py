@@ -117,7 +117,7 @@ class ControlRoom:
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
-            kept_in_inbox=event_store.works,
+            planned=event_store.works,
         )
         rules = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(

@@ -315,7 +315,7 @@ class Retention:
         work.add(run_bytes=await self._past.sweep())
         for name, until in (('old_runs', by_age), ('surplus_runs', by_count)):
             if until is not None:
-                async for some in self._past.forget_before(until, at=now):
+                async for some in self._past.remove_before(until, at=now):
                     work.add(**{name: some.runs, 'run_bytes': some.bytes})
                     self._show(work)
 

@@ -167,7 +167,7 @@ class CurrentRun(Scope):
         self._stepper.show(run)
 
     def _show_eta(self, run: RunRecord) -> None:
-        left = self._room.runs.estimates.left(run)
+        left = self._room.runs.estimates.seconds_left(run)
         is_going = run.state is RunState.RUNNING and not run.is_stopping
         if is_going and left is not None:
             self._count_down(left)

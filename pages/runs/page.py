@@ -13,7 +13,7 @@ from pages.parts.html import WORDS, Glyph, button, el, look_of, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of, length_of, millis, pipeline_color, pipeline_title, step_title, title_of
 from synapse.control_room import ControlRoom
-from synapse.runs.messages import RunChanged, RunsForgotten
+from synapse.runs.messages import RunChanged, RunsRemoved
 from synapse.runs.records import RunRecord, RunState
 
 from .run_form import open_run_form
@@ -51,7 +51,7 @@ class RunsPage:
             self._more = button('Show older').on('click', self.load)
             self._more.props['hidden'] = True
         scope.follow(room.bus, RunChanged, self._changed)
-        scope.follow(room.bus, RunsForgotten, lambda message: self._drop(message.ids))
+        scope.follow(room.bus, RunsRemoved, lambda message: self._drop(message.ids))
 
     def _draw_filters(self) -> None:
         room, chosen = self._room, self._filters

@@ -56,7 +56,7 @@ class RunPage:
         self._scope = scope
         self._run = run
         self._step = run.failed_step.name if run.failed_step and line is not None else ''
-        room.runs.failure_seen(run.id)
+        room.runs.status.mark_failure_seen(run.id)
         ui.page_title(f'#{run.number} {title_of(room, run)} · Synapse')
         with el('div', 'run-page'):
             self._summary = RunSummary(room, run, typical)
@@ -143,7 +143,7 @@ class RunPage:
         self._axis.show(run)
         self._outputs.show(run)
         if run.state.is_final and message.moved:
-            self._room.runs.failure_seen(run.id)
+            self._room.runs.status.mark_failure_seen(run.id)
             background_tasks.create(self._show_last(), name='last runs')
 
     async def _show_last(self) -> None:

@@ -152,7 +152,7 @@ class RunSummary:
         self._show_left(run)
 
     def _show_left(self, run: RunRecord) -> None:
-        left = self._room.runs.estimates.left(run) if run.state is RunState.RUNNING else None
+        left = self._room.runs.estimates.seconds_left(run) if run.state is RunState.RUNNING else None
         if self._left is None:
             return
         if left is None:

@@ -96,7 +96,7 @@ class TimeAxis:
             if step.started_at is not None and step.started_at >= start:
                 ends.append(step.started_at + timedelta(seconds=usual))
         if not run.state.is_final:
-            left = self._room.runs.estimates.left(run)
+            left = self._room.runs.estimates.seconds_left(run)
             ends.append(now + timedelta(seconds=left or (now - start).total_seconds() * 0.25))
         axis = axis_of(start, max(ends))
         if axis != self._axis:

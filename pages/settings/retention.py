@@ -19,7 +19,7 @@ from synapse.errors import Invalid
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
 from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, many, what_went
-from synapse.runs.messages import RunChanged, RunsForgotten
+from synapse.runs.messages import RunChanged, RunsRemoved
 
 from .rows import explained_row, fact
 
@@ -104,7 +104,7 @@ class WhatIsKept(Scope):
         figures = self.at_most_every(FIGURES_SECONDS, lambda: self._later(self._show_figures()))
         folders = self.at_most_every(FOLDERS_SECONDS, lambda: self._later(self._measure()))
         self._look_ahead = self.at_most_every(PREVIEW_SECONDS, lambda: self._later(self._show_preview()))
-        for kind in (LinesLogged, LogCleared, RunsForgotten):
+        for kind in (LinesLogged, LogCleared, RunsRemoved):
             self.follow(bus, kind, lambda _: figures())
         self.follow(bus, RunChanged, lambda message: self._run_changed(message, figures, folders))
         self.follow(bus, RetentionChanged, lambda _: self._changed())

@@ -175,7 +175,7 @@ class Calendar:
         """
         event = self.get(id)
         wanted = event.parameters | dict(parameters or {})
-        chosen = await asyncio.to_thread(inputs.chosen, wanted)
+        chosen = await asyncio.to_thread(inputs.resolved, wanted)
         because = f'{event.title}, run by hand'
         return await self._runs.create(
             event.pipeline, chosen, profile=event.profile, because=because, event_id=event.id

@@ -170,7 +170,7 @@ class Firing:
         due, event_id = self._alarm.next() or (None, '')
         event = self._events.get(event_id)
         shown = due and event and {'event_id': event.id, 'title': event.title, 'due': due.isoformat()}
-        self._runs.show_next(shown or None)
+        self._runs.status.set_next(shown or None)
 
     # Due
 
@@ -252,11 +252,11 @@ class Firing:
 
     async def _files_of(self, events: Mapping[str, Event]) -> Mapping[str, Mapping[str, Any] | SynapseError]:
         """Parameters of those events whose files are chosen when they fall due, or why there are none."""
-        later = {id: event for id, event in events.items() if inputs.is_chosen_later(event.parameters)}
+        later = {id: event for id, event in events.items() if inputs.is_unresolved(event.parameters)}
 
         def choose(event: Event) -> Mapping[str, Any] | SynapseError:
             try:
-                return inputs.chosen(event.parameters)
+                return inputs.resolved(event.parameters)
             except SynapseError as error:
                 return error
 

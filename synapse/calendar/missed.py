@@ -84,7 +84,7 @@ class Missed:
         if not event.enabled:  # it may have been changed since by a file that nobody vouches for
             raise Conflict('event_off', f'{event.title} is switched off.', 'Look at what it runs, then switch it on.')
         wanted = event.parameters | dict(parameters or {})
-        return self._runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.chosen, wanted)))
+        return self._runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.resolved, wanted)))
 
 
 def _let_be(row: Occurrence) -> Occurrence:

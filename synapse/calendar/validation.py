@@ -141,7 +141,7 @@ class EventValidator:
         if not problems and self._good.get(question, 0.0) > time.monotonic():
             return {}
         try:
-            await self._runs.check(RunRequest(pipeline, parameters, profile=None if problems else profile))
+            await self._runs.new.check(RunRequest(pipeline, parameters, profile=None if problems else profile))
         except Invalid as error:
             problems |= {f'parameters.{name}': sentence for name, sentence in error.fields.items()}
         except SynapseError as error:

@@ -160,7 +160,7 @@ async def test_a_host_that_closes_its_pipe_and_goes_on_is_ended(bench: Bench, mo
     _, outcome = await bench.run('import os, time\nos.closerange(3, 100)\ntime.sleep(60)')
 
     assert outcome.signal == 'SIGKILL'
-    assert outcome.fault == 'It stopped talking to the control room but went on.'
+    assert outcome.fault == 'It closed its output to the control room but kept running.'
 
 
 async def test_a_thread_left_behind_does_not_keep_the_host(bench: Bench) -> None:

@@ -169,7 +169,7 @@ async def test_a_flood_without_end_starves_nobody_and_leaves_nothing_on_the_disk
 
     assert (await until(room, run.id)).state is RunState.CANCELLED
     assert sorted(late)[int(len(late) * 0.95)] < 0.1
-    assert 1 <= most <= spool.MOST_FILES + 2
+    assert 1 <= most <= spool.MAX_FILES + 2
     assert not (folder / 'spool').exists()
 
 

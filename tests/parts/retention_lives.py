@@ -12,7 +12,7 @@ from typing import Any
 from storage import trees
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
-from synapse.runs.messages import RunsForgotten
+from synapse.runs.messages import RunsRemoved
 from synapse.settings import Settings
 
 BYTES = 3_000
@@ -53,7 +53,7 @@ async def live(data: Path) -> None:
     now = datetime.now(UTC)
     for number in range(60):
         add_run(room.history, data / 'runs', f'r{number}', now - timedelta(days=number + 2), files=FILES)
-    room.bus.subscribe(RunsForgotten, lambda _: print('gone', flush=True))
+    room.bus.subscribe(RunsRemoved, lambda _: print('gone', flush=True))
     await room.retention.set({'run_count': 1})
     await room.retention.clean_now()
     await asyncio.sleep(60)  # killed long before

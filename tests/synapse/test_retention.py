@@ -24,7 +24,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
 from synapse.log.messages import LogCleared
 from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, in_words, what_went
-from synapse.runs.messages import RunsForgotten
+from synapse.runs.messages import RunsRemoved
 from synapse.settings import Settings
 from tests.parts.harness import ROOT, wait_until
 from tests.parts.movable_clock import MovableClock
@@ -99,7 +99,7 @@ async def kept(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Kept]:
 
 
 async def until_forgotten(room: ControlRoom) -> tuple[str, ...]:
-    return (await room.bus.next(RunsForgotten, timeout=10)).ids
+    return (await room.bus.next(RunsRemoved, timeout=10)).ids
 
 
 # -- what is set -----------------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ async def test_lists_hear_what_went_and_pages_how_far_it_is(kept: Kept) -> None:
         seen.append(kept.retention.gone.runs if kept.retention.gone is not None else -1)
 
     kept.room.bus.subscribe(RetentionChanged, look)
-    kept.room.bus.subscribe(RunsForgotten, lambda message: forgotten.extend(message.ids))
+    kept.room.bus.subscribe(RunsRemoved, lambda message: forgotten.extend(message.ids))
 
     await kept.retention.clean_now()
 
@@ -358,12 +358,12 @@ async def test_lists_hear_what_went_and_pages_how_far_it_is(kept: Kept) -> None:
 async def test_a_failure_that_nobody_can_look_at_any_more_is_no_alarm(kept: Kept) -> None:
     kept.add_run('old', 30 * DAY, state='failed')
     kept.add_run('last', DAY)
-    kept.room.runs._unseen_failure = 'old'
+    kept.room.runs.status._unseen_failure = 'old'
     await kept.retention.set({'run_days': 7})
 
     await kept.retention.clean_now()
 
-    assert kept.room.runs._unseen_failure is None
+    assert kept.room.runs.status._unseen_failure is None
 
 
 # -- the log ---------------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         if step is None:
             return None
         title = step_title(self._room, run.pipeline, step.name)
-        left = self._room.runs.estimates.left(run)
+        left = self._room.runs.estimates.seconds_left(run)
         if left is None:
             return f'{title}, {step.progress:.0f} %', None
         # To the second: a clock that runs by itself need not be set for less.

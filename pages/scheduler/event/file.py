@@ -18,6 +18,7 @@ from pages.parts.scope import Scope
 from pages.parts.words import size_of
 from synapse.control_room import ControlRoom
 from synapse.inbox import inputs
+from synapse.inbox.inbox import PREFIX
 
 AFTER_SECONDS = 0.12
 WAYS = {'file': 'One file', 'newest': 'Newest in a folder', 'ask': 'Ask me'}
@@ -117,7 +118,7 @@ class EventFileField(PathField):
             lead, path, now = 'Newest file in ', f'{self._folder.rstrip("/")}/{self._pattern}', self._match.text
         elif self._way == 'ask':
             lead, path, now = 'Ask me each time', '', ASKED
-        elif self._text.startswith(inputs.INBOX):
+        elif self._text.startswith(PREFIX):
             (lead, now), path = self._facts(), ''
         else:
             given = PurePath(self._text)
