@@ -68,12 +68,12 @@ def use(paths: tuple[str, ...]) -> None:
     zoneinfo.ZoneInfo.clear_cache()
 
 
-def handed_down() -> dict[str, str]:
+def environment_for_host() -> dict[str, str]:
     """What the environment of a run host needs to read the same data."""
     return {TZPATH: os.pathsep.join(zoneinfo.TZPATH)}
 
 
-def take_over() -> None:
+def adopt_from_environment() -> None:
     """In a run host: read the data that the control room reads, and leave no trace of having been told."""
     paths = os.environ.pop(TZPATH, None)
     if paths is not None:

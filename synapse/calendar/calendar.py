@@ -17,8 +17,8 @@ from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 from synapse.status import Status
 
-from . import month
 from .alarm_clock import Absence
+from .entries import OccurrenceCache, Planned, entries_of, most_at_once, pending_of
 from .event_store import EventStore, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
@@ -43,7 +43,7 @@ class Calendar:
         self,
         *,
         event_store: EventStore,
-        rules: EventValidator,
+        validator: EventValidator,
         firing: Firing,
         store: RunStore,
         ledger: Ledger,
@@ -56,7 +56,7 @@ class Calendar:
         self.zone = zone
         self._event_store = event_store
         self._events = event_store.events
-        self._rules = rules
+        self._validator = validator
         self._firing = firing
         self._now = now
         self._store = store
@@ -67,8 +67,8 @@ class Calendar:
         self._missed = Missed(
             events=event_store.events, ledger=ledger, runs=runs, bus=bus, now=now, changing=firing.changing
         )
-        self._expansion = month.Expansion()
-        self._off_expansion = month.Expansion()
+        self._cache = OccurrenceCache()
+        self._off_cache = OccurrenceCache()
 
     async def start(self) -> None:
         """Account for what fell due while nobody was there, then fire what comes."""
@@ -127,7 +127,7 @@ class Calendar:
         planned = await self._planned(start, end)
         if sum(len(dues) for _, dues in planned) > 50_000:
             raise Invalid('That are more than 50,000 occurrences.', {'end': 'Ask for a shorter time.'})
-        ahead = [month.pending_of(event, due) for event, dues in planned for due in dues]
+        ahead = [pending_of(event, due) for event, dues in planned for due in dues]
         occurrences = sorted([*past, *ahead], key=lambda occurrence: occurrence.due)
         shown = {occurrence.event_id for occurrence in occurrences}
         return [event for event in self._events.values() if event.id in shown], occurrences
@@ -142,7 +142,7 @@ class Calendar:
         pipelines = {event.pipeline for event, _ in planned}
         typical = {pipeline: await self._usual_seconds(pipeline) for pipeline in pipelines}
         return await asyncio.to_thread(
-            month.entries_of,
+            entries_of,
             pairs,
             documents,
             planned,
@@ -153,13 +153,13 @@ class Calendar:
             now=self._now(),
         )
 
-    async def _planned(self, start: datetime, end: datetime, *, is_on: bool = True) -> month.Planned:
+    async def _planned(self, start: datetime, end: datetime, *, is_on: bool = True) -> Planned:
         """What is to come of the events that are switched on, or of those that are off, from now on."""
         since = None if is_on else self._now()
         shown = [event for event in self._events.values() if event.enabled is is_on]
         wanted = [(event, since or self._firing.cursor_of(event)) for event in shown]
-        expansion = self._expansion if is_on else self._off_expansion
-        return await asyncio.to_thread(expansion.between, wanted, start, end)
+        cache = self._cache if is_on else self._off_cache
+        return await asyncio.to_thread(cache.between, wanted, start, end)
 
     async def _usual_seconds(self, pipeline: str) -> float | None:
         typical = await self._runs.estimates.typical(pipeline)
@@ -184,9 +184,9 @@ class Calendar:
     async def problems(self, values: Mapping[str, Any], *, id: str | None = None) -> dict[str, str]:
         """What does not fit of these values, a sentence for each field; see `preview`."""
         before = self._events.get(id) if id is not None else None
-        merged = self._rules.merged(before, values, is_trusted=True)
+        merged = self._validator.merged(before, values, is_trusted=True)
         try:
-            await self._rules.checked(merged, self._now(), id=id or new_id(), before=before)
+            await self._validator.checked(merged, self._now(), id=id or new_id(), before=before)
         except Invalid as error:
             return error.fields
         return {}
@@ -197,9 +197,9 @@ class Calendar:
         :param id: of the event that would be changed, None for a new one
         """
         now = self._now()
-        merged = self._rules.merged(self._events.get(id or ''), values, is_trusted=True)
+        merged = self._validator.merged(self._events.get(id or ''), values, is_trusted=True)
         problems = await self.problems(values, id=id)
-        plan = self._rules.plan_of(merged)
+        plan = self._validator.plan_of(merged)
         if plan is None or any(name in problems for name in ('rrule', 'timezone', 'exdates')):
             wrong = next((problems[name] for name in ('rrule', 'timezone', 'start', 'exdates') if name in problems), '')
             return Preview(sentence=wrong, problems=problems)
@@ -227,7 +227,7 @@ class Calendar:
                 for entry in await self.entries(moment.due - reach, moment.due + timedelta(seconds=own or 60))
                 if entry.event_id != id and entry.state in ('planned', 'queued', 'running', 'paused')
             ]
-            most = month.most_at_once(others, moment.due, own) + 1
+            most = most_at_once(others, moment.due, own) + 1
             if most > workers:
                 when = f'{moment.due:%a} {moment.due.day} {moment.due:%b} at {moment.due:%H:%M}'
                 return f'{most} runs at once on {when}, for {workers} workers: some wait.', True

@@ -35,12 +35,18 @@ class EventEditor:
     """
 
     def __init__(
-        self, event_store: EventStore, rules: EventValidator, firing: Firing, *, zone: str, now: Callable[[], datetime]
+        self,
+        event_store: EventStore,
+        validator: EventValidator,
+        firing: Firing,
+        *,
+        zone: str,
+        now: Callable[[], datetime],
     ) -> None:
         self._zone = zone
         self._event_store = event_store
         self._events = event_store.events
-        self._rules = rules
+        self._validator = validator
         self._firing = firing
         self._now = now
 
@@ -53,9 +59,9 @@ class EventEditor:
         """
         if len(self._events) >= MOST_EVENTS:
             raise Conflict('too_many_events', f'There are {MOST_EVENTS:,} events already.', 'Delete some first.')
-        merged = self._rules.merged(None, values, is_trusted=trusted)
+        merged = self._validator.merged(None, values, is_trusted=trusted)
         # It owes what falls due from here on, also while its values are being checked.
-        event = await self._rules.checked(merged, self._now(), id=new_id())
+        event = await self._validator.checked(merged, self._now(), id=new_id())
         async with self._firing.changing:
             await self._event_store.write(Edit(puts=[event], event=event), f'{event.title} was planned{_why(because)}')
         return event
@@ -116,7 +122,7 @@ class EventEditor:
             else:
                 wall = recurrence.wall_of(moment, event.timezone)
                 later = [item.id for item in series.overrides_of(self._events, id, since=wall)]
-                edit = Edit(puts=[self._revised(event, series.ended_before(event, moment), now)], removed=later)
+                edit = Edit(puts=[self._revised(event, series.rule_ending_before(event, moment), now)], removed=later)
             change_id = await self._event_store.write(
                 edit, f'{event.title} was deleted{_scope_words(scope)}{_why(because)}'
             )
@@ -151,8 +157,8 @@ class EventEditor:
         await asyncio.sleep(0)  # so that many do not keep everybody else waiting
         before = self._events.get(id)
         now = self._now() if before is None else await self._settled(id)
-        merged = self._rules.merged(before, changes, is_trusted=True)
-        return self._revised(await self._rules.checked(merged, now, id=id, before=before), {}, now, is_trusted=True)
+        merged = self._validator.merged(before, changes, is_trusted=True)
+        return self._revised(await self._validator.checked(merged, now, id=id, before=before), {}, now, is_trusted=True)
 
     async def undo(self, change_id: str) -> None:
         """Take a change back: the events are again what they were before it.
@@ -198,10 +204,10 @@ class EventEditor:
             return Change(id=change_id, event=edit.event, sentence=sentence)
 
     async def _all_edited(self, event: Event, changes: Mapping[str, Any], now: datetime, is_trusted: bool) -> Edit:
-        merged = self._rules.merged(event, changes, is_trusted=is_trusted)
-        edited = await self._rules.checked(merged, now, id=event.id, before=event)
+        merged = self._validator.merged(event, changes, is_trusted=is_trusted)
+        edited = await self._validator.checked(merged, now, id=event.id, before=event)
         if edited.exdates == event.exdates:
-            edited = edited.changed(exdates=series.exdates_at(event, edited.start))
+            edited = edited.changed(exdates=series.shifted_exdates(event, edited.start))
         edited = self._revised(edited, {}, now, is_trusted=is_trusted)
         return Edit(puts=[edited], event=edited)
 
@@ -217,14 +223,14 @@ class EventEditor:
         make = series.one_of if scope == 'one' else series.rest_of
         values = make(event, due, new_id()) | {'created_at': now, 'updated_at': now, 'armed_from': now}
         part = Event.model_validate(values)
-        merged = self._rules.merged(part, changes_of(event, part), is_trusted=is_trusted)
-        whole, part = part, await self._rules.checked(merged, now, id=part.id, before=part, is_new_plan=True)
+        merged = self._validator.merged(part, changes_of(event, part), is_trusted=is_trusted)
+        whole, part = part, await self._validator.checked(merged, now, id=part.id, before=part, is_new_plan=True)
         if part.exdates == whole.exdates:
-            part = part.changed(exdates=series.exdates_at(whole, part.start))
+            part = part.changed(exdates=series.shifted_exdates(whole, part.start))
         if scope == 'one':
             kept = self._revised(event, series.without_occurrence(event, due), now)
             return Edit(puts=[kept, part], event=part)
-        kept = self._revised(event, series.ended_before(event, due), now)
+        kept = self._revised(event, series.rule_ending_before(event, due), now)
         wall = recurrence.wall_of(due, event.timezone)
         later = [
             self._revised(item, {'override_of': part.id}, now)

@@ -53,11 +53,11 @@ class EventStore:
             raise NotFound('event_not_found', f'No event has the id {id!r}.', 'It may have been deleted.')
         return event
 
-    def works(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    def planned_work(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Pipeline and parameters of every event."""
         return [(event.pipeline, event.parameters) for event in self.events.values()]
 
-    def titles_with(self, profile: str) -> Sequence[str]:
+    def titles_using(self, profile: str) -> Sequence[str]:
         """What the events are called that run as a profile."""
         return [event.title for event in self.events.values() if event.profile == profile]
 

@@ -38,11 +38,11 @@ def without_occurrence(event: Event, due: datetime) -> dict[str, Any]:
     return {'exdates': tuple(sorted({*event.exdates, wall}))}
 
 
-def ended_before(event: Event, due: datetime) -> dict[str, Any]:
+def rule_ending_before(event: Event, due: datetime) -> dict[str, Any]:
     """The changes that end a series before one of its occurrences."""
     wall = recurrence.wall_of(due, event.timezone)
     return {
-        'rrule': recurrence.ended_before(event.plan, due),
+        'rrule': recurrence.rule_ending_before(event.plan, due),
         'exdates': tuple(moment for moment in event.exdates if moment < wall),
     }
 
@@ -68,7 +68,7 @@ def rest_of(event: Event, due: datetime, id: str) -> dict[str, Any]:
         'id': id,
         'uid': '',
         'start': wall,
-        'rrule': recurrence.continued_from(event.plan, due),
+        'rrule': recurrence.rule_continuing_from(event.plan, due),
         'exdates': tuple(moment for moment in event.exdates if moment >= wall),
     }
 
@@ -84,11 +84,11 @@ def overrides_of(events: Mapping[str, Event], id: str, *, since: datetime | None
 
 def moved_values(event: Event, due: datetime, to: datetime) -> dict[str, Any]:
     """The changes that shift a whole series as one of its occurrences is shifted to the naive wall time `to`."""
-    plan = recurrence.moved(event.plan, due, to)
+    plan = recurrence.moved_series(event.plan, due, to)
     return {'start': plan.start, 'rrule': plan.rule, 'exdates': tuple(sorted(plan.exdates))}
 
 
-def exdates_at(event: Event, start: datetime) -> tuple[datetime, ...]:
+def shifted_exdates(event: Event, start: datetime) -> tuple[datetime, ...]:
     """What is left out of a series that gets another time of the day: the same days, at that time."""
     day = datetime.min.date()
     later = datetime.combine(day, start.time()) - datetime.combine(day, event.start.time())

@@ -19,7 +19,7 @@ from synapse.sentences import sentence_of
 from .events import Event
 
 OURS = frozenset({'id', 'created_at', 'updated_at', 'armed_from', 'sequence', 'uid', 'override_of', 'override_at'})
-ANSWERED = frozenset({'next', *OURS})
+READ_ONLY_FIELDS = frozenset({'next', *OURS})
 """What an answer of the API carries and a change need not: sent back unchanged it is no mistake."""
 
 
@@ -55,7 +55,7 @@ class EventValidator:
         """The values of `before`, changed; of `misfire` and `retry` only what is named changes."""
         merged: dict[str, Any] = {} if before is None else before.model_dump()
         for name, value in values.items():
-            if name in ANSWERED and not is_trusted:
+            if name in READ_ONLY_FIELDS and not is_trusted:
                 continue
             if name in ('misfire', 'retry') and isinstance(value, Mapping) and isinstance(merged.get(name), dict):
                 merged[name] = merged[name] | dict(value)

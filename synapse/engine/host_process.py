@@ -86,7 +86,7 @@ class HostProcess:
         :raises OSError: if the system starts no more processes
         """
         host_id = secrets.token_hex(8)
-        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.handed_down()}
+        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.environment_for_host()}
         transport, wire = await asyncio.get_running_loop().subprocess_exec(
             Wire,
             *host_command('synapse.host', *arguments),

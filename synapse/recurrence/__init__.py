@@ -1,10 +1,10 @@
 """When events fall due: the one door to plans, rules and wall time.
 
-`dues` counts; `moves` ends, continues and shifts a series; `wall_time` knows the clocks on the walls.
+`expansion` counts; `moves` ends, continues and shifts a series; `wall_time` knows the clocks on the walls.
 """
 
-from .dues import Plan, first, is_in_series, last, last_before, next_after, occurrences, series_of
-from .moves import continued_from, ended_before, moved
+from .expansion import Plan, first, is_in_series, last, last_before, next_after, occurrences, series_of
+from .moves import moved_series, rule_continuing_from, rule_ending_before
 from .rules import RuleError
 from .wall_time import instant_of, wall_of
 
@@ -12,16 +12,16 @@ __all__ = [
     'Plan',
     'RuleError',
     'check',
-    'continued_from',
-    'ended_before',
     'first',
     'instant_of',
     'is_in_series',
     'last',
     'last_before',
-    'moved',
+    'moved_series',
     'next_after',
     'occurrences',
+    'rule_continuing_from',
+    'rule_ending_before',
     'wall_of',
 ]
 

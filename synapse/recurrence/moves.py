@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from .dues import MOMENT, Plan, Series, is_in_series, last, last_before, next_after, occurrences, series_of
+from .expansion import MOMENT, Plan, Series, is_in_series, last, last_before, next_after, occurrences, series_of
 from .rules import Frequency, Rule, RuleError, write_rule
 from .shift import has_as_many, shifted_days, shifted_times
 from .wall_time import instant_of, wall_of
 
 
-def ended_before(plan: Plan, instant: datetime) -> str:
+def rule_ending_before(plan: Plan, instant: datetime) -> str:
     """The rule with its last occurrence before this instant: UNTIL is that occurrence.
 
     :raises RuleError: if the plan cannot be read
@@ -20,7 +20,7 @@ def ended_before(plan: Plan, instant: datetime) -> str:
     return write_rule(replace(series_of(plan).rule, count=None, until=until.astimezone(UTC)))
 
 
-def continued_from(plan: Plan, instant: datetime) -> str:
+def rule_continuing_from(plan: Plan, instant: datetime) -> str:
     """The rule of the rest of the series, which is to start at the wall time of this occurrence of it.
 
     :raises RuleError: if the plan cannot be read
@@ -35,7 +35,7 @@ def continued_from(plan: Plan, instant: datetime) -> str:
     return write_rule(rule)
 
 
-def moved(plan: Plan, due: datetime, to: datetime) -> Plan:
+def moved_series(plan: Plan, due: datetime, to: datetime) -> Plan:
     """The whole series as it is after one of its occurrences was dragged to the naive wall time `to`.
 
     Weekdays, days of the month, nth weekdays and times follow, so that each period has as many occurrences as before.

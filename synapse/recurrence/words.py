@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from synapse.records import Record
 
-from .dues import Plan, Series, is_in_series, last_before, next_after, series_of
+from .expansion import Plan, Series, is_in_series, last_before, next_after, series_of
 from .rules import Frequency, Rule, write_rule
 from .wall_time import SECOND, day_begin, instant_of, offset_at, wall_of
 from .zones import city_of, zone

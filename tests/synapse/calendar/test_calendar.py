@@ -10,9 +10,9 @@ import pytest
 
 from storage.documents import Documents
 from synapse.calendar.alarm_clock import AlarmClock
+from synapse.calendar.entries import TOLD
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
-from synapse.calendar.month import TOLD
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.inbox.inputs import InputGone

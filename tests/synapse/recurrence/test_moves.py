@@ -13,7 +13,7 @@ from synapse.recurrence import (
     instant_of,
     is_in_series,
     last,
-    moved,
+    moved_series,
     next_after,
     occurrences,
     wall_of,
@@ -27,7 +27,7 @@ def dragged(rule: str | None, start: datetime, here: datetime, to: datetime, *ex
     plan = Plan(start, BERLIN, rule, frozenset(exdates))
     due = instant_of(here, BERLIN)
     assert is_in_series(plan, due)
-    return moved(plan, due, to)
+    return moved_series(plan, due, to)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_series_keeps_how_often_it_runs_before_and_after() -> None:
 def test_a_time_moved_on_by_the_clocks_is_dragged_from_where_its_rule_puts_it() -> None:
     gap, to = instant_of(datetime(2026, 3, 29, 2, 30), BERLIN), datetime(2026, 3, 30, 4)
 
-    plan = moved(Plan(datetime(2026, 3, 1, 2, 30), BERLIN, 'FREQ=DAILY'), gap, to)
+    plan = moved_series(Plan(datetime(2026, 3, 1, 2, 30), BERLIN, 'FREQ=DAILY'), gap, to)
 
     assert (plan.start, plan.rule) == (datetime(2026, 3, 2, 4), 'FREQ=DAILY')
 
@@ -198,7 +198,7 @@ def test_the_moved_series_meets_the_target_as_often_as_before(
     day = wall_of(due, zone).replace(hour=0, minute=0) + timedelta(days=days)
     to = day + timedelta(minutes=minutes)
 
-    after = moved(plan, due, to)
+    after = moved_series(plan, due, to)
 
     target = instant_of(to, zone)
     assert is_in_series(after, target)

@@ -12,8 +12,6 @@ from synapse.recurrence import (
     Plan,
     RuleError,
     check,
-    continued_from,
-    ended_before,
     first,
     instant_of,
     is_in_series,
@@ -21,6 +19,8 @@ from synapse.recurrence import (
     last_before,
     next_after,
     occurrences,
+    rule_continuing_from,
+    rule_ending_before,
     wall_of,
 )
 from tests.parts.plans import BERLIN, LORD_HOWE, NEW_YORK, counted, plans, stepped_rules, wall_rules, windows
@@ -383,8 +383,8 @@ def test_a_series_cut_in_two_is_the_same_series(plan: Plan, place: int) -> None:
     if instant_of(wall, plan.zone) != cut:
         return  # the second of two hours that look alike cannot be the start of anything
 
-    ended = Plan(plan.start, plan.zone, ended_before(plan, cut), plan.exdates)
-    rest = Plan(wall, plan.zone, continued_from(plan, cut), plan.exdates)
+    ended = Plan(plan.start, plan.zone, rule_ending_before(plan, cut), plan.exdates)
+    rest = Plan(wall, plan.zone, rule_continuing_from(plan, cut), plan.exdates)
 
     until = whole[-1] + timedelta(microseconds=1)
     parts = [occurrences(part, whole[0], until) for part in (ended, rest)]

@@ -23,7 +23,7 @@ TOLD = 400
 Planned = list[tuple[Event, list[datetime]]]
 
 
-class Expansion:
+class OccurrenceCache:
     """Remembers, for each event as it is now, its occurrences of the stretch that was asked for last."""
 
     def __init__(self) -> None:
