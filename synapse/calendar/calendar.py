@@ -203,7 +203,7 @@ class Calendar:
         if plan is None or any(name in problems for name in ('rrule', 'timezone', 'exdates')):
             wrong = next((problems[name] for name in ('rrule', 'timezone', 'start', 'exdates') if name in problems), '')
             return Preview(sentence=wrong, problems=problems)
-        moments = rule_words.moments(plan, now, SHOWN)
+        moments = rule_words.preview_lines(plan, now, SHOWN)
         load = await self._load(plan, moments, str(merged.get('pipeline') or ''), id)
         return Preview(
             sentence=rule_words.in_words(plan),
