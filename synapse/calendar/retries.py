@@ -1,4 +1,4 @@
-"""Runs of events that failed are tried again, as often as their event says, also over a restart."""
+"""Retries failed runs of events, as often as their event says, across restarts too."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -16,13 +16,13 @@ from .events import Event, Occurrence, OccurrenceState
 from .messages import OccurrencesChanged
 
 REACH = timedelta(hours=1)
-"""A retry that was due so long before the start of the program is still made."""
+"""A retry that was due this long before the program started is still made."""
 
 
 class Retries:
-    """Follows the runs of occurrences to their end. Used on the event loop only.
+    """Follows the runs of occurrences until they end. Used on the event loop only.
 
-    :param later: does a piece of work in the background, and logs what breaks in it
+    :param in_background: runs a coroutine as a task and logs its errors
     """
 
     def __init__(
@@ -33,24 +33,24 @@ class Retries:
         runs: Runs,
         bus: Bus,
         now: Callable[[], datetime],
-        later: Callable[[Coroutine[Any, Any, None]], None],
+        in_background: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._events = events
         self._ledger = ledger
         self._runs = runs
         self._bus = bus
         self._now = now
-        self._later = later
+        self._in_background = in_background
         self._waiting: dict[tuple[str, datetime], asyncio.TimerHandle] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
     async def start(self) -> None:
-        """Wait for runs that fail, and take up again what waited before a restart."""
+        """Watch for failed runs, and restore the retries that were waiting before a restart."""
         self._unsubscribe = self._bus.subscribe(RunChanged, self._run_changed)
         await self._restore()
 
     def stop(self) -> None:
-        """Try nothing again before the next start."""
+        """Stop retrying until the next start."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -60,7 +60,7 @@ class Retries:
     def _run_changed(self, message: RunChanged) -> None:
         run = message.run
         if message.moved and run.due is not None and run.event_id is not None and run.state.is_final:
-            self._later(self._ended(run))
+            self._in_background(self._ended(run))
 
     async def _ended(self, run: RunRecord) -> None:
         found = await asyncio.to_thread(self._ledger.of_run, run.id)
@@ -79,7 +79,7 @@ class Retries:
         self._bus.publish(OccurrencesChanged((row,)))
 
     async def _restore(self) -> None:
-        """Retries that wait, and those of runs that failed just before a crash."""
+        """Schedule retries that were waiting, and those of runs that failed just before a crash."""
         for found in await asyncio.to_thread(self._ledger.to_retry):
             row = Occurrence.model_validate(found)
             if row.retry_at is not None:
@@ -97,31 +97,31 @@ class Retries:
         wait = max(0.0, (at - self._now()).total_seconds())
         key = (row.event_id, row.due)
         loop = asyncio.get_running_loop()
-        self._waiting[key] = loop.call_later(wait, lambda: self._later(self._retry(row)))
+        self._waiting[key] = loop.call_later(wait, lambda: self._in_background(self._retry(row)))
 
     async def _retry(self, row: Occurrence) -> None:
         self._waiting.pop((row.event_id, row.due), None)
         event = self._events.get(row.event_id)
         if self._unsubscribe is None or row.run is None:
             return
-        again = row.changed(retry_at=None, retries=row.retries + 1)
+        retried = row.changed(retry_at=None, retries=row.retries + 1)
         try:
             if event is None:
                 raise Conflict('event_gone', 'Its event was deleted.')
             if not event.enabled:
                 raise Conflict('event_off', 'Its event is switched off.')
-            because = f'{row.title}, try {again.retries + 1} of {event.retry.attempts + 1}'
+            because = f'{row.title}, try {retried.retries + 1} of {event.retry.attempts + 1}'
             record = await self._runs.retry_record(row.run, event.request(row.due, {}, because=because))
         except SynapseError as error:
-            again = again.changed(reason=f'It could not be tried again: {error.message}')
-            await asyncio.to_thread(self._ledger.save, [again.as_json()])
-            self._bus.publish(OccurrencesChanged((again,)))
+            retried = retried.changed(reason=f'It could not be retried: {error.message}')
+            await asyncio.to_thread(self._ledger.save, [retried.as_json()])
+            self._bus.publish(OccurrencesChanged((retried,)))
             return
-        again = again.changed(run=record.id)
-        run = await asyncio.to_thread(self._ledger.replace_run, again.as_json(), record.as_json(), before=row.run)
+        retried = retried.changed(run=record.id)
+        run = await asyncio.to_thread(self._ledger.replace_run, retried.as_json(), record.as_json(), before=row.run)
         if run is not None:
             self._runs.admit([RunRecord.model_validate(run)])
-            self._bus.publish(OccurrencesChanged((again,)))
+            self._bus.publish(OccurrencesChanged((retried,)))
 
 
 def _attempts_of(event: Event) -> int:

@@ -1,4 +1,4 @@
-"""What an event would run, in plain sight: for who is to say yes to it."""
+"""What an event runs, in words, for the person who has to approve it."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,10 @@ from typing import Any
 
 
 def work_in_words(pipeline: str, parameters: Mapping[str, Any], profile: str | None = None) -> list[str]:
-    """All that would run, a line each, so that a person sees it as it is: values as JSON, and what no eye can see or
-    what turns the direction of writing as its code."""
+    """Return the pipeline, each parameter as JSON, and the profile, a line each.
+
+    Invisible characters, and those that change the direction of text, are shown as escapes.
+    """
     lines = [pipeline, *(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in parameters.items())]
     return [_visible(line) for line in [*lines, *([f'profile: {profile}'] if profile else [])]]
 

@@ -105,7 +105,7 @@ async def test_a_clock_set_back_rings_nothing_and_says_so(ringing: Ringing) -> N
     ringing.alarm.arm('later', START + timedelta(minutes=10))
     ringing.clock.advance(timedelta(hours=-3))
 
-    ringing.alarm.look()
+    ringing.alarm.check_clocks()
     ringing.alarm.arm('soon', ringing.clock.now() + timedelta(seconds=0.2))
     await ringing.until(1)
 

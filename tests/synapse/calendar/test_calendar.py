@@ -10,7 +10,7 @@ import pytest
 
 from storage.documents import Documents
 from synapse.calendar.alarm_clock import AlarmClock
-from synapse.calendar.entries import TOLD
+from synapse.calendar.entries import MAX_WORK_LENGTH
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
@@ -127,7 +127,7 @@ async def test_a_disabled_event_shows_where_it_would_be_due_with_what_it_would_r
     assert {(entry.state, entry.event_id) for entry in entries} == {('off', event.id)}
     assert [entry.at > now for entry in entries] == [True, True, True]
     assert all(entry.reason.startswith('RunCommand, command: ["echo", "xxx') for entry in entries)
-    assert all(len(entry.reason) == TOLD for entry in entries)
+    assert all(len(entry.reason) == MAX_WORK_LENGTH for entry in entries)
     await desk.editor.update(event.id, {'enabled': True})
     assert {entry.state for entry in await desk.calendar.entries(now, now + timedelta(days=3))} == {'planned'}
 
@@ -147,7 +147,7 @@ async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or
     for minute in (1, 2):
         later = due + timedelta(minutes=minute)
         async with firing.changing:
-            await firing._settle([event.id for event in events], now=later)
+            await firing._account([event.id for event in events], now=later)
 
     states: Mapping[str, list[str]] = {event.title: [] for event in events}
     _, occurrences = await room.calendar.between(due, later + timedelta(seconds=1))
@@ -157,7 +157,7 @@ async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or
     assert states['queue'][:3] == ['fired', 'fired', 'skipped']
     assert states['allow'][:3] == ['fired', 'fired', 'fired']
     skipped = next(item for item in occurrences if item.title == 'skip' and item.state == 'skipped')
-    assert skipped.reason == 'Its last run was still going.'
+    assert skipped.reason == 'Its last run was still running.'
 
 
 async def test_a_failed_run_is_tried_again_as_often_as_its_event_says(room: ControlRoom) -> None:
@@ -378,7 +378,7 @@ async def test_of_missed_ones_that_are_to_run_all_do_or_none(desk: ControlRoom) 
     kept, gone = [await planned(desk, misfire={'policy': 'skip'}, title=title) for title in ('kept', 'gone')]
     firing, due = desk.calendar._firing, instant_of(kept.start, 'UTC')
     async with firing.changing:
-        await firing._settle([kept.id, gone.id], now=due + timedelta(hours=2))
+        await firing._account([kept.id, gone.id], now=due + timedelta(hours=2))
     await desk.editor.delete(gone.id)
     missed = await desk.calendar.open_missed()
 
@@ -488,7 +488,7 @@ async def test_one_event_that_makes_no_sense_is_left_out_by_name_and_stays_in_th
 
         assert [event.id for event in room.calendar.events()][:1] == [good.id]
         assert odd.id not in {event.id for event in room.calendar.events()}
-        assert any("'Odd' is left out" in notice for notice in room.calendar.notices)
+        assert any("'Odd' is skipped" in notice for notice in room.calendar.notices)
         assert odd.id in path.read_text()
 
 

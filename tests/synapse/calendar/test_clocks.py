@@ -35,11 +35,11 @@ async def planned(room: ControlRoom, start: str, zone: str, rrule: str | None, *
 async def look(room: ControlRoom) -> None:
     """What the heartbeat does, at once; then until everything due is accounted for."""
     alarm = room.calendar._firing._alarm
-    alarm.look()
+    alarm.check_clocks()
     alarm._scheduler.wakeup()
     for _ in range(5):
         await asyncio.sleep(0)
-    while alarm._due or alarm._ringing or room.calendar._firing._tasks:  # noqa: ASYNC110 - all tasks of two parts
+    while alarm._due_ids or alarm._calls or room.calendar._firing._tasks:  # noqa: ASYNC110 - all tasks of two parts
         await asyncio.sleep(0.005)
 
 

@@ -406,7 +406,7 @@ async def test_an_import_is_taken_back_as_a_whole(room: ControlRoom) -> None:
 
 
 async def test_more_events_than_fit_are_refused_as_a_whole(room: ControlRoom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse.calendar.editor.MOST_EVENTS', 1)
+    monkeypatch.setattr('synapse.calendar.editor.MAX_EVENTS', 1)
 
     with pytest.raises(Conflict):
         await take(room, WEEKLY, MOVED)

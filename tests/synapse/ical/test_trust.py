@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from synapse.calendar.events import Event
-from synapse.calendar.validation import OURS
+from synapse.calendar.validation import INTERNAL_FIELDS
 from synapse.calendar.work import work_in_words
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
@@ -327,7 +327,7 @@ async def test_what_is_switched_off_is_not_signed(room: ControlRoom) -> None:
 
 
 async def test_every_field_of_an_event_is_signed_and_none_can_be_changed_unasked() -> None:
-    theirs = set(Event.model_fields) - OURS
+    theirs = set(Event.model_fields) - INTERNAL_FIELDS
 
     assert theirs == FIELDS
     assert theirs - {'title', 'enabled', 'exdates'} == AGREED
