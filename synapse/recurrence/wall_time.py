@@ -4,7 +4,7 @@ A wall time that a clock change skips is read with the offset before the change,
 clocks show twice means the first: RFC 5545, 3.3.5.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
@@ -49,24 +49,30 @@ def offset_at(instant: datetime, zone_name: str) -> timedelta:
     return instant.astimezone(zone(zone_name)).utcoffset() or timedelta()
 
 
-def changes_between(start: datetime, end: datetime, there: tzinfo) -> Iterator[datetime]:
-    """Yield the instants from `start` to about `end` at which the offset changes.
+def changes_between(
+    start: datetime, end: datetime, there: tzinfo, shows: Callable[[datetime], object] = datetime.utcoffset
+) -> Iterator[datetime]:
+    """Yield the instants from `start` to about `end` at which the clocks change.
 
     A change that is reversed within a week goes unnoticed.
+
+    :param shows: what to compare of a local time; the offset by default
     """
     while start < end:
         following = start + 7 * DAY
-        if start.astimezone(there).utcoffset() != following.astimezone(there).utcoffset():
-            yield _change_between(start, following, there)
+        if shows(start.astimezone(there)) != shows(following.astimezone(there)):
+            yield _change_between(start, following, there, shows)
         start = following
 
 
-def _change_between(low: datetime, high: datetime, there: tzinfo) -> datetime:
-    """Return the first second with another offset than that at `low`."""
-    first = low.astimezone(there).utcoffset()
+def _change_between(
+    low: datetime, high: datetime, there: tzinfo, shows: Callable[[datetime], object] = datetime.utcoffset
+) -> datetime:
+    """Return the first second that shows something else than `low`."""
+    first = shows(low.astimezone(there))
     while high - low > SECOND:
         middle = low + timedelta(seconds=(high - low) // SECOND // 2)
-        low, high = (middle, high) if middle.astimezone(there).utcoffset() == first else (low, middle)
+        low, high = (middle, high) if shows(middle.astimezone(there)) == first else (low, middle)
     return high
 
 

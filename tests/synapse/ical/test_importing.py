@@ -181,7 +181,7 @@ async def test_an_older_file_is_left_aside_with_a_sentence(room: ControlRoom) ->
 
     result = await take(room, WEEKLY.replace('160000', '170000') + '\nSEQUENCE:4', MOVED)
 
-    sentence = "'Greet' is older in the file than here; it was left as it is."
+    sentence = "'Greet' is older in the file than in the calendar; it was not changed."
     assert result == ImportResult(skipped=(sentence,), refused=(Refused(uid='a@b', reason=sentence),))
     assert room.calendar.events() == [before]
 
@@ -257,7 +257,7 @@ async def test_what_is_over_in_a_newer_file_runs_here_no_longer(room: ControlRoo
 
     result = await take(room, text + ';UNTIL=20211231T000000Z\nSEQUENCE:1')
 
-    sentence = "'Greet' is over, since 2021-12-29 16:00; it was taken off the calendar."
+    sentence = "'Greet' was last due on 2021-12-29 at 16:00; it was removed from the calendar."
     assert (result.deleted, result.skipped) == ((id,), (sentence,))
     assert room.calendar.events() == []
 
@@ -268,7 +268,7 @@ async def test_of_a_series_with_each_occurrence_changed_only_those_are_kept(room
 
     first, again = await take(room, series, part), await take(room, series, part)
 
-    sentence = "'Greet' has no occurrence of its own left; it was not imported."
+    sentence = "'Greet' has no occurrences left; it was not imported."
     assert (told(first), told(again)) == ((1, 0, 0, 0, 1), (0, 0, 0, 1, 1))
     assert first.skipped == again.skipped == (sentence,)
     assert list(planned(room)) == ['Greet later']
@@ -315,8 +315,8 @@ async def test_what_is_cancelled_and_was_never_here_is_said(room: ControlRoom) -
     result = await take(room, WEEKLY + '\nSTATUS:CANCELLED', MOVED.replace('a@b', 'c@d') + '\nSTATUS:CANCELLED')
 
     assert result.skipped == (
-        "'Greet' is cancelled; it was not here.",
-        "'Greet later' is cancelled; it was not here.",
+        "'Greet' is cancelled, and was not in the calendar.",
+        "'Greet later' is cancelled, and was not in the calendar.",
     )
 
 
@@ -341,9 +341,9 @@ async def test_what_is_over_is_left_out_with_a_sentence(room: ControlRoom) -> No
     result = await take(room, once, series, nameless, running)
 
     assert result.skipped == (
-        "'Greet' is over, since 2021-10-06 16:00; it was not imported.",
-        "'Series' is over, since 2021-10-08 16:00; it was not imported.",
-        "'Dentist' is over, since 2021-10-06 16:00; it was not imported.",
+        "'Greet' was last due on 2021-10-06 at 16:00; it was not imported.",
+        "'Series' was last due on 2021-10-08 at 16:00; it was not imported.",
+        "'Dentist' was last due on 2021-10-06 at 16:00; it was not imported.",
     )
     assert list(planned(room)) == ['Running']
 
@@ -351,7 +351,7 @@ async def test_what_is_over_is_left_out_with_a_sentence(room: ControlRoom) -> No
 @pytest.mark.parametrize(
     ('change', 'sentences'),
     [
-        (('pipeline: Hello', ''), ["'Dentist' names no pipeline; write a line like"]),
+        (('pipeline: Hello', ''), ["'Dentist' names no pipeline; add a line like"]),
         (('pipeline: Hello', 'pipeline: Helo'), ["'Dentist' cannot be imported: (pipeline)", 'Hello']),
         (('pipeline: Hello', 'pipeline: Hello\\nprofile: nobody'), ["'Dentist' cannot be imported: (profile)"]),
         (('pipeline: Hello', 'pipeline: Reads'), ["'Dentist' cannot be imported: (parameters.file)"]),

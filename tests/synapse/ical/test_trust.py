@@ -18,7 +18,7 @@ from synapse.calendar.validation import INTERNAL_FIELDS
 from synapse.calendar.work import work_in_words
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
-from synapse.ical.importing import AGREED, ImportResult, import_drafts
+from synapse.ical.importing import APPROVED_FIELDS, ImportResult, import_drafts
 from synapse.ical.reading import read_calendar
 from synapse.ical.trust import FIELDS
 from synapse.ical.writing import write_calendar
@@ -330,7 +330,7 @@ async def test_every_field_of_an_event_is_signed_and_none_can_be_changed_unasked
     theirs = set(Event.model_fields) - INTERNAL_FIELDS
 
     assert theirs == FIELDS
-    assert theirs - {'title', 'enabled', 'exdates'} == AGREED
+    assert theirs - {'title', 'enabled', 'exdates'} == APPROVED_FIELDS
 
 
 # Other ways from a file to a run
