@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
+from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -89,6 +90,7 @@ class AlarmClock:
         self._scheduler.add_jobstore(MemoryJobStore())
         self._scheduler.add_executor(AsyncIOExecutor())
         self._armed: dict[str, datetime] = {}
+        self._jobs: dict[str, Job] = {}
         self._due_ids: set[str] = set()
         self._calls: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.Task[None] | None = None
@@ -120,22 +122,17 @@ class AlarmClock:
         self.disarm(event_id)
         if due is None:
             return
-        # A new id for each occurrence: APScheduler loses a job that is added under its own id while it runs.
-        self._scheduler.add_job(
-            self._job,
-            DateTrigger(due, UTC),  # without a zone it asks for the machine's, which may not have a name
-            args=[event_id, due],
-            id=_job_id(event_id, due),
-            misfire_grace_time=None,
-            replace_existing=True,
+        trigger = DateTrigger(due, UTC)  # without a zone it asks for the machine's, which may not have a name
+        # Always a new job: APScheduler loses one that is added under the same id while it runs.
+        self._jobs[event_id] = self._scheduler.add_job(
+            self._fell_due, trigger, args=[event_id, due], misfire_grace_time=None
         )
         self._armed[event_id] = due
 
     def disarm(self, event_id: str) -> None:
-        due = self._armed.pop(event_id, None)
-        if due is not None:
+        if self._armed.pop(event_id, None) is not None:
             with contextlib.suppress(JobLookupError):  # it is running right now
-                self._scheduler.remove_job(_job_id(event_id, due))
+                self._jobs.pop(event_id).remove()
 
     def retry(self, event_ids: Collection[str]) -> None:
         """Call `on_due` for these events again after `RETRY_SECONDS`, whatever they are armed for."""
@@ -166,9 +163,9 @@ class AlarmClock:
             except Exception:  # the edge of a background task: without a heartbeat, a suspend would go unnoticed
                 log.exception('the heartbeat of the alarm clock failed')
 
-    async def _job(self, event_id: str, due: datetime) -> None:
+    async def _fell_due(self, event_id: str, due: datetime) -> None:
         if self._armed.get(event_id) == due:
-            del self._armed[event_id]
+            del self._armed[event_id], self._jobs[event_id]
             self._gather([event_id])
 
     def _gather(self, event_ids: Collection[str]) -> None:
@@ -192,7 +189,3 @@ class AlarmClock:
         except Exception:  # the edge of a background task: due events must be retried, not forgotten
             log.exception('%d due events could not be handled', len(due_ids))
             self.retry(due_ids)
-
-
-def _job_id(event_id: str, due: datetime) -> str:
-    return f'{event_id}@{due.isoformat()}'

@@ -70,7 +70,6 @@ class Calendar:
             events=event_store.events, ledger=ledger, runs=runs, bus=bus, now=now, changing=firing.changing
         )
         self._cache = OccurrenceCache()
-        self._off_cache = OccurrenceCache()
 
     async def start(self) -> None:
         """Account for what was due while the program was down, then fire events."""
@@ -124,7 +123,7 @@ class Calendar:
         """
         rows = await asyncio.to_thread(self._ledger.between, start, end)
         past = [Occurrence.model_validate(row) for row in rows]
-        planned = await self._planned(start, end)
+        planned = [(event, dues) for event, dues in await self._planned(start, end) if event.enabled]
         if sum(len(dues) for _, dues in planned) > MAX_LISTED:
             message = f'There are more than {MAX_LISTED:,} occurrences in that time.'
             raise Invalid(message, {'end': 'Ask for a shorter time.'})
@@ -137,7 +136,7 @@ class Calendar:
         """Return the entries from `start` up to but not including `end`, by time: occurrences, and runs without one."""
         pairs = await asyncio.to_thread(self._ledger.between_with_runs, start, end)
         documents = await asyncio.to_thread(self._store.created_between, start, end)
-        planned = [*await self._planned(start, end), *await self._planned(start, end, is_on=False)]
+        planned = await self._planned(start, end)
         titles = {name: self._runs.title_of(name) for name in {document['pipeline'] for document in documents}}
         live = {run.id: run for run in [*self._runs.live(), *self._runs.waiting()]}
         pipelines = {event.pipeline for event, _ in planned}
@@ -154,13 +153,11 @@ class Calendar:
             now=self._now(),
         )
 
-    async def _planned(self, start: datetime, end: datetime, *, is_on: bool = True) -> Planned:
-        """Return the upcoming occurrences of events that are switched on, or of those that are off."""
-        since = None if is_on else self._now()
-        shown = [event for event in self._events.values() if event.enabled is is_on]
-        wanted = [(event, since or self._firing.cursor_of(event)) for event in shown]
-        cache = self._cache if is_on else self._off_cache
-        return await asyncio.to_thread(cache.between, wanted, start, end)
+    async def _planned(self, start: datetime, end: datetime) -> Planned:
+        """Return the upcoming occurrences of all events; of those that are switched off, from now on."""
+        now = self._now()
+        cursors = [(event, self._firing.cursor_of(event) if event.enabled else now) for event in self._events.values()]
+        return await asyncio.to_thread(self._cache.between, cursors, start, end)
 
     async def _usual_seconds(self, pipeline: str) -> float | None:
         typical = await self._runs.estimates.typical(pipeline)

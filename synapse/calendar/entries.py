@@ -11,8 +11,7 @@ from storage.database import micros
 from synapse.recurrence import TICK, occurrences
 from synapse.runs.records import RunRecord
 
-from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState
-from .work import work_in_words
+from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState, work_in_words
 
 CACHED_DAYS = 3
 """Shorter stretches are not cached, only cut out of a longer one."""
@@ -54,7 +53,6 @@ class OccurrenceCache:
 
 
 def pending_of(event: Event, due: datetime) -> Occurrence:
-    """Return an upcoming occurrence."""
     return Occurrence(event_id=event.id, due=due, title=event.title, pipeline=event.pipeline, profile=event.profile)
 
 
@@ -92,7 +90,6 @@ def entries_of(
 
 
 def key_of(event_id: str, due: datetime) -> str:
-    """Return the key of an occurrence's entry."""
     return f'{event_id}@{micros(due)}'
 
 

@@ -3,6 +3,7 @@
 The field names are those of the API: a record's JSON is what other programs read.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -133,20 +134,11 @@ class Occurrence(Record):
         return self.changed(state=OccurrenceState.FIRED, fired_at=at, late_seconds=late)
 
 
-EntryState = Literal[
-    'planned',
-    'off',
-    'queued',
-    'running',
-    'paused',
-    'succeeded',
-    'failed',
-    'cancelled',
-    'interrupted',
-    'missed',
-    'skipped',
-]
-"""`off` marks an occurrence of an event that is switched off."""
+EntryState = (
+    Literal['planned', 'off', 'missed', 'skipped']
+    | Literal['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled', 'interrupted']
+)
+"""The states of a run, and those of an occurrence without one; `off` if its event is switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,3 +178,16 @@ class Preview(Record):
     overlap: str = ''
     """A sentence on the load at the next moments, such as `No overlap. 2 workers are available at 16:00.`"""
     is_overloaded: bool = False
+
+
+def work_in_words(pipeline: str, parameters: Mapping[str, Any], profile: str | None = None) -> list[str]:
+    """Return the pipeline, each parameter as JSON, and the profile, a line each.
+
+    Invisible characters, and those that change the direction of text, are shown as escapes.
+    """
+    lines = [pipeline, *(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in parameters.items())]
+    return [_visible(line) for line in [*lines, *([f'profile: {profile}'] if profile else [])]]
+
+
+def _visible(text: str) -> str:
+    return ''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

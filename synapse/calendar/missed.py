@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,32 +17,23 @@ from .events import Event, Occurrence, OccurrenceState
 from .messages import OccurrencesChanged
 
 
+@dataclass(kw_only=True)
 class Missed:
     """Used on the event loop only.
 
     :param changing: see `Firing`
     """
 
-    def __init__(
-        self,
-        *,
-        events: Mapping[str, Event],
-        ledger: Ledger,
-        runs: Runs,
-        bus: Bus,
-        now: Callable[[], datetime],
-        changing: asyncio.Lock,
-    ) -> None:
-        self._events = events
-        self._ledger = ledger
-        self._runs = runs
-        self._bus = bus
-        self._now = now
-        self._changing = changing
+    events: Mapping[str, Event]
+    ledger: Ledger
+    runs: Runs
+    bus: Bus
+    now: Callable[[], datetime]
+    changing: asyncio.Lock
 
     async def unanswered(self) -> list[Occurrence]:
         """Return occurrences that were missed or run late and not answered yet, newest first."""
-        return [Occurrence.model_validate(row) for row in await asyncio.to_thread(self._ledger.unanswered)]
+        return [Occurrence.model_validate(row) for row in await asyncio.to_thread(self.ledger.unanswered)]
 
     async def answer(
         self, keys: Sequence[tuple[str, datetime]], *, is_run: bool, parameters: Mapping[str, Any] | None
@@ -51,14 +43,14 @@ class Missed:
         :raises Conflict: `already_answered`, `event_gone` or `event_off`; then none is run
         :raises SynapseError: as `Runs.scheduled`
         """
-        async with self._changing:
-            found = [await asyncio.to_thread(self._ledger.get, *key) for key in sorted(keys, key=lambda key: key[1])]
+        async with self.changing:
+            found = [await asyncio.to_thread(self.ledger.get, *key) for key in sorted(keys, key=lambda key: key[1])]
             rows = [Occurrence.model_validate(row) for row in found if row is not None]
             if is_run:
                 return await self._run_missed(rows, parameters)
             answered = [_dismissed(row) for row in rows]
-            await asyncio.to_thread(self._ledger.save, [row.as_json() for row in answered])
-        self._bus.publish(OccurrencesChanged(tuple(answered)))
+            await asyncio.to_thread(self.ledger.save, [row.as_json() for row in answered])
+        self.bus.publish(OccurrencesChanged(tuple(answered)))
         return []
 
     async def _run_missed(self, rows: Sequence[Occurrence], parameters: Mapping[str, Any] | None) -> list[RunRecord]:
@@ -66,25 +58,25 @@ class Missed:
             raise Conflict('already_answered', 'One of these has already been run.', 'Look at its run.')
         # All runs are prepared before the first is saved: if one cannot run, none does.
         records = [await self._run_for(row, parameters) for row in rows]
-        now = self._now()
+        now = self.now()
         runs = []
         for row, record in zip(rows, records, strict=True):
             fired = row.fired(now).changed(run=record.id, reason='Run by hand after it was missed.', is_open=False)
-            run = await asyncio.to_thread(self._ledger.replace_run, fired.as_json(), record.as_json(), before=None)
+            run = await asyncio.to_thread(self.ledger.replace_run, fired.as_json(), record.as_json(), before=None)
             if run is not None:
                 runs.append(RunRecord.model_validate(run))
-                self._runs.admit(runs[-1:])
-                self._bus.publish(OccurrencesChanged((fired,)))
+                self.runs.admit(runs[-1:])
+                self.bus.publish(OccurrencesChanged((fired,)))
         return runs
 
     async def _run_for(self, row: Occurrence, parameters: Mapping[str, Any] | None) -> RunRecord:
-        event = self._events.get(row.event_id)
+        event = self.events.get(row.event_id)
         if event is None:
             raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
         if not event.enabled:  # an untrusted import may have changed it since
             raise Conflict('event_off', f'{event.title} is switched off.', 'Check what it runs, then switch it on.')
         wanted = event.parameters | dict(parameters or {})
-        return self._runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.chosen, wanted)))
+        return self.runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.chosen, wanted)))
 
 
 def _dismissed(row: Occurrence) -> Occurrence:

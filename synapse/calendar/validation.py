@@ -81,11 +81,11 @@ class EventValidator:
         :param is_new_plan: whether it needs an upcoming occurrence even if the plan of `before` is unchanged
         :raises Invalid: with a sentence for each invalid field
         """
-        values = {'created_at': now, 'updated_at': now, 'armed_from': now} | merged
-        is_new_plan = is_new_plan or before is None or _plan_of(values) != _plan_of(before.model_dump())
-        problems: dict[str, str] = {}
-        event = self._parsed({**values, 'id': id}, problems)
-        plan = self.plan_of(values) if event is None else event.plan
+        values = {'created_at': now, 'updated_at': now, 'armed_from': now} | merged | {'id': id}
+        is_new_plan = is_new_plan or before is None or _decisive(values) != _decisive(before.model_dump())
+        values, problems = _parsed(values)
+        event = _event_of(values, problems)
+        plan = _plan_in(values, problems) if event is None else event.plan
         if plan is not None:
             problems |= _plan_problems(plan, now, is_new_plan=is_new_plan)
         problems |= await self._run_problems(values)
@@ -95,37 +95,7 @@ class EventValidator:
 
     def plan_of(self, values: Mapping[str, Any]) -> recurrence.Plan | None:
         """Return the plan in these values; None if it cannot be read."""
-        read, problems = dict(values), dict[str, str]()
-        _read_moment(read, 'start', problems)
-        _read_exdates(read, problems)
-        zone, rule = read.get('timezone'), read.get('rrule')
-        if problems or not isinstance(read.get('start'), datetime) or not isinstance(zone, str):
-            return None
-        if rule is not None and not isinstance(rule, str):
-            return None
-        exdates = frozenset(read['exdates'])
-        return recurrence.Plan(start=read['start'], zone=zone, rule=_rule_text(rule or ''), exdates=exdates)
-
-    def _parsed(self, values: dict[str, Any], problems: dict[str, str]) -> Event | None:
-        values = dict(values)
-        for name in ('start', 'override_at'):
-            _read_moment(values, name, problems)
-        _read_exdates(values, problems)
-        if isinstance(values.get('rrule'), str):
-            values['rrule'] = _rule_text(values['rrule'])
-        if isinstance(values.get('title'), str):
-            values['title'] = values['title'].strip()
-        try:
-            event = Event.model_validate(values)
-        except ValidationError as error:
-            for item in error.errors():
-                if item['loc'][0] not in problems:
-                    name = '.'.join(map(str, item['loc'])) or 'event'
-                    problems.setdefault(name, sentence_of(item, _WORDS))
-            if 'pipeline' in problems and not values.get('title'):
-                problems.pop('title', None)  # it defaults to that of the pipeline
-            return None
-        return None if problems else event
+        return _plan_in(*_parsed(values))
 
     async def _run_problems(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Return a sentence for each reason that a run with these values would be refused."""
@@ -169,10 +139,34 @@ class EventValidator:
             return pipeline if isinstance(pipeline, str) else ''
 
 
-def _plan_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
+def _decisive(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the values that make a plan a new one."""
     start = values.get('start')
     moment = start if isinstance(start, datetime) else str(start)
     return moment, values.get('timezone'), values.get('rrule'), values.get('enabled')
+
+
+def _event_of(values: Mapping[str, Any], problems: dict[str, str]) -> Event | None:
+    """Return the event with parsed values; None if there are problems, to which this adds its own."""
+    try:
+        event = Event.model_validate(values)
+    except ValidationError as error:
+        for item in error.errors():
+            if item['loc'][0] not in problems:
+                name = '.'.join(map(str, item['loc'])) or 'event'
+                problems.setdefault(name, sentence_of(item, _WORDS))
+        if 'pipeline' in problems and not values.get('title'):
+            problems.pop('title', None)  # it defaults to that of the pipeline
+        return None
+    return None if problems else event
+
+
+def _plan_in(values: Mapping[str, Any], problems: Mapping[str, str]) -> recurrence.Plan | None:
+    start, zone, rule = (values.get(name) for name in ('start', 'timezone', 'rrule'))
+    is_readable = problems.keys().isdisjoint(('start', 'exdates')) and isinstance(rule, str | None)
+    if not is_readable or not isinstance(start, datetime) or not isinstance(zone, str):
+        return None
+    return recurrence.Plan(start=start, zone=zone, rule=rule, exdates=frozenset(values['exdates']))
 
 
 def _plan_problems(plan: recurrence.Plan, now: datetime, *, is_new_plan: bool) -> dict[str, str]:
@@ -188,29 +182,27 @@ def _plan_problems(plan: recurrence.Plan, now: datetime, *, is_new_plan: bool) -
     return {}
 
 
-def _read_moment(values: dict[str, Any], name: str, problems: dict[str, str]) -> None:
-    value = values.get(name)
-    if value is None:
-        return
-    try:
-        values[name] = _wall(value, values.get('timezone'))
-    except (ValueError, TypeError, recurrence.RuleError):
-        problems[name] = 'Write a date and time like 2026-10-14T16:00:00.'
-
-
-def _read_exdates(values: dict[str, Any], problems: dict[str, str]) -> None:
+def _parsed(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values with moments, rule and title parsed, and a sentence for each that cannot be."""
+    values, problems, zone = dict(values), dict[str, str](), values.get('timezone')
+    for name in ('start', 'override_at'):
+        if values.get(name) is not None:
+            try:
+                values[name] = _wall(values[name], zone)
+            except (ValueError, TypeError, recurrence.RuleError):
+                problems[name] = 'Write a date and time like 2026-10-14T16:00:00.'
     exdates = values.get('exdates', ())
-    if not isinstance(exdates, list | tuple):
-        problems['exdates'] = 'Give a list of dates and times like 2026-10-14T16:00:00.'
-        return
     try:
-        values['exdates'] = tuple(sorted({_wall(value, values.get('timezone')) for value in exdates}))
+        if not isinstance(exdates, list | tuple):
+            raise TypeError('exdates are not a list')
+        values['exdates'] = tuple(sorted({_wall(value, zone) for value in exdates}))
     except (ValueError, TypeError, recurrence.RuleError):
-        problems['exdates'] = 'Write each as a date and time like 2026-10-14T16:00:00.'
-
-
-def _rule_text(rule: str) -> str | None:
-    return rule.strip().removeprefix('RRULE:').strip() or None
+        problems['exdates'] = 'Give a list of dates and times like 2026-10-14T16:00:00.'
+    if isinstance(values.get('rrule'), str):
+        values['rrule'] = values['rrule'].strip().removeprefix('RRULE:').strip() or None
+    if isinstance(values.get('title'), str):
+        values['title'] = values['title'].strip()
+    return values, problems
 
 
 def _wall(value: Any, zone: Any) -> datetime:

@@ -98,9 +98,7 @@ def _from_system() -> MachineZone:
     """Return the zone that Windows or another system reports."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                'ignore'
-            )  # about an offset other than the C library's; the name is right
+            warnings.simplefilter('ignore')  # about an offset other than the C library's; the name is right
             name = _known(str(tzlocal.reload_localzone().key))
     except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
         name = None

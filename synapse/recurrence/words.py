@@ -1,5 +1,6 @@
 """Rules in plain words, and notes on what the clocks do around their occurrences."""
 
+from calendar import day_name, month_name
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,21 +12,6 @@ from .rules import Frequency, Rule, write_rule
 from .wall_time import SECOND, day_start, instant_of, offset_at, wall_of
 from .zones import city_of, zone
 
-WEEKDAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
-MONTHS = (
-    'January',
-    'February',
-    'March',
-    'April',
-    'May',
-    'June',
-    'July',
-    'August',
-    'September',
-    'October',
-    'November',
-    'December',
-)
 ORDINALS = ('', 'first', 'second', 'third', 'fourth', 'fifth')
 UNITS = {
     Frequency.YEARLY: 'year',
@@ -144,7 +130,7 @@ def _weekly(series: Series) -> str:
     rule = series.rule
     if rule.positions or rule.month_days:
         return ''
-    days = _list([WEEKDAYS[day] for day in series.days.weekdays])
+    days = _list([day_name[day] for day in series.days.weekdays])
     if rule.interval > 1:
         return f'{_every(rule)} on {days}{_in_months(rule)}'
     return f'every {_weekdays(rule) if rule.weekdays else days}{_in_months(rule)}'
@@ -160,7 +146,7 @@ def _monthly(series: Series) -> str:
     where = '' if is_sure else IF_THERE_IS
     if rule.interval > 1:
         return f'{_every(rule)} on {days}{where}'
-    of = _list([MONTHS[month - 1] for month in rule.months]) if rule.months else 'each month'
+    of = _list([month_name[month] for month in rule.months]) if rule.months else 'each month'
     return f'on {days} of {of}{where}'
 
 
@@ -168,7 +154,7 @@ def _yearly(series: Series) -> str:
     rule, months = series.rule, series.days.months
     if not months or (rule.positions and len(months) > 1):
         return ''
-    names, numbers = [MONTHS[month - 1] for month in months], series.days.month_days
+    names, numbers = [month_name[month] for month in months], series.days.month_days
     if numbers and min(numbers) > 0 and not rule.weekdays and not rule.positions:
         days = _list([f'{day} {name}' for name in names for day in numbers])
         is_sure = all(_has_day(month, day) for month in months for day in numbers)
@@ -191,7 +177,7 @@ def _days_of_month(series: Series) -> tuple[str, bool]:
     if rule.weekdays and not days.month_days and all(0 < abs(place) <= 5 for place, _ in rule.weekdays):
         pairs = sorted(rule.weekdays, key=lambda pair: (pair[0] < 0, pair))
         names = [
-            f'the {ORDINALS[place]} {WEEKDAYS[day]}' if place > 0 else _from_end(place, WEEKDAYS[day])
+            f'the {ORDINALS[place]} {day_name[day]}' if place > 0 else _from_end(place, day_name[day])
             for place, day in pairs
         ]
         return _list(names), all(abs(place) < 5 for place, _ in rule.weekdays)
@@ -202,7 +188,7 @@ def _positions(rule: Rule) -> str:
     """Return `the last workday`: positions among all days of a kind in a month."""
     days = {day for place, day in rule.weekdays if not place}
     kinds = {frozenset(range(7)): 'day', frozenset(range(5)): 'workday', frozenset((5, 6)): 'weekend day'}
-    kind = WEEKDAYS[min(days)] if len(days) == 1 else kinds.get(frozenset(days), '')
+    kind = day_name[min(days)] if len(days) == 1 else kinds.get(frozenset(days), '')
     is_simple = (
         len(days) == len(rule.weekdays) and not rule.month_days and len(rule.hours) < 2 and len(rule.minutes) < 2
     )
@@ -250,12 +236,12 @@ def _weekdays(rule: Rule) -> str:
     if len(days) == 7:
         return 'day'
     if len(days) > 3 and days[-1] - days[0] == len(days) - 1:
-        return f'day from {WEEKDAYS[days[0]]} to {WEEKDAYS[days[-1]]}'
-    return _list([WEEKDAYS[day] for day in days])
+        return f'day from {day_name[days[0]]} to {day_name[days[-1]]}'
+    return _list([day_name[day] for day in days])
 
 
 def _in_months(rule: Rule) -> str:
-    return f' in {_list([MONTHS[month - 1] for month in rule.months])}' if rule.months else ''
+    return f' in {_list([month_name[month] for month in rule.months])}' if rule.months else ''
 
 
 def _end(series: Series) -> str:
@@ -306,11 +292,11 @@ def _clock(wall: datetime) -> str:
 
 
 def _short_date(day: date) -> str:
-    return f'{day.day} {MONTHS[day.month - 1]} {day.year}'
+    return f'{day.day} {day:%B %Y}'
 
 
 def _long_date(day: date) -> str:
-    return f'{WEEKDAYS[day.weekday()]} {_short_date(day)}'
+    return f'{day:%A} {_short_date(day)}'
 
 
 def _zone_words(zone_name: str) -> str:

@@ -13,9 +13,8 @@ import icalendar
 import pytest
 import pytest_asyncio
 
-from synapse.calendar.events import Event
+from synapse.calendar.events import Event, work_in_words
 from synapse.calendar.validation import INTERNAL_FIELDS
-from synapse.calendar.work import work_in_words
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
 from synapse.ical.importing import APPROVED_FIELDS, ImportResult, import_drafts
