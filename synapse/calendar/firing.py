@@ -78,7 +78,7 @@ class Firing:
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._alive_task: asyncio.Task[None] | None = None
-        self._is_running = False
+        self.is_running = False
         self._pending_absence: Absence | None = None
         self._has_logged_disk_error = False
         bus.subscribe(EventsWritten, self._events_written)
@@ -91,7 +91,7 @@ class Firing:
             self._pending_absence = Absence(alive_at, now, 'off')
         self._cursors = await asyncio.to_thread(self._read_cursors, list(self._events))
         await self._finish_claims()
-        self._is_running = True
+        self.is_running = True
         async with self.changing:
             await self._account(self._events, grace=timedelta(0))
         self._alarm.start()
@@ -104,7 +104,7 @@ class Firing:
 
     async def stop(self) -> None:
         """Stop firing. Occurrences from now on are accounted for at the next start."""
-        self._is_running = False
+        self.is_running = False
         self._retries.stop()
         await self._alarm.stop()
         if self._alive_task is not None:
@@ -116,10 +116,6 @@ class Firing:
     def notices(self) -> Sequence[str]:
         """A sentence for each event that doesn't fire because it is broken."""
         return [*self._broken.values()]
-
-    @property
-    def is_running(self) -> bool:
-        return self._is_running
 
     def cursor_of(self, event: Event) -> datetime:
         """Return the moment up to which, inclusive, the event is accounted for or didn't have to fire."""
@@ -139,7 +135,7 @@ class Firing:
         return now
 
     def _events_written(self, message: EventsWritten) -> None:
-        if self._is_running:
+        if self.is_running:
             self._rearm(message.ids)
 
     def _rearm(self, event_ids: Iterable[str]) -> None:
@@ -162,7 +158,7 @@ class Firing:
     # Due
 
     async def _events_due(self, event_ids: Collection[str]) -> None:
-        if not self._is_running:
+        if not self.is_running:
             return
         async with self.changing:
             is_saved = await self._account(event_ids)

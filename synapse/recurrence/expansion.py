@@ -14,7 +14,7 @@ from itertools import groupby, islice, product
 
 from .days import FIRST_YEAR, LAST_YEAR, DayFilter, day_filter, days_between
 from .rules import Frequency, Rule, RuleError, read_rule
-from .wall_time import TICK, day_start, instant_of, stretches_of, unchanged_day_start, wall_of
+from .wall_time import TICK, day_start, instant_of, second_instant_of, stretches_of, unchanged_day_start, wall_of
 from .zones import zone
 
 SEARCHED_DAYS = 36_525
@@ -189,9 +189,8 @@ def _excluded(exdates: Iterable[datetime], zone_name: str) -> Iterator[datetime]
             continue
         instant = instant_of(exdate.replace(microsecond=0), zone_name)
         yield instant
-        wall = wall_of(instant, zone_name)
-        again = wall.replace(tzinfo=zone(zone_name), fold=1).astimezone(UTC)
-        if wall_of(again, zone_name) == wall:
+        again = second_instant_of(wall_of(instant, zone_name), zone_name)
+        if again is not None:
             yield again
 
 

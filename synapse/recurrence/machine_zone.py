@@ -29,7 +29,6 @@ COMING = timedelta(days=3653)
 SETTLED = timedelta(days=1826)
 """Clock changes this long ago are the same in older and newer data."""
 WEEK = timedelta(days=7)
-_NO_NAME = 'Set TZ to a name such as Europe/Berlin.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,10 @@ def _from_setting(value: str, shown: str, root: Path) -> MachineZone:
         return _from_file(Path(value), shown, root)
     rule = posix_zone(value)
     if rule is None:
-        return MachineZone('UTC', f'{shown} is not a time zone, so times are in UTC. {_NO_NAME}', is_known=False)
+        return _unknown(f'{shown} is not a time zone')
     name = same_zone(rule)
     if name is None:
-        return MachineZone('UTC', f'No time zone has the rule {shown}, so times are in UTC. {_NO_NAME}', is_known=False)
+        return _unknown(f'No time zone has the rule {shown}')
     return MachineZone(name, f'{shown} is a rule without a name; the clocks of {name} show the same.')
 
 
@@ -83,14 +82,14 @@ def _from_file(path: Path, shown: str, root: Path) -> MachineZone:
         content = path.read_bytes() if path.is_file() else b''
         there = ZoneInfo.from_file(io.BytesIO(content), key='file')
     except Exception:  # there is none, or it is broken in some way
-        return MachineZone('UTC', f'{shown} is not a time zone, so times are in UTC. {_NO_NAME}', is_known=False)
+        return _unknown(f'{shown} is not a time zone')
     written = _written_in(root / 'etc/timezone')
     name = _same_file(content, written)
     if name is not None:
         return MachineZone(name, f'{shown} has no name, but it is the file of {name}.')
     name = same_zone(there, written, has_past=True)
     if name is None:
-        return MachineZone('UTC', f'No time zone matches {shown}, so times are in UTC. {_NO_NAME}', is_known=False)
+        return _unknown(f'No time zone matches {shown}')
     return MachineZone(name, f'{shown} has no name; its clocks are those of {name}.')
 
 
@@ -103,8 +102,13 @@ def _from_system() -> MachineZone:
     except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
         name = None
     if name is None:
-        return MachineZone('UTC', f'This machine does not report a time zone. {_NO_NAME}', is_known=False)
+        return _unknown('This machine does not report a time zone')
     return MachineZone(name, 'This machine says so.')
+
+
+def _unknown(problem: str) -> MachineZone:
+    reason = f'{problem}, so times are in UTC. Set TZ to a name such as Europe/Berlin.'
+    return MachineZone('UTC', reason, is_known=False)
 
 
 def _known(name: str) -> str | None:

@@ -97,32 +97,24 @@ def read_rule(text: str) -> Rule:
 
 def write_rule(rule: Rule) -> str:
     """Return the text of a rule, with FREQ first, as some calendars need it, and without parts at their default."""
-    parts = [f'FREQ={rule.freq}']
-    if rule.interval != 1:
-        parts.append(f'INTERVAL={rule.interval}')
-    if rule.count is not None:
-        parts.append(f'COUNT={rule.count}')
-    if rule.until is not None:
-        parts.append(f'UNTIL={compact_iso(rule.until)}')
-    for part, name in _LISTS.items():
-        if part != 'BYDAY' and getattr(rule, name):
-            parts.append(f'{part}={",".join(str(value) for value in getattr(rule, name))}')
-        elif part == 'BYDAY' and rule.weekdays:
-            parts.append('BYDAY=' + ','.join(f'{place or ""}{WEEKDAYS[day]}' for place, day in rule.weekdays))
-    if rule.week_start:
-        parts.append(f'WKST={WEEKDAYS[rule.week_start]}')
-    return ';'.join(parts)
+    parts = {
+        'FREQ': rule.freq,
+        'INTERVAL': rule.interval if rule.interval != 1 else '',
+        'COUNT': rule.count or '',
+        'UNTIL': compact_iso(rule.until) if rule.until else '',
+        **{part: ','.join(str(value) for value in getattr(rule, name)) for part, name in _LISTS.items()},
+    }
+    parts['BYDAY'] = ','.join(f'{place or ""}{WEEKDAYS[day]}' for place, day in rule.weekdays)
+    parts['WKST'] = WEEKDAYS[rule.week_start] if rule.week_start else ''
+    return ';'.join(f'{part}={value}' for part, value in parts.items() if value)
 
 
 def compact_iso(moment: date | datetime) -> str:
     """Return `20261101`, `20261101T160000`, or with `Z` if it is aware: RFC 5545, 3.3.4 and 3.3.5."""
-    text = (
-        moment.isoformat()
-        if not isinstance(moment, datetime)
-        else moment.replace(tzinfo=None, microsecond=0).isoformat()
-    )
-    text = text.replace('-', '').replace(':', '')
-    return f'{text}Z' if isinstance(moment, datetime) and moment.tzinfo else text
+    if not isinstance(moment, datetime):
+        return moment.isoformat().replace('-', '')
+    text = moment.replace(tzinfo=None, microsecond=0).isoformat().replace('-', '').replace(':', '')
+    return f'{text}Z' if moment.tzinfo else text
 
 
 def _parts(text: str) -> dict[str, str]:

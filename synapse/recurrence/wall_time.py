@@ -44,6 +44,12 @@ def instant_of(wall: datetime, zone_name: str) -> datetime:
     return wall.replace(tzinfo=zone(zone_name), fold=0).astimezone(UTC)
 
 
+def second_instant_of(wall: datetime, zone_name: str) -> datetime | None:
+    """Return the second instant at which the clocks of a zone show a wall time; None if they show it only once."""
+    second = wall.replace(tzinfo=zone(zone_name), fold=1).astimezone(UTC)
+    return second if second > instant_of(wall, zone_name) else None
+
+
 def offset_at(instant: datetime, zone_name: str) -> timedelta:
     """Return how far the clocks of a zone are ahead of UTC at an aware instant."""
     return instant.astimezone(zone(zone_name)).utcoffset() or timedelta()

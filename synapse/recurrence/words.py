@@ -3,13 +3,13 @@
 from calendar import day_name, month_name
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from synapse.records import Record
 
 from .expansion import Plan, Series, is_in_series, last_before, next_after, series_of
 from .rules import Frequency, Rule, write_rule
-from .wall_time import SECOND, day_start, instant_of, offset_at, wall_of
+from .wall_time import SECOND, day_start, instant_of, offset_at, second_instant_of, wall_of
 from .zones import city_of, zone
 
 ORDINALS = ('', 'first', 'second', 'third', 'fourth', 'fifth')
@@ -81,25 +81,16 @@ def _note(plan: Plan, due: datetime, previous: datetime | None) -> str:
     if intended and wall not in intended:
         skipped = next((moment for moment in intended if instant_of(moment, plan.zone) == due), wall)
         return f'{_clock(skipped)} does not exist that night: runs at {_clock(wall)}.'
-    if instant_of(wall, plan.zone) == due and _happens_twice(wall, plan.zone):
-        return _twice_words(plan, wall)
+    again = second_instant_of(wall, plan.zone)
+    if again is not None and again != due:
+        if not series.rule.freq.is_sub_daily:
+            return 'This hour happens twice: runs the first time.'
+        return 'This hour happens twice: runs both times.' if is_in_series(plan, again) else ''
     if previous is None or offset_at(previous, plan.zone) == offset_at(due, plan.zone):
         return ''
     if series.rule.freq.is_sub_daily:
         return 'Clocks changed, counted in real time.'
     return f'Clocks changed, still {_clock(wall)} here.'
-
-
-def _twice_words(plan: Plan, wall: datetime) -> str:
-    if not series_of(plan).rule.freq.is_sub_daily:
-        return 'This hour happens twice: runs the first time.'
-    again = wall.replace(tzinfo=zone(plan.zone), fold=1).astimezone(UTC)
-    return 'This hour happens twice: runs both times.' if is_in_series(plan, again) else ''
-
-
-def _happens_twice(wall: datetime, zone_name: str) -> bool:
-    first, second = (wall.replace(tzinfo=zone(zone_name), fold=fold).utcoffset() for fold in (0, 1))
-    return first is not None and second is not None and first > second
 
 
 def _when(series: Series) -> str:

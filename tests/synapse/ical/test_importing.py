@@ -1,9 +1,7 @@
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from synapse.calendar.events import Event
 from synapse.calendar.messages import ScheduleChanged
@@ -23,20 +21,6 @@ MOVED = (
     'UID:a@b\nRECURRENCE-ID;TZID=Europe/Berlin:20311013T160000\nDTSTART;TZID=Europe/Berlin:20311014T090000\n'
     'SUMMARY:Greet later'
 )
-
-
-@pytest_asyncio.fixture(scope='module', loop_scope='module')
-async def one_room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlRoom]:
-    async with api_room(tmp_path_factory.mktemp('room') / 'data') as room:
-        yield room
-
-
-@pytest_asyncio.fixture(loop_scope='module')
-async def room(one_room: ControlRoom) -> ControlRoom:
-    """The same room for all tests, with an empty calendar for each."""
-    if one_room.calendar.events():
-        await one_room.editor.change_many({}, [event.id for event in one_room.calendar.events()])
-    return one_room
 
 
 async def take(room: ControlRoom, *events: str, head: str = '') -> ImportResult:

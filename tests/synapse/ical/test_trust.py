@@ -39,20 +39,6 @@ EXCLUDED = 'EXDATE;TZID=Europe/Berlin:20311013T160000'
 OPTIONS = 'X-SYNAPSE-OPTIONS:'
 
 
-@pytest_asyncio.fixture(scope='module', loop_scope='module')
-async def one_room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlRoom]:
-    async with api_room(tmp_path_factory.mktemp('room') / 'data') as room:
-        yield room
-
-
-@pytest_asyncio.fixture(loop_scope='module')
-async def room(one_room: ControlRoom) -> ControlRoom:
-    """The same room for all tests, with an empty calendar for each."""
-    if one_room.calendar.events():
-        await one_room.editor.change_many({}, [event.id for event in one_room.calendar.events()])
-    return one_room
-
-
 @pytest_asyncio.fixture(loop_scope='module')
 async def api(room: ControlRoom) -> AsyncIterator[httpx.AsyncClient]:
     async with served(lambda port: gated(room, port)) as authority, client_of(room, authority) as client:
