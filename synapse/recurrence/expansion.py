@@ -222,7 +222,7 @@ def _instants_on(series: Series, first: int, last: int) -> list[datetime]:
     may_spill = unchanged_day_start(first - 1, series.zone) is None
     found: list[datetime] = []
     is_sorted = not may_spill
-    for day, times in _days_with_times(series, first - may_spill, last):
+    for day, times in _days_with_times(series, first - 1 if may_spill else first, last):
         start = unchanged_day_start(day, series.zone)
         if start is None:
             is_sorted = False
@@ -256,7 +256,7 @@ def _days_with_times(series: Series, first: int, last: int) -> list[tuple[int, t
     longest, per_day = _LONGEST[rule.freq], len(series.times)
     days = _days_of_intervals(series, first - longest, last + longest)
     found: list[tuple[int, tuple[timedelta, ...]]] = []
-    for _, together in groupby(days, key=lambda day: _period_of(rule, day)):
+    for _, together in groupby(days, key=lambda day: period_of(rule, day)):
         period = list(together)
         for index in _indexes(len(period) * per_day, rule.positions):
             found.append((period[index // per_day], (series.times[index % per_day],)))
@@ -269,19 +269,19 @@ def _days_of_intervals(series: Series, first: int, last: int) -> list[int]:
     rule = series.rule
     if rule.interval == 1:
         return days
-    phase = _period_of(rule, series.start.toordinal())
-    return [day for day in days if (_period_of(rule, day) - phase) % rule.interval == 0]
+    phase = period_of(rule, series.start.toordinal())
+    return [day for day in days if (period_of(rule, day) - phase) % rule.interval == 0]
 
 
-def _period_of(rule: Rule, day: int) -> int:
+def period_of(rule: Rule, day: int) -> int:
     """Return the number of the day, week, month or year that a day lies in; consecutive periods differ by one.
 
     Sunday 18 October 2026 and the Monday after it are in two weeks, unless weeks begin on Sunday:
 
     >>> days = [date(2026, 10, 18).toordinal(), date(2026, 10, 19).toordinal()]
-    >>> [_period_of(Rule(freq=Frequency.WEEKLY), day) for day in days]
+    >>> [period_of(Rule(freq=Frequency.WEEKLY), day) for day in days]
     [105700, 105701]
-    >>> [_period_of(Rule(freq=Frequency.WEEKLY, week_start=6), day) for day in days]
+    >>> [period_of(Rule(freq=Frequency.WEEKLY, week_start=6), day) for day in days]
     [105700, 105700]
     """
     if rule.freq is Frequency.DAILY:
@@ -289,7 +289,7 @@ def _period_of(rule: Rule, day: int) -> int:
     if rule.freq is Frequency.WEEKLY:
         return (day - 1 - rule.week_start) // 7  # day 1 was a Monday
     there = date.fromordinal(day)
-    return there.year if rule.freq is Frequency.YEARLY else there.year * 12 + there.month
+    return there.year if rule.freq is Frequency.YEARLY else there.year * 12 + there.month - 1
 
 
 def _indexes(count: int, positions: Iterable[int]) -> list[int]:

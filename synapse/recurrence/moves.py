@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
-from .expansion import Plan, Series, is_in_series, last, last_before, next_after, occurrences, series_of
+from .expansion import Plan, Series, is_in_series, last, last_before, next_after, occurrences, period_of, series_of
 from .rules import Frequency, Rule, RuleError, write_rule
 from .shift import keeps_every_part, shifted_days, shifted_times
 from .wall_time import TICK, instant_of, wall_of
@@ -100,8 +100,7 @@ class _Drag:
     @cached_property
     def endless(self) -> Plan:
         """The series without end and exceptions."""
-        rule = replace(self.series.rule, count=None, until=None)
-        return Plan(start=self.series.start, zone=self.plan.zone, rule=write_rule(rule))
+        return Plan(start=self.series.start, zone=self.plan.zone, rule=write_rule(self.series.rule.without_end))
 
     @cached_property
     def before(self) -> list[datetime]:
@@ -117,7 +116,7 @@ class _Drag:
         return wall_of(instant, self.plan.zone)
 
     def window(self, period: int) -> tuple[datetime, datetime]:
-        """The instants at which a month or year, numbered by `_period_of`, begins and ends."""
+        """The instants at which a month or year, numbered by `period_of`, begins and ends."""
         days = (_first_day(self.series.rule.freq, number) for number in (period, period + 1))
         begin, end = (instant_of(datetime.combine(day, time()), self.plan.zone) for day in days)
         return begin, end
@@ -132,7 +131,7 @@ def _drag_of(plan: Plan, due: datetime, to: datetime) -> _Drag:
 
 def _candidate_rules(drag: _Drag) -> Iterator[Rule]:
     """Yield the endless rules that the person may mean, the likeliest first."""
-    rule = replace(_explicit(drag.series), count=None, until=None)
+    rule = _explicit(drag.series).without_end
     timed = shifted_times(rule, drag.here, drag.to)
     here, to = drag.here.date(), drag.to.date()
     if here == to:
@@ -148,7 +147,7 @@ def _candidate_rules(drag: _Drag) -> Iterator[Rule]:
 def _rules_by_date(rule: Rule, drag: _Drag) -> Iterator[Rule]:
     """Yield a simpler rule, in which only the dragged day moves."""
     here, to = drag.here.date(), drag.to.date()
-    month_or_year = drag.window(_period_of(rule.freq, here))
+    month_or_year = drag.window(period_of(rule, here.toordinal()))
     days = {drag.wall(instant).date() for instant in occurrences(drag.endless, *month_or_year)}
     plain = replace(rule, weeks=(), year_days=(), weekdays=(), positions=())
     if rule.freq is Frequency.MONTHLY:
@@ -206,12 +205,7 @@ def _periods_before(rule: Rule, day: date, periods: int) -> date:
         return day - timedelta(days=periods)
     if rule.freq is Frequency.WEEKLY:
         return day - timedelta(days=(day.weekday() - rule.week_start) % 7 + 7 * periods)
-    return _first_day(rule.freq, _period_of(rule.freq, day) - periods)
-
-
-def _period_of(freq: Frequency, day: date) -> int:
-    """Return the number of the year or month that a day lies in; months are counted through the years."""
-    return day.year if freq is Frequency.YEARLY else day.year * 12 + day.month - 1
+    return _first_day(rule.freq, period_of(rule, day.toordinal()) - periods)
 
 
 def _first_day(freq: Frequency, period: int) -> date:
@@ -297,7 +291,7 @@ class _PeriodMatch(_CountMatch):
         return self._drag.window(self._period_of(instant) + shift)
 
     def _period_of(self, instant: datetime) -> int:
-        return _period_of(self._drag.series.rule.freq, self._drag.wall(instant).date())
+        return period_of(self._drag.series.rule, self._drag.wall(instant).toordinal())
 
 
 def _ending(rule: Rule, start: datetime, zone_name: str, end: datetime | None) -> Rule:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -63,6 +63,10 @@ class Rule:
     seconds: tuple[int, ...] = field(default=(), metadata={'part': 'BYSECOND'})
     positions: tuple[int, ...] = field(default=(), metadata={'part': 'BYSETPOS'})
     week_start: int = 0
+
+    @property
+    def without_end(self) -> 'Rule':
+        return replace(self, count=None, until=None)
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,6 @@
 
 from calendar import day_name, month_name
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from synapse.records import Record
@@ -45,10 +44,8 @@ def in_words(plan: Plan) -> str:
     series = series_of(plan)
     if plan.rule is None:
         return f'Runs once, on {_long_date(series.start.date())} at {_clock(series.start)}, {_zone_words(plan.zone)}.'
-    when = (
-        _when(series)
-        or f'by the rule {write_rule(replace(series.rule, count=None, until=None))}, starting at {_clock(series.start)}'
-    )
+    quoted = f'by the rule {write_rule(series.rule.without_end)}, starting at {_clock(series.start)}'
+    when = _when(series) or quoted
     return f'Runs {when}, {_zone_words(plan.zone)}, {_end(series)}.{_exceptions(plan)}'
 
 
