@@ -17,7 +17,7 @@ from .events import Event, Occurrence, OccurrenceState
 from .messages import OccurrencesChanged
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Missed:
     """Used on the event loop only.
 

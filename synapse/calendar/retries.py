@@ -20,7 +20,7 @@ REACH = timedelta(hours=1)
 """A retry that was due this long before the program started is still made."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Retries:
     """Follows the runs of occurrences until they end. Used on the event loop only.
 
