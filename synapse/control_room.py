@@ -95,7 +95,7 @@ class ControlRoom:
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
         event_store = EventStore(Documents(data / 'events.json'), log, bus, now=now())
-        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, event_store.titles_with)
+        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, event_store.titles_using)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
@@ -117,9 +117,9 @@ class ControlRoom:
             else _kept_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
-            planned=event_store.works,
+            planned=event_store.planned_work,
         )
-        rules = EventValidator(catalog, profiles, runs, here.name)
+        validator = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(
             events=event_store.events,
             ledger=ledger,
@@ -146,7 +146,7 @@ class ControlRoom:
             runs=runs,
             calendar=Calendar(
                 event_store=event_store,
-                rules=rules,
+                validator=validator,
                 firing=firing,
                 store=store,
                 ledger=ledger,
@@ -156,7 +156,7 @@ class ControlRoom:
                 zone=here.name,
                 now=now,
             ),
-            editor=EventEditor(event_store, rules, firing, zone=here.name, now=now),
+            editor=EventEditor(event_store, validator, firing, zone=here.name, now=now),
             auth=Auth(data),
             preferences=preferences,
             history=store,

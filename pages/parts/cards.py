@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from synapse.calendar.work import work_in_words
+from synapse.calendar.events import work_in_words
 
 from .html import el, icon
 from .scope import Scope

@@ -83,7 +83,7 @@ class HostProcess:
         :raises OSError: if the system cannot start another process
         """
         host_id = secrets.token_hex(8)
-        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.handed_down()}
+        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.environment_for_host()}
         transport, pipes = await asyncio.get_running_loop().subprocess_exec(
             HostPipes,
             *host_command('synapse.host', *arguments),

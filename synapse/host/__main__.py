@@ -26,7 +26,7 @@ EXIT_SECONDS = 2.0
 
 def main(arguments: list[str]) -> int:
     answers = _take_output()
-    zone_data.take_over()
+    zone_data.adopt_from_environment()
     if not arguments:
         return _host(answers)
     _hide_from_children()

@@ -8,7 +8,7 @@ from typing import Any
 from pages.parts.cards import set_props
 from pages.parts.controls import MomentField, Slot, entry, segments, select, with_unit
 from pages.parts.html import el
-from synapse.recurrence.rules import MOST_COUNT, MOST_INTERVAL
+from synapse.recurrence.rules import MAX_COUNT, MAX_INTERVAL
 
 from .rule_form import LAST, Custom, Ends, Repeats, followed, form_of, rule_of
 
@@ -228,7 +228,7 @@ class RuleFields:
                 entry(
                     'event-every',
                     str(form.every),
-                    lambda text: self._number('every', text, MOST_INTERVAL),
+                    lambda text: self._number('every', text, MAX_INTERVAL),
                     inputmode='numeric',
                 )
             if is_custom:
@@ -279,7 +279,7 @@ class RuleFields:
                     entry(
                         'event-count',
                         str(form.count),
-                        lambda text: self._number('count', text, MOST_COUNT),
+                        lambda text: self._number('count', text, MAX_COUNT),
                         inputmode='numeric',
                     )
 

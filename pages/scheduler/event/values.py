@@ -6,7 +6,7 @@ from typing import Any
 
 from synapse import recurrence
 from synapse.calendar.events import Event, Misfire, Retry
-from synapse.calendar.series import EditScope, exdates_at
+from synapse.calendar.series import EditScope, shifted_exdates
 
 __all__ = ['EditScope', 'changed', 'changes_in', 'fresh', 'previewed', 'scopes_of', 'shown']
 
@@ -91,6 +91,6 @@ def previewed(
     if not {'start', 'rrule', 'timezone'} & set(changes):
         return values | {'start': event.start, 'rrule': event.rrule}
     if 'rrule' not in changes and event.rrule is not None:
-        values['rrule'] = recurrence.continued_from(event.plan, due)
-    values['exdates'] = exdates_at(event, values['start'])
+        values['rrule'] = recurrence.rule_continuing_from(event.plan, due)
+    values['exdates'] = shifted_exdates(event, values['start'])
     return values

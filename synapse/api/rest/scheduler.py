@@ -15,7 +15,7 @@ from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.calendar import Calendar
 from synapse.calendar.events import Event, Occurrence
 from synapse.calendar.series import EditScope
-from synapse.calendar.validation import ANSWERED
+from synapse.calendar.validation import READ_ONLY_FIELDS
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.ical.importing import import_drafts
@@ -90,7 +90,7 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
         id = values.get('id')
         if id is not None:
             room.calendar.get(str(id))
-        wanted = {name: value for name, value in values.items() if name not in ANSWERED}
+        wanted = {name: value for name, value in values.items() if name not in READ_ONLY_FIELDS}
         preview = await room.calendar.preview(wanted, id=None if id is None else str(id))
         return Answer(preview.as_json())
 

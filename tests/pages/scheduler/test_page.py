@@ -18,8 +18,8 @@ from pages.scheduler.month.load import MOST_MARKS, crowd_of, marks_of
 from pages.scheduler.parts.days import hours_of
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.entry_words import occurrence_of
+from synapse.calendar.entries import key_of
 from synapse.calendar.events import CalendarEntry
-from synapse.calendar.month import key_of
 from synapse.catalog.catalog import Catalog
 from synapse.catalog.info import PipelineInfo
 

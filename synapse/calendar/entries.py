@@ -1,4 +1,4 @@
-"""What a stretch of the calendar shows: runs that were, occurrences that did not become one, and what is planned."""
+"""The entries of a stretch of the calendar: past runs, occurrences without a run, and planned ones."""
 
 import threading
 from bisect import bisect_left
@@ -8,36 +8,34 @@ from operator import attrgetter
 from typing import Any
 
 from storage.database import micros
-from synapse.recurrence import occurrences
+from synapse.recurrence import TICK, occurrences
 from synapse.runs.records import RunRecord
 
-from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState
-from .work import work_in_words
+from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState, work_in_words
 
 CACHED_DAYS = 3
-"""Shorter stretches are cut out of a longer one that is known, and not remembered themselves."""
-MOMENT = timedelta(microseconds=1)
-TOLD = 400
-"""So many characters of what a switched-off event would run are told with each of its moments."""
+"""Shorter stretches are not cached, only cut out of a longer one."""
+MAX_WORK_LENGTH = 400
+"""How many characters each entry of a switched-off event says of what it would run."""
 
 Planned = list[tuple[Event, list[datetime]]]
 
 
-class Expansion:
-    """Remembers, for each event as it is now, its occurrences of the stretch that was asked for last."""
+class OccurrenceCache:
+    """Caches the occurrences of each version of an event in the stretch that was requested last."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Event, datetime, datetime, list[datetime]]] = {}
         self._lock = threading.Lock()
 
     def between(self, events: Iterable[tuple[Event, datetime]], start: datetime, end: datetime) -> Planned:
-        """Each event with what is to come of it from `start` on and before `end`; those with nothing are left out.
+        """Return the events that have upcoming occurrences from `start` up to but not including `end`, with those.
 
-        :param events: each with its cursor: what is due at that moment or before is accounted for
+        :param events: each with its cursor: occurrences up to that moment, inclusive, are accounted for
         """
         with self._lock:
-            found = [(event, self._of(event, max(start, cursor + MOMENT), end, start)) for event, cursor in events]
-            if len(self._known) > len(found):  # some events are gone
+            found = [(event, self._of(event, max(start, cursor + TICK), end, start)) for event, cursor in events]
+            if len(self._known) > len(found):  # some events were removed
                 self._known = {event.id: self._known[event.id] for event, _ in found if event.id in self._known}
         return [(event, dues) for event, dues in found if dues]
 
@@ -55,7 +53,6 @@ class Expansion:
 
 
 def pending_of(event: Event, due: datetime) -> Occurrence:
-    """An occurrence that is still to come."""
     return Occurrence(event_id=event.id, due=due, title=event.title, pipeline=event.pipeline, profile=event.profile)
 
 
@@ -70,18 +67,18 @@ def entries_of(
     repeating: set[str],
     now: datetime,
 ) -> list[CalendarEntry]:
-    """Everything by time, each thing once.
+    """Return all entries, by time and without doubles.
 
-    :param rows: of the ledger, each with its run, or the trace of it
-    :param documents: of the runs, or their traces, that were created in this time
-    :param live: runs as they are now, which may be further than what is on disk
-    :param typical: seconds that a run of a pipeline usually takes
+    :param rows: of the ledger, each with its run or the trace of it
+    :param documents: runs, or their traces, that were created in this time
+    :param live: runs as they are now, which may be ahead of what is on disk
+    :param typical: how many seconds a run of a pipeline usually takes
     """
     past = [(Occurrence.model_validate(row), run) for row, run in rows]
     entries = [_of_row(row, run, live, repeating, now) for row, run in past if not _is_forgotten(row, run, live)]
     accounted = {entry.key for entry in entries}
     alone = [document for document in documents if document.get('due') is None]
-    entries += [_of_run(live.get(run['id']) or _record(run), titles, now) for run in alone]
+    entries += [_of_run(live.get(run['id']) or RunRecord.model_validate(run), titles, now) for run in alone]
     for event, dues in planned:
         seconds = typical.get(event.pipeline)
         reason = '' if event.enabled else _work_of(event)
@@ -93,14 +90,13 @@ def entries_of(
 
 
 def key_of(event_id: str, due: datetime) -> str:
-    """The key of an occurrence's chip."""
     return f'{event_id}@{micros(due)}'
 
 
 def most_at_once(entries: Sequence[CalendarEntry], start: datetime, seconds: float | None) -> int:
-    """How many of these go at the same time at the busiest moment from `start` on, for so many seconds.
+    """Return how many of these overlap at the busiest moment in the `seconds` from `start` on.
 
-    An entry of unknown length counts at its beginning only.
+    An entry of unknown length counts for its first second only.
     """
     end = start + timedelta(seconds=seconds or 1)
     spans = [(entry.at, entry.at + timedelta(seconds=entry.seconds or 1)) for entry in entries]
@@ -119,7 +115,7 @@ _STATES: Mapping[OccurrenceState, EntryState] = {
 
 
 def _is_forgotten(row: Occurrence, run: Mapping[str, Any] | None, live: Mapping[str, RunRecord]) -> bool:
-    """Whether its run ended so long ago that nobody knows how: then it says nothing rather than something wrong."""
+    """Whether its run is so old that its result is no longer known: then no entry is better than a wrong one."""
     return row.state is OccurrenceState.FIRED and run is None and row.run not in live
 
 
@@ -130,7 +126,7 @@ def _of_row(
     repeating: set[str],
     now: datetime,
 ) -> CalendarEntry:
-    run = live.get(row.run or '') or (None if document is None else _record(document))
+    run = live.get(row.run or '') or (None if document is None else RunRecord.model_validate(document))
     return CalendarEntry(
         key=key_of(row.event_id, row.due),
         at=row.due,
@@ -180,9 +176,9 @@ def _of_event(event: Event, due: datetime, key: str, seconds: float | None, reas
 
 
 def _work_of(event: Event) -> str:
-    """What it would run, if it were switched on; of a long one the beginning, since each chip carries it."""
-    told = ', '.join(work_in_words(event.pipeline, event.parameters, event.profile))
-    return told if len(told) <= TOLD else f'{told[: TOLD - 1]}…'
+    """Return what it would run if it were switched on, shortened, since each entry repeats it."""
+    work = ', '.join(work_in_words(event.pipeline, event.parameters, event.profile))
+    return work if len(work) <= MAX_WORK_LENGTH else f'{work[: MAX_WORK_LENGTH - 1]}…'
 
 
 def _reason(run: RunRecord | None) -> str:
@@ -193,7 +189,3 @@ def _seconds(run: RunRecord, now: datetime) -> float | None:
     if run.started_at is None:
         return None
     return max(0.0, ((run.finished_at or now) - run.started_at).total_seconds())
-
-
-def _record(document: Mapping[str, Any]) -> RunRecord:
-    return RunRecord.model_validate(document)
