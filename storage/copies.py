@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .files import DiskFull, StorageError, free_bytes, named_errors
-from .trees import remove_tree
+from .folders import remove_folder
 
 PIECE_BYTES = 16 * 1024**2
 """As much is copied between two looks at whether to go on; larger pieces are no faster."""
@@ -68,12 +68,12 @@ def copy(
             beside.replace(target)
     except BaseException:
         if beside.is_dir():
-            remove_tree(beside)
+            remove_folder(beside)
         beside.unlink(missing_ok=True)
         raise
 
 
-def make_sole(path: Path, *, watch: Watch = always) -> None:
+def break_hard_links(path: Path, *, watch: Watch = always) -> None:
     """Have this name be the only one of its file, and the file as readable as a new one.
 
     :raises StorageError: as `copy`

@@ -22,7 +22,7 @@ Ids = list[str]
 Seconds = list[float]
 
 # AUTOINCREMENT: a number is never given twice, not even after the newest run was let go. What stays of those are the
-# traces, see `storage.traces`: they are here because figures of the past count both.
+# traces, see `storage.pruned_runs`: they are here because figures of the past count both.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -94,16 +94,16 @@ class Machine:
         self._thread.shutdown(wait=False)
 
     @property
-    def is_looked_at(self) -> bool:
+    def is_watched(self) -> bool:
         return self._watchers > 0
 
-    def look(self) -> None:
-        """Someone looks at the figures from now on; call `unlook` once when they leave."""
+    def add_watcher(self) -> None:
+        """Someone looks at the figures from now on; call `remove_watcher` once when they leave."""
         self._watchers += 1
         if self._watchers == 1:
             self._wake.set()
 
-    def unlook(self) -> None:
+    def remove_watcher(self) -> None:
         self._watchers = max(0, self._watchers - 1)
 
     async def _go_on(self) -> None:
@@ -114,7 +114,7 @@ class Machine:
     async def _pause(self) -> None:
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LOOKED_AT_SECONDS if self.is_looked_at else ALONE_SECONDS)
+            await asyncio.wait_for(self._wake.wait(), LOOKED_AT_SECONDS if self.is_watched else ALONE_SECONDS)
 
     async def _sample(self, *, cpu_seconds: float | None = None) -> None:
         loop = asyncio.get_running_loop()

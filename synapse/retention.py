@@ -127,10 +127,10 @@ class Retention:
         self, *, preferences: Documents, log: Log, past: PastRuns, bus: Bus, now: Callable[[], datetime] = now_utc
     ) -> None:
         self.notices: list[str] = []
-        self.keep = self._kept(preferences)
-        self.gone: RetentionReport | None = None
+        self.policy = self._kept(preferences)
+        self.progress: RetentionReport | None = None
         """What has gone so far in the cleaning under way; None while there is none."""
-        self.last: tuple[datetime, RetentionReport] | None = None
+        self.last_cleaning: tuple[datetime, RetentionReport] | None = None
         """When the last cleaning of this start ended, and what went in it."""
         self._preferences, self._log, self._past, self._bus, self._now = preferences, log, past, bus, now
         self._untold = RetentionReport()
@@ -169,7 +169,7 @@ class Retention:
         :raises Invalid: with a sentence for each that does not fit
         """
         try:
-            return RetentionPolicy.model_validate(self.keep.model_dump() | dict(values))
+            return RetentionPolicy.model_validate(self.policy.model_dump() | dict(values))
         except ValidationError as error:
             wrong = {str(found['loc'][0]) for found in error.errors()}
             fields = {name: _LIMITS.get(name, 'There is no such setting.') for name in sorted(wrong)}
@@ -186,8 +186,8 @@ class Retention:
             await asyncio.to_thread(self._preferences.put, _DOCUMENT, keep.as_json())
         except StorageError as error:
             raise DiskIsFull(f'What is to be kept could not be saved: {error}') from error
-        self.keep = keep
-        self._log.append(Level.INFO, f'From now on are kept: {in_words(keep)}', source=SOURCE)
+        self.policy = keep
+        self._log.append(Level.INFO, f'From now on are kept: {describe_policy(keep)}', source=SOURCE)
         self._bus.publish(RetentionChanged())
         self._is_due = True
         self._wake.set()
@@ -197,7 +197,7 @@ class Retention:
 
     @property
     def is_cleaning(self) -> bool:
-        return self.gone is not None
+        return self.progress is not None
 
     async def figures(self) -> RetentionFigures:
         """How much there is now."""
@@ -217,7 +217,7 @@ class Retention:
             self._measuring = asyncio.create_task(self._past.bytes_on_disk(), name='run folders')
         return await asyncio.shield(self._measuring)
 
-    async def would_go(self, values: Mapping[str, Any] | None = None) -> RetentionReport:
+    async def preview(self, values: Mapping[str, Any] | None = None) -> RetentionReport:
         """What would go with these values changed, see `checked`; of what is too much an estimate.
 
         :raises Invalid: see `checked`
@@ -277,7 +277,7 @@ class Retention:
     async def _keep_log_small(self) -> None:
         """In a flood this happens every few seconds: it is told with what the next hour brings."""
         async with self._one_at_a_time:
-            gone = await self._trim_log(self.keep)
+            gone = await self._trim_log(self.policy)
             self._untold = replace(self._untold, surplus_lines=self._untold.surplus_lines + gone)
 
     async def _clean(self) -> RetentionReport:
@@ -288,12 +288,12 @@ class Retention:
         work = _Work(self._untold)
         self._untold = RetentionReport()
         self._show(work)
-        keep, now = self.keep, self._now()
+        keep, now = self.policy, self._now()
         try:
             await self._clean_log(keep, work)
             await self._clean_runs(keep, work, now)
         finally:
-            self.gone, self.last = None, (now, work.gone)
+            self.progress, self.last_cleaning = None, (now, work.gone)
             self._say(keep, work.gone)
             self._bus.publish(RetentionChanged())
         return work.gone
@@ -349,7 +349,7 @@ class Retention:
         return end - oldest[0].seq if oldest else 0
 
     def _show(self, work: _Work) -> None:
-        self.gone = work.gone
+        self.progress = work.gone
         self._bus.publish(RetentionChanged())
 
     def _say(self, keep: RetentionPolicy, gone: RetentionReport) -> None:
@@ -359,7 +359,7 @@ class Retention:
                 'runs': gone.runs,
                 'bytes': gone.run_bytes,
             }
-            self._log.append(Level.INFO, f'Removed {what_went(gone, keep)}.', source=SOURCE, fields=fields)
+            self._log.append(Level.INFO, f'Removed {describe_report(gone, keep)}.', source=SOURCE, fields=fields)
 
     def _kept(self, preferences: Documents) -> RetentionPolicy:
         """What was set. What cannot be read is a reason to keep everything, until somebody sets it again."""
@@ -373,7 +373,7 @@ class Retention:
             return _KEEP_ALL
 
 
-def in_words(keep: RetentionPolicy) -> str:
+def describe_policy(keep: RetentionPolicy) -> str:
     """`log lines of 30 days, up to 1,000 MB; all runs`."""
     days = f'log lines of {_days(keep.log_days)}' if keep.log_days is not None else 'log lines'
     runs = [f'of {_days(keep.run_days)}'] if keep.run_days is not None else []
@@ -381,7 +381,7 @@ def in_words(keep: RetentionPolicy) -> str:
     return f'{days}, up to {keep.log_megabytes:,} MB; ' + (f'runs {", ".join(runs)}' if runs else 'all runs')
 
 
-def what_went(gone: RetentionReport, keep: RetentionPolicy, *, is_ahead: bool = False) -> str:
+def describe_report(gone: RetentionReport, keep: RetentionPolicy, *, is_ahead: bool = False) -> str:
     """What went and why, such as `412,000 log lines older than 7 days and 3 runs beyond the newest 50`.
 
     :param is_ahead: it has not gone yet, so that some of it is an estimate

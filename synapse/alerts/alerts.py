@@ -55,7 +55,7 @@ class AlertAction(StrEnum):
     RESUME_QUEUE = 'resume_queue'
 
 
-class Trouble(Record):
+class Incident(Record):
     """What happened, and what a person can do next. Those with the same `key` are the same trouble."""
 
     key: str
@@ -74,7 +74,7 @@ class Trouble(Record):
     """Those of one crowd may become many; then they take the place of each other, and of no others."""
 
 
-class Alert(Trouble):
+class Alert(Incident):
     """One row of the bell."""
 
     id: str
@@ -88,7 +88,7 @@ class Alert(Trouble):
     """When it ended by itself, as a full disk does that is full no more."""
 
     @property
-    def is_going(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it is as it says right now."""
         return self.over_at is None
 
@@ -141,23 +141,23 @@ class Alerts:
     def get(self, id: str) -> Alert | None:
         return next((alert for alert in self if alert.id == id), None)
 
-    def going(self, key: str) -> Alert | None:
+    def active(self, key: str) -> Alert | None:
         """The alert about this trouble, if there is one and it is not over."""
         alert = self._alerts.get(key)
-        return alert if alert is not None and alert.is_going else None
+        return alert if alert is not None and alert.is_active else None
 
     # Told by the core
 
-    def tell(self, trouble: Trouble, *, times: int = 1) -> None:
+    def report(self, incident: Incident, *, times: int = 1) -> None:
         """It happened, or happened again. What somebody has seen before begins anew, as another alert."""
-        known = self._alerts.pop(trouble.key, None)
+        known = self._alerts.pop(incident.key, None)
         if known is not None and known.is_seen:
             known = None
         now = self._now()
         # The time makes sure that no number comes twice, should the file with the alerts be lost.
         self.news = max(self.news + 1, int(now.timestamp() * 1000))
-        self._alerts[trouble.key] = Alert.model_construct(
-            **trouble.__dict__,
+        self._alerts[incident.key] = Alert.model_construct(
+            **incident.__dict__,
             id=known.id if known else secrets.token_hex(6),
             count=times + (known.count if known else 0),
             first_at=known.first_at if known else now,
@@ -167,14 +167,14 @@ class Alerts:
         self._make_room()
         self._changed()
 
-    def settle(self, key: str) -> None:
+    def resolve(self, key: str) -> None:
         """It has ended by itself; the alert says so, and stays."""
-        alert = self.going(key)
+        alert = self.active(key)
         if alert is not None:
             self._alerts[key] = alert.changed(over_at=self._now())
             self._changed()
 
-    def drop(self, key: str) -> None:
+    def remove(self, key: str) -> None:
         """It is dealt with, or something larger tells of it: there is nothing to be said any more."""
         if self._alerts.pop(key, None) is not None:
             self._changed()
@@ -193,19 +193,19 @@ class Alerts:
 
     # Asked by a person
 
-    def see(self, id: str) -> None:
+    def mark_seen(self, id: str) -> None:
         """Somebody has seen this one."""
-        self._see(lambda alert: alert.id == id)
+        self._mark(lambda alert: alert.id == id)
 
-    def see_all(self) -> None:
+    def mark_all_seen(self) -> None:
         """Somebody has seen them all."""
-        self._see(lambda _: True)
+        self._mark(lambda _: True)
 
-    def see_page(self, address: str) -> None:
+    def mark_page_seen(self, address: str) -> None:
         """Somebody is on the page that these lead to."""
-        self._see(lambda alert: alert.target == address)
+        self._mark(lambda alert: alert.target == address)
 
-    def _see(self, which: Callable[[Alert], bool]) -> None:
+    def _mark(self, which: Callable[[Alert], bool]) -> None:
         seen = {
             key: alert.changed(is_seen=True)
             for key, alert in self._alerts.items()
@@ -219,7 +219,7 @@ class Alerts:
         """Take this one away; it comes back if it happens again."""
         alert = self.get(id)
         if alert is not None:
-            self.drop(alert.key)
+            self.remove(alert.key)
 
     def clear(self) -> None:
         """Take all of them away."""

@@ -18,7 +18,7 @@ from synapse.runs.records import EVENT_WORK, RunRecord, RunState, work_of
 from synapse.runs.transitions import label_of
 from synapse.status import Status, StatusChanged
 
-from .alerts import Alert, AlertAction, AlertKind, Alerts, Trouble
+from .alerts import Alert, AlertAction, AlertKind, Alerts, Incident
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ class AlertWatch:
         self._looking: asyncio.Task[None] | None = None
         self._must_look = False
         # Kept apart from the alerts: one that a person took away must not come back while nothing has changed.
-        self._is_low = alerts.going(DISK) is not None
-        self._is_held = alerts.going(HELD) is not None
+        self._is_low = alerts.active(DISK) is not None
+        self._is_held = alerts.active(HELD) is not None
         self._undo = [
             bus.subscribe(RunChanged, self._run_changed),
             bus.subscribe(OccurrencesChanged, self._occurrences_changed),
@@ -89,17 +89,17 @@ class AlertWatch:
         if not news.moved:
             return
         if news.run.state in (RunState.FAILED, RunState.INTERRUPTED):
-            self._alerts.tell(self._trouble_of(news.run))
+            self._alerts.report(self._incident_of(news.run))
         elif news.run.state is RunState.SUCCEEDED:
             self._succeeded(news.run)
 
     def _succeeded(self, run: RunRecord) -> None:
         """What has failed works again, unless it was a later run that failed."""
-        failed = self._alerts.going(work_of(run))
+        failed = self._alerts.active(work_of(run))
         if failed is not None and failed.run_number < run.number:
-            self._alerts.settle(failed.key)
+            self._alerts.resolve(failed.key)
 
-    def _trouble_of(self, run: RunRecord) -> Trouble:
+    def _incident_of(self, run: RunRecord) -> Incident:
         has_failed = run.state is RunState.FAILED
         step = run.failed_step.name if run.failed_step else ''
         reason, hint = (run.error.message, run.error.hint) if run.error else ('', '')
@@ -107,7 +107,7 @@ class AlertWatch:
         work = work_of(run)
         event = self._title_of_event(work)
         what = 'failed' if has_failed else 'was interrupted'
-        return Trouble.model_construct(
+        return Incident.model_construct(
             # Not by its reason: many works say "exit code 1", and a failed backup must not be counted as a film. When
             # the reason of the same work changes, the newest one is what has to be mended now.
             key=work,
@@ -147,7 +147,7 @@ class AlertWatch:
     def _miss(self, missed: Sequence[Occurrence]) -> None:
         """Tell of occurrences of one event."""
         newest = max(missed, key=lambda item: item.due)
-        trouble = Trouble(
+        incident = Incident(
             key=_key_of_missed(newest),
             kind=AlertKind.OCCURRENCES_MISSED,
             title=f'{_short(newest.title)} was missed',
@@ -157,7 +157,7 @@ class AlertWatch:
             verb='Open calendar',
             crowd=MISSED,
         )
-        self._alerts.tell(trouble, times=sum(item.count for item in missed))
+        self._alerts.report(incident, times=sum(item.count for item in missed))
 
     def _missed(self) -> list[Alert]:
         """The alerts about what was missed; one of an earlier version tells of all events at once."""
@@ -179,8 +179,8 @@ class AlertWatch:
             unanswered = {_key_of_missed(item) for item in left if item.state is OccurrenceState.MISSED}
             for alert in before:
                 is_answered = alert.key not in unanswered and not (alert.key == MISSED and unanswered)
-                if is_answered and alert == self._alerts.going(alert.key):
-                    self._alerts.drop(alert.key)
+                if is_answered and alert == self._alerts.active(alert.key):
+                    self._alerts.remove(alert.key)
 
     # Disk and queue
 
@@ -189,15 +189,15 @@ class AlertWatch:
         fine = max(FINE_SHARE * news.disk_total, FINE_TIMES * self._min_free_bytes)
         if news.disk_free >= fine:
             self._is_low = False
-            self._alerts.settle(DISK)
+            self._alerts.resolve(DISK)
         elif news.disk_free < low and not self._is_low:
             self._is_low = True
             if not self._is_held:
-                self._alerts.tell(self._low(news))
+                self._alerts.report(self._low(news))
 
-    def _low(self, news: MachineMeasured) -> Trouble:
+    def _low(self, news: MachineMeasured) -> Incident:
         left = f'{_size(news.disk_free)} of {_size(news.disk_total)} are left on the disk with {news.folder}.'
-        return Trouble(
+        return Incident(
             key=DISK,
             kind=AlertKind.DISK_LOW,
             title='The disk is nearly full',
@@ -211,17 +211,17 @@ class AlertWatch:
         notice = self._status.notice
         if not notice:
             self._is_held = False
-            self._alerts.settle(HELD)
+            self._alerts.resolve(HELD)
         elif not self._is_held:
             self._is_held = True
             # One thing, told once: what holds the queue is the disk that was nearly full before.
-            self._alerts.drop(DISK)
-            self._alerts.tell(_held(notice))
+            self._alerts.remove(DISK)
+            self._alerts.report(_held(notice))
 
     def _stopped(self, news: EverythingStopped) -> None:
         ended = f'{news.live} live {"run was" if news.live == 1 else "runs were"} ended. ' if news.live else ''
         kept = f'{news.waiting} waiting stay in the queue. ' if news.waiting else ''
-        trouble = Trouble(
+        incident = Incident(
             key=STOPPED,
             kind=AlertKind.EVERYTHING_STOPPED,
             title='Everything was stopped',
@@ -231,15 +231,15 @@ class AlertWatch:
             verb='Resume the queue',
             action=AlertAction.RESUME_QUEUE,
         )
-        self._alerts.tell(trouble)
+        self._alerts.report(incident)
 
     def _queue_changed(self) -> None:
         if not self._is_queue_paused():
-            self._alerts.drop(STOPPED)
+            self._alerts.remove(STOPPED)
 
 
-def _held(notice: str) -> Trouble:
-    return Trouble(
+def _held(notice: str) -> Incident:
+    return Incident(
         key=HELD,
         kind=AlertKind.QUEUE_HELD,
         title='The queue is held: the disk is full',

@@ -13,7 +13,7 @@ class TakesRows(Protocol):
     """What a handler asks of a log."""
 
     @property
-    def is_telling(self) -> bool:
+    def is_publishing(self) -> bool:
         """Whether entries are being told right now: what is logged meanwhile may come of that."""
 
     def extend(self, rows: list[dict[str, Any]]) -> object:
@@ -51,7 +51,7 @@ class LogHandler(logging.Handler):
 
     def _is_echo(self) -> bool:
         """Whether this is about telling entries: a listener that fails at each would otherwise never end."""
-        if not self._log.is_telling or threading.get_ident() != self._loop_thread:
+        if not self._log.is_publishing or threading.get_ident() != self._loop_thread:
             return False
         is_too_soon = time.monotonic() - self._echoed_at < self._ECHO_SECONDS
         self._echoed_at = self._echoed_at if is_too_soon else time.monotonic()

@@ -55,7 +55,7 @@ class Log:
         self.rate = LogRate()
         self.ring: deque[Entry] = deque(maxlen=RING)
         self.last_seq = store.last_seq()
-        self.is_telling = False
+        self.is_publishing = False
         self._bus, self._store = bus, store
         # Numbers that a power loss took back are given again: so the id also names this start.
         self._boot = secrets.token_hex(4)
@@ -127,7 +127,7 @@ class Log:
         self._take(entries)
         return entries
 
-    def say_lines(
+    def append_lines(
         self,
         lines: Sequence[tuple[str, str]],
         *,
@@ -257,9 +257,9 @@ class Log:
         return await self._writer.saved(seq)
 
     @property
-    def trouble(self) -> StorageError | None:
+    def save_error(self) -> StorageError | None:
         """Why entries cannot be saved at present."""
-        return self._writer.trouble
+        return self._writer.error
 
     async def stats(self, start: datetime | str | None = None, end: datetime | str | None = None) -> dict[str, int]:
         """How many entries of each level there are, and `total`; between two moments, the second not included."""
@@ -275,7 +275,7 @@ class Log:
         """How many entries of each level came from this moment on, and `total`."""
         return await self.stats(start=moment)
 
-    def seen(self) -> None:
+    def mark_seen(self) -> None:
         """Somebody looked at the log: no error is unseen now."""
         self._tell_all()
         self.counters.unseen_errors = 0
@@ -382,15 +382,15 @@ class Log:
         counts = Counter([entry.level for entry in entries])
         self.counters.add(counts)
         self.rate.add(counts)
-        self.is_telling = True
+        self.is_publishing = True
         try:
             self._bus.publish(LinesLogged(entries))
         finally:
-            self.is_telling = False
+            self.is_publishing = False
 
     def _tell_all(self) -> None:
         # Who asks while being told must not have the others hear of later entries first.
-        while self._fresh and not self.is_telling:
+        while self._fresh and not self.is_publishing:
             self._tell()
 
     async def _recount(self) -> None:

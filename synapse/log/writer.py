@@ -60,7 +60,7 @@ class LogWriter:
         self.store = store
         self.unsaved: deque[Entry] = deque()
         self.is_failing = False
-        self.trouble: StorageError | None = None
+        self.error: StorageError | None = None
         self.lock = asyncio.Lock()
         """Held while a batch is on its way: who holds it knows that `unsaved` is exactly what the store lacks."""
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
@@ -217,14 +217,14 @@ class LogWriter:
             log.error('log entry %s cannot be saved: %s', row[0], error)
 
     def _fail(self, error: StorageError) -> None:
-        was_failing, self.is_failing, self.trouble = self.is_failing, True, error
+        was_failing, self.is_failing, self.error = self.is_failing, True, error
         self._forget_oldest()
         if not was_failing:
             self._on_trouble(error)
 
     def _recover(self) -> None:
         if self.is_failing:
-            self.is_failing, self.trouble = False, None
+            self.is_failing, self.error = False, None
             lost, self._lost = self._lost, Counter()
             self._on_recovery(lost)
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
+from storage.folders import folder_size, remove_folder
+from storage.pruned_runs import PrunedRuns
 from storage.runs import RunStore
-from storage.traces import RunTraces
-from storage.trees import remove_tree, size_of_tree
 from synapse.bus import Bus
 from synapse.errors import Conflict, NotFound
 from synapse.recurrence.wall_time import wall_of
@@ -60,7 +60,7 @@ class PastRuns:
     ) -> None:
         self._zone = zone
         self._store = store
-        self._traces = RunTraces(store)
+        self._pruned = PrunedRuns(store)
         self._folders = folders
         self._bus = bus
         self._busy, self._planned, self._leave_inbox = busy, planned, leave_inbox
@@ -78,7 +78,7 @@ class PastRuns:
 
     async def missing(self, *, id: str | None = None, number: int | None = None) -> NotFound:
         """What is to be said of a run that is not there: it was let go, or there never was one."""
-        trace = await self._in_thread(self._traces.find, id=id, number=number)
+        trace = await self._in_thread(self._pruned.find, id=id, number=number)
         if trace is not None:
             return NotFound('run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace, self._zone))
         what = f'There is no run #{number}.' if number is not None else f'No run has the id {id!r}.'
@@ -89,7 +89,7 @@ class PastRuns:
 
         :raises Conflict: `run_removed`
         """
-        trace = await self._in_thread(self._traces.find, key=idempotency_key)
+        trace = await self._in_thread(self._pruned.find, key=idempotency_key)
         if trace is not None:
             message = f'This key led to run #{trace["number"]}, which has been removed.'
             raise Conflict('run_removed', message, 'Use a new Idempotency-Key for a new run.')
@@ -113,19 +113,19 @@ class PastRuns:
 
     async def ended(self) -> tuple[int, datetime | None]:
         """How many ended runs are kept, and when the first of them ended."""
-        return await self._in_thread(self._traces.ended)
+        return await self._in_thread(self._pruned.ended)
 
     async def bytes_on_disk(self) -> int:
         """What all run folders take; a while where there are many."""
-        return await self._in_thread(size_of_tree, self._folders.root, go_on=self._goes_on)
+        return await self._in_thread(folder_size, self._folders.root, should_continue=self._goes_on)
 
     async def end_of_newest(self, count: int) -> datetime | None:
         """When the last of the `count` runs ended that ended last; None if there are fewer."""
-        return await self._in_thread(self._traces.end_of_newest, count)
+        return await self._in_thread(self._pruned.end_of_newest, count)
 
     async def count_before(self, until: datetime) -> int:
         """How many runs would go that ended before this moment."""
-        return await self._in_thread(self._traces.count_to_go, until, spared=await self._spared())
+        return await self._in_thread(self._pruned.count_prunable, until, spared=await self._spared())
 
     # -- letting go -------------------------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class PastRuns:
         self._held_lately.clear()
         spared = await self._spared()
         while not self._is_closed:
-            ids = await self._in_thread(self._traces.may_go, until, spared=spared, limit=AT_ONCE)
+            ids = await self._in_thread(self._pruned.prunable, until, spared=spared, limit=AT_ONCE)
             if not ids:
                 return
             spared.update(ids)
@@ -150,17 +150,19 @@ class PastRuns:
     async def sweep(self) -> int:
         """Remove the folders of runs that are forgotten already, also before a crash; gives the bytes freed."""
         freed = 0
-        for trace in await self._in_thread(self._traces.folders_to_go):
+        for trace in await self._in_thread(self._pruned.pending_folders):
             try:
-                freed += await self._in_thread(remove_tree, self._folders.of(trace['id']), go_on=self._goes_on)
+                freed += await self._in_thread(
+                    remove_folder, self._folders.of(trace['id']), should_continue=self._goes_on
+                )
             except StorageError as error:
                 self._say_trouble(trace, error)
                 continue
             if self._is_closed:  # the folder may not be gone as a whole; the next start goes on with it
                 break
             await self._give_back_files(trace)
-            await self._in_thread(self._traces.folder_gone, trace)
-        await self._in_thread(self._traces.tidy)
+            await self._in_thread(self._pruned.mark_folder_removed, trace)
+        await self._in_thread(self._pruned.tidy)
         return freed
 
     async def _forget(self, ids: Collection[str], at: datetime) -> Sequence[str]:
@@ -169,7 +171,7 @@ class PastRuns:
         going = {*ids} - needed
         self._going |= going
         try:
-            forgotten = await self._in_thread(self._traces.forget, going, at=at)
+            forgotten = await self._in_thread(self._pruned.prune, going, at=at)
         finally:
             self._going -= going
         if forgotten:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage import trees
+from storage import folders
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunsForgotten
@@ -46,7 +46,7 @@ def add_run(
 
 async def live(data: Path) -> None:
     # Slowly, so that the kill finds some folder half removed.
-    trees.PAUSE_EVERY = 1
+    folders.PAUSE_EVERY = 1
     room = ControlRoom.build(Settings(data=data, workers=1, min_free_bytes=0))
     await room.log.start()
     await room.runs.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage import copies
-from storage.copies import CopyStopped, copy, make_sole
+from storage.copies import CopyStopped, break_hard_links, copy
 from storage.files import DiskFull, StorageError
 
 MEGABYTE = 1024**2
@@ -195,9 +195,9 @@ def test_a_file_with_two_names_becomes_two_files_and_one_with_one_name_stays_in_
     first.chmod(0o600)
     second.hardlink_to(first)
 
-    make_sole(second)
+    break_hard_links(second)
     number = second.stat().st_ino
-    make_sole(second)
+    break_hard_links(second)
 
     assert number != first.stat().st_ino
     assert second.stat().st_ino == number

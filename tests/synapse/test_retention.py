@@ -23,7 +23,7 @@ from synapse import retention
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
 from synapse.log.messages import LogCleared
-from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, in_words, what_went
+from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, describe_policy, describe_report
 from synapse.runs.messages import RunsForgotten
 from synapse.settings import Settings
 from tests.parts.harness import ROOT, wait_until
@@ -107,13 +107,13 @@ async def until_forgotten(room: ControlRoom) -> tuple[str, ...]:
 
 async def test_what_is_set_holds_after_a_restart(tmp_path: Path, clock: MovableClock) -> None:
     first = await Kept(tmp_path / 'data', clock).start()
-    assert first.retention.keep == RetentionPolicy()
+    assert first.retention.policy == RetentionPolicy()
     await first.retention.set({'log_days': 30, 'run_count': 50})
     await first.stop()
 
     again = await Kept(tmp_path / 'data', clock).start()
 
-    assert again.retention.keep == RetentionPolicy(log_days=30, run_count=50)
+    assert again.retention.policy == RetentionPolicy(log_days=30, run_count=50)
     await again.stop()
 
 
@@ -133,7 +133,7 @@ async def test_what_does_not_fit_is_refused_with_a_sentence(kept: Kept, values: 
         await kept.retention.set(values)
 
     assert error.value.fields == {next(iter(values)): sentence}
-    assert kept.retention.keep == RetentionPolicy()
+    assert kept.retention.policy == RetentionPolicy()
 
 
 async def test_a_full_disk_leaves_what_holds_as_it_is(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ async def test_a_full_disk_leaves_what_holds_as_it_is(kept: Kept, monkeypatch: p
     with pytest.raises(DiskIsFull):
         await kept.retention.set({'run_days': 1})
 
-    assert kept.retention.keep == RetentionPolicy()
+    assert kept.retention.policy == RetentionPolicy()
 
 
 async def test_settings_that_cannot_be_read_remove_nothing(tmp_path: Path, clock: MovableClock) -> None:
@@ -157,7 +157,7 @@ async def test_settings_that_cannot_be_read_remove_nothing(tmp_path: Path, clock
 
     kept = await Kept(data, clock).start()
 
-    assert kept.retention.keep == RetentionPolicy(log_megabytes=1_000_000)
+    assert kept.retention.policy == RetentionPolicy(log_megabytes=1_000_000)
     assert 'all is kept' in kept.retention.notices[0]
     await kept.stop()
 
@@ -166,13 +166,13 @@ def test_what_is_kept_and_what_went_is_said_in_words() -> None:
     keep = RetentionPolicy(log_days=7, run_days=90, run_count=50)
     gone = RetentionReport(old_lines=412_000, old_runs=1, surplus_runs=3, run_bytes=1_250_000_000)
 
-    assert in_words(keep) == 'log lines of 7 days, up to 1,000 MB; runs of 90 days, at most 50'
-    assert in_words(RetentionPolicy()) == 'log lines, up to 1,000 MB; all runs'
-    assert what_went(gone, keep) == (
+    assert describe_policy(keep) == 'log lines of 7 days, up to 1,000 MB; runs of 90 days, at most 50'
+    assert describe_policy(RetentionPolicy()) == 'log lines, up to 1,000 MB; all runs'
+    assert describe_report(gone, keep) == (
         '412,000 log lines older than 7 days, 1 run that ended more than 90 days ago, '
         '3 runs beyond the newest 50 and with them 1,250.0 MB of files'
     )
-    assert what_went(RetentionReport(surplus_lines=9), keep, is_ahead=True) == 'about 9 log lines beyond 1,000 MB'
+    assert describe_report(RetentionReport(surplus_lines=9), keep, is_ahead=True) == 'about 9 log lines beyond 1,000 MB'
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ async def test_runs_go_by_age_with_all_that_is_in_their_folders(kept: Kept) -> N
     kept.add_run('old', 8 * DAY)
     kept.add_run('edge', 7 * DAY - timedelta(seconds=5))
     await kept.retention.set({'run_days': 7})
-    ahead = await kept.retention.would_go()
+    ahead = await kept.retention.preview()
 
     gone = await kept.retention.clean_now()
 
@@ -209,7 +209,7 @@ async def test_the_newest_stay_and_the_last_one_whatever_its_age(kept: Kept, clo
     for number in range(1, 46):
         kept.add_run(f'r{number}', number * DAY)
     await kept.retention.set({'run_count': 3})
-    ahead = await kept.retention.would_go()
+    ahead = await kept.retention.preview()
 
     gone = await kept.retention.clean_now()
 
@@ -247,7 +247,7 @@ async def test_runs_that_somebody_needs_stay(kept: Kept) -> None:
     )
     await kept.retention.set({'run_days': 7})
 
-    assert (await kept.retention.would_go()).runs == 1
+    assert (await kept.retention.preview()).runs == 1
     assert (await kept.retention.clean_now()).runs == 1
 
     assert {'retried', 'read', 'planned', 'open', 'last'} == kept.folders() - {run.id for run in runs.waiting()}
@@ -342,7 +342,7 @@ async def test_lists_hear_what_went_and_pages_how_far_it_is(kept: Kept) -> None:
     forgotten: list[str] = []
 
     def look(_: RetentionChanged) -> None:
-        seen.append(kept.retention.gone.runs if kept.retention.gone is not None else -1)
+        seen.append(kept.retention.progress.runs if kept.retention.progress is not None else -1)
 
     kept.room.bus.subscribe(RetentionChanged, look)
     kept.room.bus.subscribe(RunsForgotten, lambda message: forgotten.extend(message.ids))
@@ -351,8 +351,8 @@ async def test_lists_hear_what_went_and_pages_how_far_it_is(kept: Kept) -> None:
 
     assert [count for index, count in enumerate(seen) if seen[index - 1 : index] != [count]] == [0, 20, 24, -1]
     assert len(forgotten) == len(set(forgotten)) == 24
-    assert kept.retention.last is not None
-    assert kept.retention.last[1].runs == 24
+    assert kept.retention.last_cleaning is not None
+    assert kept.retention.last_cleaning[1].runs == 24
 
 
 async def test_a_failure_that_nobody_can_look_at_any_more_is_no_alarm(kept: Kept) -> None:
@@ -386,7 +386,7 @@ async def test_lines_go_by_age(tmp_path: Path) -> None:
     kept = await Kept(data, MovableClock(now)).start()
     cleared = asyncio.ensure_future(kept.room.bus.next(LogCleared, timeout=10))
     await asyncio.sleep(0)
-    ahead = await kept.retention.would_go({'log_days': 7})
+    ahead = await kept.retention.preview({'log_days': 7})
     await kept.retention.set({'log_days': 7})
 
     gone = await kept.retention.clean_now()
@@ -401,7 +401,7 @@ async def test_lines_go_by_age(tmp_path: Path) -> None:
 async def test_the_log_stays_below_its_size_and_grows_no_more(kept: Kept) -> None:
     await say_much(kept, 14)
     assert (await kept.retention.figures()).log_bytes > 14_000_000
-    ahead = await kept.retention.would_go({'log_megabytes': 10})
+    ahead = await kept.retention.preview({'log_megabytes': 10})
     await kept.retention.set({'log_megabytes': 10})
 
     gone = await kept.retention.clean_now()
@@ -415,7 +415,7 @@ async def test_the_log_stays_below_its_size_and_grows_no_more(kept: Kept) -> Non
 
 async def test_a_log_that_grew_much_is_looked_at_at_once(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, 'GREW_LINES', 13_000)
-    monkeypatch.setattr(kept.retention, 'keep', RetentionPolicy(log_megabytes=10))
+    monkeypatch.setattr(kept.retention, 'policy', RetentionPolicy(log_megabytes=10))
     cleared = asyncio.ensure_future(kept.room.bus.next(LogCleared, timeout=20))
     await kept.retention.start()
 
@@ -439,7 +439,7 @@ async def test_it_happens_by_itself_after_the_start_and_when_less_is_to_be_kept(
     kept.add_run('older', 30 * DAY)
     kept.add_run('old', 8 * DAY)
     kept.add_run('last', DAY)
-    kept.retention.keep = RetentionPolicy(run_days=20)
+    kept.retention.policy = RetentionPolicy(run_days=20)
     went = asyncio.ensure_future(until_forgotten(kept.room))
     await asyncio.sleep(0)
 

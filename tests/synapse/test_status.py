@@ -69,11 +69,11 @@ async def test_it_is_measured_at_once_when_someone_looks(tmp_path: Path, monkeyp
     machine = Machine(Status(), tmp_path, Bus())
     await machine.start()
 
-    machine.look()
+    machine.add_watcher()
     await until(lambda: len(machine.history) >= 4)
-    machine.unlook()
+    machine.remove_watcher()
 
-    assert not machine.is_looked_at
+    assert not machine.is_watched
     await machine.stop()
 
 

@@ -216,12 +216,12 @@ def _check_disk(room: ControlRoom) -> None:
     least = room.settings.min_free_bytes
     if 0 < room.status.disk_free < least:
         raise DiskIsFull(f'Nothing was logged: less than {least // 1024**2:,} MiB are free on the disk of the log.')
-    if room.log.trouble is not None:
+    if room.log.save_error is not None:
         raise _refused(room, 'Nothing was logged', 'Try again later.')
 
 
 def _refused(room: ControlRoom, what: str, hint: str) -> SynapseError:
-    trouble = room.log.trouble
+    trouble = room.log.save_error
     if isinstance(trouble, DiskFull):
         return DiskIsFull(f'{what}: {trouble}', f'Free some space. {hint}')
     return NotReady('log_not_saved', f'{what}: {trouble or "Synapse is ending."}', hint)

@@ -229,21 +229,21 @@ async def test_the_same_upload_again_is_the_same_work(it: Watched) -> None:
 async def test_what_works_again_is_over_until_it_fails_once_more(it: Watched) -> None:
     first = it.fail(1)
     it.succeed(2, film='other')
-    assert it.only.is_going
+    assert it.only.is_active
     it.now += timedelta(hours=1)
     it.succeed(3, retry_of=first.id, work=work_of(first))
 
     assert it.only.over_at == NOW + timedelta(hours=1)
     assert it.alerts.unseen == 1
     it.fail(4)
-    assert (it.only.is_going, it.only.count, it.only.first_at) == (True, 2, NOW)
+    assert (it.only.is_active, it.only.count, it.only.first_at) == (True, 2, NOW)
 
 
 async def test_an_earlier_run_that_ends_well_does_not_end_the_failure_of_a_later_one(it: Watched) -> None:
     it.fail(2)
     it.succeed(1)
 
-    assert it.only.is_going
+    assert it.only.is_active
 
 
 async def test_mere_progress_and_good_ends_are_no_alerts(it: Watched) -> None:
@@ -258,7 +258,7 @@ async def test_what_was_seen_begins_anew_when_it_happens_again(it: Watched) -> N
     it.fail(1)
     it.fail(2)
     seen = it.only
-    it.alerts.see(seen.id)
+    it.alerts.mark_seen(seen.id)
 
     assert it.alerts.unseen == 0
     it.fail(3)
@@ -273,9 +273,9 @@ async def test_all_are_seen_one_is_taken_away_and_all_are(it: Watched) -> None:
         it.fail(number, film=f'film {number}')
     third, second = [*it.alerts][:2]
 
-    it.alerts.see_page('/runs/2')
+    it.alerts.mark_page_seen('/runs/2')
     assert [alert.is_seen for alert in it.alerts] == [False, True, False, False]
-    it.alerts.see_all()
+    it.alerts.mark_all_seen()
     assert it.alerts.unseen == 0
     it.alerts.dismiss(second.id)
     assert len(it.alerts) == 3
@@ -380,7 +380,7 @@ async def test_a_queue_that_the_disk_holds_says_so_instead_of_the_warning(it: Wa
     assert (alert.kind, alert.verb) == (AlertKind.QUEUE_HELD, 'Free space')
     assert alert.text == 'Only 5 MB are free: no run starts. Free some space, then what waits starts by itself.'
     it.hold('')
-    assert not it.only.is_going
+    assert not it.only.is_active
 
 
 async def test_the_emergency_stop_offers_to_resume_until_the_queue_goes_on(it: Watched) -> None:
@@ -429,7 +429,7 @@ async def test_those_that_were_seen_go_first(it: Watched) -> None:
     it.plan('a', 'Backup')
     for number in range(MOST):
         it.fail(number, film=f'film {number}')
-    it.alerts.see_page(f'/runs/{MOST - 1}')
+    it.alerts.mark_page_seen(f'/runs/{MOST - 1}')
 
     it.fail(MOST, event_id='a')
 
@@ -469,7 +469,7 @@ async def test_the_last_news_of_a_storm_are_always_told(it: Watched) -> None:
 async def test_alerts_survive_a_restart(tmp_path: Path) -> None:
     async with watched(tmp_path / 'data') as before:
         before.fail(1)
-        before.alerts.see_all()
+        before.alerts.mark_all_seen()
         before.fail(2, film='another')
         before.miss('Film')
         kept = [*before.alerts]
@@ -562,7 +562,7 @@ async def test_real_retries_are_counted_with_their_first_run_and_real_commands_a
         assert (b.title, b.count, b.target) == ('ls /nowhere/c failed at EXECUTE', 2, '/runs/3')
         assert a.text == b.text
         await run_in(room, (await room.runs.retry(again.id, parameters={'command': ['true']})).id)
-        assert [alert.is_going for alert in room.alerts] == [False, True]
+        assert [alert.is_active for alert in room.alerts] == [False, True]
 
 
 async def test_a_real_queue_that_the_disk_holds_is_an_alert(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ async def test_few_lines_are_told_at_once_and_those_of_a_flood_together(log: Log
 
 async def test_who_looks_while_being_told_disorders_nothing_for_those_after_it(log: Log, bus: Bus) -> None:
     heard: list[int] = []
-    bus.subscribe(LinesLogged, lambda _: log.seen())
+    bus.subscribe(LinesLogged, lambda _: log.mark_seen())
     bus.subscribe(LinesLogged, lambda news: heard.extend(entry.seq for entry in news.entries))
 
     log.extend({'level': 'error', 'message': 'x', 'source': 'test'} for _ in range(9_000))
@@ -198,7 +198,7 @@ async def test_counters_follow_each_turn_and_errors_stay_unseen_until_looked_at(
     await asyncio.sleep(0)
 
     assert (log.counters.error, log.counters.total, log.counters.unseen_errors) == (1, 3, 2)
-    log.seen()
+    log.mark_seen()
     assert log.counters.unseen_errors == 0
     assert (await log.stats())['critical'] == 1
     assert (await log.stats(start=datetime.now(UTC) + timedelta(hours=1)))['total'] == 0

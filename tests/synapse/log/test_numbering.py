@@ -38,7 +38,7 @@ RINGS = (50, 5_000)
 MOMENT = timedelta(seconds=1)
 
 Step = tuple[str, int]
-SPEAKING = ('append', 'extend', 'say_lines', 'record', 'post')
+SPEAKING = ('append', 'extend', 'append_lines', 'record', 'post')
 STEPS = st.one_of(
     st.tuples(st.sampled_from(SPEAKING), st.integers(1, 40)),
     st.tuples(st.sampled_from(SPEAKING), st.integers(1, 3)),
@@ -208,9 +208,9 @@ class Scene:
                 await asyncio.sleep(0)
         elif kind == 'extend':
             self.log.extend({'level': level, 'message': text, 'source': 'extend', 'run': 'r'} for text in texts)
-        elif kind == 'say_lines':
+        elif kind == 'append_lines':
             now = datetime.now(UTC).isoformat()
-            self.log.say_lines([(now, text) for text in texts], level=level, source='stdout', run='r', step='s')
+            self.log.append_lines([(now, text) for text in texts], level=level, source='stdout', run='r', step='s')
         elif kind == 'record':
             await asyncio.to_thread(lambda: [self._logger.warning(text) for text in texts])
         else:

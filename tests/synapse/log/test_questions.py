@@ -47,14 +47,14 @@ def say_many(log: Log, count: int, text: str = 'frame {} of many') -> None:
     now = START.isoformat()
     for first in range(0, count, 1_000):
         lines = [(now, text.format(number)) for number in range(first, min(first + 1_000, count))]
-        log.say_lines(lines, level='info', source='ffmpeg', run='r', step='render')
+        log.append_lines(lines, level='info', source='ffmpeg', run='r', step='render')
 
 
 async def test_printed_lines_become_entries_like_any_others(log: Log) -> None:
     log.hide('r', ['hunter2'])
     lines = [('2026-10-14T14:00:01+02:00', 'one'), ('yesterday', 'hunter2 ü'), (at(2).isoformat(), 'x' * 20_000)]
 
-    said = log.say_lines(lines, level='warning', source='ffmpeg', run='r', step='render')
+    said = log.append_lines(lines, level='warning', source='ffmpeg', run='r', step='render')
 
     assert [entry.seq for entry in said] == [1, 2, 3]
     assert said[0] == Entry(said[0].id, 1, at(1), Level.WARNING, 'one', 'ffmpeg', 'r', 'render')

@@ -15,14 +15,14 @@ PAUSE_SECONDS = 0.002
 GoOn = Callable[[], bool]
 
 
-def size_of_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
+def folder_size(folder: Path, *, should_continue: GoOn = lambda: True) -> int:
     """Bytes of all files below `folder`; one with several names counts once, and what cannot be read not at all.
 
-    :param go_on: asked every few files; where it says no, the bytes found so far
+    :param should_continue: asked every few files; where it says no, the bytes found so far
     """
     counted: set[tuple[int, int]] = set()
     total = 0
-    for path, is_folder in _unhurried(_bottom_up(folder), go_on):
+    for path, is_folder in _unhurried(_bottom_up(folder), should_continue):
         with contextlib.suppress(OSError):
             known = path.lstat()
             key = (known.st_dev, known.st_ino)
@@ -33,12 +33,12 @@ def size_of_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
     return total
 
 
-def remove_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
+def remove_folder(folder: Path, *, should_continue: GoOn = lambda: True) -> int:
     """Remove a folder with all that is in it, and never what a link in it leads to; gives the bytes it had to itself.
 
     What a program made read-only goes as well.
 
-    :param go_on: asked every few files; where it says no, the rest stays, and another call removes it
+    :param should_continue: asked every few files; where it says no, the rest stays, and another call removes it
     :raises StorageError: if something could not be removed; the rest is gone
     """
     if folder.is_symlink():
@@ -46,7 +46,7 @@ def remove_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
         return 0
     freed = 0
     trouble: OSError | None = None
-    for path, is_folder in _unhurried(_bottom_up(folder, is_opened=True), go_on):
+    for path, is_folder in _unhurried(_bottom_up(folder, is_opened=True), should_continue):
         try:
             freed += _removed(path, is_folder=is_folder)
         except FileNotFoundError:
@@ -59,12 +59,12 @@ def remove_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
     return freed
 
 
-def _unhurried(paths: Iterator[tuple[Path, bool]], go_on: GoOn) -> Iterator[tuple[Path, bool]]:
+def _unhurried(paths: Iterator[tuple[Path, bool]], should_continue: GoOn) -> Iterator[tuple[Path, bool]]:
     for count, item in enumerate(paths, 1):
         yield item
         if count % PAUSE_EVERY == 0:
             time.sleep(PAUSE_SECONDS)
-            if not go_on():
+            if not should_continue():
                 return
 
 

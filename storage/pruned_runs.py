@@ -38,7 +38,7 @@ FROM runs WHERE finished < ? AND id NOT IN (SELECT value FROM json_each(?)) AND 
 """
 
 
-class RunTraces:
+class PrunedRuns:
     """Lives in the database of `runs`, beside the ledger; safe to use from several threads."""
 
     def __init__(self, runs: RunStore) -> None:
@@ -46,13 +46,13 @@ class RunTraces:
 
     # -- which runs may go ------------------------------------------------------------------------------------------
 
-    def may_go(self, until: datetime, *, spared: Collection[str] = (), limit: int) -> Ids:
+    def prunable(self, until: datetime, *, spared: Collection[str] = (), limit: int) -> Ids:
         """Runs that ended before `until` and that no open occurrence needs, those that ended first first."""
         query = f'SELECT id {_MAY_GO} ORDER BY finished LIMIT ?'
         return [id for (id,) in self._rows(query, micros(until), json.dumps([*spared]), limit)]
 
-    def count_to_go(self, until: datetime, *, spared: Collection[str] = ()) -> int:
-        """How many `may_go` would give without a limit."""
+    def count_prunable(self, until: datetime, *, spared: Collection[str] = ()) -> int:
+        """How many `prunable` would give without a limit."""
         query = f'SELECT COUNT(*) {_MAY_GO}'
         return int(self._rows(query, micros(until), json.dumps([*spared]))[0][0])
 
@@ -69,7 +69,7 @@ class RunTraces:
 
     # -- letting go -------------------------------------------------------------------------------------------------
 
-    def forget(self, ids: Collection[str], *, at: datetime) -> Ids:
+    def prune(self, ids: Collection[str], *, at: datetime) -> Ids:
         """Turn these runs into traces whose folders must go, all or none; gives those that were there and had ended."""
         wanted = json.dumps([*ids])
         found = 'FROM runs WHERE finished IS NOT NULL AND id IN (SELECT value FROM json_each(?))'
@@ -81,11 +81,11 @@ class RunTraces:
             connection.execute(f'DELETE {found}', [wanted])
         return [document['id'] for document in documents]
 
-    def folders_to_go(self) -> Documents:
+    def pending_folders(self) -> Documents:
         """The traces whose folders are still there."""
         return [json.loads(text) for (text,) in self._rows('SELECT document FROM traces WHERE has_folder = 1')]
 
-    def folder_gone(self, trace: Mapping[str, Any]) -> None:
+    def mark_folder_removed(self, trace: Mapping[str, Any]) -> None:
         """The folder and the files of this trace are gone."""
         with self._runs.transaction() as connection:
             connection.execute(
