@@ -92,10 +92,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def micros(moment: str | datetime) -> int:
     """Microseconds since 1970 of an aware moment: times compare as numbers, while ISO texts of one second do not."""
     aware = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     if aware.tzinfo is None:
         raise ValueError(f'{moment!r} has no time zone')
-    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    since = aware - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -1,31 +1,42 @@
-"""Rows of the log as the database keeps them, and as others see them."""
+"""Log entries as the database stores them and as documents."""
 
 import json
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from storage.database import micros
+from storage.database import EPOCH, micros
 
-from .question import LEVELS, RANK
-from .schema import SECOND
+from .counts import Tally
+from .query import LEVELS, RANK
 from .text import searched
 
-Row = dict[str, Any]
+Document = dict[str, Any]
 
 
-Values = tuple[Any, ...]
+class LogRow(NamedTuple):
+    """A row of the table `entries`, in the order of its columns; see `schema` for what they hold."""
 
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+    seq: int
+    id: str
+    at: int
+    timestamp: str
+    level: int
+    message: str
+    source: str
+    run: str | None
+    step: str | None
+    fields: str | None
+    shown: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineBatch:
-    """Rows that differ in their message alone, which `LogStore.append` takes in half the time.
+    """Rows that differ only in their message, which `LogStore.append` stores in half the time.
 
-    Numbered one by one from `first`; their id is `prefix` and that number. Messages are what a search looks at.
+    Numbered from `first`; their ids are `prefix` followed by the number. A search reads the messages as they are.
     """
 
     first: int
@@ -36,14 +47,14 @@ class LineBatch:
     source: str
     run: str | None
     step: str | None
-    messages: list[str]
+    messages: Sequence[str]
 
     @property
     def last(self) -> int:
         return self.first + len(self.messages) - 1
 
 
-def values_of(
+def row_of(
     seq: int,
     id: str,
     moment: datetime,
@@ -52,75 +63,67 @@ def values_of(
     source: str,
     run: str | None,
     step: str | None,
-    fields: Mapping[str, Any],
-) -> Values:
-    """A row as `append` takes it at once; `moment` must be in UTC, `rank` is the place in `LEVELS`."""
-    kept = json.dumps(fields) if fields else None
-    return (seq, id, _micros(moment), '', rank, message, source, run, step, kept, searched(message))
+    fields: Mapping[str, Any] | None,
+) -> LogRow:
+    """A row for `LogStore.append`; `moment` must be in UTC, `rank` is an index into `LEVELS`."""
+    text = json.dumps(fields) if fields else None
+    return LogRow(seq, id, micros(moment), '', rank, message, source, run, step, text, searched(message))
 
 
-def lines_of(
+def batch_of(
     first: int,
     prefix: str,
     moment: datetime,
     rank: int,
-    messages: list[str],
+    messages: Sequence[str],
     source: str,
     run: str | None,
     step: str | None,
 ) -> LineBatch | None:
-    """The same of many rows as one; None where a search looks at something else than the messages themselves."""
+    """Many such rows as one batch, or None if a search must read something other than the messages."""
     if searched(''.join(messages)) is not None:
         return None
-    at = _micros(moment)
+    at = micros(moment)
     return LineBatch(
         first=first, prefix=prefix, at=at, level=rank, source=source, run=run, step=step, messages=messages
     )
 
 
-def _micros(moment: datetime) -> int:
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
-
-
-def _counted(row: Values | LineBatch) -> tuple[int, int, str, str, int, int]:
-    """When, level, source, run, and the first and last number of a row or of many alike."""
+def tally_of(row: LogRow | LineBatch) -> Tally:
     if isinstance(row, LineBatch):
-        return row.at, row.level, row.source, row.run or '', row.first, row.last
-    return row[2], row[4], row[6], row[7] or '', row[0], row[0]
+        return Tally(row.at, row.level, row.source, row.run or '', row.first, row.last)
+    return Tally(row.at, row.level, row.source, row.run or '', row.seq, row.seq)
 
 
-def _iso(at: int) -> str:
-    return (_EPOCH + timedelta(microseconds=at)).isoformat()
+def iso(at: int) -> str:
+    """Microseconds since 1970 as ISO 8601 in UTC."""
+    return (EPOCH + timedelta(microseconds=at)).isoformat()
 
 
-def _to_values(row: Mapping[str, Any]) -> Values:
-    fields, at = row.get('fields'), micros(row['timestamp'])
-    return (
-        row['seq'],
-        row['id'],
-        at,
-        '' if _iso(at) == row['timestamp'] else row['timestamp'],
-        RANK[row['level']],
-        row['message'],
-        row['source'],
-        row.get('run'),
-        row.get('step'),
-        json.dumps(fields) if fields else None,
-        searched(row['message']),
+def from_document(document: Mapping[str, Any]) -> LogRow:
+    row = row_of(
+        document['seq'],
+        document['id'],
+        datetime.fromisoformat(document['timestamp']),
+        RANK[document['level']],
+        document['message'],
+        document['source'],
+        document.get('run'),
+        document.get('step'),
+        document.get('fields'),
     )
+    return row if iso(row.at) == document['timestamp'] else row._replace(timestamp=document['timestamp'])
 
 
-def _to_row(values: Values) -> Row:
-    seq, id, at, timestamp, level, message, source, run, step, fields = values
+def to_document(row: sqlite3.Row) -> Document:
     return {
-        'id': id,
-        'seq': seq,
-        'timestamp': timestamp or _iso(at),
-        'level': LEVELS[level],
-        'message': message,
-        'source': source,
-        'run': run,
-        'step': step,
-        'fields': json.loads(fields) if fields else {},
+        'id': row['id'],
+        'seq': row['seq'],
+        'timestamp': row['timestamp'] or iso(row['at']),
+        'level': LEVELS[row['level']],
+        'message': row['message'],
+        'source': row['source'],
+        'run': row['run'],
+        'step': row['step'],
+        'fields': json.loads(row['fields']) if row['fields'] else {},
     }

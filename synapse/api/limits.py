@@ -90,18 +90,22 @@ class WriteLimits:
 
     def _refusal(self, scope: Any) -> TooMany | None:
         if _is_log_write(scope):
-            wait, rate, way = self._log_writes.take(key_of(scope)), LOG_WRITES, 'Send many entries as one JSON array'
+            wait, rate, way = (
+                self._log_writes.take(rate_limit_key(scope)),
+                LOG_WRITES,
+                'Send many entries as one JSON array',
+            )
         else:
-            wait, rate, way = self._other_writes.take(key_of(scope)), OTHER_WRITES, 'Slow down'
+            wait, rate, way = self._other_writes.take(rate_limit_key(scope)), OTHER_WRITES, 'Slow down'
         return _too_many(f'More than {rate.per_second:,} changes a second.', wait, way) if wait else None
 
 
-def key_of(scope: Any) -> str:
+def rate_limit_key(scope: Any) -> str:
     """Who is counted together: a token or a session at one address; without credentials, all of one address."""
-    return f'{scope.get("synapse.caller", "anyone")} {peer_of(scope)}'
+    return f'{scope.get("synapse.caller", "anyone")} {client_address(scope)}'
 
 
-def peer_of(scope: Any) -> str:
+def client_address(scope: Any) -> str:
     """The address that a request comes from."""
     return str((scope.get('client') or ('nowhere',))[0])
 

@@ -17,15 +17,15 @@ from synapse.bus import Bus
 from synapse.records import now_utc
 from synapse.scrubber import LONGEST_TEXT, Scrubber
 
-from .answers import Histogram as Histogram
-from .answers import Matches as Matches
-from .answers import as_asked, named_errors, parts_of, refuse_slow
 from .counters import LogCounters as LogCounters
 from .entry import LEVELS
 from .entry import Entry as Entry
 from .entry import Level as Level
-from .forgetting import Forgetting
 from .messages import LinesLogged
+from .pruning import LogPruner
+from .queries import Histogram as Histogram
+from .queries import Matches as Matches
+from .queries import bucket_grid, raise_if_slow, store_filters, user_errors
 from .rate import SECONDS as RATE_SECONDS
 from .rate import LogRate
 from .search import Search
@@ -65,7 +65,7 @@ class Log:
         self._late: asyncio.TimerHandle | None = None
         self._scrubber = Scrubber()
         self._writer = LogWriter(store, on_trouble=self._say_trouble, on_recovery=self._say_recovery)
-        self._forgetting = Forgetting(self._writer, bus, self.ring, self._take_off)
+        self._pruner = LogPruner(self._writer, bus, self.ring, self._take_off)
 
     async def start(self) -> None:
         """Recall the newest entries and the counts of an earlier start, and begin to save."""
@@ -214,9 +214,9 @@ class Log:
         def is_over() -> bool:
             return search.is_too_slow or given_up.is_set() or time.monotonic() > deadline
 
-        asked = as_asked({**filters, 'search': search})
+        asked = store_filters({**filters, 'search': search})
         try:
-            with named_errors():
+            with user_errors():
                 return await asyncio.to_thread(self._matching, search, limit=limit, is_over=is_over, **asked)
         finally:
             given_up.set()
@@ -228,28 +228,28 @@ class Log:
 
         Parts begin with whole seconds, longer than a minute they are whole minutes: the first may begin a bit earlier.
         """
-        first, seconds, count = parts_of(start, end, buckets)
+        first, seconds, count = bucket_grid(start, end, buckets)
         await self.saved(self.last_seq)
-        with named_errors():
+        with user_errors():
             counts = await asyncio.to_thread(self._store.histogram, first, seconds, count, run=run, source=source)
         return Histogram(start=datetime.fromtimestamp(first, UTC), seconds=seconds, counts=counts)
 
     async def span(self) -> tuple[datetime, datetime] | None:
         """When the oldest and the newest entry were said; None if there is none."""
         await self.saved(self.last_seq)
-        with named_errors():
+        with user_errors():
             found = await asyncio.to_thread(self._store.span)
         return None if found is None else (datetime.fromisoformat(found[0]), datetime.fromisoformat(found[1]))
 
     async def sources(self) -> list[tuple[str, int]]:
         """All sources and how many entries each has, most first."""
         await self.saved(self.last_seq)
-        with named_errors():
+        with user_errors():
             return await asyncio.to_thread(self._store.sources)
 
     async def size(self) -> int:
         """How many bytes the log takes on disk, without its journal of some MB at most."""
-        with named_errors():
+        with user_errors():
             return await asyncio.to_thread(self._store.size)
 
     async def saved(self, seq: int) -> bool:
@@ -267,8 +267,8 @@ class Log:
             self._tell_all()
             return self.counters.as_stats()
         await self.saved(self.last_seq)
-        with named_errors():
-            counts = await asyncio.to_thread(self._store.stats, **as_asked({'start': start, 'end': end}))
+        with user_errors():
+            counts = await asyncio.to_thread(self._store.stats, **store_filters({'start': start, 'end': end}))
         return {**counts, 'total': sum(counts.values())}
 
     async def since(self, moment: datetime) -> dict[str, int]:
@@ -289,7 +289,7 @@ class Log:
         """
         limit = self.last_seq + 1 if before is None else max(1, min(before, self.last_seq + 1))
         await self.saved(limit - 1)
-        gone = await self._forgetting.clear(limit)
+        gone = await self._pruner.clear(limit)
         if before is None:
             self.counters.unseen_errors = 0
         self.append(Level.INFO, f'{who} cleared the log: {gone:,} entries are gone', source='log')
@@ -303,14 +303,14 @@ class Log:
         :raises DiskIsFull: if there is not even room for that
         """
         await self.saved(self.last_seq)
-        return await self._forgetting.retain(max_age, max_bytes)
+        return await self._pruner.retain(max_age, max_bytes)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
     async def _read(self, *, search: Search | None = None, **filters: Any) -> list[Entry]:
-        with named_errors():
-            rows = await asyncio.to_thread(self._store.query, **as_asked({**filters, 'search': search}))
-        refuse_slow(search)
+        with user_errors():
+            rows = await asyncio.to_thread(self._store.query, **store_filters({**filters, 'search': search}))
+        raise_if_slow(search)
         return [Entry.from_json(row) for row in rows]
 
     def _matching(self, search: Search, *, limit: int, **asked: Any) -> Matches:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.logs.rows import LineBatch, lines_of, values_of
+from storage.logs.rows import LineBatch, LogRow, batch_of, row_of
 from storage.logs.store import LogStore
 
 from .entry import RANKS, Entry, Level, size_of
@@ -167,7 +167,7 @@ class LogWriter:
                     return
                 continue
             try:
-                if not await self.in_thread(self.store.index_some):
+                if not await self.in_thread(self.store.index_next):
                     self._to_index = 0
             except StorageError as error:
                 log.warning('the index of log texts has to wait: %s', error)
@@ -206,15 +206,15 @@ class LogWriter:
             # One row the store cannot take must hold up no other; it is in the log of the program instead.
             log.exception('a batch of %s log entries was refused; saving them one by one', len(batch))
             for entry in batch:
-                self._save_alone(_values_of(entry))
+                self._save_alone(_row_of(entry))
 
-    def _save_alone(self, row: tuple[Any, ...]) -> None:
+    def _save_alone(self, row: LogRow) -> None:
         try:
             self.store.append([row])
         except StorageError:
             raise
         except Exception as error:
-            log.error('log entry %s cannot be saved: %s', row[0], error)
+            log.error('log entry %s cannot be saved: %s', row.seq, error)
 
     def _fail(self, error: StorageError) -> None:
         was_failing, self.is_failing, self.error = self.is_failing, True, error
@@ -233,24 +233,24 @@ class LogWriter:
             self._lost[self._take_oldest(1)[0].level] += 1
 
 
-def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | LineBatch]:
-    """Entries as the store takes them: those of a flood, which differ in their message alone, together."""
-    rows: list[tuple[Any, ...] | LineBatch] = []
+def _rows_of(batch: Sequence[Entry]) -> list[LogRow | LineBatch]:
+    """Entries as the store takes them; those of a flood, which differ only in their message, as one batch."""
+    rows: list[LogRow | LineBatch] = []
     for _, alike in groupby(batch, key=_LIKENESS):
         entries = list(alike)
-        lines = _lines_of(entries) if len(entries) >= FEW_ALIKE else None
-        rows += [lines] if lines is not None else map(_values_of, entries)
+        lines = _batch_of(entries) if len(entries) >= FEW_ALIKE else None
+        rows += [lines] if lines is not None else map(_row_of, entries)
     return rows
 
 
-def _lines_of(entries: Sequence[Entry]) -> LineBatch | None:
+def _batch_of(entries: Sequence[Entry]) -> LineBatch | None:
     id, seq, moment, level, _, source, run, step, fields = entries[0]
     if fields or entries[-1].seq - seq != len(entries) - 1 or sum(len(entry.message) for entry in entries) > MOST_ALIKE:
         return None
     messages = [entry.message for entry in entries]
-    return lines_of(seq, id.removesuffix(str(seq)), moment, RANKS[level], messages, source, run, step)
+    return batch_of(seq, id.removesuffix(str(seq)), moment, RANKS[level], messages, source, run, step)
 
 
-def _values_of(entry: Entry) -> tuple[Any, ...]:
+def _row_of(entry: Entry) -> LogRow:
     id, seq, moment, level, message, source, run, step, fields = entry
-    return values_of(seq, id, moment, RANKS[level], message, source, run, step, fields)
+    return row_of(seq, id, moment, RANKS[level], message, source, run, step, fields)

@@ -15,16 +15,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from synapse.api.answers import Answer, Refusal, error_body
-from synapse.api.limits import peer_of
+from synapse.api.limits import client_address
+from synapse.api.responses import ApiResponse, HttpError, error_body
 from synapse.auth import Auth
 
 from . import rules
+from .failed_sign_ins import FailedSignIns
 from .rules import header, header_values
-from .sign_in import DOOR_CALLS, DOOR_POLICY, FrontDoor
-from .wrong_keys import WrongKeys
+from .sign_in import SIGN_IN_CSP, SIGN_IN_ROUTES, SignIn
 
-OPEN_CALLS = DOOR_CALLS | {('GET', '/api/v1/health'), ('HEAD', '/api/v1/health')}
+PUBLIC_ROUTES = SIGN_IN_ROUTES | {('GET', '/api/v1/health'), ('HEAD', '/api/v1/health')}
 """Everything that answers without credentials; a test holds this list against all routes.
 
 One thing more does, `GET FEED_PATH`, since programs that subscribe to a calendar can send none: its secret is in the
@@ -38,12 +38,12 @@ DRAIN_BYTES = 4_000_000
 DRAIN_SECONDS = 0.5
 
 # Pages need inline script and eval: NiceGUI is dead without. So this stops framing and exfiltration, not injection.
-PAGE_POLICY = (
+PAGE_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+API_CSP = "default-src 'none'; frame-ancestors 'none'"
 _FORWARDED = (b'forwarded', b'x-real-ip')
 
 log = logging.getLogger(__name__)
@@ -75,8 +75,8 @@ class Gate:
         self._no_login = no_login
         self._cookie_name = cookie_name
         self._max_upload_bytes = max_upload_bytes
-        self._wrong = WrongKeys()
-        self._door = FrontDoor(auth, cookie_name, self._wrong)
+        self._failed = FailedSignIns()
+        self._sign_in = SignIn(auth, cookie_name, self._failed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'http':
@@ -97,27 +97,27 @@ class Gate:
             limit = rules.body_limit(scope, self._max_upload_bytes)
             rules.check_announced_length(scope, limit)
             await self._enter(scope, _Bounded(receive, send, limit))
-        except Refusal as refusal:
-            await _refuse(scope, receive, send, refusal)
+        except HttpError as error:
+            await _refuse(scope, receive, send, error)
 
     async def _enter(self, scope: Scope, bounded: '_Bounded') -> None:
         call = (scope['method'], scope['path'])
         sessions = self._sessions(scope)
         caller = self._caller(scope, sessions)
-        if call in DOOR_CALLS:
+        if call in SIGN_IN_ROUTES:
             request = Request(scope, bounded.receive)
-            response = await self._door.answer(request, is_signed_in=caller is not None)
+            response = await self._sign_in.answer(request, is_signed_in=caller is not None)
             await response(scope, bounded.receive, bounded.send)
             return
-        if caller is None and call not in OPEN_CALLS and not self._is_feed(*call):
+        if caller is None and call not in PUBLIC_ROUTES and not self._is_feed(*call):
             raise self._no_credentials(scope)
         rules.check_body_type(scope)
         if call == ('POST', '/logout'):
-            response = await self._door.sign_out(sessions)
+            response = await self._sign_in.sign_out(sessions)
             await response(scope, bounded.receive, bounded.send)
             return
         if rules.is_api(scope['path']) and not scope['path'].startswith('/api/v1/'):
-            raise Refusal(404, 'not_found', f'Nothing is at {scope["path"][:200]}.', 'The API is under /api/v1.')
+            raise HttpError(404, 'not_found', f'Nothing is at {scope["path"][:200]}.', 'The API is under /api/v1.')
         await self._renew(scope, sessions, bounded)
         await bounded.run(self._app, _cleaned(scope, caller or 'anyone'))
 
@@ -128,10 +128,10 @@ class Gate:
             caller = self._caller(scope, sessions)
             if caller is None:
                 raise self._no_credentials(scope)
-        except Refusal as refusal:
+        except HttpError as error:
             # Closing before accepting is how ASGI refuses the upgrade: the client reads a 403.
             await receive()
-            await send({'type': 'websocket.close', 'code': 1008, 'reason': refusal.message})
+            await send({'type': 'websocket.close', 'code': 1008, 'reason': error.message})
             return
         cleaned = _cleaned(scope, caller)
         if caller.startswith('session'):
@@ -169,10 +169,10 @@ class Gate:
             return f'session {hashlib.sha256(sessions[0].encode()).hexdigest()[:8]}'
         return 'anyone' if self._no_login else None
 
-    def _no_credentials(self, scope: Scope) -> Refusal:
+    def _no_credentials(self, scope: Scope) -> HttpError:
         # A script with an old token needs to hear that, so it is never told to wait instead.
         if header_values(scope, b'authorization') or FEED_PATH.fullmatch(scope['path']):
-            self._wrong.add(peer_of(scope))
+            self._failed.add(client_address(scope))
         return _no_credentials()
 
     def _has_token(self, scope: Scope) -> bool:
@@ -194,7 +194,7 @@ class Gate:
     async def _renew(self, scope: Scope, sessions: list[str], bounded: '_Bounded') -> None:
         if sessions and rules.is_navigation(scope) and self._auth.is_due_for_renewal(sessions[0]):
             await asyncio.to_thread(self._auth.renew_session, sessions[0])
-            bounded.set_cookie = self._door.cookie(sessions[0])
+            bounded.set_cookie = self._sign_in.cookie(sessions[0])
 
     async def _until_signed_out(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a socket, and close it with 4401 as soon as its session is ended."""
@@ -242,10 +242,10 @@ class _Bounded:
         self.set_cookie: str | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """:raises Refusal: 413, if the body grew too large before an answer began"""
+        """:raises HttpError: 413, if the body grew too large before an answer began"""
         try:
             await app(scope, self.receive, self.send)
-        except Refusal:
+        except HttpError:
             if self._is_started or not self._is_too_large:
                 raise
         if self._is_too_large and not self._is_started:
@@ -269,8 +269,8 @@ class _Bounded:
         await self._send(message)
 
 
-def _no_credentials() -> Refusal:
-    return Refusal(
+def _no_credentials() -> HttpError:
+    return HttpError(
         401,
         'unauthorized',
         'Sign in first.',
@@ -279,7 +279,7 @@ def _no_credentials() -> Refusal:
     )
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: HttpError) -> None:
     headers = dict(refusal.headers)
     if rules.has_body(scope) and not await _is_drained(scope, receive):
         headers['connection'] = 'close'
@@ -290,7 +290,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) 
     elif rules.is_page(path) and scope['method'] in ('GET', 'HEAD'):
         response = PlainTextResponse(f'{refusal.message} {refusal.hint}'.strip() + '\n', refusal.status, headers)
     else:
-        response = Answer(error_body(refusal.code, refusal.message, refusal.hint), refusal.status, headers)
+        response = ApiResponse(error_body(refusal.code, refusal.message, refusal.hint), refusal.status, headers)
     await response(scope, receive, send)
 
 
@@ -321,12 +321,12 @@ def _cleaned(scope: Scope, caller: str) -> Scope:
 
 def _with_headers(scope: Scope, send: Send) -> Send:
     path = scope['path']
-    if (scope['method'], path) in DOOR_CALLS:
-        policy = DOOR_POLICY
+    if (scope['method'], path) in SIGN_IN_ROUTES:
+        policy = SIGN_IN_CSP
     elif rules.is_api(path) and not path.startswith('/api/v1/docs'):
-        policy = API_POLICY
+        policy = API_CSP
     else:
-        policy = PAGE_POLICY.format(host=_safe_host(scope))
+        policy = PAGE_CSP.format(host=_safe_host(scope))
     ours = {
         b'content-security-policy': policy.encode(),
         b'x-content-type-options': b'nosniff',

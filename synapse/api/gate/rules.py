@@ -1,6 +1,6 @@
 """What a request must look like before anyone asks who sent it: pure rules over an ASGI scope.
 
-Each rule raises a `Refusal` that names the fix. They keep web pages out (Host, Origin, Sec-Fetch-Site) and bound what
+Each rule raises a `HttpError` that names the fix. They keep web pages out (Host, Origin, Sec-Fetch-Site) and bound what
 is read (address, headers, body).
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from starlette.types import Scope
 
-from synapse.api.answers import Refusal
+from synapse.api.responses import HttpError
 
 MAX_URL_BYTES = 8 * 1024
 MAX_HEADER_BYTES = 32 * 1024
@@ -56,15 +56,15 @@ def has_body(scope: Scope) -> bool:
 def check_size(scope: Scope) -> None:
     url = len(scope.get('raw_path') or scope['path'].encode()) + len(scope.get('query_string', b''))
     if url > MAX_URL_BYTES:
-        raise Refusal(414, 'url_too_long', 'The address is too long.', f'At most {MAX_URL_BYTES} bytes are read.')
+        raise HttpError(414, 'url_too_long', 'The address is too long.', f'At most {MAX_URL_BYTES} bytes are read.')
     if sum(len(key) + len(value) for key, value in scope['headers']) > MAX_HEADER_BYTES:
-        raise Refusal(431, 'headers_too_large', 'The headers are too large.', f'At most {MAX_HEADER_BYTES} bytes.')
+        raise HttpError(431, 'headers_too_large', 'The headers are too large.', f'At most {MAX_HEADER_BYTES} bytes.')
 
 
 def check_path(scope: Scope) -> None:
     """No name or id has control characters in it, and routers treat a line end as no character at all."""
     if any(char < ' ' or char == '\x7f' for char in scope['path']):
-        raise Refusal(400, 'malformed', 'The address has control characters in it.')
+        raise HttpError(400, 'malformed', 'The address has control characters in it.')
 
 
 def check_host(scope: Scope, allowed: Collection[str]) -> str:
@@ -72,7 +72,7 @@ def check_host(scope: Scope, allowed: Collection[str]) -> str:
     hosts = header_values(scope, b'host')
     if len(hosts) != 1 or hosts[0].lower() not in allowed:
         shown = ', '.join(repr(host[:100]) for host in hosts) or 'none'
-        raise Refusal(
+        raise HttpError(
             421,
             'wrong_host',
             f'Synapse does not answer to the host {shown}.',
@@ -83,7 +83,7 @@ def check_host(scope: Scope, allowed: Collection[str]) -> str:
 
 def check_origin(scope: Scope, allowed: Collection[str]) -> None:
     if any(origin not in allowed for origin in header_values(scope, b'origin')):
-        raise Refusal(
+        raise HttpError(
             403,
             'foreign_origin',
             f'A page of {header(scope, b"origin")[:100]!r} may not use Synapse.',
@@ -95,7 +95,7 @@ def check_site(scope: Scope) -> None:
     """Refuse what another site's page started; a link that somebody follows to a page is fine."""
     foreign = [site for site in header_values(scope, b'sec-fetch-site') if site not in ('same-origin', 'none')]
     if foreign and not (is_navigation(scope) and header(scope, b'sec-fetch-mode') == 'navigate'):
-        raise Refusal(403, 'foreign_site', 'Another site asked for this.', 'Open Synapse itself and do it there.')
+        raise HttpError(403, 'foreign_site', 'Another site asked for this.', 'Open Synapse itself and do it there.')
 
 
 def body_limit(scope: Scope, max_upload_bytes: int) -> int:
@@ -107,13 +107,15 @@ def body_limit(scope: Scope, max_upload_bytes: int) -> int:
 def check_announced_length(scope: Scope, limit: int) -> None:
     for text in header_values(scope, b'content-length'):
         if not (text.isascii() and text.isdigit()):
-            raise Refusal(400, 'malformed', 'The Content-Length is not a number.')
+            raise HttpError(400, 'malformed', 'The Content-Length is not a number.')
         if len(text) > 20 or int(text) > limit:
             raise body_too_large(limit)
 
 
-def body_too_large(limit: int) -> Refusal:
-    return Refusal(413, 'too_large', f'The request is larger than {limit} bytes.', 'Send less, or fewer files at once.')
+def body_too_large(limit: int) -> HttpError:
+    return HttpError(
+        413, 'too_large', f'The request is larger than {limit} bytes.', 'Send less, or fewer files at once.'
+    )
 
 
 def check_body_type(scope: Scope) -> None:
@@ -123,7 +125,7 @@ def check_body_type(scope: Scope) -> None:
         return
     media_type = header(scope, b'content-type').partition(';')[0].strip().lower()
     if media_type != 'application/json':
-        raise Refusal(
+        raise HttpError(
             415,
             'unsupported_media_type',
             f'A body of type {media_type[:100] or "unknown"!r} is not read here.',

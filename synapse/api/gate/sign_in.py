@@ -10,12 +10,12 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from synapse.api.answers import Answer, error_body
-from synapse.api.limits import peer_of
+from synapse.api.limits import client_address
+from synapse.api.responses import ApiResponse, error_body
 from synapse.auth import SESSION_SECONDS, Auth, CodeState
 from synapse.errors import TooMany
 
-from .wrong_keys import WrongKeys
+from .failed_sign_ins import FailedSignIns
 
 MAX_FORM_BYTES = 8 * 1024
 
@@ -34,7 +34,7 @@ _TYPES = {
     '.svg': 'image/svg+xml',
 }
 
-DOOR_CALLS = frozenset(
+SIGN_IN_ROUTES = frozenset(
     [*((method, path) for path in _FILES for method in ('GET', 'HEAD')), ('POST', '/login'), ('POST', '/auth')]
 )
 """What this module answers, to anybody: no page of the application is ever built for a stranger."""
@@ -47,18 +47,18 @@ _WRONG_CODE = {
     CodeState.FRESH: 'This link was not taken.',
 }
 
-DOOR_POLICY = (
+SIGN_IN_CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-class FrontDoor:
-    """Answers `DOOR_CALLS` and `POST /logout`."""
+class SignIn:
+    """Answers `SIGN_IN_ROUTES` and `POST /logout`."""
 
-    def __init__(self, auth: Auth, cookie_name: str, wrong: WrongKeys) -> None:
+    def __init__(self, auth: Auth, cookie_name: str, wrong: FailedSignIns) -> None:
         self._auth = auth
-        self._wrong = wrong
+        self._failed = wrong
         self._cookie_name = cookie_name
         self._content = {path: (_STATIC / name).read_bytes() for path, name in _FILES.items()}
 
@@ -107,10 +107,10 @@ class FrontDoor:
             text, hint = _WRONG_CODE[state], 'Run: python main.py open'
         # A link that was right once is no stranger's guess.
         if state in (None, CodeState.WRONG):
-            peer = peer_of(request.scope)
-            self._wrong.add(peer)
+            peer = client_address(request.scope)
+            self._failed.add(peer)
             try:
-                self._wrong.check_pace(peer)
+                self._failed.check_rate(peer)
             except TooMany as error:
                 return self._refused(request, 429, error.code, error.message, error.hint, error.retry_after)
         return self._refused(request, 401, 'sign_in_failed', text, hint)
@@ -121,7 +121,7 @@ class FrontDoor:
         if _is_form(request):
             response = self._file('/login', status, error=f'{message} {hint}')
         else:
-            response = Answer(error_body(code, message, hint), status)
+            response = ApiResponse(error_body(code, message, hint), status)
         if retry_after is not None:
             response.headers['retry-after'] = str(max(1, math.ceil(retry_after)))
         return response

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 from starlette.responses import Response, StreamingResponse
 
-from synapse.api.answers import Answer, encode
+from synapse.api.responses import ApiResponse, encode
 from synapse.control_room import ControlRoom
 from synapse.log.log import Entry, Level, Log
 from synapse.log.search import Search
@@ -80,7 +80,7 @@ async def page_of(log: Log, filters: LogFilters) -> Response:
     entries = await log.query(**filters.as_query(), limit=filters.limit + 1, oldest_first=is_ascending)
     shown = entries[: filters.limit]
     following = shown[-1].seq if len(entries) > filters.limit else None
-    return Answer({'entries': [entry.as_json() for entry in shown], 'next': following})
+    return ApiResponse({'entries': [entry.as_json() for entry in shown], 'next': following})
 
 
 def logs_api(room: ControlRoom) -> APIRouter:
@@ -103,12 +103,12 @@ def logs_api(room: ControlRoom) -> APIRouter:
         """
         taken = await intake.take(request, idempotency_key or None)
         if isinstance(taken, Entry):
-            return Answer(taken.as_json(), 201)
-        return await asyncio.to_thread(lambda: Answer([entry.as_json() for entry in taken], 201))
+            return ApiResponse(taken.as_json(), 201)
+        return await asyncio.to_thread(lambda: ApiResponse([entry.as_json() for entry in taken], 201))
 
     @api.get('/logs/stats')
     async def stats(start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> Response:
-        return Answer(await room.log.stats(start, end))
+        return ApiResponse(await room.log.stats(start, end))
 
     @api.get('/logs/export')
     async def export(filters: Annotated[LogFilters, Query()], format: Annotated[Format, Query()] = 'jsonl') -> Response:

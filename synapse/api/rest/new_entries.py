@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 
 from storage.files import DiskFull
-from synapse.api.limits import LogBudget, key_of
+from synapse.api.limits import LogBudget, rate_limit_key
 from synapse.control_room import ControlRoom
 from synapse.errors import DiskIsFull, Invalid, Malformed, NotFound, NotReady, SynapseError, TooLarge
 from synapse.log.log import Entry, Level
@@ -20,12 +20,12 @@ from synapse.sentences import sentence_of
 
 from .reading import Body
 
-MOST_AT_ONCE = 1_000
-MOST_FIELD_CHARACTERS = 65_536
-DEEPEST_FIELDS = 8
-MOST_PROBLEMS = 50
-MOST_KEYS = 20
-MOST_KEYS_KNOWN = 1_000
+MAX_ENTRIES = 1_000
+MAX_FIELD_CHARACTERS = 65_536
+MAX_FIELD_DEPTH = 8
+MAX_PROBLEMS = 50
+MAX_ENTRY_KEYS = 20
+MAX_IDEMPOTENCY_KEYS = 1_000
 _AT_A_TIME = 100
 _IN_MEMORY = 'It is shown and waits in memory, but it is not saved'
 _SAVED_LATER = 'It is saved as soon as that is mended; the same Idempotency-Key asks whether it is.'
@@ -35,10 +35,10 @@ _AHEAD = timedelta(days=1)
 
 def _bounded(fields: Any) -> Any:
     if isinstance(fields, dict):
-        if _is_deeper(fields, DEEPEST_FIELDS):
-            raise ValueError(f'At most {DEEPEST_FIELDS} levels of objects and arrays in one another.')
-        if len(json.dumps(fields)) > MOST_FIELD_CHARACTERS:
-            raise ValueError(f'At most {MOST_FIELD_CHARACTERS:,} characters of JSON.')
+        if _is_deeper(fields, MAX_FIELD_DEPTH):
+            raise ValueError(f'At most {MAX_FIELD_DEPTH} levels of objects and arrays in one another.')
+        if len(json.dumps(fields)) > MAX_FIELD_CHARACTERS:
+            raise ValueError(f'At most {MAX_FIELD_CHARACTERS:,} characters of JSON.')
     return fields
 
 
@@ -77,7 +77,7 @@ def described() -> dict[str, Any]:
     """The body for the documentation of the API."""
     schema = NewEntry.model_json_schema()
     schema['properties']['level'] = schema.pop('$defs')['Level']
-    many = {'type': 'array', 'items': schema, 'maxItems': MOST_AT_ONCE}
+    many = {'type': 'array', 'items': schema, 'maxItems': MAX_ENTRIES}
     return {'requestBody': {'required': True, 'content': {'application/json': {'schema': {'oneOf': [schema, many]}}}}}
 
 
@@ -97,12 +97,12 @@ class NewEntries:
         :raises Invalid: if something does not fit; nothing of it was logged
         :raises DiskIsFull: or `NotReady`, if it cannot be kept
         """
-        caller = key_of(request.scope)
+        caller = rate_limit_key(request.scope)
         self._budget.take_bytes(caller, len(await request.body()))
         given = await _given(request)
         items = given if isinstance(given, list) else [given]
-        if len(items) > MOST_AT_ONCE:
-            raise TooLarge('too_large', f'These are {len(items):,} entries.', f'Send at most {MOST_AT_ONCE:,} at once.')
+        if len(items) > MAX_ENTRIES:
+            raise TooLarge('too_large', f'These are {len(items):,} entries.', f'Send at most {MAX_ENTRIES:,} at once.')
         self._budget.take_entries(caller, len(items))
         entries = await self._entries(items, is_many=items is given, key=(caller, key) if key else None)
         return entries if items is given else entries[0]
@@ -135,7 +135,7 @@ class NewEntries:
 
     def _remember(self, key: tuple[str, str], entries: Sequence[Entry]) -> None:
         self._known[key] = range(entries[0].seq, entries[-1].seq + 1)
-        if len(self._known) > MOST_KEYS_KNOWN:
+        if len(self._known) > MAX_IDEMPOTENCY_KEYS:
             self._known.popitem(last=False)
 
 
@@ -164,7 +164,7 @@ class _Reading:
         for index, item in enumerate(items):
             if index % _AT_A_TIME == _AT_A_TIME - 1:
                 await asyncio.sleep(0)  # a full batch takes long enough to be felt on a page
-            if len(self._problems) < MOST_PROBLEMS and (entry := await self._entry(index, item)) is not None:
+            if len(self._problems) < MAX_PROBLEMS and (entry := await self._entry(index, item)) is not None:
                 entries.append(entry)
         if self._problems:
             whole = 'Nothing of it was logged.' if self._is_many else 'Mend the named fields.'
@@ -175,7 +175,7 @@ class _Reading:
         try:
             if not isinstance(item, dict):
                 raise ValueError('This is no JSON object.')
-            if len(item) > MOST_KEYS:
+            if len(item) > MAX_ENTRY_KEYS:
                 raise ValueError(f'An entry has the fields {", ".join(NewEntry.model_fields)}, and no others.')
             entry = NewEntry.model_validate(item)
         except ValidationError as error:

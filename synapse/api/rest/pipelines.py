@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from synapse.api.answers import Answer
+from synapse.api.responses import ApiResponse
 from synapse.control_room import ControlRoom
 
 from .reading import router
@@ -15,19 +15,19 @@ def pipelines_api(room: ControlRoom) -> APIRouter:
     @api.get('/health')
     async def health() -> Response:
         """Open to everybody, and says nothing more than this."""
-        return Answer({'status': 'ok'})
+        return ApiResponse({'status': 'ok'})
 
     @api.get('/status')
     async def status() -> Response:
-        return Answer(room.status.snapshot())
+        return ApiResponse(room.status.snapshot())
 
     @api.get('/pipelines')
     async def pipelines() -> Response:
-        return Answer([info.as_json() for info in room.catalog.all()])
+        return ApiResponse([info.as_json() for info in room.catalog.all()])
 
     @api.get('/pipelines/{name}')
     async def pipeline(name: str) -> Response:
         """One pipeline, with the JSON Schema of its parameters."""
-        return Answer(room.catalog.get(name).as_json())
+        return ApiResponse(room.catalog.get(name).as_json())
 
     return api

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import Field
 from starlette.responses import FileResponse, Response
 
-from synapse.api.answers import Answer
+from synapse.api.responses import ApiResponse
 from synapse.control_room import ControlRoom
 from synapse.runs.records import RunState
 
@@ -56,7 +56,7 @@ def runs_api(room: ControlRoom) -> APIRouter:
             because=new.because,
             idempotency_key=idempotency_key or None,
         )
-        return Answer(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
+        return ApiResponse(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
 
     @api.get('/runs')
     async def list_runs(
@@ -70,41 +70,41 @@ def runs_api(room: ControlRoom) -> APIRouter:
         runs = await room.runs.page(state=state, pipeline=pipeline, profile=profile, before=before, limit=limit + 1)
         shown = runs[:limit]
         following = shown[-1].number if len(runs) > limit else None
-        return Answer({'runs': [run.as_json() for run in shown], 'next': following})
+        return ApiResponse({'runs': [run.as_json() for run in shown], 'next': following})
 
     @api.get('/runs/{id}')
     async def get_run(id: Id) -> Response:
-        return Answer((await room.runs.get(id)).as_json())
+        return ApiResponse((await room.runs.get(id)).as_json())
 
     @api.post('/runs/{id}/cancel')
     async def cancel_run(id: Id, order: Order | None = None) -> Response:
         order = order or Order()
         run = await room.runs.cancel(id, because=order.because, now=order.now)
-        return Answer(run.as_json(), 202)
+        return ApiResponse(run.as_json(), 202)
 
     @api.post('/runs/{id}/pause')
     async def pause_run(id: Id, order: Order | None = None) -> Response:
         """The run holds at its next progress, checkpoint or step."""
         run = await room.runs.pause(id, because=(order or Order()).because)
-        return Answer(run.as_json(), 202)
+        return ApiResponse(run.as_json(), 202)
 
     @api.post('/runs/{id}/resume')
     async def resume_run(id: Id, order: Order | None = None) -> Response:
         run = await room.runs.resume(id, because=(order or Order()).because)
-        return Answer(run.as_json(), 202)
+        return ApiResponse(run.as_json(), 202)
 
     @api.post('/runs/{id}/retry')
     async def retry_run(id: Id, again: Again | None = None) -> Response:
         """A new run like this one, linked by `retry_of`; with `from_step` it keeps the work of the steps before."""
         again = again or Again()
         run = await room.runs.retry(id, from_step=again.from_step, parameters=again.parameters)
-        return Answer(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
+        return ApiResponse(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
 
     @api.get('/runs/{id}/processes')
     async def processes(id: Id) -> Response:
         """The processes that work for this run right now."""
         await room.runs.get(id)
-        return Answer([dict(process) for process in await room.runs.process_tree(id)])
+        return ApiResponse([dict(process) for process in await room.runs.process_tree(id)])
 
     @api.get('/runs/{id}/logs')
     async def run_logs(id: Id, filters: Annotated[LogFilters, Query()]) -> Response:
@@ -127,21 +127,21 @@ def _add_queue(api: APIRouter, room: ControlRoom) -> None:
     async def pause_queue(order: Order | None = None) -> Response:
         """Start nothing new; what runs goes on."""
         await room.runs.pause_queue(because=(order or Order()).because)
-        return Answer(room.status.snapshot(), 202)
+        return ApiResponse(room.status.snapshot(), 202)
 
     @api.post('/queue/resume')
     async def resume_queue(order: Order | None = None) -> Response:
         await room.runs.resume_queue(because=(order or Order()).because)
-        return Answer(room.status.snapshot(), 202)
+        return ApiResponse(room.status.snapshot(), 202)
 
     @api.post('/queue/stop')
     async def stop_everything(order: Order | None = None) -> Response:
         """Pause the queue and end every running step with all its children, at once."""
         await room.runs.stop_everything(because=(order or Order()).because)
-        return Answer(room.status.snapshot(), 202)
+        return ApiResponse(room.status.snapshot(), 202)
 
     @api.post('/queue/move')
     async def move_in_queue(move: Move) -> Response:
         """Give a waiting run another place; answers the queue in its new order."""
         await room.runs.move_in_queue(move.run, move.to)
-        return Answer({'runs': [run.as_json() for run in room.runs.waiting()]}, 202)
+        return ApiResponse({'runs': [run.as_json() for run in room.runs.waiting()]}, 202)

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
-from synapse.api.answers import Answer, Refusal, encode
 from synapse.api.events import event_json, moment_of
+from synapse.api.responses import ApiResponse, HttpError, encode
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.calendar import Calendar
 from synapse.calendar.events import Event, Occurrence
@@ -27,7 +27,7 @@ from synapse.records import now_utc
 from .reading import Body, Id, caller_of, has_token, router
 
 CALENDAR = 'text/calendar'
-MOST_DAYS = 400
+MAX_DAYS = 400
 AROUND = timedelta(days=31)
 """What is listed before and after now, where nothing else is asked for."""
 
@@ -76,13 +76,13 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
         body = await asyncio.to_thread(
             lambda: encode({'events': shown, 'occurrences': [occurrence.as_json() for occurrence in occurrences]})
         )
-        return Response(body, media_type=Answer.media_type)
+        return Response(body, media_type=ApiResponse.media_type)
 
     @api.post('/scheduler/create')
     async def create_event(values: dict[str, Any], request: Request) -> Response:
         """An event without its id; of its fields only `pipeline` and `start` are needed."""
         event = await room.editor.create(values, because=f'by {caller_of(request)}')
-        return Answer(event_json(room.calendar, event), 201, {'location': f'/api/v1/scheduler/{event.id}'})
+        return ApiResponse(event_json(room.calendar, event), 201, {'location': f'/api/v1/scheduler/{event.id}'})
 
     @api.post('/scheduler/preview')
     async def preview(values: dict[str, Any]) -> Response:
@@ -92,7 +92,7 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
             room.calendar.get(str(id))
         wanted = {name: value for name, value in values.items() if name not in ANSWERED}
         preview = await room.calendar.preview(wanted, id=None if id is None else str(id))
-        return Answer(preview.as_json())
+        return ApiResponse(preview.as_json())
 
 
 def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
@@ -114,7 +114,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         the token. With `dry_run=true` nothing is kept.
         """
         if trust and not has_token(request):
-            raise Refusal(
+            raise HttpError(
                 403,
                 'token_needed',
                 'Only the token can vouch for a file.',
@@ -122,7 +122,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
             )
         media_type = request.headers.get('content-type', '').partition(';')[0].strip().lower()
         if media_type != CALENDAR:
-            raise Refusal(
+            raise HttpError(
                 415,
                 'unsupported_media_type',
                 f'A body of type {media_type[:100] or "unknown"!r} is no calendar.',
@@ -140,7 +140,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
             is_dry=dry_run,
         )
         # It says of thousands of events what each would run.
-        return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=Answer.media_type)
+        return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=ApiResponse.media_type)
 
 
 def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
@@ -150,13 +150,13 @@ def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
     @api.get('/scheduler/feed')
     async def show_feed() -> Response:
         """The secret address that other calendars subscribe to, null while there is none."""
-        return Answer(shown())
+        return ApiResponse(shown())
 
     @api.post('/scheduler/feed')
     async def new_feed() -> Response:
         """A new secret address; the one before leads nowhere any more."""
         await asyncio.to_thread(room.auth.new_feed)
-        return Answer(shown(), 201)
+        return ApiResponse(shown(), 201)
 
     @api.delete('/scheduler/feed')
     async def revoke_feed() -> Response:
@@ -176,7 +176,7 @@ def _add_missed(api: APIRouter, room: ControlRoom) -> None:
     async def missed() -> Response:
         """What was missed or run late and nobody has answered for, newest first, and why nothing could fire."""
         occurrences = await room.calendar.open_missed()
-        return Answer(
+        return ApiResponse(
             {
                 'occurrences': [occurrence.as_json() for occurrence in occurrences],
                 'absence': _absence_json(room.calendar.last_absence),
@@ -195,13 +195,13 @@ def _add_missed(api: APIRouter, room: ControlRoom) -> None:
                 'GET /api/v1/scheduler/missed says which ones do.',
             )
         runs = await room.calendar.answer_missed(keys, decision.do)
-        return Answer({'runs': [run.as_json() for run in runs]})
+        return ApiResponse({'runs': [run.as_json() for run in runs]})
 
 
 def _add_events(api: APIRouter, room: ControlRoom) -> None:
     @api.get('/scheduler/{id}')
     async def get_event(id: Id) -> Response:
-        return Answer(event_json(room.calendar, room.calendar.get(id)))
+        return ApiResponse(event_json(room.calendar, room.calendar.get(id)))
 
     @api.patch('/scheduler/{id}')
     async def change_event(
@@ -211,7 +211,7 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
         Answers the event that stands for what was changed, which is a new one unless all of it was."""
         change = await room.editor.update(id, values, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
         event = change.event or room.calendar.get(id)
-        return Answer(event_json(room.calendar, event))
+        return ApiResponse(event_json(room.calendar, event))
 
     @api.delete('/scheduler/{id}')
     async def delete_event(id: Id, request: Request, scope: EditScope = 'all', due: Due = None) -> Response:
@@ -222,7 +222,7 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
     async def run_event(id: Id, order: RunNow | None = None) -> Response:
         """A run of this event, now and besides its plan."""
         run = await room.calendar.run_now(id, parameters=(order or RunNow()).parameters)
-        return Answer(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
+        return ApiResponse(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
 
 
 class CalendarFile:
@@ -268,13 +268,13 @@ def _span(start: str | None, end: str | None, zone: str) -> tuple[datetime, date
             first = now_utc() - AROUND if last is None else last - 2 * AROUND
         if last is None:
             last = now_utc() + AROUND if start is None else first + 2 * AROUND
-        is_too_long = last - first > timedelta(days=MOST_DAYS)
+        is_too_long = last - first > timedelta(days=MAX_DAYS)
     except OverflowError:
         raise Invalid('That is beyond all calendars.', {'start': 'Ask for a time nearer to now.'}) from None
     if last <= first:
         raise Invalid('The end has to be after the start.', {'end': 'Ask for a later end, or an earlier start.'})
     if is_too_long:
-        raise Invalid(f'That are more than {MOST_DAYS} days.', {'end': f'Ask for at most {MOST_DAYS} days at once.'})
+        raise Invalid(f'That are more than {MAX_DAYS} days.', {'end': f'Ask for at most {MAX_DAYS} days at once.'})
     return first, last
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from synapse.api.answers import Answer, Refusal
+from synapse.api.responses import ApiResponse, HttpError
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, NotFound
 from synapse.inbox.inbox import InboxItem
@@ -37,7 +37,9 @@ def uploads_api(room: ControlRoom) -> APIRouter:
         """One or more parts named `file`. All of them arrive or none: an upload that breaks off leaves nothing."""
         content_type = request.headers.get('content-type', '')
         if content_type.partition(';')[0].strip().lower() != 'multipart/form-data':
-            raise Refusal(415, 'unsupported_media_type', 'Files come as multipart/form-data.', 'Name the field "file".')
+            raise HttpError(
+                415, 'unsupported_media_type', 'Files come as multipart/form-data.', 'Name the field "file".'
+            )
         received: list[InboxItem] = []
         try:
             async for part in PartReader(content_type, request.stream()):
@@ -47,11 +49,11 @@ def uploads_api(room: ControlRoom) -> APIRouter:
             raise
         if not received:
             raise Invalid('No file came.', {'file': 'Send at least one file.'})
-        return Answer([item.as_json() for item in received], 201)
+        return ApiResponse([item.as_json() for item in received], 201)
 
     @api.get('/inbox')
     async def list_inbox() -> Response:
-        return Answer([item.as_json() for item in room.inbox.all()])
+        return ApiResponse([item.as_json() for item in room.inbox.all()])
 
     @api.delete('/inbox/{id}')
     async def delete_from_inbox(id: Id) -> Response:

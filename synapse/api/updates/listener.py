@@ -8,13 +8,13 @@ from typing import Any
 
 from synapse.log.log import Level
 
-from .feed import Feed, Update, framed
+from .buffer import Update, UpdateBuffer, framed
 
-MOST_ANSWERS = 100
+MAX_REPLIES = 100
 
 
 @dataclass(frozen=True)
-class Interest:
+class Subscription:
     """What a client subscribed to. `level` is the least, for log entries; `run` is for log entries and runs."""
 
     types: frozenset[str] | None = None
@@ -29,7 +29,7 @@ class Interest:
         return self.run is None or update.type not in ('log_entry', 'run_update') or update.run == self.run
 
 
-EVERYTHING = Interest()
+ALL_UPDATES = Subscription()
 
 
 @dataclass(slots=True)
@@ -56,20 +56,20 @@ class Listener:
     remembered; `lagged` says how many it was spared and which.
     """
 
-    def __init__(self, feed: Feed) -> None:
-        self.interest = EVERYTHING
-        self._feed = feed
+    def __init__(self, buffer: UpdateBuffer) -> None:
+        self.subscription = ALL_UPDATES
+        self._buffer = buffer
         # What is still to be looked at, in order; what came before this client did is so only when it asks.
-        self._spans: deque[_Span] = deque([_Span(feed.seq + 1, None)])
-        self._before: int | None = feed.seq
-        # Left out and not yet said, up to which number that goes, and said already.
+        self._spans: deque[_Span] = deque([_Span(buffer.seq + 1, None)])
+        self._before: int | None = buffer.seq
+        # Left out and not yet sent, up to which number that goes, and sent already.
         self._lost: deque[_Gap] = deque()
         self._lost_to = 0
         self._gaps: deque[_Gap] = deque()
         # Answers to this client alone, each with the number after which it comes.
         self._answers: deque[tuple[int, str, Any]] = deque()
         self._news = asyncio.Event()
-        self._stop = feed.listen(self)
+        self._stop = buffer.listen(self)
 
     def close(self) -> None:
         self._stop()
@@ -77,15 +77,15 @@ class Listener:
     @property
     def seq(self) -> int:
         """The newest number there is."""
-        return self._feed.seq
+        return self._buffer.seq
 
-    def say(self, type: str, data: Any) -> None:
+    def send(self, type: str, data: Any) -> None:
         """Say something to this client alone, after all that has happened by now, which its number tells.
 
         A client that asks and never reads gets no answers rather than all the memory.
         """
-        if len(self._answers) < MOST_ANSWERS:
-            self._answers.append((self._feed.seq, type, data))
+        if len(self._answers) < MAX_REPLIES:
+            self._answers.append((self._buffer.seq, type, data))
             self._news.set()
 
     def resume(self, after: int) -> None:
@@ -94,7 +94,7 @@ class Listener:
         self._before = None
         self._gaps.clear()
         for gap in gaps:
-            first, known = max(gap.first, after + 1), self._feed.first_seq
+            first, known = max(gap.first, after + 1), self._buffer.first_seq
             if first < known and first <= gap.last:
                 lost = min(gap.last, known - 1)
                 self._lost.append(_Gap(lost - first + 1, first, lost))
@@ -105,7 +105,7 @@ class Listener:
         self._lost_to = 0
         self._news.set()
 
-    def say_all_missed(self) -> None:
+    def report_all_missed(self) -> None:
         """Tell that nothing from before this connection can be told again. Once is enough."""
         if self._before is not None:
             self._lost.append(_Gap(self._before, 1, self._before))
@@ -114,7 +114,7 @@ class Listener:
 
     async def wait(self, seconds: float) -> bool:
         """Whether there may be something to tell, after waiting for it at most so long."""
-        if not self._lost and not self._answers and self._spans[0].first > self._feed.seq:
+        if not self._lost and not self._answers and self._spans[0].first > self._buffer.seq:
             self._news.clear()
             try:
                 await asyncio.wait_for(self._news.wait(), max(0.0, seconds))
@@ -124,7 +124,7 @@ class Listener:
 
     def next_text(self) -> str | None:
         """The next thing to tell this client; None if there is nothing."""
-        while self._answers or self._lost or self._spans[0].first <= self._feed.seq:
+        while self._answers or self._lost or self._spans[0].first <= self._buffer.seq:
             number = self._lost[0].first if self._lost else self._spans[0].first
             if self._answers and self._answers[0][0] < number:
                 _, type, data = self._answers.popleft()
@@ -132,21 +132,21 @@ class Listener:
             if self._lost:
                 return self._lagged()
             self._advance_to(number + 1)
-            update = self._feed[number]
-            if self.interest.covers(update):
-                return self._feed.text_of(update)
+            update = self._buffer[number]
+            if self.subscription.covers(update):
+                return self._buffer.text_of(update)
         return None
 
     def wake(self) -> None:
         self._news.set()
 
-    def leave_out(self, before: int) -> None:
+    def drop_before(self, before: int) -> None:
         """Go on in the middle of what is left, so that a slow reader hears of one large gap, not of many small ones."""
         if self._spans[0].first >= before:
             return
-        going_on = (before + self._feed.seq + 1) // 2
-        while (span := self._spans[0]).first < going_on:
-            end = going_on if span.last is None else min(going_on, span.last + 1)
+        resume_at = (before + self._buffer.seq + 1) // 2
+        while (span := self._spans[0]).first < resume_at:
+            end = resume_at if span.last is None else min(resume_at, span.last + 1)
             self._lose(span.first, end)
             self._advance_to(end)
 
@@ -159,18 +159,18 @@ class Listener:
 
     def _lose(self, first: int, end: int) -> None:
         seqs: Sequence[int] = range(first, end)
-        if self.interest != EVERYTHING:
-            seqs = [seq for seq in seqs if self.interest.covers(self._feed[seq])]
-        goes_on = bool(self._lost) and self._lost_to == first
+        if self.subscription != ALL_UPDATES:
+            seqs = [seq for seq in seqs if self.subscription.covers(self._buffer[seq])]
+        continues = bool(self._lost) and self._lost_to == first
         if seqs:
-            earlier = self._lost.pop() if goes_on else _Gap(0, seqs[0], seqs[-1])
+            earlier = self._lost.pop() if continues else _Gap(0, seqs[0], seqs[-1])
             self._lost.append(_Gap(earlier.count + len(seqs), earlier.first, seqs[-1]))
-        if seqs or goes_on:
+        if seqs or continues:
             self._lost_to = end
 
     def _lagged(self) -> str:
         gap = self._lost.popleft()
-        while self._gaps and self._gaps[0].last < self._feed.first_seq:
+        while self._gaps and self._gaps[0].last < self._buffer.first_seq:
             self._gaps.popleft()
         self._gaps.append(gap)
         return framed('lagged', gap.last, {'missed': gap.count, 'from': gap.first, 'to': gap.last})

@@ -16,8 +16,8 @@ from fastapi import FastAPI, Request, WebSocket
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import connect
 
-from synapse.api.gate import wrong_keys
-from synapse.api.gate.gate import OPEN_CALLS, Gate
+from synapse.api.gate import failed_sign_ins
+from synapse.api.gate.gate import PUBLIC_ROUTES, Gate
 from synapse.auth import CODE_SECONDS, RENEW_SECONDS, Auth
 from tests.parts.serving import served
 
@@ -119,7 +119,7 @@ def test_the_open_list_is_exactly_this() -> None:
     assert {(method, path) for path in files for method in ('GET', 'HEAD')} | {
         ('POST', '/login'),
         ('POST', '/auth'),
-    } == OPEN_CALLS
+    } == PUBLIC_ROUTES
 
 
 async def test_the_secret_address_of_the_calendar_is_open_and_nothing_like_it(
@@ -158,7 +158,7 @@ async def test_every_other_route_is_closed_to_strangers(stranger: httpx.AsyncCli
     for route in sample_app().routes:
         for method in getattr(route, 'methods', None) or ['GET']:
             path = getattr(route, 'path', '')
-            if (method, path) in OPEN_CALLS:
+            if (method, path) in PUBLIC_ROUTES:
                 continue
             response = await stranger.request(method, path)
             assert response.status_code in (401, 303), f'{method} {path}: {response.status_code}'
@@ -375,7 +375,7 @@ async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_gu
 async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_said(
     stranger: httpx.AsyncClient, entry: Auth, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(wrong_keys, 'TELL_SECONDS', 0.5)
+    monkeypatch.setattr(failed_sign_ins, 'REPORT_SECONDS', 0.5)
     news = asyncio.Event()
     monkeypatch.setattr(caplog.handler, 'emit', _then(caplog.handler.emit, news.set))
 

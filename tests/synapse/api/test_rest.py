@@ -14,8 +14,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from synapse.api.answers import encode
 from synapse.api.limits import MAX_CALLERS, Buckets, Rate
+from synapse.api.responses import encode
 from synapse.api.rest.multipart import PartReader
 from synapse.control_room import ControlRoom
 from synapse.errors import Malformed

@@ -16,8 +16,8 @@ import websockets
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
-from synapse.api.updates.feed import Feed
-from synapse.api.updates.listener import MOST_ANSWERS, Interest, Listener
+from synapse.api.updates.buffer import UpdateBuffer
+from synapse.api.updates.listener import MAX_REPLIES, Listener, Subscription
 from synapse.api.updates.socket import Updates
 from synapse.bus import Bus
 from synapse.log.log import Entry, Level
@@ -287,7 +287,7 @@ async def test_after_a_restart_of_the_server_resume_says_lagged(url: str, house:
 async def test_what_is_no_longer_remembered_is_said_to_be_missed(
     url: str, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr('synapse.api.updates.feed.BUFFER_MESSAGES', 10)
+    monkeypatch.setattr('synapse.api.updates.buffer.BUFFER_MESSAGES', 10)
     async with stream_of(house) as (short, _), connect(short) as socket:
         await heard(socket)
         house.log(25)
@@ -358,12 +358,12 @@ def texts_of(listener: Listener) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse.api.updates.feed.BUFFER_MESSAGES', 10)
+    monkeypatch.setattr('synapse.api.updates.buffer.BUFFER_MESSAGES', 10)
 
 
 @pytest.mark.usefixtures('short_memory')
 def test_who_falls_behind_goes_on_in_the_middle_of_what_is_remembered(house: House) -> None:
-    feed = Feed(house)  # type: ignore[arg-type]
+    feed = UpdateBuffer(house)  # type: ignore[arg-type]
     listener = Listener(feed)
     house.log(10)
     assert json.loads(listener.next_text() or '')['seq'] == 1
@@ -380,8 +380,8 @@ def test_who_falls_behind_goes_on_in_the_middle_of_what_is_remembered(house: Hou
 
 @pytest.mark.usefixtures('short_memory')
 def test_who_reads_nothing_for_long_hears_of_one_gap(house: House) -> None:
-    listener = Listener(Feed(house))  # type: ignore[arg-type]
-    listener.interest = Interest(level=Level.ERROR)
+    listener = Listener(UpdateBuffer(house))  # type: ignore[arg-type]
+    listener.subscription = Subscription(level=Level.ERROR)
     for _ in range(20):
         house.log(3)
         house.log(level=Level.ERROR)
@@ -396,9 +396,9 @@ def test_who_reads_nothing_for_long_hears_of_one_gap(house: House) -> None:
 
 @pytest.mark.usefixtures('short_memory')
 def test_a_ping_never_claims_what_was_left_out(house: House) -> None:
-    listener = Listener(Feed(house))  # type: ignore[arg-type]
+    listener = Listener(UpdateBuffer(house))  # type: ignore[arg-type]
     house.log(12)
-    listener.say('ping', {})
+    listener.send('ping', {})
     house.log()
 
     told = [(text['type'], text['seq']) for text in texts_of(listener)]
@@ -408,19 +408,19 @@ def test_a_ping_never_claims_what_was_left_out(house: House) -> None:
 
 
 def test_who_asks_and_never_reads_fills_no_memory(house: House) -> None:
-    listener = Listener(Feed(house))  # type: ignore[arg-type]
-    for _ in range(10 * MOST_ANSWERS):
-        listener.say('pong', {})
-        listener.say_all_missed()
+    listener = Listener(UpdateBuffer(house))  # type: ignore[arg-type]
+    for _ in range(10 * MAX_REPLIES):
+        listener.send('pong', {})
+        listener.report_all_missed()
 
     told = [text['type'] for text in texts_of(listener)]
-    assert (told.count('pong'), told.count('lagged')) == (MOST_ANSWERS, 1)
+    assert (told.count('pong'), told.count('lagged')) == (MAX_REPLIES, 1)
 
 
 @pytest.mark.usefixtures('short_memory')
 def test_what_nobody_subscribed_to_is_not_counted_as_missed(house: House) -> None:
-    listener = Listener(Feed(house))  # type: ignore[arg-type]
-    listener.interest = Interest(level=Level.ERROR)
+    listener = Listener(UpdateBuffer(house))  # type: ignore[arg-type]
+    listener.subscription = Subscription(level=Level.ERROR)
     house.log(30)
     house.log(level=Level.ERROR)
 
@@ -428,9 +428,9 @@ def test_what_nobody_subscribed_to_is_not_counted_as_missed(house: House) -> Non
 
 
 def test_what_is_remembered_is_bounded_by_its_size_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse.api.updates.feed.BUFFER_CHARACTERS', 1_000_000)
-    monkeypatch.setattr('synapse.api.updates.feed.TEXT_CHARACTERS', 500_000)
-    feed = Feed(house)  # type: ignore[arg-type]
+    monkeypatch.setattr('synapse.api.updates.buffer.BUFFER_CHARACTERS', 1_000_000)
+    monkeypatch.setattr('synapse.api.updates.buffer.TEXT_CHARACTERS', 500_000)
+    feed = UpdateBuffer(house)  # type: ignore[arg-type]
     stalled, quick = Listener(feed), Listener(feed)
     for _ in range(30):
         house.log(padding='x' * 100_000)
@@ -475,7 +475,7 @@ async def test_one_connection_too_many_is_closed_with_1013_until_one_leaves(hous
                 assert third.close_code == 1013
             house.log()
             assert (await heard(first))['type'] == 'log_entry'
-        while updates._feed.listener_count:  # noqa: ASYNC110 - the server hears of it a moment later
+        while updates._buffer.listener_count:  # noqa: ASYNC110 - the server hears of it a moment later
             await asyncio.sleep(0.01)
 
         async with connect(url) as again:
@@ -491,7 +491,7 @@ async def test_a_client_that_just_vanishes_leaves_nothing_behind(
             await heard(socket)
             socket.transport.abort()
         house.log(100)
-        while updates._feed.listener_count:  # noqa: ASYNC110 - the server hears of it a moment later
+        while updates._buffer.listener_count:  # noqa: ASYNC110 - the server hears of it a moment later
             await asyncio.sleep(0.01)
         house.log(100)
 

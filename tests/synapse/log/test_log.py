@@ -42,9 +42,9 @@ class StubbornStore(LogStore):
         super().append(rows)
         self.batches.append(len(rows))
 
-    def index_some(self) -> bool:
+    def index_next(self) -> bool:
         self.indexed_after.append(self.last_seq())
-        return super().index_some()
+        return super().index_next()
 
 
 @pytest.fixture

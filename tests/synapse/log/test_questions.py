@@ -104,7 +104,7 @@ async def test_a_pattern_without_end_stops_nobody(log: Log) -> None:
 
 
 async def test_a_search_nobody_waits_for_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('storage.logs.store._TRY_AT_ONCE', 10)
+    monkeypatch.setattr('storage.logs.store._MATCH_ROWS', 10)
     monkeypatch.setattr('synapse.log.log.SEARCH_SECONDS', 60)
     say_many(log, 3_000)
     looked: list[int] = []

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
-from synapse.api.answers import encode
 from synapse.api.events import event_json
+from synapse.api.responses import encode
 from synapse.calendar.events import Occurrence
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
@@ -90,12 +90,12 @@ class Reader(Protocol):
     def wake(self) -> None:
         """There is something new."""
 
-    def leave_out(self, before: int) -> None:
+    def drop_before(self, before: int) -> None:
         """What has a smaller number will not be told any more; it can still be asked for during this call."""
 
 
-class Feed:
-    """Turns the news of the core into numbered updates, on the event loop, and remembers the newest of them.
+class UpdateBuffer:
+    """Turns the message of the core into numbered updates, on the event loop, and remembers the newest of them.
 
     Readers have no queues of their own: each only knows how far it has read. So what is kept is bounded once for all
     of them, in messages and in characters, and a slow one costs neither memory nor the time of others.
@@ -115,8 +115,8 @@ class Feed:
         self._readers: dict[int, Reader] = {}
         self._last_status_at = 0.0
         self._is_status_due = False
-        room.bus.subscribe(LinesLogged, lambda news: self._logged(news.entries))
-        room.bus.subscribe(RunChanged, lambda news: self._ran(news.run))
+        room.bus.subscribe(LinesLogged, lambda message: self._lines_logged(message.entries))
+        room.bus.subscribe(RunChanged, lambda message: self._run_changed(message.run))
         room.bus.subscribe(ProfileChanged, self._profile_changed)
         room.bus.subscribe(ScheduleChanged, self._schedule_changed)
         room.bus.subscribe(OccurrencesChanged, self._occurrences_changed)
@@ -152,7 +152,7 @@ class Feed:
             oldest.text = None
         return text
 
-    def _logged(self, entries: Sequence[Entry]) -> None:
+    def _lines_logged(self, entries: Sequence[Entry]) -> None:
         now = time.time()
         for start in range(0, len(entries), _BATCH):
             self._remember_entries(entries[start : start + _BATCH], now)
@@ -167,21 +167,21 @@ class Feed:
 
         self._remember(len(entries), size_of(entries) / len(entries), update)
 
-    def _ran(self, run: RunRecord) -> None:
-        self._tell('run_update', run.as_json, run=run.id)
+    def _run_changed(self, run: RunRecord) -> None:
+        self._publish('run_update', run.as_json, run=run.id)
 
-    def _profile_changed(self, news: ProfileChanged) -> None:
-        data = {'change': news.change, 'profile': news.profile.as_json()}
-        self._tell('profile_change', lambda: data)
+    def _profile_changed(self, message: ProfileChanged) -> None:
+        data = {'change': message.change, 'profile': message.profile.as_json()}
+        self._publish('profile_change', lambda: data)
 
-    def _schedule_changed(self, news: ScheduleChanged) -> None:
+    def _schedule_changed(self, message: ScheduleChanged) -> None:
         def data() -> dict[str, Any]:
-            return {'change': news.change, 'event': event_json(self._room.calendar, news.event)}
+            return {'change': message.change, 'event': event_json(self._room.calendar, message.event)}
 
-        self._tell('schedule_change', data)
+        self._publish('schedule_change', data)
 
-    def _occurrences_changed(self, news: OccurrencesChanged) -> None:
-        self._tell('schedule_change', *(partial(_occurrence_data, item) for item in news.occurrences))
+    def _occurrences_changed(self, message: OccurrencesChanged) -> None:
+        self._publish('schedule_change', *(partial(_occurrence_data, item) for item in message.occurrences))
 
     def _status_changed(self) -> None:
         """At most one status in 55 ms; the last one always comes through."""
@@ -198,9 +198,9 @@ class Feed:
         self._is_status_due = False
         self._last_status_at = time.monotonic()
         snapshot = self._status.snapshot()
-        self._tell('pipeline_update', lambda: snapshot)
+        self._publish('pipeline_update', lambda: snapshot)
 
-    def _tell(self, type: str, *sources: Callable[[], Any], run: str | None = None) -> None:
+    def _publish(self, type: str, *sources: Callable[[], Any], run: str | None = None) -> None:
         first, now = self.seq + 1, time.time()
         self._remember(
             len(sources), _USUAL_CHARACTERS, lambda seq: Update(type, seq, sources[seq - first], now, run=run)
@@ -226,7 +226,7 @@ class Feed:
             size -= self._batches[first].size
             first += 1
         for reader in tuple(self._readers.values()):
-            reader.leave_out(first)
+            reader.drop_before(first)
         for seq in range(self.first_seq, first):
             del self._batches[seq]
         self.first_seq, self._size = first, size

@@ -13,11 +13,11 @@ log = logging.getLogger(__name__)
 
 SIGN_INS = Rate(5 / 60, 5)
 """So many wrong sign-ins of one address are told why they are wrong; the others have to wait for that."""
-TELL_SECONDS = 60.0
-MOST_PEERS = 3
+REPORT_SECONDS = 60.0
+MAX_ADDRESSES = 3
 
 
-class WrongKeys:
+class FailedSignIns:
     """Use it on the event loop only."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class WrongKeys:
         self._peers: dict[str, None] = {}
         self._telling: asyncio.TimerHandle | None = None
 
-    def check_pace(self, peer: str) -> None:
+    def check_rate(self, peer: str) -> None:
         """Of a sign-in that is wrong.
 
         :raises TooMany: if this address tried too many
@@ -41,10 +41,10 @@ class WrongKeys:
     def add(self, peer: str) -> None:
         """Somebody came with a wrong link, token or secret address."""
         self._count += 1
-        if len(self._peers) < MOST_PEERS:
+        if len(self._peers) < MAX_ADDRESSES:
             self._peers[peer] = None
         if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+            self._telling = asyncio.get_running_loop().call_later(REPORT_SECONDS, self._tell)
 
     def _tell(self) -> None:
         tried = f'{self._count:,} attempt{"" if self._count == 1 else "s"} with a wrong link or token'

@@ -8,15 +8,15 @@ from datetime import timedelta
 from synapse.bus import Bus
 from synapse.records import now_utc
 
-from .answers import named_errors
 from .entry import Entry, Level
 from .messages import LogCleared
+from .queries import user_errors
 from .writer import LogWriter
 
 FORGET_AT_ONCE = 4_000
 
 
-class Forgetting:
+class LogPruner:
     """Takes entries from the store, from what waits to be saved and from memory. Used on the event loop only.
 
     :param ring: the entries in memory
@@ -32,7 +32,7 @@ class Forgetting:
 
     async def clear(self, limit: int) -> int:
         """Forget the entries with a smaller `seq`; gives how many."""
-        with named_errors():
+        with user_errors():
             async with self._lock:
                 gone = await self._forget(limit)
                 await self._give_space_back()
@@ -42,7 +42,7 @@ class Forgetting:
     async def retain(self, max_age: timedelta | None, max_bytes: int | None) -> int:
         """Forget those that are older, and the oldest of those that take more; gives how many."""
         gone = 0
-        with named_errors():
+        with user_errors():
             async with self._lock:
                 if max_age is not None:
                     since = (now_utc() - max_age).isoformat()

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from synapse.errors import SynapseError
 
 
-class Answer(Response):
+class ApiResponse(Response):
     """JSON that every parser reads: numbers that JSON does not know become null, never `NaN`."""
 
     media_type = 'application/json'
@@ -45,7 +45,7 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
-class Refusal(SynapseError):
+class HttpError(SynapseError):
     """No, with the status that says why."""
 
     def __init__(
