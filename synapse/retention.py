@@ -22,6 +22,7 @@ from .log.log import Level, Log
 from .log.messages import LinesLogged
 from .records import Record, now_utc
 from .runs.past import PastRuns
+from .sentences import count_of
 
 log = logging.getLogger(__name__)
 
@@ -389,23 +390,18 @@ def describe_report(gone: RetentionReport, keep: RetentionPolicy, *, is_ahead: b
     about = 'about ' if is_ahead else ''
     parts = []
     if gone.old_lines:
-        parts.append(f'{many(gone.old_lines, "log line")} older than {_days(keep.log_days)}')
+        parts.append(f'{count_of(gone.old_lines, "log line")} older than {_days(keep.log_days)}')
     if gone.surplus_lines:
-        parts.append(f'{about}{many(gone.surplus_lines, "log line")} beyond {keep.log_megabytes:,} MB')
+        parts.append(f'{about}{count_of(gone.surplus_lines, "log line")} beyond {keep.log_megabytes:,} MB')
     if gone.old_runs:
-        parts.append(f'{many(gone.old_runs, "run")} that ended more than {_days(keep.run_days)} ago')
+        parts.append(f'{count_of(gone.old_runs, "run")} that ended more than {_days(keep.run_days)} ago')
     if gone.surplus_runs:
-        parts.append(f'{many(gone.surplus_runs, "run")} beyond the newest {keep.run_count:,}')
+        parts.append(f'{count_of(gone.surplus_runs, "run")} beyond the newest {keep.run_count:,}')
     if gone.run_bytes:
         size = f'{gone.run_bytes / MEGABYTE:,.1f} MB of files'
         parts.append(f'with them {size}' if gone.runs else f'{size} of runs that went before')
     return ', '.join(parts[:-1]) + f' and {parts[-1]}' if len(parts) > 1 else parts[0] if parts else 'nothing'
 
 
-def many(count: int, what: str) -> str:
-    """`1 line`, `412,000 lines`."""
-    return f'{count:,} {what}{"" if count == 1 else "s"}'
-
-
 def _days(days: int | None) -> str:
-    return many(days or 0, 'day')
+    return count_of(days or 0, 'day')

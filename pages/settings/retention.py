@@ -18,8 +18,9 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
-from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, describe_report, many
+from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, describe_report
 from synapse.runs.messages import RunChanged, RunsForgotten
+from synapse.sentences import count_of
 
 from .rows import explained_row, fact
 
@@ -125,11 +126,10 @@ class WhatIsKept(Scope):
         found = await attempt(self._room.retention.figures())
         if found is None or self.is_deleted:
             return
-        lines = (
-            f'{many(found.lines, "line")}{_since(self._room, found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
-        )
+        since, size = _since(self._room, found.oldest_line), size_of(found.log_bytes)
+        lines = f'{count_of(found.lines, "line")}{since}, {size} on disk.'
         self._helps['log_days'].set_text(lines if found.lines else 'No lines yet.')
-        self._runs = f'{many(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
+        self._runs = f'{count_of(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
         self._show_runs()
 
     async def _measure(self) -> None:
@@ -329,4 +329,4 @@ def _last(room: ControlRoom, last: tuple[datetime, RetentionReport] | None) -> s
 def _counts(gone: RetentionReport) -> str:
     """`30 lines and 2 runs`."""
     counts = ((gone.lines, 'line'), (gone.runs, 'run'))
-    return ' and '.join(many(count, word) for count, word in counts if count)
+    return ' and '.join(count_of(count, word) for count, word in counts if count)

@@ -1,4 +1,4 @@
-"""Every error under `/api` as JSON with a code, a sentence and a way out; never a traceback, never HTML."""
+"""Every error under `/api` as JSON with a code, a message and a hint; never a traceback, never HTML."""
 
 import logging
 import math
@@ -40,7 +40,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 class LastResort:
-    """ASGI middleware: what nobody expected is logged with its traceback and answered without."""
+    """ASGI middleware: logs unexpected errors with their traceback and responds without it."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -56,17 +56,17 @@ class LastResort:
         try:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
-            return  # nobody is left to answer
+            return  # there is no client left to respond to
         except Exception:
             log.exception('%s %s failed', scope.get('method'), scope['path'])
             if is_started:
-                raise  # the server cuts the connection: half an answer must not look like a whole one
-            body = error_body('internal_error', 'Synapse made a mistake.', 'The log of the program says more.')
+                raise  # the server cuts the connection: half a response must not look like a whole one
+            body = error_body('internal_error', 'Synapse made a mistake.', "See the program's log for details.")
             await ApiResponse(body, 500)(scope, receive, send)
 
 
-def answer_of(error: SynapseError) -> ApiResponse:
-    """An error of the core as the API says it."""
+def response_of(error: SynapseError) -> ApiResponse:
+    """An error of the core as a response."""
     fields = error.fields if isinstance(error, Invalid) else None
     answer = ApiResponse(error_body(error.code, error.message, error.hint, fields), error.status)
     if isinstance(error, TooMany):
@@ -75,14 +75,14 @@ def answer_of(error: SynapseError) -> ApiResponse:
 
 
 async def _known(request: Request, error: SynapseError) -> Response:
-    return answer_of(error)
+    return response_of(error)
 
 
 async def _storage(request: Request, error: StorageError) -> Response:
     if isinstance(error, DiskFull):
         return ApiResponse(error_body('disk_full', str(error), 'Free some space, then try again.'), 507)
     log.error('%s %s: %s', request.method, request.url.path, error)
-    return ApiResponse(error_body('storage_failed', str(error), 'Nothing was changed. Is the disk all right?'), 500)
+    return ApiResponse(error_body('storage_failed', str(error), 'Nothing was changed. Check the disk.'), 500)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
@@ -91,7 +91,7 @@ async def _http(request: Request, error: HTTPException) -> Response:
         body = error_body(code, f'Nothing is at {request.url.path[:200]}.', 'GET /api/v1/docs lists every call.')
     elif code == 'method_not_allowed':
         allowed = (error.headers or {}).get('Allow', '')
-        body = error_body(code, f'{request.method} is not possible here.', f'Possible: {allowed}.' if allowed else '')
+        body = error_body(code, f'{request.method} is not allowed here.', f'Allowed: {allowed}.' if allowed else '')
     else:
         body = error_body(code, str(error.detail))
     return ApiResponse(body, error.status_code, dict(error.headers or {}))
@@ -107,4 +107,4 @@ async def _validation(request: Request, error: RequestValidationError) -> Respon
             error_body('malformed', 'The body is not a JSON object.', 'Send {"name": "value", ...}.'), 400
         )
     fields = {'.'.join(map(str, item['loc'][1:])): sentence_of(item) for item in items}
-    return answer_of(Invalid('Some values do not fit.', fields, 'Mend the named fields.'))
+    return response_of(Invalid('Some values are invalid.', fields, 'Correct the named fields.'))

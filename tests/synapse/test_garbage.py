@@ -50,7 +50,7 @@ async def test_what_dies_old_is_freed_once_it_is_calm() -> None:
 
 
 async def test_it_is_not_put_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(garbage, 'AT_LATEST_SECONDS', 0.05)
+    monkeypatch.setattr(garbage, 'MAX_WAIT_SECONDS', 0.05)
     collector = GarbageCollector(lambda: False)
     collector.start()
     try:

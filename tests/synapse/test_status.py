@@ -64,8 +64,8 @@ async def test_the_machine_is_measured_at_start(tmp_path: Path) -> None:
 
 
 async def test_it_is_measured_at_once_when_someone_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, 'ALONE_SECONDS', 3600)
-    monkeypatch.setattr(machine_module, 'LOOKED_AT_SECONDS', 0.02)
+    monkeypatch.setattr(machine_module, 'UNWATCHED_SECONDS', 3600)
+    monkeypatch.setattr(machine_module, 'WATCHED_SECONDS', 0.02)
     machine = Machine(Status(), tmp_path, Bus())
     await machine.start()
 

@@ -1,6 +1,6 @@
-"""What strangers try: wrong links and tokens are answered at a pace, and told to the owner in one line a minute.
+"""Failed sign-ins: responses to wrong links and tokens are rate-limited, and one line a minute reports them.
 
-Only wrong ones are counted. A right one is let in whatever came before it, so nobody can lock the owner out by trying.
+Only failures count. A right link or token works whatever came before, so no one can lock the owner out by guessing.
 """
 
 import asyncio
@@ -8,11 +8,12 @@ import logging
 
 from synapse.api.limits import Buckets, Rate
 from synapse.errors import TooMany
+from synapse.sentences import count_of
 
 log = logging.getLogger(__name__)
 
 SIGN_INS = Rate(5 / 60, 5)
-"""So many wrong sign-ins of one address are told why they are wrong; the others have to wait for that."""
+"""How many wrong sign-ins of one address learn why they failed; after that it has to wait for the reason."""
 REPORT_SECONDS = 60.0
 MAX_ADDRESSES = 3
 
@@ -23,31 +24,31 @@ class FailedSignIns:
     def __init__(self) -> None:
         self._sign_ins = Buckets(SIGN_INS)
         self._count = 0
-        self._peers: dict[str, None] = {}
-        self._telling: asyncio.TimerHandle | None = None
+        self._addresses: dict[str, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
-    def check_rate(self, peer: str) -> None:
-        """Of a sign-in that is wrong.
+    def check_rate(self, address: str) -> None:
+        """Count a failed sign-in.
 
-        :raises TooMany: if this address tried too many
+        :raises TooMany: if there were too many from this address
         """
-        if wait := self._sign_ins.take(peer):
+        if wait := self._sign_ins.take(address):
             raise TooMany(
                 'Too many wrong sign-ins from this address.',
                 retry_after=wait,
                 hint='A right link or token works at once. For a fresh link run: python main.py open',
             )
 
-    def add(self, peer: str) -> None:
-        """Somebody came with a wrong link, token or secret address."""
+    def add(self, address: str) -> None:
+        """Remember an attempt with a wrong link, token or secret address."""
         self._count += 1
-        if len(self._peers) < MAX_ADDRESSES:
-            self._peers[peer] = None
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(REPORT_SECONDS, self._tell)
+        if len(self._addresses) < MAX_ADDRESSES:
+            self._addresses[address] = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(REPORT_SECONDS, self._report)
 
-    def _tell(self) -> None:
-        tried = f'{self._count:,} attempt{"" if self._count == 1 else "s"} with a wrong link or token'
-        log.warning('%s in the last minute, from %s; all were refused', tried, ', '.join(self._peers))
-        self._count, self._telling = 0, None
-        self._peers.clear()
+    def _report(self) -> None:
+        attempts = f'{count_of(self._count, "attempt")} with a wrong link or token'
+        log.warning('%s in the last minute, from %s; all refused', attempts, ', '.join(self._addresses))
+        self._count, self._timer = 0, None
+        self._addresses.clear()

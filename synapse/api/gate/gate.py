@@ -1,7 +1,7 @@
-"""One gate in front of everything, pages and sockets alike: what it does not let in does not exist.
+"""One gate in front of everything, pages and sockets alike: what it refuses, nothing behind it sees.
 
-It authenticates by itself instead of marking requests for others to check, so a route added tomorrow is closed until
-somebody opens it here. Pure ASGI, since other middleware never sees a WebSocket.
+It authenticates by itself instead of marking requests for others to check, so a route added later is closed until it
+is opened here. Pure ASGI, since other middleware never sees a WebSocket.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from .rules import header, header_values
 from .sign_in import SIGN_IN_CSP, SIGN_IN_ROUTES, SignIn
 
 PUBLIC_ROUTES = SIGN_IN_ROUTES | {('GET', '/api/v1/health'), ('HEAD', '/api/v1/health')}
-"""Everything that answers without credentials; a test holds this list against all routes.
+"""Everything that responds without credentials; a test compares this list with all routes.
 
-One thing more does, `GET FEED_PATH`, since programs that subscribe to a calendar can send none: its secret is in the
-address, and opens this calendar and nothing else.
+`FEED_PATH` does as well, since programs that subscribe to a calendar can send none: the secret in the address opens
+this calendar and nothing else.
 """
 
 FEED_PATH = re.compile(r'/api/v1/scheduler/feed/([A-Za-z0-9_-]{20,200})\.ics')
@@ -37,7 +37,7 @@ SIGNED_OUT = 4401
 DRAIN_BYTES = 4_000_000
 DRAIN_SECONDS = 0.5
 
-# Pages need inline script and eval: NiceGUI is dead without. So this stops framing and exfiltration, not injection.
+# NiceGUI needs inline scripts and eval. So this prevents framing and exfiltration, not injection.
 PAGE_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; object-src 'none'; "
@@ -50,11 +50,11 @@ log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Lets in who may come in, in the order address, host, origin, size, credentials, type of body.
+    """Admits requests after checking address, host, origin, size, credentials and type of body, in this order.
 
-    :param allowed_hosts: exact `host:port` values of the Host header, in small letters
+    :param allowed_hosts: exact `host:port` values of the Host header, in lower case
     :param origins: exact values of the Origin header
-    :param no_login: drops the check of credentials, and no other
+    :param no_login: skips the check of credentials, and no other
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Gate:
             rules.check_site(scope)
 
     def _other_address(self, scope: Scope) -> str | None:
-        """Where a page opened at `localhost` should be: a cookie for that name would also go to its other ports."""
+        """Where to redirect a page opened at `localhost`: a cookie for that name would also reach its other ports."""
         name, _, port = header(scope, b'host').lower().partition(':')
         if name != 'localhost' or not rules.is_navigation(scope) or header(scope, b'authorization'):
             return None
@@ -162,7 +162,7 @@ class Gate:
         return f'http://{authority}{path}' + (f'?{query}' if query else '')
 
     def _caller(self, scope: Scope, sessions: list[str]) -> str | None:
-        """Who asks, as a key for limits and a word for the log; None without credentials."""
+        """The caller, as a key for rate limits and for the log; None without credentials."""
         if self._has_token(scope):
             return 'token'
         if sessions:
@@ -170,7 +170,7 @@ class Gate:
         return 'anyone' if self._no_login else None
 
     def _no_credentials(self, scope: Scope) -> HttpError:
-        # A script with an old token needs to hear that, so it is never told to wait instead.
+        # A script with an old token has to learn that, so it is never told to wait instead.
         if header_values(scope, b'authorization') or FEED_PATH.fullmatch(scope['path']):
             self._failed.add(client_address(scope))
         return _no_credentials()
@@ -181,12 +181,12 @@ class Gate:
         return scheme.lower() == 'bearer' and self._auth.is_token(token.strip())
 
     def _is_feed(self, method: str, path: str) -> bool:
-        """Whether somebody reads the calendar by its secret address."""
+        """Whether this reads the calendar by its secret address."""
         found = FEED_PATH.fullmatch(path)
         return method == 'GET' and found is not None and self._auth.is_feed(found[1])
 
     def _sessions(self, scope: Scope) -> list[str]:
-        """Living sessions among the cookies; a neighbour on another port may have set one of the same name."""
+        """The valid sessions among the cookies; a service on another port may have set one of the same name."""
         pairs = (pair.partition('=') for value in header_values(scope, b'cookie') for pair in value.split(';'))
         values = [value.strip().strip('"') for name, _, value in pairs if name.strip() == self._cookie_name]
         return [value for value in values if self._auth.is_session(value)]
@@ -197,14 +197,14 @@ class Gate:
             bounded.set_cookie = self._sign_in.cookie(sessions[0])
 
     async def _until_signed_out(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a socket, and close it with 4401 as soon as its session is ended."""
+        """Serve a socket, and close it with 4401 when its session ends."""
         loop = asyncio.get_running_loop()
         is_open = is_closed = False
 
         async def guarded(message: Message) -> None:
             nonlocal is_open, is_closed
             if is_closed:
-                return  # what the application still had to say when its user left
+                return  # the application may still be sending when its user signs out
             is_open = is_open or message['type'] == 'websocket.accept'
             is_closed = message['type'] == 'websocket.close'
             await send(message)
@@ -215,7 +215,7 @@ class Gate:
             nonlocal is_closed
             if is_open and not is_closed:
                 is_closed = True
-                with contextlib.suppress(Exception):  # it may have gone by itself in the same moment
+                with contextlib.suppress(Exception):  # it may just have closed by itself
                     await send({'type': 'websocket.close', 'code': SIGNED_OUT, 'reason': 'Signed out.'})
 
         closings: set[asyncio.Task[None]] = set()
@@ -230,7 +230,7 @@ class Gate:
 
 
 class _Bounded:
-    """Counts the bytes of a body as they come, whatever its Content-Length said."""
+    """Counts the bytes of a body as they arrive, whatever its Content-Length says."""
 
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
         self._receive = receive
@@ -242,7 +242,7 @@ class _Bounded:
         self.set_cookie: str | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """:raises HttpError: 413, if the body grew too large before an answer began"""
+        """:raises HttpError: 413 if the body grew too large before the response began"""
         try:
             await app(scope, self.receive, self.send)
         except HttpError:
@@ -261,7 +261,7 @@ class _Bounded:
 
     async def send(self, message: Message) -> None:
         if self._is_too_large and not self._is_started:
-            return  # how the application took the news; `run` says it in the shape of the contract
+            return  # the application's response to the error; `run` replaces it with ours
         if message['type'] == 'http.response.start':
             self._is_started = True
             if self.set_cookie is not None:
@@ -295,7 +295,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: HttpError
 
 
 async def _is_drained(scope: Scope, receive: Receive) -> bool:
-    """Read what is left of a small body, so that its sender gets to read the answer; not a large or a slow one."""
+    """Read the rest of a small body, so that its sender gets to read the response; not a large or slow one."""
     if header(scope, b'expect'):
         return False
     left = DRAIN_BYTES
@@ -312,7 +312,7 @@ async def _is_drained(scope: Scope, receive: Receive) -> bool:
 
 
 def _cleaned(scope: Scope, caller: str) -> Scope:
-    """The scope without what a proxy claims, which nobody here believes, and with who asks."""
+    """The scope with the caller, and without the headers of a proxy, which are not trusted here."""
     headers = [
         (key, value) for key, value in scope['headers'] if key not in _FORWARDED and not key.startswith(b'x-forwarded-')
     ]

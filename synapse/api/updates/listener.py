@@ -1,4 +1,4 @@
-"""What one client of `/ws/updates` is still to be told: filtered, in order, and honest about what it was spared."""
+"""What one client of `/ws/updates` still has to receive: filtered, in order, and with every gap reported."""
 
 import asyncio
 from collections import deque
@@ -15,7 +15,7 @@ MAX_REPLIES = 100
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a client subscribed to. `level` is the least, for log entries; `run` is for log entries and runs."""
+    """What a client subscribed to. `level` is the minimum, for log entries; `run` applies to log entries and runs."""
 
     types: frozenset[str] | None = None
     level: Level = Level.DEBUG
@@ -34,7 +34,7 @@ ALL_UPDATES = Subscription()
 
 @dataclass(slots=True)
 class _Span:
-    """Numbers still to be looked at, both ends included; the present has no end."""
+    """Numbers still to read, both ends inclusive; the current span has no end."""
 
     first: int
     last: int | None
@@ -42,7 +42,7 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What was left out: how many messages, and the numbers of the first and the last of them."""
+    """Missed updates: how many, and the numbers of the first and the last of them."""
 
     count: int
     first: int
@@ -50,23 +50,23 @@ class _Gap:
 
 
 class Listener:
-    """How far one client has read in the feed, and what it still wants from before: no message is kept here.
+    """How far one client has read in the buffer, and which earlier updates it still wants; it stores no message itself.
 
-    A client that reads so slowly that the feed forgets what it has not read goes on in the middle of what is
-    remembered; `lagged` says how many it was spared and which.
+    If the buffer drops updates before a slow client has read them, the client continues in the middle of what is left,
+    and `lagged` reports how many it missed and which.
     """
 
     def __init__(self, buffer: UpdateBuffer) -> None:
         self.subscription = ALL_UPDATES
         self._buffer = buffer
-        # What is still to be looked at, in order; what came before this client did is so only when it asks.
+        # Still to read, in order; updates from before this client connected are added when it resumes.
         self._spans: deque[_Span] = deque([_Span(buffer.seq + 1, None)])
         self._before: int | None = buffer.seq
-        # Left out and not yet sent, up to which number that goes, and sent already.
+        # Missed and not yet reported, up to which number that goes, and reported already.
         self._lost: deque[_Gap] = deque()
         self._lost_to = 0
         self._gaps: deque[_Gap] = deque()
-        # Answers to this client alone, each with the number after which it comes.
+        # Replies to this client alone, each with the number after which it is sent.
         self._answers: deque[tuple[int, str, Any]] = deque()
         self._news = asyncio.Event()
         self._stop = buffer.listen(self)
@@ -76,20 +76,20 @@ class Listener:
 
     @property
     def seq(self) -> int:
-        """The newest number there is."""
+        """The newest number."""
         return self._buffer.seq
 
     def send(self, type: str, data: Any) -> None:
-        """Say something to this client alone, after all that has happened by now, which its number tells.
+        """Send something to this client alone, after everything that has happened so far.
 
-        A client that asks and never reads gets no answers rather than all the memory.
+        Replies beyond a limit are dropped, so that a client that asks and never reads cannot fill the memory.
         """
         if len(self._answers) < MAX_REPLIES:
             self._answers.append((self._buffer.seq, type, data))
             self._news.set()
 
     def resume(self, after: int) -> None:
-        """Tell, before anything else, what came later than `after` and not through here, each message only once."""
+        """Send the updates after `after` that were not sent on this connection, before anything else, each once."""
         gaps = [_Gap(self._before or 0, 1, self._before or 0), *self._gaps]
         self._before = None
         self._gaps.clear()
@@ -106,14 +106,14 @@ class Listener:
         self._news.set()
 
     def report_all_missed(self) -> None:
-        """Tell that nothing from before this connection can be told again. Once is enough."""
+        """Report once that updates from before this connection cannot be sent again."""
         if self._before is not None:
             self._lost.append(_Gap(self._before, 1, self._before))
             self._before = None
             self._news.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Whether there may be something to tell, after waiting for it at most so long."""
+        """Wait up to `seconds` for something to send; returns whether there may be something."""
         if not self._lost and not self._answers and self._spans[0].first > self._buffer.seq:
             self._news.clear()
             try:
@@ -123,7 +123,7 @@ class Listener:
         return True
 
     def next_text(self) -> str | None:
-        """The next thing to tell this client; None if there is nothing."""
+        """The next message for this client, or None."""
         while self._answers or self._lost or self._spans[0].first <= self._buffer.seq:
             number = self._lost[0].first if self._lost else self._spans[0].first
             if self._answers and self._answers[0][0] < number:
@@ -141,7 +141,7 @@ class Listener:
         self._news.set()
 
     def drop_before(self, before: int) -> None:
-        """Go on in the middle of what is left, so that a slow reader hears of one large gap, not of many small ones."""
+        """Continue in the middle of what is left, so that a slow reader gets one large gap, not many small ones."""
         if self._spans[0].first >= before:
             return
         resume_at = (before + self._buffer.seq + 1) // 2

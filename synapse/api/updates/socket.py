@@ -1,4 +1,4 @@
-"""The socket `/ws/updates`: everything that happens, to programs, as it happens."""
+"""The WebSocket `/ws/updates`: everything that happens, for programs, as it happens."""
 
 import asyncio
 import contextlib
@@ -21,14 +21,14 @@ MAX_CONNECTIONS = 200
 TRY_AGAIN_LATER = 1013
 PING_SECONDS = 20.0
 RESUME_SECONDS = 0.25
-"""How long a new client may take to say `resume` before the present begins: so the past comes first, in order."""
+"""How long a new client may take to send `resume`, so that missed updates come before new ones."""
 
 BATCH_MESSAGES = 50
 BATCH_CHARACTERS = 200_000
 MAX_MESSAGE_CHARACTERS = 10_000
 
 _DISCONNECTED = (WebSocketDisconnect, WebSocketDisconnected, OSError)
-"""How the server says that the client left in the middle of being told something."""
+"""What the server raises when the client disconnects during a send."""
 
 UpdateType = Literal['pipeline_update', 'log_entry', 'run_update', 'profile_change', 'schedule_change']
 
@@ -39,7 +39,7 @@ class _FromClient(BaseModel):
 
 class Subscribe(_FromClient):
     type: Literal['subscribe']
-    # `connected`, `ping`, `pong` and `lagged` always come: naming them changes nothing and is no mistake.
+    # `connected`, `ping`, `pong` and `lagged` are always sent: naming them is allowed and changes nothing.
     types: list[UpdateType | Literal['connected', 'ping', 'pong', 'lagged']] | None = None
     level: Level | None = None
     run: str | None = Field(default=None, max_length=64)
@@ -64,7 +64,7 @@ _MODELS: dict[str, type[_FromClient]] = {
 
 
 class Updates:
-    """All connections. Who may connect is the gate's affair, and so is closing with 4401 when a session ends."""
+    """All connections. The gate decides who may connect, and closes with 4401 when a session ends."""
 
     def __init__(
         self, room: ControlRoom, *, max_connections: int = MAX_CONNECTIONS, ping_seconds: float = PING_SECONDS
@@ -77,7 +77,7 @@ class Updates:
     async def endpoint(self, websocket: WebSocket) -> None:
         await websocket.accept()
         if self._buffer.listener_count >= self._max_connections:
-            # Only after accepting does a client see the code.
+            # A client sees the close code only after accepting.
             await websocket.close(TRY_AGAIN_LATER, 'Too many connections. Try again later.')
             return
         listener = Listener(self._buffer)
@@ -90,7 +90,7 @@ class Updates:
 
 
 class _Connection:
-    """One client: one task reads what it says, another tells it what happens."""
+    """One client: one task reads its messages, another sends updates."""
 
     def __init__(self, websocket: WebSocket, listener: Listener, room: ControlRoom, ping_seconds: float) -> None:
         self._websocket = websocket
@@ -132,7 +132,7 @@ class _Connection:
             await self._websocket.send_text(text)
             sent += len(text)
             count += 1
-        await asyncio.sleep(0)  # sending to a fast client never waits by itself, and others want their turn
+        await asyncio.sleep(0)  # sending to a fast client never yields by itself, and others need their turn
 
     async def _read(self) -> None:
         while True:
@@ -141,11 +141,9 @@ class _Connection:
                 return
             text = message.get('text')
             if text is None:
-                self._send_error('Only text is read here.', 'Send JSON, or the word ping.')
+                self._send_error('Only text messages are accepted.', 'Send JSON, or the word ping.')
             elif len(text) > MAX_MESSAGE_CHARACTERS:
-                self._send_error(
-                    'That is too long for a message of a client.', f'At most {MAX_MESSAGE_CHARACTERS} characters.'
-                )
+                self._send_error('This message is too long.', f'The limit is {MAX_MESSAGE_CHARACTERS} characters.')
             elif text in ('ping', 'pong'):
                 self._reply_to(text)
             else:
@@ -156,7 +154,7 @@ class _Connection:
             given = json.loads(text)
             model = _MODELS[given['type']]
         except (ValueError, TypeError, KeyError, RecursionError):
-            self._send_error('That is no message of a client.', 'Send {"type": "ping" | "subscribe" | "resume", ...}.')
+            self._send_error('This message is not understood.', 'Send {"type": "ping" | "subscribe" | "resume", ...}.')
             return
         try:
             self._handle(model.model_validate(given))
@@ -177,7 +175,7 @@ class _Connection:
     def _resume(self, order: Resume) -> None:
         if order.boot == self._room.boot:
             self._listener.resume(order.seq)
-        else:  # another start counted other messages, and what it sent last is not known here
+        else:  # numbers start again with each start of the server, so this one does not know the last number
             self._listener.report_all_missed()
         self._may_start.set()
 

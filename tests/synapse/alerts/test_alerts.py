@@ -12,7 +12,7 @@ import pytest
 
 from storage.documents import Documents
 from synapse.alerts import alerts as alerts_module
-from synapse.alerts.alerts import MOST, Alert, AlertAction, AlertKind, Alerts, AlertsChanged
+from synapse.alerts.alerts import MAX_ALERTS, Alert, AlertAction, AlertKind, Alerts, AlertsChanged
 from synapse.alerts.watch import AlertWatch
 from synapse.bus import Bus
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
@@ -288,7 +288,7 @@ async def test_all_are_seen_one_is_taken_away_and_all_are(it: Watched) -> None:
 async def test_missed_occurrences_are_one_alert_for_each_event(it: Watched) -> None:
     it.miss('Film')
     assert it.only.title == 'Film was missed'
-    assert it.only.text == 'Synapse was not running. Say on the calendar what is to be done.'
+    assert it.only.text == 'Synapse was not running. Decide on the calendar what to do.'
     # Half past midnight in Berlin.
     it.miss('Film', 'Backup', count=3, due=datetime(2026, 10, 14, 22, 30, tzinfo=UTC))
 
@@ -378,7 +378,7 @@ async def test_a_queue_that_the_disk_holds_says_so_instead_of_the_warning(it: Wa
 
     alert = it.only
     assert (alert.kind, alert.verb) == (AlertKind.QUEUE_HELD, 'Free space')
-    assert alert.text == 'Only 5 MB are free: no run starts. Free some space, then what waits starts by itself.'
+    assert alert.text == 'Only 5 MB are free: no run starts. Free some space, then waiting runs start by themselves.'
     it.hold('')
     assert not it.only.is_active
 
@@ -391,7 +391,7 @@ async def test_the_emergency_stop_offers_to_resume_until_the_queue_goes_on(it: W
     alert = it.only
     assert (alert.action, alert.verb) == (AlertAction.RESUME_QUEUE, 'Resume the queue')
     assert alert.text == (
-        '2 live runs were ended. 3 waiting stay in the queue. Nothing new starts until the queue is resumed.'
+        '2 live runs ended. 3 waiting runs kept in the queue. Nothing new starts until the queue is resumed.'
     )
     it.bus.publish(QueueChanged())
     assert len(it.alerts) == 1
@@ -401,11 +401,11 @@ async def test_the_emergency_stop_offers_to_resume_until_the_queue_goes_on(it: W
 
 
 async def test_the_oldest_go_when_there_are_too_many(it: Watched) -> None:
-    for number in range(MOST + 20):
+    for number in range(MAX_ALERTS + 20):
         it.fail(number, film=f'film {number}')
 
-    assert len(it.alerts) == MOST
-    assert next(iter(it.alerts)).target == f'/runs/{MOST + 19}'
+    assert len(it.alerts) == MAX_ALERTS
+    assert next(iter(it.alerts)).target == f'/runs/{MAX_ALERTS + 19}'
     assert [*it.alerts][-1].target == '/runs/20'
 
 
@@ -414,10 +414,10 @@ async def test_a_flood_of_one_kind_pushes_out_no_other(it: Watched) -> None:
     it.fail(1, event_id='a')
     it.miss('Report')
     it.measure(5 * GB)
-    for number in range(MOST * 2):
+    for number in range(MAX_ALERTS * 2):
         it.fail(number, film=f'film {number}')
 
-    assert len(it.alerts) == MOST
+    assert len(it.alerts) == MAX_ALERTS
     assert [alert.title for alert in it.alerts][-3:] == [
         'The disk is nearly full',
         'Report was missed',
@@ -427,13 +427,13 @@ async def test_a_flood_of_one_kind_pushes_out_no_other(it: Watched) -> None:
 
 async def test_those_that_were_seen_go_first(it: Watched) -> None:
     it.plan('a', 'Backup')
-    for number in range(MOST):
+    for number in range(MAX_ALERTS):
         it.fail(number, film=f'film {number}')
-    it.alerts.mark_page_seen(f'/runs/{MOST - 1}')
+    it.alerts.mark_page_seen(f'/runs/{MAX_ALERTS - 1}')
 
-    it.fail(MOST, event_id='a')
+    it.fail(MAX_ALERTS, event_id='a')
 
-    assert len(it.alerts) == it.alerts.unseen == MOST
+    assert len(it.alerts) == it.alerts.unseen == MAX_ALERTS
 
 
 async def test_a_storm_of_failures_costs_little_and_says_little(it: Watched) -> None:
@@ -451,8 +451,8 @@ async def test_a_storm_of_failures_costs_little_and_says_little(it: Watched) -> 
     took = time.monotonic() - begin
 
     assert number >= 500
-    assert len(it.alerts) == MOST
-    assert 1 <= len(it.messages) <= took / alerts_module.TELL_SECONDS + 2
+    assert len(it.alerts) == MAX_ALERTS
+    assert 1 <= len(it.messages) <= took / alerts_module.PUBLISH_SECONDS + 2
     assert spent / number < 0.0003
 
 
@@ -485,7 +485,7 @@ async def test_alerts_survive_a_restart(tmp_path: Path) -> None:
 async def test_they_are_kept_while_it_runs_so_that_a_crash_forgets_little(
     it: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerts_module, 'KEEP_SECONDS', 0.01)
+    monkeypatch.setattr(alerts_module, 'SAVE_SECONDS', 0.01)
     it.fail(1)
 
     async with asyncio.timeout(10):
@@ -583,6 +583,6 @@ async def test_a_real_queue_that_the_disk_holds_is_an_alert(tmp_path: Path) -> N
 
 async def passed(it: Watched) -> None:
     """Until it has looked whether all is answered."""
-    looking = it.watch._looking
+    looking = it.watch._check
     assert looking is not None
     await looking

@@ -114,7 +114,7 @@ def assert_error(response: httpx.Response, status: int, code: str) -> None:
 
 
 def test_the_open_list_is_exactly_this() -> None:
-    files = {'/login', '/auth', '/entry.css', '/auth.js', '/api/v1/health', '/favicon.ico'}
+    files = {'/login', '/auth', '/sign-in.css', '/auth.js', '/api/v1/health', '/favicon.ico'}
 
     assert {(method, path) for path in files for method in ('GET', 'HEAD')} | {
         ('POST', '/login'),
@@ -363,7 +363,7 @@ async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_gu
 
     assert {answer.status_code for answer in answers} == {401}
     assert_error(answers[-1], 401, 'sign_in_failed')
-    assert answers[-1].json()['error']['message'] == 'This link was used already.'
+    assert answers[-1].json()['error']['message'] == 'This link has already been used.'
     old = entry.mint_code()
     monkeypatch.setattr(entry, '_clock', lambda: time.time() + CODE_SECONDS + 5)
     expired = await stranger.post('/auth', json={'code': old})
@@ -385,9 +385,7 @@ async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_sa
     await stranger.get('/api/v1/runs')
     await stranger.post('/auth', json={'code': entry.mint_code()})
 
-    pattern = re.compile(
-        r'(\d+) attempts? with a wrong link or token in the last minute, from 127.0.0.1; all were refused'
-    )
+    pattern = re.compile(r'(\d+) attempts? with a wrong link or token in the last minute, from 127.0.0.1; all refused')
     count = 0
     async with asyncio.timeout(10):
         while count < 40:

@@ -206,7 +206,7 @@ async def test_where_the_disk_refuses_nothing_is_answered_with_201(
         second = error_of(await api.post('/logs', json=LINE | {'message': 'refused'}), status, code)
         assert room.log.last_seq == taken
 
-    assert 'waits in memory' in first['message']
+    assert 'kept in memory' in first['message']
     assert second['message'].startswith('Nothing was logged')
     async with asyncio.timeout(10):
         while not await room.log.saved(taken):  # noqa: ASYNC110 - the writer tries again by itself

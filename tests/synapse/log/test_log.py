@@ -265,7 +265,7 @@ async def test_texts_wait_for_their_index_while_a_flood_goes_on_but_not_for_ever
     path: Path, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_writer, 'CALM_SECONDS', 60)
-    monkeypatch.setattr(log_writer, 'INDEX_AT_LATEST', 4_000)
+    monkeypatch.setattr(log_writer, 'MAX_UNINDEXED', 4_000)
     store = StubbornStore(path)
     log = Log(store, bus)
     await log.start()
@@ -283,7 +283,7 @@ async def test_texts_wait_for_their_index_while_a_flood_goes_on_but_not_for_ever
     await log.stop()
 
 
-@pytest.mark.parametrize(('most', 'value'), [('MOST_UNSAVED', 1_000), ('MOST_CHARACTERS', 1_500)])
+@pytest.mark.parametrize(('most', 'value'), [('MAX_UNSAVED', 1_000), ('MAX_CHARACTERS', 1_500)])
 async def test_a_full_disk_is_told_once_and_keeps_the_newest_lines(
     log: Log, store: StubbornStore, monkeypatch: pytest.MonkeyPatch, most: str, value: int
 ) -> None:

@@ -45,7 +45,7 @@ def test_what_is_no_regular_expression_is_refused_in_a_sentence(text: str) -> No
         Search(text=text, is_regex=True)
 
     assert error.value.code == 'bad_pattern'
-    assert error.value.message.startswith('This is no regular expression: ')
+    assert error.value.message.startswith('This is not a regular expression: ')
 
 
 def test_a_regular_expression_without_end_is_given_up() -> None:
