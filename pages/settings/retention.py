@@ -161,7 +161,7 @@ class WhatIsKept(Scope):
         if not self.is_deleted and keep is not None:
             words = describe_report(going, keep, is_ahead=True)
             self._preview.set_text(
-                f'{_begun(words)} would go.' if going.is_anything else 'Nothing would go for it now.'
+                f'{_begun(words)} would go.' if not going.is_empty else 'Nothing would go for it now.'
             )
 
     async def _look(self, values: Mapping[str, Any]) -> tuple[RetentionPolicy | None, RetentionReport]:
@@ -225,7 +225,7 @@ class WhatIsKept(Scope):
         if gone is not None and not self.is_deleted:
             words = describe_report(gone, self._room.retention.policy)
             with self:
-                say(f'Removed {words}.' if gone.is_anything else 'Nothing had to go.', kind='success')
+                say(f'Removed {words}.' if not gone.is_empty else 'Nothing had to go.', kind='success')
 
 
 class _Field:

@@ -158,7 +158,7 @@ async def test_settings_that_cannot_be_read_remove_nothing(tmp_path: Path, clock
     kept = await Kept(data, clock).start()
 
     assert kept.retention.policy == RetentionPolicy(log_megabytes=1_000_000)
-    assert 'all is kept' in kept.retention.notices[0]
+    assert 'everything is kept' in kept.retention.notices[0]
     await kept.stop()
 
 
@@ -197,7 +197,7 @@ async def test_time_alone_makes_a_run_too_old(kept: Kept, clock: MovableClock) -
     kept.add_run('one', DAY)
     kept.add_run('last', timedelta(hours=1))
     await kept.retention.set({'run_days': 7})
-    assert not (await kept.retention.clean_now()).is_anything
+    assert (await kept.retention.clean_now()).is_empty
 
     clock.advance(6 * DAY)
 
@@ -226,7 +226,7 @@ async def test_a_run_that_has_just_ended_stays_however_few_are_kept(kept: Kept) 
         kept.add_run(f'r{number}', timedelta(seconds=number))
     await kept.retention.set({'run_count': 1})
 
-    assert not (await kept.retention.clean_now()).is_anything
+    assert (await kept.retention.clean_now()).is_empty
 
 
 async def test_runs_that_somebody_needs_stay(kept: Kept) -> None:
