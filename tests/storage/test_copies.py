@@ -169,7 +169,7 @@ def test_a_folder_is_copied_with_its_links_and_without_its_sockets(tmp_path: Pat
 def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, what: str) -> None:
     os.mkfifo(tmp_path / 'pipe')
 
-    with pytest.raises(StorageError, match=f'No file and no folder is at .*{what}'):
+    with pytest.raises(StorageError, match=f'There is neither a file nor a folder at .*{what}'):
         copy(tmp_path / what, tmp_path / 'b')
 
 

@@ -126,7 +126,7 @@ async def test_while_synapse_is_away_the_oldest_go_and_one_line_says_how_many(
     for number in range(10, 200):
         logger.info('%s', number)
     assert time.monotonic() - began < 20  # one attempt, not sixty seconds
-    assert 'does not run' in str(handler.trouble)
+    assert 'is not running' in str(handler.trouble)
     (tmp_path / 'url').write_text((data / 'url').read_text())
     await sent(handler)
 
@@ -239,7 +239,7 @@ async def test_a_program_ends_soon_where_no_synapse_runs_and_says_what_was_not_s
 
     assert time.monotonic() - began < 20
     assert done.returncode == 0
-    assert done.stderr.startswith('1 log lines did not reach Synapse: Synapse does not run')
+    assert done.stderr.startswith('1 log lines did not reach Synapse: Synapse is not running')
 
 
 async def test_lines_are_sent_from_a_command_line(room: ControlRoom, data: Path, tmp_path: Path) -> None:

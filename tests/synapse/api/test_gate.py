@@ -369,7 +369,7 @@ async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_gu
     expired = await stranger.post('/auth', json={'code': old})
     assert expired.json()['error']['message'].startswith('This link has expired')
     wrong = await stranger.post('/auth', json={'code': old[:-1]})
-    assert wrong.json()['error']['message'].startswith('This link is not complete')
+    assert wrong.json()['error']['message'].startswith('This link is incomplete')
 
 
 async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_said(
