@@ -10,7 +10,7 @@ from storage.folders import folder_size, remove_folder
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files of 1,000 bytes, one of them twice by a hard link, and a link that leads out."""
+    """Two files of 1,000 bytes, one with a second hard link, and a link that leads outside."""
     outside = tmp_path / 'outside'
     outside.mkdir()
     (outside / 'kept.txt').write_bytes(b'o' * 500)
@@ -73,5 +73,5 @@ def test_what_was_stopped_half_way_goes_with_the_next_call(tmp_path: Path) -> No
     assert not folder.exists()
 
 
-def test_removing_what_is_gone_already_is_no_trouble(tmp_path: Path) -> None:
+def test_removing_what_is_already_gone_does_nothing(tmp_path: Path) -> None:
     assert remove_folder(tmp_path / 'never was') == 0

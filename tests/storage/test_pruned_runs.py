@@ -1,4 +1,4 @@
-"""What stays of runs that were let go: enough for the past to look as it was, and to remove their folders once."""
+"""Traces of pruned runs keep past figures as they were, and their folders are removed once."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ def seconds(moment: datetime) -> float:
     return (moment - START).total_seconds()
 
 
-def test_those_that_ended_first_go_first_and_one_that_goes_on_never(store: RunStore, traces: PrunedRuns) -> None:
+def test_the_earliest_ended_are_pruned_first_and_a_running_one_never(store: RunStore, traces: PrunedRuns) -> None:
     for number, end in ((1, 30), (2, 10), (3, 20)):
         ended(store, number, end)
     store.create(run_document(4, state='running', created_at=at(0)))
@@ -73,7 +73,7 @@ def test_the_newest_are_those_that_ended_last(store: RunStore, traces: PrunedRun
     assert traces.ended()[0] == 3
 
 
-def test_a_run_that_was_let_go_is_found_only_as_a_trace(store: RunStore, traces: PrunedRuns) -> None:
+def test_a_pruned_run_is_found_only_as_a_trace(store: RunStore, traces: PrunedRuns) -> None:
     run = ended(store, 1, 5, subject='film.mp4', parameters={'title': 'secret', 'source': 'inbox:f1'})
 
     assert traces.prune(['r1', 'unknown'], at=LATER) == ['r1']
@@ -89,14 +89,14 @@ def test_a_run_that_was_let_go_is_found_only_as_a_trace(store: RunStore, traces:
     assert run['filler'] not in str(trace)
 
 
-def test_a_run_that_goes_on_is_never_forgotten(store: RunStore, traces: PrunedRuns) -> None:
+def test_a_run_that_has_not_ended_is_never_pruned(store: RunStore, traces: PrunedRuns) -> None:
     store.create(run_document(1, state='running', created_at=at(0)))
 
     assert traces.prune(['r1'], at=LATER) == []
     assert store.get('r1') is not None
 
 
-def test_a_folder_is_to_go_until_it_is_gone_also_after_a_restart(
+def test_a_folder_is_pending_until_it_is_removed_even_after_a_restart(
     store: RunStore, traces: PrunedRuns, tmp_path: Path
 ) -> None:
     ended(store, 1, 1, parameters={'source': 'inbox:f1'})
@@ -115,7 +115,7 @@ def test_a_folder_is_to_go_until_it_is_gone_also_after_a_restart(
     assert known['parameters'] == {}
 
 
-def test_numbers_and_keys_of_what_was_let_go_are_not_given_again(store: RunStore, traces: PrunedRuns) -> None:
+def test_numbers_and_keys_of_pruned_runs_are_not_used_again(store: RunStore, traces: PrunedRuns) -> None:
     run = store.create(run_document(1, created_at=at(0)), idempotency_key='once')
     store.save(run | {'state': 'succeeded', 'finished_at': at(1)})
     traces.prune(['r1'], at=LATER)

@@ -33,7 +33,7 @@ class Shown:
     text = ''
 
 
-def test_a_page_that_binds_to_a_field_is_told_without_polling() -> None:
+def test_a_page_that_binds_to_a_field_is_updated_without_polling() -> None:
     status, shown = Status(), Shown()
     binding.bind_from(shown, 'text', status, 'waiting', backward=lambda count: f'{count} waiting')
 
@@ -88,5 +88,5 @@ async def test_a_disk_that_went_away_does_not_stop_the_measuring(tmp_path: Path)
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for is a plain value
+        while not condition():  # noqa: ASYNC110 - waits for a plain value
             await asyncio.sleep(0.005)

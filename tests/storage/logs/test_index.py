@@ -1,4 +1,4 @@
-"""The index of texts lags behind, the log forgets, files are of earlier versions: no answer may show any of it."""
+"""Searches give the right answer while the index lags behind, entries are deleted, and files are of older versions."""
 
 import contextlib
 import sqlite3
@@ -37,12 +37,12 @@ CREATE TABLE minutes (minute INTEGER NOT NULL, level INTEGER NOT NULL, entries I
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (message, content='entries', content_rowid='seq');
 """
-"""As the first version of the program made it."""
+"""The schema of the first version of the program."""
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few rows fill blocks, tables of blocks and steps."""
+    """Sizes so small that a few rows fill blocks, index tables and scan steps."""
     for module, values in (
         ('storage.logs.trigrams', {'BLOCK': 2, 'SEGMENT': 8, '_INDEX_ENTRIES': 4}),
         ('storage.logs.store', {'_FEW': 2, '_SCAN_ROWS': 3, '_MATCH_ROWS': 3, '_CLEAR_ROWS': 3}),
@@ -115,7 +115,7 @@ def _do(store: LogStore, rows: list[dict[str, Any]], kind: str, value: Any) -> l
 
 
 def _check_figures(store: LogStore, rows: list[dict[str, Any]]) -> None:
-    """Counts by second, minute, source and run are those of the rows that are there."""
+    """Counts by second, minute, source and run match the rows."""
     assert store.stats() == {level: sum(row['level'] == level for row in rows) for level in LEVELS}
     assert dict(store.sources()) == {
         source: count for source in ('odd', 'even') if (count := sum(row['source'] == source for row in rows))
@@ -143,7 +143,7 @@ def test_a_table_of_the_index_goes_with_its_last_entry(tmp_path: Path) -> None:
     assert [row['seq'] for row in store.query(q='frame 2', limit=3)] == [24, 23, 22]
 
 
-def test_a_search_ends_when_it_is_over_and_says_how_far_it_came(tmp_path: Path) -> None:
+def test_a_search_ends_when_it_is_over_and_returns_how_far_it_came(tmp_path: Path) -> None:
     store = LogStore(tmp_path / 'logs.db')
     store.append([row_of(seq, f'frame {seq}') for seq in range(1, 25)])
 

@@ -79,7 +79,7 @@ def test_many_lines_alike_are_kept_as_each_of_them_would_be(store: LogStore, tmp
 
 
 @pytest.mark.parametrize('odd', ['\x00', '\x1b[31m', 'ü', '\u2028'])
-def test_lines_of_which_a_search_sees_something_else_are_not_kept_as_one(odd: str) -> None:
+def test_lines_that_a_search_reads_differently_are_not_a_batch(odd: str) -> None:
     assert batch_of(1, 'boot-', START, 1, ['plain', f'with {odd}'], 'stdout', None, None) is None
 
 
@@ -138,7 +138,7 @@ def test_whatever_is_searched_for_is_a_search_and_never_an_error(store: LogStore
     assert seqs(store, q=probe) == [1]
 
 
-def test_without_an_index_of_words_searching_still_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_trigram_index_searching_still_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         'storage.logs.trigrams.PROBE', 'CREATE VIRTUAL TABLE temp.probe USING fts5_is_missing (message)'
     )

@@ -1,4 +1,4 @@
-"""What goes wrong is told once, with a count, to whoever has not seen it yet."""
+"""Incidents are reported once, with a count, until someone has seen them."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ GB = 10**9
 
 
 class Watched:
-    """The alerts of a core that a test plays: what it says on the bus, its status, its clock."""
+    """Alerts over a simulated core: its bus, its status and its clock."""
 
     def __init__(self, data: Path) -> None:
         self.bus, self.status, self.now = Bus(), Status(), NOW
@@ -166,7 +166,7 @@ async def test_the_same_work_again_is_counted_and_leads_to_the_newest_run(it: Wa
     assert it.alerts.unseen == 1
 
 
-async def test_each_work_has_a_line_of_its_own_though_all_say_the_same(it: Watched) -> None:
+async def test_each_kind_of_work_has_an_alert_of_its_own_even_with_the_same_reason(it: Watched) -> None:
     it.fail(1)
     it.fail(2, film='other')
     it.fail(3, profile='second')
@@ -181,7 +181,7 @@ async def test_each_work_has_a_line_of_its_own_though_all_say_the_same(it: Watch
     assert len({alert.key for alert in it.alerts}) == 4
 
 
-async def test_of_one_work_the_newest_reason_is_said(it: Watched) -> None:
+async def test_the_alert_of_one_kind_of_work_has_the_newest_reason(it: Watched) -> None:
     it.fail(1)
     it.fail(2, reason='The disk is full.')
     assert (it.only.text, it.only.count) == ('The disk is full. Mend it.', 2)
@@ -246,7 +246,7 @@ async def test_an_earlier_run_that_ends_well_does_not_end_the_failure_of_a_later
     assert it.only.is_active
 
 
-async def test_mere_progress_and_good_ends_are_no_alerts(it: Watched) -> None:
+async def test_progress_and_success_raise_no_alerts(it: Watched) -> None:
     it.bus.publish(RunChanged(run(1, state=RunState.FAILED), moved=False))
     it.fail(2, state=RunState.SUCCEEDED)
     it.fail(3, state=RunState.CANCELLED)
@@ -254,7 +254,7 @@ async def test_mere_progress_and_good_ends_are_no_alerts(it: Watched) -> None:
     assert len(it.alerts) == 0
 
 
-async def test_what_was_seen_begins_anew_when_it_happens_again(it: Watched) -> None:
+async def test_a_seen_alert_becomes_a_new_one_when_it_happens_again(it: Watched) -> None:
     it.fail(1)
     it.fail(2)
     seen = it.only
@@ -301,7 +301,7 @@ async def test_missed_occurrences_are_one_alert_for_each_event(it: Watched) -> N
     assert backup.target == '/scheduler?day=2026-10-15'
 
 
-async def test_what_was_run_late_or_skipped_is_no_alert(it: Watched) -> None:
+async def test_occurrences_run_late_or_skipped_raise_no_alert(it: Watched) -> None:
     it.miss('Late', state=OccurrenceState.FIRED)
     it.miss('Skipped', state=OccurrenceState.SKIPPED)
     it.miss('Answered', is_open=False)
@@ -309,7 +309,7 @@ async def test_what_was_run_late_or_skipped_is_no_alert(it: Watched) -> None:
     assert len(it.alerts) == 0
 
 
-async def test_the_alert_of_an_event_goes_once_all_that_it_missed_is_answered(it: Watched) -> None:
+async def test_the_alert_of_an_event_is_removed_once_all_it_missed_is_answered(it: Watched) -> None:
     it.miss('Film', 'Backup')
     film, backup = it.unanswered
 
@@ -371,7 +371,7 @@ async def test_a_warning_that_was_taken_away_does_not_come_back_while_nothing_ch
     assert len(it.alerts) == 0
 
 
-async def test_a_queue_that_the_disk_holds_says_so_instead_of_the_warning(it: Watched) -> None:
+async def test_a_queue_held_by_the_disk_replaces_the_warning(it: Watched) -> None:
     it.measure(5 * GB)
     it.hold('Only 5 MB are free: no run starts.')
     it.measure(4 * GB)
@@ -383,7 +383,7 @@ async def test_a_queue_that_the_disk_holds_says_so_instead_of_the_warning(it: Wa
     assert not it.only.is_active
 
 
-async def test_the_emergency_stop_offers_to_resume_until_the_queue_goes_on(it: Watched) -> None:
+async def test_the_emergency_stop_offers_to_resume_until_the_queue_is_resumed(it: Watched) -> None:
     it.is_queue_paused = True
     it.bus.publish(QueueChanged())
     it.bus.publish(EverythingStopped(2, 3))
@@ -436,7 +436,7 @@ async def test_those_that_were_seen_go_first(it: Watched) -> None:
     assert len(it.alerts) == it.alerts.unseen == MAX_ALERTS
 
 
-async def test_a_storm_of_failures_costs_little_and_says_little(it: Watched) -> None:
+async def test_a_storm_of_failures_costs_little_and_publishes_little(it: Watched) -> None:
     begin, number, spent = time.monotonic(), 0, 0.0
     failed = run(1, state=RunState.FAILED)
     while time.monotonic() - begin < 0.5:
@@ -456,7 +456,7 @@ async def test_a_storm_of_failures_costs_little_and_says_little(it: Watched) -> 
     assert spent / number < 0.0003
 
 
-async def test_the_last_news_of_a_storm_are_always_told(it: Watched) -> None:
+async def test_the_last_change_of_a_storm_is_always_published(it: Watched) -> None:
     it.fail(1)
     await it.bus.next(AlertsChanged, timeout=5)
 
@@ -482,18 +482,18 @@ async def test_alerts_survive_a_restart(tmp_path: Path) -> None:
         assert next(iter(after.alerts)).news > kept[0].news
 
 
-async def test_they_are_kept_while_it_runs_so_that_a_crash_forgets_little(
+async def test_alerts_are_saved_while_it_runs_so_that_a_crash_forgets_little(
     it: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alerts_module, 'SAVE_SECONDS', 0.01)
     it.fail(1)
 
     async with asyncio.timeout(10):
-        while not Documents(tmp_path / 'alerts.json').get('alerts'):  # noqa: ASYNC110 - a file says nothing
+        while not Documents(tmp_path / 'alerts.json').get('alerts'):  # noqa: ASYNC110 - a file sends no message
             await asyncio.sleep(0.01)
 
 
-async def test_kept_alerts_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
+async def test_saved_alerts_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     async with watched(tmp_path / 'data') as before:
         before.fail(1)
     documents = Documents(tmp_path / 'data' / 'alerts.json')
@@ -505,7 +505,7 @@ async def test_kept_alerts_that_cannot_be_read_are_left_out(tmp_path: Path) -> N
         assert after.only.target == '/runs/1'
 
 
-async def test_alerts_that_an_earlier_version_kept_are_shown_and_go_as_they_should(tmp_path: Path) -> None:
+async def test_alerts_of_an_earlier_version_are_shown_and_resolved(tmp_path: Path) -> None:
     async with watched(tmp_path / 'data') as before:
         before.fail(1)
         before.miss('Film')
@@ -582,7 +582,7 @@ async def test_a_real_queue_that_the_disk_holds_is_an_alert(tmp_path: Path) -> N
 
 
 async def passed(it: Watched) -> None:
-    """Until it has looked whether all is answered."""
+    """Wait until it has checked for unanswered occurrences."""
     looking = it.watch._check
     assert looking is not None
     await looking

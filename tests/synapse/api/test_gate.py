@@ -1,4 +1,4 @@
-"""The gate: nothing gets past it without the right address, origin and key, and what does is bounded."""
+"""The gate: nothing passes without the right address, origin and credentials, and what does is limited."""
 
 import asyncio
 import contextlib
@@ -96,7 +96,7 @@ async def script(entry: Auth) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def browser(entry: Auth) -> AsyncIterator[httpx.AsyncClient]:
-    """Signed in, as a browser on our own pages."""
+    """A client signed in like a browser on our own pages."""
     async with client_of(gate(entry)) as client:
         await client.post('/auth', json={'code': entry.mint_code()})
         client.headers.update({'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors'})
@@ -187,7 +187,7 @@ async def test_what_a_page_fetches_says_401_instead_of_a_page(stranger: httpx.As
 
 @pytest.mark.parametrize('path', ['/api/v1/health/', '/api/v1/health/../runs', '//api/v1/health', '/API/V1/HEALTH'])
 async def test_something_like_an_open_path_is_not_open(entry: Auth, path: str) -> None:
-    # The client would tidy the path up, so it goes straight to the gate.
+    # Sent straight to the gate, since the client would normalize the path.
     assert await status_of(gate(entry), path) in (401, 303)
 
 
@@ -273,7 +273,7 @@ async def test_a_wrong_token_shows_the_form_again_with_the_way_out(stranger: htt
         (b'token=x', 'text/plain'),
     ],
 )
-async def test_whatever_else_is_posted_signs_nobody_in(
+async def test_whatever_else_is_posted_signs_no_one_in(
     stranger: httpx.AsyncClient, content: bytes, content_type: str
 ) -> None:
     response = await stranger.post('/auth', content=content, headers={'Content-Type': content_type})
@@ -354,7 +354,7 @@ async def test_a_flood_of_wrong_ones_neither_refuses_nor_holds_up_a_right_one(en
     assert took < 5
 
 
-async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_guess(
+async def test_a_used_or_expired_link_says_what_is_wrong_and_is_not_counted_as_a_guess(
     stranger: httpx.AsyncClient, entry: Auth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = entry.mint_code()
@@ -372,7 +372,7 @@ async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_gu
     assert wrong.json()['error']['message'].startswith('This link is incomplete')
 
 
-async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_said(
+async def test_failed_sign_ins_are_reported_in_one_line_without_their_content(
     stranger: httpx.AsyncClient, entry: Auth, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(failed_sign_ins, 'REPORT_SECONDS', 0.5)
@@ -391,7 +391,7 @@ async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_sa
         while count < 40:
             await news.wait()
             news.clear()
-            # One, unless this machine takes longer over the attempts than such a minute.
+            # One, unless this machine takes longer than a minute for the attempts.
             found = [pattern.fullmatch(record.getMessage()) for record in caplog.records]
             count = sum(int(line[1]) for line in found if line)
     assert count == 40
@@ -437,13 +437,13 @@ async def test_a_neighbours_cookies_do_not_lock_out(stranger: httpx.AsyncClient,
     assert (await stranger.get('/', headers={'Cookie': cookie.format(session)})).status_code == 200
 
 
-async def test_a_cookie_of_another_name_is_no_session(stranger: httpx.AsyncClient, entry: Auth) -> None:
+async def test_a_cookie_of_another_name_is_not_a_session(stranger: httpx.AsyncClient, entry: Auth) -> None:
     session = entry.redeem(entry.mint_code())
 
     assert (await stranger.get('/', headers={'Cookie': f'synapse_8001={session}'})).status_code == 303
 
 
-async def test_without_login_only_the_wall_of_credentials_is_gone(entry: Auth) -> None:
+async def test_without_login_only_the_check_of_credentials_is_skipped(entry: Auth) -> None:
     async with client_of(gate(entry, no_login=True)) as client:
         assert (await client.get('/runs')).json()['caller'] == 'anyone'
         assert (await client.get('/login')).headers['location'] == '/'
@@ -486,7 +486,7 @@ async def test_no_host_or_two_hosts_are_not_answered(entry: Auth) -> None:
     assert await status_of(gate(entry), '/api/v1/health', [host]) == 200
 
 
-async def test_a_refused_host_is_told_the_right_one(stranger: httpx.AsyncClient) -> None:
+async def test_a_refused_host_learns_the_right_one(stranger: httpx.AsyncClient) -> None:
     response = await stranger.get('/api/v1/runs', headers={'Host': 'evil.example'})
 
     assert_error(response, 421, 'wrong_host')
@@ -623,7 +623,7 @@ async def test_under_api_but_outside_its_version_is_nothing_in_json(script: http
 
 @pytest.fixture
 async def server(entry: Auth) -> AsyncIterator[str]:
-    """The authority at which a real server stands behind the gate."""
+    """The authority of a real server behind the gate."""
     async with served(lambda port: gate(entry, port=port)) as authority:
         yield authority
 
@@ -698,7 +698,7 @@ async def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(
 
 
 async def status_of(app: Gate, path: str, headers: list[tuple[bytes, bytes]] | None = None) -> int:
-    """The status of a GET that no client has tidied up."""
+    """The status of a GET whose path no client has normalized."""
     scope = {
         'type': 'http',
         'method': 'GET',

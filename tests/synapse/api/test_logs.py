@@ -1,4 +1,4 @@
-"""What other programs may put into the log, and how it is read and taken along: hostile bodies, limits, full disks."""
+"""Writing to the log by other programs, and reading and exporting it: hostile bodies, limits, full disks."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def run_id(room: ControlRoom) -> str:
 
 @pytest_asyncio.fixture(loop_scope='module')
 async def api(room: ControlRoom) -> AsyncIterator[httpx.AsyncClient]:
-    # A server for each test, so that the limits of one are not felt by another.
+    # A server for each test, so that the limits of one do not affect another.
     async with served(lambda port: gated(room, port)) as authority, client_of(room, authority) as client:
         yield client
 
@@ -47,7 +47,7 @@ async def api(room: ControlRoom) -> AsyncIterator[httpx.AsyncClient]:
 # Adding
 
 
-async def test_an_entry_says_all_it_has_to_say(api: httpx.AsyncClient, run_id: str) -> None:
+async def test_an_entry_shows_everything_it_holds(api: httpx.AsyncClient, run_id: str) -> None:
     at = datetime.now(UTC) - timedelta(hours=1)
     fields = {'user': 'Ada', 'tries': [1, 2.5, None, {'deep': True}]}
 
@@ -209,7 +209,7 @@ async def test_where_the_disk_refuses_nothing_is_answered_with_201(
     assert 'kept in memory' in first['message']
     assert second['message'].startswith('Nothing was logged')
     async with asyncio.timeout(10):
-        while not await room.log.saved(taken):  # noqa: ASYNC110 - the writer tries again by itself
+        while not await room.log.saved(taken):  # noqa: ASYNC110 - the writer retries by itself
             await asyncio.sleep(0.05)
     assert [entry.message for entry in await room.log.query(q=code, source='api')] == [code]
     assert (await api.post('/logs', json=LINE)).status_code == 201
@@ -333,7 +333,7 @@ async def test_a_text_file_does_nothing_to_the_terminal_that_shows_it(api: httpx
     assert '\x1b' not in text + table
 
 
-async def test_the_docs_say_what_an_entry_may_have(api: httpx.AsyncClient) -> None:
+async def test_the_docs_list_the_fields_of_an_entry(api: httpx.AsyncClient) -> None:
     described = (await api.get('/openapi.json')).json()['paths']
 
     one, many = described['/logs']['post']['requestBody']['content']['application/json']['schema']['oneOf']

@@ -1,4 +1,4 @@
-"""The stream of updates: numbered, resumable, filtered, and honest with those who read too slowly."""
+"""The stream of updates: numbered, resumable, filtered, and with every gap reported to slow readers."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ class House:
     lines: int = 0
 
     def log(self, count: int = 1, *, level: Level = Level.INFO, run: str | None = None, **fields: Any) -> None:
-        """Log so many lines, in one batch."""
+        """Log this many lines in one batch."""
         entries = []
         for _ in range(count):
             self.lines += 1
@@ -90,7 +90,7 @@ async def heard(socket: ClientConnection) -> dict[str, Any]:
 
 
 async def heard_until_pong(socket: ClientConnection) -> list[dict[str, Any]]:
-    """All that was said before the answer to a ping, which comes after all that happened before it."""
+    """Everything received before the reply to a ping, which follows everything that happened before it."""
     await socket.send('ping')
     messages: list[dict[str, Any]] = []
     while (message := await heard(socket))['type'] != 'pong':
@@ -112,7 +112,7 @@ async def test_the_first_word_is_connected_with_boot_and_status(url: str, house:
     assert first['data']['status']['state'] == 'idle'
 
 
-async def test_everything_that_happens_is_told_in_order_and_numbered_without_a_gap(url: str, house: House) -> None:
+async def test_everything_that_happens_is_sent_in_order_and_numbered_without_a_gap(url: str, house: House) -> None:
     async with connect(url) as socket:
         await heard(socket)
         house.log(2, run='r1')
@@ -134,7 +134,7 @@ async def test_everything_that_happens_is_told_in_order_and_numbered_without_a_g
     assert messages[4]['data'] == {'change': 'created', 'profile': profile.as_json()}
 
 
-async def test_all_clients_hear_the_same_numbers(url: str, house: House) -> None:
+async def test_all_clients_receive_the_same_numbers(url: str, house: House) -> None:
     async with connect(url) as early:
         await heard(early)
         house.log(2)
@@ -284,7 +284,7 @@ async def test_after_a_restart_of_the_server_resume_says_lagged(url: str, house:
     assert line['seq'] == 5
 
 
-async def test_what_is_no_longer_remembered_is_said_to_be_missed(
+async def test_updates_that_are_no_longer_buffered_are_reported_as_missed(
     url: str, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr('synapse.api.updates.buffer.BUFFER_MESSAGES', 10)
@@ -316,7 +316,7 @@ async def test_who_missed_nothing_hears_nothing_again(url: str, house: House, se
 # Slow readers and limits
 
 
-async def test_a_slow_reader_is_told_what_it_was_spared_and_delays_nobody(url: str, house: House) -> None:
+async def test_a_slow_reader_learns_what_it_missed_and_delays_no_one(url: str, house: House) -> None:
     padding = 'x' * 800
     async with connect(url, max_queue=1, compression=None) as slow, connect(url, compression=None) as quick:
         await heard(slow)
@@ -349,7 +349,7 @@ async def test_a_slow_reader_is_told_what_it_was_spared_and_delays_nobody(url: s
 
 
 def texts_of(listener: Listener) -> list[dict[str, Any]]:
-    """All that there is to tell now."""
+    """Everything there is to send now."""
     texts = []
     while (text := listener.next_text()) is not None:
         texts.append(json.loads(text))
@@ -362,12 +362,12 @@ def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures('short_memory')
-def test_who_falls_behind_goes_on_in_the_middle_of_what_is_remembered(house: House) -> None:
+def test_a_client_that_falls_behind_continues_in_the_middle_of_the_buffer(house: House) -> None:
     feed = UpdateBuffer(house)  # type: ignore[arg-type]
     listener = Listener(feed)
     house.log(10)
     assert json.loads(listener.next_text() or '')['seq'] == 1
-    house.log(2)  # so that 2 is forgotten
+    house.log(2)  # so that 2 is dropped
     house.log(4)
 
     lagged, *rest = texts_of(listener)
@@ -418,7 +418,7 @@ def test_who_asks_and_never_reads_fills_no_memory(house: House) -> None:
 
 
 @pytest.mark.usefixtures('short_memory')
-def test_what_nobody_subscribed_to_is_not_counted_as_missed(house: House) -> None:
+def test_updates_without_a_subscription_are_not_counted_as_missed(house: House) -> None:
     listener = Listener(UpdateBuffer(house))  # type: ignore[arg-type]
     listener.subscription = Subscription(level=Level.ERROR)
     house.log(30)

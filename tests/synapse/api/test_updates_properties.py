@@ -1,4 +1,4 @@
-"""Whatever is published, read, cut and resumed: nothing comes twice, and what is missing is named."""
+"""However clients read, stall and resume: no update comes twice, and missing ones are reported."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ from tests.synapse.api.test_updates import House
 
 
 class OneClient(RuleBasedStateMachine):
-    """A client of a feed with a short memory: it reads, stalls, loses its connection and comes back where it was.
+    """A client of a small buffer: it reads, stalls, disconnects and resumes where it was.
 
     `told` and `named` are what it knows over all its connections: the numbers it was told, and those it was told were
     left out. `last` is where it is in this connection.

@@ -1,4 +1,4 @@
-"""What the log answers about many lines at once, and how it forgets the oldest while more are said."""
+"""Queries about many lines at once, and deleting the oldest while more are logged."""
 
 import asyncio
 import time
@@ -37,9 +37,9 @@ def say(log: Log, message: str, seconds: float = 0, **more: Any) -> Entry:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for what no message tells."""
+    """Wait for something that no message announces."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the condition is of a thread, which sets no event
+        while not condition():  # noqa: ASYNC110 - changed by a thread that sets no event
             await asyncio.sleep(0.001)
 
 
@@ -64,7 +64,7 @@ async def test_printed_lines_become_entries_like_any_others(log: Log) -> None:
     assert list(log.ring) == said
 
 
-async def test_matches_are_the_newest_in_order_and_say_whether_they_are_all(log: Log) -> None:
+async def test_matches_are_the_newest_in_order_and_tell_whether_they_are_complete(log: Log) -> None:
     for number in range(10):
         say(log, f'Frame \x1b[31m{number}\x1b[0m', number, source='odd' if number % 2 else 'even')
 
@@ -80,7 +80,7 @@ async def test_matches_are_the_newest_in_order_and_say_whether_they_are_all(log:
     assert [entry.seq for entry in await log.query(search=Search(text='3|4', is_regex=True))] == [5, 4]
 
 
-async def test_a_pattern_without_end_stops_nobody(log: Log) -> None:
+async def test_a_pattern_that_never_ends_blocks_no_one(log: Log) -> None:
     say(log, 'a' * 5_000 + '!')
     for _ in range(5):
         say(log, 'a' * 5_000)
@@ -103,7 +103,7 @@ async def test_a_pattern_without_end_stops_nobody(log: Log) -> None:
     assert error.value.code == 'slow_pattern'
 
 
-async def test_a_search_nobody_waits_for_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_search_that_no_one_waits_for_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('storage.logs.store._MATCH_ROWS', 10)
     monkeypatch.setattr('synapse.log.log.SEARCH_SECONDS', 60)
     say_many(log, 3_000)
