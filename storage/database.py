@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .files import DiskFull, StorageError, make_private_folder, named_errors
+from .files import DiskFull, StorageError, make_private_folder, named_errors, path_aside
 
 Prepare = Callable[[sqlite3.Connection], None]
 
@@ -50,8 +50,7 @@ def _open(path: Path, schema: str, synchronous: str, prepare: Prepare | None) ->
 
 
 def _set_aside(path: Path) -> Path:
-    stamp = datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')
-    aside = path.with_name(f'{path.name}.corrupt-{stamp}')
+    aside = path_aside(path)
     with named_errors(path):
         for suffix in ('-wal', '-shm', ''):
             part = path.with_name(path.name + suffix)

@@ -17,7 +17,7 @@ from typing import Any, cast
 from tinydb import Storage, TinyDB
 from tinydb.table import Table
 
-from .files import StorageError, named_errors, sync_folder, write_atomically
+from .files import StorageError, named_errors, path_aside, sync_folder, write_atomically
 
 Document = dict[str, Any]
 Migration = Callable[[Document], Document]
@@ -130,8 +130,7 @@ class SafeStorage(Storage):
         return None
 
     def _set_aside(self, path: Path) -> None:
-        stamp = datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')
-        aside = path.with_name(f'{path.name}.corrupt-{stamp}')
+        aside = path_aside(path)
         with named_errors(path):
             path.replace(aside)
             sync_folder(path.parent)
@@ -165,12 +164,6 @@ class _DocumentTable(Table):
     """A table keyed by our ids, so that the file is readable and one write replaces a document."""
 
     document_id_class = cast(type[int], str)
-
-    def put(self, id: str, document: Document) -> None:
-        self._update_table(lambda table: cast(_Keyed, table).update({id: document}))
-
-    def discard(self, id: str) -> None:
-        self._update_table(lambda table: cast(_Keyed, table).pop(id, None))
 
     def change(self, puts: Mapping[str, Document], removed: Iterable[str]) -> None:
         def apply(table: _Keyed) -> None:
@@ -221,7 +214,7 @@ class Documents:
         """
         with self._lock:
             try:
-                self._table.put(id, copy.deepcopy(document))
+                self._table.change({id: copy.deepcopy(document)}, ())
             except TypeError as error:
                 raise ValueError(f'document {id!r} holds what JSON cannot represent: {error}') from error
 
@@ -238,7 +231,7 @@ class Documents:
         with self._lock:
             if self.get(id) is None:
                 return False
-            self._table.discard(id)
+            self._table.change({}, (id,))
             return True
 
     def close(self) -> None:

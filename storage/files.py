@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,11 @@ class IncomingFile:
         with contextlib.suppress(OSError):
             self._file.close()
             self._part.unlink(missing_ok=True)
+
+
+def path_aside(path: Path) -> Path:
+    """A new name beside `path`, under which an unreadable file is kept."""
+    return path.with_name(f'{path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}')
 
 
 def sync_folder(folder: Path) -> None:

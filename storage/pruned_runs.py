@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .database import micros
-from .runs import Document, Documents, Ids, RunStore
+from .runs import Document, Documents, RunStore
 
 KEEP_TRACES = 100_000
 _GIVE_BACK_PAGES = 200
@@ -46,7 +46,7 @@ class PrunedRuns:
 
     # -- which runs can be pruned ------------------------------------------------------------------------------------
 
-    def prunable(self, until: datetime, *, spared: Collection[str] = (), limit: int) -> Ids:
+    def prunable(self, until: datetime, *, spared: Collection[str] = (), limit: int) -> list[str]:
         """Runs that ended before `until` and that no open occurrence needs, earliest end first."""
         query = f'SELECT id {_MAY_GO} ORDER BY finished LIMIT ?'
         return [id for (id,) in self._rows(query, micros(until), json.dumps([*spared]), limit)]
@@ -69,7 +69,7 @@ class PrunedRuns:
 
     # -- pruning ------------------------------------------------------------------------------------------------------
 
-    def prune(self, ids: Collection[str], *, at: datetime) -> Ids:
+    def prune(self, ids: Collection[str], *, at: datetime) -> list[str]:
         """Turn these runs into traces with pending folders, all or none; returns those that existed and had ended."""
         wanted = json.dumps([*ids])
         found = 'FROM runs WHERE finished IS NOT NULL AND id IN (SELECT value FROM json_each(?))'

@@ -16,9 +16,6 @@ from .database import micros, named_sqlite_errors, open_database, transaction
 
 Document = dict[str, Any]
 Documents = list[Document]
-Endings = list[tuple[str, str, str, float]]
-Ids = list[str]
-Seconds = list[float]
 
 # AUTOINCREMENT: a number is never used twice, even after the newest run was pruned. Pruned runs leave traces, see
 # `storage.pruned_runs`; they are here because past figures count both.
@@ -74,11 +71,8 @@ class RunStore:
         If a run was created with the same key before, returns that run as it is now and creates nothing.
         """
         with self.transaction() as connection:
-            if idempotency_key is not None:
-                known = self._select('WHERE idempotency_key = ?', [idempotency_key])
-                if known:
-                    return known[0]
-            return insert_run(connection, document, idempotency_key)
+            known = _select(connection, 'WHERE idempotency_key = ?', [idempotency_key])  # NULL equals nothing
+            return known[0] if known else insert_run(connection, document, idempotency_key)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -94,8 +88,8 @@ class RunStore:
 
     def save(self, document: Document) -> None:
         """Save the current state of an existing run; its number does not change."""
-        with self._lock, named_sqlite_errors(self._path):
-            self._connection.execute(
+        with self.reading() as connection:
+            connection.execute(
                 'UPDATE runs SET state = ?, pipeline = ?, profile = ?, created = ?, finished = ?, document = ? '
                 'WHERE id = ?',
                 [*_columns(document), json.dumps(document), document['id']],
@@ -133,8 +127,8 @@ class RunStore:
 
     def with_states(self, states: Iterable[str]) -> Documents:
         """Every run in one of these states, oldest first."""
-        wanted = list(states)
-        return self._many(f'WHERE state IN ({_marks(wanted)}) ORDER BY number', wanted)
+        where = 'WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number'
+        return self._many(where, [json.dumps([*states])])
 
     def recent(self, pipeline: str | None = None, *, limit: int) -> Documents:
         """Ended runs of one pipeline or of all, latest end first."""
@@ -151,10 +145,10 @@ class RunStore:
             'SELECT state, COUNT(*) FROM (SELECT state FROM runs WHERE finished >= ?1 '
             'UNION ALL SELECT state FROM traces WHERE finished >= ?1) GROUP BY state'
         )
-        with self._lock, named_sqlite_errors(self._path):
-            return dict(self._connection.execute(query, [micros(iso)]))
+        with self.reading() as connection:
+            return dict(connection.execute(query, [micros(iso)]))
 
-    def finished_since(self, iso: str) -> Endings:
+    def finished_since(self, iso: str) -> list[tuple[str, str, str, float]]:
         """Created, ended, state and seconds of every run that ended at this moment or later, oldest first.
 
         Pruned runs are included.
@@ -162,10 +156,10 @@ class RunStore:
         documents = self._ever('finished >= ?', 'finished', [micros(iso)])
         return [(run['created_at'], run['finished_at'], run['state'], _seconds(run) or 0.0) for run in documents]
 
-    def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, Seconds]:
+    def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, list[float]]:
         """The durations of succeeded steps in the last `limit` succeeded runs of a pipeline, newest first."""
         where = "WHERE state = 'succeeded' AND pipeline = ? ORDER BY number DESC LIMIT ?"
-        took: dict[str, Seconds] = {}
+        took: dict[str, list[float]] = {}
         for run in self._many(where, [pipeline, limit]):
             for step in run.get('steps', ()):
                 seconds = _seconds(step)
@@ -186,19 +180,15 @@ class RunStore:
         return found[0] if found else None
 
     def _many(self, tail: str, values: Sequence[Any]) -> Documents:
-        with self._lock, named_sqlite_errors(self._path):
-            return self._select(tail, values)
+        with self.reading() as connection:
+            return _select(connection, tail, values)
 
     def _ever(self, term: str, order: str, values: Sequence[Any]) -> Documents:
         """Documents of runs and traces that satisfy `term`."""
         both = (f'SELECT {order}, document FROM {table} WHERE {term}' for table in ('runs', 'traces'))  # noqa: S608
-        with self._lock, named_sqlite_errors(self._path):
-            rows = self._connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [*values, *values])
+        with self.reading() as connection:
+            rows = connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [*values, *values])
             return [json.loads(text) for _, text in rows]
-
-    def _select(self, tail: str, values: Sequence[Any]) -> Documents:
-        rows = self._connection.execute(f'SELECT document FROM runs {tail}', values)  # noqa: S608 - our own constants
-        return [json.loads(text) for (text,) in rows]
 
 
 def insert_run(connection: sqlite3.Connection, document: Document, idempotency_key: str | None = None) -> Document:
@@ -211,6 +201,11 @@ def insert_run(connection: sqlite3.Connection, document: Document, idempotency_k
     numbered = document | {'number': cursor.lastrowid}
     connection.execute('UPDATE runs SET document = ? WHERE number = ?', [json.dumps(numbered), cursor.lastrowid])
     return numbered
+
+
+def _select(connection: sqlite3.Connection, tail: str, values: Sequence[Any]) -> Documents:
+    rows = connection.execute(f'SELECT document FROM runs {tail}', values)  # noqa: S608 - our own constants
+    return [json.loads(text) for (text,) in rows]
 
 
 def _columns(document: Document) -> Sequence[Any]:
@@ -229,7 +224,3 @@ def _seconds(work: Document) -> float | None:
     if work.get('started_at') is None or work.get('finished_at') is None:
         return None
     return (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ', '.join('?' * len(values))

@@ -112,18 +112,7 @@ class Log:
 
     def extend(self, rows: Iterable[Mapping[str, Any]]) -> list[Entry]:
         """Log many entries, each a mapping of the arguments of `append`."""
-        entries = [
-            self._entry(
-                row['level'],
-                row['message'],
-                row['source'],
-                row.get('run'),
-                row.get('step'),
-                row.get('fields'),
-                row.get('timestamp'),
-            )
-            for row in rows
-        ]
+        entries = [self._entry(**row) for row in rows]
         self._add(entries)
         return entries
 
@@ -271,10 +260,6 @@ class Log:
             counts = await asyncio.to_thread(self._store.stats, **store_filters({'start': start, 'end': end}))
         return {**counts, 'total': sum(counts.values())}
 
-    async def since(self, moment: datetime) -> dict[str, int]:
-        """The number of entries of each level from this moment on, and the `total`."""
-        return await self.stats(start=moment)
-
     def mark_seen(self) -> None:
         """Mark all errors as seen."""
         self._publish_all()
@@ -326,10 +311,10 @@ class Log:
         level: Level | str,
         message: str,
         source: str,
-        run: str | None,
-        step: str | None,
-        fields: Mapping[str, Any] | None,
-        timestamp: datetime | str | None,
+        run: str | None = None,
+        step: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | None = None,
     ) -> Entry:
         self.last_seq += 1
         text = self._scrubber.text(message)

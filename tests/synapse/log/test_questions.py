@@ -153,7 +153,7 @@ async def test_figures_of_any_span_come_from_summaries(log: Log) -> None:
     assert (minutes.seconds, [sum(levels) for levels in minutes.counts][30]) == (120, 120)
     assert await log.span() == (at(0), at(119))
     assert await log.sources() == [('a', 60), ('b', 60)]
-    assert (await log.since(at(100)))['total'] == 20
+    assert (await log.stats(start=at(100)))['total'] == 20
     assert (await log.stats(at(59.5), at(61)))['total'] == 1
 
 
