@@ -235,7 +235,6 @@ class Documents:
             return True
 
     def close(self) -> None:
-        """Close the file; every change was already durable."""
         with self._lock:
             self._database.close()
 

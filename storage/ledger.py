@@ -66,7 +66,6 @@ class Ledger:
         return added
 
     def save(self, rows: Iterable[Document]) -> None:
-        """Save the current state of existing rows."""
         with self._runs.transaction() as connection:
             for row in rows:
                 _update(connection, row)
@@ -89,12 +88,10 @@ class Ledger:
         return datetime.fromisoformat(found[0]['due']) if found else None
 
     def get(self, event_id: str, due: datetime) -> Document | None:
-        """The row of this event at exactly this moment, or None."""
         found = self._read('WHERE event = ? AND due = ?', [event_id, micros(due)])
         return found[0] if found else None
 
     def of_run(self, run_id: str) -> Document | None:
-        """The row of this run, or None."""
         found = self._read('WHERE run = ?', [run_id])
         return found[0] if found else None
 
@@ -126,7 +123,6 @@ class Ledger:
         return self._read('WHERE retry IS NOT NULL ORDER BY retry', [])
 
     def missed_since(self, moment: datetime) -> int:
-        """The number of missed occurrences due at this moment or later."""
         query = "SELECT COALESCE(SUM(count), 0) FROM occurrences WHERE due >= ? AND state = 'missed'"
         with self._runs.reading() as connection:
             return int(connection.execute(query, [micros(moment)]).fetchone()[0])

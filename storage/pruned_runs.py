@@ -52,7 +52,6 @@ class PrunedRuns:
         return [id for (id,) in self._rows(query, micros(until), json.dumps([*spared]), limit)]
 
     def count_prunable(self, until: datetime, *, spared: Collection[str] = ()) -> int:
-        """The number of prunable runs without a limit."""
         query = f'SELECT COUNT(*) {_MAY_GO}'
         return int(self._rows(query, micros(until), json.dumps([*spared]))[0][0])
 
@@ -63,7 +62,6 @@ class PrunedRuns:
         return _moment(found[0][0]) if found else None
 
     def ended(self) -> tuple[int, datetime | None]:
-        """The number of ended runs, and when the first of them ended."""
         count, first = self._rows('SELECT COUNT(*), MIN(finished) FROM runs WHERE finished IS NOT NULL')[0]
         return count, None if first is None else _moment(first)
 
@@ -82,7 +80,6 @@ class PrunedRuns:
         return [document['id'] for document in documents]
 
     def pending_folders(self) -> Documents:
-        """The traces whose folders still exist."""
         return [json.loads(text) for (text,) in self._rows('SELECT document FROM traces WHERE has_folder = 1')]
 
     def mark_folder_removed(self, trace: Mapping[str, Any]) -> None:

@@ -96,15 +96,12 @@ class RunStore:
             )
 
     def get(self, id: str) -> Document | None:
-        """The run with this id, or None."""
         return self._one('WHERE id = ?', [id])
 
     def find_by_number(self, number: int) -> Document | None:
-        """The run with this number, or None."""
         return self._one('WHERE number = ?', [number])
 
     def find_by_key(self, idempotency_key: str) -> Document | None:
-        """The run that was created with this key, or None."""
         return self._one('WHERE idempotency_key = ?', [idempotency_key])
 
     def page(
@@ -126,7 +123,6 @@ class RunStore:
         return self._many(f'{where} ORDER BY number DESC LIMIT ?', [*given.values(), limit])
 
     def with_states(self, states: Iterable[str]) -> Documents:
-        """Every run in one of these states, oldest first."""
         where = 'WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number'
         return self._many(where, [json.dumps([*states])])
 
@@ -184,7 +180,6 @@ class RunStore:
             return _select(connection, tail, values)
 
     def _ever(self, term: str, order: str, values: Sequence[Any]) -> Documents:
-        """Documents of runs and traces that satisfy `term`."""
         both = (f'SELECT {order}, document FROM {table} WHERE {term}' for table in ('runs', 'traces'))  # noqa: S608
         with self.reading() as connection:
             rows = connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [*values, *values])

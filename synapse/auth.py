@@ -226,8 +226,6 @@ class Auth:
 
 
 class _Signer(TimestampSigner):
-    """A signer with a clock of its own."""
-
     def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
         super().__init__(key, salt='synapse.code', digest_method=hashlib.sha256)
         self._clock = clock

@@ -66,7 +66,6 @@ class LogQuery:
             self._add('e.at < ?', micros(end))
 
     def within(self, low: int, high: int) -> None:
-        """Only entries with a `seq` from `low` to `high`, both inclusive."""
         self.low, self.high = max(self.low, low), min(self.high, high)
 
     def contains(self, folded: str) -> None:

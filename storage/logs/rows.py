@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -32,26 +31,19 @@ class LogRow(NamedTuple):
     shown: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineBatch:
-    """Rows that differ only in their message, which `LogStore.append` stores in half the time.
+class LineBatch(NamedTuple):
+    """Rows that differ only in their number and message, which `LogStore.append` stores in half the time.
 
-    Numbered from `first`; their ids are `prefix` followed by the number. A search reads the messages as they are.
+    `first` is the row of the first message. The id of each row is that of `first` with its own number at the end, and
+    a search reads the messages as they are.
     """
 
-    first: int
-    prefix: str
-    at: int
-    """Microseconds since 1970."""
-    level: int
-    source: str
-    run: str | None
-    step: str | None
+    first: LogRow
     messages: Sequence[str]
 
     @property
     def last(self) -> int:
-        return self.first + len(self.messages) - 1
+        return self.first.seq + len(self.messages) - 1
 
 
 def row_of(
@@ -70,29 +62,14 @@ def row_of(
     return LogRow(seq, id, micros(moment), '', rank, message, source, run, step, text, searched(message))
 
 
-def batch_of(
-    first: int,
-    prefix: str,
-    moment: datetime,
-    rank: int,
-    messages: Sequence[str],
-    source: str,
-    run: str | None,
-    step: str | None,
-) -> LineBatch | None:
-    """Many such rows as one batch, or None if a search must read something other than the messages."""
-    if searched(''.join(messages)) is not None:
-        return None
-    at = micros(moment)
-    return LineBatch(
-        first=first, prefix=prefix, at=at, level=rank, source=source, run=run, step=step, messages=messages
-    )
+def batch_of(first: LogRow, messages: Sequence[str]) -> LineBatch | None:
+    """Rows like `first` as one batch, or None if a search must read something other than the messages."""
+    return LineBatch(first, messages) if searched(''.join(messages)) is None else None
 
 
 def tally_of(row: LogRow | LineBatch) -> Tally:
-    if isinstance(row, LineBatch):
-        return Tally(row.at, row.level, row.source, row.run or '', row.first, row.last)
-    return Tally(row.at, row.level, row.source, row.run or '', row.seq, row.seq)
+    first, last = (row.first, row.last) if isinstance(row, LineBatch) else (row, row.seq)
+    return Tally(first.at, first.level, first.source, first.run or '', first.seq, last)
 
 
 def iso(at: int) -> str:

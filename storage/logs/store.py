@@ -180,7 +180,6 @@ class LogStore:
         return [(at, LEVELS[level], rows) for at, level, rows in counts.by_second(self._read, since)]
 
     def sources(self) -> list[tuple[str, int]]:
-        """All sources with their number of rows, most rows first."""
         return [(source, rows) for source, rows in counts.by_source(self._read)]
 
     def span(self) -> tuple[str, str] | None:
@@ -203,7 +202,6 @@ class LogStore:
         return found[0]['seq'] if found else None
 
     def oldest(self) -> int | None:
-        """The smallest `seq`, or None if there are no rows."""
         value: int | None = self._read('SELECT MIN(seq) FROM entries', [])[0][0]
         return value
 
@@ -262,7 +260,9 @@ class LogStore:
 
     def _insert_lines(self, lines: LineBatch) -> None:
         # As one value: SQLite takes it apart while other threads have the interpreter.
-        common = [lines.first, lines.prefix, lines.at, lines.level, lines.source, lines.run, lines.step]
+        first = lines.first
+        prefix = first.id.removesuffix(str(first.seq))
+        common = [first.seq, prefix, first.at, first.level, first.source, first.run, first.step]
         self._writer.execute(_INSERT_LINES, [*common, json.dumps(lines.messages)])
 
     def _build_query(

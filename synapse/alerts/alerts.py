@@ -127,7 +127,6 @@ class Alerts:
 
     @property
     def unseen(self) -> int:
-        """The number of unseen alerts."""
         return sum(not alert.is_seen for alert in self._alerts.values())
 
     def since(self, news: int) -> list[Alert]:
@@ -143,7 +142,6 @@ class Alerts:
         return next((alert for alert in self if alert.id == id), None)
 
     def active(self, key: str) -> Alert | None:
-        """The alert with this key if it is active, else None."""
         alert = self._alerts.get(key)
         return alert if alert is not None and alert.is_active else None
 
@@ -274,7 +272,6 @@ class Alerts:
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Return after this time, or as soon as the event is set."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -146,7 +146,6 @@ class AlertWatch:
             self._check_answered()
 
     def _miss(self, missed: Sequence[Occurrence]) -> None:
-        """Report missed occurrences of one event."""
         newest = max(missed, key=lambda item: item.due)
         incident = Incident(
             key=_key_of_missed(newest),

@@ -103,7 +103,6 @@ def rate_limit_key(scope: Any) -> str:
 
 
 def client_address(scope: Any) -> str:
-    """The address that a request comes from."""
     return str((scope.get('client') or ('nowhere',))[0])
 
 

@@ -66,7 +66,6 @@ class LastResort:
 
 
 def response_of(error: SynapseError) -> ApiResponse:
-    """An error of the core as a response."""
     fields = error.fields if isinstance(error, Invalid) else None
     answer = ApiResponse(error_body(error.code, error.message, error.hint, fields), error.status)
     if isinstance(error, TooMany):

@@ -83,18 +83,14 @@ def _follow(api: httpx.Client, socket: ClientConnection, run: dict[str, Any]) ->
 
 def _catch_up(api: httpx.Client, run_id: str, after: int) -> int:
     """Print the entries after `after`; returns the last number printed."""
-    pages: list[dict[str, Any]] = []
-    before: int | None = None
     while True:
-        query: dict[str, Any] = {'limit': 1000} | ({} if before is None else {'before': before})
+        query: dict[str, int | str] = {'limit': 1000, 'order': 'asc', 'after': after}
         page = _checked(api.get(f'runs/{run_id}/logs', params=query))
-        pages.extend(entry for entry in page['entries'] if entry['seq'] > after)
-        before = page['next']
-        if before is None or not page['entries'] or page['entries'][-1]['seq'] <= after:
-            break
-    for entry in reversed(pages):
-        _print_entry(entry)
-    return pages[0]['seq'] if pages else after
+        for entry in page['entries']:
+            after = entry['seq']
+            _print_entry(entry)
+        if page['next'] is None:
+            return after
 
 
 def _print_entry(entry: dict[str, Any]) -> None:

@@ -22,7 +22,6 @@ class LogCounters:
     unseen_errors: int = 0
 
     def as_stats(self) -> dict[str, int]:
-        """The counts as the API returns them."""
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != 'unseen_errors'}
 
     def add(self, counts: Mapping[Level, int]) -> None:

@@ -57,7 +57,6 @@ class Entry(NamedTuple):
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> 'Entry':
-        """The inverse of `as_json`."""
         changed = {'timestamp': datetime.fromisoformat(row['timestamp']), 'level': Level(row['level'])}
         return cls(**{**row, **changed})
 
@@ -69,7 +68,6 @@ def size_of(entries: Sequence[Entry]) -> int:
 
 
 def _characters_in(value: Any) -> int:
-    """Roughly how many characters a plain JSON value holds."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
 from storage.logs.store import LogStore
@@ -30,6 +30,9 @@ from .rate import SECONDS as RATE_SECONDS
 from .rate import LogRate
 from .search import Search
 from .writer import MAX_UNSAVED, LogWriter
+
+P = ParamSpec('P')
+T = TypeVar('T')
 
 RING = 5_000
 SEARCH_SECONDS = 3.0
@@ -150,7 +153,6 @@ class Log:
         self._scrubber.hide(run_id, secrets)
 
     def unhide(self, run_id: str) -> None:
-        """Stop hiding the secrets of this run."""
         self._scrubber.unhide(run_id)
 
     def scrub(self, value: Any) -> Any:
@@ -166,7 +168,6 @@ class Log:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def recent(self, n: int, *, run: str | None = None) -> list[Entry]:
-        """The last `n` entries in memory, newest last."""
         newest_first = (entry for entry in reversed(self.ring) if run is None or entry.run == run)
         return list(itertools.islice(newest_first, n))[::-1]
 
@@ -205,8 +206,7 @@ class Log:
 
         asked = store_filters({**filters, 'search': search})
         try:
-            with user_errors():
-                return await asyncio.to_thread(self._matching, search, limit=limit, is_over=is_over, **asked)
+            return await self._ask(self._matching, search, limit=limit, is_over=is_over, **asked)
         finally:
             given_up.set()
 
@@ -218,23 +218,17 @@ class Log:
         Buckets start at whole seconds, those longer than a minute at whole minutes: the first may start a bit early.
         """
         first, seconds, count = bucket_grid(start, end, buckets)
-        await self.saved(self.last_seq)
-        with user_errors():
-            counts = await asyncio.to_thread(self._store.histogram, first, seconds, count, run=run, source=source)
+        counts = await self._ask(self._store.histogram, first, seconds, count, run=run, source=source)
         return Histogram(start=datetime.fromtimestamp(first, UTC), seconds=seconds, counts=counts)
 
     async def span(self) -> tuple[datetime, datetime] | None:
         """The timestamps of the oldest and the newest entry, or None if there are no entries."""
-        await self.saved(self.last_seq)
-        with user_errors():
-            found = await asyncio.to_thread(self._store.span)
+        found = await self._ask(self._store.span)
         return None if found is None else (datetime.fromisoformat(found[0]), datetime.fromisoformat(found[1]))
 
     async def sources(self) -> list[tuple[str, int]]:
         """All sources with their number of entries, most entries first."""
-        await self.saved(self.last_seq)
-        with user_errors():
-            return await asyncio.to_thread(self._store.sources)
+        return await self._ask(self._store.sources)
 
     async def size(self) -> int:
         """Bytes that the log takes on disk, without its journal of a few MB."""
@@ -255,13 +249,10 @@ class Log:
         if start is None and end is None:
             self._publish_all()
             return self.counters.as_stats()
-        await self.saved(self.last_seq)
-        with user_errors():
-            counts = await asyncio.to_thread(self._store.stats, **store_filters({'start': start, 'end': end}))
+        counts = await self._ask(self._store.stats, **store_filters({'start': start, 'end': end}))
         return {**counts, 'total': sum(counts.values())}
 
     def mark_seen(self) -> None:
-        """Mark all errors as seen."""
         self._publish_all()
         self.counters.unseen_errors = 0
 
@@ -291,6 +282,12 @@ class Log:
         return await self._pruner.retain(max_age, max_bytes)
 
     # -- internals ----------------------------------------------------------------------------------------------------
+
+    async def _ask(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call a method of the store in a thread, once everything logged so far is saved."""
+        await self.saved(self.last_seq)
+        with user_errors():
+            return await asyncio.to_thread(function, *arguments, **named)
 
     async def _read(self, *, search: Search | None = None, **filters: Any) -> list[Entry]:
         with user_errors():

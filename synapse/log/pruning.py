@@ -58,7 +58,6 @@ class LogPruner:
         return removed
 
     async def _saved_end(self) -> int:
-        """The first `seq` that is not on disk."""
         return await asyncio.to_thread(self._store.last_seq) + 1
 
     async def _delete(self, limit: int) -> int:

@@ -22,7 +22,6 @@ class LogRate:
         self._in_latest = 0
 
     def add(self, counts: Mapping[Level, int]) -> None:
-        """Count lines of each level that were logged now."""
         now, lines = self._clock(), sum(counts.values())
         self._slot(int(now)).update(counts)
         self._latest.append((now, lines))
@@ -55,7 +54,6 @@ class LogRate:
         return heights
 
     def per_second(self) -> float:
-        """The number of lines in the last second."""
         self._forget(self._clock())
         return float(self._in_latest)
 

@@ -89,7 +89,6 @@ class LogWriter:
         await self._notify()
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Queue entries, in order of `seq`."""
         self.unsaved.extend(entries)
         self._characters += size_of(entries)
         if self.error is not None:
@@ -242,15 +241,11 @@ def _rows_of(batch: Sequence[Entry]) -> list[LogRow | LineBatch]:
 
 
 def _batch_of(entries: Sequence[Entry]) -> LineBatch | None:
-    id, seq, moment, level, _, source, run, step, fields = entries[0]
-    if (
-        fields
-        or entries[-1].seq - seq != len(entries) - 1
-        or sum(len(entry.message) for entry in entries) > MAX_LINES_CHARACTERS
-    ):
-        return None
+    first, last = entries[0], entries[-1]
     messages = [entry.message for entry in entries]
-    return batch_of(seq, id.removesuffix(str(seq)), moment, RANKS[level], messages, source, run, step)
+    if first.fields or last.seq - first.seq != len(entries) - 1 or sum(map(len, messages)) > MAX_LINES_CHARACTERS:
+        return None
+    return batch_of(_row_of(first), messages)
 
 
 def _row_of(entry: Entry) -> LogRow:

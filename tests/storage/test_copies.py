@@ -134,7 +134,7 @@ def test_a_copy_that_cannot_fit_is_refused_before_its_first_byte(
     monkeypatch.setattr(copies, '_is_cloned', lambda *_: False)
     monkeypatch.setattr(copies, 'free_bytes', lambda _: 1000)
 
-    with pytest.raises(DiskFull, match=r'film.mp4 takes 1,048,576 bytes, and 1,000 are left'):
+    with pytest.raises(DiskFull, match=r'film.mp4 takes 1,048,576 bytes, but only 1,000 are free'):
         copy(source, tmp_path / 'b', watch=lambda *_: pytest.fail('it began'))
 
     assert names(tmp_path) == ['film.mp4']

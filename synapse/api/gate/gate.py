@@ -173,7 +173,13 @@ class Gate:
         # A script with an old token has to learn that, so it is never told to wait instead.
         if header_values(scope, b'authorization') or FEED_PATH.fullmatch(scope['path']):
             self._failed.add(client_address(scope))
-        return _no_credentials()
+        return HttpError(
+            401,
+            'unauthorized',
+            'Sign in first.',
+            'Send "Authorization: Bearer TOKEN" with the token in the data folder, or run: python main.py open',
+            {'www-authenticate': 'Bearer'},
+        )
 
     def _has_token(self, scope: Scope) -> bool:
         values = header_values(scope, b'authorization')
@@ -181,7 +187,6 @@ class Gate:
         return scheme.lower() == 'bearer' and self._auth.is_token(token.strip())
 
     def _is_feed(self, method: str, path: str) -> bool:
-        """Whether this reads the calendar by its secret address."""
         found = FEED_PATH.fullmatch(path)
         return method == 'GET' and found is not None and self._auth.is_feed(found[1])
 
@@ -267,16 +272,6 @@ class _Bounded:
             if self.set_cookie is not None:
                 message['headers'] = [*message['headers'], (b'set-cookie', self.set_cookie.encode())]
         await self._send(message)
-
-
-def _no_credentials() -> HttpError:
-    return HttpError(
-        401,
-        'unauthorized',
-        'Sign in first.',
-        'Send "Authorization: Bearer TOKEN" with the token in the data folder, or run: python main.py open',
-        {'www-authenticate': 'Bearer'},
-    )
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: HttpError) -> None:

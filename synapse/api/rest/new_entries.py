@@ -74,7 +74,6 @@ class NewEntry(Body):
 
 
 def described() -> dict[str, Any]:
-    """The request body for the OpenAPI description."""
     schema = NewEntry.model_json_schema()
     schema['properties']['level'] = schema.pop('$defs')['Level']
     many = {'type': 'array', 'items': schema, 'maxItems': MAX_ENTRIES}
@@ -161,7 +160,6 @@ class _EntryReader:
         self._steps: dict[str, frozenset[str]] = {}
 
     async def read(self, items: Sequence[Any]) -> list[NewEntry]:
-        """:raises Invalid: if any of them is invalid"""
         entries = []
         for index, item in enumerate(items):
             if index % _YIELD_EVERY == _YIELD_EVERY - 1:

@@ -47,7 +47,6 @@ class StrictRoute(APIRoute):
 
 
 def router() -> APIRouter:
-    """A router whose routes read JSON strictly."""
     return APIRouter(route_class=StrictRoute, redirect_slashes=False)
 
 

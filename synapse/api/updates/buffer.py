@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -34,28 +35,17 @@ _SLACK = 1.05
 _BATCH = 100
 
 
+@dataclass(slots=True, eq=False)
 class Update:
     """One numbered message; the buffer encodes its text when the first client needs it, and all clients share it."""
 
-    __slots__ = ('level', 'run', 'seq', 'source', 'text', 'time', 'type')
-
-    def __init__(
-        self,
-        type: str,
-        seq: int,
-        source: Callable[[], Any],
-        time: float,
-        *,
-        level: Level | None = None,
-        run: str | None = None,
-    ) -> None:
-        self.type = type
-        self.seq = seq
-        self.source = source
-        self.time = time
-        self.level = level
-        self.run = run
-        self.text: str | None = None
+    type: str
+    seq: int
+    source: Callable[[], Any]
+    time: float
+    level: Level | None = None
+    run: str | None = None
+    text: str | None = None
 
 
 class _Batch:

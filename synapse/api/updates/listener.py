@@ -76,7 +76,6 @@ class Listener:
 
     @property
     def seq(self) -> int:
-        """The newest number."""
         return self._buffer.seq
 
     def send(self, type: str, data: Any) -> None:

@@ -62,13 +62,13 @@ def test_many_lines_alike_are_kept_as_each_of_them_would_be(store: LogStore, tmp
     moment = START + timedelta(seconds=1, microseconds=7)
     messages = [f'{text} {number}' for number in range(40)]
     alike = ('stdout', 'r1', None)
-    lines = batch_of(3, 'boot-', moment, 1, messages, *alike)
     one_by_one = LogStore(tmp_path / 'other.db')
     first = log_row(2)
+    each = [row_of(seq, f'boot-{seq}', moment, 1, message, *alike, {}) for seq, message in enumerate(messages, 3)]
+    lines = batch_of(each[0], messages)
     assert lines is not None
 
     store.append([first, lines, log_row(43)])
-    each = [row_of(seq, f'boot-{seq}', moment, 1, message, *alike, {}) for seq, message in enumerate(messages, 3)]
     one_by_one.append([first, *each, log_row(43)])
 
     assert len(store.query()) == 42
@@ -80,7 +80,9 @@ def test_many_lines_alike_are_kept_as_each_of_them_would_be(store: LogStore, tmp
 
 @pytest.mark.parametrize('odd', ['\x00', '\x1b[31m', 'ü', '\u2028'])
 def test_lines_that_a_search_reads_differently_are_not_a_batch(odd: str) -> None:
-    assert batch_of(1, 'boot-', START, 1, ['plain', f'with {odd}'], 'stdout', None, None) is None
+    first = row_of(1, 'boot-1', START, 1, 'plain', 'stdout', None, None, {})
+
+    assert batch_of(first, ['plain', f'with {odd}']) is None
 
 
 def test_each_filter_narrows_and_all_of_them_together(store: LogStore) -> None:
