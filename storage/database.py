@@ -97,7 +97,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def micros(moment: str | datetime) -> int:
     """Microseconds since 1970 of an aware moment, as a datetime or ISO 8601: numbers compare, texts do not."""
     aware = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    if aware.tzinfo is None:
-        raise ValueError(f'{moment!r} has no time zone')
-    since = aware - EPOCH
+    try:
+        since = aware - EPOCH
+    except TypeError:
+        raise ValueError(f'{moment!r} has no time zone') from None
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

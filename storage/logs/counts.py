@@ -3,29 +3,19 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from .query import LEVELS
 from .schema import MINUTE, SECOND
 
-Read = Callable[[str, Sequence[Any]], list[sqlite3.Row]]
+Read = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 Key = tuple[int, int, str, str]
 """Second or minute since 1970, level, source and run; the counts by key are entries, first and last `seq`."""
 
+Tally = tuple[int, int, str, str, int, int]
+"""Rows counted together: microseconds since 1970, level, source, run (empty for none), first and last `seq`."""
+
 _MAX_ROWS = 3_000
-
-
-class Tally(NamedTuple):
-    """Consecutive rows of `entries` that are counted together, from the `seq` `first` to `last`."""
-
-    at: int
-    """Microseconds since 1970."""
-    level: int
-    source: str
-    run: str
-    """Empty for none."""
-    first: int
-    last: int
 
 
 def add(connection: sqlite3.Connection, tallies: Iterable[Tally]) -> None:
@@ -78,7 +68,7 @@ def subtract(connection: sqlite3.Connection, last: int) -> list[int]:
     return removed
 
 
-def by_level(read: Read, first: int | None, last: int | None) -> list[sqlite3.Row]:
+def by_level(read: Read, first: int | None, last: int | None) -> list[tuple[Any, ...]]:
     """`(level, entries)` between two moments in microseconds, the second exclusive; a level may occur several times.
 
     Whole minutes come from the counts, then whole seconds; only the two seconds at the edges are read row by row.
@@ -93,7 +83,7 @@ def by_level(read: Read, first: int | None, last: int | None) -> list[sqlite3.Ro
     return read(' UNION ALL '.join(sql for sql, _ in parts), [*chain.from_iterable(values for _, values in parts)])
 
 
-def by_bucket(read: Read, start: int, unit: int, width: int, buckets: int, **only: str | None) -> list[sqlite3.Row]:
+def by_bucket(read: Read, start: int, unit: int, width: int, buckets: int, **only: str | None) -> list[tuple[Any, ...]]:
     """`(bucket, level, entries)` for buckets of `width` units.
 
     :param start: of the first bucket, in units since 1970
@@ -110,12 +100,12 @@ def by_bucket(read: Read, start: int, unit: int, width: int, buckets: int, **onl
     )
 
 
-def by_source(read: Read) -> list[sqlite3.Row]:
+def by_source(read: Read) -> list[tuple[Any, ...]]:
     """`(source, entries)`, most entries first."""
     return read('SELECT source, SUM(entries) FROM minutes GROUP BY source ORDER BY 2 DESC, 1', [])
 
 
-def by_second(read: Read, since: int) -> list[sqlite3.Row]:
+def by_second(read: Read, since: int) -> list[tuple[Any, ...]]:
     """`(second since 1970, level, entries)` from this second on."""
     return read('SELECT at, level, SUM(entries) FROM seconds WHERE at >= ? GROUP BY at, level', [since])
 

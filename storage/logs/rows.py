@@ -1,9 +1,9 @@
 """Log entries as the database stores them and as documents."""
 
 import json
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from storage.database import EPOCH, micros
@@ -13,6 +13,7 @@ from .query import LEVELS, RANK
 from .text import searched
 
 Document = dict[str, Any]
+Values = tuple[Any, ...]
 
 
 class LogRow(NamedTuple):
@@ -29,6 +30,10 @@ class LogRow(NamedTuple):
     step: str | None
     fields: str | None
     shown: str | None
+
+    @property
+    def last(self) -> int:
+        return self.seq
 
 
 class LineBatch(NamedTuple):
@@ -59,7 +64,7 @@ def row_of(
 ) -> LogRow:
     """A row for `LogStore.append`; `moment` must be in UTC, `rank` is an index into `LEVELS`."""
     text = json.dumps(fields) if fields else None
-    return LogRow(seq, id, micros(moment), '', rank, message, source, run, step, text, searched(message))
+    return _new_row((seq, id, micros(moment), '', rank, message, source, run, step, text, searched(message)))
 
 
 def batch_of(first: LogRow, messages: Sequence[str]) -> LineBatch | None:
@@ -67,9 +72,13 @@ def batch_of(first: LogRow, messages: Sequence[str]) -> LineBatch | None:
     return LineBatch(first, messages) if searched(''.join(messages)) is None else None
 
 
+# As fast as a plain tuple: there are thousands of rows a second.
+_new_row: Callable[[Values], LogRow] = partial(tuple.__new__, LogRow)
+
+
 def tally_of(row: LogRow | LineBatch) -> Tally:
-    first, last = (row.first, row.last) if isinstance(row, LineBatch) else (row, row.seq)
-    return Tally(first.at, first.level, first.source, first.run or '', first.seq, last)
+    first = row.first if isinstance(row, LineBatch) else row
+    return first.at, first.level, first.source, first.run or '', first.seq, row.last
 
 
 def iso(at: int) -> str:
@@ -92,15 +101,17 @@ def from_document(document: Mapping[str, Any]) -> LogRow:
     return row if iso(row.at) == document['timestamp'] else row._replace(timestamp=document['timestamp'])
 
 
-def to_document(row: sqlite3.Row) -> Document:
+def to_document(values: Values) -> Document:
+    """A row as `LogStore` selects it, with the message last, as a document."""
+    seq, id, at, timestamp, level, source, run, step, fields, message = values
     return {
-        'id': row['id'],
-        'seq': row['seq'],
-        'timestamp': row['timestamp'] or iso(row['at']),
-        'level': LEVELS[row['level']],
-        'message': row['message'],
-        'source': row['source'],
-        'run': row['run'],
-        'step': row['step'],
-        'fields': json.loads(row['fields']) if row['fields'] else {},
+        'id': id,
+        'seq': seq,
+        'timestamp': timestamp or iso(at),
+        'level': LEVELS[level],
+        'message': message,
+        'source': source,
+        'run': run,
+        'step': step,
+        'fields': json.loads(fields) if fields else {},
     }

@@ -4,7 +4,6 @@ A commit survives the death of the process; a power loss may take the last momen
 """
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from storage.database import micros, named_sqlite_errors, open_database, transac
 from . import counts, trigrams
 from .query import LEVELS as LEVELS
 from .query import LogQuery, Part
-from .rows import Document, LineBatch, LogRow, from_document, iso, tally_of, to_document
+from .rows import Document, LineBatch, LogRow, Values, from_document, iso, tally_of, to_document
 from .schema import MINUTE, SECOND, migrate
 from .text import folded, plain
 
@@ -37,7 +36,8 @@ _INSERT_LINES = (
     "INSERT INTO entries SELECT ?1 + key, ?2 || (?1 + key), ?3, '', ?4, value, ?5, ?6, ?7, NULL, NULL "
     'FROM json_each(?8) ORDER BY key'
 )
-_COLUMNS = 'e.seq, e.id, e.at, e.timestamp, e.level, e.message, e.source, e.run, e.step, e.fields'
+# A matcher reads the message, which is the last column of every search.
+_COLUMNS = 'e.seq, e.id, e.at, e.timestamp, e.level, e.source, e.run, e.step, e.fields, e.message'
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,6 @@ class LogStore:
         self._writer.execute(f'PRAGMA journal_size_limit={_JOURNAL_BYTES}')
         self.has_index = trigrams.is_available(self._writer)
         self._reader = open_database(path, '', synchronous='NORMAL', notices=self.notices)
-        self._reader.row_factory = sqlite3.Row
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -87,7 +86,7 @@ class LogStore:
                 if isinstance(row, LineBatch):
                     self._insert_lines(row)
             counts.add(self._writer, tallies)
-            last = tallies[-1].last
+            last = stored[-1].last
             self._writer.execute("UPDATE meta SET value = ? WHERE key = 'last_seq' AND value < ?", [last, last])
 
     def index_next(self) -> bool:
@@ -124,7 +123,7 @@ class LogStore:
         """
         query = self._build_query(**filters)
         texts = [text for text in (q, *texts) if text]
-        rows: list[sqlite3.Row] = []
+        rows: list[Values] = []
         for found, _ in self._search(query, texts, matcher, _COLUMNS, limit, oldest_first=oldest_first):
             rows += found
             if len(rows) >= limit:
@@ -139,7 +138,7 @@ class LogStore:
         columns = 'e.seq, e.message' if matcher else 'e.seq'
         seqs: list[int] = []
         for found, reached in self._search(query, texts, matcher, columns, limit + 1, oldest_first=False):
-            seqs += [row['seq'] for row in found]
+            seqs += [row[0] for row in found]
             if len(seqs) > limit:
                 return Found(seqs[:limit], seqs[limit - 1])
             if is_over() and reached > query.low:
@@ -199,7 +198,7 @@ class LogStore:
         """The smallest `seq` of a row from this moment on, or None."""
         query = self._build_query(start=moment)
         found = self._read(*query.select('e.seq', query.whole(oldest_first=True), limit=1, oldest_first=True))
-        return found[0]['seq'] if found else None
+        return found[0][0] if found else None
 
     def oldest(self) -> int | None:
         value: int | None = self._read('SELECT MIN(seq) FROM entries', [])[0][0]
@@ -299,7 +298,7 @@ class LogStore:
         limit: int,
         *,
         oldest_first: bool,
-    ) -> Iterator[tuple[list[sqlite3.Row], int]]:
+    ) -> Iterator[tuple[list[Values], int]]:
         """Matching rows in order, in batches, each with the `seq` that the search has reached."""
         if query.matches_nothing:
             return
@@ -315,7 +314,7 @@ class LogStore:
             statement = query.select(columns, part, limit=-1 if matcher else limit, oldest_first=oldest_first)
             rows = self._read(*statement)
             if matcher is not None:
-                rows = [rows[place] for place in matcher([plain(row['message']) for row in rows])]
+                rows = [rows[place] for place in matcher([plain(row[-1]) for row in rows])]
             yield rows, part.reaches
 
     def _best_index(self, query: LogQuery, *, few: int) -> tuple[str, bool]:
@@ -351,7 +350,7 @@ class LogStore:
                 reached = some[-1] * size + (size - 1 if oldest_first else 0)
                 yield Part(source, condition, [json.dumps(some), low, high], reached)
 
-    def _read(self, query: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+    def _read(self, query: str, values: Sequence[Any]) -> list[Values]:
         with self._read_lock, named_sqlite_errors(self._path):
             return self._reader.execute(query, values).fetchall()
 
