@@ -93,3 +93,8 @@ _PARAMETERS: Mapping[str, Sentence] = {
     **dict.fromkeys(('url_parsing', 'url_type'), 'Write a URL like https://example.org/.'),
     'url_scheme': 'The URL must begin with {expected_schemes}.',
 }
+
+
+def count_of(count: int, noun: str) -> str:
+    """`1 line`, `412,000 lines`."""
+    return f'{count:,} {noun}{"" if count == 1 else "s"}'

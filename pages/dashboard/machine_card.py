@@ -27,8 +27,8 @@ class MachineCard(Card):
                 icon('alert', size=14)
                 self._words = el('span', 'sy-grow')
                 el('a', text='Review', href='/runs')
-        room.machine.look()
-        self.when_gone(room.machine.unlook)
+        room.machine.add_watcher()
+        self.when_gone(room.machine.remove_watcher)
         # A sample changes several fields one after the other; all of them are shown together.
         self.watch(room.status, ('cpu_percent', 'ram_used', 'disk_free'), self.at_most_every(0, self._show))
         self._show()

@@ -18,8 +18,9 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
-from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, many, what_went
+from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, describe_report
 from synapse.runs.messages import RunChanged, RunsRemoved
+from synapse.sentences import count_of
 
 from .rows import explained_row, fact
 
@@ -61,7 +62,7 @@ class WhatIsKept(Scope):
         super().__init__('section')
         self.classes('glass-card set-card').props['aria-label'] = 'What is kept'
         self._room = room
-        self._keep = room.retention.keep
+        self._keep = room.retention.policy
         self._folders = ''
         self._fields: dict[str, _Field] = {}
         with self:
@@ -125,11 +126,10 @@ class WhatIsKept(Scope):
         found = await attempt(self._room.retention.figures())
         if found is None or self.is_deleted:
             return
-        lines = (
-            f'{many(found.lines, "line")}{_since(self._room, found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
-        )
+        since, size = _since(self._room, found.oldest_line), size_of(found.log_bytes)
+        lines = f'{count_of(found.lines, "line")}{since}, {size} on disk.'
         self._helps['log_days'].set_text(lines if found.lines else 'No lines yet.')
-        self._runs = f'{many(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
+        self._runs = f'{count_of(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
         self._show_runs()
 
     async def _measure(self) -> None:
@@ -159,9 +159,9 @@ class WhatIsKept(Scope):
         """What would go with what is typed now."""
         keep, going = await self._look(self._values())
         if not self.is_deleted and keep is not None:
-            words = what_went(going, keep, is_ahead=True)
+            words = describe_report(going, keep, is_ahead=True)
             self._preview.set_text(
-                f'{_begun(words)} would go.' if going.is_anything else 'Nothing would go for it now.'
+                f'{_begun(words)} would go.' if not going.is_empty else 'Nothing would go for it now.'
             )
 
     async def _look(self, values: Mapping[str, Any]) -> tuple[RetentionPolicy | None, RetentionReport]:
@@ -171,7 +171,7 @@ class WhatIsKept(Scope):
         keep, going = None, RetentionReport()
         try:
             keep = retention.checked(values)
-            going = await retention.would_go(values)
+            going = await retention.preview(values)
         except Invalid as error:
             wrong = error.fields
         if not self.is_deleted:
@@ -186,15 +186,17 @@ class WhatIsKept(Scope):
         keep, going = await self._look(values)
         if keep is None or self.is_deleted:
             return
-        if _is_more(going, await self._room.retention.would_go()):
-            text = f'{_begun(what_went(going, keep, is_ahead=True))} go{_with_files(going)}. They do not come back.'
+        if _is_more(going, await self._room.retention.preview()):
+            text = (
+                f'{_begun(describe_report(going, keep, is_ahead=True))} go{_with_files(going)}. They do not come back.'
+            )
             if not await confirm('Remove what is older?', text, yes='Remove them', no='Keep them', icon_name='trash'):
                 return
         await attempt(self._room.retention.set(values))
 
     def _reset(self) -> None:
         """Show again what holds."""
-        self._keep = self._room.retention.keep
+        self._keep = self._room.retention.policy
         for name, field in self._fields.items():
             field.begin_with(getattr(self._keep, name))
         set_props(self._footer, hidden=True)
@@ -205,7 +207,7 @@ class WhatIsKept(Scope):
     def _changed(self) -> None:
         retention = self._room.retention
         is_untouched = bool(self._footer.props.get('hidden'))
-        if retention.keep != self._keep and (is_untouched or retention.keep.as_json() == self._values()):
+        if retention.policy != self._keep and (is_untouched or retention.policy.as_json() == self._values()):
             self._reset()
         if not retention.is_cleaning and self._clean_up.props.get('disabled'):
             self._later(self._show_figures())
@@ -215,15 +217,15 @@ class WhatIsKept(Scope):
     def _show_cleaning(self) -> None:
         retention = self._room.retention
         set_props(self._clean_up, disabled=retention.is_cleaning or None)
-        self._progress.set_text(_so_far(retention.gone) if retention.gone is not None else '')
-        self._cleaned.set_text(f'Every hour, by itself. {_last(self._room, retention.last)}'.strip())
+        self._progress.set_text(_so_far(retention.progress) if retention.progress is not None else '')
+        self._cleaned.set_text(f'Every hour, by itself. {_last(self._room, retention.last_cleaning)}'.strip())
 
     async def _clean(self) -> None:
         gone = await attempt(self._room.retention.clean_now())
         if gone is not None and not self.is_deleted:
-            words = what_went(gone, self._room.retention.keep)
+            words = describe_report(gone, self._room.retention.policy)
             with self:
-                say(f'Removed {words}.' if gone.is_anything else 'Nothing had to go.', kind='success')
+                say(f'Removed {words}.' if not gone.is_empty else 'Nothing had to go.', kind='success')
 
 
 class _Field:
@@ -327,4 +329,4 @@ def _last(room: ControlRoom, last: tuple[datetime, RetentionReport] | None) -> s
 def _counts(gone: RetentionReport) -> str:
     """`30 lines and 2 runs`."""
     counts = ((gone.lines, 'line'), (gone.runs, 'run'))
-    return ' and '.join(many(count, word) for count, word in counts if count)
+    return ' and '.join(count_of(count, word) for count, word in counts if count)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from storage.copies import Watch, copy, make_sole
+from storage.copies import Watch, break_hard_links, copy
 from storage.files import named_errors, write_atomically
 from synapse.errors import NotFound, SynapseError
 
@@ -147,7 +147,7 @@ def make_independent(folder: Path, watch: Watch) -> None:
     """
     files = [path for path in folder.iterdir() if path.is_file()]
     for path in files:
-        make_sole(path, watch=watch)
+        break_hard_links(path, watch=watch)
     write_atomically(_record_of(folder), json.dumps({path.name: _stamp(path) for path in files}).encode())
 
 

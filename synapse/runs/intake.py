@@ -174,7 +174,7 @@ class Intake:
             rows = [{'timestamp': at, 'message': text, 'fields': part.fields} | about for at, text in part.lines]
             self._log.extend(rows)
         else:
-            self._log.say_lines(part.lines, level=Level.INFO, source=part.source, run=self._run_id, step=part.step)
+            self._log.append_lines(part.lines, level=Level.INFO, source=part.source, run=self._run_id, step=part.step)
 
     def _row(self, entry: Any) -> dict[str, Any] | None:
         try:

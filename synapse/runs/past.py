@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.traces import RunTraces
-from storage.trees import remove_tree, size_of_tree
+from storage.folders import folder_size, remove_folder
+from storage.pruned_runs import PrunedRuns
 from synapse.errors import Conflict, NotFound
 from synapse.recurrence.wall_time import wall_of
 
@@ -44,7 +44,7 @@ class PastRuns:
     def __init__(self, context: RunContext, jobs: RunJobs) -> None:
         self._context = context
         self._store, self._folders, self._unfinished = context.store, context.folders, context.unfinished
-        self._traces = RunTraces(context.store)
+        self._pruned = PrunedRuns(context.store)
         self._jobs = jobs
         self._held: Counter[str] = Counter()
         self._held_recently: set[str] = set()
@@ -60,7 +60,7 @@ class PastRuns:
 
     async def missing(self, *, id: str | None = None, number: int | None = None) -> NotFound:
         """Return the error for a run that is not there: it was removed, or there never was one."""
-        trace = await self._in_thread(self._traces.find, id=id, number=number)
+        trace = await self._in_thread(self._pruned.find, id=id, number=number)
         if trace is not None:
             return NotFound(
                 'run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace, self._context.zone)
@@ -73,7 +73,7 @@ class PastRuns:
 
         :raises Conflict: `run_removed`
         """
-        trace = await self._in_thread(self._traces.find, key=idempotency_key)
+        trace = await self._in_thread(self._pruned.find, key=idempotency_key)
         if trace is not None:
             message = f'This key led to run #{trace["number"]}, which has been removed.'
             raise Conflict('run_removed', message, 'Use a new Idempotency-Key for a new run.')
@@ -95,19 +95,19 @@ class PastRuns:
 
     async def ended(self) -> tuple[int, datetime | None]:
         """Return how many ended runs are kept, and when the oldest of them ended."""
-        return await self._in_thread(self._traces.ended)
+        return await self._in_thread(self._pruned.ended)
 
     async def bytes_on_disk(self) -> int:
         """Return what all run folders take on disk; slow where there are many."""
-        return await self._in_thread(size_of_tree, self._folders.root, go_on=self._is_open)
+        return await self._in_thread(folder_size, self._folders.root, should_continue=self._is_open)
 
     async def end_of_newest(self, count: int) -> datetime | None:
         """Return when the `count`-th newest of the ended runs ended, None if there are fewer."""
-        return await self._in_thread(self._traces.end_of_newest, count)
+        return await self._in_thread(self._pruned.end_of_newest, count)
 
     async def count_before(self, until: datetime) -> int:
         """Return how many runs `remove_before` would remove."""
-        return await self._in_thread(self._traces.count_to_go, until, spared=await self._spared())
+        return await self._in_thread(self._pruned.count_prunable, until, spared=await self._spared())
 
     # Removal
 
@@ -123,7 +123,7 @@ class PastRuns:
         self._held_recently.clear()
         spared = await self._spared()
         while not self._is_closed:
-            ids = await self._in_thread(self._traces.may_go, until, spared=spared, limit=AT_ONCE)
+            ids = await self._in_thread(self._pruned.prunable, until, spared=spared, limit=AT_ONCE)
             if not ids:
                 return
             spared.update(ids)
@@ -133,17 +133,19 @@ class PastRuns:
     async def sweep(self) -> int:
         """Delete the folders of runs that have left the history, also before a crash, and return the bytes freed."""
         freed = 0
-        for trace in await self._in_thread(self._traces.folders_to_go):
+        for trace in await self._in_thread(self._pruned.pending_folders):
             try:
-                freed += await self._in_thread(remove_tree, self._folders.of(trace['id']), go_on=self._is_open)
+                freed += await self._in_thread(
+                    remove_folder, self._folders.of(trace['id']), should_continue=self._is_open
+                )
             except StorageError as error:
                 self._log_failure(trace, error)
                 continue
             if self._is_closed:  # the folder may be half deleted; the next start finishes it
                 break
             await self._leave_inbox(trace)
-            await self._in_thread(self._traces.folder_gone, trace)
-        await self._in_thread(self._traces.tidy)
+            await self._in_thread(self._pruned.mark_folder_removed, trace)
+        await self._in_thread(self._pruned.tidy)
         return freed
 
     async def _forget(self, ids: Collection[str], at: datetime) -> Sequence[str]:
@@ -152,7 +154,7 @@ class PastRuns:
         removable = {*ids} - needed
         self._removing |= removable
         try:
-            forgotten = await self._in_thread(self._traces.forget, removable, at=at)
+            forgotten = await self._in_thread(self._pruned.prune, removable, at=at)
         finally:
             self._removing -= removable
         if forgotten:

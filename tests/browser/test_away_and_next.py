@@ -304,4 +304,4 @@ def test_a_profile_that_an_event_needs_is_not_deleted(program: SynapseUnderTest,
 
     page.get_by_role('button', name='Delete Studio').click()
 
-    expect(page.get_by_text('Studio is needed by 1 on the calendar: Weekly letters.')).to_be_visible()
+    expect(page.get_by_text('Studio is used by 1 event: Weekly letters.')).to_be_visible()

@@ -15,7 +15,7 @@ PLACES = (
 
 
 def find_chromium() -> str | None:
-    """Path of a browser that is already here, or None."""
+    """Path of an installed browser, or None."""
     if given := os.environ.get('SYNAPSE_CHROMIUM'):
         return given
     found = (shutil.which(name) for name in NAMES)

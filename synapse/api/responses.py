@@ -1,4 +1,4 @@
-"""The shape of every JSON answer and of every error under `/api`."""
+"""The shape of every JSON response and of every error under `/api`."""
 
 import json
 import math
@@ -10,8 +10,8 @@ from starlette.responses import Response
 from synapse.errors import SynapseError
 
 
-class Answer(Response):
-    """JSON that every parser reads: numbers that JSON does not know become null, never `NaN`."""
+class ApiResponse(Response):
+    """JSON that every parser reads: NaN and infinite numbers become null."""
 
     media_type = 'application/json'
 
@@ -20,7 +20,7 @@ class Answer(Response):
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON, ASCII only: half a surrogate in a file name must not break a whole answer."""
+    """Compact JSON, ASCII only: half a surrogate pair in a file name must not break the response."""
     try:
         return json.dumps(value, allow_nan=False, separators=(',', ':')).encode()
     except ValueError:
@@ -28,7 +28,7 @@ def encode(value: Any) -> bytes:
 
 
 def error_body(code: str, message: str, hint: str = '', fields: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """`{"error": {"code", "message", "hint"}}`, with `fields` where values did not fit."""
+    """`{"error": {"code", "message", "hint"}}`, with `fields` if values are invalid."""
     error: dict[str, Any] = {'code': code, 'message': message, 'hint': hint}
     if fields is not None:
         error['fields'] = dict(fields)
@@ -45,8 +45,8 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
-class Refusal(SynapseError):
-    """No, with the status that says why."""
+class HttpError(SynapseError):
+    """A request refused by the API itself, with the HTTP status of the response."""
 
     def __init__(
         self, status: int, code: str, message: str, hint: str = '', headers: dict[str, str] | None = None

@@ -1,7 +1,7 @@
-"""What stays of runs that were let go: that they were, when, and how they ended; and which folders must still go.
+"""Removes ended runs but for a trace: when they ran and how they ended, and which folders are still to be removed.
 
-A run becomes its trace in one transaction, and only then does its folder go: after a crash in between the trace says
-so, and the next start removes the folder. No folder is ever removed for lack of a run, which may just be unreadable.
+A run becomes a trace in one transaction, and only then is its folder removed: after a crash in between, the trace says
+so, and the next start removes it. A folder is never removed for lack of a run, which may merely be unreadable.
 """
 
 import json
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .database import micros
-from .runs import Document, Documents, Ids, RunStore
+from .runs import Document, Documents, RunStore
 
 KEEP_TRACES = 100_000
 _GIVE_BACK_PAGES = 200
@@ -29,7 +29,7 @@ _STAYS = (
     'started_at',
     'finished_at',
 )
-# Whoever still has to decide about an occurrence, or try its run again, needs the run.
+# Runs are kept while their occurrence awaits a decision or a retry.
 _MAY_GO = """
 FROM runs WHERE finished < ? AND id NOT IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
     SELECT 1 FROM occurrences
@@ -38,39 +38,37 @@ FROM runs WHERE finished < ? AND id NOT IN (SELECT value FROM json_each(?)) AND 
 """
 
 
-class RunTraces:
-    """Lives in the database of `runs`, beside the ledger; safe to use from several threads."""
+class PrunedRuns:
+    """Uses the database of `runs`; safe to use from several threads."""
 
     def __init__(self, runs: RunStore) -> None:
         self._runs = runs
 
-    # -- which runs may go ------------------------------------------------------------------------------------------
+    # -- which runs can be pruned ------------------------------------------------------------------------------------
 
-    def may_go(self, until: datetime, *, spared: Collection[str] = (), limit: int) -> Ids:
-        """Runs that ended before `until` and that no open occurrence needs, those that ended first first."""
+    def prunable(self, until: datetime, *, spared: Collection[str] = (), limit: int) -> list[str]:
+        """Runs that ended before `until` and that no open occurrence needs, earliest end first."""
         query = f'SELECT id {_MAY_GO} ORDER BY finished LIMIT ?'
         return [id for (id,) in self._rows(query, micros(until), json.dumps([*spared]), limit)]
 
-    def count_to_go(self, until: datetime, *, spared: Collection[str] = ()) -> int:
-        """How many `may_go` would give without a limit."""
+    def count_prunable(self, until: datetime, *, spared: Collection[str] = ()) -> int:
         query = f'SELECT COUNT(*) {_MAY_GO}'
         return int(self._rows(query, micros(until), json.dumps([*spared]))[0][0])
 
     def end_of_newest(self, count: int) -> datetime | None:
-        """When the last of the `count` runs ended that ended last; None if there are fewer."""
+        """When the oldest of the `count` most recently ended runs ended; None if there are fewer."""
         query = 'SELECT finished FROM runs WHERE finished IS NOT NULL ORDER BY finished DESC LIMIT 1 OFFSET ?'
         found = self._rows(query, count - 1)
         return _moment(found[0][0]) if found else None
 
     def ended(self) -> tuple[int, datetime | None]:
-        """How many ended runs are kept, and when the first of them ended."""
         count, first = self._rows('SELECT COUNT(*), MIN(finished) FROM runs WHERE finished IS NOT NULL')[0]
         return count, None if first is None else _moment(first)
 
-    # -- letting go -------------------------------------------------------------------------------------------------
+    # -- pruning ------------------------------------------------------------------------------------------------------
 
-    def forget(self, ids: Collection[str], *, at: datetime) -> Ids:
-        """Turn these runs into traces whose folders must go, all or none; gives those that were there and had ended."""
+    def prune(self, ids: Collection[str], *, at: datetime) -> list[str]:
+        """Turn these runs into traces with pending folders, all or none; returns those that existed and had ended."""
         wanted = json.dumps([*ids])
         found = 'FROM runs WHERE finished IS NOT NULL AND id IN (SELECT value FROM json_each(?))'
         with self._runs.transaction() as connection:
@@ -81,12 +79,11 @@ class RunTraces:
             connection.execute(f'DELETE {found}', [wanted])
         return [document['id'] for document in documents]
 
-    def folders_to_go(self) -> Documents:
-        """The traces whose folders are still there."""
+    def pending_folders(self) -> Documents:
         return [json.loads(text) for (text,) in self._rows('SELECT document FROM traces WHERE has_folder = 1')]
 
-    def folder_gone(self, trace: Mapping[str, Any]) -> None:
-        """The folder and the files of this trace are gone."""
+    def mark_folder_removed(self, trace: Mapping[str, Any]) -> None:
+        """Record that the folder and the files of this trace were removed."""
         with self._runs.transaction() as connection:
             connection.execute(
                 'UPDATE traces SET has_folder = 0, document = ? WHERE id = ?',
@@ -94,7 +91,7 @@ class RunTraces:
             )
 
     def tidy(self) -> None:
-        """Forget the oldest traces beyond the newest 100,000, and give the disk back a little of what is free."""
+        """Delete all but the newest 100,000 traces, and shrink the file a little."""
         with self._runs.transaction() as connection:
             connection.execute(
                 'DELETE FROM traces WHERE has_folder = 0 AND number < '
@@ -102,13 +99,13 @@ class RunTraces:
                 [KEEP_TRACES - 1],
             )
         with self._runs.reading() as connection:
-            # A script, since `execute` takes one step of a statement without columns: one page of many.
+            # `executescript`, since `execute` steps a statement without columns only once: one page of many.
             connection.executescript(f'PRAGMA incremental_vacuum({_GIVE_BACK_PAGES})')
 
-    # -- asking -----------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------------
 
     def find(self, *, id: str | None = None, number: int | None = None, key: str | None = None) -> Document | None:
-        """The trace of a run by its id, its number, or the key it was created with; `forgotten_at` says since when."""
+        """The trace of a run by its id, number or idempotency key, with `forgotten_at`; None if there is none."""
         query = 'SELECT document, forgotten FROM traces WHERE id = ? OR number = ? OR idempotency_key = ?'
         found = self._rows(query, id, number, key)
         return json.loads(found[0][0]) | {'forgotten_at': _moment(found[0][1]).isoformat()} if found else None
@@ -119,7 +116,7 @@ class RunTraces:
 
 
 def _leave_trace(connection: sqlite3.Connection, document: Document, key: str | None, at: datetime) -> None:
-    # What came in through the inbox may still lie there for it, and has to go with its folder.
+    # Files from the inbox may still be there for it, and are removed with its folder.
     files = {name: value for name, value in document.get('parameters', {}).items() if '"inbox:' in json.dumps(value)}
     trace = {name: document[name] for name in _STAYS if name in document} | {'parameters': files}
     connection.execute(

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.trees import remove_tree, size_of_tree
+from storage.folders import folder_size, remove_folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files of 1,000 bytes, one of them twice by a hard link, and a link that leads out."""
+    """Two files of 1,000 bytes, one with a second hard link, and a link that leads outside."""
     outside = tmp_path / 'outside'
     outside.mkdir()
     (outside / 'kept.txt').write_bytes(b'o' * 500)
@@ -26,14 +26,14 @@ def folder(tmp_path: Path) -> Path:
 def test_a_file_with_two_names_counts_once(folder: Path) -> None:
     link = (folder / 'work' / 'out').lstat().st_size
 
-    assert size_of_tree(folder) == 2000 + link
-    assert size_of_tree(folder / 'not there') == 0
+    assert folder_size(folder) == 2000 + link
+    assert folder_size(folder / 'not there') == 0
 
 
 def test_all_of_a_folder_goes_and_nothing_that_a_link_leads_to(folder: Path) -> None:
     os.link(folder / 'one', folder.parent / 'another name')
 
-    freed = remove_tree(folder)
+    freed = remove_folder(folder)
 
     assert not folder.exists()
     assert (folder.parent / 'outside' / 'kept.txt').exists()
@@ -44,7 +44,7 @@ def test_a_link_in_place_of_a_folder_goes_alone(folder: Path) -> None:
     link = folder.parent / 'link'
     link.symlink_to(folder)
 
-    assert remove_tree(link) == 0
+    assert remove_folder(link) == 0
 
     assert not link.is_symlink()
     assert (folder / 'one').exists()
@@ -54,7 +54,7 @@ def test_what_a_step_made_read_only_goes_as_well(folder: Path) -> None:
     (folder / 'work' / 'two').chmod(0o400)
     (folder / 'work').chmod(0o500)
 
-    remove_tree(folder)
+    remove_folder(folder)
 
     assert not folder.exists()
 
@@ -65,13 +65,13 @@ def test_what_was_stopped_half_way_goes_with_the_next_call(tmp_path: Path) -> No
     for number in range(350):
         (folder / f'{number}').touch()
 
-    remove_tree(folder, go_on=lambda: False)
+    remove_folder(folder, should_continue=lambda: False)
     left = len(list(folder.iterdir()))
-    remove_tree(folder)
+    remove_folder(folder)
 
     assert left == 250
     assert not folder.exists()
 
 
-def test_removing_what_is_gone_already_is_no_trouble(tmp_path: Path) -> None:
-    assert remove_tree(tmp_path / 'never was') == 0
+def test_removing_what_is_already_gone_does_nothing(tmp_path: Path) -> None:
+    assert remove_folder(tmp_path / 'never was') == 0

@@ -1,7 +1,7 @@
-"""Where in the log a text may be: an index of three-letter parts over blocks of entries, made behind the writing.
+"""Where in the log a text may be: a trigram index over blocks of entries, built behind the writes.
 
-A block is 64 entries, so that the index is small and quick to make; what a block holds is then looked through. Blocks
-are kept in tables of 65,536 entries each: forgetting the oldest entries drops whole tables, and touches no other.
+A block is 64 entries, so that the index is small and quick to build; the entries of a matching block are then searched.
+Each 65,536 entries have a table of their own: clearing the oldest entries drops whole tables and touches no other.
 """
 
 import sqlite3
@@ -10,11 +10,13 @@ from typing import Any
 
 from storage.files import StorageError
 
+LENGTH = 3
+"""The shortest text that the index can find."""
 BLOCK = 64
 SEGMENT = 65_536
-INDEX_AT_ONCE = 4_096
+_INDEX_ENTRIES = 4_096
 PROBE = "CREATE VIRTUAL TABLE temp.probe USING fts5 (message, tokenize='trigram')"
-_MOST_PARTS = 40
+_MAX_TRIGRAMS = 40
 _TABLE = (
     'CREATE VIRTUAL TABLE IF NOT EXISTS words_{number} '
     "USING fts5 (message, content='', columnsize=0, detail=none, tokenize='trigram')"
@@ -24,7 +26,7 @@ Read = Callable[[str, Sequence[Any]], list[Any]]
 
 
 def is_available(connection: sqlite3.Connection) -> bool:
-    """Whether this SQLite has what the index needs: FTS5, and since 3.34 trigrams."""
+    """Whether this SQLite has what the index needs: FTS5, and trigrams (since 3.34)."""
     try:
         connection.execute(PROBE)
     except sqlite3.OperationalError:
@@ -33,12 +35,12 @@ def is_available(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def index_some(connection: sqlite3.Connection) -> bool:
-    """Take the next whole blocks into the index, within a transaction; gives whether there may be more."""
+def index_next(connection: sqlite3.Connection) -> bool:
+    """Index the next whole blocks, within a transaction; returns whether there may be more."""
     start, last = (_value(connection, key) for key in ('words_to', 'last_seq'))
     oldest = connection.execute('SELECT MIN(seq) FROM entries').fetchone()[0]
     start = max(start, (last + 1 if oldest is None else oldest) // BLOCK * BLOCK)
-    end = min((last + 1) // BLOCK * BLOCK, start + INDEX_AT_ONCE, (start // SEGMENT + 1) * SEGMENT)
+    end = min((last + 1) // BLOCK * BLOCK, start + _INDEX_ENTRIES, (start // SEGMENT + 1) * SEGMENT)
     if start >= end:
         return False
     number = start // SEGMENT
@@ -53,25 +55,25 @@ def index_some(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def forget(connection: sqlite3.Connection, before: int) -> None:
-    """Drop what holds only entries with a smaller `seq`."""
+def drop_before(connection: sqlite3.Connection, seq: int) -> None:
+    """Drop the tables whose entries all have a smaller `seq`."""
     for number in _segments(lambda sql, values: connection.execute(sql, values).fetchall()):
-        if (number + 1) * SEGMENT <= before:
+        if (number + 1) * SEGMENT <= seq:
             connection.execute(f'DROP TABLE words_{number}')
 
 
 def end_of(read: Read) -> int:
-    """All entries with a smaller `seq` are in the index."""
+    """The first `seq` that is not indexed."""
     return int(read("SELECT value FROM meta WHERE key = 'words_to'", [])[0][0])
 
 
 def blocks_with(read: Read, texts: Sequence[str], low: int, high: int, *, oldest_first: bool) -> Iterator[list[int]]:
-    """Blocks between two `seq` in whose entries all of these texts may be; in order, some at a time.
+    """The blocks between two `seq` that may hold all of these texts; in order, in batches.
 
-    :param texts: folded, at least one of them of three letters or more
+    :param texts: case-folded, at least one of them of three characters or more
     """
-    parts = dict.fromkeys(text[at : at + 3] for text in texts for at in range(len(text) - 2))
-    query = ' AND '.join('"{}"'.format(part.replace('"', '""')) for part in [*parts][:_MOST_PARTS])
+    parts = dict.fromkeys(text[at : at + LENGTH] for text in texts for at in range(len(text) - LENGTH + 1))
+    query = ' AND '.join('"{}"'.format(part.replace('"', '""')) for part in [*parts][:_MAX_TRIGRAMS])
     order = 'ASC' if oldest_first else 'DESC'
     for number in sorted(_segments(read), reverse=not oldest_first):
         if low < (number + 1) * SEGMENT and number * SEGMENT <= high:
@@ -82,7 +84,7 @@ def blocks_with(read: Read, texts: Sequence[str], low: int, high: int, *, oldest
             try:
                 found = read(sql, [query, low // BLOCK, high // BLOCK])
             except StorageError as error:
-                if 'no such table' in str(error):  # dropped a moment ago, with all its entries
+                if 'no such table' in str(error):  # just dropped, with all its entries
                     continue
                 raise
             yield [row[0] for row in found]

@@ -1,4 +1,4 @@
-"""Whole folders with all that is in them: how much room they take, and how they go, a little at a time."""
+"""Whole folders: their size, and their removal, a little at a time."""
 
 import contextlib
 import os
@@ -10,19 +10,19 @@ from .files import named_errors
 
 PAUSE_EVERY = 100
 PAUSE_SECONDS = 0.002
-"""So that whoever else wants the disk, or this interpreter, gets a turn between so many files."""
+"""A pause, so that others get a turn at the disk and the interpreter between many files."""
 
-GoOn = Callable[[], bool]
+ShouldContinue = Callable[[], bool]
 
 
-def size_of_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
-    """Bytes of all files below `folder`; one with several names counts once, and what cannot be read not at all.
+def folder_size(folder: Path, *, should_continue: ShouldContinue = lambda: True) -> int:
+    """The bytes of all files below `folder`; hard links count once, and unreadable files do not count.
 
-    :param go_on: asked every few files; where it says no, the bytes found so far
+    :param should_continue: called every few files; if it returns False, the bytes found so far are returned
     """
     counted: set[tuple[int, int]] = set()
     total = 0
-    for path, is_folder in _unhurried(_bottom_up(folder), go_on):
+    for path, is_folder in _unhurried(_bottom_up(folder), should_continue):
         with contextlib.suppress(OSError):
             known = path.lstat()
             key = (known.st_dev, known.st_ino)
@@ -33,38 +33,38 @@ def size_of_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
     return total
 
 
-def remove_tree(folder: Path, *, go_on: GoOn = lambda: True) -> int:
-    """Remove a folder with all that is in it, and never what a link in it leads to; gives the bytes it had to itself.
+def remove_folder(folder: Path, *, should_continue: ShouldContinue = lambda: True) -> int:
+    """Remove a folder with everything in it, without following links; returns the bytes that this freed.
 
-    What a program made read-only goes as well.
+    Read-only files and folders are removed too.
 
-    :param go_on: asked every few files; where it says no, the rest stays, and another call removes it
-    :raises StorageError: if something could not be removed; the rest is gone
+    :param should_continue: called every few files; if it returns False, another call removes the rest
+    :raises StorageError: if something could not be removed; everything else is
     """
     if folder.is_symlink():
         folder.unlink()
         return 0
     freed = 0
-    trouble: OSError | None = None
-    for path, is_folder in _unhurried(_bottom_up(folder, is_opened=True), go_on):
+    failure: OSError | None = None
+    for path, is_folder in _unhurried(_bottom_up(folder, is_opened=True), should_continue):
         try:
             freed += _removed(path, is_folder=is_folder)
         except FileNotFoundError:
             continue
         except OSError as error:
-            trouble = trouble or error
-    if trouble is not None:
-        with named_errors(Path(trouble.filename or folder)):
-            raise trouble
+            failure = failure or error
+    if failure is not None:
+        with named_errors(Path(failure.filename or folder)):
+            raise failure
     return freed
 
 
-def _unhurried(paths: Iterator[tuple[Path, bool]], go_on: GoOn) -> Iterator[tuple[Path, bool]]:
+def _unhurried(paths: Iterator[tuple[Path, bool]], should_continue: ShouldContinue) -> Iterator[tuple[Path, bool]]:
     for count, item in enumerate(paths, 1):
         yield item
         if count % PAUSE_EVERY == 0:
             time.sleep(PAUSE_SECONDS)
-            if not go_on():
+            if not should_continue():
                 return
 
 
@@ -78,9 +78,9 @@ def _removed(path: Path, *, is_folder: bool) -> int:
 
 
 def _bottom_up(folder: Path, *, is_opened: bool = False) -> Iterator[tuple[Path, bool]]:
-    """Each file, then each folder before the one it is in, and whether it is a folder.
+    """Each file, then each folder before its parent, and whether it is a folder.
 
-    :param is_opened: give the owner back the right to empty a folder, which a step may have taken away
+    :param is_opened: restore the owner's right to empty a folder, which a step may have removed
     """
     folders, waiting = [], [folder]
     while waiting:

@@ -1,15 +1,16 @@
-"""Everything `/ws/updates` says, numbered once for all clients and remembered for a while for those who come back."""
+"""The messages of `/ws/updates`, numbered once for all clients and kept for a while for those that reconnect."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
-from synapse.api.answers import encode
 from synapse.api.events import event_json
+from synapse.api.responses import encode
 from synapse.calendar.events import Occurrence
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
@@ -23,45 +24,34 @@ from synapse.status import StatusChanged
 
 BUFFER_MESSAGES = 10_000
 BUFFER_CHARACTERS = 32_000_000
-"""How much text the remembered messages may hold; ten thousand lines of usual length hold far less."""
+"""How much text the buffered messages may hold; ten thousand lines of usual length hold far less."""
 TEXT_CHARACTERS = 16_000_000
-"""How much of it is kept written out as JSON, for all clients together."""
+"""How much of it is kept encoded as JSON, for all clients together."""
 STATUS_SECONDS = 0.055
-"""Between two status messages: below 20 a second even where timers are early."""
+"""Minimum interval of status messages: below 20 a second even when timers fire early."""
 
 _USUAL_CHARACTERS = 2_000
 _SLACK = 1.05
 _BATCH = 100
 
 
+@dataclass(slots=True, eq=False)
 class Update:
-    """One numbered message; its text is made by the feed when the first client needs it, and shared by all."""
+    """One numbered message; the buffer encodes its text when the first client needs it, and all clients share it."""
 
-    __slots__ = ('level', 'run', 'seq', 'source', 'text', 'time', 'type')
-
-    def __init__(
-        self,
-        type: str,
-        seq: int,
-        source: Callable[[], Any],
-        time: float,
-        *,
-        level: Level | None = None,
-        run: str | None = None,
-    ) -> None:
-        self.type = type
-        self.seq = seq
-        self.source = source
-        self.time = time
-        self.level = level
-        self.run = run
-        self.text: str | None = None
+    type: str
+    seq: int
+    source: Callable[[], Any]
+    time: float
+    level: Level | None = None
+    run: str | None = None
+    text: str | None = None
 
 
 class _Batch:
-    """Messages that came at once. Each becomes an update when the first client looks at it: in a flood most never do.
+    """Messages that arrived together. Each becomes an update when a client first reads it: in a flood most never do.
 
-    :param size: about how many characters one of them keeps alive
+    :param size: roughly how many characters each of them keeps in memory
     """
 
     __slots__ = ('_make', '_updates', 'size')
@@ -79,33 +69,33 @@ class _Batch:
 
 
 def framed(type: str, seq: int, data: Any, *, at: float | None = None) -> str:
-    """`{"type", "seq", "time", "data"}` as text."""
+    """The JSON text of `{"type", "seq", "time", "data"}`."""
     moment = datetime.fromtimestamp(time.time() if at is None else at, UTC).isoformat(timespec='milliseconds')
     return encode({'type': type, 'seq': seq, 'time': moment, 'data': data}).decode()
 
 
 class Reader(Protocol):
-    """Who listens. It must neither wait nor fail."""
+    """A client of the buffer. Its methods must neither block nor fail."""
 
     def wake(self) -> None:
-        """There is something new."""
+        """Called when there are new updates."""
 
-    def leave_out(self, before: int) -> None:
-        """What has a smaller number will not be told any more; it can still be asked for during this call."""
+    def drop_before(self, before: int) -> None:
+        """Called before updates with a smaller number are dropped; they can still be read during this call."""
 
 
-class Feed:
-    """Turns the news of the core into numbered updates, on the event loop, and remembers the newest of them.
+class UpdateBuffer:
+    """Turns messages of the core into numbered updates, on the event loop, and keeps the newest of them.
 
-    Readers have no queues of their own: each only knows how far it has read. So what is kept is bounded once for all
-    of them, in messages and in characters, and a slow one costs neither memory nor the time of others.
+    Readers have no queues of their own; each only knows how far it has read. So memory is bounded once for all of them,
+    in messages and in characters, and a slow reader costs neither memory nor the time of others.
     """
 
     def __init__(self, room: ControlRoom) -> None:
         self.seq = 0
-        """The number of the newest update of this server start."""
+        """The number of the newest update since the server started."""
         self.first_seq = 1
-        """The oldest number that is still remembered."""
+        """The oldest number that is still buffered."""
         self._room = room
         self._status = room.status
         self._batches: dict[int, _Batch] = {}
@@ -115,15 +105,15 @@ class Feed:
         self._readers: dict[int, Reader] = {}
         self._last_status_at = 0.0
         self._is_status_due = False
-        room.bus.subscribe(LinesLogged, lambda news: self._logged(news.entries))
-        room.bus.subscribe(RunChanged, lambda news: self._ran(news.run))
+        room.bus.subscribe(LinesLogged, lambda message: self._lines_logged(message.entries))
+        room.bus.subscribe(RunChanged, lambda message: self._run_changed(message.run))
         room.bus.subscribe(ProfileChanged, self._profile_changed)
         room.bus.subscribe(ScheduleChanged, self._schedule_changed)
         room.bus.subscribe(OccurrencesChanged, self._occurrences_changed)
         room.bus.subscribe(StatusChanged, lambda _: self._status_changed())
 
     def listen(self, reader: Reader) -> Callable[[], None]:
-        """Wake `reader` at whatever comes, until the returned function is called."""
+        """Wake `reader` on every update until the returned function is called."""
         self._readers[id(reader)] = reader
 
         def stop() -> None:
@@ -140,7 +130,7 @@ class Feed:
         return self._batches[seq][seq]
 
     def text_of(self, update: Update) -> str:
-        """The update as it is sent; of what was written out last, 16 million characters are kept."""
+        """The JSON text of an update; the 16 million characters encoded last are kept."""
         if update.text is None:
             update.text = framed(update.type, update.seq, update.source(), at=update.time)
             self._written.append(update)
@@ -152,7 +142,7 @@ class Feed:
             oldest.text = None
         return text
 
-    def _logged(self, entries: Sequence[Entry]) -> None:
+    def _lines_logged(self, entries: Sequence[Entry]) -> None:
         now = time.time()
         for start in range(0, len(entries), _BATCH):
             self._remember_entries(entries[start : start + _BATCH], now)
@@ -167,24 +157,24 @@ class Feed:
 
         self._remember(len(entries), size_of(entries) / len(entries), update)
 
-    def _ran(self, run: RunRecord) -> None:
-        self._tell('run_update', run.as_json, run=run.id)
+    def _run_changed(self, run: RunRecord) -> None:
+        self._publish('run_update', run.as_json, run=run.id)
 
-    def _profile_changed(self, news: ProfileChanged) -> None:
-        data = {'change': news.change, 'profile': news.profile.as_json()}
-        self._tell('profile_change', lambda: data)
+    def _profile_changed(self, message: ProfileChanged) -> None:
+        data = {'change': message.change, 'profile': message.profile.as_json()}
+        self._publish('profile_change', lambda: data)
 
-    def _schedule_changed(self, news: ScheduleChanged) -> None:
+    def _schedule_changed(self, message: ScheduleChanged) -> None:
         def data() -> dict[str, Any]:
-            return {'change': news.change, 'event': event_json(self._room.calendar, news.event)}
+            return {'change': message.change, 'event': event_json(self._room.calendar, message.event)}
 
-        self._tell('schedule_change', data)
+        self._publish('schedule_change', data)
 
-    def _occurrences_changed(self, news: OccurrencesChanged) -> None:
-        self._tell('schedule_change', *(partial(_occurrence_data, item) for item in news.occurrences))
+    def _occurrences_changed(self, message: OccurrencesChanged) -> None:
+        self._publish('schedule_change', *(partial(_occurrence_data, item) for item in message.occurrences))
 
     def _status_changed(self) -> None:
-        """At most one status in 55 ms; the last one always comes through."""
+        """Publish at most one status every 55 ms; the last one always goes out."""
         if self._is_status_due:
             return
         wait = self._last_status_at + STATUS_SECONDS - time.monotonic()
@@ -198,9 +188,9 @@ class Feed:
         self._is_status_due = False
         self._last_status_at = time.monotonic()
         snapshot = self._status.snapshot()
-        self._tell('pipeline_update', lambda: snapshot)
+        self._publish('pipeline_update', lambda: snapshot)
 
-    def _tell(self, type: str, *sources: Callable[[], Any], run: str | None = None) -> None:
+    def _publish(self, type: str, *sources: Callable[[], Any], run: str | None = None) -> None:
         first, now = self.seq + 1, time.time()
         self._remember(
             len(sources), _USUAL_CHARACTERS, lambda seq: Update(type, seq, sources[seq - first], now, run=run)
@@ -211,7 +201,7 @@ class Feed:
         first, self.seq = self.seq + 1, self.seq + count
         self._batches.update(dict.fromkeys(range(first, self.seq + 1), _Batch(size, make)))
         self._size += count * size
-        # A little more may gather before some go together: asking every listener at every line is dear.
+        # Drop several at a time: asking every reader at each line would be expensive.
         if len(self._batches) > BUFFER_MESSAGES * _SLACK or self._size > BUFFER_CHARACTERS * _SLACK:
             self._forget_oldest()
 
@@ -220,13 +210,13 @@ class Feed:
             reader.wake()
 
     def _forget_oldest(self) -> None:
-        """Drop what is too much; who has not read it goes on in the middle of what is left."""
+        """Drop the surplus; readers that have not read it continue in the middle of what is left."""
         first, size = self.first_seq, self._size
         while first < self.seq and (self.seq + 1 - first > BUFFER_MESSAGES or size > BUFFER_CHARACTERS):
             size -= self._batches[first].size
             first += 1
         for reader in tuple(self._readers.values()):
-            reader.leave_out(first)
+            reader.drop_before(first)
         for seq in range(self.first_seq, first):
             del self._batches[seq]
         self.first_seq, self._size = first, size
