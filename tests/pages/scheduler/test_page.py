@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pages.scheduler.drop import taker_of
-from pages.scheduler.month.chip import Room, chip_of, is_movable, survivors
-from pages.scheduler.month.day_popover import picture_of, row_of, span_of
-from pages.scheduler.month.layout import Setting, days_of, everything, laid_out, totals_of, turned, waiting
-from pages.scheduler.month.load import MOST_MARKS, crowd_of, marks_of
-from pages.scheduler.parts.days import hours_of
+from pages.scheduler.month.chip import Capacity, chip_of, is_movable
+from pages.scheduler.month.day_popover import picture_of, row_of
+from pages.scheduler.month.layout import Setting, days_of, everything, laid_out, totals_of, waiting
+from pages.scheduler.month.load import MAX_MARKS, crowd_of, marks_of
+from pages.scheduler.parts.days import clock_change_words, length_words, turned
+from pages.scheduler.parts.entries import occurrence_of, survivors
 from pages.scheduler.parts.entry_filter import EntryFilter
-from pages.scheduler.parts.entry_words import occurrence_of
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.month import key_of
 from synapse.catalog.catalog import Catalog
@@ -79,19 +79,19 @@ def test_exceptions_survive_where_there_is_no_room_and_stand_in_the_order_of_tim
 
 
 @pytest.mark.parametrize(
-    ('room', 'count', 'normal', 'today'),
+    ('capacity', 'count', 'normal', 'today'),
     [
-        (Room(rows=4, beside=4), 4, 4, 4),
-        (Room(rows=4, beside=4), 5, 3, 4),
-        (Room(rows=3, beside=3), 9, 3, 3),
-        (Room(rows=2, beside=2), 3, 2, 2),
-        (Room(rows=2, beside=1), 3, 1, 1),
-        (Room(rows=9, beside=8), 20, 8, 8),
+        (Capacity(rows=4, beside=4), 4, 4, 4),
+        (Capacity(rows=4, beside=4), 5, 3, 4),
+        (Capacity(rows=3, beside=3), 9, 3, 3),
+        (Capacity(rows=2, beside=2), 3, 2, 2),
+        (Capacity(rows=2, beside=1), 3, 1, 1),
+        (Capacity(rows=9, beside=8), 20, 8, 8),
     ],
 )
-def test_the_room_of_a_cell_says_how_many_chips_stay(room: Room, count: int, normal: int, today: int) -> None:
-    assert room.most(count, is_today=False) == normal
-    assert room.most(count, is_today=True) == today
+def test_the_room_of_a_cell_says_how_many_chips_stay(capacity: Capacity, count: int, normal: int, today: int) -> None:
+    assert capacity.most(count, is_today=False) == normal
+    assert capacity.most(count, is_today=True) == today
 
 
 def test_what_is_switched_off_has_a_chip_and_is_no_load() -> None:
@@ -163,7 +163,7 @@ def test_a_crowded_strip_has_a_mark_a_quarter_of_an_hour_in_the_colour_of_what_w
 
     marks = marks_of(entries, *bounds(9), everything)
 
-    assert len(marks) == MOST_MARKS
+    assert len(marks) == MAX_MARKS
     assert [mark.left for mark in marks if mark.look == 'failed'] == [50]
 
 
@@ -266,7 +266,7 @@ def test_what_is_over_booked_is_said_of_days_to_come_alone() -> None:
 
 @pytest.mark.parametrize(('minutes', 'words'), [(-60, '-1 h'), (60, '+1 h'), (30, '+30 min'), (0, '')])
 def test_the_change_of_the_clocks_is_said_in_hours(minutes: int, words: str) -> None:
-    assert hours_of(timedelta(minutes=minutes)) == words
+    assert clock_change_words(timedelta(minutes=minutes)) == words
 
 
 def test_the_night_of_the_clock_change_is_marked() -> None:
@@ -284,7 +284,7 @@ def test_a_month_of_a_hundred_thousand_entries_sends_a_few_chips_a_day() -> None
     shown = days[date(2026, 10, 21)].picture
     assert len(shown.chips) == 3
     assert shown.more == 2997
-    assert len(shown.marks) <= MOST_MARKS
+    assert len(shown.marks) <= MAX_MARKS
     assert all(len(str(day.picture.as_props())) < 20_000 for day in days.values())
 
 
@@ -311,7 +311,7 @@ def test_the_popover_says_how_a_day_went_and_offers_what_can_be_done() -> None:
     ('seconds', 'words'), [(0.2, '1 s'), (41, '41 s'), (59.7, '1 min'), (3600, '1 h'), (3660, '1 h 1 min')]
 )
 def test_lengths_are_rounded_as_people_say_them(seconds: float, words: str) -> None:
-    assert span_of(seconds) == words
+    assert length_words(seconds) == words
 
 
 # Files

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.scheduler.week.layout import DAY, MOST_LANES, SHORTEST, Block, WeekLayout
+from pages.scheduler.week.layout import DAY_MINUTES, MAX_LANES, MIN_MINUTES, Block, WeekLayout
 from synapse.calendar.events import CalendarEntry
 
 BERLIN = ZoneInfo('Europe/Berlin')
@@ -46,8 +46,8 @@ def test_a_block_stands_at_its_hour_and_is_as_high_as_its_run_was_long() -> None
 def test_a_short_run_still_has_room_for_its_name_even_at_the_end_of_the_day() -> None:
     [noon, late] = blocks_of(entry(14, '12:00', minutes=0.1), entry(14, '23:55'), day=14)
 
-    assert place(noon) == (720, 720 + SHORTEST)
-    assert place(late) == (DAY - SHORTEST, DAY)
+    assert place(noon) == (720, 720 + MIN_MINUTES)
+    assert place(late) == (DAY_MINUTES - MIN_MINUTES, DAY_MINUTES)
 
 
 def test_what_goes_on_reaches_to_now() -> None:
@@ -86,7 +86,7 @@ def test_a_run_over_midnight_goes_on_at_the_top_of_the_next_day() -> None:
     [before] = blocks_of(night, day=13)
     [after] = blocks_of(night, day=14)
 
-    assert place(before) == (23 * 60, DAY)
+    assert place(before) == (23 * 60, DAY_MINUTES)
     assert place(after) == (0, 90)
     assert (before.pieces[0].is_first, before.pieces[0].is_last) == (True, False)
     assert (after.pieces[0].is_first, after.pieces[0].is_last) == (False, True)
@@ -136,7 +136,7 @@ def test_a_run_of_a_whole_day_fills_a_day_of_23_hours() -> None:
 
     [block] = blocks_of(long, day=29, month=3, monday=date(2026, 3, 23))
 
-    assert place(block) == (0, DAY)
+    assert place(block) == (0, DAY_MINUTES)
 
 
 def test_where_too_many_go_at_once_what_matters_is_seen_and_the_others_are_counted() -> None:
@@ -147,7 +147,7 @@ def test_where_too_many_go_at_once_what_matters_is_seen_and_the_others_are_count
 
     folded = [block for block in blocks if block.is_folded]
     assert len(folded) == 1
-    assert folded[0].lane == MOST_LANES - 1
+    assert folded[0].lane == MAX_LANES - 1
     assert [block.pieces[0].entry.title for block in blocks if not block.is_folded].count('Lost') == 1
     assert sum(len(block.pieces) for block in blocks) == 31
 
@@ -165,7 +165,7 @@ def test_what_has_not_changed_is_not_laid_out_again() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, DAY - 1), st.integers(0, 700), st.sampled_from(['planned', 'failed', 'succeeded'])),
+        st.tuples(st.integers(0, 1439), st.integers(0, 700), st.sampled_from(['planned', 'failed', 'succeeded'])),
         max_size=60,
     )
 )
@@ -192,6 +192,6 @@ def test_no_block_covers_another_and_no_entry_is_lost(spans: list[tuple[int, int
         is_above = one.bottom <= other.top or other.bottom <= one.top
         left, right = sorted((one, other), key=lambda block: block.lane)
         assert is_above or left.lane + left.span <= right.lane
-    assert all(block.lane + block.span <= block.lanes <= MOST_LANES for block in blocks)
+    assert all(block.lane + block.span <= block.lanes <= MAX_LANES for block in blocks)
     assert [block.top for block in blocks] == sorted(block.top for block in blocks)
-    assert all(0 <= block.top < block.bottom <= DAY for block in blocks)
+    assert all(0 <= block.top < block.bottom <= DAY_MINUTES for block in blocks)
