@@ -188,7 +188,7 @@ def test_what_never_matches_cannot_be_saved_and_says_why(
     expect(save).to_have_accessible_description('No day matches. Pick another day.')
     dialog.get_by_label('Unit').select_option('yearly')
     dialog.get_by_label('Every', exact=True).fill('many')
-    expect(dialog.get_by_text('Give a number from 1 to', exact=False).first).to_be_visible()
+    expect(dialog.get_by_text('Enter a number from 1 to', exact=False).first).to_be_visible()
     dialog.get_by_label('Every', exact=True).fill('2')
 
     expect(dialog.get_by_text('every 2 years', exact=False).first).to_be_visible()

@@ -1,4 +1,4 @@
-// One day of the month, drawn from its picture; what stays the same in it is not touched. Text is only ever text.
+// One day of the month, drawn from its picture; what has not changed is not touched. Text is never HTML.
 const SPRITE = "/static/synapse/icons.svg";
 export default {
   props: { picture: Object },
@@ -23,7 +23,7 @@ export default {
     <div role="gridcell" :class="classes" :data-day="p.day" :aria-label="p.label" :aria-current="p.tense === 'today' ? 'date' : null">
       <header>
         <button type="button" class="mo-number" tabindex="-1" data-open-day :aria-label="'All of ' + name">{{ p.number }}</button>
-        <span v-if="p.load" class="mo-hint is-load" title="More runs at the same time than may be: some wait"><svg class="sy-g" viewBox="0 0 16 16" aria-hidden="true"><use :href="glyph('warning')"/></svg>{{ p.load }}</span>
+        <span v-if="p.load" class="mo-hint is-load" title="More runs at once than allowed: some will wait"><svg class="sy-g" viewBox="0 0 16 16" aria-hidden="true"><use :href="glyph('warning')"/></svg>{{ p.load }}</span>
         <span v-if="p.clock" class="mo-hint" title="The clocks change on this day"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('clockback')"/></svg>{{ p.clock }}</span>
         <span v-if="p.counts[0]" class="mo-count is-ok">{{ p.counts[0] }}<svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('check')"/></svg></span>
         <span v-if="p.counts[1]" class="mo-count is-bad">{{ p.counts[1] }}<svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></span>
