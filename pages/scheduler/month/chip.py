@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from pages.parts.html import WORDS, look_of
@@ -24,20 +23,6 @@ class Chip:
     tip: str
     is_repeating: bool
     is_movable: bool
-
-    def as_props(self) -> dict[str, Any]:
-        """Return it as `day_cell.js` takes it."""
-        return {
-            'key': self.key,
-            'time': self.time,
-            'title': self.title,
-            'look': self.look,
-            'color': self.color,
-            'label': self.label,
-            'tip': self.tip,
-            'repeats': self.is_repeating,
-            'moves': self.is_movable,
-        }
 
 
 def chip_of(entry: CalendarEntry, color: str, zone: ZoneInfo, now: datetime) -> Chip:

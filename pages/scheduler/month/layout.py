@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -67,26 +67,9 @@ class DayPicture:
     """Whether its entries are still loading."""
 
     def as_props(self) -> dict[str, Any]:
-        """Return it as `day_cell.js` takes it; marks are `left, width, look, is dim`."""
-        return {
-            'day': self.day.isoformat(),
-            'number': self.number,
-            'label': self.label,
-            'tense': self.tense,
-            'out': self.is_out,
-            'weekend': self.day.weekday() > 4,
-            'chips': [chip.as_props() for chip in self.chips],
-            'more': self.more,
-            'counts': list(self.counts),
-            'load': self.load,
-            'clock': self.clock,
-            'marks': [[mark.left, mark.width, mark.look, mark.is_dim] for mark in self.marks],
-            'crowd': [list(span) for span in self.crowd],
-            'begins': self.begins,
-            'lasts': self.lasts,
-            'invites': self.invites,
-            'waiting': self.is_waiting,
-        }
+        """Return it as `day_cell.js` takes it; marks are `left, width, look, is_dim`."""
+        marks = [astuple(mark) for mark in self.marks]
+        return asdict(self) | {'day': self.day.isoformat(), 'is_weekend': self.day.weekday() > 4, 'marks': marks}
 
 
 @dataclass(frozen=True, slots=True)
