@@ -89,6 +89,13 @@ class Screen:
         """Type into the box with this id."""
         fire(self.by_id(id), 'input', text)
 
+    def fill(self, name: str, text: str) -> None:
+        """Type into the box inside the label with this name."""
+        [box] = [
+            item for item in self.shown if item.tag == 'input' and name in map(name_of, [next(item.ancestors()), item])
+        ]
+        fire(box, 'input', text)
+
     def choose(self, id: str, value: str) -> None:
         """Choose from the list with this id."""
         fire(self.by_id(id), 'change', value)
