@@ -58,7 +58,8 @@ class Screen:
         """
         found = [item for item in self.shown if name_of(item) == name and tag in ('', item.tag)]
         inner = [item for item in found if not any(child in found for child in item.descendants())]
-        assert len(inner) == 1, f'{len(inner)} of {name!r} among {sorted({*map(name_of, self.shown)})}'
+        known = sorted({known for known in map(name_of, self.shown) if len(known) < 50})
+        assert len(inner) == 1, f'{len(inner)} of {name!r} among {known}'
         return inner[0]
 
     def has(self, name: str) -> bool:
@@ -91,9 +92,8 @@ class Screen:
 
     def fill(self, name: str, text: str) -> None:
         """Type into the box inside the label with this name."""
-        [box] = [
-            item for item in self.shown if item.tag == 'input' and name in map(name_of, [next(item.ancestors()), item])
-        ]
+        boxes = [item for item in self.shown if item.props.get('type') == 'text']
+        [box] = [item for item in boxes if name_of(label_of(item)) == name]
         fire(box, 'input', text)
 
     def choose(self, id: str, value: str) -> None:
@@ -102,8 +102,8 @@ class Screen:
 
     def tick(self, name: str, *, is_on: bool = True) -> None:
         """Pick the radio button or turn the checkbox with this name."""
-        boxes = [item for item in self.shown if item.tag == 'input' and item.props.get('type') in ('radio', 'checkbox')]
-        [box] = [item for item in boxes if name in (item.props.get('aria-label'), name_of(next(item.ancestors())))]
+        boxes = [item for item in self.shown if item.props.get('type') in ('radio', 'checkbox')]
+        [box] = [item for item in boxes if name in (item.props.get('aria-label'), name_of(label_of(item)))]
         fire(box, 'change', is_on)
 
     async def press_notice(self) -> None:
@@ -171,6 +171,11 @@ def clickable(element: ui.element) -> ui.element:
     """The element itself, or the nearest one around it that reacts to clicks."""
     around = [element, *element.ancestors()]
     return next(item for item in around if any(known.type == 'click' for known in item._event_listeners.values()))
+
+
+def label_of(element: ui.element) -> ui.element:
+    """The label around a control, else the control itself."""
+    return next((item for item in element.ancestors() if item.tag == 'label'), element)
 
 
 def is_shown(element: ui.element) -> bool:
