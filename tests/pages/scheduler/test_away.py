@@ -5,6 +5,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pages.scheduler.month.day_popover import DayPopover
+from pages.scheduler.month.grid import MonthGrid
+from pages.scheduler.page import scheduler_page
 from pages.scheduler.parts.away_card import ROWS, AwayCard
 from synapse.calendar.events import Event, Misfire
 from synapse.records import now_utc
@@ -136,3 +139,43 @@ async def test_a_missed_event_without_its_file_stays_open(tmp_path: Path) -> Non
 
         assert rows(screen) != []
         assert len(await screen.room.calendar.open_missed()) == 1
+
+
+# On the calendar page
+
+
+async def test_a_missed_occurrence_is_run_from_its_day(tmp_path: Path) -> None:
+    was_off(tmp_path / 'data', timedelta(hours=3), [hourly('photos', 1, **WORK)])
+
+    async with opened_screen(tmp_path / 'data') as screen:
+        popover, key = await popover_of_missed(screen)
+        fire(popover, 'runnow', key)
+        await screen.until(lambda: screen.notices != [])
+
+        assert screen.notices == ['Photos is starting.']
+        assert await screen.room.calendar.open_missed() == []
+
+
+async def test_a_missed_occurrence_that_is_settled_already_runs_its_event_once_more(tmp_path: Path) -> None:
+    was_off(tmp_path / 'data', timedelta(hours=3), [hourly('photos', 1, **WORK)])
+
+    async with opened_screen(tmp_path / 'data') as screen:
+        popover, key = await popover_of_missed(screen)
+        await screen.room.calendar.answer_missed(await screen.room.calendar.open_missed(), 'run')
+        fire(popover, 'runnow', key)
+        await screen.until(lambda: screen.notices != [])
+
+        assert screen.notices == ['Started Photos as run #2.']
+
+
+async def popover_of_missed(screen: Screen) -> tuple[DayPopover, str]:
+    """The day of the one missed occurrence, opened on the page, and the key of its row."""
+    with screen.drawing():
+        await scheduler_page(screen.room)
+    [missed] = await screen.room.calendar.open_missed()
+    [grid] = [item for item in screen.elements if isinstance(item, MonthGrid)]
+    [popover] = [item for item in screen.elements if isinstance(item, DayPopover)]
+    fire(grid, 'day', missed.due.astimezone(screen.zone).date().isoformat())
+    await screen.until(lambda: bool(popover.props['picture']))
+    [row] = [row for row in popover.props['picture']['rows'] if row['runs']]
+    return popover, row['key']

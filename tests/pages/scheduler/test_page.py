@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pages.scheduler.drop import taker_of
 from pages.scheduler.month.chip import Capacity, chip_of, is_movable
 from pages.scheduler.month.day_popover import picture_of, row_of
-from pages.scheduler.month.layout import Setting, days_of, everything, laid_out, totals_of, waiting
+from pages.scheduler.month.layout import STEEL, Setting, days_of, everything, laid_out, totals_of, waiting
 from pages.scheduler.month.load import MAX_MARKS, crowd_of, marks_of
 from pages.scheduler.parts.days import clock_change_words, length_words, turned
 from pages.scheduler.parts.entries import occurrence_of, survivors
-from pages.scheduler.parts.entry_filter import EntryFilter
+from pages.scheduler.parts.entry_filter import GROUPS, EntryFilter
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.month import key_of
 from synapse.catalog.catalog import Catalog
@@ -27,6 +27,7 @@ BERLIN = ZoneInfo('Europe/Berlin')
 NOW = datetime(2026, 10, 14, 12, 8, 31, tzinfo=UTC)
 OCTOBER = date(2026, 10, 1)
 DAY = timedelta(days=1)
+STATES = st.sampled_from(['succeeded', 'failed', 'interrupted', 'missed', 'running', 'planned', 'queued'])
 
 
 def entry(day: int, hour: float = 16, state: str = 'succeeded', **values: Any) -> CalendarEntry:
@@ -286,6 +287,73 @@ def test_a_month_of_a_hundred_thousand_entries_sends_a_few_chips_a_day() -> None
     assert shown.more == 2997
     assert len(shown.marks) <= MAX_MARKS
     assert all(len(str(day.picture.as_props())) < 20_000 for day in days.values())
+
+
+LOADED = st.lists(st.tuples(st.integers(1, 31), st.integers(0, 23), STATES, st.integers(1, 3)), max_size=60)
+
+
+def loaded(found: list[tuple[int, int, str, int]]) -> list[CalendarEntry]:
+    return [
+        entry(day, hour, state, key=str(number), count=count) for number, (day, hour, state, count) in enumerate(found)
+    ]
+
+
+@given(LOADED, st.integers(1, 6))
+def test_every_entry_of_a_day_is_a_chip_or_counted(found: list[tuple[int, int, str, int]], rows: int) -> None:
+    days = month_of(loaded(found), capacity=Capacity(rows=rows, beside=rows))
+
+    assert sum(len(day.picture.chips) + day.picture.more for day in days.values()) == len(found)
+    assert all(len(day.picture.chips) <= rows for day in days.values())
+
+
+@given(LOADED)
+def test_the_totals_of_a_month_are_those_of_its_entries(found: list[tuple[int, int, str, int]]) -> None:
+    totals = totals_of(month_of(loaded(found)).values())
+
+    for group, states in GROUPS.items():
+        assert totals[group] == sum(count for _, _, state, count in found if state in states)
+
+
+@given(LOADED)
+def test_marks_lie_within_the_strip(found: list[tuple[int, int, str, int]]) -> None:
+    marks = [mark for day in month_of(loaded(found)).values() for mark in day.picture.marks]
+
+    assert all(0 <= mark.left <= 100 and 0 <= mark.width <= 100.01 - mark.left for mark in marks)
+
+
+@given(LOADED, st.sampled_from([*GROUPS]))
+def test_a_filter_by_state_changes_no_total_and_dims_all_other_marks(
+    found: list[tuple[int, int, str, int]], group: str
+) -> None:
+    entries = loaded(found)
+    shown = month_of(entries, only=EntryFilter(group=group))
+
+    assert totals_of(shown.values()) == totals_of(month_of(entries).values())
+    bright = sum(not mark.is_dim for day in shown.values() for mark in day.picture.marks)
+    assert bright == sum(state in GROUPS[group] for _, _, state, _ in found)
+
+
+def test_a_chip_of_a_pipeline_that_is_gone_has_a_color_too() -> None:
+    picture = month_of([entry(9, 2)], colors={'Other': 'p1'})[date(2026, 10, 9)].picture
+
+    assert [chip.color for chip in picture.chips] == [STEEL]
+
+
+def test_a_day_that_is_still_loading_is_named_and_empty() -> None:
+    cell = waiting(date(2026, 10, 14), setting())
+
+    assert (cell.label, cell.is_waiting, cell.chips) == ('Wednesday 14 October', True, ())
+
+
+def test_the_browser_gets_a_cell_as_plain_values() -> None:
+    props = month_of([entry(9, 6, seconds=3600)])[date(2026, 10, 9)].picture.as_props()
+
+    assert (props['day'], props['marks'], props['is_weekend']) == (
+        '2026-10-09',
+        [(25.0, 4.17, 'succeeded', False)],
+        False,
+    )
+    assert props['chips'][0]['title'] == 'Video publish'
 
 
 # The popover
