@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.scheduler.agenda.lines import MAX_DOTS, days_of, dots_of, lines_of, listed_days
@@ -127,6 +127,7 @@ def test_a_label_says_what_glyph_place_and_size_show() -> None:
     )
 
 
+FEW = settings(max_examples=30, deadline=None)
 STATES = st.sampled_from(['succeeded', 'failed', 'missed', 'running', 'planned', 'off'])
 
 
@@ -141,6 +142,7 @@ def a_day() -> st.SearchStrategy[list[CalendarEntry]]:
     )
 
 
+@FEW
 @given(entries=a_day(), is_unfolded=st.booleans(), most=st.integers(1, 30))
 def test_every_entry_is_listed_folded_or_counted(entries: list[CalendarEntry], is_unfolded: bool, most: int) -> None:
     lines = lines_of(entries, now=None, is_unfolded=is_unfolded, most=most)
@@ -152,6 +154,7 @@ def test_every_entry_is_listed_folded_or_counted(entries: list[CalendarEntry], i
     assert listed <= most
 
 
+@FEW
 @given(a_day())
 def test_lines_are_in_order_of_time_with_now_between_past_and_future(entries: list[CalendarEntry]) -> None:
     lines = lines_of(entries, now=NOW, is_unfolded=True, most=100)
@@ -163,6 +166,7 @@ def test_lines_are_in_order_of_time_with_now_between_past_and_future(entries: li
     assert all(line.entry.at > NOW for line in lines[place:] if line.entry is not None)
 
 
+@FEW
 @given(a_day())
 def test_a_day_has_as_many_dots_as_entries_up_to_three(entries: list[CalendarEntry]) -> None:
     dots = dots_of(entries)
@@ -172,6 +176,7 @@ def test_a_day_has_as_many_dots_as_entries_up_to_three(entries: list[CalendarEnt
     assert set(dots) <= {item.state for item in entries}
 
 
+@FEW
 @given(a_day())
 def test_lines_have_keys_of_their_own(entries: list[CalendarEntry]) -> None:
     keys = [line.key for line in lines_of(entries, now=NOW, is_unfolded=True, most=5)]

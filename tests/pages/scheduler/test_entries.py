@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.scheduler.parts.entries import RANKS, counts_of, occurrence_of, survivors, target_of
@@ -20,6 +20,7 @@ from synapse.control_room import ControlRoom
 BERLIN = ZoneInfo('Europe/Berlin')
 NOON = datetime(2026, 10, 14, 10, tzinfo=UTC)
 STATES = get_args(EntryState)
+FEW = settings(max_examples=30, deadline=None)
 
 
 def entry(state: str = 'succeeded', **values: Any) -> CalendarEntry:
@@ -57,6 +58,7 @@ def test_every_state_has_a_rank() -> None:
     assert set(RANKS) == set(STATES)
 
 
+@FEW
 @given(entries(), st.integers(0, 40))
 def test_survivors_keep_their_order_and_are_as_many_as_there_is_room_for(found: list[CalendarEntry], most: int) -> None:
     kept = survivors(found, most)
@@ -65,6 +67,7 @@ def test_survivors_keep_their_order_and_are_as_many_as_there_is_room_for(found: 
     assert [item for item in found if item in kept] == list(kept)
 
 
+@FEW
 @given(entries(), st.integers(1, 10))
 def test_nothing_that_is_left_out_matters_more_than_what_is_kept(found: list[CalendarEntry], most: int) -> None:
     kept = survivors(found, most)
@@ -76,6 +79,7 @@ def test_nothing_that_is_left_out_matters_more_than_what_is_kept(found: list[Cal
 # How many there are
 
 
+@FEW
 @given(entries())
 def test_no_occurrence_is_lost_in_the_counts(found: list[CalendarEntry]) -> None:
     assert sum(counts_of(found).values()) == sum(item.count for item in found)
@@ -93,6 +97,7 @@ def test_outcomes_leave_out_what_is_still_to_come() -> None:
     }
 
 
+@FEW
 @given(entries())
 def test_a_day_with_entries_always_has_a_summary(found: list[CalendarEntry]) -> None:
     assert bool(summary_of(found)) == bool(found)
@@ -129,6 +134,7 @@ def test_an_id_may_hold_the_sign_that_parts_a_key() -> None:
 # The filter
 
 
+@FEW
 @given(entries(), st.sampled_from([*GROUPS]))
 def test_a_group_shows_its_states_and_no_others(found: list[CalendarEntry], group: str) -> None:
     only = EntryFilter(group=group)

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.scheduler.drop import taker_of
@@ -289,6 +289,8 @@ def test_a_month_of_a_hundred_thousand_entries_sends_a_few_chips_a_day() -> None
     assert all(len(str(day.picture.as_props())) < 20_000 for day in days.values())
 
 
+FEW = settings(max_examples=25, deadline=None)
+"""Each of these lays out a whole month."""
 LOADED = st.lists(st.tuples(st.integers(1, 31), st.integers(0, 23), STATES, st.integers(1, 3)), max_size=60)
 
 
@@ -298,6 +300,7 @@ def loaded(found: list[tuple[int, int, str, int]]) -> list[CalendarEntry]:
     ]
 
 
+@FEW
 @given(LOADED, st.integers(1, 6))
 def test_every_entry_of_a_day_is_a_chip_or_counted(found: list[tuple[int, int, str, int]], rows: int) -> None:
     days = month_of(loaded(found), capacity=Capacity(rows=rows, beside=rows))
@@ -306,6 +309,7 @@ def test_every_entry_of_a_day_is_a_chip_or_counted(found: list[tuple[int, int, s
     assert all(len(day.picture.chips) <= rows for day in days.values())
 
 
+@FEW
 @given(LOADED)
 def test_the_totals_of_a_month_are_those_of_its_entries(found: list[tuple[int, int, str, int]]) -> None:
     totals = totals_of(month_of(loaded(found)).values())
@@ -314,6 +318,7 @@ def test_the_totals_of_a_month_are_those_of_its_entries(found: list[tuple[int, i
         assert totals[group] == sum(count for _, _, state, count in found if state in states)
 
 
+@FEW
 @given(LOADED)
 def test_marks_lie_within_the_strip(found: list[tuple[int, int, str, int]]) -> None:
     marks = [mark for day in month_of(loaded(found)).values() for mark in day.picture.marks]
@@ -321,6 +326,7 @@ def test_marks_lie_within_the_strip(found: list[tuple[int, int, str, int]]) -> N
     assert all(0 <= mark.left <= 100 and 0 <= mark.width <= 100.01 - mark.left for mark in marks)
 
 
+@FEW
 @given(LOADED, st.sampled_from([*GROUPS]))
 def test_a_filter_by_state_changes_no_total_and_dims_all_other_marks(
     found: list[tuple[int, int, str, int]], group: str

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.scheduler.event.preview import ahead_words, in_parts, sentence_parts
@@ -37,6 +37,7 @@ def test_no_word_of_a_sentence_is_lost_or_said_twice(sentence: str) -> None:
     assert ''.join(in_parts(sentence)) == sentence
 
 
+@settings(max_examples=40, deadline=None)
 @given(plans())
 def test_every_rule_in_words_has_something_that_stands_out(plan: Plan) -> None:
     sentence = in_words(plan)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.scheduler.event.rule_form import (
@@ -38,6 +38,7 @@ def chosen(**values: object) -> RuleForm:
     return replace(blank(START), **values)  # type: ignore[arg-type]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(STEPS, max_size=8))
 def test_after_any_steps_the_form_says_a_rule_that_can_be_read_or_what_is_missing(steps: list[object]) -> None:
     form = blank(START)
@@ -50,6 +51,7 @@ def test_after_any_steps_the_form_says_a_rule_that_can_be_read_or_what_is_missin
     assert rule is None or form.problems or read_rule(rule)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(STEPS, max_size=8))
 def test_after_any_steps_the_rule_is_shown_as_the_same_rule_again(steps: list[object]) -> None:
     form = blank(START)
