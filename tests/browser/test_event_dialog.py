@@ -79,6 +79,7 @@ def test_an_event_is_planned_in_plain_words_and_taken_back(
     page.get_by_role('button', name='New event').click()
     dialog = page.get_by_role('dialog', name='New event')
     dialog.get_by_label('Pipeline').select_option('Clips')
+    expect(dialog.get_by_text('Source', exact=True)).to_be_visible()  # else the form of the other pipeline is filled in
     dialog.get_by_role('radio', name='Newest in a folder').check()
     dialog.get_by_label('Folder', exact=True).fill(str(user_folder))
     dialog.get_by_label('Files', exact=True).fill('*.mp4')

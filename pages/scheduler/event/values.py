@@ -9,32 +9,6 @@ from synapse.calendar.events import Event, Misfire, Retry
 from synapse.calendar.series import EditScope, exdates_at
 from synapse.catalog.info import PipelineInfo
 
-SHOWN = (
-    'title',
-    'pipeline',
-    'parameters',
-    'profile',
-    'start',
-    'timezone',
-    'rrule',
-    'enabled',
-    'misfire',
-    'overlap',
-    'retry',
-    'timeout_seconds',
-)
-
-
-def shown(event: Event, due: datetime | None) -> dict[str, Any]:
-    """Return what the form of an event holds at first.
-
-    :param due: the occurrence at which it is opened, whose start takes the place of that of the series
-    """
-    values = {name: value for name, value in event.model_dump().items() if name in SHOWN}
-    if due is not None:
-        values['start'] = recurrence.wall_of(due, event.timezone)
-    return values
-
 
 def fresh(start: datetime, zone: str, pipeline: str, profile: str | None) -> dict[str, Any]:
     """Return what the form of a new event holds at first."""
@@ -52,6 +26,18 @@ def fresh(start: datetime, zone: str, pipeline: str, profile: str | None) -> dic
         'retry': Retry().model_dump(),
         'timeout_seconds': None,
     }
+
+
+def shown(event: Event, due: datetime | None) -> dict[str, Any]:
+    """Return what the form of an event holds at first.
+
+    :param due: the occurrence at which it is opened, whose start takes the place of that of the series
+    """
+    names = fresh(event.start, event.timezone, event.pipeline, event.profile)
+    values = {name: value for name, value in event.model_dump().items() if name in names}
+    if due is not None:
+        values['start'] = recurrence.wall_of(due, event.timezone)
+    return values
 
 
 def usual(

@@ -97,9 +97,9 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         room, detail = self._room, '(e) => emit(e.detail)'
         self.on('measured', lambda event: self._measured(event.args), js_handler=detail)
         self.on('chip', lambda event: self._open(str(event.args)), js_handler=detail)
-        for name, action in (('day', self._actions.open_day), ('plan', self._actions.plan)):
+        of_days = {'day': self._actions.open_day, 'plan': self._actions.plan, 'turn': self._actions.turn}
+        for name, action in of_days.items():
             self.on(name, lambda event, act=action: act(date.fromisoformat(event.args)), js_handler=detail)
-        self.on('turn', lambda event: self._actions.turn(date.fromisoformat(event.args)), js_handler=detail)
         self.on(
             'dropped',
             lambda event: self._actions.drop(str(event.args['key']), date.fromisoformat(event.args['day'])),
