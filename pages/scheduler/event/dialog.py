@@ -201,7 +201,7 @@ class EventDialog:
         self._show_problems()
 
     def _show_problems(self) -> dict[str, str]:
-        """Show each problem beside its field, and why the event cannot be saved; return what is shown."""
+        """Show each problem next to its field, and why the event cannot be saved; return what is shown."""
         _, wrong = self._read()
         problems = {**self._problems, **wrong}
         shown = self._form.show_errors(problems, is_all=self._shows_all)

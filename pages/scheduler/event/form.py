@@ -1,4 +1,4 @@
-"""What and when: the fields of an event, with the problems beside them."""
+"""What and when: the fields of an event, with the problems next to them."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -67,9 +67,9 @@ class EventForm:
         return values, problems | wrong | self._read_durations(values)
 
     def show_errors(self, problems: Mapping[str, str], *, is_all: bool) -> dict[str, str]:
-        """Show each sentence beside its field; return those that are shown.
+        """Show each sentence next to its field; return those that are shown.
 
-        :param is_all: also beside fields that were not touched yet
+        :param is_all: also next to fields that were not touched yet
         """
         visible = visible_problems(problems, self._touched, is_all=is_all)
         for key, slot in self._slots.items():

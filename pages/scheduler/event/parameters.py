@@ -64,9 +64,9 @@ class EventParameters:
         return values, problems
 
     def show_errors(self, problems: Mapping[str, str], *, is_all: bool) -> dict[str, str]:
-        """Show the problems of `parameters` beside their fields; return those that are shown.
+        """Show the problems of `parameters` next to their fields; return those that are shown.
 
-        :param is_all: also beside fields that were not touched yet
+        :param is_all: also next to fields that were not touched yet
         """
         mine = {name.removeprefix('parameters.'): text for name, text in problems.items() if name.startswith('param')}
         fields = self._form.fields if self._form is not None else {}

@@ -1,4 +1,4 @@
-"""The preview beside the form of an event: its rule in words, its next moments, and whether there is room for them."""
+"""The preview next to the form of an event: its rule in words, its next moments, and whether there is room for them."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""All of one day, beside its cell: what ran and how it ended, what was missed and why, what is planned."""
+"""All of one day, next to its cell: what ran and how it ended, what was missed and why, what is planned."""
 
 import asyncio
 from collections.abc import Callable, Sequence
