@@ -11,8 +11,7 @@ from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
 from pages.parts.words import pipeline_color
 from pages.scheduler.event.dialog import open_event_dialog
-from pages.scheduler.parts.days import day_in
-from pages.scheduler.parts.entry_words import clock_in
+from pages.scheduler.parts.days import clock_in, day_in
 from synapse.calendar.events import Event
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
