@@ -149,7 +149,7 @@ class RuleFields:
 
     def _draw_raw(self) -> None:
         slot = self._slots['raw'] = Slot('event-raw', 'Rule', help_text='As RFC 5545 writes it, its end included.')
-        slot.tell('RRULE')
+        slot.show_fact('RRULE')
         with slot.body:
             box = entry('event-raw', self.form.raw, lambda text: self._set(raw=text))
             box.classes('sy-mono')
@@ -213,7 +213,7 @@ class RuleFields:
     def _advise_day(self) -> None:
         form = self.form
         is_rare = form.repeats is Repeats.MONTHLY and ((form.place == 0 and form.day > 28) or form.place == 5)
-        self._slots['day'].advise('Months without that day are left out.' if is_rare else '')
+        self._slots['day'].show_help('Months without that day are left out.' if is_rare else '')
 
     def _draw_every(self) -> None:
         form = self.form
