@@ -9,7 +9,7 @@ import pytest
 from pages.parts.cards import line_of, points_of
 from pages.parts.scope import Scope
 from pages.parts.upload import suffixes
-from pages.runs.run_controls import listed, what_stops
+from pages.runs.run_words import listed, what_stops
 from pages.runs.start_run import file_parameter, needs_only
 from pages.shell.palette import MOST, Command, found
 from synapse.catalog.catalog import PipelineInfo
@@ -94,7 +94,7 @@ def test_stopping_says_what_ends_and_what_is_kept() -> None:
     assert what_stops(room_without_pipelines(), run(RunState.RUNNING, *done, active)) == (
         'RENDER ends now, at 63 %. INGEST and CAPTION are kept, so you can retry from RENDER later.'
     )
-    assert 'leaves the queue' in what_stops(room_without_pipelines(), run(RunState.QUEUED))
+    assert 'removed from the queue' in what_stops(room_without_pipelines(), run(RunState.QUEUED))
 
 
 def test_names_are_listed_as_a_person_does() -> None:
