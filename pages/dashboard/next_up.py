@@ -1,4 +1,4 @@
-"""What comes next: three events with the time that is left, each a live row from the moment it fires."""
+"""The next three events with the time left until each; from the moment it fires, a row shows its run."""
 
 import asyncio
 from datetime import datetime, time, timedelta
@@ -23,16 +23,16 @@ from synapse.runs.records import RunRecord
 MOST = 3
 MOST_LIVE = 2
 COUNTED = 10
-"""So many of today are counted; more are `10+`."""
+"""At most this many of today are counted; more are shown as `10+`."""
 SOON_SECONDS = 0.25
 
 Key = tuple[str, datetime]
 
 
 class NextUp(Card):
-    """Rows stay the elements they are while an occurrence waits, fires and runs; the time left ticks in the browser.
+    """A row is the same element while its occurrence waits, fires and runs; the time left ticks in the browser.
 
-    :param is_large: for a card that has nothing else to say, such as that of the first start
+    :param is_large: draw the empty state at full size, as on the first start
     """
 
     def __init__(self, room: ControlRoom, classes: str = 'third is-list', *, is_large: bool = False) -> None:
@@ -103,7 +103,7 @@ class NextUp(Card):
         return row
 
     def _show_count(self, dues: list[datetime]) -> None:
-        """How many are left today; at midnight that is another day."""
+        """Show how many are left today, and do so again at midnight."""
         zone = ZoneInfo(self._room.calendar.zone)
         now = now_utc()
         today = day_in(now, zone)
@@ -118,7 +118,7 @@ class NextUp(Card):
 
 
 class _Row:
-    """One occurrence: planned first, then its run."""
+    """An occurrence, then its run."""
 
     def __init__(self, room: ControlRoom, key: Key) -> None:
         self._room = room
@@ -167,13 +167,13 @@ class _Row:
             return
         event = next((event for event in self._room.calendar.events() if event.id == self._id), None)
         if event is None:
-            say('That event was deleted.', kind='warning')
+            say('This event has been deleted.', kind='warning')
         else:
             open_event_dialog(self._room, event=event, due=self._due)
 
 
 def _far(due: datetime, zone: ZoneInfo) -> str:
-    """What stands for the time left while that is more than a day."""
+    """Return the day to show while more than a day is left."""
     local = due.astimezone(zone)
     is_near = due - now_utc() < timedelta(days=6)
     return f'{local:%a}' if is_near else f'{local.day} {local:%b}'
