@@ -153,6 +153,11 @@ class TextField(Field):
     def _to_text(self, value: Any) -> str:
         return '' if value is None else str(value)
 
+    @property
+    def text(self) -> str:
+        """The text as it was typed."""
+        return self._text
+
     def value(self) -> Any:
         if not self._text and (self.is_nullable or self.is_required):
             return self._nothing()
