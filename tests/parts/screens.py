@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ from synapse.settings import Settings
 from .scripted import ScriptedEngine, ScriptedHost
 
 T = TypeVar('T')
+MEMORY = '/dev/shm' if Path('/dev/shm').is_dir() else None
+"""Where files need no disk: what is tested here is not that they survive."""
 
 
 class Screen:
@@ -183,13 +186,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(folder: Path, **settings: Any) -> AsyncIterator[Stage]:
+async def staged(**settings: Any) -> AsyncIterator[Stage]:
     """A started control room with an empty data folder, and a tab."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         patch.setattr(control_room, 'LocalEngine', _Engine)
         # Background tasks of pages want the loop that NiceGUI keeps once it serves.
         patch.setattr(core, 'loop', asyncio.get_running_loop())
-        room = ControlRoom.build(Settings(data=folder / 'data', port=8123, **settings))
+        room = ControlRoom.build(Settings(data=Path(folder) / 'data', port=8123, **settings))
         await room.start()
         try:
             with drawn() as screen:

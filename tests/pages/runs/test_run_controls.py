@@ -1,6 +1,5 @@
 """The buttons of a run: which ones its state offers, and what a press does to it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,8 +44,8 @@ def offered(stage: Stage) -> list[str]:
     return [text_of(item) for item in stage.screen.all(tag='button') if is_shown(item)]
 
 
-async def test_a_pause_under_way_is_taken_back_by_the_same_button(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_pause_under_way_is_taken_back_by_the_same_button() -> None:
+    async with staged() as stage:
         run = await stage.run()
         shown = controls(stage, run)
 
@@ -59,8 +58,8 @@ async def test_a_pause_under_way_is_taken_back_by_the_same_button(tmp_path: Path
         assert stage.hosts[run.id].sent == ['pause', 'resume']
 
 
-async def test_a_paused_run_is_resumed(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_paused_run_is_resumed() -> None:
+    async with staged() as stage:
         run = await stage.run()
         await stage.room.runs.pause(run.id)
         stage.hosts[run.id].say(t='paused')
@@ -73,8 +72,8 @@ async def test_a_paused_run_is_resumed(tmp_path: Path) -> None:
         assert stage.hosts[run.id].sent[-1] == 'resume'
 
 
-async def test_a_waiting_run_leaves_the_queue_without_a_question(tmp_path: Path) -> None:
-    async with staged(tmp_path, workers=1) as stage:
+async def test_a_waiting_run_leaves_the_queue_without_a_question() -> None:
+    async with staged(workers=1) as stage:
         await stage.run()
         waiting = await stage.run()
         controls(stage, waiting)
@@ -85,8 +84,8 @@ async def test_a_waiting_run_leaves_the_queue_without_a_question(tmp_path: Path)
         assert stage.room.runs.waiting() == []
 
 
-async def test_what_cannot_be_done_any_more_is_a_notice_with_the_reason(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_what_cannot_be_done_any_more_is_a_notice_with_the_reason() -> None:
+    async with staged() as stage:
         run = await stage.run()
         controls(stage, run)
         await stage.end(run)

@@ -1,6 +1,5 @@
 """The form of a run: what its fields hold at first, what a profile and an earlier run fill in, and what it refuses."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,8 +33,8 @@ def box(stage: Stage, name: str) -> ui.element:
 # The fields
 
 
-async def test_fields_hold_what_was_given_before_the_profile_before_the_pipeline(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_fields_hold_what_was_given_before_the_profile_before_the_pipeline() -> None:
+    async with staged() as stage:
         await stage.room.profiles.update('default', {'defaults': {'times': 4, 'who': 'Grace', 'unknown': 1}})
 
         values = form(stage, {'who': 'Ada'}).values()
@@ -43,8 +42,8 @@ async def test_fields_hold_what_was_given_before_the_profile_before_the_pipeline
     assert values == {'who': 'Ada', 'times': 4, 'tone': 'warm', 'words': ['hello']}
 
 
-async def test_what_is_left_empty_is_not_among_the_values(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_what_is_left_empty_is_not_among_the_values() -> None:
+    async with staged() as stage:
         made = form(stage)
         await type_into(box(stage, 'times'), '')
 
@@ -53,8 +52,8 @@ async def test_what_is_left_empty_is_not_among_the_values(tmp_path: Path) -> Non
     assert sorted(values) == ['tone', 'words']
 
 
-async def test_every_value_that_cannot_be_read_is_named_at_once(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_every_value_that_cannot_be_read_is_named_at_once() -> None:
+    async with staged() as stage:
         made = form(stage)
         await type_into(box(stage, 'times'), 'many')
 
@@ -64,8 +63,8 @@ async def test_every_value_that_cannot_be_read_is_named_at_once(tmp_path: Path) 
     assert raised.value.fields == {'times': 'Enter a whole number.'}
 
 
-async def test_another_profile_fills_in_what_was_not_touched_and_leaves_the_rest(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_another_profile_fills_in_what_was_not_touched_and_leaves_the_rest() -> None:
+    async with staged() as stage:
         await stage.room.profiles.create({'label': 'Studio', 'defaults': {'times': 4, 'who': 'Grace'}})
         made = form(stage)
         await type_into(box(stage, 'times'), '1')
@@ -78,8 +77,8 @@ async def test_another_profile_fills_in_what_was_not_touched_and_leaves_the_rest
         assert made.values()['times'] == 1, 'touched before the first switch'
 
 
-async def test_an_error_is_shown_under_its_field_and_the_rest_is_returned(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_an_error_is_shown_under_its_field_and_the_rest_is_returned() -> None:
+    async with staged() as stage:
         made = form(stage)
 
         rest = made.show_errors({'who': 'Give a value.', 'words.0': 'Too long.', '*': 'These do not go together.'})
@@ -89,8 +88,8 @@ async def test_an_error_is_shown_under_its_field_and_the_rest_is_returned(tmp_pa
         assert rest == ['These do not go together.']
 
 
-async def test_parameters_that_can_stay_at_their_defaults_are_folded_away_until_one_is_wrong(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_parameters_that_can_stay_at_their_defaults_are_folded_away_until_one_is_wrong() -> None:
+    async with staged() as stage:
         made = form(stage, folds=True)
         fold = stage.screen.one(tag='details')
         assert [name for name in made.fields if box(stage, name) in [*fold.descendants()]] == ['times', 'tone', 'words']
@@ -100,8 +99,8 @@ async def test_parameters_that_can_stay_at_their_defaults_are_folded_away_until_
         assert fold.props['open'] is True
 
 
-async def test_a_given_value_is_not_folded_away_and_two_are_not_worth_a_fold(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_given_value_is_not_folded_away_and_two_are_not_worth_a_fold() -> None:
+    async with staged() as stage:
         form(stage, {'tone': 'cool'}, folds=True)
 
         assert stage.screen.all(tag='details') == []
@@ -136,8 +135,8 @@ async def press_run(stage: Stage, *, is_sending: bool = False) -> None:
     await fire(stage.screen.button('Run Ctrl Enter'), 'click', is_sending)
 
 
-async def test_a_press_starts_the_run_and_shows_it(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_press_starts_the_run_and_shows_it() -> None:
+    async with staged() as stage:
         opened(stage, pipeline='RunCommand')
         await type_into(box(stage, 'command'), 'echo\nhello')
         await press_run(stage)
@@ -147,8 +146,8 @@ async def test_a_press_starts_the_run_and_shows_it(tmp_path: Path) -> None:
         assert stage.screen.went_to == ['/runs/1']
 
 
-async def test_a_second_press_of_the_same_form_is_the_same_run(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_second_press_of_the_same_form_is_the_same_run() -> None:
+    async with staged() as stage:
         opened(stage, pipeline='RunCommand')
         await type_into(box(stage, 'command'), 'true')
         await press_run(stage)
@@ -157,8 +156,8 @@ async def test_a_second_press_of_the_same_form_is_the_same_run(tmp_path: Path) -
         assert len(await stage.room.runs.page()) == 1
 
 
-async def test_a_wrong_value_stays_in_the_form_and_starts_nothing(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_wrong_value_stays_in_the_form_and_starts_nothing() -> None:
+    async with staged() as stage:
         opened(stage, pipeline='RunCommand')
         await type_into(box(stage, 'timeout'), 'soon')
         await press_run(stage)
@@ -169,16 +168,16 @@ async def test_a_wrong_value_stays_in_the_form_and_starts_nothing(tmp_path: Path
         assert stage.screen.button('Run Ctrl Enter').props.get('disabled') is None
 
 
-async def test_a_file_on_its_way_is_waited_for(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_file_on_its_way_is_waited_for() -> None:
+    async with staged() as stage:
         opened(stage, pipeline='RunCommand')
         await press_run(stage, is_sending=True)
 
         assert problem(stage) == 'A file is still uploading. Wait until it has arrived.'
 
 
-async def test_the_values_of_the_last_run_that_succeeded_are_taken_on_a_press(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_the_values_of_the_last_run_that_succeeded_are_taken_on_a_press() -> None:
+    async with staged() as stage:
         opened(stage, pipeline='RunCommand')
         await fire(stage.screen.button('Use the last values'))
         assert problem(stage) == 'No run of this pipeline has succeeded yet.'
@@ -192,8 +191,8 @@ async def test_the_values_of_the_last_run_that_succeeded_are_taken_on_a_press(tm
         assert newest.parameters['ok_codes'] == [0, 3]
 
 
-async def test_another_pipeline_has_its_own_fields(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_another_pipeline_has_its_own_fields() -> None:
+    async with staged() as stage:
         opened(stage, pipeline='RunCommand')
         await fire(stage.screen.one(tag='select', aria_label='Pipeline'), 'change', 'BackupFolder')
 
@@ -201,8 +200,8 @@ async def test_another_pipeline_has_its_own_fields(tmp_path: Path) -> None:
         assert is_shown(box(stage, 'folder'))
 
 
-async def test_a_pipeline_that_is_gone_gives_way_to_one_that_can_run(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_pipeline_that_is_gone_gives_way_to_one_that_can_run() -> None:
+    async with staged() as stage:
         opened(stage, pipeline='Gone', profile='gone')
 
         assert stage.screen.one(tag='select', aria_label='Pipeline').props['value'] == 'BackupFolder'

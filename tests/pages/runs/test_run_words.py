@@ -1,6 +1,5 @@
 """What is said about a run: its state, its facts, what a stop ends and what a retry keeps."""
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -147,8 +146,8 @@ def test_names_are_listed_as_a_person_does() -> None:
 # Facts
 
 
-async def test_a_waiting_run_says_what_is_ahead_of_it(tmp_path: Path) -> None:
-    async with staged(tmp_path, workers=1) as stage:
+async def test_a_waiting_run_says_what_is_ahead_of_it() -> None:
+    async with staged(workers=1) as stage:
         for _ in range(3):
             await stage.run(because='the API')
         first, second = stage.room.runs.waiting()
@@ -162,8 +161,8 @@ async def test_a_waiting_run_says_what_is_ahead_of_it(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_live_run_says_who_started_it_as_whom_and_where_it_runs(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_live_run_says_who_started_it_as_whom_and_where_it_runs() -> None:
+    async with staged() as stage:
         run = await stage.run(because='the run form', profile='default')
 
         facts = facts_of(stage.room, stage.last[run.id])
@@ -172,8 +171,8 @@ async def test_a_live_run_says_who_started_it_as_whom_and_where_it_runs(tmp_path
     assert facts[1:] == ['profile default', 'started by run form', 'worker-1']
 
 
-async def test_a_run_that_has_ended_says_from_when_to_when_and_a_retry_says_of_what(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_run_that_has_ended_says_from_when_to_when_and_a_retry_says_of_what() -> None:
+    async with staged() as stage:
         ended = await stage.end(await stage.run())
         again = await stage.room.runs.retry(ended.id)
 

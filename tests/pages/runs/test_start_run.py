@@ -1,6 +1,5 @@
 """What a dropped file or a press starts: which pipeline is offered, where the file goes, whether more is needed."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,8 +103,8 @@ async def uploaded(stage: Stage, name: str) -> dict[str, Any]:
     return {'id': item.id, 'name': item.name, 'size': item.size}
 
 
-async def test_a_file_that_is_enough_starts_a_run_at_once(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_file_that_is_enough_starts_a_run_at_once() -> None:
+    async with staged() as stage:
         card(stage)
         assert any('It starts right away.' in text for text in stage.screen.texts)
 
@@ -115,8 +114,8 @@ async def test_a_file_that_is_enough_starts_a_run_at_once(tmp_path: Path) -> Non
         assert (run.pipeline, run.because, run.subject) == ('PublishVideo', 'file drop', 'clip.mp4')
 
 
-async def test_a_pipeline_without_a_file_offers_its_form(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_pipeline_without_a_file_offers_its_form() -> None:
+    async with staged() as stage:
         card(stage)
         await fire(selects(stage, 'Pipeline'), 'change', 'RunCommand')
 
@@ -128,8 +127,8 @@ async def test_a_pipeline_without_a_file_offers_its_form(tmp_path: Path) -> None
         assert dialog is not None
 
 
-async def test_the_last_run_is_what_the_card_begins_with(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_the_last_run_is_what_the_card_begins_with() -> None:
+    async with staged() as stage:
         await stage.room.profiles.create({'label': 'Studio'})
         card(stage, await stage.run(profile='studio'))
 
@@ -137,8 +136,8 @@ async def test_the_last_run_is_what_the_card_begins_with(tmp_path: Path) -> None
         assert selects(stage, 'Profile').props['value'] == 'studio'
 
 
-async def test_a_profile_that_is_deleted_gives_way_to_another(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_profile_that_is_deleted_gives_way_to_another() -> None:
+    async with staged() as stage:
         await stage.room.profiles.create({'label': 'Studio'})
         changes: list[str] = []
         choice = stage.screen.draw(lambda: Choice(stage.room, None, lambda: changes.append('changed')))
@@ -151,8 +150,8 @@ async def test_a_profile_that_is_deleted_gives_way_to_another(tmp_path: Path) ->
         assert changes == ['changed', 'changed']
 
 
-async def test_a_profile_that_gives_what_is_missing_lets_a_file_start_at_once(tmp_path: Path) -> None:
-    async with staged(tmp_path) as stage:
+async def test_a_profile_that_gives_what_is_missing_lets_a_file_start_at_once() -> None:
+    async with staged() as stage:
         choice = stage.screen.draw(lambda: Choice(stage.room, None, lambda: None))
         choice.info = pipeline(schema={'properties': {'video': VIDEO, 'who': {}}, 'required': ['video', 'who']})
         assert choice.profile is not None
