@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 import pytest
 from nicegui import Client, core, ui
 from nicegui.events import GenericEventArguments
+from starlette.requests import Request
 
 from synapse import control_room
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState
 from synapse.settings import Settings
+from synapse.status import StatusChanged
 
 from .scripted import ScriptedEngine, ScriptedHost
 
@@ -122,7 +124,8 @@ async def type_into(element: ui.element, text: str) -> None:
 @contextlib.contextmanager
 def drawn() -> Iterator[Screen]:
     """A tab to draw into."""
-    client = Client(ui.page('/screen'))
+    request = Request({'type': 'http', 'method': 'GET', 'path': '/screen', 'query_string': b'', 'headers': []})
+    client = Client(ui.page('/screen'), request=request)
     try:
         yield Screen(client)
     finally:
@@ -142,9 +145,9 @@ class Stage:
         self.screen = screen
         self.hosts: dict[str, ScriptedHost] = {}
         self.last: dict[str, RunRecord] = {}
-        self._count = 0
         self._news = asyncio.Event()
         room.bus.subscribe(RunChanged, self._heard)
+        room.bus.subscribe(StatusChanged, lambda _: self._news.set())
 
     async def run(self, **wanted: Any) -> RunRecord:
         """A run that has started, unless no worker is free."""
@@ -157,10 +160,10 @@ class Stage:
         return run
 
     async def step(self, run: RunRecord, state: str, name: str = 'execute', **more: Any) -> None:
-        """Report that a step has come to this state."""
-        before = self._count
-        self.hosts[run.id].say(t='step', name=name, state=state, attempt=1, **more)
-        await self.until(lambda: self._count > before)
+        """Report that a step has come to this state, the one before it included."""
+        for reached in dict.fromkeys(('running', state)):
+            self.hosts[run.id].say(t='step', name=name, state=reached, attempt=1, **(more if reached == state else {}))
+        await self.until(lambda: any(step.name == name and step.state == state for step in self.last[run.id].steps))
 
     async def end(self, run: RunRecord, state: str = 'succeeded', **more: Any) -> RunRecord:
         """Report the end of a run, and wait until it is kept."""
@@ -174,11 +177,10 @@ class Stage:
 
     def _heard(self, message: RunChanged) -> None:
         self.last[message.run.id] = message.run
-        self._count += 1
         self._news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for runs to change until this holds."""
+        """Wait for changes of runs and of the status until this holds."""
         async with asyncio.timeout(20):
             while not condition():
                 self._news.clear()
