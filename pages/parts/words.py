@@ -21,9 +21,9 @@ def size_of(count: int) -> str:
     """Return a size such as `812 B`, `9.1 kB` or `1.2 GB`; units are powers of 1000."""
     size, unit = float(count), 'B'
     for larger in ('kB', 'MB', 'GB'):
-        if size >= 1000:
+        if round(size) >= 1000:
             size, unit = size / 1000, larger
-    return f'{size:.0f} {unit}' if unit == 'B' or size >= 100 else f'{size:.1f} {unit}'
+    return f'{size:.0f} {unit}' if unit == 'B' or round(size, 1) >= 100 else f'{size:.1f} {unit}'
 
 
 def clock_of(room: ControlRoom, moment: datetime | None) -> str:

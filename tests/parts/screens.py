@@ -20,6 +20,7 @@ from synapse.runs.records import RunRecord, RunState
 from synapse.settings import Settings
 from synapse.status import StatusChanged
 
+from .hosts import eventually
 from .scripted import ScriptedEngine, ScriptedHost
 
 T = TypeVar('T')
@@ -123,13 +124,15 @@ async def type_into(element: ui.element, text: str) -> None:
 
 @contextlib.contextmanager
 def drawn() -> Iterator[Screen]:
-    """A tab to draw into."""
+    """A tab to draw into; enter it on the event loop, where pages start background tasks."""
     request = Request({'type': 'http', 'method': 'GET', 'path': '/screen', 'query_string': b'', 'headers': []})
-    client = Client(ui.page('/screen'), request=request)
-    try:
-        yield Screen(client)
-    finally:
-        client.delete()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core, 'loop', asyncio.get_running_loop())  # as NiceGUI keeps it once it serves
+        client = Client(ui.page('/screen'), request=request)
+        try:
+            yield Screen(client)
+        finally:
+            client.delete()
 
 
 class _Engine(ScriptedEngine):
@@ -186,14 +189,16 @@ class Stage:
                 self._news.clear()
                 await self._news.wait()
 
+    async def drawn(self, condition: Callable[[], bool]) -> None:
+        """Wait for the page to have drawn this: what it shows a moment later sends no message of its own."""
+        await eventually(condition, 20)
+
 
 @contextlib.asynccontextmanager
 async def staged(**settings: Any) -> AsyncIterator[Stage]:
     """A started control room with an empty data folder, and a tab."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         patch.setattr(control_room, 'LocalEngine', _Engine)
-        # Background tasks of pages want the loop that NiceGUI keeps once it serves.
-        patch.setattr(core, 'loop', asyncio.get_running_loop())
         room = ControlRoom.build(Settings(data=Path(folder) / 'data', port=8123, **settings))
         await room.start()
         try:

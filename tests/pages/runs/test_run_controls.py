@@ -96,7 +96,7 @@ async def test_what_cannot_be_done_any_more_is_a_notice_with_the_reason() -> Non
         assert '#1' in notice
 
 
-def test_a_pill_says_the_state_or_what_it_is_told() -> None:
+async def test_a_pill_says_the_state_or_what_it_is_told() -> None:
     with drawn() as screen:
         pill = screen.draw(StatePill)
         pill.show(a_run(RunState.RUNNING, is_pausing=True))

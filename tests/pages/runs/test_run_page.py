@@ -1,5 +1,6 @@
 """The page of one run: what its head says and offers, its steps, its inputs, outputs and the runs before it."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -115,7 +116,7 @@ async def test_a_failure_that_was_looked_at_is_no_longer_the_state_of_the_system
 
 
 @pytest.fixture
-def screen() -> Any:
+async def screen() -> AsyncIterator[Screen]:
     with drawn() as screen:
         yield screen
 
