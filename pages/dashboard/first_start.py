@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.logs.tail import LogTail
-from pages.parts.cards import Card, empty
+from pages.parts.cards import Card, empty, set_props
 from pages.parts.dialogs import attempt, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
@@ -161,16 +161,14 @@ class FirstStart(Scope):
         if self._is_making:
             return
         self._is_making = True
-        self._sample.props['disabled'] = True
-        self._sample.update()
+        set_props(self._sample, disabled=True)
         say('Making a 12-second video first.')
         try:
             await attempt(self._sample_run())
         finally:
             self._is_making = False
             if not self.is_deleted:
-                self._sample.props['disabled'] = False
-                self._sample.update()
+                set_props(self._sample, disabled=None)
 
     async def _sample_run(self) -> None:
         folder = self._room.settings.data / 'sample'

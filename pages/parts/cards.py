@@ -10,7 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from synapse.calendar.work import work_in_words
 
-from .html import el, icon
+from .html import attribute, el, icon
 from .scope import Scope
 from .words import millis
 
@@ -39,18 +39,11 @@ def empty(title: str, text: str, icon_name: str) -> Iterator[None]:
 
 
 def set_props(element: ui.element, **attributes: Any) -> None:
-    """Set attributes, and update the browser only if one has changed; None removes an attribute."""
-    is_changed = False
+    """Set attributes, named as in `el`; the browser is sent only those that change. None removes an attribute."""
     for name, value in attributes.items():
-        name = name.rstrip('_').replace('_', '-')
+        name = attribute(name)
         if element.props.get(name) != value:
-            is_changed = True
-            if value is None:
-                element.props.pop(name)
-            else:
-                element.props[name] = value
-    if is_changed:
-        element.update()
+            element.props.set_optional(name, value)
 
 
 TICKING = '\u200a'

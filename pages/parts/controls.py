@@ -166,7 +166,6 @@ class Picker(Scope):
             for key, words in options.items():
                 el('option', text=words, value=key)
         self._select.props['value'] = value
-        self._select.update()
 
     def _choose(self, key: str) -> None:
         self.value = key

@@ -13,13 +13,18 @@ SPRITE = '/static/synapse/icons.svg'
 
 
 def el(tag: str, classes: str = '', text: str = '', **attributes: Any) -> TextElement:
-    """Return one element. `aria_label` becomes `aria-label`, `type_` becomes `type`."""
+    """Return one element; for the names of attributes see `attribute`."""
     element = TextElement(tag=tag, text=text)
     if classes:
         element.classes(classes)
     for name, value in attributes.items():
-        element.props[name.rstrip('_').replace('_', '-')] = value
+        element.props[attribute(name)] = value
     return element
+
+
+def attribute(name: str) -> str:
+    """Return `aria-label` for `aria_label` and `type` for `type_`."""
+    return name.rstrip('_').replace('_', '-')
 
 
 def icon(name: str, *, size: int = 16, classes: str = '') -> TextElement:
@@ -104,8 +109,6 @@ class Glyph(TextElement):
     def show(self, state: str) -> None:
         self.props['aria-label'] = WORDS.get(state, state)
         self._use.props['href'] = f'{SPRITE}#g-{look_of(state)}'
-        self._use.update()
-        self.update()
 
 
 def button(

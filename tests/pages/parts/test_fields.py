@@ -1,6 +1,6 @@
 """Fields of a form: which one a schema gets, what it shows, and the value or the sentence that typed text becomes."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,7 +27,7 @@ SCHEMA: dict[str, Any] = Example.model_json_schema()
 
 
 @pytest.fixture
-def screen() -> Iterator[Screen]:
+async def screen() -> AsyncIterator[Screen]:
     with drawn() as screen:
         yield screen
 

@@ -1,6 +1,6 @@
 """A parameter that is a file or folder: typed, chosen from the inbox, or uploaded."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -30,7 +30,7 @@ def room(tmp_path: Path) -> ControlRoom:
 
 
 @pytest.fixture
-def screen() -> Iterator[Screen]:
+async def screen() -> AsyncIterator[Screen]:
     with drawn() as screen:
         yield screen
 
