@@ -6,7 +6,7 @@ from nicegui import background_tasks
 
 from pages.parts.cards import empty, set_props
 from pages.parts.dialogs import attempt
-from pages.parts.html import button, el, icon
+from pages.parts.html import el, icon
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, pipeline_color, pipeline_title, profile_label, size_of, step_title, title_of
 from pages.runs.run_controls import RunControls, StatePill
@@ -89,9 +89,8 @@ class CurrentRun(Scope):
 
     def _build_foot(self) -> None:
         self._controls = RunControls(self._room)
-        self._retry = button('', icon_name='retry')
-        self._retry.classes(remove='is-icon')
-        with self._retry:
+        with el('button', 'sy-btn', type_='button') as self._retry:
+            icon('retry', size=14)
             self._retry_word = el('span')
         self._retry.on('click', self._ask_retry)
         with el('a', 'sy-btn is-ghost') as self._open:
@@ -124,23 +123,18 @@ class CurrentRun(Scope):
         for part in (self._top, self._place, self._foot):
             part.set_visibility(shown is not None)
         self._none.set_visibility(shown is None)
-        self._set_class('is-live', is_on=shown is not None and shown.state.is_live)
+        is_live = shown is not None and shown.state.is_live
+        self.classes(add='is-live' if is_live else '', remove='' if is_live else 'is-live')
         if shown is not None:
             self._show_top(shown, live)
             self._show_steps(shown)
             self._left.show(shown)
             self._show_foot(shown)
 
-    def _set_class(self, name: str, *, is_on: bool) -> None:
-        if is_on is not (name in self._classes):
-            self.classes(add=name) if is_on else self.classes(remove=name)
-
     def _show_top(self, run: RunRecord, live: Sequence[RunRecord]) -> None:
         room = self._room
         self._pill.show(run)
-        color = pipeline_color(room, run.pipeline)
-        if color not in self._dot._classes:
-            self._dot.classes(replace=f'sy-pdot {color}')
+        self._dot.classes(replace=f'sy-pdot {pipeline_color(room, run.pipeline)}')
         self._pipeline.set_text(pipeline_title(room, run.pipeline))
         self._number.set_text(f'#{run.number}')
         set_props(self._number, href=f'/runs/{run.number}')

@@ -138,28 +138,27 @@ class _Row:
 
     def show_planned(self, event: Event, *, is_next: bool) -> None:
         self._title.set_text(event.title)
-        self.row.classes(replace=f'{pipeline_color(self._room, event.pipeline)} st-scheduled')
-        self._glyph.set_visibility(False)
-        self._dot.set_visibility(True)
+        self._show(event.pipeline, 'scheduled', is_live=False)
         self._repeats.set_visibility(event.is_repeating)
-        self._word.set_visibility(False)
-        self._clock.classes(replace=f'sy-cap sy-num nx-left{" is-next" if is_next else ""}')
+        self._clock.classes(add='is-next' if is_next else '', remove='' if is_next else 'is-next')
         tick(self._clock, until=self._due)
 
     def show_live(self, run: RunRecord) -> None:
         if self._run is None and not self._title.text:
             self._title.set_text(run.because)
         self._run = run
-        state = str(run.state)
-        self.row.classes(replace=f'{pipeline_color(self._room, run.pipeline)} st-{look_of(state)} is-live')
-        self._glyph.set_visibility(True)
-        self._glyph.show(state)
-        self._dot.set_visibility(False)
+        self._glyph.show(run.state)
+        self._word.set_text(WORDS[run.state])
+        self._show(run.pipeline, look_of(run.state), is_live=True)
         self._repeats.set_visibility(False)
-        self._word.set_text(WORDS[state])
-        self._word.set_visibility(True)
-        self._clock.classes(replace='sy-cap sy-num nx-left')
+        self._clock.classes(remove='is-next')
         tick(self._clock, since=run.started_at)
+
+    def _show(self, pipeline: str, look: str, *, is_live: bool) -> None:
+        self.row.classes(replace=f'{pipeline_color(self._room, pipeline)} st-{look}{" is-live" if is_live else ""}')
+        self._dot.set_visibility(not is_live)
+        self._glyph.set_visibility(is_live)
+        self._word.set_visibility(is_live)
 
     def _open(self) -> None:
         if self._run is not None:

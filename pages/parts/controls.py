@@ -42,8 +42,7 @@ class Slot:
         self._help.set_text(text)
 
     def show_error(self, text: str) -> None:
-        if self._error.text != text:
-            self._error.set_text(text)
+        self._error.set_text(text)
         self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
 
 

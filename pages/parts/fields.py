@@ -95,12 +95,8 @@ class Field:
         raise NotImplementedError
 
     def show_error(self, text: str) -> None:
-        if self._error.text != text:
-            self._error.set_text(text)
-        if text:
-            self.box.classes(add='is-wrong')
-        else:
-            self.box.classes(remove='is-wrong')
+        self._error.set_text(text)
+        self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
 
     def _touch(self) -> None:
         self.is_touched = True

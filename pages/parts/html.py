@@ -102,11 +102,15 @@ class Glyph(TextElement):
         self.classes('sy-g' if is_level else 'sy-g sy-stg').style(f'width:{size}px;height:{size}px')
         self.props['viewBox'] = '0 0 16 16'
         self.props['role'] = 'img'
+        self._shown = ''
         with self:
             self._use = el('use')
         self.show(state)
 
     def show(self, state: str) -> None:
+        if state == self._shown:
+            return
+        self._shown = state
         self.props['aria-label'] = WORDS.get(state, state)
         self._use.props['href'] = f'{SPRITE}#g-{look_of(state)}'
 

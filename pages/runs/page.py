@@ -165,7 +165,6 @@ class _Row:
 
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
         self._room = room
-        self._shown: RunState | None = None
         self.number = run.number
         title = [pipeline_title(room, run.pipeline)] if run.subject else []
         with el('li') as self.item, el('a', 'runs-row', href=f'/runs/{run.number}') as self._link:
@@ -186,11 +185,9 @@ class _Row:
 
     def show(self, run: RunRecord) -> None:
         """Bring the row to the state of its run."""
-        if self._shown is not run.state:
-            self._shown = run.state
-            self._link.classes(replace=f'runs-row st-{look_of(run.state)}')
-            self._glyph.show(run.state)
-            self._show_time(run)
+        self._link.classes(replace=f'runs-row st-{look_of(run.state)}')
+        self._glyph.show(run.state)
+        self._show_time(run)
         words = state_in_list(self._room, run)
         self._state.set_text(words)
         set_props(self._link, aria_label=f'#{run.number} {title_of(self._room, run)}, {words}')

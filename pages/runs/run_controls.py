@@ -31,9 +31,8 @@ class StatePill(TextElement):
     def show(self, run: RunRecord, words: str = '') -> None:
         """Show the state of `run`, in these words if there are any."""
         look = 'paused' if run.is_pausing else look_of(run.state)
-        if f'st-{look}' not in self._classes:
-            self.classes(replace=f'sy-pill st-{look}')
-            self._glyph.show(look)
+        self.classes(replace=f'sy-pill st-{look}')
+        self._glyph.show(look)
         self._word.set_text(words or state_word(run))
 
 

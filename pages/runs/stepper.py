@@ -72,10 +72,8 @@ class _Step:
         self._shown = shown
         is_active = step.state is StepState.RUNNING
         is_unsure = is_active and step.progress <= 0
-        look = f'sy-step st-{look_of(state)}' + (' is-unsure' if is_unsure else '')
-        if set(look.split()) != set(self._item._classes):
-            self._item.classes(replace=look)
-            self._glyph.show(state)
+        self._item.classes(replace=f'sy-step st-{look_of(state)}' + (' is-unsure' if is_unsure else ''))
+        self._glyph.show(state)
         set_props(self._item, aria_current='step' if is_active else None)
         percent = 100.0 if step.state is StepState.SUCCEEDED else step.progress
         self._bar.style(f'width:{percent:.1f}%')
