@@ -13,6 +13,7 @@ from synapse.runs.records import RunRecord, StepRun, StepState
 
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 MOST_TICKS = 6
+SPARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,23 @@ def axis_of(start: datetime, end: datetime) -> Axis:
     return Axis(start, 86400 * -(-days // MOST_TICKS), MOST_TICKS)
 
 
+def axis_for(run: RunRecord, typical: Mapping[str, float], left: float | None, now: datetime) -> Axis | None:
+    """Return an axis with room for a run and the usual time of its steps; None before it has started.
+
+    :param left: seconds that a live run is expected to take from `now`; if unknown, a quarter more than so far
+    """
+    start = run.started_at
+    if start is None:
+        return None
+    ends = [run.finished_at or now, start + timedelta(seconds=1)]
+    for step in run.steps:
+        if step.started_at is not None and step.started_at >= start:
+            ends.append(step.started_at + timedelta(seconds=typical.get(step.name, 0.0)))
+    if not run.state.is_final:
+        ends.append(now + timedelta(seconds=left or (now - start).total_seconds() * SPARE))
+    return axis_of(start, max(ends))
+
+
 class TimeAxis:
     """Built once for a run, then changed in place.
 
@@ -87,19 +105,8 @@ class TimeAxis:
             row.press(step == name)
 
     def _place(self, run: RunRecord, now: datetime) -> None:
-        if run.started_at is None:
-            return
-        start = run.started_at
-        ends = [run.finished_at or now, start + timedelta(seconds=1)]
-        for step in run.steps:
-            usual = self._typical.get(step.name, 0.0)
-            if step.started_at is not None and step.started_at >= start:
-                ends.append(step.started_at + timedelta(seconds=usual))
-        if not run.state.is_final:
-            left = self._room.runs.estimates.left(run)
-            ends.append(now + timedelta(seconds=left or (now - start).total_seconds() * 0.25))
-        axis = axis_of(start, max(ends))
-        if axis != self._axis:
+        axis = axis_for(run, self._typical, self._room.runs.estimates.left(run), now)
+        if axis is not None and axis != self._axis:
             self._axis = axis
             self._box.style(f'--ticks:{axis.count}')
             self._labels.clear()
