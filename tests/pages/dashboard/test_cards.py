@@ -51,7 +51,7 @@ async def test_waiting_runs_are_listed_in_the_order_they_will_start() -> None:
         assert waiting(stage) == [ids[2], ids[0], ids[1]]
 
 
-async def test_a_row_stays_the_element_it_is_while_its_place_changes() -> None:
+async def test_a_row_is_the_same_element_after_it_has_moved() -> None:
     async with staged(workers=1) as stage:
         ids = await fill(stage, 2)
         stage.screen.draw(lambda: QueueCard(stage.room))

@@ -75,7 +75,7 @@ async def test_any_other_failure_is_said_without_its_words_and_logged(
     assert 'secret words' in caplog.text
 
 
-async def test_who_leaves_the_page_ends_the_action_and_is_told_nothing(screen: Screen) -> None:
+async def test_leaving_the_page_ends_the_action_without_a_notice(screen: Screen) -> None:
     with screen.client, pytest.raises(asyncio.CancelledError):
         await attempt(failing(asyncio.CancelledError()))  # type: ignore[arg-type]
 

@@ -61,7 +61,7 @@ def test_a_run_that_has_ended_shows_what_it_took_and_when_it_ended() -> None:
     assert shown(a_run(RunState.FAILED, ended=True)) == Figure(text='6:00', note='total, ended 14:08')
 
 
-def test_a_run_that_ended_at_a_time_nobody_saw_says_just_that() -> None:
+def test_a_run_whose_end_is_unknown_says_only_that_it_ended() -> None:
     assert shown(a_run(RunState.INTERRUPTED)) == Figure(text='', note='ended')
 
 
