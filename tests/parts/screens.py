@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from nicegui import Client, core, ui
+from nicegui import Client, core, helpers, ui
 from nicegui.events import GenericEventArguments
 from starlette.requests import Request
 
@@ -25,11 +25,11 @@ from .scripted import ScriptedEngine, ScriptedHost
 
 T = TypeVar('T')
 MEMORY = '/dev/shm' if Path('/dev/shm').is_dir() else None
-"""Where files need no disk: what is tested here is not that they survive."""
+"""A folder in memory, since no test here is about files that survive."""
 
 
 class Screen:
-    """What has been drawn for one tab: look for it by its words, press it, type into it."""
+    """The elements drawn for one tab: find them by their words, press them, type into them."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -105,17 +105,11 @@ async def fire(element: ui.element, event: str = 'click', args: Any = None) -> N
     for listener in listeners:
         if listener.handler is not None and element.parent_slot is not None:
             with element.parent_slot:
-                wants = inspect.signature(listener.handler).parameters
-                arguments = GenericEventArguments(sender=element, client=element.client, args=args)
-                result = listener.handler(arguments) if _takes_one(wants) else listener.handler()  # type: ignore[call-arg]
+                event_arguments = GenericEventArguments(sender=element, client=element.client, args=args)
+                arguments = [event_arguments] if helpers.expects_arguments(listener.handler) else []
+                result: Any = listener.handler(*arguments)
                 if inspect.isawaitable(result):
                     await result
-
-
-def _takes_one(parameters: Any) -> bool:
-    return any(
-        item.default is inspect.Parameter.empty and item.kind is not item.KEYWORD_ONLY for item in parameters.values()
-    )
 
 
 async def type_into(element: ui.element, text: str) -> None:
