@@ -101,6 +101,7 @@ class CurrentRun(Scope):
             self._cpu = el('span', 'sy-cap sy-num')
             self._sep = el('span', 'sep')
             self._memory = el('span', 'sy-cap sy-num')
+        self._show_load('', '')
 
     # What is shown
 

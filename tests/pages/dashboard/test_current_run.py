@@ -91,6 +91,16 @@ async def test_one_live_run_has_no_pager() -> None:
         assert not is_shown(stage.screen.one(css='pager'))
 
 
+async def test_nothing_is_said_of_cpu_and_memory_before_they_are_measured() -> None:
+    async with staged() as stage:
+        card(stage)
+        await stage.run()
+
+        load = stage.screen.one(css='now-load')
+        assert text_of(load) == ''
+        assert not is_shown(stage.screen.one(css='sep'))
+
+
 async def test_a_run_that_failed_is_retried_from_the_card() -> None:
     async with staged() as stage:
         card(stage)
