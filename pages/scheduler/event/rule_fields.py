@@ -139,7 +139,7 @@ class RuleFields:
 
     def _draw_raw(self) -> None:
         slot = self._slots['raw'] = Slot('event-raw', 'Rule', help_text='In the format of RFC 5545, including its end.')
-        slot.tell('RRULE')
+        slot.show_fact('RRULE')
         with slot.body:
             box = entry('event-raw', self.form.raw, lambda text: self._set(replace(self.form, raw=text)))
             box.classes('sy-mono')
@@ -196,7 +196,7 @@ class RuleFields:
         self._advise_day()
 
     def _advise_day(self) -> None:
-        self._slots['day'].advise('Months without that day are skipped.' if self.form.skips_months else '')
+        self._slots['day'].show_help('Months without that day are skipped.' if self.form.skips_months else '')
 
     def _draw_every(self) -> None:
         form = self.form
