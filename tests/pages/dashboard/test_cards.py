@@ -134,11 +134,11 @@ async def test_another_number_of_workers_is_another_number_of_rows() -> None:
 async def test_the_machine_is_measured_often_only_while_its_card_is_shown() -> None:
     async with staged() as stage:
         card = stage.screen.draw(lambda: MachineCard(stage.room))
-        assert stage.room.machine.is_looked_at
+        assert stage.room.machine.is_watched
 
         card.delete()
 
-        assert not stage.room.machine.is_looked_at
+        assert not stage.room.machine.is_watched
 
 
 @pytest.mark.parametrize(('usage', 'is_short'), [(89.0, False), (93.4, True)])

@@ -148,7 +148,7 @@ async def test_a_run_that_is_deleted_is_gone_from_the_list() -> None:
         await stage.until(lambda: stage.room.status.state == 'idle')
         await opened(stage)
 
-        gone = [item async for item in stage.room.runs.past.forget_before(now_utc() + HOUR, at=now_utc())]
+        gone = [item async for item in stage.room.runs.past.remove_before(now_utc() + HOUR, at=now_utc())]
 
         assert len(gone) == 1
 

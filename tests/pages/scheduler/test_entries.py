@@ -19,7 +19,7 @@ from synapse.control_room import ControlRoom
 
 BERLIN = ZoneInfo('Europe/Berlin')
 NOON = datetime(2026, 10, 14, 10, tzinfo=UTC)
-STATES = get_args(EntryState)
+STATES = [state for kind in get_args(EntryState) for state in get_args(kind)]
 FEW = settings(max_examples=30, deadline=None)
 
 
