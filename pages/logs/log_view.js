@@ -2,7 +2,7 @@
 const METHODS = ["reset", "append", "prepend", "forget", "mark", "go", "detail", "follow", "at", "setFolding", "copyVisible", "toggleWrap"];
 export default {
   props: { label: String, hasRun: Boolean, follows: Boolean },
-  mounted() { this.lines = new window.synapseLines.Lines(this.$el, (name, value) => this.$emit(name, value), this.follows); },
+  mounted() { this.lines = new window.synapseLines.LogLines(this.$el, (name, value) => this.$emit(name, value), this.follows); },
   beforeUnmount() { this.lines.end(); },
   methods: {
     ...Object.fromEntries(METHODS.map((name) => [name, function (...values) { return this.lines[name](...values); }])),

@@ -65,7 +65,7 @@
     }
   }
 
-  class Lines {
+  class LogLines {
     /* :param say: tells Python: `older`, `newer`, `begin`, `followed`, `opened`, `act`, with one value */
     constructor(root, say, follows) {
       this.root = root;
@@ -747,5 +747,5 @@
     area.remove();
   }
 
-  window.synapseLines = { Lines, LEVELS };
+  window.synapseLines = { LogLines, LEVELS };
 })();
