@@ -96,7 +96,7 @@ class LogsPage:
                 room,
                 self.only,
                 line=int(asked.line) if asked.line.isdecimal() else None,
-                on_fresh=lambda entries: self._search.heard(entries),
+                on_lines=lambda entries: self._search.add(entries),
                 on_context=self._show_in_context,
                 on_source=self._show_source,
             )

@@ -167,7 +167,7 @@ class LogSearchBar(Scope):
         asked = Search(text=self._wanted, is_case_sensitive=self._is_case, is_regex=self._is_regex)
         return self.search if asked == self.search else asked
 
-    def heard(self, entries: Sequence[Entry]) -> None:
+    def add(self, entries: Sequence[Entry]) -> None:
         """Lines that have just come; many at once are counted by the store, a moment later."""
         if self.search is None:
             return
