@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from synapse.log.log import Level
 from synapse.settings import Settings
 
 T = TypeVar('T')
+
+# The simulation collects garbage twice for each page: without what the imports left, in a tenth of the time.
+gc.freeze()
 
 
 class OnPage(Generic[T]):
