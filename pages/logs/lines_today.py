@@ -55,4 +55,4 @@ class LinesToday(Scope):
             self._count_again()
             return
         count = self._counted + self._room.log.last_seq - self._up_to
-        self._words.set_text(f'{spaced(count)} lines since 00:00')
+        self._words.set_text(f'{spaced(count)} line{"" if count == 1 else "s"} since 00:00')
