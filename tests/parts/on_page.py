@@ -1,7 +1,6 @@
 """Parts of pages on a real room with a real log, without a browser: found, pressed and read as a person would."""
 
 import asyncio
-import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -29,6 +28,9 @@ class OnPage(Generic[T]):
 
     def __init__(self, user: User, room: ControlRoom, parts: list[T], box: list[ui.element]) -> None:
         self.user, self.room = user, room
+        self.gone_to: list[str] = []
+        """The addresses that were asked for, instead of opening them."""
+        user.navigate.to = lambda target, new_tab=False: self.gone_to.append(str(target))  # type: ignore[method-assign]
         self._parts, self._box = parts, box
 
     @property
@@ -95,7 +97,7 @@ async def on_page(
 ) -> AsyncIterator[OnPage[T]]:
     """A room on a temporary folder, and what `draw` makes of it once the page is opened with `it.user.open('/')`.
 
-    :param is_running: start everything, with workers and alarm clock; else only the log works
+    :param is_running: start everything, with workers and alarm clock; else only the log and the catalog work
     """
     parts: list[T] = []
     boxes: list[ui.element] = []
@@ -109,7 +111,7 @@ async def on_page(
     # Inside, since the simulation forgets all bindable values that were made before it.
     async with user_simulation(root=root) as user:
         room = ControlRoom.build(Settings(data=tmp_path / 'data', port=8123, **settings), zone='Europe/Berlin')
-        await (room.start() if is_running else room.log.start())
+        await (room.start() if is_running else _start(room))
         try:
             yield OnPage(user, room, parts, boxes)
         finally:
@@ -129,9 +131,14 @@ async def opened(
         yield it
 
 
+async def _start(room: ControlRoom) -> None:
+    await room.log.start()
+    await room.catalog.start()
+
+
 async def _close(room: ControlRoom) -> None:
-    with contextlib.suppress(Exception):
-        await room.alerts.stop()
+    await room.catalog.stop()
+    await room.alerts.stop()
     await room.log.stop()
     room.calendar.close()
     room.history.close()
