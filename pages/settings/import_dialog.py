@@ -107,7 +107,8 @@ def counts_in_words(result: ImportResult) -> str:
 def result_in_words(name: str, result: ImportResult) -> str:
     """`work.ics: 3 new, 1 changed.`, then how many are switched off, and what was left out and why."""
     off = f' {len(result.disabled):,} switched off until you switch them on.' if result.disabled else ''
-    more = f' {len(result.skipped) - 2} more were left out.' if len(result.skipped) > 2 else ''
+    rest = len(result.skipped) - 2
+    more = f' {rest} more {"was" if rest == 1 else "were"} left out.' if rest > 0 else ''
     left_out = ' '.join(result.skipped[:2])
     return f'{name}: {counts_in_words(result)}.{off} {left_out}{more}'.strip()
 

@@ -164,4 +164,5 @@ def text_of(element: ui.element) -> str:
 
 
 def _is_button(element: ui.element) -> bool:
-    return element.tag in ('button', 'a') or element.props.get('role') == 'menuitem' or 'tag' in element.props
+    tag = element.props.get('tag', element.tag)
+    return tag in ('button', 'a') or element.props.get('role') == 'menuitem'
