@@ -10,7 +10,7 @@ ANSWER_SECONDS = 8
 
 
 class LogLines(ui.element, component='log_view.js'):
-    """The lines; `log_lines.js` draws them and knows the methods that can be called.
+    """The lines; `log_lines.js` has the methods that can be called.
 
     :param has_run: whether each line names its run
     :param follows: whether it starts at the end and stays there

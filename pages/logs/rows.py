@@ -1,4 +1,4 @@
-"""Log entries as the rows that `log_lines.js` draws: values by position, so that no text of a message becomes a key.
+"""Log entries as the rows that `log_rows.js` draws: values by position, so that no text of a message becomes a key.
 
 A row is `[first, count, last, milliseconds, level, source, run, text, kind, more, styles, marks]`: the numbers of the
 first and last line it stands for, the rank of the level, the number of the run with its `#`, one line of text, `rule`
@@ -137,7 +137,7 @@ _FRAME = re.compile(r'^ {2}File ".*", line \d+', re.MULTILINE)
 
 
 def detail_of(entry: Entry, run: str) -> dict[str, Any]:
-    """One entry as `log_lines.js` draws it when opened: facts, actions, and the whole text unless the row has it."""
+    """One entry as `log_rows.js` draws it when opened: facts, actions, and the whole text unless the row has it."""
     trace = entry.fields.get('traceback')
     said, styles = styled(f'{entry.message}\n{trace}' if isinstance(trace, str) else entry.message)
     shown = visible(said)

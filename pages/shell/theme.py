@@ -22,7 +22,17 @@ SHEETS = (
     'away.css',
     'bell.css',
 )
-SCRIPTS = ('synapse.js', 'keys.js', 'desktop.js', 'pages.js', 'log_lines.js', 'agenda.js', 'calendar.js')
+SCRIPTS = (
+    'synapse.js',
+    'keys.js',
+    'desktop.js',
+    'pages.js',
+    'log_rows.js',
+    'log_window.js',
+    'log_lines.js',
+    'agenda.js',
+    'calendar.js',
+)
 FAVICON = STATIC / 'favicon.svg'
 VERSION = '1'
 
