@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from nicegui import ui
+from nicegui import helpers, ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.testing import User, user_simulation
 from nicegui.testing.user_interaction import UserInteraction
@@ -69,7 +69,7 @@ class OnPage(Generic[T]):
 
     def emit(self, element: ui.element, event: str, args: Any = None) -> None:
         """Let an event of the browser happen, with what its handler in the browser sends along."""
-        UserInteraction(self.user, {element}, None).trigger(event, args)
+        UserInteraction(self.user, {element}, None).trigger(helpers.event_type_to_camel_case(event), args)
 
     async def until(self, condition: Callable[[], object], seconds: float = 5) -> None:
         """Return once this holds."""
