@@ -22,14 +22,13 @@ GROUPS: Mapping[str, tuple[Level, ...]] = {
 class LogFilter:
     """Empty fields match everything. `groups` are keys of `GROUPS`; None means all of them.
 
-    `start` is included, `end` is not; both are aware. `q` is a part of the message as shown, ignoring case.
+    `start` is included, `end` is not; both are aware.
     """
 
     groups: frozenset[str] | None = None
     source: str = ''
     run: str | None = None
     step: str = ''
-    q: str = ''
     start: datetime | None = None
     end: datetime | None = None
     search: Search | None = None
@@ -42,7 +41,6 @@ class LogFilter:
             'source': self.source or None,
             'run': self.run,
             'step': self.step or None,
-            'q': self.q.strip() or None,
             'start': self.start,
             'end': self.end,
             'search': self.search,
@@ -64,14 +62,9 @@ class LogFilter:
             entries = [entry for entry in entries if entry.timestamp >= self.start]
         if self.end is not None:
             entries = [entry for entry in entries if entry.timestamp < self.end]
-        for search in self._searches:
-            entries = [entry for entry in entries if search.is_in(plain(entry.message))]
+        if self.search is not None:
+            entries = [entry for entry in entries if self.search.is_in(plain(entry.message))]
         return entries
-
-    @property
-    def _searches(self) -> list[Search]:
-        wanted = self.q.strip()
-        return [*([Search(text=wanted)] if wanted else []), *([self.search] if self.search else [])]
 
 
 def groups_from(text: str) -> frozenset[str] | None:

@@ -52,7 +52,7 @@
     note(alert.title, alert.text, `synapse-${alert.key}`, () => dispatchEvent(new CustomEvent('synapse-alert', { detail: alert.id })));
   }
   function showMore(alert, unseen) {
-    note(`${unseen} alerts are not seen`, `The newest: ${alert.title}`, 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));
+    note(`${unseen} unseen alerts`, `The newest: ${alert.title}`, 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));
   }
 
   async function tell(latest, unseen) {

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pages.logs.filter import LogFilter
 from pages.logs.window import NO_SELECTION, USUAL, View, Window
+from synapse.log.search import Search
 
 NOW = datetime(2026, 11, 23, 13, 8, 31, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -102,7 +103,7 @@ def test_another_run_frees_the_window_and_keeps_the_selection() -> None:
 
 def test_a_filter_by_level_or_text_changes_nothing_about_the_view() -> None:
     view = held().zoomed_in(SHOWN)
-    only = LogFilter(groups=frozenset({'error'}), q='disk', start=SELECTION[0], end=SELECTION[1])
+    only = LogFilter(groups=frozenset({'error'}), search=Search(text='disk'), start=SELECTION[0], end=SELECTION[1])
 
     assert view.filtered(only, SHOWN, NOW) is view
 
