@@ -143,6 +143,7 @@ class LogsPage:
         self._links.append((link, form))
 
     def _menu(self) -> None:
+        view = self._view
         more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
         more.props['aria-haspopup'] = 'menu'
         with (
@@ -150,14 +151,20 @@ class LogsPage:
             ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right" auto-close'),
             el('div', 'sy-menu', role='menu'),
         ):
-            self._entry('copy', 'Copy visible lines', self._view.copy_visible)
+            self._entry('copy', 'Copy visible lines', view.copy_visible)
             self._download('txt', '', 'Download as text')
             self._download('jsonl', '', 'Download as JSON lines')
             el('span', 'sep')
             self._only_words = self._entry('filter', '', self._toggle_only)
             self._fold_words = self._entry('repeat', '', self._toggle_folding, kbd='.', key='fold')
-            self._entry('arrdown', 'Next error', self._view.go_to_error, kbd='E', key='first-error')
-            self._entry('clockback', 'Previous error', self._go_to_previous_error, kbd='Shift E', key='last-error')
+            self._entry('arrdown', 'Next error', view.go_to_error, kbd='E', key='first-error')
+            self._entry(
+                'clockback',
+                'Previous error',
+                lambda: view.go_to_error(is_backwards=True),
+                kbd='Shift E',
+                key='last-error',
+            )
             self._clear_words = self._entry('x', '', self._clear_view, kbd='C', key='clear-view')
             el('span', 'sep')
             el('span', 'head', 'Write a test line')
@@ -324,9 +331,6 @@ class LogsPage:
     def _clear_view(self) -> None:
         self._view.toggle_cleared()
         self._show_menu()
-
-    async def _go_to_previous_error(self) -> None:
-        await self._view.go_to_error(is_backwards=True)
 
     async def _clear(self) -> None:
         text = 'All lines are removed from this machine for good. Runs and their files are kept.'

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,11 +23,12 @@ from synapse.records import now_utc
 from synapse.runs.records import RunRecord
 
 from .date_words import day_meant
+from .places import PLACES
+from .state_pill import stop_everything
 
 MOST = 8
 DEBOUNCE_SECONDS = 0.08
 ENTER = '(e) => { window.synapse.opens(e.target); emit(e.target.value); }'
-PAGES = ('Dashboard', 'Runs', 'Logs', 'Scheduler', 'Pipelines', 'Profiles', 'Settings')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,33 +197,25 @@ class Palette:
         today = day_in(now_utc(), ZoneInfo(self._room.calendar.zone))
         day = day_meant(text, today)
         if day is not None:
-            go = _later(ui.navigate.to, f'/scheduler?day={day.isoformat()}')
+            go = partial(ui.navigate.to, f'/scheduler?day={day.isoformat()}')
             yield Command(group='Calendar', words=f'Go to {weekday_of(day)} {day.year}', icon='calendar', do=go)
 
     def _commands(self, text: str) -> Iterator[Command]:
         room, runs = self._room, self._room.runs
         for info in room.catalog.all():
             if info.is_runnable:
-                form = _later(open_run_form, room, pipeline=info.name)
-                yield Command(group='Commands', words=f'Run {info.title}', icon='play', do=form)
-                plan = _later(open_event_dialog, room, pipeline=info.name)
-                yield Command(group='Commands', words=f'Plan a run of {info.title}', icon='calendar', do=plan)
-        yield Command(group='Commands', words='New run', icon='play', keys='R', do=_later(open_run_form, room))
-        event = _later(open_event_dialog, room)
-        yield Command(group='Commands', words='New event', icon='calendar', keys='N', do=event)
+                yield _command(f'Run {info.title}', 'play', open_run_form, room, pipeline=info.name)
+                yield _command(f'Plan a run of {info.title}', 'calendar', open_event_dialog, room, pipeline=info.name)
+        yield _command('New run', 'play', open_run_form, room, keys='R')
+        yield _command('New event', 'calendar', open_event_dialog, room, keys='N')
         if runs.is_queue_paused:
-            yield Command(group='Commands', words='Resume queue', icon='play', do=runs.resume_queue)
+            yield _command('Resume queue', 'play', runs.resume_queue)
         else:
-            yield Command(
-                group='Commands', words='Pause queue', icon='pause', do=_later(runs.pause_queue, 'the palette')
-            )
-        yield Command(group='Commands', words='Stop everything', icon='stop', do=_later(_stop_everything, room))
-        toggle = _later(ui.run_javascript, 'window.synapse.toggleTheme()')
-        yield Command(group='Commands', words='Light or dark theme', icon='sun', do=lambda: toggle() and None)
-        for number, name in enumerate(PAGES, start=1):
-            target = '/' if number == 1 else f'/{name.lower()}'
-            icon_name = {'Scheduler': 'calendar'}.get(name, name.lower())
-            go = _later(ui.navigate.to, target)
+            yield _command('Pause queue', 'pause', runs.pause_queue, 'the palette')
+        yield _command('Stop everything', 'stop', stop_everything, room)
+        yield _command('Light or dark theme', 'sun', _toggle_theme)
+        for number, (target, name, icon_name) in enumerate(PLACES, start=1):
+            go = partial(ui.navigate.to, target)
             yield Command(group='Pages', words=name, icon=icon_name, keys=f'G {number}', do=go)
         yield from (self._event_command(event) for event in islice(self._events(text), MOST))
         yield from (self._run_command(run) for run in self._runs())
@@ -245,7 +239,7 @@ class Palette:
             words=event.title,
             icon='calendar',
             note=f'{pipeline_title(self._room, event.pipeline)}, {when}',
-            do=_later(open_event_dialog, self._room, event=event, due=due),
+            do=partial(open_event_dialog, self._room, event=event, due=due),
         )
 
     def _runs(self) -> Iterator[RunRecord]:
@@ -261,18 +255,18 @@ class Palette:
             words=f'#{run.number} {title_of(self._room, run)}',
             state=str(run.state),
             note=f'{pipeline_title(self._room, run.pipeline)}, {run.state}{at}',
-            do=_later(ui.navigate.to, f'/runs/{run.number}'),
+            do=partial(ui.navigate.to, f'/runs/{run.number}'),
         )
 
 
-def _later(function: Callable[..., Any], *arguments: Any, **named: Any) -> Callable[[], Any]:
-    return lambda: function(*arguments, **named)
+def _command(
+    words: str, icon_name: str, do: Callable[..., Any], *arguments: Any, keys: str = '', **named: Any
+) -> Command:
+    return Command(group='Commands', words=words, icon=icon_name, keys=keys, do=partial(do, *arguments, **named))
 
 
-async def _stop_everything(room: ControlRoom) -> None:
-    from .state_pill import stop_everything
-
-    await stop_everything(room)
+def _toggle_theme() -> None:
+    ui.run_javascript('window.synapse.toggleTheme()')
 
 
 def marked(words: str, text: str) -> None:

@@ -32,18 +32,10 @@ from synapse.status import StatusChanged
 from .bell import Bell
 from .dead_pages import UnopenedPages
 from .palette import open_palette
+from .places import PLACES
 from .state_pill import RoomPill, stop_everything
 from .toasts import Toasts
 
-PLACES = (
-    ('/', 'Dashboard', 'dashboard'),
-    ('/runs', 'Runs', 'runs'),
-    ('/logs', 'Logs', 'logs'),
-    ('/scheduler', 'Scheduler', 'calendar'),
-    ('/pipelines', 'Pipelines', 'pipelines'),
-    ('/profiles', 'Profiles', 'profiles'),
-    ('/settings', 'Settings', 'settings'),
-)
 TABS = (
     ('/', 'Home', 'dashboard'),
     ('/runs', 'Runs', 'runs'),
