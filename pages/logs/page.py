@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -144,6 +145,7 @@ class LogsPage:
 
     def _menu(self) -> None:
         view = self._view
+        previous_error = partial(view.go_to_error, is_backwards=True)
         more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
         more.props['aria-haspopup'] = 'menu'
         with (
@@ -158,13 +160,7 @@ class LogsPage:
             self._only_words = self._entry('filter', '', self._toggle_only)
             self._fold_words = self._entry('repeat', '', self._toggle_folding, kbd='.', key='fold')
             self._entry('arrdown', 'Next error', view.go_to_error, kbd='E', key='first-error')
-            self._entry(
-                'clockback',
-                'Previous error',
-                lambda: view.go_to_error(is_backwards=True),
-                kbd='Shift E',
-                key='last-error',
-            )
+            self._entry('clockback', 'Previous error', previous_error, kbd='Shift E', key='last-error')
             self._clear_words = self._entry('x', '', self._clear_view, kbd='C', key='clear-view')
             el('span', 'sep')
             el('span', 'head', 'Write a test line')

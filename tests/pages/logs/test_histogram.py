@@ -126,6 +126,17 @@ async def test_dragging_selects_counts_and_reports(tmp_path: Path) -> None:
         assert it.buttons == ['Zoom', 'Clear']
 
 
+async def test_the_window_in_which_something_was_selected_no_longer_slides(tmp_path: Path) -> None:
+    async with charted(tmp_path, lines=[(5 * MINUTE, Level.INFO)]) as it:
+        before = it.chart._bars
+        it.pick(now_utc() - 6 * MINUTE, now_utc() - 3 * MINUTE)
+        await it.read()
+
+        assert it.chart._bars is before
+        assert before is not None
+        assert before.window == it.chart._view.held
+
+
 async def test_the_count_of_a_selection_follows_the_levels_and_new_lines(tmp_path: Path) -> None:
     async with charted(tmp_path, lines=[(MINUTE, Level.INFO), (MINUTE, Level.ERROR)]) as it:
         it.pick(now_utc() - 2 * MINUTE, None)

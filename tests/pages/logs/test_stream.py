@@ -117,6 +117,22 @@ async def test_only_the_last_of_several_requested_places_is_read(tmp_path: Path)
         assert it.browser.methods.count('reset') == 2
 
 
+async def test_a_place_requested_while_another_one_is_read_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    async with streaming(tmp_path, history=numbered(PAGE + 50)) as it:
+        query = it.room.log.query
+
+        async def query_while_the_person_goes_on(**bounds: Any) -> list[Entry]:
+            it.room.log.query = query  # type: ignore[method-assign]
+            it.stream.load('end')
+            return await query(**bounds)
+
+        it.room.log.query = query_while_the_person_goes_on  # type: ignore[method-assign]
+        it.stream.load('begin')
+        await it.until(lambda: it.browser.methods.count('reset') == 2)
+
+        assert it.browser.last('reset')[1]['place'] == 'end'
+
+
 @pytest.mark.parametrize(
     ('only', 'words'),
     [
