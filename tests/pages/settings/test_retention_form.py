@@ -1,5 +1,6 @@
 """The form that says what is kept: what it shows, what it asks before something is removed, and what it saves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -302,3 +303,16 @@ async def test_lines_are_counted_with_commas(tmp_path: Path) -> None:
         it.room.log.extend([{'level': Level.INFO, 'message': 'x', 'source': 'test'}] * 1_200)
 
         await it.it.until(lambda: it.help_of('log_days').startswith('1,200 lines'))
+
+
+@pytest.mark.parametrize('turns', range(5))
+async def test_stopping_right_after_a_limit_was_saved_does_not_hang(tmp_path: Path, turns: int) -> None:
+    async with on_page(tmp_path, lambda _: None) as it:
+        await it.room.retention.start()
+        await asyncio.sleep(0)
+        await it.room.retention.set({'log_days': 30})
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+        async with asyncio.timeout(5):
+            await it.room.retention.stop()
