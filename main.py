@@ -1,4 +1,4 @@
-"""Opens the house: finds its packages, reads the settings, builds the parts and runs the server."""
+"""The entry point: finds its packages, reads the settings and runs the command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OWN_ENVIRONMENT = ROOT / '.venv'
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line of Synapse; the exit codes are those of the contract."""
+    """Run the command line of Synapse and return its exit code."""
     ensure_packages()
     from synapse.cli.arguments import parse
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         from synapse.cli.client import run_pipeline
 
         return run_pipeline(command.settings, command.pipeline, command.values, profile=command.profile)
-    # NiceGUI reads it when it is imported, and would otherwise keep its files in the working folder.
+    # NiceGUI reads this on import, and would otherwise keep its files in the working directory.
     os.environ['NICEGUI_STORAGE_PATH'] = str(command.settings.data / 'ui')
     from pages.server import serve
 
@@ -36,13 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def ensure_packages(extra: str = '') -> None:
-    """Return once every package is there; otherwise install them beside this file and start again with them.
+    """Return if every package is installed; otherwise install them beside this file and restart with them.
 
-    Inside an active virtual environment nothing is installed unasked: it names the one command and exits with 2.
+    Inside an active virtual environment nothing is installed: it prints the command to run and exits with 2.
 
-    :param extra: name of an optional group of `pyproject.toml` that is needed as well
+    :param extra: name of an optional dependency group of `pyproject.toml` that is needed too
     """
-    if sys.version_info < (3, 11):  # noqa: UP036 - this is where a person with an older one learns it
+    if sys.version_info < (3, 11):  # noqa: UP036 - the message for users of older versions
         sys.exit(f'Synapse needs Python 3.11 or newer; this is {sys.version.split()[0]}.')
     requirements = _requirements(extra)
     is_ours = Path(sys.prefix).resolve() == OWN_ENVIRONMENT.resolve()
@@ -64,7 +64,7 @@ def ensure_packages(extra: str = '') -> None:
 
 
 def _requirements(extra: str) -> list[str]:
-    import tomllib  # new in 3.11: an older Python must get as far as our sentence
+    import tomllib  # new in 3.11: an older Python must get as far as our message
 
     project = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']
     return [*project['dependencies'], *(project['optional-dependencies'][extra] if extra else [])]
@@ -84,13 +84,13 @@ def _is_installed(name: str) -> bool:
 
 
 def _stamp(extra: str) -> Path:
-    """A file that says: exactly these requirements were installed here, to the end."""
+    """A file that exists if exactly these requirements were installed here completely."""
     digest = hashlib.sha256('\n'.join(_requirements(extra)).encode()).hexdigest()[:16]
     return OWN_ENVIRONMENT / f'synapse-{extra or "base"}-{digest}'
 
 
 def _install(python: Path, extra: str) -> None:
-    print(f'Installing what Synapse needs into {OWN_ENVIRONMENT} (once, about a minute) ...', flush=True)
+    print(f'Installing the packages of Synapse into {OWN_ENVIRONMENT} (once, about a minute) ...', flush=True)
     try:
         if not python.is_file():
             subprocess.run([sys.executable, '-m', 'venv', str(OWN_ENVIRONMENT)], check=True)
@@ -99,20 +99,20 @@ def _install(python: Path, extra: str) -> None:
         subprocess.run([*pip, '--editable', target], check=True)
     except subprocess.CalledProcessError as error:
         hint = 'On Debian: apt install python3-venv. ' if 'venv' in error.cmd else 'Is the network reachable? '
-        sys.exit(f'The packages could not be installed. {hint}Nothing else was changed; start again to go on.')
+        sys.exit(f'The packages could not be installed. {hint}Nothing else was changed; start again to retry.')
     for group in {'', extra}:
         _stamp(group).touch()
 
 
 def _start_again(python: Path) -> None:
-    # Once in our own environment and something is still missing, going round again would never end.
+    # If packages are still missing in our own environment, restarting would loop forever.
     if os.environ.get('SYNAPSE_STARTED_AGAIN') == str(python):
         sys.exit(f'Packages are missing in {OWN_ENVIRONMENT}. Delete that folder and start again.')
     os.environ['SYNAPSE_STARTED_AGAIN'] = str(python)
     command = [str(python), *sys.argv]
     if os.name == 'nt':
         sys.exit(subprocess.run(command, check=False).returncode)
-    os.execv(python, command)  # noqa: S606 - no shell: it replaces this process by the same program, packages found
+    os.execv(python, command)  # noqa: S606 - no shell: replaces this process by the same program
 
 
 if __name__ == '__main__':

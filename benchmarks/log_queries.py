@@ -56,14 +56,14 @@ def filled(path: Path, count: int) -> LogStore:
             store.append(some)
             some.clear()
     store.append(some)
-    while store.index_some():
+    while store.index_next():
         pass
     return store
 
 
 def matching(store: LogStore, wanted: Search) -> list[int]:
     fits = wanted.which if wanted.is_more_than_parts else None
-    return store.matching(texts=wanted.parts, fits=fits, limit=10_000, is_over=lambda: False).seqs
+    return store.matching(texts=wanted.parts, matcher=fits, limit=10_000, is_over=lambda: False).seqs
 
 
 def milliseconds(ask: Callable[[], Any]) -> tuple[float, Any]:

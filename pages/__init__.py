@@ -1,4 +1,4 @@
-"""The pages people see. `register` puts them on the server; everything they show comes from the control room."""
+"""The pages people see; everything they show comes from the control room."""
 
 from synapse.control_room import ControlRoom
 
@@ -6,7 +6,7 @@ from .shell.theme import FAVICON as FAVICON
 
 
 def register(room: ControlRoom) -> None:
-    """Serve the shell and its pages; call once, before the server starts and after all other routes."""
+    """Serve the shell and its pages; call it once, after all other routes and before the server starts."""
     from .shell import dead_pages, shell, theme
 
     theme.install(room.calendar.zone)

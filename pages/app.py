@@ -13,7 +13,7 @@ from synapse.settings import Settings
 
 
 def build_gate(room: ControlRoom) -> Gate:
-    """All that is served, behind the gate."""
+    """Return everything that is served, behind the gate."""
     settings = room.settings
     return Gate(
         build_app(room),
@@ -27,8 +27,8 @@ def build_gate(room: ControlRoom) -> Gate:
 
 
 def build_app(room: ControlRoom) -> FastAPI:
-    """The ASGI application: API, socket and pages. The gate stands in front of it, not in it."""
-    # Whatever NiceGUI keeps of its own, with the mode of any file, is closed by its folder.
+    """Return the ASGI application of API, socket and pages; the gate is not part of it."""
+    # NiceGUI may write files of its own with any mode; a private folder closes them to others.
     make_private_folder(room.settings.data / 'ui')
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount('/api/v1', build_api(room))

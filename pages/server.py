@@ -1,8 +1,7 @@
-"""The running program: lock, port and control room, until a signal ends it; what it serves is in `app`."""
+"""The running program: lock, port and control room, until a signal stops it; what it serves is in `app`."""
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -21,54 +20,85 @@ from synapse.settings import Settings
 
 from .app import build_gate
 
-CLEAN, USAGE, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 2, 3, 4, 5
+CLEAN, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 3, 4, 5
 GRACE_SECONDS = 10.0
 CALM_LINES = 1_000
-"""So many log lines a second are no flood."""
+"""Fewer log lines a second than this are no flood."""
 SWITCH_SECONDS = 0.001
 
-log = logging.getLogger(__name__)
+
+class CannotStart(Exception):
+    """Synapse cannot start; the text is for people, `code` is the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def serve(settings: Settings) -> int:
-    """Run Synapse until it is told to stop; returns the exit code of the contract."""
+    """Run Synapse until a signal stops it; return the exit code."""
+    try:
+        with _own_folder(settings) as lock, _listener(settings) as listener:
+            settings = settings.with_port(listener.getsockname()[1])
+            lock.update({'pid': os.getpid(), 'url': settings.url})
+            _run(settings, listener)
+    except CannotStart as error:
+        print(error, file=sys.stderr, flush=True)
+        return error.code
+    except StorageError as error:
+        print(error, file=sys.stderr, flush=True)
+        return NOT_WRITABLE
+    return CLEAN
+
+
+@contextlib.contextmanager
+def _own_folder(settings: Settings) -> Iterator[FolderLock]:
+    """Make the data folder and hold its lock.
+
+    :raises CannotStart: if the folder cannot be written, or another Synapse uses it
+    """
     data = settings.data
     try:
         make_private_folder(data)
         write_atomically(data / '.writable', b'')
         (data / '.writable').unlink()
     except (OSError, StorageError) as error:
-        return _fail(f'The data folder {data} cannot be written: {error}. Choose another with --data.', NOT_WRITABLE)
+        message = f'The data folder {data} cannot be written: {error}. Choose another with --data.'
+        raise CannotStart(message, NOT_WRITABLE) from error
     lock = FolderLock(data)
     try:
         lock.acquire({'pid': os.getpid(), 'url': ''})
     except LockHeld as held:
-        where = f', {held.info["url"]}' if held.info.get('url') else ''
-        return _fail(
-            f'Synapse already runs on {data} (pid {held.info.get("pid", "unknown")}{where}). '
-            'Open it with: python main.py open',
-            IN_USE,
-        )
+        pid, url = held.info.get('pid', 'unknown'), held.info.get('url')
+        message = f'Synapse already runs on {data} (pid {pid}{f", {url}" if url else ""}). '
+        raise CannotStart(f'{message}Open it with: python main.py open', IN_USE) from held
     try:
-        # Bound before anything starts: with a busy port nothing may have been scheduled or run.
-        try:
-            listener = _bind(settings)
-        except OSError as error:
-            return _fail(
-                f'Port {settings.port} at {settings.host} is not free ({error}). Choose another: --port 0.', PORT_IN_USE
-            )
-        with listener:
-            settings = settings.with_port(listener.getsockname()[1])
-            lock.update({'pid': os.getpid(), 'url': settings.url})
-            return _run(settings, listener)
-    except StorageError as error:
-        return _fail(str(error), NOT_WRITABLE)
+        yield lock
     finally:
         (data / 'url').unlink(missing_ok=True)
         lock.release()
 
 
-def _run(settings: Settings, listener: socket.socket) -> int:
+def _listener(settings: Settings) -> socket.socket:
+    """Bind the port, before anything starts: if it is in use, nothing has been scheduled or run.
+
+    :raises CannotStart: if the port is not free
+    """
+    listener = socket.socket(socket.AF_INET6 if ':' in settings.host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name != 'nt':  # there it would let a second program take the same port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(512)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        message = f'Port {settings.port} at {settings.host} is not free ({error}). Choose another: --port 0.'
+        raise CannotStart(message, PORT_IN_USE) from error
+    return listener
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
     room = ControlRoom.build(settings)
     config = uvicorn.Config(
         build_gate(room),
@@ -77,33 +107,32 @@ def _run(settings: Settings, listener: socket.socket) -> int:
         proxy_headers=False,
         server_header=False,
         ws_max_size=1_000_000,
-        ws_per_message_deflate=False,  # on loopback it only costs
+        ws_per_message_deflate=False,  # on loopback it only costs time
         timeout_graceful_shutdown=2,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         server = _Server(
             config, on_ready=lambda: _announce(room), stop_work=lambda: room.stop_work(grace=GRACE_SECONDS)
         )
-        return runner.run(_live(room, server, listener))
+        runner.run(_live(room, server, listener))
 
 
-async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> int:
+async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -> None:
     await room.start()
     garbage = GarbageCollector(lambda: room.log.rate.per_second() < CALM_LINES)
     garbage.start()
-    # Lines are read and saved in threads. While these work the loop would have its turn only every 5 ms.
+    # Threads read and save lines; while they work, the loop would get its turn only every 5 ms.
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        with _signals(server):
-            await server.serve(sockets=[listener])
+        _stop_on_signals(server)
+        await server.serve(sockets=[listener])
     finally:
         garbage.stop()
         await room.stop(grace=0)
-    return CLEAN
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn that says when it accepts connections, and lets runs end before it stops."""
+    """Uvicorn that reports when it accepts connections, and lets runs end before it stops."""
 
     def __init__(
         self, config: uvicorn.Config, *, on_ready: Callable[[], None], stop_work: Callable[[], Awaitable[None]]
@@ -120,11 +149,11 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # Uvicorn would re-raise the signal after its shutdown, and the exit code would not be 0.
+        # Uvicorn would raise the signal again after its shutdown, and the exit code would not be 0.
         yield
 
     def stop(self) -> None:
-        """First call: let steps end, then stop. Second call: at once, as if killed."""
+        """Let steps end, then stop; if called again, stop at once, as if killed."""
         if self._stopping is not None:
             print('Stopping at once.', file=sys.stderr, flush=True)
             os._exit(CLEAN)  # the warden sees our pipe close and ends every process of every run
@@ -138,15 +167,13 @@ class _Server(uvicorn.Server):
             self.should_exit = True
 
 
-@contextlib.contextmanager
-def _signals(server: _Server) -> Iterator[None]:
+def _stop_on_signals(server: _Server) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, server.stop)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(server.stop))
-    yield
 
 
 def _announce(room: ControlRoom) -> None:
@@ -156,27 +183,7 @@ def _announce(room: ControlRoom) -> None:
     print(f'Synapse is ready at {settings.url}', flush=True)
     print(link, flush=True)
     if settings.native:
-        # A process of its own: the toolkit of a window wants the main thread, and so does our event loop.
+        # In a process of its own: the toolkit of a window needs the main thread, and so does our event loop.
         subprocess.Popen([sys.executable, '-m', 'pages.shell.window', link])
     elif not settings.no_browser:
         threading.Thread(target=webbrowser.open, args=[link], daemon=True).start()
-
-
-def _bind(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ':' in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name != 'nt':  # there it would let a second program take the same port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
-        listener.listen(512)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _fail(message: str, code: int) -> int:
-    print(message, file=sys.stderr, flush=True)
-    return code

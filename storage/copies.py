@@ -1,4 +1,4 @@
-"""Copies that share nothing with what they were made of, as fast as the file system makes them."""
+"""Independent copies of files and folders, as fast as the file system can make them."""
 
 import contextlib
 import errno
@@ -11,28 +11,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .files import DiskFull, StorageError, free_bytes, named_errors
-from .trees import remove_tree
+from .folders import remove_folder
 
 PIECE_BYTES = 16 * 1024**2
-"""As much is copied between two looks at whether to go on; larger pieces are no faster."""
-SPARE_BYTES = 16 * 1024**2
+"""How much is copied between two calls of `watch`; larger pieces are no faster."""
+RESERVED_BYTES = 16 * 1024**2
 FICLONE = 0x40049409
 """ioctl_ficlone(2): two files share their blocks until one of them is written to (Btrfs, XFS, bcachefs)."""
 
 Watch = Callable[[Path, int, int], bool]
-"""Called with the file, the bytes copied so far and those there are, before each piece; says whether to go on."""
+"""Called with the file, the bytes copied so far and its size before each piece; returns whether to continue."""
 
 _UNFINISHED = re.compile(r'\.[0-9a-f]{12}\.part')
-"""What a copy that a crash cut short is called."""
-_NOT_HERE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
+"""The name of an unfinished copy."""
+_UNSUPPORTED = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 
 
 class CopyStopped(Exception):
-    """A copy was not to go on; no part of it is left."""
+    """`watch` stopped a copy; no part of it is left."""
 
 
 def always(_: Path, done: int, size: int) -> bool:
-    """Copy to the end, and tell nobody."""
+    """A `watch` that never stops a copy."""
     return True
 
 
@@ -45,18 +45,17 @@ def copy(
     sync: bool = False,
     links: tuple[Path, Path] | None = None,
 ) -> None:
-    """Copy a file, or a folder with all that is in it; what is at `target` is all of it, or what was there before.
+    """Copy a file, or a folder with everything in it, to `target`, which is replaced as a whole or not at all.
 
-    It takes no time and no room where the file system can share blocks. Holes of a sparse file stay holes. Links in a
-    folder stay links, and those that name a place of the folder itself lead to that place of the copy. Sockets and
-    pipes are left out.
+    Takes no time or space if the file system can share blocks. Holes of sparse files are kept. Links in a folder stay
+    links, and those to a place within the folder lead to that place in the copy. Sockets and pipes are skipped.
 
-    :param as_new: with the mode that a new file gets here, though executable where the source is; else with its mode
-    :param sync: for a file: when this returns it is on the disk, not merely in a cache
-    :param links: folder and its copy, if `source` is only a part of what is being copied
-    :raises DiskFull: if there is no room, now or on the way
+    :param as_new: give it the mode of a new file, executable if the source is; otherwise keep the mode of the source
+    :param sync: for a file: return when it is on disk, not merely in a cache
+    :param links: a folder and its copy, if `source` is part of a folder that is being copied
+    :raises DiskFull: if there is no room, now or while copying
     :raises StorageError: if the disk refuses otherwise
-    :raises CopyStopped: when `watch` says so
+    :raises CopyStopped: if `watch` returns False
     """
     beside = _beside(target)
     try:
@@ -68,13 +67,13 @@ def copy(
             beside.replace(target)
     except BaseException:
         if beside.is_dir():
-            remove_tree(beside)
+            remove_folder(beside)
         beside.unlink(missing_ok=True)
         raise
 
 
-def make_sole(path: Path, *, watch: Watch = always) -> None:
-    """Have this name be the only one of its file, and the file as readable as a new one.
+def break_hard_links(path: Path, *, watch: Watch = always) -> None:
+    """Make this the only name of its file, and give the file the mode of a new one.
 
     :raises StorageError: as `copy`
     """
@@ -82,7 +81,7 @@ def make_sole(path: Path, *, watch: Watch = always) -> None:
     if known.st_nlink > 1:
         copy(path, path, watch=watch, as_new=True, sync=True)
         return
-    # Asked of the system, since no thread can read its umask without changing it, and a folder may have rules as well.
+    # A trial file, since a thread cannot read its umask without changing it, and a folder may have rules of its own.
     trial = _beside(path)
     with named_errors(path):
         try:
@@ -93,7 +92,7 @@ def make_sole(path: Path, *, watch: Watch = always) -> None:
 
 
 def _beside(path: Path) -> Path:
-    # Not made of the name, which may have all the bytes that a name can have.
+    # Not derived from the name, which may already have the maximum length.
     return path.with_name(f'.{secrets.token_hex(6)}.part')
 
 
@@ -132,8 +131,8 @@ def _take_after(source: Path, target: Path, as_new: bool) -> None:
 
 
 def _copy_file(source: Path, target: Path, watch: Watch, as_new: bool, *, sync: bool = False) -> None:
-    if not source.is_file():  # to open a pipe would wait for its other end
-        raise StorageError(f'No file and no folder is at {source}.')
+    if not source.is_file():  # opening a pipe would wait for its other end
+        raise StorageError(f'There is neither a file nor a folder at {source}.')
     with named_errors(source), contextlib.ExitStack() as opened:
         reader = os.open(source, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
         opened.callback(os.close, reader)
@@ -163,9 +162,9 @@ def _is_cloned(reader: int, writer: int) -> bool:
 def _check_room(source: Path, known: os.stat_result, target: Path) -> None:
     takes = getattr(known, 'st_blocks', known.st_size // 512) * 512
     free = free_bytes(target.parent)
-    if takes > max(0, free - SPARE_BYTES):
+    if takes > max(0, free - RESERVED_BYTES):
         raise DiskFull(
-            f'{source.name} takes {takes:,} bytes, and {free:,} are left on the disk for its copy; nothing was copied.'
+            f'{source.name} takes {takes:,} bytes, but only {free:,} are free for its copy; nothing was copied.'
         )
 
 
@@ -183,14 +182,14 @@ def _copy_bytes(reader: int, writer: int, source: Path, size: int, watch: Watch)
 
 
 def _filled(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where a file holds data; the rest are holes. All of it where the system cannot tell."""
+    """The ranges of a file that hold data; the rest are holes. All of it if the system cannot tell."""
     at = 0
     while at < size:
         try:
             begin = os.lseek(file, at, os.SEEK_DATA)
             end = min(os.lseek(file, begin, os.SEEK_HOLE), size)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole from here on
+            if error.errno == errno.ENXIO:  # only a hole from here on
                 return
             begin, end = at, size
         except AttributeError:  # Windows
@@ -200,15 +199,15 @@ def _filled(file: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _piece(reader: int, writer: int, at: int, length: int) -> int:
-    """Copy a piece inside the system, which some servers do at their end; else through this process."""
+    """Copy a piece in the kernel, which lets some file servers do it themselves; else through this process."""
     if sys.platform == 'linux':
         try:
             copied = os.copy_file_range(reader, writer, length, at, at)
         except OSError as error:
-            if error.errno not in _NOT_HERE:
+            if error.errno not in _UNSUPPORTED:
                 raise
             copied = 0
-        if copied:  # some file systems say 0 where there is more
+        if copied:  # some file systems return 0 where there is more
             return copied
     os.lseek(reader, at, os.SEEK_SET)
     os.lseek(writer, at, os.SEEK_SET)

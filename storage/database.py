@@ -1,4 +1,4 @@
-"""Opens a SQLite file the way all our history is kept: WAL, private, and a file that cannot be read set aside."""
+"""Opens the SQLite files of our history: in WAL mode, private, and with unreadable files set aside."""
 
 import contextlib
 import sqlite3
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .files import DiskFull, StorageError, make_private_folder, named_errors
+from .files import DiskFull, StorageError, make_private_folder, named_errors, path_aside
 
 Prepare = Callable[[sqlite3.Connection], None]
 
@@ -14,11 +14,11 @@ Prepare = Callable[[sqlite3.Connection], None]
 def open_database(
     path: Path, schema: str, *, synchronous: str, notices: list[str], prepare: Prepare | None = None
 ) -> sqlite3.Connection:
-    """A connection on which `schema` was run; any thread may use it, one at a time.
+    """Open a connection and run `schema` on it; any thread may use it, one at a time.
 
-    :param prepare: does what a script cannot, before the schema
-    :param synchronous: `FULL` outlives a power loss with every commit, `NORMAL` may lose the last moments of one
-    :param notices: gets a sentence for a person when an unreadable file was set aside and a new one begun
+    :param prepare: called before the schema, for what a script cannot do
+    :param synchronous: with `FULL` every commit survives a power loss, with `NORMAL` the last moments may be lost
+    :param notices: a sentence is added if an unreadable file was set aside and a new one created
     """
     make_private_folder(path.parent)
     try:
@@ -27,7 +27,7 @@ def open_database(
         if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise _named(error, path) from error
     aside = _set_aside(path)
-    notices.append(f'{path.name} could not be read; it is kept as {aside.name} and a new one was begun.')
+    notices.append(f'{path.name} could not be read; it is kept as {aside.name} and a new one was created.')
     with named_sqlite_errors(path):
         return _open(path, schema, synchronous, prepare)
 
@@ -50,8 +50,7 @@ def _open(path: Path, schema: str, synchronous: str, prepare: Prepare | None) ->
 
 
 def _set_aside(path: Path) -> Path:
-    stamp = datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')
-    aside = path.with_name(f'{path.name}.corrupt-{stamp}')
+    aside = path_aside(path)
     with named_errors(path):
         for suffix in ('-wal', '-shm', ''):
             part = path.with_name(path.name + suffix)
@@ -62,11 +61,11 @@ def _set_aside(path: Path) -> Path:
 
 @contextlib.contextmanager
 def named_sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn any error of SQLite inside into a `StorageError` that names the file, `DiskFull` where there is no room."""
+    """Turn errors of SQLite into a `StorageError` that names the file, `DiskFull` if there is no room."""
     try:
         yield
     except sqlite3.Error as error:
-        # Values that do not fit are a mistake of the caller; trying again would never help.
+        # Invalid values are a mistake of the caller; retrying would never help.
         if isinstance(error, sqlite3.IntegrityError) or 'binding parameter' in str(error):
             raise
         raise _named(error, path) from error
@@ -80,22 +79,26 @@ def _named(error: sqlite3.Error, path: Path) -> StorageError:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, and alone among writers from its first line on."""
+    """Run all or nothing, excluding other writers from the start."""
     connection.execute('BEGIN IMMEDIATE')
     try:
         yield
         connection.execute('COMMIT')
     except BaseException:
-        # A full disk may already have rolled it back.
+        # A full disk may already have caused a rollback.
         if connection.in_transaction:
             connection.execute('ROLLBACK')
         raise
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def micros(moment: str | datetime) -> int:
-    """Microseconds since 1970 of an aware moment: times compare as numbers, while ISO texts of one second do not."""
+    """Microseconds since 1970 of an aware moment, as a datetime or ISO 8601: numbers compare, texts do not."""
     aware = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    if aware.tzinfo is None:
-        raise ValueError(f'{moment!r} has no time zone')
-    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        since = aware - EPOCH
+    except TypeError:
+        raise ValueError(f'{moment!r} has no time zone') from None
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

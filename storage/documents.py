@@ -1,4 +1,4 @@
-"""What people edit, as documents in one readable JSON file (TinyDB) that no crash, full disk or typo can lose.
+"""What people edit, as documents in a readable JSON file (TinyDB) that no crash, full disk or typo can lose.
 
 TinyDB's own storage overwrites its file in place: of 60 processes killed while writing, 5 left it unreadable.
 """
@@ -17,23 +17,23 @@ from typing import Any, cast
 from tinydb import Storage, TinyDB
 from tinydb.table import Table
 
-from .files import StorageError, named_errors, sync_folder, write_atomically
+from .files import StorageError, named_errors, path_aside, sync_folder, write_atomically
 
 Document = dict[str, Any]
 Migration = Callable[[Document], Document]
 _Tables = dict[str, dict[str, Any]]
-_Keyed = dict[Any, Any]  # TinyDB says int for a key everywhere, and takes what `document_id_class` makes
+_Keyed = dict[Any, Any]  # TinyDB declares int keys, but takes what `document_id_class` makes
 
 GENERATIONS = 3
 _META, _DOCUMENTS = '_meta', 'documents'
 
 
 class NewerSchema(StorageError):
-    """The file was written by a newer version of the program; it was not touched."""
+    """The file was written by a newer version of the program; it was left untouched."""
 
 
 class SafeStorage(Storage):
-    """Writes the file as a whole, keeps three generations, and never starts empty over data it cannot read.
+    """Writes the file as a whole, keeps three generations, and never overwrites data that it cannot read.
 
     The generations are `NAME`, `NAME.1` (the state before the last write) and `NAME.2`.
     """
@@ -46,7 +46,7 @@ class SafeStorage(Storage):
         self._text = self._load()
 
     def read(self) -> _Tables | None:
-        # Parsed anew each time, so a change that fails on its way to the disk never shows in memory.
+        # Parsed each time, so that a change that fails on its way to the disk never shows in memory.
         return None if self._text is None else json.loads(self._text)
 
     def write(self, data: Mapping[str, Any]) -> None:
@@ -59,12 +59,12 @@ class SafeStorage(Storage):
                 kept.unlink(missing_ok=True)
             raise
         self._text = text
-        # The write is durable: a copy that cannot be moved on must not make it look failed.
+        # The write is durable: failing to rename a generation must not make it look failed.
         with contextlib.suppress(OSError):
             self._move_generations(kept)
 
     def _readable_text(self, data: Mapping[str, Any]) -> str:
-        """The same as `json.dumps(data, indent=2)`, which only Python's slow encoder can, for what has changed."""
+        """The text of `json.dumps(data, indent=2)`, which only Python's slow encoder can write; cached for each row."""
         known, self._indented = self._indented, {}
         tables = []
         for name, table in data.items():
@@ -82,7 +82,7 @@ class SafeStorage(Storage):
         return text
 
     def keep_copy(self, suffix: str) -> None:
-        """Keep the present file under one more name, for instance before a migration."""
+        """Copy the current file to another name, for instance before a migration."""
         with named_errors(self._path):
             shutil.copy2(self._path, self._generation(suffix))
 
@@ -90,7 +90,7 @@ class SafeStorage(Storage):
         return self._path.with_name(f'{self._path.name}.{suffix}')
 
     def _link_present(self) -> Path | None:
-        """A second name for the present file, so that the write that replaces it leaves it as a generation."""
+        """A second name for the current file, so that replacing it leaves it as a generation."""
         if not self._path.exists():
             return None
         kept = self._generation('kept.tmp')
@@ -130,8 +130,7 @@ class SafeStorage(Storage):
         return None
 
     def _set_aside(self, path: Path) -> None:
-        stamp = datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')
-        aside = path.with_name(f'{path.name}.corrupt-{stamp}')
+        aside = path_aside(path)
         with named_errors(path):
             path.replace(aside)
             sync_folder(path.parent)
@@ -143,7 +142,7 @@ def _compact(value: Any) -> str:
 
 
 def _readable(data: bytes) -> str | None:
-    """The text of a whole file of ours, or None."""
+    """The text of a complete file of ours, or None."""
     try:
         text = data.decode()
         tables = json.loads(text)
@@ -162,15 +161,9 @@ def _version_in(tables: _Tables) -> Any:
 
 
 class _DocumentTable(Table):
-    """A table whose keys are our ids, so that the file reads well and one write replaces a document."""
+    """A table keyed by our ids, so that the file is readable and one write replaces a document."""
 
     document_id_class = cast(type[int], str)
-
-    def put(self, id: str, document: Document) -> None:
-        self._update_table(lambda table: cast(_Keyed, table).update({id: document}))
-
-    def discard(self, id: str) -> None:
-        self._update_table(lambda table: cast(_Keyed, table).pop(id, None))
 
     def change(self, puts: Mapping[str, Document], removed: Iterable[str]) -> None:
         def apply(table: _Keyed) -> None:
@@ -184,10 +177,10 @@ class _DocumentTable(Table):
 class Documents:
     """Documents by id, each write durable when it returns; safe to use from several threads.
 
-    :param version: of the documents as the program knows them today
-    :param migrations: the function at `n` turns one document of version `n` into one of version `n + 1`
+    :param version: of the documents as the program writes them now
+    :param migrations: the function at `n` turns a document of version `n` into one of version `n + 1`
     :raises NewerSchema: if the file is newer than `version`
-    :raises StorageError: if the disk does not let us read
+    :raises StorageError: if the disk cannot be read
     """
 
     def __init__(self, path: Path, *, version: int = 1, migrations: Mapping[int, Migration] | None = None) -> None:
@@ -200,33 +193,33 @@ class Documents:
 
     @property
     def notices(self) -> list[str]:
-        """Sentences for a person: what was set aside or restored when the file was opened."""
+        """What was set aside or restored when the file was opened, a sentence each."""
         return self._storage.notices
 
     def all(self) -> list[Document]:
-        """Every document, in the order in which they were first put."""
+        """Every document, in the order of their first `put`."""
         with self._lock:
             return [dict(document) for document in self._table.all()]
 
     def get(self, id: str) -> Document | None:
-        """The document with this id, or None; yours to change."""
+        """A copy of the document with this id, or None."""
         with self._lock:
             return self._read().get(_DOCUMENTS, {}).get(id)
 
     def put(self, id: str, document: Document) -> None:
-        """Keep this document under this id, in place of an earlier one.
+        """Save this document under this id, in place of an earlier one.
 
         :raises DiskFull: if there is no room; the earlier state stays
-        :raises ValueError: if it holds what JSON cannot say
+        :raises ValueError: if it holds what JSON cannot represent
         """
         with self._lock:
             try:
-                self._table.put(id, copy.deepcopy(document))
+                self._table.change({id: copy.deepcopy(document)}, ())
             except TypeError as error:
-                raise ValueError(f'document {id!r} holds what JSON cannot say: {error}') from error
+                raise ValueError(f'document {id!r} holds what JSON cannot represent: {error}') from error
 
     def change(self, puts: Mapping[str, Document], removed: Iterable[str] = ()) -> None:
-        """Put and remove several in one write: after a crash all of it is there, or nothing.
+        """Put and remove several documents in one write: after a crash all of it was done, or nothing.
 
         :raises DiskFull: if there is no room; the earlier state stays
         """
@@ -234,15 +227,14 @@ class Documents:
             self._table.change(copy.deepcopy(dict(puts)), tuple(removed))
 
     def remove(self, id: str) -> bool:
-        """Whether there was such a document; it is gone now."""
+        """Remove a document; returns whether there was one."""
         with self._lock:
             if self.get(id) is None:
                 return False
-            self._table.discard(id)
+            self._table.change({}, (id,))
             return True
 
     def close(self) -> None:
-        """Nothing waits to be written; every change was durable at once."""
         with self._lock:
             self._database.close()
 

@@ -1,4 +1,4 @@
-"""Files and folders that survive a crash: whole or absent writes, one owner of a folder, no leftovers."""
+"""Files and folders that survive a crash: atomic writes, one owner of a folder, no leftovers."""
 
 import contextlib
 import errno
@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +14,28 @@ import filelock
 
 
 class StorageError(Exception):
-    """What should be kept could not be kept or read; the old state is still there."""
+    """Something could not be saved or read; the old state is still there."""
 
 
 class DiskFull(StorageError):
-    """No room left; nothing was saved."""
+    """There is no room left; nothing was saved."""
 
 
 class LockHeld(StorageError):
-    """Somebody else owns the folder; `info` is what they said about themselves."""
+    """Another process owns the folder; `info` is what it published about itself."""
 
     def __init__(self, folder: Path, info: dict[str, Any]) -> None:
         super().__init__(f'{folder} is in use')
         self.info = info
 
 
-# EFBIG is what a limit on file sizes gives: for whoever writes it means the same.
+# EFBIG is the error of a limit on file sizes, which means the same to the writer.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextlib.contextmanager
 def named_errors(what: Path) -> Iterator[None]:
-    """Turn any `OSError` inside into a `StorageError` that names the file, `DiskFull` where there is no room."""
+    """Turn an `OSError` into a `StorageError` that names the file, `DiskFull` if there is no room."""
     try:
         yield
     except OSError as error:
@@ -44,11 +45,11 @@ def named_errors(what: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Replace a file as a whole: after a crash at any moment it holds either the old bytes or the new ones.
+    """Replace a file as a whole: after a crash at any moment it holds either the old or the new bytes.
 
-    When it returns, the bytes are on the disk, not merely in a cache.
+    When this returns, the bytes are on disk, not merely in a cache.
 
-    :raises DiskFull: if there is no room; the old file is untouched
+    :raises DiskFull: if there is no room; the old file is unchanged
     :raises StorageError: if the disk refuses otherwise
     """
     beside = path.with_name(f'{path.name}.{os.getpid()}.tmp')
@@ -73,9 +74,9 @@ def _write_synced(path: Path, data: bytes, mode: int) -> None:
 
 
 class IncomingFile:
-    """A file that arrives in pieces: `NAME.part` beside its place until `commit`, then all of it at once.
+    """A file that arrives in pieces: `NAME.part` until `commit`, which puts all of it in place at once.
 
-    :raises DiskFull: in any call, if there is no room; `discard` leaves nothing behind
+    :raises DiskFull: by any method, if there is no room; `discard` leaves nothing behind
     """
 
     def __init__(self, path: Path, *, mode: int = 0o600) -> None:
@@ -85,7 +86,6 @@ class IncomingFile:
             self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), 'wb', buffering=0)
 
     def write(self, data: bytes) -> None:
-        """Add these bytes."""
         with named_errors(self._path):
             rest = memoryview(data)
             while rest:
@@ -93,7 +93,7 @@ class IncomingFile:
         self.size += len(data)
 
     def commit(self) -> None:
-        """The file is whole: from now on it is in its place, on the disk."""
+        """Put the complete file in its place, on disk."""
         with named_errors(self._path):
             os.fsync(self._file.fileno())
             self._file.close()
@@ -101,15 +101,20 @@ class IncomingFile:
             sync_folder(self._path.parent)
 
     def discard(self) -> None:
-        """Forget what came so far; harmless after `commit`."""
+        """Delete what has arrived; harmless after `commit`."""
         with contextlib.suppress(OSError):
             self._file.close()
             self._part.unlink(missing_ok=True)
 
 
+def path_aside(path: Path) -> Path:
+    """A new name beside `path`, under which an unreadable file is kept."""
+    return path.with_name(f'{path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}')
+
+
 def sync_folder(folder: Path) -> None:
-    """Make renames in this folder last through a power loss."""
-    if os.name == 'nt':  # a folder cannot be opened there; NTFS journals its renames itself
+    """Make renames in this folder survive a power loss."""
+    if os.name == 'nt':  # folders cannot be opened there; NTFS journals renames itself
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -119,9 +124,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Have this folder, and those of its parents that are missing, readable by its owner only.
+    """Create this folder and its missing parents, readable by their owner only.
 
-    :raises StorageError: if it cannot be made or written to
+    :raises StorageError: if it cannot be created or written to
     """
     with named_errors(path):
         # mkdir(parents=True) would give the parents the mode of any folder.
@@ -131,13 +136,13 @@ def make_private_folder(path: Path) -> None:
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that this user may still write where `path` is."""
+    """The bytes that this user can still write on the disk of `path`."""
     with named_errors(path):
         return shutil.disk_usage(path).free
 
 
 def remove_leftovers(folder: Path, suffixes: tuple[str, ...] = ('.part', '.tmp')) -> list[Path]:
-    """Delete what interrupted writes left directly in this folder; gives the paths that are gone."""
+    """Delete what interrupted writes left directly in this folder; returns the removed paths."""
     if not folder.is_dir():
         return []
     found = [path for path in sorted(folder.iterdir()) if path.name.endswith(suffixes) and path.is_file()]
@@ -148,9 +153,9 @@ def remove_leftovers(folder: Path, suffixes: tuple[str, ...] = ('.part', '.tmp')
 
 
 class FolderLock:
-    """One owner of a folder at a time; the system gives the lock back when its process ends, however it ends.
+    """One owner of a folder at a time; the system releases the lock when its process ends, however it ends.
 
-    What the owner says about itself is in `lock.json` beside the lock, for whoever comes second.
+    The owner publishes information about itself in `lock.json`, for a second process to read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -158,9 +163,9 @@ class FolderLock:
         self._lock = filelock.FileLock(folder / 'lock', mode=0o600, thread_local=False)
 
     def acquire(self, info: Mapping[str, Any]) -> None:
-        """Own the folder from now on.
+        """Take ownership of the folder.
 
-        :raises LockHeld: if somebody else does, with their `info`
+        :raises LockHeld: if another process owns it, with its `info`
         """
         with named_errors(self._folder):
             try:
@@ -170,11 +175,11 @@ class FolderLock:
         self.update(info)
 
     def update(self, info: Mapping[str, Any]) -> None:
-        """Say something new about oneself, for instance the address once it is known."""
+        """Update the published information, for instance once the address is known."""
         write_atomically(self._info_path, json.dumps(dict(info)).encode())
 
     def release(self) -> None:
-        """Give the folder back; harmless if it was not owned."""
+        """Release the folder; harmless if it is not owned."""
         if self._lock.is_locked:
             self._info_path.unlink(missing_ok=True)
             self._lock.release()

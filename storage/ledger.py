@@ -1,7 +1,7 @@
-"""The ledger: one row for each instant at which something fell due, kept beside the runs in SQLite.
+"""The ledger: one row for each moment at which an event fell due, in the same SQLite file as the runs.
 
-The key is who was due and when, so nothing can be accounted for twice; a row and the run it led to are one
-transaction, so neither can be there without the other.
+The key is the event and the moment, so nothing is accounted for twice; a row and its run are written in one
+transaction, so neither exists without the other.
 """
 
 import json
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 Documents = list[Document]
 Pairs = list[tuple[Document, Document | None]]
 
-# `since` is `due`, but in a row that stands for a whole span of time. `unanswered`: somebody still has to decide.
+# `since` equals `due`, except in a row for a whole span of time. `unanswered`: a person still has to decide.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS occurrences (
     event TEXT NOT NULL,
@@ -42,7 +42,7 @@ CREATE INDEX IF NOT EXISTS occurrences_claimed ON occurrences (due) WHERE state 
 class Ledger:
     """Rows as plain documents with at least `event_id, due, state, run, since, count, retry_at, is_open`.
 
-    Lives in the database of `runs`; safe to use from several threads.
+    Uses the database of `runs`; safe to use from several threads.
     """
 
     def __init__(self, runs: RunStore) -> None:
@@ -51,10 +51,10 @@ class Ledger:
             connection.executescript(_SCHEMA)
 
     def account(self, pairs: Iterable[tuple[Document, Document | None]]) -> Pairs:
-        """Add rows, each with the run it leads to, all in one transaction.
+        """Add rows, each with its run, in one transaction.
 
-        :return: those that were added, runs with their numbers; a row whose moment was accounted for already is left
-            out, and so is its run
+        :return: the added rows, runs with their numbers; rows whose moment is already accounted for are left out with
+            their runs
         """
         added: Pairs = []
         with self._runs.transaction() as connection:
@@ -66,13 +66,12 @@ class Ledger:
         return added
 
     def save(self, rows: Iterable[Document]) -> None:
-        """Keep the present state of rows that are there already."""
         with self._runs.transaction() as connection:
             for row in rows:
                 _update(connection, row)
 
     def replace_run(self, row: Document, run: Document, *, before: str | None) -> Document | None:
-        """Give a row another run, in one transaction, if its run is still `before`; gives the run with its number."""
+        """Give a row another run, in one transaction, if its run is still `before`; returns that run, numbered."""
         with self._runs.transaction() as connection:
             found = connection.execute(
                 'SELECT run FROM occurrences WHERE event = ? AND due = ?', [row['event_id'], micros(row['due'])]
@@ -89,21 +88,19 @@ class Ledger:
         return datetime.fromisoformat(found[0]['due']) if found else None
 
     def get(self, event_id: str, due: datetime) -> Document | None:
-        """The row of this very moment."""
         found = self._read('WHERE event = ? AND due = ?', [event_id, micros(due)])
         return found[0] if found else None
 
     def of_run(self, run_id: str) -> Document | None:
-        """The row whose run this is."""
         found = self._read('WHERE run = ?', [run_id])
         return found[0] if found else None
 
     def between(self, start: datetime, end: datetime) -> Documents:
-        """Rows due from `start` on and before `end`, and spans that reach into that time, oldest first."""
+        """Rows due from `start` up to but excluding `end`, and spans that overlap it, oldest first."""
         return self._read('WHERE due >= ? AND since < ? ORDER BY due', [micros(start), micros(end)])
 
     def between_with_runs(self, start: datetime, end: datetime) -> Pairs:
-        """As `between`, each row with its run where there is one, or with what stays of one that was let go."""
+        """As `between`, each row with its run, or with the trace of a pruned one."""
         query = (
             'SELECT o.document, COALESCE(r.document, t.document) FROM occurrences o '
             'LEFT JOIN runs r ON r.id = o.run LEFT JOIN traces t ON t.id = o.run '
@@ -114,19 +111,18 @@ class Ledger:
         return [(json.loads(row), None if run is None else json.loads(run)) for row, run in rows]
 
     def unanswered(self) -> Documents:
-        """Rows about which somebody still has to decide, newest first."""
+        """Rows about which a person still has to decide, newest first."""
         return self._read('WHERE unanswered = 1 ORDER BY due DESC', [])
 
     def claimed(self) -> Documents:
-        """Rows whose run was kept, but maybe not handed over before a crash."""
+        """Rows whose run was saved, but perhaps not queued before a crash."""
         return self._read("WHERE state = 'claimed' ORDER BY due", [])
 
     def to_retry(self) -> Documents:
-        """Rows whose run is to be tried again, the first one first."""
+        """Rows whose run will be retried, earliest first."""
         return self._read('WHERE retry IS NOT NULL ORDER BY retry', [])
 
     def missed_since(self, moment: datetime) -> int:
-        """How many occurrences due at this moment or later were missed."""
         query = "SELECT COALESCE(SUM(count), 0) FROM occurrences WHERE due >= ? AND state = 'missed'"
         with self._runs.reading() as connection:
             return int(connection.execute(query, [micros(moment)]).fetchone()[0])
@@ -138,7 +134,7 @@ class Ledger:
 
 
 def _is_accounted(connection: sqlite3.Connection, row: Document) -> bool:
-    # Rows never overlap, so the next one at or after this moment is the only one that could reach over it.
+    # Rows never overlap, so only the next one at or after this moment could cover it.
     due, since = micros(row['due']), micros(row.get('since') or row['due'])
     query = 'SELECT since FROM occurrences WHERE event = ? AND due >= ? ORDER BY due LIMIT 1'
     found = connection.execute(query, [row['event_id'], since]).fetchone()

@@ -1,6 +1,6 @@
-"""The history of runs in SQLite: documents with a few of their values beside them to find them by.
+"""The history of runs in SQLite: documents, with some of their values in columns to find them by.
 
-A commit outlives a power loss, since a run is shown only after it is kept.
+A commit survives a power loss, since a run is shown only after it is saved.
 """
 
 import contextlib
@@ -15,14 +15,10 @@ from typing import Any
 from .database import micros, named_sqlite_errors, open_database, transaction
 
 Document = dict[str, Any]
-# Named here, since a method called `list` hides the type from the annotations below it.
 Documents = list[Document]
-Endings = list[tuple[str, str, str, float]]
-Ids = list[str]
-Seconds = list[float]
 
-# AUTOINCREMENT: a number is never given twice, not even after the newest run was let go. What stays of those are the
-# traces, see `storage.traces`: they are here because figures of the past count both.
+# AUTOINCREMENT: a number is never used twice, even after the newest run was pruned. Pruned runs leave traces, see
+# `storage.pruned_runs`; they are here because past figures count both.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -70,48 +66,42 @@ class RunStore:
         self._connection = open_database(path, _SCHEMA, synchronous='FULL', notices=self.notices)
 
     def create(self, document: Document, *, idempotency_key: str | None = None) -> Document:
-        """The document with its `number`: 1, 2, 3 and so on, never given twice.
+        """Save a new run and return its document with its `number`: 1, 2, 3 and so on, never used twice.
 
-        If a run was created with the same key before, that run's document as it is now, and nothing is created.
+        If a run was created with the same key before, returns that run as it is now and creates nothing.
         """
         with self.transaction() as connection:
-            if idempotency_key is not None:
-                known = self._select('WHERE idempotency_key = ?', [idempotency_key])
-                if known:
-                    return known[0]
-            return insert_run(connection, document, idempotency_key)
+            known = _select(connection, 'WHERE idempotency_key = ?', [idempotency_key])  # NULL equals nothing
+            return known[0] if known else insert_run(connection, document, idempotency_key)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, alone among writers: for what must be kept together with runs, see `storage.ledger`."""
+        """A transaction for what must be saved together with runs, see `storage.ledger`."""
         with self._lock, named_sqlite_errors(self._path), transaction(self._connection):
             yield self._connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for questions that need no transaction."""
+        """The connection, for queries that need no transaction."""
         with self._lock, named_sqlite_errors(self._path):
             yield self._connection
 
     def save(self, document: Document) -> None:
-        """Keep the present state of a run that was created here; the number is not changed by it."""
-        with self._lock, named_sqlite_errors(self._path):
-            self._connection.execute(
+        """Save the current state of an existing run; its number does not change."""
+        with self.reading() as connection:
+            connection.execute(
                 'UPDATE runs SET state = ?, pipeline = ?, profile = ?, created = ?, finished = ?, document = ? '
                 'WHERE id = ?',
                 [*_columns(document), json.dumps(document), document['id']],
             )
 
     def get(self, id: str) -> Document | None:
-        """The run with this id, or None."""
         return self._one('WHERE id = ?', [id])
 
     def find_by_number(self, number: int) -> Document | None:
-        """The run with this number, or None."""
         return self._one('WHERE number = ?', [number])
 
     def find_by_key(self, idempotency_key: str) -> Document | None:
-        """The run that was created with this key, or None."""
         return self._one('WHERE idempotency_key = ?', [idempotency_key])
 
     def page(
@@ -123,7 +113,7 @@ class RunStore:
         before: int | None = None,
         limit: int = 50,
     ) -> Documents:
-        """Runs newest first.
+        """One page of runs, newest first.
 
         :param before: only runs with a smaller number
         """
@@ -133,40 +123,39 @@ class RunStore:
         return self._many(f'{where} ORDER BY number DESC LIMIT ?', [*given.values(), limit])
 
     def with_states(self, states: Iterable[str]) -> Documents:
-        """Every run in one of these states, oldest first."""
-        wanted = list(states)
-        return self._many(f'WHERE state IN ({_marks(wanted)}) ORDER BY number', wanted)
+        where = 'WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number'
+        return self._many(where, [json.dumps([*states])])
 
     def recent(self, pipeline: str | None = None, *, limit: int) -> Documents:
-        """Ended runs, of one pipeline or of all, those that ended last first."""
+        """Ended runs of one pipeline or of all, latest end first."""
         where, values = ('AND pipeline = ?', [pipeline]) if pipeline is not None else ('', [])
         return self._many(f'WHERE finished IS NOT NULL {where} ORDER BY finished DESC LIMIT ?', [*values, limit])
 
     def created_between(self, start: datetime, end: datetime) -> Documents:
-        """Runs created from `start` on and before `end`, and what stays of those that were let go, oldest first."""
+        """Runs and traces created from `start` up to but excluding `end`, oldest first."""
         return self._ever('created >= ? AND created < ?', 'created', [micros(start), micros(end)])
 
     def counts_since(self, iso: str) -> dict[str, int]:
-        """How many runs ended at this moment or later, by their state; those that were let go count as well."""
+        """The number of runs that ended at this moment or later, by state; pruned ones count too."""
         query = (
             'SELECT state, COUNT(*) FROM (SELECT state FROM runs WHERE finished >= ?1 '
             'UNION ALL SELECT state FROM traces WHERE finished >= ?1) GROUP BY state'
         )
-        with self._lock, named_sqlite_errors(self._path):
-            return dict(self._connection.execute(query, [micros(iso)]))
+        with self.reading() as connection:
+            return dict(connection.execute(query, [micros(iso)]))
 
-    def finished_since(self, iso: str) -> Endings:
-        """Created, ended, state and seconds of work of every run that ended at this moment or later, oldest first.
+    def finished_since(self, iso: str) -> list[tuple[str, str, str, float]]:
+        """Created, ended, state and seconds of every run that ended at this moment or later, oldest first.
 
-        Those that were let go count as well.
+        Pruned runs are included.
         """
         documents = self._ever('finished >= ?', 'finished', [micros(iso)])
         return [(run['created_at'], run['finished_at'], run['state'], _seconds(run) or 0.0) for run in documents]
 
-    def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, Seconds]:
-        """How long the succeeded steps of this pipeline's last `limit` succeeded runs took, newest first."""
+    def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, list[float]]:
+        """The durations of succeeded steps in the last `limit` succeeded runs of a pipeline, newest first."""
         where = "WHERE state = 'succeeded' AND pipeline = ? ORDER BY number DESC LIMIT ?"
-        took: dict[str, Seconds] = {}
+        took: dict[str, list[float]] = {}
         for run in self._many(where, [pipeline, limit]):
             for step in run.get('steps', ()):
                 seconds = _seconds(step)
@@ -175,11 +164,10 @@ class RunStore:
         return took
 
     def with_inbox_files(self) -> Documents:
-        """Runs whose parameters name files of the inbox: those that have not taken them over."""
+        """Runs whose parameters name files in the inbox that they have not taken over."""
         return self._many("WHERE instr(document, '\"inbox:') > 0", [])
 
     def close(self) -> None:
-        """Let go of the file."""
         with self._lock:
             self._connection.close()
 
@@ -188,23 +176,18 @@ class RunStore:
         return found[0] if found else None
 
     def _many(self, tail: str, values: Sequence[Any]) -> Documents:
-        with self._lock, named_sqlite_errors(self._path):
-            return self._select(tail, values)
+        with self.reading() as connection:
+            return _select(connection, tail, values)
 
     def _ever(self, term: str, order: str, values: Sequence[Any]) -> Documents:
-        """Documents of runs and of traces for which `term` holds."""
         both = (f'SELECT {order}, document FROM {table} WHERE {term}' for table in ('runs', 'traces'))  # noqa: S608
-        with self._lock, named_sqlite_errors(self._path):
-            rows = self._connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [*values, *values])
+        with self.reading() as connection:
+            rows = connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [*values, *values])
             return [json.loads(text) for _, text in rows]
-
-    def _select(self, tail: str, values: Sequence[Any]) -> Documents:
-        rows = self._connection.execute(f'SELECT document FROM runs {tail}', values)  # noqa: S608 - our own constants
-        return [json.loads(text) for (text,) in rows]
 
 
 def insert_run(connection: sqlite3.Connection, document: Document, idempotency_key: str | None = None) -> Document:
-    """Add a run inside a transaction of `RunStore`; gives the document with its number."""
+    """Add a run within a transaction of `RunStore`; returns the document with its number."""
     cursor = connection.execute(
         'INSERT INTO runs (id, state, pipeline, profile, created, finished, idempotency_key, document) '
         "VALUES (?, ?, ?, ?, ?, ?, ?, '')",
@@ -213,6 +196,11 @@ def insert_run(connection: sqlite3.Connection, document: Document, idempotency_k
     numbered = document | {'number': cursor.lastrowid}
     connection.execute('UPDATE runs SET document = ? WHERE number = ?', [json.dumps(numbered), cursor.lastrowid])
     return numbered
+
+
+def _select(connection: sqlite3.Connection, tail: str, values: Sequence[Any]) -> Documents:
+    rows = connection.execute(f'SELECT document FROM runs {tail}', values)  # noqa: S608 - our own constants
+    return [json.loads(text) for (text,) in rows]
 
 
 def _columns(document: Document) -> Sequence[Any]:
@@ -227,11 +215,7 @@ def _columns(document: Document) -> Sequence[Any]:
 
 
 def _seconds(work: Document) -> float | None:
-    """How long a run or step took, or None if it never began or has not ended."""
+    """How long a run or step took, or None if it has not started and ended."""
     if work.get('started_at') is None or work.get('finished_at') is None:
         return None
     return (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ', '.join('?' * len(values))

@@ -1,7 +1,8 @@
 """Synapse: the control room for the automations a person runs on their own machine.
 
-`from synapse import Pipeline, Run, step` is the whole API of a pipeline file. The names are loaded on first use, so
-that a process which needs only a part (the warden, a command line) starts without Pydantic.
+`from synapse import Pipeline, Run, StepFailed, step` is the whole API of a pipeline file: see `Run` for an example.
+The names are loaded on first use, so that a process that needs only a part (the warden, the command line) starts
+without Pydantic.
 """
 
 from importlib import import_module

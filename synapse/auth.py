@@ -1,7 +1,6 @@
-"""Who may come in: the token of scripts, one-time sign-in codes, the sessions of signed-in browsers, and whoever knows
-the secret address of the calendar, to that alone.
+"""Credentials: the token of scripts, one-time sign-in codes, browser sessions, and the secret address of the calendar.
 
-What lies in the data folder is readable by its owner only, and whoever can read it is the owner: so another process
+Everything in the data folder is readable by its owner only, and whoever can read it is the owner: so another process
 on the same folder (`python main.py open`) may mint a code that the running control room redeems.
 """
 
@@ -35,7 +34,7 @@ _TOKEN = re.compile(r'[\x21-\x7e]{20,200}')
 
 
 class CodeState(Enum):
-    """What a sign-in code is good for right now."""
+    """Whether a sign-in code can be redeemed."""
 
     FRESH = auto()
     USED = auto()
@@ -45,19 +44,19 @@ class CodeState(Enum):
 
 
 class Auth:
-    """The keys of one data folder. May be used from any thread; what writes to the disk says so.
+    """The credentials of one data folder. Safe to use from any thread; methods that write to the disk say so.
 
-    :param clock: seconds since the epoch, as `time.time` gives them
+    :param clock: seconds since the epoch, as `time.time` returns
     """
 
     def __init__(self, data: Path, *, clock: Callable[[], float] = time.time) -> None:
         make_private_folder(data)
         self._clock = clock
         self._lock = threading.Lock()
-        self._key = _kept(data / 'secret.key', lambda: secrets.token_bytes(32), lambda key: len(key) == 32)
-        token = _kept(data / 'token', lambda: f'syn_{secrets.token_urlsafe(32)}\n'.encode(), _is_token)
+        self._key = _load_or_create(data / 'secret.key', lambda: secrets.token_bytes(32), lambda key: len(key) == 32)
+        token = _load_or_create(data / 'token', lambda: f'syn_{secrets.token_urlsafe(32)}\n'.encode(), _is_token)
         self.token = token.decode().strip()
-        """What `Authorization: Bearer` carries; also in `DATA/token`."""
+        """The bearer token; also in `DATA/token`."""
         self._feed_path = data / 'feed'
         self._feed = _read_feed(self._feed_path)
         self._path = data / 'sessions.json'
@@ -66,13 +65,12 @@ class Auth:
 
     @property
     def storage_secret(self) -> str:
-        """For signing the cookie with which NiceGUI tells tabs apart; it opens nothing."""
+        """Signs the cookie by which NiceGUI distinguishes tabs; it grants nothing."""
         return hmac.new(self._key, b'storage', hashlib.sha256).hexdigest()
 
-    def sign(self, told: bytes) -> str:
-        """A signature over what leaves this data folder and may come back; nobody else can make it, and it tells
-        nothing of the key."""
-        return hmac.new(self._key, b'sign\n' + told, hashlib.sha256).hexdigest()[:32]
+    def sign(self, data: bytes) -> str:
+        """A signature for data that leaves this data folder and may come back; it reveals nothing about the key."""
+        return hmac.new(self._key, b'sign\n' + data, hashlib.sha256).hexdigest()[:32]
 
     def is_token(self, value: str) -> bool:
         """Whether this is the bearer token, compared in constant time."""
@@ -80,20 +78,20 @@ class Auth:
 
     @property
     def feed(self) -> str | None:
-        """The secret in the address of the calendar feed; None while there is no such address. Also in `DATA/feed`."""
+        """The secret in the address of the calendar feed, None if there is no such address; also in `DATA/feed`."""
         return self._feed
 
     def feed_address(self, base: str) -> str | None:
-        """The address that other calendars subscribe to, None while there is none.
+        """The address that calendar programs can subscribe to, or None.
 
-        :param base: of this Synapse, with a slash at its end
+        :param base: the URL of this Synapse, with a trailing slash
         """
         return None if self._feed is None else f'{base}api/v1/scheduler/feed/{self._feed}.ics'
 
     def new_feed(self) -> str:
-        """Another secret for the calendar feed; the one before opens nothing any more. Writes to the disk.
+        """Create a new secret for the calendar feed, which replaces the previous one. Writes to the disk.
 
-        :raises StorageError: if it could not be kept; then the one before still counts
+        :raises StorageError: if it could not be saved; the previous one stays valid
         """
         secret = secrets.token_urlsafe(32)
         with self._lock:
@@ -102,9 +100,9 @@ class Auth:
         return secret
 
     def revoke_feed(self) -> None:
-        """Let no secret address lead to the calendar. Writes to the disk; harmless if there is none.
+        """Revoke the secret address of the calendar. Writes to the disk; harmless if there is none.
 
-        :raises StorageError: if the file could not be removed; it opens nothing until the next start
+        :raises StorageError: if the file could not be removed; the address is valid again after a restart
         """
         with self._lock:
             self._feed = None
@@ -131,14 +129,14 @@ class Auth:
             return self._open_session()
 
     def state_of(self, code: str) -> CodeState:
-        """What a code is good for, found out without the disk. Used ones that are long expired count as expired."""
+        """The state of a code, without using the disk. Used ones that expired long ago count as expired."""
         try:
             nonce, signed_at = self._signer.read(code)
         except (BadData, ValueError):
             return CodeState.WRONG
         if nonce in self._used_codes:
             return CodeState.USED
-        # Either way, since the clock may have been set back since then.
+        # In both directions, since the clock may have been set back.
         is_expired = abs(int(self._clock()) - signed_at) > CODE_SECONDS
         return CodeState.EXPIRED if is_expired else CodeState.FRESH
 
@@ -150,7 +148,7 @@ class Auth:
             return self._open_session()
 
     def is_session(self, value: str) -> bool:
-        """Whether this is the id of a session that has not ended. Never touches the disk."""
+        """Whether this is the id of a valid session. Never uses the disk."""
         renewed_at = self._sessions.get(_hashed(value))
         return renewed_at is not None and self._clock() - renewed_at < SESSION_SECONDS
 
@@ -160,14 +158,14 @@ class Auth:
         return renewed_at is not None and self._clock() - renewed_at > RENEW_SECONDS
 
     def renew_session(self, value: str) -> None:
-        """Let a session last another 30 days. Writes to the disk."""
+        """Extend a session by another 30 days. Writes to the disk."""
         with self._lock:
             if self.is_session(value):
                 self._sessions[_hashed(value)] = self._clock()
                 self._write()
 
     def end_session(self, value: str) -> None:
-        """Sign a browser out at once, and tell whoever serves it. Writes to the disk; harmless for an unknown value."""
+        """End a session at once and call its `on_end` callbacks. Writes to the disk; harmless for an unknown value."""
         key = _hashed(value)
         with self._lock:
             known = self._sessions.pop(key, None) is not None
@@ -178,7 +176,7 @@ class Auth:
             callback()
 
     def on_end(self, value: str, callback: Callable[[], object]) -> Callable[[], None]:
-        """Call `callback` when this session is ended, from whichever thread ends it; the result unsubscribes."""
+        """Call `callback` when this session ends, in the thread that ends it; the returned function unsubscribes."""
         key = _hashed(value)
         with self._lock:
             self._listeners.setdefault(key, []).append(callback)
@@ -210,7 +208,7 @@ class Auth:
         try:
             write_atomically(self._path, json.dumps(document, indent=1).encode())
         except StorageError as error:
-            # With a full disk the owner must still get in, to free some space.
+            # The owner must be able to sign in with a full disk, to free some space.
             log.warning('sessions were not saved and end with this process: %s', error)
 
     def _read(self) -> tuple[dict[str, float], dict[str, float]]:
@@ -221,15 +219,13 @@ class Auth:
             return {}, {}
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             aside = self._path.with_name(f'{self._path.name}.corrupt-{int(self._clock())}')
-            log.warning('%s cannot be read and is now %s; every browser signs in again', self._path, aside.name)
+            log.warning('%s cannot be read and is now %s; every browser has to sign in again', self._path, aside.name)
             with contextlib.suppress(OSError):
                 self._path.replace(aside)
             return {}, {}
 
 
 class _Signer(TimestampSigner):
-    """Signs with the clock it is given."""
-
     def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
         super().__init__(key, salt='synapse.code', digest_method=hashlib.sha256)
         self._clock = clock
@@ -238,7 +234,7 @@ class _Signer(TimestampSigner):
         return int(self._clock())
 
     def read(self, code: str) -> tuple[str, float]:
-        """What was signed, and when.
+        """The signed value, and when it was signed.
 
         :raises BadData: or `ValueError`, if it was not signed here
         """
@@ -246,13 +242,13 @@ class _Signer(TimestampSigner):
         return value.decode(), signed_at.timestamp()
 
 
-def _kept(path: Path, make: Callable[[], bytes], is_good: Callable[[bytes], bool]) -> bytes:
-    """The bytes of a private file, made first if it is missing or holds nothing usable."""
+def _load_or_create(path: Path, make: Callable[[], bytes], is_valid: Callable[[bytes], bool]) -> bytes:
+    """Read a private file; create it first if it is missing or invalid."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         content = b''
-    if is_good(content):
+    if is_valid(content):
         if os.name != 'nt':
             path.chmod(0o600)
         return content
@@ -262,7 +258,7 @@ def _kept(path: Path, make: Callable[[], bytes], is_good: Callable[[bytes], bool
 
 
 def _read_feed(path: Path) -> str | None:
-    """The kept secret; what is too short to be one counts as none."""
+    """The saved secret, or None if there is none or it is too short."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -283,5 +279,5 @@ def _moments(values: Any) -> dict[str, float]:
 
 
 def _hashed(value: str) -> str:
-    # 256 random bits need no slow hash; what a thief reads in the file opens nothing.
+    # 256 random bits need no slow hash; the hashes in the file are useless to a thief.
     return hashlib.sha256(value.encode(errors='replace')).hexdigest()

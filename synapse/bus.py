@@ -1,4 +1,4 @@
-"""What the core says when something changed; whoever listens is called at once, on the event loop."""
+"""Messages from the core about what changed; subscribers are called at once, on the event loop."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """News of the core, in the past tense."""
+    """The base of all messages. Their names are in the past tense."""
 
 
 M = TypeVar('M', bound=Message)
 
 
 class Bus:
-    """Hands each message to its subscribers, in the order they came. Used on the event loop only."""
+    """Passes each message to its subscribers, in the order they subscribed. Use it on the event loop only."""
 
     def __init__(self) -> None:
         self._subscribers: dict[type[Message], list[Callable[[Any], None]]] = {}
@@ -29,7 +29,7 @@ class Bus:
         callbacks.append(callback)
 
         def unsubscribe() -> None:
-            # By identity of the list entry: two tabs may subscribe equal bound methods.
+            # By identity: two tabs may subscribe bound methods that are equal.
             for index, known in enumerate(callbacks):
                 if known is callback:
                     del callbacks[index]
@@ -38,22 +38,22 @@ class Bus:
         return unsubscribe
 
     def publish(self, message: Message) -> None:
-        """Tell everyone; one broken listener is logged and never stops the others or the core."""
+        """Call all subscribers of this message; one that fails is logged and does not affect the others."""
         for callback in tuple(self._subscribers.get(type(message), ())):
             try:
                 callback(message)
             except Exception:
-                log.exception('a listener of %s failed', type(message).__name__)
+                log.exception('a subscriber of %s failed', type(message).__name__)
 
     def subscriber_count(self) -> int:
-        """How many subscriptions exist: what a test for leaks counts."""
+        """Return how many subscriptions exist; tests for leaks count them."""
         return sum(map(len, self._subscribers.values()))
 
     async def next(self, kind: type[M], *, timeout: float, where: Callable[[M], bool] = lambda _: True) -> M:
-        """The next message of this kind for which `where` holds.
+        """Return the next message of this kind for which `where` returns True.
 
         :param timeout: seconds
-        :raises TimeoutError: if none came in time
+        :raises TimeoutError: if there is none in time
         """
         future: asyncio.Future[M] = asyncio.get_running_loop().create_future()
 

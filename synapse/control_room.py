@@ -1,4 +1,4 @@
-"""Everything a page or the API may ask: one object that holds the parts, started and stopped as one."""
+"""Everything that pages and the API use: one object that holds the parts, started and stopped together."""
 
 import asyncio
 import contextlib
@@ -38,15 +38,16 @@ from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
 from .retention import Retention
 from .runs.runs import Runs
+from .sentences import count_of
 from .settings import MOST_WORKERS, Settings
 from .status import Status
 
-MOST_RECENT = 10
+MAX_RECENT = 10
 
 
 @dataclass(kw_only=True)
 class ControlRoom:
-    """The parts of a running Synapse. Touch them on the event loop only."""
+    """The parts of a running Synapse. Use them on the event loop only."""
 
     settings: Settings
     boot: str
@@ -68,7 +69,7 @@ class ControlRoom:
     history: RunStore
     retention: Retention
     recent_commands: tuple[str, ...] = ()
-    """What was done by the command palette, the last one first."""
+    """The commands used in the palette, latest first."""
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
     _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
@@ -81,9 +82,11 @@ class ControlRoom:
         clocks: Callable[[], Clocks] = read_clocks,
         zone: str | None = None,
     ) -> 'ControlRoom':
-        """Open the data folder and put the parts together; nothing runs yet.
+        """Open the data folder and build the parts; nothing runs yet.
 
-        :param now: the wall clock of the calendar, `clocks` those its alarm clock compares, and `zone` its days
+        :param now: the wall clock of the calendar
+        :param clocks: the clocks that its alarm clock compares
+        :param zone: its time zone, that of the machine by default
         :raises storage.files.StorageError: if the folder holds something that cannot be read
         """
         zones = use_newest_data()
@@ -95,7 +98,7 @@ class ControlRoom:
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
         event_store = EventStore(Documents(data / 'events.json'), log, bus, now=now())
-        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, event_store.titles_with)
+        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, event_store.titles_using)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
@@ -114,12 +117,12 @@ class ControlRoom:
             folder=data / 'runs',
             workers=settings.workers
             if 'workers' in settings.model_fields_set
-            else _kept_workers(preferences, settings),
+            else _saved_workers(preferences, settings),
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
-            kept_in_inbox=event_store.works,
+            planned=event_store.planned_work,
         )
-        rules = EventValidator(catalog, profiles, runs, here.name)
+        validator = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(
             events=event_store.events,
             ledger=ledger,
@@ -146,7 +149,7 @@ class ControlRoom:
             runs=runs,
             calendar=Calendar(
                 event_store=event_store,
-                rules=rules,
+                validator=validator,
                 firing=firing,
                 store=store,
                 ledger=ledger,
@@ -156,7 +159,7 @@ class ControlRoom:
                 zone=here.name,
                 now=now,
             ),
-            editor=EventEditor(event_store, rules, firing, zone=here.name, now=now),
+            editor=EventEditor(event_store, validator, firing, zone=here.name, now=now),
             auth=Auth(data),
             preferences=preferences,
             history=store,
@@ -165,10 +168,10 @@ class ControlRoom:
         )
 
     async def set_workers(self, count: int) -> None:
-        """Have this many workers from now on, and at the next start unless `--workers` says otherwise.
+        """Set the number of workers, also for the next start unless `--workers` is given.
 
         :raises Invalid: see `Runs.set_workers`
-        :raises DiskIsFull: if it could not be kept; then nothing has changed
+        :raises DiskIsFull: if it could not be saved; nothing has changed then
         """
         before = len(self.status.workers)
         self.runs.set_workers(count)
@@ -176,17 +179,19 @@ class ControlRoom:
             await asyncio.to_thread(self.preferences.put, 'workers', {'count': count})
         except StorageError as error:
             self.runs.set_workers(before)
-            raise DiskIsFull(f'The number of workers could not be kept: {error}') from error
-        self.log.append(Level.INFO, f'{count} runs may go at the same time from now on', source='synapse')
+            raise DiskIsFull(f'The number of workers could not be saved: {error}') from error
+        self.log.append(
+            Level.INFO, f'Up to {count_of(count, "run")} may work at the same time from now on', source='synapse'
+        )
 
-    async def remember_command(self, words: str) -> None:
-        """Offer this command first from now on; not after a restart if the disk refuses."""
-        self.recent_commands = (words, *(known for known in self.recent_commands if known != words))[:MOST_RECENT]
+    async def remember_command(self, command: str) -> None:
+        """Offer this command first from now on; forgotten on restart if the disk refuses."""
+        self.recent_commands = (command, *(known for known in self.recent_commands if known != command))[:MAX_RECENT]
         with contextlib.suppress(StorageError):
             await asyncio.to_thread(self.preferences.put, 'palette', {'recent': list(self.recent_commands)})
 
     async def start(self) -> None:
-        """Bring the parts up, the log first, the queue last."""
+        """Start the parts: the log first, the queue last."""
         await self.log.start()
         self._handler = LogHandler(self.log)
         logging.getLogger().addHandler(self._handler)
@@ -200,7 +205,7 @@ class ControlRoom:
             *self.history.notices,
         ]:
             self.log.append(Level.WARNING, notice, source='storage')
-        self._say_zone()
+        self._log_timezone()
         self._watch = AlertWatch(
             self.alerts,
             self.bus,
@@ -221,24 +226,24 @@ class ControlRoom:
         self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
 
     def local(self, moment: datetime) -> datetime:
-        """The moment as the clocks of the calendar's zone show it: the one zone of all pages."""
+        """The moment in the time zone of the calendar, which all pages use."""
         return moment.astimezone(zone_of(self.here.name))
 
-    def _say_zone(self) -> None:
+    def _log_timezone(self) -> None:
         version, source = self.status.timezone_data['version'], self.status.timezone_data['source']
-        data = f'version {version}, {source}' if version else f'of a version that is not told, {source}'
+        data = f'version {version}, {source}' if version else f'unknown version, {source}'
         level = Level.INFO if self.here.is_known else Level.WARNING
         text = f'The time zone is {self.here.name}. {self.here.why} Time-zone data: {data}.'
         self.log.append(level, text, source='synapse')
 
     async def stop_work(self, *, grace: float = 10.0) -> None:
-        """Fire and take no more, and let runs end within `grace` seconds."""
+        """Stop firing events and starting runs, and let running steps end within `grace` seconds."""
         await self.retention.stop()
         await self.calendar.stop()
         await self.runs.stop(grace=grace)
 
     async def stop(self, *, grace: float = 10.0) -> None:
-        """Take no more work, let steps end within `grace` seconds, stop what is left, and write all to disk."""
+        """Stop work as `stop_work` does, stop what is left, and save everything."""
         await self.stop_work(grace=grace)
         await self.machine.stop()
         await self.catalog.stop()
@@ -255,8 +260,8 @@ class ControlRoom:
         self.preferences.close()
 
 
-def _kept_workers(preferences: Documents, settings: Settings) -> int:
-    """The number that was set on the Settings page, else the default."""
+def _saved_workers(preferences: Documents, settings: Settings) -> int:
+    """The number set on the Settings page, else the default."""
     count = (preferences.get('workers') or {}).get('count')
     is_usable = isinstance(count, int) and not isinstance(count, bool) and 1 <= count <= MOST_WORKERS
     return count if is_usable and isinstance(count, int) else settings.workers

@@ -1,6 +1,4 @@
-"""Where results are delivered: a folder or an fsspec URL. Files arrive whole or not at all, and never over another
-file unasked.
-"""
+"""Delivers results to a folder or an fsspec URL: whole files or none, and no file is overwritten unless asked."""
 
 import contextlib
 import os
@@ -8,7 +6,11 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator
+
+from synapse.pipelines.pipeline import StepFailed
 
 if TYPE_CHECKING:
     from .host.run import Run
@@ -16,24 +18,19 @@ if TYPE_CHECKING:
 IfExists = Literal['rename', 'refuse', 'replace']
 CHUNK = 1024 * 1024
 OPTION_PREFIX = 'destination_'
-"""Secrets of a profile that start so are handed to the file system: `destination_password` is its `password`."""
+"""Secrets of a profile with this prefix are passed to the file system: `destination_password` as `password`."""
 
 _URL = re.compile(r'([A-Za-z][A-Za-z0-9+.-]+)://(.*)', re.DOTALL)
 
 
-class DestinationError(Exception):
-    """A destination that cannot be used, or a name that is taken there; `hint` says what to do."""
-
-    def __init__(self, message: str, hint: str = '') -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+class DestinationError(StepFailed):
+    """A destination cannot be used, or a name is taken there."""
 
 
 def check_destination(destination: str) -> str:
-    """The destination without surrounding space, a `~` replaced; nothing is opened.
+    """Return the destination without surrounding space and with `~` expanded; nothing is opened.
 
-    :raises DestinationError: if it is neither an absolute folder nor a URL of a known kind
+    :raises DestinationError: if it is neither an absolute folder nor a URL of a known protocol
     """
     text = destination.strip()
     if '\0' in text or not text:
@@ -43,20 +40,33 @@ def check_destination(destination: str) -> str:
         folder = Path(text).expanduser()
         if not folder.is_absolute():
             raise DestinationError(
-                f'{text!r} is not a whole path.', 'Begin with / or ~, or give a URL like sftp://host.'
+                f'{text!r} is not a full path.', 'Start with / or ~, or give a URL like sftp://host.'
             )
         return str(folder)
     _check_protocol(url[1].lower())
     return text
 
 
+def checked_address(value: str) -> str:
+    """Return `check_destination` of a value, unless it is blank; for Pydantic.
+
+    :raises ValueError: with message and hint
+    """
+    try:
+        return check_destination(value) if value.strip() else ''
+    except DestinationError as error:
+        raise ValueError(f'{error.message} {error.hint}'.strip()) from error
+
+
+Address = Annotated[str, AfterValidator(checked_address)]
+"""A field for a destination, or for none."""
+
+
 def _check_protocol(protocol: str) -> None:
     from fsspec.registry import known_implementations, registry
 
     if protocol not in known_implementations and protocol not in registry:
-        raise DestinationError(
-            f'No file system is known as {protocol}://.', 'Try a folder, or sftp://, ftp:// or s3://.'
-        )
+        raise DestinationError(f'{protocol}:// is not a known protocol.', 'Try a folder, or sftp://, ftp:// or s3://.')
 
 
 class Destination:
@@ -77,47 +87,47 @@ class Destination:
         return Path(self._folder) if self.is_local else None
 
     def path(self, name: str) -> str:
-        """The whole address of a file here, as a person can use it."""
+        """Return the full address of a file here."""
         return str(Path(self._folder) / name) if self.is_local else str(self._fs.unstrip_protocol(self._join(name)))
 
     def prepare(self) -> None:
-        """Make the folder where it is missing.
+        """Create the folder if it is missing.
 
-        :raises DestinationError: if it cannot be made or written to
+        :raises DestinationError: if that fails
         """
-        with self._told('be made'):
+        with self._named_errors('be created'):
             self._fs.makedirs(self._folder, exist_ok=True)
 
     def exists(self, name: str) -> bool:
-        with self._told('be read'):
+        with self._named_errors('be read'):
             return bool(self._fs.exists(self._join(name)))
 
     def names(self) -> list[str]:
-        """The files in the folder, sorted."""
-        with self._told('be read'):
+        """Return the names of the files in the folder, sorted."""
+        with self._named_errors('be read'):
             found = self._fs.ls(self._folder, detail=True)
         return sorted(PurePosixPath(item['name']).name for item in found if item['type'] == 'file')
 
     def remove(self, name: str) -> None:
-        with self._told('be changed'):
+        with self._named_errors('be changed'):
             self._fs.rm_file(self._join(name))
 
     def open(self, name: str) -> Any:
-        """A file to read bytes from."""
-        with self._told('be read'):
+        """Open a file to read bytes from."""
+        with self._named_errors('be read'):
             return self._fs.open(self._join(name), 'rb')
 
     def free_stem(self, stem: str, suffixes: tuple[str, ...], if_exists: IfExists) -> str:
-        """The name, without suffix, under which files with all these suffixes can be put: `talk`, else `talk-2`, ...
+        """Return a name, without suffix, that is free for all these suffixes: `talk`, else `talk-2`, ...
 
-        :raises DestinationError: if one is there and `if_exists` is `refuse`
+        :raises DestinationError: if a file exists and `if_exists` is `refuse`
         """
         if if_exists == 'replace' or not self._taken(stem, suffixes):
             return stem
         if if_exists == 'refuse':
             taken = next(suffix for suffix in suffixes if self.exists(stem + suffix))
             raise DestinationError(
-                f'{self.path(stem + taken)} is already there.',
+                f'{self.path(stem + taken)} already exists.',
                 'Move it away, or let the new file be renamed or replace it.',
             )
         count = 2
@@ -131,11 +141,11 @@ class Destination:
     def put(
         self, source: Path, name: str, *, replace: bool = False, sent: Callable[[int], None] = lambda _: None
     ) -> str:
-        """Deliver a file; it appears under its name only when all its bytes are there. Returns its whole address.
+        """Deliver a file and return its full address; it appears under its name only when it is complete.
 
         :param replace: whether a file of that name may be replaced
-        :param sent: called with the bytes sent so far, after each megabyte; what it raises ends the delivery
-        :raises DestinationError: if it cannot be written, or the name was taken meanwhile
+        :param sent: called after each megabyte with the bytes sent so far; if it raises, nothing is delivered
+        :raises DestinationError: if it cannot be written, or the name is taken
         """
         total = 0
         with source.open('rb') as reader, self.create(name, replace=replace) as writer:
@@ -147,24 +157,24 @@ class Destination:
 
     @contextlib.contextmanager
     def create(self, name: str, *, replace: bool = False) -> Iterator['Writer']:
-        """A file to write to, which appears under its name when the block ends well, and not at all when it does not.
+        """Open a file to write to; it appears under its name when the block ends, and not at all if the block raises.
 
-        :raises DestinationError: if it cannot be written, or the name was taken meanwhile
+        :raises DestinationError: if it cannot be written, or the name is taken
         """
         part = f'.{name}.{secrets.token_hex(4)}.part'
         try:
-            with self._told('be written'):
+            with self._named_errors('be written'):
                 file = self._fs.open(self._join(part), 'wb')
-            writer = Writer(file, lambda: self._told('be written'))
+            writer = Writer(file, lambda: self._named_errors('be written'))
             try:
                 yield writer
-                with self._told('be written'):
+                with self._named_errors('be written'):
                     self._sync(file)
             finally:
-                with self._told('be written'):
+                with self._named_errors('be written'):
                     file.close()
             self._check_size(part, writer.size)
-            with self._told('be written'):
+            with self._named_errors('be written'):
                 self._settle(part, name, replace=replace)
         except BaseException:
             with contextlib.suppress(Exception):
@@ -177,7 +187,7 @@ class Destination:
             os.fsync(file.fileno())
 
     def _check_size(self, part: str, expected: int) -> None:
-        with self._told('be read'):
+        with self._named_errors('be read'):
             size = self._fs.size(self._join(part))
         if size is not None and size != expected:
             raise DestinationError(
@@ -198,46 +208,46 @@ class Destination:
         return str(Path(self._folder) / name) if self.is_local else f'{self._folder.rstrip("/")}/{name}'
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Turn what a file system raises into a sentence; there are as many kinds of errors as file systems."""
+    def _named_errors(self, what: str) -> Iterator[None]:
+        """Turn any exception into a `DestinationError`: each file system raises its own kinds."""
         try:
             yield
         except DestinationError:
             raise
         except FileExistsError as error:
             raise DestinationError(
-                f'{error.filename or error} is already there.', 'Move it away, or let the new file replace it.'
+                f'{error.filename or error} already exists.', 'Move it away, or let the new file replace it.'
             ) from error
         except Exception as error:
             reason = getattr(error, 'strerror', None) or str(error) or type(error).__name__
             raise DestinationError(
                 f'The destination {self.address} cannot {what}: {reason}.',
-                'Check that it exists, has room and may be written.',
+                'Check that it exists, has free space and is writable.',
             ) from error
 
 
 class Writer:
-    """A file being delivered; `size` is what was written so far, in bytes."""
+    """A file being delivered; `size` is how many bytes were written so far."""
 
-    def __init__(self, file: Any, told: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+    def __init__(self, file: Any, named_errors: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
         self.size = 0
         self._file = file
-        self._told = told
+        self._named_errors = named_errors
 
     def write(self, data: bytes) -> int:
-        with self._told():
+        with self._named_errors():
             self._file.write(data)
         self.size += len(data)
         return len(data)
 
     def flush(self) -> None:
-        """For those who write through other layers; all is flushed at the end anyway."""
+        """Do nothing; everything is flushed at the end."""
 
 
 def destination_of(run: 'Run', address: str = '') -> Destination:
-    """Where a run delivers to: `address` if it names a place, else the destination of the profile.
+    """Return where a run delivers to: `address` if it is set, else the destination of the profile.
 
-    :raises DestinationError: if there is none, or it cannot be made
+    :raises DestinationError: if there is none, or it cannot be created
     """
     profile = run.profile
     chosen = address or (profile.destination if profile else '')
@@ -248,7 +258,7 @@ def destination_of(run: 'Run', address: str = '') -> Destination:
         for name, value in (profile.secrets if profile else {}).items()
         if name.startswith(OPTION_PREFIX)
     }
-    # A folder of this machine takes no options, and fsspec would complain of them.
+    # A local folder takes no options, and fsspec would reject them.
     destination = Destination(chosen, options if _URL.match(chosen) else {})
     destination.prepare()
     return destination
@@ -273,7 +283,7 @@ def _is_local(fs: Any) -> bool:
 
 
 def _rename_new(part: Path, target: Path) -> None:
-    """Rename unless the target exists, without a moment in between where another could take the name.
+    """Rename atomically, unless the target exists.
 
     :raises FileExistsError: if it does
     """
@@ -282,7 +292,7 @@ def _rename_new(part: Path, target: Path) -> None:
     except FileExistsError:
         raise FileExistsError(17, 'File exists', str(target)) from None
     except OSError:
-        # Some file systems know no hard links (FAT, some shares): there a small gap remains.
+        # Without hard links (FAT, some network shares) another program could take the name in between.
         if target.exists():
             raise FileExistsError(17, 'File exists', str(target)) from None
         part.rename(target)

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them, in seconds."""
+"""Parses and formats durations."""
 
 import re
 from collections.abc import Mapping
@@ -12,14 +12,22 @@ _PART = re.compile(r'(\d+(?:\.\d+)?) *([a-z]*) *')
 
 
 def parse_duration(value: Duration) -> float:
-    """Seconds of a number of seconds, a timedelta, or text like `"500ms"`, `"2s"`, `"30m"`, `"1h30m"`, `"1d"`.
+    """Return the seconds of a number, a timedelta, or text like `"500ms"`, `"2s"`, `"30m"`, `"1h30m"` or `"1d"`.
 
-    :raises ValueError: if it is none of these, or negative
+    :param value: a number, or text with only a number, is in seconds
+    :raises ValueError: if it is none of these, negative or infinite
     """
     seconds = _seconds(value)
     if seconds is None or not 0 <= seconds < float('inf'):
         raise ValueError(f'{value!r} is not a duration; write seconds, or text like "90s", "30m" or "1h30m"')
     return seconds
+
+
+def clock(seconds: float) -> str:
+    """Return a duration like `0:12` or `1:02:03`, rounded to seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
 
 
 def _seconds(value: Any) -> float | None:
@@ -30,14 +38,14 @@ def _seconds(value: Any) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.replace(' ', '').lower()
-    bare = seconds_of(text, {'': 1.0})
-    return seconds_of(text, _UNITS) if bare is None else bare
+    seconds = seconds_of(text, {'': 1.0})
+    return seconds_of(text, _UNITS) if seconds is None else seconds
 
 
 def seconds_of(text: str, units: Mapping[str, float]) -> float | None:
-    """The sum of the numbers in a text like `1 h 30 min`, None if it is none.
+    """Return the seconds of a text like `1 h 30 min`, None if it isn't a duration.
 
-    :param units: how many seconds each is that may stand behind a number; `''` for a number without one
+    :param units: the known units with their seconds; `''` is a number without a unit
     """
     parts = _PART.findall(text)
     if not parts or _PART.sub('', text) or any(unit not in units for _, unit in parts):

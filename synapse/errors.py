@@ -1,7 +1,7 @@
-"""What a person may meet, each error with the way out.
+"""Errors that people and programs see; each says what to do.
 
 SynapseError
-├── Invalid            422, `fields` names what to mend
+├── Invalid            422, `fields` says what to fix
 ├── Malformed          400
 ├── NotFound           404
 ├── Conflict           409
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 
 class SynapseError(Exception):
-    """Something a person may meet: what happened, and what to do next.
+    """An error to show: what happened, and what to do next.
 
     :param code: machine-readable, snake_case, as in `error.code` of the API
     :param hint: what to do next, one sentence; may be empty
@@ -43,7 +43,7 @@ class NotFound(SynapseError):
 
 
 class Conflict(SynapseError):
-    """Not possible in the present state."""
+    """Not possible in the current state."""
 
     status = 409
 
@@ -55,7 +55,7 @@ class TooLarge(SynapseError):
 
 
 class Invalid(SynapseError):
-    """Values that do not fit; `fields` maps each field to a sentence that says the fix."""
+    """Invalid values; `fields` maps each field to a sentence that says how to fix it."""
 
     status = 422
 
@@ -67,7 +67,7 @@ class Invalid(SynapseError):
 
 
 class TooMany(SynapseError):
-    """Too many requests; may come again after `retry_after` seconds."""
+    """Too many requests; try again after `retry_after` seconds."""
 
     status = 429
 
@@ -77,13 +77,13 @@ class TooMany(SynapseError):
 
 
 class NotReady(SynapseError):
-    """Not up yet, or going down."""
+    """Synapse is starting or stopping, or something it needs is not available."""
 
     status = 503
 
 
 class DiskIsFull(SynapseError):
-    """No room left; nothing was saved."""
+    """The disk is full; nothing was saved."""
 
     status = 507
 

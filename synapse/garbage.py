@@ -1,7 +1,7 @@
-"""When garbage is collected: what is young at once and in small pieces, what is old while it is calm.
+"""When garbage is collected: young objects at once and in small pieces, old ones while the program is calm.
 
-To look through everything that lives holds the event loop, in a flood of log lines several times a second. To never do
-it is worse: what dies old piles up, and is found at last in one look of many seconds.
+A full collection holds the event loop, in a flood of log lines several times a second. Never running one is worse: old
+garbage piles up until a single collection takes many seconds.
 """
 
 import asyncio
@@ -10,60 +10,60 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 YOUNG = 20_000
-"""Of the usual 700 objects each 250 lines of a flood are looked through, which takes a tenth of its time."""
+"""With the usual 700, a flood would be collected every 250 lines, which takes a tenth of its time."""
 MIDDLE = 2
-"""After so many looks at the young, those that survived are looked through: at most 60,000 objects, some 10 ms."""
+"""After this many young collections the middle generation is collected: at most 60,000 objects, some 10 ms."""
 OLD = 1_000_000
-"""Never by itself: `GarbageCollector` chooses the moment."""
+"""Never reached: `GarbageCollector` chooses the moment."""
 CALM_SECONDS = 2.0
-AT_LATEST_SECONDS = 300.0
+MAX_WAIT_SECONDS = 300.0
 
 
 class GarbageCollector:
-    """Looks through all objects when some may have died old, as soon as it is calm, in the calm every two seconds.
+    """Runs full collections when old objects may be garbage, as soon as the program is calm, every two seconds at most.
 
-    :param is_calm: asked on the event loop; after five minutes it counts as calm
+    :param is_calm: called on the event loop; ignored after waiting for five minutes
     """
 
     def __init__(self, is_calm: Callable[[], bool]) -> None:
         self._is_calm = is_calm
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wanted_at = 0.0
+        self._requested_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._before = gc.get_threshold()
 
     def start(self) -> None:
-        """Take over, on the running loop. What is there now stays, and is never looked at again."""
+        """Take over, on the running loop. Objects that exist now are never collected."""
         self._loop = asyncio.get_running_loop()
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG, MIDDLE, OLD)
-        gc.callbacks.append(self._looked)
+        gc.callbacks.append(self._collected)
 
     def stop(self) -> None:
-        """Leave it to Python again."""
-        gc.callbacks.remove(self._looked)
+        """Return to Python's own thresholds."""
+        gc.callbacks.remove(self._collected)
         if self._timer is not None:
             self._timer.cancel()
         gc.set_threshold(*self._before)
         gc.unfreeze()
 
-    def _looked(self, phase: str, info: Mapping[str, Any]) -> None:
-        # In whichever thread made the object that was one too many, and in the middle of anything.
+    def _collected(self, phase: str, info: Mapping[str, Any]) -> None:
+        # Called in whichever thread allocated the object over the threshold, in the middle of anything.
         if phase == 'stop' and info['generation'] == 1 and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._want)
+            self._loop.call_soon_threadsafe(self._request)
 
-    def _want(self) -> None:
+    def _request(self) -> None:
         if self._timer is None:
-            self._wanted_at = asyncio.get_running_loop().time()
+            self._requested_at = asyncio.get_running_loop().time()
             self._wait()
 
     def _wait(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(CALM_SECONDS, self._look)
+        self._timer = asyncio.get_running_loop().call_later(CALM_SECONDS, self._collect)
 
-    def _look(self) -> None:
-        waited = asyncio.get_running_loop().time() - self._wanted_at
-        if self._is_calm() or waited > AT_LATEST_SECONDS:
+    def _collect(self) -> None:
+        waited = asyncio.get_running_loop().time() - self._requested_at
+        if self._is_calm() or waited > MAX_WAIT_SECONDS:
             self._timer = None
             gc.collect()
         else:

@@ -1,13 +1,13 @@
-"""Sends what a Python program logs to a running Synapse: `logging.getLogger().addHandler(SynapseHandler())`.
+"""Sends log records of a Python program to a running Synapse: `logging.getLogger().addHandler(SynapseHandler())`.
 
-Only the standard library, Python 3.9 or newer, and nothing else of Synapse: this one file may be copied anywhere. To
-try it: `python -m synapse.logging_handler "It works"`, or pipe lines into it.
+Needs only Python 3.9 and its standard library, so this one file can be copied anywhere. To try it:
+`python -m synapse.logging_handler "It works"`, or pipe lines into it.
 """
 
 from __future__ import annotations
 
 import argparse
-import encodings.idna  # noqa: F401 - needed for a connection, and no longer to be had in a process about to end
+import encodings.idna  # noqa: F401 - needed to connect, and cannot be imported while the interpreter shuts down
 import http.client
 import json
 import logging
@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 SUCCESS = 25
 MOST_LINES = 10_000
 MOST_BYTES = 16_000_000
-"""What waits for Synapse at most; then the oldest go."""
+"""The most that waits for Synapse; beyond that the oldest are dropped."""
 
 _BATCH_LINES = 1_000
 _BATCH_BYTES = 600_000
@@ -46,20 +46,19 @@ _LEVELS = ((50, 'critical'), (40, 'error'), (30, 'warning'), (20, 'info'))
 
 
 class SynapseHandler(logging.Handler):
-    """Hands records over to a thread that sends them in batches; it never holds up the program and never fails in it.
+    """Passes records to a thread that sends them in batches; it never delays or breaks the program.
 
-    While Synapse cannot be reached, 10,000 lines or 16 MB wait, then the oldest are dropped; once it works again, one
+    While Synapse cannot be reached, 10,000 lines or 16 MB wait, then the oldest are dropped; once it works again, a
     warning in the log says how many. Extra attributes of a record and its traceback become fields of the entry, and
-    the level number 25 or the level name SUCCESS becomes `success`. Formatters are not asked: what they add to the
-    message, the log has as columns.
-
-    :param url: where Synapse is; what the file `url` in its data folder says at the moment, if not given
-    :param token: what the file `token` there says, if not given
-    :param data: the data folder of Synapse; `SYNAPSE_DATA` or the place where it is by default, if not given
-    :param source: what the log shows as source; the name of each logger, if not given
-    :param level: the least to send
-    :param run: the id of a run that the lines belong to, and `step` the name of one of its steps
-    :param exit_seconds: how long the end of the program may wait for what is not sent yet
+    the level 25 or the level name SUCCESS becomes `success`. Formatters are ignored: what they add to the message, the
+    log shows in columns.
+    :param url: the URL of Synapse; defaults to the file `url` in its data folder
+    :param token: its bearer token; defaults to the file `token` there
+    :param data: the data folder of Synapse; defaults to `SYNAPSE_DATA` or the user data folder
+    :param source: the source shown in the log; defaults to the name of each logger
+    :param level: the minimum level to send
+    :param run: the id of a run that the lines belong to, with `step` the name of one of its steps
+    :param exit_seconds: how long the program may wait at its end for unsent lines
     """
 
     def __init__(
@@ -82,11 +81,10 @@ class SynapseHandler(logging.Handler):
 
     @property
     def trouble(self) -> str | None:
-        """Why Synapse does not take lines at present; None while it does."""
+        """Why Synapse does not accept lines at present, or None."""
         return self._sender.trouble
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue the record as it is now."""
         try:
             if not self._sender.is_own_thread():
                 self._sender.add(json.dumps(self._entry(record), allow_nan=False))
@@ -94,11 +92,11 @@ class SynapseHandler(logging.Handler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """Wait until all is sent: at most `exit_seconds`, and only one attempt if Synapse is away."""
+        """Wait until everything is sent: at most `exit_seconds`, and for only one attempt if Synapse is unreachable."""
         self._sender.flush(self.exit_seconds)
 
     def close(self) -> None:
-        """Send what is left, as `flush` does, and end; later records are ignored."""
+        """Flush and stop; later records are ignored."""
         self._sender.close(self.exit_seconds)
         super().close()
 
@@ -127,7 +125,7 @@ class SynapseHandler(logging.Handler):
 
 
 class _Address:
-    """Where Synapse is right now: read again for every connection, since after a restart it may be elsewhere."""
+    """The URL of Synapse, read for every connection, since it may change with a restart."""
 
     def __init__(self, url: str | None, token: str | None, data: str | os.PathLike[str] | None) -> None:
         self._url = url
@@ -135,23 +133,23 @@ class _Address:
         self._data = Path(data or os.environ.get('SYNAPSE_DATA') or _default_data_folder()).expanduser()
 
     def connection(self) -> _Connection:
-        """:raises OSError: if Synapse does not run"""
+        """:raises OSError: if Synapse is not running"""
         return _Connection(self._url or self._read('url'), self._token or self._read('token'))
 
     def _read(self, name: str) -> str:
         try:
             return (self._data / name).read_text(encoding='utf-8').strip()
         except FileNotFoundError:
-            raise OSError(f'Synapse does not run: {self._data / name} is not there.') from None
+            raise OSError(f'Synapse is not running: {self._data / name} does not exist.') from None
 
 
 class _Connection:
-    """One connection to Synapse, kept open from batch to batch."""
+    """A connection to Synapse, kept open between batches."""
 
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ('http', 'https') or not parts.hostname:
-            raise OSError(f'This is no address of Synapse: {url}')
+            raise OSError(f'Not a URL of Synapse: {url}')
         kind = http.client.HTTPSConnection if parts.scheme == 'https' else http.client.HTTPConnection
         self._http = kind(parts.hostname, parts.port, timeout=_ANSWER_SECONDS)
         self._path = parts.path.rstrip('/') + '/api/v1/logs'
@@ -171,7 +169,7 @@ class _Connection:
 
 
 class _Batch:
-    """Lines on their way, with the key by which Synapse knows them should they come once more."""
+    """Lines being sent, with the key by which Synapse recognizes them if they are sent again."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
@@ -179,23 +177,23 @@ class _Batch:
 
 
 class _Sender:
-    """The queue and its thread, which begins with the first line, and anew in a child after a fork."""
+    """The queue and its thread, which starts with the first line, and again in a child process after a fork."""
 
     def __init__(self, address: _Address) -> None:
         self._address = address
         self._is_closed = False
-        self.begin()
+        self.reset()
         _senders.add(self)
 
-    def begin(self) -> None:
-        """Begin with nothing: in a child, what waits is its parent's to send, and thread and lock stayed there."""
+    def reset(self) -> None:
+        """Start empty: in a child, the queue is its parent's to send, and thread and lock stayed behind."""
         self.trouble: str | None = None
         self._changed = threading.Condition(threading.Lock())
         self._lines: deque[str] = deque()
         self._bytes = 0
         self._batch: _Batch | None = None
-        self._lost = 0
-        self._lost_because = ''
+        self._dropped = 0
+        self._drop_reason = ''
         self._thread: threading.Thread | None = None
         self._connection: _Connection | None = None
         self._attempts = 0
@@ -205,7 +203,7 @@ class _Sender:
         self._has_given_up = False
 
     def is_own_thread(self) -> bool:
-        """Whether it is the sending itself that logs."""
+        """Whether the sending thread itself is logging."""
         return threading.current_thread() is self._thread
 
     def add(self, line: str) -> None:
@@ -216,7 +214,7 @@ class _Sender:
             self._bytes += len(line)
             while len(self._lines) > MOST_LINES or self._bytes > MOST_BYTES:
                 self._bytes -= len(self._lines.popleft())
-                self._lose(1, 'more came than Synapse could take')
+                self._drop(1, 'more were logged than Synapse could take')
             self._has_given_up = False
             if self._thread is None:
                 thread = threading.Thread(target=self._send_forever, name='synapse log', daemon=True)
@@ -227,7 +225,7 @@ class _Sender:
                 self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
-        """Whether all is sent, after waiting for it."""
+        """Wait until everything is sent; returns whether it is."""
         deadline = time.monotonic() + seconds
         with self._changed:
             attempts = self._attempts
@@ -244,28 +242,28 @@ class _Sender:
     def close(self, seconds: float) -> None:
         if self._is_closed:
             return
-        if not self._has_given_up:  # `logging.shutdown` flushes first, and waiting once is enough
+        if not self._has_given_up:  # `logging.shutdown` flushes first, so do not wait twice
             self.flush(seconds)
         with self._changed:
             self._is_closed = True
-            unsent = len(self._lines) + self._lost + (len(self._batch.lines) if self._batch else 0)
+            unsent = len(self._lines) + self._dropped + (len(self._batch.lines) if self._batch else 0)
             self._changed.notify_all()
         if unsent and logging.raiseExceptions and sys.stderr:
-            why = self.trouble or self._lost_because or 'there was no time left.'
+            why = self.trouble or self._drop_reason or 'there was no time left.'
             print(f'{unsent:,} log lines did not reach Synapse: {why}', file=sys.stderr)
 
     def _flush_at_end_of_child(self) -> None:
-        """A process made by `multiprocessing` ends without `logging.shutdown`, but not without this."""
+        """Flush at the end of a `multiprocessing` process, which does not call `logging.shutdown`."""
         process, util = (sys.modules.get(f'multiprocessing.{name}') for name in ('process', 'util'))
         if process is not None and util is not None and process.parent_process() is not None:
             util.Finalize(self, self.flush, args=(2.0,), exitpriority=0)
 
     def _is_busy(self) -> bool:
-        return self._thread is not None and bool(self._lines or self._batch or self._lost)
+        return self._thread is not None and bool(self._lines or self._batch or self._dropped)
 
-    def _lose(self, count: int, because: str) -> None:
-        self._lost += count
-        self._lost_because = because
+    def _drop(self, count: int, reason: str) -> None:
+        self._dropped += count
+        self._drop_reason = reason
 
     # -- in the thread ----------------------------------------------------------------------------------------------
 
@@ -276,28 +274,28 @@ class _Sender:
                 self._attempts += 1
                 self._changed.notify_all()
                 if wait:
-                    # Who flushes may hurry a next look at whether Synapse is there, but not what Synapse asked for.
+                    # A flush may hasten the next attempt to connect, but not the wait that Synapse asked for.
                     self._changed.wait_for(lambda: self._is_closed or (self._is_away and self._is_hurried), wait)
         self._disconnect()
 
     def _next_batch(self) -> _Batch | None:
-        """What is to be sent, after waiting for it; None at the end."""
+        """Wait for the next batch; returns None at the end."""
         with self._changed:
             if self._batch is None:
-                self._changed.wait_for(lambda: self._lines or self._lost or self._is_closed)
+                self._changed.wait_for(lambda: self._lines or self._dropped or self._is_closed)
                 self._changed.wait_for(self._is_enough, _GATHER_SECONDS)
-                self._batch = _Batch(self._taken())
+                self._batch = _Batch(self._take_lines())
             return None if self._is_closed else self._batch
 
     def _is_enough(self) -> bool:
         return self._is_closed or self._is_hurried or len(self._lines) >= _BATCH_LINES
 
-    def _taken(self) -> list[str]:
+    def _take_lines(self) -> list[str]:
         lines = []
-        if self._lost:
-            # The oldest went: this is where they were. It is made only when nothing is held up, so there is one.
-            lines.append(_notice(self._lost, self._lost_because))
-            self._lost = 0
+        if self._dropped:
+            # Marks where the oldest were dropped. Batches are only made while nothing is blocked, so it appears once.
+            lines.append(_notice(self._dropped, self._drop_reason))
+            self._dropped = 0
         size = 0
         while self._lines and len(lines) < _BATCH_LINES and size < _BATCH_BYTES:
             line = self._lines.popleft()
@@ -307,18 +305,18 @@ class _Sender:
         return lines
 
     def _send(self, batch: _Batch) -> float:
-        """Send it once. 0 if it is settled, else after how many seconds to try again."""
+        """Send a batch once; returns 0 if it is done, else the seconds until the next attempt."""
         try:
             status, headers, body = self._post(batch)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._disconnect()
             return self._failed(str(error) or type(error).__name__, is_away=True)
         if status == 201:
-            self._settle(None)
+            self._finish(None)
             return 0
         why = _sentence_of(body) or f'Synapse answered {status}.'
         if status in (400, 413, 415, 422):
-            self._settle(batch, why, _refused_in(body))
+            self._finish(batch, why, _refused_in(body))
             return 0
         if status != 429:
             self._disconnect()
@@ -332,19 +330,19 @@ class _Sender:
         except (OSError, http.client.HTTPException):
             if not self._connection.is_used:
                 raise
-        # Synapse closes what was idle for a while, and that shows only now.
+        # Synapse closes idle connections, which only shows now.
         self._disconnect()
         self._connection = self._address.connection()
         return self._connection.post(batch)
 
-    def _settle(self, refused: _Batch | None, why: str = '', indexes: frozenset[int] = frozenset()) -> None:
-        """Done with this batch, but for the lines beside those that Synapse named as wrong."""
+    def _finish(self, refused: _Batch | None, why: str = '', indexes: frozenset[int] = frozenset()) -> None:
+        """Finish this batch, except for its lines that Synapse did not name as invalid."""
         with self._changed:
             self.trouble, self._failures, self._is_away, self._batch = None, 0, False, None
             if refused is None:
                 return
             left = [line for index, line in enumerate(refused.lines) if index not in indexes] if indexes else []
-            self._lose(len(refused.lines) - len(left), f'they were refused: {why}')
+            self._drop(len(refused.lines) - len(left), f'they were refused: {why}')
             if left:
                 self._batch = _Batch(left)
 
@@ -365,17 +363,17 @@ class _Sender:
 _senders: weakref.WeakSet[_Sender] = weakref.WeakSet()
 
 
-def _begin_in_child() -> None:
+def _reset_in_child() -> None:
     for sender in tuple(_senders):
-        sender.begin()
+        sender.reset()
 
 
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_begin_in_child)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def _default_data_folder() -> Path:
-    """Where Synapse keeps its data if nobody says otherwise; the same as `platformdirs.user_data_dir('synapse')`."""
+    """The default data folder of Synapse; the same as `platformdirs.user_data_dir('synapse')`."""
     base: str | Path
     if sys.platform == 'win32':
         base = os.environ.get('LOCALAPPDATA') or Path.home() / 'AppData' / 'Local'
@@ -398,14 +396,14 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
 
 
-def _notice(count: int, because: str) -> str:
-    message = f'{count:,} log {"line is" if count == 1 else "lines are"} missing here: {because}'
+def _notice(count: int, reason: str) -> str:
+    message = f'{count:,} log {"line is" if count == 1 else "lines are"} missing here: {reason}'
     entry = {'level': 'warning', 'message': message, 'source': 'logging_handler', 'fields': {'dropped': count}}
     return json.dumps(entry)
 
 
 def _bounded(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields as JSON that Synapse takes: of too much the beginning, of long texts beginning and end."""
+    """The fields as JSON that Synapse accepts: surplus fields are dropped, long texts lose their middle."""
     left = [_MOST_VALUES]
     plain: dict[str, Any] = {_valid(str(name))[:200]: _plain(value, left, _DEEPEST) for name, value in fields.items()}
     if len(json.dumps(plain)) <= _LONGEST_FIELDS:
@@ -427,7 +425,7 @@ def _plain(value: Any, left: list[int], depth: int) -> Any:
         return [_plain(item, left, depth - 1) for item in _first(value, left)]
     try:
         return _short(_valid(str(value)), _LONGEST_TEXT)
-    except Exception:  # somebody's own class; the line must not get lost over it
+    except Exception:  # a class whose `__str__` fails must not lose the line
         return f'<{type(value).__name__}>'
 
 
@@ -443,14 +441,14 @@ def _first(items: Any, left: list[int]) -> Any:
 
 
 def _short(text: str, longest: int) -> str:
-    """A long text without its middle: of a traceback the end says most."""
+    """A long text without its middle: the end of a traceback says most."""
     if len(text) <= longest:
         return text
     return f'{text[: longest // 4]}\n…\n{text[-(longest // 4 * 3 - 3) :]}'
 
 
 def _valid(text: str) -> str:
-    """Half a surrogate pair, as in names of files that are not UTF-8, is no text for anybody else."""
+    """Escape halves of surrogate pairs, as in file names that are not UTF-8, which others cannot read."""
     return text.encode('utf-8', 'backslashreplace').decode()
 
 
@@ -483,13 +481,15 @@ def _seconds_in(headers: http.client.HTTPMessage) -> float | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Log one message, or each line that is piped in. 0 if all of it reached Synapse."""
-    parser = argparse.ArgumentParser(prog='python -m synapse.logging_handler', description=main.__doc__)
-    parser.add_argument('message', nargs='*', help='what to say; without it, lines are read from standard input')
+    """Log one message, or each line that is piped in; returns 0 if everything reached Synapse."""
+    parser = argparse.ArgumentParser(
+        prog='python -m synapse.logging_handler', description='Log a message, or each line of standard input.'
+    )
+    parser.add_argument('message', nargs='*', help='the message; without it, lines are read from standard input')
     parser.add_argument('--level', default='info', choices=list(_NUMBERS))
     parser.add_argument('--source', default='command line')
     parser.add_argument('--data', help='the data folder of Synapse')
-    parser.add_argument('--url', help='where Synapse is, if not where its data folder says')
+    parser.add_argument('--url', help='the URL of Synapse; default: as in its data folder')
     given = parser.parse_args(arguments)
     handler = SynapseHandler(given.url, data=given.data, source=given.source, exit_seconds=10)
     lines = [' '.join(given.message)] if given.message else (line.rstrip('\r\n') for line in sys.stdin)
@@ -497,7 +497,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for count, line in enumerate(lines, 1):
         handler.handle(logging.LogRecord(given.source, number, '', 0, line, None, None))
         if count % _BATCH_LINES == 0 and not handler._sender.flush(60):
-            break  # whoever pipes waits for Synapse; nothing is dropped
+            break  # reading waits for Synapse, so that nothing is dropped
     is_sent = handler._sender.flush(10)
     handler.close()
     return 0 if is_sent else 1

@@ -1,4 +1,4 @@
-"""CPU, memory and disk of this machine, measured for the pages: often while someone looks, else now and then."""
+"""CPU, memory and disk of this machine: measured often while a page shows them, else now and then."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,10 @@ from .status import Status
 
 log = logging.getLogger(__name__)
 
-LOOKED_AT_SECONDS = 2.0
-ALONE_SECONDS = 10.0
+WATCHED_SECONDS = 2.0
+UNWATCHED_SECONDS = 10.0
 HISTORY = 150
-"""Samples kept: five minutes while someone looks."""
+"""Samples kept: five minutes while a page shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Sample:
 
 
 def take_sample(folder: Path, *, cpu_seconds: float | None = None) -> Sample:
-    """Measure now; blocks for `cpu_seconds` if given, else CPU is the mean since this thread's last sample.
+    """Measure now; blocks for `cpu_seconds` if given, else CPU is the mean since the last sample of this thread.
 
-    :raises OSError: if the disk with `folder` cannot be asked
+    :raises OSError: if the disk of `folder` cannot be read
     """
     cpu = psutil.cpu_percent(interval=cpu_seconds)
     memory = psutil.virtual_memory()
@@ -77,14 +77,14 @@ class Machine:
         self._watchers = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        # psutil remembers the last CPU times per thread, so it is always the same thread that asks.
+        # psutil remembers the last CPU times of each thread, so all samples are taken by the same one.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix='machine')
 
     async def start(self) -> None:
-        """Take the first sample and go on sampling until `stop`."""
+        """Take the first sample, then continue sampling until `stop`."""
         self._status.cores = psutil.cpu_count() or 1
         await self._sample(cpu_seconds=0.1)
-        self._task = asyncio.create_task(self._go_on(), name='machine')
+        self._task = asyncio.create_task(self._run(), name='machine')
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -94,19 +94,19 @@ class Machine:
         self._thread.shutdown(wait=False)
 
     @property
-    def is_looked_at(self) -> bool:
+    def is_watched(self) -> bool:
         return self._watchers > 0
 
-    def look(self) -> None:
-        """Someone looks at the figures from now on; call `unlook` once when they leave."""
+    def add_watcher(self) -> None:
+        """Sample often from now on; call `remove_watcher` once for each call."""
         self._watchers += 1
         if self._watchers == 1:
             self._wake.set()
 
-    def unlook(self) -> None:
+    def remove_watcher(self) -> None:
         self._watchers = max(0, self._watchers - 1)
 
-    async def _go_on(self) -> None:
+    async def _run(self) -> None:
         while True:
             await self._pause()
             await self._sample()
@@ -114,7 +114,7 @@ class Machine:
     async def _pause(self) -> None:
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LOOKED_AT_SECONDS if self.is_looked_at else ALONE_SECONDS)
+            await asyncio.wait_for(self._wake.wait(), WATCHED_SECONDS if self.is_watched else UNWATCHED_SECONDS)
 
     async def _sample(self, *, cpu_seconds: float | None = None) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Profiles: the named identities of runs. What they are lies in a document each, their secrets in one private file."""
+"""Profiles: the named identities of runs, a document each; their secrets are in one private file."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ from .bus import Bus, Message
 from .destinations import DestinationError, check_destination
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
 from .records import Record, now_utc
-from .sentences import sentence_of
+from .sentences import count_of, sentence_of
 
 MASK = '***'
 DEFAULT_ID = 'default'
 COLORS = ('#a78bfa', '#22d3ee', '#f472b6', '#bef264', '#93a4bf', '#e0b989')
-"""Offered and given in turn: the identity colours of the design, which never mean a state."""
+"""Offered, and assigned in turn: identity colours of the design, which never stand for a state."""
 
 _WORDS = {
     'missing': 'Give a value.',
@@ -42,7 +42,7 @@ class ProfileChanged(Message):
 
 
 class Profile(Record):
-    """Who a run is started as. Values of `secrets` are always `***`; `Profiles.secrets_of` gives the real ones."""
+    """The identity of a run. Values of `secrets` are always `***`; `Profiles.secrets_of` returns the real ones."""
 
     id: str
     label: str = Field(min_length=1, max_length=80)
@@ -51,7 +51,7 @@ class Profile(Record):
     destination: str
     """An absolute folder or an fsspec URL such as `sftp://host/folder`."""
     defaults: dict[str, Any] = Field(default_factory=dict)
-    """Values for the parameters of any pipeline that has one of that name."""
+    """Values for parameters with these names, in any pipeline."""
     secrets: dict[str, str] = Field(default_factory=dict)
 
     @field_validator('label', mode='before')
@@ -63,14 +63,14 @@ class Profile(Record):
     @classmethod
     def _is_color(cls, value: str) -> str:
         if not re.fullmatch(r'#[0-9a-fA-F]{6}', value):
-            raise ValueError('Give a colour as six hex digits, like #a78bfa.')
+            raise ValueError('Give a colour as six hex digits, such as #a78bfa.')
         return value.lower()
 
     @field_validator('icon')
     @classmethod
     def _is_icon(cls, value: str) -> str:
         if not re.fullmatch(r'[a-z0-9_-]{1,40}', value):
-            raise ValueError('Give the name of an icon, in small letters.')
+            raise ValueError('Give the name of an icon, in lower case.')
         return value
 
     @field_validator('destination')
@@ -87,14 +87,14 @@ class Profile(Record):
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
-            raise ValueError('Only text, numbers, true, false, lists and objects can be kept.') from None
+            raise ValueError('Use only text, numbers, true, false, lists and objects.') from None
         return value
 
 
 class Profiles:
-    """All profiles, in the order they were made. Use it on the event loop; disks are written in threads.
+    """All profiles, in the order of their creation. Use it on the event loop; the disk is written in threads.
 
-    :param in_use: gives the titles of the events that need a profile; such a profile is not deleted
+    :param in_use: returns the titles of the events that need a profile, which prevent its deletion
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class Profiles:
 
     @property
     def notices(self) -> list[str]:
-        """What could not be read and was kept aside, a sentence each."""
+        """What could not be read, a sentence each."""
         return [*self._documents.notices, *self._notices]
 
     async def start(self) -> None:
-        """A fresh data folder gets the profile `default`, which delivers to the folder `published` in it."""
+        """Create the profile `default` in a new data folder; it delivers to the folder `published` in it."""
         if not self._taken_ids:
             await self._save(Profile(id=DEFAULT_ID, label='Default', destination=str(self.default_destination)), {})
 
@@ -135,12 +135,12 @@ class Profiles:
         return profile
 
     def secrets_of(self, id: str) -> dict[str, str]:
-        """The real values: for the run's process and the scrubber of its log, and for nothing that is shown."""
+        """The real values: only for the process of a run and the scrubber of its log, never to be shown."""
         self.get(id)
         return dict(self._secrets.get(id, {}))
 
     async def create(self, data: Mapping[str, Any]) -> Profile:
-        """A new profile; its id comes from `data`, else from its label.
+        """Create a profile; its id comes from `data`, else from its label.
 
         :raises Invalid: with a sentence for each field that does not fit
         :raises Conflict: `profile_exists`, if `data` names an id that is taken
@@ -159,7 +159,7 @@ class Profiles:
         return profile
 
     async def update(self, id: str, data: Mapping[str, Any]) -> Profile:
-        """Change the fields in `data`. Of `secrets`, `***` keeps a value, null removes it, and what is not named stays.
+        """Change the fields in `data`. In `secrets`, `***` keeps a value, null removes it, and unnamed ones are kept.
 
         :raises NotFound: `profile_not_found`
         :raises Invalid: with a sentence for each field that does not fit
@@ -168,7 +168,7 @@ class Profiles:
             before = self.get(id)
             values = dict(data)
             if values.pop('id', id) != id:
-                raise _invalid({'id': 'An id stays what it is. Make another profile instead.'})
+                raise _invalid({'id': 'An id cannot be changed. Create another profile instead.'})
             secrets = _merged_secrets(self._secrets.get(id, {}), values.pop('secrets', {}))
             profile = self._checked({**before.model_dump(), **values}, secrets)
             await self._save(profile, secrets)
@@ -176,7 +176,7 @@ class Profiles:
         return profile
 
     async def delete(self, id: str) -> None:
-        """Forget a profile and its secrets; runs that used it keep its id.
+        """Delete a profile and its secrets; runs that used it keep its id.
 
         :raises NotFound: `profile_not_found`
         :raises Conflict: `last_profile`, since a run needs somewhere to deliver to, or `profile_in_use`
@@ -184,12 +184,12 @@ class Profiles:
         async with self._writing:
             profile = self.get(id)
             if len(self._profiles) == 1:
-                raise Conflict('last_profile', f'{profile.label} is the only profile.', 'Make another one first.')
+                raise Conflict('last_profile', f'{profile.label} is the only profile.', 'Create another one first.')
             if titles := self.in_use(id):
                 more = f' and {len(titles) - 3} more' if len(titles) > 3 else ''
                 raise Conflict(
                     'profile_in_use',
-                    f'{profile.label} is needed by {len(titles)} on the calendar: {", ".join(titles[:3])}{more}.',
+                    f'{profile.label} is used by {count_of(len(titles), "event")}: {", ".join(titles[:3])}{more}.',
                     'Give them another profile, or delete them first.',
                 )
             await asyncio.to_thread(self._documents.remove, id)
@@ -245,7 +245,7 @@ class Profiles:
             aside = self._secrets_path.with_name(f'secrets.json.corrupt-{now_utc():%Y%m%dT%H%M%SZ}')
             self._secrets_path.replace(aside)
             self._notices.append(
-                f'The secrets of profiles could not be read and lie in {aside.name}. Enter them again.'
+                f'The secrets of profiles could not be read; they are kept in {aside.name}. Enter them again.'
             )
             return {}
 
@@ -259,14 +259,14 @@ class Profiles:
                 profiles[id] = Profile.model_validate({**document, 'secrets': secrets})
             except ValidationError as error:
                 problem = sentence_of(error.errors()[0], _WORDS)
-                self._notices.append(f'The profile {id!r} is left out: {problem} Mend it in profiles.json.')
+                self._notices.append(f'The profile {id!r} is left out: {problem} Fix it in profiles.json.')
         return profiles
 
 
 def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
-    """The secrets after a change as the API takes it.
+    """The secrets after a change as in the API.
 
-    :raises Invalid: naming each secret that does not fit, never its value
+    :raises Invalid: naming each invalid secret, never its value
     """
     if not isinstance(change, Mapping):
         raise _invalid({'secrets': 'Give an object of names and values.'})
@@ -274,7 +274,7 @@ def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
     problems = {}
     for name, value in change.items():
         if not isinstance(name, str) or not _SECRET_NAME.fullmatch(name):
-            problems['secrets'] = 'Names of secrets are letters, digits and _, and start with no digit.'
+            problems['secrets'] = 'Names of secrets are letters, digits and _, and do not start with a digit.'
         elif value is None:
             secrets.pop(name, None)
         elif value == MASK:
@@ -290,4 +290,4 @@ def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
 
 
 def _invalid(fields: dict[str, str]) -> Invalid:
-    return Invalid('The profile was not saved.', fields, 'Mend the marked fields.')
+    return Invalid('The profile was not saved.', fields, 'Correct the marked fields.')

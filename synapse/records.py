@@ -1,7 +1,4 @@
-"""Runs and steps as frozen records, and the arrows along which their states may move.
-
-The field names are those of the API, so a record's JSON is what programs outside read.
-"""
+"""The base of frozen records. Their field names are those of the API, so their JSON is what programs read."""
 
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -10,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """A value that never changes behind a page's back; `changed` gives a new one."""
+    """A frozen value; `changed` returns a new one."""
 
     model_config = ConfigDict(frozen=True, extra='forbid')
 
@@ -18,7 +15,7 @@ class Record(BaseModel):
         return self.model_copy(update=values)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values, times as ISO 8601 with offset."""
+        """Return plain JSON values, times as ISO 8601 with offset."""
         return self.model_dump(mode='json')
 
 
@@ -35,5 +32,5 @@ class Problem(Record):
 
 
 def now_utc() -> datetime:
-    """The wall clock, aware, in UTC: the one place outside rules where time is read."""
+    """Return the current time, aware, in UTC. Pass it to rules rather than calling it in them."""
     return datetime.now(UTC)

@@ -1,13 +1,13 @@
-"""What is kept and for how long, as the Settings page says: what is older goes in the background, a little at a time.
+"""What is kept and for how long, as set on the Settings page: older things are removed in the background.
 
-A run that went leaves a trace, so that the calendar and the figures of the past stay as they were: `synapse.runs.past`.
+A removed run leaves a trace, so that the calendar and past figures do not change: see `synapse.runs.past`.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,19 +22,20 @@ from .log.log import Level, Log
 from .log.messages import LinesLogged
 from .records import Record, now_utc
 from .runs.past import PastRuns
+from .sentences import count_of
 
 log = logging.getLogger(__name__)
 
 FIRST_AFTER = 20.0
-"""Seconds from the start to the first look, when a person has other things to wait for."""
-EVERY = 3600.0
+"""Seconds from the start to the first cleaning, since a person has other things to wait for then."""
+INTERVAL = 3600.0
 GREW_LINES = 50_000
-"""So many new lines are a reason to look at the size of the log before the hour is over."""
+"""How many new lines are a reason to check the size of the log before the hour is over."""
 GREW_SECONDS = 5.0
-SETTLED = timedelta(minutes=1)
-"""A run that has just ended stays, however few are kept: its notices and pages still lead to it."""
+MIN_AGE = timedelta(minutes=1)
+"""A run that has just ended is kept, however few are: notifications and pages still link to it."""
 SPARE = 0.05
-"""Once the log is too large, so much more than needed goes, lest it be too large again a moment later."""
+"""How much more than necessary is removed from a log that is too large, so that it lasts a while."""
 
 MEGABYTE = 1_000_000
 SOURCE = 'retention'
@@ -43,17 +44,17 @@ _DOCUMENT = 'retention'
 
 @dataclass(frozen=True, slots=True)
 class RetentionChanged(Message):
-    """What is to be kept was set anew, or old things are being removed, or were; ask `Retention`."""
+    """The policy was changed, or a cleaning started, progressed or ended; see `Retention`."""
 
 
 class RetentionPolicy(Record):
-    """How long things are kept; None means for ever."""
+    """How long things are kept; None means forever."""
 
     model_config = ConfigDict(strict=True)
 
     log_days: int | None = Field(default=None, ge=1, le=3650)
     log_megabytes: int = Field(default=1_000, ge=10, le=1_000_000)
-    """Always limited: of all that grows the log grows fastest."""
+    """Always limited, since nothing grows faster than the log."""
     run_days: int | None = Field(default=None, ge=1, le=3650)
     run_count: int | None = Field(default=None, ge=1, le=1_000_000)
 
@@ -64,24 +65,24 @@ class RetentionPolicy(Record):
 
 _KEEP_ALL = RetentionPolicy(log_megabytes=1_000_000)
 _LIMITS = {
-    'log_days': 'Between 1 and 3,650 days, or for ever.',
+    'log_days': 'Between 1 and 3,650 days, or forever.',
     'log_megabytes': 'Between 10 and 1,000,000 MB.',
-    'run_days': 'Between 1 and 3,650 days, or for ever.',
+    'run_days': 'Between 1 and 3,650 days, or forever.',
     'run_count': 'Between 1 and 1,000,000 runs, or all of them.',
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionReport:
-    """What would go, or what went: too old, or too much."""
+    """What would be removed, or was: too old, or surplus."""
 
     old_lines: int = 0
     surplus_lines: int = 0
-    """An estimate as long as it has not gone."""
+    """An estimate until they are removed."""
     old_runs: int = 0
     surplus_runs: int = 0
     run_bytes: int = 0
-    """What their folders had to themselves; known only once they went."""
+    """The size of their folders; known only once they are removed."""
 
     @property
     def lines(self) -> int:
@@ -92,13 +93,16 @@ class RetentionReport:
         return self.old_runs + self.surplus_runs
 
     @property
-    def is_anything(self) -> bool:
-        return bool(self.lines or self.runs or self.run_bytes)
+    def is_empty(self) -> bool:
+        return not (self.lines or self.runs or self.run_bytes)
+
+    def plus(self, **counts: int) -> 'RetentionReport':
+        return replace(self, **{name: getattr(self, name) + count for name, count in counts.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionFigures:
-    """How much there is; sizes in bytes."""
+    """How much is stored; sizes in bytes."""
 
     lines: int
     log_bytes: int
@@ -107,51 +111,41 @@ class RetentionFigures:
     oldest_run: datetime | None
 
 
-@dataclass(slots=True)
-class _Work:
-    """A cleaning under way."""
-
-    gone: RetentionReport = field(default_factory=RetentionReport)
-
-    def add(self, **more: int) -> None:
-        self.gone = replace(self.gone, **{name: getattr(self.gone, name) + count for name, count in more.items()})
-
-
 class Retention:
-    """Use it on the event loop only.
+    """Removes what the policy does not keep. Use it on the event loop only.
 
-    :param now: the wall clock; tests move it
+    :param now: the wall clock
     """
 
     def __init__(
         self, *, preferences: Documents, log: Log, past: PastRuns, bus: Bus, now: Callable[[], datetime] = now_utc
     ) -> None:
         self.notices: list[str] = []
-        self.keep = self._kept(preferences)
-        self.gone: RetentionReport | None = None
-        """What has gone so far in the cleaning under way; None while there is none."""
-        self.last: tuple[datetime, RetentionReport] | None = None
-        """When the last cleaning of this start ended, and what went in it."""
+        self.policy = self._load_policy(preferences)
+        self.progress: RetentionReport | None = None
+        """What the current cleaning has removed so far; None if there is none."""
+        self.last_cleaning: tuple[datetime, RetentionReport] | None = None
+        """When the last cleaning since the start began, and what it removed."""
         self._preferences, self._log, self._past, self._bus, self._now = preferences, log, past, bus, now
-        self._untold = RetentionReport()
-        self._looked_at = log.last_seq
+        self._unreported = RetentionReport()
+        self._checked_seq = log.last_seq
         self._wake = asyncio.Event()
-        self._is_due = False
-        self._one_at_a_time = asyncio.Lock()
+        self._is_requested = False
+        self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[RetentionReport] | None = None
         self._measuring: asyncio.Task[int] | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
     async def start(self) -> None:
-        """Look for the first time after some seconds, then every hour, and when the log has grown much."""
+        """Clean for the first time after some seconds, then every hour, and when the log has grown much."""
         for notice in self.notices:
             self._log.append(Level.WARNING, notice, source=SOURCE)
         self._unsubscribe = self._bus.subscribe(LinesLogged, self._lines_logged)
-        self._task = asyncio.create_task(self._keep_up(), name='retention')
+        self._task = asyncio.create_task(self._run(), name='retention')
 
     async def stop(self) -> None:
-        """Leave the rest for the next start; what is being removed at this moment is through when this returns."""
+        """Stop cleaning; the current removal is complete when this returns, and the next start does the rest."""
         self._past.close()
         if self._unsubscribe is not None:
             self._unsubscribe()
@@ -160,47 +154,47 @@ class Retention:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # -- set ----------------------------------------------------------------------------------------------------------
+    # -- policy -------------------------------------------------------------------------------------------------------
 
     def checked(self, values: Mapping[str, Any]) -> RetentionPolicy:
-        """What would be kept with these values changed.
+        """The policy with these values changed.
 
-        :param values: `log_days`, `log_megabytes`, `run_days`, `run_count`; whole numbers, or None for ever
-        :raises Invalid: with a sentence for each that does not fit
+        :param values: `log_days`, `log_megabytes`, `run_days`, `run_count`; whole numbers, or None for forever
+        :raises Invalid: with a sentence for each invalid value
         """
         try:
-            return RetentionPolicy.model_validate(self.keep.model_dump() | dict(values))
+            return RetentionPolicy.model_validate(self.policy.model_dump() | dict(values))
         except ValidationError as error:
             wrong = {str(found['loc'][0]) for found in error.errors()}
             fields = {name: _LIMITS.get(name, 'There is no such setting.') for name in sorted(wrong)}
-            raise Invalid('That is not how long something can be kept.', fields) from error
+            raise Invalid('This retention is not possible.', fields) from error
 
     async def set(self, values: Mapping[str, Any]) -> RetentionPolicy:
-        """Keep this from now on; what is to go then goes at once, in the background.
+        """Change the policy; what it no longer keeps is removed at once, in the background.
 
         :raises Invalid: see `checked`
-        :raises DiskIsFull: if it could not be kept; then nothing has changed
+        :raises DiskIsFull: if it could not be saved; nothing has changed then
         """
-        keep = self.checked(values)
+        policy = self.checked(values)
         try:
-            await asyncio.to_thread(self._preferences.put, _DOCUMENT, keep.as_json())
+            await asyncio.to_thread(self._preferences.put, _DOCUMENT, policy.as_json())
         except StorageError as error:
-            raise DiskIsFull(f'What is to be kept could not be saved: {error}') from error
-        self.keep = keep
-        self._log.append(Level.INFO, f'From now on are kept: {in_words(keep)}', source=SOURCE)
+            raise DiskIsFull(f'The retention could not be saved: {error}') from error
+        self.policy = policy
+        self._log.append(Level.INFO, f'Kept from now on: {describe_policy(policy)}', source=SOURCE)
         self._bus.publish(RetentionChanged())
-        self._is_due = True
+        self._is_requested = True
         self._wake.set()
-        return keep
+        return policy
 
-    # -- asked --------------------------------------------------------------------------------------------------------
+    # -- figures ------------------------------------------------------------------------------------------------------
 
     @property
     def is_cleaning(self) -> bool:
-        return self.gone is not None
+        return self.progress is not None
 
     async def figures(self) -> RetentionFigures:
-        """How much there is now."""
+        """How much is stored now."""
         span = await self._log.span()
         runs, oldest = await self._past.ended()
         return RetentionFigures(
@@ -212,19 +206,19 @@ class Retention:
         )
 
     async def run_bytes(self) -> int:
-        """What the folders of runs take on the disk; a while where there are many, and once for all who ask."""
+        """The size of all run folders; takes a while if there are many, and is measured once for all callers."""
         if self._measuring is None or self._measuring.done():
             self._measuring = asyncio.create_task(self._past.bytes_on_disk(), name='run folders')
         return await asyncio.shield(self._measuring)
 
-    async def would_go(self, values: Mapping[str, Any] | None = None) -> RetentionReport:
-        """What would go with these values changed, see `checked`; of what is too much an estimate.
+    async def preview(self, values: Mapping[str, Any] | None = None) -> RetentionReport:
+        """What would be removed with these values changed, see `checked`; the surplus is an estimate.
 
         :raises Invalid: see `checked`
         """
-        keep = self.checked(values or {})
-        old_lines, surplus_lines = await self._lines_to_go(keep)
-        by_age, by_count = await self._run_limits(keep)
+        policy = self.checked(values or {})
+        old_lines, surplus_lines = await self._lines_to_go(policy)
+        by_age, by_count = await self._run_limits(policy)
         old_runs = await self._past.count_before(by_age) if by_age else 0
         latest = max(filter(None, (by_age, by_count)), default=None)
         runs = await self._past.count_before(latest) if latest else 0
@@ -233,7 +227,7 @@ class Retention:
         )
 
     async def clean_now(self) -> RetentionReport:
-        """Do at once what would be done within the hour; gives what went, also if it was under way already.
+        """Clean at once, or join the current cleaning; returns what was removed.
 
         :raises SynapseError: if the disk refuses
         """
@@ -242,12 +236,12 @@ class Retention:
         try:
             return await asyncio.shield(self._cleaning)
         except StorageError as error:
-            hint = 'Look at the disk of the data folder; it is tried again within the hour.'
-            raise NotReady('not_cleaned', f'Not all that is old could be removed: {error}', hint) from error
+            hint = 'Check the disk of the data folder; cleaning is retried within the hour.'
+            raise NotReady('not_cleaned', f'Not everything old could be removed: {error}', hint) from error
 
-    # -- done ---------------------------------------------------------------------------------------------------------
+    # -- cleaning -----------------------------------------------------------------------------------------------------
 
-    async def _keep_up(self) -> None:
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         next_at = loop.time() + FIRST_AFTER
         while True:
@@ -256,8 +250,8 @@ class Retention:
                 async with asyncio.timeout(max(0.0, next_at - loop.time())):
                     await self._wake.wait()
             self._wake.clear()
-            if self._is_due or loop.time() >= next_at:
-                self._is_due, next_at = False, loop.time() + EVERY
+            if self._is_requested or loop.time() >= next_at:
+                self._is_requested, next_at = False, loop.time() + INTERVAL
                 await self._safely(self.clean_now)
             else:
                 await self._safely(self._keep_log_small)
@@ -269,145 +263,133 @@ class Retention:
         except (SynapseError, StorageError) as error:
             self._log.append(Level.WARNING, f'{error} {getattr(error, "hint", "")}'.strip(), source=SOURCE)
         except Exception:  # the edge of a background task
-            log.exception('what is old could not be removed')
+            log.exception('cleaning up failed')
 
     def _lines_logged(self, _: LinesLogged) -> None:
-        if self._log.last_seq - self._looked_at >= GREW_LINES:
-            self._looked_at = self._log.last_seq
+        if self._log.last_seq - self._checked_seq >= GREW_LINES:
+            self._checked_seq = self._log.last_seq
             self._wake.set()
 
     async def _keep_log_small(self) -> None:
-        """In a flood this happens every few seconds: it is told with what the next hour brings."""
-        async with self._one_at_a_time:
-            gone = await self._trim_log(self.keep)
-            self._untold = replace(self._untold, surplus_lines=self._untold.surplus_lines + gone)
+        """Trim the log; in a flood this happens every few seconds, so the next cleaning reports it."""
+        async with self._lock:
+            removed = await self._trim_log(self.policy)
+            self._unreported = self._unreported.plus(surplus_lines=removed)
 
     async def _clean(self) -> RetentionReport:
-        async with self._one_at_a_time:
+        async with self._lock:
             return await self._clean_all()
 
     async def _clean_all(self) -> RetentionReport:
-        work = _Work(self._untold)
-        self._untold = RetentionReport()
-        self._show(work)
-        keep, now = self.keep, self._now()
+        policy, now = self.policy, self._now()
+        self.progress, self._unreported = self._unreported, RetentionReport()
+        self._bus.publish(RetentionChanged())
         try:
-            await self._clean_log(keep, work)
-            await self._clean_runs(keep, work, now)
+            await self._clean_log(policy)
+            await self._clean_runs(policy, now)
         finally:
-            self.gone, self.last = None, (now, work.gone)
-            self._say(keep, work.gone)
+            report, self.progress = self.progress or RetentionReport(), None
+            self.last_cleaning = (now, report)
+            self._log_report(policy, report)
             self._bus.publish(RetentionChanged())
-        return work.gone
+        return report
 
-    async def _clean_log(self, keep: RetentionPolicy, work: _Work) -> None:
-        if keep.log_days is not None:
-            work.add(old_lines=await self._log.retain(max_age=timedelta(days=keep.log_days), max_bytes=None))
-            self._show(work)
-        work.add(surplus_lines=await self._trim_log(keep))
-        self._show(work)
+    async def _clean_log(self, policy: RetentionPolicy) -> None:
+        if policy.log_days is not None:
+            self._count(old_lines=await self._log.retain(max_age=timedelta(days=policy.log_days), max_bytes=None))
+        self._count(surplus_lines=await self._trim_log(policy))
 
-    async def _trim_log(self, keep: RetentionPolicy) -> int:
-        if await self._log.size() <= keep.log_bytes:
+    async def _trim_log(self, policy: RetentionPolicy) -> int:
+        if await self._log.size() <= policy.log_bytes:
             return 0
-        return await self._log.retain(max_age=None, max_bytes=int(keep.log_bytes * (1 - SPARE)))
+        return await self._log.retain(max_age=None, max_bytes=int(policy.log_bytes * (1 - SPARE)))
 
-    async def _clean_runs(self, keep: RetentionPolicy, work: _Work, now: datetime) -> None:
-        by_age, by_count = await self._run_limits(keep)
-        work.add(run_bytes=await self._past.sweep())
+    async def _clean_runs(self, policy: RetentionPolicy, now: datetime) -> None:
+        by_age, by_count = await self._run_limits(policy)
+        self._count(run_bytes=await self._past.sweep())
         for name, until in (('old_runs', by_age), ('surplus_runs', by_count)):
             if until is not None:
-                async for some in self._past.forget_before(until, at=now):
-                    work.add(**{name: some.runs, 'run_bytes': some.bytes})
-                    self._show(work)
+                async for some in self._past.remove_before(until, at=now):
+                    self._count(**{name: some.runs, 'run_bytes': some.bytes})
 
-    async def _run_limits(self, keep: RetentionPolicy) -> tuple[datetime | None, datetime | None]:
-        """The moments before which runs must have ended to be too old, or too many.
+    async def _run_limits(self, policy: RetentionPolicy) -> tuple[datetime | None, datetime | None]:
+        """The moments before which runs must have ended to be too old, or surplus.
 
-        The last one always stays: without any run the dashboard would greet its owner like a stranger.
+        The last one is always kept: without any run the dashboard would greet its owner as a new user.
         """
         now = self._now()
         last = await self._past.end_of_newest(1)
         if last is None:
             return None, None
-        by_count = await self._past.end_of_newest(keep.run_count) if keep.run_count is not None else None
-        by_age = min(last, now - timedelta(days=keep.run_days)) if keep.run_days is not None else None
-        return by_age, min(by_count, now - SETTLED) if by_count is not None else None
+        by_count = await self._past.end_of_newest(policy.run_count) if policy.run_count is not None else None
+        by_age = min(last, now - timedelta(days=policy.run_days)) if policy.run_days is not None else None
+        return by_age, min(by_count, now - MIN_AGE) if by_count is not None else None
 
-    async def _lines_to_go(self, keep: RetentionPolicy) -> tuple[int, int]:
+    async def _lines_to_go(self, policy: RetentionPolicy) -> tuple[int, int]:
         total, size = self._log.counters.total, await self._log.size()
-        old = await self._count_older(timedelta(days=keep.log_days)) if keep.log_days is not None else 0
+        old = await self._count_older(timedelta(days=policy.log_days)) if policy.log_days is not None else 0
         left = total - old
         size_left = size * left // max(1, total)
-        if size_left <= keep.log_bytes:
+        if size_left <= policy.log_bytes:
             return old, 0
-        return old, int(left * (1 - keep.log_bytes * (1 - SPARE) / size_left))
+        return old, int(left * (1 - policy.log_bytes * (1 - SPARE) / size_left))
 
     async def _count_older(self, age: timedelta) -> int:
-        """How many lines come before the first one that is not too old: they go in their order, without a gap."""
+        """How many lines precede the first one that is recent enough: they are removed in order, without gaps."""
         oldest = await self._log.query(limit=1, oldest_first=True)
         young = await self._log.query(start=now_utc() - age, limit=1, oldest_first=True)
         end = young[0].seq if young else self._log.last_seq + 1
         return end - oldest[0].seq if oldest else 0
 
-    def _show(self, work: _Work) -> None:
-        self.gone = work.gone
+    def _count(self, **removed: int) -> None:
+        self.progress = (self.progress or RetentionReport()).plus(**removed)
         self._bus.publish(RetentionChanged())
 
-    def _say(self, keep: RetentionPolicy, gone: RetentionReport) -> None:
-        if gone.is_anything:
-            fields = {
-                'lines': gone.lines,
-                'runs': gone.runs,
-                'bytes': gone.run_bytes,
-            }
-            self._log.append(Level.INFO, f'Removed {what_went(gone, keep)}.', source=SOURCE, fields=fields)
+    def _log_report(self, policy: RetentionPolicy, report: RetentionReport) -> None:
+        if not report.is_empty:
+            fields = {'lines': report.lines, 'runs': report.runs, 'bytes': report.run_bytes}
+            self._log.append(Level.INFO, f'Removed {describe_report(report, policy)}.', source=SOURCE, fields=fields)
 
-    def _kept(self, preferences: Documents) -> RetentionPolicy:
-        """What was set. What cannot be read is a reason to keep everything, until somebody sets it again."""
+    def _load_policy(self, preferences: Documents) -> RetentionPolicy:
+        """The saved policy; if it cannot be read, everything is kept until it is set again."""
         document = preferences.get(_DOCUMENT)
         if document is None:
             return RetentionPolicy()
         try:
             return RetentionPolicy.model_validate(document)
         except ValidationError:
-            self.notices.append('How long things are kept could not be read: all is kept. Set it on the Settings page.')
+            self.notices.append('The retention could not be read, so everything is kept. Set it on the Settings page.')
             return _KEEP_ALL
 
 
-def in_words(keep: RetentionPolicy) -> str:
+def describe_policy(policy: RetentionPolicy) -> str:
     """`log lines of 30 days, up to 1,000 MB; all runs`."""
-    days = f'log lines of {_days(keep.log_days)}' if keep.log_days is not None else 'log lines'
-    runs = [f'of {_days(keep.run_days)}'] if keep.run_days is not None else []
-    runs += [f'at most {keep.run_count:,}'] if keep.run_count is not None else []
-    return f'{days}, up to {keep.log_megabytes:,} MB; ' + (f'runs {", ".join(runs)}' if runs else 'all runs')
+    days = f'log lines of {_days(policy.log_days)}' if policy.log_days is not None else 'log lines'
+    runs = [f'of {_days(policy.run_days)}'] if policy.run_days is not None else []
+    runs += [f'at most {policy.run_count:,}'] if policy.run_count is not None else []
+    return f'{days}, up to {policy.log_megabytes:,} MB; ' + (f'runs {", ".join(runs)}' if runs else 'all runs')
 
 
-def what_went(gone: RetentionReport, keep: RetentionPolicy, *, is_ahead: bool = False) -> str:
-    """What went and why, such as `412,000 log lines older than 7 days and 3 runs beyond the newest 50`.
+def describe_report(report: RetentionReport, policy: RetentionPolicy, *, is_ahead: bool = False) -> str:
+    """What was removed and why, such as `412,000 log lines older than 7 days and 3 runs beyond the newest 50`.
 
-    :param is_ahead: it has not gone yet, so that some of it is an estimate
+    :param is_ahead: it is not removed yet, so that some of it is an estimate
     """
     about = 'about ' if is_ahead else ''
     parts = []
-    if gone.old_lines:
-        parts.append(f'{many(gone.old_lines, "log line")} older than {_days(keep.log_days)}')
-    if gone.surplus_lines:
-        parts.append(f'{about}{many(gone.surplus_lines, "log line")} beyond {keep.log_megabytes:,} MB')
-    if gone.old_runs:
-        parts.append(f'{many(gone.old_runs, "run")} that ended more than {_days(keep.run_days)} ago')
-    if gone.surplus_runs:
-        parts.append(f'{many(gone.surplus_runs, "run")} beyond the newest {keep.run_count:,}')
-    if gone.run_bytes:
-        size = f'{gone.run_bytes / MEGABYTE:,.1f} MB of files'
-        parts.append(f'with them {size}' if gone.runs else f'{size} of runs that went before')
+    if report.old_lines:
+        parts.append(f'{count_of(report.old_lines, "log line")} older than {_days(policy.log_days)}')
+    if report.surplus_lines:
+        parts.append(f'{about}{count_of(report.surplus_lines, "log line")} beyond {policy.log_megabytes:,} MB')
+    if report.old_runs:
+        parts.append(f'{count_of(report.old_runs, "run")} that ended more than {_days(policy.run_days)} ago')
+    if report.surplus_runs:
+        parts.append(f'{count_of(report.surplus_runs, "run")} beyond the newest {policy.run_count:,}')
+    if report.run_bytes:
+        size = f'{report.run_bytes / MEGABYTE:,.1f} MB of files'
+        parts.append(f'with them {size}' if report.runs else f'{size} of runs removed before')
     return ', '.join(parts[:-1]) + f' and {parts[-1]}' if len(parts) > 1 else parts[0] if parts else 'nothing'
 
 
-def many(count: int, what: str) -> str:
-    """`1 line`, `412,000 lines`."""
-    return f'{count:,} {what}{"" if count == 1 else "s"}'
-
-
 def _days(days: int | None) -> str:
-    return many(days or 0, 'day')
+    return count_of(days or 0, 'day')

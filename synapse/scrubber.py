@@ -1,4 +1,4 @@
-"""Makes values safe to keep and to show: secrets become `***`, odd values plain JSON, endless texts short."""
+"""Makes values safe to save and show: hides secrets, converts to plain JSON, cuts long texts."""
 
 import json
 import math
@@ -12,14 +12,14 @@ LONGEST_TEXT = 16_384
 LARGEST_FIELDS = 65_536
 SHORTEST_SECRET = 3
 _DEEPEST = 8
-_LARGEST_NUMBER = 2**63 - 1  # more than that few readers of JSON take
+_LARGEST_NUMBER = 2**63 - 1  # few JSON parsers take more
 
 
 class Scrubber:
-    """Replaces the secrets it was told of, in whatever text, as they are and as JSON or a URL would write them.
+    """Replaces secrets in any text with `***`, in their own form and as they appear in JSON and URLs.
 
-    A secret of fewer than three characters is not looked for: it would blacken every line and still be guessed.
-    Each line of a secret with several is a secret, since output travels line by line.
+    A secret of fewer than three characters is not replaced: that would black out every line and could still be guessed.
+    Each line of a secret with several is a secret of its own, since output is logged line by line.
     """
 
     def __init__(self) -> None:
@@ -27,44 +27,44 @@ class Scrubber:
         self._pattern: re.Pattern[str] | None = None
 
     def hide(self, owner: str, secrets: Iterable[str]) -> None:
-        """Hide these until `unhide`, in place of what was hidden for the same owner."""
+        """Hide these until `unhide`, instead of what was hidden for the same owner."""
         self._secrets[owner] = frozenset(form for secret in secrets for form in _forms(secret))
         self._compile()
 
     def unhide(self, owner: str) -> None:
-        """Stop looking for the secrets of this owner that no other has."""
+        """Stop hiding the secrets of this owner that no other owner has."""
         if self._secrets.pop(owner, None) is not None:
             self._compile()
 
     @property
     def is_idle(self) -> bool:
-        """Whether there are no secrets to look for: then it returns ASCII text as it is."""
+        """Whether there are no secrets to hide, so that ASCII text is returned unchanged."""
         return self._pattern is None
 
     def text(self, text: str) -> str:
-        """The text without secrets, as valid Unicode."""
+        """Return the text without secrets, as valid Unicode."""
         if self._pattern is not None:
             text = self._pattern.sub(HIDDEN, text)
         try:
             text.encode()
-        except UnicodeEncodeError:  # half a surrogate pair, as in names of files that are not UTF-8
+        except UnicodeEncodeError:  # half a surrogate pair, as in file names that are not UTF-8
             text = text.encode(errors='backslashreplace').decode()
         return text
 
     def value(self, value: Any, *, depth: int = 0) -> Any:
-        """The same as plain JSON, without secrets; what JSON cannot say becomes its text."""
+        """Return the value as plain JSON, without secrets; what JSON cannot hold becomes its `str`."""
         if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= _LARGEST_NUMBER):
             return value
         if isinstance(value, float) and math.isfinite(value):
             return value
         if isinstance(value, Mapping) and depth < _DEEPEST:
-            return {self.text(str(key)): self.value(item, depth=depth + 1) for key, item in value.items()}
+            return {self.text(_text_of(key)): self.value(item, depth=depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
             return [self.value(item, depth=depth + 1) for item in value]
         return self.text(_text_of(value))[:LONGEST_TEXT]
 
     def fields(self, fields: Mapping[Any, Any]) -> dict[str, Any]:
-        """What belongs to an entry: as plain JSON of 65,536 characters, and in `left_out` how many did not fit."""
+        """Return fields as plain JSON of at most 65,536 characters; `left_out` counts those that did not fit."""
         kept: dict[str, Any] = {}
         room = LARGEST_FIELDS
         for name, value in fields.items():
@@ -76,7 +76,7 @@ class Scrubber:
         return kept
 
     def _compile(self) -> None:
-        # Longest first: where one secret begins another, the rest of the longer must not stay readable.
+        # Longest first: where one secret starts with another, the rest of the longer one must not stay readable.
         forms = sorted(frozenset().union(*self._secrets.values()), key=len, reverse=True)
         self._pattern = re.compile('|'.join(map(re.escape, forms))) if forms else None
 
@@ -90,5 +90,5 @@ def _forms(secret: str) -> Iterable[str]:
 def _text_of(value: Any) -> str:
     try:
         return str(value)
-    except Exception:  # somebody's own class; its line must not get lost over it
+    except Exception:  # a class of the caller's own; the entry must not be lost because of it
         return f'<{type(value).__name__}>'

@@ -1,4 +1,4 @@
-"""What is wrong with a value, in a sentence that says what to do: the errors of Pydantic for people."""
+"""Turns errors of Pydantic into sentences that say what to do."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,16 +7,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 WHOLE = '*'
-"""The key of a sentence that belongs to no single field."""
+"""The key of a sentence about no single field."""
 
 Sentence = str | Callable[[ErrorDetails, Mapping[str, Any]], str]
 
 FIELDS: Mapping[str, Sentence] = {'missing': 'Give a value.', 'extra_forbidden': 'There is no such field.'}
-"""For what programs send, where the words of Pydantic are the rest."""
+"""For requests of programs; other errors keep the words of Pydantic."""
 
 
 def sentences(error: ValidationError) -> dict[str, str]:
-    """The first complaint about each parameter of a pipeline, as a sentence that says the fix."""
+    """Return the first error of each parameter of a pipeline, as a sentence that says how to fix it."""
     fields: dict[str, str] = {}
     for details in error.errors(include_url=False):
         name = str(details['loc'][0]) if details['loc'] else WHOLE
@@ -25,7 +25,7 @@ def sentences(error: ValidationError) -> dict[str, str]:
 
 
 def sentence_of(details: ErrorDetails, known: Mapping[str, Sentence] = FIELDS) -> str:
-    """One error as the sentence that is `known` for its type, else in the words of Pydantic or of whoever raised it."""
+    """Return the sentence that is `known` for the type of an error, else its own message as a sentence."""
     context = details.get('ctx', {})
     sentence = known.get(details['type'])
     if sentence is None:
@@ -44,7 +44,7 @@ def _unknown(details: ErrorDetails, context: Mapping[str, Any]) -> str:
 
 
 def _own_words(details: ErrorDetails, context: Mapping[str, Any]) -> str:
-    text = str(context.get('error', '')).strip() or 'This value does not fit.'
+    text = str(context.get('error', '')).strip() or 'This value is not valid.'
     return text if text.endswith(('.', '!', '?')) else f'{text}.'
 
 
@@ -78,8 +78,8 @@ _PARAMETERS: Mapping[str, Sentence] = {
     **dict.fromkeys(('too_short', 'too_long'), _number_of('item', 'items')),
     'string_pattern_mismatch': 'Must match the pattern {pattern}.',
     'path_type': 'Write the path of a file or folder.',
-    'path_not_file': 'No file is at this path.',
-    'path_not_directory': 'No folder is at this path.',
+    'path_not_file': 'There is no file at this path.',
+    'path_not_directory': 'There is no folder at this path.',
     **dict.fromkeys(('list_type', 'tuple_type', 'set_type'), 'Give a list.'),
     'dict_type': 'Give names with values.',
     **dict.fromkeys(('date_type', 'date_parsing', 'date_from_datetime_parsing'), 'Write a date like 2026-10-14.'),
@@ -93,3 +93,8 @@ _PARAMETERS: Mapping[str, Sentence] = {
     **dict.fromkeys(('url_parsing', 'url_type'), 'Write a URL like https://example.org/.'),
     'url_scheme': 'The URL must begin with {expected_schemes}.',
 }
+
+
+def count_of(count: int, noun: str) -> str:
+    """`1 line`, `412,000 lines`."""
+    return f'{count:,} {noun}{"" if count == 1 else "s"}'

@@ -1,4 +1,4 @@
-"""What a person may set when starting Synapse: flags first, then `SYNAPSE_*` variables, then these defaults."""
+"""What can be set when starting Synapse: flags first, then `SYNAPSE_*` variables, then these defaults."""
 
 import ipaddress
 import os
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(default=20 * GIB, ge=1)
     min_free_bytes: int = Field(default=500 * 1024**2, ge=0)
-    """Below this much free disk no new run starts."""
+    """With less free disk space no new run starts."""
 
     @field_validator('data')
     @classmethod
@@ -50,7 +50,7 @@ class Settings(BaseSettings):
             return False
 
     def with_port(self, port: int) -> 'Settings':
-        """The same settings at the port that was really bound."""
+        """The same settings with the port that was actually bound."""
         return self.model_copy(update={'port': port})
 
     @property
@@ -65,8 +65,8 @@ class Settings(BaseSettings):
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:
-    """Settings in which a flag that was given wins over its `SYNAPSE_*` variable.
+    """Settings in which given flags take precedence over `SYNAPSE_*` variables.
 
-    :raises pydantic.ValidationError: if a value does not fit
+    :raises pydantic.ValidationError: if a value is invalid
     """
     return Settings(**{name: value for name, value in flags.items() if value is not None})

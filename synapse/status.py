@@ -1,6 +1,6 @@
-"""What the whole system is doing now: bindable values, changed on the event loop only, that every page shows.
+"""What the whole system is doing now: bindable values that every page shows, changed on the event loop only.
 
-Values are replaced, never changed in place: a binding is pushed only when a field gets a new value.
+Values are replaced, never changed in place: a binding is updated only when a field gets a new value.
 """
 
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ StatusState = Literal['idle', 'busy', 'paused', 'error']
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged(Message):
-    """`Status` has new values; ask it for a snapshot."""
+    """`Status` has new values; call `Status.snapshot` for them."""
 
 
 def no_runs_today() -> dict[str, int]:
-    """The counts of a day on which nothing has ended yet."""
+    """The counts of a day on which no run has ended yet."""
     return {'succeeded': 0, 'failed': 0, 'cancelled': 0, 'missed': 0}
 
 
 @bindable_dataclass
 class Status:
-    """One for the whole process. `job`, `workers`, `counts` and `next` are plain JSON values of the API."""
+    """The status of this process. `job`, `workers`, `counts` and `next` are plain JSON values of the API."""
 
     state: StatusState = 'idle'
     job: Mapping[str, Any] | None = None
@@ -41,7 +41,7 @@ class Status:
     cpu_percent: float = 0.0
     ram_percent: float = 0.0
     disk_usage: float = 0.0
-    """Percent of the disk with the data folder."""
+    """Percentage used of the disk that holds the data folder."""
     ram_used: int = 0
     ram_total: int = 0
     disk_free: int = 0
@@ -51,16 +51,16 @@ class Status:
     """Runs that ended today, by state, and occurrences missed today."""
     next: Mapping[str, Any] | None = None
     notice: str = ''
-    """Why nothing starts although runs wait, a sentence; empty while all is well."""
+    """Why waiting runs do not start, as a sentence; empty while all is well."""
     timezone: Mapping[str, Any] = field(default_factory=dict)
-    """The zone of the calendar, and why it is that one."""
+    """The time zone of the calendar, and why it was chosen."""
     timezone_data: Mapping[str, Any] = field(default_factory=dict)
-    """The version of the rules of all zones, and where they come from."""
+    """The version of the time-zone data, and its source."""
     version: str = __version__
     started_at: datetime = field(default_factory=now_utc)
 
     def snapshot(self) -> dict[str, Any]:
-        """The status as the API and the `pipeline_update` message give it."""
+        """The status as in the API and in `pipeline_update` messages."""
         workers = [dict(worker) for worker in self.workers]
         return {
             'state': self.state,

@@ -1,7 +1,7 @@
-"""Which time-zone data counts: the newest there is, of the system's files and those of the `tzdata` package.
+"""Which time-zone data is used: the newest among the system's files and the `tzdata` package.
 
-zoneinfo takes the first folder that knows a zone, and the system's come first however old they are: a clock change
-that was decided since would be an hour off. Decided once, before any zone is read; the run hosts are told.
+zoneinfo uses the first folder that has a zone, and the system's come first however old they are: after a newer clock
+change, times would be an hour off. The choice is made once, before any zone is read, and passed on to run hosts.
 """
 
 import importlib
@@ -12,20 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TZPATH = 'SYNAPSE_TZPATH'
-"""Tells a run host the folders, and is gone before a step runs: programs of a step see what the person has set."""
-
-Age = tuple[int, int, str]
+"""Passes the folders to a run host, which removes it before a step runs: programs of steps see the person's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneData:
-    """Where zone files come from, and their version such as `2026f`; None if they do not say."""
+    """Where zone files come from, and their version, such as `2026f`; None if unknown."""
 
     version: str | None
     source: str
 
     def as_json(self) -> dict[str, str | None]:
-        """As `timezone_data` of the status."""
+        """Return the `timezone_data` of the status."""
         return {'version': self.version, 'source': self.source}
 
 
@@ -36,23 +34,27 @@ class _Folder:
     is_package: bool = False
 
     @property
-    def age(self) -> Age:
-        return _age(self.version)
+    def release(self) -> tuple[int, int, str]:
+        """A sort key for versions: unknown, 2025b, 2026a, ..., 2026z, 2026za."""
+        if self.version is None:
+            return 0, 0, ''
+        letters = self.version[4:]
+        return int(self.version[:4]), len(letters), letters
 
 
 def use_newest() -> ZoneData:
-    """Have every zone that is read from here on come from the newest data, and say which that is.
+    """Read all zones from the newest data from now on, and return where that is.
 
-    What does not say its version counts as older than all that does. The person who has set PYTHONTZPATH chose: there
-    it counts as newer. Of two with the same version the system's is taken.
+    Data of unknown version counts as the oldest, unless a person chose it with PYTHONTZPATH: then as the newest. Of the
+    same version, the system's data is used.
     """
     package = _package()
-    folders = [*(_Folder(path, version_of(Path(path))) for path in _system_paths(package)), *package]
-    there = [folder for folder in folders if _has_zones(Path(folder.path))]
-    if there and there[0].version is None and os.environ.get('PYTHONTZPATH') and not there[0].is_package:
-        newest = there
-    else:
-        newest = sorted(there, key=lambda folder: folder.age, reverse=True)  # a stable order: the first of equals
+    system = (path for path in zoneinfo.TZPATH if path not in {folder.path for folder in package})
+    folders = [*(_Folder(path, version_of(Path(path))) for path in system), *package]
+    newest = [folder for folder in folders if _has_zones(Path(folder.path))]
+    is_chosen = newest and newest[0].version is None and os.environ.get('PYTHONTZPATH') and not newest[0].is_package
+    if not is_chosen:
+        newest.sort(key=lambda folder: folder.release, reverse=True)  # stable: the first of equals
     paths = tuple(folder.path for folder in newest)
     if paths != zoneinfo.TZPATH:
         use(paths)
@@ -63,25 +65,25 @@ def use_newest() -> ZoneData:
 
 
 def use(paths: tuple[str, ...]) -> None:
-    """Read zones from these folders, the first that knows one; what was read before is forgotten."""
+    """Read each zone from the first of these folders that has it; zones read before are forgotten."""
     zoneinfo.reset_tzpath(to=[path for path in paths if Path(path).is_absolute()])
     zoneinfo.ZoneInfo.clear_cache()
 
 
-def handed_down() -> dict[str, str]:
-    """What the environment of a run host needs to read the same data."""
+def environment_for_host() -> dict[str, str]:
+    """Return the variables with which a run host reads the same data."""
     return {TZPATH: os.pathsep.join(zoneinfo.TZPATH)}
 
 
-def take_over() -> None:
-    """In a run host: read the data that the control room reads, and leave no trace of having been told."""
+def adopt_from_environment() -> None:
+    """In a run host, read the same data as the control room, and remove the variable that said so."""
     paths = os.environ.pop(TZPATH, None)
     if paths is not None:
         use(tuple(filter(None, paths.split(os.pathsep))))
 
 
 def version_of(folder: Path) -> str | None:
-    """The version that a folder of zone files says it has, as tzdata(5) and the BSDs write it; None if it does not."""
+    """Return the version of a folder of zone files, from `tzdata.zi` or, on BSD, `+VERSION`; None if unknown."""
     for name, pattern in (('tzdata.zi', r'#\s*version\s+(\d{4}[a-z]+)'), ('+VERSION', r'\s*(\d{4}[a-z]+)')):
         try:
             with (folder / name).open(encoding='utf-8', errors='replace') as file:
@@ -94,27 +96,16 @@ def version_of(folder: Path) -> str | None:
 
 
 def _package() -> list[_Folder]:
-    """The zone files of the `tzdata` package; none if it is not there, or not unpacked."""
+    """Return the folder of the `tzdata` package; empty if it isn't installed."""
     try:
         module = importlib.import_module('tzdata')
     except ImportError:
         return []
     folder = Path(str(module.__file__)).parent / 'zoneinfo'
-    # Not the version of the package: that of 2026f is 2026.6.
+    # Not the version of the package, which is 2026.6 for 2026f.
     return [_Folder(str(folder), getattr(module, 'IANA_VERSION', None) or version_of(folder), is_package=True)]
 
 
-def _system_paths(package: list[_Folder]) -> list[str]:
-    own = {folder.path for folder in package}
-    return [path for path in zoneinfo.TZPATH if path not in own]
-
-
 def _has_zones(folder: Path) -> bool:
-    """Whether there is any; each of these four is somewhere in every set of zone files."""
+    """Whether it has any zones; every set of zone files has some of these four."""
     return any((folder / name).exists() for name in ('UTC', 'Etc/UTC', 'Europe', 'America'))
-
-
-def _age(version: str | None) -> Age:
-    """Sorts versions: 2025b, 2026a, ..., 2026z, 2026za."""
-    letters = '' if version is None else version[4:]
-    return (0, 0, '') if version is None else (int(version[:4]), len(letters), letters)

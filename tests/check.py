@@ -10,7 +10,7 @@ sys.path[0] = str(ROOT)
 
 from main import ensure_packages  # noqa: E402 - the path above must come first
 
-_PROGRAM_ALONE = ('-ee', 'tests/', '-ee', 'benchmarks/', '-oddg', 'test', '--ignore', 'DEP002')
+_PROGRAM_ALONE = ('-ee', 'tests/', '-ee', 'benchmarks/', '-ee', 'scripts/', '-oddg', 'test', '--ignore', 'DEP002')
 CHECKS = (
     ('ruff', 'format', '--check', '.'),
     ('ruff', 'check', '.'),

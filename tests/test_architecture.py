@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURE = (ROOT / 'docs' / 'architecture.md').read_text(encoding='utf-8')
 CONTRIBUTING = (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8')
-FLOORS = ('pages', 'synapse', 'storage')
+FLOORS = ('pages', 'scripts', 'storage', 'synapse')
 _PATH = re.compile(r'[\w.-]+(/[\w.-]*)+|[\w-]+\.(py|js|md|toml)')
 _NAME = re.compile(r'[A-Za-z_]\w*(\.\w+)?')
 

@@ -1,4 +1,4 @@
-"""What a person meets at the command line: one sentence, the right exit code, never a traceback."""
+"""The command line: one sentence, the right exit code, never a traceback."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int) -> No
         ['--port', 'x'],
         ['--workers', '0'],
         ['--nonsense'],
-        ['--host', '0.0.0.0'],  # noqa: S104 - that it is refused is the point
+        ['--host', '0.0.0.0'],  # noqa: S104 - expected to be refused
         ['run'],
         ['run', 'Hello', '--set', 'no-equals-sign'],
     ],
@@ -69,7 +69,7 @@ def test_a_data_folder_that_cannot_be_written_is_exit_code_3(tmp_path: Path) -> 
     assert str(in_the_way) in done.stderr
 
 
-def test_nicegui_is_told_of_the_data_folder_before_it_is_imported(tmp_path: Path) -> None:
+def test_nicegui_gets_the_data_folder_before_it_is_imported(tmp_path: Path) -> None:
     program = """
 import sys, types, main
 
@@ -166,7 +166,7 @@ def test_run_follows_the_log_and_exits_0_only_if_the_run_succeeded(program: Syna
     assert_one_sentence(unknown, 1)
 
 
-def test_an_active_environment_is_left_alone_and_told_the_command(tmp_path: Path) -> None:
+def test_an_active_environment_is_left_alone_and_the_command_is_printed(tmp_path: Path) -> None:
     venv.create(tmp_path / 'empty', with_pip=False)
     python = tmp_path / 'empty' / ('Scripts' if os.name == 'nt' else 'bin') / 'python'
 

@@ -1,4 +1,4 @@
-"""The real program on machines whose time zone, or whose rules of zones, are not what one would wish."""
+"""The real program on machines with an unusual time-zone setting or outdated zone data."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.parts.zone_files import OLD_RULES, zone_folder
 
 Start = Callable[..., SynapseUnderTest]
 HOURS = {'America/Vancouver': 16, 'America/Edmonton': 15, 'America/Winnipeg': 14, 'Africa/Casablanca': 9}
-"""Of 09:00 in winter, in UTC, by the rules since 2026."""
+"""The hour in UTC of 09:00 in winter, by the rules since 2026."""
 ZONES = Path(str(tzdata.__file__)).parent / 'zoneinfo'
 
 LOOKS = """
@@ -66,7 +66,7 @@ def messages(program: SynapseUnderTest, run_id: str) -> list[str]:
         return [entry['message'] for entry in api.get(f'/runs/{run_id}/logs').json()['entries']]
 
 
-def test_rules_of_last_year_on_the_system_put_nothing_an_hour_off(started: Start, tmp_path: Path) -> None:
+def test_outdated_rules_on_the_system_shift_nothing(started: Start, tmp_path: Path) -> None:
     old = str(zone_folder(tmp_path / 'zoneinfo', '2025b', OLD_RULES))
     program = started(PYTHONTZPATH=old)
     program.write_pipeline('looks.py', LOOKS)
@@ -95,18 +95,18 @@ def test_rules_of_last_year_on_the_system_put_nothing_an_hour_off(started: Start
     said = messages(program, run['id'])
     assert described == -7.0
     assert 'in the step -7.0' in said
-    # What a person has set is still there, and nothing of ours.
+    # The person's own variable is still there, and none of ours.
     assert f"its environment ['PYTHONTZPATH={old}']" in said
     assert "of a program ['PYTHONTZPATH']" in said
 
 
 def _exported_offsets(text: str) -> dict[str, timedelta | None]:
-    """By the VTIMEZONEs of the file alone."""
+    """Return the offsets by the VTIMEZONEs of the file alone."""
     zones = {item['TZID']: item.to_tz(lookup_tzid=False) for item in Calendar.from_ical(text).walk('VTIMEZONE')}
     return {name: datetime(2030, 12, 2, 9, tzinfo=zone).utcoffset() for name, zone in zones.items()}
 
 
-def test_a_system_that_is_newer_than_the_package_is_followed(started: Start, tmp_path: Path) -> None:
+def test_system_data_newer_than_the_package_is_used(started: Start, tmp_path: Path) -> None:
     new = str(zone_folder(tmp_path / 'zoneinfo', '9999a', {'America/Vancouver': 'XST5', 'UTC': 'UTC0'}))
     program = started(PYTHONTZPATH=new)
 

@@ -1,4 +1,4 @@
-"""What a run makes has the umask of the person who started Synapse; what Synapse keeps itself is its owner's alone."""
+"""Files of a run follow the umask of the user who started Synapse; files of Synapse itself are private."""
 
 import contextlib
 import stat
@@ -48,7 +48,7 @@ KEPT |= {'secrets.json', 'sessions.json', 'settings.json', 'token', 'ui', 'url'}
 def started(data: Path, umask: int) -> Iterator[SynapseUnderTest]:
     (data / 'pipelines').mkdir(parents=True)
     (data / 'pipelines' / 'mover.py').write_text(MOVER)
-    (data / 'pipelines' / 'mover.py').chmod(0o600)  # the person's own file, so its mode is theirs to choose
+    (data / 'pipelines' / 'mover.py').chmod(0o600)  # the user's own file, so its mode is theirs to choose
     program = SynapseUnderTest(data, '--workers', '2', umask=umask).start()
     try:
         yield program
@@ -83,7 +83,7 @@ def modes(folder: Path) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize('umask', [0o000, 0o002, 0o022, 0o077])
-def test_a_delivery_can_be_read_by_those_whom_the_umask_lets_and_the_data_folder_by_nobody(
+def test_a_delivery_is_as_readable_as_the_umask_allows_and_the_data_folder_is_private(
     tmp_path: Path, umask: int
 ) -> None:
     folder, file = oct(0o777 & ~umask), oct(0o666 & ~umask)
@@ -114,7 +114,7 @@ def test_a_delivery_can_be_read_by_those_whom_the_umask_lets_and_the_data_folder
             seen.update(open_to_others(data))
             return all(program.run(run['id'])['finished_at'] for run in (published, backup, moved))
 
-        # Two at a time with one warm spare: some of these had it, some were started for them.
+        # Two at a time with one warm spare, so some runs use it and some start a host of their own.
         wait_until(are_over, timeout=60)
         assert seen == set()
         for run in (published, backup, moved):

@@ -1,40 +1,43 @@
-"""The card of what runs now: its steps, what is left, and its controls; of several runs the newest, until paged."""
+"""The card of the live run: its steps, the time left and its controls; with several, the newest one until paged."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from nicegui import background_tasks
 
-from pages.parts.cards import empty, set_props, tick
+from pages.parts.cards import empty, set_props
 from pages.parts.dialogs import attempt
-from pages.parts.html import button, el, icon
+from pages.parts.html import el, icon
 from pages.parts.scope import Scope
-from pages.parts.words import (
-    clock_of,
-    length_of,
-    pipeline_color,
-    pipeline_title,
-    profile_label,
-    size_of,
-    step_title,
-    title_of,
-)
+from pages.parts.words import clock_of, pipeline_color, pipeline_title, profile_label, size_of, step_title, title_of
 from pages.runs.run_controls import RunControls, StatePill
 from pages.runs.stepper import Stepper
+from pages.runs.time_left import TimeLeft
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
-from synapse.records import now_utc
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord, RunState
 
 RATE_SECONDS = 0.2
-"""Mere progress is shown five times a second; what moved, at once."""
-STEADY_SECONDS = 1.5
-"""An estimate that moves by less is not shown anew, so that the largest number on the screen does not tremble."""
+"""Progress is shown five times a second, a change of state at once."""
+
+
+def run_to_show(live: Sequence[RunRecord], shown: str | None, last: RunRecord | None) -> RunRecord | None:
+    """Return the live run that is shown already, else the newest live one, else the last run that ended.
+
+    :param live: newest first
+    :param shown: the id of the run that is shown now
+    """
+    return next((run for run in live if run.id == shown), None) or next(iter(live), last)
+
+
+def facts_line(run: RunRecord, started: str, worker: str | None) -> str:
+    """Return `started 14:02:11 by file drop · worker-1`, as far as that is known."""
+    by = f' by {run.because}' if run.because else ''
+    return ' · '.join(filter(None, (f'started {started}{by}' if started else '', worker)))
 
 
 class CurrentRun(Scope):
-    """Never changes to another run while the one it shows goes on; with none live it keeps the last one, at rest."""
+    """Stays on its run for as long as that is live; with no live run it keeps the last one."""
 
     def __init__(self, room: ControlRoom, last: RunRecord | None) -> None:
         super().__init__('section')
@@ -42,7 +45,6 @@ class CurrentRun(Scope):
         self._room = room
         self._run: RunRecord | None = None
         self._last = last
-        self._until = 0.0
         self._is_measuring = False
         with self:
             self._none = el('div', 'now-none')
@@ -83,15 +85,12 @@ class CurrentRun(Scope):
                 self._profile_word = el('span')
                 self._profile = el('span', 'sy-2')
                 self._facts = el('span')
-        with el('div', 'eta'):
-            self._eta = el('span', 'big sy-num')
-            self._eta_note = el('span', 'sy-cap')
+        self._left = TimeLeft(self._room)
 
     def _build_foot(self) -> None:
         self._controls = RunControls(self._room)
-        self._retry = button('', icon_name='retry')
-        self._retry.classes(remove='is-icon')
-        with self._retry:
+        with el('button', 'sy-btn', type_='button') as self._retry:
+            icon('retry', size=14)
             self._retry_word = el('span')
         self._retry.on('click', self._ask_retry)
         with el('a', 'sy-btn is-ghost') as self._open:
@@ -102,6 +101,7 @@ class CurrentRun(Scope):
             self._cpu = el('span', 'sy-cap sy-num')
             self._sep = el('span', 'sep')
             self._memory = el('span', 'sy-cap sy-num')
+        self._show_load('', '')
 
     # What is shown
 
@@ -119,28 +119,23 @@ class CurrentRun(Scope):
 
     def _show(self) -> None:
         live = self._room.runs.live()
-        shown = next((run for run in live if self._is_shown(run)), None) or next(iter(live), None) or self._last
+        shown = run_to_show(live, self._run.id if self._run else None, self._last)
         self._run = shown
         for part in (self._top, self._place, self._foot):
             part.set_visibility(shown is not None)
         self._none.set_visibility(shown is None)
-        self._set_class('is-live', is_on=shown is not None and shown.state.is_live)
+        is_live = shown is not None and shown.state.is_live
+        self.classes(add='is-live' if is_live else '', remove='' if is_live else 'is-live')
         if shown is not None:
             self._show_top(shown, live)
             self._show_steps(shown)
-            self._show_eta(shown)
+            self._left.show(shown)
             self._show_foot(shown)
-
-    def _set_class(self, name: str, *, is_on: bool) -> None:
-        if is_on is not (name in self._classes):
-            self.classes(add=name) if is_on else self.classes(remove=name)
 
     def _show_top(self, run: RunRecord, live: Sequence[RunRecord]) -> None:
         room = self._room
         self._pill.show(run)
-        color = pipeline_color(room, run.pipeline)
-        if color not in self._dot._classes:
-            self._dot.classes(replace=f'sy-pdot {color}')
+        self._dot.classes(replace=f'sy-pdot {pipeline_color(room, run.pipeline)}')
         self._pipeline.set_text(pipeline_title(room, run.pipeline))
         self._number.set_text(f'#{run.number}')
         set_props(self._number, href=f'/runs/{run.number}')
@@ -151,10 +146,7 @@ class CurrentRun(Scope):
         set_props(self._title, title=title_of(room, run))
         self._profile_word.set_text('Profile ' if run.profile else '')
         self._profile.set_text(profile_label(room, run.profile))
-        facts = [f'started {clock_of(self._room, run.started_at)}'] if run.started_at else []
-        facts = [f'{facts[0]} by {run.because}'] if facts and run.because else facts
-        worker = room.runs.worker_of(run.id)
-        words = ' · '.join([*facts, *([worker] if worker else [])])
+        words = facts_line(run, clock_of(room, run.started_at), room.runs.worker_of(run.id))
         self._facts.set_text(f' · {words}' if run.profile and words else words)
 
     def _show_steps(self, run: RunRecord) -> None:
@@ -165,24 +157,6 @@ class CurrentRun(Scope):
             with self._place:
                 self._stepper = Stepper(self._room, run, self._room.runs.estimates.known(run.pipeline))
         self._stepper.show(run)
-
-    def _show_eta(self, run: RunRecord) -> None:
-        left = self._room.runs.estimates.left(run)
-        is_going = run.state is RunState.RUNNING and not run.is_stopping
-        if is_going and left is not None:
-            self._count_down(left)
-            return
-        self._until = 0.0
-        since = run.started_at if is_going else None
-        tick(self._eta, since=since, text=length_of(run.took_seconds if run.state.is_final else left))
-        self._eta_note.set_text(_big_note(self._room, run))
-
-    def _count_down(self, left: float) -> None:
-        until = now_utc() + timedelta(seconds=left)
-        if abs(until.timestamp() - self._until) > max(STEADY_SECONDS, left / 50):
-            self._until = until.timestamp()
-            tick(self._eta, until=until)
-            self._eta_note.set_text(f'left, done about {self._room.local(until):%H:%M}')
 
     def _show_foot(self, run: RunRecord) -> None:
         self._controls.show(run)
@@ -195,14 +169,13 @@ class CurrentRun(Scope):
         if not run.state.is_live:
             self._show_load('', '')
 
-    # What is asked
+    # What the person does
 
     def _turn(self, by: int) -> None:
         live = self._room.runs.live()
         places = [run.id for run in live]
         if self._run is not None and self._run.id in places:
             self._run = live[(places.index(self._run.id) + by) % len(live)]
-        self._until = 0.0
         self._show()
 
     async def _ask_retry(self) -> None:
@@ -210,10 +183,10 @@ class CurrentRun(Scope):
             step = self._run.failed_step
             await attempt(self._room.runs.retry(self._run.id, from_step=step.name if step else None))
 
-    # What it costs
+    # CPU and memory
 
     def _measure(self) -> None:
-        """With each sample of the machine, those of the processes of this run."""
+        """Measure the processes of the run along with each sample of the machine."""
         if self._run is not None and self._run.state.is_live and not self._is_measuring:
             self._is_measuring = True
             background_tasks.create(self._measured(self._run.id), name='load of a run')
@@ -234,14 +207,3 @@ class CurrentRun(Scope):
         self._cpu.set_text(cpu)
         self._memory.set_text(memory)
         self._sep.set_visibility(bool(cpu))
-
-
-def _big_note(room: ControlRoom, run: RunRecord) -> str:
-    if run.state.is_final:
-        ended = f'ended {room.local(run.finished_at):%H:%M}' if run.finished_at else 'ended'
-        return f'took, {ended}' if run.took_seconds is not None else ended
-    if run.is_stopping:
-        return 'stopping'
-    if run.state is RunState.PAUSED:
-        return 'holds until you resume it'
-    return 'so far, no estimate yet'

@@ -1,4 +1,4 @@
-"""The first start: three steps to a first run, and what will happen in it; after that run comes the dashboard."""
+"""The first start: three steps to a first run and a preview of it; once that run has ended, the dashboard follows."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.logs.tail import LogTail
-from pages.parts.cards import Card, empty
+from pages.parts.cards import Card, empty, set_props
 from pages.parts.dialogs import attempt, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
@@ -16,6 +16,7 @@ from pages.parts.upload import UploadZone
 from pages.runs.start_run import Choice, file_parameter
 from pages.runs.stepper import preview
 from synapse.builtin.sample import make_sample_video
+from synapse.catalog.info import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.log.log import Level
 from synapse.runs.messages import RunChanged
@@ -33,7 +34,7 @@ PROMISES = {
 
 
 class FirstStart(Scope):
-    """Shown until the first run has ended; a live run takes the place of its preview."""
+    """Shown until the first run has ended; while a run is live, it replaces the preview."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class FirstStart(Scope):
                     with _step('1', 'Pick a pipeline', 'done') as (about, choice):
                         self._about = about
                         with choice:
-                            self._choice = Choice(self._room, None)
+                            self._choice = Choice(self._room, None, self._show_choice)
                             el('a', 'sy-btn is-sm is-ghost', 'See its steps', href='/pipelines')
                     with _step('2', 'Give it a file', 'now') as (about, files):
                         self._give = about
@@ -78,7 +79,6 @@ class FirstStart(Scope):
             self._zone = UploadZone(self._room.settings.max_upload_bytes, self._choice.start, classes='hz')
         self._sample.on('click', self._run_sample)
         opens(self._form, lambda: self._choice.ask())
-        self._choice.changed = self._show_choice
         self._show_choice()
 
     def _build_empty_cards(self) -> None:
@@ -100,22 +100,12 @@ class FirstStart(Scope):
         info = self._choice.info
         if info is None:
             return
-        takes_a_file = file_parameter(info) is not None
         is_sample = info.name == SAMPLE_PIPELINE
-        count = len(info.steps)
-        steps = f'its {NUMBERS.get(count, count)} steps' if count > 1 else 'its step'
-        self._about.set_text(f'{info.title} is selected. You can look at {steps} or write your own later.')
-        self._zone.set_visibility(takes_a_file)
+        self._about.set_text(selected_words(info))
+        self._give.set_text(file_words(info))
         self._sample.set_visibility(is_sample)
         self._form.set_visibility(not is_sample)
-        if is_sample:
-            self._give.set_text('Drop a video on the right, or use the one we make for you (12 s, 3 MB).')
-        else:
-            self._give.set_text(
-                'Drop a file on the right, or fill in its form.' if takes_a_file else 'Fill in its form.'
-            )
-        if takes_a_file:
-            self._zone.ask_for(info, profile=self._choice.label(), starts=self._choice.starts_with_a_file())
+        self._choice.describe(self._zone)
         self._show_place()
 
     # The preview, or the run itself
@@ -157,13 +147,13 @@ class FirstStart(Scope):
                 LogTail(self._room, rows=9)
             else:
                 text = 'Every step writes here. The first line shows up as soon as a run starts.'
-                with empty('No lines of a run yet', text, 'logs'):
+                with empty('No lines yet', text, 'logs'):
                     test = button('Write a test line', small=True)
                     test.on('click', self._write_line)
 
     def _write_line(self) -> None:
-        entry = self._room.log.append(Level.INFO, 'A test line, written by hand', source='test')
-        say(f'Written as line {entry.seq}. Look at it on the Logs page.', kind='success')
+        entry = self._room.log.append(Level.INFO, 'A test line', source='test')
+        say(f'Written as line {entry.seq}. You can see it on the Logs page.', kind='success')
 
     # The sample
 
@@ -171,16 +161,14 @@ class FirstStart(Scope):
         if self._is_making:
             return
         self._is_making = True
-        self._sample.props['disabled'] = True
-        self._sample.update()
-        say('Making a video of 12 seconds first.')
+        set_props(self._sample, disabled=True)
+        say('Making a 12-second video first.')
         try:
             await attempt(self._sample_run())
         finally:
             self._is_making = False
             if not self.is_deleted:
-                self._sample.props['disabled'] = False
-                self._sample.update()
+                set_props(self._sample, disabled=None)
 
     async def _sample_run(self) -> None:
         folder = self._room.settings.data / 'sample'
@@ -188,16 +176,30 @@ class FirstStart(Scope):
         if not await asyncio.to_thread(video.is_file):
             await asyncio.to_thread(make_sample_video, video)
         await self._room.runs.create(
-            SAMPLE_PIPELINE, {'video': str(video)}, profile=self._choice.profile or None, because='the sample button'
+            SAMPLE_PIPELINE, {'video': str(video)}, profile=self._choice.profile_id, because='the sample button'
         )
 
 
 NUMBERS = {2: 'two', 3: 'three', 4: 'four', 5: 'five', 6: 'six'}
 
 
+def selected_words(info: PipelineInfo) -> str:
+    """Return what the first step says about the selected pipeline."""
+    count = len(info.steps)
+    steps = f'its {NUMBERS.get(count, count)} steps' if count > 1 else 'its step'
+    return f'{info.title} is selected. You can look at {steps} or write your own later.'
+
+
+def file_words(info: PipelineInfo) -> str:
+    """Return what the second step says: how to give the selected pipeline what it needs."""
+    if info.name == SAMPLE_PIPELINE:
+        return 'Drop a video on the right, or use the one we make for you (12 s, 3 MB).'
+    return 'Drop a file on the right, or fill in its form.' if file_parameter(info) else 'Fill in its form.'
+
+
 @contextmanager
 def _step(number: str, title: str, look: str) -> Iterator[tuple[TextElement, TextElement]]:
-    """A numbered step: hands out the line about it, and the place for what is to be done."""
+    """Draw a numbered step; yields its line of text and the place for its buttons."""
     with el('li', f'os {look}'):
         el('span', 'on', number)
         with el('div', 'sy-grow'):

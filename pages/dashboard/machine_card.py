@@ -1,4 +1,4 @@
-"""CPU, memory and disk of this machine, measured often while someone looks at this card."""
+"""CPU, memory and disk of this machine, measured often while this card is shown."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ FEW_PERCENT = 10
 
 
 class MachineCard(Card):
-    """Three figures with their last minutes, and a line with a way out when the disk gets full."""
+    """Three figures over the last minutes, and what to do if the disk is nearly full."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('This machine', 'third machine')
@@ -27,9 +27,9 @@ class MachineCard(Card):
                 icon('alert', size=14)
                 self._words = el('span', 'sy-grow')
                 el('a', text='Review', href='/runs')
-        room.machine.look()
-        self.when_gone(room.machine.unlook)
-        # A sample changes several fields one after the other; all of them are shown together.
+        room.machine.add_watcher()
+        self.when_gone(room.machine.remove_watcher)
+        # A sample changes several fields one after another; they are shown together.
         self.watch(room.status, ('cpu_percent', 'ram_used', 'disk_free'), self.at_most_every(0, self._show))
         self._show()
 
@@ -44,7 +44,7 @@ class MachineCard(Card):
         self._disk.tint('yellow' if is_short else 'slate')
         free = f'{size_of(status.disk_free)} free'
         self._disk.show(free, f'of {size_of(status.disk_total)}', status.disk_usage, [s.disk_usage for s in history])
-        self._words.set_text(f'{left:.0f} % of the disk left. Outputs of old runs may go.')
+        self._words.set_text(f'{left:.0f} % of the disk left. Old outputs can be deleted.')
         self._hint.set_visibility(is_short)
 
 
@@ -81,7 +81,7 @@ class _Figure:
 
 
 def _thin(history: Sequence[float]) -> list[float]:
-    """At most fifty values: a curve of 108 pixels shows no more, and it travels with every sample."""
+    """Return about fifty values, the last among them: 108 pixels don't show more, and each sample sends them all."""
     every = max(1, len(history) // 50)
     return list(history)[::-1][::every][::-1]
 

@@ -1,4 +1,4 @@
-"""What comes next: three events with the time that is left, each a live row from the moment it fires."""
+"""The next three events with the time left until each; from the moment it fires, a row shows its run."""
 
 import asyncio
 from datetime import datetime, time, timedelta
@@ -11,8 +11,7 @@ from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
 from pages.parts.words import pipeline_color
 from pages.scheduler.event.dialog import open_event_dialog
-from pages.scheduler.parts.days import day_in
-from pages.scheduler.parts.entry_words import clock_in
+from pages.scheduler.parts.days import clock_in, day_in
 from synapse.calendar.events import Event
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
@@ -23,16 +22,16 @@ from synapse.runs.records import RunRecord
 MOST = 3
 MOST_LIVE = 2
 COUNTED = 10
-"""So many of today are counted; more are `10+`."""
+"""At most this many of today are counted; more are shown as `10+`."""
 SOON_SECONDS = 0.25
 
 Key = tuple[str, datetime]
 
 
 class NextUp(Card):
-    """Rows stay the elements they are while an occurrence waits, fires and runs; the time left ticks in the browser.
+    """A row is the same element while its occurrence waits, fires and runs; the time left ticks in the browser.
 
-    :param is_large: for a card that has nothing else to say, such as that of the first start
+    :param is_large: draw the empty state at full size, as on the first start
     """
 
     def __init__(self, room: ControlRoom, classes: str = 'third is-list', *, is_large: bool = False) -> None:
@@ -103,7 +102,7 @@ class NextUp(Card):
         return row
 
     def _show_count(self, dues: list[datetime]) -> None:
-        """How many are left today; at midnight that is another day."""
+        """Show how many are left today, and do so again at midnight."""
         zone = ZoneInfo(self._room.calendar.zone)
         now = now_utc()
         today = day_in(now, zone)
@@ -118,7 +117,7 @@ class NextUp(Card):
 
 
 class _Row:
-    """One occurrence: planned first, then its run."""
+    """An occurrence, then its run."""
 
     def __init__(self, room: ControlRoom, key: Key) -> None:
         self._room = room
@@ -138,28 +137,27 @@ class _Row:
 
     def show_planned(self, event: Event, *, is_next: bool) -> None:
         self._title.set_text(event.title)
-        self.row.classes(replace=f'{pipeline_color(self._room, event.pipeline)} st-scheduled')
-        self._glyph.set_visibility(False)
-        self._dot.set_visibility(True)
+        self._show(event.pipeline, 'scheduled', is_live=False)
         self._repeats.set_visibility(event.is_repeating)
-        self._word.set_visibility(False)
-        self._clock.classes(replace=f'sy-cap sy-num nx-left{" is-next" if is_next else ""}')
+        self._clock.classes(add='is-next' if is_next else '', remove='' if is_next else 'is-next')
         tick(self._clock, until=self._due)
 
     def show_live(self, run: RunRecord) -> None:
         if self._run is None and not self._title.text:
             self._title.set_text(run.because)
         self._run = run
-        state = str(run.state)
-        self.row.classes(replace=f'{pipeline_color(self._room, run.pipeline)} st-{look_of(state)} is-live')
-        self._glyph.set_visibility(True)
-        self._glyph.show(state)
-        self._dot.set_visibility(False)
+        self._glyph.show(run.state)
+        self._word.set_text(WORDS[run.state])
+        self._show(run.pipeline, look_of(run.state), is_live=True)
         self._repeats.set_visibility(False)
-        self._word.set_text(WORDS[state])
-        self._word.set_visibility(True)
-        self._clock.classes(replace='sy-cap sy-num nx-left')
+        self._clock.classes(remove='is-next')
         tick(self._clock, since=run.started_at)
+
+    def _show(self, pipeline: str, look: str, *, is_live: bool) -> None:
+        self.row.classes(replace=f'{pipeline_color(self._room, pipeline)} st-{look}{" is-live" if is_live else ""}')
+        self._dot.set_visibility(not is_live)
+        self._glyph.set_visibility(is_live)
+        self._word.set_visibility(is_live)
 
     def _open(self) -> None:
         if self._run is not None:
@@ -167,13 +165,13 @@ class _Row:
             return
         event = next((event for event in self._room.calendar.events() if event.id == self._id), None)
         if event is None:
-            say('That event was deleted.', kind='warning')
+            say('This event has been deleted.', kind='warning')
         else:
             open_event_dialog(self._room, event=event, due=self._due)
 
 
 def _far(due: datetime, zone: ZoneInfo) -> str:
-    """What stands for the time left while that is more than a day."""
+    """Return the day to show while more than a day is left."""
     local = due.astimezone(zone)
     is_near = due - now_utc() < timedelta(days=6)
     return f'{local:%a}' if is_near else f'{local.day} {local:%b}'

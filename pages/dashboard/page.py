@@ -1,4 +1,4 @@
-"""The dashboard: is it healthy, what runs, what comes next, what does it say."""
+"""The dashboard: is it healthy, what runs, what comes next, what does the log say."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,15 +28,13 @@ from .workers_card import WorkersCard
 
 
 async def dashboard_page(room: ControlRoom) -> None:
-    """What every part of the system is doing; before the first run has ended, the way to that run."""
+    """Draw what every part of the system is doing or, until a first run has ended, how to start one."""
     page = Scope().classes('sy-page')
     recent = await room.runs.recent(limit=1)
-    if page.is_deleted:
-        return
-    with page:
-        if recent:
-            await _dashboard(page, room, recent[0])
-        else:
+    if recent:
+        await _dashboard(page, room, recent[0])
+    elif not page.is_deleted:
+        with page:
             _first_start(page, room)
 
 
@@ -44,18 +42,16 @@ def _first_start(page: Scope, room: ControlRoom) -> None:
     AwayCard(room)
     FirstStart(room)
 
+    has_ended = False
+
     def on_run(message: RunChanged) -> None:
-        if message.run.state.is_final and not getattr(page, 'is_done', False):
-            page.is_done = True  # type: ignore[attr-defined]
-            background_tasks.create(_give_way(page, room, message.run), name='first run has ended')
+        nonlocal has_ended
+        if message.run.state.is_final and not has_ended:
+            has_ended = True
+            page.clear()
+            background_tasks.create(_dashboard(page, room, message.run), name='first run has ended')
 
     page.follow(room.bus, RunChanged, on_run)
-
-
-async def _give_way(page: Scope, room: ControlRoom, run: RunRecord) -> None:
-    page.clear()
-    with page:
-        await _dashboard(page, room, run)
 
 
 async def _dashboard(page: Scope, room: ControlRoom, last: RunRecord) -> None:
@@ -76,7 +72,7 @@ async def _dashboard(page: Scope, room: ControlRoom, last: RunRecord) -> None:
 
 
 class Figures(Scope):
-    """The four cards; read again when a run has ended."""
+    """The four cards, read again when a run has ended."""
 
     def __init__(self, room: ControlRoom, figures: Mapping[str, Any] | None) -> None:
         super().__init__()
@@ -101,10 +97,10 @@ class Figures(Scope):
 
     def _show(self, figures: Mapping[str, Any]) -> None:
         series = figures['series']
-        self._runs.show(str(figures['runs_today']), _compared(figures['runs_delta'], self._room.local(now_utc())))
+        self._runs.show(str(figures['runs_today']), compared(figures['runs_delta'], self._room.local(now_utc())))
         self._runs.bars(series['runs'])
         percent = figures['success_percent']
-        share = f'{figures["success_ok"]} of {figures["success_total"]}' if percent is not None else 'nothing ended'
+        share = f'{figures["success_ok"]} of {figures["success_total"]}' if percent is not None else 'none ended'
         self._success.show(f'{percent:g} %' if percent is not None else '–', share)
         self._success.curve(series['success_percent'], 'green')
         self._duration.show(length_of(figures['median_seconds']) or '–', 'median')
@@ -113,10 +109,9 @@ class Figures(Scope):
         self._look.bars(series['failed'], color='var(--cmd-red)', is_alarm=True)
 
 
-def _compared(delta: int, now: datetime) -> str:
-    # Short, so that it fits beside its bars in any font.
-    day = f'last {now:%a}'
-    return f'{delta:+d} on {day}' if delta else f'as {day}'
+def compared(delta: int, now: datetime) -> str:
+    """Return a comparison with the same weekday of last week, short enough to fit next to the bars in any font."""
+    return f'{f"{delta:+d} vs" if delta else "same as"} last {now:%a}'
 
 
 def _log(room: ControlRoom) -> None:

@@ -1,4 +1,4 @@
-"""What waits, in the order in which it will start: moved by keys or by dragging, taken out, or held as a whole."""
+"""The waiting runs in the order in which they will start: reorder them, remove one, or pause them all."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ SHOWN = 20
 
 
 class QueueCard(Card):
-    """Rows stay the elements they are while their run waits; a change of places moves them."""
+    """A row is the same element for as long as its run waits; a change of order moves it."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('Queue', 'third is-list')
@@ -52,7 +52,7 @@ class QueueCard(Card):
         is_paused = self._room.runs.is_queue_paused
         waiting = len(self._rows)
         self._hold.set_text('Resume queue' if is_paused else 'Pause queue')
-        held = 'The queue is held. ' if is_paused else ''
+        held = 'The queue is paused. ' if is_paused else ''
         self._none.set_text(self._room.status.notice or f'{held}Nothing is waiting.')
         self._none.set_visibility(not waiting or bool(self._room.status.notice))
 
@@ -72,7 +72,7 @@ class QueueCard(Card):
                 row.row.move(target_index=index)
             row.show(starts.get(run.id), is_held=self._room.runs.is_queue_paused)
         more = len(waiting) - len(shown)
-        self._more.set_text(f'{more} more wait.' if more else '')
+        self._more.set_text(f'{more} more waiting.' if more else '')
         self._more.set_visibility(more > 0)
         self._show_hold()
 
@@ -101,12 +101,12 @@ class _Row:
                 ):
                     _entry('Run first', 'play', lambda: attempt(room.runs.move_in_queue(run.id, 0)))
                     _entry('Open', 'open', lambda: ui.navigate.to(f'/runs/{run.number}'))
-                    _entry('Remove', 'x', lambda: attempt(room.runs.cancel(run.id, because='taken out by hand')))
-        set_props(self.row, data_run=run.id, aria_label=f'{name}, waiting. Alt with arrows moves it.')
+                    _entry('Remove', 'x', lambda: attempt(room.runs.cancel(run.id, because='removed by hand')))
+        set_props(self.row, data_run=run.id, aria_label=f'{name}, waiting. Press Alt with an arrow key to move it.')
 
     def show(self, start: datetime | None, *, is_held: bool) -> None:
         set_props(self._start, data_format='about')
-        tick(self._start, until=start, text='held' if is_held else '')
+        tick(self._start, until=start, text='paused' if is_held else '')
 
 
 def _entry(text: str, icon_name: str, do: object) -> None:

@@ -1,4 +1,4 @@
-"""The workers: what each of them does and for how long; idle ones stay in the list."""
+"""The workers: what each does and for how long; idle ones are listed too."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from synapse.status import StatusChanged
 
 
 class WorkersCard(Card):
-    """One row a worker, changed in place."""
+    """One row per worker, changed in place."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('Workers', 'third is-list')
@@ -24,8 +24,7 @@ class WorkersCard(Card):
             with el('ul', 'sy-rows'), el('li'), el('a', 'sy-x sy-3 sy-grow', href='/settings'):
                 icon('plus', size=14)
                 el('span', 'sy-grow', 'Add a worker')
-                free = el('span', 'sy-cap sy-num')
-        self._free = free
+                self._free = el('span', 'sy-cap sy-num')
         self._rows: dict[str, _Row] = {}
         self._shown: object = None
         self.follow(room.bus, StatusChanged, lambda _: self._show())
@@ -48,7 +47,7 @@ class WorkersCard(Card):
             self._rows[str(worker['name'])].show(worker, *self._work_of(worker))
 
     def _work_of(self, worker: Mapping[str, Any]) -> tuple[str, str]:
-        """The step and what it is about."""
+        """Return the step that the worker runs and what its run is about."""
         run = next((run for run in self._room.runs.live() if run.id == worker['run']), None)
         if run is None:
             return '', ''

@@ -87,7 +87,7 @@ class LogsPage:
         self._runs_offered: dict[str, str] = {}
         start, end = range_from(asked.t, room.calendar.zone)
         self.only = LogFilter(groups=groups_from(asked.levels), source=asked.source, run=run, start=start, end=end)
-        room.log.seen()
+        room.log.mark_seen()
         self._counters = LevelCounters(room, changed=lambda groups: self._change(replace(self.only, groups=groups)))
         self._counters.press(self.only.groups)
         self._histogram = LogHistogram(room, self.only, on_select=self._select)
@@ -290,7 +290,7 @@ class LogsPage:
 
     def _lines_logged(self, message: LinesLogged) -> None:
         # With this page open, errors are seen as they arrive.
-        self.room.log.seen()
+        self.room.log.mark_seen()
         if any(entry.source not in self._sources_offered for entry in message.entries[-100:]):
             self._offer_soon()
 

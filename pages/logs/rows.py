@@ -15,7 +15,7 @@ from pages.parts.words import length_of
 from synapse.log.log import Entry
 from synapse.log.search import Search
 from synapse.log.text import plain, styled, visible
-from synapse.retention import many
+from synapse.sentences import count_of
 
 LONGEST_LINE = 1_000
 LONGEST_TITLE = 60
@@ -191,4 +191,4 @@ def _hidden_frames(text: str) -> tuple[int, int, str] | None:
         return None
     start = text.find('\n', begin) + 1
     count = len(frames) - 1
-    return start, frames[-1], f'Show {many(count, "more frame")}'
+    return start, frames[-1], f'Show {count_of(count, "more frame")}'

@@ -12,7 +12,7 @@ from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.log.log import Entry, Level
 from synapse.log.search import Search
-from synapse.retention import many
+from synapse.sentences import count_of
 
 from .filter import LogFilter
 from .lines import LogLines
@@ -256,7 +256,7 @@ class LogView(Scope):
         now = asyncio.get_running_loop().time()
         if now - self._alerted_at > ALERT_SECONDS:
             self._alerted_at = now
-            self._alert.set_text(many(errors, 'new error'))
+            self._alert.set_text(count_of(errors, 'new error'))
 
     def _moved(self, is_following: bool, at: int) -> None:
         """A person scrolled away from the end, or back to it. A reader gets every line, not a sample."""
@@ -304,4 +304,4 @@ def _count(count: int) -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    return many(count, what) if count <= 999 else f'{_count(count)} {what}s'
+    return count_of(count, what) if count <= 999 else f'{_count(count)} {what}s'

@@ -1,4 +1,4 @@
-"""Cards of the dashboard: their frame, the four figures, and the small curves in them."""
+"""Cards: their frame, their empty state, the four figures of the dashboard and the small curves in them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ from typing import Any
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from synapse.calendar.work import work_in_words
+from synapse.calendar.events import work_in_words
 
-from .html import el, icon
+from .html import attribute, el, icon
 from .scope import Scope
 from .words import millis
 
 
 class Card(Scope):
-    """A section of glass with its title; `head` takes what stands beside it, the rest goes into the card itself."""
+    """A titled section; controls next to the title go into `head`, everything else into the card itself."""
 
     def __init__(self, title: str, classes: str = '', *, label: str = '') -> None:
         super().__init__('section')
@@ -29,7 +29,7 @@ class Card(Scope):
 
 @contextmanager
 def empty(title: str, text: str, icon_name: str) -> Iterator[None]:
-    """What a card says while there is nothing in it, and the one thing to do about it."""
+    """The empty state of a card; the body of the `with` adds what to do about it."""
     with el('div', 'eb'):
         with el('span', 'ei'):
             icon(icon_name, size=20)
@@ -39,33 +39,26 @@ def empty(title: str, text: str, icon_name: str) -> Iterator[None]:
 
 
 def set_props(element: ui.element, **attributes: Any) -> None:
-    """Set attributes and tell the browser only where one is different; None takes an attribute away."""
-    is_changed = False
+    """Set attributes, named as in `el`; the browser is sent only those that change. None removes an attribute."""
     for name, value in attributes.items():
-        name = name.rstrip('_').replace('_', '-')
+        name = attribute(name)
         if element.props.get(name) != value:
-            is_changed = True
-            if value is None:
-                element.props.pop(name)
-            else:
-                element.props[name] = value
-    if is_changed:
-        element.update()
+            element.props.set_optional(name, value)
 
 
 TICKING = '\u200a'
-"""What a clock holds here while the browser shows its time: unlike any text, so that the next text is seen as new."""
+"""The text of a clock while the browser counts: unlike any real text, so setting one is always a change."""
 
 
 def tick(element: TextElement, *, since: datetime | None = None, until: datetime | None = None, text: str = '') -> None:
-    """Let the browser count from `since` or down to `until`, or show `text` where both are None."""
+    """Let the browser count up from `since` or down to `until`; show `text` if both are None."""
     is_ticking = since is not None or until is not None
     element.set_text(TICKING if is_ticking else text)
     set_props(element, data_since=millis(since) if since else None, data_until=millis(until) if until else None)
 
 
 class StatCard(Scope):
-    """A figure, what it means, and its last days; a button into the runs behind it."""
+    """A figure, what it means and how it was on the last days; pressing it shows the runs behind it."""
 
     def __init__(self, name: str, target: str, *, narrow: str = '') -> None:
         super().__init__('button')
@@ -88,7 +81,7 @@ class StatCard(Scope):
         set_props(self, aria_label=f'{self._name}: {value}, {note}')
 
     def bars(self, values: Sequence[float], *, color: str = 'var(--cmd-text-3)', is_alarm: bool = False) -> None:
-        """One bar a day, today last; in an alarm every day that has any stands out, else only today does."""
+        """Draw one bar per day, today last. Today stands out; with `is_alarm`, every day above zero does."""
         top = max([*values, 1])
         width = 96 / max(1, len(values))
         self._spark.clear()
@@ -108,7 +101,7 @@ class StatCard(Scope):
                 )
 
     def curve(self, values: Sequence[float | None], color: str) -> None:
-        """A line over the days, with a dot on the last."""
+        """Draw a line over the days, with a dot on the last one."""
         self._spark.clear()
         self._spark.style(f'--sc:var(--cmd-{color})')
         points = points_of(values, width=96, height=30)
@@ -124,7 +117,7 @@ Points = list[tuple[float, float]]
 def points_of(
     values: Sequence[float | None], *, width: float, height: float, low: float | None = None, high: float | None = None
 ) -> Points:
-    """Where the values lie in a box of this size; days without one are left out. Fewer than two make no curve."""
+    """Return where the values lie in a box of this size; None is skipped, and fewer than two values make no curve."""
     known = [(index, value) for index, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return []
@@ -144,22 +137,22 @@ def points_of(
 
 
 def line_of(points: Points) -> str:
-    """The path of a curve."""
+    """Return the SVG path of a curve."""
     return 'M' + ' L'.join(f'{x:.1f} {y:.1f}' for x, y in points) if points else ''
 
 
 def area_of(points: Points, height: float) -> str:
-    """The path of what lies below a curve."""
+    """Return the SVG path of the area below a curve."""
     if not points:
         return ''
     return f'{line_of(points)} L{points[-1][0]:.1f} {height:g} L{points[0][0]:.1f} {height:g}Z'
 
 
 def draw(points: Points, *, height: float) -> tuple[TextElement, TextElement]:
-    """A curve with its area, inside an svg of the class `spark`."""
+    """Draw a curve and its area inside an `svg.spark`; return both paths, the area first."""
     return el('path', 'f', d=area_of(points, height)), el('path', 'l', d=line_of(points))
 
 
 def work_box(pipeline: str, parameters: Mapping[str, Any], profile: str | None) -> None:
-    """All that would run, as it is."""
+    """Show exactly what would run."""
     el('pre', 'im-work', '\n'.join(work_in_words(pipeline, parameters, profile)), tabindex='0', aria_label='It runs')

@@ -1,6 +1,6 @@
-"""Native controls: with a label, help and an error around them for what a dialog of our own asks, or alone.
+"""Native controls, alone or in a `Slot` with a label, help and an error, for the dialogs we write by hand.
 
-As in `fields`, what is typed is never written back by the server: values to begin with are attributes.
+As in `fields`, the server never writes back what is typed: initial values are attributes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,16 +17,16 @@ TYPED = '(e) => emit(e.target.value)'
 
 
 class Slot:
-    """A label, a place for what it names, help, a fact at its right and an error.
+    """A label with a fact at its right, a place for the control, help and an error.
 
-    :param is_group: for several controls, which carry labels of their own
+    :param is_group: for several controls that have labels of their own
     """
 
     def __init__(self, id: str, title: str, *, help_text: str = '', classes: str = '', is_group: bool = False) -> None:
         self.id = id
         with el('div', f'sy-field {classes}') as self.box:
             with el('span' if is_group else 'label', 'sy-label') as self.label:
-                self._title = el('span', text=title)
+                el('span', text=title)
                 self._fact = el('span', 'ty')
             set_props(self.label, **({'id': f'{id}-label'} if is_group else {'for_': id}))
             self.body = el('div', 'ct-body')
@@ -35,36 +35,29 @@ class Slot:
         if is_group:
             set_props(self.body, role='group', aria_labelledby=f'{id}-label', aria_describedby=described(id))
 
-    def call(self, title: str) -> None:
-        """Name it otherwise."""
-        self._title.set_text(title)
+    def show_fact(self, text: str) -> None:
+        self._fact.set_text(text)
 
-    def tell(self, fact: str) -> None:
-        """Show a fact beside the label."""
-        self._fact.set_text(fact)
-
-    def advise(self, text: str) -> None:
-        """Show other help."""
+    def show_help(self, text: str) -> None:
         self._help.set_text(text)
 
     def show_error(self, text: str) -> None:
-        if self._error.text != text:
-            self._error.set_text(text)
+        self._error.set_text(text)
         self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
 
 
 def described(id: str) -> str:
-    """What describes a control in a `Slot` of this id."""
+    """Return the ids that describe a control in the `Slot` of this id."""
     return f'{id}-help {id}-error'
 
 
 def entry(
     id: str, value: str, typed: Callable[[str], None], *, kind: str = 'text', slot: str = '', **attributes: Any
 ) -> TextElement:
-    """A box to type in.
+    """Return a text box.
 
-    :param kind: the type that the browser knows
-    :param slot: the id of the `Slot` it stands in, where it is not its own
+    :param kind: the input type, such as `date`
+    :param slot: the id of its `Slot`, if that differs from `id`
     """
     control = el('input', 'sy-control', type_=kind, id=id, autocomplete='off', spellcheck='false')
     control.props['^value'] = value
@@ -74,7 +67,7 @@ def entry(
 
 
 class MomentField:
-    """A date or a time: the browser's own control, which at rest shows it as the design writes it."""
+    """A date or a time: the browser's own control, which shows `words` until it has the focus."""
 
     def __init__(
         self, id: str, value: str, typed: Callable[[str], None], *, kind: str, icon_name: str, words: str, **more: Any
@@ -97,7 +90,7 @@ def select(
     label: str = '',
     slot: str = '',
 ) -> TextElement:
-    """A box that opens a list of the browser; gives the control in it."""
+    """Return a native select, drawn in a box of the design."""
     with el('span', 'sy-in sy-pick'):
         with el('select', id=id, aria_describedby=described(slot or id)) as control:
             for key, words in options.items():
@@ -112,7 +105,7 @@ def select(
 def segments(
     id: str, options: Mapping[str, str], value: str, chosen: Callable[[str], None], *, label: str = ''
 ) -> TextElement:
-    """Radio buttons side by side; without a `label`, inside a `Slot` that is a group."""
+    """Return radio buttons side by side; pass a `label` unless they are in a `Slot` that is a group."""
     group = el('fieldset' if label else 'div', 'sy-seg form-seg', aria_label=label or None)
     with group:
         for place, (key, words) in enumerate(options.items()):
@@ -127,7 +120,7 @@ def segments(
 
 
 def switch(title: str, is_on: bool, turned: Callable[[bool], None]) -> None:
-    """Yes or no, its words before it."""
+    """Draw a switch with its title in front of it."""
     with el('label', 'form-sw'):
         el('span', 'sy-cap', title)
         with el('span', 'ct-switch'):
@@ -139,16 +132,16 @@ def switch(title: str, is_on: bool, turned: Callable[[bool], None]) -> None:
 
 @contextmanager
 def with_unit(unit: str) -> Iterator[TextElement]:
-    """A box to type in with the unit behind it."""
+    """Draw the text box of the `with` body with its unit after it."""
     with el('span', 'ct-unit') as box:
         yield box
         el('span', 'sy-2', unit)
 
 
 class Picker(Scope):
-    """A choice of one out of a few, as a box that opens a list; the browser's own select, so every key works in it.
+    """A native select whose options can change; every key works in it.
 
-    :param changed: called with the key that was chosen
+    :param changed: called with the key of the chosen option
     """
 
     def __init__(
@@ -161,18 +154,17 @@ class Picker(Scope):
         with self:
             self._select = el('select', aria_label=label)
             icon('down', size=14)
-        self._select.on('change', lambda event: self._choose(str(event.args)), js_handler='(e) => emit(e.target.value)')
+        self._select.on('change', lambda event: self._choose(str(event.args)), js_handler=TYPED)
         self.offer(options, value)
 
     def offer(self, options: Mapping[str, str], value: str) -> None:
-        """Show these options, with `value` chosen."""
+        """Show these options, with `value` selected."""
         self.value = value
         self._select.clear()
         with self._select:
             for key, words in options.items():
                 el('option', text=words, value=key)
         self._select.props['value'] = value
-        self._select.update()
 
     def _choose(self, key: str) -> None:
         self.value = key

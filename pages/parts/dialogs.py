@@ -1,4 +1,4 @@
-"""Questions before something ends, and sentences when something could not be done."""
+"""Notices, questions before something is lost, and messages when an action fails."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -23,10 +23,10 @@ def say(
     action: tuple[str, Callable[[], Any]] | None = None,
     **options: Any,
 ) -> None:
-    """A short notice, bottom right; `kind` is `info`, `success`, `warning` or `error`.
+    """Show a short notice at the bottom right; `kind` is `info`, `success`, `warning` or `error`.
 
-    :param undo: takes back what the notice tells of; offered for ten seconds
-    :param action: the words of a button, and what it does
+    :param undo: reverts what the notice reports; offered for ten seconds
+    :param action: the text of a button, and what it does
     """
     look: dict[str, Any] = {'position': 'bottom-right', 'classes': f'sy-notice is-{kind}', 'progress': False}
     offer = ('Undo', lambda: attempt(undo())) if undo is not None else action
@@ -37,10 +37,10 @@ def say(
 
 
 class _Notice(ui.element, component='notice.js'):
-    """A notice with one button, such as Undo. Shown at once, gone by itself; stays when the page changes below it.
+    """A notice with one button, such as Undo. It closes by itself and outlives a change of page.
 
-    :param options: of Quasar's Notify
-    :param pressed: called at most once, may be async
+    :param options: options of Quasar's Notify
+    :param pressed: called at most once; may be async
     """
 
     def __init__(self, options: dict[str, Any], action: str, pressed: Callable[[], Any]) -> None:
@@ -57,7 +57,7 @@ class _Notice(ui.element, component='notice.js'):
 
 
 async def attempt(work: Awaitable[T]) -> T | None:
-    """The result, or None after telling the person what went wrong and what to do next."""
+    """Return the result of `work`, or None after showing what went wrong and what to do next."""
     try:
         return await work
     except SynapseError as error:
@@ -70,18 +70,18 @@ async def attempt(work: Awaitable[T]) -> T | None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person said to a question, and to what was offered along with it."""
+    """The answer to a question, and whether its option was ticked."""
 
     is_yes: bool
     is_option: bool = False
 
 
 def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
-    """Let the keyboard begin in the form, not on the frame around it, as soon as the dialog is up."""
-    # Who clicks beside all fields is still in the dialog, and so are the keys.
+    """Focus the first field of the form, not the frame around it, as soon as the dialog is shown."""
+    # A click between the fields keeps the focus, and so the keys, in the dialog.
     box.props['tabindex'] = '-1'
     fields = '.form-scroll :is(input, select, textarea)'
-    # Whoever is quicker than the dialog's fading in, and types already, keeps the place; so does a question over it.
+    # The focus stays where it is if the person is typing before the dialog has faded in, or a question covers it.
     dialog.on(
         'show',
         js_handler=f'''() => {{
@@ -99,7 +99,7 @@ async def confirm(title: str, text: str, *, yes: str, no: str = 'Cancel', icon_n
 async def ask(
     title: str, text: str, *, yes: str, no: str = 'Cancel', option: str = '', icon_name: str = 'stop'
 ) -> Answer:
-    """As `confirm`, with one thing more that may be ticked."""
+    """Ask like `confirm`, with an `option` that can be ticked."""
     with ui.dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
         box.props['aria-label'] = title
         el('h2', text=title)
@@ -109,12 +109,12 @@ async def ask(
             with el('label', 'sy-x sy-tick'):
                 tick = el('input', type_='checkbox')
                 el('span', text=option)
-            # The answer carries the tick, so that it cannot arrive behind it.
         with el('div', 'sy-dialog-buttons'):
             safe = button(no)
             safe.props['autofocus'] = True
             safe.on('click', lambda: dialog.submit(None))
             sure = button(yes, kind='danger', icon_name=icon_name).classes('is-solid')
+            # Read in the browser with the click: an event of its own could arrive after the answer.
             ticked = f'getHtmlElement({tick.id}).checked' if tick is not None else 'false'
             sure.on(
                 'click',
@@ -122,6 +122,6 @@ async def ask(
                 js_handler=f'() => emit({ticked})',
             )
     answer = await dialog
-    if not dialog.is_deleted:  # whoever left the page with the question open took it along
+    if not dialog.is_deleted:  # it is, if the person left the page while the question was open
         dialog.delete()
     return answer if isinstance(answer, Answer) else Answer(False)

@@ -1,31 +1,38 @@
-"""Controls for one value each, drawn from the JSON schema of a parameter; text is kept as the person typed it.
+"""Form fields for one value each, drawn from the JSON schema of a parameter; text is kept as it was typed.
 
-All are controls of the browser itself, so every key and every reader works. What is typed is never written back by
-the server: initial values are attributes, which a later redraw of the page leaves alone.
+All are the browser's own controls, so keyboards and screen readers work. The server never writes back what is typed:
+initial values are attributes, which a later redraw of the page leaves alone.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
 
-from .html import el, icon
+from .controls import TYPED, segments, select
+from .html import el
 
 MOST_SEGMENTS = 4
+MOST_LETTERS = 40
+"""With more than this in all, options side by side would not fit into half of a dialog."""
 LONG_TEXT = 120
 
 
 class Unreadable(ValueError):
-    """What was typed is no value of this kind; the text says the fix."""
+    """The typed text isn't a value of this kind; the message says how to fix it."""
 
 
 class Field:
-    """A label, a control, help and an error; `value()` gives what it holds as a JSON value.
+    """A label, a control, help and an error.
 
-    :param schema: with references followed, see `plain`
-    :param prefix: of the ids on the page, where two forms may be open at once
+    :param schema: with references resolved, see `plain`
+    :param prefix: of the ids in the page, since two forms may be open at once
     """
+
+    kind = 'text'
+    expects = ''
+    """What to enter, shown next to the label."""
 
     def __init__(
         self,
@@ -43,9 +50,9 @@ class Field:
         self.is_nullable = is_nullable
         self.is_touched = False
         self.changed: Callable[[], None] = lambda: None
-        """Called with each change by the person."""
+        """Called after each change by the person."""
         self.is_checked_live = False
-        """Whether each change is judged anew by itself, so that an error stays until then."""
+        """Whether the form checks after each change; if so, an error is kept until that check."""
         self.id = f'{prefix}-{name}'
         help_text = str(schema.get('description') or '')
         self._described = f'{self.id}-help {self.id}-error' if help_text else f'{self.id}-error'
@@ -54,8 +61,6 @@ class Field:
             if help_text:
                 el('span', 'help', help_text, id=f'{self.id}-help')
             self._error = el('span', 'sy-error', role='alert', id=f'{self.id}-error')
-
-    kind = 'text'
 
     def _draw(self, value: Any) -> None:
         self._label()
@@ -72,26 +77,26 @@ class Field:
     def title(self) -> str:
         words = self.name.replace('_', ' ')
         given = str(self.schema.get('title') or words.title())
-        # Pydantic makes a title of every name, In Such Letters; sentences here are not written so.
+        # Pydantic makes Such Titles of names; ours are in sentence case.
         return words.capitalize() if given == words.title() else given
 
     def _kind_words(self) -> str:
-        return ''
+        return self.expects
 
     def _control(self, value: Any) -> None:
         raise NotImplementedError
 
     def value(self) -> Any:
-        """The JSON value; raises `Unreadable`, or `KeyError` where nothing is given and the default may apply."""
+        """Return the JSON value.
+
+        :raises Unreadable: if the text isn't a value of this kind
+        :raises KeyError: if nothing was entered, so that the default of the pipeline applies
+        """
         raise NotImplementedError
 
     def show_error(self, text: str) -> None:
-        if self._error.text != text:
-            self._error.set_text(text)
-        if text:
-            self.box.classes(add='is-wrong')
-        else:
-            self.box.classes(remove='is-wrong')
+        self._error.set_text(text)
+        self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
 
     def _touch(self) -> None:
         self.is_touched = True
@@ -106,29 +111,31 @@ class Field:
 
 
 class TextField(Field):
-    """One line, or an area where texts are long."""
+    """One line of text, or a text area for longer text."""
 
     placeholder = ''
+    is_area: bool | None = None
+    """Whether it is a text area; None decides by the length of the text."""
 
     def _control(self, value: Any) -> None:
         self._text = self._to_text(value)
-        if self._is_area(value):
+        if self._is_long(value) if self.is_area is None else self.is_area:
             control = el('textarea', 'sy-control', self._text, rows=self._rows(), spellcheck='false')
         else:
             control = el('input', 'sy-control', type_='text', autocomplete='off', spellcheck='false')
             control.props['^value'] = self._text
         control.props.update({'id': self.id, 'aria-describedby': self._described, 'placeholder': self.placeholder})
-        self._dress(control)
-        control.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
+        self._adjust(control)
+        control.on('input', self._typed, js_handler=TYPED)
 
-    def _dress(self, control: ui.element) -> None:
-        """Add what this kind needs."""
+    def _adjust(self, control: ui.element) -> None:
+        """Set further attributes that this kind of field needs."""
 
     def _typed(self, event: Any) -> None:
         self._text = str(event.args)
         self._touch()
 
-    def _is_area(self, value: Any) -> bool:
+    def _is_long(self, value: Any) -> bool:
         most = self.schema.get('maxLength')
         return (
             bool(self.schema.get('x-multiline'))
@@ -142,6 +149,11 @@ class TextField(Field):
     def _to_text(self, value: Any) -> str:
         return '' if value is None else str(value)
 
+    @property
+    def text(self) -> str:
+        """The text as it was typed."""
+        return self._text
+
     def value(self) -> Any:
         if not self._text and (self.is_nullable or self.is_required):
             return self._nothing()
@@ -149,14 +161,12 @@ class TextField(Field):
 
 
 class NumberField(TextField):
-    """A whole number or one with a fraction, with its range beside the name."""
+    """A whole or decimal number, with its range next to the label."""
 
     kind = 'number'
+    is_area = False
 
-    def _is_area(self, value: Any) -> bool:
-        return False
-
-    def _dress(self, control: ui.element) -> None:
+    def _adjust(self, control: ui.element) -> None:
         control.props['inputmode'] = 'numeric' if self._is_whole else 'decimal'
 
     @property
@@ -168,11 +178,8 @@ class NumberField(TextField):
         above, below = self.schema.get('exclusiveMinimum'), self.schema.get('exclusiveMaximum')
         if low is not None and high is not None:
             return f'{low:g} to {high:g}'
-        words = [
-            f'{word} {limit:g}'
-            for word, limit in (('from', low), ('above', above), ('to', high), ('below', below))
-            if limit is not None
-        ]
+        limits = {'from': low, 'above': above, 'to': high, 'below': below}
+        words = [f'{word} {limit:g}' for word, limit in limits.items() if limit is not None]
         return ', '.join(words) or ('whole number' if self._is_whole else 'number')
 
     def value(self) -> Any:
@@ -182,11 +189,11 @@ class NumberField(TextField):
         try:
             return int(text) if self._is_whole else float(text)
         except ValueError:
-            raise Unreadable('Give a whole number.' if self._is_whole else 'Give a number.') from None
+            raise Unreadable('Enter a whole number.' if self._is_whole else 'Enter a number.') from None
 
 
 class SwitchField(Field):
-    """Yes or no, with its words beside it."""
+    """Yes or no: a switch with its title after it."""
 
     kind = 'switch'
 
@@ -208,12 +215,10 @@ class SwitchField(Field):
 
 
 class ChoiceField(Field):
-    """One of a few: side by side up to four, else a list."""
+    """One of several values: up to four side by side, more in a list."""
 
     kind = 'choice'
-
-    def _kind_words(self) -> str:
-        return 'choice'
+    expects = 'choice'
 
     @property
     def _options(self) -> Sequence[Any]:
@@ -222,37 +227,16 @@ class ChoiceField(Field):
 
     def _control(self, value: Any) -> None:
         self._value = value if value in self._options else self._options[0]
-        words = [_words(option) for option in self._options]
-        if len(words) <= MOST_SEGMENTS and sum(map(len, words)) <= 40:
-            self._segments(words)
+        words = {str(place): _words(option) for place, option in enumerate(self._options)}
+        chosen = str(self._options.index(self._value))
+        if len(words) <= MOST_SEGMENTS and sum(map(len, words.values())) <= MOST_LETTERS:
+            control = segments(self.id, words, chosen, self._choose, label=self.title)
         else:
-            self._list(words)
+            control = select(self.id, words, chosen, self._choose)
+        control.props['aria-describedby'] = self._described
 
-    def _segments(self, words: Sequence[str]) -> None:
-        group = ui.element('fieldset').classes('sy-seg form-seg')
-        group.props.update({'aria-label': self.title, 'aria-describedby': self._described})
-        with group:
-            for place, text in enumerate(words):
-                with el('label', 'seg'):
-                    # Radio buttons of the browser: arrows move between them, and the page needs no state of its own.
-                    radio = el('input', type_='radio', name=f'{self.id}-{self.box.id}')
-                    radio.props['^checked'] = self._options[place] == self._value or None
-                    if place == 0:
-                        radio.props['id'] = self.id
-                    el('span', text=text)
-                radio.on('change', lambda _, place=place: self._choose(place), js_handler='() => emit()')
-
-    def _list(self, words: Sequence[str]) -> None:
-        with el('span', 'sy-in sy-pick'):
-            with el('select', id=self.id, aria_describedby=self._described) as select:
-                for place, text in enumerate(words):
-                    option = el('option', text=text, value=str(place))
-                    option.props['^selected'] = self._options[place] == self._value or None
-            icon('down', size=14)
-        select.on('change', lambda event: self._choose(int(event.args)), js_handler='(e) => emit(e.target.value)')
-
-    def _choose(self, place: int) -> None:
-        self._value = self._options[place]
+    def _choose(self, place: str) -> None:
+        self._value = self._options[int(place)]
         self._touch()
 
     def value(self) -> Any:
@@ -260,20 +244,15 @@ class ChoiceField(Field):
 
 
 class ListField(TextField):
-    """Several values, one a line."""
+    """Several values, one per line."""
 
     kind = 'list'
-    placeholder = 'one a line'
-
-    def _kind_words(self) -> str:
-        return 'one a line'
-
-    def _is_area(self, value: Any) -> bool:
-        return True
+    expects = placeholder = 'one per line'
+    is_area = True
 
     def _to_text(self, value: Any) -> str:
         items = value if isinstance(value, list) else []
-        return '\n'.join(item if isinstance(item, str) else json.dumps(item) for item in items)
+        return '\n'.join(map(_text, items))
 
     def value(self) -> Any:
         lines = [line for line in self._text.split('\n') if line.strip()]
@@ -282,26 +261,20 @@ class ListField(TextField):
         if not lines and self.is_nullable:
             return None
         kind = (self.schema.get('items') or {}).get('type', 'string')
-        return [line.strip() if kind == 'string' else _json(line, 'Give one value a line.') for line in lines]
+        return [line.strip() if kind == 'string' else _json(line, 'Enter one value per line.') for line in lines]
 
 
 class PairsField(TextField):
-    """Names with values, one pair a line."""
+    """Names with values, one pair per line."""
 
     kind = 'pairs'
+    expects = 'NAME=value, one per line'
     placeholder = 'NAME=value'
-
-    def _kind_words(self) -> str:
-        return 'NAME=value, one a line'
-
-    def _is_area(self, value: Any) -> bool:
-        return True
+    is_area = True
 
     def _to_text(self, value: Any) -> str:
         pairs = value if isinstance(value, dict) else {}
-        return '\n'.join(
-            f'{name}={item if isinstance(item, str) else json.dumps(item)}' for name, item in pairs.items()
-        )
+        return '\n'.join(f'{name}={_text(item)}' for name, item in pairs.items())
 
     def value(self) -> Any:
         if not self._text.strip() and (self.is_required or self.is_nullable):
@@ -312,32 +285,27 @@ class PairsField(TextField):
 
 
 class CodeField(TextField):
-    """Whatever else there is, as JSON."""
+    """Any other value, as JSON."""
 
     kind = 'code'
-    placeholder = 'JSON'
-
-    def _kind_words(self) -> str:
-        return 'JSON'
-
-    def _is_area(self, value: Any) -> bool:
-        return True
+    expects = placeholder = 'JSON'
+    is_area = True
 
     def _to_text(self, value: Any) -> str:
         return '' if value is None else json.dumps(value, indent=2, ensure_ascii=False)
 
     def value(self) -> Any:
-        return _json(self._text, 'This is not JSON.') if self._text.strip() else self._nothing()
+        return _json(self._text, 'This is not valid JSON.') if self._text.strip() else self._nothing()
 
 
 FieldMaker = Callable[..., Field]
 
 
 def pairs_from(text: str, *, is_text: bool) -> dict[str, Any]:
-    """`NAME=value` lines as a mapping.
+    """Read lines of `NAME=value`; blank lines are skipped.
 
-    :param is_text: whether values are text; else JSON is read where it is JSON
-    :raises Unreadable: at a line without a name or without `=`
+    :param is_text: keep every value as text; otherwise a value that is valid JSON is read as JSON
+    :raises Unreadable: for a line without a name or without `=`
     """
     pairs: dict[str, Any] = {}
     for line in text.split('\n'):
@@ -348,6 +316,24 @@ def pairs_from(text: str, *, is_text: bool) -> dict[str, Any]:
             raise Unreadable(f'Write NAME=value, not “{line.strip()[:40]}”.')
         pairs[name.strip()] = value.strip() if is_text else _lenient(value.strip())
     return pairs
+
+
+def sorted_errors(errors: Mapping[str, str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the errors for each of these fields as one text, and the errors that belong to none of them.
+
+    :param errors: by place: the name of a field, or of a part of it such as `steps.2`
+    """
+    known = {name: [text for place, text in errors.items() if _is_in(place, name)] for name in names}
+    rest = [text for place, text in errors.items() if not any(_is_in(place, name) for name in known)]
+    return {name: ' '.join(texts) for name, texts in known.items()}, rest
+
+
+def _is_in(place: str, name: str) -> bool:
+    return f'{place}.'.startswith(f'{name}.')
+
+
+def _text(item: Any) -> str:
+    return item if isinstance(item, str) else json.dumps(item)
 
 
 def _lenient(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Plain HTML elements by tag, so that pages use the classes of the design as they are; text is always text."""
+"""HTML elements by tag, for use with the classes of the design; text is never read as HTML."""
 
 import inspect
 import json
@@ -13,17 +13,22 @@ SPRITE = '/static/synapse/icons.svg'
 
 
 def el(tag: str, classes: str = '', text: str = '', **attributes: Any) -> TextElement:
-    """One element. `aria_label` becomes `aria-label`, `type_` becomes `type`; text is never HTML."""
+    """Return one element; for the names of attributes see `attribute`."""
     element = TextElement(tag=tag, text=text)
     if classes:
         element.classes(classes)
     for name, value in attributes.items():
-        element.props[name.rstrip('_').replace('_', '-')] = value
+        element.props[attribute(name)] = value
     return element
 
 
+def attribute(name: str) -> str:
+    """Return `aria-label` for `aria_label` and `type` for `type_`."""
+    return name.rstrip('_').replace('_', '-')
+
+
 def icon(name: str, *, size: int = 16, classes: str = '') -> TextElement:
-    """An icon of the sprite such as `play`; decorative, so hidden from screen readers."""
+    """Return an icon of the sprite, such as `play`; it is decorative, so screen readers skip it."""
     with el('svg', f'sy-ico {classes}', viewBox='0 0 24 24', aria_hidden='true') as svg:
         el('use', href=f'{SPRITE}#i-{name}')
     svg.style(f'width:{size}px;height:{size}px')
@@ -31,10 +36,10 @@ def icon(name: str, *, size: int = 16, classes: str = '') -> TextElement:
 
 
 def opens(element: E, work: Callable[[], Any], *, what: str = 'dialog') -> E:
-    """Pressed, it opens something: from the press on, keys belong to that, see `keys.js`.
+    """Call `work` when `element` is pressed; from the press on, keys belong to what opens, see `keys.js`.
 
-    :param work: what opens it
-    :param what: `dialog`; empty where it depends, as with a row that may also lead to another page
+    :param work: opens the dialog or menu; may be async
+    :param what: `dialog`; empty if it varies, as for a row that may also lead to another page
     """
 
     async def press() -> None:
@@ -52,7 +57,7 @@ def opens(element: E, work: Callable[[], Any], *, what: str = 'dialog') -> E:
 
 
 def settled(opener: ui.element) -> None:
-    """Tell the browser that all has been sent that a press of this opens: without it, keys go to the page again."""
+    """Tell the browser that everything this press opens has been sent; if nothing opened, keys go back to the page."""
     opener.client.run_javascript(f"window.synapse?.settled('{opener.html_id}')")
 
 
@@ -85,33 +90,35 @@ LOOKS = {
 
 
 def look_of(state: str) -> str:
-    """The state class of the design for a state of the core: `st-` plus this."""
+    """Return the name of a state in the design, for the class `st-NAME`."""
     return LOOKS.get(state, state)
 
 
 class Glyph(TextElement):
-    """The silhouette of a state, with its word for screen readers; `show` changes it in place."""
+    """The shape that stands for a state, with a label for screen readers; `show` changes it in place."""
 
     def __init__(self, state: str, *, size: int = 14, is_level: bool = False) -> None:
         super().__init__(tag='svg', text='')
         self.classes('sy-g' if is_level else 'sy-g sy-stg').style(f'width:{size}px;height:{size}px')
         self.props['viewBox'] = '0 0 16 16'
         self.props['role'] = 'img'
+        self._shown = ''
         with self:
             self._use = el('use')
         self.show(state)
 
     def show(self, state: str) -> None:
+        if state == self._shown:
+            return
+        self._shown = state
         self.props['aria-label'] = WORDS.get(state, state)
         self._use.props['href'] = f'{SPRITE}#g-{look_of(state)}'
-        self._use.update()
-        self.update()
 
 
 def button(
     text: str, *, icon_name: str = '', kind: str = '', aria_label: str = '', title: str = '', small: bool = False
 ) -> TextElement:
-    """A button of the design; `kind` is `primary`, `danger`, `ghost` or empty."""
+    """Return a button of the design; `kind` is `primary`, `danger`, `ghost` or empty."""
     classes = 'sy-btn' + (f' is-{kind}' if kind else '') + (' is-sm' if small else '') + ('' if text else ' is-icon')
     element = el('button', classes, type_='button')
     if aria_label:
@@ -127,9 +134,9 @@ def button(
 
 
 def copy_button(words: str, text: str) -> ui.element:
-    """Puts text on the clipboard, in the browser."""
+    """Return a button that copies `text` to the clipboard."""
     press = button(words, icon_name='copy', kind='ghost', small=True)
-    # The label says that it worked: a notice would hide what is being copied from.
+    # The label confirms it: a notice could cover what the person is copying.
     press.on(
         'click',
         js_handler=f'(e) => {{ navigator.clipboard?.writeText({json.dumps(text)}); '

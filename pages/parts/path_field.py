@@ -1,4 +1,4 @@
-"""A file or folder as a parameter: type its path, take one from the inbox, or send one from this device."""
+"""A file or folder as a parameter: type its path, choose a file from the inbox, or upload one."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -9,11 +9,14 @@ from synapse.errors import NotFound
 from synapse.inbox.inbox import PREFIX, InboxChanged, InboxItem
 
 from .cards import set_props
+from .controls import TYPED
 from .fields import TextField
 from .html import button, el, icon
 from .scope import Scope
-from .upload import sending_row
+from .upload import FileZone, sending_row
 from .words import size_of
+
+MOST_OFFERED = 20
 
 
 class PathField(TextField):
@@ -38,9 +41,6 @@ class PathField(TextField):
             return 'folder'
         return ' '.join(suffix.lstrip('.') for suffix in self._accepts[:6]) or 'path'
 
-    def _is_area(self, value: Any) -> bool:
-        return False
-
     def _control(self, value: Any) -> None:
         self._text = self._to_text(value)
         with Scope().classes('form-file') as scope:
@@ -60,7 +60,7 @@ class PathField(TextField):
                     }
                 )
                 self._entry.props['^value'] = '' if self._text.startswith(PREFIX) else self._text
-                self._entry.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
+                self._entry.on('input', self._typed, js_handler=TYPED)
                 if not self._is_folder and not self.schema.get('x-new'):
                     self._inbox = el('div', 'form-inbox')
                     self._draw_zone()
@@ -69,14 +69,11 @@ class PathField(TextField):
         self._show()
 
     def _draw_zone(self) -> None:
-        """A small drop zone; sending and its progress are the browser's, see `synapse.js`."""
-        zone = el('div', 'upload-zone form-zone', role='button', tabindex='0')
-        zone.props['aria-label'] = f'Drop a file for {self.title} here or press Enter to choose one'
-        zone.props.update({'data-max': str(self._room.settings.max_upload_bytes), 'data-pipeline': self.title})
-        zone.props['data-accepts'] = ','.join(self._accepts)
-        zone.on('uploaded', lambda event: self._take(str(event.args)), js_handler='(e) => emit(e.detail.id)')
+        room = self._room
+        zone = FileZone(room.settings.max_upload_bytes, lambda item: self._take(str(item['id'])), classes='form-zone')
+        label = f'Drop a file for {self.title} here or press Enter to choose one'
+        zone.accept(self._accepts, title=self.title, label=label)
         with zone:
-            el('input', type_='file', tabindex='-1', aria_hidden='true', accept=','.join(self._accepts))
             with el('span', 'asking'), el('span'):
                 el('b', text='Drop it here')
                 el('span', text=' or ')
@@ -84,18 +81,18 @@ class PathField(TextField):
             sending_row()
 
     def _offer(self) -> None:
-        """The files of the inbox that fit, newest first."""
-        fitting = [item for item in self._room.inbox.all() if self._fits(item)][:20]
+        """Offer the newest files in the inbox that fit."""
+        fitting = [item for item in self._room.inbox.all() if self._fits(item)][:MOST_OFFERED]
         self._inbox.clear()
         if not fitting:
             return
         with self._inbox, el('span', 'sy-in sy-pick is-quiet is-sm'):
             with el('select', aria_label=f'From the inbox for {self.title}') as select:
-                el('option', text='Take one from the inbox', value='')
+                el('option', text='Choose from the inbox', value='')
                 for item in fitting:
                     el('option', text=f'{item.name}, {size_of(item.size)}', value=item.id)
             icon('down', size=14)
-        select.on('change', lambda event: self._take(str(event.args)), js_handler='(e) => emit(e.target.value)')
+        select.on('change', lambda event: self._take(str(event.args)), js_handler=TYPED)
 
     def _fits(self, item: InboxItem) -> bool:
         return not self._accepts or PurePath(item.name).suffix.lower() in self._accepts
@@ -112,7 +109,7 @@ class PathField(TextField):
         self._entry.run_method('focus')
 
     def _show(self) -> None:
-        """What was taken from the inbox by its name, else the box to type in."""
+        """Show a file from the inbox by its name, or else the box to type a path into."""
         name, about = self._facts()
         self._name.set_text(name)
         self._about.set_text(about)
@@ -125,7 +122,7 @@ class PathField(TextField):
         try:
             item = self._room.inbox.get(self._text.removeprefix(PREFIX))
         except NotFound:
-            return self._text, 'not in the inbox any more'
+            return self._text, 'no longer in the inbox'
         return item.name, f'{size_of(item.size)}, from the inbox'
 
     def value(self) -> Any:

@@ -1,4 +1,4 @@
-"""The field that suits a parameter, by its JSON schema."""
+"""The form field for a parameter, chosen by its JSON schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +18,15 @@ from .fields import (
 )
 from .path_field import PathField
 
+MAKERS: Mapping[str, FieldMaker] = {
+    'boolean': SwitchField,
+    'integer': NumberField,
+    'number': NumberField,
+    'string': TextField,
+    'array': ListField,
+    'object': PairsField,
+}
+
 
 def field_for(
     room: ControlRoom,
@@ -29,36 +38,31 @@ def field_for(
     is_required: bool,
     prefix: str = 'parameter',
 ) -> Field:
-    """The field that suits this parameter, holding `value`."""
+    """Return the field for this parameter, filled with `value`."""
     merged, is_nullable = plain(schema, root)
     options: dict[str, Any] = {'is_required': is_required, 'is_nullable': is_nullable, 'prefix': prefix}
-    kind = merged.get('type')
     if is_path(merged):
         return PathField(room, name, merged, value, **options)
+    return _maker_of(merged)(name, merged, value, **options)
+
+
+def _maker_of(merged: Mapping[str, Any]) -> FieldMaker:
+    kind = merged.get('type')
     if 'enum' in merged:
-        return ChoiceField(name, merged, value, **options)
-    makers: dict[Any, FieldMaker] = {
-        'boolean': SwitchField,
-        'integer': NumberField,
-        'number': NumberField,
-        'string': TextField,
-        'array': ListField,
-        'object': PairsField,
-    }
-    if kind == 'array' and (merged.get('items') or {}).get('type') in ('object', 'array'):
-        kind = None
-    if kind == 'object' and 'properties' in merged:
-        kind = None
-    return makers.get(kind, CodeField)(name, merged, value, **options)
+        return ChoiceField
+    is_nested = kind == 'array' and (merged.get('items') or {}).get('type') in ('object', 'array')
+    if is_nested or (kind == 'object' and 'properties' in merged):
+        return CodeField
+    return MAKERS.get(str(kind), CodeField)
 
 
 def is_path(merged: Mapping[str, Any]) -> bool:
-    """Whether one file or folder is asked for."""
+    """Whether the parameter is a single file or folder."""
     return merged.get('type') == 'string' and merged.get('format') in ('path', 'file-path', 'directory-path')
 
 
 def plain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The schema with references followed and the null taken out, and whether there was a null."""
+    """Return the schema with references resolved and null removed, and whether null was allowed."""
     merged = dict(schema)
     choices = merged.pop('anyOf', None) or merged.pop('oneOf', None) or []
     real = [choice for choice in choices if choice.get('type') != 'null']

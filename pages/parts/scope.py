@@ -1,4 +1,4 @@
-"""The root of a page or part: what it listens to ends with it, when the person moves on or the tab is gone."""
+"""The root element of a page or part: its subscriptions end with it, when the person moves on or closes the tab."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,10 +12,10 @@ M = TypeVar('M', bound=Message)
 
 
 class Scope(ui.element, component='island.js'):
-    """An element whose subscriptions live exactly as long as it does, and that is drawn by itself.
+    """An element whose subscriptions live exactly as long as it does, and that is redrawn on its own.
 
-    NiceGUI ends its own event subscriptions only with the client; in a single-page shell each visit would leak one.
-    And it draws the whole page for each change, down to the next component: this is one.
+    NiceGUI ends its own event subscriptions only with the client: in a single-page shell each visit would leak one.
+    And for each change it redraws the whole page except for nested components, so this is one.
     """
 
     def __init__(self, tag: str = 'div') -> None:
@@ -25,11 +25,10 @@ class Scope(ui.element, component='island.js'):
 
     def follow(self, bus: Bus, kind: type[M], callback: Callable[[M], None]) -> None:
         """Call `callback` inside this element with every message of this kind."""
-
         self.when_gone(bus.subscribe(kind, lambda message: self._call(lambda: callback(message))))
 
     def watch(self, source: Any, names: tuple[str, ...], callback: Callable[[], None]) -> None:
-        """Call `callback` inside this element when any of these bindable fields gets another value, by push."""
+        """Call `callback` inside this element whenever one of these bindable fields gets a new value."""
         for name in names:
             watcher = _Watcher()
             binding.bind_from(watcher, 'value', source, name)
@@ -39,9 +38,9 @@ class Scope(ui.element, component='island.js'):
     def at_most_every(
         self, seconds: float, callback: Callable[[], None], *, at_once: bool = False
     ) -> Callable[[], None]:
-        """A function that calls `callback` inside this element soon, and not again before `seconds` have passed.
+        """Return a function that calls `callback` inside this element, at most once every `seconds`.
 
-        :param at_once: call it without waiting where `seconds` have passed since the last time
+        :param at_once: call it without a delay if the last call is at least `seconds` ago
         """
         timer: asyncio.TimerHandle | None = None
         called_at = float('-inf')
@@ -81,7 +80,7 @@ class Scope(ui.element, component='island.js'):
 
 
 class _Watcher:
-    """The far end of a binding: it turns a new value into a call."""
+    """The target of a binding, which turns each new value into a call."""
 
     value = binding.BindableProperty(on_change=lambda watcher, _: watcher.callback())
 

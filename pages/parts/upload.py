@@ -1,10 +1,9 @@
-"""The place where files are dropped; the browser streams them to the inbox, and tells here once they are whole."""
+"""Places to drop a file; the browser streams it to the inbox and reports it once all of it has arrived."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 
 from synapse.catalog.catalog import PipelineInfo
 
@@ -13,28 +12,42 @@ from .html import el, icon
 
 VIDEO = frozenset({'.mp4', '.mov', '.mkv', '.webm', '.avi', '.m4v'})
 
+Received = Callable[[Mapping[str, Any]], Any]
+"""Called with each new item of the inbox, `{id, name, size, ...}`, in the order they arrive; may be async."""
 
-class UploadZone(ui.element):
-    """Takes files by drop, by click and by Enter; what the pipeline does not take is refused before it is sent.
 
-    :param max_bytes: as the inbox allows
-    :param received: called with each item of the inbox, `{id, name, size, ...}`, in the order they arrive
+class FileZone(ui.element):
+    """Takes files by drop, click or Enter; `synapse.js` checks their suffix and size before it sends them.
+
+    :param max_bytes: the limit of the inbox
     """
 
-    def __init__(
-        self, max_bytes: int, received: Callable[[Mapping[str, Any]], Awaitable[None]], *, classes: str = ''
-    ) -> None:
+    def __init__(self, max_bytes: int, received: Received, *, classes: str = '', multiple: bool = False) -> None:
         super().__init__('div')
         self.classes(f'upload-zone {classes}')
-        self.props.update({'role': 'button', 'tabindex': '0', 'data-max': str(max_bytes)})
-        self._limit = f'up to {max_bytes / 1024**3:.0f} GB' if max_bytes >= 1024**3 else f'up to {max_bytes:,} bytes'
-
-        async def uploaded(event: GenericEventArguments) -> None:
-            await received(event.args)
-
-        self.on('uploaded', uploaded, js_handler='(e) => emit(e.detail)')
+        set_props(self, role='button', tabindex='0', data_max=str(max_bytes))
+        self.on('uploaded', lambda event: received(event.args), js_handler='(e) => emit(e.detail)')
         with self:
-            self._input = el('input', type_='file', multiple=True, tabindex='-1', aria_hidden='true')
+            self._input = el('input', type_='file', multiple=multiple, tabindex='-1', aria_hidden='true')
+
+    def accept(self, suffixes: Sequence[str], *, title: str, label: str) -> None:
+        """Take files with these suffixes, or any file if there are none.
+
+        :param title: names the taker in a refusal
+        :param label: for screen readers
+        """
+        accepts = ','.join(suffixes) or None
+        set_props(self, data_accepts=accepts, data_pipeline=title, aria_label=label)
+        set_props(self._input, accept=accepts)
+
+
+class UploadZone(FileZone):
+    """The large zone: says which files the chosen pipeline takes and what happens next."""
+
+    def __init__(self, max_bytes: int, received: Received, *, classes: str = '') -> None:
+        super().__init__(max_bytes, received, classes=classes, multiple=True)
+        self._limit = f'up to {max_bytes / 1024**3:.0f} GB' if max_bytes >= 1024**3 else f'up to {max_bytes:,} bytes'
+        with self:
             with el('span', 'asking'):
                 with el('span', 'up'):
                     icon('upload', size=18)
@@ -49,30 +62,23 @@ class UploadZone(ui.element):
             sending_row()
 
     def ask_for(self, info: PipelineInfo, *, profile: str, starts: bool) -> None:
-        """Take files for this pipeline from now on.
+        """Take files for this pipeline.
 
-        :param starts: whether a file is all it needs
+        :param starts: whether a run needs nothing but the file
         """
-        accepts = list(info.accepts)
-        what = 'a video' if accepts and VIDEO.issuperset(accepts) else 'a file'
-        set_props(
-            self,
-            data_accepts=','.join(accepts) or None,
-            data_pipeline=info.title,
-            aria_label=f'Drop {what} here or press Enter to choose one',
-        )
-        set_props(self._input, accept=','.join(accepts) or None)
+        what = 'a video' if info.accepts and VIDEO.issuperset(info.accepts) else 'a file'
+        self.accept(info.accepts, title=info.title, label=f'Drop {what} here or press Enter to choose one')
         self._drop.set_text(f'Drop {what}')
         self._choose.set_text(f'Choose {what}')
-        then = 'It starts right away.' if starts else 'Then come a few questions.'
-        self._hint.set_text(f'{suffixes(accepts)} {self._limit}. {then}'.strip())
-        set_props(self._hint, title=', '.join(accepts) or None, data_profile=profile)
+        then = 'It starts right away.' if starts else 'A few questions follow.'
+        self._hint.set_text(f'{suffixes(info.accepts)} {self._limit}. {then}')
+        set_props(self._hint, title=', '.join(info.accepts) or None, data_profile=profile)
 
 
 def sending_row() -> None:
-    """Inside a drop zone: name, progress and cancel of the file on its way, then why one was refused.
+    """Draw the row of a file being sent: name, progress, Cancel, and why a file was refused.
 
-    `synapse.js` finds them by their data attributes and fills them in.
+    `synapse.js` finds its parts by their data attributes and fills them in.
     """
     with el('span', 'sending'):
         with el('span', 'sy-x'):
@@ -85,5 +91,5 @@ def sending_row() -> None:
 
 
 def suffixes(accepts: Sequence[str]) -> str:
-    """`mp4, mov, mkv`, at most three of them; the refusal names all."""
+    """Return up to three suffixes, such as `mp4, mov, mkv`, or `Any file`; a refusal names all of them."""
     return ', '.join(suffix.lstrip('.') for suffix in accepts[:3]) if accepts else 'Any file'

@@ -1,4 +1,4 @@
-"""Numbers and names as a person reads them."""
+"""Numbers, moments and names as people read them."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from synapse.runs.records import RunRecord, StepRun
 
 
 def length_of(seconds: float | None) -> str:
-    """`0:42`, `2:18`, `1:04:09`; empty for None."""
+    """Return a length such as `0:42` or `1:04:09`; empty for None."""
     if seconds is None:
         return ''
     whole = max(0, round(seconds))
@@ -18,34 +18,33 @@ def length_of(seconds: float | None) -> str:
 
 
 def size_of(count: int) -> str:
-    """`812 B`, `9.1 kB`, `1.2 GB`."""
-    size = float(count)
-    for unit in ('B', 'kB', 'MB', 'GB'):
-        if size < 1000 or unit == 'GB':
-            return f'{size:.0f} {unit}' if unit == 'B' or size >= 100 else f'{size:.1f} {unit}'
-        size /= 1000
-    raise AssertionError
+    """Return a size such as `812 B`, `9.1 kB` or `1.2 GB`; units are powers of 1000."""
+    size, unit = float(count), 'B'
+    for larger in ('kB', 'MB', 'GB'):
+        if round(size) >= 1000:
+            size, unit = size / 1000, larger
+    return f'{size:.0f} {unit}' if unit == 'B' or round(size, 1) >= 100 else f'{size:.1f} {unit}'
 
 
 def clock_of(room: ControlRoom, moment: datetime | None) -> str:
-    """`14:02:11` in the zone of the calendar."""
+    """Return a time such as `14:02:11` in the zone of the calendar; empty for None."""
     return f'{room.local(moment):%H:%M:%S}' if moment else ''
 
 
 def day_of(room: ControlRoom, moment: datetime) -> str:
-    """`Today`, or `9 Oct`, in the zone of the calendar."""
+    """Return `Today` or a day such as `9 Oct`, in the zone of the calendar."""
     local = room.local(moment)
     is_today = local.date() == room.local(now_utc()).date()
     return 'Today' if is_today else f'{local.day} {local:%b}'
 
 
 def millis(moment: datetime) -> str:
-    """Milliseconds since the epoch: what the ticking clocks of the browser want."""
+    """Return milliseconds since the epoch, for the ticking clocks of the browser."""
     return str(int(moment.timestamp() * 1000))
 
 
 def pipeline_title(room: ControlRoom, name: str) -> str:
-    """The title of a pipeline, or its class name where it is gone."""
+    """Return the title of a pipeline, or its class name if it no longer exists."""
     try:
         return room.catalog.get(name).title
     except NotFound:
@@ -53,7 +52,7 @@ def pipeline_title(room: ControlRoom, name: str) -> str:
 
 
 def pipeline_color(room: ControlRoom, name: str) -> str:
-    """The class that gives the pipeline its colour, `p1` to `p6`."""
+    """Return the CSS class of the colour of a pipeline, `p1` to `p6`."""
     try:
         return f'p{room.catalog.get(name).color_index % 6 + 1}'
     except NotFound:
@@ -61,7 +60,7 @@ def pipeline_color(room: ControlRoom, name: str) -> str:
 
 
 def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
-    """`RENDER` for `render`, or what the pipeline calls it."""
+    """Return the title that the pipeline gives a step, or its name in capitals."""
     try:
         steps = room.catalog.get(pipeline).steps
     except NotFound:
@@ -70,17 +69,17 @@ def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
 
 
 def title_of(room: ControlRoom, run: RunRecord) -> str:
-    """What the run is about: its file, or else its pipeline."""
+    """Return what a run is about: its file, otherwise the title of its pipeline."""
     return run.subject or pipeline_title(room, run.pipeline)
 
 
 def step_seconds(step: StepRun) -> float | None:
-    """How long a step took, once it has ended."""
+    """Return how long a step took; None until it has ended."""
     if step.started_at is None or step.finished_at is None:
         return None
     return (step.finished_at - step.started_at).total_seconds()
 
 
 def profile_label(room: ControlRoom, id: str | None) -> str:
-    """What the profile is called, or its id where it is gone; empty for none."""
+    """Return the label of a profile, or its id if it no longer exists; empty for None."""
     return next((profile.label for profile in room.profiles.all() if profile.id == id), id or '')

@@ -1,4 +1,4 @@
-"""All pipelines: what they do, what they take, and what is wrong with those that are broken."""
+"""All pipelines: what they do, what they take, and what is wrong with those that have an error."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ EXAMPLE = '''from synapse import Pipeline, Run, step
 
 
 class Hello(Pipeline):
-    """Greet somebody, slowly."""
+    """Greet someone, slowly."""
 
     name: str = 'world'
 
@@ -23,19 +23,19 @@ class Hello(Pipeline):
         run.log.success(f'Hello, {self.name}')
 '''
 HOW_TO = (
-    'Save a file like this one in the folder below. It shows here within a second, with a form made from its fields. '
-    'Its methods marked @step run in order, and each one is kept when it is done.'
+    'Save a file like this one in the folder below. It appears here within a second, with a form made from its fields. '
+    'Its methods marked @step run in order, and a retry can start from any of them.'
 )
 
 
 def pipelines_page(room: ControlRoom) -> None:
-    """The page; a file saved in the folder shows here within a second."""
+    """Draw the page; a file saved in the folder appears within a second."""
     with Scope().classes('sy-page') as scope, el('div', 'pipes-page'):
         cards = el('div', 'pipes')
         shown: dict[str, tuple[PipelineInfo, Any]] = {}
 
         def draw() -> None:
-            # Only what changed is drawn again: an open traceback stays open beside it.
+            # Only cards that changed are redrawn, so that an open traceback in another one stays open.
             infos = room.catalog.all()
             for name in shown.keys() - {info.name for info in infos}:
                 shown.pop(name)[1].delete()
@@ -89,14 +89,18 @@ def _problem(info: PipelineInfo, error: Mapping[str, Any]) -> None:
             line = f', line {error["line"]}' if error.get('line') else ''
             if error.get('file'):
                 el('p', 'sy-mono', f'{error["file"]}{line}')
-            if info.is_runnable:
-                el('p', text='Its last good version stays runnable. Mend the file and it takes over at once.')
-            else:
-                el('p', text='Mend the file and it shows here at once.')
+            el('p', text=way_out(info))
             if error.get('traceback'):
                 with el('details'):
                     el('summary', text='Traceback')
                     el('pre', text=str(error['traceback']))
+
+
+def way_out(info: PipelineInfo) -> str:
+    """Return what to do about a file with an error, and what runs until then."""
+    if info.is_runnable:
+        return 'Its last good version still runs. Fix the file and it takes over at once.'
+    return 'Fix the file and the pipeline appears here at once.'
 
 
 def _about(step: Mapping[str, Any]) -> str:

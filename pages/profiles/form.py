@@ -1,14 +1,16 @@
-"""A profile to make or to change. Secrets are written here and never shown: there is no way to read one."""
+"""The dialog that creates or edits a profile. Secrets are entered here and never shown: nothing can read one back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from nicegui import ui
 
 from pages.parts.cards import set_props
+from pages.parts.controls import TYPED
 from pages.parts.dialogs import focus_first_field, say
-from pages.parts.fields import PairsField, TextField, Unreadable
+from pages.parts.fields import PairsField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
@@ -18,7 +20,10 @@ ICONS = ('profiles', 'film', 'folder', 'globe', 'upload', 'terminal', 'bolt', 'f
 
 
 class ProfileDialog:
-    """Opens at once."""
+    """Opens at once.
+
+    :param profile: the one to edit; None creates one
+    """
 
     def __init__(self, room: ControlRoom, profile: Profile | None) -> None:
         self._room = room
@@ -30,39 +35,32 @@ class ProfileDialog:
             focus_first_field(self._dialog, box)
             box.on('keydown.ctrl.enter', self._save)
             with box:
-                self._draw(title)
+                self._draw(title, profile or _blank(room))
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()
 
-    def _draw(self, title: str) -> None:
-        profile = self._profile
+    def _draw(self, title: str, first: Profile) -> None:
         with el('header'):
             el('h2', 'sy-grow', title)
             close = button('', icon_name='x', kind='ghost', small=True, aria_label='Close')
             close.on('click', self._dialog.close)
         with el('div', 'form-scroll'):
-            self._label = _text('label', 'Name', profile.label if profile else '', is_required=True)
+            self._label = _text_field('label', 'Name', first.label, is_required=True)
             with el('div', 'form-two'):
-                colors = COLORS if not profile or profile.color in COLORS else (*COLORS, profile.color)
-                unused = COLORS[len(self._room.profiles.all()) % len(COLORS)]
-                self._color = _Choice('Colour', colors, profile.color if profile else unused, _swatch)
-                icons = ICONS if not profile or profile.icon in ICONS else (*ICONS, profile.icon)
-                self._icon = _Choice('Icon', icons, profile.icon if profile else ICONS[0], _icon)
-            self._destination = _text(
-                'destination',
-                'Destination',
-                profile.destination if profile else '',
-                help_text='Where results are delivered: a folder, or an address such as sftp://host/folder. '
-                f'Empty means {self._room.profiles.default_destination}.',
+                self._color = _PicturePicker('Colour', COLORS, first.color, _swatch)
+                self._icon = _PicturePicker('Icon', ICONS, first.icon, icon)
+            help_text = (
+                'Where results are delivered: a folder, or an address such as sftp://host/folder. '
+                f'If empty, {self._room.profiles.default_destination}.'
             )
+            self._destination = _text_field('destination', 'Destination', first.destination, help_text=help_text)
             schema = {
                 'title': 'Default parameters',
                 'description': 'Values for every pipeline that has a parameter of that name.',
                 'additionalProperties': {},
             }
-            defaults = profile.defaults if profile else {}
-            self._defaults = PairsField('defaults', schema, defaults, is_required=False, is_nullable=False)
-            self._secrets = _Secrets([*profile.secrets] if profile else [])
+            self._defaults = PairsField('defaults', schema, first.defaults, is_required=False, is_nullable=False)
+            self._secrets = _Secrets([*first.secrets])
         with el('footer'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
             button('Cancel').on('click', self._dialog.close)
@@ -102,40 +100,43 @@ class ProfileDialog:
             'icon': self._icon.value,
             'destination': self._destination.text.strip(),
             'defaults': self._defaults.value(),
-            'secrets': self._secrets.change(),
+            'secrets': self._secrets.edits.change(),
         }
 
     def _show_errors(self, errors: Mapping[str, str]) -> None:
-        fields = {'label': self._label, 'destination': self._destination, 'defaults': self._defaults}
-        for name, field in fields.items():
-            field.show_error(errors.get(name, ''))
-        self._secrets.show_error(' '.join(text for name, text in errors.items() if name.startswith('secrets')))
-        rest = [text for name, text in errors.items() if name not in fields and not name.startswith('secrets')]
+        show = {
+            'label': self._label.show_error,
+            'destination': self._destination.show_error,
+            'defaults': self._defaults.show_error,
+            'secrets': self._secrets.error.set_text,
+        }
+        by_field, rest = sorted_errors(errors, show)
+        for name, text in by_field.items():
+            show[name](text)
         self._problem.set_text(' '.join(rest))
 
 
-class _Text(TextField):
-    @property
-    def text(self) -> str:
-        return self._text
+def _blank(room: ControlRoom) -> Profile:
+    """Return what the form of a new profile starts with; its colour is one that few profiles have."""
+    color = COLORS[len(room.profiles.all()) % len(COLORS)]
+    return Profile.model_construct(id='', label='', color=color, icon=ICONS[0], destination='')
 
 
-def _text(name: str, title: str, value: str, *, is_required: bool = False, help_text: str = '') -> _Text:
+def _text_field(name: str, title: str, value: str, *, is_required: bool = False, help_text: str = '') -> TextField:
     schema = {'title': title, 'description': help_text}
-    return _Text(name, schema, value, is_required=is_required, is_nullable=False)
+    return TextField(name, schema, value, is_required=is_required, is_nullable=False)
 
 
-class _Choice:
-    """One of a few pictures."""
+class _PicturePicker:
+    """A choice of one of a few pictures; a value that isn't offered is added to them."""
 
-    def __init__(self, title: str, options: tuple[str, ...], value: str, draw: Any) -> None:
+    def __init__(self, title: str, options: tuple[str, ...], value: str, draw: Callable[[str], Any]) -> None:
         self.value = value
         with el('div', 'sy-field'):
             el('span', 'sy-label', title)
-            group = ui.element('fieldset').classes('prof-choice')
-            group.props['aria-label'] = title
+            group = el('fieldset', 'prof-choice', aria_label=title)
             with group:
-                for option in options:
+                for option in dict.fromkeys((*options, value)):
                     with el('label', title=option):
                         name = f'{title}-{group.id}'
                         radio = el('input', type_='radio', name=name, aria_label=f'{title} {option}')
@@ -151,80 +152,78 @@ def _swatch(color: str) -> None:
     el('i', 'sw').style(f'background:{color}')
 
 
-def _icon(name: str) -> None:
-    icon(name)
+@dataclass(slots=True)
+class NewSecret:
+    """The name and value of a secret that is being added."""
+
+    name: str = ''
+    value: str = ''
+
+
+@dataclass(slots=True)
+class SecretEdits:
+    """The edits of the secrets of a profile."""
+
+    kept: dict[str, str | None] = field(default_factory=dict)
+    """New values of secrets that exist; None removes one."""
+    added: list[NewSecret] = field(default_factory=list)
+
+    def replace(self, name: str, value: str) -> None:
+        """Give a secret a new value; an empty one keeps the value it has."""
+        self.kept.pop(name, None)
+        if value:
+            self.kept[name] = value
+
+    def change(self) -> dict[str, str | None]:
+        """Return the change as `Profiles.update` takes it: a secret that isn't named keeps its value."""
+        return self.kept | {new.name.strip(): new.value for new in self.added if new.name.strip() or new.value}
 
 
 class _Secrets:
-    """Names with values that only go in."""
+    """The rows of the secrets: names with boxes for new values."""
 
     def __init__(self, names: list[str]) -> None:
-        self._change: dict[str, str | None] = {}
-        self._new: dict[int, list[str]] = {}
+        self.edits = SecretEdits()
         with el('div', 'sy-field'):
             with el('span', 'sy-label'):
                 el('span', text='Secrets')
                 el('span', 'ty', 'in the environment of its runs, *** in the log')
             self._rows = el('div', 'prof-secrets')
-            with self._rows:
-                for name in names:
-                    self._kept(name)
+            for name in names:
+                self._draw_kept(name)
             button('Add a secret', icon_name='plus', small=True).on('click', self._add)
-            self._error = el('span', 'sy-error', role='alert')
+            self.error = el('span', 'sy-error', role='alert')
 
-    def change(self) -> dict[str, str | None]:
-        """What to change, as the core takes it; what is not named stays."""
-        return self._change | {name: value for name, value in self._new.values() if name or value}
+    def _draw_kept(self, name: str) -> None:
+        def remove() -> None:
+            self.edits.kept[name] = None
+            row.delete()
 
-    def show_error(self, text: str) -> None:
-        self._error.set_text(text)
-
-    def _kept(self, name: str) -> None:
         with self._rows, el('div', 'row') as row:
             el('span', 'sy-mono sy-ell sy-grow', name)
-            value = el('input', 'sy-control', type_='password', autocomplete='new-password', placeholder='***')
-            value.props['aria-label'] = f'New value of {name}'
-            value.on(
-                'input', lambda event: self._replace(name, str(event.args)), js_handler='(e) => emit(e.target.value)'
-            )
-            remove = button('', icon_name='trash', kind='ghost', aria_label=f'Remove {name}')
-            remove.on('click', lambda: self._remove(name, row))
-
-    def _replace(self, name: str, value: str) -> None:
-        if value:
-            self._change[name] = value
-        else:
-            self._change.pop(name, None)
-
-    def _remove(self, name: str, row: ui.element) -> None:
-        self._change[name] = None
-        row.delete()
+            _box(f'New value of {name}', lambda value: self.edits.replace(name, value), placeholder='***')
+            button('', icon_name='trash', kind='ghost', aria_label=f'Remove {name}').on('click', remove)
 
     def _add(self) -> None:
-        place = len(self._new)
-        pair = self._new[place] = ['', '']
+        def remove() -> None:
+            self.edits.added = [item for item in self.edits.added if item is not new]
+            row.delete()
+
+        new = NewSecret()
+        self.edits.added.append(new)
         with self._rows, el('div', 'row') as row:
-            for index, words in enumerate(('Name', 'Value')):
-                entry = el('input', 'sy-control', autocomplete='new-password', spellcheck='false', placeholder=words)
-                entry.props.update(
-                    {'type': 'password' if index else 'text', 'aria-label': f'{words} of the new secret'}
-                )
-                entry.on('input', _setter(pair, index), js_handler='(e) => emit(e.target.value)')
-            drop = button('', icon_name='trash', kind='ghost', aria_label='Remove the new secret')
-            drop.on('click', lambda: self._drop(place, row))
-
-    def _drop(self, place: int, row: ui.element) -> None:
-        self._new.pop(place, None)
-        row.delete()
+            label = 'Name of the new secret'
+            _box(label, lambda text: setattr(new, 'name', text), placeholder='Name', kind='text')
+            _box('Value of the new secret', lambda text: setattr(new, 'value', text), placeholder='Value')
+            button('', icon_name='trash', kind='ghost', aria_label='Remove the new secret').on('click', remove)
 
 
-def _setter(pair: list[str], index: int) -> Any:
-    def changed(event: Any) -> None:
-        pair[index] = str(event.args).strip() if index == 0 else str(event.args)
-
-    return changed
+def _box(label: str, typed: Callable[[str], None], *, placeholder: str, kind: str = 'password') -> None:
+    box = el('input', 'sy-control', type_=kind, autocomplete='new-password', spellcheck='false')
+    set_props(box, placeholder=placeholder, aria_label=label)
+    box.on('input', lambda event: typed(str(event.args)), js_handler=TYPED)
 
 
 def shown(value: Any) -> str:
-    """A default as it stands in the list."""
+    """Return a default value as lists show it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

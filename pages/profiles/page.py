@@ -1,4 +1,4 @@
-"""Profiles: who a run is started as, where its results go, its defaults and its secrets."""
+"""Profiles: where the results of a run go, its default parameters and its secrets."""
 
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, el, icon, opens
@@ -10,10 +10,14 @@ from .form import ProfileDialog, shown
 
 
 def profiles_page(room: ControlRoom) -> None:
-    """The page; a change in another tab or by a program shows at once."""
+    """Draw the page; changes made in another tab or by a program show at once."""
     with Scope().classes('sy-page') as scope, el('div', 'profs-page'):
         with el('div', 'sy-x'):
-            el('p', 'sy-2 sy-grow', 'A run is started as a profile: it says where results go, and brings its values.')
+            el(
+                'p',
+                'sy-2 sy-grow',
+                'Each run uses a profile, which sets where results go and provides default values and secrets.',
+            )
             opens(button('New profile', icon_name='plus'), lambda: ProfileDialog(room, None))
         cards = el('div', 'pipes')
 
@@ -39,7 +43,9 @@ def _card(room: ControlRoom, profile: Profile, *, is_only: bool) -> None:
             opens(edit, lambda: ProfileDialog(room, profile))
             remove = button('', icon_name='trash', kind='ghost', small=True, aria_label=f'Delete {profile.label}')
             if is_only:
-                remove.props.update({'disabled': True, 'title': 'The only profile stays: a run needs one.'})
+                remove.props.update(
+                    {'disabled': True, 'title': 'A run needs a profile, so the only one cannot be deleted.'}
+                )
             else:
                 opens(remove, lambda: _delete(room, profile), what='')
         with el('dl', 'facts prof-facts'):
@@ -59,9 +65,9 @@ def _card(room: ControlRoom, profile: Profile, *, is_only: bool) -> None:
 
 async def _delete(room: ControlRoom, profile: Profile) -> None:
     if room.profiles.in_use(profile.id):
-        await attempt(room.profiles.delete(profile.id))  # refused, with the names of the events that need it
+        await attempt(room.profiles.delete(profile.id))  # refused, naming the events that need it
         return
-    secrets = ' Its secrets are removed for good.' if profile.secrets else ''
+    secrets = ' Its secrets are deleted for good.' if profile.secrets else ''
     text = f'Runs that used it keep their history and their files.{secrets}'
     if await confirm(f'Delete {profile.label}?', text, yes='Delete profile', no='Keep it'):
         await attempt(room.profiles.delete(profile.id))

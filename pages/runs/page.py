@@ -1,7 +1,7 @@
 """All runs, newest first; rows change in place while they run."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
 from nicegui import ui
@@ -11,34 +11,57 @@ from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS, Glyph, button, el, look_of, opens
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, day_of, length_of, millis, pipeline_color, pipeline_title, step_title, title_of
+from pages.parts.words import clock_of, day_of, length_of, millis, pipeline_color, pipeline_title, title_of
 from synapse.control_room import ControlRoom
-from synapse.runs.messages import RunChanged, RunsForgotten
+from synapse.runs.messages import RunChanged, RunsRemoved
 from synapse.runs.records import RunRecord, RunState
 
 from .run_form import open_run_form
+from .run_words import state_in_list
 
 PAGE = 50
 
 
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs are listed; an empty field lets all pass."""
+
+    state: str = ''
+    pipeline: str = ''
+    profile: str = ''
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The fields that are not empty."""
+        return {name: text for name, text in asdict(self).items() if text}
+
+    @property
+    def address(self) -> str:
+        """The address of the page with this filter."""
+        return f'/runs?{urlencode(self.chosen)}' if self.chosen else '/runs'
+
+    def fits(self, run: RunRecord) -> bool:
+        is_in = (run.state.value, run.pipeline, run.profile or '')
+        return all(wanted in ('', value) for wanted, value in zip(asdict(self).values(), is_in, strict=True))
+
+
 async def runs_page(room: ControlRoom, state: str = '', pipeline: str = '', profile: str = '') -> None:
-    """The page; its filters live in the address."""
+    """Draw the page; its filters are part of the address."""
+    known = {item.value for item in RunState}
     with Scope().classes('sy-page') as scope:
-        filters = {'state': state, 'pipeline': pipeline, 'profile': profile}
-        filters['state'] = state if state in {item.value for item in RunState} else ''
-        page = RunsPage(room, scope, filters)
-        await page.load()
+        await RunsPage(room, scope, RunFilter(state if state in known else '', pipeline, profile)).load()
 
 
 class RunsPage:
-    """One visit of the page. What a filter hides comes back with the filter, never by itself."""
+    """The list on one visit of the page."""
 
-    def __init__(self, room: ControlRoom, scope: Scope, filters: dict[str, str]) -> None:
+    def __init__(self, room: ControlRoom, scope: Scope, only: RunFilter) -> None:
         self._room = room
         self._scope = scope
-        self._filters = filters
+        self._filter = only
         self._rows: dict[str, _Row] = {}
         self._oldest: int | None = None
+        self._has_all = False
         self._is_loading = False
         with el('div', 'runs-page'):
             self._draw_filters()
@@ -51,62 +74,57 @@ class RunsPage:
             self._more = button('Show older').on('click', self.load)
             self._more.props['hidden'] = True
         scope.follow(room.bus, RunChanged, self._changed)
-        scope.follow(room.bus, RunsForgotten, lambda message: self._drop(message.ids))
+        scope.follow(room.bus, RunsRemoved, lambda message: self._drop(message.ids))
 
     def _draw_filters(self) -> None:
-        room, chosen = self._room, self._filters
+        room, only = self._room, self._filter
         states = {'': 'All states'} | {state.value: WORDS[state] for state in RunState}
         pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
         profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
-        # What an old link names may be gone by now; the runs of it are not.
-        pipelines.setdefault(chosen['pipeline'], chosen['pipeline'])
-        profiles.setdefault(chosen['profile'], chosen['profile'])
+        # A link may name one that no longer exists, while its runs do.
+        pipelines.setdefault(only.pipeline, only.pipeline)
+        profiles.setdefault(only.profile, only.profile)
         with el('div', 'runs-filters'):
-            for name, words, options in (
-                ('state', 'State', states),
-                ('pipeline', 'Pipeline', pipelines),
-                ('profile', 'Profile', profiles),
-            ):
-                self._draw_filter(name, words, options)
-            if any(chosen.values()):
+            self._draw_filter('state', states)
+            self._draw_filter('pipeline', pipelines)
+            self._draw_filter('profile', profiles)
+            if only.chosen:
                 clear = button('Show all', icon_name='x', kind='ghost', small=True)
                 clear.on('click', lambda: ui.navigate.to('/runs'))
 
-    def _draw_filter(self, name: str, words: str, options: dict[str, str]) -> None:
+    def _draw_filter(self, name: str, options: Mapping[str, str]) -> None:
         def changed(value: str) -> None:
-            filters = {key: text for key, text in (self._filters | {name: value}).items() if text}
-            ui.navigate.to(f'/runs?{urlencode(filters)}' if filters else '/runs')
+            ui.navigate.to(replace(self._filter, **{name: value}).address)
 
-        Picker(options, self._filters[name], label=words, changed=changed)
+        Picker(options, getattr(self._filter, name), label=name.capitalize(), changed=changed)
 
     async def load(self) -> None:
-        """One page more, older than those shown."""
+        """Show one page more of older runs; if they cannot be read, the button is there to try again."""
         if self._is_loading:
             return
         self._is_loading = True
-        chosen: dict[str, Any] = {key: text for key, text in self._filters.items() if text}
-        runs = await attempt(self._room.runs.page(before=self._oldest, limit=PAGE, **chosen))
+        runs = await attempt(self._room.runs.page(before=self._oldest, limit=PAGE, **self._filter.chosen))
         self._is_loading = False
         if self._scope.is_deleted:
             return
-        with self._list:
-            for run in runs or []:
-                if run.id not in self._rows:  # it may have come by push meanwhile
-                    self._rows[run.id] = _Row(self._room, run)
+        for run in runs or []:
+            if run.id not in self._rows:  # it may have arrived as a message meanwhile
+                self._insert(run)
         if runs:
             self._oldest = runs[-1].number
-        set_props(self._more, hidden=len(runs or []) < PAGE)
+        self._has_all = runs is not None and len(runs) < PAGE
+        set_props(self._more, hidden=self._has_all)
         self._show_empty()
 
     def _show_empty(self) -> None:
-        is_empty = not self._rows
+        is_empty = not self._rows and self._has_all
         set_props(self._empty, hidden=not is_empty)
         self._empty.clear()
         if not is_empty:
             return
         with self._empty:
-            if any(self._filters.values()):
-                with empty('No run fits these filters', 'Others may.', 'filter'):
+            if self._filter.chosen:
+                with empty('No run fits these filters', 'Change a filter, or show all runs.', 'filter'):
                     button('Show all', small=True).on('click', lambda: ui.navigate.to('/runs'))
             else:
                 with empty('No runs yet', 'Drop a file on the dashboard, or start one from here.', 'runs'):
@@ -115,13 +133,14 @@ class RunsPage:
     def _changed(self, message: RunChanged) -> None:
         run = message.run
         row = self._rows.get(run.id)
-        if row is not None:
-            if self._fits(run):
-                row.show(run)
-            else:
-                self._drop([run.id])
-        elif message.moved and self._fits(run) and self._is_in_reach(run):
-            self._insert(run)
+        if row is None:
+            if message.moved and self._filter.fits(run) and self._is_in_reach(run):
+                self._insert(run)
+                self._show_empty()
+        elif self._filter.fits(run):
+            row.show(run)
+        else:
+            self._drop([run.id])
 
     def _drop(self, ids: Iterable[str]) -> None:
         for id in ids:
@@ -129,24 +148,16 @@ class RunsPage:
                 self._rows.pop(id).item.delete()
         self._show_empty()
 
-    def _fits(self, run: RunRecord) -> bool:
-        wanted = self._filters
-        return (
-            wanted['state'] in ('', run.state.value)
-            and wanted['pipeline'] in ('', run.pipeline)
-            and wanted['profile'] in ('', run.profile or '')
-        )
-
     def _is_in_reach(self, run: RunRecord) -> bool:
-        """Whether it belongs among the rows shown, rather than to older ones not loaded yet."""
-        return self._oldest is None or run.number > self._oldest or bool(self._more.props.get('hidden'))
+        """Whether a run belongs among the rows shown, not to the older ones that aren't loaded yet."""
+        return self._oldest is None or run.number > self._oldest or self._has_all
 
     def _insert(self, run: RunRecord) -> None:
         place = sum(row.number > run.number for row in self._rows.values())
         with self._list:
             row = self._rows[run.id] = _Row(self._room, run)
-        row.item.move(self._list, place)
-        self._show_empty()
+        if place < len(self._rows) - 1:
+            row.item.move(self._list, place)
 
 
 class _Row:
@@ -154,8 +165,8 @@ class _Row:
 
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
         self._room = room
-        self._shown: RunRecord | None = None
         self.number = run.number
+        title = [pipeline_title(room, run.pipeline)] if run.subject else []
         with el('li') as self.item, el('a', 'runs-row', href=f'/runs/{run.number}') as self._link:
             self._glyph = Glyph(run.state)
             el('span', 'sy-num sy-2', f'#{run.number}')
@@ -163,48 +174,29 @@ class _Row:
                 el('b', 'sy-ell', title_of(room, run))
                 with el('span', f'sy-x sy-cap {pipeline_color(room, run.pipeline)}'):
                     el('i', 'sy-pdot')
-                    el('span', 'sy-ell', ' · '.join(self._facts(run)))
+                    el('span', 'sy-ell', ' · '.join(filter(None, [*title, run.profile, run.because])))
             with el('span', 'state'):
-                self._what = el('span', 'sy-ell')
+                self._state = el('span', 'sy-ell')
                 with el('span', 'sy-track', role='progressbar', hidden=True) as self._track:
                     self._bar = el('i')
             self._took = el('span', 'sy-num sy-2 took')
             el('span', 'sy-cap sy-num when', f'{day_of(room, run.created_at)} {clock_of(room, run.created_at)}')
         self.show(run)
 
-    def _facts(self, run: RunRecord) -> list[str]:
-        facts = [pipeline_title(self._room, run.pipeline)] if run.subject else []
-        return [*facts, *filter(None, (run.profile or '', run.because))]
-
     def show(self, run: RunRecord) -> None:
         """Bring the row to the state of its run."""
-        if self._shown is None or self._shown.state is not run.state:
-            self._link.classes(replace=f'runs-row st-{look_of(run.state)}')
-            self._glyph.show(run.state)
-            self._show_time(run)
-        self._shown = run
-        words = self._words(run)
-        self._what.set_text(words)
+        self._link.classes(replace=f'runs-row st-{look_of(run.state)}')
+        self._glyph.show(run.state)
+        self._show_time(run)
+        words = state_in_list(self._room, run)
+        self._state.set_text(words)
         set_props(self._link, aria_label=f'#{run.number} {title_of(self._room, run)}, {words}')
         active = run.active_step
         set_props(self._track, hidden=active is None, aria_valuenow=f'{active.progress:.0f}' if active else None)
         if active is not None:
             self._bar.style(f'width:{active.progress:.1f}%')
 
-    def _words(self, run: RunRecord) -> str:
-        active = run.active_step
-        if run.is_stopping and not run.state.is_final:
-            return 'Stopping'
-        if run.is_pausing:
-            return 'Pausing'
-        if active is not None and run.state is RunState.RUNNING:
-            return f'{step_title(self._room, run.pipeline, active.name)} {active.progress:.0f} %'
-        if run.failed_step is not None and run.state is RunState.FAILED:
-            reason = f': {run.error.message}' if run.error else ''
-            return f'Failed at {step_title(self._room, run.pipeline, run.failed_step.name)}{reason}'
-        return WORDS[run.state]
-
     def _show_time(self, run: RunRecord) -> None:
-        is_live = run.started_at is not None and not run.state.is_final
-        self._took.set_text('' if is_live else length_of(run.took_seconds))
-        set_props(self._took, data_since=millis(run.started_at) if is_live and run.started_at else None)
+        since = None if run.state.is_final else run.started_at
+        self._took.set_text('' if since else length_of(run.took_seconds))
+        set_props(self._took, data_since=millis(since) if since else None)

@@ -1,20 +1,21 @@
-"""What a person may ask of a run: the buttons that its state allows, and the question before it is stopped."""
-
-from collections.abc import Sequence
+"""The state of a run as a pill, and the buttons that its state allows."""
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import set_props
 from pages.parts.dialogs import ask, attempt
-from pages.parts.html import WORDS, Glyph, el, icon, look_of, opens
-from pages.parts.words import step_title, title_of
+from pages.parts.html import Glyph, el, icon, look_of, opens
+from pages.parts.words import title_of
 from synapse.control_room import ControlRoom
-from synapse.runs.records import RunRecord, RunState, StepState
+from synapse.runs.records import RunRecord, RunState
+
+from .run_words import state_word, what_stops
 
 PAUSE_KEYS = 'Alt+P'
 STOP_KEYS = 'Shift+Escape'
-"""Nobody presses these by accident; `keys.js` listens to them."""
+"""Hard to press by accident; `keys.js` listens for them."""
+BECAUSE = 'the page'
 
 
 class StatePill(TextElement):
@@ -27,73 +28,76 @@ class StatePill(TextElement):
             self._glyph = Glyph('pending')
             self._word = el('span')
 
-    def show(self, run: RunRecord) -> None:
-        look = 'paused' if run.is_pausing else look_of(str(run.state))
-        if f'st-{look}' not in self._classes:
-            self.classes(replace=f'sy-pill st-{look}')
-            self._glyph.show(look)
-        self._word.set_text(word_of(run))
+    def show(self, run: RunRecord, words: str = '') -> None:
+        """Show the state of `run`, in these words if there are any."""
+        look = 'paused' if run.is_pausing else look_of(run.state)
+        self.classes(replace=f'sy-pill st-{look}')
+        self._glyph.show(look)
+        self._word.set_text(words or state_word(run))
 
 
-def word_of(run: RunRecord) -> str:
-    """`Running`, `Pausing`, `Stopping` and so on."""
-    if run.is_stopping and not run.state.is_final:
-        return 'Stopping'
-    return 'Pausing' if run.is_pausing else WORDS[str(run.state)]
+def buttons_of(run: RunRecord) -> frozenset[str]:
+    """Return which of `pause`, `resume`, `stop`, `force` and `leave` (the queue) a run in this state offers."""
+    if run.state.is_final:
+        return frozenset()
+    if run.is_stopping:
+        return frozenset({'force'})
+    if run.state is RunState.QUEUED:
+        return frozenset({'leave'})
+    return frozenset({'resume' if run.state is RunState.PAUSED else 'pause', 'stop'})
 
 
 class RunControls(ui.element):
-    """Pause or resume, stop, and by force when a stop is ignored for five seconds; `show` keeps them true."""
+    """Pause or resume, stop, force a stop, leave the queue; `show` brings them to the state of the run."""
 
-    def __init__(self, room: ControlRoom) -> None:
+    def __init__(self, room: ControlRoom, run: RunRecord | None = None) -> None:
         super().__init__('div')
         self.classes('sy-x sy-controls')
         self._room = room
-        self._run: RunRecord | None = None
+        self._run = run
         with self:
             self._pause = _Button('Pause', 'pause', keys=PAUSE_KEYS, key='pause')
-            self._resume = _Button('Resume', 'play', kind='primary', keys=PAUSE_KEYS, key='pause')
-            self._stop = _Button('Stop now', 'stop', kind='danger', keys=STOP_KEYS, key='stop')
-            # Appears five seconds after the stop was asked for, by its style: no clock runs for it here.
-            self._force = _Button('Force stop', 'stop', kind='danger')
-            self._force.element.classes('is-late')
-        self._pause.element.on('click', self._ask_pause)
-        self._resume.element.on('click', self._ask_resume)
-        opens(self._stop.element, self._ask_stop)
-        self._force.element.on('click', self._ask_force)
+            self._buttons = {
+                'pause': self._pause,
+                'resume': _Button('Resume', 'play', kind='primary', keys=PAUSE_KEYS, key='pause'),
+                'stop': _Button('Stop now', 'stop', kind='danger', keys=STOP_KEYS, key='stop'),
+                'force': _Button('Force stop', 'stop', kind='danger'),
+                'leave': _Button('Remove from the queue', 'x'),
+            }
+        # Its style shows it five seconds after the stop was requested: no timer runs for it here.
+        self._buttons['force'].element.classes('is-late')
+        opens(self._buttons['stop'].element, self._ask_to_stop)
+        for name in ('pause', 'resume', 'force', 'leave'):
+            self._buttons[name].element.on('click', lambda name=name: self._press(name))
+        if run is not None:
+            self.show(run)
 
     def show(self, run: RunRecord) -> None:
         self._run = run
-        is_live = run.state.is_live and not run.is_stopping
-        self._pause.show(
-            is_shown=is_live and run.state is RunState.RUNNING, text='Pausing' if run.is_pausing else 'Pause'
-        )
+        shown = buttons_of(run)
+        for name, item in self._buttons.items():
+            item.element.set_visibility(name in shown)
+        self._pause.text.set_text('Pausing' if run.is_pausing else 'Pause')
         set_props(self._pause.element, aria_busy='true' if run.is_pausing else None)
-        self._resume.show(is_shown=is_live and run.state is RunState.PAUSED)
-        self._stop.show(is_shown=run.is_cancellable and not run.is_stopping)
-        self._force.show(is_shown=run.is_stopping and not run.state.is_final)
 
-    async def _ask_pause(self) -> None:
-        if self._run is not None:
-            again = self._run.is_pausing
-            runs = self._room.runs
-            await attempt(runs.resume(self._run.id) if again else runs.pause(self._run.id, because='the page'))
+    async def _press(self, name: str) -> None:
+        if self._run is None:
+            return
+        runs, id = self._room.runs, self._run.id
+        if name == 'resume' or (name == 'pause' and self._run.is_pausing):
+            await attempt(runs.resume(id, because=BECAUSE))
+        elif name == 'pause':
+            await attempt(runs.pause(id, because=BECAUSE))
+        else:
+            await attempt(runs.cancel(id, now=name == 'force', because=BECAUSE))
 
-    async def _ask_resume(self) -> None:
-        if self._run is not None:
-            await attempt(self._room.runs.resume(self._run.id))
-
-    async def _ask_stop(self) -> None:
+    async def _ask_to_stop(self) -> None:
         if self._run is not None:
             await ask_to_stop(self._room, self._run)
 
-    async def _ask_force(self) -> None:
-        if self._run is not None:
-            await attempt(self._room.runs.cancel(self._run.id, now=True, because='the page'))
-
 
 class _Button:
-    """A button whose word may change."""
+    """A button whose text can change; hidden at first."""
 
     def __init__(self, text: str, icon_name: str, *, kind: str = '', keys: str = '', key: str = '') -> None:
         self.element = el('button', 'sy-btn' + (f' is-{kind}' if kind else ''), type_='button')
@@ -106,48 +110,17 @@ class _Button:
         )
         with self.element:
             icon(icon_name)
-            self._text = el('span', text=text)
-
-    def show(self, *, is_shown: bool, text: str = '') -> None:
-        self.element.set_visibility(is_shown)
-        if text:
-            self._text.set_text(text)
+            self.text = el('span', text=text)
 
 
 async def ask_to_stop(room: ControlRoom, run: RunRecord) -> None:
-    """Stop a run after saying what ends and what stays; a waiting one just leaves the queue."""
+    """Stop a run after asking, and after saying what ends and what is kept."""
     waiting = len(room.runs.waiting())
     option = f'Also pause the queue ({waiting} waiting)' if waiting and not room.runs.is_queue_paused else ''
-    answer = await ask(
-        f'Stop {title_of(room, run)}?',
-        what_stops(room, run),
-        yes='Stop now',
-        no='Keep running',
-        option=option,
-    )
+    title = f'Stop {title_of(room, run)}?'
+    answer = await ask(title, what_stops(room, run), yes='Stop now', no='Keep running', option=option)
     if not answer.is_yes:
         return
     if answer.is_option:
-        await attempt(room.runs.pause_queue('the page'))
-    await attempt(room.runs.cancel(run.id, because='the page'))
-
-
-def what_stops(room: ControlRoom, run: RunRecord) -> str:
-    """`RENDER ends now, at 63 %. INGEST and CAPTION are kept, so you can retry from RENDER later.`"""
-    if run.state is RunState.QUEUED:
-        return 'It has not begun, and leaves the queue.'
-    active = run.active_step
-    if active is None:
-        return 'It ends now, with every process it started.'
-    name = step_title(room, run.pipeline, active.name)
-    at = f', at {active.progress:.0f} %' if active.progress >= 1 else ''
-    kept = [step_title(room, run.pipeline, s.name) for s in run.steps if s.state is StepState.SUCCEEDED]
-    if not kept:
-        return f'{name} ends now{at}, with every process it started.'
-    are = 'are' if len(kept) > 1 else 'is'
-    return f'{name} ends now{at}. {listed(kept)} {are} kept, so you can retry from {name} later.'
-
-
-def listed(names: Sequence[str]) -> str:
-    """`A`, `A and B`, `A, B and C`."""
-    return f'{", ".join(names[:-1])} and {names[-1]}' if len(names) > 1 else ''.join(names)
+        await attempt(room.runs.pause_queue(BECAUSE))
+    await attempt(room.runs.cancel(run.id, because=BECAUSE))

@@ -1,4 +1,4 @@
-"""A form made from the schema of a pipeline: its fields, their help, and errors where they belong."""
+"""A form made from the schema of a pipeline, with each error under its field, and the dialog that starts a run."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, focus_first_field, say
-from pages.parts.fields import Field, FieldMaker, Unreadable
+from pages.parts.fields import Field, FieldMaker, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon
 from pages.parts.schema_fields import field_for
 from synapse.catalog.catalog import PipelineInfo
@@ -22,12 +22,12 @@ LEAST_FOLDED = 3
 
 
 class RunForm:
-    """The fields of one pipeline, drawn into whatever is open.
+    """The fields of a pipeline, drawn into the open element.
 
-    :param values: what the fields hold first; defaults of the profile and of the pipeline fill in the rest
-    :param make: makes each field, as `field_for` does
-    :param changed: called with each change by the person, to judge it anew
-    :param folds: whether what may stay at its default is folded away
+    :param values: initial values; defaults of the profile and of the pipeline fill in the rest
+    :param make: makes each field, like `field_for`
+    :param changed: called after each change by the person, to check the form again
+    :param folds: fold away the parameters that can be left at their defaults
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class RunForm:
         self._draw(self._given, profile)
 
     def values(self) -> dict[str, Any]:
-        """The parameters as typed; what is left empty where a default applies is not among them.
+        """Return the parameters as typed, without those left empty for their default to apply.
 
         :raises Invalid: with a sentence for each field that cannot be read
         """
@@ -71,14 +71,13 @@ class RunForm:
         return values
 
     def show_errors(self, errors: Mapping[str, str]) -> list[str]:
-        """Put each sentence under its field; gives those that belong to none."""
-        for name, field in self.fields.items():
-            mine = [text for place, text in errors.items() if place == name or place.startswith(f'{name}.')]
-            field.show_error(' '.join(mine))
-        if any(f'{place}.'.startswith(tuple(f'{name}.' for name in self._rare)) for place in errors):
+        """Show each error under its field; return those that belong to no field."""
+        by_field, rest = sorted_errors(errors, self.fields)
+        for name, text in by_field.items():
+            self.fields[name].show_error(text)
+        if any(by_field[name] for name in self._rare):
             set_props(self._details, open=True)
-        known = tuple(f'{name}.' for name in self.fields)
-        return [text for place, text in errors.items() if not f'{place}.'.startswith(known)]
+        return rest
 
     def take(self, values: Mapping[str, Any], profile: str | None) -> None:
         """Start over with these values."""
@@ -86,7 +85,7 @@ class RunForm:
         self._draw(self._given, profile)
 
     def switch_profile(self, profile: str | None) -> None:
-        """Let the defaults of another profile fill in what the person has not touched."""
+        """Fill in the defaults of another profile, except where the person has entered a value."""
         touched: dict[str, Any] = {}
         for name, field in self.fields.items():
             if field.is_touched:
@@ -94,47 +93,45 @@ class RunForm:
                     touched[name] = field.value()
                 except (KeyError, Unreadable):
                     continue
-        self._draw(self._given | touched, profile, touched=touched)
+        self._draw(self._given | touched, profile)
+        for name in touched:
+            self.fields[name].is_touched = True
 
-    def _draw(
-        self, values: Mapping[str, Any], profile: str | None, *, touched: Mapping[str, Any] | None = None
-    ) -> None:
+    def _draw(self, values: Mapping[str, Any], profile: str | None) -> None:
         schema = self._info.schema
         defaults = self._room.profiles.get(profile).defaults if profile else {}
         properties = schema.get('properties', {})
-        # Where nothing is required, the first one is still what the pipeline is about.
+        # If nothing is required, the first parameter is still what the pipeline is about.
         needed = schema.get('required') or list(properties)[:1]
         rare = [name for name in properties if name not in {*needed, *self._given}]
         self._rare = rare if self._folds and len(rare) >= LEAST_FOLDED else []
-
-        def draw(name: str) -> None:
-            field = properties[name]
-            value = values[name] if name in values else defaults.get(name, field.get('default'))
-            is_required = name in schema.get('required', [])
-            made = self.fields[name] = self._make(self._room, name, field, schema, value, is_required=is_required)
-            made.is_touched = name in (touched or {})
-            if self._changed is not None:
-                made.changed, made.is_checked_live = self._changed, True
-
+        first = {name: field.get('default') for name, field in properties.items()} | {**defaults, **values}
         self._body.clear()
         self.fields = {}
         with self._body:
-            for name in properties:
-                if name not in self._rare:
-                    draw(name)
+            self._draw_fields([name for name in properties if name not in self._rare], first)
             if self._rare:
                 with self._fold(), el('div', 'form-fields'):
-                    for name in self._rare:
-                        draw(name)
+                    self._draw_fields(self._rare, first)
             if not properties:
-                el('p', 'sy-cap', 'It takes no parameters.')
+                el('p', 'sy-cap', 'This pipeline has no parameters.')
+
+    def _draw_fields(self, names: list[str], values: Mapping[str, Any]) -> None:
+        schema = self._info.schema
+        for name in names:
+            is_required = name in schema.get('required', [])
+            part = schema['properties'][name]
+            field = self._make(self._room, name, part, schema, values[name], is_required=is_required)
+            if self._changed is not None:
+                field.changed, field.is_checked_live = self._changed, True
+            self.fields[name] = field
 
     def _fold(self) -> TextElement:
-        """Around what may stay as it is; open again after it was drawn anew, if it was open."""
+        """Draw the fold around what can be left at its default; a redraw keeps it open."""
         with el('details', 'form-fold') as fold, el('summary'):
             icon('right', size=14)
             el('span', text='More options')
-            el('span', 'sy-cap sy-ell sy-grow', 'they stay as the profile or the pipeline says')
+            el('span', 'sy-cap sy-ell sy-grow', 'set by the profile or the pipeline')
         set_props(fold, open=self._is_unfolded or None)
         fold.on('toggle', lambda event: self._folded(is_open=bool(event.args)), js_handler='(e) => emit(e.target.open)')
         self._details = fold
@@ -145,34 +142,39 @@ class RunForm:
 
 
 class RunFormDialog:
-    """Ask for the parameters of a run and start it; one opening starts at most one run."""
+    """Asks for the parameters of a run and starts it; one opening starts at most one run.
 
-    def __init__(self, room: ControlRoom) -> None:
+    :param infos: the pipelines that can run, by name; at least one
+    """
+
+    def __init__(
+        self,
+        room: ControlRoom,
+        infos: Mapping[str, PipelineInfo],
+        *,
+        pipeline: str,
+        profile: str | None,
+        values: Mapping[str, Any],
+    ) -> None:
         self._room = room
+        self._infos = infos
         self._is_sending = False
         self._key = uuid.uuid4().hex
-
-    def open(self, *, pipeline: str = '', profile: str | None = None, values: Mapping[str, Any] | None = None) -> None:
-        """Open with this pipeline, or the first that can run."""
-        self._infos = {info.name: info for info in self._room.catalog.all() if info.is_runnable}
-        if not self._infos:
-            say('No pipeline can run. The Pipelines page says why.', kind='warning')
-            return
-        self._pipeline = pipeline if pipeline in self._infos else next(iter(self._infos))
-        profiles = {item.id: item.label for item in self._room.profiles.all()}
+        self._pipeline = pipeline if pipeline in infos else next(iter(infos))
+        profiles = {item.id: item.label for item in room.profiles.all()}
         self._profile = profile if profile in profiles else next(iter(profiles), '')
         with ui.dialog() as self._dialog:
-            self._draw(profiles, values or {})
+            self._draw(profiles, values)
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()
 
     def _draw(self, profiles: Mapping[str, str], values: Mapping[str, Any]) -> None:
         box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label='New run')
         focus_first_field(self._dialog, box)
-        # Only the browser knows of a file that is still on its way.
-        asked = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
-        box.on('keydown.ctrl.enter', self._asked, js_handler=asked)
-        box.on('keydown.meta.enter', self._asked, js_handler=asked)
+        # Only the browser knows whether a file is still being sent.
+        pressed = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
+        box.on('keydown.ctrl.enter', self._run_pressed, js_handler=pressed)
+        box.on('keydown.meta.enter', self._run_pressed, js_handler=pressed)
         with box:
             with el('header'):
                 self._dot = el('i', 'sy-pdot')
@@ -182,10 +184,11 @@ class RunFormDialog:
                 close.on('click', self._dialog.close)
             with el('div', 'form-scroll'):
                 with el('div', 'form-two'):
-                    self._pick('Pipeline', {name: info.title for name, info in self._infos.items()}, self._switch)
-                    self._pick('Profile', profiles, self._switch_profile)
+                    titles = {name: info.title for name, info in self._infos.items()}
+                    _pick('Pipeline', titles, self._pipeline, self._switch_pipeline)
+                    _pick('Profile', profiles, self._profile, self._switch_profile)
                 self._broken = el('p', 'hint', hidden=True)
-                self._slot = el('div')
+                self._place = el('div')
             with el('footer'):
                 last = button('Use the last values', icon_name='retry', kind='ghost')
                 last.props['title'] = 'The parameters of the last run of this pipeline that succeeded'
@@ -195,16 +198,10 @@ class RunFormDialog:
                 self._run_button = button('Run', icon_name='play', kind='primary')
                 with self._run_button:
                     el('span', 'sy-kbd', 'Ctrl Enter')
-                self._run_button.on('click', self._asked, js_handler=asked)
+                self._run_button.on('click', self._run_pressed, js_handler=pressed)
         self._show(values)
 
-    def _pick(self, words: str, options: Mapping[str, str], changed: Callable[[str], None]) -> None:
-        with el('div', 'sy-field'):
-            el('span', 'sy-label', words)
-            chosen = self._pipeline if words == 'Pipeline' else self._profile
-            Picker(options, chosen, label=words, changed=changed)
-
-    def _switch(self, name: str) -> None:
+    def _switch_pipeline(self, name: str) -> None:
         self._pipeline = name
         self._show({})
 
@@ -219,9 +216,9 @@ class RunFormDialog:
         self._problem.set_text('')
         set_props(self._broken, hidden=info.error is None)
         if info.error is not None:
-            self._broken.set_text('Its file is broken now; this runs the last version that was good.')
-        self._slot.clear()
-        with self._slot:
+            self._broken.set_text('The file of this pipeline has an error. Its last working version runs instead.')
+        self._place.clear()
+        with self._place:
             self._form = RunForm(self._room, info, values, self._profile or None)
 
     async def _take_last(self) -> None:
@@ -232,19 +229,21 @@ class RunFormDialog:
         elif runs is not None:
             self._problem.set_text('No run of this pipeline has succeeded yet.')
 
-    async def _asked(self, event: GenericEventArguments) -> None:
+    async def _run_pressed(self, event: GenericEventArguments) -> None:
         if event.args is True:
-            self._problem.set_text('A file is still on its way. Run it once it is there.')
-            return
-        await self._run()
+            self._problem.set_text('A file is still uploading. Wait until it has arrived.')
+        elif not self._is_sending:  # the key makes a second press the same run, this spares asking twice
+            self._is_sending = True
+            set_props(self._run_button, disabled=True)
+            self._problem.set_text('')
+            try:
+                await self._run()
+            finally:
+                self._is_sending = False
+                if not self._run_button.is_deleted:
+                    set_props(self._run_button, disabled=None)
 
     async def _run(self) -> None:
-        # Two presses in one breath: the first is still being sent. The key would make a second the same run anyway.
-        if self._is_sending:
-            return
-        self._is_sending = True
-        set_props(self._run_button, disabled=True)
-        self._problem.set_text('')
         try:
             run = await self._room.runs.create(
                 self._pipeline,
@@ -255,22 +254,37 @@ class RunFormDialog:
             )
         except Invalid as error:
             rest = self._form.show_errors(error.fields)
-            count = len(error.fields) - len(rest)
-            marked = f'{count} field{"" if count == 1 else "s"} to mend.' if count else ''
-            self._problem.set_text(' '.join([*rest, marked]).strip() or error.message)
+            self._problem.set_text(problem_of(error, rest))
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:
             self._dialog.close()
             ui.navigate.to(f'/runs/{run.number}')
-        finally:
-            self._is_sending = False
-            if not self._run_button.is_deleted:
-                set_props(self._run_button, disabled=None)
+
+
+def problem_of(error: Invalid, rest: list[str]) -> str:
+    """Return what the foot of a form says: the errors without a field, then how many fields have one."""
+    count = len(error.fields) - len(rest)
+    marked = f'Fix the {"field" if count == 1 else f"{count} fields"} marked above.' if count else ''
+    return ' '.join([*rest, marked]).strip() or error.message
+
+
+def _pick(title: str, options: Mapping[str, str], chosen: str, changed: Callable[[str], None]) -> None:
+    with el('div', 'sy-field'):
+        el('span', 'sy-label', title)
+        Picker(options, chosen, label=title, changed=changed)
 
 
 def open_run_form(
     room: ControlRoom, *, pipeline: str = '', profile: str | None = None, values: Mapping[str, Any] | None = None
 ) -> None:
-    """Ask for the parameters of a run and start it."""
-    RunFormDialog(room).open(pipeline=pipeline, profile=profile, values=values)
+    """Ask for the parameters of a run and start it.
+
+    :param pipeline: selected at first, if it can run
+    :param profile: selected at first, if it exists
+    """
+    infos = {info.name: info for info in room.catalog.all() if info.is_runnable}
+    if infos:
+        RunFormDialog(room, infos, pipeline=pipeline, profile=profile, values=values or {})
+    else:
+        say('No pipeline can run. The Pipelines page says why.', kind='warning')

@@ -1,4 +1,4 @@
-"""One run: what happened, what next, its steps in time, its log, what went in and what came out."""
+"""One run: what happened, what to do next, its steps over time, its log, inputs and outputs."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,10 @@ from .time_axis import TimeAxis
 
 
 async def run_page(room: ControlRoom, id: str) -> None:
-    """The page of a run by its number or its id."""
+    """Draw the page of a run.
+
+    :param id: the number of the run, or its id
+    """
     with Scope().classes('sy-page') as scope:
         try:
             run = await room.runs.find(id)
@@ -36,18 +39,20 @@ async def run_page(room: ControlRoom, id: str) -> None:
 
 
 async def _first_error(room: ControlRoom, run: RunRecord) -> int | None:
-    """The line at which the log of a failed run opens."""
+    """Return the line at which the log of a failed run opens: the first error of the failed step."""
     if run.state is not RunState.FAILED or run.failed_step is None:
         return None
-    errors = ['error', 'critical']
     found = await room.log.query(
-        run=run.id, step=run.failed_step.name, levels=errors, limit=1, oldest_first=True
-    ) or await room.log.query(run=run.id, levels=errors, limit=1, oldest_first=True)
-    return found[0].seq if found and found[0].step == run.failed_step.name else None
+        run=run.id, step=run.failed_step.name, levels=['error', 'critical'], limit=1, oldest_first=True
+    )
+    return found[0].seq if found else None
 
 
 class RunPage:
-    """One visit of the page; follows its run by push."""
+    """The parts of the page, kept up to date with the run.
+
+    :param line: the line of the log to open at, if not at its end
+    """
 
     def __init__(
         self, room: ControlRoom, scope: Scope, run: RunRecord, typical: Mapping[str, float], line: int | None
@@ -56,7 +61,7 @@ class RunPage:
         self._scope = scope
         self._run = run
         self._step = run.failed_step.name if run.failed_step and line is not None else ''
-        room.runs.failure_seen(run.id)
+        room.runs.status.mark_failure_seen(run.id)
         ui.page_title(f'#{run.number} {title_of(room, run)} · Synapse')
         with el('div', 'run-page'):
             self._summary = RunSummary(room, run, typical)
@@ -96,11 +101,13 @@ class RunPage:
                 label=f'Log of #{run.number}',
             )
         with tools:
-            first = button('First error', icon_name='arrdown', kind='ghost', small=True, title='Then the next one')
+            first = button(
+                'First error', icon_name='arrdown', kind='ghost', small=True, title='Press again for the next one'
+            )
             with first:
                 el('span', 'sy-kbd', 'E')
             first.props['data-key'] = 'first-error'
-            first.on('click', self._go_to_first_error)
+            first.on('click', lambda: self._view.go_to_error())
             self._view.follow_button.move(tools)
             logs = f'/logs?run={run.number}'
             with el('a', 'sy-btn is-ghost is-sm is-icon', href=logs, aria_label='Search this log', title='Search'):
@@ -119,7 +126,7 @@ class RunPage:
         return segment
 
     def _choose(self, step: str) -> None:
-        """A click on a step of the axis: its lines, or all again."""
+        """Show the log of the step clicked on the axis, or the whole log if it was selected already."""
         self._show_step('' if step == self._step else step)
 
     def _show_step(self, step: str) -> None:
@@ -128,9 +135,6 @@ class RunPage:
             set_props(segment, aria_checked=str(name == step).lower())
         self._axis.press(step)
         self._view.show(LogFilter(run=self._run.id, step=step))
-
-    async def _go_to_first_error(self) -> None:
-        await self._view.go_to_error()
 
     def _changed(self, message: RunChanged) -> None:
         run = message.run
@@ -143,7 +147,7 @@ class RunPage:
         self._axis.show(run)
         self._outputs.show(run)
         if run.state.is_final and message.moved:
-            self._room.runs.failure_seen(run.id)
+            self._room.runs.status.mark_failure_seen(run.id)
             background_tasks.create(self._show_last(), name='last runs')
 
     async def _show_last(self) -> None:

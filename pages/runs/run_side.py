@@ -1,4 +1,4 @@
-"""Beside a run: what went in, what came out, and how its pipeline did lately."""
+"""The side column of a run: its inputs, its outputs, and how the last runs of its pipeline went."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ LAST_RUNS = 12
 
 
 def inputs_card(run: RunRecord) -> None:
-    """The parameters of a run, short, each with all of it on hover."""
+    """Draw the parameters of a run, shortened; the full value shows on hover."""
     with el('section', 'glass-card', aria_label='Inputs'):
         with el('div', 'sy-head'):
             el('h2', text='Inputs')
@@ -31,7 +31,7 @@ def inputs_card(run: RunRecord) -> None:
 
 
 class OutputsCard:
-    """The files a run has left, to look at and to take away."""
+    """The files that a run has kept, with a preview and downloads."""
 
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
         self._room = room
@@ -53,7 +53,7 @@ class OutputsCard:
         self._body.clear()
         with self._body:
             if not run.artifacts:
-                words = 'This run left no files.' if run.state.is_final else 'Files appear here as steps keep them.'
+                words = 'This run kept no files.' if run.state.is_final else 'Files appear here as steps keep them.'
                 el('p', 'sy-cap run-none', words)
             self._preview(run)
             with el('ul', 'sy-rows'):
@@ -72,10 +72,8 @@ class OutputsCard:
             icon('download', size=14, classes='sy-3')
 
     def _preview(self, run: RunRecord) -> None:
-        kinds = [(artifact.media_type.split('/')[0], artifact) for artifact in run.artifacts]
-        video = next((item for kind, item in kinds if kind == 'video'), None)
-        image = next((item for kind, item in kinds if kind == 'image'), None)
-        sound = next((item for kind, item in kinds if kind == 'audio'), None)
+        first = {artifact.media_type.split('/')[0]: artifact for artifact in reversed(run.artifacts)}
+        video, image, sound = first.get('video'), first.get('image'), first.get('audio')
         if video is not None:
             poster = {'poster': _address(run, image)} if image else {}
             el('video', 'run-preview', src=_address(run, video), controls=True, preload='metadata', **poster)
@@ -86,7 +84,7 @@ class OutputsCard:
 
 
 class LastRuns:
-    """How the last runs of the same pipeline ended and how long they took; each a link."""
+    """How the last runs of the same pipeline ended and how long they took; each is a link."""
 
     def __init__(self, run: RunRecord) -> None:
         self._run = run
@@ -97,7 +95,7 @@ class LastRuns:
             self._bars = el('div', 'run-bars')
 
     def show(self, ended: Sequence[RunRecord]) -> None:
-        """Newest first, as the core gives them."""
+        """Show these runs, newest first."""
         self._title.set_text(f'Last {len(ended)} runs' if len(ended) > 1 else 'Last runs')
         green = [run.took_seconds for run in ended if run.state is RunState.SUCCEEDED and run.took_seconds is not None]
         self._typical.set_text(f'typical {length_of(median(green))}' if green else '')
@@ -105,7 +103,7 @@ class LastRuns:
         self._bars.clear()
         with self._bars:
             if not ended:
-                el('p', 'sy-cap', 'No run of this pipeline has ended yet.')
+                el('p', 'sy-cap', 'No run of this pipeline has finished yet.')
             for run in reversed(ended):
                 self._bar(run, longest)
 
@@ -142,7 +140,7 @@ def _whole(value: Any) -> str:
 
 
 def missing(message: str, hint: str) -> None:
-    """What stands where a run should be."""
+    """Draw what is shown in place of a run that cannot be found."""
     with el('section', 'glass-card sy-empty', aria_label='Run'):
         el('b', text=message)
         el('span', 'sy-cap', hint)

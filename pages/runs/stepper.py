@@ -1,4 +1,4 @@
-"""The steps of a run side by side: done, active with its real percent, and those to come with their usual time."""
+"""The steps of a run side by side: those done, the active one with its progress, the rest with their usual time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from synapse.runs.records import RunRecord, StepRun, StepState
 
 
 class Stepper(Scope):
-    """Built once for a run; `show` changes in place what is different.
+    """Built once for a run; `show` changes only what differs.
 
-    :param typical: seconds that each step usually takes, where that is known
+    :param typical: the seconds that steps usually take, as far as that is known
     """
 
     def __init__(self, room: ControlRoom, run: RunRecord, typical: Mapping[str, float]) -> None:
@@ -27,7 +27,6 @@ class Stepper(Scope):
         self.show(run)
 
     def show(self, run: RunRecord) -> None:
-        """The same run, further on."""
         before = ''
         for step in run.steps:
             if step.name in self._steps:
@@ -36,7 +35,7 @@ class Stepper(Scope):
 
 
 def preview(steps: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> None:
-    """The steps of a pipeline before anything runs, each with what it will do."""
+    """Draw the steps of a pipeline before anything runs, each with what it will do."""
     with el('ol', 'sy-steps', aria_label='Steps'):
         for step in steps:
             _Step(str(step['title'])).promise(texts.get(str(step['name']), ''))
@@ -60,7 +59,7 @@ class _Step:
         self._shown: tuple[Any, ...] = ()
 
     def promise(self, text: str) -> None:
-        """Nothing runs yet: say what this step will do."""
+        """Show what this step will do; nothing runs yet."""
         self._item.classes(replace='sy-step st-idle')
         self._glyph.show('idle')
         self._caption.set_text(text)
@@ -73,10 +72,8 @@ class _Step:
         self._shown = shown
         is_active = step.state is StepState.RUNNING
         is_unsure = is_active and step.progress <= 0
-        look = f'sy-step st-{look_of(state)}' + (' is-unsure' if is_unsure else '')
-        if set(look.split()) != set(self._item._classes):
-            self._item.classes(replace=look)
-            self._glyph.show(state)
+        self._item.classes(replace=f'sy-step st-{look_of(state)}' + (' is-unsure' if is_unsure else ''))
+        self._glyph.show(state)
         set_props(self._item, aria_current='step' if is_active else None)
         percent = 100.0 if step.state is StepState.SUCCEEDED else step.progress
         self._bar.style(f'width:{percent:.1f}%')

@@ -1,4 +1,4 @@
-"""The steps of a run on an axis of time, each beside the time it usually takes; a click chooses a step."""
+"""The steps of a run on a time axis, each with the time it usually takes; a click selects a step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ from synapse.runs.records import RunRecord, StepRun, StepState
 
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 MOST_TICKS = 6
+SPARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A stretch of time with lines at even distances of `tick` seconds."""
+    """A period of time with a line every `tick` seconds."""
 
     start: datetime
     tick: int
@@ -28,14 +29,14 @@ class Axis:
         return self.start + timedelta(seconds=self.tick * self.count)
 
     def percent(self, moment: datetime) -> float:
-        """Where a moment lies, 0 to 100."""
+        """Return the position of a moment, 0 to 100; moments outside are at the nearer end."""
         share = (moment - self.start).total_seconds() / (self.tick * self.count)
         return 100 * min(1.0, max(0.0, share))
 
     def labels(self, local: Callable[[datetime], datetime]) -> list[str]:
-        """One for each line and for the end: the clock, or seconds since the start where minutes are too coarse.
+        """Return a label for each line and for the end: the time, or with lines under a minute apart, the time so far.
 
-        :param local: a moment as the clocks show it
+        :param local: converts a moment to the time on the wall
         """
         moments = [self.start + timedelta(seconds=self.tick * place) for place in range(self.count + 1)]
         if self.tick < 60:
@@ -44,9 +45,9 @@ class Axis:
 
 
 def axis_of(start: datetime, end: datetime) -> Axis:
-    """The axis with the finest lines, at most six, on which both moments lie."""
+    """Return the axis from `start` to at least `end` with the closest lines that leave at most six intervals."""
     for tick in TICKS:
-        # Whole minutes begin at a whole minute of the clock, shorter ticks at the start itself.
+        # Lines a minute or more apart are on whole minutes, closer ones count from the start itself.
         first = start if tick < 60 else start - timedelta(seconds=start.timestamp() % tick)
         count = -int(-(end - first).total_seconds() // tick)
         if count <= MOST_TICKS:
@@ -55,10 +56,27 @@ def axis_of(start: datetime, end: datetime) -> Axis:
     return Axis(start, 86400 * -(-days // MOST_TICKS), MOST_TICKS)
 
 
+def axis_for(run: RunRecord, typical: Mapping[str, float], left: float | None, now: datetime) -> Axis | None:
+    """Return an axis with room for a run and the usual time of its steps; None before it has started.
+
+    :param left: seconds that a live run is expected to take from `now`; if unknown, a quarter more than so far
+    """
+    start = run.started_at
+    if start is None:
+        return None
+    ends = [run.finished_at or now, start + timedelta(seconds=1)]
+    for step in run.steps:
+        if step.started_at is not None and step.started_at >= start:
+            ends.append(step.started_at + timedelta(seconds=typical.get(step.name, 0.0)))
+    if not run.state.is_final:
+        ends.append(now + timedelta(seconds=left or (now - start).total_seconds() * SPARE))
+    return axis_of(start, max(ends))
+
+
 class TimeAxis:
     """Built once for a run, then changed in place.
 
-    :param chosen: called with the name of the step that was clicked
+    :param chosen: called with the name of a step when it is clicked
     """
 
     def __init__(
@@ -73,7 +91,7 @@ class TimeAxis:
         self.show(run)
 
     def show(self, run: RunRecord) -> None:
-        """Bring all rows to the state of the run; the axis grows when the run outgrows it."""
+        """Bring all rows to the state of the run; the axis grows once the run has outgrown it."""
         now = now_utc()
         if self._axis is None or not run.state.is_live or now >= self._axis.end:
             self._place(run, now)
@@ -82,24 +100,13 @@ class TimeAxis:
                 self._rows[step.name].show(step, self._axis)
 
     def press(self, name: str | None) -> None:
-        """Mark the chosen step."""
+        """Mark the selected step."""
         for step, row in self._rows.items():
             row.press(step == name)
 
     def _place(self, run: RunRecord, now: datetime) -> None:
-        if run.started_at is None:
-            return
-        start = run.started_at
-        ends = [run.finished_at or now, start + timedelta(seconds=1)]
-        for step in run.steps:
-            usual = self._typical.get(step.name, 0.0)
-            if step.started_at is not None and step.started_at >= start:
-                ends.append(step.started_at + timedelta(seconds=usual))
-        if not run.state.is_final:
-            left = self._room.runs.estimates.left(run)
-            ends.append(now + timedelta(seconds=left or (now - start).total_seconds() * 0.25))
-        axis = axis_of(start, max(ends))
-        if axis != self._axis:
+        axis = axis_for(run, self._typical, self._room.runs.estimates.seconds_left(run), now)
+        if axis is not None and axis != self._axis:
             self._axis = axis
             self._box.style(f'--ticks:{axis.count}')
             self._labels.clear()
@@ -134,7 +141,7 @@ class _Row:
         is_same_state = self._shown is not None and self._shown[0].state is step.state and self._shown[1] == axis
         self._shown = (step, axis)
         if is_same_state and step.state is StepState.RUNNING:
-            return  # its bar and its time grow in the browser
+            return  # the browser lets its bar and its time grow
         pressed = self._row.props.get('aria-pressed')
         self._row.classes(replace=f'run-step st-{look_of(step.state)}')
         self._glyph.show(step.state)

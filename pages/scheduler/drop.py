@@ -1,4 +1,4 @@
-"""A file dropped on a day: where it is seen on its way, and which pipeline it is planned for."""
+"""A file dropped on a day: its upload, and the pipeline that an event is planned for."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -20,9 +20,9 @@ Plan = Callable[[date, str, Mapping[str, Any]], None]
 
 
 class DropZone:
-    """Shown while a file is sent; which day it was dropped on, the browser adds.
+    """Shown while a file is uploaded; the browser adds the day it was dropped on.
 
-    :param wanted: the pipeline that comes before others that take the file as well, if any
+    :param wanted: returns the pipeline that is preferred to others that take the file, or an empty string
     """
 
     def __init__(self, room: ControlRoom, *, wanted: Callable[[], str], plan: Plan) -> None:
@@ -35,28 +35,36 @@ class DropZone:
         set_props(self._zone, data_max=str(room.settings.max_upload_bytes), data_pipeline='This calendar')
         self._zone.on(
             'uploaded',
-            lambda event: self._filed(event.args),
+            lambda event: self._uploaded(event.args),
             js_handler='(e) => emit({ id: e.detail.id, name: e.detail.name, day: e.target.dataset.day })',
         )
         self.accept()
 
     def accept(self) -> None:
-        """Take the files that the pipelines of now take."""
-        takes = [info.accepts for info in self._room.catalog.all() if info.is_runnable and file_parameter(info)]
-        suffixes = sorted({suffix for accepts in takes for suffix in accepts})
-        set_props(self._zone, data_accepts=','.join(suffixes) if all(takes) else None)
+        """Accept the files that the pipelines take now."""
+        suffixes = suffixes_taken(self._room.catalog)
+        set_props(self._zone, data_accepts=','.join(suffixes) if suffixes is not None else None)
 
-    def _filed(self, item: Mapping[str, Any]) -> None:
+    def _uploaded(self, item: Mapping[str, Any]) -> None:
         info = taker_of(PurePath(str(item['name'])).suffix, self._room.catalog, self._wanted())
         parameter = file_parameter(info) if info is not None else None
         if info is None or parameter is None:
-            say(f'No pipeline takes {item["name"]}. It is kept in the inbox.', kind='warning')
+            say(f'No pipeline accepts {item["name"]}. The file is kept in the inbox.', kind='warning')
             return
         self._plan(date.fromisoformat(str(item['day'])), info.name, {parameter: f'{PREFIX}{item["id"]}'})
 
 
+def suffixes_taken(catalog: Catalog) -> list[str] | None:
+    """Return the suffixes of the files that any pipeline takes; None if one of them takes every file."""
+    takers = [info.accepts for info in catalog.all() if info.is_runnable and file_parameter(info)]
+    return sorted({suffix for accepts in takers for suffix in accepts}) if all(takers) else None
+
+
 def taker_of(suffix: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | None:
-    """The pipeline for a file: one that names its ending, or else one that takes any file; `wanted` before others."""
+    """Return the pipeline for a file: one that names its suffix, or else one that takes any file.
+
+    :param wanted: preferred to others that take the file equally well
+    """
     named = catalog.find_by_suffix(suffix)
     any_file = [info for info in catalog.all() if info.is_runnable and not info.accepts]
     for able in (named, any_file):

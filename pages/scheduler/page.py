@@ -1,10 +1,9 @@
-"""The calendar: months, weeks and days on which runs are planned, and what became of those that were due."""
+"""The calendar page: which view it shows, and what a person does there."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
@@ -29,11 +28,12 @@ from .event.dialog import open_event_dialog
 from .month.day_popover import DayPopover, PopoverActions
 from .month.grid import PATIENCE_SECONDS, GridActions, MonthGrid
 from .parts.away_card import AwayCard
-from .parts.days import day_in, next_hour
+from .parts.days import day_in, moment_words, next_hour_on, wall_now
+from .parts.entries import occurrence_of, target_of
 from .parts.entry_filter import GROUPS, EntryFilter
-from .parts.entry_words import occurrence_of
+from .parts.views import VIEWS, address_of, day_asked, name_of, view_shown
 from .parts.window import CalendarWindow
-from .toolbar import VIEWS, Legend, Toolbar, name_of
+from .toolbar import Legend, Toolbar
 from .week.view import WeekView
 
 
@@ -46,33 +46,24 @@ async def scheduler_page(
     profile: str = '',
     state: str = '',
 ) -> None:
-    """The page. Its view, its day and its filters live in the address.
+    """Draw the page. Its view, its day and its filters are kept in the address.
 
     :param month: such as `2026-10`
-    :param day: such as `2026-10-14`; the month, the week or the agenda of this day
+    :param day: such as `2026-10-14`; the month, the week or the agenda shows this day
     """
     with Scope().classes('sy-page') as scope:
         only = EntryFilter(pipeline, profile, state if state in GROUPS else '')
-        page = SchedulerPage(room, scope, view if view in VIEWS else 'month', _day_of(day, month), only)
+        page = SchedulerPage(room, scope, view if view in VIEWS else 'month', day_asked(day, month), only)
         await page.load()
 
 
-def _day_of(day: str, month: str) -> date | None:
-    for text in (day, f'{month}-01'):
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            continue
-    return None
-
-
 class SchedulerPage:
-    """One visit of the page."""
+    """One visit to the page."""
 
     def __init__(self, room: ControlRoom, scope: Scope, view: str, day: date | None, only: EntryFilter) -> None:
         self._room = room
         self._scope = scope
-        self._wish = view
+        self._wanted = view
         self._is_narrow = False
         self._given = day
         self._view: CalendarWindow | None = None
@@ -99,7 +90,7 @@ class SchedulerPage:
                     plan=self._plan_on,
                 ),
             )
-            self._zone = DropZone(room, wanted=lambda: self._tools.only.pipeline, plan=self._plan_on)
+            self._drop = DropZone(room, wanted=lambda: self._tools.only.pipeline, plan=self._plan_on)
             self._announced = el('div', 'sy-vh', role='status', aria_live='polite')
             el('div', 'sy-vh', role='status', aria_live='assertive', data_month_says='1')
         page.on('narrow', lambda event: self._became_narrow(bool(event.args)), js_handler='(e) => emit(e.detail)')
@@ -107,18 +98,18 @@ class SchedulerPage:
         scope.follow(room.bus, ProfileChanged, lambda _: self._tools.offer())
 
     async def load(self) -> None:
-        """Show what the address asked for; what takes long comes later."""
+        """Show what the address asks for; entries that take long to read appear later."""
         await asyncio.wait([self._soon(self._build())], timeout=PATIENCE_SECONDS)
 
-    # What stands around the view
+    # Around the view
 
     def _draw_notices(self) -> None:
         for notice in self._room.calendar.notices:
             with el('p', 'hint mo-notice', role='status') as line:
                 icon('alert', size=14)
                 el('span', 'sy-grow', notice)
-                gone = button('', icon_name='x', kind='ghost', small=True, aria_label='Hide this')
-            gone.on('click', line.delete)
+                dismiss = button('', icon_name='x', kind='ghost', small=True, aria_label='Dismiss')
+            dismiss.on('click', line.delete)
         with el('p', 'mo-problem', role='alert', hidden=True) as self._problem:
             icon('alert', size=14)
             self._problem_words = el('span', 'sy-grow')
@@ -126,23 +117,23 @@ class SchedulerPage:
         again.on('click', lambda: self._soon(self._load_view()))
 
     def _pipelines_changed(self) -> None:
-        self._zone.accept()
+        self._drop.accept()
         self._tools.offer()
         self._legend.draw()
 
     # Which view, which day
 
     @property
-    def _zone_info(self) -> ZoneInfo:
+    def _zone(self) -> ZoneInfo:
         return ZoneInfo(self._room.calendar.zone)
 
     @property
     def _kind(self) -> str:
-        """The view that is shown: a month has no room on a phone."""
-        return 'agenda' if self._is_narrow and self._wish == 'month' else self._wish
+        """The view that is shown."""
+        return view_shown(self._wanted, is_narrow=self._is_narrow)
 
     async def _build(self) -> None:
-        """Make the view anew: another one is wanted than there was."""
+        """Replace the view."""
         room, kind, day = self._room, self._kind, self._day
         self._slot.clear()
         self._view = None
@@ -183,7 +174,7 @@ class SchedulerPage:
 
     def _switch(self, view: str, day: date) -> None:
         before = self._kind
-        self._wish, self._day = view, day
+        self._wanted, self._day = view, day
         if self._kind != before:
             self._soon(self._build())
             self._announce()
@@ -199,29 +190,16 @@ class SchedulerPage:
         self._announce()
 
     def _frame(self) -> None:
-        """Bring title, buttons and address to the view and its day."""
+        """Make title, buttons and address match the view and its day."""
         self._tools.show(self._kind, self._day)
         set_props(self._slot, data_view=self._kind)
-        ui.navigate.history.replace(self._address())
+        today, only = self._tools.today, self._tools.only
+        ui.navigate.history.replace(address_of(self._wanted, self._kind, self._day, today, only))
 
     def _announce(self) -> None:
         self._announced.set_text(' '.join(name_of(self._kind, self._day)))
 
-    def _address(self) -> str:
-        only, today, is_month = self._tools.only, self._tools.today, self._kind == 'month'
-        month = f'{self._day:%Y-%m}'
-        parts = {
-            'view': '' if self._wish == 'month' else self._wish,
-            'month': month if is_month and month != f'{today:%Y-%m}' else '',
-            'day': '' if is_month or self._day == today else self._day.isoformat(),
-            'pipeline': only.pipeline,
-            'profile': only.profile,
-            'state': only.group,
-        }
-        query = urlencode({name: value for name, value in parts.items() if value})
-        return f'/scheduler?{query}' if query else '/scheduler'
-
-    # Filters and what is counted
+    # Filters and totals
 
     def _filter(self) -> None:
         self._frame()
@@ -241,7 +219,7 @@ class SchedulerPage:
     # What a person does
 
     def _soon(self, work: Awaitable[Any]) -> asyncio.Task[None]:
-        """Do this inside the page, though nobody waits for it."""
+        """Run this inside the page, without waiting for it."""
 
         async def inside() -> None:
             with self._scope:
@@ -250,12 +228,13 @@ class SchedulerPage:
         return background_tasks.create(inside(), name='action on the calendar')
 
     def _open_entry(self, entry: CalendarEntry) -> None:
-        if entry.run is not None:
-            ui.navigate.to(f'/runs/{entry.run}')
-        elif entry.state in ('planned', 'off') and entry.event_id is not None:
-            self._soon(attempt(self._edit(entry.event_id, entry.due)))
-        else:
-            self._open_popover(day_in(entry.at, self._zone_info))
+        match target_of(entry):
+            case 'run':
+                ui.navigate.to(f'/runs/{entry.run}')
+            case 'event':
+                self._soon(attempt(self._edit(str(entry.event_id), entry.due)))
+            case 'day':
+                self._open_popover(day_in(entry.at, self._zone))
 
     def _open_popover(self, day: date) -> None:
         self._soon(self._popover.show(day, self._tools.only))
@@ -264,9 +243,7 @@ class SchedulerPage:
         open_event_dialog(self._room, event=self._room.calendar.get(event_id), due=due)
 
     def _plan_on(self, day: date, pipeline: str = '', parameters: Mapping[str, Any] | None = None) -> None:
-        """At the next full hour of the clock: of a day that is over there is none, so today then."""
-        hour = next_hour(now_utc(), self._zone_info)
-        self._plan_at(datetime.combine(day, hour.time()) if day > self._tools.today else hour, pipeline, parameters)
+        self._plan_at(next_hour_on(day, now_utc(), self._zone), pipeline, parameters)
 
     def _plan_at(self, at: datetime, pipeline: str = '', parameters: Mapping[str, Any] | None = None) -> None:
         with self._scope:
@@ -274,18 +251,20 @@ class SchedulerPage:
             open_event_dialog(self._room, at=at, pipeline=wanted, parameters=parameters)
 
     async def _move(self, key: str, day: date) -> None:
-        """Put an occurrence on another day, at the same time of the wall clock."""
+        """Move an occurrence to another day, at the same wall time."""
         editor, found = self._room.editor, occurrence_of(key)
         if found is None:
             return
         event_id, due = found
         event = self._room.calendar.get(event_id)
-        wall = due.astimezone(self._zone_info).replace(tzinfo=None)
+        wall = wall_now(due, self._zone)
         to = datetime.combine(day, wall.time())
         scope: EditScope = 'all'
         if event.is_repeating:
-            asked = f'It moves from {_short(wall)} to {_short(to)}. The event repeats.'
-            answer = await ask_scope(f'Move {event.title}?', asked, verb='Move')
+            text = (
+                f'From {moment_words(wall)} to {moment_words(to)}. This event repeats: which occurrences should move?'
+            )
+            answer = await ask_scope(f'Move {event.title}?', text, verb='Move')
             if answer is None:
                 return
             scope = answer
@@ -293,10 +272,10 @@ class SchedulerPage:
         say(f'{change.sentence}.', kind='success', undo=lambda: editor.undo(change.id))
 
     def _run_now(self, entry: CalendarEntry) -> None:
-        self._soon(attempt(self._run_after_all(entry)))
+        self._soon(attempt(self._run_missed(entry)))
 
-    async def _run_after_all(self, entry: CalendarEntry) -> None:
-        """Of what was missed the occurrence itself, so that it is answered for; else another run of its event."""
+    async def _run_missed(self, entry: CalendarEntry) -> None:
+        """Run a missed occurrence, which settles it; run the event once more if it is settled already."""
         calendar = self._room.calendar
         if entry.event_id is None or entry.due is None:
             return
@@ -306,7 +285,7 @@ class SchedulerPage:
                 await run_event_now(self._room, event)
                 return
             await calendar.answer_missed([(event.id, entry.due)], 'run')
-            say(f'{event.title} starts.', kind='success')
+            say(f'{event.title} is starting.', kind='success')
         except Conflict as conflict:
             if conflict.code != 'already_answered':
                 raise
@@ -318,8 +297,4 @@ class SchedulerPage:
     async def _retry_all(self, runs: Sequence[str]) -> None:
         for run in runs:
             await self._room.runs.retry(run, because='the calendar')
-        say('It runs again.' if len(runs) == 1 else f'{len(runs)} run again.', kind='success')
-
-
-def _short(wall: datetime) -> str:
-    return f'{wall:%a} {wall.day} {wall:%b}, {wall:%H:%M}'
+        say('Retrying the run.' if len(runs) == 1 else f'Retrying {len(runs)} runs.', kind='success')

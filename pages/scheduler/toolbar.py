@@ -1,8 +1,8 @@
-"""What stands around the view: its name, where to go from it, what it adds up to, what is let through, and a legend."""
+"""Around the view: its name, the way to other days, the monthly totals, the filters and the legend."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
@@ -14,21 +14,19 @@ from pages.parts.words import pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 
-from .agenda.view import DAYS as AGENDA_DAYS
-from .month.layout import turned
 from .month.picker import MonthPicker
-from .parts.days import day_in, monday_of
+from .parts.days import day_in
 from .parts.entry_filter import GROUPS, EntryFilter
+from .parts.views import SPANS, VIEWS, name_of, turned_by
 
-VIEWS = {'month': 'Month', 'week': 'Week', 'agenda': 'Agenda'}
-SPANS = {'month': 'month', 'week': 'week', 'agenda': f'{AGENDA_DAYS} days'}
+MAX_NAMED = 8
 LEGEND = ('succeeded', 'failed', 'running', 'planned', 'off', 'missed', 'cancelled')
 
 
 class Toolbar:
-    """One row above the view; it keeps the filter that a person chose there.
+    """The row above the view; keeps the filter in `only`.
 
-    :param filtered: called when `only` has become another
+    :param filtered: called when `only` has changed
     :param switch: called with the view that was pressed
     """
 
@@ -44,7 +42,7 @@ class Toolbar:
         self.only = only
         self._room = room
         self._filtered = filtered
-        self._kind, self._day = 'month', self.today
+        self._view, self._day = 'month', self.today
         with el('div', 'mo-tools'):
             self._title = MonthPicker(go_to)
             with el('div', 'sy-x mo-turns'):
@@ -54,10 +52,10 @@ class Toolbar:
             set_props(self._earlier, data_key='earlier', data_turn='1')
             set_props(self._later, data_key='later', data_turn='1')
             set_props(today, data_key='today')
-            self._earlier.on('click', lambda: go_to(self._turned(-1)))
-            self._later.on('click', lambda: go_to(self._turned(1)))
+            self._earlier.on('click', lambda: go_to(turned_by(self._view, self._day, -1)))
+            self._later.on('click', lambda: go_to(turned_by(self._view, self._day, 1)))
             today.on('click', lambda: go_to(self.today))
-            with el('div', 'mo-totals', role='group', aria_label='Totals of the month') as self._totals_box:
+            with el('div', 'mo-totals', role='group', aria_label='Monthly totals') as self._totals_box:
                 self._totals = {group: _Total(group, self._toggle) for group in GROUPS}
             el('span', 'sy-grow')
             self._pipelines = Picker({}, '', label='Pipeline', changed=lambda name: self._restrict(pipeline=name))
@@ -74,39 +72,34 @@ class Toolbar:
 
     @property
     def today(self) -> date:
-        """Of the zone of the calendar."""
+        """The date in the zone of the calendar."""
         return day_in(now_utc(), ZoneInfo(self._room.calendar.zone))
 
     def offer(self) -> None:
-        """Offer the pipelines and profiles that there are now."""
+        """Offer the pipelines and profiles that exist now."""
         room, only = self._room, self.only
         pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
         profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
-        # What an old link names may be gone by now; its runs are not.
+        # An old link may name one that no longer exists, while its runs still do.
         pipelines.setdefault(only.pipeline, only.pipeline)
         profiles.setdefault(only.profile, only.profile)
         self._pipelines.offer(pipelines, only.pipeline)
         self._profiles.offer(profiles, only.profile)
 
-    def show(self, kind: str, day: date) -> None:
-        """Bring it to this view and its day."""
-        self._kind, self._day = kind, day
-        self._title.show(*name_of(kind, day), day, self.today)
-        set_props(self._earlier, aria_label=f'Previous {SPANS[kind]} (K)', title=f'Previous {SPANS[kind]} (K)')
-        set_props(self._later, aria_label=f'Next {SPANS[kind]} (J)', title=f'Next {SPANS[kind]} (J)')
-        set_props(self._totals_box, hidden=kind != 'month')
-        for view, option in self._views.items():
-            set_props(option, aria_checked=str(view == kind).lower(), tabindex='0' if view == kind else '-1')
+    def show(self, view: str, day: date) -> None:
+        """Show the name of this view at this day, and mark the view."""
+        self._view, self._day = view, day
+        self._title.show(*name_of(view, day), day, self.today)
+        set_props(self._earlier, aria_label=f'Previous {SPANS[view]} (K)', title=f'Previous {SPANS[view]} (K)')
+        set_props(self._later, aria_label=f'Next {SPANS[view]} (J)', title=f'Next {SPANS[view]} (J)')
+        set_props(self._totals_box, hidden=view != 'month')
+        for name, option in self._views.items():
+            set_props(option, aria_checked=str(name == view).lower(), tabindex='0' if name == view else '-1')
 
     def count(self, totals: Mapping[str, int]) -> None:
-        """Show what the month adds up to, by group of states."""
+        """Show the monthly totals, by group of states."""
         for group, total in self._totals.items():
             total.show(totals[group], is_only=self.only.group == group)
-
-    def _turned(self, by: int) -> date:
-        if self._kind == 'month':
-            return turned(self._day.replace(day=1), by)
-        return self._day + by * timedelta(days=7 if self._kind == 'week' else AGENDA_DAYS)
 
     def _restrict(self, **values: str) -> None:
         self.only = replace(self.only, **values)
@@ -118,7 +111,7 @@ class Toolbar:
 
 
 class _Total:
-    """How many of a month ended so; pressed, only these are shown."""
+    """One total of the month, as a button that shows only these entries."""
 
     def __init__(self, group: str, pressed: Callable[[str], None]) -> None:
         self._group = group
@@ -137,7 +130,7 @@ class _Total:
 
 
 class Legend:
-    """A line below the month, and the same as a list behind a button where the line has no room."""
+    """A line below the month, and a list behind a button if the line has no room."""
 
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
@@ -155,25 +148,25 @@ class Legend:
             help_.props['aria-haspopup'] = 'dialog'
 
     def show(self, names: set[str]) -> None:
-        """Name these pipelines beside their colours."""
+        """Show the titles and colors of these pipelines."""
         if names != self._names:
             self._names = names
             self.draw()
 
     def draw(self) -> None:
-        """Bring the titles and colours of its pipelines to what they are now."""
+        """Update the titles and colors of its pipelines."""
         titles = sorted((pipeline_title(self._room, name), name) for name in self._names)
         for place in self._places:
             place.clear()
             with place:
-                for title, name in titles[:8]:
+                for title, name in titles[:MAX_NAMED]:
                     with el('span', f'sy-x {pipeline_color(self._room, name)}'):
                         el('i', 'sy-pdot')
                         el('span', text=title)
 
 
 def _legend() -> ui.element:
-    """What the colours, glyphs and the strip mean; gives the place for the pipelines."""
+    """Explain the glyphs and the strip; return the place for the pipelines."""
     pipelines = el('span', 'pipes')
     el('span', 'sy-grow')
     with el('span', 'states'):
@@ -190,16 +183,3 @@ def _legend() -> ui.element:
                     el('i', f'st-{look}')
             el('span', text='Day load, 0 to 24 h')
     return pipelines
-
-
-def name_of(kind: str, day: date) -> tuple[str, str]:
-    """What is shown, and the year: `October` and `2026`, `12 to 18 October`, `From 14 Oct`."""
-    if kind == 'month':
-        return f'{day:%B}', str(day.year)
-    if kind == 'agenda':
-        return f'From {day.day} {day:%b}', str(day.year)
-    first = monday_of(day)
-    last = first + timedelta(days=6)
-    begins = str(first.day) if first.month == last.month else f'{first.day} {first:%b}'
-    ends = f'{last.day} {last:%B}' if first.month == last.month else f'{last.day} {last:%b}'
-    return f'{begins} to {ends}', str(last.year)

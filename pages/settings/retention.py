@@ -18,8 +18,9 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
-from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, many, what_went
-from synapse.runs.messages import RunChanged, RunsForgotten
+from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, describe_report
+from synapse.runs.messages import RunChanged, RunsRemoved
+from synapse.sentences import count_of
 
 from .rows import explained_row, fact
 
@@ -61,7 +62,7 @@ class WhatIsKept(Scope):
         super().__init__('section')
         self.classes('glass-card set-card').props['aria-label'] = 'What is kept'
         self._room = room
-        self._keep = room.retention.keep
+        self._keep = room.retention.policy
         self._folders = ''
         self._fields: dict[str, _Field] = {}
         with self:
@@ -104,7 +105,7 @@ class WhatIsKept(Scope):
         figures = self.at_most_every(FIGURES_SECONDS, lambda: self._later(self._show_figures()))
         folders = self.at_most_every(FOLDERS_SECONDS, lambda: self._later(self._measure()))
         self._look_ahead = self.at_most_every(PREVIEW_SECONDS, lambda: self._later(self._show_preview()))
-        for kind in (LinesLogged, LogCleared, RunsForgotten):
+        for kind in (LinesLogged, LogCleared, RunsRemoved):
             self.follow(bus, kind, lambda _: figures())
         self.follow(bus, RunChanged, lambda message: self._run_changed(message, figures, folders))
         self.follow(bus, RetentionChanged, lambda _: self._changed())
@@ -125,11 +126,10 @@ class WhatIsKept(Scope):
         found = await attempt(self._room.retention.figures())
         if found is None or self.is_deleted:
             return
-        lines = (
-            f'{many(found.lines, "line")}{_since(self._room, found.oldest_line)}, {size_of(found.log_bytes)} on disk.'
-        )
+        since, size = _since(self._room, found.oldest_line), size_of(found.log_bytes)
+        lines = f'{count_of(found.lines, "line")}{since}, {size} on disk.'
         self._helps['log_days'].set_text(lines if found.lines else 'No lines yet.')
-        self._runs = f'{many(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
+        self._runs = f'{count_of(found.runs, "ended run")}{_since(self._room, found.oldest_run)}'
         self._show_runs()
 
     async def _measure(self) -> None:
@@ -159,9 +159,9 @@ class WhatIsKept(Scope):
         """Show what the limits that are typed now would remove."""
         keep, going = await self._look(self._values())
         if not self.is_deleted and keep is not None:
-            words = what_went(going, keep, is_ahead=True)
+            words = describe_report(going, keep, is_ahead=True)
             self._preview.set_text(
-                f'{_capitalized(words)} would be removed.' if going.is_anything else 'Nothing would be removed now.'
+                f'{_capitalized(words)} would be removed.' if not going.is_empty else 'Nothing would be removed now.'
             )
 
     async def _look(self, values: Mapping[str, Any]) -> tuple[RetentionPolicy | None, RetentionReport]:
@@ -171,7 +171,7 @@ class WhatIsKept(Scope):
         keep, going = None, RetentionReport()
         try:
             keep = retention.checked(values)
-            going = await retention.would_go(values)
+            going = await retention.preview(values)
         except Invalid as error:
             wrong = error.fields
         if not self.is_deleted:
@@ -186,10 +186,9 @@ class WhatIsKept(Scope):
         keep, going = await self._look(values)
         if keep is None or self.is_deleted:
             return
-        if _is_more(going, await self._room.retention.would_go()):
-            text = (
-                f'{_capitalized(what_went(going, keep, is_ahead=True))} will be removed{_with_files(going)}, for good.'
-            )
+        if _is_more(going, await self._room.retention.preview()):
+            words = _capitalized(describe_report(going, keep, is_ahead=True))
+            text = f'{words} will be removed{_with_files(going)}, for good.'
             if not await confirm(
                 'Remove what exceeds the limits?', text, yes='Remove them', no='Keep them', icon_name='trash'
             ):
@@ -198,7 +197,7 @@ class WhatIsKept(Scope):
 
     def _reset(self) -> None:
         """Show the saved limits again."""
-        self._keep = self._room.retention.keep
+        self._keep = self._room.retention.policy
         for name, field in self._fields.items():
             field.reset_to(getattr(self._keep, name))
         set_props(self._footer, hidden=True)
@@ -209,7 +208,7 @@ class WhatIsKept(Scope):
     def _changed(self) -> None:
         retention = self._room.retention
         is_untouched = bool(self._footer.props.get('hidden'))
-        if retention.keep != self._keep and (is_untouched or retention.keep.as_json() == self._values()):
+        if retention.policy != self._keep and (is_untouched or retention.policy.as_json() == self._values()):
             self._reset()
         if not retention.is_cleaning and self._clean_up.props.get('disabled'):
             self._later(self._show_figures())
@@ -219,15 +218,15 @@ class WhatIsKept(Scope):
     def _show_cleaning(self) -> None:
         retention = self._room.retention
         set_props(self._clean_up, disabled=retention.is_cleaning or None)
-        self._progress.set_text(_so_far(retention.gone) if retention.gone is not None else '')
-        self._cleaned.set_text(f'Runs automatically every hour. {_last(self._room, retention.last)}'.strip())
+        self._progress.set_text(_so_far(retention.progress) if retention.progress is not None else '')
+        self._cleaned.set_text(f'Runs automatically every hour. {_last(self._room, retention.last_cleaning)}'.strip())
 
     async def _clean(self) -> None:
         gone = await attempt(self._room.retention.clean_now())
         if gone is not None and not self.is_deleted:
-            words = what_went(gone, self._room.retention.keep)
+            words = describe_report(gone, self._room.retention.policy)
             with self:
-                say(f'Removed {words}.' if gone.is_anything else 'Nothing had to be removed.', kind='success')
+                say(f'Removed {words}.' if not gone.is_empty else 'Nothing had to be removed.', kind='success')
 
 
 class _Field:
@@ -331,4 +330,4 @@ def _last(room: ControlRoom, last: tuple[datetime, RetentionReport] | None) -> s
 def _counts(gone: RetentionReport) -> str:
     """`30 lines and 2 runs`."""
     counts = ((gone.lines, 'line'), (gone.runs, 'run'))
-    return ' and '.join(many(count, word) for count, word in counts if count)
+    return ' and '.join(count_of(count, word) for count, word in counts if count)

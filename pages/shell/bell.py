@@ -32,9 +32,9 @@ class Bell(Scope):
         face.on('closed', lambda: self._set_opening(0))
         face.on('help', self._help)
         face.on('page', self._page)
-        face.on('looked', lambda event: room.alerts.see(str(event.args)))
+        face.on('looked', lambda event: room.alerts.mark_seen(str(event.args)))
         face.on('dismiss', lambda event: room.alerts.dismiss(str(event.args)))
-        face.on('seen', lambda: room.alerts.see_all())
+        face.on('seen', lambda: room.alerts.mark_all_seen())
         face.on('clear', lambda: room.alerts.clear())
         show_soon = self.at_most_every(SHOW_SECONDS, self._show)
         self.follow(room.bus, AlertsChanged, lambda _: show_soon())
@@ -57,7 +57,7 @@ class Bell(Scope):
 
     def _show(self) -> None:
         alerts = self._room.alerts
-        latest = [alert for alert in alerts if alert.is_going and not alert.is_seen][:LATEST]
+        latest = [alert for alert in alerts if alert.is_active and not alert.is_seen][:LATEST]
         self._face.show(
             unseen=alerts.unseen,
             latest=[_brief(alert) for alert in latest],
@@ -76,7 +76,7 @@ async def help_with(room: ControlRoom, alert: Alert) -> None:
 
 def open_page_of(room: ControlRoom, alert: Alert) -> None:
     """Go to the page with the details."""
-    room.alerts.see(alert.id)
+    room.alerts.mark_seen(alert.id)
     ui.navigate.to(alert.target)
 
 

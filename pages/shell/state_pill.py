@@ -9,8 +9,8 @@ from pages.parts.html import Glyph, el, icon, look_of, opens
 from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
 from synapse.control_room import ControlRoom
-from synapse.retention import many
 from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.sentences import count_of
 from synapse.status import StatusChanged
 
 
@@ -125,7 +125,7 @@ async def stop_everything(room: ControlRoom) -> None:
     else:
         now = 'Nothing is running.'
     stays = 'stays' if waiting == 1 else 'stay'
-    kept = f' {many(waiting, "waiting run")} {stays} in the queue.' if waiting else ''
+    kept = f' {count_of(waiting, "waiting run")} {stays} in the queue.' if waiting else ''
     text = f'{now}{kept} Nothing new starts until you resume the queue.'
     answer = await ask('Stop everything?', text, yes='Stop everything', no='Keep running')
     if answer.is_yes:

@@ -38,7 +38,7 @@ class Toasts(Scope):
         """Opening the page of a run marks its alerts as seen; a list of runs says too little about one."""
         page = self._page_at(path)
         if page.startswith('/runs/'):
-            self._room.alerts.see_page(page)
+            self._room.alerts.mark_page_seen(page)
 
     def _page_at(self, path: str) -> str:
         """The address without its query, and with the number of a run instead of its id."""
@@ -50,7 +50,7 @@ class Toasts(Scope):
         alerts = self._room.alerts
         fresh = {alert.id: alert for alert in alerts.since(self._news) if not self._is_on_page(alert)}
         self._news = alerts.news
-        going = {alert.id: alert for alert in alerts if alert.is_going and not alert.is_seen}
+        going = {alert.id: alert for alert in alerts if alert.is_active and not alert.is_seen}
         self._wanted = {id: going[id] for id in {**self._wanted, **fresh} if id in going}
         self._show()
 
@@ -92,7 +92,7 @@ class Toasts(Scope):
         return help
 
     def _closer(self, id: str) -> Callable[[], Any]:
-        return lambda: self._room.alerts.see(id)
+        return lambda: self._room.alerts.mark_seen(id)
 
     def _drop_rest(self) -> None:
         """Leave the alerts without a toast to the bell."""

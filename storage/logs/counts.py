@@ -1,26 +1,27 @@
-"""How many log entries there are, by second and by minute: figures for any span without a look at its entries."""
+"""Counts of log entries by second and by minute, so that figures for any span need no look at its entries."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from .query import LEVELS
 from .schema import MINUTE, SECOND
 
-Read = Callable[[str, Sequence[Any]], list[Any]]
+Read = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 Key = tuple[int, int, str, str]
+"""Second or minute since 1970, level, source and run; the counts by key are entries, first and last `seq`."""
 
-_MOST_VALUES = 3_000
-_KINDS = (('seconds', SECOND), ('minutes', MINUTE))
+Tally = tuple[int, int, str, str, int, int]
+"""Rows counted together: microseconds since 1970, level, source, run (empty for none), first and last `seq`."""
+
+_MAX_ROWS = 3_000
 
 
-def count_up(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, str, str, int, int]]) -> None:
-    """Count new rows of `entries`, in order of `seq`.
-
-    :param rows: microseconds, level, source, run, and the `seq` of the first and the last row that are alike in these
-    """
+def add(connection: sqlite3.Connection, tallies: Iterable[Tally]) -> None:
+    """Count new rows, in order of `seq`."""
     seconds: dict[Key, list[int]] = {}
-    for at, level, source, run, first, last in rows:
+    for at, level, source, run, first, last in tallies:
         key = (at // SECOND, level, source, run)
         counted = seconds.get(key)
         if counted is None:
@@ -29,13 +30,19 @@ def count_up(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, str,
             counted[0] += last - first + 1
             counted[2] = last
     minutes = _by_minute(seconds)
-    _add(connection, 'seconds', seconds)
-    _add(connection, 'minutes', minutes)
+    for table, by_key in (('seconds', seconds), ('minutes', minutes)):
+        _upsert(
+            connection,
+            table,
+            [(*key, *values) for key, values in by_key.items()],
+            'entries = entries + excluded.entries, first_seq = MIN(first_seq, excluded.first_seq), '
+            'last_seq = MAX(last_seq, excluded.last_seq)',
+        )
     spans: dict[int, list[int]] = {}
     for (minute, *_), (_, first, last) in minutes.items():
         known = spans.setdefault(minute, [first, last])
         known[:] = [min(known[0], first), max(known[1], last)]
-    _insert(
+    _upsert(
         connection,
         'spans',
         [(minute, *known) for minute, known in spans.items()],
@@ -43,28 +50,28 @@ def count_up(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, str,
     )
 
 
-def count_down(connection: sqlite3.Connection, last: int) -> list[int]:
-    """Take the entries up to this `seq`, which are about to go, out of the counts; gives how many of each level."""
-    gone = [0] * 6
+def subtract(connection: sqlite3.Connection, last: int) -> list[int]:
+    """Subtract the entries up to this `seq`, which are about to be deleted; returns how many of each level."""
+    removed = [0] * len(LEVELS)
     seconds: dict[Key, list[int]] = {}
-    for *key, entries in connection.execute(
+    for at, level, source, run, entries in connection.execute(
         "SELECT at / ?, level, source, COALESCE(run, ''), COUNT(*) FROM entries WHERE seq <= ? GROUP BY 1, 2, 3, 4",
         [SECOND, last],
     ).fetchall():
-        seconds[(key[0], key[1], key[2], key[3])] = [-entries, 0, 0]
-        gone[key[1]] += entries
-    for name, counted in (('seconds', seconds), ('minutes', _by_minute(seconds))):
-        rows = [(*key, *values) for key, values in counted.items()]
-        _insert(connection, name, rows, 'entries = entries + excluded.entries')
-        connection.execute(f'DELETE FROM {name} WHERE entries <= 0')  # noqa: S608 - our own names
+        seconds[(at, level, source, run)] = [-entries, 0, 0]
+        removed[level] += entries
+    for table, by_key in (('seconds', seconds), ('minutes', _by_minute(seconds))):
+        rows = [(*key, *values) for key, values in by_key.items()]
+        _upsert(connection, table, rows, 'entries = entries + excluded.entries')
+        connection.execute(f'DELETE FROM {table} WHERE entries <= 0')  # noqa: S608 - our own names
     connection.execute('DELETE FROM spans WHERE last_seq <= ?', [last])
-    return gone
+    return removed
 
 
-def by_level(read: Read, first: int | None, last: int | None) -> list[tuple[int, int]]:
-    """Levels and how many entries each has between two moments in microseconds, the second not included.
+def by_level(read: Read, first: int | None, last: int | None) -> list[tuple[Any, ...]]:
+    """`(level, entries)` between two moments in microseconds, the second exclusive; a level may occur several times.
 
-    Whole minutes are read as counted, then whole seconds; entries only of the two seconds at the edges.
+    Whole minutes come from the counts, then whole seconds; only the two seconds at the edges are read row by row.
     """
     if first is None and last is None:
         return read('SELECT level, SUM(entries) FROM minutes GROUP BY level', [])
@@ -72,15 +79,15 @@ def by_level(read: Read, first: int | None, last: int | None) -> list[tuple[int,
     first, last = lowest if first is None else first, highest if last is None else last
     if first >= last:
         return []
-    parts = [*_parts(first, last, (MINUTE, SECOND))]
+    parts = [*_parts(first, last)]
     return read(' UNION ALL '.join(sql for sql, _ in parts), [*chain.from_iterable(values for _, values in parts)])
 
 
-def by_bucket(read: Read, start: int, unit: int, width: int, buckets: int, **only: str | None) -> list[Any]:
-    """`(bucket, level, entries)` of buckets that are `width` units long.
+def by_bucket(read: Read, start: int, unit: int, width: int, buckets: int, **only: str | None) -> list[tuple[Any, ...]]:
+    """`(bucket, level, entries)` for buckets of `width` units.
 
     :param start: of the first bucket, in units since 1970
-    :param unit: in microseconds: of a second or of a minute
+    :param unit: `SECOND` or `MINUTE`
     :param only: columns and the values they must have
     """
     table = 'minutes' if unit == MINUTE else 'seconds'
@@ -93,12 +100,12 @@ def by_bucket(read: Read, start: int, unit: int, width: int, buckets: int, **onl
     )
 
 
-def by_source(read: Read) -> list[tuple[str, int]]:
-    """Sources and how many entries each has, most first."""
+def by_source(read: Read) -> list[tuple[Any, ...]]:
+    """`(source, entries)`, most entries first."""
     return read('SELECT source, SUM(entries) FROM minutes GROUP BY source ORDER BY 2 DESC, 1', [])
 
 
-def by_second(read: Read, since: int) -> list[tuple[int, int, int]]:
+def by_second(read: Read, since: int) -> list[tuple[Any, ...]]:
     """`(second since 1970, level, entries)` from this second on."""
     return read('SELECT at, level, SUM(entries) FROM seconds WHERE at >= ? GROUP BY at, level', [since])
 
@@ -111,11 +118,11 @@ def edges(read: Read) -> tuple[int, int] | None:
         'CROSS JOIN entries e ON e.seq BETWEEN low AND high',
         [],
     )[0]
-    return None if found[0] is None else found
+    return None if found[0] is None else (found[0], found[1])
 
 
 def bounds(read: Read, first: int | None, last: int | None) -> tuple[int, int]:
-    """Between which `seq` all entries of a span of time are; there may be others between them."""
+    """The range of `seq` that holds every entry of a span of time, and possibly others."""
     low, high = 0, 1 << 62
     if first is not None:
         low = read('SELECT COALESCE(MIN(first_seq), 1 << 62) FROM spans WHERE minute >= ?', [first // MINUTE])[0][0]
@@ -132,32 +139,19 @@ def _by_minute(seconds: dict[Key, list[int]]) -> dict[Key, list[int]]:
     return minutes
 
 
-def _add(connection: sqlite3.Connection, name: str, counted: dict[Key, list[int]]) -> None:
-    _insert(
-        connection,
-        name,
-        [(*key, *values) for key, values in counted.items()],
-        'entries = entries + excluded.entries, first_seq = MIN(first_seq, excluded.first_seq), '
-        'last_seq = MAX(last_seq, excluded.last_seq)',
-    )
-
-
-def _insert(connection: sqlite3.Connection, name: str, rows: Sequence[tuple[Any, ...]], otherwise: str) -> None:
-    for some in _chunks(rows, _MOST_VALUES):
+def _upsert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]], on_conflict: str) -> None:
+    for start in range(0, len(rows), _MAX_ROWS):
+        some = rows[start : start + _MAX_ROWS]
         places = f'({", ".join("?" * len(some[0]))})'
         connection.execute(
-            f'INSERT INTO {name} VALUES {", ".join([places] * len(some))} '  # noqa: S608 - our own names
-            f'ON CONFLICT DO UPDATE SET {otherwise}',
+            f'INSERT INTO {table} VALUES {", ".join([places] * len(some))} '  # noqa: S608 - our own names
+            f'ON CONFLICT DO UPDATE SET {on_conflict}',
             [*chain.from_iterable(some)],
         )
 
 
-def _chunks(rows: Sequence[tuple[Any, ...]], most: int) -> Iterable[Sequence[tuple[Any, ...]]]:
-    return (rows[start : start + most] for start in range(0, len(rows), most))
-
-
-def _parts(first: int, last: int, units: Sequence[int]) -> Iterable[tuple[str, list[int]]]:
-    """Queries that together count what is between two moments: whole units from summaries, the rest from finer ones."""
+def _parts(first: int, last: int, units: Sequence[int] = (MINUTE, SECOND)) -> Iterable[tuple[str, list[int]]]:
+    """Queries that together count what lies between two moments: whole units from the counts, then finer ones."""
     if not units:
         second = first // SECOND
         within = 'SELECT {} FROM seconds WHERE at = ?'

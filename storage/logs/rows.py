@@ -1,49 +1,57 @@
-"""Rows of the log as the database keeps them, and as others see them."""
+"""Log entries as the database stores them and as documents."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
 
-from storage.database import micros
+from storage.database import EPOCH, micros
 
-from .question import LEVELS, RANK
-from .schema import SECOND
+from .counts import Tally
+from .query import LEVELS, RANK
 from .text import searched
 
-Row = dict[str, Any]
-
-
+Document = dict[str, Any]
 Values = tuple[Any, ...]
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+class LogRow(NamedTuple):
+    """A row of the table `entries`, in the order of its columns; see `schema` for what they hold."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineBatch:
-    """Rows that differ in their message alone, which `LogStore.append` takes in half the time.
-
-    Numbered one by one from `first`; their id is `prefix` and that number. Messages are what a search looks at.
-    """
-
-    first: int
-    prefix: str
+    seq: int
+    id: str
     at: int
-    """Microseconds since 1970."""
+    timestamp: str
     level: int
+    message: str
     source: str
     run: str | None
     step: str | None
-    messages: list[str]
+    fields: str | None
+    shown: str | None
 
     @property
     def last(self) -> int:
-        return self.first + len(self.messages) - 1
+        return self.seq
 
 
-def values_of(
+class LineBatch(NamedTuple):
+    """Rows that differ only in their number and message, which `LogStore.append` stores in half the time.
+
+    `first` is the row of the first message. The id of each row is that of `first` with its own number at the end, and
+    a search reads the messages as they are.
+    """
+
+    first: LogRow
+    messages: Sequence[str]
+
+    @property
+    def last(self) -> int:
+        return self.first.seq + len(self.messages) - 1
+
+
+def row_of(
     seq: int,
     id: str,
     moment: datetime,
@@ -52,71 +60,54 @@ def values_of(
     source: str,
     run: str | None,
     step: str | None,
-    fields: Mapping[str, Any],
-) -> Values:
-    """A row as `append` takes it at once; `moment` must be in UTC, `rank` is the place in `LEVELS`."""
-    kept = json.dumps(fields) if fields else None
-    return (seq, id, _micros(moment), '', rank, message, source, run, step, kept, searched(message))
+    fields: Mapping[str, Any] | None,
+) -> LogRow:
+    """A row for `LogStore.append`; `moment` must be in UTC, `rank` is an index into `LEVELS`."""
+    text = json.dumps(fields) if fields else None
+    return _new_row((seq, id, micros(moment), '', rank, message, source, run, step, text, searched(message)))
 
 
-def lines_of(
-    first: int,
-    prefix: str,
-    moment: datetime,
-    rank: int,
-    messages: list[str],
-    source: str,
-    run: str | None,
-    step: str | None,
-) -> LineBatch | None:
-    """The same of many rows as one; None where a search looks at something else than the messages themselves."""
-    if searched(''.join(messages)) is not None:
-        return None
-    at = _micros(moment)
-    return LineBatch(
-        first=first, prefix=prefix, at=at, level=rank, source=source, run=run, step=step, messages=messages
+def batch_of(first: LogRow, messages: Sequence[str]) -> LineBatch | None:
+    """Rows like `first` as one batch, or None if a search must read something other than the messages."""
+    return LineBatch(first, messages) if searched(''.join(messages)) is None else None
+
+
+# As fast as a plain tuple: there are thousands of rows a second.
+_new_row: Callable[[Values], LogRow] = partial(tuple.__new__, LogRow)
+
+
+def tally_of(row: LogRow | LineBatch) -> Tally:
+    first = row.first if isinstance(row, LineBatch) else row
+    return first.at, first.level, first.source, first.run or '', first.seq, row.last
+
+
+def iso(at: int) -> str:
+    """Microseconds since 1970 as ISO 8601 in UTC."""
+    return (EPOCH + timedelta(microseconds=at)).isoformat()
+
+
+def from_document(document: Mapping[str, Any]) -> LogRow:
+    row = row_of(
+        document['seq'],
+        document['id'],
+        datetime.fromisoformat(document['timestamp']),
+        RANK[document['level']],
+        document['message'],
+        document['source'],
+        document.get('run'),
+        document.get('step'),
+        document.get('fields'),
     )
+    return row if iso(row.at) == document['timestamp'] else row._replace(timestamp=document['timestamp'])
 
 
-def _micros(moment: datetime) -> int:
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
-
-
-def _counted(row: Values | LineBatch) -> tuple[int, int, str, str, int, int]:
-    """When, level, source, run, and the first and last number of a row or of many alike."""
-    if isinstance(row, LineBatch):
-        return row.at, row.level, row.source, row.run or '', row.first, row.last
-    return row[2], row[4], row[6], row[7] or '', row[0], row[0]
-
-
-def _iso(at: int) -> str:
-    return (_EPOCH + timedelta(microseconds=at)).isoformat()
-
-
-def _to_values(row: Mapping[str, Any]) -> Values:
-    fields, at = row.get('fields'), micros(row['timestamp'])
-    return (
-        row['seq'],
-        row['id'],
-        at,
-        '' if _iso(at) == row['timestamp'] else row['timestamp'],
-        RANK[row['level']],
-        row['message'],
-        row['source'],
-        row.get('run'),
-        row.get('step'),
-        json.dumps(fields) if fields else None,
-        searched(row['message']),
-    )
-
-
-def _to_row(values: Values) -> Row:
-    seq, id, at, timestamp, level, message, source, run, step, fields = values
+def to_document(values: Values) -> Document:
+    """A row as `LogStore` selects it, with the message last, as a document."""
+    seq, id, at, timestamp, level, source, run, step, fields, message = values
     return {
         'id': id,
         'seq': seq,
-        'timestamp': timestamp or _iso(at),
+        'timestamp': timestamp or iso(at),
         'level': LEVELS[level],
         'message': message,
         'source': source,

@@ -1,4 +1,4 @@
-"""The tables of the log, and how a file of an earlier version becomes one of today."""
+"""The tables of the log, and the migration of files from earlier versions."""
 
 import sqlite3
 from pathlib import Path
@@ -10,10 +10,11 @@ from .text import searched
 
 VERSION = 2
 MINUTE, SECOND = 60_000_000, 1_000_000
-_CONVERT_AT_ONCE = 2_000
+_CONVERT_ROWS = 2_000
 
-# `timestamp` is empty where it is what `at`, in microseconds, is in UTC. `shown` is what a search looks at, where that
-# is not `message`. In `seconds` and `minutes` no run is an empty one; `first_seq` may be of an entry that is gone.
+# `timestamp` is empty if it equals `at`, which is in microseconds, as ISO 8601 in UTC. `shown` is the text that
+# searches read if that is not `message`. In `seconds` and `minutes` an empty run means none, and `first_seq` may belong
+# to a deleted entry. `words_to` in `meta` is the first `seq` that is not in the trigram index.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY,
@@ -57,12 +58,12 @@ INSERT INTO spans SELECT at, MIN(first_seq), MAX(last_seq) FROM minutes GROUP BY
 """
 
 
-def bring_up(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the file one of this version: what can be derived from the entries is derived anew, entries stay.
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the file to this version: entries are kept, and what is derived from them is rebuilt.
 
-    All of it or nothing, so that a process that dies meanwhile leaves the file as it was.
+    All or nothing, so that a process that dies meanwhile leaves the file as it was.
 
-    :raises NewerSchema: if the file is newer than this program; it is not touched
+    :raises NewerSchema: if the file is newer than this program; it is left untouched
     """
     version = connection.execute('PRAGMA user_version').fetchone()[0]
     if version > VERSION:
@@ -85,14 +86,14 @@ _UNITS = (('seconds', SECOND), ('minutes', MINUTE))
 def _add_shown(connection: sqlite3.Connection) -> None:
     connection.execute('ALTER TABLE entries ADD COLUMN shown TEXT')
     last = 0
-    while rows := connection.execute(_ODD, [last, _CONVERT_AT_ONCE]).fetchall():
+    while rows := connection.execute(_NOT_ASCII, [last, _CONVERT_ROWS]).fetchall():
         changed = [(text, seq) for seq, message in rows if (text := searched(message)) is not None]
         connection.executemany('UPDATE entries SET shown = ? WHERE seq = ?', changed)
         last = rows[-1][0]
 
 
-# More bytes than characters: other letters than ASCII, or a NUL, at which SQLite ends its count of characters.
-_ODD = (
+# More bytes than characters: non-ASCII letters, or a NUL, at which SQLite stops counting characters.
+_NOT_ASCII = (
     'SELECT seq, message FROM entries WHERE seq > ? '
     'AND (length(CAST(message AS BLOB)) <> length(message) OR instr(message, char(27)) > 0) ORDER BY seq LIMIT ?'
 )

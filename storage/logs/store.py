@@ -1,6 +1,6 @@
-"""Log lines in SQLite: numbered, found by any part of their text, counted so that no figure needs a scan.
+"""Log entries in SQLite: numbered, found by any part of their text, and counted so that no figure needs a scan.
 
-A commit outlives the death of the process; the last moments before a power loss may be missing, never torn.
+A commit survives the death of the process; a power loss may take the last moments, but never leaves them half written.
 """
 
 import json
@@ -13,37 +13,36 @@ from typing import Any
 
 from storage.database import micros, named_sqlite_errors, open_database, transaction
 
-from . import counts as log_counts
-from . import words as log_words
-from .question import LEVELS as LEVELS
-from .question import Question
-from .rows import LineBatch, Row, Values, _counted, _iso, _to_row, _to_values
-from .schema import MINUTE, SECOND, bring_up
+from . import counts, trigrams
+from .query import LEVELS as LEVELS
+from .query import LogQuery, Part
+from .rows import Document, LineBatch, LogRow, Values, from_document, iso, tally_of, to_document
+from .schema import MINUTE, SECOND, migrate
 from .text import folded, plain
 
-Piece = tuple[str, str, list[Any], int]
-Fits = Callable[[Sequence[str]], Sequence[int]]
+Matcher = Callable[[Sequence[str]], Sequence[int]]
+"""The positions of the matching texts among many, each without terminal escapes."""
 
 _PAGE = 1_000
-_ROWS_AT_ONCE = 2_500
-_CLEAR_AT_ONCE = 4_000
-_PAGES_AT_ONCE = 250
-_SCAN_AT_ONCE = 40_000
-_TRY_AT_ONCE = 2_000
+_INSERT_ROWS = 2_500
+_CLEAR_ROWS = 4_000
+_VACUUM_PAGES = 250
+_SCAN_ROWS = 40_000
+_MATCH_ROWS = 2_000
 _FEW = 20_000
 _JOURNAL_BYTES = 16 * 1024 * 1024
-_PLACES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+_PLACEHOLDERS = f'({", ".join("?" * len(LogRow._fields))})'
 _INSERT_LINES = (
     "INSERT INTO entries SELECT ?1 + key, ?2 || (?1 + key), ?3, '', ?4, value, ?5, ?6, ?7, NULL, NULL "
     'FROM json_each(?8) ORDER BY key'
 )
-_COLUMNS = 'e.seq, e.id, e.at, e.timestamp, e.level, e.message, e.source, e.run, e.step, e.fields'
-_MESSAGE = 5
+# A matcher reads the message, which is the last column of every search.
+_COLUMNS = 'e.seq, e.id, e.at, e.timestamp, e.level, e.source, e.run, e.step, e.fields, e.message'
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Numbers of matching rows, newest first. `searched_to` is the `seq` down to which all are known, 0 if all are."""
+    """The `seq` of matching rows, newest first; everything from `searched_to` on was searched, 0 if all was."""
 
     seqs: list[int]
     searched_to: int
@@ -52,10 +51,10 @@ class Found:
 class LogStore:
     """Rows `{id, seq, timestamp, level, message, source, run, step, fields}`; safe to use from several threads.
 
-    One connection writes, another reads, so that a long search never holds up what is being written. No statement
-    reads for long: the journal can only be emptied while nobody reads.
+    One connection writes and another reads, so a long search never delays a write. No single statement reads for
+    long: the journal can only be emptied while nothing reads.
 
-    :raises NewerSchema: if the file was written by a newer version; it was not touched
+    :raises NewerSchema: if the file was written by a newer version; it is left untouched
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,135 +62,132 @@ class LogStore:
         self._path = path
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
         self._writer = open_database(
-            path, '', synchronous='NORMAL', notices=self.notices, prepare=lambda connection: bring_up(connection, path)
+            path, '', synchronous='NORMAL', notices=self.notices, prepare=lambda connection: migrate(connection, path)
         )
         self._writer.execute(f'PRAGMA journal_size_limit={_JOURNAL_BYTES}')
-        self.has_words = log_words.is_available(self._writer)
+        self.has_index = trigrams.is_available(self._writer)
         self._reader = open_database(path, '', synchronous='NORMAL', notices=self.notices)
 
-    # -- keeping ----------------------------------------------------------------------------------------------------
+    # -- writing ------------------------------------------------------------------------------------------------------
 
-    def append(self, rows: Sequence[Mapping[str, Any] | Values | LineBatch]) -> None:
-        """Keep these rows, all or none; `seq` must grow from row to row and from call to call.
+    def append(self, rows: Sequence[Mapping[str, Any] | LogRow | LineBatch]) -> None:
+        """Store these rows, all or none; `seq` must grow from row to row and from call to call.
 
-        :param rows: as documents, as `values_of` makes them, or many as `lines_of` does
+        :param rows: documents, or what `row_of` and `batch_of` return
         :raises DiskFull: if there is no room
         """
         if not rows:
             return
-        values = [row if isinstance(row, tuple | LineBatch) else _to_values(row) for row in rows]
+        stored = [row if isinstance(row, LogRow | LineBatch) else from_document(row) for row in rows]
+        tallies = [tally_of(row) for row in stored]
         with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
-            self._insert([row for row in values if not isinstance(row, LineBatch)])
-            for row in values:
+            self._insert([row for row in stored if isinstance(row, LogRow)])
+            for row in stored:
                 if isinstance(row, LineBatch):
                     self._insert_lines(row)
-            log_counts.count_up(self._writer, map(_counted, values))
-            last = _counted(values[-1])[-1]
+            counts.add(self._writer, tallies)
+            last = stored[-1].last
             self._writer.execute("UPDATE meta SET value = ? WHERE key = 'last_seq' AND value < ?", [last, last])
 
-    def index_some(self) -> bool:
-        """Bring some thousand more rows into the index of texts; gives whether there are more. Changes no answer."""
-        if not self.has_words:
+    def index_next(self) -> bool:
+        """Add the next few thousand rows to the text index; returns whether more are left. Changes no result."""
+        if not self.has_index:
             return False
         with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
-            return log_words.index_some(self._writer)
+            return trigrams.index_next(self._writer)
 
     def last_seq(self) -> int:
-        """The greatest `seq` ever kept; it does not go down when rows are cleared."""
+        """The greatest `seq` ever stored; clearing rows does not lower it."""
         return int(self._read("SELECT value FROM meta WHERE key = 'last_seq'", [])[0][0])
 
-    # -- asking -----------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------------
 
     def query(
         self,
         *,
         q: str | None = None,
         texts: Sequence[str] = (),
-        fits: Fits | None = None,
+        matcher: Matcher | None = None,
         limit: int = 200,
         oldest_first: bool = False,
         **filters: Any,
-    ) -> list[Row]:
-        """The rows that fit, newest first, at most `limit`.
+    ) -> list[Document]:
+        """The matching rows, newest first, at most `limit`.
 
-        :param q: a text that the message as shown contains, without regard to case
-        :param texts: more of them
-        :param fits: has the last word: the places of those that fit among messages as shown
-        :param oldest_first: turns the order round, so that `limit` keeps the oldest
-        :param filters: `level_min`, `levels`, `source`, `run`, `step`; `start` (included) and `end` (not included),
-            ISO 8601 with offset; only rows with a `seq` smaller than `before`, greater than `after`
+        :param q: text that the message as shown must contain, ignoring case
+        :param texts: more such texts
+        :param matcher: decides which of the messages that contain them match
+        :param oldest_first: reverses the order, so that `limit` keeps the oldest
+        :param filters: `level_min`, `levels`, `source`, `run`, `step`; `start` (inclusive) and `end` (exclusive),
+            ISO 8601 with offset; only rows with a `seq` below `before` and above `after`
         """
-        question = self._question(**filters)
+        query = self._build_query(**filters)
         texts = [text for text in (q, *texts) if text]
         rows: list[Values] = []
-        for some, _ in self._found(question, texts, fits, _COLUMNS, limit, oldest_first=oldest_first):
-            rows += some
+        for found, _ in self._search(query, texts, matcher, _COLUMNS, limit, oldest_first=oldest_first):
+            rows += found
             if len(rows) >= limit:
                 break
-        return [_to_row(row) for row in rows[:limit]]
+        return [to_document(row) for row in rows[:limit]]
 
     def matching(
-        self, *, texts: Sequence[str], fits: Fits | None, limit: int, is_over: Callable[[], bool], **filters: Any
+        self, *, texts: Sequence[str], matcher: Matcher | None, limit: int, is_over: Callable[[], bool], **filters: Any
     ) -> Found:
-        """Numbers of the newest rows that fit, at most `limit`; what is found until `is_over` if that comes first."""
-        question = self._question(**filters)
-        columns = 'e.seq, 0, 0, 0, 0, e.message' if fits else 'e.seq'
+        """The `seq` of the newest matching rows, at most `limit`; those found by then if `is_over` comes first."""
+        query = self._build_query(**filters)
+        columns = 'e.seq, e.message' if matcher else 'e.seq'
         seqs: list[int] = []
-        for some, reached in self._found(question, texts, fits, columns, limit + 1, oldest_first=False):
-            seqs += [row[0] for row in some]
+        for found, reached in self._search(query, texts, matcher, columns, limit + 1, oldest_first=False):
+            seqs += [row[0] for row in found]
             if len(seqs) > limit:
                 return Found(seqs[:limit], seqs[limit - 1])
-            if is_over() and reached > question.low:
+            if is_over() and reached > query.low:
                 return Found(seqs, reached)
         return Found(seqs, 0)
 
-    def iterate(self, **filters: Any) -> Iterator[Row]:
-        """Every row that fits, oldest first, read page by page, however many there are; filters as of `query`."""
-        filters.pop('limit', None)
+    def iterate(self, **filters: Any) -> Iterator[Document]:
+        """Every matching row, oldest first, read page by page; filters as for `query`."""
         while page := self.query(**filters, limit=_PAGE, oldest_first=True):
             yield from page
             filters['after'] = page[-1]['seq']
 
     def stats(self, start: str | None = None, end: str | None = None) -> dict[str, int]:
-        """How many rows of each level there are; only the two seconds at the edges are ever looked at line by line."""
+        """The number of rows of each level; only those within the two seconds at the edges are read one by one."""
         first, last = micros(start) if start else None, micros(end) if end else None
-        counts = dict.fromkeys(LEVELS, 0)
-        for level, entries in log_counts.by_level(self._read, first, last):
-            counts[LEVELS[level]] += entries
-        return counts
+        totals = dict.fromkeys(LEVELS, 0)
+        for level, entries in counts.by_level(self._read, first, last):
+            totals[LEVELS[level]] += entries
+        return totals
 
     def histogram(
         self, start: int, width: int, buckets: int, *, run: str | None = None, source: str | None = None
     ) -> list[tuple[int, ...]]:
-        """How many rows of each level there are in each of so many buckets of `width` seconds.
+        """The number of rows of each level in each of `buckets` buckets of `width` seconds.
 
-        :param start: seconds since 1970; where `width` is made of whole minutes, so must it be
+        :param start: seconds since 1970; a whole minute if `width` is in whole minutes
         """
         unit = MINUTE if width % 60 == 0 else SECOND
         seconds = unit // SECOND
-        counts = [[0] * len(LEVELS) for _ in range(buckets)]
-        found = log_counts.by_bucket(
-            self._read, start // seconds, unit, width // seconds, buckets, run=run, source=source
-        )
+        totals = [[0] * len(LEVELS) for _ in range(buckets)]
+        found = counts.by_bucket(self._read, start // seconds, unit, width // seconds, buckets, run=run, source=source)
         for bucket, level, entries in found:
-            counts[bucket][level] = entries
-        return [tuple(levels) for levels in counts]
+            totals[bucket][level] = entries
+        return [tuple(levels) for levels in totals]
 
     def seconds(self, since: int) -> list[tuple[int, str, int]]:
         """`(second since 1970, level, rows)` from this second on."""
-        return [(at, LEVELS[level], rows) for at, level, rows in log_counts.by_second(self._read, since)]
+        return [(at, LEVELS[level], rows) for at, level, rows in counts.by_second(self._read, since)]
 
     def sources(self) -> list[tuple[str, int]]:
-        """All sources and how many rows each has, most first."""
-        return log_counts.by_source(self._read)
+        return [(source, rows) for source, rows in counts.by_source(self._read)]
 
     def span(self) -> tuple[str, str] | None:
-        """The moments of the oldest and of the newest row, ISO 8601; None if there is none."""
-        found = log_counts.edges(self._read)
-        return None if found is None else (_iso(found[0]), _iso(found[1]))
+        """The moments of the oldest and the newest row, ISO 8601; None if there are no rows."""
+        edges = counts.edges(self._read)
+        return None if edges is None else (iso(edges[0]), iso(edges[1]))
 
     def size(self) -> int:
-        """Bytes that the rows and all about them take; the journal beside them, a few MB at times, not counted."""
+        """Bytes that the rows and their indexes take, without the journal, which takes a few MB at times."""
         query = (
             'SELECT (page_count - freelist_count) * page_size '
             'FROM pragma_page_count, pragma_freelist_count, pragma_page_size'
@@ -199,76 +195,76 @@ class LogStore:
         return int(self._read(query, [])[0][0])
 
     def first_since(self, moment: str) -> int | None:
-        """The smallest `seq` of a row from this moment on; None if there is none."""
-        question = self._question(start=moment)
-        found = self._page(question, '', 'e.seq', 'ASC', 1)
+        """The smallest `seq` of a row from this moment on, or None."""
+        query = self._build_query(start=moment)
+        found = self._read(*query.select('e.seq', query.whole(oldest_first=True), limit=1, oldest_first=True))
         return found[0][0] if found else None
 
     def oldest(self) -> int | None:
-        """The smallest `seq` there is."""
         value: int | None = self._read('SELECT MIN(seq) FROM entries', [])[0][0]
         return value
 
-    # -- forgetting -------------------------------------------------------------------------------------------------
+    # -- clearing -----------------------------------------------------------------------------------------------------
 
     def clear(self, before_seq: int | None = None) -> int:
-        """Forget the rows with a smaller `seq`, or all; gives how many they were. Their numbers are not used again."""
+        """Delete the rows with a smaller `seq`, or all; returns how many. Their numbers are not used again."""
         limit = self.last_seq() + 1 if before_seq is None else before_seq
-        gone = 0
+        removed = 0
         while some := sum(self.clear_some(limit)):
-            gone += some
+            removed += some
         while self.give_space_back():
             pass
-        return gone
+        return removed
 
     def clear_some(self, limit: int) -> list[int]:
-        """Forget a few thousand rows with a smaller `seq`, the oldest first; gives how many of each level."""
+        """Delete a few thousand rows with a `seq` below `limit`, oldest first; returns how many of each level."""
         with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
             last = self._writer.execute(
                 'SELECT MAX(seq) FROM (SELECT seq FROM entries WHERE seq < ? ORDER BY seq LIMIT ?)',
-                [limit, _CLEAR_AT_ONCE],
+                [limit, _CLEAR_ROWS],
             ).fetchone()[0]
             if last is None:
                 return [0] * len(LEVELS)
-            gone = log_counts.count_down(self._writer, last)
+            removed = counts.subtract(self._writer, last)
             self._writer.execute('DELETE FROM entries WHERE seq <= ?', [last])
-            if self.has_words:
-                log_words.forget(self._writer, last + 1)
-            return gone
+            if self.has_index:
+                trigrams.drop_before(self._writer, last + 1)
+            return removed
 
     def give_space_back(self) -> bool:
-        """Shrink the file by a megabyte of free pages; gives whether more are left."""
+        """Shrink the file by a megabyte of free pages; returns whether more are left."""
         with self._write_lock, named_sqlite_errors(self._path):
-            # A script, since `execute` takes one step of a statement without columns: one page of many.
-            self._writer.executescript(f'PRAGMA incremental_vacuum({_PAGES_AT_ONCE})')
+            # `executescript`, since `execute` steps a statement without columns only once: one page of many.
+            self._writer.executescript(f'PRAGMA incremental_vacuum({_VACUUM_PAGES})')
             if self._writer.execute('PRAGMA freelist_count').fetchone()[0]:
                 return True
-            with self._read_lock:  # so that no reader is waited for
+            with self._read_lock:  # so that the checkpoint waits for no reader
                 self._writer.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
             return False
 
     def close(self) -> None:
-        """Let go of the file."""
         with self._write_lock, self._read_lock:
             self._reader.close()
             self._writer.close()
 
-    # -- inside -----------------------------------------------------------------------------------------------------
+    # -- internals ----------------------------------------------------------------------------------------------------
 
-    def _insert(self, rows: Sequence[Values]) -> None:
-        # One statement for many rows: at the end of each statement this thread has to win back the interpreter, which
-        # takes 5 ms wherever the event loop is busy. Row by row that would be 200 lines a second.
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            values = rows[start : start + _ROWS_AT_ONCE]
-            places = ', '.join([_PLACES] * len(values))
-            self._writer.execute(f'INSERT INTO entries VALUES {places}', [*chain.from_iterable(values)])  # noqa: S608
+    def _insert(self, rows: Sequence[LogRow]) -> None:
+        # One statement for many rows: after each statement this thread has to win the interpreter back, which takes
+        # 5 ms while the event loop is busy. Row by row that would be 200 lines a second.
+        for start in range(0, len(rows), _INSERT_ROWS):
+            some = rows[start : start + _INSERT_ROWS]
+            places = ', '.join([_PLACEHOLDERS] * len(some))
+            self._writer.execute(f'INSERT INTO entries VALUES {places}', [*chain.from_iterable(some)])  # noqa: S608
 
     def _insert_lines(self, lines: LineBatch) -> None:
-        # As one value: SQLite takes it apart while the interpreter is free for others.
-        common = [lines.first, lines.prefix, lines.at, lines.level, lines.source, lines.run, lines.step]
+        # As one value: SQLite takes it apart while other threads have the interpreter.
+        first = lines.first
+        prefix = first.id.removesuffix(str(first.seq))
+        common = [first.seq, prefix, first.at, first.level, first.source, first.run, first.step]
         self._writer.execute(_INSERT_LINES, [*common, json.dumps(lines.messages)])
 
-    def _question(
+    def _build_query(
         self,
         *,
         level_min: str | None = None,
@@ -280,125 +276,95 @@ class LogStore:
         end: str | None = None,
         before: int | None = None,
         after: int | None = None,
-    ) -> Question:
-        question = Question()
-        question.levels(level_min, levels)
-        question.equal('source', source)
-        question.equal('run', run)
-        question.equal('step', step)
-        question.within(0 if after is None else after + 1, (1 << 62) if before is None else before - 1)
+    ) -> LogQuery:
+        query = LogQuery()
+        query.levels(level_min, levels)
+        query.equal('source', source)
+        query.equal('run', run)
+        query.equal('step', step)
+        query.within(0 if after is None else after + 1, (1 << 62) if before is None else before - 1)
         if start is not None or end is not None:
-            question.between(start, end)
+            query.between(start, end)
             first, last = (None if moment is None else micros(moment) for moment in (start, end))
-            question.within(*log_counts.bounds(self._read, first, last))
-        return question
+            query.within(*counts.bounds(self._read, first, last))
+        return query
 
-    def _found(
+    def _search(
         self,
-        question: Question,
+        query: LogQuery,
         texts: Sequence[str],
-        fits: Fits | None,
+        matcher: Matcher | None,
         columns: str,
         limit: int,
         *,
         oldest_first: bool,
     ) -> Iterator[tuple[list[Values], int]]:
-        """Rows that fit, in order, some at a time, each time with the `seq` up to which all were looked at."""
-        if question.is_about_nothing:
+        """Matching rows in order, in batches, each with the `seq` that the search has reached."""
+        if query.matches_nothing:
             return
         texts = [folded(text) for text in texts]
         for text in texts:
-            question.contains(text)
-        order = 'ASC' if oldest_first else 'DESC'
-        index, few = self._best_index(question, most=_FEW if texts or fits else 0)
-        if few or not (texts or fits):
-            rows = self._page(question, index, columns, order, -1 if fits else limit)
-            yield (_that_fit(rows, fits), question.high if oldest_first else question.low)
-            return
-        for source, condition, values, reached in self._pieces(question, texts, fits, oldest_first=oldest_first):
-            rows = self._read(
-                f'SELECT {columns} FROM {source} '  # noqa: S608 - our own names
-                f'WHERE {condition} AND {question.where()} ORDER BY e.seq {order} LIMIT ?',
-                [*values, *question.values, -1 if fits else limit],
-            )
-            yield _that_fit(rows, fits), reached
+            query.contains(text)
+        is_text_search = bool(texts or matcher)
+        index, is_few = self._best_index(query, few=_FEW if is_text_search else 0)
+        parts: Iterator[Part] = iter([query.whole(index, oldest_first=oldest_first)])
+        if is_text_search and not is_few:
+            parts = self._parts(query, texts, _MATCH_ROWS if matcher else _SCAN_ROWS, oldest_first=oldest_first)
+        for part in parts:
+            statement = query.select(columns, part, limit=-1 if matcher else limit, oldest_first=oldest_first)
+            rows = self._read(*statement)
+            if matcher is not None:
+                rows = [rows[place] for place in matcher([plain(row[-1]) for row in rows])]
+            yield rows, part.reaches
 
-    def _page(self, question: Question, index: str, columns: str, order: str, limit: int) -> list[Any]:
-        hint = f' INDEXED BY {index}' if index else ''
-        where = question.where('e.seq BETWEEN ? AND ?')
-        return self._read(
-            f'SELECT {columns} FROM entries e{hint} WHERE {where} ORDER BY e.seq {order} LIMIT ?',  # noqa: S608
-            [*question.values, question.low, question.high, limit],
-        )
-
-    def _best_index(self, question: Question, *, most: int) -> tuple[str, bool]:
-        """The index that leads to the fewest rows, and whether they are at most so many, if that matters (`most`)."""
-        if not question.indexes:
+    def _best_index(self, query: LogQuery, *, few: int) -> tuple[str, bool]:
+        """The index that leads to the fewest rows, and whether those are at most `few`."""
+        if not query.indexes:
             return '', False
-        if not most and len(question.indexes) == 1:
-            return question.indexes[0][0], False
-        counted = []
-        for index, condition, values in question.indexes:
-            query = (
-                f'SELECT COUNT(*) FROM (SELECT 1 FROM entries e INDEXED BY {index} '  # noqa: S608 - our own names
-                f'WHERE {condition} AND e.seq BETWEEN ? AND ? LIMIT ?)'
-            )
-            limit = (most or _PAGE) + 1
-            counted.append((self._read(query, [*values, question.low, question.high, limit])[0][0], index))
-        fewest, index = min(counted)
-        return index, fewest <= most
+        if not few and len(query.indexes) == 1:
+            return query.indexes[0].name, False
+        sizes = [(self._read(*query.count(index, (few or _PAGE) + 1))[0][0], index.name) for index in query.indexes]
+        size, name = min(sizes)
+        return name, size <= few
 
-    def _pieces(
-        self, question: Question, texts: Sequence[str], fits: Fits | None, *, oldest_first: bool
-    ) -> Iterator[Piece]:
-        """Parts of the log in order: what to select from and where, its values, and the `seq` that it reaches to."""
-        # Two selections, since SQLite would look at every row for both of them in one.
+    def _parts(self, query: LogQuery, texts: Sequence[str], step: int, *, oldest_first: bool) -> Iterator[Part]:
+        """The parts of the log that may hold these texts, in order; `step` rows each where they are not indexed."""
+        # Two selections, since SQLite would look at every row for MIN and MAX in one.
         edges = 'SELECT (SELECT MIN(seq) FROM entries), (SELECT MAX(seq) FROM entries)'
         lowest, highest = self._read(edges, [])[0]
-        low, high = max(question.low, lowest or 0), min(question.high, highest or 0)
-        is_in_index = self.has_words and any(len(text) >= 3 for text in texts)
-        end = log_words.end_of(self._read) if is_in_index else low
-        step = _TRY_AT_ONCE if fits else _SCAN_AT_ONCE
+        low, high = max(query.low, lowest or 0), min(query.high, highest or 0)
+        is_indexed = self.has_index and any(len(text) >= trigrams.LENGTH for text in texts)
+        end = trigrams.end_of(self._read) if is_indexed else low
         scanned = _scan(max(low, end), high, step, oldest_first=oldest_first)
         indexed = self._indexed(texts, low, min(high, end - 1), oldest_first=oldest_first)
         yield from chain(indexed, scanned) if oldest_first else chain(scanned, indexed)
 
-    def _indexed(self, texts: Sequence[str], low: int, high: int, *, oldest_first: bool) -> Iterator[Piece]:
+    def _indexed(self, texts: Sequence[str], low: int, high: int, *, oldest_first: bool) -> Iterator[Part]:
         if low > high:
             return
-        size = log_words.BLOCK
+        size = trigrams.BLOCK
         source = 'json_each(?) b CROSS JOIN entries e NOT INDEXED'
         condition = f'e.seq BETWEEN MAX(b.value * {size}, ?) AND MIN(b.value * {size} + {size - 1}, ?)'
-        for blocks in log_words.blocks_with(self._read, texts, low, high, oldest_first=oldest_first):
+        for blocks in trigrams.blocks_with(self._read, texts, low, high, oldest_first=oldest_first):
             for some in _growing(blocks):
                 reached = some[-1] * size + (size - 1 if oldest_first else 0)
-                yield source, condition, [json.dumps(some), low, high], reached
+                yield Part(source, condition, [json.dumps(some), low, high], reached)
 
-    def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
+    def _read(self, query: str, values: Sequence[Any]) -> list[Values]:
         with self._read_lock, named_sqlite_errors(self._path):
             return self._reader.execute(query, values).fetchall()
 
 
-def _scan(low: int, high: int, step: int, *, oldest_first: bool) -> Iterator[Piece]:
-    source, condition = 'entries e NOT INDEXED', 'e.seq BETWEEN ? AND ?'
-    while low <= high:
-        if oldest_first:
-            yield source, condition, [low, min(low + step - 1, high)], min(low + step - 1, high)
-            low += step
-        else:
-            yield source, condition, [max(high - step + 1, low), high], max(high - step + 1, low)
-            high -= step
+def _scan(low: int, high: int, step: int, *, oldest_first: bool) -> Iterator[Part]:
+    starts = range(low, high + 1, step) if oldest_first else range(high - step + 1, low - step, -step)
+    for start in starts:
+        first, last = max(start, low), min(start + step - 1, high)
+        yield Part('entries e NOT INDEXED', 'e.seq BETWEEN ? AND ?', [first, last], last if oldest_first else first)
 
 
 def _growing(blocks: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Few at first, since the newest often are enough."""
+    """Small slices first, since the newest blocks often suffice."""
     start, size = 0, 8
     while start < len(blocks):
         yield blocks[start : start + size]
         start, size = start + size, min(size * 4, 1024)
-
-
-def _that_fit(rows: list[Values], fits: Fits | None) -> list[Values]:
-    if fits is None:
-        return rows
-    return [rows[place] for place in fits([plain(row[_MESSAGE]) for row in rows])]

@@ -1,6 +1,6 @@
-"""What went wrong and may want a person: the same trouble is one alert with a count, until somebody has seen it.
+"""What went wrong and may need a person: repeated incidents are one alert with a count, until it is seen.
 
-Which news become alerts is decided in `watch`; how they look, on the pages.
+`watch` decides which messages become alerts; the pages decide how they look.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from synapse.records import Record, now_utc
 
 log = logging.getLogger(__name__)
 
-MOST = 100
-"""So many are kept; which go is said at `Alerts._make_room`."""
-TELL_SECONDS = 0.1
-KEEP_SECONDS = 2.0
-"""A crash forgets at most what came in this time; a run that failed is in the history all the same."""
+MAX_ALERTS = 100
+"""How many are kept; `Alerts._make_room` decides which to drop."""
+PUBLISH_SECONDS = 0.1
+SAVE_SECONDS = 2.0
+"""A crash forgets at most the alerts of this time; a failed run is in the history all the same."""
 _DOCUMENT = 'alerts'
 
 
 @dataclass(frozen=True, slots=True)
 class AlertsChanged(Message):
-    """There are others, or somebody has seen some; at most ten times a second. `unseen` is how many are left to see."""
+    """Alerts were added, changed or seen; at most ten times a second. `unseen` is how many are unseen."""
 
     unseen: int
 
@@ -49,52 +49,52 @@ class AlertKind(StrEnum):
 
 
 class AlertAction(StrEnum):
-    """What its button does: lead to its `target`, or something that helps at once."""
+    """What its button does: open its `target`, or fix the cause at once."""
 
     OPEN = 'open'
     RESUME_QUEUE = 'resume_queue'
 
 
-class Trouble(Record):
-    """What happened, and what a person can do next. Those with the same `key` are the same trouble."""
+class Incident(Record):
+    """What happened, and what a person can do next. Incidents with the same `key` share one alert."""
 
     key: str
     kind: AlertKind
     title: str
     text: str = ''
     look: str
-    """`failed`, `missed`, `paused` or `warning`: its colour and its glyph."""
+    """`failed`, `missed`, `paused` or `warning`: its colour and icon."""
     target: str
-    """The address of the page that tells more."""
+    """The address of the page with the details."""
     verb: str
     action: AlertAction = AlertAction.OPEN
     run_number: int = 0
-    """Of the run that it tells of and leads to."""
+    """The number of the run it is about, if any."""
     crowd: str = ''
-    """Those of one crowd may become many; then they take the place of each other, and of no others."""
+    """Alerts that may become many share a crowd: when there are too many, they replace each other and no others."""
 
 
-class Alert(Trouble):
-    """One row of the bell."""
+class Alert(Incident):
+    """One row of the bell menu."""
 
     id: str
     count: int = 1
     first_at: datetime
     last_at: datetime
     news: int
-    """Higher than that of all alerts before it, also over a restart; another one each time it happens again."""
+    """Greater than that of all earlier alerts, even after a restart; renewed each time the incident repeats."""
     is_seen: bool = False
     over_at: datetime | None = None
-    """When it ended by itself, as a full disk does that is full no more."""
+    """When it resolved itself, as a full disk does once there is space again."""
 
     @property
-    def is_going(self) -> bool:
-        """Whether it is as it says right now."""
+    def is_active(self) -> bool:
+        """Whether it still applies."""
         return self.over_at is None
 
 
 class Alerts:
-    """Use it on the event loop only. Iterates newest first.
+    """All alerts; iterates newest first. Use it on the event loop only.
 
     :param now: the wall clock, aware
     """
@@ -104,19 +104,20 @@ class Alerts:
         self._bus = bus
         self._now = now
         # By key, the newest last.
-        self._alerts = {alert.key: alert for alert in _read(documents)}
+        self._notices: list[str] = []
+        self._alerts = {alert.key: alert for alert in self._read()}
         self.news = max((alert.news for alert in self), default=0)
-        """The number of what happened last, 0 if nothing ever did."""
-        self._telling: asyncio.TimerHandle | None = None
-        self._told_at = float('-inf')
-        self._keeping: asyncio.Task[None] | None = None
+        """The number of the latest incident, 0 if there never was one."""
+        self._publish_timer: asyncio.TimerHandle | None = None
+        self._published_at = float('-inf')
+        self._saving: asyncio.Task[None] | None = None
         self._is_changed = False
         self._is_closing = asyncio.Event()
 
     @property
     def notices(self) -> list[str]:
-        """Sentences for a person: what was set aside or restored when the file was opened."""
-        return self._documents.notices
+        """What could not be read or was restored when the file was opened, a sentence each."""
+        return [*self._documents.notices, *self._notices]
 
     def __len__(self) -> int:
         return len(self._alerts)
@@ -126,11 +127,10 @@ class Alerts:
 
     @property
     def unseen(self) -> int:
-        """How many nobody has seen."""
         return sum(not alert.is_seen for alert in self._alerts.values())
 
     def since(self, news: int) -> list[Alert]:
-        """What has happened after the one with this number, the earliest first."""
+        """The alerts after the one with this number, oldest first."""
         found = []
         for alert in self:
             if alert.news <= news:
@@ -141,23 +141,22 @@ class Alerts:
     def get(self, id: str) -> Alert | None:
         return next((alert for alert in self if alert.id == id), None)
 
-    def going(self, key: str) -> Alert | None:
-        """The alert about this trouble, if there is one and it is not over."""
+    def active(self, key: str) -> Alert | None:
         alert = self._alerts.get(key)
-        return alert if alert is not None and alert.is_going else None
+        return alert if alert is not None and alert.is_active else None
 
-    # Told by the core
+    # Reported by the core
 
-    def tell(self, trouble: Trouble, *, times: int = 1) -> None:
-        """It happened, or happened again. What somebody has seen before begins anew, as another alert."""
-        known = self._alerts.pop(trouble.key, None)
+    def report(self, incident: Incident, *, times: int = 1) -> None:
+        """Add an incident, or count it if it repeats; one whose alert was seen becomes a new alert."""
+        known = self._alerts.pop(incident.key, None)
         if known is not None and known.is_seen:
             known = None
         now = self._now()
-        # The time makes sure that no number comes twice, should the file with the alerts be lost.
+        # Based on the time, so that no number repeats even if the file with the alerts is lost.
         self.news = max(self.news + 1, int(now.timestamp() * 1000))
-        self._alerts[trouble.key] = Alert.model_construct(
-            **trouble.__dict__,
+        self._alerts[incident.key] = Alert.model_construct(
+            **incident.__dict__,
             id=known.id if known else secrets.token_hex(6),
             count=times + (known.count if known else 0),
             first_at=known.first_at if known else now,
@@ -167,45 +166,43 @@ class Alerts:
         self._make_room()
         self._changed()
 
-    def settle(self, key: str) -> None:
-        """It has ended by itself; the alert says so, and stays."""
-        alert = self.going(key)
+    def resolve(self, key: str) -> None:
+        """Mark as resolved what ended by itself; the alert is kept."""
+        alert = self.active(key)
         if alert is not None:
             self._alerts[key] = alert.changed(over_at=self._now())
             self._changed()
 
-    def drop(self, key: str) -> None:
-        """It is dealt with, or something larger tells of it: there is nothing to be said any more."""
+    def remove(self, key: str) -> None:
+        """Remove an alert that was dealt with, or that a larger one covers."""
         if self._alerts.pop(key, None) is not None:
             self._changed()
 
     def _make_room(self) -> None:
-        """Of too many, let one go that somebody has seen, else of the largest crowd; there the oldest.
+        """Drop surplus alerts: a seen one, else one of the largest crowd; of those the oldest.
 
-        So a thousand films that fail push no failed backup out.
+        So a thousand failed videos do not displace one failed backup.
         """
-        while len(self._alerts) > MOST:
+        while len(self._alerts) > MAX_ALERTS:
             crowds = Counter(alert.crowd for alert in self._alerts.values())
             largest = max(crowds, key=crowds.__getitem__)
             seen = (key for key, alert in self._alerts.items() if alert.is_seen)
             many = (key for key, alert in self._alerts.items() if alert.crowd == largest)
             del self._alerts[next(seen, None) or next(many)]
 
-    # Asked by a person
+    # Requested by a person
 
-    def see(self, id: str) -> None:
-        """Somebody has seen this one."""
-        self._see(lambda alert: alert.id == id)
+    def mark_seen(self, id: str) -> None:
+        self._mark(lambda alert: alert.id == id)
 
-    def see_all(self) -> None:
-        """Somebody has seen them all."""
-        self._see(lambda _: True)
+    def mark_all_seen(self) -> None:
+        self._mark(lambda _: True)
 
-    def see_page(self, address: str) -> None:
-        """Somebody is on the page that these lead to."""
-        self._see(lambda alert: alert.target == address)
+    def mark_page_seen(self, address: str) -> None:
+        """Mark the alerts as seen that lead to this page."""
+        self._mark(lambda alert: alert.target == address)
 
-    def _see(self, which: Callable[[Alert], bool]) -> None:
+    def _mark(self, which: Callable[[Alert], bool]) -> None:
         seen = {
             key: alert.changed(is_seen=True)
             for key, alert in self._alerts.items()
@@ -216,70 +213,67 @@ class Alerts:
             self._changed()
 
     def dismiss(self, id: str) -> None:
-        """Take this one away; it comes back if it happens again."""
+        """Remove this alert; it returns if the incident repeats."""
         alert = self.get(id)
         if alert is not None:
-            self.drop(alert.key)
+            self.remove(alert.key)
 
     def clear(self) -> None:
-        """Take all of them away."""
         if self._alerts:
             self._alerts.clear()
             self._changed()
 
-    # Told on, and kept
+    # Published and saved
 
     async def stop(self) -> None:
-        """Write what is not on the disk yet."""
-        if self._telling is not None:
-            self._telling.cancel()
+        """Save what is not on disk yet."""
+        if self._publish_timer is not None:
+            self._publish_timer.cancel()
         self._is_closing.set()
-        if self._keeping is not None:
-            await self._keeping
+        if self._saving is not None:
+            await self._saving
         self._documents.close()
 
     def _changed(self) -> None:
         loop = asyncio.get_running_loop()
         self._is_changed = True
-        if self._keeping is None or self._keeping.done():
-            self._keeping = loop.create_task(self._keep(), name='alerts')
-        if self._telling is None:
-            wait = self._told_at + TELL_SECONDS - loop.time()
-            self._telling = loop.call_later(max(0.0, wait), self._publish)
+        if self._saving is None or self._saving.done():
+            self._saving = loop.create_task(self._save(), name='alerts')
+        if self._publish_timer is None:
+            wait = self._published_at + PUBLISH_SECONDS - loop.time()
+            self._publish_timer = loop.call_later(max(0.0, wait), self._publish)
 
     def _publish(self) -> None:
-        self._telling = None
-        self._told_at = asyncio.get_running_loop().time()
+        self._publish_timer = None
+        self._published_at = asyncio.get_running_loop().time()
         self._bus.publish(AlertsChanged(self.unseen))
 
-    async def _keep(self) -> None:
+    async def _save(self) -> None:
         is_failing = False
         while self._is_changed:
-            await _passed(self._is_closing, KEEP_SECONDS)
+            await _wait_for(self._is_closing, SAVE_SECONDS)
             self._is_changed = False
             document = {'items': [alert.as_json() for alert in self._alerts.values()]}
             try:
                 await asyncio.to_thread(self._documents.put, _DOCUMENT, document)
             except StorageError as error:
                 if not is_failing:
-                    log.warning('the alerts could not be kept, a restart would forget the newest: %s', error)
+                    log.warning('alerts could not be saved, a restart would forget the newest: %s', error)
                 is_failing = True
 
+    def _read(self) -> Iterator[Alert]:
+        """The saved alerts, oldest first; those of another version that do not validate are left out."""
+        saved: Any = (self._documents.get(_DOCUMENT) or {}).get('items')
+        for item in saved if isinstance(saved, list) else []:
+            try:
+                yield Alert.model_validate({name: item[name] for name in Alert.model_fields if name in item})
+            except (ValidationError, TypeError) as error:
+                self._notices.append(f'An alert could not be read and is left out: {error}')
 
-async def _passed(event: asyncio.Event, seconds: float) -> None:
-    """Return after these seconds, or as soon as the event is set."""
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
         return
-
-
-def _read(documents: Documents) -> Iterator[Alert]:
-    """The alerts as they were kept, the oldest first; one of another version that says nothing to us is left out."""
-    kept: Any = (documents.get(_DOCUMENT) or {}).get('items')
-    for item in kept if isinstance(kept, list) else []:
-        try:
-            yield Alert.model_validate({name: item[name] for name in Alert.model_fields if name in item})
-        except (ValidationError, TypeError) as error:
-            log.warning('an alert could not be read: %s', error)

@@ -1,4 +1,4 @@
-"""Events as the API gives them, and moments as it takes them in an address."""
+"""Events as the API returns them, and moments as it reads them from a query string."""
 
 from datetime import date, datetime, time
 from typing import Any
@@ -10,7 +10,7 @@ from synapse.errors import Invalid, NotFound
 
 
 def event_json(calendar: Calendar, event: Event) -> dict[str, Any]:
-    """An event with `next`, its five next instants; none if it is switched off, over or deleted."""
+    """An event with `next`, its next five moments; none if it is disabled, over or deleted."""
     try:
         following = calendar.next_due(event.id)
     except NotFound:
@@ -19,13 +19,13 @@ def event_json(calendar: Calendar, event: Event) -> dict[str, Any]:
 
 
 def moment_of(text: str, name: str, *, zone: str | None = None) -> datetime:
-    """An aware moment from an address.
+    """An aware moment from a query string.
 
-    :param name: of the parameter, for the sentence
-    :param zone: of days like `2026-10-14`, which begin at its midnight; without it a day is no moment
-    :raises Invalid: if it is none
+    :param name: of the parameter, for the error
+    :param zone: of days such as `2026-10-14`, which stand for their midnight; without it a day is refused
+    :raises Invalid: if it is neither
     """
-    # In an address that nobody has quoted, the plus of an offset has become a space.
+    # In a query string that was not quoted, the plus of an offset has become a space.
     text = text.strip().replace(' ', '+')
     try:
         if zone is not None and 'T' not in text.upper():
@@ -35,7 +35,7 @@ def moment_of(text: str, name: str, *, zone: str | None = None) -> datetime:
             raise ValueError('no offset')
         moment.timestamp()
     except (ValueError, OverflowError):
-        day = 'a day like 2026-10-14 or ' if zone is not None else ''
-        sentence = f'Write {day}a moment with its offset, like 2026-10-14T16:00:00+02:00.'
-        raise Invalid(f'That is no {"day or " if day else ""}moment.', {name: sentence}) from None
+        day = 'a day such as 2026-10-14 or ' if zone is not None else ''
+        hint = f'Use {day}a moment with an offset, such as 2026-10-14T16:00:00+02:00.'
+        raise Invalid(f'This is not a {"day or " if day else ""}moment.', {name: hint}) from None
     return moment

@@ -1,4 +1,4 @@
-"""How often one caller may change things: token buckets in memory, in a table of bounded size."""
+"""Rate limits for each caller: token buckets in memory, in a table of bounded size."""
 
 import math
 import time
@@ -9,14 +9,14 @@ from typing import Any
 
 from synapse.errors import TooMany
 
-from .problems import answer_of
+from .problems import response_of
 
 MAX_CALLERS = 1000
 
 
 @dataclass(frozen=True)
 class Rate:
-    """So many a second, and so many at once."""
+    """A sustained rate, and how much may come at once."""
 
     per_second: float
     burst: float
@@ -26,12 +26,12 @@ LOG_WRITES = Rate(200, 1000)
 OTHER_WRITES = Rate(50, 100)
 LOG_ENTRIES = Rate(2_000, 10_000)
 LOG_BYTES = Rate(500_000, 10_000_000)
-"""What one caller may put into the log for long, and at once: half a megabyte a second fills no disk in a night that
-was not full already, and entries of other programs are refused before the last of it is gone."""
+"""What one caller may log. Half a megabyte a second fills no disk in a night that was not nearly full already, and
+entries of other programs are refused before the last of it is used."""
 
 
 class Buckets:
-    """One bucket for each caller; the caller longest unseen is forgotten first."""
+    """One bucket for each caller; the callers seen longest ago are forgotten first."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -39,9 +39,9 @@ class Buckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, caller: str, count: int = 1) -> float:
-        """Take so many tokens, or none. 0 if there were enough, else the seconds until there are.
+        """Take `count` tokens, or none. Returns 0 on success, else the seconds until there are enough.
 
-        :param count: no more than the burst of the rate
+        :param count: at most the burst of the rate
         """
         now = self._clock()
         tokens, at = self._buckets.pop(caller, (self._rate.burst, now))
@@ -54,8 +54,8 @@ class Buckets:
 
 
 class LogBudget:
-    """What callers may put into the log. A request is counted by `WriteLimits` before it is read; here its bytes are
-    before they are understood, and its entries as soon as it is known how many they are."""
+    """Limits what each caller may log. `WriteLimits` counts a request before it is read; this counts its bytes before
+    they are parsed, and its entries as soon as their number is known."""
 
     def __init__(self) -> None:
         self._entries = Buckets(LOG_ENTRIES)
@@ -64,16 +64,16 @@ class LogBudget:
     def take_bytes(self, caller: str, count: int) -> None:
         """:raises TooMany: if the caller has to wait"""
         if wait := self._bytes.take(caller, count):
-            raise _too_many(f'More than {LOG_BYTES.per_second:,} bytes a second for the log.', wait, 'Send less')
+            raise _too_many(f'More than {LOG_BYTES.per_second:,} bytes a second were logged.', wait, 'Send less')
 
     def take_entries(self, caller: str, count: int) -> None:
         """:raises TooMany: if the caller has to wait"""
         if wait := self._entries.take(caller, count):
-            raise _too_many(f'More than {LOG_ENTRIES.per_second:,} log entries a second.', wait, 'Send fewer')
+            raise _too_many(f'More than {LOG_ENTRIES.per_second:,} log entries a second were sent.', wait, 'Send fewer')
 
 
 class WriteLimits:
-    """ASGI middleware in front of the API: 429 with Retry-After for who changes too much at once."""
+    """ASGI middleware in front of the API: responds with 429 and Retry-After to callers that change too much."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -84,36 +84,32 @@ class WriteLimits:
         if scope['type'] == 'http' and scope['method'] not in ('GET', 'HEAD', 'OPTIONS'):
             refusal = self._refusal(scope)
             if refusal is not None:
-                await answer_of(refusal)(scope, receive, send)
+                await response_of(refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Any) -> TooMany | None:
-        if _is_log_write(scope):
-            wait, rate, way = self._log_writes.take(key_of(scope)), LOG_WRITES, 'Send many entries as one JSON array'
-        else:
-            wait, rate, way = self._other_writes.take(key_of(scope)), OTHER_WRITES, 'Slow down'
-        return _too_many(f'More than {rate.per_second:,} changes a second.', wait, way) if wait else None
+        is_log_write = scope['method'] == 'POST' and scope['path'].endswith('/logs')
+        buckets, rate = (self._log_writes, LOG_WRITES) if is_log_write else (self._other_writes, OTHER_WRITES)
+        if not (wait := buckets.take(rate_limit_key(scope))):
+            return None
+        hint = 'Send many entries as one JSON array' if is_log_write else 'Slow down'
+        return _too_many(f'More than {rate.per_second:,} changes a second were requested.', wait, hint)
 
 
-def key_of(scope: Any) -> str:
-    """Who is counted together: a token or a session at one address; without credentials, all of one address."""
-    return f'{scope.get("synapse.caller", "anyone")} {peer_of(scope)}'
+def rate_limit_key(scope: Any) -> str:
+    """What is counted together: a token or a session at one address; without credentials, everyone at one address."""
+    return f'{scope.get("synapse.caller", "anyone")} {client_address(scope)}'
 
 
-def peer_of(scope: Any) -> str:
-    """The address that a request comes from."""
+def client_address(scope: Any) -> str:
     return str((scope.get('client') or ('nowhere',))[0])
 
 
-def _too_many(message: str, wait: float, way: str) -> TooMany:
+def _too_many(message: str, wait: float, hint: str) -> TooMany:
     seconds = math.ceil(wait)
     return TooMany(
         f'{message} Nothing was changed.',
         retry_after=wait,
-        hint=f'{way}, and send this again after {seconds} s (Retry-After).',
+        hint=f'{hint}, and repeat this after {seconds} s (Retry-After).',
     )
-
-
-def _is_log_write(scope: Any) -> bool:
-    return bool(scope['method'] == 'POST' and scope['path'].endswith('/logs'))

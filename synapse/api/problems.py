@@ -1,4 +1,4 @@
-"""Every error under `/api` as JSON with a code, a sentence and a way out; never a traceback, never HTML."""
+"""Every error under `/api` as JSON with a code, a message and a hint; never a traceback, never HTML."""
 
 import logging
 import math
@@ -14,7 +14,7 @@ from storage.files import DiskFull, StorageError
 from synapse.errors import Invalid, SynapseError, TooMany
 from synapse.sentences import sentence_of
 
-from .answers import Answer, error_body
+from .responses import ApiResponse, error_body
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 class LastResort:
-    """ASGI middleware: what nobody expected is logged with its traceback and answered without."""
+    """ASGI middleware: logs unexpected errors with their traceback and responds without it."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -56,33 +56,32 @@ class LastResort:
         try:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
-            return  # nobody is left to answer
+            return  # there is no client left to respond to
         except Exception:
             log.exception('%s %s failed', scope.get('method'), scope['path'])
             if is_started:
-                raise  # the server cuts the connection: half an answer must not look like a whole one
-            body = error_body('internal_error', 'Synapse made a mistake.', 'The log of the program says more.')
-            await Answer(body, 500)(scope, receive, send)
+                raise  # the server cuts the connection: half a response must not look like a whole one
+            body = error_body('internal_error', 'Synapse made a mistake.', "See the program's log for details.")
+            await ApiResponse(body, 500)(scope, receive, send)
 
 
-def answer_of(error: SynapseError) -> Answer:
-    """An error of the core as the API says it."""
+def response_of(error: SynapseError) -> ApiResponse:
     fields = error.fields if isinstance(error, Invalid) else None
-    answer = Answer(error_body(error.code, error.message, error.hint, fields), error.status)
+    answer = ApiResponse(error_body(error.code, error.message, error.hint, fields), error.status)
     if isinstance(error, TooMany):
         answer.headers['retry-after'] = str(max(1, math.ceil(error.retry_after)))
     return answer
 
 
 async def _known(request: Request, error: SynapseError) -> Response:
-    return answer_of(error)
+    return response_of(error)
 
 
 async def _storage(request: Request, error: StorageError) -> Response:
     if isinstance(error, DiskFull):
-        return Answer(error_body('disk_full', str(error), 'Free some space, then try again.'), 507)
+        return ApiResponse(error_body('disk_full', str(error), 'Free some space, then try again.'), 507)
     log.error('%s %s: %s', request.method, request.url.path, error)
-    return Answer(error_body('storage_failed', str(error), 'Nothing was changed. Is the disk all right?'), 500)
+    return ApiResponse(error_body('storage_failed', str(error), 'Nothing was changed. Check the disk.'), 500)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
@@ -91,18 +90,20 @@ async def _http(request: Request, error: HTTPException) -> Response:
         body = error_body(code, f'Nothing is at {request.url.path[:200]}.', 'GET /api/v1/docs lists every call.')
     elif code == 'method_not_allowed':
         allowed = (error.headers or {}).get('Allow', '')
-        body = error_body(code, f'{request.method} is not possible here.', f'Possible: {allowed}.' if allowed else '')
+        body = error_body(code, f'{request.method} is not allowed here.', f'Allowed: {allowed}.' if allowed else '')
     else:
         body = error_body(code, str(error.detail))
-    return Answer(body, error.status_code, dict(error.headers or {}))
+    return ApiResponse(body, error.status_code, dict(error.headers or {}))
 
 
 async def _validation(request: Request, error: RequestValidationError) -> Response:
     items = error.errors()
     if any(item['loc'][:1] == ('path',) for item in items):
         body = error_body('not_found', f'Nothing is at {request.url.path[:200]}.', 'Ids are letters, digits, - and _.')
-        return Answer(body, 404)
+        return ApiResponse(body, 404)
     if any(item['type'] == 'json_invalid' or item['loc'] == ('body',) for item in items):
-        return Answer(error_body('malformed', 'The body is not a JSON object.', 'Send {"name": "value", ...}.'), 400)
+        return ApiResponse(
+            error_body('malformed', 'The body is not a JSON object.', 'Send {"name": "value", ...}.'), 400
+        )
     fields = {'.'.join(map(str, item['loc'][1:])): sentence_of(item) for item in items}
-    return answer_of(Invalid('Some values do not fit.', fields, 'Mend the named fields.'))
+    return response_of(Invalid('Some values are invalid.', fields, 'Correct the named fields.'))

@@ -1,4 +1,4 @@
-"""Archives a folder, proves that the archive can be read back, and keeps the last few."""
+"""Archives a folder, verifies the archive by reading it back, and keeps the last few."""
 
 import fnmatch
 import hashlib
@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field
 
 from synapse import __version__
-from synapse.destinations import CHUNK, Destination, DestinationError, Writer, check_destination, destination_of
+from synapse.destinations import CHUNK, Address, Destination, Writer, destination_of
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
@@ -39,41 +39,34 @@ class Archive(BaseModel):
 class BackupFolder(Pipeline):
     """Archive a folder, verify the archive by reading it back, and keep the last few.
 
-    Beside each archive lies a manifest with the checksum of every file; only archives that have one are ever pruned.
+    Next to each archive is a manifest with the checksum of every file; only archives that have one are ever pruned.
     """
 
-    folder: Path = Field(description='What to back up, with everything below it.', json_schema_extra={'x-folder': True})
-    keep: int = Field(default=7, ge=1, le=10_000, description='How many archives of this folder stay; older ones go.')
+    folder: Path = Field(description='What to back up, with everything in it.', json_schema_extra={'x-folder': True})
+    keep: int = Field(
+        default=7, ge=1, le=10_000, description='How many archives of this folder to keep; older ones are removed.'
+    )
     exclude: list[str] = Field(
         default=[], description='Names or paths to leave out, such as *.tmp, node_modules or cache/*.'
     )
-    destination: str = Field(default='', description='A folder or URL instead of that of the profile.')
+    destination: Address = Field(default='', description='A folder or URL to use instead of that of the profile.')
 
     _archive: Archive | None = None
-
-    @field_validator('destination')
-    @classmethod
-    def _is_destination(cls, value: str) -> str:
-        try:
-            return check_destination(value) if value.strip() else ''
-        except DestinationError as error:
-            raise ValueError(f'{error.message} {error.hint}'.strip()) from error
 
     @step
     def archive(self, run: Run) -> None:
         if not self.folder.is_dir():
-            raise StepFailed(f'No folder is at {self.folder}.', 'It was moved or deleted, or its disk is not mounted.')
-        destination = self._opened(run)
+            raise StepFailed(
+                f'There is no folder {self.folder}.', 'It was moved or deleted, or its disk is not mounted.'
+            )
+        destination = destination_of(run, self.destination)
         found = self._found(run, destination)
         started = time.monotonic()
         stem = f'{self._stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}'
-        try:
-            stem = destination.free_stem(stem, (ARCHIVE, MANIFEST), 'rename')
-            archive = Archive(name=stem + ARCHIVE, folder=str(self.folder), created_at=datetime.now(UTC))
-            with destination.create(archive.name) as writer:
-                self._archive = _written(run, archive, found, writer)
-        except DestinationError as error:
-            raise StepFailed(error.message, error.hint) from error
+        stem = destination.free_stem(stem, (ARCHIVE, MANIFEST), 'rename')
+        archive = Archive(name=stem + ARCHIVE, folder=str(self.folder), created_at=datetime.now(UTC))
+        with destination.create(archive.name) as writer:
+            self._archive = _written(run, archive, found, writer)
         size, seconds = _megabytes(self._archive.size), time.monotonic() - started
         run.log.success(
             f'Archived {_count(len(self._archive.files), "file")}, {size}, in {seconds:.1f} s',
@@ -83,57 +76,43 @@ class BackupFolder(Pipeline):
 
     @step
     def verify(self, run: Run) -> None:
-        archive, destination = self._known_archive(), self._opened(run)
-        try:
-            problem = _problem_in(run, archive, destination)
-            if problem:
-                destination.remove(archive.name)
-                raise StepFailed(
-                    f'{archive.name} is not what was written: {problem}. It was removed.', 'Check the disk.'
-                )
-            manifest = run.workdir / archive.name.replace(ARCHIVE, MANIFEST)
-            manifest.write_text(json.dumps(_manifest(run, archive), indent=1, ensure_ascii=False), encoding='utf-8')
-            destination.put(manifest, manifest.name)
-        except DestinationError as error:
-            raise StepFailed(error.message, error.hint) from error
+        archive, destination = self._known_archive(), destination_of(run, self.destination)
+        problem = _problem_in(run, archive, destination)
+        if problem:
+            destination.remove(archive.name)
+            raise StepFailed(f'{archive.name} is damaged: {problem}. It was removed.', 'Check the disk.')
+        manifest = run.workdir / archive.name.replace(ARCHIVE, MANIFEST)
+        manifest.write_text(json.dumps(_manifest(run, archive), indent=1, ensure_ascii=False), encoding='utf-8')
+        destination.put(manifest, manifest.name)
         run.artifact(manifest)
-        run.log.success(f'Every file in {archive.name} reads back as it was')
+        run.log.success(f'Every file in {archive.name} is intact')
 
     @step
     def prune(self, run: Run) -> None:
         self._known_archive()
-        destination = self._opened(run)
-        try:
-            archives = sorted(self._archives(destination), key=lambda archive: (archive.created_at, archive.name))
-            for old in archives[: -self.keep]:
-                # The manifest goes last: an archive without one would never be pruned.
-                if destination.exists(old.name):
-                    destination.remove(old.name)
-                destination.remove(old.name.replace(ARCHIVE, MANIFEST))
-                run.log.info(f'Removed {old.name} of {old.created_at.astimezone():%Y-%m-%d %H:%M}')
-        except DestinationError as error:
-            raise StepFailed(error.message, error.hint) from error
+        destination = destination_of(run, self.destination)
+        archives = sorted(self._archives(destination), key=lambda archive: (archive.created_at, archive.name))
+        for old in archives[: -self.keep]:
+            # The manifest is removed last: an archive without one would never be pruned.
+            if destination.exists(old.name):
+                destination.remove(old.name)
+            destination.remove(old.name.replace(ARCHIVE, MANIFEST))
+            run.log.info(f'Removed {old.name} of {old.created_at.astimezone():%Y-%m-%d %H:%M}')
         run.log.success(f'{_count(min(self.keep, len(archives)), "archive")} of {self.folder} kept')
 
     @property
     def _stem(self) -> str:
         return (self.folder.name or 'root').encode()[:150].decode(errors='ignore')
 
-    def _opened(self, run: Run) -> Destination:
-        try:
-            return destination_of(run, self.destination)
-        except DestinationError as error:
-            raise StepFailed(error.message, error.hint) from error
-
     def _known_archive(self) -> Archive:
         if self._archive is None:
-            raise StepFailed('No archive was made yet.', 'Retry from ARCHIVE.')
+            raise StepFailed('There is no archive yet.', 'Retry from ARCHIVE.')
         return self._archive
 
     def _found(self, run: Run, destination: Destination) -> list[Path]:
-        """Everything to archive, folders before what is in them, without the archives themselves.
+        """Return everything to archive, folders before their contents, without the archives themselves.
 
-        :raises StepFailed: if something may not be read; a backup that lacks files in silence is none
+        :raises StepFailed: if something cannot be read: a backup must not lack files without notice
         """
         run.progress(0, 'looking for files')
         unreadable: list[str] = []
@@ -142,8 +121,8 @@ class BackupFolder(Pipeline):
         if unreadable:
             shown = ', '.join(unreadable[:_SHOWN]) + (', ...' if len(unreadable) > _SHOWN else '')
             raise StepFailed(
-                f'{_count(len(unreadable), "file")} may not be read: {shown}.',
-                'Make them readable, or name them in exclude.',
+                f'{_count(len(unreadable), "file")} cannot be read: {shown}.',
+                'Make them readable, or list them in exclude.',
             )
         return found
 
@@ -156,7 +135,7 @@ class BackupFolder(Pipeline):
 
 
 def _walk(folder: Path, exclude: list[str], destination: Path | None, unreadable: list[str]) -> Iterator[Path]:
-    """All files, links and folders below; sockets, pipes and devices have no content to keep."""
+    """Yield all files, links and folders; sockets, pipes and devices have no content to keep."""
 
     def is_left_out(path: Path) -> bool:
         inside = path.relative_to(folder).as_posix()
@@ -175,7 +154,7 @@ def _walk(folder: Path, exclude: list[str], destination: Path | None, unreadable
 
 
 def _written(run: Run, archive: Archive, found: list[Path], writer: Writer) -> Archive:
-    """The archive once all files are in it, with its checksums."""
+    """Write all files, and return the archive with its checksums."""
     folder = Path(archive.folder)
     total, done = sum(path.lstat().st_size for path in found if path.is_file() and not path.is_symlink()), 0
     hashed, files = _Hashing(writer), {}
@@ -185,25 +164,25 @@ def _written(run: Run, archive: Archive, found: list[Path], writer: Writer) -> A
                 info = tar.gettarinfo(path, f'{folder.name}/{path.relative_to(folder).as_posix()}')
                 file = path.open('rb') if stat.S_ISREG(path.lstat().st_mode) else None
             except FileNotFoundError:
-                run.log.warning(f'{path} was gone before it could be read')
+                run.log.warning(f'{path} was removed before it could be read')
                 continue
             if file is None:
                 tar.addfile(info)
                 continue
             with file:
-                # A second name of a file (hard link) is stored as a file of its own: simpler to restore in part.
+                # A hard link is stored as a file of its own, which is simpler to restore in part.
                 info.type, info.linkname, info.size = tarfile.REGTYPE, '', os.fstat(file.fileno()).st_size
                 content = _Content(run, file, info.size, done, total)
                 tar.addfile(info, cast(Any, content))
             done += info.size
             if content.is_short:
-                run.log.warning(f'{path} shrank while it was read; its end is filled with zeros')
+                run.log.warning(f'{path} shrank while it was read; the missing end is filled with zeros')
             files[info.name] = content.digest.hexdigest()
     return archive.model_copy(update={'files': files, 'size': writer.size, 'sha256': hashed.digest.hexdigest()})
 
 
 class _Hashing:
-    """Writes on, and knows the checksum of all that went through."""
+    """Passes writes on and hashes them."""
 
     def __init__(self, writer: Writer) -> None:
         self.digest = hashlib.sha256()
@@ -215,7 +194,7 @@ class _Hashing:
 
 
 class _Content:
-    """The first `size` bytes of a file, whatever becomes of it, hashed and shown as progress while they are read."""
+    """Reads exactly `size` bytes of a file, even if it shrinks; hashes them and shows progress."""
 
     def __init__(self, run: Run, file: BinaryIO, size: int, before: int, total: int) -> None:
         self.digest = hashlib.sha256()
@@ -226,7 +205,7 @@ class _Content:
     def read(self, size: int) -> bytes:
         data = self._file.read(min(size, self._left))
         if not data and self._left:
-            # As GNU tar does: the length is written before the content and cannot be taken back.
+            # As GNU tar does: the length was written before the content and cannot be changed.
             self.is_short = True
             data = bytes(min(size, self._left))
         self._left -= len(data)
@@ -237,7 +216,7 @@ class _Content:
 
 
 def _problem_in(run: Run, archive: Archive, destination: Destination) -> str:
-    """What is wrong with the delivered archive, every byte of it read; empty if nothing is."""
+    """Read the whole delivered archive, and return what is wrong with it, empty if nothing is."""
     seen: dict[str, str] = {}
     with destination.open(archive.name) as raw:
         reader = _Reading(run, raw, archive.size)
@@ -258,7 +237,7 @@ def _problem_in(run: Run, archive: Archive, destination: Destination) -> str:
 
 
 class _Reading:
-    """Reads on, hashed and shown as progress."""
+    """Passes reads on, hashes them and shows progress."""
 
     def __init__(self, run: Run, file: Any, total: int) -> None:
         self.digest = hashlib.sha256()
@@ -283,7 +262,7 @@ def _manifest(run: Run, archive: Archive) -> dict[str, Any]:
 
 
 def _read_manifest(destination: Destination, name: str) -> Archive | None:
-    """The archive a manifest describes; None for a file that is none of ours, which is left alone."""
+    """Return the archive that a manifest describes, None if the file isn't one of our manifests."""
     try:
         with destination.open(name) as file:
             document = json.loads(file.read())

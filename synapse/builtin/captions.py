@@ -1,4 +1,4 @@
-"""Caption text from a template, and the subtitle files made of it."""
+"""Caption text from a template, and subtitle files made from it."""
 
 import string
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,22 @@ MIN_CUE_SECONDS = 1.0
 
 
 def check_template(template: str) -> None:
-    """:raises ValueError: with a sentence, if it has a name other than those in `NAMES`, or a lone brace"""
+    """Check the placeholders of a template.
+
+    :raises ValueError: with a sentence, if it has a name other than those in `NAMES`, or an unmatched brace
+    """
     known = ', '.join(f'{{{name}}}' for name in NAMES)
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError:
-        raise ValueError(f'A brace has no partner. Known are {known}; write {{{{ or }}}} for a brace.') from None
+        raise ValueError(f'A brace is unmatched. Use {known}; write {{{{ or }}}} for a brace.') from None
     for _, name, spec, conversion in parts:
         if name is not None and (name not in NAMES or spec or conversion):
-            raise ValueError(f'{{{name}}} is not known here. Known are {known}; write {{{{ or }}}} for a brace.')
+            raise ValueError(f'{{{name}}} is not known here. Use {known}; write {{{{ or }}}} for a brace.')
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """The text of a template that `check_template` took.
+    """Return the text of a template that `check_template` has accepted.
 
     :param values: one for each of `NAMES`
     """
@@ -30,7 +33,7 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A text and when it is shown, in seconds; `end` is not included."""
+    """A text and when it is shown, in seconds; `end` is exclusive."""
 
     start: float
     end: float
@@ -38,7 +41,7 @@ class Cue:
 
 
 def cues(text: str, seconds: float) -> list[Cue]:
-    """Each line of the text is shown once, longer ones longer; together they fill the video.
+    """Return cues that show each line of the text once and fill the video, longer lines for longer.
 
     Lines that would be shown for less than a second share a cue.
     """
@@ -58,7 +61,7 @@ def cues(text: str, seconds: float) -> list[Cue]:
 
 
 def as_srt(items: Sequence[Cue]) -> str:
-    """SubRip, as players and ffmpeg read it."""
+    """Return the cues as SubRip, as players and ffmpeg read it."""
     blocks = (
         f'{number}\n{_time(cue.start, ",")} --> {_time(cue.end, ",")}\n{_plain(cue.text)}\n'
         for number, cue in enumerate(items, 1)
@@ -67,7 +70,7 @@ def as_srt(items: Sequence[Cue]) -> str:
 
 
 def as_vtt(items: Sequence[Cue]) -> str:
-    """WebVTT (W3C), where `&` and `<` are written as entities."""
+    """Return the cues as WebVTT (W3C), in which `&` and `<` are entities."""
     blocks = (f'{_time(cue.start, ".")} --> {_time(cue.end, ".")}\n{_escaped(cue.text)}\n' for cue in items)
     return '\n'.join(['WEBVTT\n', *blocks])
 

@@ -1,4 +1,4 @@
-"""ffmpeg from the imageio-ffmpeg wheel: what a video is, whether it plays, and work on it with true progress."""
+"""Runs ffmpeg from the imageio-ffmpeg wheel: probes videos, checks that they play, and reports progress."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,20 +7,21 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from synapse.durations import clock
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import StepFailed
 
 WHOLE_DECODE_SECONDS = 60.0
-"""Videos up to this long are decoded whole by `check_playable`; of longer ones the two ends."""
+"""`check_playable` decodes videos up to this long completely, and only the start and end of longer ones."""
 END_SECONDS = 3.0
 
 _MISSING_TAIL = ('moov atom not found', 'ended prematurely', 'partial file', 'corrupt input packet')
-_NO_VIDEO_FORMATS = ('hls', 'dash', 'concat', 'image2', 'tty', 'lavfi', 'ffmetadata')
+_OTHER_FORMATS = ('hls', 'dash', 'concat', 'image2', 'tty', 'lavfi', 'ffmetadata')
 _FULL_DISK = ('No space left on device', 'Disk quota exceeded')
 
 
 class Video(BaseModel):
-    """What a probe tells of a video; width and height as it is stored, before rotation."""
+    """What `probe` finds out about a video; width and height are as stored, before rotation."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,7 +36,7 @@ class Video(BaseModel):
 
     @property
     def sentence(self) -> str:
-        turned = f', turned by {self.rotation}°' if self.rotation else ''
+        turned = f', rotated by {self.rotation}°' if self.rotation else ''
         sound = f'sound {self.audio}' if self.audio else 'no sound'
         return (
             f'{self.container}, {clock(self.seconds)}, {self.width}×{self.height}{turned}, {self.fps:g} fps, '
@@ -45,7 +46,7 @@ class Video(BaseModel):
 
 @dataclass(slots=True)
 class FfmpegProgress:
-    """Where ffmpeg is in its output."""
+    """How far ffmpeg is in its output."""
 
     frame: int = 0
     fps: float = 0.0
@@ -54,7 +55,7 @@ class FfmpegProgress:
 
 @dataclass(slots=True)
 class FfmpegResult:
-    """How a call of ffmpeg ended; `errors` are its last ones, oldest first."""
+    """How a call of ffmpeg ended; `errors` are the last 20, oldest first."""
 
     code: int
     progress: FfmpegProgress
@@ -66,17 +67,17 @@ class FfmpegResult:
         return any(phrase in line for line in self.errors for phrase in _MISSING_TAIL)
 
     def failure(self, what: str) -> StepFailed:
-        """The failure to raise: the disk if it was full, else ffmpeg's own last words."""
+        """Return the failure to raise: that the disk is full, or the last error of ffmpeg."""
         if any(phrase in line for line in self.errors for phrase in _FULL_DISK):
             return StepFailed(f'{what}: the disk is full.', 'Free some space, then retry from this step.')
         words = self.errors[-1] if self.errors else f'ffmpeg ended with code {self.code}'
-        return StepFailed(f'{what}: {words}.', 'The log of this step has what ffmpeg said.')
+        return StepFailed(f'{what}: {words}.', 'The log of this step has the output of ffmpeg.')
 
 
 def executable() -> str:
-    """The program of the wheel.
+    """Return the path of the program.
 
-    :raises StepFailed: if this platform has none
+    :raises StepFailed: if there is none for this platform
     """
     import imageio_ffmpeg
 
@@ -84,7 +85,7 @@ def executable() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise StepFailed(
-            'No ffmpeg was found.', 'Install the package imageio-ffmpeg anew, or ffmpeg itself.'
+            'ffmpeg was not found.', 'Reinstall the package imageio-ffmpeg, or install ffmpeg itself.'
         ) from error
 
 
@@ -95,20 +96,20 @@ def ffmpeg(
     on_progress: Callable[[FfmpegProgress], None] | None = None,
     is_quiet: bool = False,
 ) -> FfmpegResult:
-    """Call ffmpeg in the work folder of the run; it is stopped with the run.
+    """Run ffmpeg in the `workdir` of the run, and stop it with the run.
 
     :param on_progress: called about twice a second
-    :param is_quiet: keeps what it says out of the log; it is in the outcome all the same
+    :param is_quiet: whether to keep warnings and errors out of the log; they are in the result in any case
     """
     outcome = FfmpegResult(0, FfmpegProgress())
 
     def take(line: str) -> bool:
         found = _PROGRESS.fullmatch(line)
         if found is None:
-            _listen(run, outcome, line, is_quiet=is_quiet)
+            _take_message(run, outcome, line, is_quiet=is_quiet)
         elif _advance(outcome.progress, found[1], found[2].strip()) and on_progress:
             on_progress(outcome.progress)
-        return True  # logged already, at the level that ffmpeg gave it
+        return True  # already logged, at the level that ffmpeg gave it
 
     command = [
         executable(),
@@ -125,7 +126,7 @@ _PROGRESS = re.compile(
 
 
 def _advance(progress: FfmpegProgress, key: str, value: str) -> bool:
-    """Take one line of `-progress` in; True at the end of a block."""
+    """Apply one line of `-progress`; whether it ends a block."""
     if key == 'frame' and value.isdigit():
         progress.frame = int(value)
     elif key == 'fps' and re.fullmatch(r'[\d.]+', value):
@@ -135,11 +136,11 @@ def _advance(progress: FfmpegProgress, key: str, value: str) -> bool:
     return key == 'progress'
 
 
-def _listen(run: Run, outcome: FfmpegResult, line: str, *, is_quiet: bool) -> None:
-    """Keep a line of ffmpeg, and log a complaint at its own level."""
+def _take_message(run: Run, outcome: FfmpegResult, line: str, *, is_quiet: bool) -> None:
+    """Keep a line of ffmpeg, and log warnings and errors at their own level."""
     found = re.search(r'\[(panic|fatal|error|warning)\] ', line)
     level = found[1] if found else 'info'
-    # Without the address of the part that speaks, which says nothing to a person and differs each time.
+    # Without the address of the component, which means nothing to people and differs each time.
     text = re.sub(r' @ 0x[0-9a-f]+|\[info\] ', '', line.replace(found[0], '', 1) if found else line).rstrip()
     if level in ('panic', 'fatal', 'error'):
         outcome.errors = [*outcome.errors[-19:], text]
@@ -150,19 +151,19 @@ def _listen(run: Run, outcome: FfmpegResult, line: str, *, is_quiet: bool) -> No
 
 
 def source(path: Path) -> list[str]:
-    """The arguments that open a file as input, and keep it from leading ffmpeg to any other place."""
+    """Return the arguments that open a file as input, and keep it from making ffmpeg open anything else."""
     return ['-protocol_whitelist', 'file', '-i', f'file:{path}']
 
 
 def probe(run: Run, path: Path) -> Video:
-    """What kind of video a file is.
+    """Return what kind of video a file is.
 
-    :raises StepFailed: with the reason, if it is no video at all
+    :raises StepFailed: with the reason, if it isn't a video
     """
     outcome = ffmpeg(run, source(path), is_quiet=True)
     text = '\n'.join(outcome.lines)
     container = re.search(r'Input #0, (\S+), from', text)
-    if container is None or _is_no_video_format(container[1]):
+    if container is None or _is_other_format(container[1]):
         raise _not_a_video(path, outcome)
     stream = next((line for line in outcome.lines if 'Video:' in line and '(attached pic)' not in line), None)
     size = re.search(r', (\d+)x(\d+)', stream or '')
@@ -170,7 +171,7 @@ def probe(run: Run, path: Path) -> Video:
         raise StepFailed(f'{path.name} has no picture, only sound.', 'Give a file with a video stream.')
     seconds = _duration(text)
     if not seconds:
-        raise StepFailed(f'{path.name} does not say how long it is.', 'Convert it to mp4 first.')
+        raise StepFailed(f'{path.name} has no duration.', 'Convert it to mp4 first.')
     audio = re.search(r'Audio: ([^,(\s]+)', text)
     codec = re.search(r'Video: ([^,(\s]+)', stream)
     rate = re.search(r'([\d.]+) fps', stream) or re.search(r'([\d.]+) tbr', stream)
@@ -188,12 +189,12 @@ def probe(run: Run, path: Path) -> Video:
 
 
 def _container(names: list[str], suffix: str) -> str:
-    """One of the names that ffmpeg gives for a family of containers: that of the file's suffix if it is among them."""
+    """Return the file's suffix if ffmpeg names it as one of the possible containers, else the first of these."""
     return suffix if suffix in names else names[0]
 
 
-def _is_no_video_format(name: str) -> bool:
-    return name.endswith('_pipe') or any(part in _NO_VIDEO_FORMATS for part in name.split(','))
+def _is_other_format(name: str) -> bool:
+    return name.endswith('_pipe') or any(part in _OTHER_FORMATS for part in name.split(','))
 
 
 def _not_a_video(path: Path, outcome: FfmpegResult) -> StepFailed:
@@ -202,15 +203,15 @@ def _not_a_video(path: Path, outcome: FfmpegResult) -> StepFailed:
     if b'\0' not in head and _is_text(head):
         return StepFailed(f'{path.name} is a text file, not a video.', 'Give the video itself.')
     if outcome.is_cut_short and b'ftyp' in head[:64]:
-        return StepFailed(f'{path.name} is cut short: its index is missing.', 'Copy it again from where it came.')
-    return StepFailed(f'{path.name} is not a video that can be read.', 'Try whether it plays in a video player.')
+        return StepFailed(f'{path.name} is incomplete: its index is missing.', 'Copy it again from its source.')
+    return StepFailed(f'{path.name} is not a video that can be read.', 'Check whether it plays in a video player.')
 
 
 def _is_text(head: bytes) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        return error.start > len(head) - 4  # a character was cut in two
+        return error.start > len(head) - 4  # only the last character is cut
     return True
 
 
@@ -220,9 +221,9 @@ def _duration(text: str) -> float:
 
 
 def check_playable(run: Run, path: Path, video: Video, on_progress: Callable[[float], None]) -> None:
-    """Read the whole file and decode it, or its two ends if it is long.
+    """Read the whole file and decode it, or only its start and end if it is longer than a minute.
 
-    :param on_progress: told the part that is done, from 0 to 1
+    :param on_progress: called with the fraction that is done, from 0 to 1
     :raises StepFailed: if the end is missing or it cannot be decoded
     """
     _check_whole(run, path, video, lambda part: on_progress(part * 0.5))
@@ -244,8 +245,8 @@ def _check_whole(run: Run, path: Path, video: Video, on_progress: Callable[[floa
     is_short = reached < video.seconds - max(2.0, video.seconds * 0.05)
     if outcome.is_cut_short or is_short:
         raise StepFailed(
-            f'{path.name} is cut short: it ends at {clock(reached)} of {clock(video.seconds)}.',
-            'Copy it again from where it came.',
+            f'{path.name} is incomplete: it ends at {clock(reached)} of {clock(video.seconds)}.',
+            'Copy it again from its source.',
         )
     if outcome.code:
         raise outcome.failure(f'{path.name} cannot be read to its end')
@@ -259,16 +260,16 @@ def _check_decodes(run: Run, path: Path, part: Sequence[str], on_progress: Calla
         is_quiet=True,
     )
     if outcome.code or not outcome.progress.frame:
-        words = outcome.errors[-1] if outcome.errors else 'it has no frame'
-        raise StepFailed(f'{path.name} is damaged: {words}.', 'Try whether it plays in a video player.')
+        words = outcome.errors[-1] if outcome.errors else 'it has no frames'
+        raise StepFailed(f'{path.name} is damaged: {words}.', 'Check whether it plays in a video player.')
     if outcome.errors:
-        run.log.warning(f'{path.name} has small faults and may flicker: {outcome.errors[-1]}')
+        run.log.warning(f'{path.name} has minor errors and may flicker: {outcome.errors[-1]}')
 
 
 def check_can_burn_in(run: Run) -> None:
-    """Paint a word into one frame of nothing.
+    """Burn a word into one empty frame, as a test.
 
-    :raises StepFailed: if this ffmpeg cannot, or the machine has no font for it
+    :raises StepFailed: if this ffmpeg cannot do that, or the machine has no font for it
     """
     trial = run.workdir / 'trial.srt'
     trial.write_text('1\n00:00:00,000 --> 00:00:09,000\nSynapse\n', encoding='utf-8')
@@ -277,13 +278,10 @@ def check_can_burn_in(run: Run) -> None:
         run, [*picture, '-vf', f'subtitles=filename={trial.name}', '-frames:v', '1', '-f', 'null', '-'], is_quiet=True
     )
     if outcome.code:
-        raise StepFailed('This ffmpeg cannot paint captions into a picture.', 'Choose the captions mux or sidecar.')
+        raise StepFailed(
+            'This ffmpeg cannot burn captions into the picture.', 'Choose mux or sidecar for the captions.'
+        )
     if any('fallback with glyph 0x0 ' in line for line in outcome.lines):
-        raise StepFailed('No font is installed to paint captions with.', 'Install one, or choose mux or sidecar.')
-
-
-def clock(seconds: float) -> str:
-    """A duration as a person reads it: `0:12`, `1:02:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
+        raise StepFailed(
+            'No font is installed for burning in captions.', 'Install one, or choose mux or sidecar for the captions.'
+        )

@@ -1,5 +1,6 @@
 """Checks, captions, renders and delivers one video."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -13,19 +14,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from synapse import __version__
-from synapse.destinations import (
-    CHUNK,
-    Destination,
-    DestinationError,
-    IfExists,
-    check_destination,
-    destination_of,
-)
+from synapse.destinations import CHUNK, Address, Destination, DestinationError, IfExists, destination_of
+from synapse.durations import clock
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
 from .captions import as_srt, as_vtt, check_template, cues, filled
-from .ffmpeg import FfmpegProgress, Video, check_can_burn_in, check_playable, clock, ffmpeg, probe, source
+from .ffmpeg import FfmpegProgress, Video, check_can_burn_in, check_playable, ffmpeg, probe, source
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
 _RATIOS = {'16:9': 16 / 9, '9:16': 9 / 16, '1:1': 1.0}
@@ -35,8 +30,8 @@ _QUALITIES = {'draft': ('veryfast', 28), 'good': ('fast', 22), 'best': ('slow', 
 class PublishVideo(Pipeline):
     """Check, caption, render and deliver one video.
 
-    The rendered file, a poster, the caption as .srt and .vtt and a .json with sizes and checksums arrive together
-    where the profile says.
+    The rendered file, a poster, the caption as .srt and .vtt, and a .json with sizes and checksums are delivered
+    together to the destination of the profile.
     """
 
     model_config = ConfigDict(validate_by_alias=True, validate_by_name=True, serialize_by_alias=True)
@@ -44,28 +39,28 @@ class PublishVideo(Pipeline):
     accepts: ClassVar[tuple[str, ...]] = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi')
 
     video: Annotated[Path, Field(description='The video to publish.', json_schema_extra={'x-accepts': list(accepts)})]
-    # A step is called `caption` too, so only the outer world calls this one so.
+    # A step is called `caption` too, so this name is only used outside.
     template: str = Field(
         default='',
         alias='caption',
         title='Caption',
         max_length=10_000,
-        description='Shown over the video, each line in its turn. May hold {title}, {date}, {duration}, {profile}; '
+        description='Shown over the video, line by line. May contain {title}, {date}, {duration} and {profile}; '
         'empty for the title.',
     )
     height: Literal[480, 720, 1080] = Field(default=1080, description='Of the picture, in pixels.')
     aspect: Literal['keep', '16:9', '9:16', '1:1'] = Field(default='keep', description='The shape of the picture.')
     fit: Literal['pad', 'crop'] = Field(
-        default='pad', description='Another shape is reached by black bars or by cutting.'
+        default='pad', description='How to reach another shape: black bars, or cutting.'
     )
     captions: Literal['sidecar', 'mux', 'burn'] = Field(
-        default='mux', description='Only beside the video, also as a track in it, or painted into the picture.'
+        default='mux', description='Only next to the video, also as a track in it, or burned into the picture.'
     )
-    quality: Literal['draft', 'good', 'best'] = Field(default='good', description='Better takes longer.')
-    destination: str = Field(default='', description='A folder or URL instead of that of the profile.')
+    quality: Literal['draft', 'good', 'best'] = Field(default='good', description='Better quality takes longer.')
+    destination: Address = Field(default='', description='A folder or URL to use instead of that of the profile.')
     if_exists: IfExists = Field(
         default='rename',
-        title='If it is there already',
+        title='If it already exists',
         description='Rename the new one, refuse, or replace the old one.',
     )
 
@@ -83,37 +78,30 @@ class PublishVideo(Pipeline):
         check_template(value)
         return value
 
-    @field_validator('destination')
-    @classmethod
-    def _is_destination(cls, value: str) -> str:
-        try:
-            return check_destination(value) if value.strip() else ''
-        except DestinationError as error:
-            raise ValueError(f'{error.message} {error.hint}'.strip()) from error
-
     @property
     def name(self) -> str:
-        """The file name without suffix, in the input and, if it is free there, in the destination."""
-        # Room for suffixes and the mark of an unfinished file within the 255 bytes of most file systems.
+        """The file name without suffix, as in the input and, if it is free, in the destination."""
+        # Leaves space for suffixes and the mark of an unfinished file within the 255 bytes of most file systems.
         return self.video.stem.encode()[:200].decode(errors='ignore')
 
     @property
     def headline(self) -> str:
-        """What the video is called, made of its file name."""
+        """The title of the video, made from its file name."""
         return re.sub(r'[\s_]+', ' ', self.name).strip() or self.name
 
     @step
     def ingest(self, run: Run) -> None:
         started = time.monotonic()
         if not self.video.is_file():
-            raise StepFailed(f'No file is at {self.video}.', 'It was moved or deleted. Give it again.')
+            raise StepFailed(f'There is no file {self.video}.', 'It was moved or deleted. Choose it again.')
         size = self.video.stat().st_size
         if not size:
-            raise StepFailed(f'{self.video.name} is empty.', 'Copy it again from where it came.')
+            raise StepFailed(f'{self.video.name} is empty.', 'Copy it again from its source.')
         if self.captions == 'burn':
             check_can_burn_in(run)
-        self._check_destination(run)
-        run.progress(0, 'looking at it')
+        # Fails now rather than after an hour of rendering.
+        destination_of(run, self.destination).free_stem(self.name, DELIVERED, self.if_exists)
+        run.progress(0, 'probing')
         facts = probe(run, self.video)
         run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **facts.model_dump(exclude={'rotation'}))
         check_playable(run, self.video, facts, lambda part: run.progress(5 + 95 * part, 'checking that it plays'))
@@ -145,13 +133,13 @@ class PublishVideo(Pipeline):
     @step(timeout='12h')
     def render(self, run: Run) -> None:
         started = time.monotonic()
-        facts, srt = self._known_facts(), _still_there(self._srt, 'caption')
+        facts, srt = self._known_facts(), _require(self._srt, 'caption')
         target = run.workdir / f'{self.name}.mp4'
         total = max(1, round(facts.seconds * facts.fps))
         outcome = ffmpeg(
             run,
             self._render_arguments(srt, target),
-            # By frames: sound runs ahead of the picture, so its time would make the percent go back.
+            # Count frames: sound is ahead of the picture, so with its time the percentage would go back.
             on_progress=lambda progress: run.progress(
                 min(99.0, 100 * progress.frame / total), _frames(progress, total)
             ),
@@ -159,7 +147,7 @@ class PublishVideo(Pipeline):
         if outcome.code:
             raise outcome.failure('The video could not be rendered')
         self._check_rendered(run, target, facts)
-        # Moved, since a copy would double the room that a film takes.
+        # Moved, since a copy would double the space that a film takes.
         self._rendered = target = run.artifact(target, move=True)
         self._took('render', started)
         frames = outcome.progress.frame
@@ -173,32 +161,22 @@ class PublishVideo(Pipeline):
     @step(retries=2, backoff='2s')
     def publish(self, run: Run) -> None:
         files = {
-            '.mp4': _still_there(self._rendered, 'render'),
-            '.jpg': _still_there(self._poster, 'caption'),
-            '.srt': _still_there(self._srt, 'caption'),
-            '.vtt': _still_there(self._vtt, 'caption'),
+            '.mp4': _require(self._rendered, 'render'),
+            '.jpg': _require(self._poster, 'caption'),
+            '.srt': _require(self._srt, 'caption'),
+            '.vtt': _require(self._vtt, 'caption'),
         }
-        try:
-            destination = destination_of(run, self.destination)
-            stem = destination.free_stem(self.name, DELIVERED, self.if_exists)
-            if stem != self.name:
-                run.log.warning(f'{self.name}.mp4 is already there, so this one is called {stem}.mp4')
-            sidecar = self._write_sidecar(run, stem, files)
-            self._deliver(run, destination, stem, files | {'.json': sidecar})
-        except DestinationError as error:
-            raise StepFailed(error.message, error.hint) from error
+        destination = destination_of(run, self.destination)
+        stem = destination.free_stem(self.name, DELIVERED, self.if_exists)
+        if stem != self.name:
+            run.log.warning(f'{self.name}.mp4 already exists, so this one is called {stem}.mp4')
+        sidecar = self._write_sidecar(run, stem, files)
+        self._deliver(run, destination, stem, files | {'.json': sidecar})
         run.log.success(f'Delivered to {destination.path(f"{stem}.mp4")}', files=len(DELIVERED))
-
-    def _check_destination(self, run: Run) -> None:
-        """Now, and not only after an hour of rendering."""
-        try:
-            destination_of(run, self.destination).free_stem(self.name, DELIVERED, self.if_exists)
-        except DestinationError as error:
-            raise StepFailed(error.message, error.hint) from error
 
     def _known_facts(self) -> Video:
         if self._facts is None:
-            raise StepFailed('Nothing is known of the video yet.', 'Retry from INGEST.')
+            raise StepFailed('Nothing is known about the video yet.', 'Retry from INGEST.')
         return self._facts
 
     def _took(self, name: str, started: float) -> None:
@@ -210,7 +188,7 @@ class PublishVideo(Pipeline):
         return run.artifact(path)
 
     def _make_poster(self, run: Run, facts: Video) -> Path:
-        """A telling frame of the second that begins at a third of the video."""
+        """Make a poster of a typical frame from the second that starts at a third of the video."""
         poster = run.workdir / f'{self.name}.jpg'
         at = facts.seconds / 3
         outcome = ffmpeg(
@@ -226,7 +204,7 @@ class PublishVideo(Pipeline):
         return run.artifact(poster)
 
     def _shape(self) -> str:
-        """The filters that give the picture its size: the chosen height to the pixel, an even width."""
+        """Return the filters that scale the picture: exactly to the chosen height, with an even width."""
         high = self.height
         if self.aspect == 'keep':
             return f"scale=w='max(2,2*round({high}*dar/2))':h={high},setsar=1"
@@ -241,7 +219,7 @@ class PublishVideo(Pipeline):
         preset, crf = _QUALITIES[self.quality]
         filters, is_muxed = self._shape(), self.captions == 'mux'
         if self.captions == 'burn':
-            # Under a fixed name in the folder ffmpeg starts in: no name of a person's file has to be escaped.
+            # Under a fixed name in the folder ffmpeg starts in, so that no file name has to be escaped.
             burnt = target.with_name('burn.srt')
             burnt.write_bytes(srt.read_bytes())
             filters += f',subtitles=filename={burnt.name}'
@@ -261,7 +239,7 @@ class PublishVideo(Pipeline):
         if abs(made.seconds - facts.seconds) > max(2.0, facts.seconds * 0.05):
             raise StepFailed(
                 f'The rendered video lasts {clock(made.seconds)} instead of {clock(facts.seconds)}.',
-                'The input may be damaged in its middle.',
+                'The input may be damaged in the middle.',
             )
         run.log.info(f'Rendered video: {made.sentence}')
 
@@ -292,7 +270,7 @@ class PublishVideo(Pipeline):
         return run.artifact(path)
 
     def _deliver(self, run: Run, destination: Destination, stem: str, files: dict[str, Path]) -> None:
-        """All files or none: if one cannot be delivered, those that were new are taken back."""
+        """Deliver all files or none: if one fails, the new ones are removed again."""
         total, before = sum(path.stat().st_size for path in files.values()), 0
         delivered: list[str] = []
         try:
@@ -304,7 +282,7 @@ class PublishVideo(Pipeline):
                 before += path.stat().st_size
         except BaseException:
             if self.if_exists != 'replace':
-                _take_back(destination, delivered)
+                _remove(destination, delivered)
             raise
 
 
@@ -312,12 +290,10 @@ def _show(run: Run, name: str, before: int, total: int, sent: int) -> None:
     run.progress(100 * (before + sent) / total, name)
 
 
-def _take_back(destination: Destination, names: list[str]) -> None:
+def _remove(destination: Destination, names: list[str]) -> None:
     for name in names:
-        try:
+        with contextlib.suppress(DestinationError):
             destination.remove(name)
-        except DestinationError:
-            continue
 
 
 def _frames(progress: FfmpegProgress, total: int) -> str:
@@ -325,14 +301,14 @@ def _frames(progress: FfmpegProgress, total: int) -> str:
     return f'frame {progress.frame} of {max(total, progress.frame)}{speed}'
 
 
-def _still_there(path: Path | None, step_name: str) -> Path:
+def _require(path: Path | None, step_name: str) -> Path:
     if path is None or not path.is_file():
-        raise StepFailed(f'What {step_name.upper()} made is gone.', f'Retry from {step_name.upper()}.')
+        raise StepFailed(f'The result of {step_name.upper()} is gone.', f'Retry from {step_name.upper()}.')
     return path
 
 
 def sha256_of(path: Path, pause: Callable[[], None]) -> str:
-    """The checksum of a file as hex digits; `pause` is called after each megabyte."""
+    """Return the SHA-256 of a file in hex; `pause` is called after each megabyte."""
     digest = hashlib.sha256()
     with path.open('rb') as file:
         while chunk := file.read(CHUNK):

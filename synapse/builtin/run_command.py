@@ -1,4 +1,4 @@
-"""Runs any program: what a line in cron does, seen and kept."""
+"""Runs any program, as a line in a crontab does, with its output in the log."""
 
 import os
 import shlex
@@ -16,32 +16,32 @@ from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
 
 class RunCommand(Pipeline):
-    """Run a program or a script, its output as log lines.
+    """Run a program or a script, with its output as log lines.
 
-    The secrets of the profile are in its environment. An exit code not among the good ones is a failure.
+    The secrets of the profile are in its environment. Any exit code that is not listed as good is a failure.
     """
 
     command: list[str] = Field(
-        default=[], description='The program and its arguments, one entry each. No shell takes part.'
+        default=[], description='The program and its arguments, one entry each. No shell interprets them.'
     )
     script: Path | None = Field(default=None, description='A script file to run instead of a command.')
     cwd: Path | None = Field(
         default=None,
         title='Folder',
-        description='Where it starts; empty for a fresh folder.',
+        description='Where it starts; empty for a new folder.',
         json_schema_extra={'x-folder': True},
     )
-    env: dict[str, str] = Field(default={}, title='Environment', description='Variables added to the inherited ones.')
+    env: dict[str, str] = Field(default={}, title='Environment', description='Variables to add to the inherited ones.')
     ok_codes: list[int] = Field(default=[0], min_length=1, title='Good exit codes')
-    timeout: str = Field(default='', description='Stop it after this time, like 90s, 30m or 1h30m; empty for never.')
+    timeout: str = Field(default='', description='Stop it after this time, like 90s, 30m or 1h30m; empty for no limit.')
 
     @field_validator('command')
     @classmethod
     def _are_arguments(cls, value: list[str]) -> list[str]:
         if value and not value[0].strip():
-            raise ValueError('Begin with the name of a program.')
+            raise ValueError('Start with the name of a program.')
         if any('\0' in word for word in value):
-            raise ValueError('A NUL character cannot be passed on.')
+            raise ValueError('NUL characters are not allowed.')
         return value
 
     @field_validator('env')
@@ -56,7 +56,7 @@ class RunCommand(Pipeline):
     @classmethod
     def _is_duration(cls, value: str) -> str:
         if value and parse_duration(value) == 0:
-            raise ValueError('Give more than 0 seconds, or nothing.')
+            raise ValueError('Give more than 0 seconds, or leave it empty.')
         return value
 
     @model_validator(mode='after')
@@ -75,7 +75,7 @@ class RunCommand(Pipeline):
     def execute(self, run: Run) -> None:
         argv = self.command if self.script is None else script_arguments(self.script)
         secrets = dict(run.profile.secrets) if run.profile else {}
-        # Not the whole line: an argument may be private, and it is among the parameters anyway.
+        # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
         code = run.shell(argv, cwd=self.cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)
         if code not in self.ok_codes:
@@ -84,12 +84,12 @@ class RunCommand(Pipeline):
 
 
 def script_arguments(script: Path) -> list[str]:
-    """How a script file is started: by itself if it is executable, else by the program its `#!` line or suffix names.
+    """Return the command for a script: itself if it is executable, else the program of its `#!` line or suffix.
 
-    :raises StepFailed: if there is no such file, or nothing says what runs it
+    :raises StepFailed: if there is no such file, or no program is known for it
     """
     if not script.is_file():
-        raise StepFailed(f'No script is at {script}.', 'It may have been moved since this run was made.')
+        raise StepFailed(f'There is no script {script}.', 'It may have been moved since this run was created.')
     if os.access(script, os.X_OK):
         return [str(script)]
     with script.open('rb') as file:
@@ -100,12 +100,12 @@ def script_arguments(script: Path) -> list[str]:
         return [sys.executable, str(script)]
     if script.suffix in ('.sh', '.bash'):
         return [shutil.which('bash') or '/bin/sh', str(script)]
-    raise StepFailed(f'Nothing says which program runs {script.name}.', f'Try: chmod +x {script}, or add a #! line.')
+    raise StepFailed(f'It is not known which program runs {script.name}.', f'Try: chmod +x {script}, or add a #! line.')
 
 
 def _failed(program: str, code: int) -> StepFailed:
     name = Path(program).name
     if code < 0:
-        return StepFailed(f'{name} was ended by signal {-code}.', 'The last lines of its log may tell why.')
+        return StepFailed(f'{name} was killed by signal {-code}.', 'The last lines of its log may say why.')
     hint = {126: 'It may not be executable.', 127: 'A program it calls was not found.'}.get(code)
-    return StepFailed(f'{name} ended with exit code {code}.', hint or 'The last lines of its log may tell why.')
+    return StepFailed(f'{name} ended with exit code {code}.', hint or 'The last lines of its log may say why.')

@@ -1,4 +1,4 @@
-"""A video for the first start, when a person has none at hand."""
+"""A sample video to try Synapse with."""
 
 import subprocess
 from pathlib import Path
@@ -9,17 +9,17 @@ SECONDS = 12
 def make_sample_video(path: Path) -> None:
     """Write 12 s of a moving test picture with a tone, 1280×720, about 3 MB. Blocks for a few seconds.
 
-    :raises RuntimeError: with ffmpeg's last words, if it cannot be made; then nothing is left
+    :raises RuntimeError: with the last message of ffmpeg, if that fails; no file is left
     """
     import imageio_ffmpeg
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part')
     try:
-        part.touch(mode=0o600)  # ffmpeg would give it the mode of any file
+        part.touch(mode=0o600)  # ffmpeg would create it with the default mode
         made = subprocess.run(_command(imageio_ffmpeg.get_ffmpeg_exe(), part), capture_output=True, timeout=120)
         if made.returncode:
-            words = made.stderr.decode(errors='replace').strip().splitlines() or ['it said nothing']
+            words = made.stderr.decode(errors='replace').strip().splitlines() or ['ffmpeg printed nothing']
             raise RuntimeError(f'The sample video could not be made: {words[-1]}')
         part.replace(path)
     except subprocess.TimeoutExpired as error:
@@ -34,17 +34,6 @@ def _command(ffmpeg: str, target: Path) -> list[str]:
         *(ffmpeg, '-hide_banner', '-nostdin', '-y', '-loglevel', 'error'),
         *('-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', f'sine=frequency=330:duration={SECONDS}'),
         *('-c:v', 'libx264', '-preset', 'ultrafast', '-b:v', '1900k', '-maxrate', '2200k', '-bufsize', '2200k'),
-        *(
-            '-pix_fmt',
-            'yuv420p',
-            '-c:a',
-            'aac',
-            '-b:a',
-            '96k',
-            '-movflags',
-            '+faststart',
-            '-f',
-            'mp4',
-            f'file:{target}',
-        ),
+        *('-pix_fmt', 'yuv420p', '-c:a', 'aac', '-b:a', '96k'),
+        *('-movflags', '+faststart', '-f', 'mp4', f'file:{target}'),
     ]

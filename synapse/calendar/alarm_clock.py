@@ -1,7 +1,7 @@
-"""The alarm clock: APScheduler with one date trigger for each event's next occurrence, and a heartbeat beside it.
+"""The alarm clock: APScheduler with one date trigger for the next occurrence of each event, and a heartbeat.
 
-APScheduler sleeps by the monotonic clock and judges by the wall clock, so after a suspended machine or a changed clock
-it would wake late by as much; the heartbeat looks at both clocks every second and wakes it.
+APScheduler sleeps by the monotonic clock and compares with the wall clock, so after a suspend or a clock change it
+would wake up late by that much. The heartbeat compares both clocks every second and wakes it.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
+from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -25,7 +26,8 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
 JUMP_SECONDS = 2.0
-"""A difference between wall clock and monotonic clock that no busy machine makes."""
+"""A difference between wall clock and monotonic clock that load alone doesn't cause."""
+RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Absence:
 
     @property
     def sentence(self) -> str:
-        """Why what fell due in it did not fire."""
+        """Why the occurrences in it did not fire."""
         return {
             'off': 'Synapse was not running.',
             'asleep': 'This machine was asleep.',
@@ -48,7 +50,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """The three clocks of one moment: wall time, time without, and time with the sleep of the machine (seconds)."""
+    """One reading of three clocks: wall time, and the seconds of uptime without and with suspend."""
 
     wall: datetime
     awake: float
@@ -56,141 +58,134 @@ class Clocks:
 
 
 def read_clocks() -> Clocks:
-    """The clocks now; a system that does not count its sleep gives the same number twice."""
+    """Read the clocks now; where the system doesn't count suspended time, the last two are equal."""
     awake = time.monotonic()
     clock = getattr(time, 'CLOCK_BOOTTIME', None)
     return Clocks(now_utc(), awake, awake if clock is None else time.clock_gettime(clock))
 
 
 def jump_between(before: Clocks, after: Clocks) -> tuple[float, float]:
-    """How far the wall clock moved by itself, and how long the machine slept, both in seconds."""
+    """Return how far the wall clock was set, and how long the machine was asleep, both in seconds."""
     slept = (after.since_boot - before.since_boot) - (after.awake - before.awake)
     passed = (after.wall - before.wall).total_seconds()
     return passed - (after.awake - before.awake) - slept, slept
 
 
 class AlarmClock:
-    """Calls `ring` with the events that are due, on the event loop, together if they are due together.
+    """Calls `on_due` on the event loop, once for all events that are due together.
 
-    :param ring: gets the ids of events; asked again only for events that are armed again
-    :param jumped: told when the wall clock or the machine was not what the monotonic clock says: the seconds of each
+    :param on_due: takes the ids of events; each event has to be armed again afterwards
+    :param on_jump: called when the wall clock was set or the machine slept, with the seconds of each and the last
+        reading before it
     """
 
     def __init__(
         self,
-        ring: Callable[[Collection[str]], Awaitable[None]],
-        jumped: Callable[[float, float, Clocks], None],
+        on_due: Callable[[Collection[str]], Awaitable[None]],
+        on_jump: Callable[[float, float, Clocks], None],
         clocks: Callable[[], Clocks] = read_clocks,
     ) -> None:
-        self._ring, self._jumped, self._clocks = ring, jumped, clocks
+        self._on_due, self._on_jump, self._clocks = on_due, on_jump, clocks
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._scheduler.add_jobstore(MemoryJobStore())
         self._scheduler.add_executor(AsyncIOExecutor())
         self._armed: dict[str, datetime] = {}
-        self._due: set[str] = set()
-        self._ringing: set[asyncio.Task[None]] = set()
-        self._heart: asyncio.Task[None] | None = None
+        self._jobs: dict[str, Job] = {}
+        self._due_ids: set[str] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._heartbeat: asyncio.Task[None] | None = None
         self._last = clocks()
 
     def start(self) -> None:
-        """Begin, paused: arm what is known, then `resume`."""
+        """Start, paused: arm the known events, then `resume`."""
         self._last = self._clocks()
         self._scheduler.start(paused=True)
-        self._heart = asyncio.create_task(self._beat(), name='heartbeat')
+        self._heartbeat = asyncio.create_task(self._beat(), name='heartbeat')
 
     def resume(self) -> None:
-        """From now on it rings."""
+        """Call `on_due` from now on."""
         self._scheduler.resume()
 
     async def stop(self) -> None:
-        """Ring no more."""
-        if self._heart is None:
+        """Stop calling `on_due`, and wait for running calls."""
+        if self._heartbeat is None:
             return
-        self._heart.cancel()
+        self._heartbeat.cancel()
         self._scheduler.shutdown(wait=False)
-        await asyncio.gather(self._heart, *self._ringing, return_exceptions=True)
-        self._heart = None
+        await asyncio.gather(self._heartbeat, *self._calls, return_exceptions=True)
+        self._heartbeat = None
 
     def arm(self, event_id: str, due: datetime | None) -> None:
-        """Ring for this event at this moment, and at no other; None disarms it."""
+        """Set the one moment at which this event is due; None disarms it."""
         if self._armed.get(event_id) == due:
             return
         self.disarm(event_id)
         if due is None:
             return
-        # An id for each occurrence: a job that is added again under its own id while it runs is lost.
-        self._scheduler.add_job(
-            self._fell_due,
-            DateTrigger(due, UTC),  # without a zone it asks for that of the machine, which need not have a name
-            args=[event_id, due],
-            id=_job_id(event_id, due),
-            misfire_grace_time=None,
-            replace_existing=True,
+        trigger = DateTrigger(due, UTC)  # without a zone it asks for the machine's, which may not have a name
+        # Always a new job: APScheduler loses one that is added under the same id while it runs.
+        self._jobs[event_id] = self._scheduler.add_job(
+            self._fell_due, trigger, args=[event_id, due], misfire_grace_time=None
         )
         self._armed[event_id] = due
 
     def disarm(self, event_id: str) -> None:
-        due = self._armed.pop(event_id, None)
-        if due is not None:
-            with contextlib.suppress(JobLookupError):  # it is ringing right now
-                self._scheduler.remove_job(_job_id(event_id, due))
+        if self._armed.pop(event_id, None) is not None:
+            with contextlib.suppress(JobLookupError):  # it is running right now
+                self._jobs.pop(event_id).remove()
 
-    def again(self, event_ids: Collection[str], seconds: float) -> None:
-        """Ring for these events once more after a while, whatever they are armed for."""
-        asyncio.get_running_loop().call_later(seconds, self._gather, event_ids)
+    def retry(self, event_ids: Collection[str]) -> None:
+        """Call `on_due` for these events again after `RETRY_SECONDS`, whatever they are armed for."""
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._gather, event_ids)
 
     def next(self) -> tuple[datetime, str] | None:
-        """The earliest armed moment and its event."""
+        """Return the earliest armed moment and its event."""
         return min(((due, id) for id, due in self._armed.items()), default=None)
 
     def armed(self) -> 'dict[str, datetime]':
-        """Event ids and the moments they are armed for."""
+        """Return the armed moments by event id."""
         return dict(self._armed)
 
-    def look(self) -> None:
+    def check_clocks(self) -> None:
         """Compare the clocks now instead of at the next heartbeat."""
         now, before = self._clocks(), self._last
         self._last = now
         moved, slept = jump_between(before, now)
         if abs(moved) > JUMP_SECONDS or slept > JUMP_SECONDS:
-            self._jumped(moved, slept, before)
+            self._on_jump(moved, slept, before)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
-                self.look()
+                self.check_clocks()
                 self._scheduler.wakeup()
-            except Exception:  # the edge of a background task: without a heartbeat a sleep would go unseen
+            except Exception:  # the edge of a background task: without a heartbeat, a suspend would go unnoticed
                 log.exception('the heartbeat of the alarm clock failed')
 
     async def _fell_due(self, event_id: str, due: datetime) -> None:
         if self._armed.get(event_id) == due:
-            del self._armed[event_id]
+            del self._armed[event_id], self._jobs[event_id]
             self._gather([event_id])
 
     def _gather(self, event_ids: Collection[str]) -> None:
-        # Jobs of one instant run one after another in one turn of the loop: they ring as one.
-        if not self._due:
-            asyncio.get_running_loop().call_soon(self._ring_all)
-        self._due.update(event_ids)
+        # APScheduler runs the jobs of one instant in one turn of the loop: they share one call.
+        if not self._due_ids:
+            asyncio.get_running_loop().call_soon(self._call)
+        self._due_ids.update(event_ids)
 
-    def _ring_all(self) -> None:
-        due, self._due = self._due, set()
-        if self._heart is None:
+    def _call(self) -> None:
+        due_ids, self._due_ids = self._due_ids, set()
+        if self._heartbeat is None:
             return
-        self.look()  # what is late by a sleep must be known to be
-        task = asyncio.get_running_loop().create_task(self._safely(due))
-        self._ringing.add(task)
-        task.add_done_callback(self._ringing.discard)
+        self.check_clocks()  # so that a suspend is known before the occurrences that it made late are judged
+        task = asyncio.get_running_loop().create_task(self._call_safely(due_ids))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
 
-    async def _safely(self, due: Collection[str]) -> None:
+    async def _call_safely(self, due_ids: Collection[str]) -> None:
         try:
-            await self._ring(due)
-        except Exception:  # the edge of a background task: what is due must be tried again, not forgotten
-            log.exception('%d due events could not be looked at', len(due))
-            self.again(due, 5.0)
-
-
-def _job_id(event_id: str, due: datetime) -> str:
-    return f'{event_id}@{due.isoformat()}'
+            await self._on_due(due_ids)
+        except Exception:  # the edge of a background task: due events must be retried, not forgotten
+            log.exception('%d due events could not be handled', len(due_ids))
+            self.retry(due_ids)

@@ -1,4 +1,4 @@
-"""The calendar: events that people plan, what they lead to, and the month in which both are seen."""
+"""The calendar: planned events, their occurrences, and the entries of a month, week or agenda."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +13,13 @@ from synapse.bus import Bus
 from synapse.errors import Invalid
 from synapse.inbox import inputs
 from synapse.recurrence import words as rule_words
+from synapse.recurrence.words import PreviewLine
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 from synapse.status import Status
 
-from . import month
 from .alarm_clock import Absence
+from .entries import OccurrenceCache, Planned, entries_of, most_at_once, pending_of
 from .event_store import EventStore, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
@@ -26,16 +27,17 @@ from .missed import Missed
 from .today import Today
 from .validation import EventValidator
 
-SHOWN = 5
-"""Moments in a preview, and in `next` of an event."""
+PREVIEWED = 5
+"""Occurrences in a preview, and in `next` of an event."""
+MAX_LISTED = 50_000
+_LOAD_REACH = timedelta(hours=6)
+"""How long before an occurrence other runs may have started that still run."""
 
 
 class Calendar:
-    """What is planned and what it led to; `EventEditor` changes what is planned.
+    """Planned events and their occurrences; `EventEditor` changes the events. Used on the event loop only.
 
-    Use it on the event loop only; whatever takes time is awaited.
-
-    :param zone: days and times of the month are those of this zone
+    :param zone: the zone in which pages show days and times
     :param now: the wall clock; tests move it
     """
 
@@ -43,7 +45,7 @@ class Calendar:
         self,
         *,
         event_store: EventStore,
-        rules: EventValidator,
+        validator: EventValidator,
         firing: Firing,
         store: RunStore,
         ledger: Ledger,
@@ -56,7 +58,7 @@ class Calendar:
         self.zone = zone
         self._event_store = event_store
         self._events = event_store.events
-        self._rules = rules
+        self._validator = validator
         self._firing = firing
         self._now = now
         self._store = store
@@ -67,33 +69,30 @@ class Calendar:
         self._missed = Missed(
             events=event_store.events, ledger=ledger, runs=runs, bus=bus, now=now, changing=firing.changing
         )
-        self._expansion = month.Expansion()
-        self._off_expansion = month.Expansion()
+        self._cache = OccurrenceCache()
 
     async def start(self) -> None:
-        """Account for what fell due while nobody was there, then fire what comes."""
+        """Account for what was due while the program was down, then fire events."""
         await self._today.start()
         await self._firing.start()
 
     async def stop(self) -> None:
-        """Fire nothing more."""
+        """Stop firing."""
         await self._firing.stop()
         await self._today.stop()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file of events."""
         self._event_store.close()
-
-    # What there is
 
     @property
     def notices(self) -> 'Sequence[str]':
-        """What was restored or left out when the events were read, a sentence each."""
+        """A sentence for each thing that was restored or skipped when the events were read, or that is broken now."""
         return [*self._event_store.notices, *self._firing.notices]
 
     @property
     def last_absence(self) -> Absence | None:
-        """The last stretch of time in which something was missed."""
+        """The last stretch of time in which occurrences were missed."""
         return self._firing.absence
 
     def get(self, id: str) -> Event:
@@ -101,48 +100,49 @@ class Calendar:
         return self._event_store.get(id)
 
     def events(self) -> 'Sequence[Event]':
-        """Every event, in the order they were made."""
+        """Return all events in the order of their creation."""
         return [*self._events.values()]
 
-    def next_due(self, id: str, count: int = SHOWN) -> 'Sequence[datetime]':
-        """The next moments at which an event falls due."""
+    def next_due(self, id: str, count: int = PREVIEWED) -> 'Sequence[datetime]':
+        """Return the next occurrences of an event; none if it is switched off."""
         event = self.get(id)
         if not event.enabled:
             return []
         return recurrence.next_after(event.plan, self._firing.cursor_of(event), limit=count)
 
     def upcoming(self, count: int = 3) -> 'Sequence[tuple[datetime, Event]]':
-        """What falls due next, the first one first; of one event also what comes after."""
+        """Return the next occurrences of all events, the earliest first; an event may be in it more than once."""
         soon = nsmallest(count, ((due, id) for id, due in self._firing.armed().items()))
         found = [(due, id) for _, id in soon for due in self.next_due(id, count)]
         return [(due, self._events[id]) for due, id in sorted(found)[:count]]
 
     async def between(self, start: datetime, end: datetime) -> tuple[Sequence[Event], Sequence[Occurrence]]:
-        """Events that show from `start` on and before `end`, and their occurrences: accounted ones and those to come.
+        """Return the events with occurrences from `start` up to but not including `end`, and all those occurrences.
 
-        :raises Invalid: if there are more than 50,000 to come
+        :raises Invalid: if there are more than 50,000 upcoming ones
         """
         rows = await asyncio.to_thread(self._ledger.between, start, end)
         past = [Occurrence.model_validate(row) for row in rows]
-        planned = await self._planned(start, end)
-        if sum(len(dues) for _, dues in planned) > 50_000:
-            raise Invalid('That are more than 50,000 occurrences.', {'end': 'Ask for a shorter time.'})
-        ahead = [month.pending_of(event, due) for event, dues in planned for due in dues]
+        planned = [(event, dues) for event, dues in await self._planned(start, end) if event.enabled]
+        if sum(len(dues) for _, dues in planned) > MAX_LISTED:
+            message = f'There are more than {MAX_LISTED:,} occurrences in that time.'
+            raise Invalid(message, {'end': 'Ask for a shorter time.'})
+        ahead = [pending_of(event, due) for event, dues in planned for due in dues]
         occurrences = sorted([*past, *ahead], key=lambda occurrence: occurrence.due)
         shown = {occurrence.event_id for occurrence in occurrences}
         return [event for event in self._events.values() if event.id in shown], occurrences
 
     async def entries(self, start: datetime, end: datetime) -> 'Sequence[CalendarEntry]':
-        """What a month shows from `start` on and before `end`: occurrences, and runs that none led to; by time."""
+        """Return the entries from `start` up to but not including `end`, by time: occurrences, and runs without one."""
         pairs = await asyncio.to_thread(self._ledger.between_with_runs, start, end)
         documents = await asyncio.to_thread(self._store.created_between, start, end)
-        planned = [*await self._planned(start, end), *await self._planned(start, end, is_on=False)]
+        planned = await self._planned(start, end)
         titles = {name: self._runs.title_of(name) for name in {document['pipeline'] for document in documents}}
         live = {run.id: run for run in [*self._runs.live(), *self._runs.waiting()]}
         pipelines = {event.pipeline for event, _ in planned}
         typical = {pipeline: await self._usual_seconds(pipeline) for pipeline in pipelines}
         return await asyncio.to_thread(
-            month.entries_of,
+            entries_of,
             pairs,
             documents,
             planned,
@@ -153,89 +153,83 @@ class Calendar:
             now=self._now(),
         )
 
-    async def _planned(self, start: datetime, end: datetime, *, is_on: bool = True) -> month.Planned:
-        """What is to come of the events that are switched on, or of those that are off, from now on."""
-        since = None if is_on else self._now()
-        shown = [event for event in self._events.values() if event.enabled is is_on]
-        wanted = [(event, since or self._firing.cursor_of(event)) for event in shown]
-        expansion = self._expansion if is_on else self._off_expansion
-        return await asyncio.to_thread(expansion.between, wanted, start, end)
+    async def _planned(self, start: datetime, end: datetime) -> Planned:
+        """Return the upcoming occurrences of all events; of those that are switched off, from now on."""
+        now = self._now()
+        cursors = [(event, self._firing.cursor_of(event) if event.enabled else now) for event in self._events.values()]
+        return await asyncio.to_thread(self._cache.between, cursors, start, end)
 
     async def _usual_seconds(self, pipeline: str) -> float | None:
         typical = await self._runs.estimates.typical(pipeline)
         return sum(typical.values()) or None
 
-    # Asked
-
     async def run_now(self, id: str, *, parameters: Mapping[str, Any] | None = None) -> RunRecord:
-        """A run of this event, now and besides its plan.
+        """Run this event now, in addition to its plan.
 
         :raises NotFound: `event_not_found`
-        :raises SynapseError: as `Runs.create`, or `InputGone` if no file is there
+        :raises SynapseError: as `Runs.create`, or `InputGone` if there is no file to choose
         """
         event = self.get(id)
         wanted = event.parameters | dict(parameters or {})
-        chosen = await asyncio.to_thread(inputs.chosen, wanted)
+        chosen = await asyncio.to_thread(inputs.resolved, wanted)
         because = f'{event.title}, run by hand'
         return await self._runs.create(
             event.pipeline, chosen, profile=event.profile, because=because, event_id=event.id
         )
 
     async def problems(self, values: Mapping[str, Any], *, id: str | None = None) -> dict[str, str]:
-        """What does not fit of these values, a sentence for each field; see `preview`."""
-        before = self._events.get(id) if id is not None else None
-        merged = self._rules.merged(before, values, is_trusted=True)
+        """Return a sentence for each invalid field; see `preview`."""
+        before = self._events.get(id or '')
+        merged = self._validator.merged(before, values, is_trusted=True)
         try:
-            await self._rules.checked(merged, self._now(), id=id or new_id(), before=before)
+            await self._validator.validated(merged, self._now(), id=id or new_id(), before=before)
         except Invalid as error:
             return error.fields
         return {}
 
     async def preview(self, values: Mapping[str, Any], *, id: str | None = None) -> Preview:
-        """What an event with these values would do; what does not fit is in its `problems`.
+        """Return what an event with these values would do; invalid fields are in its `problems`.
 
-        :param id: of the event that would be changed, None for a new one
+        :param id: of the event to be changed, None for a new one
         """
         now = self._now()
-        merged = self._rules.merged(self._events.get(id or ''), values, is_trusted=True)
+        merged = self._validator.merged(self._events.get(id or ''), values, is_trusted=True)
         problems = await self.problems(values, id=id)
-        plan = self._rules.plan_of(merged)
+        plan = self._validator.plan_of(merged)
         if plan is None or any(name in problems for name in ('rrule', 'timezone', 'exdates')):
             wrong = next((problems[name] for name in ('rrule', 'timezone', 'start', 'exdates') if name in problems), '')
             return Preview(sentence=wrong, problems=problems)
-        moments = rule_words.moments(plan, now, SHOWN)
-        load = await self._load(plan, moments, str(merged.get('pipeline') or ''), id)
+        moments = rule_words.preview_lines(plan, now, PREVIEWED)
+        overlap, is_overloaded = await self._load(moments, str(merged.get('pipeline') or ''), id)
         return Preview(
             sentence=rule_words.in_words(plan),
             problems=problems,
             moments=moments,
-            overlap=load[0],
-            is_overloaded=load[1],
+            overlap=overlap,
+            is_overloaded=is_overloaded,
         )
 
-    async def _load(
-        self, plan: recurrence.Plan, moments: Sequence[Any], pipeline: str, id: str | None
-    ) -> tuple[str, bool]:
+    async def _load(self, moments: Sequence[PreviewLine], pipeline: str, id: str | None) -> tuple[str, bool]:
+        """Return a sentence on the load at these moments, and whether some runs would have to wait."""
         if not moments:
             return '', False
         workers = max(1, len(self._status.workers))
         own = await self._usual_seconds(pipeline) if pipeline else None
-        reach = timedelta(hours=6)
         for moment in moments:
             others = [
                 entry
-                for entry in await self.entries(moment.due - reach, moment.due + timedelta(seconds=own or 60))
+                for entry in await self.entries(moment.due - _LOAD_REACH, moment.due + timedelta(seconds=own or 60))
                 if entry.event_id != id and entry.state in ('planned', 'queued', 'running', 'paused')
             ]
-            most = month.most_at_once(others, moment.due, own) + 1
+            most = most_at_once(others, moment.due, own) + 1
             if most > workers:
                 when = f'{moment.due:%a} {moment.due.day} {moment.due:%b} at {moment.due:%H:%M}'
-                return f'{most} runs at once on {when}, for {workers} workers: some wait.', True
+                return f'{most} runs at once on {when}, for {workers} workers: some will wait.', True
         free = f'{workers} workers are' if workers > 1 else '1 worker is'
-        return f'No overlap. {free} there at {moments[0].due:%H:%M}.', False
+        return f'No overlap. {free} available at {moments[0].due:%H:%M}.', False
 
     async def open_missed(self) -> 'Sequence[Occurrence]':
-        """What was missed or run late and nobody has answered for, newest first."""
+        """Return occurrences that were missed or run late and not answered yet, newest first."""
         return await self._missed.unanswered()
 
     async def answer_missed(
@@ -245,11 +239,11 @@ class Calendar:
         *,
         parameters: Mapping[str, Any] | None = None,
     ) -> 'Sequence[RunRecord]':
-        """`run` missed occurrences after all, or `skip` them: they stand in *While you were away* no more.
+        """`run` missed occurrences after all, or `skip` them; either removes them from *While you were away*.
 
-        :raises Conflict: `already_answered` or `event_gone`; then none is run
+        :raises Conflict: `already_answered`, `event_gone` or `event_off`; then none is run
         """
         if do not in ('run', 'skip'):
-            raise Invalid('That is no answer.', {'do': 'One of run, skip.'})
+            raise Invalid('The answer is unknown.', {'do': 'Use run or skip.'})
         keys = [item if isinstance(item, tuple) else (item.event_id, item.due) for item in occurrences]
         return await self._missed.answer(keys, is_run=do == 'run', parameters=parameters)

@@ -1,4 +1,4 @@
-"""The events in memory and on disk: read once, changed in one write, and what a change replaced can come back."""
+"""The events in memory and on disk: read once, changed in one write; a change can be undone."""
 
 import asyncio
 import secrets
@@ -21,29 +21,30 @@ from .series import Edit
 
 SOURCE = 'scheduler'
 KEPT_CHANGES = 100
+"""This many changes can be undone."""
 
 Before = dict[str, Event | None]
 
 
 class EventStore:
-    """`events` by id, in the order they were made; only `write` changes them."""
+    """`events` by id, in the order of their creation; only `write` changes them."""
 
     def __init__(self, documents: Documents, log: Log, bus: Bus, *, now: datetime) -> None:
         self.events: dict[str, Event] = {}
         self._documents = documents
         self._log = log
         self._bus = bus
-        self._left_out: list[str] = []
+        self._skipped: list[str] = []
         self._changes: dict[str, tuple[Before, Before]] = {}
         self._read(now)
 
     @property
     def notices(self) -> Sequence[str]:
-        """What was restored or left out when the events were read, a sentence each."""
-        return [*self._documents.notices, *self._left_out]
+        """A sentence for each thing that was restored or skipped when the events were read."""
+        return [*self._documents.notices, *self._skipped]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._documents.close()
 
     def get(self, id: str) -> Event:
@@ -53,50 +54,50 @@ class EventStore:
             raise NotFound('event_not_found', f'No event has the id {id!r}.', 'It may have been deleted.')
         return event
 
-    def works(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Pipeline and parameters of every event."""
+    def planned_work(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return pipeline and parameters of every event."""
         return [(event.pipeline, event.parameters) for event in self.events.values()]
 
-    def titles_with(self, profile: str) -> Sequence[str]:
-        """What the events are called that run as a profile."""
+    def titles_using(self, profile: str) -> Sequence[str]:
+        """Return the titles of the events that run as a profile."""
         return [event.title for event in self.events.values() if event.profile == profile]
 
     async def write(self, edit: Edit, sentence: str) -> str:
-        """Keep an edit in one write, then show it; gives the id by which it can be taken back.
+        """Save an edit in one write, publish and log it, and return the id by which it can be undone.
 
         :raises DiskIsFull: if there is no room; then nothing has changed
         """
-        touched = [*(event.id for event in edit.puts), *edit.removed]
+        touched = [*(event.id for event in edit.saved), *edit.removed]
         before: Before = {id: self.events.get(id) for id in touched}
-        puts = {event.id: event.as_json() for event in edit.puts}
+        saved = {event.id: event.as_json() for event in edit.saved}
         try:
-            await asyncio.to_thread(self._documents.change, puts, edit.removed)
+            await asyncio.to_thread(self._documents.change, saved, edit.removed)
         except DiskFull as error:
             raise DiskIsFull('The calendar was not changed: the disk is full.') from error
         for id in edit.removed:
             self.events.pop(id, None)
-        self.events.update({event.id: event for event in edit.puts})
+        self.events.update({event.id: event for event in edit.saved})
         change_id = self._remember(before)
         self._bus.publish(EventsWritten(touched))
         self._log.append(Level.INFO, sentence, source=SOURCE)
-        self._tell(before)
+        self._publish_changes(before)
         return change_id
 
-    def undoing(self, change_id: str, now: datetime) -> Edit:
-        """The edit that takes a change back: what it brings back owes nothing from before `now`.
+    def undo_edit(self, change_id: str, now: datetime) -> Edit:
+        """Return the edit that undoes a change; restored events don't catch up on occurrences before `now`.
 
-        :raises Conflict: `nothing_to_undo`, if the events have been changed since, or it is too long ago
+        :raises Conflict: `nothing_to_undo`, if the events have changed since, or the change is too old
         """
         before, after = self._changes.get(change_id, ({}, {}))
         if not before or any(self.events.get(id) != event for id, event in after.items()):
-            raise Conflict('nothing_to_undo', 'That cannot be undone any more.', 'Change it by hand.')
+            raise Conflict('nothing_to_undo', 'That change can no longer be undone.', 'Change the event by hand.')
         del self._changes[change_id]
-        puts = [
+        saved = [
             event.changed(armed_from=now, updated_at=now, sequence=event.sequence + 2)
             for event in before.values()
             if event is not None
         ]
-        return Edit(puts=puts, removed=[id for id, event in before.items() if event is None])
+        return Edit(saved=saved, removed=[id for id, event in before.items() if event is None])
 
     def _remember(self, before: Before) -> str:
         change_id = new_id()
@@ -105,7 +106,7 @@ class EventStore:
             del self._changes[next(iter(self._changes))]
         return change_id
 
-    def _tell(self, before: Before) -> None:
+    def _publish_changes(self, before: Before) -> None:
         for id, earlier in before.items():
             event = self.events.get(id)
             if event is not None:
@@ -117,16 +118,14 @@ class EventStore:
         for document in self._documents.all():
             try:
                 event = Event.model_validate(document)
-                recurrence.next_after(event.plan, now)  # one that is over stays; one without a meaning cannot
+                recurrence.next_after(event.plan, now)  # a past one is kept; one that makes no sense raises
                 self.events[event.id] = event
-            except Exception as error:  # whatever is wrong with one, the others go on
-                what = error.sentence if isinstance(error, recurrence.RuleError) else str(error)
-                if isinstance(error, ValidationError):
-                    what = error.errors()[0]['msg']
+            except Exception as error:  # one broken event must not keep out the others
+                problem = error.errors()[0]['msg'] if isinstance(error, ValidationError) else str(error)
                 title = document.get('title') or document.get('id')
-                self._left_out.append(f'The event {title!r} is left out: {what} Mend it in events.json.')
+                self._skipped.append(f'The event {title!r} is skipped: {problem} Fix it in events.json.')
 
 
 def new_id() -> str:
-    """An id that no event has."""
+    """Return an id that no event has."""
     return secrets.token_hex(6)

@@ -1,8 +1,9 @@
-"""Events as a person put them on the calendar, and the occurrences at which they fall due, as frozen records.
+"""Events as a person planned them, and their occurrences, as frozen records.
 
-The field names are those of the API, so a record's JSON is what programs outside read.
+The field names are those of the API: a record's JSON is what other programs read.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,17 +19,17 @@ from synapse.runs.records import RunRequest
 
 
 class Misfire(Record):
-    """What is to be done about occurrences that fell due while nobody could fire them."""
+    """What to do about occurrences that could not fire in time."""
 
     policy: Literal['latest', 'skip', 'all'] = 'latest'
     within_seconds: int = Field(default=6 * 3600, ge=0, le=366 * 86_400)
-    """Of `latest`: how late that one run may still start."""
+    """For `latest`: how late that one run may still start."""
     limit: int = Field(default=3, ge=1, le=100)
-    """Of `all`: at most so many are run, the newest ones."""
+    """For `all`: how many are run at most, the newest ones."""
 
 
 class Retry(Record):
-    """How often a failed run of the event is tried again, and how long after its end."""
+    """How often a failed run is retried, and how long after its end."""
 
     attempts: int = Field(default=0, ge=0, le=10)
     delay_seconds: int = Field(default=300, ge=0, le=86_400)
@@ -55,22 +56,22 @@ class Event(Record):
     retry: Retry = Retry()
     timeout_seconds: float | None = Field(default=None, gt=0, le=30 * 86_400)
     created_at: datetime
-    # Ours, by addition.
+    # Additions to the contract:
     armed_from: datetime
-    """Aware UTC: what falls due at this moment or earlier is not owed by the event as it is now planned."""
+    """Aware UTC: occurrences up to this moment, inclusive, don't have to fire by the present plan."""
     uid: str = ''
-    """The UID of iCalendar, the same for all parts of one imported series."""
+    """The UID of RFC 5545, 3.8.4.7; all parts of an imported series share it."""
     sequence: int = 0
-    """Grows with each change: RFC 5545, 3.8.7.4."""
+    """Increases with each change: RFC 5545, 3.8.7.4."""
     updated_at: datetime
     override_of: str | None = None
-    """The id of the series of which this replaces one occurrence: RECURRENCE-ID of RFC 5545, 3.8.4.4."""
+    """The id of the series in which this replaces one occurrence: RECURRENCE-ID of RFC 5545, 3.8.4.4."""
     override_at: datetime | None = None
     """The naive wall time of the replaced occurrence, in the zone of the series."""
 
     @property
     def plan(self) -> Plan:
-        """What decides when it falls due."""
+        """What decides when it occurs."""
         return Plan(start=self.start, zone=self.timezone, rule=self.rrule, exdates=frozenset(self.exdates))
 
     @property
@@ -78,7 +79,7 @@ class Event(Record):
         return self.rrule is not None
 
     def request(self, due: datetime, parameters: Mapping[str, Any], *, because: str = '') -> RunRequest:
-        """The run that it wants for one of its occurrences."""
+        """Return the request for a run of one of its occurrences."""
         return RunRequest(
             self.pipeline,
             parameters,
@@ -103,7 +104,7 @@ class OccurrenceState(StrEnum):
 
 
 class Occurrence(Record):
-    """One instant at which an event is due; a past one is a row of the ledger."""
+    """An instant at which an event is due; a past one is a row of the ledger."""
 
     event_id: str
     due: datetime
@@ -111,55 +112,46 @@ class Occurrence(Record):
     fired_at: datetime | None = None
     late_seconds: float | None = None
     run: str | None = None
-    """The run it led to; after a retry the newest one."""
+    """The run it started; after a retry, the newest one."""
     reason: str = ''
-    # Ours, by addition: what it was called then, since the event may be gone.
+    # Additions to the contract. The event may be deleted, so the row keeps its name.
     title: str = ''
     pipeline: str = ''
     profile: str | None = None
     since: datetime | None = None
-    """Set where one row stands for all occurrences from this moment to `due`, after a long downtime."""
+    """Set where a row stands for all occurrences from this moment to `due`, after a long downtime."""
     count: int = 1
     """How many occurrences the row stands for."""
     retries: int = 0
     retry_at: datetime | None = None
-    """When its failed run is to be tried again."""
+    """When its failed run is retried."""
     is_open: bool = False
-    """Missed, and nobody has said yet what is to be done about it: it stands in *While you were away*."""
+    """Whether it was missed or run late and waits for an answer in *While you were away*."""
 
     def fired(self, at: datetime) -> Self:
-        """It led to a run at this moment."""
+        """Return it with a run that started at this moment."""
         late = max(0.0, (at - self.due).total_seconds())
         return self.changed(state=OccurrenceState.FIRED, fired_at=at, late_seconds=late)
 
 
-EntryState = Literal[
-    'planned',
-    'off',
-    'queued',
-    'running',
-    'paused',
-    'succeeded',
-    'failed',
-    'cancelled',
-    'interrupted',
-    'missed',
-    'skipped',
-]
-"""`off` is a moment at which an event that is switched off would be due."""
+EntryState = (
+    Literal['planned', 'off', 'missed', 'skipped']
+    | Literal['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled', 'interrupted']
+)
+"""The states of a run, and those of an occurrence without one; `off` if its event is switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarEntry:
-    """One chip of the month: a run that was, or an occurrence that is to be or did not become one.
+    """What a calendar view shows: an occurrence with its run, if any, or a run without an occurrence.
 
-    Made of values that were checked before, and by the hundred thousand: nothing is validated again.
+    There may be hundreds of thousands, made of validated values: so it is a dataclass that validates nothing.
     """
 
     key: str
-    """`EVENT@MICROSECONDS` of an occurrence, `run:ID` of a run that no occurrence led to; stays while states change."""
+    """`EVENT@MICROSECONDS` of an occurrence, `run:ID` of another run; it doesn't change with the state."""
     at: datetime
-    """Aware UTC: when it is or was due; of other runs when they were created."""
+    """Aware UTC: when it is due or, for another run, when it was created."""
     state: EntryState
     title: str
     pipeline: str
@@ -168,7 +160,7 @@ class CalendarEntry:
     due: datetime | None = None
     run: str | None = None
     seconds: float | None = None
-    """How long the run took, takes so far, or (planned) usually takes."""
+    """How long the run took, has taken so far, or (planned) usually takes."""
     is_repeating: bool = False
     reason: str = ''
     count: int = 1
@@ -180,9 +172,22 @@ class Preview(Record):
     sentence: str
     """The rule in plain words, such as `Runs every Monday at 16:00, Berlin time, with no end date.`"""
     problems: dict[str, str] = Field(default_factory=dict)
-    """A sentence for each field that does not fit; empty if it can be saved."""
+    """A sentence for each invalid field; empty if it can be saved."""
     moments: tuple[PreviewLine, ...] = ()
-    """The next five."""
+    """The next five occurrences."""
     overlap: str = ''
-    """A sentence on the load at the next moments, such as `No overlap. 2 workers are free at 16:00.`"""
+    """A sentence on the load at the next moments, such as `No overlap. 2 workers are available at 16:00.`"""
     is_overloaded: bool = False
+
+
+def work_in_words(pipeline: str, parameters: Mapping[str, Any], profile: str | None = None) -> list[str]:
+    """Return the pipeline, each parameter as JSON, and the profile, a line each.
+
+    Invisible characters, and those that change the direction of text, are shown as escapes.
+    """
+    lines = [pipeline, *(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in parameters.items())]
+    return [_visible(line) for line in [*lines, *([f'profile: {profile}'] if profile else [])]]
+
+
+def _visible(text: str) -> str:
+    return ''.join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

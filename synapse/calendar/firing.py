@@ -1,15 +1,14 @@
-"""Accounts for every occurrence, once: it fires into the queue, or it is missed or skipped with a reason.
+"""Accounts for every occurrence exactly once: it fires, or it is missed or skipped with a reason.
 
-What is due is counted from the last occurrence that is accounted for, never from "now": whatever stopped or held up
-the program in between, nothing is passed over. A row of the ledger and the run it leads to are kept in one
-transaction, and only then is the run handed over.
+Due occurrences are counted from the last one accounted for, never from "now", so that nothing is lost however the
+program was stopped or held up. A ledger row and the run it leads to are written in one transaction, and only then is
+the run queued.
 """
 
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,39 +19,31 @@ from synapse.bus import Bus
 from synapse.errors import SynapseError
 from synapse.inbox import inputs
 from synapse.log.log import Level, Log
-from synapse.recurrence import next_after, occurrences
+from synapse.recurrence import TICK, next_after, occurrences
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 
 from .alarm_clock import Absence, AlarmClock, Clocks
 from .events import Event, Occurrence, OccurrenceState
 from .messages import EventsWritten, OccurrencesChanged
-from .misfires import GRACE, Decision, decide
+from .misfires import GRACE, FiringDecision, decide
 from .retries import Retries
 
 log = logging.getLogger(__name__)
 
 SOURCE = 'scheduler'
-AGAIN_SECONDS = 5.0
-"""After a disk would not keep what fell due, it is tried again; by then it may be late, never lost."""
-AT_ONCE = 250
-"""So many events share one transaction: a thousand of one second do not wait for the last of them, nor do the pages."""
-MOMENT = timedelta(microseconds=1)
+BATCH = 250
+"""How many events share a transaction: a thousand in one second need not wait for the last, nor do the pages."""
 
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """One accounted occurrence on its way to the disk, with its run if it fires."""
-
-    row: Occurrence
-    run: RunRecord | None
+Accounted = tuple[Occurrence, RunRecord | None]
+"""A row of the ledger, and the run if the occurrence fires."""
 
 
 class Firing:
-    """Use it on the event loop only.
+    """Fires due occurrences. Used on the event loop only.
 
-    :param events: the present events by id
-    :param alive: a file whose time says when this program was last seen alive
+    :param events: the current events by id
+    :param alive: a file whose modification time says when this program was last running
     :param now: the wall clock
     """
 
@@ -69,7 +60,7 @@ class Firing:
         clocks: Callable[[], Clocks],
     ) -> None:
         self.changing = asyncio.Lock()
-        """Held while occurrences are accounted for or events are changed: never both."""
+        """Held while occurrences are accounted for, and while events are changed, so that they never overlap."""
         self.absence: Absence | None = None
         """The last stretch of time in which something was missed."""
         self._events = events
@@ -79,84 +70,76 @@ class Firing:
         self._log = log
         self._alive = alive
         self._now = now
-        self._alarm = AlarmClock(self._ring, self._jumped, clocks)
+        self._alarm = AlarmClock(self._events_due, self._clock_jumped, clocks)
         self._cursors: dict[str, datetime] = {}
         self._broken: dict[str, str] = {}
-        self._retries = Retries(events=events, ledger=ledger, runs=runs, bus=bus, now=now, later=self._later)
+        self._retries = Retries(
+            events=events, ledger=ledger, runs=runs, bus=bus, now=now, in_background=self._in_background
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._beating: asyncio.Task[None] | None = None
-        self._is_open = False
+        self._alive_task: asyncio.Task[None] | None = None
+        self.is_running = False
         self._pending_absence: Absence | None = None
-        self._is_disk_trouble_said = False
-        bus.subscribe(EventsWritten, self._written)
+        self._has_logged_disk_error = False
+        bus.subscribe(EventsWritten, self._events_written)
 
     async def start(self) -> None:
-        """Give what fell due while the program was down its state, then wait for what is to come."""
+        """Account for what was due while the program was down, then wait for the next occurrences."""
         now = self._now()
-        alive_at = await asyncio.to_thread(_time_of, self._alive)
+        alive_at = await asyncio.to_thread(_modified_at, self._alive)
         if alive_at is not None and alive_at < now:
             self._pending_absence = Absence(alive_at, now, 'off')
         self._cursors = await asyncio.to_thread(self._read_cursors, list(self._events))
         await self._finish_claims()
-        self._is_open = True
+        self.is_running = True
         async with self.changing:
-            await self._settle(self._events, grace=timedelta(0))
+            await self._account(self._events, grace=timedelta(0))
         self._alarm.start()
         for event in self._events.values():
             self._arm(event)
         self._alarm.resume()
         self._show_next()
         await self._retries.start()
-        self._beating = asyncio.create_task(self._be_alive(), name='alive')
+        self._alive_task = asyncio.create_task(self._keep_alive(), name='alive')
 
     async def stop(self) -> None:
-        """Fire nothing more. What falls due from here on is found at the next start."""
-        self._is_open = False
+        """Stop firing. Occurrences from now on are accounted for at the next start."""
+        self.is_running = False
         self._retries.stop()
         await self._alarm.stop()
-        if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.gather(self._beating, *self._tasks, return_exceptions=True)
+        if self._alive_task is not None:
+            self._alive_task.cancel()
+            await asyncio.gather(self._alive_task, *self._tasks, return_exceptions=True)
             await asyncio.to_thread(_touch, self._alive)
 
     @property
     def notices(self) -> Sequence[str]:
-        """Which events are left out because they are broken, a sentence each."""
+        """A sentence for each event that doesn't fire because it is broken."""
         return [*self._broken.values()]
 
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
-
     def cursor_of(self, event: Event) -> datetime:
-        """Everything up to and including this moment is accounted for, or never was owed."""
+        """Return the moment up to which, inclusive, the event is accounted for or didn't have to fire."""
         return max(event.armed_from, self._cursors.get(event.id, event.armed_from))
 
-    def pending(self, event: Event, start: datetime, end: datetime) -> list[datetime]:
-        """What is still to come of an event from `start` on and before `end`."""
-        if not event.enabled:
-            return []
-        return occurrences(event.plan, max(start, self.cursor_of(event) + MOMENT), end)
-
     def armed(self) -> Mapping[str, datetime]:
-        """The next moment of each event that has one."""
+        """Return the next due moment of each event that has one, by event id."""
         return self._alarm.armed()
 
-    async def settle(self, event_id: str) -> datetime:
-        """Account for everything of an event up to now, before it is changed; gives that now. Needs `changing`.
+    async def account_for(self, event_id: str) -> datetime:
+        """Account for an event up to now, before it is changed, and return that moment. Hold `changing`.
 
-        :raises StorageError: if it could not be kept; then nothing may be changed either
+        :raises StorageError: if it could not be saved; then the event must not be changed
         """
         now = self._now()
-        await self._settle([event_id], now=now, must_keep=True)
+        await self._account_batch([event_id], now, GRACE, self._take_absence())
         return now
 
-    def _written(self, message: EventsWritten) -> None:
-        if self._is_open:
+    def _events_written(self, message: EventsWritten) -> None:
+        if self.is_running:
             self._rearm(message.ids)
 
     def _rearm(self, event_ids: Iterable[str]) -> None:
-        """Wait for what these events are now, or no more for those that are gone."""
+        """Set the alarm of these events to their next occurrence; those that are removed have none."""
         for event_id in event_ids:
             event = self._events.get(event_id)
             if event is None:
@@ -170,106 +153,96 @@ class Firing:
         due, event_id = self._alarm.next() or (None, '')
         event = self._events.get(event_id)
         shown = due and event and {'event_id': event.id, 'title': event.title, 'due': due.isoformat()}
-        self._runs.show_next(shown or None)
+        self._runs.status.set_next(shown or None)
 
     # Due
 
-    async def _ring(self, event_ids: Collection[str]) -> None:
-        if not self._is_open:
+    async def _events_due(self, event_ids: Collection[str]) -> None:
+        if not self.is_running:
             return
         async with self.changing:
-            is_kept = await self._settle(event_ids)
-        if is_kept:
+            is_saved = await self._account(event_ids)
+        if is_saved:
             self._rearm(event_ids)
 
-    async def _settle(
-        self,
-        event_ids: Iterable[str],
-        *,
-        grace: timedelta = GRACE,
-        now: datetime | None = None,
-        must_keep: bool = False,
+    async def _account(
+        self, event_ids: Iterable[str], *, grace: timedelta = GRACE, now: datetime | None = None
     ) -> bool:
-        """Whether all is kept that fell due; if not, it will be tried again by itself."""
-        now = now or self._now()
-        absence, self._pending_absence = self._pending_absence, None
-        ids, is_kept = list(event_ids), True
-        for begin in range(0, len(ids), AT_ONCE):
-            some = ids[begin : begin + AT_ONCE]
-            decided = [pair for id in some for pair in self._decide(id, now, grace, absence)]
-            is_kept = await self._settle_some(decided, now, absence, must_keep=must_keep) and is_kept
-        return is_kept
+        """Account for events up to now; return whether all is saved. What isn't is retried."""
+        now, absence = now or self._now(), self._take_absence()
+        ids, is_saved = list(event_ids), True
+        for begin in range(0, len(ids), BATCH):
+            try:
+                await self._account_batch(ids[begin : begin + BATCH], now, grace, absence)
+            except StorageError:
+                is_saved = False
+        return is_saved
 
-    async def _settle_some(
-        self,
-        decided: Sequence[tuple[Event, Decision]],
-        now: datetime,
-        absence: Absence | None,
-        *,
-        must_keep: bool,
-    ) -> bool:
+    def _take_absence(self) -> Absence | None:
+        absence, self._pending_absence = self._pending_absence, None
+        return absence
+
+    async def _account_batch(
+        self, event_ids: Sequence[str], now: datetime, grace: timedelta, absence: Absence | None
+    ) -> None:
+        decided = [pair for id in event_ids for pair in self._decide(id, now, grace, absence)]
         if not decided:
             await asyncio.sleep(0)
-            return True
+            return
         if absence is not None and any(decision.is_late for _, decision in decided):
             self.absence = absence
-        dues = await self._with_runs(decided, now)
         try:
-            await self._keep(dues)
+            await self._save(await self._with_runs(decided))
         except StorageError as error:
-            self._say_disk_trouble(error)
+            self._log_disk_error(error)
             self._pending_absence = absence
-            self._alarm.again({event.id for event, _ in decided}, AGAIN_SECONDS)
-            if must_keep:
-                raise
-            return False
-        return True
+            self._alarm.retry({event.id for event, _ in decided})
+            raise
 
     def _decide(
         self, event_id: str, now: datetime, grace: timedelta, absence: Absence | None
-    ) -> list[tuple[Event, Decision]]:
+    ) -> list[tuple[Event, FiringDecision]]:
         event = self._events.get(event_id)
-        if event is None:
+        if event is None or not event.enabled:
             return []
         try:
-            dues = self.pending(event, self.cursor_of(event) + MOMENT, now + MOMENT)
+            dues = occurrences(event.plan, self.cursor_of(event) + TICK, now + TICK)
         except Exception as error:  # one broken event must not keep the others from firing
-            self._break(event, error)
+            self._mark_broken(event, error)
             return []
         cause = '' if absence is None else absence.sentence
         return [(event, decision) for decision in decide(dues, event.misfire, now, grace=grace, cause=cause)]
 
-    async def _with_runs(self, decided: Sequence[tuple[Event, Decision]], now: datetime) -> list[Due]:
+    async def _with_runs(self, decided: Sequence[tuple[Event, FiringDecision]]) -> list[Accounted]:
         unfinished = dict(self._runs.unfinished_of_events())
-        chosen = await self._files_of({event.id: event for event, decision in decided if decision.fires})
-        dues = []
+        chosen = await self._chosen_files({event.id: event for event, decision in decided if decision.fires})
+        accounted = []
         for event, decision in decided:
-            due = self._due(event, decision, now, unfinished.get(event.id, 0), chosen.get(event.id))
-            if due.run is not None:
+            row, run = self._with_run(event, decision, unfinished.get(event.id, 0), chosen.get(event.id))
+            if run is not None:
                 unfinished[event.id] = unfinished.get(event.id, 0) + 1
-            dues.append(due)
-        return dues
+            accounted.append((row, run))
+        return accounted
 
-    async def _files_of(self, events: Mapping[str, Event]) -> Mapping[str, Mapping[str, Any] | SynapseError]:
-        """Parameters of those events whose files are chosen when they fall due, or why there are none."""
-        later = {id: event for id, event in events.items() if inputs.is_chosen_later(event.parameters)}
+    async def _chosen_files(self, events: Mapping[str, Event]) -> Mapping[str, Mapping[str, Any] | SynapseError]:
+        """Return the parameters of events whose files are chosen when they are due, or why they cannot be."""
+        later = {id: event for id, event in events.items() if inputs.is_unresolved(event.parameters)}
 
         def choose(event: Event) -> Mapping[str, Any] | SynapseError:
             try:
-                return inputs.chosen(event.parameters)
+                return inputs.resolved(event.parameters)
             except SynapseError as error:
                 return error
 
         return await asyncio.to_thread(lambda: {id: choose(event) for id, event in later.items()}) if later else {}
 
-    def _due(
+    def _with_run(
         self,
         event: Event,
-        decision: Decision,
-        now: datetime,
+        decision: FiringDecision,
         unfinished: int,
         chosen: Mapping[str, Any] | SynapseError | None,
-    ) -> Due:
+    ) -> Accounted:
         row = Occurrence(
             event_id=event.id,
             due=decision.due,
@@ -282,45 +255,44 @@ class Firing:
             is_open=decision.is_late,
         )
         if not decision.fires:
-            return Due(row.changed(state=OccurrenceState.MISSED), None)
-        why_skipped = _why_skipped(event, unfinished) if not decision.is_late else ''
-        if why_skipped:
-            return Due(row.changed(state=OccurrenceState.SKIPPED, reason=why_skipped), None)
-        if isinstance(chosen, SynapseError):
-            return Due(_not_run(row, chosen), None)
+            return row.changed(state=OccurrenceState.MISSED), None
+        skip_reason = '' if decision.is_late else _skip_reason(event, unfinished)
+        if skip_reason:
+            return row.changed(state=OccurrenceState.SKIPPED, reason=skip_reason), None
         try:
+            if isinstance(chosen, SynapseError):
+                raise chosen
             run = self._runs.scheduled(event.request(decision.due, event.parameters if chosen is None else chosen))
         except SynapseError as error:
-            return Due(_not_run(row, error), None)
-        return Due(row.changed(state=OccurrenceState.CLAIMED, run=run.id), run)
+            reason = f'{error.message} {error.hint}'.strip()
+            return row.changed(state=OccurrenceState.MISSED, reason=reason, is_open=True), None
+        return row.changed(state=OccurrenceState.CLAIMED, run=run.id), run
 
-    async def _keep(self, dues: Sequence[Due]) -> None:
-        """Claim rows and runs in one transaction, then hand the runs over."""
-        pairs = [(due.row.as_json(), None if due.run is None else due.run.as_json()) for due in dues]
+    async def _save(self, accounted: Sequence[Accounted]) -> None:
+        """Write claimed rows and their runs in one transaction, then queue the runs."""
+        pairs = [(row.as_json(), None if run is None else run.as_json()) for row, run in accounted]
         added = await asyncio.to_thread(self._ledger.account, pairs)
-        self._is_disk_trouble_said = False
-        for due in dues:
-            cursor = self._cursors.get(due.row.event_id)
-            self._cursors[due.row.event_id] = due.row.due if cursor is None else max(cursor, due.row.due)
-        rows = [Occurrence.model_validate(row) for row, _ in added]
+        self._has_logged_disk_error = False
+        for row, _ in accounted:
+            self._cursors[row.event_id] = max(row.due, self._cursors.get(row.event_id, row.due))
         self._runs.admit([RunRecord.model_validate(run) for _, run in added if run is not None])
-        await self._hand_over(rows)
+        await self._publish([Occurrence.model_validate(row) for row, _ in added])
 
-    async def _hand_over(self, rows: Sequence[Occurrence]) -> None:
+    async def _publish(self, rows: Sequence[Occurrence]) -> None:
         now = self._now()
         fired = [row.fired(now) if row.state is OccurrenceState.CLAIMED else row for row in rows]
         for row in fired:
-            self._say(row)
+            self._log_unfired(row)
         self._bus.publish(OccurrencesChanged(tuple(fired)))
         claimed = [row.as_json() for row in fired if row.state is OccurrenceState.FIRED]
         try:
             await asyncio.to_thread(self._ledger.save, claimed)
         except StorageError as error:
-            # The runs are kept and on their way; the rows say `claimed` until the next start says `fired`.
-            log.warning('%d occurrences stay claimed: %s', len(claimed), error)
+            # The runs are saved and queued; the rows stay `claimed` until the next start makes them `fired`.
+            log.warning('%d occurrences are still claimed: %s', len(claimed), error)
 
     async def _finish_claims(self) -> None:
-        """Runs whose occurrence was claimed just before a crash are in the queue again: they have fired."""
+        """Mark occurrences as fired that were claimed just before a crash: their runs are in the queue again."""
         rows = [Occurrence.model_validate(row) for row in await asyncio.to_thread(self._ledger.claimed)]
         now = self._now()
         fired = [row.fired(now).as_json() for row in rows]
@@ -332,93 +304,85 @@ class Firing:
             following = next_after(event.plan, self.cursor_of(event)) if event.enabled else []
             self._alarm.arm(event.id, following[0] if following else None)
             self._broken.pop(event.id, None)
-        except Exception as error:  # nor the program from starting
-            self._break(event, error)
+        except Exception as error:  # one broken event must not keep the program from starting
+            self._mark_broken(event, error)
 
-    def _break(self, event: Event, error: Exception) -> None:
-        """Leave this event out until it is changed, and say so."""
+    def _mark_broken(self, event: Event, error: Exception) -> None:
+        """Log that this event doesn't fire until it is changed."""
         self._alarm.disarm(event.id)
-        why = str(error).rstrip('.') or type(error).__name__
-        text = f'{event.title} does not fire: {why}. Change or delete it.'
+        reason = str(error).rstrip('.') or type(error).__name__
+        text = f'{event.title} does not fire: {reason}. Change or delete it.'
         if self._broken.get(event.id) != text:
             self._broken[event.id] = text
             trace = ''.join(traceback.format_exception(error))
             self._log.append(Level.ERROR, text, source=SOURCE, fields={'event': event.id, 'traceback': trace})
 
-    def _say(self, row: Occurrence) -> None:
+    def _log_unfired(self, row: Occurrence) -> None:
         if row.state is OccurrenceState.FIRED:
-            return  # its run says so itself
-        what = f'{row.title} was {row.state}: {row.reason}'
+            return  # its run is logged
+        text = f'{row.title} was {row.state}: {row.reason}'
         level = Level.WARNING if row.state is OccurrenceState.MISSED else Level.INFO
-        self._log.append(level, what, source=SOURCE, fields={'event': row.event_id, 'due': row.due.isoformat()})
+        self._log.append(level, text, source=SOURCE, fields={'event': row.event_id, 'due': row.due.isoformat()})
 
-    def _say_disk_trouble(self, error: StorageError) -> None:
-        if not self._is_disk_trouble_said:
-            self._is_disk_trouble_said = True
-            self._log.append(
-                Level.ERROR, f'What fell due could not be kept, and waits until it can: {error}', source=SOURCE
-            )
+    def _log_disk_error(self, error: StorageError) -> None:
+        if not self._has_logged_disk_error:
+            self._has_logged_disk_error = True
+            text = f'Due events could not be saved and will run once they can: {error}'
+            self._log.append(Level.ERROR, text, source=SOURCE)
 
     # Clocks
 
-    def _jumped(self, moved: float, slept: float, before: Clocks) -> None:
+    def _clock_jumped(self, moved: float, slept: float, before: Clocks) -> None:
         now = self._now()
         if slept > abs(moved):
             message = f'This machine was asleep for {timedelta(seconds=round(slept))}'
             self._pending_absence = Absence(before.wall, now, 'asleep')
         else:
-            message = f'The clock of this machine was set {"forward" if moved > 0 else "back"} by '
-            message += str(timedelta(seconds=round(abs(moved))))
+            direction, by = 'forward' if moved > 0 else 'back', timedelta(seconds=round(abs(moved)))
+            message = f'The clock of this machine was set {direction} by {by}'
             self._pending_absence = Absence(before.wall, now, 'clock') if moved > 0 else None
         self._log.append(Level.WARNING, message, source=SOURCE)
-        self._later(self._ring(list(self._events)))
+        self._in_background(self._events_due(list(self._events)))
 
-    async def _be_alive(self) -> None:
+    async def _keep_alive(self) -> None:
         while True:
             await asyncio.to_thread(_touch, self._alive)
             await asyncio.sleep(1.0)
 
-    # Small
-
-    def _later(self, work: Any) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._safely(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _safely(self, work: Any) -> None:
+    async def _safely(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except StorageError as error:
-            self._say_disk_trouble(error)
+            self._log_disk_error(error)
         except Exception:  # the edge of a background task
-            log.exception('an occurrence could not be followed up')
+            log.exception('an occurrence could not be handled')
 
     def _read_cursors(self, event_ids: Sequence[str]) -> dict[str, datetime]:
         last = {id: self._ledger.last_due(id) for id in event_ids}
         return {id: due for id, due in last.items() if due is not None}
 
 
-def _why_skipped(event: Event, unfinished: int) -> str:
+def _skip_reason(event: Event, unfinished: int) -> str:
     if event.overlap == 'skip' and unfinished:
-        return 'Its last run was still going.'
+        return 'Its last run was still running.'
     if event.overlap == 'queue' and unfinished > 1:
-        return 'Its last run was still going, and one waits already.'
+        return 'Its last run was still running, and another one was waiting.'
     return ''
-
-
-def _not_run(row: Occurrence, error: SynapseError) -> Occurrence:
-    reason = f'{error.message} {error.hint}'.strip()
-    return row.changed(state=OccurrenceState.MISSED, reason=reason, is_open=True)
 
 
 def _touch(path: Path) -> None:
     try:
         path.touch(mode=0o600)
     except OSError as error:
-        log.warning('%s cannot be written: %s', path, error)
+        log.warning('%s could not be written: %s', path, error)
 
 
-def _time_of(path: Path) -> datetime | None:
+def _modified_at(path: Path) -> datetime | None:
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:

@@ -1,4 +1,4 @@
-"""What the calendar tells on the bus."""
+"""The messages that the calendar publishes on the bus."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from .events import Event, Occurrence
 
 @dataclass(frozen=True, slots=True)
 class EventsWritten(Message):
-    """Events were kept or removed in one write. Comes before the `ScheduleChanged` of each of them."""
+    """Events were saved or removed in one write; published before the `ScheduleChanged` of each."""
 
     ids: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleChanged(Message):
-    """An event was `created`, `updated` or `deleted`: what is planned is different now."""
+    """An event was `created`, `updated` or `deleted`."""
 
     change: str
     event: Event
@@ -25,6 +25,6 @@ class ScheduleChanged(Message):
 
 @dataclass(frozen=True, slots=True)
 class OccurrencesChanged(Message):
-    """Occurrences have a new state, a new run, or were answered for in *While you were away*."""
+    """Occurrences have a new state, a new run, or an answer in *While you were away*."""
 
     occurrences: tuple[Occurrence, ...]

@@ -1,4 +1,4 @@
-"""What is done about occurrences: those in time fire, and the policy of their event decides about the late ones."""
+"""Which due occurrences fire: those in time do; for late ones the misfire policy of their event decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from .events import Misfire
 
 GRACE = timedelta(seconds=60)
-"""How late an occurrence may be while Synapse runs, and still be in time."""
+"""How late an occurrence may be while Synapse runs and still count as in time."""
 SINGLE_ROWS = 100
-"""So many missed occurrences of one event get a row each; what is older shares one."""
+"""This many missed occurrences of an event get a row each; older ones share one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether an occurrence fires, and why not, or why it fires late. A span of missed ones begins at `since`."""
+class FiringDecision:
+    """Whether an occurrence fires, and why not, or why late. A row for several missed ones begins at `since`."""
 
     due: datetime
     fires: bool
@@ -26,53 +26,69 @@ class Decision:
 
 def decide(
     dues: Sequence[datetime], misfire: Misfire, now: datetime, *, grace: timedelta = GRACE, cause: str = ''
-) -> list[Decision]:
-    """A decision on every occurrence, oldest first.
+) -> list[FiringDecision]:
+    """Return a decision on every due occurrence, oldest first.
 
-    :param dues: what has fallen due and is not accounted for, oldest first
-    :param grace: exactly so late is still in time
+    An hourly event after three hours of sleep, checked at 12:10:
+
+    >>> from datetime import UTC
+    >>> def after_sleep(**policy: object) -> list[tuple[int, bool]]:
+    ...     now = datetime(2026, 10, 14, 12, 10, tzinfo=UTC)
+    ...     dues = [datetime(2026, 10, 14, hour, tzinfo=UTC) for hour in (10, 11, 12)]
+    ...     return [(decision.due.hour, decision.fires) for decision in decide(dues, Misfire(**policy), now)]
+    >>> after_sleep(policy='latest')
+    [(10, False), (11, False), (12, True)]
+    >>> after_sleep(policy='latest', within_seconds=300)  # 12:00 is ten minutes late
+    [(10, False), (11, False), (12, False)]
+    >>> after_sleep(policy='all', limit=2)
+    [(10, False), (11, True), (12, True)]
+
+    :param dues: what is due and not accounted for yet, oldest first
+    :param grace: an occurrence that is late by exactly this much is still in time
     :param cause: a sentence that says why some are late; may be empty
     """
     late = [due for due in dues if now - due > grace]
-    in_time = [Decision(due, fires=True) for due in dues[len(late) :]]
+    in_time = [FiringDecision(due, fires=True) for due in dues[len(late) :]]
     chosen = _chosen(late, misfire, now, has_newer=bool(in_time))
-    why_not = f'{cause} {_why_not(misfire, late, now)}'.strip()
-    missed = [due for due in late if due not in chosen]
-    decisions = [Decision(due, fires=True, reason=_why_late(misfire, cause), is_late=True) for due in chosen]
-    decisions += _missed(missed, why_not)
+    reason = f'{cause} {_missed_reason(misfire, late, now)}'.strip()
+    decisions = _missed([due for due in late if due not in chosen], reason)
+    late_reason = f'{cause} Run late, as its event says.'.strip()
+    decisions += [FiringDecision(due, fires=True, reason=late_reason, is_late=True) for due in chosen]
     return sorted(decisions, key=lambda decision: decision.due) + in_time
 
 
-def _chosen(late: Sequence[datetime], misfire: Misfire, now: datetime, *, has_newer: bool) -> list[datetime]:
-    if not late or misfire.policy == 'skip':
-        return []
+def _chosen(late: Sequence[datetime], misfire: Misfire, now: datetime, *, has_newer: bool) -> Sequence[datetime]:
+    """Return the late occurrences that still fire."""
     if misfire.policy == 'all':
-        return list(late[-misfire.limit :])
-    is_in_limit = now - late[-1] <= timedelta(seconds=misfire.within_seconds)
-    return [late[-1]] if is_in_limit and not has_newer else []
+        return late[-misfire.limit :]
+    if not late or has_newer or misfire.policy == 'skip' or _is_too_late(late[-1], misfire, now):
+        return []
+    return late[-1:]
 
 
-def _missed(missed: Sequence[datetime], why: str) -> list[Decision]:
+def _is_too_late(due: datetime, misfire: Misfire, now: datetime) -> bool:
+    return now - due > timedelta(seconds=misfire.within_seconds)
+
+
+def _missed(missed: Sequence[datetime], reason: str) -> list[FiringDecision]:
     old, new = missed[:-SINGLE_ROWS], missed[-SINGLE_ROWS:]
-    single = [Decision(due, fires=False, reason=why, is_late=True) for due in new]
-    if not old:
-        return single
-    reason = f'{why} This stands for {len(old):,} occurrences.'
-    return [Decision(old[-1], fires=False, reason=reason, is_late=True, since=old[0], count=len(old)), *single]
+    decisions = [FiringDecision(due, fires=False, reason=reason, is_late=True) for due in new]
+    if old:
+        reason = f'{reason} This stands for {len(old):,} occurrences.'
+        decisions.append(
+            FiringDecision(old[-1], fires=False, reason=reason, is_late=True, since=old[0], count=len(old))
+        )
+    return decisions
 
 
-def _why_not(misfire: Misfire, late: Sequence[datetime], now: datetime) -> str:
+def _missed_reason(misfire: Misfire, late: Sequence[datetime], now: datetime) -> str:
     if misfire.policy == 'skip':
         return 'Its event skips what was missed.'
     if misfire.policy == 'all':
         return f'Its event runs at most {misfire.limit} of the missed ones.'
-    if late and now - late[-1] > timedelta(seconds=misfire.within_seconds):
+    if late and _is_too_late(late[-1], misfire, now):
         return f'It was more than {_length(misfire.within_seconds)} late.'
     return 'Only the latest one is run.'
-
-
-def _why_late(misfire: Misfire, cause: str) -> str:
-    return f'{cause} Run late, as its event says.'.strip()
 
 
 def _length(seconds: int) -> str:

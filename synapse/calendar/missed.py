@@ -1,7 +1,8 @@
-"""What was missed is answered for by a person: it is run after all, or let be."""
+"""What a person decides about missed occurrences: run them after all, or dismiss them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,78 +17,69 @@ from .events import Event, Occurrence, OccurrenceState
 from .messages import OccurrencesChanged
 
 
+@dataclass(kw_only=True, eq=False)
 class Missed:
     """Used on the event loop only.
 
     :param changing: see `Firing`
     """
 
-    def __init__(
-        self,
-        *,
-        events: Mapping[str, Event],
-        ledger: Ledger,
-        runs: Runs,
-        bus: Bus,
-        now: Callable[[], datetime],
-        changing: asyncio.Lock,
-    ) -> None:
-        self._events = events
-        self._ledger = ledger
-        self._runs = runs
-        self._bus = bus
-        self._now = now
-        self._changing = changing
+    events: Mapping[str, Event]
+    ledger: Ledger
+    runs: Runs
+    bus: Bus
+    now: Callable[[], datetime]
+    changing: asyncio.Lock
 
     async def unanswered(self) -> list[Occurrence]:
-        """What was missed or run late, and nobody has looked at yet, newest first."""
-        return [Occurrence.model_validate(row) for row in await asyncio.to_thread(self._ledger.unanswered)]
+        """Return occurrences that were missed or run late and not answered yet, newest first."""
+        return [Occurrence.model_validate(row) for row in await asyncio.to_thread(self.ledger.unanswered)]
 
     async def answer(
         self, keys: Sequence[tuple[str, datetime]], *, is_run: bool, parameters: Mapping[str, Any] | None
     ) -> list[RunRecord]:
-        """Run missed occurrences after all, oldest first, or let them be.
+        """Run missed occurrences after all, oldest first, or dismiss them.
 
-        :raises Conflict: `already_answered`, if one of them has a run already; then none is run
+        :raises Conflict: `already_answered`, `event_gone` or `event_off`; then none is run
         :raises SynapseError: as `Runs.scheduled`
         """
-        async with self._changing:
-            found = [await asyncio.to_thread(self._ledger.get, *key) for key in sorted(keys, key=lambda key: key[1])]
+        async with self.changing:
+            found = [await asyncio.to_thread(self.ledger.get, *key) for key in sorted(keys, key=lambda key: key[1])]
             rows = [Occurrence.model_validate(row) for row in found if row is not None]
             if is_run:
                 return await self._run_missed(rows, parameters)
-            answered = [_let_be(row) for row in rows]
-            await asyncio.to_thread(self._ledger.save, [row.as_json() for row in answered])
-        self._bus.publish(OccurrencesChanged(tuple(answered)))
+            answered = [_dismissed(row) for row in rows]
+            await asyncio.to_thread(self.ledger.save, [row.as_json() for row in answered])
+        self.bus.publish(OccurrencesChanged(tuple(answered)))
         return []
 
     async def _run_missed(self, rows: Sequence[Occurrence], parameters: Mapping[str, Any] | None) -> list[RunRecord]:
         if any(row.run is not None for row in rows):
-            raise Conflict('already_answered', 'One of these has been run already.', 'Look at its run.')
-        # All of them are made ready before the first is kept: where one cannot run, none does.
-        records = [await self._missed_run(row, parameters) for row in rows]
-        now = self._now()
+            raise Conflict('already_answered', 'One of these has already been run.', 'Look at its run.')
+        # All runs are prepared before the first is saved: if one cannot run, none does.
+        records = [await self._run_for(row, parameters) for row in rows]
+        now = self.now()
         runs = []
         for row, record in zip(rows, records, strict=True):
             fired = row.fired(now).changed(run=record.id, reason='Run by hand after it was missed.', is_open=False)
-            run = await asyncio.to_thread(self._ledger.replace_run, fired.as_json(), record.as_json(), before=None)
+            run = await asyncio.to_thread(self.ledger.replace_run, fired.as_json(), record.as_json(), before=None)
             if run is not None:
                 runs.append(RunRecord.model_validate(run))
-                self._runs.admit(runs[-1:])
-                self._bus.publish(OccurrencesChanged((fired,)))
+                self.runs.admit(runs[-1:])
+                self.bus.publish(OccurrencesChanged((fired,)))
         return runs
 
-    async def _missed_run(self, row: Occurrence, parameters: Mapping[str, Any] | None) -> RunRecord:
-        event = self._events.get(row.event_id)
+    async def _run_for(self, row: Occurrence, parameters: Mapping[str, Any] | None) -> RunRecord:
+        event = self.events.get(row.event_id)
         if event is None:
             raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
-        if not event.enabled:  # it may have been changed since by a file that nobody vouches for
-            raise Conflict('event_off', f'{event.title} is switched off.', 'Look at what it runs, then switch it on.')
+        if not event.enabled:  # an untrusted import may have changed it since
+            raise Conflict('event_off', f'{event.title} is switched off.', 'Check what it runs, then switch it on.')
         wanted = event.parameters | dict(parameters or {})
-        return self._runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.chosen, wanted)))
+        return self.runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.resolved, wanted)))
 
 
-def _let_be(row: Occurrence) -> Occurrence:
+def _dismissed(row: Occurrence) -> Occurrence:
     if row.state is OccurrenceState.MISSED:
         return row.changed(
             state=OccurrenceState.SKIPPED, reason=f'{row.reason} Skipped by hand.'.strip(), is_open=False

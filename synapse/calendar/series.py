@@ -1,7 +1,7 @@
-"""Changing one occurrence, this one and later, or all of a series: pure functions from events to events.
+"""Editing one occurrence of a series, this and all later ones, or all: pure functions that return values and changes.
 
-"This one" leaves an exception in the series and an event of its own in its place; "this and later" ends the series
-before it and begins another.
+Editing one excludes it from the series and puts an event of its own in its place. Editing it and later ones ends the
+series before it and begins another.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,39 +18,45 @@ EditScope = Literal['one', 'following', 'all']
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """What is to be written together: events as they shall be, ids that go, and the one that stands for the change."""
+    """What is written together: events to save, ids to remove, and the edited event, None if it is removed."""
 
-    puts: Sequence[Event] = ()
+    saved: Sequence[Event] = ()
     removed: Sequence[str] = ()
-    event: Event | None = None
+    result: Event | None = None
 
 
 def effective_scope(event: Event, scope: EditScope, due: datetime) -> EditScope:
-    """`all` for an event that does not repeat, and for "this and later" from the first occurrence on."""
+    """Return `all` for an event that doesn't repeat, and for `following` from its first occurrence on."""
     if not event.is_repeating:
         return 'all'
     return 'all' if scope == 'following' and recurrence.first(event.plan) == due else scope
 
 
-def without_occurrence(event: Event, due: datetime) -> dict[str, Any]:
-    """The changes that take one occurrence out of a series."""
+def changes_to_exclude(event: Event, due: datetime) -> dict[str, Any]:
+    """Return the changes that exclude one occurrence from a series."""
     wall = recurrence.wall_of(due, event.timezone)
     return {'exdates': tuple(sorted({*event.exdates, wall}))}
 
 
-def ended_before(event: Event, due: datetime) -> dict[str, Any]:
-    """The changes that end a series before one of its occurrences."""
+def changes_to_end_before(event: Event, due: datetime) -> dict[str, Any]:
+    """Return the changes that end a series before one of its occurrences."""
     wall = recurrence.wall_of(due, event.timezone)
     return {
-        'rrule': recurrence.ended_before(event.plan, due),
-        'exdates': tuple(moment for moment in event.exdates if moment < wall),
+        'rrule': recurrence.rule_ending_before(event.plan, due),
+        'exdates': tuple(exdate for exdate in event.exdates if exdate < wall),
     }
 
 
-def one_of(event: Event, due: datetime, id: str) -> dict[str, Any]:
-    """The values of the event that stands in the place of one occurrence."""
+def changes_to_move(event: Event, due: datetime, to: datetime) -> dict[str, Any]:
+    """Return the changes that move a series as one of its occurrences is moved to the naive wall time `to`."""
+    plan = recurrence.moved_series(event.plan, due, to)
+    return {'start': plan.start, 'rrule': plan.rule, 'exdates': tuple(sorted(plan.exdates))}
+
+
+def override_values(event: Event, due: datetime, id: str) -> dict[str, Any]:
+    """Return the values of the event that replaces one occurrence."""
     wall = recurrence.wall_of(due, event.timezone)
-    return _values(event) | {
+    return _copied(event) | {
         'id': id,
         'uid': event.uid or f'{event.id}@synapse',
         'start': wall,
@@ -61,20 +67,20 @@ def one_of(event: Event, due: datetime, id: str) -> dict[str, Any]:
     }
 
 
-def rest_of(event: Event, due: datetime, id: str) -> dict[str, Any]:
-    """The values of the series that goes on from one occurrence."""
+def remainder_values(event: Event, due: datetime, id: str) -> dict[str, Any]:
+    """Return the values of the series that continues from one occurrence on."""
     wall = recurrence.wall_of(due, event.timezone)
-    return _values(event) | {
+    return _copied(event) | {
         'id': id,
         'uid': '',
         'start': wall,
-        'rrule': recurrence.continued_from(event.plan, due),
-        'exdates': tuple(moment for moment in event.exdates if moment >= wall),
+        'rrule': recurrence.rule_continuing_from(event.plan, due),
+        'exdates': tuple(exdate for exdate in event.exdates if exdate >= wall),
     }
 
 
 def overrides_of(events: Mapping[str, Event], id: str, *, since: datetime | None = None) -> list[Event]:
-    """The events that replace single occurrences of a series, from a naive wall time on."""
+    """Return the events that replace single occurrences of a series, from a naive wall time on."""
     return [
         event
         for event in events.values()
@@ -82,18 +88,16 @@ def overrides_of(events: Mapping[str, Event], id: str, *, since: datetime | None
     ]
 
 
-def moved_values(event: Event, due: datetime, to: datetime) -> dict[str, Any]:
-    """The changes that shift a whole series as one of its occurrences is shifted to the naive wall time `to`."""
-    plan = recurrence.moved(event.plan, due, to)
-    return {'start': plan.start, 'rrule': plan.rule, 'exdates': tuple(sorted(plan.exdates))}
+def shifted_exdates(event: Event, start: datetime) -> tuple[datetime, ...]:
+    """Return the exceptions for a series that gets another time of day: the same days, at that time.
+
+    >>> event = Event.model_construct(start=datetime(2026, 5, 1, 16), exdates=(datetime(2026, 5, 4, 16),))
+    >>> print(*shifted_exdates(event, datetime(2026, 5, 1, 17, 30)))
+    2026-05-04 17:30:00
+    """
+    old, new = event.start.time(), start.time()
+    return tuple(datetime.combine(exdate, new) if exdate.time() == old else exdate for exdate in event.exdates)
 
 
-def exdates_at(event: Event, start: datetime) -> tuple[datetime, ...]:
-    """What is left out of a series that gets another time of the day: the same days, at that time."""
-    day = datetime.min.date()
-    later = datetime.combine(day, start.time()) - datetime.combine(day, event.start.time())
-    return tuple(moment + later if moment.time() == event.start.time() else moment for moment in event.exdates)
-
-
-def _values(event: Event) -> dict[str, Any]:
+def _copied(event: Event) -> dict[str, Any]:
     return event.model_dump(exclude={'override_of', 'override_at', 'sequence', 'created_at', 'updated_at'})

@@ -1,4 +1,4 @@
-"""How many runs have ended today, and how many occurrences were missed: the counts in the status."""
+"""How many runs ended today, and how many occurrences were missed: the counts in the status."""
 
 import asyncio
 import logging
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 
 class Today:
-    """Counts again when a run has ended, when an occurrence has changed, and at midnight. For the loop only.
+    """Counts again when a run ends, when an occurrence changes, and at midnight. Used on the event loop only.
 
-    :param zone: whose midnight begins a day
+    :param zone: its midnight begins a day
     :param now: the wall clock; tests move it
     """
 
@@ -40,7 +40,7 @@ class Today:
         self._subscriptions: list[Callable[[], None]] = []
 
     async def start(self) -> None:
-        """Count, and from now on after each change."""
+        """Count now and after each change."""
         self._subscriptions = [
             self._bus.subscribe(RunChanged, self._run_changed),
             self._bus.subscribe(OccurrencesChanged, self._occurrences_changed),
@@ -48,7 +48,7 @@ class Today:
         await self._soon()
 
     async def stop(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         for unsubscribe in self._subscriptions:
             unsubscribe()
         if self._counting is not None:
@@ -64,7 +64,7 @@ class Today:
         self._soon()
 
     def _soon(self) -> asyncio.Task[None]:
-        """However many changes come while it counts, it counts once more."""
+        """Count in the background; all changes during a count lead to one more."""
         self._must_count = True
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._count_while_asked())
@@ -76,7 +76,7 @@ class Today:
             try:
                 await self._count()
             except Exception:
-                log.exception('what has ended today could not be counted')
+                log.exception('the runs that ended today could not be counted')
 
     async def _count(self) -> None:
         now = self._now().astimezone(self._zone)

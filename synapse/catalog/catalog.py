@@ -1,4 +1,4 @@
-"""Which pipelines there are: those built in, and those in the person's folder, found and described as files change."""
+"""The pipelines: those built in, and those in the person's folder, which is watched for changes."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from storage.files import StorageError, make_private_folder, write_atomically
 from synapse.bus import Bus, Message
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
+from synapse.pipelines.describe import validate_parameters
 from synapse.pipelines.load import load_pipeline
-from synapse.pipelines.validate import validate_parameters
 from synapse.sentences import WHOLE
 
 from .info import PipelineInfo as PipelineInfo
@@ -29,21 +29,21 @@ from .inspector import DESCRIBE_SECONDS, FileBroken, Inspector
 logger = logging.getLogger(__name__)
 
 FIRST_LOOK_SECONDS = 5.0
-"""How long the start waits for files that were never described; the others are known from last time."""
+"""How long `start` waits for files that were never described; the others are known from last time."""
 RESCAN_MILLISECONDS = 500
-"""Beside the notices of the system, which a network drive never gives and a full queue drops."""
+"""How often to scan the folder anyway: a network drive sends no notifications, and a full queue drops them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PipelinesChanged(Message):
-    """Pipelines appeared, changed, broke, were mended or went; `names` are their class names or file names."""
+    """Pipelines were added, changed, broken, fixed or removed; `names` are their class names or file names."""
 
     names: tuple[str, ...]
 
 
 @dataclass
 class _Source:
-    """One file of the person: as it was last seen, and its last good version."""
+    """One file of the person, as last seen, and its last good version."""
 
     path: Path
     stamp: tuple[int, ...] = ()
@@ -55,12 +55,12 @@ class _Source:
 
 
 class Catalog:
-    """All pipelines by name. Names are class names; a file that was never good stands under its own name.
+    """All pipelines by name, that is by class name; a file that was never good is listed by its own name.
 
     :param folder: the person's pipeline files
     :param cache: snapshots of their good versions, from which they run
-    :param room_tag: tag for the processes that read the files
-    :param seconds: how long a file may take to be read
+    :param room_tag: tag for the processes that import the files
+    :param seconds: how long importing a file may take
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Catalog:
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Know what is there: what is built in, what was good last time, and what is new; then keep watching.
+        """Load the built-in pipelines and those known from last time, describe new files, then watch the folder.
 
-        :raises StorageError: if the folders cannot be made
+        :raises StorageError: if the folders cannot be created
         """
         self._built_in = {info.name: info for info in await asyncio.to_thread(built_in_infos)}
         self._sources = await asyncio.to_thread(self._remembered)
@@ -91,7 +91,7 @@ class Catalog:
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Watch no more; a file that is just being read is left."""
+        """Stop watching, and stop reading files."""
         tasks = [self._watching, *(source.task for source in self._sources.values())]
         running = [task for task in tasks if task is not None]
         for task in running:
@@ -99,13 +99,13 @@ class Catalog:
         await asyncio.gather(*running, return_exceptions=True)
 
     def all(self) -> list[PipelineInfo]:
-        """All pipelines, those built in first, then by title."""
+        """Return all pipelines, those built in first, then by title."""
         return sorted(self._infos.values(), key=lambda info: (not info.is_built_in, info.title.casefold(), info.name))
 
     def get(self, name: str) -> PipelineInfo:
-        """The pipeline of this name.
+        """Return the pipeline of this name.
 
-        :raises NotFound: with what was probably meant
+        :raises NotFound: with a suggestion
         """
         if name in self._infos:
             return self._infos[name]
@@ -113,12 +113,20 @@ class Catalog:
         hint = f'Did you mean {near[0]}?' if len(near) == 1 else f'There are {", ".join(near)}.'
         raise NotFound('pipeline_not_found', f'No pipeline is called {name!r}.', hint)
 
+    def find(self, name: str) -> PipelineInfo | None:
+        """Return the pipeline of this name, None if it is gone."""
+        return self._infos.get(name)
+
+    def title_of(self, name: str) -> str:
+        """Return what a pipeline is called: its class name if it is gone."""
+        return self._infos[name].title if name in self._infos else name
+
     def find_by_suffix(self, suffix: str) -> list[PipelineInfo]:
-        """The pipelines that take a file of this suffix, like `.mp4`, whatever its case."""
+        """Return the pipelines that accept a file with this suffix, like `.mp4`, in any case."""
         return [info for info in self.all() if info.is_runnable and suffix.lower() in info.accepts]
 
     async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters with defaults filled in, as JSON values. Whether files are there is not looked at.
+        """Return the parameters with defaults filled in, as JSON values. Whether files exist is not checked.
 
         :raises NotFound: if there is no such pipeline
         :raises Conflict: if it is broken and has no good version
@@ -151,10 +159,10 @@ class Catalog:
                 await asyncio.sleep(RESCAN_MILLISECONDS / 1000)
 
     async def _watch_folder(self) -> None:
-        """Scan at each notice and every half second; returns when another folder is in the place of the watched one."""
+        """Scan at each notification and every half second; return when the folder is replaced by another one."""
         await asyncio.to_thread(make_private_folder, self._folder)
-        number = self._folder.stat().st_ino
-        notices = awatch(
+        inode = self._folder.stat().st_ino
+        notifications = awatch(
             self._folder,
             watch_filter=lambda _, path: is_pipeline_name(Path(path).name),
             debounce=200,
@@ -163,14 +171,14 @@ class Catalog:
             yield_on_timeout=True,
             recursive=False,
         )
-        async with contextlib.aclosing(notices):
-            async for _ in notices:
+        async with contextlib.aclosing(notifications):
+            async for _ in notifications:
                 await self._scan()
-                if not self._folder.exists() or self._folder.stat().st_ino != number:
+                if not self._folder.exists() or self._folder.stat().st_ino != inode:
                     return
 
     async def _scan(self) -> None:
-        """Begin to read each file that is new or has changed, and forget those that are gone."""
+        """Start to read each file that is new or has changed, and forget those that are gone."""
         stamps = await asyncio.to_thread(_stamps, self._folder)
         for name in [name for name in self._sources if name not in stamps]:
             self._forget(name)
@@ -178,16 +186,16 @@ class Catalog:
             source = self._sources.setdefault(name, _Source(self._folder / name))
             if source.stamp != stamp:
                 source.stamp = stamp
-                self._read_anew(source)
+                self._start_reading(source)
 
     def _forget(self, name: str) -> None:
         source = self._sources.pop(name)
         if source.task is not None:
             source.task.cancel()
-        self._log.append(Level.INFO, f'The pipeline file {name} is gone', source='pipelines')
+        self._log.append(Level.INFO, f'The pipeline file {name} was removed', source='pipelines')
         self._rebuild()
 
-    def _read_anew(self, source: _Source) -> None:
+    def _start_reading(self, source: _Source) -> None:
         if source.task is not None:
             source.task.cancel()
         source.task = asyncio.create_task(self._read(source))
@@ -196,11 +204,10 @@ class Catalog:
         try:
             await self._describe(source)
         except FileBroken as broken:
-            self._tell_broken(source, broken.error)
+            self._set_broken(source, broken.error)
         except (OSError, StorageError) as error:
-            why = f'It cannot be read: {getattr(error, "strerror", None) or error}.'
-            problem = {'file': str(source.path), 'line': None, 'message': why, 'hint': '', 'traceback': None}
-            self._tell_broken(source, problem)
+            reason = getattr(error, 'strerror', None) or error
+            self._set_broken(source, _problem(source.path, f'It cannot be read: {reason}.'))
         self._rebuild()
         await self._remember()
 
@@ -215,23 +222,23 @@ class Catalog:
             self._log.append(Level.INFO, f'{source.path.name} is good: {names}', source='pipelines')
         source.good, source.good_digest, source.error = described, digest, None
 
-    def _tell_broken(self, source: _Source, error: dict[str, Any]) -> None:
+    def _set_broken(self, source: _Source, error: dict[str, Any]) -> None:
         if source.error == error:
             return
         source.error = error
         line = f', line {error["line"]}' if error.get('line') else ''
-        goes_on = ' Its last good version stays in use.' if source.good else ''
+        fallback = ' Its last good version stays in use.' if source.good else ''
         self._log.append(
             Level.ERROR,
-            f'{source.path.name} is broken{line}: {error["message"]}{goes_on}',
+            f'{source.path.name} is broken{line}: {error["message"]}{fallback}',
             source='pipelines',
             fields={'file': error['file'], 'line': error.get('line')},
         )
 
-    # All together
+    # The index by name
 
     def _rebuild(self) -> None:
-        """Put the names together again and tell which of them changed. Who has a name first keeps it."""
+        """Rebuild the index and publish which names changed. The first file with a name keeps it."""
         before, self._infos = self._infos, dict(self._built_in)
         for source in self._sources.values():
             for info in self._infos_of(source):
@@ -272,7 +279,7 @@ class Catalog:
         names = (path.stem, path.name, *(f'{path.stem}-{number}' for number in range(2, 1000)))
         return next(name for name in names if name not in self._infos)
 
-    # What the next start knows
+    # The cache for the next start
 
     def _snapshot(self, digest: str) -> Path:
         return self._cache / f'{digest}.py'
@@ -291,10 +298,10 @@ class Catalog:
         try:
             await asyncio.to_thread(_write_if_new, self._index, data)
         except StorageError as error:
-            logger.warning('the descriptions of pipelines are not kept: %s', error)
+            logger.warning('the descriptions of pipelines could not be saved: %s', error)
 
     def _remembered(self) -> dict[str, _Source]:
-        """The last good versions of files that are still there, in the order in which they came."""
+        """Return the last good versions of files that still exist, in the order in which they were added."""
         make_private_folder(self._folder)
         make_private_folder(self._cache)
         try:
@@ -305,7 +312,7 @@ class Catalog:
                 if (self._folder / name).is_file() and self._snapshot(entry['digest']).is_file()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            known = {}  # a cache: whatever is wrong with it, the files are read again
+            known = {}  # only a cache: whatever is wrong with it, the files are read again
         for snapshot in self._cache.glob('*.py'):
             if snapshot.stem not in {source.good_digest for source in known.values()}:
                 snapshot.unlink(missing_ok=True)
@@ -313,12 +320,12 @@ class Catalog:
 
 
 def is_pipeline_name(name: str) -> bool:
-    """Whether a file of this name is a pipeline file; one that begins with `_` is a module that others import."""
+    """Whether a file of this name is a pipeline file; one that starts with `_` is a module for others to import."""
     return name.endswith('.py') and name[0] not in '._#~'
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, ...]]:
-    """What tells a changed file from an unchanged one, by file name."""
+    """Return, by file name, what differs when a file has changed."""
     found: dict[str, tuple[int, ...]] = {}
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
@@ -342,13 +349,17 @@ def _write_if_new(path: Path, data: bytes) -> None:
 def _taken(path: Path, name: str, owner: PipelineInfo) -> dict[str, Any]:
     whose = 'a built-in pipeline' if owner.is_built_in else f'the pipeline in {owner.source}'
     message = f'The name {name} already belongs to {whose}.'
-    return {'file': str(path), 'line': None, 'message': message, 'hint': 'Rename the class.', 'traceback': None}
+    return _problem(path, message, 'Rename the class.')
+
+
+def _problem(path: Path, message: str, hint: str = '') -> dict[str, Any]:
+    return {'file': str(path), 'line': None, 'message': message, 'hint': hint, 'traceback': None}
 
 
 def _broken(info: PipelineInfo, error: Mapping[str, Any]) -> Conflict:
     line = f' line {error["line"]}:' if error.get('line') else ''
     message = f'The pipeline {info.name} is broken:{line} {error.get("message", "it cannot be read.")}'
-    return Conflict('pipeline_broken', message, 'Mend its file; it is read again as soon as it is saved.')
+    return Conflict('pipeline_broken', message, 'Fix its file; it is read again as soon as it is saved.')
 
 
 def _invalid(info: PipelineInfo, fields: Mapping[str, str]) -> Invalid:

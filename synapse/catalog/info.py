@@ -1,4 +1,4 @@
-"""A pipeline as pages and the API see it, and those that are built in."""
+"""Descriptions of pipelines, and those of the built-in ones."""
 
 import hashlib
 import logging
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 BUILT_IN = ('PublishVideo', 'RunCommand', 'BackupFolder')
 COLORS = 6
-"""As many as the design has for pipelines."""
+"""How many colours the design has for pipelines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineInfo:
-    """A pipeline as pages and the API see it. One with an `error` may still run, as its last good version."""
+    """A pipeline as pages and the API show it. One with an `error` may still be runnable, as its last good version."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class PipelineInfo:
     source: str = 'built-in'
     error: dict[str, Any] | None = None
     file: str | None = None
-    """The snapshot to run; None for what is built in."""
+    """The snapshot to run; None for a built-in pipeline."""
     origin: str | None = None
     """The person's file."""
     color_index: int = 0
@@ -44,40 +44,32 @@ class PipelineInfo:
         return bool(self.steps)
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the API; where the snapshot lies is nobody's business."""
+        """Return the fields of the API, without the paths of the files."""
         values = asdict(self)
         del values['file'], values['origin']
         return {**values, 'is_runnable': self.is_runnable}
 
 
 def built_in_infos() -> list[PipelineInfo]:
-    """The pipelines that come with Synapse, loaded in this process; takes a moment, so call it in a thread."""
+    """Load and describe the built-in pipelines in this process. Slow; call it from a thread."""
     return [replace(_built_in_info(name), color_index=number) for number, name in enumerate(BUILT_IN)]
 
 
 def _built_in_info(name: str) -> PipelineInfo:
     try:
         return info_of(describe(load_pipeline(name, None)))
-    except Exception as error:  # a package that it needs is broken: the others still work, and this one says why
+    except Exception as error:  # a package it needs is broken: the others still work, and this one shows why
         log.exception('the built-in pipeline %s cannot be loaded', name)
         return PipelineInfo(name=name, title=name, error=as_describe_error(error, 'built-in'))
 
 
 def info_of(described: dict[str, Any]) -> PipelineInfo:
-    """From what `synapse.pipelines.describe` tells."""
-    return PipelineInfo(
-        name=described['name'],
-        title=described['title'],
-        description=described['description'],
-        steps=tuple(described['steps']),
-        schema=described['schema'],
-        accepts=tuple(described['accepts']),
-        max_parallel=described['max_parallel'],
-        color_index=color_of(described['name']),
-    )
+    """Build it from what `synapse.pipelines.describe` returns."""
+    lists = {name: tuple(described[name]) for name in ('steps', 'accepts')}
+    return PipelineInfo(**described | lists, color_index=color_of(described['name']))
 
 
 def color_of(name: str) -> int:
-    """Always the same for a name, and none of those that the built-in pipelines have."""
+    """Return the index of a colour, always the same for a name, and none of the built-in pipelines."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
     return len(BUILT_IN) + number % (COLORS - len(BUILT_IN))

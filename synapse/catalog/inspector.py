@@ -1,4 +1,4 @@
-"""Asks a run host about a person's pipeline file, so that the control room never imports one."""
+"""Has a run host describe and validate pipeline files, so that the control room never imports one."""
 
 import asyncio
 import os
@@ -26,24 +26,24 @@ class FileBroken(Exception):
 
 
 class Inspector:
-    """Two questions about a file, each answered by a process of its own that is gone afterwards.
+    """Answers two questions about a file, each with a process of its own.
 
-    :param room_tag: the tag of this start of the control room, by which its warden finds what is left
-    :param seconds: how long a file may take to be read
+    :param room_tag: the tag of this start of the control room, by which its warden finds processes left over
+    :param seconds: how long importing a file may take
     """
 
     def __init__(self, room_tag: str, *, seconds: float = DESCRIBE_SECONDS) -> None:
         self._room_tag = room_tag
         self._seconds = seconds
-        # Each question keeps one core busy for a quarter of a second.
+        # Each question takes a quarter of a second of CPU.
         self._turns = asyncio.Semaphore(2)
 
     async def describe(self, file: Path, origin: Path) -> tuple[dict[str, Any], ...]:
-        """The pipelines of a file as `synapse.pipelines.describe` tells them.
+        """Return the pipelines in a file, as `synapse.pipelines.describe` describes them.
 
-        :param file: what is read, a snapshot
+        :param file: the snapshot to import
         :param origin: the person's file, which errors name
-        :raises FileBroken: if it cannot be read, crashes, hangs, or holds no pipeline
+        :raises FileBroken: if it cannot be imported, crashes, hangs, or has no pipeline
         """
         answer = await self._ask(['describe', str(file), str(origin)], origin)
         if 'error' in answer:
@@ -51,7 +51,7 @@ class Inspector:
         return tuple(answer['pipelines'])
 
     async def validate(self, file: Path, origin: Path, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """`{"ok": true, "parameters"}` or `{"ok": false, "fields"}`.
+        """Return `{"ok": true, "parameters"}` or `{"ok": false, "fields"}`.
 
         :raises FileBroken: if the process crashes or hangs
         """
@@ -64,7 +64,7 @@ class Inspector:
         lines: deque[str] = deque(maxlen=MAX_LINES)
         async with self._turns:
             try:
-                # The fault handler names the line of a crash; of a hang too, when it is told to abort.
+                # The fault handler prints the line of a crash, and that of a hang when the process gets SIGABRT.
                 host = await HostProcess.spawn(self._room_tag, question, {'PYTHONFAULTHANDLER': '1'})
             except OSError as error:
                 raise FileBroken(_error(origin, f'No process could be started to read it: {error}.')) from error
@@ -94,7 +94,7 @@ class Inspector:
 
     def _why(self, outcome: HostExit) -> str:
         if outcome.fault == 'hangs':
-            return f'Reading it took more than {self._seconds:g} s, so it was stopped. Work belongs into steps.'
+            return f'Reading it took more than {self._seconds:g} s, so it was stopped. Move the work into steps.'
         if outcome.fault:
             return outcome.fault
         return f'Reading it ended Python with {outcome.signal or f"exit code {outcome.returncode}"}.'

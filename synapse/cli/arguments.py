@@ -1,4 +1,4 @@
-"""The command line: flags and subcommands, each wrong use answered in one sentence and exit code 2."""
+"""The command line: flags and subcommands; wrong usage gets one sentence and exit code 2."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from synapse.settings import Settings, settings_from
 
 @dataclass(frozen=True, kw_only=True)
 class CommandLine:
-    """What a person asked for. `name` is `serve`, `open` or `run`."""
+    """A parsed command line. `name` is `serve`, `open` or `run`."""
 
     name: str
     settings: Settings
@@ -25,7 +25,7 @@ class CommandLine:
 
 
 def parse(arguments: list[str]) -> CommandLine:
-    """Read the command line; prints help or one sentence and exits where it cannot be read."""
+    """Parse the command line; prints help or an error and exits if it cannot."""
     given = _parser().parse_args(arguments)
     settings = _settings(given)
     if given.command == 'open':
@@ -37,7 +37,7 @@ def parse(arguments: list[str]) -> CommandLine:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """One sentence on standard error, no traceback."""
+    """Print one sentence to standard error and exit."""
     print(message, file=sys.stderr, flush=True)
     raise SystemExit(code)
 
@@ -48,23 +48,23 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    # The same flags before and after the subcommand; SUPPRESS keeps the second from undoing the first.
+    # The same flags before and after the subcommand; SUPPRESS keeps the defaults of one from overwriting the other.
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument('--data', type=Path, metavar='DIR', help='data folder (default: the user data folder)')
     common.add_argument('--host', help='address to listen on (default: 127.0.0.1)')
-    common.add_argument('--port', type=int, help='port to listen on; 0 takes a free one (default: 8000)')
-    common.add_argument('--workers', type=int, metavar='N', help='runs that may work at the same time')
+    common.add_argument('--port', type=int, help='port to listen on; 0 picks a free one (default: 8000)')
+    common.add_argument('--workers', type=int, metavar='N', help='maximum number of runs at the same time')
     common.add_argument('--no-browser', action='store_true', help='do not open a browser')
     common.add_argument('--native', action='store_true', help='open a window of its own instead of a browser')
-    common.add_argument('--no-login', action='store_true', help='let everyone on this machine in (loopback only)')
+    common.add_argument('--no-login', action='store_true', help='do not ask for a sign-in (loopback only)')
     parser = _Parser(prog='python main.py', parents=[common], description='Synapse, the control room for automations.')
     commands = parser.add_subparsers(dest='command', metavar='{open,run}', parser_class=_Parser)
-    opener = commands.add_parser('open', parents=[common], help='a fresh signed-in link for the running control room')
+    opener = commands.add_parser('open', parents=[common], help='open the running control room, signed in')
     opener.add_argument('--print', action='store_true', help='print the link instead of opening a browser')
-    runner = commands.add_parser('run', parents=[common], help='hand a run to the running control room, follow its log')
+    runner = commands.add_parser('run', parents=[common], help='start a run in the control room and follow its log')
     runner.add_argument('pipeline', metavar='PIPELINE', help='class name of the pipeline, such as PublishVideo')
-    runner.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a parameter; may come again')
-    runner.add_argument('--profile', metavar='P', help='id of the profile to run with')
+    runner.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a parameter; repeatable')
+    runner.add_argument('--profile', metavar='ID', help='id of the profile to run with')
     return parser
 
 
@@ -79,8 +79,8 @@ def _settings(given: argparse.Namespace) -> Settings:
         fail(f'--{name}: {sentence_of(first)} Try: python main.py --help', 2)
     if not settings.is_loopback:
         fail(
-            f'{settings.host} can be reached from other machines, and Synapse runs commands: that needs a password, '
-            'which this version cannot set yet. Use --host 127.0.0.1, and from elsewhere: ssh -L.',
+            f'{settings.host} is reachable from other machines, and Synapse runs commands: that requires a password, '
+            'which this version does not support yet. Use --host 127.0.0.1, and ssh -L from elsewhere.',
             2,
         )
     return settings

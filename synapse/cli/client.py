@@ -1,4 +1,4 @@
-"""`python main.py open` and `run`: talking to a control room that is already running on the same data folder."""
+"""`python main.py open` and `run`: clients of a control room that is running on the same data folder."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ FINAL = ('succeeded', 'failed', 'cancelled', 'interrupted')
 
 
 def open_link(settings: Settings, *, only_print: bool) -> int:
-    """Print or open a fresh signed-in link. 1 if no control room runs on this data folder."""
+    """Open or print a fresh sign-in link; returns 1 if no control room runs on this data folder."""
     base = _base_url(settings)
     if base is None:
         return _nothing_runs(settings)
@@ -30,7 +30,7 @@ def open_link(settings: Settings, *, only_print: bool) -> int:
 
 
 def run_pipeline(settings: Settings, pipeline: str, values: dict[str, str], *, profile: str | None) -> int:
-    """Hand over a run and print its log until it ends. 0 only if it succeeded, 1 otherwise."""
+    """Start a run and print its log until it ends; returns 0 if it succeeded, else 1."""
     base = _base_url(settings)
     if base is None:
         return _nothing_runs(settings)
@@ -42,7 +42,7 @@ def run_pipeline(settings: Settings, pipeline: str, values: dict[str, str], *, p
             body = {'pipeline': pipeline, 'parameters': _typed(values, schema), 'because': 'the command line'}
             if profile is not None:
                 body['profile'] = profile
-            # Listen first, then hand it over: no line can fall between.
+            # Connect first, then start the run, so that no line is missed.
             socket_url = base.replace('http', 'ws', 1) + 'ws/updates'
             with connect(socket_url, additional_headers=headers, max_size=None) as socket:
                 run = _checked(api.post('runs', json=body, headers={'Idempotency-Key': uuid.uuid4().hex}))
@@ -51,7 +51,7 @@ def run_pipeline(settings: Settings, pipeline: str, values: dict[str, str], *, p
             print(refusal, file=sys.stderr, flush=True)
             return 1
         except (httpx.HTTPError, ConnectionClosed, OSError) as error:
-            print(f'The control room at {base} went away: {error}.', file=sys.stderr, flush=True)
+            print(f'The connection to the control room at {base} was lost: {error}.', file=sys.stderr, flush=True)
             return 1
 
 
@@ -59,7 +59,7 @@ def _follow(api: httpx.Client, socket: ClientConnection, run: dict[str, Any]) ->
     socket.send(json.dumps({'type': 'subscribe', 'types': ['log_entry', 'run_update', 'lagged'], 'run': run['id']}))
     print(f'Run #{run["number"]} of {run["pipeline"]}', flush=True)
     last_seq = _catch_up(api, run['id'], 0)
-    # The run may have ended before we subscribed; from here on every change of it reaches us.
+    # The run may have ended before we subscribed; from here on every change reaches us.
     state = _checked(api.get(f'runs/{run["id"]}'))['state']
     while state not in FINAL:
         message = json.loads(socket.recv())
@@ -82,30 +82,26 @@ def _follow(api: httpx.Client, socket: ClientConnection, run: dict[str, Any]) ->
 
 
 def _catch_up(api: httpx.Client, run_id: str, after: int) -> int:
-    """Print what the store holds beyond `after`; returns the last number printed."""
-    pages: list[dict[str, Any]] = []
-    before: int | None = None
+    """Print the entries after `after`; returns the last number printed."""
     while True:
-        query: dict[str, Any] = {'limit': 1000} | ({} if before is None else {'before': before})
+        query: dict[str, int | str] = {'limit': 1000, 'order': 'asc', 'after': after}
         page = _checked(api.get(f'runs/{run_id}/logs', params=query))
-        pages.extend(entry for entry in page['entries'] if entry['seq'] > after)
-        before = page['next']
-        if before is None or not page['entries'] or page['entries'][-1]['seq'] <= after:
-            break
-    for entry in reversed(pages):
-        _print_entry(entry)
-    return pages[0]['seq'] if pages else after
+        for entry in page['entries']:
+            after = entry['seq']
+            _print_entry(entry)
+        if page['next'] is None:
+            return after
 
 
 def _print_entry(entry: dict[str, Any]) -> None:
-    # What a program printed must not move the cursor, set the title or fill the clipboard of this terminal.
+    # Output of a program must not move the cursor, set the title or fill the clipboard of this terminal.
     time, message = entry['timestamp'][11:23], visible(plain(entry['message']))
     source = visible(plain(entry['step'] or entry['source']))
     print(f'{time} {entry["level"].upper():<8} {source:<10} {message}', flush=True)
 
 
 def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
-    """Text stays text where the schema wants text; elsewhere it is read as JSON, and paths become absolute."""
+    """Keep text where the schema expects text, make paths absolute, and read other values as JSON."""
     typed: dict[str, Any] = {}
     for name, text in values.items():
         wanted = schema.get('properties', {}).get(name, {})
@@ -127,7 +123,7 @@ def _as_json(text: str) -> Any:
 
 
 class _Refused(Exception):
-    """The control room said no; the text is its sentence."""
+    """The control room refused a request; the text is its message."""
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:
@@ -139,7 +135,7 @@ def _checked(response: httpx.Response) -> dict[str, Any]:
 
 
 def _base_url(settings: Settings) -> str | None:
-    """Where the control room of this data folder answers, or None."""
+    """The URL of the control room that runs on this data folder, or None."""
     try:
         base = (settings.data / 'url').read_text(encoding='utf-8').strip()
         httpx.get(f'{base}api/v1/health', timeout=5).raise_for_status()
@@ -149,5 +145,5 @@ def _base_url(settings: Settings) -> str | None:
 
 
 def _nothing_runs(settings: Settings) -> int:
-    print(f'No Synapse is running on {settings.data}. Start it with: python main.py', file=sys.stderr, flush=True)
+    print(f'Synapse is not running on {settings.data}. Start it with: python main.py', file=sys.stderr, flush=True)
     return 1

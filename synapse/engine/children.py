@@ -1,4 +1,4 @@
-"""How our own child processes are started: their command, their environment, their session."""
+"""How our own child processes are started: command, environment and session."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ REPO = Path(__file__).resolve().parents[2]
 
 
 def host_command(module: str, *arguments: str) -> list[str]:
-    """The argument list of one of our own modules; `-P` keeps the working folder out of its imports."""
+    """Return the command that runs one of our modules; `-P` keeps the working folder out of its imports."""
     return [sys.executable, '-P', '-m', module, *arguments]
 
 
 def child_environment(tags: Mapping[str, str]) -> dict[str, str]:
-    """Our environment for a child: `synapse` importable, our own secrets and foreign tags taken out, `tags` put in."""
+    """Return our environment for a child: `synapse` importable, without our secrets and tags, with `tags`."""
     kept = {name: value for name, value in os.environ.items() if not _is_ours_alone(name)}
     path = [str(REPO), *filter(None, [kept.get('PYTHONPATH')])]
     return {**kept, 'PYTHONPATH': os.pathsep.join(path), **tags}
@@ -32,7 +32,7 @@ def _is_ours_alone(name: str) -> bool:
 
 
 def new_session() -> dict[str, Any]:
-    """Options that put a child into a session (on Windows a process group) of its own."""
+    """Return the options that start a child in a session (on Windows a process group) of its own."""
     if sys.platform == 'win32':
         return {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
     return {'start_new_session': True}

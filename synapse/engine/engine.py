@@ -1,4 +1,4 @@
-"""Starts and ends the processes in which runs do their work; what a run means is known in `synapse/runs/`."""
+"""Starts and ends the processes in which runs do their work. What a run is, is up to `synapse/runs/`."""
 
 import asyncio
 import logging
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 SPARE_AFTER_SECONDS = 2.0
 READY_SECONDS = 30.0
-"""A host that needs longer to say hello is given up; it takes a quarter of a second on an idle machine."""
+"""How long a host may take to say hello; on an idle machine it needs a quarter of a second."""
 WARDEN_SECONDS = 6.0
 MAX_BACKOFF_SECONDS = 30.0
 
 
 class HostNotStarted(SynapseError):
-    """No process for a run could be started; the last lines of the attempt are in the message."""
+    """No process could be started for a run; the message ends with the last lines of the attempt."""
 
     status = 503
 
@@ -30,57 +30,57 @@ class HostNotStarted(SynapseError):
         super().__init__(
             'host_not_started',
             f'No process could be started for the run: {reason}',
-            'Check free memory and the limit of processes, then try again.',
+            'Check the free memory and the process limit, then try again.',
         )
 
 
 class HostHandle(Protocol):
-    """One run host, wherever it works."""
+    """One run host, wherever it runs."""
 
     host_id: str
     pid: int
     started_at: float
 
     def send(self, message: HostCommand) -> None:
-        """Write one control message; nothing if the host no longer reads."""
+        """Write one control message; does nothing if the host no longer reads."""
 
     async def stop(self, *, now: bool = False) -> HostExit:
-        """End it with everything it started, gently first unless `now`; returns when that is done."""
+        """End it with everything it started, gently first unless `now`, and return when that is done."""
 
     async def wait(self) -> HostExit:
-        """The outcome, once the host is gone, its leftovers are ended and its last line is handed over."""
+        """Return the outcome once the host is gone, its leftovers are ended and its last line is passed on."""
 
     async def tree(self) -> list[dict[str, Any]]:
-        """Its processes right now: `{pid, command, cpu_percent, memory_bytes, state}`."""
+        """Return its processes right now: `{pid, command, cpu_percent, memory_bytes, state}`."""
 
 
 class Engine(Protocol):
-    """Where runs are executed: this machine now, others behind the same three calls later."""
+    """Where runs are executed."""
 
     async def start(self) -> None:
-        """Get ready to run."""
+        """Get ready to run jobs."""
 
     async def run(self, job: Job, on_message: OnMessage, on_line: OnLine) -> HostHandle:
-        """Hand a job to a host; returns as soon as it has it.
+        """Send a job to a host and return the host as soon as the job is sent.
 
         :param on_message: called on the loop with each message of the host, in order; awaited if it returns an
-            awaitable, and until then the host has to wait
-        :param on_line: the same for each raw line that came around the protocol
+            awaitable, while the host has to wait
+        :param on_line: the same for each raw line that bypassed the protocol
         :raises HostNotStarted: if no host could be started
         :raises NotReady: before `start` and after `close`
         """
 
     async def close(self) -> None:
-        """End every host at once and give back what the engine holds."""
+        """Kill every host and release what the engine holds."""
 
 
 class LocalEngine:
-    """Runs on this machine: a process per run, in a session of its own, taken from warm spares.
+    """Executes runs on this machine: one process per run, in a session of its own, taken from warm spares.
 
-    Every process carries the room's tag in its environment; the warden ends those when this process dies.
+    Every process has the room's tag in its environment, by which the warden ends them when this process dies.
 
     :param room_tag: unique for this start of the control room
-    :param spares: how many hosts wait warm; each costs about 16 MB
+    :param spares: how many hosts to keep warm; each takes about 16 MB
     """
 
     def __init__(self, room_tag: str, spares: int = 1) -> None:
@@ -102,7 +102,7 @@ class LocalEngine:
         return self._warden.pid if self._warden and self._warden.returncode is None else None
 
     async def start(self) -> None:
-        """Start the warden, then the spares; returns before these are warm.
+        """Start the warden, then the spares; return before these are warm.
 
         :raises HostNotStarted: if not even the warden starts
         """
@@ -115,9 +115,9 @@ class LocalEngine:
         self._tasks = [asyncio.create_task(self._keep_warden()), asyncio.create_task(self._keep_spares())]
 
     async def run(self, job: Job, on_message: OnMessage, on_line: OnLine) -> HostProcess:
-        """See `Engine.run`; 0.4 ms with a warm spare."""
+        """See `Engine.run`; takes 0.4 ms with a warm spare."""
         if not self._is_open:
-            raise NotReady('engine_closed', 'Synapse is starting or stopping, so no run can begin.')
+            raise NotReady('engine_closed', 'Synapse is starting or stopping, so no run can start.')
         host = await self._ready_host()
         self._hosts.add(host)
         host.begin(on_message, on_line, job)
@@ -125,7 +125,7 @@ class LocalEngine:
         return host
 
     async def close(self) -> None:
-        """End every host, spare and leftover process of this room at once, then the warden."""
+        """Kill every host, spare and leftover process of this room, then end the warden."""
         self._is_open = False
         for task in self._tasks:
             task.cancel()
@@ -133,14 +133,14 @@ class LocalEngine:
         await asyncio.gather(*(host.stop(now=True) for host in [*self._hosts, *self._spares]))
         self._spares.clear()
         if self._warden is not None:
-            await self._dismiss(self._warden)
+            await self._stop_warden(self._warden)
 
     async def _ready_host(self) -> HostProcess:
         reason = ''
         for _ in range(self._spare_count + 2):
             if self._spares:
                 host = self._spares.pop(0)
-                # The next one takes a third of a second of a processor: that of the run which begins now.
+                # Starting the next spare takes a third of a second of CPU, which the run that starts now needs.
                 asyncio.get_running_loop().call_later(SPARE_AFTER_SECONDS, self._spares_wanted.set)
             else:
                 host = await self._spawn()
@@ -167,7 +167,7 @@ class LocalEngine:
         host.end_soon()
 
     async def _keep_spares(self) -> None:
-        """Replace each spare that was taken or died; slower and slower while they die before their hello."""
+        """Replace each spare that was used or died; with growing delays while they die before their hello."""
         backoff = 0.0
         while True:
             await self._spares_wanted.wait()
@@ -178,7 +178,7 @@ class LocalEngine:
                 backoff = 0.0 if await self._add_spare() else min(MAX_BACKOFF_SECONDS, 2 * backoff or 0.5)
 
     async def _add_spare(self) -> bool:
-        """Whether there is one more."""
+        """Start one spare; whether it became ready."""
         try:
             host = await self._spawn()
         except HostNotStarted as error:
@@ -215,8 +215,8 @@ class LocalEngine:
                 log.exception('no warden could be started')
                 await asyncio.sleep(MAX_BACKOFF_SECONDS)
 
-    async def _dismiss(self, warden: asyncio.subprocess.Process) -> None:
-        """Close its input: it sweeps the room one last time and goes."""
+    async def _stop_warden(self, warden: asyncio.subprocess.Process) -> None:
+        """Close its input: it ends what is left of this room, then exits."""
         if warden.stdin is not None:
             warden.stdin.close()
         try:

@@ -1,4 +1,4 @@
-"""One run host as the control room sees it: a process with pipes, its messages, and its certain end."""
+"""One run host as the control room sees it: a process, its messages, and how it is ended for certain."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from synapse.protocol.line_cutter import LineCutter, readable
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 
 from .children import ROOM_TAG, child_environment, host_command, new_session
-from .pipes import FairShare, Wire
+from .pipes import FairShare, HostPipes
 from .process_tree import HOST_TAG, KillReport, Seen, end_all, figures_of, start_time, tree_of
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ MAX_LINE_BYTES = 16 * 1024
 GRACE_SECONDS = 2.0
 """Between cancel and SIGTERM, and again between SIGTERM and SIGKILL."""
 LINGER_SECONDS = 5.0
-"""How long a host may live on after it said that its run has ended, or stopped talking."""
+"""How long a host may live after it reported the end of its run, or closed its output."""
 SILENT_PIPE_SECONDS = 0.5
 MAX_AFTER_EXIT_BYTES = 4 * 1024**2
 
@@ -40,8 +40,8 @@ MAX_AFTER_EXIT_BYTES = 4 * 1024**2
 class HostExit:
     """How a host ended.
 
-    `ended` are the commands of processes that were ended with it or found left over; `survivors` how many of them
-    could not be ended; `fault` says why we ended it, if that was neither asked for nor its own doing.
+    `ended` are the commands of processes that were ended with it or found left over; `survivors` is how many of them
+    could not be ended; `fault` says why the engine ended it unasked.
     """
 
     returncode: int
@@ -50,21 +50,17 @@ class HostExit:
     survivors: int = 0
     fault: str = ''
 
-    @property
-    def killed(self) -> list[str]:
-        return list(self.ended)
-
 
 class HostProcess:
     """A `python -m synapse.host` in a session of its own. Use it on the event loop only."""
 
-    def __init__(self, host_id: str, transport: asyncio.SubprocessTransport, wire: Wire) -> None:
+    def __init__(self, host_id: str, transport: asyncio.SubprocessTransport, pipes: HostPipes) -> None:
         self.host_id = host_id
         self.pid = transport.get_pid()
         self.started_at = start_time(self.pid)
         self.last_lines: deque[str] = deque(maxlen=20)
         self._transport = transport
-        self._wire = wire
+        self._pipes = pipes
         self._on_message: OnMessage | None = None
         self._on_line: OnLine | None = None
         self._hello = asyncio.Event()
@@ -74,35 +70,36 @@ class HostProcess:
         self._fault = ''
         self._stopping: asyncio.Task[None] | None = None
         self._lingering: asyncio.Task[None] | None = None
-        self._readers = [asyncio.create_task(self._hear()), asyncio.create_task(self._overhear())]
-        self._life = asyncio.create_task(self._live())
+        self._readers = [asyncio.create_task(self._read_messages()), asyncio.create_task(self._read_lines())]
+        self._life = asyncio.create_task(self._run_to_end())
 
     @classmethod
     async def spawn(
         cls, room_tag: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
     ) -> 'HostProcess':
-        """Start one; it waits for a job, or does what `arguments` say. `environment` is added to ours.
+        """Start one; it waits for a job, or does what `arguments` say.
 
-        :raises OSError: if the system starts no more processes
+        :param environment: variables added to our own
+        :raises OSError: if the system cannot start another process
         """
         host_id = secrets.token_hex(8)
-        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.handed_down()}
-        transport, wire = await asyncio.get_running_loop().subprocess_exec(
-            Wire,
+        tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.environment_for_host()}
+        transport, pipes = await asyncio.get_running_loop().subprocess_exec(
+            HostPipes,
             *host_command('synapse.host', *arguments),
             env=child_environment({**(environment or {}), **tags}),
             **new_session(),
         )
-        return cls(host_id, transport, wire)
+        return cls(host_id, transport, pipes)
 
     def begin(self, on_message: OnMessage, on_line: OnLine, job: Job | None = None) -> None:
-        """Send the job and from now on hand over every message and every raw line, each in its order."""
+        """Send the job, and from now on pass on every message and every raw line, each kind in order."""
         self._on_message, self._on_line = on_message, on_line
         if job is not None:
             self.send(HostCommand(do=Do.RUN, run=job))
 
     async def is_ready(self, timeout: float) -> bool:
-        """Whether it said hello within `timeout` seconds and still lives."""
+        """Whether it says hello within `timeout` seconds and is alive."""
         hello = asyncio.create_task(self._hello.wait())
         await asyncio.wait({hello, self._life}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         hello.cancel()
@@ -110,26 +107,26 @@ class HostProcess:
 
     @property
     def is_alive(self) -> bool:
-        return not self._wire.exited.is_set()
+        return not self._pipes.exited.is_set()
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Write one control message; silently nothing if the host no longer reads."""
+        """Write one control message; does nothing if the host no longer reads."""
         pipe: Any = self._transport.get_pipe_transport(0)
         if pipe is not None and not pipe.is_closing():
             pipe.write(json.dumps(message).encode() + b'\n')
 
     def send_last(self, message: Mapping[str, Any]) -> None:
-        """Write one message and end the input, for the one-shot questions to a host."""
+        """Write one message and close the input, for one-shot questions to a host."""
         self.send(message)
         pipe: Any = self._transport.get_pipe_transport(0)
         pipe.close()
 
     async def tree(self) -> list[dict[str, Any]]:
-        """Its processes right now as `{pid, command, cpu_percent, memory_bytes, state}`, the host first."""
+        """Return its processes right now as `{pid, command, cpu_percent, memory_bytes, state}`, the host first."""
         return await asyncio.to_thread(self._tree_figures)
 
     def _tree_figures(self) -> list[dict[str, Any]]:
-        # The objects of the last look are used again: CPU use is the difference between two looks at the same one.
+        # The objects of the last call are used again: CPU use is the difference between two calls on the same object.
         # Their commands are not: a child seen between its fork and its exec still had that of its parent.
         tree = tree_of(self.pid, self.host_id)
         self._watched = {seen.process: self._watched.get(seen.process, seen.process) for seen in tree}
@@ -137,14 +134,14 @@ class HostProcess:
         return [figures for figures in map(figures_of, again) if figures is not None]
 
     async def wait(self) -> HostExit:
-        """The outcome, once the process is gone, its leftovers are ended and its last line is handed over."""
+        """Return the outcome once the process is gone, its leftovers are ended and its last line is passed on."""
         return await asyncio.shield(self._life)
 
     async def stop(self, *, now: bool = False, fault: str = '') -> HostExit:
         """End it: ask, 2 s later SIGTERM to its group, 2 s later SIGKILL to everything that belongs to it.
 
-        :param now: straight to SIGKILL, also when a gentle stop is already under way
-        :param fault: why, if no person asked for it; appears in the outcome
+        :param now: straight to SIGKILL, even when a gentle stop is under way
+        :param fault: why, if no one asked for it; appears in the outcome
         """
         self.note_fault(fault)
         if now:
@@ -154,13 +151,13 @@ class HostProcess:
         return await self.wait()
 
     def end_soon(self) -> None:
-        """Begin a stop at once without waiting for it."""
+        """Start to kill it, without waiting for its end."""
         self._at_once.set()
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._escalate())
 
     def on_end(self, callback: Callable[[], object]) -> None:
-        """Call `callback` on the loop when all is over."""
+        """Call `callback` on the loop when `wait` would return."""
         self._life.add_done_callback(lambda _: callback())
 
     async def _escalate(self) -> None:
@@ -177,22 +174,22 @@ class HostProcess:
         self.signal_group(getattr(signal, 'SIGKILL', signal.SIGTERM))
         self._at_once.clear()
         if not await self._ends_within(5.0):
-            log.error('host %s (pid %s) does not die; the system holds on to it', self.host_id, self.pid)
-            self._wire.exited.set()
+            log.error('host %s (pid %s) cannot be killed; the system keeps it alive', self.host_id, self.pid)
+            self._pipes.exited.set()
 
     async def _ends_within(self, seconds: float) -> bool:
-        waits = [asyncio.create_task(event.wait()) for event in (self._wire.exited, self._at_once)]
+        waits = [asyncio.create_task(event.wait()) for event in (self._pipes.exited, self._at_once)]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
-        return self._wire.exited.is_set()
+        return self._pipes.exited.is_set()
 
     def _remember_tree(self) -> None:
         for seen in tree_of(self.pid, self.host_id):
             self._known.setdefault(seen.process, seen)
 
     def signal_group(self, number: int) -> None:
-        """Send a signal to the host and all that stayed in its group; nothing if it is gone."""
+        """Send a signal to the host and everything still in its group; does nothing if it is gone."""
         if not self.is_alive:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -202,11 +199,11 @@ class HostProcess:
                 self._transport.send_signal(number)
 
     def note_fault(self, fault: str) -> None:
-        """Say in the outcome why it was ended; the first reason counts."""
+        """Record why it is ended, for the outcome; the first reason counts."""
         self._fault = self._fault or fault
 
-    async def _live(self) -> HostExit:
-        await self._wire.exited.wait()
+    async def _run_to_end(self) -> HostExit:
+        await self._pipes.exited.wait()
         ending = await asyncio.to_thread(end_all, self.pid, self.host_id, list(self._known.values()))
         await self._drain()
         self._transport.close()
@@ -220,67 +217,67 @@ class HostProcess:
         return HostExit(code, signal_name(code), ending.ended, len(ending.survivors), self._fault)
 
     async def _drain(self) -> None:
-        """Let the readers finish. A process that escaped us may hold the pipes open: silence or a flood ends that."""
-        at_exit = self._wire.heard
+        """Let the readers finish. A process that escaped may hold the pipes open: silence or a flood ends the wait."""
+        at_exit = self._pipes.received
         while True:
-            heard = self._wire.heard
+            received = self._pipes.received
             _, unfinished = await asyncio.wait(self._readers, timeout=SILENT_PIPE_SECONDS)
             if not unfinished:
                 return
-            is_silent = heard == self._wire.heard and not self._wire.is_paused
-            if is_silent or self._wire.heard - at_exit > MAX_AFTER_EXIT_BYTES:
+            is_silent = received == self._pipes.received and not self._pipes.is_paused
+            if is_silent or self._pipes.received - at_exit > MAX_AFTER_EXIT_BYTES:
                 break
-        self._wire.end()
+        self._pipes.end()
         await asyncio.wait(self._readers)
 
-    async def _hear(self) -> None:
-        """Hand over the protocol, message by message; a receiver that takes its time makes the host wait."""
-        cutter, breath = LineCutter(MAX_MESSAGE_BYTES), FairShare()
-        while chunk := await self._wire.messages.read():
+    async def _read_messages(self) -> None:
+        """Pass on messages one by one; while a receiver is busy, the host has to wait."""
+        cutter, fair_share = LineCutter(MAX_MESSAGE_BYTES), FairShare()
+        while chunk := await self._pipes.messages.read():
             lines = (line for line, length in cutter.feed(chunk) if length <= MAX_MESSAGE_BYTES)
-            for message in _without_overtaken(map(self._message, lines)):
-                await self._take(message)
-                await breath.taken()
+            for message in _without_outdated(map(self._parsed, lines)):
+                await self._receive(message)
+                await fair_share.yield_if_due()
             if cutter.length > MAX_MESSAGE_BYTES:
                 self._end_after(0, f'It sent a message of more than {MAX_MESSAGE_BYTES // 1024**2} MB.')
                 return
-        self._end_after(LINGER_SECONDS, 'It stopped talking to the control room but went on.')
+        self._end_after(LINGER_SECONDS, 'It closed its output to the control room but kept running.')
 
-    def _message(self, line: bytes) -> dict[str, Any]:
-        """What stands there; nothing if that is no message."""
+    def _parsed(self, line: bytes) -> dict[str, Any]:
+        """Return the message in a line, empty if it isn't one."""
         try:
             message = json.loads(line)
         except ValueError:
             message = None
         if isinstance(message, dict):
             return message
-        # Not its text: that may hold a secret.
-        log.warning('host %s sent %d bytes that are no message', self.host_id, len(line))
+        # Without its text, which may hold a secret.
+        log.warning('host %s sent %d bytes that are not a message', self.host_id, len(line))
         return {}
 
-    async def _take(self, message: dict[str, Any]) -> None:
+    async def _receive(self, message: dict[str, Any]) -> None:
         if message.get('t') == Kind.HELLO:
             self._hello.set()
         elif message and self._on_message is not None:
-            await _hand_over(self._on_message, message)
+            await _pass_on(self._on_message, message)
             if message.get('t') == Kind.END:
                 self._end_after(LINGER_SECONDS)
 
-    async def _overhear(self) -> None:
-        """Hand over what came around the protocol: C code, inherited children, a dying interpreter."""
-        cutter, breath = LineCutter(MAX_LINE_BYTES), FairShare()
-        while chunk := await self._wire.lines.read():
+    async def _read_lines(self) -> None:
+        """Pass on lines that bypass the protocol: of C code, inherited children, a dying interpreter."""
+        cutter, fair_share = LineCutter(MAX_LINE_BYTES), FairShare()
+        while chunk := await self._pipes.lines.read():
             for line, length in cutter.feed(chunk):
-                await self._take_raw(line, length)
-                await breath.taken()
+                await self._receive_line(line, length)
+                await fair_share.yield_if_due()
         for line, length in cutter.rest():
-            await self._take_raw(line, length)
+            await self._receive_line(line, length)
 
-    async def _take_raw(self, line: bytes, length: int) -> None:
+    async def _receive_line(self, line: bytes, length: int) -> None:
         for text in readable(line, length):
             self.last_lines.append(text)
             if self._on_line is not None:
-                await _hand_over(self._on_line, text)
+                await _pass_on(self._on_line, text)
 
     def _end_after(self, seconds: float, fault: str = '') -> None:
         async def end() -> None:
@@ -292,32 +289,32 @@ class HostProcess:
             self._lingering = asyncio.create_task(end())
 
 
-def _without_overtaken(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Of those in a row that tell how far the spool reaches, the last one alone: it tells what the others do."""
-    news: dict[str, Any] | None = None
+def _without_outdated(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Drop a message about the size of the spool that another one follows at once: the last one says it all."""
+    pending: dict[str, Any] | None = None
     for message in messages:
-        is_news = message.get('t') == Kind.SPOOL
-        if news is not None and not is_news:
-            yield news
-        news = message if is_news else None
-        if not is_news:
+        is_spool = message.get('t') == Kind.SPOOL
+        if pending is not None and not is_spool:
+            yield pending
+        pending = message if is_spool else None
+        if not is_spool:
             yield message
-    if news is not None:
-        yield news
+    if pending is not None:
+        yield pending
 
 
-async def _hand_over(receiver: Callable[[Any], Awaitable[None] | None], value: Any) -> None:
-    """Call the receiver and wait for it if it wants that. Its failure must not deafen us for what comes after."""
+async def _pass_on(receiver: Callable[[Any], Awaitable[None] | None], value: Any) -> None:
+    """Call the receiver and await it if it is async. If it fails, later messages must still be received."""
     try:
-        waiting = receiver(value)
-        if inspect.isawaitable(waiting):
-            await waiting
+        result = receiver(value)
+        if inspect.isawaitable(result):
+            await result
     except Exception:
         log.exception('a message of a host could not be handled')
 
 
 def signal_name(returncode: int) -> str | None:
-    """`SIGSEGV` for -11, None for an ordinary exit."""
+    """Return `SIGSEGV` for -11, None for an ordinary exit."""
     try:
         return signal.Signals(-returncode).name if returncode < 0 else None
     except ValueError:

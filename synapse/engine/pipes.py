@@ -1,4 +1,4 @@
-"""The pipes between the control room and one child process, read in chunks, never faster than they are used."""
+"""The pipes of one child process, read in chunks and never faster than the chunks are used."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ FAIR_SHARE_SECONDS = 0.004
 
 
 class Pipe:
-    """Chunks of one output of the process. Above a limit it is no longer read, and so the writer has to wait."""
+    """Chunks of one output of the process. Above 256 KB it is no longer read, so that the writer has to wait."""
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -32,7 +32,7 @@ class Pipe:
         self._news.set()
 
     async def read(self) -> bytes:
-        """All that has come; empty when the pipe has ended. Always lets others have a turn first."""
+        """Return all that has arrived, empty when the pipe has ended. Always lets other tasks run first."""
         await asyncio.sleep(0)
         while not self._chunks and not self._is_ended:
             self._news.clear()
@@ -46,13 +46,13 @@ class Pipe:
         return data
 
 
-class Wire(asyncio.SubprocessProtocol):
-    """What asyncio tells about the process. Its exit is told when it happens, whoever still holds its pipes."""
+class HostPipes(asyncio.SubprocessProtocol):
+    """Receives output and exit of the process from asyncio; `exited` is set even while a child keeps the pipes open."""
 
     def __init__(self) -> None:
         self.messages, self.lines = Pipe(), Pipe()
         self.exited = asyncio.Event()
-        self.heard = 0
+        self.received = 0
 
     @property
     def is_paused(self) -> bool:
@@ -63,7 +63,7 @@ class Wire(asyncio.SubprocessProtocol):
         self.lines.transport = transport.get_pipe_transport(2)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        self.heard += len(data)
+        self.received += len(data)
         (self.messages if fd == 1 else self.lines).feed(data)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
@@ -79,14 +79,14 @@ class Wire(asyncio.SubprocessProtocol):
 
 
 class FairShare:
-    """Lets everything else on the loop have a turn after every few milliseconds of ours."""
+    """Lets other tasks on the loop run after every few milliseconds of ours."""
 
     def __init__(self, seconds: float = FAIR_SHARE_SECONDS) -> None:
         self._seconds = seconds
         self._since = time.perf_counter()
 
-    async def taken(self, pause: float = 0.0) -> None:
-        """Let others have it if it is time; for `pause` seconds also other processes."""
+    async def yield_if_due(self, pause: float = 0.0) -> None:
+        """Sleep for `pause` seconds, which lets other tasks and processes run, if this task ran long enough."""
         if time.perf_counter() - self._since > self._seconds:
             await asyncio.sleep(pause)
             self._since = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Looks at and ends the processes that belong to a run host. Everything here scans `/proc` and belongs in a thread."""
+"""Finds and ends the processes that belong to a run host. Everything here scans `/proc`; call it from a thread."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ from .warden import tagged_processes
 
 HOST_TAG = 'SYNAPSE_HOST'
 END_SECONDS = 3.0
-"""How long `end_all` goes on killing what keeps appearing."""
-SHOWN_COMMAND = 300
+"""How long `end_all` keeps killing what keeps appearing."""
+COMMAND_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A process as it was when we looked: `process` compares by pid and start time, so a reused pid is another one."""
+    """A process and the command it had when seen; `process` compares by pid and start time, so a reused pid differs."""
 
     process: psutil.Process
     command: str
@@ -27,14 +27,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class KillReport:
-    """What `end_all` did: the commands that are gone, and the commands that would not go."""
+    """What `end_all` did: the commands of the processes that are gone, and of those that are not."""
 
     ended: tuple[str, ...]
     survivors: tuple[str, ...]
 
 
 def tree_of(pid: int, tag: str) -> list[Seen]:
-    """The process, its descendants, and whatever else carries the tag although it left the family."""
+    """Return the process, its descendants, and whatever else carries the tag although it left the tree."""
     family: dict[psutil.Process, None] = {}
     with contextlib.suppress(psutil.Error):
         root = psutil.Process(pid)
@@ -45,15 +45,15 @@ def tree_of(pid: int, tag: str) -> list[Seen]:
 
 
 def end_all(pid: int, tag: str, known: Iterable[Seen]) -> KillReport:
-    """Kill what is known, of the session of `pid`, or tagged, with all descendants, until two looks find nothing.
+    """Kill what is known, tagged or in the session of `pid`, with all descendants, until two scans find nothing.
 
-    Blocks up to 3 s. A process that went by itself since it became known counts as ended.
+    Blocks up to 3 s. A known process that has exited by itself counts as ended.
     """
     seen = {item.process: item.command for item in known}
     deadline = time.monotonic() + END_SECONDS
-    # Two looks: one takes milliseconds, in which a process may pass its life on to a child whose turn is over.
-    empty_looks = 0
-    while empty_looks < 2 and time.monotonic() < deadline:
+    # Two scans: one takes milliseconds, in which a process may fork a child where the scan has already been.
+    empty_scans = 0
+    while empty_scans < 2 and time.monotonic() < deadline:
         candidates = {*seen, *tagged_processes(HOST_TAG, tag), *_session_members(pid)}
         living = {process for process in candidates if not is_gone(process)}
         living |= _descendants(living)
@@ -61,7 +61,7 @@ def end_all(pid: int, tag: str, known: Iterable[Seen]) -> KillReport:
         for process in living:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        empty_looks = 0 if living else empty_looks + 1
+        empty_scans = 0 if living else empty_scans + 1
         time.sleep(0.01 if living else 0)
     gone = {process: is_gone(process) for process in seen}
     return KillReport(
@@ -71,8 +71,10 @@ def end_all(pid: int, tag: str, known: Iterable[Seen]) -> KillReport:
 
 
 def _session_members(pid: int) -> Iterator[psutil.Process]:
-    """Those that never left the session, also when they hide their environment. The number of a session that still
-    has members is not given to a new process."""
+    """Yield what never left the session, even if it hides its environment.
+
+    The number of a session that still has members is not given to a new process.
+    """
     if not hasattr(os, 'getsid'):
         return
     for other in psutil.pids():
@@ -90,7 +92,7 @@ def _descendants(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Whether it does nothing any more; a zombie that nobody has collected yet is gone."""
+    """Whether it has exited; a zombie that was not waited for yet counts as gone."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -100,7 +102,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def start_time(pid: int) -> float:
-    """When the process started, in seconds since the epoch; 0 if it is gone. With the pid it names it for good."""
+    """Return when the process started, in seconds since the epoch, 0 if it is gone. With the pid it is unique."""
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.Error:
@@ -108,15 +110,15 @@ def start_time(pid: int) -> float:
 
 
 def command_of(process: psutil.Process) -> str:
-    """Its command line as one line of text, at most 300 characters; its bare name where the rest is hidden."""
+    """Return its command line, at most 300 characters, or only its name where the rest is hidden."""
     try:
-        return (' '.join(process.cmdline()) or process.name())[:SHOWN_COMMAND]
+        return (' '.join(process.cmdline()) or process.name())[:COMMAND_LENGTH]
     except psutil.Error:
         return f'process {process.pid}'
 
 
 def figures_of(seen: Seen) -> dict[str, Any] | None:
-    """What a page shows of a process, or None if it is gone. CPU is measured since the last call."""
+    """Return what a page shows of a process, None if it is gone. CPU is measured since the last call."""
     process = seen.process
     try:
         with process.oneshot():

@@ -1,7 +1,7 @@
 """`python -m synapse.engine.warden TAG`: outlives the control room, then ends every process that carries its tag.
 
-Processes of a run are found by a variable in their environment, which a new session, a new parent or a new name of the
-program cannot shake off. It needs no more than psutil.
+Processes of a run are found by a variable in their environment, which a new session, parent or name does not remove.
+It needs nothing but psutil.
 """
 
 import os
@@ -20,9 +20,9 @@ _ENVIRONMENTS = Path('/proc/self/environ')
 
 
 def tagged_processes(variable: str, value: str) -> list[psutil.Process]:
-    """All living processes whose environment holds `variable=value`, this one left out.
+    """Return all living processes, except this one, whose environment holds `variable=value`.
 
-    Processes of other users cannot be looked into and are passed over.
+    Processes of other users cannot be read and are skipped.
     """
     found: list[psutil.Process] = []
     for pid in psutil.pids():
@@ -32,20 +32,20 @@ def tagged_processes(variable: str, value: str) -> list[psutil.Process]:
 
 
 def kill_all(variable: str, value: str, *, seconds: float = SECONDS) -> tuple[list[int], list[int]]:
-    """Kill every process whose environment holds `variable=value`, until two looks in a row find none.
+    """Kill every process whose environment holds `variable=value`, until two scans in a row find none.
 
-    :param seconds: for how long; then what is left is given up
+    :param seconds: how long to try
     :return: the pids that are gone, and those that survived
     """
     killed: dict[int, psutil.Process] = {}
-    until, empty_looks = time.monotonic() + seconds, 0
-    while empty_looks < 2 and time.monotonic() < until:
+    until, empty_scans = time.monotonic() + seconds, 0
+    while empty_scans < 2 and time.monotonic() < until:
         present = tagged_processes(variable, value)
-        empty_looks = 0 if present else empty_looks + 1
+        empty_scans = 0 if present else empty_scans + 1
         for process in present:
             killed[process.pid] = process
             _kill(process)
-        # Our own children must be waited for, else they stay as zombies; for others this only watches them go.
+        # Our own children must be waited for, or they remain as zombies; for others this only waits for their exit.
         psutil.wait_procs(present, timeout=_ROUND_SECONDS)
     survivors = [process.pid for process in tagged_processes(variable, value)]
     return [pid for pid in killed if pid not in survivors], survivors
@@ -78,7 +78,7 @@ def _kill(process: psutil.Process) -> None:
     try:
         process.kill()
     except psutil.Error:
-        return  # gone by itself, or another user's by now
+        return  # it exited by itself, or belongs to another user by now
 
 
 def main(arguments: list[str]) -> int:
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
         print('usage: python -m synapse.engine.warden TAG', file=sys.stderr)
         return 2
     if sys.platform != 'win32':
-        # Ctrl-C and a closed terminal end the control room first; that is what the warden waits for.
+        # Ctrl-C and a closed terminal end the control room, which is what the warden waits for.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         if os.getpgrp() != os.getpid():

@@ -1,4 +1,4 @@
-"""`python -m synapse.host`: hears one job on standard input, carries it out, tells of it on standard output.
+"""`python -m synapse.host`: reads one job from standard input, carries it out, reports on standard output.
 
 `python -m synapse.host describe FILE [ORIGIN]` and `... validate FILE CLASS [ORIGIN]` answer with one line and exit.
 """
@@ -26,24 +26,23 @@ EXIT_SECONDS = 2.0
 
 def main(arguments: list[str]) -> int:
     answers = _take_output()
-    zone_data.take_over()
+    zone_data.adopt_from_environment()
     if not arguments:
         return _host(answers)
-    _leave_no_trace_in_children()
+    _hide_from_children()
     answer = f'{json.dumps(_answer(*arguments))}\n'.encode()
     while answer:
         answer = answer[os.write(answers, answer) :]
-    os._exit(0)  # threads that the file has started would keep this process
+    os._exit(0)  # threads that the file has started would keep this process alive
 
 
 def _answer(question: str, file: str, *rest: str) -> dict[str, Any]:
-    from synapse.pipelines.describe import describe_file
+    from synapse.pipelines.describe import describe_file, validate_parameters
 
     if question == 'describe':
         return describe_file(file, *rest)
     if question == 'validate':
         from synapse.pipelines.load import load_pipeline
-        from synapse.pipelines.validate import validate_parameters
         from synapse.sentences import WHOLE
 
         parameters = json.load(sys.stdin)
@@ -58,26 +57,26 @@ def _host(answers: int) -> int:
     _lead_own_group()
     _die_with_parent()
     commands = _take_input()
-    _leave_no_trace_in_children()
+    _hide_from_children()
     faulthandler.enable(file=2, all_threads=True)
     channel = Channel(answers)
     finish_lines = capture(channel)
-    control = Control(lambda holds: channel.send(HostMessage(t=Kind.PAUSED if holds else Kind.RESUMED)))
+    control = Control(lambda is_held: channel.send(HostMessage(t=Kind.PAUSED if is_held else Kind.RESUMED)))
     jobs: queue.Queue[Job] = queue.Queue()
     threading.Thread(target=_listen, args=(commands, control, jobs), name='synapse-listen', daemon=True).start()
 
-    from synapse.host.job import Runner  # brings Pydantic and asyncio in, while a spare has nothing else to do
+    from synapse.host.job import Runner  # imports Pydantic and asyncio while a spare has nothing else to do
 
     channel.send(Hello(t=Kind.HELLO, pid=os.getpid()))
     runner = Runner(jobs.get(), channel, control, finish_lines)
-    _heed_sigterm(runner, control)
+    _handle_sigterm(runner, control)
     runner.carry_out()
-    _leave_soon(channel)
+    _exit_soon(channel)
     return 0
 
 
 def _take_output() -> int:
-    """Standard output becomes ours alone; whatever else writes to it, C code and children too, writes to stderr."""
+    """Take standard output for ourselves; whatever else writes to it, C code and children too, writes to stderr."""
     answers = os.dup(1)
     os.dup2(2, 1)
     return answers
@@ -103,13 +102,13 @@ def _die_with_parent() -> None:
 
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # Out of memory: rather this process than the control room.
+    # When memory runs out, the system should kill this process rather than the control room.
     with contextlib.suppress(OSError):
         Path('/proc/self/oom_score_adj').write_text('500')
 
 
-def _leave_no_trace_in_children() -> None:
-    """Programs of a step must not find our modules (`main`, `pages`, ...) on their own path."""
+def _hide_from_children() -> None:
+    """Keep our modules (`main`, `pages`, ...) off the path of programs that a step runs."""
     ours = str(Path(__file__).parents[2])
     kept = [part for part in os.environ.get('PYTHONPATH', '').split(os.pathsep) if part and part != ours]
     if kept:
@@ -137,7 +136,7 @@ def _listen(commands: BinaryIO, control: Control, jobs: 'queue.Queue[Job]') -> N
 
 
 def _die() -> None:
-    """Nobody is left to tell: end everything this process has started, and itself."""
+    """The control room is gone: kill everything this process has started, and itself."""
     with contextlib.suppress(Exception):
         from synapse.host.shell import kill_descendants
 
@@ -147,8 +146,8 @@ def _die() -> None:
     os._exit(1)
 
 
-def _heed_sigterm(runner: Any, control: Control) -> None:
-    """After a `cancel`, SIGTERM interrupts the step where it is; without one it ends the process as usual."""
+def _handle_sigterm(runner: Any, control: Control) -> None:
+    """Let SIGTERM interrupt the step after a `cancel`; without one it ends the process as usual."""
     if sys.platform == 'win32':
         return
 
@@ -162,15 +161,15 @@ def _heed_sigterm(runner: Any, control: Control) -> None:
     signal.signal(signal.SIGTERM, on_sigterm)
 
 
-def _leave_soon(channel: Channel) -> None:
-    """Threads and exit handlers a step left behind get 2 s."""
+def _exit_soon(channel: Channel) -> None:
+    """Exit in 2 s, whatever threads and exit handlers a step left behind."""
 
-    def leave() -> None:
+    def exit_now() -> None:
         with contextlib.suppress(OSError):
             channel.flush()
         os._exit(0)
 
-    timer = threading.Timer(EXIT_SECONDS, leave)
+    timer = threading.Timer(EXIT_SECONDS, exit_now)
     timer.daemon = True
     timer.start()
 

@@ -1,4 +1,4 @@
-"""What the control room asks of a run while it goes on: hold, go on, stop."""
+"""What the control room asks of a live run: pause, resume, stop."""
 
 import threading
 import time
@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 
 class Cancelled(BaseException):
-    """The run was asked to stop. No `Exception`, so that a step's own handlers do not swallow it."""
+    """The run was asked to stop. Not an `Exception`, so that `except Exception` in a step does not swallow it."""
 
 
 class Control:
-    """Shared by the thread that hears the control room and those that run steps.
+    """Shared by the thread that listens to the control room and those that run steps.
 
-    :param on_hold: told True when a thread begins to hold, False when the last one goes on
+    :param on_hold: called with True when the first thread holds, and with False when the last one resumes
     """
 
     def __init__(self, on_hold: Callable[[bool], None]) -> None:
@@ -31,7 +31,7 @@ class Control:
 
     @property
     def is_pausing(self) -> bool:
-        """Whether the run was asked to hold and not yet to go on."""
+        """Whether the run was asked to pause and not yet to resume."""
         return self._pausing
 
     def pause(self) -> None:
@@ -51,15 +51,15 @@ class Control:
         for callback in callbacks:
             callback()
 
-    def when_cancelled(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back at the moment of `cancel`, from its thread; at once if that has passed.
+    def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back from the thread that calls `cancel`, or at once if that has happened already.
 
-        :return: a function that takes the wish back
+        :return: a function that removes the callback
         """
         with self._changed:
             self._on_cancel.append(callback)
-            is_late = self._cancelled
-        if is_late:
+            is_cancelled = self._cancelled
+        if is_cancelled:
             callback()
         return lambda: self._on_cancel.remove(callback)
 
@@ -74,13 +74,16 @@ class Control:
             raise Cancelled
 
     def sleep(self, seconds: float) -> None:
-        """Wait, or raise `Cancelled` as soon as the run is asked to stop."""
+        """Wait, then hold while the run is paused.
+
+        :raises Cancelled: as soon as the run is asked to stop
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._cancelled, timeout=seconds)
         self.gate()
 
     def held_seconds(self) -> float:
-        """How long the run has held in all: time that counts for no timeout."""
+        """How long the run has held in total: time that counts toward no timeout."""
         with self._changed:
             return self._held_seconds + (time.monotonic() - self._held_since if self._holding else 0.0)
 

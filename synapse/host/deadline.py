@@ -1,12 +1,12 @@
-"""How a step ends that does not end by itself: interrupted where it is, and given up if it ignores that."""
+"""Ends a step that does not end by itself: interrupts it, and gives up on it if it ignores that."""
 
+import contextlib
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Literal
 
 from synapse.pipelines.pipeline import Step
 from synapse.pipelines.problems import StepTimeout
@@ -17,84 +17,76 @@ from . import streams as streams_module
 from .control import Control
 
 GIVE_UP_SECONDS = 2.0
-"""How long a step that was told its time is over may take to end by itself."""
+"""How long a step may take to end after its timeout has interrupted it."""
 
 _KICK_SECONDS = 0.01
-_MAY_NOT_BREAK = {channel_module.__file__, spool_module.__file__, streams_module.__file__}
+_UNINTERRUPTIBLE = {channel_module.__file__, spool_module.__file__, streams_module.__file__}
 
 
 class Interrupts:
     """Raises an exception in the step that the main thread runs, from another thread or a signal.
 
-    Never inside the channel or the streams, since half a line there would spoil all that follows: these call `let_in`
-    when they are done.
+    Never inside the channel or the streams, where half a line would spoil all that follows: these call
+    `raise_pending` when they are done.
     """
 
     def __init__(self) -> None:
         self._armed = False
-        self._wanted: BaseException | None = None
+        self._pending: BaseException | None = None
         if sys.platform != 'win32':
             signal.signal(signal.SIGUSR2, self._on_signal)
 
-    def armed(self) -> '_Armed':
-        """A context in which interrupts are let in."""
-        return _Armed(self)
+    @contextlib.contextmanager
+    def armed(self) -> Iterator[None]:
+        """A context in which interrupts are raised."""
+        self._armed = True
+        try:
+            yield
+        finally:
+            self._armed = False
+            self._pending = None
 
     def interrupt(self, error: BaseException) -> None:
-        self._wanted = error
+        self._pending = error
         self._kick()
 
-    def set_armed(self, armed: Literal['yes', 'no']) -> None:
-        self._armed = armed == 'yes'
-        if not self._armed:
-            self._wanted = None
-
-    def let_in(self) -> None:
-        """Raise here what is wanted, if this is the main thread and it runs a step."""
-        if self._armed and self._wanted is not None and threading.current_thread() is threading.main_thread():
-            error, self._wanted = self._wanted, None
+    def raise_pending(self) -> None:
+        """Raise the pending interrupt, if there is one and this is the main thread and it runs a step."""
+        if self._armed and self._pending is not None and threading.current_thread() is threading.main_thread():
+            error, self._pending = self._pending, None
             raise error
 
     def _kick(self) -> None:
-        if self._wanted is not None and sys.platform != 'win32':
+        if self._pending is not None and sys.platform != 'win32':
             ident = threading.main_thread().ident
             if ident is not None:
                 signal.pthread_kill(ident, signal.SIGUSR2)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if not self._armed or self._wanted is None:
+        if not self._armed or self._pending is None:
             return
-        if _is_in_our_hands(frame):
+        if _is_in_output_code(frame):
             timer = threading.Timer(_KICK_SECONDS, self._kick)
             timer.daemon = True
             timer.start()
             return
-        self.let_in()
+        self.raise_pending()
 
 
-class _Armed:
-    def __init__(self, interrupts: Interrupts) -> None:
-        self._interrupts = interrupts
-
-    def __enter__(self) -> None:
-        self._interrupts.set_armed('yes')
-
-    def __exit__(self, *_: object) -> None:
-        self._interrupts.set_armed('no')
-
-
-def _is_in_our_hands(frame: FrameType | None) -> bool:
+def _is_in_output_code(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_filename in _MAY_NOT_BREAK:
+        if frame.f_code.co_filename in _UNINTERRUPTIBLE:
             return True
         frame = frame.f_back
     return False
 
 
 class Deadline:
-    """Watches over one try of a step: interrupts it when its time is over, and gives up 2 s later.
+    """Watches one attempt of a step: interrupts it after its timeout, and gives up on it 2 s later.
 
-    The time a run is paused does not count.
+    Time for which the run is paused does not count.
+
+    :param give_up: called from another thread if the step ignores the interrupt
     """
 
     def __init__(

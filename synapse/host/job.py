@@ -1,10 +1,11 @@
-"""Carries out one run: its steps in order, each with its tries and its time, a checkpoint after each.
+"""Carries out one run: its steps in order, with their retries and timeouts, and a checkpoint after each.
 
-Steps run in the main thread, where a signal can interrupt them; only one that ignores even that costs the process.
+Steps run in the main thread, where a signal can interrupt them; one that ignores even that ends with the process.
 """
 
 import asyncio
 import inspect
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from storage.files import write_atomically
 from synapse.pipelines.load import load_pipeline
 from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, steps_of, takes_run
 from synapse.pipelines.problems import StepTimeout, problem_of
-from synapse.pipelines.state import restored, state_and_rest
+from synapse.pipelines.state import restored, state_of
 from synapse.protocol.long_lines import LONG_LINES, LongLines
 from synapse.protocol.messages import End, Job, Kind, StepMoved, Steps
 from synapse.protocol.spool import SPOOL, Spool
@@ -29,7 +31,6 @@ from synapse.sentences import sentences
 from .channel import Channel
 from .control import Cancelled, Control
 from .deadline import Deadline, Interrupts
-from .files import write_checkpoint
 from .run import Run, RunProfile
 from .shell import kill_descendants
 
@@ -39,7 +40,7 @@ CLOSE_SECONDS = 2.0
 class Runner:
     """The one run of this process.
 
-    :param finish_lines: brings out printed text that still has no line end
+    :param finish_lines: sends printed text that has no line end yet
     """
 
     def __init__(self, job: Job, channel: Channel, control: Control, finish_lines: Callable[[], None]) -> None:
@@ -50,13 +51,13 @@ class Runner:
         self._folder = Path(job['folder'])
         self._origin: str | None = job.get('origin') or job.get('file')
         self._done: list[str] = []
-        self._told: set[str] = set()
+        self._warned_of: set[str] = set()
         self._interrupts = Interrupts()
-        channel.when_said = self._interrupts.let_in
+        channel.after_output = self._interrupts.raise_pending
         self._async: asyncio.Runner | None = None
 
     def carry_out(self) -> None:
-        """Run to the end and report it; never raises."""
+        """Run to the end and report how it ended; never raises."""
         state, problem = 'failed', None
         try:
             self._work()
@@ -65,7 +66,7 @@ class Runner:
             state = 'cancelled'
         except _Failed as failed:
             problem = failed.problem
-        except BaseException as error:  # the edge: what goes wrong before or between steps ends in the report too
+        except BaseException as error:  # the edge: what fails before or between steps is reported too
             problem = problem_of(error, self._origin)
             self._log_problem(problem)
         finally:
@@ -73,7 +74,7 @@ class Runner:
         self._report_end(state, problem)
 
     def interrupt(self) -> None:
-        """Raise `Cancelled` in a sync step wherever it is; for signal handlers."""
+        """Raise `Cancelled` in a sync step, wherever it is; for signal handlers."""
         self._interrupts.interrupt(Cancelled())
 
     def _work(self) -> None:
@@ -100,7 +101,7 @@ class Runner:
         if first is None:
             return steps
         if first not in names:
-            raise StepFailed(f'The pipeline has no step called {first!r} any more.', 'Run it again from its start.')
+            raise StepFailed(f'The pipeline no longer has a step called {first!r}.', 'Run it again from its start.')
         self._done = names[: names.index(first)]
         return steps[names.index(first) :]
 
@@ -113,7 +114,7 @@ class Runner:
         except ValidationError as error:
             wrong = ' '.join(f'{name}: {text}' for name, text in sentences(error).items())
             what = 'parameters do' if state is None else 'saved state does'
-            raise StepFailed(f'The {what} not fit the pipeline. {wrong}', 'Start a new run with its form.') from error
+            raise StepFailed(f'The {what} not fit the pipeline. {wrong}', 'Start a new run from its form.') from error
 
     def _run_of(self) -> Run:
         profile = self._job.get('profile')
@@ -151,7 +152,10 @@ class Runner:
         self._channel.step = None
 
     def _attempt(self, step: Step) -> Problem | None:
-        """Call the step once; a failure is the result, being cancelled is raised."""
+        """Call the step once and return its failure, None if it succeeded.
+
+        :raises Cancelled: if the run was asked to stop
+        """
         try:
             with Deadline(step, self._control, self._interrupts, self._give_up) as deadline:
                 self._call(step, deadline)
@@ -160,7 +164,7 @@ class Runner:
             raise
         except SystemExit as error:
             return None if not error.code else problem_of(error)
-        except BaseException as error:  # the edge of the person's code: whatever it raises is a failed step
+        except BaseException as error:  # the edge of the pipeline's code: whatever it raises is a failed step
             return problem_of(error, self._origin)
         finally:
             self._finish_lines()
@@ -183,7 +187,7 @@ class Runner:
         def cancel_soon() -> None:
             loop.call_soon_threadsafe(task.cancel)
 
-        forget = self._control.when_cancelled(cancel_soon)
+        remove_callback = self._control.on_cancel(cancel_soon)
         deadline.cancel_task = cancel_soon
         try:
             await task
@@ -193,14 +197,14 @@ class Runner:
             self._control.gate()
             raise
         finally:
-            forget()
+            remove_callback()
 
     def _wait_to_retry(self, step: Step, attempt: int, problem: Problem) -> None:
         wait = step.backoff * 2 ** (attempt - 1)
-        there = ZoneInfo(self._job.get('zone') or 'UTC')  # whose wall time stands beside each line
-        at = f'{(datetime.now(UTC) + timedelta(seconds=wait)).astimezone(there):%H:%M:%S}'
+        zone = ZoneInfo(self._job.get('zone') or 'UTC')  # log lines are shown in its wall time
+        at = f'{datetime.now(zone) + timedelta(seconds=wait):%H:%M:%S}'
         reason = problem.message if problem.message.endswith(('.', '!', '?')) else f'{problem.message}.'
-        text = f'Try {attempt} of {step.retries + 1} failed: {reason} Next try in {wait:g} s, at {at}.'
+        text = f'Attempt {attempt} of {step.retries + 1} failed: {reason} Next attempt in {wait:g} s, at {at}.'
         where = {'file': problem.file, 'line': problem.line} if problem.file else None
         self._channel.log('warning', step.name, text, where)
         try:
@@ -211,22 +215,22 @@ class Runner:
 
     def _save(self) -> None:
         try:
-            state, left_out = state_and_rest(self._instance)
+            state, left_out = state_of(self._instance)
             document = {'pipeline': self._job['pipeline'], 'state': state, 'done': self._done}
-            write_checkpoint(self._folder / 'checkpoint.json', document)
-        except Exception as error:  # the step's work is done and counts; only a later restart from here is lost
+            write_atomically(self._folder / 'checkpoint.json', json.dumps(document).encode())
+        except Exception as error:  # the step has succeeded all the same; only a retry from the next one is lost
             self._warn(f'The checkpoint could not be saved: {error}')
             return
         for name in left_out:
-            if name not in self._told:
-                self._told.add(name)
-                self._warn(f'{name} holds what JSON cannot, so a restart from a later step begins without it.')
+            if name not in self._warned_of:
+                self._warned_of.add(name)
+                self._warn(f'{name} cannot be saved as JSON, so a retry from a later step starts without it.')
 
-    # What is said
+    # Reports
 
     def _report_step(self, step: Step, state: str, problem: Problem | None = None) -> None:
         error = problem.as_json() if problem else None
-        # The moment is that of this process, as it is for every line the step says: so they stand in order.
+        # The time is taken here, as for every line that the step prints, so that all are in order.
         at = datetime.now(UTC).isoformat(timespec='microseconds')
         attempt = self._run.attempt
         self._channel.send(StepMoved(t=Kind.STEP, name=step.name, state=state, attempt=attempt, error=error, at=at))
@@ -246,7 +250,7 @@ class Runner:
         self._channel.send(End(t=Kind.END, state=state, error=problem.as_json() if problem else None))
 
     def _give_up(self, step: Step, timeout: StepTimeout) -> None:
-        # Another thread than the step's: what hangs there cannot be ended but with the process.
+        # Called in another thread than the step's: what hangs there ends only with the process.
         problem = problem_of(timeout)
         kill_descendants()
         self._log_problem(problem)
@@ -255,23 +259,23 @@ class Runner:
         os._exit(0)
 
     def _close_loop(self) -> None:
-        """End the tasks and threads that async steps have left; those that will not end get 2 s and are left."""
+        """End the tasks and threads that async steps left behind, and give up on them after 2 s."""
         if self._async is None:
             return
-        late = threading.Timer(CLOSE_SECONDS, self._interrupts.interrupt, [TimeoutError('some go on')])
+        late = threading.Timer(CLOSE_SECONDS, self._interrupts.interrupt, [TimeoutError('some are still running')])
         late.daemon = True
         late.start()
         try:
             with self._interrupts.armed():
                 self._async.close()
-        except BaseException as error:  # what a step left behind may object to its end; the run is over all the same
-            self._warn(f'While ending what async steps left behind: {error!r}')
+        except BaseException as error:  # what a step left behind may raise; the run is over all the same
+            self._warn(f'Tasks or threads that async steps left behind could not be ended: {error!r}')
         finally:
             late.cancel()
 
 
 class _Failed(Exception):
-    """A step failed for good, and that has been reported."""
+    """A step has failed after its last attempt, and that has been reported."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)

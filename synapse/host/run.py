@@ -1,4 +1,4 @@
-"""What a step is handed: the run it belongs to, and what it may ask of it."""
+"""What a step works with: the `Run` it belongs to, with its log, profile, programs and artifacts."""
 
 import math
 import os
@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from storage.copies import Watch, copy
+from storage.files import StorageError
 from synapse.durations import Duration, parse_duration
 from synapse.pipelines.pipeline import StepFailed
 from synapse.protocol.messages import Artifact, Kind
+from synapse.scrubber import Scrubber
 
-from .channel import Channel, plain
+from .channel import Channel
 from .control import Cancelled, Control
-from .streams import ProgramOutput, SeenLines
+from .streams import FilteredOutput, ProgramOutput
 
 __all__ = ['Cancelled', 'Run', 'RunLog', 'RunProfile']
 
@@ -22,7 +25,14 @@ NOTE_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class RunProfile:
-    """The identity a run was started with; `secrets` are left out when it is printed."""
+    """The profile a run was started with, `Run.profile`.
+
+    :param id: its id in the API
+    :param label: its name, as people see it
+    :param destination: a folder or URL to deliver to; empty if it has none
+    :param defaults: parameter values by name. Those that the pipeline has are filled in before the run starts
+    :param secrets: secret values by name. They are left out of `repr`, and become `***` in logs, notes and errors
+    """
 
     id: str
     label: str = ''
@@ -32,34 +42,127 @@ class RunProfile:
 
 
 class RunLog:
-    """The log of a run; keyword arguments become the fields of the entry."""
+    """The log of a run, `Run.log`, one method per level.
+
+    Plain `print`, `logging` and `warnings` reach the same log: printed lines with level info, records with their own.
+
+    A message of more than 16,384 characters is cut, and saved whole in `long-lines.txt` in the folder of the run.
+    Fields are saved as JSON, anything that JSON cannot hold as its `str`. A text of more than 16,384 characters is cut,
+    and fields beyond 65,536 characters in total are left out and counted in `left_out`.
+    """
 
     def __init__(self, channel: Channel, pipeline: str) -> None:
         self._channel = channel
         self._pipeline = pipeline
+        self._scrubber = Scrubber()
 
     def debug(self, message: object, /, **fields: Any) -> None:
+        """Log a detail that is only of interest when something goes wrong.
+
+        :param message: what happened; anything but a string is converted with `str`
+        :param fields: values shown with the entry, such as `rows=12`
+        """
         self._log('debug', message, fields)
 
     def info(self, message: object, /, **fields: Any) -> None:
+        """Log something that happened.
+
+        :param message: see `debug`
+        :param fields: see `debug`
+        """
         self._log('info', message, fields)
 
     def success(self, message: object, /, **fields: Any) -> None:
+        """Log a result; shown in green.
+
+        :param message: see `debug`
+        :param fields: see `debug`
+        """
         self._log('success', message, fields)
 
     def warning(self, message: object, /, **fields: Any) -> None:
+        """Log a problem that the step has coped with.
+
+        :param message: see `debug`
+        :param fields: see `debug`
+        """
         self._log('warning', message, fields)
 
     def error(self, message: object, /, **fields: Any) -> None:
+        """Log a failure. This does not fail the step; raise `StepFailed` for that.
+
+        :param message: see `debug`
+        :param fields: see `debug`
+        """
         self._log('error', message, fields)
 
     def _log(self, level: str, message: object, fields: dict[str, Any]) -> None:
-        self._channel.log(level, self._channel.step or self._pipeline, str(message), plain(fields))
-        self._channel.when_said()
+        self._channel.log(
+            level, self._channel.step or self._pipeline, str(message), self._scrubber.fields(fields) or None
+        )
+        self._channel.after_output()
 
 
 class Run:
-    """One execution of a pipeline, seen from inside a step. May be used from any thread of the step."""
+    """One execution of a pipeline, passed to each of its steps. Any thread of a step may use it.
+
+    A complete pipeline file::
+
+        from pathlib import Path
+
+        from synapse import Pipeline, Run, StepFailed, step
+
+        class PackFolders(Pipeline):
+            names: list[str] = ['letters', 'photos']
+            _packed: list[str] = []
+
+            @step
+            def prepare(self, run: Run) -> None:
+                for name in self.names:
+                    (run.workdir / name).mkdir()
+                    (run.workdir / name / 'index.txt').write_text(name)
+
+            @step(retries=2, backoff='1s', timeout='30m')
+            def pack(self, run: Run) -> None:
+                for count, name in enumerate(self.names):
+                    run.progress(100 * count / len(self.names), name)
+                    if name in self._packed:
+                        continue
+                    if run.shell(['tar', '-czf', f'{name}.tar.gz', name]) != 0:
+                        raise StepFailed(f'{name} could not be packed.', hint='The log has what tar printed.')
+                    run.artifact(f'{name}.tar.gz')
+                    self._packed = [*self._packed, name]
+                    run.checkpoint()
+                run.log.success(f'Packed {len(self._packed)} folders', attempt=run.attempt)
+
+    **Pause.** A run holds at its next call of `progress`, `checkpoint` or `shell`, while it copies an artifact, or
+    before its next step; until then it keeps running. It resumes where it holds. Paused time counts toward no timeout.
+
+    **Stop.** The next call of `progress`, `checkpoint`, `shell` or `artifact` raises `Cancelled`, and so does one that
+    is running; a program that `shell` runs is stopped first. An async step is cancelled where it waits. A step that
+    makes no such call is interrupted with the same exception after 2 s (not on Windows). `Cancelled` isn't an
+    `Exception`: clean up in `finally`, and do not catch it. After another 2 s the process and every program it started
+    are killed.
+
+    **Kill.** "Stop now" and the emergency stop kill all of these at once: no `finally` runs. So a step must leave
+    files that are complete or recognizably unfinished, as for a power failure.
+
+    **Retry.** A new run, which may start at a later step: it has copies of the files in `workdir` and of the artifacts,
+    and the pipeline's fields as they were last saved, see `checkpoint`.
+    """
+
+    id: str
+    """The id of the run in the API."""
+    number: int
+    """The number of the run that people see, counted from 1."""
+    profile: RunProfile | None
+    """The profile the run was started with, None without one."""
+    workdir: Path
+    """A folder for this run alone, and the current folder while its steps run. It is removed with the run."""
+    attempt: int
+    """Which attempt of the current step this is, counted from 1."""
+    log: RunLog
+    """Writes to the log of the run."""
 
     def __init__(
         self,
@@ -76,10 +179,8 @@ class Run:
         self.id = id
         self.number = number
         self.profile = profile
-        self.attempt = 1
-        """Which try of the present step this is, from 1."""
         self.workdir = folder / 'work'
-        """A folder for this run alone; also the current folder while steps run."""
+        self.attempt = 1
         self.log = RunLog(channel, pipeline)
         self._folder = folder
         self._channel = channel
@@ -88,11 +189,22 @@ class Run:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the run was asked to stop: for a step that wants to tidy up before it is told by an exception."""
+        """Whether the run was asked to stop, for a loop that makes no call which would raise `Cancelled`.
+
+        Return from the step soon after it becomes True.
+        """
         return self._control.cancelled
 
     def progress(self, percent: float, note: str = '') -> None:
-        """Say how far the present step is, from 0 to 100; holds here while the run is paused."""
+        """Show how far the current step is. Holds while the run is paused.
+
+        Call it as often as you like: of several calls within 25 ms only the last one is sent.
+
+        :param percent: from 0 to 100; values outside are clamped
+        :param note: what the step is doing, such as `"frame 12 of 300"`; cut to 500 characters
+        :raises ValueError: if `percent` is NaN
+        :raises Cancelled: if the run was asked to stop
+        """
         value = float(percent)
         if math.isnan(value):
             raise ValueError('progress(percent) must be a number from 0 to 100, not NaN')
@@ -100,7 +212,14 @@ class Run:
         self._control.gate()
 
     def checkpoint(self) -> None:
-        """Save the pipeline's fields as they are now; holds here while the run is paused."""
+        """Save the pipeline's fields as they are now. Holds while the run is paused.
+
+        This happens after each step anyway. Call it in a long step, so that a retry from this step can skip what is
+        done. Fields and private attributes are saved as JSON; a private attribute that JSON cannot hold is left out
+        with a warning. If nothing can be saved, that is a warning too, and the step continues.
+
+        :raises Cancelled: if the run was asked to stop
+        """
         self._save()
         self._control.gate()
 
@@ -114,18 +233,41 @@ class Run:
         on_line: Callable[[str], bool | None] | None = None,
         can_hold: bool = False,
     ) -> int:
-        """Run a program to its end, each line of its output a log entry, and give its exit code.
+        """Run a program to its end and return its exit code. Each line of its output becomes a log entry.
 
-        A code other than 0 is no exception; a negative one is the signal that ended it. When the run is stopped, the
-        program is stopped with its children. In an async step call it through `asyncio.to_thread`.
+        A code other than 0 raises nothing; a negative one is the signal that ended the program. The program has no
+        input, and does not start while the run is paused. If the step is stopped or times out, the program and its
+        children get SIGTERM, and SIGKILL 1.5 s later. In an async step call it through `asyncio.to_thread`.
 
-        :param argv: the program and its arguments as a list; no shell takes part
-        :param cwd: where it starts, else `workdir`
-        :param env: variables added to those inherited
-        :param timeout: seconds or like `"30m"`; when it is over the program is stopped
-        :param on_line: sees each line first; lines for which it returns True are not logged
-        :param can_hold: whether the program is suspended while the run is paused; else it goes on to its end
-        :raises StepFailed: if the program is not found, cannot be started, or takes too long
+        To read the output::
+
+            from synapse import Pipeline, Run, StepFailed, step
+
+            class CountFiles(Pipeline):
+                folder: str = '/'
+
+                @step
+                def count(self, run: Run) -> None:
+                    names: list[str] = []
+                    code = run.shell(['ls', self.folder], timeout='1m', on_line=names.append)
+                    if code:
+                        raise StepFailed(f'{self.folder} cannot be listed: {names[-1]}')
+                    run.log.info(f'{len(names)} files in {self.folder}', files=len(names))
+
+        :param argv: the program and its arguments, strings or paths. No shell interprets them: for pipes or wildcards
+            run `['sh', '-c', '...']`
+        :param cwd: the folder it starts in; by default `workdir`
+        :param env: variables to add to the inherited ones
+        :param timeout: a number of seconds, a `timedelta`, or text like `"90s"`, `"30m"` or `"1h30m"`; None for no
+            limit. Paused time does not count
+        :param on_line: called with each line, without its line end, before it is logged. If it returns True, the line
+            is not logged. Called in the thread that calls `shell`; what it raises stops the program
+        :param can_hold: whether to suspend the program (SIGSTOP) while the run is paused. By default it keeps running,
+            and the run holds after it
+        :raises StepFailed: if the program isn't found or cannot be started, if `cwd` isn't a folder, or after `timeout`
+        :raises TypeError: if `argv` isn't a sequence of strings and paths
+        :raises ValueError: if `argv` is empty or has a NUL character, or `timeout` isn't a duration
+        :raises Cancelled: if the run is asked to stop, once the program and its children are gone
         """
         from .shell import run_program
 
@@ -139,30 +281,33 @@ class Run:
                 env=_environment(env or {}),
                 timeout=None if timeout is None else parse_duration(timeout),
                 control=self._control,
-                output=output if on_line is None else SeenLines(on_line, output),
+                output=output if on_line is None else FilteredOutput(on_line, output),
                 can_hold=can_hold,
             )
         finally:
             output.finish()
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None, *, move: bool = False) -> Path:
-        """Keep a file as output of this run and give the path where it is kept.
+        """Keep a file as a result of this run, shown and offered for download on its page.
 
-        It is copied, so that whatever becomes of the file later, the output stays as it is now. The copy takes no room
-        where the file system can share blocks. An output of the same name is replaced.
+        The file is copied, so that later changes to it do not matter; the copy takes no space where the file system
+        can share blocks. It replaces an artifact of the same name. Holds while the run is paused.
 
-        :param name: what it is called among the outputs, may hold `/`; else its own name
-        :param move: a file of `workdir` that nobody needs there any more is moved instead: no time and no room
-        :raises StepFailed: if there is no such file
+        :param path: the file; a relative path is in `workdir`
+        :param name: its name among the artifacts, which may have folders, like `posters/1.jpg`; by default its own
+        :param move: whether to move the file instead, which is fast whatever its size. Only a file in `workdir` is
+            moved; any other is copied
+        :return: the path of the artifact
+        :raises StepFailed: if the file doesn't exist or is a folder, `name` leads out of the folder of the artifacts,
+            or the disk refuses
+        :raises Cancelled: if the run is asked to stop; then no part of the copy is left
         """
         import mimetypes
-
-        from .files import keep_file
 
         source = self.workdir / path
         target = self._folder / 'artifacts' / _relative(name or source.name)
         is_ours = source.resolve().is_relative_to(self.workdir.resolve())
-        size = keep_file(source, target, move=move and is_ours, watch=self._goes_on)
+        size = _keep_file(source, target, move=move and is_ours, watch=self._keep_copying)
         self._channel.send(
             Artifact(
                 t=Kind.ARTIFACT,
@@ -174,7 +319,7 @@ class Run:
         )
         return target
 
-    def _goes_on(self, *_: object) -> bool:
+    def _keep_copying(self, *_: object) -> bool:
         self._control.gate()
         return True
 
@@ -197,7 +342,7 @@ def _arguments(argv: Sequence[str | os.PathLike[str]]) -> list[str]:
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     from .shell import TAGS
 
-    # Without PYTHONUNBUFFERED the lines of a Python program would arrive in one lump at its end.
+    # Without PYTHONUNBUFFERED the lines of a Python program would arrive all at once at its end.
     environment = {'PYTHONUNBUFFERED': '1', **os.environ, **{str(name): str(value) for name, value in extra.items()}}
     return environment | {tag: os.environ[tag] for tag in TAGS if tag in os.environ}
 
@@ -205,5 +350,32 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
 def _relative(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or not path.parts or '..' in path.parts or '\0' in name:
-        raise StepFailed(f'An output cannot be called {name!r}.', 'Give a plain file name, or one like posters/1.jpg.')
+        raise StepFailed(
+            f'An artifact cannot be called {name!r}.', 'Give a plain file name, or one like posters/1.jpg.'
+        )
     return path
+
+
+def _keep_file(source: Path, target: Path, *, move: bool, watch: Watch) -> int:
+    """Copy or move a file to `target` and return its size in bytes.
+
+    :param watch: called while copying; if it raises, nothing is left of the copy
+    :raises StepFailed: if `source` isn't a file, or the disk refuses
+    """
+    if source.is_dir():
+        raise StepFailed(
+            f'{source} is a folder, but an artifact is a file.', 'Keep its files one by one, or as an archive.'
+        )
+    if not source.is_file():
+        raise StepFailed(f'There is no file {source} to keep as an artifact.')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and target.samefile(source):
+        return target.stat().st_size
+    if move and not source.is_symlink():
+        source.replace(target)
+        return target.stat().st_size
+    try:
+        copy(source, target, watch=watch)
+    except StorageError as error:
+        raise StepFailed(str(error), 'Check the disk of the data folder, then retry from this step.') from error
+    return target.stat().st_size

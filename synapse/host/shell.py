@@ -1,4 +1,4 @@
-"""Programs that a step starts: their output as lines, their end waited for, their whole tree stopped with the run."""
+"""Runs the programs that a step starts, passes their output on, and stops their whole tree with the run."""
 
 import contextlib
 import os
@@ -22,22 +22,22 @@ from synapse.pipelines.pipeline import StepFailed
 from .control import Cancelled, Control
 
 TAGS = ('SYNAPSE_ROOM', 'SYNAPSE_HOST')
-"""Variables by which the control room finds every process of a run, whatever became of its parents."""
+"""Environment variables by which the control room finds every process of a run, even without its parents."""
 
 TERM_SECONDS = 1.5
 PIPE_BYTES = 1024**2
 BUSY_BYTES, BUSY_SECONDS = 16 * 1024, 0.002
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 class Output(Protocol):
     """Takes what a program prints."""
 
     def feed(self, data: bytes) -> None:
-        """The next of it, cut anywhere."""
+        """Take the next bytes, cut anywhere."""
 
     def finish(self) -> None:
-        """It has ended, be it in the middle of a line."""
+        """Take the end of the output, which may be in the middle of a line."""
 
 
 _running: set[subprocess.Popen[bytes]] = set()
@@ -53,13 +53,13 @@ def run_program(
     output: Output,
     can_hold: bool = False,
 ) -> int:
-    """Run a program to its end and give its exit code, negative for the signal that ended it.
+    """Run a program to its end and return its exit code, negative for the signal that ended it.
 
-    :param output: is fed in this thread with what it prints, both streams in their order
-    :param timeout: seconds, the time the run was paused not counted
-    :param can_hold: whether it is suspended with its children while the run is paused
+    :param output: is fed in this thread with what the program prints, both streams in order
+    :param timeout: seconds, not counting the time for which the run is paused
+    :param can_hold: whether to suspend it with its children while the run is paused
     :raises StepFailed: if it cannot be started or takes too long
-    :raises Cancelled: if the run is asked to stop; the program and its children are gone by then
+    :raises Cancelled: if the run is asked to stop, once the program and its children are gone
     """
     control.gate()
     process = _started(argv, cwd, env)
@@ -80,7 +80,7 @@ def run_program(
 
 
 def kill_descendants() -> None:
-    """Kill at once all programs that steps have started, with their groups and children."""
+    """Kill all programs that steps have started, with their groups and children."""
     tree = _tree(os.getpid())
     for process in tuple(_running):
         _signal_tree(process.pid, [], kill=True)
@@ -90,7 +90,7 @@ def kill_descendants() -> None:
 
 
 def stop_tree(process: 'subprocess.Popen[bytes]') -> None:
-    """Ask a program and its children to end, and end what is left of them 1.5 s later."""
+    """Terminate a program and its children, and kill what is left of them 1.5 s later."""
     tree = _tree(process.pid)
     try:
         _signal_tree(process.pid, tree, kill=False)
@@ -119,12 +119,12 @@ def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 'subproc
         )
     except FileNotFoundError as error:
         if ' ' in program:
-            hint = 'Give the program and each of its arguments as an entry of its own.'
+            hint = 'Give the program and each argument as a separate entry.'
         else:
             hint = 'Install it, or give its full path.' if os.sep not in program else 'Check the path.'
         raise StepFailed(f'The program {program!r} was not found.', hint) from error
     except PermissionError as error:
-        raise StepFailed(f'The program {program!r} may not be executed.', f'Try: chmod +x {program}') from error
+        raise StepFailed(f'The program {program!r} is not executable.', f'Try: chmod +x {program}') from error
     except OSError as error:
         raise StepFailed(f'The program {program!r} could not be started: {error.strerror or error}.') from error
 
@@ -133,17 +133,17 @@ def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_o
     pipe = process.stdout
     if pipe is None:
         return
-    # Goes on when nobody listens any more: a background child that kept the pipe would die of writing to a closed one.
+    # Keeps reading after the program: a background child that has the pipe would die of writing to a closed one.
     _widen(pipe.fileno())
     read_at = 0.0
     while True:
         data = os.read(pipe.fileno(), PIPE_BYTES)
         before, read_at = read_at, time.monotonic()
         if len(data) > BUSY_BYTES or read_at - before < 2 * BUSY_SECONDS:
-            time.sleep(BUSY_SECONDS)  # a program that prints much is not stopped at every line for us to take it
+            time.sleep(BUSY_SECONDS)  # a program that prints much must not wait for us at every line
         while not is_over.is_set():
             try:
-                chunks.put(data, timeout=_LOOK_SECONDS)
+                chunks.put(data, timeout=_POLL_SECONDS)
                 break
             except queue.Full:
                 continue
@@ -153,7 +153,7 @@ def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_o
 
 
 def _widen(pipe: int) -> None:
-    """Let more fit into a pipe than the usual 64 KB, where the system can."""
+    """Raise the capacity of a pipe from the usual 64 KB, where the system can."""
     if sys.platform == 'linux':
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -167,14 +167,14 @@ def _follow(
     check_deadline: Callable[[], None],
     can_hold: bool,
 ) -> None:
-    """Hand on what is printed until the output has ended, or the program has and a child merely keeps the pipe open."""
+    """Pass output on until it ends, or until the program has ended and only a child keeps the pipe open."""
     has_ended = False
     while True:
         if control.cancelled:
             raise Cancelled
         check_deadline()
         try:
-            data = chunks.get(timeout=_LOOK_SECONDS)
+            data = chunks.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             if has_ended:
                 break
@@ -184,13 +184,13 @@ def _follow(
             continue
         if not data:
             break
-        if can_hold:  # before the line is handed on: whoever takes it may hold there, with the program running on
+        if can_hold:  # before the output is passed on: `output` may hold too, while the program would keep running
             _hold(process, control)
         output.feed(data)
     output.finish()
     while process.poll() is None:
         try:
-            process.wait(_LOOK_SECONDS)
+            process.wait(_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             check_deadline()
             if control.cancelled:
@@ -198,9 +198,9 @@ def _follow(
 
 
 def _hold(process: 'subprocess.Popen[bytes]', control: Control) -> None:
-    """While the run is paused, suspend the program with its children; they go on even if the run is stopped meanwhile.
+    """While the run is paused, suspend the program with its children; resume them even if the run is stopped.
 
-    :raises Cancelled: if it is
+    :raises Cancelled: if the run is asked to stop
     """
     if not control.is_pausing or process.poll() is not None:
         return
@@ -209,7 +209,7 @@ def _hold(process: 'subprocess.Popen[bytes]', control: Control) -> None:
     try:
         control.gate()
     finally:
-        # Ended by SIGTERM it could not tidy up, nor even hear of it, while it is suspended.
+        # A suspended program could not even receive SIGTERM, let alone clean up.
         _each(tree, psutil.Process.resume)
 
 

@@ -1,4 +1,4 @@
-"""Turns what a step prints, logs and warns into log entries, line by line and in order."""
+"""Sends what a step prints, logs and warns to the control room, in order."""
 
 import contextlib
 import io
@@ -19,23 +19,23 @@ from synapse.protocol.lines import ByteLines
 from .channel import FLOOD_BYTES, FLOOD_SECONDS, Channel
 
 FLOOD_LINES = 20
-"""So many lines within 25 ms are a flood, until no more than that come in 50 ms."""
+"""This many lines within 25 ms are a flood, which ends when fewer come within 50 ms."""
 
 _numbers = itertools.count(1)
 
 
 class Stream(io.TextIOWrapper):
-    """Stands for `sys.stdout` or `sys.stderr`; programs started with it as their output write to the real one.
+    """Replaces `sys.stdout` or `sys.stderr`; programs started with it as their output write to the real one.
 
-    Each line goes out at once. In a flood lines gather in memory, all in C and without a call of ours, as they do in a
-    program that prints to a file; they are taken out every 50 ms and before anything else is said.
+    Each line is sent at once. In a flood lines are held in memory, in C and without a call of ours, as in a program
+    that prints to a file; they are sent every 50 ms and before anything else is sent.
 
-    :param before: called before this stream says something, so that what the other one holds goes first
-    :param can_gather: whether it may do so in a flood; only one of two streams can, or their order would be lost
+    :param before: called before this stream sends anything, so that what the other stream holds goes first
+    :param can_hold: whether it may hold lines in a flood; only one of two streams may, or their order would be lost
     """
 
     closed = False
-    """Looked at by each write, and the slow way where it has to be computed: that cost a third of a print."""
+    """Read by each write; as a computed attribute it would cost a third of a print."""
 
     def __init__(
         self,
@@ -44,89 +44,89 @@ class Stream(io.TextIOWrapper):
         fd: int,
         *,
         before: Callable[[], None] = lambda: None,
-        can_gather: bool = False,
+        can_hold: bool = False,
     ) -> None:
         self._channel = channel
-        self._can_gather = can_gather
-        self._sink = _Sink(channel, source, fd, before, self._line_is_out)
-        # No line end is translated, also where files have other ones: the control room cuts the lines.
+        self._can_hold = can_hold
+        self._sink = _Sink(channel, source, fd, before, self._line_sent)
+        # Line ends are not translated, even where files have other ones: the control room cuts the lines.
         sink: Any = self._sink
         super().__init__(sink, encoding='utf-8', errors='replace', newline='\n', line_buffering=True)
         self.mode = 'w'  # type: ignore[misc]
         self._bytes = _Bytes(self, self._sink)
         if hasattr(os, 'register_at_fork'):
-            os.register_at_fork(before=self.bring_out, after_in_child=self._speak_for_child)
+            os.register_at_fork(before=self.drain, after_in_child=self._become_fork)
 
     @property
     def buffer(self) -> '_Bytes':  # type: ignore[override]
-        """For bytes, in their order with the text."""
+        """For bytes, which keep their order with the text."""
         return self._bytes
 
     def reconfigure(self, **options: Any) -> None:
-        """Asked for by programs that want UTF-8 or line buffering: both are so already."""
+        """Do nothing: programs ask for UTF-8 or line buffering, and have both."""
 
     def close(self) -> None:
-        """Let out what is held. It stays open: a step that closes it may still have something to say."""
-        self.bring_out()
+        """Send what is held. It is not closed: a step that closes it may still print."""
+        self.drain()
 
-    def bring_out(self) -> None:
-        """Let out what is held; nothing if somebody detached this stream."""
+    def drain(self) -> None:
+        """Send what is held; does nothing if this stream was detached."""
         self.collect()
         self._sink.drain()
 
     def collect(self) -> None:
-        """Hand what this object itself holds to the sink, which keeps it for now."""
-        self._sink.is_keeping = True
+        """Move what this object holds to the sink, which does not send it yet."""
+        self._sink.is_holding = True
         try:
             with contextlib.suppress(ValueError):
                 super().flush()
         finally:
-            self._sink.is_keeping = False
+            self._sink.is_holding = False
 
     def finish(self) -> None:
-        """What has no line end by now is a line too."""
-        self.bring_out()
+        """Send what is held; text without a line end becomes a line."""
+        self.drain()
         self._sink.finish()
 
     def tick(self, seconds: float) -> bool:
-        """Say what has gathered, and look how much came in the seconds since the last time.
+        """Send what is held, and check how much came in the seconds since the last call.
 
-        :return: whether to come again soon
+        :return: whether to call again soon
         """
         lines, self._sink.lines = self._sink.lines, 0
-        is_gathering = not self.line_buffering
-        # The next print says it then, at the pace of the disk and of the control room: here nobody can wait.
-        is_much = self._channel.is_backed_up or (is_gathering and self._sink.size > FLOOD_BYTES)
-        if is_gathering and (is_much or lines < FLOOD_LINES * seconds / FLOOD_SECONDS):
-            self._gather(False)
+        is_holding = not self.line_buffering
+        # Then the next print sends it, as fast as the disk and the control room allow: this thread must not wait.
+        is_much = self._channel.is_backed_up or (is_holding and self._sink.size > FLOOD_BYTES)
+        if is_holding and (is_much or lines < FLOOD_LINES * seconds / FLOOD_SECONDS):
+            self._hold(False)
         if not is_much:
-            self.bring_out()
+            self.drain()
         return is_much or not self.line_buffering
 
-    def _line_is_out(self) -> None:
+    def _line_sent(self) -> None:
         self._channel.wake()
-        if self._can_gather and self._sink.lines >= FLOOD_LINES and not self._channel.is_backed_up:
-            self._gather(True)
-            self._channel.flood_starts()
+        if self._can_hold and self._sink.lines >= FLOOD_LINES and not self._channel.is_backed_up:
+            self._hold(True)
+            self._channel.start_flood()
 
-    def _gather(self, gather: bool) -> None:
-        if self.line_buffering == gather:
-            # It flushes first: if that wrote to the disk, who prints would go on to gather as long as it takes.
-            self._sink.is_keeping = True
+    def _hold(self, hold: bool) -> None:
+        if self.line_buffering == hold:
+            # `reconfigure` flushes first: if that wrote to the disk, other threads would add more lines meanwhile.
+            self._sink.is_holding = True
             try:
                 with contextlib.suppress(ValueError):
-                    super().reconfigure(line_buffering=not gather)
+                    super().reconfigure(line_buffering=not hold)
             finally:
-                self._sink.is_keeping = False
+                self._sink.is_holding = False
 
-    def _speak_for_child(self) -> None:
+    def _become_fork(self) -> None:
         self._sink.renew_lock()
-        self._can_gather = False
-        self._gather(False)
+        self._can_hold = False
+        self._hold(False)
 
 
 class _Sink:
-    """Where a `Stream` puts bytes. Its `write` is that of a deque: no Python code can be broken off or left there.
+    """Where a `Stream` writes its bytes. Its `write` is `deque.append`, so no Python code can be interrupted there.
 
     Up to 3.12.3 a `TextIOWrapper` loses what another thread writes while it waits in `write` of its buffer
     (python/cpython#119506); here it never waits.
@@ -142,45 +142,45 @@ class _Sink:
     ) -> None:
         self.name = f'<{source}>'
         self.lines = 0
-        self.is_keeping = False
+        self.is_holding = False
         self._channel, self._source, self._fd = channel, source, fd
         self._before, self._on_line = before, on_line
         self._number = next(_numbers)
         self._chunks: deque[bytes] = deque()
         self.write = self._chunks.append
-        self._has_open_line = self._is_draining = self._is_asked_again = False
+        self._has_open_line = self._is_draining = self._must_repeat = False
         self._lock = threading.RLock()
 
     def flush(self) -> None:
-        """Called at each line end, or by who wants all to be out."""
-        if self.is_keeping:
+        """Send what is held; called at each line end."""
+        if self.is_holding:
             return
-        # An interrupt that came while an earlier line was said comes in here: whoever printed that one got past it.
-        self._channel.when_said()
+        # Raises an interrupt that came while an earlier line was sent and whose print has returned since.
+        self._channel.after_output()
         self._before()
         if self.drain():
             self._on_line()
 
     def drain(self) -> bool:
-        """Say what has come, and give whether there was any. In a call from within itself the outer one goes on.
+        """Send what is held; whether there was any. In a recursive call the outer one does it.
 
-        What comes meanwhile is left: others may print faster than this can say it, and it has to end.
+        What arrives meanwhile is left for the next call: other threads may print faster than this can send.
         """
-        has_said = False
+        has_sent = False
         with self._lock:
-            self._is_asked_again = True
+            self._must_repeat = True
             if self._is_draining:
                 return False
             self._is_draining = True
             try:
-                while self._is_asked_again:
-                    self._is_asked_again = False
+                while self._must_repeat:
+                    self._must_repeat = False
                     if data := b''.join(_taken(self._chunks, len(self._chunks))):
-                        self._say(data)
-                        has_said = True
+                        self._send(data)
+                        has_sent = True
             finally:
                 self._is_draining = False
-        return has_said
+        return has_sent
 
     def finish(self) -> None:
         if self._has_open_line:
@@ -189,10 +189,10 @@ class _Sink:
 
     @property
     def size(self) -> int:
-        """How many bytes are kept."""
+        """How many bytes are held."""
         return sum(map(len, tuple(self._chunks)))
 
-    def _say(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         if self._channel.is_fork:
             os.write(self._fd, data)
             return
@@ -201,10 +201,10 @@ class _Sink:
         self._channel.raw(self._number, self._source, data)
 
     def renew_lock(self) -> None:
-        """After a fork: whoever held it is no thread of this process."""
+        """Replace the lock after a fork: the thread that held it is not in this process."""
         self._lock, self._is_draining = threading.RLock(), False
 
-    # What a `TextIOWrapper` asks of its buffer
+    # What a `TextIOWrapper` needs of its buffer
 
     closed = False
 
@@ -224,7 +224,7 @@ class _Sink:
         return self._fd
 
     def close(self) -> None:
-        """It is never closed, since others may have something to say."""
+        """Do nothing, since others may still print."""
 
 
 def _taken(chunks: deque[bytes], count: int) -> Iterator[bytes]:
@@ -234,7 +234,7 @@ def _taken(chunks: deque[bytes], count: int) -> Iterator[bytes]:
 
 
 class _Bytes(io.RawIOBase):
-    """What `sys.stdout.buffer` writes."""
+    """`sys.stdout.buffer`."""
 
     def __init__(self, text: Stream, sink: _Sink) -> None:
         super().__init__()
@@ -249,7 +249,7 @@ class _Bytes(io.RawIOBase):
         return len(taken)
 
     def flush(self) -> None:
-        self._text.bring_out()
+        self._text.drain()
 
     def writable(self) -> bool:
         return True
@@ -259,7 +259,7 @@ class _Bytes(io.RawIOBase):
 
 
 class ProgramOutput:
-    """The output of one program that a step runs, said as it comes."""
+    """The output of one program that a step runs, sent as it arrives."""
 
     def __init__(self, channel: Channel, source: str) -> None:
         self._channel, self._source = channel, source
@@ -267,10 +267,10 @@ class ProgramOutput:
         self._has_open_line = False
 
     def feed(self, data: bytes) -> None:
-        self._channel.bring_out()
+        self._channel.drain_streams()
         self._has_open_line = not data.endswith(b'\n')
         self._channel.raw(self._number, self._source, data)
-        self._channel.when_said()
+        self._channel.after_output()
 
     def finish(self) -> None:
         if self._has_open_line:
@@ -278,27 +278,27 @@ class ProgramOutput:
             self._channel.raw(self._number, self._source, b'', is_last=True)
 
 
-class SeenLines:
-    """The same, line by line, without those for which `on_line` returns True."""
+class FilteredOutput:
+    """Passes lines on to a `ProgramOutput`, without those for which `on_line` returns True."""
 
     def __init__(self, on_line: Callable[[str], bool | None], output: ProgramOutput) -> None:
         self._on_line, self._output = on_line, output
         self._lines = ByteLines()
 
     def feed(self, data: bytes) -> None:
-        self._hand_on(self._lines.feed(data, time.monotonic()))
+        self._pass_on(self._lines.feed(data, time.monotonic()))
 
     def finish(self) -> None:
-        self._hand_on(self._lines.finish())
+        self._pass_on(self._lines.finish())
 
-    def _hand_on(self, lines: list[str]) -> None:
+    def _pass_on(self, lines: list[str]) -> None:
         for line in lines:
             if not self._on_line(line):
                 self._output.feed(f'{line}\n'.encode('utf-8', 'replace'))
 
 
 class RecordHandler(logging.Handler):
-    """Brings `logging` records of a step into the run's log; the source is the logger's name."""
+    """Sends `logging` records of a step to the run's log; the source is the logger's name."""
 
     def __init__(self, channel: Channel) -> None:
         super().__init__()
@@ -312,7 +312,7 @@ class RecordHandler(logging.Handler):
             self._channel.log(_level_name(record.levelno), record.name, message)
         except Exception:
             self.handleError(record)
-        self._channel.when_said()
+        self._channel.after_output()
 
 
 def _level_name(number: int) -> str:
@@ -323,13 +323,13 @@ def _level_name(number: int) -> str:
 
 
 def capture(channel: Channel) -> Callable[[], None]:
-    """From now on all that this process prints, logs and warns goes to the channel.
+    """Send everything that this process prints, logs and warns to the channel from now on.
 
-    :return: a function that brings out lines still without an end
+    :return: a function that sends text that has no line end yet, as a line
     """
-    out = Stream(channel, 'stdout', 1, can_gather=True)
-    err = Stream(channel, 'stderr', 2, before=out.bring_out)
-    channel.bring_out, channel.on_tick = out.bring_out, out.tick
+    out = Stream(channel, 'stdout', 1, can_hold=True)
+    err = Stream(channel, 'stderr', 2, before=out.drain)
+    channel.drain_streams, channel.on_tick = out.drain, out.tick
     sys.stdout = sys.__stdout__ = out  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = err  # type: ignore[misc]
     root = logging.getLogger()

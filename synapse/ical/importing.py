@@ -1,16 +1,15 @@
-"""What a calendar file says becomes events: those that are new, those that changed, those that are cancelled.
+"""Importing the events of a calendar file: new ones are created, changed ones updated, cancelled ones removed.
 
-A UID that is here already is brought up to date and never doubled. Every draft is checked before the first one is
-written.
+An event whose UID is known is updated, never duplicated. All drafts are validated before anything is written.
 
-To import is not to trust. What a file that nobody vouches for takes away counts at once; what it adds, or changes about
-what runs and when, is kept switched off until a person says yes: what was agreed to is not what would run.
+Importing isn't trusting. What an untrusted file removes counts at once. What it adds, or changes about what runs and
+when, is switched off until a person approves it, since they approved something else.
 """
 
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,31 +27,31 @@ from .reading import Draft
 from .writing import canonical_rule, uid_of
 
 INHERITED = ('title', 'pipeline', 'parameters', 'profile', 'enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
-"""What replaces one occurrence has from its series, unless the file says otherwise."""
+"""What the replacement of an occurrence inherits from its series, unless the file says otherwise."""
 PLAN = ('start', 'timezone', 'rrule')
-AGREED = frozenset({*INHERITED, *PLAN} - {'title', 'enabled'})
-"""What a person agreed to by switching an event on. Moments may be left out of it, but not come back: see `exdates`."""
-TOLD = 3
-"""So many refused events are told in the message."""
-MOST_PROBLEMS = 100
-"""So many are looked for, and are in `fields`."""
+APPROVED_FIELDS = frozenset({*INHERITED, *PLAN} - {'title', 'enabled'})
+"""What a person approved by switching an event on. Occurrences may be excluded, but not included again."""
+MAX_NAMED = 3
+"""How many invalid events the message names."""
+MAX_PROBLEMS = 100
+"""How many problems are collected for `fields`."""
 
 
 class Refused(Record):
-    """What the file says and the calendar did not take."""
+    """An event in the file that was not imported, and why."""
 
     uid: str
     reason: str
 
 
 class ImportedEvent(Record):
-    """An event as it is kept, or would be: what it runs, and when next."""
+    """An imported event, or one that would be imported: what it runs, and when next."""
 
     id: str
-    """Of a new one that was not kept, no id yet that leads anywhere."""
+    """In a dry run, the id of a new event doesn't exist."""
     uid: str
     replaces: datetime | None = None
-    """The moment of the occurrence that it stands for, where it is part of a series."""
+    """The occurrence of a series that it replaces."""
     is_new: bool
     title: str
     pipeline: str
@@ -63,26 +62,26 @@ class ImportedEvent(Record):
     next: datetime | None
     enabled: bool
     is_held: bool = False
-    """It is switched off because nobody vouched for it."""
+    """Whether it is switched off because the file isn't trusted."""
 
 
 class ImportResult(Record):
-    """Ids of events, and a sentence for each draft that was left out."""
+    """Ids of events, and a sentence for each draft that was skipped."""
 
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    """All that left the calendar; in `cancelled` those that the file cancels."""
+    """All removed events; `cancelled` has those that the file cancels."""
     unchanged: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
     disabled: tuple[str, ...] = ()
-    """Created or updated, and switched off until a person switches them on."""
+    """Created or updated, and switched off until a person approves them."""
     events: tuple[ImportedEvent, ...] = ()
-    """Those that are new or changed."""
+    """The new and changed ones."""
     change: str = ''
-    """What `EventEditor.undo` takes to take all of it back; empty if nothing was changed."""
+    """The id with which `EventEditor.undo` undoes the import; empty if nothing was changed."""
 
 
 async def import_drafts(
@@ -96,26 +95,30 @@ async def import_drafts(
     is_dry: bool = False,
     now: datetime | None = None,
 ) -> ImportResult:
-    """Bring the calendar up to date with a file, in one write.
+    """Update the calendar from a file, in one write.
 
-    :param is_trusted: whether somebody vouches for it, so that it may be switched on as the file says
-    :param because: goes into the log with each change
-    :param is_dry: only say what would be
-    :param now: aware; events that are over by then are left out
-    :raises Invalid: with a sentence for each event that does not fit; then nothing was imported
-    :raises Conflict: if they would be too many; then nothing was imported
+    :param is_trusted: whether a draft may be switched on as the file says
+    :param because: is logged with the change
+    :param is_dry: only return what would be done
+    :param now: aware; events without an occurrence after it are skipped
+    :raises Invalid: with a sentence for each invalid event; then nothing was imported
+    :raises Conflict: if there would be too many events; then nothing was imported
     """
     planned = _Import(calendar.events(), catalog, is_trusted, now or now_utc())
-    await asyncio.to_thread(planned.take_all, drafts)
-    await planned.check(calendar)
+    await asyncio.to_thread(planned.decide, drafts)
+    await planned.validate(calendar)
     editor.require_room(planned.added)
     change = '' if is_dry else await planned.write(editor, because)
     return await asyncio.to_thread(planned.result, change)
 
 
+_Group = Mapping[datetime | None, Event]
+"""The events of a UID: the series by None, each override by the instant of the occurrence that it replaces."""
+
+
 @dataclass(kw_only=True)
 class _Step:
-    """One event to be created, or changed where there is an `event`."""
+    """An event to be created or, if there is an `event`, changed."""
 
     draft: Draft
     values: dict[str, Any]
@@ -157,21 +160,18 @@ class _Step:
 
 
 class _Import:
-    """What is to be done about each draft, decided before anything is.
-
-    What replaces one occurrence of a series is known by the instant of that occurrence, the series itself by None.
-    """
+    """What to do about each draft, decided before anything is done."""
 
     def __init__(
         self, events: Sequence[Event], catalog: Catalog, is_trusted: Callable[[Draft], bool], now: datetime
     ) -> None:
         by_id = {event.id: event for event in events}
-        self._here: dict[str, dict[datetime | None, Event]] = {}
+        self._existing: dict[str, dict[datetime | None, Event]] = {}
         for event in events:
             series = by_id.get(event.override_of or '', event)
             moment = None if event.override_at is None else recurrence.instant_of(event.override_at, series.timezone)
-            self._here.setdefault(uid_of(event, series), {})[moment] = event
-        self._names = _names_of(catalog)
+            self._existing.setdefault(uid_of(event, series), {})[moment] = event
+        self._names = _pipeline_names(catalog)
         self._is_trusted = is_trusted
         self._now = now
         self._steps: list[_Step] = []
@@ -181,50 +181,47 @@ class _Import:
         self._skipped: list[str] = []
         self._refused: list[Refused] = []
         self._problems: list[tuple[str, str]] = []
-        """Pairs of a name and a sentence."""
+        """Pairs of the name of an event and a sentence."""
 
-    # Decided
-
-    def take_all(self, drafts: Sequence[Draft]) -> None:
-        """Decide about each draft."""
+    def decide(self, drafts: Sequence[Draft]) -> None:
+        """Decide what to do about each draft."""
         groups: dict[str, list[Draft]] = {}
         for draft in drafts:
             groups.setdefault(draft.uid, []).append(draft)
         for uid, group in groups.items():
-            self._take(uid, group)
+            self._decide_group(uid, group)
 
-    def _take(self, uid: str, drafts: Sequence[Draft]) -> None:
-        here = self._here.get(uid, {})
+    def _decide_group(self, uid: str, drafts: Sequence[Draft]) -> None:
+        existing = self._existing.get(uid, {})
         series = next((draft for draft in drafts if draft.recurrence_at is None), None)
-        parts = {moment: draft for draft in drafts if (moment := draft.replaced) is not None}
-        if series is None and None in here:
-            parts = {moment: draft.told_in(here[None].timezone) for moment, draft in parts.items()}
+        overrides = {moment: draft for draft in drafts if (moment := draft.replaced) is not None}
+        if series is None and None in existing:
+            overrides = {moment: draft.in_zone(existing[None].timezone) for moment, draft in overrides.items()}
         if series is None:
-            self._take_parts(parts, self._inherited(here.get(None)), here)
-            self._leave_out(parts, here.get(None))
+            self._decide_overrides(overrides, self._inherited(existing.get(None)), existing)
+            self._exclude_overridden(overrides, existing.get(None))
         elif series.is_cancelled:
-            self._cancel(series, here)
-        elif self._take_series(series, here.get(None)):
-            inherited = self._inherited(here.get(None)) | self._values_of(series)
-            self._take_parts(parts, {key: inherited[key] for key in INHERITED if key in inherited}, here)
-            self._remove_all_but(parts, here)
+            self._cancel(series, existing)
+        elif self._decide_series(series, existing.get(None)):
+            inherited = self._inherited(existing.get(None)) | self._values_of(series)
+            self._decide_overrides(overrides, {key: inherited[key] for key in INHERITED if key in inherited}, existing)
+            self._remove_other_overrides(overrides, existing)
 
-    def _take_series(self, draft: Draft, event: Event | None) -> bool:
-        """Whether what the file says about it counts: not if it is older than what is here."""
+    def _decide_series(self, draft: Draft, event: Event | None) -> bool:
+        """Create or update a series or single event; return False if the file has an older version of it."""
         if event is not None:
-            return self._take_known(draft, event)
+            return self._update(draft, event)
         values = self._values_of(draft)
-        if not values.get('pipeline') and not self._is_over(values):
-            self._refuse(
-                draft.name, 'names no pipeline; write a line like "pipeline: BackupFolder" into its description.'
-            )
+        if not values.get('pipeline') and not self._is_past(values):
+            sentence = 'names no pipeline; add a line like "pipeline: BackupFolder" to its description.'
+            self._add_problem(draft.name, sentence)
         else:
-            self._take_new(draft, values)
+            self._create(draft, values)
         return True
 
-    def _take_new(self, draft: Draft, values: Mapping[str, Any]) -> None:
-        if self._is_over(values):
-            self._skip_over(draft, values)
+    def _create(self, draft: Draft, values: Mapping[str, Any]) -> None:
+        if self._is_past(values):
+            self._skip_past(draft, values)
             return
         values, is_held = {**values}, False
         if not self._is_trusted(draft):
@@ -232,7 +229,7 @@ class _Import:
             values['enabled'] = False
         self._steps.append(_Step(draft=draft, values=values, stamps=self._stamps(draft), is_held=is_held))
 
-    def _take_known(self, draft: Draft, event: Event) -> bool:
+    def _update(self, draft: Draft, event: Event) -> bool:
         values = self._named_values(draft)
         changes = {key: value for key, value in values.items() if not _is_same(event, key, values)}
         if draft.recurrence_at != event.override_at:
@@ -241,22 +238,23 @@ class _Import:
         if not changes:
             self._unchanged.append(event.id)
         elif self._is_older(draft, event):
-            self._refuse_one(draft, 'is older in the file than here; it was left as it is.')
+            self._skip(draft, 'is older in the file than in the calendar; it was not changed.')
             return False
-        elif not changes.keys().isdisjoint(PLAN) and self._is_over(values):
-            self._end(draft, values, event)
+        elif not changes.keys().isdisjoint(PLAN) and self._is_past(values):
+            self._remove_past(draft, values, event)
         else:
             stamps = self._stamps(draft)
             self._steps.append(_Step(draft=draft, values=changes, stamps=stamps, event=event, is_held=is_held))
         return True
 
-    def _end(self, draft: Draft, values: Mapping[str, Any], event: Event) -> None:
-        """What is over in the file must not run here any longer."""
-        if self._is_over(event.model_dump()):
-            self._skip_over(draft, values)
+    def _remove_past(self, draft: Draft, values: Mapping[str, Any], event: Event) -> None:
+        """Remove an event that has ended in the file."""
+        if self._is_past(event.model_dump()):
+            self._skip_past(draft, values)
         else:
             self._deletes[event.id] = None
-            self._skipped.append(f'{_quoted(draft.name)} {self._over(values)}; it was taken off the calendar.')
+            reason = f'{self._past_reason(values)}; it was removed from the calendar.'
+            self._skipped.append(f'{_quoted(draft.name)} {reason}')
 
     def _is_older(self, draft: Draft, event: Event) -> bool:
         if draft.sequence != event.sequence or draft.last_modified is None:
@@ -266,134 +264,130 @@ class _Import:
     def _stamps(self, draft: Draft) -> dict[str, Any]:
         return {'sequence': draft.sequence, 'updated_at': min(draft.last_modified or self._now, self._now)}
 
-    def _cancel(self, draft: Draft, here: Mapping[datetime | None, Event]) -> None:
-        event = here.get(None)
-        if not here:
-            self._refuse_one(draft, 'is cancelled; it was not here.')
+    def _cancel(self, draft: Draft, existing: _Group) -> None:
+        event = existing.get(None)
+        if not existing:
+            self._skip(draft, 'is cancelled, and was not in the calendar.')
         elif event is not None and draft.sequence < event.sequence:
-            self._refuse_one(draft, 'was changed here after it was cancelled; it was left as it is.')
+            self._skip(draft, 'was changed after it was cancelled; it was not removed.')
         else:
-            self._cancel_events(here.values())
+            self._cancel_events(existing.values())
 
     def _cancel_events(self, events: Iterable[Event]) -> None:
         ids = [event.id for event in events]
         self._deletes |= dict.fromkeys(ids)
         self._cancelled += ids
 
-    # What replaces single occurrences
-
-    def _take_parts(
-        self, parts: Mapping[datetime, Draft], inherited: Mapping[str, Any], here: Mapping[datetime | None, Event]
+    def _decide_overrides(
+        self, overrides: Mapping[datetime, Draft], inherited: Mapping[str, Any], existing: _Group
     ) -> None:
-        for moment, draft in parts.items():
-            event = here.get(moment)
-            if draft.is_cancelled and event is not None:
-                self._cancel_events([event])
-            elif not draft.is_cancelled and event is not None:
-                self._take_known(draft, event)
-            elif not draft.is_cancelled and 'pipeline' in {**inherited, **draft.values}:
-                self._take_new(draft, {**inherited, **self._named_values(draft)})
-            elif not draft.is_cancelled:
-                self._take_series(draft, None)
+        for moment, draft in overrides.items():
+            event = existing.get(moment)
+            if draft.is_cancelled:
+                self._cancel_events([] if event is None else [event])
+            elif event is not None:
+                self._update(draft, event)
+            elif 'pipeline' in {**inherited, **draft.values}:
+                self._create(draft, {**inherited, **self._named_values(draft)})
+            else:
+                self._decide_series(draft, None)
 
-    def _leave_out(self, parts: Mapping[datetime, Draft], series: Event | None) -> None:
-        """Take the replaced occurrences out of a series that is here and not in the file."""
+    def _exclude_overridden(self, overrides: Mapping[datetime, Draft], series: Event | None) -> None:
+        """Exclude the replaced occurrences from an existing series that isn't in the file."""
         if series is None:
-            for draft in parts.values():
+            for draft in overrides.values():
                 if draft.is_cancelled:
-                    self._refuse_one(draft, 'is cancelled; it was not here.')
+                    self._skip(draft, 'is cancelled, and was not in the calendar.')
             return
-        exdates = {*series.exdates, *(draft.recurrence_at for draft in parts.values() if draft.recurrence_at)}
+        exdates = {*series.exdates, *(draft.recurrence_at for draft in overrides.values() if draft.recurrence_at)}
         if exdates == set(series.exdates):
             self._unchanged.append(series.id)
             return
-        draft = next(iter(parts.values()))
+        draft = next(iter(overrides.values()))
         stamps = {'sequence': series.sequence, 'updated_at': self._now}
         self._steps.append(_Step(draft=draft, values={'exdates': sorted(exdates)}, stamps=stamps, event=series))
 
-    def _remove_all_but(self, parts: Mapping[datetime, Draft], here: Mapping[datetime | None, Event]) -> None:
-        """The file has the whole series: what it no longer replaces is as the series says."""
-        gone = [event for moment, event in here.items() if moment is not None and moment not in parts]
-        self._deletes |= dict.fromkeys(event.id for event in gone if not self._is_over(event.model_dump()))
-
-    # Small
+    def _remove_other_overrides(self, overrides: Mapping[datetime, Draft], existing: _Group) -> None:
+        """Remove the overrides that the file, which has the whole series, no longer has."""
+        removed = (event for moment, event in existing.items() if moment is not None and moment not in overrides)
+        self._deletes |= dict.fromkeys(event.id for event in removed if not self._is_past(event.model_dump()))
 
     def _inherited(self, series: Event | None) -> dict[str, Any]:
         return {} if series is None else series.model_dump(include=set(INHERITED))
 
     def _values_of(self, draft: Draft) -> dict[str, Any]:
-        """The values of a draft that inherits none: its title may name the pipeline."""
+        """Return the values of a draft that inherits none; its title may name the pipeline."""
         pipeline = self._named(draft.values.get('title', ''))
         return ({'pipeline': pipeline} if pipeline else {}) | self._named_values(draft)
 
     def _named_values(self, draft: Draft) -> dict[str, Any]:
-        """The values of a draft, its pipeline by its name in the API."""
+        """Return the values of a draft, with the pipeline's name in the API."""
         named = draft.values.get('pipeline')
         return {**draft.values, 'pipeline': self._named(named) or named} if named else dict(draft.values)
 
     def _named(self, name: str) -> str | None:
         return self._names.get(name.strip().casefold())
 
-    def _is_over(self, values: Mapping[str, Any]) -> bool:
-        """Whether there is no moment to come. A rule that is wrong is never over: it is told what is wrong."""
+    def _is_past(self, values: Mapping[str, Any]) -> bool:
+        """Whether it has occurrences but no upcoming one; an invalid rule isn't past, so that its error is reported."""
         try:
-            bare = _plan_of({**values, 'exdates': ()})
-            return not recurrence.next_after(_plan_of(values), self._now) and recurrence.first(bare) is not None
+            plan = _plan_of(values)
+            if recurrence.next_after(plan, self._now):
+                return False
+            return recurrence.first(replace(plan, exdates=frozenset())) is not None
         except recurrence.RuleError:
             return False
 
-    def _over(self, values: Mapping[str, Any]) -> str:
+    def _past_reason(self, values: Mapping[str, Any]) -> str:
         last = recurrence.last(_plan_of(values))
         if last is None:
-            return 'has no occurrence of its own left'
-        return f'is over, since {recurrence.wall_of(last, values["timezone"]):%Y-%m-%d %H:%M}'
+            return 'has no occurrences left'
+        return f'was last due on {recurrence.wall_of(last, values["timezone"]):%Y-%m-%d at %H:%M}'
 
-    def _skip_over(self, draft: Draft, values: Mapping[str, Any]) -> None:
-        self._refuse_one(draft, f'{self._over(values)}; it was not imported.')
+    def _skip_past(self, draft: Draft, values: Mapping[str, Any]) -> None:
+        self._skip(draft, f'{self._past_reason(values)}; it was not imported.')
 
-    def _refuse_one(self, draft: Draft, why: str) -> None:
-        """Leave out one, and go on with the others."""
-        sentence = f'{_quoted(draft.name)} {why}'
+    def _skip(self, draft: Draft, reason: str) -> None:
+        """Skip a draft and continue with the others."""
+        sentence = f'{_quoted(draft.name)} {reason}'
         self._skipped.append(sentence)
         self._refused.append(Refused(uid=draft.uid, reason=sentence))
 
-    def _refuse(self, name: str, sentence: str) -> None:
+    def _add_problem(self, name: str, sentence: str) -> None:
         self._problems.append((name, f'{_quoted(name)} {sentence}'))
 
-    # Done
-
-    async def check(self, calendar: Calendar) -> None:
-        """:raises Invalid: with what does not fit"""
+    async def validate(self, calendar: Calendar) -> None:
+        """:raises Invalid: if an event is invalid"""
         for step in self._steps:
-            if len(self._problems) >= MOST_PROBLEMS:
+            if len(self._problems) >= MAX_PROBLEMS:
                 break
             problems = await calendar.problems(step.values, id=step.id)
             if problems:
-                told = ' '.join(f'({field}) {sentence}' for field, sentence in problems.items())
-                self._refuse(step.draft.name, f'cannot be imported: {told}')
-            await asyncio.sleep(0)  # what a pipeline took just now is not asked again, so nobody else had a turn
+                text = ' '.join(f'({field}) {sentence}' for field, sentence in problems.items())
+                self._add_problem(step.draft.name, f'cannot be imported: {text}')
+            await asyncio.sleep(0)  # cached validations await nothing: give others on the loop a turn
         if self._problems:
             sentences = [sentence for _, sentence in self._problems]
-            more = f' {len(sentences) - TOLD:,} more cannot be imported.' if len(sentences) > TOLD else ''
-            message = f'Nothing was imported. {" ".join(sentences[:TOLD])}{more}'
-            raise Invalid(message, self._fields(), 'Mend them in the file, or leave them out of it.')
+            more = f' {len(sentences) - MAX_NAMED:,} more cannot be imported.' if len(sentences) > MAX_NAMED else ''
+            message = f'Nothing was imported. {" ".join(sentences[:MAX_NAMED])}{more}'
+            raise Invalid(message, self._fields(), 'Fix them in the file, or remove them from it.')
 
     def _fields(self) -> dict[str, str]:
         fields: dict[str, str] = {}
-        for name, sentence in self._problems[:MOST_PROBLEMS]:
+        for name, sentence in self._problems[:MAX_PROBLEMS]:
             number = sum(key == name or key.startswith(f'{name} (') for key in fields) + 1
             fields[name if number == 1 else f'{name} ({number})'] = sentence
         return fields
 
     async def write(self, editor: EventEditor, because: str) -> str:
-        """Do all of it at once; gives the id of the change."""
-        series = {uid: here[None].id for uid, here in self._here.items() if None in here}
+        """Write all changes at once, and return the id of the change."""
+        series = {uid: group[None].id for uid, group in self._existing.items() if None in group}
         series |= {step.draft.uid: step.id for step in self._steps if step.draft.recurrence_at is None}
         values = {step.id: step.all_values(series) for step in self._steps}
-        return await editor.change_many(values, [*self._deletes], because=because) if self.is_any else ''
+        return await editor.change_many(values, [*self._deletes], because=because) if values or self._deletes else ''
 
     def result(self, change: str) -> ImportResult:
-        """It takes a second for some thousand."""
+        """Return what was done. Takes about a second for several thousand events."""
         return ImportResult(
             created=tuple(step.id for step in self._steps if step.event is None),
             updated=tuple(step.id for step in self._steps if step.event is not None),
@@ -409,16 +403,12 @@ class _Import:
 
     @property
     def added(self) -> int:
-        """How many events there would be more, before any is deleted."""
+        """How many events are created."""
         return sum(step.event is None for step in self._steps)
 
-    @property
-    def is_any(self) -> bool:
-        return bool(self._steps or self._deletes)
 
-
-def _names_of(catalog: Catalog) -> dict[str, str]:
-    """The names of pipelines by their names and titles, in small letters; a name goes before a title."""
+def _pipeline_names(catalog: Catalog) -> dict[str, str]:
+    """Return the names of pipelines by case-folded name and title; a name takes precedence over a title."""
     infos = catalog.all()
     return {info.title.casefold(): info.name for info in infos} | {info.name.casefold(): info.name for info in infos}
 
@@ -429,16 +419,17 @@ def _plan_of(values: Mapping[str, Any]) -> recurrence.Plan:
 
 
 def _hold(event: Event, changes: dict[str, Any]) -> bool:
-    """Leave of the changes what needs no person; whether something does, so that the event is switched off."""
+    """Reduce the changes to what an untrusted file may do; return whether that leaves an event off that would be on."""
     wanted = changes.pop('enabled', event.enabled)
-    is_more = not AGREED.isdisjoint(changes) or not set(event.exdates) <= set(changes.get('exdates', event.exdates))
-    if event.enabled and (is_more or wanted is not True):
+    includes_more = not set(event.exdates) <= set(changes.get('exdates', event.exdates))
+    needs_approval = includes_more or not APPROVED_FIELDS.isdisjoint(changes)
+    if event.enabled and (needs_approval or wanted is not True):
         changes['enabled'] = False
-    return wanted is True and bool(changes) and (is_more or not event.enabled)
+    return wanted is True and bool(changes) and (needs_approval or not event.enabled)
 
 
 def _is_same(event: Event, key: str, values: Mapping[str, Any]) -> bool:
-    """Whether a field of the event has the value already."""
+    """Whether a field of the event already has the value."""
     mine, wanted = getattr(event, key), values[key]
     if key == 'rrule' and mine and wanted:
         return _meaning(mine, event.timezone) == _meaning(wanted, values['timezone'])

@@ -1,12 +1,12 @@
-"""The text of iCalendar as components and properties (RFC 5545, 3.1 to 3.4): what they mean is told in `reading`.
+"""The text of iCalendar as components and properties (RFC 5545, 3.1 to 3.4); `reading` interprets them.
 
-Dates stay text here. The library's own reader resolves zones as it reads, keeps those of one file for all later ones,
-and computes whatever rule a file has for them.
+Dates are left as text. The library's own reader resolves zones as it reads, keeps those of one file for all later
+ones, and expands any rule that a file has for them.
 """
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from icalendar.parser import Contentline, Contentlines
@@ -29,13 +29,13 @@ class Property:
 
     @property
     def text(self) -> str:
-        """The value with its escapes resolved: RFC 5545, 3.3.11."""
+        """The value with its escapes decoded: RFC 5545, 3.3.11."""
         return _UNESCAPED.sub(lambda found: '\n' if found[1] in 'nN' else found[1], self.raw)
 
 
 @dataclass(slots=True)
 class Component:
-    """What stands between BEGIN and END; `broken` are the lines in it that are no properties."""
+    """What is between BEGIN and END; `broken` are the lines in it that aren't properties."""
 
     name: str
     properties: list[Property] = field(default_factory=list)
@@ -49,25 +49,25 @@ class Component:
         return next((item for item in self.properties if item.name == name), None)
 
     def text(self, name: str) -> str:
-        """The text of the first property of this name, without blanks around it; empty if there is none."""
+        """Return the text of the first property with this name, stripped; empty if there is none."""
         found = self.first(name)
         return '' if found is None else found.text.strip()
 
 
 def read_components(data: bytes) -> list[Component]:
-    """The calendars in a file.
+    """Return the calendars in a file.
 
-    :raises Malformed: if there is none, or its text is cut off
+    :raises Malformed: if there is none, or the file is truncated
     """
     calendars: list[Component] = []
     open_ones: list[Component] = []
     for line in _lines(data):
         _read_line(line, open_ones, calendars)
     if open_ones:
-        raise _malformed(f'The file ends within a {open_ones[-1].name}.', 'It may be cut off: export it again.')
+        raise _malformed(f'The file ends inside a {open_ones[-1].name}.', 'It may be truncated: export it again.')
     calendars = [component for component in calendars if component.name == 'VCALENDAR']
     if not calendars:
-        raise _malformed('This is no calendar file.', 'One begins with the line BEGIN:VCALENDAR.')
+        raise _malformed('This is not a calendar file.', 'Choose one that begins with BEGIN:VCALENDAR.')
     return calendars
 
 
@@ -75,7 +75,7 @@ def _lines(data: bytes) -> Iterator[Contentline]:
     try:
         text = data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        raise _malformed('This is no calendar file in UTF-8.', 'Export it as iCalendar (.ics).') from error
+        raise _malformed('This is not a calendar file in UTF-8.', 'Export it as iCalendar (.ics).') from error
     lines: list[Contentline] = Contentlines.from_ical(text)  # type: ignore[no-untyped-call]
     yield from (line for line in lines if line.strip())
 
@@ -94,7 +94,7 @@ def _read_line(line: Contentline, open_ones: list[Component], done: list[Compone
 
 def _end(name: str, open_ones: list[Component], done: list[Component]) -> None:
     if not open_ones or open_ones[-1].name != name:
-        raise _malformed(f'The file ends a {name} that it has not begun.', 'It may be damaged: export it again.')
+        raise _malformed(f'The file ends a {name} that it did not begin.', 'It may be damaged: export it again.')
     component = open_ones.pop()
     (open_ones[-1].parts if open_ones else done).append(component)
 
@@ -104,11 +104,8 @@ def _property(line: Contentline) -> Property | None:
         name, parameters, raw = line.raw_parts()
     except ValueError:
         return None
-    return Property(name.upper(), raw, {key.upper(): value for key, value in parameters.items() if _is_text(value)})
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    texts: Mapping[str, object] = parameters  # a parameter given twice is a list
+    return Property(name.upper(), raw, {key.upper(): value for key, value in texts.items() if isinstance(value, str)})
 
 
 def _malformed(message: str, hint: str) -> Malformed:
@@ -116,10 +113,10 @@ def _malformed(message: str, hint: str) -> Malformed:
 
 
 def plain(text: str) -> str:
-    """Text as a property can hold it: without control characters, its lines ended by a line feed."""
+    """Return text without control characters, which a property cannot hold, with line feeds as line ends."""
     return _CONTROLS.sub(' ', text.replace('\r\n', '\n').replace('\r', '\n'))
 
 
 def escaped(text: str) -> vInline:
-    r"""Text as the value of a property. The library's own escaping takes `\N`, as in `C:\New`, for a new line."""
+    r"""Return text as the value of a property. The library's own escaping breaks the line at `\N`, as in `C:\New`."""
     return vInline(plain(text).translate(_ESCAPES))

@@ -1,7 +1,7 @@
-"""Events as iCalendar text and back (RFC 5545). Pure functions that know no disk and no pipeline.
+"""Reading events from an iCalendar file (RFC 5545), without access to disk or pipelines.
 
-Everything of an event goes into its VEVENT, what iCalendar has no word for as `X-SYNAPSE-` properties. Files of others
-name the pipeline in a line of the description, such as `pipeline: BackupFolder`, or have its name for a title.
+Our own files have everything in the VEVENT, with `X-SYNAPSE-` properties for what iCalendar doesn't define. Files of
+other programs name the pipeline in a line of the description, such as `pipeline: BackupFolder`, or as the title.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 from synapse import recurrence
 from synapse.errors import Invalid, Malformed, TooLarge
 
-from . import trust as calendar_trust
+from . import trust
 from .lines import Component, Property, read_components
 from .trust import Sign
 from .writing import OPTIONS, canonical_rule
@@ -24,62 +24,56 @@ from .zones import ZoneBook, iana_name, read_wall
 MAX_BYTES = 1_000_000
 MAX_DRAFTS = 5000
 
-_MOST_WHOLE_DAYS = 400
-"""So many whole days may be left out of a rule that repeats within a day; each is expanded."""
+_MAX_WHOLE_DAYS = 400
+"""How many whole days may be excluded from a rule with several occurrences a day; each day is expanded."""
 _NAMED = re.compile(r'(?:^|\n|<br */?>)[ \t]*(pipeline|profile):[ \t]*([^\n<]+)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a file says about one event: a series, a single event, or what replaces one occurrence of a series."""
+    """An event in a file: a series, a single event, or the replacement of one occurrence of a series."""
 
     uid: str
     sequence: int
     values: dict[str, Any]
-    """As `Calendar.create` takes them, without those that the file does not name. Empty for a cancelled one."""
+    """As `EventEditor.create` takes them, only those that the file gives. Empty for a cancelled one."""
     recurrence_at: datetime | None = None
-    """Which occurrence it replaces: its naive wall time in `recurrence_zone`, that of the series if the file has it."""
+    """The naive wall time of the occurrence that it replaces, in `recurrence_zone`: that of the series, if known."""
     recurrence_zone: str = ''
     is_cancelled: bool = False
     last_modified: datetime | None = None
     name: str = ''
-    """What it is called in sentences."""
+    """What messages call it."""
     signature: str = ''
 
     def is_signed(self, sign: Sign) -> bool:
-        """Whether exactly this was written by who signs so."""
-        told = calendar_trust.meaning(self.uid, self.sequence, self.replaced, self.values)
-        return calendar_trust.is_signed(self.signature, told, sign)
+        """Whether exactly this was exported and signed by the owner of `sign`."""
+        meaning = trust.meaning(self.uid, self.sequence, self.replaced, self.values)
+        return trust.is_signed(self.signature, meaning, sign)
 
     @property
     def replaced(self) -> datetime | None:
         """The instant of the occurrence that it replaces."""
         return None if self.recurrence_at is None else recurrence.instant_of(self.recurrence_at, self.recurrence_zone)
 
-    def told_in(self, zone: str) -> 'Draft':
-        """The same, the occurrence that it replaces told in another zone."""
+    def in_zone(self, zone: str) -> 'Draft':
+        """Return it with `recurrence_at` converted to another zone."""
         if self.recurrence_at is None or self.recurrence_zone == zone:
             return self
         wall = _in_zone(self.recurrence_at, self.recurrence_zone, zone)
         return replace(self, recurrence_at=wall, recurrence_zone=zone)
 
 
-# Written
-
-
-# Read
-
-
 def read_calendar(text: bytes, *, zone: str) -> list[Draft]:
-    """What a file says, each event once. It takes a second for the largest; call it in a thread.
+    """Return the events of a file, each once. The largest file takes a second: call this in a thread.
 
-    :param zone: for times without one, if the file itself does not name another
+    :param zone: the zone of times without one, unless the file sets a default
     :raises TooLarge: over 1 MB
-    :raises Malformed: if it is no calendar
-    :raises Invalid: naming the first event that cannot be read, and why
+    :raises Malformed: if it isn't a calendar
+    :raises Invalid: for the first event that cannot be read, and for too many
     """
     if len(text) > MAX_BYTES:
-        message = f'The file has {len(text) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB can be imported.'
+        message = f'The file has {len(text) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB.'
         raise TooLarge('calendar_too_large', message, 'Export fewer events.')
     drafts: dict[tuple[str, datetime | None], Draft] = {}
     further: list[Draft] = []
@@ -103,21 +97,21 @@ def _age(draft: Draft) -> tuple[int, datetime]:
 
 
 def _together(drafts: Mapping[tuple[str, datetime | None], Draft], further: Sequence[Draft]) -> list[Draft]:
-    """Series and what replaces their occurrences, which are exceptions of the series."""
+    """Return all drafts, with replaced occurrences excluded from their series."""
     all_drafts = dict(drafts)
     for draft in further:
         all_drafts.setdefault((draft.uid, draft.replaced), draft)
     series = {draft.uid: draft for draft in all_drafts.values() if draft.recurrence_at is None}
-    exceptions: dict[str, set[datetime]] = {}
+    replaced: dict[str, set[datetime]] = {}
     found = []
     for (uid, _), draft in all_drafts.items():
         zone = series[uid].values.get('timezone') if uid in series else None
         if zone is not None:
-            draft = draft.told_in(zone)
+            draft = draft.in_zone(zone)
         if draft.recurrence_at is not None:
-            exceptions.setdefault(uid, set()).add(draft.recurrence_at)
+            replaced.setdefault(uid, set()).add(draft.recurrence_at)
         found.append(draft)
-    return [_without(draft, exceptions.get(draft.uid, set())) for draft in found]
+    return [_without(draft, replaced.get(draft.uid, set())) for draft in found]
 
 
 def _without(draft: Draft, walls: set[datetime]) -> Draft:
@@ -143,7 +137,7 @@ class _Reader:
         self._starts = {part.text('UID'): start for part, start in _starts(calendar)}
 
     def drafts(self) -> Iterator[tuple[Draft, list[Draft]]]:
-        """Each event of the calendar, and the further ones that its RDATEs make."""
+        """Yield each event of the calendar, with the additional ones for its RDATEs."""
         for component in self._calendar.parts:
             if component.name == 'VEVENT':
                 yield self._draft(component)
@@ -160,7 +154,7 @@ class _Reader:
             raise _Unreadable(f'has a line that cannot be read: {component.broken[0][:80]}')
         replaced = component.first('RECURRENCE-ID')
         if replaced is not None and replaced.parameters.get('RANGE'):
-            raise _Unreadable('changes all later occurrences at once (THISANDFUTURE). Make them a series of their own.')
+            raise _Unreadable('changes all later occurrences at once (THISANDFUTURE). Make those a separate series.')
         is_cancelled = self._is_cancelled or component.text('STATUS').upper() == 'CANCELLED'
         values = {} if is_cancelled else self._values(component)
         at, zone = (None, '') if replaced is None else self._replaced(replaced, component)
@@ -189,11 +183,11 @@ class _Reader:
         return values | ({'title': title} if title else {}) | _work(component)
 
     def _moment(self, item: Property, text: str) -> tuple[datetime, str]:
-        """A naive wall time and its zone. A whole day begins at midnight."""
+        """Return a naive wall time and its zone; a whole day starts at midnight."""
         try:
             wall = read_wall(text)
             if not 2 <= wall.year <= 9998:
-                raise ValueError('no zone reaches so far')
+                raise ValueError('the year is out of range')
             if text.strip().upper().endswith('Z'):
                 return wall, 'UTC'
             return wall, self._zone_of(item.parameters.get('TZID') or self._floating, wall)
@@ -206,7 +200,7 @@ class _Reader:
             return self._zone
         found = self._zones.find(tzid, at)
         if found is None:
-            sentence = f'is in the time zone {tzid!r}, which is not known. Choose one like Europe/Berlin.'
+            sentence = f'is in the unknown time zone {tzid!r}. Use one like Europe/Berlin.'
             raise _Unreadable(sentence)
         return found
 
@@ -234,7 +228,7 @@ class _Reader:
         return tuple(sorted(found | _occurrences_on(whole_days, plan)))
 
     def _further(self, component: Component, draft: Draft) -> Iterator[Draft]:
-        """RDATE: single events that belong to the series, as if each replaced an occurrence at its own time."""
+        """Yield a single event for each RDATE, as if it replaced an occurrence of the series at its own time."""
         exdates = set(draft.values['exdates'])
         start, zone = draft.values['start'], draft.values['timezone']
         for item in component.all('RDATE'):
@@ -250,11 +244,11 @@ class _Reader:
 
 
 class _Unreadable(Exception):
-    """Why an event cannot be read; the sentence goes on after its name."""
+    """An event cannot be read; the message continues a sentence that starts with its name."""
 
 
 def _starts(calendar: Component) -> Iterator[tuple[Component, Property]]:
-    """The series and single events of a calendar, and when they start."""
+    """Yield the series and single events of a calendar, with their starts."""
     for part in calendar.parts:
         start = part.first('DTSTART')
         if part.name == 'VEVENT' and start is not None and part.first('RECURRENCE-ID') is None:
@@ -274,29 +268,27 @@ def _in_zone(wall: datetime, zone: str, wanted: str) -> datetime:
 
 
 def _occurrences_on(days: set[datetime], plan: recurrence.Plan) -> set[datetime]:
-    """What a series has on whole days that are left out of it."""
+    """Return the occurrences of a series on whole days that are excluded from it."""
     if not days:
         return set()
     rule = plan.rule or ''
     if not re.search(r'BYHOUR|BYMINUTE|BYSECOND|FREQ=(HOURLY|MINUTELY)', rule):
         return {datetime.combine(day, plan.start.time()) for day in days}
-    if len(days) > _MOST_WHOLE_DAYS:
-        raise _Unreadable(f'leaves out more than {_MOST_WHOLE_DAYS} whole days. Write the times too.')
-    return {
-        recurrence.wall_of(due, plan.zone)
-        for day in days
-        for due in recurrence.occurrences(
-            plan, recurrence.instant_of(day, plan.zone), recurrence.instant_of(day + timedelta(days=1), plan.zone)
-        )
-    }
+    if len(days) > _MAX_WHOLE_DAYS:
+        raise _Unreadable(f'excludes more than {_MAX_WHOLE_DAYS} whole days. Exclude moments instead.')
+    found: list[datetime] = []
+    for day in days:
+        begin, end = (recurrence.instant_of(midnight, plan.zone) for midnight in (day, day + timedelta(days=1)))
+        found += recurrence.occurrences(plan, begin, end)
+    return {recurrence.wall_of(instant, plan.zone) for instant in found}
 
 
 def _rule(component: Component, zone: str) -> str | None:
     rules = component.all('RRULE')
     if len(rules) > 1:
-        raise _Unreadable('has more than one rule (RRULE). Make each a series of its own.')
+        raise _Unreadable('has more than one rule (RRULE). Make each a separate series.')
     if component.first('EXRULE') is not None:
-        raise _Unreadable('has a rule for what is left out (EXRULE). Leave single days out instead.')
+        raise _Unreadable('has a rule for exceptions (EXRULE). Exclude single days instead.')
     if not rules or not rules[0].raw.strip():
         return None
     try:
@@ -304,12 +296,12 @@ def _rule(component: Component, zone: str) -> str | None:
     except (ValueError, OverflowError) as error:
         raise _Unreadable(f'has a rule that cannot be read: {rules[0].raw[:80]}') from error
     if 'FREQ=SECONDLY' in rule.split(';'):
-        raise _Unreadable('repeats every second. Let it repeat every minute or less often.')
+        raise _Unreadable('repeats every second. Let it repeat once a minute at most.')
     return rule
 
 
 def _work(component: Component) -> dict[str, Any]:
-    """What is to be run, and how, as far as the file says it."""
+    """Return what to run, and how, as far as the file says."""
     named = {key.lower(): value.strip() for key, value in _NAMED.findall(component.text('DESCRIPTION'))}
     values: dict[str, Any] = {key: value for key, value in named.items() if value}
     if component.first('X-SYNAPSE-PIPELINE') is not None:
@@ -327,14 +319,14 @@ def _json_object(component: Component, name: str) -> dict[str, Any]:
     try:
         found = json.loads(component.text(name), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise _Unreadable(f'has a line that is no JSON: {name}.') from error
+        raise _Unreadable(f'has a line that is not JSON: {name}.') from error
     if not isinstance(found, dict):
-        raise _Unreadable(f'has a line that is no JSON object: {name}.')
+        raise _Unreadable(f'has a line that is not a JSON object: {name}.')
     return found
 
 
 def _no_constant(text: str) -> float:
-    raise ValueError(f'{text} is no JSON')
+    raise ValueError(f'{text} is not JSON')
 
 
 def _sequence(component: Component) -> int:
@@ -350,6 +342,6 @@ def _last_modified(component: Component) -> datetime | None:
 
 
 def _uid_for(component: Component) -> str:
-    """The same one each time for an event that has none."""
+    """Return the same UID each time for an event that has none."""
     text = '\n'.join(component.text(name) for name in ('DTSTART', 'SUMMARY', 'RRULE'))
     return f'{hashlib.sha256(text.encode()).hexdigest()[:32]}@import'

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 import icalendar
 from icalendar import Calendar
@@ -12,6 +12,7 @@ from icalendar.prop import vInline
 from synapse import recurrence
 from synapse.calendar.events import Event
 from synapse.recurrence import words as rule_words
+from synapse.recurrence.rules import compact_iso
 
 from . import trust
 from .lines import escaped
@@ -19,14 +20,14 @@ from .trust import Sign
 from .zones import described, read_wall
 
 OPTIONS = ('enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
-"""Fields that X-SYNAPSE-OPTIONS holds, as JSON."""
+"""The fields in X-SYNAPSE-OPTIONS, which is JSON."""
 
 
 def write_calendar(events: Sequence[Event], *, now: datetime, sign: Sign | None = None) -> bytes:
-    """A calendar with these events, each with the same UID at any time. It takes a second for some thousand.
+    """Return a calendar with these events, whose UIDs never change. Takes about a second for several thousand.
 
-    :param now: aware; the moment at which this is true
-    :param sign: signs those that are switched on, so that they are known again
+    :param now: aware; the DTSTAMP of the events
+    :param sign: signs those that are switched on, so that a later import recognizes them
     """
     calendar = Calendar()
     calendar.add('PRODID', '-//Synapse//Synapse control room//EN')
@@ -52,13 +53,13 @@ def write_calendar(events: Sequence[Event], *, now: datetime, sign: Sign | None 
 
 
 def uid_of(event: Event, series: Event | None = None) -> str:
-    """The UID of an event; one that replaces an occurrence has that of its series."""
-    event = event if series is None else series
+    """Return the UID of an event; one that replaces an occurrence has that of its series."""
+    event = series or event
     return event.uid or f'{event.override_of or event.id}@synapse'
 
 
 def _replaced(events: Sequence[Event]) -> dict[str, set[datetime]]:
-    """By series the occurrences that another event stands for: an EXDATE would hide it in other calendars."""
+    """Return the replaced occurrences by series; an EXDATE for them would hide the replacement in other calendars."""
     found: dict[str, set[datetime]] = {}
     for event in events:
         if event.override_of is not None and event.override_at is not None:
@@ -94,7 +95,7 @@ def _vevent(event: Event, series: Event, exdates: set[datetime], now: datetime) 
 
 
 def _meaning(event: Event, series: Event) -> bytes:
-    """As `Draft.is_signed` tells it of what was read."""
+    """Return the bytes to sign; `Draft.is_signed` computes the same from a file."""
     values = event.model_dump()
     values['rrule'] = None if event.rrule is None else _rule_text(event.rrule, event.timezone)
     at = event.override_at
@@ -113,25 +114,21 @@ def _description(event: Event) -> str:
 
 
 def _moments(walls: Sequence[datetime], zone: str) -> vInline:
-    texts = (_text_of(wall) + ('Z' if zone == 'UTC' else '') for wall in walls)
+    texts = (compact_iso(wall) + ('Z' if zone == 'UTC' else '') for wall in walls)
     return vInline(','.join(texts), params={} if zone == 'UTC' else {'TZID': zone})
-
-
-def _text_of(wall: datetime) -> str:
-    return wall.replace(microsecond=0).isoformat().replace('-', '').replace(':', '')
 
 
 def _rule_text(rule: str, zone: str) -> str:
     try:
         return canonical_rule(rule, zone)
     except ValueError:
-        return rule  # one odd rule must not keep all others from those who subscribe
+        return rule  # one broken rule must not break the calendar for its subscribers
 
 
 def canonical_rule(rule: str, zone: str) -> str:
-    """The same rule with FREQ first, as some calendars need it, and UNTIL in UTC, as RFC 5545, 3.3.10 asks.
+    """Return the rule with FREQ first, as some calendars need it, and UNTIL in UTC, as RFC 5545, 3.3.10 requires.
 
-    :raises ValueError: if UNTIL is no date
+    :raises ValueError: if UNTIL isn't a date
     """
     parts = [part for part in re.sub(r'\s', '', rule).upper().removeprefix('RRULE:').split(';') if part]
     parts.sort(key=lambda part: not part.startswith('FREQ='))
@@ -141,10 +138,10 @@ def canonical_rule(rule: str, zone: str) -> str:
 def _until_in_utc(part: str, zone: str) -> str:
     text = part.removeprefix('UNTIL=')
     wall = read_wall(text)
-    if not text.endswith('Z'):
-        last = wall if 'T' in text else datetime.combine(wall, time(23, 59, 59))
-        try:
-            wall = recurrence.instant_of(last, zone).astimezone(UTC).replace(tzinfo=None)
-        except OverflowError:
-            wall = last  # the end of time
-    return f'UNTIL={_text_of(wall)}Z'
+    if text.endswith('Z'):
+        return f'UNTIL={compact_iso(wall)}Z'
+    last = wall if 'T' in text else datetime.combine(wall, time(23, 59, 59))
+    try:
+        return f'UNTIL={compact_iso(recurrence.instant_of(last, zone))}'
+    except OverflowError:  # the last day that a datetime can hold
+        return f'UNTIL={compact_iso(last)}Z'

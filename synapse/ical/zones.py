@@ -1,6 +1,6 @@
-"""Time zones in calendar files: which IANA zone a file means, and how a zone is written for those who know no names."""
+"""Time zones in calendar files: which IANA zone a file means, and zones described for programs without IANA names."""
 
-import zoneinfo
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import cache, lru_cache
@@ -11,25 +11,27 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from tzlocal.windows_tz import win_tz
 
 from synapse import recurrence
+from synapse.recurrence.wall_time import changes_between
+from synapse.recurrence.zones import city_of, zone_names
 
 from .lines import Component
 
 _OF_WINDOWS = {**win_tz, **WINDOWS_TO_OLSON}
-"""The second has more places, the first the names of 2026 for western Canada."""
+"""The second has more places; the first knows the names of 2026 for western Canada."""
 _SAMPLED_DAYS = 370
-"""A zone of a file is the one with the same offset at noon of so many days, from that of its event on."""
-_MOST_DESCRIBED = 50
-"""So many zones of one file are looked for by what it says of them; real files have one or two."""
+"""A described zone must have the same offset at noon on this many days, from that of the event on."""
+_MAX_DESCRIBED = 50
+"""How many zones of a file are identified by their description; real files have one or two."""
 _REGIONS = ('Africa/', 'America/', 'Asia/', 'Atlantic/', 'Australia/', 'Europe/', 'Indian/', 'Pacific/')
 _AHEAD_YEARS = 20
-"""Of a zone that is written, for those who do not know its name."""
+"""How far an exported description reaches."""
 
 
 class ZoneBook:
     """The zones of one calendar.
 
     :param described: its VTIMEZONE components
-    :param preferred: IANA names that are tried before all others, where several zones fit a description
+    :param preferred: IANA names to try first when several zones match a description
     """
 
     def __init__(self, described: Sequence[Component], preferred: Sequence[str]) -> None:
@@ -38,15 +40,15 @@ class ZoneBook:
         self._found: dict[tuple[str, int], str | None] = {}
 
     def find(self, tzid: str, at: datetime) -> str | None:
-        """The IANA name of what the file calls `tzid`, None if it cannot be told.
+        """Return the IANA name of what the file calls `tzid`; None if it cannot be identified.
 
-        :param at: the naive time for which it is asked: descriptions hold for some years only
+        :param at: the naive time for which the zone is needed, since a description covers some years only
         """
         name = iana_name(tzid)
         if name is not None:
             return name
         key = (tzid, at.year)
-        if key not in self._found and len(self._found) < _MOST_DESCRIBED:
+        if key not in self._found and len(self._found) < _MAX_DESCRIBED:
             component = self._described.get(tzid)
             self._found[key] = None if component is None else self._zone_described_by(component, at)
         return self._found.get(key)
@@ -66,15 +68,15 @@ class ZoneBook:
         return next(exact, next(iter(fitting), None))
 
     def _candidates(self, component: Component) -> Iterable[str]:
-        """All zones, first the preferred ones, then those whose place is in the name of the description."""
+        """Return all zones: the preferred ones first, then those whose city is in the name of the description."""
         tzid = component.text('TZID')
-        usual = list(dict.fromkeys([*_OF_WINDOWS.values(), *sorted(_known_names())]))
-        named = [name for name in usual if name.startswith(_REGIONS) and _place(name) in tzid]
+        usual = list(dict.fromkeys([*_OF_WINDOWS.values(), *zone_names()]))
+        named = [name for name in usual if name.startswith(_REGIONS) and city_of(name) in tzid]
         return dict.fromkeys([*self._preferred, *named, *usual])
 
 
 def iana_name(tzid: str) -> str | None:
-    """The zone that a file names: by its IANA name, with a vendor before it, or by its name in Windows."""
+    """Return the zone with an IANA name, with a vendor prefix or not, or with a Windows name; None if unknown."""
     name = tzid.strip().strip('/')
     if name in _known_names():
         return name
@@ -85,23 +87,19 @@ def iana_name(tzid: str) -> str | None:
     return next((ending for ending in endings if ending in _known_names()), None)
 
 
-def _place(name: str) -> str:
-    return name.rpartition('/')[2].replace('_', ' ')
-
-
 @cache
 def _known_names() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones()) - {'Factory', 'localtime'}
+    return frozenset(zone_names())
 
 
-# What a VTIMEZONE says: RFC 5545, 3.6.5
+# Reading a VTIMEZONE: RFC 5545, 3.6.5
 
 _Change = tuple[datetime, timedelta, timedelta]
-"""When clocks change, in naive wall time before the change, from which offset and to which one."""
+"""A clock change: naive wall time before it, the offset before it, and the offset after it."""
 
 
 def _fitting(names: Iterable[str], days: Sequence[datetime], offsets: Sequence[timedelta]) -> Iterator[str]:
-    """The zones that have these offsets on these days."""
+    """Yield the zones that have these offsets on these days."""
     for name in names:
         zone = ZoneInfo(name)
         if all(day.replace(tzinfo=zone).utcoffset() == offset for day, offset in zip(days, offsets, strict=True)):
@@ -109,7 +107,7 @@ def _fitting(names: Iterable[str], days: Sequence[datetime], offsets: Sequence[t
 
 
 def _changes_at(name: str, changes: Sequence[_Change], days: Sequence[datetime]) -> bool:
-    """Whether the clocks of a zone change at the very moments that a description says, between the days."""
+    """Whether the clocks of a zone change exactly when the description says, between the first and the last day."""
     zone = ZoneInfo(name)
     second = timedelta(seconds=1)
     for wall, before, after in changes:
@@ -122,7 +120,7 @@ def _changes_at(name: str, changes: Sequence[_Change], days: Sequence[datetime])
 
 
 def _offsets(changes: Sequence[_Change], days: Sequence[datetime]) -> list[timedelta]:
-    """The described offset on each of these days."""
+    """Return the described offset on each of these days."""
     found, passed, offset = [], 0, changes[0][1]
     for day in days:
         while passed < len(changes) and changes[passed][0] <= day:
@@ -133,13 +131,13 @@ def _offsets(changes: Sequence[_Change], days: Sequence[datetime]) -> list[timed
 
 
 def _all_changes(component: Component, year: int) -> list[_Change]:
-    """What is described for the year before and the two after the beginning of this one.
+    """Return the described clock changes from the year before this one to its end.
 
-    :raises ValueError: if nothing is described, or it cannot be read
+    :raises ValueError: if there are none, or they cannot be read
     """
     changes = sorted(change for part in component.parts for change in _changes(part, year - 1, year + 2))
     if not changes:
-        raise ValueError('no clock is described')
+        raise ValueError('no clock change is described')
     return changes
 
 
@@ -154,55 +152,53 @@ def _changes(observance: Component, first_year: int, last_year: int) -> Iterator
     if not rule:
         return
     if 'FREQ=YEARLY' not in rule.split(';'):
-        raise ValueError('no clocks change more often')
-    if start.year < first_year:  # Windows begins in 1601; the rule is the same in each year
+        raise ValueError('clock changes must repeat yearly')
+    if start.year < first_year:  # Windows begins in 1601, with the same rule for each year
         start = start.replace(year=first_year, day=min(start.day, 28))
     plan = recurrence.Plan(start=start, zone='UTC', rule=rule)
-    for due in recurrence.occurrences(
-        plan, datetime(first_year, 1, 1, tzinfo=UTC), datetime(last_year, 1, 1, tzinfo=UTC)
-    ):
-        yield due.replace(tzinfo=None), before, after
+    begin, end = (datetime(year, 1, 1, tzinfo=UTC) for year in (first_year, last_year))
+    for instant in recurrence.occurrences(plan, begin, end):
+        yield instant.replace(tzinfo=None), before, after
 
 
 def _offset(text: str) -> timedelta:
-    sign = {'+': 1, '-': -1}[text[:1]] if text[:1] in '+-' and text else 0
-    digits = text[1:]
-    if not sign or not digits.isdecimal() or len(digits) not in (4, 6):
+    match = re.fullmatch(r'([+-])(\d\d)(\d\d)(\d\d)?', text)
+    if match is None:
         raise ValueError(text)
-    hours, minutes, seconds = int(digits[:2]), int(digits[2:4]), int(digits[4:] or 0)
-    return sign * timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    hours, minutes, seconds = (int(digits or 0) for digits in match.groups()[1:])
+    return (-1 if match[1] == '-' else 1) * timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def read_wall(text: str) -> datetime:
-    """A naive time from `20261014`, `20261014T160000` or `20261014T160000Z`.
+    """Return the naive time in `20261014`, `20261014T160000` or `20261014T160000Z`.
 
-    :raises ValueError: if it is none
+    :raises ValueError: if it isn't one
     """
     day, _, clock = text.strip().upper().removesuffix('Z').partition('T')
     if not (day.isdecimal() and len(day) == 8 and (not clock or (clock.isdecimal() and len(clock) == 6))):
-        raise ValueError(f'{text!r} is no date')
+        raise ValueError(f'{text!r} is not a date')
     clock = clock or '000000'
     second = min(int(clock[4:]), 59)  # a leap second: RFC 5545, 3.3.12
     return datetime(int(day[:4]), int(day[4:6]), int(day[6:]), int(clock[:2]), int(clock[2:4]), second)
 
 
-# How one is written
+# Describing a zone
 
 
 @lru_cache(maxsize=64)
 def described(zone: str, first_year: int, now_year: int) -> Timezone:
-    """A VTIMEZONE of an IANA zone, from the beginning of a year on and for the next 20 years.
+    """Return a VTIMEZONE for an IANA zone, from the beginning of a year on and for the next 20 years.
 
-    The one that the library makes puts each spring change an hour late, and misses spells of less than 64 days.
+    The library's own puts each spring change an hour late, and misses offsets that last less than 64 days.
     """
     start = datetime(first_year, 1, 1, tzinfo=UTC)
     end = datetime(now_year + _AHEAD_YEARS, 1, 1, tzinfo=UTC)
     here = ZoneInfo(zone)
     groups: dict[tuple[timedelta, timedelta, str, bool], list[datetime]] = {}
-    offset, _, _ = key = _state(here, start)
+    offset, _, _ = key = _state(start.astimezone(here))
     groups[(offset, *key)] = [_wall(start, offset)]
-    for moment in _moments_of_change(here, start, end):
-        key = _state(here, moment)
+    for moment in changes_between(start, end, here, _state):
+        key = _state(moment.astimezone(here))
         groups.setdefault((offset, *key), []).append(_wall(moment, offset))
         offset = key[0]
     component = Timezone()
@@ -213,33 +209,15 @@ def described(zone: str, first_year: int, now_year: int) -> Timezone:
         part.add('TZOFFSETFROM', before)
         part.add('TZOFFSETTO', after)
         part.add('TZNAME', name)
-        # One a line, with the first: ical.js (2.2.1) reads one value of a line, and of DTSTART the offset alone.
+        # One per line, the first included: ical.js (2.2.1) reads one value per line, and only the offset of DTSTART.
         for wall in walls:
             part.add('RDATE', wall)
         component.add_component(part)
     return component
 
 
-def _moments_of_change(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
-    while start < end:
-        week = start + timedelta(days=7)
-        if _state(zone, start) != _state(zone, week):
-            yield _change_between(zone, start, week)
-        start = week
-
-
-def _change_between(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    state = _state(zone, before)
-    while after - before > timedelta(seconds=1):
-        middle = before + (after - before) // 2
-        middle = middle.replace(microsecond=0)
-        before, after = (middle, after) if _state(zone, middle) == state else (before, middle)
-    return after
-
-
-def _state(zone: ZoneInfo, moment: datetime) -> tuple[timedelta, str, bool]:
-    here = moment.astimezone(zone)
-    return here.utcoffset() or timedelta(), here.tzname() or zone.key, bool(here.dst())
+def _state(local: datetime) -> tuple[timedelta, str, bool]:
+    return local.utcoffset() or timedelta(), local.tzname() or '', bool(local.dst())
 
 
 def _wall(moment: datetime, offset: timedelta) -> datetime:

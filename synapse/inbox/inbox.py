@@ -1,4 +1,4 @@
-"""Files that came in and were not yet given to a run. Their names are data only: on disk each is called by its id."""
+"""Uploaded files that no run has taken over yet. Their names are only data: on disk each is called by its id."""
 
 import asyncio
 import contextlib
@@ -33,13 +33,11 @@ PREFIX = 'inbox:'
 _WRITE_AT_ONCE = 1 << 20
 _SPARE_BYTES = 1 << 20
 _LONGEST_NAME = 255
-# Named here, since a method called `list` hides the type from the annotations below it.
-_Pieces = list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class InboxChanged(Message):
-    """Files came into or left the inbox."""
+    """Files were added to or removed from the inbox."""
 
 
 class InboxItem(Record):
@@ -53,11 +51,11 @@ class InboxItem(Record):
 
 
 class Inbox:
-    """The files in one folder: `ID` holds the bytes, `ID.json` what is known of them, `ID.part` is on its way.
+    """The files in one folder: `ID` holds the bytes, `ID.json` their description, `ID.part` is being uploaded.
 
-    Asking is possible from any thread; receiving and deleting belong to the event loop.
+    Read it from any thread; receive and delete on the event loop.
 
-    :param max_bytes: how large one file may be
+    :param max_bytes: the largest size of one file
     """
 
     def __init__(self, folder: Path, max_bytes: int, bus: Bus) -> None:
@@ -68,11 +66,11 @@ class Inbox:
         self._items = {item.id: item for item in _found_in(folder)}
 
     def all(self) -> list[InboxItem]:
-        """What is here, newest first."""
+        """Return all files, newest first."""
         return sorted(self._items.values(), key=lambda item: item.received_at, reverse=True)
 
     def get(self, id: str) -> InboxItem:
-        """The file with this id.
+        """Return the file with this id.
 
         :raises NotFound: if there is none
         """
@@ -83,26 +81,27 @@ class Inbox:
             raise NotFound('inbox_item_not_found', f'The inbox has no file with the id {id!r}.', hint) from None
 
     def path(self, id: str) -> Path:
-        """Where the bytes of this file are.
+        """Return the path of the bytes of this file.
 
         :raises NotFound: if there is no such file
         """
         return self._folder / self.get(id).id
 
     def resolve(self, value: str) -> Path:
-        """The path that a parameter means: `inbox:ID`, or a path as it is.
+        """Return the path that a parameter means: `inbox:ID`, or any other path unchanged.
 
         :raises NotFound: if the inbox has no such file
         """
         return self.path(value.removeprefix(PREFIX)) if value.startswith(PREFIX) else Path(value)
 
     async def receive(self, name: str, chunks: AsyncIterator[bytes], expected_size: int | None = None) -> InboxItem:
-        """The file once all of it is on the disk; until then, and if anything goes wrong, it is not there at all.
+        """Save a file, whole or not at all, and return it.
 
         :param name: as the sender calls it; folders in it are dropped
-        :param expected_size: about how many bytes come, to refuse at once what cannot fit
-        :raises TooLarge: beyond the limit, if expected or found so on the way
-        :raises DiskIsFull: if there is no room, now or on the way
+        :param expected_size: about how many bytes, to refuse at once what cannot fit
+        :raises TooLarge: above the limit, as expected or as received
+        :raises DiskIsFull: if there is not enough space, now or while receiving
+        :raises NotReady: if the disk refuses for another reason
         """
         if expected_size is not None and expected_size > self._max_bytes:
             raise self._too_large(name)
@@ -124,7 +123,7 @@ class Inbox:
 
     @contextlib.contextmanager
     def _room_for(self, size: int) -> Iterator[None]:
-        """Hold this much of the free space for one file, so that two that come together do not count on the same."""
+        """Reserve this much free space, so that two uploads at once do not count on the same bytes."""
         free = free_bytes(self._folder) - self._promised
         if free < size + _SPARE_BYTES:
             raise DiskIsFull(f'The disk has {max(0, free):,} bytes left, too few for this file; nothing was saved.')
@@ -161,8 +160,8 @@ class Inbox:
 
 
 async def _in_large_pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes, a megabyte at a time: one visit to a thread for each."""
-    pieces: _Pieces = []
+    """Yield the same bytes, a megabyte at a time, to write each with one call to a thread."""
+    pieces: list[bytes] = []
     size = 0
     async for chunk in chunks:
         pieces.append(chunk)
@@ -175,7 +174,7 @@ async def _in_large_pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]
 
 
 async def _to_the_end(function: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
-    """Call in a thread; a cancelled task goes on only after the call has ended, and may close what it used."""
+    """Call in a thread; a cancelled task waits for the call to end, so that it may close what it used."""
     call = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
     try:
         await asyncio.shield(call)
@@ -185,7 +184,7 @@ async def _to_the_end(function: Callable[P, None], *arguments: P.args, **named: 
 
 
 def _commit(incoming: IncomingFile, folder: Path, item: InboxItem) -> None:
-    # What is known of the file comes first: bytes in their place are always complete and named.
+    # The description comes first: bytes in their place are always complete and named.
     write_atomically(folder / f'{item.id}.json', json.dumps(item.as_json()).encode())
     incoming.commit()
 
@@ -199,19 +198,19 @@ def _unlink(path: Path) -> None:
 def _found_in(folder: Path) -> Iterator[InboxItem]:
     for about in sorted(folder.glob('*.json')):
         path = about.with_suffix('')
-        if not path.is_file():  # the crash came between the two; the sender never heard that it was received
+        if not path.is_file():  # a crash came between the two; the sender got no answer
             about.unlink(missing_ok=True)
             continue
         try:
             yield InboxItem.model_validate_json(about.read_bytes())
-        except (OSError, ValidationError):  # the bytes are there and stay reachable; only their name is lost
+        except (OSError, ValidationError):  # the bytes are there and usable; only their name is lost
             known = path.stat()
             received_at = datetime.fromtimestamp(known.st_mtime, UTC)
             yield InboxItem(id=path.name, name=path.name, size=known.st_size, received_at=received_at)
 
 
 def _clean_name(name: str) -> str:
-    """The last part of the sender's path, printable and of bearable length, with its suffix."""
+    """Return the last part of the sender's path, printable, cut to 255 characters with its suffix kept."""
     last = name.replace('\\', '/').rstrip('/').rsplit('/', 1)[-1]
     text = ''.join(char for char in last if char.isprintable()).strip() or 'file'
     if len(text) <= _LONGEST_NAME:
@@ -225,6 +224,6 @@ def _named_errors() -> Iterator[None]:
     try:
         yield
     except DiskFull as error:
-        raise DiskIsFull('The disk became full while the file came in; nothing was saved.') from error
+        raise DiskIsFull('The disk filled up during the upload; nothing was saved.') from error
     except StorageError as error:
         raise NotReady('inbox_not_writable', f'The file could not be saved: {error}') from error

@@ -1,4 +1,4 @@
-"""The files a run is given: which parameters are paths, whether they are there, and how a run takes them over."""
+"""The input files of a run: which parameters are paths, whether the files exist, and how a run takes them over."""
 
 import json
 import os
@@ -6,34 +6,34 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from storage.copies import Watch, copy, make_sole
+from storage.copies import Watch, break_hard_links, copy
 from storage.files import named_errors, write_atomically
 from synapse.errors import NotFound, SynapseError
 
+from .inbox import PREFIX as INBOX
 from .inbox import Inbox
 
-INBOX = 'inbox:'
 NEWEST = 'newest:'
 """In an event: the newest file that matches a pattern such as `newest:/srv/media/*.mp4` when it falls due."""
 ASK = 'ask:'
-"""In an event: somebody has to choose the file each time."""
+"""In an event: a person has to choose the file each time."""
 
 RECORD = 'inputs.json'
-"""In the folder of a run: size and time of change of the files it took over, as they were then."""
+"""In the folder of a run: size and modification time of the files it took over, as they were then."""
 
 _PATH_FORMATS = ('path', 'file-path', 'directory-path')
 _LONGEST_NAME = 200
 
 
 class InputGone(SynapseError):
-    """A file was there when the run was created and is not any more."""
+    """A file that a run needs is gone."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__('input_gone', message, hint)
 
 
 def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Parameter name and value of each path that is given, in the order of the form; a list gives several."""
+    """Yield parameter name and value of each path that is set, in the order of the form; a list yields several."""
     for name, field in schema.get('properties', {}).items():
         value = parameters.get(name)
         values = value if isinstance(value, list) else [value]
@@ -42,16 +42,9 @@ def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterat
 
 
 def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> dict[str, str]:
-    """A sentence for each path parameter whose file cannot be used; looks at the disk.
-
-    A value equal to the default is the pipeline's own affair, and so is one marked `x-new` in the schema: a file that
-    the run is going to make.
-    """
+    """Return a sentence for each path parameter whose file cannot be used; reads the disk."""
     found: dict[str, str] = {}
-    for name, value in paths_in(schema, parameters):
-        field = schema['properties'][name]
-        if value == field.get('default') or field.get('x-new'):
-            continue
+    for name, value in _inputs_in(schema, parameters):
         problem = _problem_with(value, inbox)
         if problem:
             found.setdefault(name, problem)
@@ -59,7 +52,7 @@ def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbo
 
 
 def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> str:
-    """What a run is about: the name of its first file or folder, else its command; may be empty."""
+    """Return what a run is about: the name of its first file or folder, else its command; may be empty."""
     for _, value in paths_in(schema, parameters):
         if not value.startswith(INBOX):
             return PurePath(value).name or value
@@ -72,9 +65,9 @@ def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: 
 
 
 def newest_match(value: str) -> Path | None:
-    """The file that changed last among those that `newest:PATTERN` means; looks at the disk.
+    """Return the most recently changed file that matches `newest:PATTERN`, None if there is none; reads the disk.
 
-    Files that are hidden or still being copied, by their name, do not count.
+    Files whose name says that they are hidden or still being copied do not count.
     """
     pattern = Path(value.removeprefix(NEWEST))
     found = []
@@ -87,10 +80,10 @@ def newest_match(value: str) -> Path | None:
     return max(found)[1] if found else None
 
 
-def chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of an event with real files in the place of `newest:`; looks at the disk.
+def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an event with real paths in place of `newest:`; reads the disk.
 
-    :raises InputGone: if no file matches, or somebody has to choose one
+    :raises InputGone: if no file matches, or a person has to choose one
     """
 
     def real(text: str) -> str:
@@ -106,39 +99,38 @@ def chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: mapped(value, real) for name, value in parameters.items()}
 
 
-def is_chosen_later(parameters: Mapping[str, Any]) -> bool:
-    """Whether `chosen` has anything to do."""
+def is_unresolved(parameters: Mapping[str, Any]) -> bool:
+    """Whether the parameters have values that `resolved` replaces."""
     texts = [item for value in parameters.values() for item in (value if isinstance(value, list) else [value])]
     return any(isinstance(text, str) and (text == ASK or text.startswith(NEWEST)) for text in texts)
 
 
 def inbox_ids(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> set[str]:
-    """The inbox files that parameters refer to."""
+    """Return the ids of the inbox files that parameters refer to."""
     values = (value for _, value in paths_in(schema, parameters))
     return {value.removeprefix(INBOX) for value in values if value.startswith(INBOX)}
 
 
-def taken_over(
+def take_over(
     schema: Mapping[str, Any], parameters: Mapping[str, Any], *, inbox: Inbox, runs: Path, target: Path, watch: Watch
 ) -> dict[str, str]:
-    """Put what comes from the inbox or from another run's folder into `target`; looks at and writes to the disk.
+    """Put files from the inbox or from another run's folder into `target`; reads and writes the disk.
 
-    What another run has is copied. A file of the inbox is here under a second name first, so that one that leaves the
-    inbox costs neither time nor room; `make_own` comes before anything writes to it.
+    What belongs to another run is copied. A file of the inbox is hard-linked, so that one that leaves the inbox costs
+    neither time nor space; call `make_independent` before anything writes to it.
 
-    :return: new path of each value that is another now
-    :raises InputGone: if a file is not there any more
+    :return: the new path of each value that changes
+    :raises InputGone: if a file is gone
     :raises StorageError: if the disk refuses
-    :raises CopyStopped: when `watch` says so
+    :raises CopyStopped: if `watch` returns False
     """
     places: dict[str, str] = {}
-    for name, value in paths_in(schema, parameters):
-        field = schema['properties'][name]
-        if value in places or value == field.get('default') or field.get('x-new'):
+    for _, value in _inputs_in(schema, parameters):
+        if value in places:
             continue
         source, label = _source(value, inbox)
         if not source.exists():
-            raise InputGone(f'No file is at {source} any more; it was there when this run was created.', _GONE_HINT)
+            raise InputGone(f'The file {source} is gone; it was there when this run was created.', _GONE_HINT)
         if value.startswith(INBOX):
             places[value] = str(_linked(source, _place_for(label, target), watch))
         elif _is_of_another_run(source, runs, target):
@@ -147,20 +139,20 @@ def taken_over(
     return places
 
 
-def make_own(folder: Path, watch: Watch) -> None:
-    """Have the files that a run has taken over to itself, readable as any new file, and note what they were.
+def make_independent(folder: Path, watch: Watch) -> None:
+    """Turn files that are still linked elsewhere into copies with the mode of a new file, and record what they are.
 
     :raises StorageError: if the disk refuses
-    :raises CopyStopped: when `watch` says so
+    :raises CopyStopped: if `watch` returns False
     """
     files = [path for path in folder.iterdir() if path.is_file()]
     for path in files:
-        make_sole(path, watch=watch)
+        break_hard_links(path, watch=watch)
     write_atomically(_record_of(folder), json.dumps({path.name: _stamp(path) for path in files}).encode())
 
 
-def is_as_taken_over(path: Path) -> bool:
-    """Whether an input of a run is as it was when that run got it; also where nothing is known of that."""
+def is_unchanged(path: Path) -> bool:
+    """Whether an input of a run is as that run took it over; True where that was not recorded."""
     try:
         known = json.loads(_record_of(path.parent).read_bytes()) if path.parent.name == 'inputs' else {}
         return bool(known.get(path.name, _stamp(path)) == _stamp(path))
@@ -169,18 +161,18 @@ def is_as_taken_over(path: Path) -> bool:
 
 
 def with_places(value: Any, places: Mapping[str, str]) -> Any:
-    """The same JSON value with each text that is a key of `places` replaced."""
+    """Return the JSON value with each text that is a key of `places` replaced."""
     return mapped(value, lambda text: places.get(text, text))
 
 
 def with_folder(value: Any, old: Path, new: Path) -> Any:
-    """The same JSON value with each path inside `old` pointing inside `new`."""
+    """Return the JSON value with each path inside `old` pointing inside `new`."""
     prefix = f'{old}{os.sep}'
     return mapped(value, lambda text: f'{new}{os.sep}{text.removeprefix(prefix)}' if text.startswith(prefix) else text)
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """The same JSON value with each text in it changed; keys stay."""
+    """Return the JSON value with each text in it changed, except keys."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
@@ -192,6 +184,14 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 _UNFINISHED = frozenset({'.part', '.tmp', '.crdownload', '.partial'})
 _GONE_HINT = 'Put it back and retry, or start a new run with another file.'
+
+
+def _inputs_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """`paths_in` without defaults, which are up to the pipeline, and files the run will create (`x-new`)."""
+    for name, value in paths_in(schema, parameters):
+        field = schema['properties'][name]
+        if value != field.get('default') and not field.get('x-new'):
+            yield name, value
 
 
 def _is_path(field: Mapping[str, Any]) -> bool:
@@ -206,7 +206,7 @@ def _problem_with(value: str, inbox: Inbox) -> str:
         folder = Path(value.removeprefix(NEWEST)).parent
         if not folder.is_absolute():
             return 'Give the full path of the folder, such as newest:/srv/media/*.mp4.'
-        return '' if folder.is_dir() else f'No folder is at {folder}.'
+        return '' if folder.is_dir() else f'There is no folder {folder}.'
     if value.startswith(INBOX):
         try:
             inbox.get(value.removeprefix(INBOX))
@@ -217,7 +217,7 @@ def _problem_with(value: str, inbox: Inbox) -> str:
     if not path.is_absolute():
         return f'Give the full path of {value}, such as {Path.home() / path.name}.'
     try:
-        return '' if path.exists() else f'No file is at {value}.'
+        return '' if path.exists() else f'There is no file at {value}.'
     except OSError as error:
         return f'{value} cannot be read: {error.strerror or error}.'
 
@@ -230,11 +230,11 @@ def _source(value: str, inbox: Inbox) -> tuple[Path, str]:
     try:
         return inbox.path(item_id), inbox.get(item_id).name
     except NotFound as error:
-        raise InputGone(f'The file {item_id} has left the inbox before this run started.', _GONE_HINT) from error
+        raise InputGone(f'The file {item_id} left the inbox before this run started.', _GONE_HINT) from error
 
 
 def _is_of_another_run(source: Path, runs: Path, target: Path) -> bool:
-    """Whether it lies in the folder of a run, by whatever path, but not in that to which `target` belongs."""
+    """Whether it is in the folder of a run, by whatever path, other than the one `target` belongs to."""
     runs, own, source = runs.resolve(), target.parents[1].resolve(), source.resolve()
     return runs in source.parents and source != own and own not in source.parents
 
@@ -263,7 +263,7 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _safe_name(label: str) -> str:
-    """A name as data becomes a name on disk: no folder, no control character, not too long, never hidden."""
+    """Return a safe file name: no folder, no control characters, not too long, never hidden."""
     text = ''.join(char for char in label.replace('\\', '/').rsplit('/', 1)[-1] if char.isprintable()).strip()
     path = PurePath(text.lstrip('.') or 'input')
     suffix = path.suffix[:20]

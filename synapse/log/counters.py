@@ -1,4 +1,4 @@
-"""How many entries the log holds, for screens to bind to."""
+"""The number of entries in the log, for pages to bind to."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -10,7 +10,7 @@ from .entry import Level
 
 @bindable_dataclass
 class LogCounters:
-    """How many entries of each level the log holds, and how many errors came since somebody looked."""
+    """The number of entries of each level in the log, and of errors since someone last looked."""
 
     debug: int = 0
     info: int = 0
@@ -22,17 +22,15 @@ class LogCounters:
     unseen_errors: int = 0
 
     def as_stats(self) -> dict[str, int]:
-        """The counts as the API gives them."""
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != 'unseen_errors'}
 
     def add(self, counts: Mapping[Level, int]) -> None:
-        """So many have come, whose errors nobody has seen."""
+        """Count new entries, whose errors are unseen."""
         self._change(counts)
         if errors := counts.get(Level.ERROR, 0) + counts.get(Level.CRITICAL, 0):
             self.unseen_errors += errors
 
-    def take(self, counts: Mapping[Level, int]) -> None:
-        """So many are gone."""
+    def subtract(self, counts: Mapping[Level, int]) -> None:
         self._change({level: -count for level, count in counts.items()})
 
     def _change(self, counts: Mapping[Level, int]) -> None:

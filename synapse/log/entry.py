@@ -1,4 +1,4 @@
-"""What a line of the log is: a level that says how much it matters, and a record that nobody changes any more."""
+"""A line of the log: an immutable record with a level."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Level(StrEnum):
-    """How much an entry matters, from least to most; `rank` says which is more."""
+    """How much an entry matters, lowest first; `rank` compares them."""
 
     DEBUG = 'debug'
     INFO = 'info'
@@ -26,9 +26,9 @@ LEVELS = {level.value: level for level in Level}
 
 
 class Entry(NamedTuple):
-    """One line of the log; `seq` grows by one over all entries, `id` is unlike any other ever.
+    """One line of the log; `seq` grows by one over all entries, `id` is unique forever.
 
-    A tuple, since a frozen dataclass takes five times as long to make, and these are made by the 100,000.
+    A tuple, since a frozen dataclass takes five times as long to create, and there are 100,000s of them.
     """
 
     id: str
@@ -39,10 +39,10 @@ class Entry(NamedTuple):
     source: str
     run: str | None = None
     step: str | None = None
-    fields: dict[str, Any] = {}  # noqa: RUF012 - nobody changes those of an entry
+    fields: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values with the names of the API, as the store keeps them too."""
+        """Plain JSON values with the names of the API, which the store uses too."""
         return {
             'id': self.id,
             'seq': self.seq,
@@ -57,19 +57,17 @@ class Entry(NamedTuple):
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> 'Entry':
-        """The entry that `as_json` came from."""
         changed = {'timestamp': datetime.fromisoformat(row['timestamp']), 'level': Level(row['level'])}
         return cls(**{**row, **changed})
 
 
 def size_of(entries: Sequence[Entry]) -> int:
-    """About how many characters these keep in memory."""
+    """Roughly how many characters these keep in memory."""
     fields = [entry.fields for entry in entries if entry.fields]
     return sum([len(entry.message) for entry in entries]) + sum(map(_characters_in, fields))
 
 
 def _characters_in(value: Any) -> int:
-    """About how many characters a plain JSON value holds."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Brings what the program says through `logging` into the log that people see, from whatever thread."""
+"""Brings records of `logging` into the log that people see, from any thread."""
 
 import asyncio
 import logging
@@ -6,32 +6,23 @@ import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-
-class TakesRows(Protocol):
-    """What a handler asks of a log."""
-
-    @property
-    def is_telling(self) -> bool:
-        """Whether entries are being told right now: what is logged meanwhile may come of that."""
-
-    def extend(self, rows: list[dict[str, Any]]) -> object:
-        """Take these rows in, in their order."""
+from .log import Log
 
 
 class LogHandler(logging.Handler):
-    """Thread-safe, bounded, and never the cause of itself. Make it on the event loop."""
+    """A bounded, thread-safe queue into the log that never feeds itself. Create it on the event loop."""
 
-    _LONGEST_QUEUE = 10_000
+    _MAX_QUEUE = 10_000
     _ECHO_SECONDS = 1.0
 
-    def __init__(self, log: TakesRows, level: int = logging.INFO) -> None:
+    def __init__(self, log: Log, level: int = logging.INFO) -> None:
         super().__init__(level)
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._rows: deque[dict[str, Any]] = deque(maxlen=self._LONGEST_QUEUE)
+        self._rows: deque[dict[str, Any]] = deque(maxlen=self._MAX_QUEUE)
         self._is_due = False
         self._echoed_at = -self._ECHO_SECONDS
 
@@ -44,14 +35,14 @@ class LogHandler(logging.Handler):
             if not self._is_due:
                 self._is_due = True
                 self._loop.call_soon_threadsafe(self._drain)
-        except RuntimeError:  # the loop has ended, and with it whoever could read this
+        except RuntimeError:  # the loop has ended, so no one could read this
             self._is_due = False
         except Exception:
             self.handleError(record)
 
     def _is_echo(self) -> bool:
-        """Whether this is about telling entries: a listener that fails at each would otherwise never end."""
-        if not self._log.is_telling or threading.get_ident() != self._loop_thread:
+        """Whether publishing entries caused this record: a subscriber that always fails would otherwise never end."""
+        if not self._log.is_publishing or threading.get_ident() != self._loop_thread:
             return False
         is_too_soon = time.monotonic() - self._echoed_at < self._ECHO_SECONDS
         self._echoed_at = self._echoed_at if is_too_soon else time.monotonic()
@@ -85,7 +76,7 @@ def _row_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _source_of(name: str) -> str:
-    """The name of a logger; of ours only the room, which stays when its modules are parted or renamed."""
+    """The name of a logger; of ours only the package, which stays the same when its modules are renamed."""
     return '.'.join(name.split('.')[:2]) if name.startswith(_OURS) else name
 
 

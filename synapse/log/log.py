@@ -1,4 +1,4 @@
-"""The one log of everything: numbered entries, pushed at once, saved a moment later, free of secrets."""
+"""The log of everything: numbered entries, published at once, saved a moment later, free of secrets."""
 
 import asyncio
 import itertools
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from storage.files import StorageError
 from storage.logs.store import LogStore
@@ -17,37 +17,40 @@ from synapse.bus import Bus
 from synapse.records import now_utc
 from synapse.scrubber import LONGEST_TEXT, Scrubber
 
-from .answers import Histogram as Histogram
-from .answers import Matches as Matches
-from .answers import as_asked, named_errors, parts_of, refuse_slow
 from .counters import LogCounters as LogCounters
 from .entry import LEVELS
 from .entry import Entry as Entry
 from .entry import Level as Level
-from .forgetting import Forgetting
 from .messages import LinesLogged
+from .pruning import LogPruner
+from .queries import Histogram as Histogram
+from .queries import Matches as Matches
+from .queries import bucket_grid, raise_if_slow, store_filters, user_errors
 from .rate import SECONDS as RATE_SECONDS
 from .rate import LogRate
 from .search import Search
-from .writer import MOST_UNSAVED, LogWriter
+from .writer import MAX_UNSAVED, LogWriter
+
+P = ParamSpec('P')
+T = TypeVar('T')
 
 RING = 5_000
 SEARCH_SECONDS = 3.0
-TELL_AT_ONCE = 4_000
-MOST_UNTOLD = 8_000
+PUBLISH_ENTRIES = 4_000
+MAX_UNPUBLISHED = 8_000
 FEW = 100
-TOLD_A_SECOND = 10_000
-"""In a flood lines are told no faster, each time those of up to 50 ms: to be told costs everyone as much for one line
-as for a thousand."""
-MOST_APART = 0.05
+PUBLISH_PER_SECOND = 10_000
+"""In a flood entries are published at this rate, every 50 ms at the latest: a batch costs subscribers as much for one
+line as for a thousand."""
+PUBLISH_SECONDS = 0.05
 _PAGE = 1_000
 
 
 class Log:
-    """What was said, newest last in `ring`, all of it in the store. Used on the event loop only.
+    """All entries, in the store; the newest are in `ring` too, newest last. Use it on the event loop only.
 
     Entries are published as `LinesLogged` in one batch per turn of the loop, in a flood every 50 ms or 4,000 entries,
-    and are on screens before they are on the disk. The oldest go when they are told to, see `retain`.
+    and reach screens before the disk. The oldest are deleted by `retain`.
     """
 
     def __init__(self, store: LogStore, bus: Bus) -> None:
@@ -55,20 +58,20 @@ class Log:
         self.rate = LogRate()
         self.ring: deque[Entry] = deque(maxlen=RING)
         self.last_seq = store.last_seq()
-        self.is_telling = False
+        self.is_publishing = False
         self._bus, self._store = bus, store
-        # Numbers that a power loss took back are given again: so the id also names this start.
+        # Numbers lost in a power loss are used again, so the id also names this start.
         self._boot = secrets.token_hex(4)
         self._fresh: deque[Entry] = deque()
-        self._next_tell = 0.0
+        self._publish_at = 0.0
         self._is_due = False
-        self._late: asyncio.TimerHandle | None = None
+        self._publish_timer: asyncio.TimerHandle | None = None
         self._scrubber = Scrubber()
-        self._writer = LogWriter(store, on_trouble=self._say_trouble, on_recovery=self._say_recovery)
-        self._forgetting = Forgetting(self._writer, bus, self.ring, self._take_off)
+        self._writer = LogWriter(store, on_failure=self._report_failure, on_recovery=self._report_recovery)
+        self._pruner = LogPruner(self._writer, bus, self.ring, self._count_removed)
 
     async def start(self) -> None:
-        """Recall the newest entries and the counts of an earlier start, and begin to save."""
+        """Read the newest entries and the counts of an earlier start, and start to save."""
         async with self._writer.lock:
             rows = await self._writer.in_thread(self._store.query, limit=RING)
             recent = [*map(Entry.from_json, reversed(rows)), *self.ring]
@@ -77,17 +80,17 @@ class Log:
             await self._recount()
             since = int(time.time()) - RATE_SECONDS
             seconds = await self._writer.in_thread(self._store.seconds, since)
-            self.rate.recall((second, LEVELS[level], lines) for second, level, lines in seconds)
+            self.rate.restore((second, LEVELS[level], lines) for second, level, lines in seconds)
         self._writer.start()
         for notice in self._store.notices:
             self.append(Level.WARNING, notice, source='storage')
 
     async def stop(self) -> None:
-        """Save what is left and let go of the store; what is logged after this is lost."""
-        self._tell_all()
+        """Save what is left and close the store; anything logged later is lost."""
+        self._publish_all()
         await self._writer.stop()
 
-    # -- saying -----------------------------------------------------------------------------------------------------
+    # -- appending ----------------------------------------------------------------------------------------------------
 
     def append(
         self,
@@ -100,34 +103,23 @@ class Log:
         fields: Mapping[str, Any] | None = None,
         timestamp: datetime | str | None = None,
     ) -> Entry:
-        """Log one line; it is published before this turn of the loop ends, in a flood soon after.
+        """Log one entry; it is published before this turn of the loop ends, in a flood soon after.
 
-        :param level: an unknown word counts as `info`, since what a step says must not get lost over it
-        :param message: of more than 16,384 characters the beginning, with the length in the field `cut`
-        :param timestamp: when it was said; ISO 8601 with offset if it is a text; now if not given
+        :param level: an unknown level counts as `info`, so that no line of a step is lost over it
+        :param message: cut after 16,384 characters, with its length in the field `cut`
+        :param timestamp: ISO 8601 with offset if it is text; defaults to now
         """
         entry = self._entry(level, message, source, run, step, fields, timestamp)
-        self._take([entry])
+        self._add([entry])
         return entry
 
     def extend(self, rows: Iterable[Mapping[str, Any]]) -> list[Entry]:
-        """Log many lines: each a mapping of what `append` takes, by name."""
-        entries = [
-            self._entry(
-                row['level'],
-                row['message'],
-                row['source'],
-                row.get('run'),
-                row.get('step'),
-                row.get('fields'),
-                row.get('timestamp'),
-            )
-            for row in rows
-        ]
-        self._take(entries)
+        """Log many entries, each a mapping of the arguments of `append`."""
+        entries = [self._entry(**row) for row in rows]
+        self._add(entries)
         return entries
 
-    def say_lines(
+    def append_lines(
         self,
         lines: Sequence[tuple[str, str]],
         *,
@@ -136,64 +128,62 @@ class Log:
         run: str | None = None,
         step: str | None = None,
     ) -> list[Entry]:
-        """Log what a process printed: of each line when it was said, as ISO 8601 with offset, and its text.
+        """Log the output of a process: for each line when it was printed, as ISO 8601 with offset, and its text.
 
-        The same as `extend`, for less than half the time. Of a thousand lines at most, if the loop is not to be held.
+        Does the same as `extend` in less than half the time. Pass a thousand lines at most to keep the loop responsive.
         """
         known, source, boot, seq = LEVELS.get(level, Level.INFO), self._scrubber.text(source), self._boot, self.last_seq
-        is_bare, text_of = self._scrubber.is_idle, self._scrubber.text
+        is_unscrubbed, text_of = self._scrubber.is_idle, self._scrubber.text
         nothing: dict[str, Any] = {}
-        said_at, moment, entries = '', now_utc(), []
+        logged_at, moment, entries = '', now_utc(), []
         for timestamp, line in lines:
             seq += 1
-            if timestamp != said_at:
-                said_at, moment = timestamp, _moment(timestamp)
-            text, fields = line if is_bare and line.isascii() else text_of(line), nothing
+            if timestamp != logged_at:
+                logged_at, moment = timestamp, _moment(timestamp)
+            text, fields = line if is_unscrubbed and line.isascii() else text_of(line), nothing
             if len(text) > LONGEST_TEXT:
                 text, fields = text[:LONGEST_TEXT], {'cut': len(text)}
-            entries.append(_made((f'{boot}-{seq}', seq, moment, known, text, source, run, step, fields)))
+            entries.append(_new_entry((f'{boot}-{seq}', seq, moment, known, text, source, run, step, fields)))
         self.last_seq = seq
-        self._take(entries)
+        self._add(entries)
         return entries
 
     def hide(self, run_id: str, secrets: Iterable[str]) -> None:
-        """Show `***` for these values in whatever is logged from now on, until `unhide`."""
+        """Replace these values by `***` in everything that is logged, until `unhide`."""
         self._scrubber.hide(run_id, secrets)
 
     def unhide(self, run_id: str) -> None:
-        """The secrets of this run can occur no more."""
         self._scrubber.unhide(run_id)
 
     def scrub(self, value: Any) -> Any:
-        """The same plain JSON value without hidden secrets: for what is shown elsewhere, such as errors of a run."""
+        """The plain JSON value without hidden secrets: for what is shown elsewhere, such as errors of a run."""
         return self._scrubber.value(value)
 
     async def room_to_write(self) -> None:
-        """Wait while more entries are untold or unsaved than may be: what makes a chatty step wait for the disk."""
-        while len(self._fresh) > MOST_UNTOLD:  # noqa: ASYNC110 - each turn of the loop tells some
+        """Wait while too many entries are unpublished or unsaved, which slows a chatty step down to the disk."""
+        while len(self._fresh) > MAX_UNPUBLISHED:  # noqa: ASYNC110 - each turn of the loop publishes some
             await asyncio.sleep(0)
         await self._writer.room()
 
-    # -- asking -----------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------------
 
     def recent(self, n: int, *, run: str | None = None) -> list[Entry]:
-        """At most `n` of the entries in memory, newest last."""
         newest_first = (entry for entry in reversed(self.ring) if run is None or entry.run == run)
         return list(itertools.islice(newest_first, n))[::-1]
 
     async def query(self, *, search: Search | None = None, **filters: Any) -> list[Entry]:
-        """Entries from the store that fit, including those of this very moment, newest first.
+        """The matching entries, newest first, including those logged this very moment.
 
-        :param filters: as of `storage.logs.store.LogStore.query`; times may be aware datetimes
+        :param filters: as for `storage.logs.store.LogStore.query`; times may be aware datetimes
         :raises Invalid: if the regular expression of `search` takes too long
         """
         await self.saved(self.last_seq)
         return await self._read(search=search, **filters)
 
     async def pages(self, **filters: Any) -> AsyncIterator[list[Entry]]:
-        """All entries that fit and exist now, oldest first, a thousand at a time: for an export of any length.
+        """All matching entries that exist now, oldest first, in pages of a thousand: for exports of any length.
 
-        :param filters: as of `query`; `oldest_first=False` turns the order round
+        :param filters: as for `query`; `oldest_first=False` reverses the order
         """
         filters = {name: value for name, value in filters.items() if value is not None and name != 'limit'}
         is_forward = filters.setdefault('oldest_first', True)
@@ -204,9 +194,9 @@ class Log:
             filters['after' if is_forward else 'before'] = page[-1].seq
 
     async def matching(self, search: Search, *, limit: int = 10_000, **filters: Any) -> Matches:
-        """Where something is found: the newest `limit` entries, or those that three seconds were enough for.
+        """The newest `limit` matches, or those found within three seconds.
 
-        Given up as soon as whoever asks is cancelled.
+        Stops as soon as the caller is cancelled.
         """
         await self.saved(self.last_seq)
         given_up, deadline = Event(), time.monotonic() + SEARCH_SECONDS
@@ -214,103 +204,95 @@ class Log:
         def is_over() -> bool:
             return search.is_too_slow or given_up.is_set() or time.monotonic() > deadline
 
-        asked = as_asked({**filters, 'search': search})
+        asked = store_filters({**filters, 'search': search})
         try:
-            with named_errors():
-                return await asyncio.to_thread(self._matching, search, limit=limit, is_over=is_over, **asked)
+            return await self._ask(self._matching, search, limit=limit, is_over=is_over, **asked)
         finally:
             given_up.set()
 
     async def histogram(
         self, start: datetime, end: datetime, *, buckets: int = 100, run: str | None = None, source: str | None = None
     ) -> Histogram:
-        """How many entries of each level came when, in at most so many parts of a span, from summaries.
+        """The number of entries of each level in at most `buckets` buckets over a span, from stored counts.
 
-        Parts begin with whole seconds, longer than a minute they are whole minutes: the first may begin a bit earlier.
+        Buckets start at whole seconds, those longer than a minute at whole minutes: the first may start a bit early.
         """
-        first, seconds, count = parts_of(start, end, buckets)
-        await self.saved(self.last_seq)
-        with named_errors():
-            counts = await asyncio.to_thread(self._store.histogram, first, seconds, count, run=run, source=source)
+        first, seconds, count = bucket_grid(start, end, buckets)
+        counts = await self._ask(self._store.histogram, first, seconds, count, run=run, source=source)
         return Histogram(start=datetime.fromtimestamp(first, UTC), seconds=seconds, counts=counts)
 
     async def span(self) -> tuple[datetime, datetime] | None:
-        """When the oldest and the newest entry were said; None if there is none."""
-        await self.saved(self.last_seq)
-        with named_errors():
-            found = await asyncio.to_thread(self._store.span)
+        """The timestamps of the oldest and the newest entry, or None if there are no entries."""
+        found = await self._ask(self._store.span)
         return None if found is None else (datetime.fromisoformat(found[0]), datetime.fromisoformat(found[1]))
 
     async def sources(self) -> list[tuple[str, int]]:
-        """All sources and how many entries each has, most first."""
-        await self.saved(self.last_seq)
-        with named_errors():
-            return await asyncio.to_thread(self._store.sources)
+        """All sources with their number of entries, most entries first."""
+        return await self._ask(self._store.sources)
 
     async def size(self) -> int:
-        """How many bytes the log takes on disk, without its journal of some MB at most."""
-        with named_errors():
+        """Bytes that the log takes on disk, without its journal of a few MB."""
+        with user_errors():
             return await asyncio.to_thread(self._store.size)
 
     async def saved(self, seq: int) -> bool:
-        """Whether all up to this entry is on disk, after waiting for it; false while the disk refuses."""
+        """Wait until everything up to this entry is on disk; returns False while the disk refuses."""
         return await self._writer.saved(seq)
 
     @property
-    def trouble(self) -> StorageError | None:
-        """Why entries cannot be saved at present."""
-        return self._writer.trouble
+    def save_error(self) -> StorageError | None:
+        """Why entries cannot be saved at present, or None."""
+        return self._writer.error
 
     async def stats(self, start: datetime | str | None = None, end: datetime | str | None = None) -> dict[str, int]:
-        """How many entries of each level there are, and `total`; between two moments, the second not included."""
+        """The number of entries of each level and the `total`, from `start` up to but excluding `end`."""
         if start is None and end is None:
-            self._tell_all()
+            self._publish_all()
             return self.counters.as_stats()
-        await self.saved(self.last_seq)
-        with named_errors():
-            counts = await asyncio.to_thread(self._store.stats, **as_asked({'start': start, 'end': end}))
+        counts = await self._ask(self._store.stats, **store_filters({'start': start, 'end': end}))
         return {**counts, 'total': sum(counts.values())}
 
-    async def since(self, moment: datetime) -> dict[str, int]:
-        """How many entries of each level came from this moment on, and `total`."""
-        return await self.stats(start=moment)
-
-    def seen(self) -> None:
-        """Somebody looked at the log: no error is unseen now."""
-        self._tell_all()
+    def mark_seen(self) -> None:
+        self._publish_all()
         self.counters.unseen_errors = 0
 
-    # -- forgetting -------------------------------------------------------------------------------------------------
+    # -- deleting -----------------------------------------------------------------------------------------------------
 
     async def clear(self, before: int | None = None, *, who: str) -> int:
-        """Forget the entries with a smaller `seq`, or all; gives how many. One new entry says who did it.
+        """Delete the entries with a `seq` below `before`, or all; returns how many. A new entry records who did.
 
         :raises DiskIsFull: if there is not even room for that
         """
         limit = self.last_seq + 1 if before is None else max(1, min(before, self.last_seq + 1))
         await self.saved(limit - 1)
-        gone = await self._forgetting.clear(limit)
+        removed = await self._pruner.clear(limit)
         if before is None:
             self.counters.unseen_errors = 0
-        self.append(Level.INFO, f'{who} cleared the log: {gone:,} entries are gone', source='log')
-        return gone
+        self.append(Level.INFO, f'{who} cleared the log: {removed:,} entries removed', source='log')
+        return removed
 
     async def retain(self, *, max_age: timedelta | None, max_bytes: int | None) -> int:
-        """Forget the oldest entries: those older than `max_age`, and as many as make the log larger than `max_bytes`.
+        """Delete entries older than `max_age`, and the oldest beyond `max_bytes`; returns how many.
 
-        In small steps, between which what is said is saved. Gives how many are gone.
+        Works in small steps, between which new entries are saved.
 
         :raises DiskIsFull: if there is not even room for that
         """
         await self.saved(self.last_seq)
-        return await self._forgetting.retain(max_age, max_bytes)
+        return await self._pruner.retain(max_age, max_bytes)
 
-    # -- inside -----------------------------------------------------------------------------------------------------
+    # -- internals ----------------------------------------------------------------------------------------------------
+
+    async def _ask(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call a method of the store in a thread, once everything logged so far is saved."""
+        await self.saved(self.last_seq)
+        with user_errors():
+            return await asyncio.to_thread(function, *arguments, **named)
 
     async def _read(self, *, search: Search | None = None, **filters: Any) -> list[Entry]:
-        with named_errors():
-            rows = await asyncio.to_thread(self._store.query, **as_asked({**filters, 'search': search}))
-        refuse_slow(search)
+        with user_errors():
+            rows = await asyncio.to_thread(self._store.query, **store_filters({**filters, 'search': search}))
+        raise_if_slow(search)
         return [Entry.from_json(row) for row in rows]
 
     def _matching(self, search: Search, *, limit: int, **asked: Any) -> Matches:
@@ -326,10 +308,10 @@ class Log:
         level: Level | str,
         message: str,
         source: str,
-        run: str | None,
-        step: str | None,
-        fields: Mapping[str, Any] | None,
-        timestamp: datetime | str | None,
+        run: str | None = None,
+        step: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | None = None,
     ) -> Entry:
         self.last_seq += 1
         text = self._scrubber.text(message)
@@ -349,80 +331,82 @@ class Log:
             fields=kept,
         )
 
-    def _take(self, entries: list[Entry]) -> None:
+    def _add(self, entries: list[Entry]) -> None:
         if not entries:
             return
         self._fresh.extend(entries)
-        self._tell_soon()
+        self._publish_soon()
         self.ring.extend(entries)
         self._writer.add(entries)
 
-    def _tell_soon(self) -> None:
+    def _publish_soon(self) -> None:
         if self._is_due:
             return
         loop = asyncio.get_running_loop()
-        if loop.time() < self._next_tell and len(self._fresh) < TELL_AT_ONCE:
-            self._late = self._late or loop.call_at(self._next_tell, self._tell)
+        if loop.time() < self._publish_at and len(self._fresh) < PUBLISH_ENTRIES:
+            self._publish_timer = self._publish_timer or loop.call_at(self._publish_at, self._publish)
             return
         self._is_due = True
-        loop.call_soon(self._tell)
+        loop.call_soon(self._publish)
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         self._is_due = False
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+        if self._publish_timer is not None:
+            self._publish_timer.cancel()
+            self._publish_timer = None
         if not self._fresh:
             return
-        entries = tuple(self._fresh.popleft() for _ in range(min(len(self._fresh), TELL_AT_ONCE)))
+        entries = tuple(self._fresh.popleft() for _ in range(min(len(self._fresh), PUBLISH_ENTRIES)))
         if len(entries) > FEW:
-            self._next_tell = asyncio.get_running_loop().time() + min(MOST_APART, len(entries) / TOLD_A_SECOND)
+            self._publish_at = asyncio.get_running_loop().time() + min(
+                PUBLISH_SECONDS, len(entries) / PUBLISH_PER_SECOND
+            )
         if self._fresh:
-            self._tell_soon()
+            self._publish_soon()
         counts = Counter([entry.level for entry in entries])
         self.counters.add(counts)
         self.rate.add(counts)
-        self.is_telling = True
+        self.is_publishing = True
         try:
             self._bus.publish(LinesLogged(entries))
         finally:
-            self.is_telling = False
+            self.is_publishing = False
 
-    def _tell_all(self) -> None:
-        # Who asks while being told must not have the others hear of later entries first.
-        while self._fresh and not self.is_telling:
-            self._tell()
+    def _publish_all(self) -> None:
+        # A subscriber that calls this while being notified must not let others see later entries first.
+        while self._fresh and not self.is_publishing:
+            self._publish()
 
     async def _recount(self) -> None:
-        """Set the counters to what the store has and what waits to be saved. Hold the writer's lock."""
+        """Set the counters from the store and the unsaved entries. Hold the writer's lock."""
         stored = await self._writer.in_thread(self._store.stats)
-        self._tell_all()
+        self._publish_all()
         waiting = Counter(entry.level for entry in self._writer.unsaved)
         for level in Level:
             setattr(self.counters, level.value, stored[level.value] + waiting[level])
         self.counters.total = sum(stored.values()) + waiting.total()
 
-    def _take_off(self, counts: Mapping[Level, int]) -> None:
-        self._tell_all()
-        self.counters.take(counts)
+    def _count_removed(self, counts: Mapping[Level, int]) -> None:
+        self._publish_all()
+        self.counters.subtract(counts)
 
-    def _say_trouble(self, error: StorageError) -> None:
+    def _report_failure(self, error: StorageError) -> None:
         self.append(
             Level.ERROR,
-            f'Log entries cannot be saved: {error} The newest {MOST_UNSAVED:,} wait in memory until it works again.',
+            f'Log entries cannot be saved: {error} The newest {MAX_UNSAVED:,} are kept in memory until it works again.',
             source='log',
         )
 
-    def _say_recovery(self, levels: Counter[Level]) -> None:
+    def _report_recovery(self, levels: Counter[Level]) -> None:
         if lost := levels.total():
-            self.counters.take(levels)
+            self.counters.subtract(levels)
             text = f'Log entries are saved again; {lost:,} older ones did not fit in memory and are lost.'
             self.append(Level.WARNING, text, source='log', fields={'lost': lost})
         else:
             self.append(Level.INFO, 'Log entries are saved again; none was lost.', source='log')
 
 
-_made: Callable[[tuple[Any, ...]], Entry] = partial(tuple.__new__, Entry)
+_new_entry: Callable[[tuple[Any, ...]], Entry] = partial(tuple.__new__, Entry)
 
 
 def _moment(timestamp: datetime | str | None) -> datetime:

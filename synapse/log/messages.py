@@ -1,4 +1,4 @@
-"""What the log tells on the bus."""
+"""Messages that the log publishes on the bus."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from .entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class LinesLogged(Message):
-    """Entries joined the log, in order of `seq`."""
+    """Entries were added to the log, in order of `seq`."""
 
     entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LogCleared(Message):
-    """Entries up to and including `seq` are gone."""
+    """Entries up to and including `seq` were deleted."""
 
     seq: int

@@ -1,4 +1,4 @@
-"""How fast the log grows: lines of each level in each of the last 900 seconds, in memory, for small live charts."""
+"""How fast the log grows: lines per level in each of the last 900 seconds, in memory, for small live charts."""
 
 import time
 from collections import Counter, deque
@@ -10,7 +10,7 @@ SECONDS = 900
 
 
 class LogRate:
-    """Counts lines by the second in which they came. Used on the event loop only.
+    """Counts lines by the second in which they were logged. Use it on the event loop only.
 
     :param clock: seconds since 1970
     """
@@ -22,22 +22,21 @@ class LogRate:
         self._in_latest = 0
 
     def add(self, counts: Mapping[Level, int]) -> None:
-        """So many lines of each level came now."""
         now, lines = self._clock(), sum(counts.values())
         self._slot(int(now)).update(counts)
         self._latest.append((now, lines))
         self._in_latest += lines
         self._forget(now)
 
-    def recall(self, counts: Iterable[tuple[int, Level, int]]) -> None:
-        """So many lines of this level came in this second since 1970, before the program was started."""
+    def restore(self, counts: Iterable[tuple[int, Level, int]]) -> None:
+        """Count `(second since 1970, level, lines)` from before the program started."""
         oldest = int(self._clock()) - SECONDS
         for second, level, lines in counts:
             if second > oldest:
                 self._slot(second)[level] += lines
 
     def since(self, seconds: int) -> dict[Level, int]:
-        """How many lines of each level came in the last `seconds`, of which there are at most 900."""
+        """The number of lines of each level in the last `seconds`, at most 900."""
         first = int(self._clock()) - seconds
         sums: Counter[Level] = Counter()
         for second, counts in self._seconds.items():
@@ -46,7 +45,7 @@ class LogRate:
         return {level: sums[level] for level in Level}
 
     def bars(self, levels: Collection[Level], *, seconds: int = 300, bars: int = 24) -> list[int]:
-        """How many lines of these levels came in each part of the last `seconds`, oldest part first."""
+        """The number of lines of these levels in each of `bars` parts of the last `seconds`, oldest part first."""
         now, heights = int(self._clock()), [0] * bars
         for second, counts in self._seconds.items():
             age = now - second
@@ -55,7 +54,6 @@ class LogRate:
         return heights
 
     def per_second(self) -> float:
-        """How many lines came within the last second."""
         self._forget(self._clock())
         return float(self._in_latest)
 

@@ -1,4 +1,4 @@
-"""What is looked for in the messages of the log: a text or a regular expression, and where it is in a line."""
+"""Searches in log messages: a text or a regular expression, and where it matches."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -10,27 +10,27 @@ import regex
 from storage.logs.text import folded
 from synapse.errors import Invalid
 
-MOST_SPANS = 50
-LONGEST_PATTERN = 500
-SECONDS_A_LINE = 0.01
-MOST_TIMEOUTS = 3
-TOGETHER = 256
-SECONDS_TOGETHER = 0.05
-MOST_REPEATS = 10_000
+MAX_SPANS = 50
+MAX_PATTERN = 500
+LINE_SECONDS = 0.01
+MAX_TIMEOUTS = 3
+BATCH_LINES = 256
+BATCH_SECONDS = 0.05
+MAX_REPEATS = 10_000
 
-# Looks around, ends of the whole text, a moved start, and what gives nothing back: there a line feed may end a match.
+# Lookarounds, anchors of the whole text, \K, and possessive or atomic groups: there a line feed may end a match.
 _UNJOINABLE = regex.compile(r'\(\?(?!:)|\(\*|\\[AZzGK]|[*+?}]\+')
 _BRACES, _NUMBER = regex.compile(r'\{[^}]*'), regex.compile(r'\d+')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A text that is contained, or a regular expression that matches somewhere; an empty one is in every text.
+    """A text or a regular expression to find in messages; an empty one matches everything.
 
-    In a regular expression `^` and `$` are the ends of each line of a message. One that needs more than 10 ms for a
-    line finds nothing in it, and after the third such line nothing at all (`is_too_slow`): it freezes nobody.
+    In a regular expression `^` and `$` match at each line of a message. If it needs more than 10 ms for a line it does
+    not match there, and after the third such line it matches nothing (`is_too_slow`), so that it cannot freeze Synapse.
 
-    :raises Invalid: with the code `bad_pattern` if the regular expression is none
+    :raises Invalid: with the code `bad_pattern` if the regular expression is invalid
     """
 
     text: str
@@ -44,11 +44,11 @@ class Search:
 
     @property
     def is_too_slow(self) -> bool:
-        """Whether the regular expression took too long for too many lines, and is not tried any more."""
-        return self._pattern is not None and self._pattern.timeouts >= MOST_TIMEOUTS
+        """Whether the regular expression took too long for too many lines, and was abandoned."""
+        return self._pattern is not None and self._pattern.timeouts >= MAX_TIMEOUTS
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where it is: `(start, end)` in code points, in order, without overlaps or empty ones, at most 50."""
+        """Where it matches: `(start, end)` in code points, in order, neither overlapping nor empty, at most 50."""
         if self._pattern is not None:
             return self._pattern.spans(text)
         if not self.text:
@@ -59,24 +59,24 @@ class Search:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Texts that each line with it contains, without regard to case: what an index can be asked for."""
+        """Texts that every matching line contains, ignoring case: what an index can look up."""
         if self._pattern is not None:
             return self._pattern.literals
         return (self.text,) if self.text else ()
 
     @property
     def is_more_than_parts(self) -> bool:
-        """Whether not every line that contains the `parts` has it."""
+        """Whether a line may contain the `parts` without matching."""
         return self.is_regex or self.is_case_sensitive
 
     def which(self, texts: Sequence[str]) -> list[int]:
-        """The places of the texts that have it: for many of them faster than to ask one by one."""
+        """The positions of the texts that match: faster than one by one."""
         if self._pattern is not None and self._pattern.is_joinable:
             return [place for place in self._pattern.candidates(texts) if self.is_in(texts[place])]
         return [place for place, text in enumerate(texts) if self.is_in(text)]
 
     def is_in(self, text: str) -> bool:
-        """Whether `text`, which is as shown (`text.plain`), has it."""
+        """Whether it matches `text`, which must be without terminal escapes (`text.plain`)."""
         if self._pattern is not None:
             return self._pattern.is_in(text)
         if self.is_case_sensitive:
@@ -85,13 +85,13 @@ class Search:
 
 
 class _Pattern:
-    """A regular expression with an end to its patience. `re` of the standard library knows none, `regex` does."""
+    """A regular expression with a timeout, which `regex` has and `re` of the standard library does not."""
 
     def __init__(self, text: str, *, is_case_sensitive: bool) -> None:
         self.timeouts = 0
-        if len(text) > LONGEST_PATTERN:
-            raise _bad(f'it is longer than {LONGEST_PATTERN} characters')
-        if _repeats(text) > MOST_REPEATS:
+        if len(text) > MAX_PATTERN:
+            raise _bad(f'it is longer than {MAX_PATTERN} characters')
+        if _repeats(text) > MAX_REPEATS:
             raise _bad('it repeats something too often')
         flags = regex.VERSION0 | regex.MULTILINE | (0 if is_case_sensitive else regex.IGNORECASE)
         try:
@@ -103,36 +103,36 @@ class _Pattern:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
-        if self.timeouts >= MOST_TIMEOUTS:
+        if self.timeouts >= MAX_TIMEOUTS:
             return found
         try:
-            for match in self._compiled.finditer(text, timeout=SECONDS_A_LINE):
+            for match in self._compiled.finditer(text, timeout=LINE_SECONDS):
                 if match.end() > match.start():
                     found.append(match.span())
-                if len(found) == MOST_SPANS:
+                if len(found) == MAX_SPANS:
                     break
         except TimeoutError:
             self.timeouts += 1
         return found
 
     def candidates(self, texts: Sequence[str]) -> Iterator[int]:
-        """The places of texts that may have it: all that have, found in a whole batch of them at a time.
+        """The positions of texts that may match, found in a whole batch at a time.
 
-        A match in one line is a match in many joined by line feeds too, where none looks beyond itself (`is_joinable`).
-        The interpreter is let go of meanwhile.
+        A match in one line also matches in many joined by line feeds, unless it looks beyond itself (`is_joinable`).
+        The interpreter lock is released meanwhile.
         """
-        for start in range(0, len(texts), TOGETHER):
+        for start in range(0, len(texts), BATCH_LINES):
             try:
-                yield from [start + place for place in self._among(texts[start : start + TOGETHER])]
+                yield from [start + place for place in self._among(texts[start : start + BATCH_LINES])]
             except TimeoutError:
-                yield from range(start, min(start + TOGETHER, len(texts)))
+                yield from range(start, min(start + BATCH_LINES, len(texts)))
 
     def _among(self, texts: Sequence[str]) -> Iterator[int]:
         joined = '\n'.join(texts)
         starts = [*accumulate((len(text) + 1 for text in texts), initial=0)]
         at = place = 0
         while place < len(texts) and (
-            found := self._compiled.search(joined, at, timeout=SECONDS_TOGETHER, concurrent=True)
+            found := self._compiled.search(joined, at, timeout=BATCH_SECONDS, concurrent=True)
         ):
             place = bisect_right(starts, found.start()) - 1
             if place < len(texts):
@@ -141,17 +141,17 @@ class _Pattern:
             at = starts[min(place, len(texts))]
 
     def is_in(self, text: str) -> bool:
-        if self.timeouts >= MOST_TIMEOUTS:
+        if self.timeouts >= MAX_TIMEOUTS:
             return False
         try:
-            return self._compiled.search(text, timeout=SECONDS_A_LINE) is not None
+            return self._compiled.search(text, timeout=LINE_SECONDS) is not None
         except TimeoutError:
             self.timeouts += 1
             return False
 
 
 def literals_of(pattern: str) -> list[str]:
-    """Texts that are in whatever the regular expression matches; not all of them, none where it is hard to say."""
+    """Texts that every match of the regular expression contains; not all of them, and none if that is hard to tell."""
     if _HARD.search(pattern):
         return []
     found, run, depth = [], '', 0
@@ -169,7 +169,7 @@ def literals_of(pattern: str) -> list[str]:
     return [text for text in [*found, run] if text]
 
 
-# Flags, which may change what all the rest means, and sets in sets.
+# Flags, which may change the meaning of the rest, and nested sets.
 _HARD = regex.compile(r'\(\?(?![:=!<>|]|P<)|\[\^?\[|\[:')
 _LITERAL = regex.compile(r'(?s)[^()[\]{}.^$*+?|\\]|\\[^a-zA-Z0-9]')
 _PARTS = regex.compile(
@@ -178,7 +178,7 @@ _PARTS = regex.compile(
 
 
 def _repeats(pattern: str) -> int:
-    """At most so many copies of a part it is compiled to: {1000} inside {1000} would take all memory."""
+    """An upper bound on the copies of a part in the compiled pattern: {1000} inside {1000} would take all memory."""
     product = 1
     for braces in _BRACES.findall(pattern):
         product *= max([1, *(int(number[:9]) for number in _NUMBER.findall(braces))])
@@ -186,14 +186,14 @@ def _repeats(pattern: str) -> int:
 
 
 def _bad(why: str) -> Invalid:
-    sentence = f'This is no regular expression: {why}.'
-    return Invalid(sentence, {'q': sentence}, 'Mend the pattern, or look for it as plain text.', code='bad_pattern')
+    sentence = f'This is not a regular expression: {why}.'
+    return Invalid(sentence, {'q': sentence}, 'Fix the pattern, or search for it as plain text.', code='bad_pattern')
 
 
 def _places(text: str, wanted: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     place = text.find(wanted)
-    while place >= 0 and len(found) < MOST_SPANS:
+    while place >= 0 and len(found) < MAX_SPANS:
         found.append((place, place + len(wanted)))
         place = text.find(wanted, place + len(wanted))
     return found

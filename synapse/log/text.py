@@ -1,4 +1,4 @@
-"""What a message looks like: its text without terminal escapes, their colours as class names, nothing invisible."""
+"""How a message is shown: its text without terminal escapes, colours as class names, and nothing invisible."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def styled(message: str) -> tuple[str, Spans]:
     """The text without escapes, and `(start, end, classes)` of its styled parts in order, in code points.
 
     Classes are words of `a-bold a-dim a-italic a-underline a-strike a-fg-0 … a-fg-15 a-bg-0 … a-bg-15`, separated by
-    spaces; colours of 256 and of 16 million are the nearest of these 16. Hidden text is not hidden.
+    spaces; 256 and 16 million colours become the nearest of these 16. Hidden text is shown.
     """
     if '\x1b' not in message:
         return message, []
@@ -50,10 +50,10 @@ def styled(message: str) -> tuple[str, Spans]:
 
 
 def visible(text: str) -> str:
-    """The same number of characters, none of which is invisible or turns the text round.
+    """The text at the same length without invisible characters or ones that change its direction.
 
-    Control characters but tab and line feed become their pictures; C1, marks of direction, byte order marks, odd
-    separators and halves of surrogate pairs U+FFFD.
+    Control characters except tab and line feed become their symbols; C1 controls, direction marks, byte order marks,
+    unusual separators and halves of surrogate pairs become U+FFFD.
     """
     return _ODD.sub(_picture, text)
 
@@ -74,14 +74,14 @@ def _join(spans: Spans, start: int, end: int, classes: str) -> None:
 
 
 class _Style:
-    """What SGR (ECMA-48, 8.3.117) has set so far."""
+    """The state set by SGR sequences so far (ECMA-48, 8.3.117)."""
 
     def __init__(self) -> None:
         self.classes = ''
         self._reset()
 
     def apply(self, codes: str) -> None:
-        # Each part is a number with what belongs to it by colons: `38:2::255:0:0` as well as `38;2;255;0;0`.
+        # A part is a number, with its arguments after colons: `38:2::255:0:0` as well as `38;2;255;0;0`.
         parts = iter([_numbers(part) for part in codes[:_LONGEST_CODES].split(';')])
         for numbers in parts:
             self._set(numbers, parts)
@@ -111,7 +111,7 @@ class _Style:
         elif code == 48 or 40 <= code <= 49 or 100 <= code <= 107:
             self._back = _colour(numbers, more)
         elif code == 58:
-            _colour(numbers, more)  # of the underline, which is not shown: its numbers are no styles
+            _colour(numbers, more)  # underline colour, which is not shown: skips its arguments
 
     def _words(self) -> Iterator[str]:
         yield from self._flags

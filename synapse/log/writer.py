@@ -1,4 +1,4 @@
-"""Brings log entries to disk behind the backs of those who log: in batches, in a thread, never on the push path."""
+"""Saves log entries in the background: in batches, in a thread, never delaying their publication."""
 
 import asyncio
 import contextlib
@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from storage.files import StorageError
-from storage.logs.rows import LineBatch, lines_of, values_of
+from storage.logs.rows import LineBatch, LogRow, batch_of, row_of
 from storage.logs.store import LogStore
 
 from .entry import RANKS, Entry, Level, size_of
@@ -23,17 +23,17 @@ T = TypeVar('T')
 
 BATCH_SECONDS = 0.1
 BATCH_ENTRIES = 500
-MOST_AT_ONCE = 5_000
-MOST_UNSAVED = 40_000
-MOST_CHARACTERS = 64 * 1024**2
-"""That wait to be saved, however few entries these are."""
-INDEX_FROM = 1_024
-INDEX_AT_LATEST = 200_000
+MAX_BATCH = 5_000
+MAX_UNSAVED = 40_000
+MAX_CHARACTERS = 64 * 1024**2
+"""The limit on the characters of unsaved entries, however few these are."""
+MIN_UNINDEXED = 1_024
+MAX_UNINDEXED = 200_000
 CALM_SECONDS = 0.5
-"""So long after a large batch texts go into their index: in a flood the processor has better things to do."""
-FEW_ALIKE = 16
-MOST_ALIKE = 8 * 1024**2
-"""Characters that go to the store as one value."""
+"""How long after a large batch indexing resumes: in a flood the processor has better things to do."""
+MIN_LINES = 16
+MAX_LINES_CHARACTERS = 8 * 1024**2
+"""How many characters go to the store as one value."""
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 5.0
 
@@ -41,32 +41,30 @@ _LIKENESS = attrgetter('timestamp', 'level', 'source', 'run', 'step', 'fields')
 
 
 class LogWriter:
-    """A queue of entries and the task that saves them. Used on the event loop; only the store is touched elsewhere.
+    """A queue of entries and the task that saves them. Use it on the event loop; only the store is used in a thread.
 
-    While the store refuses (a full disk) the newest 40,000 entries wait, or fewer long ones; older ones are lost to it,
-    counted.
+    While the store fails (a full disk) the newest 40,000 entries wait, fewer if they are long; older ones are dropped.
 
-    :param on_trouble: told once when saving begins to fail
-    :param on_recovery: told once when it works again, with how many entries of each level were lost
+    :param on_failure: called once when saving begins to fail
+    :param on_recovery: called once when it works again, with the number of dropped entries of each level
     """
 
     def __init__(
         self,
         store: LogStore,
         *,
-        on_trouble: Callable[[StorageError], None],
+        on_failure: Callable[[StorageError], None],
         on_recovery: Callable[[Counter[Level]], None],
     ) -> None:
         self.store = store
         self.unsaved: deque[Entry] = deque()
-        self.is_failing = False
-        self.trouble: StorageError | None = None
+        self.error: StorageError | None = None
         self.lock = asyncio.Lock()
-        """Held while a batch is on its way: who holds it knows that `unsaved` is exactly what the store lacks."""
-        self._on_trouble, self._on_recovery = on_trouble, on_recovery
-        self._lost: Counter[Level] = Counter()
+        """Held while a batch is being saved: its holder knows that `unsaved` is exactly what the store lacks."""
+        self._on_failure, self._on_recovery = on_failure, on_recovery
+        self._dropped: Counter[Level] = Counter()
         self._characters = 0
-        self._to_index = INDEX_FROM  # what an earlier start may have left
+        self._unindexed = MIN_UNINDEXED  # an earlier start may have left some
         self._calm_at = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='log-writer')
         self._changed = asyncio.Condition()
@@ -75,11 +73,11 @@ class LogWriter:
         self._is_stopping = False
 
     def start(self) -> None:
-        """Save from now on what is added and what was added before."""
+        """Start saving entries, including those added before."""
         self._task = asyncio.create_task(self._write_forever(), name='log writer')
 
     async def stop(self) -> None:
-        """Save what is left, for at most five seconds where the store refuses, then let go of it."""
+        """Save what is left, for at most five seconds if the store fails, then close it."""
         self._is_stopping = True
         self._wake()
         if self._task is not None:
@@ -88,45 +86,44 @@ class LogWriter:
             self._task = None
         await self.in_thread(self.store.close)
         self._thread.shutdown(wait=False)
-        await self._tell_waiting()
+        await self._notify()
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Take entries in order of `seq`."""
         self.unsaved.extend(entries)
         self._characters += size_of(entries)
-        if self.is_failing:
-            self._forget_oldest()
+        if self.error is not None:
+            self._drop_oldest()
         self._filled.set()
         if len(self.unsaved) >= BATCH_ENTRIES:
             self._hurried.set()
 
     async def room(self) -> None:
-        """Wait while more than 40,000 entries are unsaved; not while the store refuses, since that may last."""
-        if self._is_much:
-            await self._until(lambda: not self._is_much)
+        """Wait while more than 40,000 entries are unsaved; not while the store fails, since that may last."""
+        if self._is_full:
+            await self._until(lambda: not self._is_full)
 
     async def saved(self, seq: int) -> bool:
-        """Whether every entry up to `seq` is on disk, after waiting for it; false where the store refuses."""
+        """Wait until every entry up to `seq` is on disk; returns False if the store fails."""
         if not self._is_saved(seq):
             self._hurried.set()
             await self._until(lambda: self._is_saved(seq))
         return self._is_saved(seq)
 
     async def in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Call what waits for the disk, in turn with the batches."""
+        """Call a function that waits for the disk, in turn with the batches."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*arguments, **named))
 
-    def forget(self, before: int) -> list[Entry]:
-        """Entries with a smaller `seq` need not be saved any more; gives which. Hold the lock."""
+    def drop(self, before: int) -> list[Entry]:
+        """Drop the unsaved entries with a `seq` below `before` and return them. Hold the lock."""
         first = self.unsaved[0].seq if self.unsaved else before
-        return self._take_oldest(before - first)
+        return self._pop_oldest(before - first)
 
     @property
-    def _is_much(self) -> bool:
-        return len(self.unsaved) > MOST_UNSAVED or self._characters > MOST_CHARACTERS
+    def _is_full(self) -> bool:
+        return len(self.unsaved) > MAX_UNSAVED or self._characters > MAX_CHARACTERS
 
-    def _take_oldest(self, count: int) -> list[Entry]:
-        # Numbers have no gaps, so their difference is how many there are.
+    def _pop_oldest(self, count: int) -> list[Entry]:
+        # `seq` has no gaps, so differences are counts.
         taken = [self.unsaved.popleft() for _ in range(min(count, len(self.unsaved)))]
         self._characters -= size_of(taken)
         return taken
@@ -136,9 +133,9 @@ class LogWriter:
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with self._changed:
-            await self._changed.wait_for(lambda: condition() or self.is_failing or self._task is None)
+            await self._changed.wait_for(lambda: condition() or self.error is not None or self._task is None)
 
-    async def _tell_waiting(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
@@ -148,7 +145,7 @@ class LogWriter:
 
     async def _write_forever(self) -> None:
         while self.unsaved or not self._is_stopping:
-            await self._index_meanwhile()
+            await self._index()
             await self._filled.wait()
             if not self._is_stopping and len(self.unsaved) < BATCH_ENTRIES:
                 await self._wait(self._hurried, BATCH_SECONDS)
@@ -157,21 +154,21 @@ class LogWriter:
             if not self.unsaved and not self._is_stopping:
                 self._filled.clear()
 
-    async def _index_meanwhile(self) -> None:
-        """Bring texts into their index while nothing waits to be saved: in a flood it lags behind, answers do not."""
-        while self._to_index >= INDEX_FROM and len(self.unsaved) < BATCH_ENTRIES and not self._is_stopping:
+    async def _index(self) -> None:
+        """Index texts while nothing waits to be saved: in a flood the index lags behind, but searches stay complete."""
+        while self._unindexed >= MIN_UNINDEXED and len(self.unsaved) < BATCH_ENTRIES and not self._is_stopping:
             flooded_for = self._calm_at - asyncio.get_running_loop().time()
-            if flooded_for > 0 and self._to_index < INDEX_AT_LATEST:
+            if flooded_for > 0 and self._unindexed < MAX_UNINDEXED:
                 await self._wait(self._filled, flooded_for)
                 if self._filled.is_set():
                     return
                 continue
             try:
-                if not await self.in_thread(self.store.index_some):
-                    self._to_index = 0
+                if not await self.in_thread(self.store.index_next):
+                    self._unindexed = 0
             except StorageError as error:
-                log.warning('the index of log texts has to wait: %s', error)
-                self._to_index = 0
+                log.warning('the text index of the log has to wait: %s', error)
+                self._unindexed = 0
             if self.unsaved:
                 return
 
@@ -181,20 +178,20 @@ class LogWriter:
 
     async def _save_some(self) -> None:
         async with self.lock:
-            batch = list(islice(self.unsaved, MOST_AT_ONCE))
+            batch = list(islice(self.unsaved, MAX_BATCH))
             try:
                 await self.in_thread(self._save, batch)
             except StorageError as error:
                 self._fail(error)
             else:
                 if batch:
-                    self.forget(batch[-1].seq + 1)
-                    self._to_index += len(batch)
+                    self.drop(batch[-1].seq + 1)
+                    self._unindexed += len(batch)
                     if len(batch) >= BATCH_ENTRIES:
                         self._calm_at = asyncio.get_running_loop().time() + CALM_SECONDS
                     self._recover()
-        await self._tell_waiting()
-        if self.is_failing:
+        await self._notify()
+        if self.error is not None:
             await asyncio.sleep(RETRY_SECONDS)
 
     def _save(self, batch: Sequence[Entry]) -> None:
@@ -203,54 +200,54 @@ class LogWriter:
         except StorageError:
             raise
         except Exception:
-            # One row the store cannot take must hold up no other; it is in the log of the program instead.
+            # One row that the store cannot take must not hold up others; it is reported instead.
             log.exception('a batch of %s log entries was refused; saving them one by one', len(batch))
             for entry in batch:
-                self._save_alone(_values_of(entry))
+                self._save_alone(_row_of(entry))
 
-    def _save_alone(self, row: tuple[Any, ...]) -> None:
+    def _save_alone(self, row: LogRow) -> None:
         try:
             self.store.append([row])
         except StorageError:
             raise
         except Exception as error:
-            log.error('log entry %s cannot be saved: %s', row[0], error)
+            log.error('log entry %s cannot be saved: %s', row.seq, error)
 
     def _fail(self, error: StorageError) -> None:
-        was_failing, self.is_failing, self.trouble = self.is_failing, True, error
-        self._forget_oldest()
+        was_failing, self.error = self.error is not None, error
+        self._drop_oldest()
         if not was_failing:
-            self._on_trouble(error)
+            self._on_failure(error)
 
     def _recover(self) -> None:
-        if self.is_failing:
-            self.is_failing, self.trouble = False, None
-            lost, self._lost = self._lost, Counter()
-            self._on_recovery(lost)
+        if self.error is not None:
+            self.error = None
+            dropped, self._dropped = self._dropped, Counter()
+            self._on_recovery(dropped)
 
-    def _forget_oldest(self) -> None:
-        while self._is_much:
-            self._lost[self._take_oldest(1)[0].level] += 1
+    def _drop_oldest(self) -> None:
+        while self._is_full:
+            self._dropped[self._pop_oldest(1)[0].level] += 1
 
 
-def _rows_of(batch: Sequence[Entry]) -> list[tuple[Any, ...] | LineBatch]:
-    """Entries as the store takes them: those of a flood, which differ in their message alone, together."""
-    rows: list[tuple[Any, ...] | LineBatch] = []
+def _rows_of(batch: Sequence[Entry]) -> list[LogRow | LineBatch]:
+    """Entries as the store takes them; those of a flood, which differ only in their message, as one batch."""
+    rows: list[LogRow | LineBatch] = []
     for _, alike in groupby(batch, key=_LIKENESS):
         entries = list(alike)
-        lines = _lines_of(entries) if len(entries) >= FEW_ALIKE else None
-        rows += [lines] if lines is not None else map(_values_of, entries)
+        lines = _batch_of(entries) if len(entries) >= MIN_LINES else None
+        rows += [lines] if lines is not None else map(_row_of, entries)
     return rows
 
 
-def _lines_of(entries: Sequence[Entry]) -> LineBatch | None:
-    id, seq, moment, level, _, source, run, step, fields = entries[0]
-    if fields or entries[-1].seq - seq != len(entries) - 1 or sum(len(entry.message) for entry in entries) > MOST_ALIKE:
-        return None
+def _batch_of(entries: Sequence[Entry]) -> LineBatch | None:
+    first, last = entries[0], entries[-1]
     messages = [entry.message for entry in entries]
-    return lines_of(seq, id.removesuffix(str(seq)), moment, RANKS[level], messages, source, run, step)
+    if first.fields or last.seq - first.seq != len(entries) - 1 or sum(map(len, messages)) > MAX_LINES_CHARACTERS:
+        return None
+    return batch_of(_row_of(first), messages)
 
 
-def _values_of(entry: Entry) -> tuple[Any, ...]:
+def _row_of(entry: Entry) -> LogRow:
     id, seq, moment, level, message, source, run, step, fields = entry
-    return values_of(seq, id, moment, RANKS[level], message, source, run, step, fields)
+    return row_of(seq, id, moment, RANKS[level], message, source, run, step, fields)

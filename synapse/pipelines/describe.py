@@ -1,8 +1,13 @@
-"""What a pipeline file holds, without running a step: asked for by the catalog of the control room."""
+"""Describes the pipelines in a file and checks parameters against their fields, without running a step."""
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
+
+from pydantic import ValidationError
+
+from synapse.sentences import WHOLE, sentences
 
 from .load import load_module, pipelines_in
 from .pipeline import BrokenPipeline, Pipeline, steps_of
@@ -10,11 +15,11 @@ from .problems import as_describe_error
 
 
 def describe_file(file: str, origin: str | None = None) -> dict[str, Any]:
-    """`{"pipelines": [...]}` in the order of the file, or `{"error": {file, line, message, hint, traceback}}`."""
+    """Return `{"pipelines": [...]}` in file order, or `{"error": {file, line, message, hint, traceback}}`."""
     shown = origin or file
     try:
         pipelines = pipelines_in(load_module(file, origin))
-    except BaseException as error:  # a file may also leave by sys.exit()
+    except BaseException as error:  # a file may also call sys.exit()
         return {'error': as_describe_error(error, shown)}
     described = []
     for pipeline in pipelines:
@@ -33,9 +38,9 @@ def _line_of(pipeline: type[Pipeline]) -> int | None:
 
 
 def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
-    """All that the control room needs to know of a pipeline, as plain JSON values.
+    """Return what the control room needs to know about a pipeline, as plain JSON values.
 
-    :raises BrokenPipeline: if it has no step, or an option that makes no sense
+    :raises BrokenPipeline: if it has no step, or an option is invalid
     """
     steps = steps_of(pipeline)
     if not steps:
@@ -51,14 +56,25 @@ def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
     }
 
 
+def validate_parameters(pipeline: type[Pipeline], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`."""
+    try:
+        instance = pipeline.model_validate(dict(parameters))
+        return {'ok': True, 'parameters': instance.model_dump(mode='json', warnings=False)}
+    except ValidationError as error:
+        return {'ok': False, 'fields': sentences(error)}
+    except Exception as error:  # a validator in the person's file may raise anything
+        return {'ok': False, 'fields': {WHOLE: f'The check of the values failed: {type(error).__name__}: {error}'}}
+
+
 def title_of(pipeline: type[Pipeline]) -> str:
-    """Its `title`, else the class name split into words: `PublishVideo` is "Publish video"."""
+    """Return its `title`, else the class name split into words: "Publish video" for `PublishVideo`."""
     title = None if 'title' in pipeline.model_fields else getattr(pipeline, 'title', None)
     return str(title or pipeline.model_config.get('title') or words(pipeline.__name__))
 
 
 def words(name: str) -> str:
-    """A class name as a person writes it; runs of capitals stay together (`SyncNASFolder` is "Sync NAS folder")."""
+    """Split a class name into words and keep runs of capitals together: "Sync NAS folder" for `SyncNASFolder`."""
     parts = re.findall(r'[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+', name)
     kept = [part if part.isupper() and len(part) > 1 else part.lower() for part in parts]
     text = ' '.join(kept) or name
@@ -66,7 +82,7 @@ def words(name: str) -> str:
 
 
 def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
-    """JSON Schema of the parameters; the first path parameter carries `x-accepts`."""
+    """Return the JSON Schema of the parameters; the first path parameter has `x-accepts`."""
     schema = pipeline.model_json_schema()
     schema['title'] = title_of(pipeline)
     suffixes = _suffixes(pipeline)

@@ -1,4 +1,4 @@
-"""Brings a pipeline class into this process: from a person's file, or one of those built in."""
+"""Loads pipeline classes into this process, from a file or from those built in."""
 
 import importlib
 import linecache
@@ -16,12 +16,12 @@ class PipelineMissing(BrokenPipeline):
 
 
 def load_pipeline(name: str, file: str | None, origin: str | None = None) -> type[Pipeline]:
-    """The pipeline class of this name.
+    """Return the pipeline class of this name.
 
-    :param file: what is run, a snapshot of the person's file; None for a built-in pipeline
-    :param origin: the person's file itself, which tracebacks name; else `file`
+    :param file: a snapshot of the person's file; None for a built-in pipeline
+    :param origin: the person's file itself, which tracebacks name; by default `file`
     :raises PipelineMissing: if there is none of this name
-    :raises BaseException: whatever the file raises while it is read
+    :raises BaseException: whatever the file raises while it is imported
     """
     if file is None:
         return _built_in(name)
@@ -32,13 +32,13 @@ def load_pipeline(name: str, file: str | None, origin: str | None = None) -> typ
 
 
 def load_module(file: str, origin: str | None = None) -> ModuleType:
-    """Execute a file as a module; its folder is where its imports are looked for first."""
+    """Execute a file as a module; its imports are looked up in its own folder first."""
     shown = origin or file
     source = Path(file).read_bytes()
     name = f'synapse_pipeline_{re.sub(r"[^0-9A-Za-z_]", "_", Path(shown).stem)}'
     module = ModuleType(name)
     module.__file__ = shown
-    # The person's folder is watched: cache folders of modules beside the file would look like news.
+    # The person's folder is watched: cache folders next to the file would look like changes.
     sys.dont_write_bytecode = True
     sys.modules[name] = module
     sys.path.insert(0, str(Path(shown).parent))
@@ -46,12 +46,12 @@ def load_module(file: str, origin: str | None = None) -> ModuleType:
     text = source.decode('utf-8', 'replace')
     # Tracebacks show the lines that ran, even when the file has changed since.
     linecache.cache[shown] = (len(source), None, text.splitlines(keepends=True), shown)
-    exec(compile(source, shown, 'exec', dont_inherit=True), vars(module))  # noqa: S102  running it is our purpose
+    exec(compile(source, shown, 'exec', dont_inherit=True), vars(module))  # noqa: S102  running it is the purpose
     return module
 
 
 def pipelines_in(module: ModuleType) -> list[type[Pipeline]]:
-    """The pipelines that a module defines itself, in their order; those that only others build on are left out.
+    """Return the pipelines that a module defines itself, in order, without those that are only bases of others.
 
     :raises PipelineMissing: if there is none
     """
@@ -66,7 +66,7 @@ def pipelines_in(module: ModuleType) -> list[type[Pipeline]]:
         if not pipeline.__name__.startswith('_') and (steps_of(pipeline) or not _is_base(pipeline, own))
     ]
     if not found:
-        raise PipelineMissing('No pipeline is in this file: no class in it is based on synapse.Pipeline.')
+        raise PipelineMissing('This file has no pipeline: no class in it is based on synapse.Pipeline.')
     return found
 
 

@@ -1,8 +1,4 @@
-"""Pipelines as typed classes: fields are the parameters, methods marked with `@step` the work, in order.
-
-What a step leaves for later steps is kept in fields or in private attributes (`_poster: Path | None = None`); both are
-saved as JSON after each step, so that a run can start again from any of them.
-"""
+"""Pipelines as typed classes: fields are the parameters, methods marked with `@step` are the work, in order."""
 
 import inspect
 from collections.abc import Callable
@@ -17,10 +13,13 @@ F = TypeVar('F', bound=Callable[..., Any])
 
 
 class StepFailed(Exception):
-    """Raise it in a step for an expected failure; shown as it is, without a traceback.
+    """Raise it in a step for an expected failure: people see these words instead of a traceback.
+
+    Any other exception fails the step too, and is shown with its traceback and the line in your file. The step is
+    tried again as often as its `retries` allow; then the run fails, and later steps are skipped.
 
     :param message: what happened, one sentence
-    :param hint: what to do about it; may be empty
+    :param hint: what to do about it, one sentence; may be empty
     """
 
     def __init__(self, message: str, hint: str = '') -> None:
@@ -30,14 +29,46 @@ class StepFailed(Exception):
 
 
 class BrokenPipeline(TypeError):
-    """A pipeline that cannot be used as it is written; the text says it all."""
+    """A pipeline that cannot be used as it is written; the message says why."""
 
 
 class Pipeline(BaseModel):
-    """Base of all pipelines. Options are class variables: `title`, `accepts`, `max_parallel`.
+    """The base of all pipelines: a Pydantic model whose methods marked with `@step` run in the order they are defined.
 
-    `title` is shown instead of the class name; `accepts` are the file suffixes (`('.mp4', '.mov')`) that a dropped file
-    may have, applied to the first `Path` parameter; `max_parallel` limits how many runs of it go on at the same time.
+    Save the file in the `pipelines` folder of the data folder. It is read again whenever it changes; if it is broken,
+    its last good version stays in use. The class docstring describes the pipeline to people.
+
+    **Parameters** are public fields: a form and the JSON schema of the API are made from their types, defaults and
+    `pydantic.Field(title=..., description=..., ge=..., ...)`. A field without a default is required. A `Path` is a file
+    that the run gets: on start it must exist, and an uploaded file is copied into the run's folder first.
+    `Field(json_schema_extra={...})` says more: `'x-folder': True` for a folder, `'x-new': True` for a file that the run
+    creates, `'x-multiline': True` for a text of several lines.
+
+    **State** for later steps goes into fields or private attributes (`_poster: Path | None = None`). Both are saved as
+    JSON after each step, so that a retry can start from any step.
+
+    **Options** are class variables::
+
+        from pathlib import Path
+        from typing import ClassVar
+
+        from synapse import Pipeline, Run, step
+
+        class Archive(Pipeline):
+            title: ClassVar[str] = 'Archive a text'
+            accepts: ClassVar[tuple[str, ...]] = ('.txt', '.md')
+            max_parallel: ClassVar[int | None] = 1
+
+            file: Path = Path(__file__)
+
+            @step
+            def keep(self, run: Run) -> None:
+                run.artifact(self.file)
+
+    `title` is shown instead of the class name; `accepts` lists the file suffixes that the first `Path` parameter takes,
+    which decides where a dropped file may go; `max_parallel` is how many runs of this pipeline may run at the same
+    time, None for as many as there are workers. A class whose name starts with `_`, or that has subclasses in the same
+    file and no steps, is only a base for others.
     """
 
     model_config = ConfigDict(extra='forbid', protected_namespaces=(), validate_default=False)
@@ -51,13 +82,13 @@ class Pipeline(BaseModel):
         cls.__class_vars__.difference_update(cls.model_fields)
 
 
-# Known as an option but not declared, so that a pipeline may as well have a parameter called `title`.
+# Known as an option but not declared, so that a pipeline may have a parameter called `title` instead.
 Pipeline.__class_vars__.add('title')
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What `@step` says about a method; durations in seconds."""
+    """What `@step` says about a method; durations are in seconds."""
 
     name: str
     title: str
@@ -88,20 +119,30 @@ def step(
     timeout: Duration | None = None,
     title: str | None = None,
 ) -> Any:
-    """Mark a method, sync or async, as a step; it gets the `Run` as its one argument, or none if it takes none.
+    """Mark a method as a step, as `@step` or with options as `@step(retries=2, timeout='30m')`.
 
-    :param retries: how many more times it is tried after a failure
-    :param backoff: wait before the first retry, doubled before each further one; seconds or like `"2s"`
-    :param timeout: how long one try may take; seconds or like `"30m"`; None for as long as it likes
+    The method may be sync or async. It takes the `Run`, or nothing but `self`; what it returns is ignored. It succeeds
+    when it returns or calls `sys.exit(0)`, and fails when it raises anything else.
+
+    After its `timeout` a step is interrupted by an exception that isn't an `Exception`, so that `finally` runs but
+    `except Exception` does not catch it; that is a failure like any other. A step that ignores this for 2 s ends the
+    run, with its process and all programs it started. Time for which the run is paused does not count.
+
+    :param function: the method, for `@step` without options
+    :param retries: how many more times to try the step after it fails; 0 or more
+    :param backoff: how long to wait before the first retry, doubled before each further one: a number of seconds, a
+        `timedelta`, or text like `"500ms"`, `"2s"` or `"1h30m"`
+    :param timeout: how long one attempt may take, in the same forms; None for no limit
     :param title: shown instead of the name in capitals
-    :raises TypeError: for something that is no plain function, or takes more than `self` and `run`
+    :raises TypeError: if it isn't a plain method, if it yields, or if it takes more than `self` and `run`
+    :raises ValueError: if `retries` or a duration is out of range
     """
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise ValueError(f'retries must be a whole number, 0 or more, not {retries!r}')
     backoff_seconds = parse_duration(backoff)
     timeout_seconds = None if timeout is None else parse_duration(timeout)
     if timeout_seconds == 0:
-        raise ValueError('timeout must be longer than 0 seconds; leave it out for none')
+        raise ValueError('timeout must be longer than 0 seconds; leave it out for no limit')
 
     def mark(target: F) -> F:
         _check_step(target)
@@ -129,7 +170,7 @@ def _check_step(function: Any) -> None:
 
 
 def steps_of(pipeline: type[Pipeline]) -> tuple[Step, ...]:
-    """The steps in the order of their definition, those of base classes first; an override keeps its place."""
+    """Return the steps in the order of their definition, those of base classes first; an override keeps its place."""
     found: dict[str, Step] = {}
     for cls in reversed(pipeline.__mro__):
         for name, value in vars(cls).items():

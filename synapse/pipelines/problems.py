@@ -1,4 +1,4 @@
-"""Why something failed, told for a person: the sentence, the way out, and the place in their own file."""
+"""Turns exceptions into what a person needs: a sentence, a hint, and the place in their own file."""
 
 import errno
 import os
@@ -17,16 +17,16 @@ _OURS = tuple(str(Path(__file__).parents[1] / room) for room in ('host', 'pipeli
 
 
 class StepTimeout(BaseException):
-    """A step took longer than it may. No `Exception`, so that a step's own handlers do not swallow it."""
+    """A step took longer than it may. Not an `Exception`, so that `except Exception` in a step does not swallow it."""
 
     def __init__(self, step: str, seconds: float) -> None:
-        super().__init__(f'{step.replace("_", " ").upper()} took longer than the {lasting(seconds)} it may take.')
+        super().__init__(f'{step.replace("_", " ").upper()} took longer than the {length_of(seconds)} it may take.')
 
 
 def problem_of(error: BaseException, origin: str | None = None) -> Problem:
-    """The problem that an exception is.
+    """Return an exception as a `Problem`.
 
-    :param origin: path of the person's file; the innermost line in it is the place
+    :param origin: path of the person's file; the problem is placed at the innermost line in it
     """
     if isinstance(error, StepFailed):
         return Problem(message=error.message or 'The step failed.', hint=error.hint, type='StepFailed')
@@ -36,7 +36,7 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
         hint = 'Raise its timeout in @step, or find out why it takes so long.'
         return Problem(message=str(error), hint=hint, type='timeout')
     if isinstance(error, SystemExit):
-        return Problem(message=f'It left Python with exit code {error.code}.', type='exit')
+        return Problem(message=f'It ended Python with exit code {error.code}.', type='exit')
     file, line = place_of(error, origin)
     return Problem(
         message=sentence(error),
@@ -49,17 +49,17 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
 
 
 def sentence(error: BaseException) -> str:
-    """`KeyError: 'x'`, or only the class when it says nothing."""
+    """Return class and message, `KeyError: 'x'`, or only the class if it has no message."""
     try:
         text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
-    except Exception:  # an exception of a person's own may fail even at telling itself
+    except Exception:  # the `__str__` of a person's own exception may fail
         text = ''
     full = f'{type(error).__name__}: {text}' if text.strip() else type(error).__name__
     return full if len(full) <= LONGEST_MESSAGE else f'{full[:LONGEST_MESSAGE]} …'
 
 
 def place_of(error: BaseException, origin: str | None) -> tuple[str | None, int | None]:
-    """File and line to look at first: the innermost in `origin`, else the innermost that is not ours."""
+    """Return file and line to look at first: the innermost in `origin`, else the innermost outside Synapse."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
@@ -68,8 +68,8 @@ def place_of(error: BaseException, origin: str | None) -> tuple[str | None, int 
     return next(reversed(theirs or others), (None, None))
 
 
-def lasting(seconds: float) -> str:
-    """`90 s` is `1 min 30 s`."""
+def length_of(seconds: float) -> str:
+    """Return a duration in words: `1 min 30 s` for 90."""
     if seconds < 60:
         return f'{seconds:g} s'
     minutes, rest = divmod(round(seconds), 60)
@@ -95,16 +95,16 @@ def _hint(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f'Install it where Synapse runs: python -m pip install {error.name.partition(".")[0]}'
     if isinstance(error, MemoryError):
-        return 'The machine or its limit had no memory left; work in smaller parts.'
+        return 'The machine or the process limit has no memory left. Work in smaller parts.'
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None)):
         return 'Free some space, then retry from this step.'
     if isinstance(error, ValueError) and 'object has no field' in str(error):
-        return 'Declare it in the class, for example `_name: str = ""`; then it is also kept for later steps.'
+        return 'Declare it in the class, for example `_name: str = ""`; then it is also saved for later steps.'
     return ''
 
 
 def as_describe_error(error: BaseException, file: str) -> dict[str, Any]:
-    """A broken pipeline file as the catalog shows it."""
+    """Return what is wrong with a pipeline file, as the catalog shows it."""
     problem = problem_of(error, file)
     return {
         'file': problem.file or os.fspath(file),

@@ -1,4 +1,4 @@
-"""What a pipeline keeps from one step to the next, as JSON, and how it is given back."""
+"""Saves the state of a pipeline between its steps as JSON, and restores it."""
 
 from collections.abc import Iterator
 from typing import Any, get_type_hints
@@ -9,16 +9,11 @@ from pydantic.fields import FieldInfo
 from .pipeline import Pipeline
 
 
-def state_of(pipeline: Pipeline) -> dict[str, Any]:
-    """The instance as JSON values: its fields, and those of its private attributes that JSON can hold.
+def state_of(pipeline: Pipeline) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields and private attributes as JSON values, and the names of those attributes that JSON cannot hold.
 
-    :raises pydantic_core.PydanticSerializationError: if a field holds what JSON cannot
+    :raises pydantic_core.PydanticSerializationError: if JSON cannot hold a field
     """
-    return state_and_rest(pipeline)[0]
-
-
-def state_and_rest(pipeline: Pipeline) -> tuple[dict[str, Any], list[str]]:
-    """`state_of`, and the names of the private attributes it had to leave out."""
     state = pipeline.model_dump(mode='json', warnings=False)
     left_out = []
     for name, kind in _private_kinds(type(pipeline)):
@@ -36,7 +31,7 @@ def state_and_rest(pipeline: Pipeline) -> tuple[dict[str, Any], list[str]]:
 
 
 def restored(pipeline: type[Pipeline], state: dict[str, Any]) -> Pipeline:
-    """The instance that `state_of` saved.
+    """Return the instance whose `state_of` this is.
 
     :raises pydantic.ValidationError: if the class has changed so much that the state no longer fits
     """

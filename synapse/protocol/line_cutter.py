@@ -1,15 +1,15 @@
-"""Cuts a stream of bytes into lines without ever keeping more of one line than allowed."""
+"""Cuts a stream of bytes into lines, and keeps no more than a limit of each."""
 
 import re
 from collections.abc import Iterator
 
-# A terminal would ring, erase or move at these; a log line only shows that they were there. Tab stays, and so does
-# escape where it begins a colour (SGR), which the log view turns into a class.
+# A terminal would ring, erase or move at these; a log line only shows that they were there. Tab is kept, and so is
+# an escape that starts a colour (SGR), which the log view turns into a class.
 _HARMFUL = re.compile(r'\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]')
 
 
 class LineCutter:
-    """Bytes in, lines out, without their line ends; of a line longer than `limit` only the beginning is kept."""
+    """Bytes in, lines without line ends out; of a line longer than `limit` bytes only the start is kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -18,7 +18,7 @@ class LineCutter:
         """How many bytes the unfinished line has so far, kept or not."""
 
     def feed(self, chunk: bytes) -> Iterator[tuple[bytes, int]]:
-        """The lines that this chunk completes, each with the length it had before it was cut."""
+        """Yield the lines that this chunk completes, each with its length before it was cut."""
         first, *others = chunk.split(b'\n')
         self._add(first)
         for part in others:
@@ -26,7 +26,7 @@ class LineCutter:
             self._add(part)
 
     def rest(self) -> Iterator[tuple[bytes, int]]:
-        """The last line, if the stream ended without a line end."""
+        """Yield the last line, if the stream ended without a line end."""
         if self.length:
             yield self._taken()
 
@@ -42,9 +42,9 @@ class LineCutter:
 
 
 def readable(line: bytes, length: int) -> list[str]:
-    """The line as harmless text: invalid UTF-8 replaced, control characters shown as symbols, a cut one marked.
+    """Return the line as harmless text: invalid UTF-8 replaced, control characters as symbols, a cut line marked.
 
-    A carriage return begins a new line, since programs use it to draw progress over the same line.
+    A carriage return starts a new line, since programs use it to draw progress over the same line.
     """
     text = line.decode('utf-8', errors='replace')
     if length > len(line):

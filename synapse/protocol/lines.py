@@ -1,13 +1,13 @@
-"""Cuts what programs print into the lines of the log, in a run host and in the control room alike."""
+"""Cuts the output of programs into the lines of the log, in run hosts and in the control room."""
 
 import codecs
 
 REDRAW_SECONDS = 0.1
-LONGEST_LINE = 8 * 1024 * 1024
+MAX_LINE_CHARACTERS = 8 * 1024 * 1024
 
 
 class TextLines:
-    """Text in, lines out. A carriage return ends a line too; of lines redrawn so, one in 100 ms is kept."""
+    """Text in, lines out. A carriage return ends a line too; of lines redrawn that way one per 100 ms is kept."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -17,26 +17,26 @@ class TextLines:
         self._was_redrawn = False
 
     def feed(self, text: str, now: float) -> list[str]:
-        """The lines that this text completes.
+        """Return the lines that this text completes.
 
         :param now: when it was printed, in seconds by a clock of the caller's choice
         """
         self._parts.append(text)
         self.size += len(text)
-        if '\n' not in text and '\r' not in text and self.size < LONGEST_LINE:
+        if '\n' not in text and '\r' not in text and self.size < MAX_LINE_CHARACTERS:
             return []
         joined = ''.join(self._parts)
         *lines, rest = joined.split('\n')
         if self._was_redrawn or '\r' in joined:
             lines, rest = self._drawn(lines, rest, now)
-        if len(rest) >= LONGEST_LINE:
+        if len(rest) >= MAX_LINE_CHARACTERS:
             lines += self._ended(rest)
             rest = ''
         self._parts, self.size = [rest] if rest else [], len(rest)
         return lines
 
     def finish(self) -> list[str]:
-        """What is left without a line end is a line too."""
+        """Return what is left without a line end, as a line."""
         rest, held = _last_drawn(''.join(self._parts)), self._held
         self._parts, self.size, self._held, self._was_redrawn = [], 0, None, False
         return [rest or held or ''] if rest or held else []
@@ -44,7 +44,7 @@ class TextLines:
     def _drawn(self, whole: list[str], rest: str, now: float) -> tuple[list[str], str]:
         lines = [kept for line in whole for kept in self._ended(line)]
         if '\r' in rest[:-1]:
-            # A return at the very end waits: it may be the first half of a CRLF.
+            # A return at the very end has to wait: it may be the first half of a CRLF.
             place = rest.rindex('\r', 0, len(rest) - 1)
             lines += self._redrawn(_last_drawn(rest[:place]), now)
             rest = rest[place + 1 :]
@@ -71,7 +71,7 @@ def _last_drawn(line: str) -> str:
 
 
 class ByteLines:
-    """`TextLines` for bytes, read as UTF-8; what is no UTF-8 becomes a replacement character."""
+    """`TextLines` for bytes, decoded as UTF-8; invalid bytes become replacement characters."""
 
     def __init__(self) -> None:
         self._lines = TextLines()

@@ -1,4 +1,4 @@
-"""`long-lines.txt` of a run: the whole text of lines of which the log shows only the beginning."""
+"""`long-lines.txt` of a run: the whole text of lines of which the log shows only the start."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -8,14 +8,14 @@ from typing import Any
 LONG_LINES = 'long-lines.txt'
 LONGEST = 16 * 1024
 """Characters of one log message."""
-MOST_BYTES = 64 * 1024**2
+MAX_BYTES = 64 * 1024**2
 
 
 class LongLines:
-    """Cuts long messages and keeps them whole, up to 64 MB a run. Host and control room both append to the file.
+    """Cuts long messages and saves them whole, up to 64 MB per run. Host and control room both append to the file.
 
-    :param path: None where there is no run yet; then nothing is kept
-    :param scrub: gives a text without the secrets of the run
+    :param path: None to save nothing
+    :param scrub: returns a text without the secrets of the run
     """
 
     def __init__(self, path: Path | None, scrub: Callable[[str], str] = lambda text: text) -> None:
@@ -23,7 +23,7 @@ class LongLines:
         self._scrub = scrub
 
     def cut(self, message: str, fields: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """The beginning of the message, and its fields with its length in `cut`; in `not_kept` why it is lost."""
+        """Return the start of a message, and its fields plus its length, `cut`; `not_kept` says why it is not saved."""
         text = self._scrub(message)
         cut: dict[str, Any] = {'cut': len(message)}
         if self._path is not None and (reason := self._keep(self._path, f'{text}\n'.encode('utf-8', 'replace'))):
@@ -33,8 +33,8 @@ class LongLines:
     def _keep(self, path: Path, line: bytes) -> str:
         try:
             with open(path, 'ab', opener=_private) as file:
-                if file.tell() + len(line) > MOST_BYTES:
-                    return f'{path.name} has reached its {MOST_BYTES // 1024**2} MB'
+                if file.tell() + len(line) > MAX_BYTES:
+                    return f'{path.name} has reached its {MAX_BYTES // 1024**2} MB'
                 file.write(line)
         except OSError as error:
             return str(error)

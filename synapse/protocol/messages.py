@@ -1,6 +1,6 @@
-"""What a run host and the control room say to each other: lines of JSON, named here once for both sides.
+"""The protocol between a run host and the control room: lines of JSON.
 
-Every run host loads this. Moments are ISO 8601 in UTC, with microseconds.
+Times are ISO 8601 in UTC, with microseconds.
 """
 
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 
 class Do(StrEnum):
-    """What the control room wants of a host."""
+    """What the control room asks of a host."""
 
     RUN = 'run'
     PAUSE = 'pause'
@@ -17,10 +17,10 @@ class Do(StrEnum):
 
 
 class Job(TypedDict):
-    """All that a host needs for its one run.
+    """What a host needs for its one run.
 
-    `file` is a snapshot that is loaded, `origin` the person's file, which errors name; `zone` is that of wall times in
-    lines; `profile` has its real secrets; `state` are the pipeline's fields as they were before `from_step`.
+    `file` is the snapshot to load, `origin` the person's own file, which errors name. `zone` is for wall times in log
+    lines. `profile` has the real secrets. `state` has the pipeline's fields as they were before `from_step`.
     """
 
     id: str
@@ -37,14 +37,14 @@ class Job(TypedDict):
 
 
 class HostCommand(TypedDict):
-    """To a host; `run` goes with `Do.RUN` alone."""
+    """To a host; only `Do.RUN` has a `run`."""
 
     do: Do
     run: NotRequired[Job]
 
 
 class Kind(StrEnum):
-    """What a message of a host is about. `PAUSED` and `RESUMED` are a `HostMessage` without more."""
+    """The kind of a message of a host. `PAUSED` and `RESUMED` have no further fields."""
 
     HELLO = 'hello'
     STEPS = 'steps'
@@ -66,19 +66,19 @@ class HostMessage(TypedDict):
 
 
 class Hello(HostMessage):
-    """It is warm and takes a job."""
+    """The host is warm and ready for a job."""
 
     pid: int
 
 
 class Steps(HostMessage):
-    """The steps of the pipeline, in their order."""
+    """The steps of the pipeline, in order."""
 
     names: list[str]
 
 
 class StepMoved(HostMessage):
-    """A step begins its `attempt`, from 1, or ends; `error` is a `Problem` as JSON."""
+    """A step starts its `attempt`, counted from 1, or ends; `error` is a `Problem` as JSON."""
 
     name: str
     state: str
@@ -88,7 +88,7 @@ class StepMoved(HostMessage):
 
 
 class Progress(HostMessage):
-    """How far a step is, from 0 to 100."""
+    """How far a step is, in percent."""
 
     step: str | None
     percent: float
@@ -102,9 +102,9 @@ class Logs(HostMessage):
 
 
 class Raw(HostMessage):
-    """A piece of what a stream printed, however it is cut: `text`, its bytes as Latin-1.
+    """A piece of what a stream printed, cut anywhere: `text` has its bytes as Latin-1.
 
-    In the spool it is `size`, and so many bytes follow. With `last`, what has no line end is a line too.
+    In the spool it has a `size` instead, and that many bytes follow. With `last`, text without a line end is a line.
     """
 
     id: int
@@ -117,14 +117,14 @@ class Raw(HostMessage):
 
 
 class Spooled(HostMessage):
-    """The spool can be read up to here: the number of a file, and how many bytes of it."""
+    """The spool can be read up to here: the number of a file, and a size in bytes within it."""
 
     file: int
     size: int
 
 
 class Artifact(HostMessage):
-    """An output was kept; `size` in bytes."""
+    """An artifact was kept; `size` in bytes."""
 
     name: str
     size: int

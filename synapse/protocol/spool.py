@@ -1,7 +1,7 @@
-"""Files in which a flood of lines waits for the control room, so that a step prints at the pace of a file.
+"""Files in which a flood of lines waits for the control room, so that a step prints as fast as to a file.
 
-A file is a row of records: a line of JSON, and where that names a `size` as many bytes as it says. The control room
-removes what it has taken in; `synapse.protocol.spool_reader` is its side.
+A file is a sequence of records: a line of JSON, followed by as many bytes as its `size` says, if it has one. The
+control room reads the files with `synapse.protocol.spool_reader` and removes them.
 """
 
 import os
@@ -12,29 +12,29 @@ from .messages import Kind, Spooled
 SPOOL = 'spool'
 """The folder of these files, in the folder of the run."""
 FILE_BYTES = 4 * 1024**2
-MOST_FILES = 12
+MAX_FILES = 12
 SUFFIX = '.spool'
 
 
 class Spool:
-    """Appends records to numbered files, of which no more than about 48 MB wait at a time.
+    """Appends records to numbered files; it is full when about 48 MB wait to be read.
 
-    That is what the log takes in within a few seconds, since a run that is stopped ends only then. Nothing is made
-    before the first record. Not safe for threads by itself.
+    The log takes that in within a few seconds, and a run that is stopped ends only then. Nothing is created before the
+    first record. Not thread-safe.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._fd = -1
         self._number, self._size = 0, 0
-        self._gone_to = 0
-        self._told: tuple[int, int] = (0, 0)
+        self._removed_to = 0
+        self._announced: tuple[int, int] = (0, 0)
 
     def append(self, header: str, data: bytes = b'') -> None:
         """Write one record; it survives this process.
 
         :param header: one line of JSON
-        :raises OSError: if the disk refuses; then no part of it is left
+        :raises OSError: if the disk refuses; no part of the record is left
         """
         if self._fd < 0 or (self._size >= FILE_BYTES and data.endswith(b'\n')) or self._size >= 2 * FILE_BYTES:
             self._open_next()
@@ -55,21 +55,21 @@ class Spool:
     @property
     def is_full(self) -> bool:
         """Whether the control room is so far behind that the step has to wait for it."""
-        # Files go in their order, so one look is enough; two threads may be here at once.
-        number = self._number - MOST_FILES + 1
-        if number <= self._gone_to:
+        # Files are removed in order, so one check is enough; two threads may be here at once.
+        number = self._number - MAX_FILES + 1
+        if number <= self._removed_to:
             return False
         if self._path(number).exists():
             return True
-        self._gone_to = number
+        self._removed_to = number
         return False
 
-    def news(self) -> Spooled | None:
-        """The message that tells how far there is something to read, if that has not been told yet."""
+    def size_message(self) -> Spooled | None:
+        """Return the message that says how far the spool can be read, None if that was returned before."""
         place = self._number, self._size
-        if place == self._told or self._fd < 0:
+        if place == self._announced or self._fd < 0:
             return None
-        self._told = place
+        self._announced = place
         return Spooled(t=Kind.SPOOL, file=self._number, size=self._size)
 
     def _open_next(self) -> None:

@@ -1,4 +1,4 @@
-"""Reads the files in which the lines of a flood wait, as `synapse.protocol.spool` writes them. Not for the loop."""
+"""Reads the files that `synapse.protocol.spool` writes. It blocks; call it from a thread."""
 
 import json
 import shutil
@@ -8,15 +8,15 @@ from typing import Any
 from .spool import SPOOL, SUFFIX
 
 READ_BYTES = 256 * 1024
-LONGEST_RECORD = 16 * 1024**2
+MAX_RECORD_BYTES = 16 * 1024**2
 
 Record = tuple[dict[str, Any], bytes]
 
 
 class SpoolReader:
-    """The records of a run's spool in their order, a few at a time.
+    """Returns the records of a run's spool in order, a few at a time.
 
-    :param folder: of the run; files that are not there are no error
+    :param folder: of the run; it needs no spool
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,20 +25,20 @@ class SpoolReader:
         self._at = 0
         self._rest = b''
         self.finished: list[Path] = []
-        """Files of which all is read; whoever has no more need of them removes them."""
+        """Files that are read to their end, for the caller to remove."""
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         return self._folder.is_dir()
 
     def has_read(self, until: tuple[int, int] | None) -> bool:
-        """Whether all is read up to there; without a place nobody knows."""
+        """Whether everything up to this place is read; False without a place."""
         return until is not None and (self._number, self._at) >= until
 
     def read(self, until: tuple[int, int] | None = None) -> list[Record]:
-        """The next records, of 256 KB together; none when all is read.
+        """Return the next records, about 256 KB, empty when all is read.
 
-        :param until: number of a file and how much of it; without, all there is, with what a crash left of the last
+        :param until: the number of a file and a size within it; None for all there is, with the torn record of a crash
         """
         while True:
             chunk = self._chunk(until)
@@ -47,16 +47,16 @@ class SpoolReader:
                 return records or ([] if until else self._torn())
 
     def remove(self) -> None:
-        """Remove what is left of the spool."""
+        """Remove the folder of the spool."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _chunk(self, until: tuple[int, int] | None) -> bytes:
-        # Opened anew each time: an intake that is broken off leaves nothing open.
-        while self._number or self._goes_on():
+        # Opened each time, so that a cancelled intake leaves nothing open.
+        while self._number or self._open_next():
             is_last = until is not None and until[0] <= self._number
             most = min(READ_BYTES, until[1] - self._at) if until and is_last else READ_BYTES
             chunk = self._read(max(0, most))
-            if chunk or is_last or not self._goes_on():
+            if chunk or is_last or not self._open_next():
                 return chunk
         return b''
 
@@ -67,8 +67,8 @@ class SpoolReader:
         self._at += len(chunk)
         return chunk
 
-    def _goes_on(self) -> bool:
-        """Turn to the next file, if there is one."""
+    def _open_next(self) -> bool:
+        """Move to the next file; whether there is one."""
         number = self._number + 1 if self._number else min(self._numbers(), default=0)
         if not number or not self._path(number).exists():
             return False
@@ -91,7 +91,7 @@ class SpoolReader:
             place = end + 1 + size
             if header:
                 records.append((header, data[place - size : place]))
-        self._rest = data[place:] if len(data) - place <= LONGEST_RECORD else b''
+        self._rest = data[place:] if len(data) - place <= MAX_RECORD_BYTES else b''
         return records
 
     def _torn(self) -> list[Record]:
@@ -105,10 +105,10 @@ class SpoolReader:
 
 
 def _header(line: bytes) -> dict[str, Any]:
-    """What stands there; nothing if it is none of ours, which a step may have written there."""
+    """Return the header in a line, empty if it isn't one of ours but was written there by a step."""
     try:
         header = json.loads(line)
     except ValueError:
         return {}
     is_ours = isinstance(header, dict) and isinstance(header.get('size', 0), int)
-    return header if is_ours and 0 <= header.get('size', 0) <= LONGEST_RECORD else {}
+    return header if is_ours and 0 <= header.get('size', 0) <= MAX_RECORD_BYTES else {}

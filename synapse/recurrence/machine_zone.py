@@ -1,8 +1,8 @@
 """Which time zone this machine is in, by its IANA name, and how that is known.
 
-A name is what the calendar needs, and not every machine has one: TZ may hold a rule as POSIX writes it (`JST-9`), and
-a container often has the file of a zone at /etc/localtime without its name. Such a rule or file is compared with all
-zones, and the one whose clocks show the same in the coming years is taken.
+The calendar needs a name, and not every machine has one: TZ may be a POSIX rule (`JST-9`), and a container often has
+a zone file at /etc/localtime without its name. Such a rule or file is compared with all zones, and the one whose
+clocks show the same in the coming years is used.
 """
 
 import importlib.resources
@@ -25,31 +25,30 @@ from .wall_time import SECOND, changes_between
 from .zones import zone, zone_names
 
 COMING = timedelta(days=3653)
-"""As long as clocks are compared."""
+"""How far ahead clocks are compared."""
 SETTLED = timedelta(days=1826)
-"""What clocks did so long ago is the same in older and newer data."""
+"""Clock changes this long ago are the same in older and newer data."""
 WEEK = timedelta(days=7)
-_NO_NAME = 'Set TZ to a name such as Europe/Berlin.'
 
 
 @dataclass(frozen=True, slots=True)
 class MachineZone:
-    """The zone and, as a sentence, why it is that one."""
+    """The zone, and a sentence that says why it is this one."""
 
     name: str
     why: str
     is_known: bool = True
-    """False if it could not be told; then it is UTC."""
+    """False if it could not be determined; then it is UTC."""
 
     def as_json(self) -> dict[str, str]:
-        """As `timezone` of the status."""
+        """Return the `timezone` of the status."""
         return {'name': self.name, 'why': self.why}
 
 
 def machine_zone(environ: Mapping[str, str] = os.environ, root: Path = Path('/')) -> MachineZone:
-    """The zone of this machine as it is set now.
+    """Return the zone that is set on this machine now.
 
-    :param root: of the file system that says it where TZ does not
+    :param root: of the file system with `etc/localtime`, which is used if TZ isn't set
     """
     setting = environ.get('TZ', '').strip()
     if setting:
@@ -68,10 +67,10 @@ def _from_setting(value: str, shown: str, root: Path) -> MachineZone:
         return _from_file(Path(value), shown, root)
     rule = posix_zone(value)
     if rule is None:
-        return MachineZone('UTC', f'{shown} is no time zone, so times are in UTC. {_NO_NAME}', is_known=False)
+        return _unknown(f'{shown} is not a time zone')
     name = same_zone(rule)
     if name is None:
-        return MachineZone('UTC', f'No time zone has the rule {shown}, so times are in UTC. {_NO_NAME}', is_known=False)
+        return _unknown(f'No time zone has the rule {shown}')
     return MachineZone(name, f'{shown} is a rule without a name; the clocks of {name} show the same.')
 
 
@@ -82,33 +81,38 @@ def _from_file(path: Path, shown: str, root: Path) -> MachineZone:
             return MachineZone(name, f'{shown} says so.')
         content = path.read_bytes() if path.is_file() else b''
         there = ZoneInfo.from_file(io.BytesIO(content), key='file')
-    except Exception:  # there is none, or whatever may be wrong with it
-        return MachineZone('UTC', f'{shown} is no time zone, so times are in UTC. {_NO_NAME}', is_known=False)
-    written = _written(root / 'etc/timezone')
+    except Exception:  # there is none, or it is broken in some way
+        return _unknown(f'{shown} is not a time zone')
+    written = _written_in(root / 'etc/timezone')
     name = _same_file(content, written)
     if name is not None:
         return MachineZone(name, f'{shown} has no name, but it is the file of {name}.')
     name = same_zone(there, written, has_past=True)
     if name is None:
-        return MachineZone('UTC', f'No time zone is as {shown} says, so times are in UTC. {_NO_NAME}', is_known=False)
+        return _unknown(f'No time zone matches {shown}')
     return MachineZone(name, f'{shown} has no name; its clocks are those of {name}.')
 
 
 def _from_system() -> MachineZone:
-    """As Windows and others say it."""
+    """Return the zone that Windows or another system reports."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # a zone that says another offset than the C library is still its name
+            warnings.simplefilter('ignore')  # about an offset other than the C library's; the name is right
             name = _known(str(tzlocal.reload_localzone().key))
     except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
         name = None
     if name is None:
-        return MachineZone('UTC', f'This machine does not say its time zone. {_NO_NAME}', is_known=False)
+        return _unknown('This machine does not report a time zone')
     return MachineZone(name, 'This machine says so.')
 
 
+def _unknown(problem: str) -> MachineZone:
+    reason = f'{problem}, so times are in UTC. Set TZ to a name such as Europe/Berlin.'
+    return MachineZone('UTC', reason, is_known=False)
+
+
 def _known(name: str) -> str | None:
-    """The name, if a zone has it; `UTC` has one name on the whole screen."""
+    """Return the name if there is such a zone; all pages say `UTC` for `Etc/UTC`."""
     try:
         key = zone(name.removeprefix('posix/').removeprefix('right/')).key
     except RuleError:
@@ -117,7 +121,7 @@ def _known(name: str) -> str | None:
 
 
 def _named_by_place(path: Path) -> str | None:
-    """The zone whose file this is, or a link to it: what follows the folder of zones in its path."""
+    """Return the zone of a file or link in a folder of zones: the end of its path."""
     if not path.is_symlink() and 'zoneinfo' not in path.parts:
         return None
     parts = path.resolve().parts
@@ -125,8 +129,8 @@ def _named_by_place(path: Path) -> str | None:
     return next((name for ending in endings if (name := _known(ending)) is not None), None)
 
 
-def _written(path: Path) -> list[str]:
-    """The name in /etc/timezone, which is often that of another machine: only ever one among equals."""
+def _written_in(path: Path) -> list[str]:
+    """Return the name in /etc/timezone; often another machine's, so it only decides between equal zones."""
     try:
         name = _known(path.read_text(encoding='ascii').strip())
     except (OSError, ValueError):
@@ -134,14 +138,11 @@ def _written(path: Path) -> list[str]:
     return [] if name is None else [name]
 
 
-# The same clocks
-
-
 def posix_zone(rule: str) -> ZoneInfo | None:
-    """The clocks of a rule such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX.1, 8.3); None if it cannot be read."""
+    """Return the zone of a rule such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX.1, 8.3); None if it cannot be read."""
     if re.fullmatch(r'(<[^>]+>|[A-Za-z]{3,})[-+\d:]+(<[^>]+>|[A-Za-z]{3,})[-+\d:]*', rule):
-        rule += ',M3.2.0,M11.1.0'  # summer time without dates: what the C library takes
-    # A zone file without a single change, in which the rule stands for all years to come: RFC 8536, 3.3.
+        rule += ',M3.2.0,M11.1.0'  # the dates that the C library assumes for summer time without any
+    # A zone file without clock changes, whose footer has the rule for all coming years: RFC 8536, 3.3.
     head = b'TZif2' + bytes(15) + struct.pack('>6l', 0, 0, 0, 0, 1, 4) + struct.pack('>lbb', 0, 0, 0) + b'UTC\0'
     try:
         return ZoneInfo.from_file(io.BytesIO(head + head + b'\n' + rule.encode() + b'\n'), key='rule') if rule else None
@@ -150,10 +151,10 @@ def posix_zone(rule: str) -> ZoneInfo | None:
 
 
 def same_zone(wanted: ZoneInfo, preferred: Sequence[str] = (), *, has_past: bool = False) -> str | None:
-    """The zone whose clocks show in the coming years what these do, best with the same letters (`JST`).
+    """Return the zone whose clocks show the same in the coming years, preferably with the same letters (`JST`).
 
-    :param has_past: a rule knows no past; in a file it tells equals apart, and finds the zone of one whose rules for
-        the coming years are older or newer than ours
+    :param has_past: whether to compare the past too, which a rule doesn't have: it distinguishes zones with an equal
+        future, and identifies a file whose rules for the coming years are older or newer than ours
     """
     now = datetime.now(UTC).replace(microsecond=0)
     coming = _moments(wanted, now, now + COMING)
@@ -176,7 +177,7 @@ def _first_like(
 def _shows_all(name: str, shown: Iterable[tuple[datetime, object]], shows: Callable[[datetime], object]) -> bool:
     try:
         there = zone(name)
-    except RuleError:  # its file is broken
+    except RuleError:  # the file is broken
         return False
     return all(shows(moment.astimezone(there)) == show for moment, show in shown)
 
@@ -186,20 +187,20 @@ def _letters(moment: datetime) -> tuple[timedelta | None, str | None]:
 
 
 def _candidates(*, is_rule: bool) -> Iterator[str]:
-    """Every zone, the best known first. A rule is about no place: zones without one come first for it, else last."""
+    """Yield every zone, the best known first; those without a place come first for a rule, else last."""
     fixed = ['UTC', *(name for name in zone_names() if re.fullmatch(r'Etc/GMT[-+][1-9]\d?', name))]
     places = [name for name in zone_names() if '/' in name and not name.startswith(('Etc/', 'posix/', 'right/', 'US/'))]
     known = set(places)
     if is_rule:
         yield from fixed
-    # One zone for each way in which clocks go from now on, then one for each since 1970.
+    # One zone for each set of clock changes from now on, then one for each since 1970.
     yield from (name for table in ('zonenow.tab', 'zone1970.tab') for name in _listed(table) if name in known)
     yield from places
     yield from fixed
 
 
 def _listed(table: str) -> list[str]:
-    """The zones of a table of the tzdata package, in its order."""
+    """Return the zones in a table of the tzdata package, in its order."""
     try:
         text = (importlib.resources.files('tzdata') / 'zoneinfo' / table).read_text(encoding='utf-8')
     except (ImportError, OSError):
@@ -208,14 +209,14 @@ def _listed(table: str) -> list[str]:
 
 
 def _moments(there: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
-    """Each week, and both sides of each change of the clocks."""
+    """Return one moment each week, and both sides of each clock change."""
     weeks = [start + number * WEEK for number in range((end - start) // WEEK)]
     changes = [*changes_between(start, end, there)]
     return [*weeks, *changes, *(moment - SECOND for moment in changes)]
 
 
 def _same_file(content: bytes, preferred: Sequence[str]) -> str | None:
-    """The zone whose file on this machine holds the same bytes, however old its rules are."""
+    """Return the zone whose file on this machine has the same content, however old its rules are."""
     names = dict.fromkeys([*preferred, *_candidates(is_rule=False)])
     files = ((name, Path(folder, name)) for name in names for folder in zoneinfo.TZPATH)
     return next((name for name, path in files if _holds(path, content)), None)

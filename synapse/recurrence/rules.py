@@ -1,24 +1,26 @@
-"""Recurrence rules as text and as records: the RRULE of RFC 5545, 3.3.10, without what an alarm clock cannot keep."""
+"""Recurrence rules as text and as records: the RRULE of RFC 5545, 3.3.10, at most once a minute."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 WEEKDAYS = ('MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU')
-MOST_COUNT = 10_000
-MOST_INTERVAL = 100_000
-LONGEST = 2000
+MAX_COUNT = 10_000
+MAX_INTERVAL = 100_000
+MAX_LENGTH = 2000
+
+_Reader = Callable[[str], Mapping[str, Any]]
 
 
 class RuleError(ValueError):
-    """A plan that cannot be kept.
+    """A plan that cannot be expanded.
 
-    :param field: what to mend: `rrule`, `timezone`, `start` or `exdates`
-    :param sentence: says the fix
+    :param field: which one to fix: `rrule`, `timezone`, `start` or `exdates`
+    :param sentence: says how
     """
 
     def __init__(self, field: str, sentence: str) -> None:
@@ -37,19 +39,19 @@ class Frequency(StrEnum):
 
     @property
     def is_sub_daily(self) -> bool:
-        """Stepped in real time instead of wall time."""
+        """Whether it is stepped in real time instead of wall time."""
         return self in (Frequency.HOURLY, Frequency.MINUTELY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """The parts of a rule; an empty tuple stands for a part that is not there."""
+    """The parts of a rule; an empty tuple stands for a part that is not given."""
 
     freq: Frequency
     interval: int = 1
     count: int | None = None
     until: date | datetime | None = None
-    """A day, a naive wall time or an aware UTC time, as it was written; the last moment that still counts."""
+    """A day, a naive wall time or an aware UTC time, as it was written; an occurrence at this moment still counts."""
     months: tuple[int, ...] = field(default=(), metadata={'part': 'BYMONTH'})
     weeks: tuple[int, ...] = field(default=(), metadata={'part': 'BYWEEKNO'})
     year_days: tuple[int, ...] = field(default=(), metadata={'part': 'BYYEARDAY'})
@@ -62,58 +64,61 @@ class Rule:
     positions: tuple[int, ...] = field(default=(), metadata={'part': 'BYSETPOS'})
     week_start: int = 0
 
+    @property
+    def without_end(self) -> 'Rule':
+        return replace(self, count=None, until=None)
+
 
 @lru_cache(maxsize=4096)
 def read_rule(text: str) -> Rule:
-    """The rule that a text means, with or without `RRULE:` before it.
+    """Return the rule that a text stands for, with or without `RRULE:` before it.
+
+    >>> write_rule(read_rule('rrule:byday=we,mo;interval=2;freq=weekly'))
+    'FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE'
 
     :raises RuleError: field `rrule`
     """
-    if len(text) > LONGEST:
-        raise _wrong('That is too long for a rule. Name fewer days or times.')
+    if len(text) > MAX_LENGTH:
+        raise _wrong('The rule is too long. Give fewer days or times.')
     lines = [line for line in re.sub(r'\r?\n[ \t]', '', text.strip()).splitlines() if line.strip()]
     if len(lines) != 1:
-        raise _wrong('Write one rule on one line, like FREQ=WEEKLY;BYDAY=MO.')
+        raise _wrong('Write a single rule on one line, like FREQ=WEEKLY;BYDAY=MO.')
     parts = _parts(re.sub(r'\s', '', lines[0]).upper().removeprefix('RRULE:'))
     freq = _frequency(parts.pop('FREQ', ''))
     values: dict[str, Any] = {}
     for name, value in parts.items():
+        if name not in _PARTS:
+            raise _wrong(f'The part {name} is not supported. Remove it from the rule.')
+        read, hint = _PARTS[name]
         try:
-            values |= _READERS[name](value)
-        except KeyError:
-            raise _wrong(f'The part {name} is not known here. Write the rule without it.') from None
-        except (ValueError, IndexError):
-            raise _wrong(f'{name}={value[:40]} cannot be read. {_HINTS.get(name, "")}'.strip()) from None
+            values |= read(value)
+        except ValueError:
+            raise _wrong(f'{name}={value[:40]} cannot be read. {hint}') from None
     rule = Rule(freq=freq, **values)
     _check(rule)
     return rule
 
 
 def write_rule(rule: Rule) -> str:
-    """The text of a rule, with FREQ first as some calendars need it, and without what needs no saying."""
-    parts = [f'FREQ={rule.freq}']
-    if rule.interval != 1:
-        parts.append(f'INTERVAL={rule.interval}')
-    if rule.count is not None:
-        parts.append(f'COUNT={rule.count}')
-    if rule.until is not None:
-        parts.append(f'UNTIL={write_until(rule.until)}')
-    for part, name in _LISTS.items():
-        if part != 'BYDAY' and getattr(rule, name):
-            parts.append(f'{part}={",".join(str(value) for value in getattr(rule, name))}')
-        elif part == 'BYDAY' and rule.weekdays:
-            parts.append('BYDAY=' + ','.join(f'{place or ""}{WEEKDAYS[day]}' for place, day in rule.weekdays))
-    if rule.week_start:
-        parts.append(f'WKST={WEEKDAYS[rule.week_start]}')
-    return ';'.join(parts)
+    """Return the text of a rule, with FREQ first, as some calendars need it, and without parts at their default."""
+    parts = {
+        'FREQ': rule.freq,
+        'INTERVAL': rule.interval if rule.interval != 1 else '',
+        'COUNT': rule.count or '',
+        'UNTIL': compact_iso(rule.until) if rule.until else '',
+        **{part: ','.join(str(value) for value in getattr(rule, name)) for part, name in _LISTS.items()},
+    }
+    parts['BYDAY'] = ','.join(f'{place or ""}{WEEKDAYS[day]}' for place, day in rule.weekdays)
+    parts['WKST'] = WEEKDAYS[rule.week_start] if rule.week_start else ''
+    return ';'.join(f'{part}={value}' for part, value in parts.items() if value)
 
 
-def write_until(until: date | datetime) -> str:
-    """`20261101`, `20261101T160000`, or with `Z` if it is aware."""
-    if not isinstance(until, datetime):
-        return until.strftime('%Y%m%d')
-    text = until.replace(tzinfo=None, microsecond=0).isoformat().replace('-', '').replace(':', '')
-    return f'{text}Z' if until.tzinfo else text
+def compact_iso(moment: date | datetime) -> str:
+    """Return `20261101`, `20261101T160000`, or with `Z` if it is aware: RFC 5545, 3.3.4 and 3.3.5."""
+    if not isinstance(moment, datetime):
+        return moment.isoformat().replace('-', '')
+    text = moment.replace(tzinfo=None, microsecond=0).isoformat().replace('-', '').replace(':', '')
+    return f'{text}Z' if moment.tzinfo else text
 
 
 def _parts(text: str) -> dict[str, str]:
@@ -123,14 +128,14 @@ def _parts(text: str) -> dict[str, str]:
         if not equals or not name or not value:
             raise _wrong(f'{item[:40]} cannot be read. Write parts like FREQ=DAILY, with semicolons between them.')
         if name in parts:
-            raise _wrong(f'{name} stands twice. Say it once.')
+            raise _wrong(f'{name} is given twice. Give it once.')
         parts[name] = value
     return parts
 
 
 def _frequency(value: str) -> Frequency:
     if value == 'SECONDLY':
-        raise _wrong('Every second is too often. Once a minute is the most: FREQ=MINUTELY.')
+        raise _wrong('A rule can repeat at most once a minute. Use FREQ=MINUTELY.')
     try:
         return Frequency(value)
     except ValueError:
@@ -139,14 +144,14 @@ def _frequency(value: str) -> Frequency:
 
 def _check(rule: Rule) -> None:
     if rule.count is not None and rule.until is not None:
-        raise _wrong('A rule ends after a number of times or on a date, not both. Leave out COUNT or UNTIL.')
+        raise _wrong('A rule ends after a number of times or on a date, not both. Remove COUNT or UNTIL.')
     if len(rule.seconds) > 1:
-        raise _wrong('Once a minute is the most. Give one value for BYSECOND.')
+        raise _wrong('A rule can repeat at most once a minute. Give one value for BYSECOND.')
     has_places = any(place for place, _ in rule.weekdays)
     if has_places and rule.freq not in (Frequency.MONTHLY, Frequency.YEARLY):
         raise _wrong('Weekdays with a number, like 2MO, need FREQ=MONTHLY or YEARLY.')
     if has_places and rule.weeks:
-        raise _wrong('Weekdays with a number, like 2MO, do not go together with BYWEEKNO.')
+        raise _wrong('Weekdays with a number, like 2MO, cannot be combined with BYWEEKNO. Remove one of them.')
     if rule.freq is not Frequency.YEARLY and rule.weeks:
         raise _wrong('BYWEEKNO needs FREQ=YEARLY.')
 
@@ -161,8 +166,8 @@ def _number(value: str, least: int, most: int) -> int:
     return int(value)
 
 
-def _numbers(name: str, least: int, most: int) -> Callable[[str], Mapping[str, Any]]:
-    """A list from `least` to `most`; if `least` is negative, without 0."""
+def _numbers(name: str, least: int, most: int) -> _Reader:
+    """Return a reader of a list of numbers in these bounds; 0 is not one of them if `least` is negative."""
 
     def read(value: str) -> Mapping[str, Any]:
         numbers = {_number(item, least, most) for item in value.split(',')}
@@ -184,9 +189,9 @@ def _read_weekdays(value: str) -> Mapping[str, Any]:
 
 
 def read_until(value: str) -> date | datetime:
-    """What UNTIL says: a day, a naive wall time or an aware UTC time.
+    """Return what UNTIL says: a day, a naive wall time or an aware UTC time.
 
-    :raises ValueError: if it is no date
+    :raises ValueError: if it isn't a date
     """
     if not re.fullmatch(r'\d{8}(T\d{6}Z?)?', value, re.ASCII):
         raise ValueError(value)
@@ -196,49 +201,35 @@ def read_until(value: str) -> date | datetime:
     return moment.replace(tzinfo=UTC) if value.endswith('Z') else moment
 
 
-def _one_of(allowed: Iterable[str]) -> Callable[[str], Mapping[str, Any]]:
-    """A part that changes nothing if it says what is so anyway: RFC 7529."""
+def _only(allowed: str) -> _Reader:
+    """Return a reader of a part that may say what holds anyway, and nothing else: RFC 7529."""
 
     def read(value: str) -> Mapping[str, Any]:
-        if value not in allowed:
+        if value != allowed:
             raise ValueError(value)
         return {}
 
     return read
 
 
-_READERS: dict[str, Callable[[str], Mapping[str, Any]]] = {
-    'INTERVAL': lambda value: {'interval': _number(value, 1, MOST_INTERVAL)},
-    'COUNT': lambda value: {'count': _number(value, 1, MOST_COUNT)},
-    'UNTIL': lambda value: {'until': read_until(value)},
-    'WKST': lambda value: {'week_start': WEEKDAYS.index(value)},
-    'BYMONTH': _numbers('months', 1, 12),
-    'BYWEEKNO': _numbers('weeks', -53, 53),
-    'BYYEARDAY': _numbers('year_days', -366, 366),
-    'BYMONTHDAY': _numbers('month_days', -31, 31),
-    'BYDAY': _read_weekdays,
-    'BYHOUR': _numbers('hours', 0, 23),
-    'BYMINUTE': _numbers('minutes', 0, 59),
-    'BYSECOND': _numbers('seconds', 0, 59),
-    'BYSETPOS': _numbers('positions', -366, 366),
-    'RSCALE': _one_of(['GREGORIAN']),
-    'SKIP': _one_of(['OMIT']),
-}
-_HINTS = {
-    'INTERVAL': f'Give a number from 1 to {MOST_INTERVAL:,}.',
-    'COUNT': f'Give a number from 1 to {MOST_COUNT:,}.',
-    'UNTIL': 'Write a date like 20261231, or 20261231T225959Z.',
-    'WKST': 'Write a weekday like MO.',
-    'BYMONTH': 'Give months from 1 to 12.',
-    'BYWEEKNO': 'Give weeks from 1 to 53, or from -53 to -1.',
-    'BYYEARDAY': 'Give days from 1 to 366, or from -366 to -1.',
-    'BYMONTHDAY': 'Give days from 1 to 31, or from -31 to -1.',
-    'BYDAY': 'Write weekdays like MO,WE or, for the second Monday and the last Friday, 2MO,-1FR.',
-    'BYHOUR': 'Give hours from 0 to 23.',
-    'BYMINUTE': 'Give minutes from 0 to 59.',
-    'BYSECOND': 'Give a second from 0 to 59.',
-    'BYSETPOS': 'Give places from 1 to 366, or from -366 to -1.',
-    'RSCALE': 'Only the Gregorian calendar is known.',
-    'SKIP': 'Days that do not exist are left out.',
+_PARTS: dict[str, tuple[_Reader, str]] = {
+    'INTERVAL': (
+        lambda value: {'interval': _number(value, 1, MAX_INTERVAL)},
+        f'Give a number from 1 to {MAX_INTERVAL:,}.',
+    ),
+    'COUNT': (lambda value: {'count': _number(value, 1, MAX_COUNT)}, f'Give a number from 1 to {MAX_COUNT:,}.'),
+    'UNTIL': (lambda value: {'until': read_until(value)}, 'Write a date like 20261231, or 20261231T225959Z.'),
+    'WKST': (lambda value: {'week_start': WEEKDAYS.index(value)}, 'Write a weekday like MO.'),
+    'BYMONTH': (_numbers('months', 1, 12), 'Give months from 1 to 12.'),
+    'BYWEEKNO': (_numbers('weeks', -53, 53), 'Give weeks from 1 to 53, or from -53 to -1.'),
+    'BYYEARDAY': (_numbers('year_days', -366, 366), 'Give days from 1 to 366, or from -366 to -1.'),
+    'BYMONTHDAY': (_numbers('month_days', -31, 31), 'Give days from 1 to 31, or from -31 to -1.'),
+    'BYDAY': (_read_weekdays, 'Write weekdays like MO,WE or, for the second Monday and the last Friday, 2MO,-1FR.'),
+    'BYHOUR': (_numbers('hours', 0, 23), 'Give hours from 0 to 23.'),
+    'BYMINUTE': (_numbers('minutes', 0, 59), 'Give minutes from 0 to 59.'),
+    'BYSECOND': (_numbers('seconds', 0, 59), 'Give a second from 0 to 59.'),
+    'BYSETPOS': (_numbers('positions', -366, 366), 'Give positions from 1 to 366, or from -366 to -1.'),
+    'RSCALE': (_only('GREGORIAN'), 'Only the Gregorian calendar is supported.'),
+    'SKIP': (_only('OMIT'), 'Days that do not exist are always skipped.'),
 }
 _LISTS = {item.metadata['part']: name for name, item in Rule.__dataclass_fields__.items() if 'part' in item.metadata}

@@ -1,31 +1,16 @@
-"""Rules in plain words, and what the clocks do around the moments they yield."""
+"""Rules in plain words, and notes on what the clocks do around their occurrences."""
 
+from calendar import day_name, month_name
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from synapse.records import Record
 
-from .dues import Plan, Series, is_in_series, last_before, next_after, series_of
+from .expansion import Plan, Series, is_in_series, last_before, next_after, series_of
 from .rules import Frequency, Rule, write_rule
-from .wall_time import SECOND, day_begin, instant_of, offset_at, wall_of
+from .wall_time import SECOND, day_start, instant_of, offset_at, second_instant_of, wall_of
 from .zones import city_of, zone
 
-WEEKDAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
-MONTHS = (
-    'January',
-    'February',
-    'March',
-    'April',
-    'May',
-    'June',
-    'July',
-    'August',
-    'September',
-    'October',
-    'November',
-    'December',
-)
 ORDINALS = ('', 'first', 'second', 'third', 'fourth', 'fifth')
 UNITS = {
     Frequency.YEARLY: 'year',
@@ -35,85 +20,78 @@ UNITS = {
     Frequency.HOURLY: 'hour',
     Frequency.MINUTELY: 'minute',
 }
-WHERE_THERE_IS = ', where there is one,'
-MOST_TIMES = 6
-"""So many times of a day are named one by one."""
+IF_THERE_IS = ', if there is one,'
+MAX_NAMED_TIMES = 6
+"""Up to this many times of a day are listed."""
 
 
 class PreviewLine(Record):
-    """One line of a preview: an instant, and what the clocks do around it."""
+    """One occurrence in a preview, and what the clocks do around it."""
 
     due: datetime
     """Aware, in the zone of the event."""
     note: str = ''
-    """A sentence where the clocks matter, such as `Clocks changed, still 16:00 here.`"""
+    """A sentence where a clock change matters, such as `Clocks changed, still 16:00 here.`"""
 
 
 def in_words(plan: Plan) -> str:
-    """`Runs every Monday, Wednesday and Friday at 16:00, Berlin time, with no end date.`
+    """Return a sentence such as `Runs every Monday and Friday at 16:00, Berlin time, with no end date.`
 
-    What words cannot say is given as the text of its rule.
+    A rule that words cannot express is quoted.
 
     :raises RuleError: if the plan cannot be read
     """
     series = series_of(plan)
     if plan.rule is None:
         return f'Runs once, on {_long_date(series.start.date())} at {_clock(series.start)}, {_zone_words(plan.zone)}.'
-    when = _when(series) or f'by the rule {write_rule(_endless(series.rule))}, from {_clock(series.start)} on'
+    quoted = f'by the rule {write_rule(series.rule.without_end)}, starting at {_clock(series.start)}'
+    when = _when(series) or quoted
     return f'Runs {when}, {_zone_words(plan.zone)}, {_end(series)}.{_exceptions(plan)}'
 
 
-def moments(plan: Plan, after: datetime, count: int = 5) -> tuple[PreviewLine, ...]:
-    """The next moments after an instant, in the plan's zone, with a note where its clocks matter.
+def preview_lines(plan: Plan, after: datetime, count: int = 5) -> tuple[PreviewLine, ...]:
+    """Return the next occurrences after an instant, in the plan's zone, with a note where its clocks matter.
 
     :raises RuleError: if the plan cannot be read
     """
-    dues = next_after(plan, after, limit=count)
-    if not dues:
+    following = next_after(plan, after, limit=count)
+    if not following:
         return ()
-    before = [last_before(plan, dues[0]), *dues[:-1]]
+    previous = [last_before(plan, following[0]), *following[:-1]]
     there = zone(plan.zone)
     return tuple(
-        PreviewLine(due=due.astimezone(there), note=_note(plan, due, previous))
-        for due, previous in zip(dues, before, strict=True)
+        PreviewLine(due=due.astimezone(there), note=_note(plan, due, before))
+        for due, before in zip(following, previous, strict=True)
     )
 
 
 def clock_change_on(day: date, zone_name: str) -> timedelta:
-    """How far the clocks of a zone are moved on a day: an hour where they go forward, minus one where they go back."""
-    begin, end = (day_begin(day.toordinal() + days, zone_name) - SECOND for days in (0, 1))
+    """Return how far the clocks of a zone are moved on a day: an hour forward, minus an hour back, or nothing."""
+    begin, end = (day_start(day.toordinal() + days, zone_name) - SECOND for days in (0, 1))
     return offset_at(end, zone_name) - offset_at(begin, zone_name)
 
 
 def _note(plan: Plan, due: datetime, previous: datetime | None) -> str:
     series, wall = series_of(plan), wall_of(due, plan.zone)
-    is_stepped = series.rule.freq.is_sub_daily
     midnight = datetime.combine(wall, time())
-    meant = [midnight + moment for moment in series.times]
-    if meant and wall not in meant:
-        left_out = next((moment for moment in meant if instant_of(moment, plan.zone) == due), wall)
-        return f'{_clock(left_out)} does not exist that night: runs at {_clock(wall)}.'
-    if instant_of(wall, plan.zone) == due and _comes_twice(wall, plan.zone):
-        return _twice_words(plan, wall)
+    intended = [midnight + time_of_day for time_of_day in series.times]
+    if intended and wall not in intended:
+        skipped = next((moment for moment in intended if instant_of(moment, plan.zone) == due), wall)
+        return f'{_clock(skipped)} does not exist that night: runs at {_clock(wall)}.'
+    again = second_instant_of(wall, plan.zone)
+    if again is not None and again != due:
+        if not series.rule.freq.is_sub_daily:
+            return 'This hour happens twice: runs the first time.'
+        return 'This hour happens twice: runs both times.' if is_in_series(plan, again) else ''
     if previous is None or offset_at(previous, plan.zone) == offset_at(due, plan.zone):
         return ''
-    return 'Clocks changed, counted in real time.' if is_stepped else f'Clocks changed, still {_clock(wall)} here.'
-
-
-def _twice_words(plan: Plan, wall: datetime) -> str:
-    if not series_of(plan).rule.freq.is_sub_daily:
-        return 'This hour comes twice: runs the first time.'
-    again = wall.replace(tzinfo=zone(plan.zone), fold=1).astimezone(UTC)
-    return 'This hour comes twice: runs both times.' if is_in_series(plan, again) else ''
-
-
-def _comes_twice(wall: datetime, zone_name: str) -> bool:
-    first, second = (wall.replace(tzinfo=zone(zone_name), fold=fold).utcoffset() for fold in (0, 1))
-    return first is not None and second is not None and first > second
+    if series.rule.freq.is_sub_daily:
+        return 'Clocks changed, counted in real time.'
+    return f'Clocks changed, still {_clock(wall)} here.'
 
 
 def _when(series: Series) -> str:
-    """How often, on what days and at what times; empty if words cannot say it."""
+    """Return how often, on what days and at what times; empty if words cannot express it."""
     rule = series.rule
     if rule.freq.is_sub_daily:
         return _stepped(series)
@@ -140,7 +118,7 @@ def _weekly(series: Series) -> str:
     rule = series.rule
     if rule.positions or rule.month_days:
         return ''
-    days = _list([WEEKDAYS[day] for day in series.days.weekdays])
+    days = _list([day_name[day] for day in series.days.weekdays])
     if rule.interval > 1:
         return f'{_every(rule)} on {days}{_in_months(rule)}'
     return f'every {_weekdays(rule) if rule.weekdays else days}{_in_months(rule)}'
@@ -153,10 +131,10 @@ def _monthly(series: Series) -> str:
     days, is_sure = _days_of_month(series)
     if not days or (rule.interval > 1 and rule.months):
         return ''
-    where = '' if is_sure else WHERE_THERE_IS
+    where = '' if is_sure else IF_THERE_IS
     if rule.interval > 1:
         return f'{_every(rule)} on {days}{where}'
-    of = _list([MONTHS[month - 1] for month in rule.months]) if rule.months else 'each month'
+    of = _list([month_name[month] for month in rule.months]) if rule.months else 'each month'
     return f'on {days} of {of}{where}'
 
 
@@ -164,18 +142,18 @@ def _yearly(series: Series) -> str:
     rule, months = series.rule, series.days.months
     if not months or (rule.positions and len(months) > 1):
         return ''
-    names, numbers = [MONTHS[month - 1] for month in months], series.days.month_days
+    names, numbers = [month_name[month] for month in months], series.days.month_days
     if numbers and min(numbers) > 0 and not rule.weekdays and not rule.positions:
         days = _list([f'{day} {name}' for name in names for day in numbers])
         is_sure = all(_has_day(month, day) for month in months for day in numbers)
     else:
         days, is_sure = _days_of_month(series)
         days = f'{days} of {_list(names)}' if days else ''
-    return f'{_every(rule)} on {days}{"" if is_sure else WHERE_THERE_IS}' if days else ''
+    return f'{_every(rule)} on {days}{"" if is_sure else IF_THERE_IS}' if days else ''
 
 
 def _days_of_month(series: Series) -> tuple[str, bool]:
-    """`the 1st and the 15th`, `the last Friday`, and whether every month has them; empty if words cannot say it."""
+    """Return `the 1st and the 15th` or `the last Friday`, and whether every month has them; empty if inexpressible."""
     rule, days = series.rule, series.days
     if rule.positions:
         return _positions(rule), True
@@ -187,7 +165,7 @@ def _days_of_month(series: Series) -> tuple[str, bool]:
     if rule.weekdays and not days.month_days and all(0 < abs(place) <= 5 for place, _ in rule.weekdays):
         pairs = sorted(rule.weekdays, key=lambda pair: (pair[0] < 0, pair))
         names = [
-            f'the {ORDINALS[place]} {WEEKDAYS[day]}' if place > 0 else _from_end(place, WEEKDAYS[day])
+            f'the {ORDINALS[place]} {day_name[day]}' if place > 0 else _from_end(place, day_name[day])
             for place, day in pairs
         ]
         return _list(names), all(abs(place) < 5 for place, _ in rule.weekdays)
@@ -195,10 +173,10 @@ def _days_of_month(series: Series) -> tuple[str, bool]:
 
 
 def _positions(rule: Rule) -> str:
-    """`the last workday`: places within a month among all its days of a kind."""
+    """Return `the last workday`: positions among all days of a kind in a month."""
     days = {day for place, day in rule.weekdays if not place}
-    kinds = {frozenset(range(7)): 'day', frozenset(range(5)): 'workday', frozenset((5, 6)): 'day of a weekend'}
-    kind = WEEKDAYS[min(days)] if len(days) == 1 else kinds.get(frozenset(days), '')
+    kinds = {frozenset(range(7)): 'day', frozenset(range(5)): 'workday', frozenset((5, 6)): 'weekend day'}
+    kind = day_name[min(days)] if len(days) == 1 else kinds.get(frozenset(days), '')
     is_simple = (
         len(days) == len(rule.weekdays) and not rule.month_days and len(rule.hours) < 2 and len(rule.minutes) < 2
     )
@@ -231,8 +209,8 @@ def _stepped(series: Series) -> str:
 
 def _times(series: Series) -> str:
     midnight = datetime.combine(series.start, time())
-    if len(series.times) > MOST_TIMES:
-        return f'at {len(series.times)} times of the day'
+    if len(series.times) > MAX_NAMED_TIMES:
+        return f'at {len(series.times)} different times'
     return f'at {_list([_clock(midnight + moment) for moment in series.times])}'
 
 
@@ -246,12 +224,12 @@ def _weekdays(rule: Rule) -> str:
     if len(days) == 7:
         return 'day'
     if len(days) > 3 and days[-1] - days[0] == len(days) - 1:
-        return f'day from {WEEKDAYS[days[0]]} to {WEEKDAYS[days[-1]]}'
-    return _list([WEEKDAYS[day] for day in days])
+        return f'day from {day_name[days[0]]} to {day_name[days[-1]]}'
+    return _list([day_name[day] for day in days])
 
 
 def _in_months(rule: Rule) -> str:
-    return f' in {_list([MONTHS[month - 1] for month in rule.months])}' if rule.months else ''
+    return f' in {_list([month_name[month] for month in rule.months])}' if rule.months else ''
 
 
 def _end(series: Series) -> str:
@@ -264,7 +242,7 @@ def _end(series: Series) -> str:
 
 
 def _last_day(series: Series, until: date | datetime) -> date:
-    """The last day that counts: not that of UNTIL, where it says an hour before all that fall due on it."""
+    """Return the last day with an occurrence: the one before UNTIL, if UNTIL is earlier than that day's first time."""
     if not isinstance(until, datetime):
         return until
     wall = wall_of(until, series.zone) if until.tzinfo else until
@@ -276,12 +254,8 @@ def _exceptions(plan: Plan) -> str:
     if not plan.exdates:
         return ''
     if len(plan.exdates) == 1:
-        return f' Left out: {_short_date(min(plan.exdates).date())}.'
-    return f' {len(plan.exdates)} dates are left out.'
-
-
-def _endless(rule: Rule) -> Rule:
-    return replace(rule, count=None, until=None)
+        return f' Except on {_short_date(min(plan.exdates).date())}.'
+    return f' Except on {len(plan.exdates)} dates.'
 
 
 def _has_day(month: int, day: int) -> bool:
@@ -294,7 +268,7 @@ def _nth(number: int) -> str:
 
 
 def _from_end(place: int, what: str) -> str:
-    return f'the last {what}' if place == -1 else f'the {_nth(-place)} last {what}'
+    return f'the last {what}' if place == -1 else f'the {_nth(-place)}-to-last {what}'
 
 
 def _list(items: Sequence[str]) -> str:
@@ -306,11 +280,11 @@ def _clock(wall: datetime) -> str:
 
 
 def _short_date(day: date) -> str:
-    return f'{day.day} {MONTHS[day.month - 1]} {day.year}'
+    return f'{day.day} {day:%B %Y}'
 
 
 def _long_date(day: date) -> str:
-    return f'{WEEKDAYS[day.weekday()]} {_short_date(day)}'
+    return f'{day:%A} {_short_date(day)}'
 
 
 def _zone_words(zone_name: str) -> str:

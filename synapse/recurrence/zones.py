@@ -9,9 +9,11 @@ from synapse.zone_data import ZoneData
 
 from .rules import RuleError
 
+_NOT_PLACES = ('localtime', 'Factory', 'posixrules')
+
 
 def use_newest_data() -> ZoneData:
-    """Read every zone from the newest data there is; call it before anything asks for a zone."""
+    """Read all zones from the newest data there is; call this before anything asks for a zone."""
     data = zone_data.use_newest()
     zone.cache_clear()
     zone_names.cache_clear()
@@ -20,36 +22,36 @@ def use_newest_data() -> ZoneData:
 
 @cache
 def zone_names() -> list[str]:
-    """All names that can be chosen, sorted; without those that mean "this machine" or nothing."""
-    return sorted(name for name in available_timezones() if name not in ('localtime', 'Factory', 'posixrules'))
+    """Return all names to choose from, sorted; without those that mean "this machine" or nothing."""
+    return sorted(name for name in available_timezones() if name not in _NOT_PLACES)
 
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
-    """The zone of this name.
+    """Return the zone with this name.
 
-    :raises RuleError: field `timezone`, with a name that is near
+    :raises RuleError: field `timezone`, with the most similar name as a hint
     """
     try:
-        if name in ('localtime', 'Factory', 'posixrules'):
+        if name in _NOT_PLACES:
             raise ZoneInfoNotFoundError(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        raise RuleError('timezone', f'No time zone is called {name[:60]!r}. {_hint(name)}') from None
+        raise RuleError('timezone', f'There is no time zone {name[:60]!r}. {_hint(name)}') from None
 
 
 def city_of(name: str) -> str:
-    """How people call it: `Berlin` for `Europe/Berlin`, `New York` for `America/New_York`."""
+    """Return what people call it: `Berlin` for `Europe/Berlin`, `New York` for `America/New_York`."""
     return name.rpartition('/')[2].replace('_', ' ')
 
 
 def _hint(name: str) -> str:
-    names = [known for known in zone_names() if '/' in known]  # EST is near CEST and not what is meant
+    names = [known for known in zone_names() if '/' in known]  # EST is similar to CEST and not what is meant
     by_city = {city_of(known).lower(): known for known in reversed(names)}
     by_name = {known.lower(): known for known in names}
     wanted = name[:60].strip().lower().replace(' ', '_')
-    near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.75)
-    if near:
-        return f'Did you mean {by_name[near[0]]}?'
+    similar = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.75)
+    if similar:
+        return f'Did you mean {by_name[similar[0]]}?'
     city = difflib.get_close_matches(city_of(wanted), by_city, n=1, cutoff=0.75 if len(wanted) > 4 else 1)
-    return f'Did you mean {by_city[city[0]]}?' if city else 'Write it like Europe/Berlin.'
+    return f'Did you mean {by_city[city[0]]}?' if city else 'Use a name like Europe/Berlin.'

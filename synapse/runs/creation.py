@@ -1,4 +1,4 @@
-"""Records of runs that are to be: their parameters checked, their steps named, the folder of a retry copied."""
+"""Builds the records of new runs: checks their parameters, names their steps, copies the folder of a retry."""
 
 import asyncio
 import secrets
@@ -16,12 +16,12 @@ from synapse.profiles import Profiles
 from synapse.records import now_utc
 
 from . import transitions
-from .folders import RunFolders, not_kept
+from .folders import RunFolders, not_saved
 from .records import RunRecord, RunRequest, StepRun, StepState, work_of
 
 
 class NewRuns:
-    """Makes records that are not kept yet: their number is 0."""
+    """Builds records that are not saved yet: their number is 0."""
 
     def __init__(self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders) -> None:
         self._catalog = catalog
@@ -29,7 +29,7 @@ class NewRuns:
         self._inbox = inbox
         self._folders = folders
 
-    async def fresh(self, wanted: RunRequest) -> RunRecord:
+    async def create(self, wanted: RunRequest) -> RunRecord:
         """See `Runs.create`."""
         info = self._catalog.get(wanted.pipeline)
         checked = await self._checked(info, self._with_defaults(info, wanted))
@@ -39,11 +39,11 @@ class NewRuns:
         """See `Runs.scheduled`."""
         info = self._catalog.get(wanted.pipeline)
         if not info.is_runnable:
-            raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Mend its file, then run it.')
+            raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Fix its file, then run it.')
         return self._record(info, replace(wanted, parameters=self._with_defaults(info, wanted)))
 
     async def check(self, wanted: RunRequest) -> None:
-        """Whether this could be run today.
+        """Check that a run could be created with these values now.
 
         :raises SynapseError: as `Runs.create`
         """
@@ -51,12 +51,12 @@ class NewRuns:
         await self._checked(info, self._with_defaults(info, wanted))
 
     async def retry(self, old: RunRecord, wanted: RunRequest, from_step: str | None = None) -> RunRecord:
-        """See `Runs.retry`; with `from_step` its folder is there when this returns.
+        """See `Runs.retry`; with `from_step` the folder of the new run exists when this returns.
 
-        :param wanted: with the parameters that are to be others than those of `old`, whose pipeline and profile count
+        :param wanted: with the parameters to change; pipeline and profile are those of `old`
         """
         if not old.is_retryable:
-            raise Conflict('run_not_retryable', f'Run #{old.number} is {old.state}.', 'Wait for its end, or stop it.')
+            raise Conflict('run_not_retryable', f'Run #{old.number} is {old.state}.', 'Wait until it ends, or stop it.')
         info = self._catalog.get(old.pipeline)
         steps = _steps_of_retry(old, info, from_step)
         checked = await self._checked(info, old.parameters | dict(wanted.parameters))
@@ -89,7 +89,7 @@ class NewRuns:
         try:
             checked = await self._catalog.validate(info.name, parameters)
         except Invalid as error:
-            # All that is wrong in one answer: who mends one field should not then learn of the next.
+            # All errors at once, so that no one fixes one field only to be shown the next.
             wrong = await asyncio.to_thread(inputs.problems_with, info.schema, parameters, self._inbox)
             raise Invalid(error.message, wrong | error.fields, error.hint) from error
         wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
@@ -100,7 +100,7 @@ class NewRuns:
     async def _with_folder_of(
         self, old: RunRecord, run: RunRecord, done: Sequence[str], overrides: Mapping[str, Any]
     ) -> RunRecord:
-        gone = threading.Event()
+        cancelled = threading.Event()
         try:
             await asyncio.to_thread(
                 self._folders.copy,
@@ -108,13 +108,13 @@ class NewRuns:
                 run.id,
                 done=done,
                 parameters=overrides,
-                watch=lambda *_: not gone.is_set(),
+                watch=lambda *_: not cancelled.is_set(),
             )
         except asyncio.CancelledError:
-            gone.set()  # a thread cannot be cancelled: it stops at the next piece and clears up
+            cancelled.set()  # a thread cannot be cancelled: it stops at the next piece and cleans up
             raise
         except (OSError, StorageError) as error:
-            raise not_kept(f'What run #{old.number} made could not be copied', error) from error
+            raise not_saved(f'The results of run #{old.number} could not be copied', error) from error
         source, target = self._folders.of(old.id), self._folders.of(run.id)
         kept = tuple(artifact for artifact in old.artifacts if artifact.step in done)
         return run.changed(parameters=inputs.with_folder(run.parameters, source, target), artifacts=kept)
@@ -125,7 +125,7 @@ def _steps_of(info: PipelineInfo) -> tuple[StepRun, ...]:
 
 
 def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -> tuple[StepRun, ...]:
-    """The steps of a retry, those before `from_step` as the old run left them."""
+    """Return the steps of a retry, those before `from_step` as the old run left them."""
     names = [step['name'] for step in info.steps]
     if from_step is not None and from_step not in names:
         raise Invalid(f'{info.name} has no step {from_step!r}.', {'from_step': f'One of {", ".join(names)}.'})
@@ -138,7 +138,7 @@ def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -
             label = transitions.label_of(step.name)
             raise Conflict(
                 'run_not_retryable',
-                f'{label} of run #{old.number} has not succeeded, so no later step can be first.',
+                f'{label} of run #{old.number} has not succeeded, so it cannot start from a later step.',
                 f'Retry from {label}, or from the start.',
             )
     return transitions.kept_from(steps, from_step, old.number)

@@ -1,71 +1,62 @@
-"""Hands waiting runs to free workers, in order, and knows which runs are live."""
+"""Hands waiting runs to free workers, in order."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 from storage.files import StorageError, free_bytes
-from synapse.catalog.catalog import Catalog
-from synapse.errors import NotFound
-from synapse.log.log import Level, Log
+from synapse.log.log import Level
 
+from .context import RunContext
+from .estimates import Estimates
+from .jobs import RunJobs
 from .lifecycle_log import SOURCE
 from .live_run import LiveRun
-from .queue import Queue
+from .messages import QueueChanged, RunDispatched
 from .records import RunRecord
 from .workers import Workers
 
 log = logging.getLogger(__name__)
 
 SPACE_SECONDS = 10.0
-"""How often a full disk is looked at again while runs wait for it."""
+"""How often a full disk is checked again while runs wait for it."""
 CLOSING_SECONDS = 8.0
 
 
 class Dispatcher:
     """One task that sleeps until something may start. A paused run keeps its worker.
 
-    :param begin: makes the live run of a waiting one and its worker
-    :param changed: told whenever a run has left the queue, a worker is free, or the notice is another
-    :param ended: awaited after each run that has ended
+    :param min_free_bytes: nothing starts while the disk has less free space
     """
 
     def __init__(
         self,
+        context: RunContext,
+        jobs: RunJobs,
+        estimates: Estimates,
         *,
-        queue: Queue,
         workers: int,
-        catalog: Catalog,
-        log: Log,
-        folder: Path,
         min_free_bytes: int,
-        begin: Callable[[RunRecord, str], LiveRun],
-        changed: Callable[[], None],
-        ended: Callable[[RunRecord], Awaitable[None]],
     ) -> None:
         self.workers = Workers(workers)
         self.notice = ''
         """Why nothing starts although runs wait; empty while all is well."""
-        self._queue = queue
-        self._catalog = catalog
-        self._log = log
-        self._folder = folder
+        self._context = context
+        self._jobs = jobs
+        self._estimates = estimates
+        self._queue, self._live = context.unfinished.queue, context.unfinished.live
         self._min_free_bytes = min_free_bytes
-        self._begin, self._changed, self._ended = begin, changed, ended
-        self._live: dict[str, LiveRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._look_again: asyncio.TimerHandle | None = None
+        context.bus.subscribe(QueueChanged, lambda _: self._wake.set())
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._dispatch(), name='runs')
         self._wake.set()
 
     async def close(self, grace: float) -> None:
-        """Start nothing more; let live runs end within `grace` seconds, then stop them, at once if there is none."""
+        """Start nothing more; let live runs end within `grace` seconds, then stop them; with no grace, kill them."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -73,31 +64,19 @@ class Dispatcher:
             self._look_again.cancel()
         if self._tasks and grace > 0:
             await asyncio.wait([*self._tasks.values()], timeout=grace)
-        for live in self:
+        for live in self._live.values():
             live.stop(closing=True, now=grace <= 0)
         if self._tasks:
             await asyncio.wait([*self._tasks.values()], timeout=CLOSING_SECONDS)
-        left = [*self._tasks.values()]
-        for task in left:
+        unfinished = [*self._tasks.values()]
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-    def __iter__(self) -> Iterator[LiveRun]:
-        return iter([*self._live.values()])
-
-    def get(self, run_id: str) -> LiveRun | None:
-        """The live run with this id."""
-        return self._live.get(run_id)
-
-    def wake(self) -> None:
-        """Look whether something may start."""
-        self._wake.set()
+        await asyncio.gather(*unfinished, return_exceptions=True)
 
     def limit_of(self, pipeline: str) -> int | None:
-        """How many runs of a pipeline may go at the same time; one that is gone has no limit: it starts and fails."""
-        with contextlib.suppress(NotFound):
-            return self._catalog.get(pipeline).max_parallel
-        return None
+        """How many runs of a pipeline may run at the same time; None for no limit."""
+        info = self._context.catalog.find(pipeline)
+        return info.max_parallel if info else None  # without its pipeline a run starts, and fails
 
     async def _dispatch(self) -> None:
         while True:
@@ -105,43 +84,46 @@ class Dispatcher:
             self._wake.clear()
             try:
                 if self._next() is not None and await self._has_space():
-                    self._start_what_can()
-            except Exception:  # the edge of a background task: one odd run must not end all starting
+                    self._start_ready()
+            except Exception:  # the edge of a background task: one odd run must not stop the others from starting
                 log.exception('runs could not be started')
 
-    def _start_what_can(self) -> None:
+    def _start_ready(self) -> None:
         while (found := self._next()) is not None:
             run, worker = found
             self._queue.take(run.id)
             self.workers.give(worker, run.id)
-            live = self._live[run.id] = self._begin(run, worker)
+            live = self._live[run.id] = LiveRun(run, worker, self._context, self._jobs)
             self._tasks[run.id] = asyncio.create_task(self._carry_out(live), name=f'run {run.id}')
-            self._changed()
+            self._context.bus.publish(RunDispatched(run))
+            self._context.bus.publish(QueueChanged())
 
     def _next(self) -> tuple[RunRecord, str] | None:
-        """The run that may start now, and its worker."""
+        """The run that may start now, and a free worker for it."""
         worker = self.workers.free
         if self._queue.is_paused or worker is None:
             return None
-        going = [live.run.pipeline for live in self]
-        events = {live.run.event_id for live in self}
+        running = [live.run.pipeline for live in self._live.values()]
+        events = {live.run.event_id for live in self._live.values()}
         for run in self._queue:
             if run.is_alone and run.event_id in events:
                 continue
             limit = self.limit_of(run.pipeline)
-            if limit is None or going.count(run.pipeline) < limit:
+            if limit is None or running.count(run.pipeline) < limit:
                 return run, worker
         return None
 
     async def _has_space(self) -> bool:
-        free = await asyncio.to_thread(free_bytes, self._folder)
+        folder = self._context.folders.root
+        free = await asyncio.to_thread(free_bytes, folder)
         if free >= self._min_free_bytes:
             self.notice = ''
             return True
         if not self.notice:
-            self.notice = f'Only {free // 10**6} MB are free on the disk with {self._folder}: no run starts.'
-            self._log.append(Level.ERROR, f'{self.notice} Free some space, then they start.', source=SOURCE)
-            self._changed()
+            self.notice = f'Only {free // 10**6} MB are free on the disk with {folder}: no run starts.'
+            text = f'{self.notice} Free some space, then they start.'
+            self._context.log.append(Level.ERROR, text, source=SOURCE)
+            self._context.bus.publish(QueueChanged())
         self._look_again = asyncio.get_running_loop().call_later(SPACE_SECONDS, self._wake.set)
         return False
 
@@ -149,12 +131,11 @@ class Dispatcher:
         try:
             await live.carry_out()
         finally:
-            self._log.unhide(live.run.id)
+            self._context.log.unhide(live.run.id)
             self.workers.release(live.worker)
             del self._live[live.run.id], self._tasks[live.run.id]
-            self._wake.set()
-            self._changed()
+            self._context.bus.publish(QueueChanged())
         try:
-            await self._ended(live.run)
+            await self._estimates.refresh(live.run.pipeline)
         except StorageError as error:
             log.warning('the history could not be read: %s', error)

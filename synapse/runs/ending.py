@@ -1,14 +1,14 @@
-"""How a run ended: from what its host said last, how its process ended, and what we had asked for."""
+"""The final state of a run: from what its host reported, how its process ended, and what was asked of it."""
 
 from dataclasses import dataclass
 
-from synapse.errors import SynapseError
+from synapse.pipelines.problems import StepTimeout, problem_of
 from synapse.records import Problem
 
 from .records import RunRecord, RunState, StepRun, StepState
 from .transitions import label_of
 
-CLOSED = Problem(message='The control room was closed while this run was going.', type='interrupted')
+CLOSED = Problem(message='The control room was closed during this run.', type='interrupted')
 
 _SIGNAL_HINTS = {
     'SIGSEGV': 'A library written in C crashed; the last lines of the log name the place.',
@@ -21,12 +21,12 @@ _SIGNAL_HINTS = {
 class Ending:
     """All that is known when the process of a run is gone.
 
-    `said` is the state in the host's `end` message, None if none came; `number` the signal, 0 if there was none;
-    `fault` why the engine ended the process of its own accord; `timed_out` a step that we had to end; `overran`
-    the seconds its event allows, if they have passed.
+    `reported` is the state in the host's `end` message, None if none came; `signal` the name of the signal that ended
+    the process; `fault` why the engine ended it unasked; `timed_out` a step that the control room had to end, and
+    `overran` the seconds that its event allows, if they have passed.
     """
 
-    said: RunState | None = None
+    reported: RunState | None = None
     error: Problem | None = None
     returncode: int = 0
     signal: str | None = None
@@ -39,16 +39,16 @@ class Ending:
 
 
 def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
-    """The final state of a run, with the reason where there is one."""
-    if ending.said is RunState.SUCCEEDED:
+    """Return the final state of a run, with the reason where there is one."""
+    if ending.reported is RunState.SUCCEEDED:
         return RunState.SUCCEEDED, None
     if ending.is_closing:
         return RunState.INTERRUPTED, CLOSED
     if ending.overran and not ending.is_stopping:
         return RunState.FAILED, _overrun(ending.overran)
-    if ending.is_stopping or ending.said is RunState.CANCELLED:
+    if ending.is_stopping or ending.reported is RunState.CANCELLED:
         return RunState.CANCELLED, None
-    if ending.said is RunState.FAILED:
+    if ending.reported is RunState.FAILED:
         return RunState.FAILED, ending.error or Problem(message='The run failed and gave no reason.')
     return RunState.FAILED, _why_it_died(ending)
 
@@ -63,11 +63,7 @@ def _overrun(seconds: float) -> Problem:
 
 def _why_it_died(ending: Ending) -> Problem:
     if ending.timed_out is not None:
-        return Problem(
-            message=f'{label_of(ending.timed_out.name)} took longer than the {ending.timeout_seconds:g} s it may take.',
-            hint='Raise its timeout in @step, or find out why it takes so long.',
-            type='timeout',
-        )
+        return problem_of(StepTimeout(ending.timed_out.name, ending.timeout_seconds))
     if ending.fault:
         return Problem(message=f'The process of this run had to be ended. {ending.fault}', type='host')
     if ending.signal is not None:
@@ -84,13 +80,8 @@ def _why_it_died(ending: Ending) -> Problem:
 
 
 def interrupted(run: RunRecord) -> Problem:
-    """Why a run that was found going at the start of the control room goes no more."""
+    """Return why a run that a previous start left unfinished has ended."""
     succeeded = any(step.state is StepState.SUCCEEDED for step in run.steps)
     step = run.active_step or next((step for step in run.steps if step.state is StepState.PENDING), None)
-    way_out = f'Retry it from {label_of(step.name)}.' if step and succeeded else 'Retry it.'
-    return Problem(message='The control room stopped while this run was going.', hint=way_out, type='interrupted')
-
-
-def not_started(error: SynapseError) -> Problem:
-    """Why a run could not begin its work."""
-    return Problem(message=error.message, hint=error.hint)
+    hint = f'Retry it from {label_of(step.name)}.' if step and succeeded else 'Retry it.'
+    return Problem(message='The control room stopped during this run.', hint=hint, type='interrupted')

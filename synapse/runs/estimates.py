@@ -1,4 +1,4 @@
-"""How long runs usually take, and what follows from it: what is left, and when a waiting run may start."""
+"""How long runs usually take, and so how long a live one still needs and when a waiting one may start."""
 
 import asyncio
 import heapq
@@ -13,47 +13,49 @@ from synapse.records import now_utc
 from .records import RunRecord, StepRun, StepState
 
 Typical = Mapping[str, float]
-"""Seconds that each step usually takes."""
+"""Seconds that each step usually takes, by its name."""
 
 LAST_RUNS = 10
 
 
 class StepTimes(Protocol):
-    """What estimates need of the store."""
+    """What estimates need from the store."""
 
     def step_seconds(self, pipeline: str, *, limit: int = ...) -> dict[str, list[float]]: ...
 
 
 class Estimates:
-    """The usual time of each step, the median of the last ten green runs; read once, forgotten when a run ends."""
+    """The usual time of each step: the median over the last ten runs that succeeded. Cached until a run ends."""
 
     def __init__(self, store: StepTimes) -> None:
         self._store = store
         self._known: dict[str, Typical] = {}
 
     async def typical(self, pipeline: str) -> Typical:
-        """Seconds by step; empty when no run has succeeded yet."""
+        """Return seconds by step; empty if no run has succeeded yet."""
         if pipeline not in self._known:
             times = await asyncio.to_thread(self._store.step_seconds, pipeline, limit=LAST_RUNS)
             self._known[pipeline] = {step: median(seconds) for step, seconds in times.items() if seconds}
         return self._known[pipeline]
 
     def known(self, pipeline: str) -> Typical:
-        """What has been read already, without asking the disk."""
+        """Return what is cached, without reading the disk."""
         return self._known.get(pipeline, {})
 
-    def left(self, run: RunRecord) -> float | None:
-        """Seconds until a run is through, None where nothing honest can be said."""
+    def seconds_left(self, run: RunRecord) -> float | None:
+        """Return how long a run still needs, None where that cannot be estimated."""
         return seconds_left(run, self.known(run.pipeline), now_utc())
 
-    def forget(self, pipeline: str) -> None:
+    async def refresh(self, pipeline: str) -> None:
+        """Read the times again, since a run of this pipeline has ended."""
         self._known.pop(pipeline, None)
+        await self.typical(pipeline)
 
 
 def seconds_left(run: RunRecord, typical: Typical, now: datetime) -> float | None:
-    """What is left of a run, or None where nothing honest can be said.
+    """Return the seconds a run still needs, None where that cannot be estimated.
 
-    A running step is judged by its usual time and, the further it is, by its own pace.
+    A running step is judged by its usual time and, the further it is, by its own speed.
     """
     total = 0.0
     for step in run.steps:
@@ -70,14 +72,14 @@ def _step_left(step: StepRun, usual: float | None, now: datetime) -> float | Non
     if step.state is not StepState.RUNNING or step.started_at is None:
         return 0.0
     spent = max(0.0, (now - step.started_at).total_seconds())
-    pace = spent * (100 - step.progress) / step.progress if step.progress >= 1 else None
+    by_speed = spent * (100 - step.progress) / step.progress if step.progress >= 1 else None
     if usual is None:
-        return pace
+        return by_speed
     by_habit = max(0.0, usual - spent)
-    if pace is None:
+    if by_speed is None:
         return by_habit
     weight = step.progress / 100
-    return weight * pace + (1 - weight) * by_habit
+    return weight * by_speed + (1 - weight) * by_habit
 
 
 def expected_starts(
@@ -89,9 +91,9 @@ def expected_starts(
     limit: Callable[[str], int | None],
     now: datetime,
 ) -> dict[str, datetime]:
-    """When each waiting run may start; runs of which nothing honest can be said are left out.
+    """Return when each waiting run may start, by id, without those for which that cannot be estimated.
 
-    :param limit: how many runs of a pipeline may go at the same time, None for as many as there are workers
+    :param limit: returns how many runs of a pipeline may run at the same time, None for no limit
     """
     free = [0.0] * workers
     slots: dict[str, list[float]] = {}

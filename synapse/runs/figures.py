@@ -1,4 +1,4 @@
-"""The figures of the dashboard cards: today, the last seven days, and small series to draw. Pure, given the time."""
+"""The figures of the dashboard cards: today, the last seven days, and small series to draw."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -8,14 +8,14 @@ from typing import Any
 DAYS = 7
 
 EndedRun = tuple[str, str, str, float]
-"""`created_at, finished_at, state, seconds` of a run that has ended, as the store gives it."""
+"""`created_at, finished_at, state, seconds` of a run that has ended, as the store returns it."""
 
 
 def figures(endings: Iterable[EndedRun], now: datetime) -> dict[str, Any]:
-    """What the four cards show; days are those of the time zone of `now`, success leaves out stopped runs.
+    """Return what the four cards show; days are those of the zone of `now`, success leaves out stopped runs.
 
     `runs_delta` compares today with the same weekday last week up to the same time of day. Each series has one value
-    a day, the last being today; a day on which nothing ended has None where there is no share or median.
+    a day, the last being today; a day on which nothing ended has None where there is no percentage or median.
     """
     ended = [(datetime.fromisoformat(at).astimezone(now.tzinfo), state, seconds) for _, at, state, seconds in endings]
     today = now.date()
@@ -42,12 +42,12 @@ def figures(endings: Iterable[EndedRun], now: datetime) -> dict[str, Any]:
 
 
 def begin_of(now: datetime) -> datetime:
-    """The moment from which endings are needed: midnight seven days before `now`."""
+    """Return the moment from which endings are needed: midnight seven days before `now`."""
     return midnight(now.date() - timedelta(days=DAYS), now)
 
 
 def midnight(day: date, like: datetime) -> datetime:
-    """The begin of a day in the time zone of `like`."""
+    """Return the start of a day in the time zone of `like`."""
     return datetime.combine(day, time(), tzinfo=like.tzinfo)
 
 

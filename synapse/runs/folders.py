@@ -1,6 +1,6 @@
-"""The folders of runs, `DATA/runs/ID/`: what a step works in, what it leaves, and the checkpoint to start again from.
+"""The folders of runs, `DATA/runs/ID/`: working files, artifacts, and the checkpoint for a retry.
 
-All of it looks at the disk; the event loop calls it through threads.
+Everything here reads or writes the disk; call it from a thread.
 """
 
 import errno
@@ -28,19 +28,19 @@ class RunFolders:
         return self.root / run_id
 
     def inputs(self, run_id: str) -> Path:
-        """Where the files are that a run has taken over."""
+        """Return the folder of the files that a run has taken over."""
         return self.of(run_id) / 'work' / 'inputs'
 
     def make(self, run_id: str) -> Path:
-        """The folder of a run with its parts; what is there already stays."""
+        """Create the folder of a run with its parts, where they are missing, and return it."""
         for folder in (self.of(run_id), self.of(run_id) / 'work', self.of(run_id) / 'artifacts'):
             make_private_folder(folder)
         return self.of(run_id)
 
     def artifact(self, run: RunRecord, name: str) -> Path:
-        """The file of an artifact of this run.
+        """Return the path of an artifact of this run, which is always inside the folder of the run.
 
-        :raises NotFound: if the run has none of this name, or the file is gone; a name never leads out of the folder
+        :raises NotFound: if the run has none of this name, or the file is gone
         """
         folder = (self.of(run.id) / 'artifacts').resolve()
         path = (folder / name).resolve()
@@ -52,7 +52,7 @@ class RunFolders:
         return path
 
     def checkpoint(self, run_id: str) -> dict[str, Any] | None:
-        """What the host saved after the last step that succeeded; None if there is nothing readable."""
+        """Return what the host saved after the last step that succeeded, None if it is missing or unreadable."""
         try:
             saved = json.loads((self.of(run_id) / 'checkpoint.json').read_bytes())
         except (OSError, ValueError):
@@ -61,13 +61,13 @@ class RunFolders:
 
     def copy(
         self, old: RunRecord, new_id: str, *, done: Sequence[str], parameters: Mapping[str, Any], watch: Watch
-    ) -> dict[str, Any]:
-        """A folder for a retry: all that the steps `done` have left, and the checkpoint with changed parameters.
+    ) -> None:
+        """Create the folder of a retry: the files of the old run, and its checkpoint with changed parameters.
 
-        :return: the old run's parameters, with paths that now lead into the new folder
+        :param done: the names of the steps that are kept
         :raises Conflict: if the old run left no checkpoint
-        :raises StorageError: if the disk refuses; then nothing is left of the new folder
-        :raises CopyStopped: when `watch` says so; then as well
+        :raises StorageError: if the disk refuses; nothing is left of the new folder
+        :raises CopyStopped: if `watch` returns False; nothing is left of the new folder
         """
         checkpoint = self.checkpoint(old.id)
         if checkpoint is None:
@@ -85,16 +85,14 @@ class RunFolders:
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise
-        moved: dict[str, Any] = with_folder(old.parameters, source, target)
-        return moved
 
     def remove(self, run_id: str) -> None:
         shutil.rmtree(self.of(run_id), ignore_errors=True)
 
 
-def not_kept(what: str, error: OSError | StorageError) -> SynapseError:
-    """What a person is told when the disk refused: what that means, and why it did."""
+def not_saved(what: str, error: OSError | StorageError) -> SynapseError:
+    """Return the error to show when the disk refused: `what` that means, and why it did."""
     is_full = isinstance(error, DiskFull) or getattr(error, 'errno', None) == errno.ENOSPC
     if is_full:
         return DiskIsFull(f'{what}: no room is left on the disk.')
-    return NotReady('not_kept', f'{what}: {error}', 'Look at the disk of the data folder.')
+    return NotReady('not_kept', f'{what}: {error}', 'Check the disk of the data folder.')

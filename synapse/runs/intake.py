@@ -1,4 +1,4 @@
-"""Brings what a run says into the log: entries, and raw output that is cut into lines here, also from its spool."""
+"""Logs the output of a run: its entries, and raw output, from pipe or spool, which is cut into lines here."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,16 +18,16 @@ from synapse.scrubber import Scrubber
 
 SLICE_LINES = 250
 SLICE_CHARACTERS = 128 * 1024
-"""So much is logged in one go; then others on the loop may have a turn."""
+"""The most to log in one go; then other tasks on the loop may have a turn."""
 TURN_SECONDS = 0.003
-"""And must have one after this: to tell everyone of these lines takes as long again."""
+"""The longest they wait for one; publishing these lines then takes as long again."""
 PAUSE_SECONDS = 0.001
-"""So long in a flood, since a browser on this machine has something to do as well."""
+"""How long to pause between slices of a flood, since a browser on this machine needs the processor too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """Lines of one source, each with the ISO timestamp of when it was said; `fields` belong to all of them."""
+    """Lines of one source, each with the ISO timestamp of when it was printed; `fields` belong to all of them."""
 
     source: str
     step: str | None
@@ -40,7 +40,7 @@ Entries = list[Any]
 
 
 class Cutter:
-    """Makes lines of raw output that comes in pieces, whichever streams it is from. Used in one thread at a time."""
+    """Cuts the raw output of several streams, which arrives in pieces, into lines. Use it in one thread at a time."""
 
     def __init__(self, long_lines: LongLines) -> None:
         self._long_lines = long_lines
@@ -48,7 +48,7 @@ class Cutter:
         self._last: dict[Any, Mapping[str, Any]] = {}
 
     def lines(self, message: Mapping[str, Any], data: bytes) -> list[Printed]:
-        """What this piece completes; `message` is a `Raw`."""
+        """Return the lines that this piece completes; `message` is a `Raw`."""
         stream = message.get('id')
         cut = self._open.setdefault(stream, ByteLines())
         lines = cut.feed(data, _seconds(message.get('at')))
@@ -60,13 +60,13 @@ class Cutter:
         return self._printed(message, lines)
 
     def rest(self) -> list[Printed]:
-        """What was left without a line end."""
+        """Return what is left without a line end."""
         ends = [(self._last[stream], cut.finish()) for stream, cut in self._open.items()]
         self._open, self._last = {}, {}
         return [printed for message, lines in ends for printed in self._printed(message, lines)]
 
     def is_long(self, message: Mapping[str, Any]) -> bool:
-        """Whether this piece may complete a line that has to be kept on disk."""
+        """Whether this piece may complete a line so long that it is saved to a file."""
         cut = self._open.get(message.get('id'))
         return (cut.size if cut else 0) + len(message.get('text') or '') > LONGEST
 
@@ -84,12 +84,12 @@ class Cutter:
 
 
 class Intake:
-    """The way of one run's words into the log, in their order. Used on the event loop; files are read in threads.
+    """Logs what one run prints, in order. Use it on the event loop; files are read in threads.
 
-    A flood waits in the spool and is taken from there as fast as the log can: the run does not wait for it.
+    A flood waits in the spool and is read from there as fast as the log can take it: the run does not wait.
 
     :param folder: of the run
-    :param secrets: values that may not stand in the files of the run either
+    :param secrets: values to hide in the files of the run too
     """
 
     def __init__(self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = ()) -> None:
@@ -99,47 +99,47 @@ class Intake:
         self._cutter = Cutter(LongLines(folder / LONG_LINES, scrubber.text))
         self._spool = SpoolReader(folder)
         self._finished: tuple[list[Path], int] = ([], 0)
-        self._breath = FairShare(TURN_SECONDS)
+        self._fair_share = FairShare(TURN_SECONDS)
 
     @classmethod
     def of_job(cls, log: Log, job: Job) -> 'Intake':
-        """That of the run which this job is for."""
+        """Return the intake of the run that this job is for."""
         profile = job.get('profile') or {}
         return cls(log, job['id'], Path(job['folder']), (profile.get('secrets') or {}).values())
 
     async def take(self, message: Mapping[str, Any]) -> None:
-        """Log what a message of the host says, of type `logs`, `raw` or `spool`; returns when all of it is."""
+        """Log what a message of kind `logs`, `raw` or `spool` holds; returns when all of it is logged."""
         kind = message.get('t')
         if kind == Kind.LOGS:
-            await self._say(list(message.get('e') or ()))
+            await self._log_item(list(message.get('e') or ()))
         elif kind == Kind.RAW:
             cut = self._cutter.lines
             data = str(message.get('text') or '').encode('latin-1', 'replace')
             is_long = self._cutter.is_long(message)
             for item in await asyncio.to_thread(cut, message, data) if is_long else cut(message, data):
-                await self._say(item)
+                await self._log_item(item)
         elif kind == Kind.SPOOL:
             await self._take_spooled((int(message.get('file') or 0), int(message.get('size') or 0)))
 
-    async def take_rest(self) -> None:
-        """Log all that is left once the host is gone, also what it could not tell any more, and remove the spool."""
-        is_there = await asyncio.to_thread(lambda: self._spool.is_there)
-        if is_there:
+    async def finish(self) -> None:
+        """Once the host is gone, log what is left, also in the spool, and remove the spool."""
+        has_spool = await asyncio.to_thread(lambda: self._spool.exists)
+        if has_spool:
             await self._take_spooled(None)
         for item in self._cutter.rest():
-            await self._say(item)
-        if is_there:
+            await self._log_item(item)
+        if has_spool:
             await self._log.saved(self._log.last_seq)
             await asyncio.to_thread(self._spool.remove)
 
     async def _take_spooled(self, until: tuple[int, int] | None) -> None:
         while not self._spool.has_read(until) and (items := await asyncio.to_thread(self._read, until)):
             for item in items:
-                await self._say(item, PAUSE_SECONDS)
-            await self._let_go_of_finished()
+                await self._log_item(item, PAUSE_SECONDS)
+            await self._remove_finished()
 
     def _read(self, until: tuple[int, int] | None) -> list[Printed | Entries]:
-        """The next of the spool; never empty before its end."""
+        """Return the next items of the spool; empty only at its end."""
         items: list[Printed | Entries] = []
         while not items and (records := self._spool.read(until)):
             for header, data in records:
@@ -149,8 +149,8 @@ class Intake:
                     _gather(items, self._cutter.lines(header, data))
         return items
 
-    async def _let_go_of_finished(self) -> None:
-        """Remove files of which all entries are on disk: each when the next one is read, so nobody waits for that."""
+    async def _remove_finished(self) -> None:
+        """Remove spool files whose entries are all saved: each once the next one is read, so that nothing waits."""
         if not self._spool.finished:
             return
         paths, seq = self._finished
@@ -160,11 +160,11 @@ class Intake:
             await self._log.saved(seq)
             await asyncio.to_thread(_remove, paths)
 
-    async def _say(self, item: Printed | Entries, pause: float = 0.0) -> None:
+    async def _log_item(self, item: Printed | Entries, pause: float = 0.0) -> None:
         for part in _slices(item):
             self._log_part(part)
             await self._log.room_to_write()
-            await self._breath.taken(pause)
+            await self._fair_share.yield_if_due(pause)
 
     def _log_part(self, part: Printed | Entries) -> None:
         if isinstance(part, list):
@@ -174,7 +174,7 @@ class Intake:
             rows = [{'timestamp': at, 'message': text, 'fields': part.fields} | about for at, text in part.lines]
             self._log.extend(rows)
         else:
-            self._log.say_lines(part.lines, level=Level.INFO, source=part.source, run=self._run_id, step=part.step)
+            self._log.append_lines(part.lines, level=Level.INFO, source=part.source, run=self._run_id, step=part.step)
 
     def _row(self, entry: Any) -> dict[str, Any] | None:
         try:
@@ -193,22 +193,22 @@ class Intake:
 
 
 class Recovery(Intake):
-    """Takes what a run said before the control room was killed, without what the log has already.
+    """Logs what a run printed before the control room was killed, without what the log has already.
 
-    The moments of one source never go back, so the newest one in the log tells where to go on, and how many lines of
-    that very moment it has.
+    The timestamps of one source never go back, so the newest one in the log marks where to continue; the entries
+    with that very timestamp are counted.
     """
 
     def __init__(self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = ()) -> None:
         super().__init__(log, run_id, folder, secrets)
         self._known: dict[str, tuple[str, int]] = {}
 
-    async def _say(self, item: Printed | Entries, pause: float = 0.0) -> None:
+    async def _log_item(self, item: Printed | Entries, pause: float = 0.0) -> None:
         if isinstance(item, list):
             item = [row for row in item if await self._is_new(str(row[2]), str(row[0]))]
         else:
             item = replace(item, lines=[line for line in item.lines if await self._is_new(item.source, line[0])])
-        await super()._say(item, pause)
+        await super()._log_item(item, pause)
 
     async def _is_new(self, source: str, at: str) -> bool:
         if source not in self._known:
@@ -220,7 +220,7 @@ class Recovery(Intake):
         return at >= newest
 
     async def _newest(self, source: str) -> tuple[str, int]:
-        """The newest moment that the log has of a source, and how many entries of it."""
+        """Return the newest timestamp that the log has of a source, and how many entries have it."""
         newest = await self._log.query(run=self._run_id, source=source, limit=1)
         if not newest:
             return '', 0
@@ -236,7 +236,7 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _gather(items: list[Printed | Entries], printed: Iterable[Printed]) -> None:
-    """Add lines to those of the same source before them, so that they are logged together."""
+    """Append lines to the last item if it has the same source, so that they are logged together."""
     for item in printed:
         last = items[-1] if items else None
         is_alike = isinstance(last, Printed) and (last.source, last.step) == (item.source, item.step)

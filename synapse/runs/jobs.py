@@ -1,4 +1,4 @@
-"""The job of a run: all that its host needs, with its files taken over and its secrets in hand."""
+"""What a host needs for its run: the job, with the input files in the folder of the run and the real secrets."""
 
 import asyncio
 import contextlib
@@ -8,60 +8,53 @@ from pathlib import Path
 from typing import Any
 
 from storage.copies import Watch
-from synapse.catalog.catalog import Catalog
 from synapse.errors import NotFound, SynapseError
 from synapse.inbox import inputs
-from synapse.inbox.inbox import Inbox
-from synapse.log.log import Level, Log
-from synapse.profiles import Profiles
+from synapse.inbox.inbox import PREFIX
+from synapse.log.log import Level
 from synapse.protocol.messages import Job
 
-from .folders import RunFolders
+from .context import RunContext
 from .intake import Recovery
 from .lifecycle_log import LifecycleLog
 from .records import RunRecord, StepState
 
-GoOn = Callable[[], bool]
+KeepGoing = Callable[[], bool]
 
 LONG_BYTES = 256 * 1024**2
-SAY_SECONDS = 10.0
-"""Of a file so large the log says that it is being copied, and how far, so often."""
+"""The copy of a file of this size or more is logged, and then how far it is."""
+LOG_SECONDS = 10.0
 
 
 class RunJobs:
-    """Prepares runs for their hosts, at the moment they start."""
+    """Prepares runs for their hosts when they start, and removes from the inbox what no run needs any more."""
 
-    def __init__(
-        self, catalog: Catalog, profiles: Profiles, inbox: Inbox, folders: RunFolders, log: Log, zone: str
-    ) -> None:
-        self._zone = zone
-        self._catalog = catalog
-        self._profiles = profiles
-        self._inbox = inbox
-        self._folders = folders
-        self._log = log
-        self._say = LifecycleLog(log)
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._catalog, self._profiles, self._inbox = context.catalog, context.profiles, context.inbox
+        self._folders, self._log = context.folders, context.log
+        self._lifecycle = LifecycleLog(context.log)
 
-    async def prepare(self, run: RunRecord, go_on: GoOn) -> tuple[RunRecord, Job]:
-        """The run with real paths in its parameters, and its job. Its secrets are hidden in the log from here on.
+    async def prepare(self, run: RunRecord, keep_going: KeepGoing) -> tuple[RunRecord, Job]:
+        """Return the run with real paths in its parameters, and its job. From now on the log hides its secrets.
 
-        :param go_on: asked from a thread while files are copied
+        :param keep_going: called from a thread while files are copied
         :raises SynapseError: if the pipeline, the profile, a file or the checkpoint is gone
-        :raises CopyStopped: when `go_on` says no
+        :raises CopyStopped: when `keep_going` returns False
         """
         info = self._catalog.get(run.pipeline)
         profile = self._profile_of(run)
         folder = await asyncio.to_thread(self._folders.make, run.id)
         places = await asyncio.to_thread(
-            inputs.taken_over,
+            inputs.take_over,
             info.schema,
             run.parameters,
             inbox=self._inbox,
             runs=self._folders.root,
             target=self._folders.inputs(run.id),
-            watch=self._watch(run, go_on),
+            watch=self._watch(run, keep_going),
         )
-        await self._tell_of_changed(run, places)
+        await self._warn_of_changed(run, places)
         parameters = inputs.with_places(run.parameters, places)
         checkpoint = await asyncio.to_thread(self._folders.checkpoint, run.id)
         from_step = _first_to_run(run)
@@ -78,45 +71,52 @@ class RunJobs:
             'origin': info.origin,
             'parameters': parameters,
             'profile': profile,
-            'zone': self._zone,
+            'zone': self._context.zone,
             'from_step': from_step,
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
         }
         return run.changed(parameters=parameters), job
 
-    async def make_own(self, run: RunRecord, go_on: GoOn) -> None:
-        """Have what this run took over to itself alone, now that it is known what stays in the inbox."""
-        await asyncio.to_thread(inputs.make_own, self._folders.inputs(run.id), self._watch(run, go_on))
+    async def settle_inputs(self, run: RunRecord, keep_going: KeepGoing) -> None:
+        """Remove from the inbox what this run took over, then make its own files independent of what is left there.
 
-    def _watch(self, run: RunRecord, go_on: GoOn) -> Watch:
-        """Says in the log of the run how far a long copy is, and whether it is to go on."""
+        Call it once the new paths of the run are saved.
+
+        :param run: with the parameters it was created with
+        :raises CopyStopped: when `keep_going` returns False
+        """
+        await self.leave_inbox(run)
+        await asyncio.to_thread(inputs.make_independent, self._folders.inputs(run.id), self._watch(run, keep_going))
+
+    def _watch(self, run: RunRecord, keep_going: KeepGoing) -> Watch:
+        """Return a callback that logs how far a long copy is, and whether to continue it."""
         loop = asyncio.get_running_loop()
-        said = 0.0
+        logged_at = 0.0
 
         def watch(path: Path, done: int, size: int) -> bool:
-            nonlocal said
-            if size >= LONG_BYTES and (not done or time.monotonic() - said >= SAY_SECONDS):
-                said = time.monotonic()
+            nonlocal logged_at
+            if size >= LONG_BYTES and (not done or time.monotonic() - logged_at >= LOG_SECONDS):
+                logged_at = time.monotonic()
                 text = f'Copying {path.name} for this run: {done / 1e9:.1f} of {size / 1e9:.1f} GB'
-                loop.call_soon_threadsafe(self._say.say, run, text)
-            return go_on()
+                loop.call_soon_threadsafe(self._lifecycle.write, run, text)
+            return keep_going()
 
         return watch
 
-    async def _tell_of_changed(self, run: RunRecord, places: Mapping[str, str]) -> None:
-        for source in [Path(value) for value in places if not value.startswith(inputs.INBOX)]:
-            if not await asyncio.to_thread(inputs.is_as_taken_over, source):
-                text = f'{source.name} was changed by the run it came from; this run has it as it is now'
-                self._say.say(run, text, level=Level.WARNING)
+    async def _warn_of_changed(self, run: RunRecord, places: Mapping[str, str]) -> None:
+        for source in [Path(value) for value in places if not value.startswith(PREFIX)]:
+            if not await asyncio.to_thread(inputs.is_unchanged, source):
+                text = f'{source.name} was changed by the run it came from; this run uses it as it is now'
+                self._lifecycle.write(run, text, level=Level.WARNING)
 
-    async def take_in_rest(self, run: RunRecord) -> None:
-        """Bring into the log what a run had said when the control room died and that is not there yet."""
+    async def recover_log(self, run: RunRecord) -> None:
+        """Log what a run had printed when the control room died and that is not in the log yet."""
         secrets: dict[str, str] = {}
         if run.profile is not None:
             with contextlib.suppress(NotFound):
                 secrets = self._profiles.secrets_of(run.profile)
         self._log.hide(run.id, secrets.values())
-        await Recovery(self._log, run.id, self._folders.of(run.id), secrets.values()).take_rest()
+        await Recovery(self._log, run.id, self._folders.of(run.id), secrets.values()).finish()
         self._log.unhide(run.id)
 
     def _profile_of(self, run: RunRecord) -> dict[str, Any] | None:
@@ -133,26 +133,27 @@ class RunJobs:
             'secrets': hidden,
         }
 
-    async def leave_inbox(
-        self, run: RunRecord, others: Iterable[RunRecord], kept: Iterable[tuple[str, Mapping[str, Any]]] = ()
-    ) -> None:
-        """Take the files that this run has taken over out of the inbox, except those that others still need.
+    async def leave_inbox(self, run: RunRecord, more: Iterable[RunRecord] = ()) -> None:
+        """Remove the files of this run from the inbox, except those that an unfinished run or an event needs.
 
-        :param kept: pipelines and parameters of events, which need their file each time
+        :param more: further runs whose files are kept
         """
-        wanted = [(other.pipeline, other.parameters) for other in others if other.id != run.id]
-        needed = {item_id for name, values in [*wanted, *kept] for item_id in self._inbox_ids(name, values)}
+        # A run that has just started may not have taken its file over yet; its parameters name it.
+        others = [other for other in [*self._context.unfinished, *more] if other.id != run.id]
+        wanted = [(other.pipeline, other.parameters) for other in others]
+        needed = {
+            item_id for name, values in [*wanted, *self._context.planned()] for item_id in self._inbox_ids(name, values)
+        }
         for item_id in self._inbox_ids(run.pipeline, run.parameters) - needed:
             with contextlib.suppress(NotFound):
                 await self._inbox.delete(item_id)
 
     def _inbox_ids(self, pipeline: str, parameters: Mapping[str, Any]) -> set[str]:
-        with contextlib.suppress(NotFound):
-            return inputs.inbox_ids(self._catalog.get(pipeline).schema, parameters)
-        return set()
+        info = self._catalog.find(pipeline)
+        return inputs.inbox_ids(info.schema, parameters) if info else set()
 
 
 def _first_to_run(run: RunRecord) -> str | None:
-    """The step a retry starts at: the first that is not kept; None if none is kept."""
+    """Return the step a retry starts from: the first that is not kept, None if none is kept."""
     waiting = [step.name for step in run.steps if step.state is not StepState.SUCCEEDED]
     return waiting[0] if waiting and len(waiting) < len(run.steps) else None

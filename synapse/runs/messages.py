@@ -1,4 +1,4 @@
-"""What runs and their queue tell on the bus."""
+"""What runs and their queue publish on the bus."""
 
 from dataclasses import dataclass
 
@@ -9,27 +9,34 @@ from .records import RunRecord
 
 @dataclass(frozen=True, slots=True)
 class RunChanged(Message):
-    """A run was created, moved, or made progress. `moved` is false for mere progress of its running step."""
+    """A run was created, changed state, or made progress; `moved` is false for mere progress of its running step."""
 
     run: RunRecord
     moved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class RunsForgotten(Message):
-    """Ended runs were let go, with their folders, as the Settings page says."""
+class RunDispatched(Message):
+    """A run has left the queue for a worker; its process starts next."""
+
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunsRemoved(Message):
+    """Ended runs were removed, with their folders, as the retention settings say."""
 
     ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class QueueChanged(Message):
-    """Runs joined, left or changed places in the queue, or it was paused or resumed."""
+    """Runs joined, left or changed places in the queue, a worker came free, or the queue was paused or resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class EverythingStopped(Message):
-    """The emergency stop: `live` runs end, and nothing starts, `waiting` stay in the queue until it is resumed."""
+    """The emergency stop: `live` runs are ending; `waiting` runs are kept in the queue until it is resumed."""
 
     live: int
     waiting: int

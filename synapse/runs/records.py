@@ -1,4 +1,4 @@
-"""A run and its steps, and the arrows along which they move."""
+"""A run and its steps, and the arrows along which their states move."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from synapse.records import Problem, Record
 
 EVENT_WORK = 'event '
-"""How `work_of` begins for the runs of an event, before the id of the event."""
+"""The prefix of `work_of` for the runs of an event, before the id of the event."""
 
 
 class RunState(StrEnum):
@@ -94,11 +94,11 @@ class Artifact(Record):
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What somebody wants to have run; its fields are those of the record that comes of it."""
+    """What to run; its fields are those of the `RunRecord` that is created from it."""
 
     pipeline: str
     parameters: Mapping[str, Any]
-    """As they were given: defaults of the profile fill in what is missing."""
+    """As given: defaults of the profile fill in what is missing."""
     _: KW_ONLY
     profile: str | None = None
     because: str = ''
@@ -127,16 +127,17 @@ class RunRecord(Record):
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    # Ours, by addition: what the run is about, which a page shows as its name, and whether it waits for its pause.
     subject: str = ''
+    """What the run is about, which pages show as its name."""
     timeout_seconds: float | None = None
-    """How long it may take from its start, by the wish of its event."""
+    """How long it may take from its start, as its event says."""
     is_alone: bool = False
-    """Whether it waits until no other run of its event is going."""
+    """Whether it waits until no other run of its event is live."""
     is_pausing: bool = False
+    """Whether it was asked to pause and still runs."""
     is_stopping: bool = False
     work: str = ''
-    """Of a retry: the work of the run that it tries again, as `work_of` names it."""
+    """For a retry: the work of the run that it retries, as `work_of` names it."""
 
     @property
     def active_step(self) -> StepRun | None:
@@ -170,21 +171,24 @@ class RunRecord(Record):
 
 
 def work_of(run: RunRecord) -> str:
-    """What a run is one more go at: the same for all runs of an event, for a run and its retries, and for runs by hand
-    that have the same pipeline, profile and parameters."""
+    """Return a key that is the same for all attempts at the same work.
+
+    That is for all runs of an event, for a run and its retries, and for runs started by hand with the same pipeline,
+    profile and parameters.
+    """
     if run.work or run.event_id:
         return run.work or f'{EVENT_WORK}{run.event_id}'
-    # A file that came through the inbox lies in the folder of its run by now, so its path has the id in it.
+    # A file from the inbox is in the folder of its run by now, so its path contains the id.
     given = json.dumps([run.pipeline, run.profile, run.parameters], sort_keys=True, default=str).replace(run.id, '')
     return f'work {hashlib.sha256(given.encode()).hexdigest()[:16]}'
 
 
 class IllegalMove(AssertionError):
-    """A state was asked to move where no arrow leads; our own mistake, never a person's."""
+    """A state was to move where no arrow leads: a bug in Synapse."""
 
 
 def moved(run: RunRecord, state: RunState, **changes: Any) -> RunRecord:
-    """The run in its next state.
+    """Return the run in its next state.
 
     :raises IllegalMove: if no arrow leads from the present state to `state`
     """
@@ -194,7 +198,7 @@ def moved(run: RunRecord, state: RunState, **changes: Any) -> RunRecord:
 
 
 def step_moved(step: StepRun, state: StepState, **changes: Any) -> StepRun:
-    """The step in its next state.
+    """Return the step in its next state.
 
     :raises IllegalMove: if no arrow leads from the present state to `state`
     """

@@ -1,9 +1,8 @@
-"""All runs: what there is, new ones, and what a person may ask of those that wait or work."""
+"""All runs: finding them, creating them, and controlling those that wait or run."""
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,22 @@ from synapse.settings import MOST_WORKERS
 from synapse.status import Status
 
 from . import transitions
+from .context import Planned, RunContext
 from .creation import NewRuns
 from .dispatcher import Dispatcher
 from .ending import interrupted
 from .estimates import Estimates, expected_starts
 from .figures import begin_of, figures
-from .folders import RunFolders, not_kept
+from .folders import RunFolders, not_saved
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE, LifecycleLog
-from .live_run import LiveRun, RunContext
-from .messages import EverythingStopped, QueueChanged, RunChanged, RunsForgotten
+from .live_run import LiveRun
+from .messages import EverythingStopped, QueueChanged, RunChanged
 from .past import PastRuns
 from .queue import Queue
 from .records import RunRecord, RunRequest, RunState
-from .status_writer import StatusWriter, job_of, state_of
+from .status_writer import StatusWriter
+from .unfinished import UnfinishedRuns
 
 MAX_WAITING = 10_000
 KNOWN_NUMBERS = 2_000
@@ -44,11 +45,11 @@ KNOWN_NUMBERS = 2_000
 class Runs:
     """Use it on the event loop only; whatever takes time is awaited.
 
-    :param folder: where run folders lie; the order of the queue is kept beside it
-    :param workers: how many runs may go at the same time
-    :param min_free_bytes: with less room on the disk nothing new starts
-    :param zone: whose midnight begins a day
-    :param kept_in_inbox: pipeline and parameters of whatever else still needs files of the inbox, such as events
+    :param folder: holds the run folders; the order of the queue is saved next to it
+    :param workers: how many runs may run at the same time
+    :param min_free_bytes: nothing starts while the disk has less free space
+    :param zone: of the wall times in messages and log lines
+    :param planned: see `Planned`; files and runs that these name are kept
     """
 
     def __init__(
@@ -66,59 +67,43 @@ class Runs:
         workers: int,
         min_free_bytes: int = 0,
         zone: str = 'UTC',
-        kept_in_inbox: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]] = lambda: (),
+        planned: Planned = lambda: (),
     ) -> None:
-        self._zone = zone
         self._store = store
         self._catalog = catalog
         self._log = log
-        self._say = LifecycleLog(log)
         self._bus = bus
+        self._lifecycle = LifecycleLog(log)
         self._folders = RunFolders(folder)
-        self._new = NewRuns(catalog, profiles, inbox, self._folders)
-        self._jobs = RunJobs(catalog, profiles, inbox, self._folders, log, zone)
         self._queue = Queue(folder.with_name('queue.json'))
-        self.estimates = Estimates(store)
-        self._around = RunContext(
+        self._unfinished = UnfinishedRuns(self._queue)
+        context = RunContext(
             store=store,
             engine=engine,
-            log=log,
-            show=self._show,
-            prepare=self._jobs.prepare,
-            taken_over=self._leave_inbox,
-            make_own=self._jobs.make_own,
-            steps=self._step_options,
-        )
-        self._dispatcher = Dispatcher(
-            queue=self._queue,
-            workers=workers,
             catalog=catalog,
+            profiles=profiles,
+            inbox=inbox,
             log=log,
-            folder=folder,
-            min_free_bytes=min_free_bytes,
-            begin=self._begin,
-            changed=self._queue_changed,
-            ended=self._learn_from,
-        )
-        self._kept_in_inbox = kept_in_inbox
-        self.past = PastRuns(
-            store=store,
-            folders=self._folders,
             bus=bus,
-            busy=lambda: [*self._queue, *(live.run for live in self._dispatcher)],
-            planned=kept_in_inbox,
-            leave_inbox=self._leave_inbox,
+            folders=self._folders,
+            unfinished=self._unfinished,
+            planned=planned,
             zone=zone,
         )
-        self._next: Mapping[str, Any] | None = None
-        self._is_open = False
-        self._unseen_failure: str | None = None
+        self._jobs = RunJobs(context)
+        self.new = NewRuns(catalog, profiles, inbox, self._folders)
+        self.estimates = Estimates(store)
+        self.past = PastRuns(context, self._jobs)
+        self._dispatcher = Dispatcher(
+            context, self._jobs, self.estimates, workers=workers, min_free_bytes=min_free_bytes
+        )
         self._numbers: dict[str, int] = {}
-        self._status = StatusWriter(status, bus, self._status_values)
-        bus.subscribe(RunsForgotten, self._forgotten)
+        bus.subscribe(RunChanged, self._remember_number)
+        self.status = StatusWriter(context, status, self._dispatcher, self.estimates)
+        self._is_open = False
 
     async def start(self) -> None:
-        """Give what an earlier room left going its honest state, take the queue up again, and begin to work."""
+        """Mark runs that a previous start left unfinished as interrupted, restore the queue, and start working."""
         await asyncio.to_thread(make_private_folder, self._folders.root)
         for run in await self._stored([RunState.RUNNING, RunState.PAUSED]):
             await self._interrupt(run)
@@ -127,28 +112,28 @@ class Runs:
         for pipeline in {run.pipeline for run in queued}:
             await self.estimates.typical(pipeline)
         self._is_open = True
-        self._status.write()
+        self.status.write()
         self._dispatcher.start()
 
     async def stop(self, grace: float = 10.0) -> None:
-        """Start nothing more, let live runs end within `grace` seconds, then stop them; what waits goes on waiting."""
+        """Start nothing more, let live runs end within `grace` seconds, then stop them; waiting runs stay queued."""
         self._is_open = False
         await self._dispatcher.close(grace)
 
-    # What there is
+    # Questions
 
     async def get(self, id: str) -> RunRecord:
-        """The run as it is now.
+        """Return the run as it is now.
 
         :raises NotFound: `run_not_found`
         """
-        known = self._known(id)
+        known = self._unfinished.get(id)
         if known is not None:
             return known
         document = await asyncio.to_thread(self._store.get, id)
         if document is None:
             raise await self.past.missing(id=id)
-        return self._known(id) or _record(document)
+        return self._unfinished.get(id) or _record(document)
 
     async def page(
         self,
@@ -159,14 +144,14 @@ class Runs:
         before: int | None = None,
         limit: int = 50,
     ) -> list[RunRecord]:
-        """Runs newest first; `before` is a number, exclusive."""
+        """Return runs, newest first; `before` is the number of a run, exclusive."""
         documents = await asyncio.to_thread(
             self._store.page, state=state, pipeline=pipeline, profile=profile, before=before, limit=limit
         )
-        return [self._known(document['id']) or _record(document) for document in documents]
+        return [self._unfinished.get(document['id']) or _record(document) for document in documents]
 
     async def find(self, text: str) -> RunRecord:
-        """The run of an address: its number, or its id, which may look like a number too.
+        """Return a run by its number, or by its id, which may look like a number too.
 
         :raises NotFound: `run_not_found`
         """
@@ -181,56 +166,61 @@ class Runs:
                 raise error from None
 
     async def find_by_number(self, number: int) -> RunRecord:
-        """:raises NotFound: `run_not_found`"""
+        """Return the run with this number.
+
+        :raises NotFound: `run_not_found`
+        """
         document = await asyncio.to_thread(self._store.find_by_number, number)
         if document is None:
             raise await self.past.missing(number=number)
-        return self._known(document['id']) or _record(document)
+        return self._unfinished.get(document['id']) or _record(document)
 
-    async def recent(self, pipeline: str | None = None, *, limit: int = 12) -> 'Sequence[RunRecord]':
-        """Runs that have ended, the last first."""
+    async def recent(self, pipeline: str | None = None, *, limit: int = 12) -> Sequence[RunRecord]:
+        """Return runs that have ended, the last to end first."""
         return [_record(document) for document in await asyncio.to_thread(self._store.recent, pipeline, limit=limit)]
 
-    def live(self) -> 'Sequence[RunRecord]':
-        """Runs that a process works for, newest first."""
-        runs = [live.run for live in self._dispatcher if live.run.state.is_live]
-        return sorted(runs, key=lambda run: run.number, reverse=True)
+    def live(self) -> Sequence[RunRecord]:
+        """Return the runs that a process works (or holds) for, newest first."""
+        return self._unfinished.working()
 
-    def waiting(self) -> 'Sequence[RunRecord]':
-        """Queued runs in the order in which they will start."""
-        starting = [live.run for live in self._dispatcher if live.run.state is RunState.QUEUED]
-        return [*starting, *self._queue]
+    def waiting(self) -> Sequence[RunRecord]:
+        """Return the queued runs in the order in which they will start."""
+        return self._unfinished.waiting()
 
     @property
     def is_queue_paused(self) -> bool:
         return self._queue.is_paused
 
     def number_of(self, id: str) -> int | None:
-        """The number of a run that waits, is live, or moved lately; None if that would mean asking the disk."""
-        known = self._known(id)
+        """Return the number of a run that waits, is live, or moved recently; None if only the disk knows it."""
+        known = self._unfinished.get(id)
         return known.number if known is not None else self._numbers.get(id)
 
     def worker_of(self, id: str) -> str | None:
-        """The worker that has this run, such as `worker-1`."""
+        """Return the worker that has this run, such as `worker-1`, None if none has."""
         return self._dispatcher.workers.of(id)
 
     def folder_of(self, id: str) -> Path:
         return self._folders.of(id)
 
     async def artifact_path(self, id: str, name: str) -> Path:
-        """The file of an output.
+        """Return the path of an artifact of a run.
 
         :raises NotFound: `run_not_found` or `artifact_not_found`
         """
         run = await self.get(id)
         return await asyncio.to_thread(self._folders.artifact, run, name)
 
-    async def process_tree(self, id: str) -> 'Sequence[Mapping[str, Any]]':
-        """The processes of a run right now, `{pid, command, cpu_percent, memory_bytes, state}`; none if it is over."""
-        live = self._dispatcher.get(id)
+    async def process_tree(self, id: str) -> Sequence[Mapping[str, Any]]:
+        """Return the processes of a run, `{pid, command, cpu_percent, memory_bytes, state}`; empty if it has ended."""
+        live = self._unfinished.live.get(id)
         return await live.tree() if live is not None else []
 
-    # Made
+    def title_of(self, pipeline: str) -> str:
+        """Return what a pipeline is called: its class name if it is gone."""
+        return self._catalog.title_of(pipeline)
+
+    # New runs
 
     async def create(
         self,
@@ -242,150 +232,146 @@ class Runs:
         event_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> RunRecord:
-        """A new run at the end of the queue. A key that was used before gives the run of that time instead.
+        """Create a run at the end of the queue, or return the one that was created with the same `idempotency_key`.
 
-        Defaults of the profile fill in parameters that are not given.
+        Defaults of the profile fill in parameters that are missing.
 
         :raises NotFound: if there is no such pipeline or profile
         :raises Conflict: if the pipeline is broken, or the run of this key has been removed
         :raises Invalid: with a sentence for each parameter that does not fit
-        :raises DiskIsFull: if it could not be kept; then there is no run
+        :raises DiskIsFull: if it could not be saved; then there is no run
         """
-        # Asked before anything is checked: the run of that time may have taken its file out of the inbox by now.
+        # Looked up before anything is checked: the earlier run may have taken its file out of the inbox by now.
         if idempotency_key is not None:
             known = await asyncio.to_thread(self._store.find_by_key, idempotency_key)
             if known is not None:
                 return await self.get(known['id'])
             await self.past.require_new(idempotency_key)
         wanted = RunRequest(pipeline, parameters, profile=profile, because=because, event_id=event_id)
-        run = await self._new.fresh(wanted)
-        return await self._enqueue(run, idempotency_key)
+        return await self._enqueue(await self.new.create(wanted), idempotency_key)
 
     def scheduled(self, wanted: RunRequest) -> RunRecord:
-        """The record of a run that fell due, not kept yet: whoever keeps it hands it over with `admit`.
+        """Return a new run that fell due, not saved yet: save it, then pass it to `admit`.
 
-        Its parameters were checked when its event was saved, and its process checks them again, so that a thousand
-        that fall due at one second start at once.
+        The parameters are not checked: that was done when the event was saved, and the host does it again. So a
+        thousand runs that fall due in the same second start at once.
 
         :raises SynapseError: if the pipeline is gone or broken, or the profile is gone
         :raises TooMany: if the queue is full
-        :raises NotReady: before the start and after the stop
+        :raises NotReady: before `start` and after `stop`
         """
         self._check_room()
-        return self._new.scheduled(wanted)
+        return self.new.scheduled(wanted)
 
-    async def check(self, wanted: RunRequest) -> None:
-        """Whether a run could be created with these values now; raises what `create` would raise."""
-        await self._new.check(wanted)
-
-    def admit(self, runs: 'Sequence[RunRecord]') -> None:
-        """Put runs that are kept already at the end of the queue."""
+    def admit(self, runs: Sequence[RunRecord]) -> None:
+        """Add runs that are saved already to the end of the queue."""
         for run in runs:
             self._queue.add(run)
-            self._say.queued(run)
-            self._show(run)
-        self._queue_changed()
+            self._lifecycle.queued(run)
+            self._bus.publish(RunChanged(run))
+        self._bus.publish(QueueChanged())
 
     def unfinished_of_events(self) -> Mapping[str, int]:
-        """How many runs of each event wait or go."""
+        """Return how many runs of each event wait or are live."""
         return Counter(run.event_id for run in [*self.live(), *self.waiting()] if run.event_id is not None)
 
     async def retry_record(self, id: str, wanted: RunRequest) -> RunRecord:
-        """The record of a retry, not kept yet, see `scheduled`.
+        """Return a new run that retries an ended one, not saved yet; see `scheduled`.
 
         :param wanted: see `NewRuns.retry`
         :raises SynapseError: as `retry`
         """
         self._check_room()
         with self.past.holding(id):
-            return await self._new.retry(await self.get(id), wanted)
+            return await self.new.retry(await self.get(id), wanted)
 
     async def retry(
         self, id: str, *, from_step: str | None = None, parameters: Mapping[str, Any] | None = None, because: str = ''
     ) -> RunRecord:
-        """A new run with the parameters of one that has ended, changed by `parameters`.
+        """Create a run with the parameters of one that has ended, changed by `parameters`.
 
-        With `from_step` what the earlier steps made is copied, and only this step and the later ones are run.
+        With `from_step` the results of the earlier steps are copied, and only this step and the later ones run.
 
-        :raises Conflict: `run_not_retryable`, if the run goes on, or its earlier steps have not all succeeded
+        :raises Conflict: `run_not_retryable`, if the run has not ended, or an earlier step has not succeeded
         """
         with self.past.holding(id):
             old = await self.get(id)
-            run = await self._new.retry(old, RunRequest(old.pipeline, parameters or {}, because=because), from_step)
+            run = await self.new.retry(old, RunRequest(old.pipeline, parameters or {}, because=because), from_step)
             try:
                 return await self._enqueue(run, None)
             except BaseException:
                 await asyncio.to_thread(self._folders.remove, run.id)
                 raise
 
-    # Asked
+    # Control of live and waiting runs
 
     async def cancel(self, id: str, *, because: str = '', now: bool = False) -> RunRecord:
-        """Stop a live run, or take a waiting one out of the queue. A live one ends when all its processes are gone.
+        """Stop a live run, or remove a waiting one from the queue. A live one ends when all its processes are gone.
 
-        :param now: kill at once; also hurries a stop that is under way
+        :param now: kill it at once, even if it is being stopped already
         :raises Conflict: `run_not_cancellable`, if it has ended
         """
         taken = self._queue.take(id)
         if taken is not None:
             return await self._cancel_waiting(*taken, because)
-        live = self._dispatcher.get(id)
+        live = self._unfinished.live.get(id)
         if live is None or live.run.state.is_final:
             run = await self.get(id)
             raise Conflict('run_not_cancellable', f'Run #{run.number} has ended already: {run.state}.')
         if now or not live.run.is_stopping:
-            self._say.say(live.run, f'Stop{" at once" if now else ""} asked for run #{live.run.number}{_why(because)}')
+            at_once = ' at once' if now else ''
+            self._lifecycle.write(live.run, f'Stopping run #{live.run.number}{at_once}{_why(because)}')
         live.stop(now=now)
         return live.run
 
     async def pause(self, id: str, *, because: str = '') -> RunRecord:
-        """Ask a running run to hold; it is `paused` when it says so, until then `is_pausing`.
+        """Ask a run to pause at its next progress, checkpoint or step boundary; until then it `is_pausing`.
 
         :raises Conflict: `run_not_pausable`
         """
-        live = await self._asked(id, 'run_not_pausable', 'paused')
+        live = await self._live(id, 'run_not_pausable', 'paused')
         if live.run.is_pausing or live.run.state is RunState.PAUSED:
             return live.run
         if not live.run.is_pausable:
             raise Conflict('run_not_pausable', f'Run #{live.run.number} cannot be paused now.')
-        self._say.say(live.run, f'Pause asked for run #{live.run.number}{_why(because)}')
+        self._lifecycle.write(live.run, f'Pausing run #{live.run.number}{_why(because)}')
         live.pause()
         return live.run
 
     async def resume(self, id: str, *, because: str = '') -> RunRecord:
-        """Let a paused run go on, or take a pause back that it has not come to yet.
+        """Resume a paused run, or withdraw a pause that it has not reached yet.
 
         :raises Conflict: `run_not_resumable`
         """
-        live = await self._asked(id, 'run_not_resumable', 'resumed')
+        live = await self._live(id, 'run_not_resumable', 'resumed')
         if not live.run.is_resumable:
             raise Conflict('run_not_resumable', f'Run #{live.run.number} is {live.run.state}, not paused.')
         live.resume()
         return live.run
 
     async def pause_queue(self, because: str = '') -> None:
-        """Start nothing more; what runs goes on. Lasts over a restart."""
+        """Start nothing more; live runs continue. The pause survives a restart."""
         await self._set_queue_paused(because, is_paused=True)
 
     async def resume_queue(self, because: str = '') -> None:
-        """Start again what waits."""
+        """Start waiting runs again."""
         await self._set_queue_paused(because, is_paused=False)
 
     async def stop_everything(self, because: str = '') -> None:
-        """Emergency stop: every live run is killed with all it started, and nothing starts until the queue goes on."""
-        # First the killing: nothing may hold it up, not even a full disk.
+        """Emergency stop: kill every live run with all it started, and start nothing until the queue is resumed."""
+        # Kill first: nothing may delay it, not even a full disk.
         self._queue.is_paused = True
-        stopped = [live for live in self._dispatcher if not live.run.state.is_final]
+        stopped = [live for live in self._unfinished.live.values() if not live.run.state.is_final]
         for live in stopped:
             live.stop(now=True)
         message = f'Everything was stopped: {len(stopped)} live, {len(self._queue)} kept waiting{_why(because)}'
         self._log.append(Level.WARNING, message, source=SOURCE)
-        self._queue_changed()
+        self._bus.publish(QueueChanged())
         self._bus.publish(EverythingStopped(len(stopped), len(self._queue)))
         await self._save_queue()
 
     async def move_in_queue(self, id: str, to_index: int) -> None:
-        """Bring a waiting run to a place, 0 being next.
+        """Move a waiting run to a position in the queue, 0 being next.
 
         :raises Conflict: `run_not_waiting`
         """
@@ -393,11 +379,11 @@ class Runs:
             run = await self.get(id)
             raise Conflict('run_not_waiting', f'Run #{run.number} is not waiting: {run.state}.')
         self._queue.move(id, to_index)
-        self._queue_changed()
+        self._bus.publish(QueueChanged())
         await self._save_queue()
 
     def set_workers(self, count: int) -> None:
-        """Let this many runs go at the same time from now on; those that go already are not touched.
+        """Allow this many runs at the same time from now on; live ones are not touched.
 
         :raises Invalid: outside 1 to 64
         """
@@ -405,24 +391,12 @@ class Runs:
             message = f'Between 1 and {MOST_WORKERS}.'
             raise Invalid(message, {'workers': message})
         self._dispatcher.workers.resize(count)
-        self._dispatcher.wake()
-        self._queue_changed()
+        self._bus.publish(QueueChanged())
 
-    def show_next(self, following: Mapping[str, Any] | None) -> None:
-        """What the status says of the occurrence that falls due next."""
-        self._next = following
-        self._status.soon()
-
-    def failure_seen(self, id: str | None = None) -> None:
-        """Someone has looked at a failed run (or at all of them): the status need not say `error` for it any more."""
-        if id is None or id == self._unseen_failure:
-            self._unseen_failure = None
-            self._status.soon()
-
-    # Estimated
+    # Estimates and figures
 
     def expected_starts(self) -> Mapping[str, datetime]:
-        """When waiting runs may start, by id; none while the queue is paused, and none of which nothing is known."""
+        """Return when waiting runs may start, by id, where that can be estimated; empty while the queue is paused."""
         if self._queue.is_paused:
             return {}
         return expected_starts(
@@ -435,7 +409,7 @@ class Runs:
         )
 
     async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
-        """The figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""
+        """Return the figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""
         begin = begin_of(now).isoformat()
         return figures(await asyncio.to_thread(self._store.finished_since, begin), now)
 
@@ -446,7 +420,7 @@ class Runs:
         try:
             document = await asyncio.to_thread(self._store.create, run.as_json(), idempotency_key=idempotency_key)
         except StorageError as error:
-            raise not_kept('The run could not be kept', error) from error
+            raise not_saved('The run could not be saved', error) from error
         if document['id'] != run.id:
             return await self.get(document['id'])
         run = _record(document)
@@ -467,113 +441,49 @@ class Runs:
         except BaseException as error:
             self._queue.add(run, index=index)
             if isinstance(error, StorageError):
-                raise not_kept(f'Run #{run.number} still waits', error) from error
+                raise not_saved(f'Run #{run.number} still waits', error) from error
             raise
-        self._say.say(ended, f'Run #{ended.number} was taken out of the queue{_why(because)}', level=Level.WARNING)
-        self._show(ended)
-        self._queue_changed()
+        text = f'Run #{ended.number} was removed from the queue{_why(because)}'
+        self._lifecycle.write(ended, text, level=Level.WARNING)
+        self._bus.publish(RunChanged(ended))
+        self._bus.publish(QueueChanged())
         return ended
 
     async def _set_queue_paused(self, because: str, *, is_paused: bool) -> None:
         if self._queue.is_paused != is_paused:
             self._queue.is_paused = is_paused
-            self._log.append(
-                Level.INFO, f'The queue {"is paused" if is_paused else "goes on"}{_why(because)}', source=SOURCE
-            )
-        self._queue_changed()
+            text = f'The queue is {"paused" if is_paused else "resumed"}{_why(because)}'
+            self._log.append(Level.INFO, text, source=SOURCE)
+        self._bus.publish(QueueChanged())
         await self._save_queue()
 
     async def _save_queue(self) -> None:
         try:
             await self._queue.save()
         except StorageError as error:
-            raise not_kept('It is so now, but a restart would forget it', error) from error
+            raise not_saved('The change applies now, but a restart would lose it', error) from error
 
-    def _queue_changed(self) -> None:
-        self._bus.publish(QueueChanged())
-        self._status.soon()
-        self._dispatcher.wake()
-
-    # Live runs
-
-    def _begin(self, run: RunRecord, worker: str) -> LiveRun:
-        self._unseen_failure = None
-        return LiveRun(run, worker, self._around)
-
-    async def _leave_inbox(self, run: RunRecord, more: Iterable[RunRecord] = ()) -> None:
-        # A run that has just begun may not have taken its file over yet; its parameters tell.
-        others = [*self._queue, *(live.run for live in self._dispatcher), *more]
-        await self._jobs.leave_inbox(run, others, self._kept_in_inbox())
-
-    def _forgotten(self, message: RunsForgotten) -> None:
-        for id in message.ids:
-            self.failure_seen(id)  # nobody can look at it any more
-
-    async def _learn_from(self, run: RunRecord) -> None:
-        self.estimates.forget(run.pipeline)
-        await self.estimates.typical(run.pipeline)
-
-    def _step_options(self, run: RunRecord) -> 'Sequence[Mapping[str, Any]]':
-        with contextlib.suppress(NotFound):
-            return self._catalog.get(run.pipeline).steps
-        return ()
-
-    # Shown
-
-    def _known(self, id: str) -> RunRecord | None:
-        live = self._dispatcher.get(id)
-        return live.run if live is not None else self._queue.get(id)
-
-    def _show(self, run: RunRecord, moved: bool = True) -> None:
-        if run.state is RunState.FAILED:
-            self._unseen_failure = run.id
-        if moved:
-            self._remember_number(run)
-        self._bus.publish(RunChanged(run, moved))
-        self._status.soon()
-
-    def _remember_number(self, run: RunRecord) -> None:
-        self._numbers[run.id] = run.number
-        while len(self._numbers) > KNOWN_NUMBERS:
-            del self._numbers[next(iter(self._numbers))]
-
-    def _status_values(self) -> Mapping[str, Any]:
-        live = self.live()
-        return {
-            'state': state_of(live, is_queue_paused=self._queue.is_paused, is_failed=self._unseen_failure is not None),
-            'job': job_of(live[0], self.title_of(live[0].pipeline), self.estimates.left(live[0])) if live else None,
-            'waiting': len(self.waiting()),
-            'running': len(live),
-            'queue_paused': self._queue.is_paused,
-            'workers': self._dispatcher.workers.as_json(self._known),
-            'busy_workers': self._dispatcher.workers.busy_count,
-            'next': self._next,
-            'notice': self._dispatcher.notice if len(self._queue) else '',
-        }
-
-    def title_of(self, pipeline: str) -> str:
-        """What a pipeline is called; its class name if it is gone."""
-        with contextlib.suppress(NotFound):
-            return self._catalog.get(pipeline).title
-        return pipeline
-
-    # Small
-
-    async def _asked(self, id: str, code: str, what: str) -> LiveRun:
-        live = self._dispatcher.get(id)
+    async def _live(self, id: str, code: str, what: str) -> LiveRun:
+        live = self._unfinished.live.get(id)
         if live is None or not live.run.state.is_live:
             run = await self.get(id)
             raise Conflict(code, f'Run #{run.number} is {run.state}, so it cannot be {what}.')
         return live
 
+    def _remember_number(self, message: RunChanged) -> None:
+        if message.moved:
+            self._numbers[message.run.id] = message.run.number
+            while len(self._numbers) > KNOWN_NUMBERS:
+                del self._numbers[next(iter(self._numbers))]
+
     async def _interrupt(self, run: RunRecord) -> None:
-        await self._jobs.take_in_rest(run)
+        await self._jobs.recover_log(run)
         ended = transitions.ended(run, RunState.INTERRUPTED, now_utc(), error=interrupted(run))
         await asyncio.to_thread(self._store.save, ended.as_json())
-        self._say.ended(ended)
-        self._show(ended)
+        self._lifecycle.ended(ended)
+        self._bus.publish(RunChanged(ended))
 
-    async def _stored(self, states: 'Sequence[RunState]') -> 'Sequence[RunRecord]':
+    async def _stored(self, states: 'Sequence[RunState]') -> Sequence[RunRecord]:
         return [_record(document) for document in await asyncio.to_thread(self._store.with_states, states)]
 
 

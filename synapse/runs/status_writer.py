@@ -1,19 +1,22 @@
-"""What `Status` shows of runs: state, current job, workers, queue. Written when something moved, told once per turn."""
+"""What `Status` shows of runs: state, current job, workers, queue. Written at most once per turn of the event loop."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synapse.bus import Bus
 from synapse.status import Status, StatusChanged, StatusState
 
+from .context import RunContext
+from .dispatcher import Dispatcher
+from .estimates import Estimates
+from .messages import QueueChanged, RunChanged, RunDispatched, RunsRemoved
 from .records import RunRecord, RunState
 
 
 def state_of(live: Sequence[RunRecord], *, is_queue_paused: bool, is_failed: bool) -> StatusState:
-    """One word for all: `busy` while a run works, `paused` while nothing can go on, `error` after a failure.
+    """`busy` while a run works, `paused` while everything is held, `error` after a failure, else `idle`.
 
-    :param is_failed: whether the run that ended last has failed, and nobody has looked at it since
+    :param is_failed: whether the last run to end failed and no one has looked at it since
     """
     if any(run.state is not RunState.PAUSED for run in live):
         return 'busy'
@@ -23,7 +26,7 @@ def state_of(live: Sequence[RunRecord], *, is_queue_paused: bool, is_failed: boo
 
 
 def job_of(run: RunRecord, title: str, eta_seconds: float | None) -> Mapping[str, Any]:
-    """The current job as the API gives it; `progress` is that of the step."""
+    """The current job as the API returns it; `progress` is that of the running step."""
     step = run.active_step
     return {
         'run': run.id,
@@ -37,28 +40,69 @@ def job_of(run: RunRecord, title: str, eta_seconds: float | None) -> Mapping[str
 
 
 class StatusWriter:
-    """Gathers the wish to write: however many runs move in one turn of the loop, `Status` changes once.
+    """Follows runs and queue on the bus, and updates `Status` at the end of each turn in which one of them changed."""
 
-    :param values: the present values of the fields, asked at the time of writing
-    """
-
-    def __init__(self, status: Status, bus: Bus, values: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, context: RunContext, status: Status, dispatcher: Dispatcher, estimates: Estimates) -> None:
         self._status = status
-        self._bus = bus
-        self._values = values
+        self._dispatcher = dispatcher
+        self._estimates = estimates
+        self._bus, self._catalog, self._unfinished = context.bus, context.catalog, context.unfinished
+        self._next: Mapping[str, Any] | None = None
+        self._unseen_failure: str | None = None
         self._is_due = False
+        self._bus.subscribe(RunChanged, self._run_changed)
+        self._bus.subscribe(RunDispatched, lambda _: self.mark_failure_seen())
+        self._bus.subscribe(RunsRemoved, self._runs_removed)
+        self._bus.subscribe(QueueChanged, lambda _: self._write_soon())
 
-    def soon(self) -> None:
-        """Write at the end of this turn of the loop."""
-        if not self._is_due:
-            self._is_due = True
-            asyncio.get_running_loop().call_soon(self.write)
+    def set_next(self, following: Mapping[str, Any] | None) -> None:
+        """Show this as the occurrence that falls due next."""
+        self._next = following
+        self._write_soon()
+
+    def mark_failure_seen(self, id: str | None = None) -> None:
+        """Stop showing `error` for this failed run, or for any."""
+        if id is None or id == self._unseen_failure:
+            self._unseen_failure = None
+            self._write_soon()
 
     def write(self) -> None:
-        """Write what is different, and tell if anything was."""
+        """Update the fields that differ, and publish `StatusChanged` if any did."""
         self._is_due = False
         changes = {name: value for name, value in self._values().items() if getattr(self._status, name) != value}
         for name, value in changes.items():
             setattr(self._status, name, value)
         if changes:
             self._bus.publish(StatusChanged())
+
+    def _run_changed(self, message: RunChanged) -> None:
+        if message.run.state is RunState.FAILED:
+            self._unseen_failure = message.run.id
+        self._write_soon()
+
+    def _runs_removed(self, message: RunsRemoved) -> None:
+        for id in message.ids:
+            self.mark_failure_seen(id)
+
+    def _write_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self.write)
+
+    def _job_of(self, run: RunRecord) -> Mapping[str, Any]:
+        return job_of(run, self._catalog.title_of(run.pipeline), self._estimates.seconds_left(run))
+
+    def _values(self) -> Mapping[str, Any]:
+        working, queue, workers = self._unfinished.working(), self._unfinished.queue, self._dispatcher.workers
+        current = next(iter(working), None)
+        return {
+            'state': state_of(working, is_queue_paused=queue.is_paused, is_failed=self._unseen_failure is not None),
+            'job': self._job_of(current) if current else None,
+            'waiting': len(self._unfinished.waiting()),
+            'running': len(working),
+            'queue_paused': queue.is_paused,
+            'workers': workers.as_json(self._unfinished.get),
+            'busy_workers': workers.busy_count,
+            'next': self._next,
+            'notice': self._dispatcher.notice if len(queue) else '',
+        }

@@ -1,7 +1,7 @@
-"""The rules by which a run moves: pure functions from a run and a piece of news to the next run.
+"""The rules by which a run changes: pure functions from a run and a message to the next run.
 
-Whatever a run host says, and in whatever order, states move only along the arrows of `records`; news that no arrow
-allows changes nothing, and the very same record comes back.
+Whatever a run host sends, and in whatever order, states move only along the arrows of `records`; a message that no
+arrow allows changes nothing, and the same object is returned.
 """
 
 import math
@@ -17,22 +17,22 @@ NOTE_LENGTH = 500
 
 
 def started(run: RunRecord, now: datetime) -> RunRecord:
-    """A queued run begins; any other stays as it is."""
+    """Start a queued run; any other is unchanged."""
     return moved(run, RunState.RUNNING, started_at=now) if run.state is RunState.QUEUED else run
 
 
-def held(run: RunRecord) -> RunRecord:
-    """The host says it holds: running becomes paused."""
+def paused(run: RunRecord) -> RunRecord:
+    """The host reports that it holds: running becomes paused."""
     return moved(run, RunState.PAUSED) if run.state is RunState.RUNNING else run
 
 
-def let_go(run: RunRecord) -> RunRecord:
-    """The host says it goes on: paused becomes running."""
+def resumed(run: RunRecord) -> RunRecord:
+    """The host reports that it continues: paused becomes running."""
     return moved(run, RunState.RUNNING) if run.state is RunState.PAUSED else run
 
 
 def steps_named(run: RunRecord, names: Iterable[str]) -> RunRecord:
-    """The steps the host found in the pipeline, in its order; a step that has already moved is never dropped."""
+    """Take the steps the host found in the pipeline, in its order; a step that has started is never dropped."""
     known = {step.name: step for step in run.steps}
     names = list(dict.fromkeys(names))
     kept = tuple(step for step in run.steps if step.name not in names and step.state is not StepState.PENDING)
@@ -41,7 +41,7 @@ def steps_named(run: RunRecord, names: Iterable[str]) -> RunRecord:
 
 
 def step_reported(run: RunRecord, message: Mapping[str, Any], now: datetime) -> RunRecord:
-    """A `step` message of the host: a step starts, tries again, or ends."""
+    """Apply a `step` message of the host: a step starts, is retried, or ends."""
     step = _step(run, message.get('name'))
     state = _step_state(message.get('state'))
     if step is None or state is None or not run.state.is_live:
@@ -60,7 +60,7 @@ def step_reported(run: RunRecord, message: Mapping[str, Any], now: datetime) -> 
 
 
 def progressed(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
-    """A `progress` message: percent is kept within 0 to 100, and only a running step advances."""
+    """Apply a `progress` message: percent is clamped to 0 to 100, and only a running step advances."""
     step = _step(run, message.get('step'))
     percent = message.get('percent')
     if step is None or step.state is not StepState.RUNNING or not run.state.is_live:
@@ -71,8 +71,8 @@ def progressed(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
     return _with_step(run, step.changed(progress=min(100.0, max(0.0, float(percent))), note=note))
 
 
-def artifact_left(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
-    """An `artifact` message; one of the same name replaces the earlier."""
+def artifact_kept(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
+    """Apply an `artifact` message; it replaces an artifact of the same name."""
     name, size, step = message.get('name'), message.get('size'), message.get('step')
     if run.state.is_final or not isinstance(name, str) or not name:
         return run
@@ -87,9 +87,9 @@ def artifact_left(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
 
 
 def ended(run: RunRecord, state: RunState, now: datetime, *, error: Problem | None = None) -> RunRecord:
-    """The run in its final state, with every step in one too; an ended run stays as it ended.
+    """Return the run in its final state, with every step in one too; a run that has ended is unchanged.
 
-    What was running shares the fate of the run, what never started is skipped with a note that says why.
+    A running step ends as the run does; one that never started is skipped, with a note that says why.
     """
     if state not in RUN_ARROWS[run.state]:
         return run
@@ -99,7 +99,7 @@ def ended(run: RunRecord, state: RunState, now: datetime, *, error: Problem | No
 
 
 def kept_from(steps: tuple[StepRun, ...], from_step: str, number: int) -> tuple[StepRun, ...]:
-    """The steps of a retry: those before `from_step` are kept from run `number`, the others wait.
+    """Return the steps of a retry: those before `from_step` are kept from run `number`, the others are pending.
 
     :param steps: of the run that is retried, all before `from_step` succeeded
     """
@@ -110,7 +110,7 @@ def kept_from(steps: tuple[StepRun, ...], from_step: str, number: int) -> tuple[
 
 
 def problem_from(value: Any) -> Problem | None:
-    """The problem in a host's message, however odd the message."""
+    """Return the problem in a message of a host, however malformed it is."""
     if not isinstance(value, Mapping):
         return None
     line = value.get('line')
@@ -125,7 +125,7 @@ def problem_from(value: Any) -> Problem | None:
 
 
 def label_of(step: str) -> str:
-    """A step's name as it is shown in sentences: `RENDER`."""
+    """Return a step's name as it is shown in sentences: `RENDER`."""
     return step.replace('_', ' ').upper()
 
 

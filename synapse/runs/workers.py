@@ -1,4 +1,4 @@
-"""The workers, `worker-1` to `worker-N`: which run each of them has, as pages show it."""
+"""The workers, `worker-1` to `worker-N`, and which run each of them has."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from .records import RunRecord, RunState
 
 
 class Workers:
-    """Places in which runs are carried out; a paused run keeps its place."""
+    """Slots in which runs are carried out; a paused run keeps its slot."""
 
     def __init__(self, count: int) -> None:
         self._runs: dict[str, str | None] = {}
@@ -19,20 +19,20 @@ class Workers:
         self.resize(count)
 
     def resize(self, count: int) -> None:
-        """Have this many; one that is to go and has a run goes when that run has ended."""
+        """Change how many there are; a surplus worker that has a run is removed when that run ends."""
         self._wanted = tuple(f'worker-{number}' for number in range(1, count + 1))
         for name in self._wanted:
             self._runs.setdefault(name, None)
             self._since.setdefault(name, now_utc())
         for name in [name for name, run_id in self._runs.items() if run_id is None]:
-            self._let_go(name)
+            self._remove_surplus(name)
 
     def __len__(self) -> int:
         return len(self._runs)
 
     @property
     def free(self) -> str | None:
-        """The first one that has nothing to do."""
+        """The first worker without a run, None if all are busy."""
         return next((name for name in self._wanted if self._runs[name] is None), None)
 
     @property
@@ -44,18 +44,18 @@ class Workers:
 
     def release(self, name: str) -> None:
         self._runs[name], self._since[name] = None, now_utc()
-        self._let_go(name)
+        self._remove_surplus(name)
 
-    def _let_go(self, name: str) -> None:
+    def _remove_surplus(self, name: str) -> None:
         if name not in self._wanted:
             del self._runs[name], self._since[name]
 
     def of(self, run_id: str) -> str | None:
-        """The worker that has this run."""
+        """Return the worker that has this run, None if none has."""
         return next((name for name, known in self._runs.items() if known == run_id), None)
 
     def as_json(self, find: Callable[[str], RunRecord | None]) -> tuple[Mapping[str, Any], ...]:
-        """`{id, name, state, run, step, since}` of each, `state` being idle, running, paused or stopping."""
+        """Return `{id, name, state, run, step, since}` of each; `state` is idle, running, paused or stopping."""
         return tuple(self._one(name, find(run_id) if run_id else None) for name, run_id in self._runs.items())
 
     def _one(self, name: str, run: RunRecord | None) -> Mapping[str, Any]:

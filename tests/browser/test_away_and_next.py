@@ -113,7 +113,7 @@ def test_all_that_was_missed_is_run_and_what_ran_late_is_only_told(
     card = page.get_by_role('region', name='While you were away')
     row = card.get_by_role('listitem').filter(has_text='Report')
 
-    expect(row).to_contain_text('The latest one was run late. Of the others')
+    expect(row).to_contain_text('The latest one was run late. The others')
     card.get_by_role('button', name='Run all', exact=True).click()
 
     expect(card).to_be_hidden()
@@ -304,4 +304,4 @@ def test_a_profile_that_an_event_needs_is_not_deleted(program: SynapseUnderTest,
 
     page.get_by_role('button', name='Delete Studio').click()
 
-    expect(page.get_by_text('Studio is needed by 1 on the calendar: Weekly letters.')).to_be_visible()
+    expect(page.get_by_text('Studio is used by 1 event: Weekly letters.')).to_be_visible()

@@ -79,6 +79,7 @@ def test_an_event_is_planned_in_plain_words_and_taken_back(
     page.get_by_role('button', name='New event').click()
     dialog = page.get_by_role('dialog', name='New event')
     dialog.get_by_label('Pipeline').select_option('Clips')
+    expect(dialog.get_by_text('Source', exact=True)).to_be_visible()  # else the form of the other pipeline is filled in
     dialog.get_by_role('radio', name='Newest in a folder').check()
     dialog.get_by_label('Folder', exact=True).fill(str(user_folder))
     dialog.get_by_label('Files', exact=True).fill('*.mp4')
@@ -188,7 +189,7 @@ def test_what_never_matches_cannot_be_saved_and_says_why(
     expect(save).to_have_accessible_description('No day matches. Pick another day.')
     dialog.get_by_label('Unit').select_option('yearly')
     dialog.get_by_label('Every', exact=True).fill('many')
-    expect(dialog.get_by_text('Give a number from 1 to', exact=False).first).to_be_visible()
+    expect(dialog.get_by_text('Enter a number from 1 to', exact=False).first).to_be_visible()
     dialog.get_by_label('Every', exact=True).fill('2')
 
     expect(dialog.get_by_text('every 2 years', exact=False).first).to_be_visible()

@@ -71,7 +71,7 @@ def test_a_pipeline_file_shows_breaks_and_mends_while_the_page_is_open(
 
     card = page.get_by_role('region', name='Hello')
     expect(card).to_contain_text('line 5')
-    expect(card).to_contain_text('last good version stays runnable')
+    expect(card).to_contain_text('last good version still runs')
     expect(card.get_by_role('button', name='Run Hello')).to_be_visible()
     program.write_pipeline('hello.py', good)
     expect(card.get_by_role('alert')).to_be_hidden()

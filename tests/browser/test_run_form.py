@@ -99,7 +99,7 @@ def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, si
     _, form = open_form(program, sign_in)
     form.get_by_label('Times').fill('many')
     form.get_by_role('button', name='Run').click()
-    expect(form.get_by_text('Give a whole number.')).to_be_visible()
+    expect(form.get_by_text('Enter a whole number.')).to_be_visible()
 
     form.get_by_label('Times').fill('99')
     form.get_by_role('textbox', name='Paper').fill('/no/such/file')

@@ -68,7 +68,7 @@ def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, sign_in: Sign
         card.get_by_label('Log lines').select_option('At most')
         days = card.get_by_label('Days for which log lines are kept')
         days.fill('0')
-        expect(card.get_by_role('alert').filter(has_text='Between 1 and 3,650 days, or for ever.')).to_be_visible()
+        expect(card.get_by_role('alert').filter(has_text='Between 1 and 3,650 days, or forever.')).to_be_visible()
         days.fill('7')
         card.get_by_label('Number of runs').select_option('At most')
         card.get_by_label('Runs that are kept').fill('1')

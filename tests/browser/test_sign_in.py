@@ -21,7 +21,7 @@ def test_the_printed_link_signs_in_once(program: SynapseUnderTest, page: Page, p
     page.goto('about:blank')
     page.goto(program.link)
 
-    expect(page.get_by_role('alert')).to_contain_text('used already')
+    expect(page.get_by_role('alert')).to_contain_text('already been used')
     assert program.link.partition('#')[2] not in page.url
     page.get_by_role('link', name='Sign in with the token').click()
     expect(page).to_have_url(f'{program.url}login')

@@ -42,7 +42,7 @@ async def opened(folder: Path) -> ControlRoom:
 
 
 async def closed(room: ControlRoom) -> None:
-    """End such a room in order."""
+    """Stop such a room properly."""
     await room.calendar.stop()
     await room.runs.stop(grace=0)
     await room.catalog.stop()
@@ -54,7 +54,7 @@ async def closed(room: ControlRoom) -> None:
 
 
 class Life:
-    """Works on the calendar until it is killed."""
+    """Edits the calendar until it is killed."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder = folder
@@ -132,7 +132,7 @@ def _zone(room: ControlRoom) -> Any:
 
 
 def main(folder: Path, lives: int, seed: int) -> None:
-    """Begin so many lives, one after another, and end each at a random moment."""
+    """Start this many lives, one after another, and end each at a random moment."""
     chance = random.Random(seed)  # noqa: S311
     folder.mkdir(parents=True, exist_ok=True)
     for life in range(lives):
@@ -146,7 +146,7 @@ def main(folder: Path, lives: int, seed: int) -> None:
             finally:
                 os._exit(1)
         os.close(ready)
-        # One life in four is killed while it is still coming up: then it is accounting for what it missed.
+        # One life in four is killed during startup, while it accounts for what it missed.
         if chance.random() < 0.75:
             os.read(reading, 1)
         time.sleep(chance.uniform(0.0, 0.4))

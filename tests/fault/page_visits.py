@@ -20,12 +20,12 @@ from pages import server
 from synapse.settings import Settings
 
 FIRST = 3
-"""Pages until everything that a page needs is there."""
+"""Load pages until everything that a page needs is loaded."""
 SETTLE_SECONDS = 5.0
 
 
 class Watched(server._Server):
-    """Measures the longest turn of its event loop, by the processor time of its thread: others may be busy too."""
+    """Measures the longest turn of its event loop, in CPU time of its thread, since the machine may be busy."""
 
     longest_turn = 0.0
     is_measured = False

@@ -1,4 +1,4 @@
-"""kill -9 at 210 random moments of firing and editing: what was acknowledged is there, what was due happened once."""
+"""kill -9 at 210 random moments of firing and editing: acknowledged changes are kept, and events fire once."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.parts.harness import ROOT
 LIVES = 70
 
 History = tuple[dict[tuple[str, datetime], dict[str, Any]], list[tuple[str, datetime]]]
-"""Rows of the ledger, and what runs were made for: an event and when it was due."""
+"""Rows of the ledger, and the runs created: an event and when it was due."""
 
 
 @pytest.mark.fault
@@ -54,7 +54,7 @@ async def _check(folder: Path) -> None:
         assert _lost(lines, set(events)) == set()
         assert _wrong_titles(lines, {event.id: event.title for event in events.values()}) == {}
         assert unaccounted == set()
-        # One-shot events that were never touched again fell due, whatever happened around their moment.
+        # One-shot events that were not changed again fell due, whatever happened around that moment.
         assert _never_due(lines, rows, now) == set()
         assert [key for key, count in Counter(runs).items() if count > 1] == [], 'claimed twice'
         assert set(runs) <= set(rows), 'a run without its row'
@@ -66,7 +66,7 @@ async def _check(folder: Path) -> None:
 
 
 async def _settled_history(folder: Path) -> History:
-    """Once no occurrence is claimed: this start goes on firing, and each is that for a moment, but none for ever."""
+    """Wait until no occurrence is claimed: each is, for a moment, while this start fires, but none stays so."""
     async with asyncio.timeout(10):
         while True:
             rows, runs = _history(folder)
@@ -93,13 +93,13 @@ def _lost(lines: list[dict[str, Any]], known: set[str]) -> set[str]:
 
 
 def _wrong_titles(lines: list[dict[str, Any]], titles: dict[str, str]) -> dict[str, str]:
-    """Events whose title is neither the one acknowledged last nor one that was on its way after it."""
+    """Events whose title is neither the last acknowledged one nor one being saved after it."""
     possible: dict[str, set[str]] = {}
     for line in lines:
         if line['what'] in ('created', 'changed'):
             possible[line['event']] = {line['title']}
         elif line['what'] == 'changing' and line['event'] in possible:
-            # An event whose making was never acknowledged may have had any title before.
+            # An event whose creation was never acknowledged may have had any title before.
             possible[line['event']].add(line['title'])
     return {id: title for id, title in titles.items() if id in possible and title not in possible[id]}
 

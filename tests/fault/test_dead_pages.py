@@ -1,4 +1,4 @@
-"""A monitor that asks for the dashboard every minute costs nothing that stays."""
+"""A monitor that requests the dashboard every minute leaks nothing."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Steps that crash, hog, ignore, hide and flood, and a control room that is killed: nothing may be left of them."""
+"""Steps that crash, hog, ignore signals, hide and flood, and a killed control room: nothing is left behind."""
 
 import asyncio
 import json
@@ -22,8 +22,8 @@ from tests.parts.hosts import Bench, Heard, eventually
 pytestmark = pytest.mark.fault
 
 HOG = "import collections, itertools, os\nos.write(2, b'up\\n')\ncollections.deque(itertools.count(), maxlen=0)"
-"""One call of C code without end, that neither lets go of the interpreter nor looks at signals. The word goes out by
-hand: no thread could."""
+"""An endless call of C code that neither releases the interpreter lock nor handles signals. Printed by hand, since
+no thread could."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_a_segfault_ends_only_its_own_run(bench: Bench) -> None:
     assert (await neighbour.stop()).returncode == 0
 
 
-async def test_an_abort_is_told_by_its_signal(bench: Bench) -> None:
+async def test_an_abort_is_reported_with_its_signal(bench: Bench) -> None:
     _, outcome = await bench.run('import os\nos.abort()')
 
     assert outcome.signal == 'SIGABRT'
@@ -75,7 +75,7 @@ async def test_a_hog_does_not_slow_the_control_room_and_can_be_stopped(bench: Be
     assert outcome.survivors == 0
 
 
-async def test_a_hog_is_gone_at_once_when_told_so(bench: Bench) -> None:
+async def test_a_hog_ends_at_once_when_it_is_killed(bench: Bench) -> None:
     heard = Heard()
     host = await bench.start(HOG, heard)
     await heard.until(lambda: 'up' in heard.lines)
@@ -154,13 +154,15 @@ async def test_a_raw_flood_comes_whole_and_in_order(bench: Bench) -> None:
     assert numbers == list(range(1, 50_001))
 
 
-async def test_a_host_that_closes_its_pipe_and_goes_on_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_that_closes_its_pipe_and_keeps_running_is_ended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr('synapse.engine.host_process.LINGER_SECONDS', 0.3)
 
     _, outcome = await bench.run('import os, time\nos.closerange(3, 100)\ntime.sleep(60)')
 
     assert outcome.signal == 'SIGKILL'
-    assert outcome.fault == 'It stopped talking to the control room but went on.'
+    assert outcome.fault == 'It closed its output to the control room but kept running.'
 
 
 async def test_a_thread_left_behind_does_not_keep_the_host(bench: Bench) -> None:
@@ -203,7 +205,7 @@ time.sleep(73)
 
 @pytest.mark.parametrize('bodies', [[], [GRANDCHILD, HOG]], ids=['idle', 'busy'])
 async def test_nothing_outlives_a_killed_control_room(tmp_path: Path, bodies: list[str]) -> None:
-    """Within 2 s no run host, spare or grandchild is left, and the warden goes as well."""
+    """Within 2 s no run host, spare or grandchild is left, and the warden exits too."""
     tag = f'killed-{secrets.token_hex(6)}'
     bench = Bench(LocalEngine(tag), tmp_path)
     jobs = json.dumps([bench.job(body) for body in bodies])
@@ -230,7 +232,7 @@ async def test_nothing_outlives_a_killed_control_room(tmp_path: Path, bodies: li
 
 
 async def _lags(*, seconds: float) -> list[float]:
-    """How late the loop is, every 10 ms."""
+    """How late the loop runs, every 10 ms."""
     loop = asyncio.get_running_loop()
     lags = []
     end = loop.time() + seconds

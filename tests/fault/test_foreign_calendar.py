@@ -1,4 +1,4 @@
-"""A calendar file of a stranger against the real program: what it wants to run does not run, until a person says so."""
+"""A stranger's calendar file in the real program: what it would run does not run until a person allows it."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,11 @@ from tests.parts.harness import SynapseUnderTest, wait_until
 
 ICS = {'Content-Type': 'text/calendar'}
 SECONDS_AHEAD = 3
-"""So far ahead of now is what a file brings, so that it is due as soon as it is there."""
+"""How far ahead the events of a file are, so that they are due right after the import."""
 
 
 def lunch(touched: Path, at: datetime) -> bytes:
-    """A file with an innocent title that leaves a file behind if it is run."""
+    """A file with a harmless title that creates a file if it is run."""
     command = json.dumps({'command': ['touch', str(touched)]}).replace(',', r'\,')
     lines = ['BEGIN:VCALENDAR', 'VERSION:2.0', 'BEGIN:VEVENT', 'UID:lunch@stranger', 'SUMMARY:Team lunch']
     lines += [f'DTSTART:{at:%Y%m%dT%H%M%SZ}', 'X-SYNAPSE-PIPELINE:RunCommand', f'X-SYNAPSE-PARAMETERS:{command}']
@@ -78,7 +78,7 @@ def test_what_the_token_vouches_for_runs_when_it_is_due(program: SynapseUnderTes
 def test_a_strangers_file_does_not_let_a_run_of_an_own_event_be_tried_again(
     program: SynapseUnderTest, tmp_path: Path
 ) -> None:
-    """More tries are more runs, and the file asks for nine."""
+    """Retries are runs too, and the file wants nine of them."""
     gate = tmp_path / 'gate'
     script = f'while [ ! -e "{gate}" ]; do sleep 0.05; done; false'
     with program.api as api:

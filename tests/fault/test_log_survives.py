@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a flood, again and again: what was acknowledged is there once, and nothing has a hole."""
+"""kill -9 in the middle of a flood, repeatedly: acknowledged entries are there once, and there are no gaps."""
 
 import asyncio
 import itertools
@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Told:
-    """What the programs of all lives were told, and what they asked for without an answer."""
+    """What the programs of all lives had acknowledged, and what they sent without a response."""
 
     entries: list[Row] = field(default_factory=list)
     cleared_before: int = 0
@@ -67,7 +67,7 @@ def test_a_log_survives_being_killed_in_the_middle_of_a_flood(tmp_path: Path) ->
 
 
 def _live(program: SynapseUnderTest, life: int, told: Told, chance: random.Random) -> None:
-    """Print, post and, from the second life on, clear, all at once; comes back at some moment in the middle of it."""
+    """Print, post and, from the second life on, clear, all at once; returns at some moment during it."""
     command = [sys.executable, '-c', PRINTER, str(life), str(MOST_LINES)]
     run = program.create_run('RunCommand', command=command)['id']
     told.runs.append(run)
@@ -90,7 +90,7 @@ def _has_printed(program: SynapseUnderTest, run: str) -> bool:
 
 
 def _post(program: SynapseUnderTest, name: str, told: Told) -> None:
-    """Single entries and batches, each with its number, until nobody answers."""
+    """Send single and batched entries, each with its number, until the program stops responding."""
     numbers = itertools.count()
     try:
         with program.api as api:
@@ -106,7 +106,7 @@ def _post(program: SynapseUnderTest, name: str, told: Told) -> None:
 
 
 def _clear(program: SynapseUnderTest, told: Told) -> None:
-    """Forget the older half of what there is."""
+    """Delete the older half of the log."""
     try:
         with program.api as api:
             half = told.entries[-1]['seq'] // 2
@@ -146,7 +146,7 @@ def _check_acknowledged(rows: list[Row], told: Told) -> None:
 
 
 def _check_printed(rows: list[Row], life: int, run: str, told: Told) -> None:
-    """What a step printed is there from its first line on, or from where the log was cleared, up to some line."""
+    """The output of a step is there from its first line, or from where the log was cleared, up to some line."""
     printed = [row for row in rows if row['run'] == run and row['message'].startswith('life ')]
     numbers = [int(row['message'].rpartition(' ')[2]) for row in printed]
     if life == LIVES - 1:

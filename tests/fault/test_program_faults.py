@@ -83,7 +83,7 @@ def test_a_segfault_fails_its_run_with_the_signal_and_nothing_else(program: Syna
     assert after['state'] == 'succeeded'
 
 
-def test_a_step_that_holds_the_interpreter_lock_disturbs_nobody_and_can_be_stopped(program: SynapseUnderTest) -> None:
+def test_a_step_that_holds_the_interpreter_lock_disturbs_no_one_and_can_be_stopped(program: SynapseUnderTest) -> None:
     with_hostile_pipelines(program)
     run = program.create_run('Hog')
     program.wait_for_run(run['id'], 'running')
@@ -126,7 +126,7 @@ def test_kill_9_of_the_control_room_leaves_no_process_and_an_interrupted_run(pro
     assert family
 
     program.kill9()
-    # Two seconds is the promise; a busy machine gets a little more to look.
+    # The promise is two seconds; a busy machine gets a little more.
     wait_until(
         lambda: not any(processes_with(marker)) and not any(is_alive(process) for process in family),
         timeout=4,
@@ -147,7 +147,7 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def test_a_flood_of_100_000_lines_is_kept_whole_and_the_api_goes_on_answering(program: SynapseUnderTest) -> None:
+def test_a_flood_of_100_000_lines_is_kept_whole_while_the_api_keeps_responding(program: SynapseUnderTest) -> None:
     with_hostile_pipelines(program)
     run = program.create_run('Flood')
     slowest = 0.0

@@ -1,4 +1,4 @@
-"""Runs whose processes crash, will not die, flood, or whose disk is full: each ends in one honest state."""
+"""Runs whose processes crash, refuse to die or flood, or whose disk is full: each ends in an honest state."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ class Odd(Pipeline):
     @step(timeout=1)
     def timed(self, run: Run):
         if self.how == 'late':
-            ctypes.PyDLL(None).sleep(60)   # keeps the interpreter's lock: not even the host's own clock gets a turn
+            ctypes.PyDLL(None).sleep(60)   # holds the interpreter lock: not even the host's own timer runs
 
     @step
     def work(self, run: Run):
@@ -130,7 +130,7 @@ async def test_a_stop_leaves_no_process_and_the_tree_can_be_watched(room: Contro
 
 
 async def processes(room: ControlRoom, run_id: str, *, count: int) -> list[int]:
-    """The pids of the run's sleepers, once there are as many as that."""
+    """The pids of the run's sleepers, once there are this many."""
     async with asyncio.timeout(20):
         while True:
             tree = await room.runs.process_tree(run_id)
@@ -152,7 +152,7 @@ async def test_every_printed_line_is_in_the_log_in_its_order(room: ControlRoom) 
     assert lines == [f'line {number}' for number in range(20_000)]
 
 
-async def test_a_flood_without_end_starves_nobody_and_leaves_nothing_on_the_disk(
+async def test_an_endless_flood_starves_no_one_and_leaves_nothing_on_the_disk(
     room: ControlRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = await room.runs.create('Odd', {'how': 'floods'})
@@ -169,7 +169,7 @@ async def test_a_flood_without_end_starves_nobody_and_leaves_nothing_on_the_disk
 
     assert (await until(room, run.id)).state is RunState.CANCELLED
     assert sorted(late)[int(len(late) * 0.95)] < 0.1
-    assert 1 <= most <= spool.MOST_FILES + 2
+    assert 1 <= most <= spool.MAX_FILES + 2
     assert not (folder / 'spool').exists()
 
 
@@ -198,7 +198,7 @@ async def test_a_paused_run_holds_and_a_stop_reaches_it(room: ControlRoom) -> No
 
 
 class FullDisk(RunStore):
-    """A store that can refuse to keep anything."""
+    """A store that can fail to save anything."""
 
     is_full = False
 

@@ -1,4 +1,4 @@
-"""What a page listens to ends when it is left: else every visit would cost a little more, for ever."""
+"""The subscriptions of a page end when it is left: otherwise each visit would cost a little more than the last."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""A real control room behind the real gate, and what the tests of the API do with it again and again."""
+"""A real control room behind the real gate, and what API tests share."""
 
 import asyncio
 import contextlib
@@ -102,7 +102,7 @@ def client_of(room: ControlRoom, authority: str) -> httpx.AsyncClient:
 
 
 async def run_in(room: ControlRoom, id: str, *states: str, timeout: float = 20) -> RunRecord:
-    """The run as soon as it is in one of these states (default: any that is final)."""
+    """Wait until the run is in one of these states (default: any final one) and return it."""
 
     def is_there(run: RunRecord) -> bool:
         return run.id == id and (run.state.value in states if states else run.state.is_final)
@@ -110,7 +110,7 @@ async def run_in(room: ControlRoom, id: str, *states: str, timeout: float = 20) 
     news = asyncio.ensure_future(
         room.bus.next(RunChanged, timeout=timeout, where=lambda message: is_there(message.run))
     )
-    await asyncio.sleep(0)  # so that it listens before we look
+    await asyncio.sleep(0)  # so that it is subscribed before we check
     run = await room.runs.get(id)
     if is_there(run):
         news.cancel()
@@ -119,7 +119,7 @@ async def run_in(room: ControlRoom, id: str, *states: str, timeout: float = 20) 
 
 
 def error_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The error of an answer, which must have exactly this shape."""
+    """The error of a response, which must have exactly this shape."""
     assert response.status_code == status, response.text
     assert response.headers['content-type'] == 'application/json'
     body = response.json()

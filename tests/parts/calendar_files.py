@@ -264,7 +264,7 @@ END:VCALENDAR
 
 
 def calendar_file(*events: str, head: str = '') -> bytes:
-    """A small calendar of the events whose lines are given."""
+    """A small calendar of events with these lines."""
     lines = ['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//Somebody//Something//EN', *head.splitlines()]
     for event in events:
         lines += ['BEGIN:VEVENT', *event.splitlines(), 'END:VEVENT']

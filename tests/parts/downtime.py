@@ -1,4 +1,4 @@
-"""A data folder as a Synapse leaves it that was off for hours while its events fell due."""
+"""A data folder as left by a Synapse that was off for hours while its events fell due."""
 
 import os
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from synapse.calendar.events import Event, Misfire
 
 
 def ago(length: timedelta) -> datetime:
-    """A naive moment in UTC, on the full second."""
+    """A naive moment in UTC, at a full second."""
     return (datetime.now(UTC) - length).replace(tzinfo=None, microsecond=0)
 
 
 def hourly(id: str, count: int, **values: Any) -> Event:
-    """An event of the pipeline Hello that fell due so often, every hour, the last time half an hour ago."""
+    """An hourly event of the pipeline Hello that fell due this often, the last time half an hour ago."""
     begin = datetime.now(UTC) - timedelta(hours=count + 1)
     wanted: dict[str, Any] = {
         'id': id,
@@ -34,7 +34,7 @@ def hourly(id: str, count: int, **values: Any) -> Event:
 
 
 def was_off(data: Path, length: timedelta, events: Sequence[Event]) -> None:
-    """Write what a Synapse with these events left when it was last seen alive so long ago."""
+    """Write what a Synapse with these events left when it was last alive, this long ago."""
     data.mkdir(parents=True, exist_ok=True)
     documents = Documents(data / 'events.json')
     for event in events:

@@ -1,4 +1,4 @@
-"""The real program under test: started, driven, killed and started again; and a real Chromium in front of it."""
+"""The real program under test: started, used, killed and restarted; and a real Chromium."""
 
 import contextlib
 import os
@@ -94,7 +94,7 @@ class SynapseUnderTest:
             return dict(api.get(f'/runs/{run_id}').raise_for_status().json())
 
     def wait_for_run(self, run_id: str, *states: str, timeout: float = 60) -> dict[str, Any]:
-        """The run once it is in one of `states` (default: any final one)."""
+        """Wait until the run is in one of `states` (default: any final one) and return it."""
         wanted = states or ('succeeded', 'failed', 'cancelled', 'interrupted')
         run: dict[str, Any] = {}
 
@@ -120,14 +120,14 @@ class SynapseUnderTest:
         wait_until(is_known, timeout=timeout, what=lambda: f'pipeline {name} was not found')
 
     def kill9(self) -> None:
-        """End the control room, and only it, without a warning."""
+        """Kill the control room, and only it."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(10)
         self._reader.join(10)
 
     def stop(self, *, timeout: float = 30) -> int:
-        """SIGTERM, and its exit code."""
+        """Send SIGTERM and return the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -137,7 +137,7 @@ class SynapseUnderTest:
 
 
 def wait_until(condition: Callable[[], bool], *, timeout: float, what: Callable[[], str] = lambda: '') -> None:
-    """Return as soon as `condition` holds; an AssertionError with `what()` after `timeout` seconds."""
+    """Return as soon as `condition` holds; raises AssertionError with `what()` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
@@ -146,7 +146,7 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, what: Callable[
 
 
 def processes_with(marker: str) -> Iterator[psutil.Process]:
-    """Living processes whose command line holds `marker`."""
+    """Running processes whose command line contains `marker`."""
     for process in psutil.process_iter():
         try:
             if process.status() != psutil.STATUS_ZOMBIE and any(marker in part for part in process.cmdline()):
@@ -156,7 +156,7 @@ def processes_with(marker: str) -> Iterator[psutil.Process]:
 
 
 def open_to_others(data: Path) -> list[str]:
-    """All in the data folder that anybody but its owner may read, write or enter.
+    """Everything in the data folder that others than its owner can read, write or enter.
 
     What steps make in the folder of their run is theirs, with the mode they give it: `work` and `artifacts` of a run
     must be closed, what is in them is not looked at.
@@ -166,7 +166,7 @@ def open_to_others(data: Path) -> list[str]:
         below = Path(place).relative_to(data).parts
         for name in [*folders, *files]:
             path = Path(place) / name
-            with contextlib.suppress(FileNotFoundError):  # a spool or a file beside another may go at any time
+            with contextlib.suppress(FileNotFoundError):  # spools and temporary files may disappear at any time
                 if path.lstat().st_mode & 0o077:
                     found.append(f'{path.relative_to(data)} {oct(path.lstat().st_mode)}')
         if len(below) == 2 and below[0] == 'runs':

@@ -1,4 +1,4 @@
-"""Texts that mean harm to a page, a terminal, a spreadsheet, a database or a person who reads them."""
+"""Texts that attack a page, a terminal, a spreadsheet, a database or the person who reads them."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ HOSTILE = {
     'spaces': '   \u00a0 ',
     'key': ':onclick',
 }
-"""What it is about, and the line. None holds a line end: those have tests of their own."""
+"""A label and the line. None contains a line end, which has tests of its own."""
 
 FIELDS: dict[str, Any] = {
     ':onclick': 'e => { window.pwned = 1 }',

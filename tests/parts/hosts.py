@@ -1,4 +1,4 @@
-"""What tests of the engine share: pipelines written to real files, and a receiver that keeps what it hears."""
+"""What engine tests share: pipelines in real files, and a receiver that keeps what it gets."""
 
 import asyncio
 import textwrap
@@ -11,7 +11,7 @@ from tests.parts.said import Said
 
 
 class Heard:
-    """Everything one host says, in its order."""
+    """Everything that a host sends, in order."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -44,7 +44,7 @@ class Heard:
 
 
 class Bench:
-    """Starts pipelines of one step, given as the lines of its body, on an engine."""
+    """Starts pipelines of one step, given by the lines of its body, on an engine."""
 
     def __init__(self, engine: LocalEngine, folder: Path) -> None:
         self.engine = engine
@@ -85,14 +85,14 @@ class Bench:
 
 
 def write_pipeline(path: Path, body: str, name: str = 'Work') -> Path:
-    """A file with one pipeline of one step `go`."""
+    """Write a file with a pipeline of one step `go`."""
     head = f'from synapse import Pipeline, step\n\n\nclass {name}(Pipeline):\n    @step\n    def go(self, run):\n'
     path.write_text(head + textwrap.indent(textwrap.dedent(body).strip('\n') + '\n', ' ' * 8))
     return path
 
 
 async def eventually(condition: Callable[[], bool], seconds: float, what: str = '') -> None:
-    """Look again and again until `condition` holds: for things no one tells us about, such as other processes."""
+    """Poll until `condition` holds: for things that no message announces, such as other processes."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, f'not within {seconds} s: {what}'

@@ -11,7 +11,7 @@ from synapse.calendar.alarm_clock import Clocks
 
 
 class MovableClock:
-    """Stands where it was set, and goes on from there at the real pace.
+    """Starts where it is set, and runs on from there in real time.
 
     `set_to` is a person or a time server changing the clock; `sleep` is a machine that sleeps and wakes again.
     """
@@ -35,7 +35,7 @@ class MovableClock:
         self._offset += by
 
     def pass_to(self, moment: datetime) -> None:
-        """Time passes until this moment, with the machine awake."""
+        """Let time pass until this moment, with the machine awake."""
         self._passed += (moment - self.now()).total_seconds()
         self.set_to(moment)
 
@@ -45,7 +45,7 @@ class MovableClock:
 
     @contextmanager
     def rules_apscheduler(self) -> Iterator[None]:
-        """APScheduler asks `datetime.now` of its own module whether a job is due."""
+        """Replaces `datetime` in the module of APScheduler that checks whether a job is due."""
         clock = self
 
         class Datetime(datetime):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class OneRun:
-    """Starts a run; `finish` waits for its end and leaves what it said in the attributes."""
+    """Starts a run; `finish` waits for its end and stores its output in the attributes."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class OneRun:
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        """Level and message of each log line."""
+        """The level and message of each log line."""
         return [(line[1], line[3]) for message in self.of('logs') for line in message['e']]
 
     def progress(self, step: str) -> list[tuple[float, str]]:

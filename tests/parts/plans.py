@@ -1,4 +1,4 @@
-"""Plans as people make them, and a slow, plain count of when they fall due to compare with."""
+"""Schedules as people make them, and a slow, simple calculation of their due moments to compare with."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,7 +17,7 @@ FAR = timedelta(days=2)
 
 
 def counted(plan: Plan, until: datetime) -> list[datetime]:
-    """All instants before this one, by walking from the very start; the rule has no UNTIL."""
+    """All moments before this one, by stepping from the very start; the rule has no UNTIL."""
     assert plan.rule is not None
     walk = stepped(plan) if any(name in plan.rule for name in ('HOURLY', 'MINUTELY')) else walked(plan)
     count = int(plan.rule.partition('COUNT=')[2].partition(';')[0] or 10**9)
@@ -27,7 +27,7 @@ def counted(plan: Plan, until: datetime) -> list[datetime]:
 
 
 def walked(plan: Plan) -> Iterator[datetime]:
-    """Of daily and slower rules: what dateutil says of the wall, one by one, sorted over the nights of change."""
+    """For daily and rarer rules: what dateutil yields in wall time, one by one, sorted across clock changes."""
     rule = ';'.join(part for part in str(plan.rule).split(';') if not part.startswith('COUNT='))
     held: set[datetime] = set()
     for wall in rrulestr(rule, dtstart=plan.start):
@@ -39,7 +39,7 @@ def walked(plan: Plan) -> Iterator[datetime]:
 
 
 def stepped(plan: Plan) -> Iterator[datetime]:
-    """Of hourly and shorter rules: one real step after the other, kept where the wall agrees."""
+    """For hourly and more frequent rules: one real step after another, kept if the wall time matches."""
     parts = dict(part.split('=') for part in str(plan.rule).split(';'))
     step = timedelta(hours=1) if parts['FREQ'] == 'HOURLY' else timedelta(minutes=1)
     due = resolved(plan.start, plan.zone)
@@ -52,7 +52,7 @@ def stepped(plan: Plan) -> Iterator[datetime]:
 
 
 def resolved(wall: datetime, zone_name: str) -> datetime:
-    """The instant of a wall time, found by trying every offset the zone has around it."""
+    """The moment of a wall time, found by trying every offset of the zone around it."""
     zone = ZoneInfo(zone_name)
     around = [(wall + shift).replace(tzinfo=UTC).astimezone(zone).utcoffset() for shift in (-FAR, FAR)]
     offsets = [offset for offset in around if offset is not None]
@@ -70,7 +70,7 @@ def _real(wall: datetime, zone_name: str) -> datetime:
 
 @st.composite
 def wall_rules(draw: st.DrawFn) -> str:
-    """Daily and slower rules that fall due again and again, without an end."""
+    """Daily and rarer rules that repeat without an end."""
     freq = draw(st.sampled_from(['DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY']))
     parts = [f'FREQ={freq}']
     days = draw(st.lists(st.sampled_from(WEEKDAYS), unique=True, max_size=4))
@@ -115,7 +115,7 @@ _YEARLY = [
 
 @st.composite
 def stepped_rules(draw: st.DrawFn) -> str:
-    """Hourly and shorter rules without an end."""
+    """Hourly and more frequent rules without an end."""
     hourly = [f'FREQ=HOURLY;INTERVAL={draw(st.integers(1, 30))}']
     minutely = [f'FREQ=MINUTELY;INTERVAL={draw(st.sampled_from([7, 20, 45, 90, 1441]))}']
     parts = draw(st.sampled_from([hourly, minutely]))
@@ -125,7 +125,7 @@ def stepped_rules(draw: st.DrawFn) -> str:
 
 @st.composite
 def plans(draw: st.DrawFn, rules: st.SearchStrategy[str] | None = None, *, ends: bool = True) -> Plan:
-    """Plans that start in a month without a change of clocks, often at an hour that clocks change."""
+    """Schedules that start in a month without a clock change, often at an hour that clock changes affect."""
     rule = draw(st.one_of(wall_rules(), stepped_rules()) if rules is None else rules)
     day = draw(st.sampled_from([date(2025, 12, 1), date(2025, 12, 29), date(2026, 1, 31), date(2026, 6, 30)]))
     clock = draw(st.sampled_from([time(2, 30), time(2, 0), time(0, 15), time(1, 59, 30), time(3, 0), time(16, 0)]))
@@ -139,7 +139,7 @@ def plans(draw: st.DrawFn, rules: st.SearchStrategy[str] | None = None, *, ends:
 
 @st.composite
 def windows(draw: st.DrawFn) -> tuple[datetime, datetime, datetime]:
-    """Three instants in order, often in a night in which clocks change."""
+    """Three moments in order, often in a night with a clock change."""
     nights = [(3, 8), (3, 29), (4, 4), (4, 5), (10, 3), (10, 24), (10, 25), (11, 1), (12, 31), (2, 28)]
     month, day = draw(st.sampled_from(nights))
     middle = datetime(2026, month, day, tzinfo=UTC) + timedelta(minutes=draw(st.integers(-1500, 1500)))

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage import trees
+from storage import folders
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
-from synapse.runs.messages import RunsForgotten
+from synapse.runs.messages import RunsRemoved
 from synapse.settings import Settings
 
 BYTES = 3_000
-"""What the folder of each run holds, if no more files are wanted."""
+"""The contents of a run's folder, unless more files are wanted."""
 FILES = 30
 
 
@@ -30,7 +30,7 @@ def add_run(
     idempotency_key: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """A run that took a minute, with a folder: an output, its long lines, and what else a step left."""
+    """Add a run that took a minute, with a folder: an output, its long lines, and whatever else a step left."""
     began = (ended - timedelta(minutes=1)).isoformat()
     run = {'id': id, 'state': 'succeeded', 'pipeline': 'RunCommand', 'profile': None, 'subject': 'true'}
     run |= {'parameters': {'command': ['true']}, 'steps': [], 'created_at': began, 'started_at': began}
@@ -46,17 +46,17 @@ def add_run(
 
 async def live(data: Path) -> None:
     # Slowly, so that the kill finds some folder half removed.
-    trees.PAUSE_EVERY = 1
+    folders.PAUSE_EVERY = 1
     room = ControlRoom.build(Settings(data=data, workers=1, min_free_bytes=0))
     await room.log.start()
     await room.runs.start()
     now = datetime.now(UTC)
     for number in range(60):
         add_run(room.history, data / 'runs', f'r{number}', now - timedelta(days=number + 2), files=FILES)
-    room.bus.subscribe(RunsForgotten, lambda _: print('gone', flush=True))
+    room.bus.subscribe(RunsRemoved, lambda _: print('gone', flush=True))
     await room.retention.set({'run_count': 1})
     await room.retention.clean_now()
-    await asyncio.sleep(60)  # killed long before
+    await asyncio.sleep(60)  # killed long before that
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""What a run host says, put together as the control room does it: messages with lines become entries."""
+"""The messages of a run host, assembled as the control room does: messages with lines become entries."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ Message = dict[str, Any]
 
 
 class Said:
-    """Unfolds raw output, also from the spool of the run in `folder`, and leaves other messages as they are."""
+    """Unpacks raw output, also from the spool of the run in `folder`, and leaves other messages as they are."""
 
     def __init__(self, folder: Path) -> None:
         self._cutter = Cutter(LongLines(folder / LONG_LINES))
@@ -27,7 +27,7 @@ class Said:
             yield message
 
     def rest(self) -> Iterator[Message]:
-        """What is left when the host is gone."""
+        """What is left once the host has exited."""
         yield from self._records(None)
         yield from map(_entries, self._cutter.rest())
 

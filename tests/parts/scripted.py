@@ -1,4 +1,4 @@
-"""An engine whose hosts say what a test tells them to, and a house of runs around it: for orders no real host keeps."""
+"""An engine with scripted hosts, and a house of runs around it: for message orders that no real host produces."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from synapse.status import Status
 
 
 class ScriptedHost:
-    """Hands over its messages one after the other, each awaited, as a real one does; ends when told to."""
+    """Passes on its messages one by one, awaiting each, as a real one does; ends when told to."""
 
     def __init__(self, job: Mapping[str, Any], on_message: OnMessage) -> None:
         self.host_id, self.pid, self.started_at = 'scripted', 0, 0.0
@@ -60,7 +60,7 @@ class ScriptedHost:
 
 
 class ScriptedEngine:
-    """Gives out scripted hosts; `next_host` waits for the next one."""
+    """Provides scripted hosts; `next_host` waits for the next one."""
 
     def __init__(self) -> None:
         self.hosts: asyncio.Queue[ScriptedHost] = asyncio.Queue()
@@ -79,7 +79,7 @@ class ScriptedEngine:
 
 
 class OnePipeline:
-    """A catalog of the one pipeline `Work` with three steps, which takes any parameters."""
+    """A catalog with one pipeline `Work` of three steps, which takes any parameters."""
 
     def __init__(self, **options: Any) -> None:
         steps = tuple(
@@ -94,12 +94,18 @@ class OnePipeline:
             raise NotFound('pipeline_not_found', f'No pipeline is called {name!r}.')
         return self.info
 
+    def find(self, name: str) -> PipelineInfo | None:
+        return self.info if name == 'Work' else None
+
+    def title_of(self, name: str) -> str:
+        return name
+
     async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return dict(parameters)
 
 
 class KeptStates(RunStore):
-    """A store that remembers in which order it kept which states."""
+    """A store that records the order in which it saved states."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -140,7 +146,7 @@ class House:
 
 @contextlib.asynccontextmanager
 async def opened(data: Path, **options: Any) -> AsyncIterator[House]:
-    """A house that is open, and closed at the end whatever still goes on in it."""
+    """A running house, which is closed at the end whatever is still running."""
     house = House(data, **options)
     await house.log.start()
     await house.runs.start()

@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def served(app_at: Callable[[int], Any]) -> AsyncIterator[str]:
-    """Serve the application that `app_at` makes for a port; gives `127.0.0.1:PORT`."""
+    """Serve the application that `app_at` builds for a port; yields `127.0.0.1:PORT`."""
     with socket.create_server(('127.0.0.1', 0)) as listener:
         port = listener.getsockname()[1]
         config = uvicorn.Config(

@@ -1,4 +1,4 @@
-"""Small real videos, made by the ffmpeg of the wheel."""
+"""Small real videos, made by the bundled ffmpeg."""
 
 import re
 import subprocess
@@ -17,13 +17,13 @@ def make_video(path: Path, *, seconds: float = 1.5, size: str = '320x180', rate:
 
 
 def call_ffmpeg(*arguments: str) -> str:
-    """What it says; raises if it fails."""
+    """Its output; raises if it fails."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), '-hide_banner', '-nostdin', '-y', *arguments]
     return subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stderr
 
 
 def look_at(path: Path) -> str:
-    """What ffmpeg says of a file after it has decoded all of it without a fault."""
+    """The output of ffmpeg for a file after decoding all of it without errors."""
     return call_ffmpeg('-xerror', '-i', str(path), '-map', '0:v', '-map', '0:a?', '-f', 'null', '-')
 
 

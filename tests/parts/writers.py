@@ -1,4 +1,4 @@
-"""A process that writes to one of the stores without end and says each number once it is kept.
+"""A process that writes to one of the stores endlessly and prints each number once it is saved.
 
 `python -m tests.parts.writers KIND PATH [LIMIT]`, where LIMIT is how many bytes a file may have.
 """
@@ -20,24 +20,24 @@ _FILLER = 'words ' * 60
 
 
 def run_document(number: int, **values: Any) -> dict[str, Any]:
-    """A run as the store takes it."""
+    """A run in the form that the store takes."""
     plain = {'id': f'r{number}', 'state': 'queued', 'pipeline': 'Demo', 'profile': None, 'created_at': NOW}
     return {**plain, 'finished_at': None, 'steps': [], 'filler': _FILLER, **values}
 
 
 def log_row(seq: int, **values: Any) -> dict[str, Any]:
-    """A log entry as the store takes it."""
+    """A log entry in the form that the store takes."""
     plain = {'id': f'x-{seq}', 'seq': seq, 'timestamp': NOW, 'level': 'info', 'message': f'line {seq} {_FILLER}'}
     return {**plain, 'source': 'test', 'run': None, 'step': None, 'fields': {}, **values}
 
 
 def open_store(kind: str, path: Path) -> tuple[Callable[[int], object], Callable[[], set[int]], Callable[[], None]]:
-    """How to keep a number in a store of this kind, how to ask which it has, and how to close it."""
+    """How to save a number in a store of this kind, how to read which it has, and how to close it."""
     if kind == 'documents':
         documents = Documents(path)
         return (
             lambda number: documents.put(f'd{number % 20}', {'n': number, 'filler': _FILLER}),
-            # Each of twenty documents is overwritten again and again: what it holds stands for all before.
+            # Twenty documents are overwritten repeatedly: the content of each stands for all before.
             lambda: {number for document in documents.all() for number in range(document['n'], -1, -20)},
             documents.close,
         )

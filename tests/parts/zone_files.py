@@ -1,4 +1,4 @@
-"""Zone files of another age than those of this machine, built by hand."""
+"""Zone files of another version than those of this machine, built by hand."""
 
 import struct
 from pathlib import Path
@@ -10,17 +10,17 @@ OLD_RULES = {
     'Africa/Casablanca': '<+01>-1',
     'UTC': 'UTC0',
 }
-"""As they were in 2025b, for the years to come."""
+"""The rules of 2025b."""
 
 
 def zone_file(rule: str) -> bytes:
-    """A zone file without a single change, in which this rule stands for all years: RFC 8536."""
+    """A zone file without a single transition, in which this rule holds for all years: RFC 8536."""
     part = b'TZif2' + bytes(15) + struct.pack('>6l', 0, 0, 0, 0, 1, 4) + struct.pack('>lbb', 0, 0, 0) + b'UTC\0'
     return part + part + b'\n' + rule.encode() + b'\n'
 
 
 def zone_folder(folder: Path, version: str, rules: dict[str, str], *, says_in: str = 'tzdata.zi') -> Path:
-    """A folder of zone files that says its version in this file; nowhere if the version is empty."""
+    """A folder of zone files with its version in this file; nowhere if the version is empty."""
     for name, rule in rules.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Copies share nothing with their source, are whole or absent, and keep what is to be kept."""
+"""Copies are independent of their source, whole or absent, and keep modes, times and links."""
 
 import os
 import resource
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage import copies
-from storage.copies import CopyStopped, copy, make_sole
+from storage.copies import CopyStopped, break_hard_links, copy
 from storage.files import DiskFull, StorageError
 
 MEGABYTE = 1024**2
@@ -31,7 +31,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.fixture(params=['shared blocks or not', 'within the system', 'through the process'])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each way in which bytes may travel; what this file system cannot do falls to the next."""
+    """Each way to copy bytes; ways that this file system lacks fall back to the next."""
     if request.param != 'shared blocks or not':
         monkeypatch.setattr(copies, '_is_cloned', lambda *_: False)
     if request.param == 'through the process':
@@ -134,7 +134,7 @@ def test_a_copy_that_cannot_fit_is_refused_before_its_first_byte(
     monkeypatch.setattr(copies, '_is_cloned', lambda *_: False)
     monkeypatch.setattr(copies, 'free_bytes', lambda _: 1000)
 
-    with pytest.raises(DiskFull, match=r'film.mp4 takes 1,048,576 bytes, and 1,000 are left'):
+    with pytest.raises(DiskFull, match=r'film.mp4 takes 1,048,576 bytes, but only 1,000 are free'):
         copy(source, tmp_path / 'b', watch=lambda *_: pytest.fail('it began'))
 
     assert names(tmp_path) == ['film.mp4']
@@ -166,14 +166,14 @@ def test_a_folder_is_copied_with_its_links_and_without_its_sockets(tmp_path: Pat
 
 
 @pytest.mark.parametrize('what', ['pipe', 'missing'])
-def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, what: str) -> None:
+def test_what_is_not_a_file_is_an_error_at_once(tmp_path: Path, what: str) -> None:
     os.mkfifo(tmp_path / 'pipe')
 
-    with pytest.raises(StorageError, match=f'No file and no folder is at .*{what}'):
+    with pytest.raises(StorageError, match=f'There is neither a file nor a folder at .*{what}'):
         copy(tmp_path / what, tmp_path / 'b')
 
 
-def test_a_file_that_became_shorter_meanwhile_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_shrinks_while_it_is_copied_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, '_is_cloned', lambda *_: False)
     source = tmp_path / 'a'
     source.write_bytes(bytes(MEGABYTE))
@@ -195,9 +195,9 @@ def test_a_file_with_two_names_becomes_two_files_and_one_with_one_name_stays_in_
     first.chmod(0o600)
     second.hardlink_to(first)
 
-    make_sole(second)
+    break_hard_links(second)
     number = second.stat().st_ino
-    make_sole(second)
+    break_hard_links(second)
 
     assert number != first.stat().st_ino
     assert second.stat().st_ino == number

@@ -42,7 +42,7 @@ def test_documents_come_back_as_they_were_put_and_in_that_order(path: Path) -> N
     assert again.get('missing') is None
 
 
-def test_removing_says_whether_there_was_something(path: Path) -> None:
+def test_removing_returns_whether_there_was_something(path: Path) -> None:
     documents = Documents(path)
     documents.put('a', {})
 
@@ -72,7 +72,7 @@ def test_the_file_is_readable_json_for_its_owner_only(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_value_json_cannot_say_changes_nothing(path: Path) -> None:
+def test_a_value_that_json_cannot_represent_changes_nothing(path: Path) -> None:
     documents = Documents(path)
     documents.put('a', {'value': 1})
 

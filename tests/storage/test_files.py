@@ -140,7 +140,7 @@ def test_the_lock_of_a_killed_owner_is_free_at_once(tmp_path: Path) -> None:
     lock.release()
 
 
-def test_a_released_lock_may_be_taken_and_says_what_was_updated(tmp_path: Path) -> None:
+def test_a_released_lock_can_be_acquired_and_shows_the_updated_info(tmp_path: Path) -> None:
     lock = FolderLock(tmp_path)
     lock.acquire({'pid': 1})
     lock.update({'pid': 1, 'url': 'http://x/'})

@@ -1,4 +1,4 @@
-"""The ledger: each moment once, and never a row without its run."""
+"""The ledger: each moment once, and no row without its run."""
 
 import sqlite3
 from collections.abc import Iterator

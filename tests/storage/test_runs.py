@@ -21,7 +21,7 @@ def at(seconds: float) -> str:
 
 
 def ended(store: RunStore, number: int, seconds: float, **values: Any) -> dict[str, Any]:
-    """A run that began at zero and ended after this many seconds."""
+    """A run that started at zero and ended after this many seconds."""
     run = store.create(run_document(number, created_at=at(0)))
     run |= {'state': 'succeeded', 'started_at': at(0), 'finished_at': at(seconds), **values}
     store.save(run)

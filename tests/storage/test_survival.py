@@ -1,4 +1,4 @@
-"""What every store promises: what it said is kept is there after a kill -9, and a full disk loses nothing."""
+"""What every store promises: acknowledged writes survive a kill -9, and a full disk loses nothing."""
 
 import random
 import signal
@@ -21,7 +21,7 @@ def start_writer(kind: str, path: Path, *more: str) -> 'subprocess.Popen[str]':
 
 
 def kill_after(process: 'subprocess.Popen[str]', lines: int) -> Sequence[int]:
-    """The numbers that the process said before and while it was killed."""
+    """The numbers that the process printed until it was killed."""
     assert process.stdout is not None
     said = [int(process.stdout.readline()) for _ in range(lines)]
     process.send_signal(signal.SIGKILL)
@@ -54,7 +54,7 @@ def test_no_acknowledged_write_is_lost_however_often_the_writer_is_killed(kind: 
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_a_full_disk_is_said_plainly_and_everything_acknowledged_stays(kind: str, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_everything_acknowledged_is_kept(kind: str, tmp_path: Path) -> None:
     path = tmp_path / 'store'
     limit = {'documents': 5_000, 'runs': 200_000, 'logs': 200_000}[kind]
 
@@ -69,7 +69,7 @@ def test_a_full_disk_is_said_plainly_and_everything_acknowledged_stays(kind: str
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_writing_goes_on_once_there_is_room_again(kind: str, tmp_path: Path) -> None:
+def test_writing_resumes_once_there_is_room_again(kind: str, tmp_path: Path) -> None:
     path = tmp_path / 'store'
     limit = {'documents': 5_000, 'runs': 200_000, 'logs': 200_000}[kind]
     with start_writer(kind, path, str(limit)) as process:

@@ -1,4 +1,4 @@
-"""Who may come in, and how it ends."""
+"""Tokens, sign-in codes, sessions and the secret calendar address."""
 
 import json
 import stat
@@ -119,7 +119,7 @@ def test_a_code_ends_after_ten_minutes(entry: Auth, clock: Clock) -> None:
     assert entry.redeem(late) is None
 
 
-def test_what_a_code_is_good_for_is_said_without_the_disk(tmp_path: Path, entry: Auth, clock: Clock) -> None:
+def test_the_state_of_a_code_is_known_without_the_disk(tmp_path: Path, entry: Auth, clock: Clock) -> None:
     used, left = entry.mint_code(), entry.mint_code()
     entry.redeem(used)
     (tmp_path / 'sessions.json').unlink()
@@ -188,7 +188,7 @@ def test_a_session_lasts_30_days_and_slides(tmp_path: Path, entry: Auth, clock: 
     assert not entry.is_session(session)
 
 
-def test_an_ended_session_is_out_at_once_and_says_so(tmp_path: Path, entry: Auth) -> None:
+def test_an_ended_session_is_signed_out_at_once(tmp_path: Path, entry: Auth) -> None:
     session, other = entry.redeem(entry.mint_code()) or '', entry.redeem(entry.mint_code()) or ''
     ended: list[str] = []
     entry.on_end(session, lambda: ended.append('first'))

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from storage.documents import Documents
 from synapse.control_room import ControlRoom
+from synapse.log.log import Level
 from synapse.settings import Settings
 
 
@@ -17,3 +19,19 @@ async def test_the_commands_used_last_are_remembered_over_a_restart(tmp_path: Pa
     assert again.recent_commands == room.recent_commands
     assert again.recent_commands[:3] == ('command 5', 'command 11', 'command 10')
     assert len(again.recent_commands) == 10
+
+
+async def test_an_alert_that_cannot_be_read_is_reported_in_the_log(tmp_path: Path) -> None:
+    (tmp_path / 'data').mkdir()
+    documents = Documents(tmp_path / 'data' / 'alerts.json')
+    documents.put('alerts', {'items': [{'key': 'odd'}]})
+    documents.close()
+
+    room = ControlRoom.build(Settings(data=tmp_path / 'data'))
+    await room.start()
+    try:
+        warnings = [entry.message for entry in room.log.ring if entry.level is Level.WARNING]
+    finally:
+        await room.stop()
+
+    assert any(message.startswith('An alert could not be read') for message in warnings)

@@ -34,7 +34,7 @@ def test_a_file_arrives_whole(destination: Destination, file: Path) -> None:
     assert sent == [CHUNK, 2 * CHUNK, 2 * CHUNK + 7]
 
 
-def test_nothing_is_left_of_a_delivery_that_was_broken_off(destination: Destination, file: Path) -> None:
+def test_nothing_is_left_of_an_aborted_delivery(destination: Destination, file: Path) -> None:
     def break_off(sent: int) -> None:
         raise KeyboardInterrupt
 
@@ -44,18 +44,18 @@ def test_nothing_is_left_of_a_delivery_that_was_broken_off(destination: Destinat
     assert destination.names() == []
 
 
-def test_a_name_that_was_taken_meanwhile_is_not_overwritten(destination: Destination, file: Path) -> None:
+def test_a_name_taken_in_the_meantime_is_not_overwritten(destination: Destination, file: Path) -> None:
     destination.put(file, 'a.bin')
     file.write_text('newer')
 
-    with pytest.raises(DestinationError, match='already there'):
+    with pytest.raises(DestinationError, match='already exists'):
         destination.put(file, 'a.bin')
 
     assert destination.names() == ['a.bin']
     assert len(destination.open('a.bin').read()) > 5
 
 
-def test_a_file_is_replaced_if_told_so(destination: Destination, file: Path) -> None:
+def test_a_file_is_replaced_on_request(destination: Destination, file: Path) -> None:
     destination.put(file, 'a.bin')
     file.write_text('newer')
 
@@ -76,7 +76,7 @@ def test_a_free_name_is_free_for_all_suffixes(destination: Destination, file: Pa
         destination.free_stem('a', ('.mp4', '.srt'), 'refuse')
 
 
-def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing(tmp_path: Path, file: Path) -> None:
+def test_a_full_disk_is_reported_in_a_sentence_and_leaves_nothing(tmp_path: Path, file: Path) -> None:
     resource = pytest.importorskip('resource')
     destination = Destination(str(tmp_path / 'out'))
     destination.prepare()

@@ -1,4 +1,4 @@
-"""What dies old is freed while it is calm, and at the latest after a while."""
+"""Old garbage is freed while the program is calm, and otherwise after a while."""
 
 import asyncio
 import gc
@@ -12,7 +12,7 @@ from synapse.garbage import GarbageCollector
 
 
 class Circle:
-    """Only the garbage collector frees it."""
+    """A cycle, which only the garbage collector frees."""
 
     def __init__(self) -> None:
         self.itself = self
@@ -50,7 +50,7 @@ async def test_what_dies_old_is_freed_once_it_is_calm() -> None:
 
 
 async def test_it_is_not_put_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(garbage, 'AT_LATEST_SECONDS', 0.05)
+    monkeypatch.setattr(garbage, 'MAX_WAIT_SECONDS', 0.05)
     collector = GarbageCollector(lambda: False)
     collector.start()
     try:
@@ -64,18 +64,18 @@ async def test_it_is_not_put_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def died_old() -> 'weakref.ref[Circle]':
-    """A dead circle that is too old for the small looks."""
+    """A dead cycle that is too old for young collections."""
     circle = Circle()
-    gc.collect()  # it is alive, so it is old now
+    gc.collect()  # it is alive, so it becomes old
     return weakref.ref(circle)
 
 
 def grow_up() -> list[list[int]]:
-    """So many new objects that those in the middle are looked at."""
+    """Allocate enough objects to collect the middle generation."""
     return [[number] for number in range(garbage.YOUNG * (garbage.MIDDLE + 2))]
 
 
 async def freed(old: 'weakref.ref[Circle]') -> None:
     async with asyncio.timeout(10):
-        while old() is not None:  # noqa: ASYNC110 - no message tells of what is freed
+        while old() is not None:  # noqa: ASYNC110 - no message announces what is freed
             await asyncio.sleep(0.01)

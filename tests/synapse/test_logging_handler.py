@@ -1,4 +1,4 @@
-"""The handler that other programs use: everything arrives once and in order, and the program never feels it."""
+"""The handler for other programs: everything arrives once and in order, and the program is never disturbed."""
 
 import ast
 import asyncio
@@ -39,7 +39,7 @@ async def room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Contro
 
 @pytest_asyncio.fixture(loop_scope='module')
 async def data(room: ControlRoom) -> AsyncIterator[Path]:
-    """The data folder of a room that serves."""
+    """The data folder of a running room."""
     async with served(lambda port: gated(room, port)) as authority:
         (room.settings.data / 'url').write_text(f'http://{authority}/\n')
         yield room.settings.data
@@ -109,7 +109,7 @@ async def test_nothing_is_too_odd_to_be_sent(room: ControlRoom, data: Path, logg
     assert last.fields == {'7': {'8': {'9': 10}}, 'logger': logger.name}
 
 
-async def test_while_synapse_is_away_the_oldest_go_and_one_line_says_how_many(
+async def test_while_synapse_is_unreachable_the_oldest_are_dropped_and_one_line_says_how_many(
     room: ControlRoom, data: Path, logger: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging_handler, 'MOST_LINES', 50)
@@ -126,7 +126,7 @@ async def test_while_synapse_is_away_the_oldest_go_and_one_line_says_how_many(
     for number in range(10, 200):
         logger.info('%s', number)
     assert time.monotonic() - began < 20  # one attempt, not sixty seconds
-    assert 'does not run' in str(handler.trouble)
+    assert 'is not running' in str(handler.trouble)
     (tmp_path / 'url').write_text((data / 'url').read_text())
     await sent(handler)
 
@@ -135,7 +135,7 @@ async def test_while_synapse_is_away_the_oldest_go_and_one_line_says_how_many(
     assert [entry.fields for entry in await logged(room, 'logging_handler')][notices:] == [{'dropped': 140}]
 
 
-async def test_who_is_told_to_wait_waits_and_loses_nothing(
+async def test_a_handler_that_has_to_wait_waits_and_loses_nothing(
     room: ControlRoom, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr('synapse.api.limits.LOG_ENTRIES', Rate(1_000, 100))
@@ -181,11 +181,11 @@ async def test_the_same_request_again_logs_nothing_again(room: ControlRoom, data
     assert other.json()[0]['seq'] > first.json()[-1]['seq']
 
 
-# In programs of their own, which have nothing but this one file
+# In programs of their own, which have only this one file
 
 
 async def program(folder: Path, text: str, *arguments: str, given: str = '') -> subprocess.CompletedProcess[str]:
-    """Run a program beside a copy of the handler, without any installed package."""
+    """Run a program with a copy of the handler and no installed packages."""
     (folder / 'copied.py').write_bytes(FILE.read_bytes())
     (folder / 'program.py').write_text(text)
     command = [sys.executable, '-S', '-E', str(folder / 'program.py'), *arguments]
@@ -214,7 +214,7 @@ logging.info('parent after')
 """
 
 
-async def test_each_process_of_a_program_that_forks_says_its_own_lines_once(
+async def test_each_process_of_a_program_that_forks_logs_its_own_lines_once(
     room: ControlRoom, data: Path, tmp_path: Path
 ) -> None:
     done = await program(tmp_path, FORKS, str(data), 'forks')
@@ -232,14 +232,14 @@ logging.info('into the void')
 """
 
 
-async def test_a_program_ends_soon_where_no_synapse_runs_and_says_what_was_not_sent(tmp_path: Path) -> None:
+async def test_a_program_ends_soon_without_a_running_synapse_and_reports_what_was_not_sent(tmp_path: Path) -> None:
     began = time.monotonic()
 
     done = await program(tmp_path, AWAY, str(tmp_path / 'nothing'))
 
     assert time.monotonic() - began < 20
     assert done.returncode == 0
-    assert done.stderr.startswith('1 log lines did not reach Synapse: Synapse does not run')
+    assert done.stderr.startswith('1 log lines did not reach Synapse: Synapse is not running')
 
 
 async def test_lines_are_sent_from_a_command_line(room: ControlRoom, data: Path, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_lines_are_sent_from_a_command_line(room: ControlRoom, data: Path,
     assert [entry.message for entry in entries[1:]] == [str(number) for number in range(2500)]
 
 
-async def test_the_file_needs_nothing_newer_than_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_file_needs_nothing_newer_than_it_states(monkeypatch: pytest.MonkeyPatch) -> None:
     tree = ast.parse(FILE.read_text(), feature_version=(3, 9))
 
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -292,4 +292,4 @@ async def test_every_line_arrives_although_synapse_is_killed_and_comes_back_else
         lines = api.get(f'{program.url}api/v1/logs/export', params={'source': 'survivor', 'format': 'jsonl'}).text
     numbers = [int(json.loads(line)['message']) for line in lines.splitlines()]
     assert [*dict.fromkeys(numbers)] == [*range(3_000)]
-    assert len(numbers) - 3_000 <= 1_000  # what was on its way when it died may come twice
+    assert len(numbers) - 3_000 <= 1_000  # lines being sent when it was killed may arrive twice

@@ -118,7 +118,7 @@ async def test_an_id_that_is_taken_is_refused(profiles: Profiles) -> None:
         await profiles.create({'id': 'default', 'label': 'Again'})
 
 
-async def test_unreadable_secrets_are_kept_aside_and_told(tmp_path: Path, profiles: Profiles) -> None:
+async def test_unreadable_secrets_are_set_aside_and_reported(tmp_path: Path, profiles: Profiles) -> None:
     await profiles.update('default', {'secrets': {'K': 'v'}})
     (tmp_path / 'secrets.json').write_text('{"secrets": {"default": {"K": "v"')
 

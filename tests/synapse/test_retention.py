@@ -1,4 +1,4 @@
-"""What is kept and what goes: real runs, folders, calendar and log, a clock that a test moves, and a kill half way."""
+"""What is kept and what is removed: real runs, folders, calendar and log, a movable clock, and a kill halfway."""
 
 import asyncio
 import contextlib
@@ -23,8 +23,8 @@ from synapse import retention
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, DiskIsFull, Invalid, NotFound
 from synapse.log.messages import LogCleared
-from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, in_words, what_went
-from synapse.runs.messages import RunsForgotten
+from synapse.retention import RetentionChanged, RetentionPolicy, RetentionReport, describe_policy, describe_report
+from synapse.runs.messages import RunsRemoved
 from synapse.settings import Settings
 from tests.parts.harness import ROOT, wait_until
 from tests.parts.movable_clock import MovableClock
@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 
 
 class Kept:
-    """A room without workers in which nothing goes by itself, with runs of the past as a test wants them."""
+    """A room without workers in which nothing is removed by itself, with past runs added by the test."""
 
     def __init__(self, data: Path, clock: MovableClock) -> None:
         self.clock, self.data = clock, data
@@ -68,7 +68,7 @@ class Kept:
         room.preferences.close()
 
     def add_run(self, id: str, ago: timedelta, **values: Any) -> dict[str, Any]:
-        """A run that ended so long ago, with its folder."""
+        """Add a run that ended this long ago, with its folder."""
         return add_run(self.room.history, self.data / 'runs', id, self.clock.now() - ago, **values)
 
     def add_occurrence(self, run: Mapping[str, Any], **values: Any) -> None:
@@ -99,31 +99,31 @@ async def kept(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Kept]:
 
 
 async def until_forgotten(room: ControlRoom) -> tuple[str, ...]:
-    return (await room.bus.next(RunsForgotten, timeout=10)).ids
+    return (await room.bus.next(RunsRemoved, timeout=10)).ids
 
 
-# -- what is set -----------------------------------------------------------------------------------------------------
+# -- the policy --------------------------------------------------------------------------------------------------------
 
 
 async def test_what_is_set_holds_after_a_restart(tmp_path: Path, clock: MovableClock) -> None:
     first = await Kept(tmp_path / 'data', clock).start()
-    assert first.retention.keep == RetentionPolicy()
+    assert first.retention.policy == RetentionPolicy()
     await first.retention.set({'log_days': 30, 'run_count': 50})
     await first.stop()
 
     again = await Kept(tmp_path / 'data', clock).start()
 
-    assert again.retention.keep == RetentionPolicy(log_days=30, run_count=50)
+    assert again.retention.policy == RetentionPolicy(log_days=30, run_count=50)
     await again.stop()
 
 
 @pytest.mark.parametrize(
     ('values', 'sentence'),
     [
-        ({'log_days': 0}, 'Between 1 and 3,650 days, or for ever.'),
-        ({'log_days': 'two'}, 'Between 1 and 3,650 days, or for ever.'),
+        ({'log_days': 0}, 'Between 1 and 3,650 days, or forever.'),
+        ({'log_days': 'two'}, 'Between 1 and 3,650 days, or forever.'),
         ({'log_megabytes': None}, 'Between 10 and 1,000,000 MB.'),
-        ({'run_days': True}, 'Between 1 and 3,650 days, or for ever.'),
+        ({'run_days': True}, 'Between 1 and 3,650 days, or forever.'),
         ({'run_count': 2.5}, 'Between 1 and 1,000,000 runs, or all of them.'),
         ({'run_weeks': 3}, 'There is no such setting.'),
     ],
@@ -133,7 +133,7 @@ async def test_what_does_not_fit_is_refused_with_a_sentence(kept: Kept, values: 
         await kept.retention.set(values)
 
     assert error.value.fields == {next(iter(values)): sentence}
-    assert kept.retention.keep == RetentionPolicy()
+    assert kept.retention.policy == RetentionPolicy()
 
 
 async def test_a_full_disk_leaves_what_holds_as_it_is(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ async def test_a_full_disk_leaves_what_holds_as_it_is(kept: Kept, monkeypatch: p
     with pytest.raises(DiskIsFull):
         await kept.retention.set({'run_days': 1})
 
-    assert kept.retention.keep == RetentionPolicy()
+    assert kept.retention.policy == RetentionPolicy()
 
 
 async def test_settings_that_cannot_be_read_remove_nothing(tmp_path: Path, clock: MovableClock) -> None:
@@ -157,22 +157,22 @@ async def test_settings_that_cannot_be_read_remove_nothing(tmp_path: Path, clock
 
     kept = await Kept(data, clock).start()
 
-    assert kept.retention.keep == RetentionPolicy(log_megabytes=1_000_000)
-    assert 'all is kept' in kept.retention.notices[0]
+    assert kept.retention.policy == RetentionPolicy(log_megabytes=1_000_000)
+    assert 'everything is kept' in kept.retention.notices[0]
     await kept.stop()
 
 
-def test_what_is_kept_and_what_went_is_said_in_words() -> None:
+def test_policies_and_reports_are_described_in_words() -> None:
     keep = RetentionPolicy(log_days=7, run_days=90, run_count=50)
     gone = RetentionReport(old_lines=412_000, old_runs=1, surplus_runs=3, run_bytes=1_250_000_000)
 
-    assert in_words(keep) == 'log lines of 7 days, up to 1,000 MB; runs of 90 days, at most 50'
-    assert in_words(RetentionPolicy()) == 'log lines, up to 1,000 MB; all runs'
-    assert what_went(gone, keep) == (
+    assert describe_policy(keep) == 'log lines of 7 days, up to 1,000 MB; runs of 90 days, at most 50'
+    assert describe_policy(RetentionPolicy()) == 'log lines, up to 1,000 MB; all runs'
+    assert describe_report(gone, keep) == (
         '412,000 log lines older than 7 days, 1 run that ended more than 90 days ago, '
         '3 runs beyond the newest 50 and with them 1,250.0 MB of files'
     )
-    assert what_went(RetentionReport(surplus_lines=9), keep, is_ahead=True) == 'about 9 log lines beyond 1,000 MB'
+    assert describe_report(RetentionReport(surplus_lines=9), keep, is_ahead=True) == 'about 9 log lines beyond 1,000 MB'
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ async def test_runs_go_by_age_with_all_that_is_in_their_folders(kept: Kept) -> N
     kept.add_run('old', 8 * DAY)
     kept.add_run('edge', 7 * DAY - timedelta(seconds=5))
     await kept.retention.set({'run_days': 7})
-    ahead = await kept.retention.would_go()
+    ahead = await kept.retention.preview()
 
     gone = await kept.retention.clean_now()
 
@@ -197,7 +197,7 @@ async def test_time_alone_makes_a_run_too_old(kept: Kept, clock: MovableClock) -
     kept.add_run('one', DAY)
     kept.add_run('last', timedelta(hours=1))
     await kept.retention.set({'run_days': 7})
-    assert not (await kept.retention.clean_now()).is_anything
+    assert (await kept.retention.clean_now()).is_empty
 
     clock.advance(6 * DAY)
 
@@ -209,7 +209,7 @@ async def test_the_newest_stay_and_the_last_one_whatever_its_age(kept: Kept, clo
     for number in range(1, 46):
         kept.add_run(f'r{number}', number * DAY)
     await kept.retention.set({'run_count': 3})
-    ahead = await kept.retention.would_go()
+    ahead = await kept.retention.preview()
 
     gone = await kept.retention.clean_now()
 
@@ -226,11 +226,11 @@ async def test_a_run_that_has_just_ended_stays_however_few_are_kept(kept: Kept) 
         kept.add_run(f'r{number}', timedelta(seconds=number))
     await kept.retention.set({'run_count': 1})
 
-    assert not (await kept.retention.clean_now()).is_anything
+    assert (await kept.retention.clean_now()).is_empty
 
 
-async def test_runs_that_somebody_needs_stay(kept: Kept) -> None:
-    """Retried from by a waiting one, read by a waiting one, read by an event, and missed without an answer."""
+async def test_runs_that_are_still_needed_are_kept(kept: Kept) -> None:
+    """Runs that are needed: retried by a waiting run, read by one, read by an event, and missed without an answer."""
     runs = kept.room.runs
     runs_of = {id: kept.add_run(id, 30 * DAY) for id in ('retried', 'read', 'planned', 'open', 'free')}
     kept.add_run('last', DAY)
@@ -247,7 +247,7 @@ async def test_runs_that_somebody_needs_stay(kept: Kept) -> None:
     )
     await kept.retention.set({'run_days': 7})
 
-    assert (await kept.retention.would_go()).runs == 1
+    assert (await kept.retention.preview()).runs == 1
     assert (await kept.retention.clean_now()).runs == 1
 
     assert {'retried', 'read', 'planned', 'open', 'last'} == kept.folders() - {run.id for run in runs.waiting()}
@@ -265,7 +265,7 @@ async def test_a_retry_keeps_its_run_while_it_is_made(kept: Kept) -> None:
     assert (await kept.retention.clean_now()).runs == 1
 
 
-async def test_a_run_that_was_removed_says_so_and_is_not_done_again(kept: Kept) -> None:
+async def test_a_run_that_was_removed_is_reported_and_not_repeated(kept: Kept) -> None:
     run = kept.add_run('old', 30 * DAY, idempotency_key='once')
     kept.add_run('last', DAY)
     await kept.retention.set({'run_days': 7})
@@ -316,7 +316,9 @@ async def test_files_of_the_inbox_go_with_the_last_run_that_names_them(kept: Kep
     assert [item.name for item in inbox.all()] == ['shared.mp4']
 
 
-async def test_a_folder_that_will_not_go_is_told_and_tried_again(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_folder_that_cannot_be_removed_is_reported_and_retried(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept.add_run('old', 30 * DAY)
     kept.add_run('last', DAY)
     await kept.retention.set({'run_days': 7})
@@ -334,7 +336,7 @@ async def test_a_folder_that_will_not_go_is_told_and_tried_again(kept: Kept, mon
     assert kept.folders() == {'last'}
 
 
-async def test_lists_hear_what_went_and_pages_how_far_it_is(kept: Kept) -> None:
+async def test_lists_learn_what_was_removed_and_pages_see_the_progress(kept: Kept) -> None:
     for number in range(25):
         kept.add_run(f'r{number:02}', (number + 1) * DAY)
     await kept.retention.set({'run_count': 1})
@@ -342,35 +344,35 @@ async def test_lists_hear_what_went_and_pages_how_far_it_is(kept: Kept) -> None:
     forgotten: list[str] = []
 
     def look(_: RetentionChanged) -> None:
-        seen.append(kept.retention.gone.runs if kept.retention.gone is not None else -1)
+        seen.append(kept.retention.progress.runs if kept.retention.progress is not None else -1)
 
     kept.room.bus.subscribe(RetentionChanged, look)
-    kept.room.bus.subscribe(RunsForgotten, lambda message: forgotten.extend(message.ids))
+    kept.room.bus.subscribe(RunsRemoved, lambda message: forgotten.extend(message.ids))
 
     await kept.retention.clean_now()
 
     assert [count for index, count in enumerate(seen) if seen[index - 1 : index] != [count]] == [0, 20, 24, -1]
     assert len(forgotten) == len(set(forgotten)) == 24
-    assert kept.retention.last is not None
-    assert kept.retention.last[1].runs == 24
+    assert kept.retention.last_cleaning is not None
+    assert kept.retention.last_cleaning[1].runs == 24
 
 
-async def test_a_failure_that_nobody_can_look_at_any_more_is_no_alarm(kept: Kept) -> None:
+async def test_a_failure_that_was_removed_raises_no_alert(kept: Kept) -> None:
     kept.add_run('old', 30 * DAY, state='failed')
     kept.add_run('last', DAY)
-    kept.room.runs._unseen_failure = 'old'
+    kept.room.runs.status._unseen_failure = 'old'
     await kept.retention.set({'run_days': 7})
 
     await kept.retention.clean_now()
 
-    assert kept.room.runs._unseen_failure is None
+    assert kept.room.runs.status._unseen_failure is None
 
 
 # -- the log ---------------------------------------------------------------------------------------------------------
 
 
 async def say_much(kept: Kept, megabytes: int) -> None:
-    """So many thousand lines of a kilobyte, all on the disk."""
+    """Log this many thousand lines of a kilobyte, and save them."""
     for _ in range(megabytes):
         kept.room.log.extend({'level': 'info', 'message': f'{n} {"x" * 1_000}', 'source': 'test'} for n in range(1_000))
         await kept.room.log.saved(kept.room.log.last_seq)
@@ -386,7 +388,7 @@ async def test_lines_go_by_age(tmp_path: Path) -> None:
     kept = await Kept(data, MovableClock(now)).start()
     cleared = asyncio.ensure_future(kept.room.bus.next(LogCleared, timeout=10))
     await asyncio.sleep(0)
-    ahead = await kept.retention.would_go({'log_days': 7})
+    ahead = await kept.retention.preview({'log_days': 7})
     await kept.retention.set({'log_days': 7})
 
     gone = await kept.retention.clean_now()
@@ -401,7 +403,7 @@ async def test_lines_go_by_age(tmp_path: Path) -> None:
 async def test_the_log_stays_below_its_size_and_grows_no_more(kept: Kept) -> None:
     await say_much(kept, 14)
     assert (await kept.retention.figures()).log_bytes > 14_000_000
-    ahead = await kept.retention.would_go({'log_megabytes': 10})
+    ahead = await kept.retention.preview({'log_megabytes': 10})
     await kept.retention.set({'log_megabytes': 10})
 
     gone = await kept.retention.clean_now()
@@ -413,23 +415,23 @@ async def test_the_log_stays_below_its_size_and_grows_no_more(kept: Kept) -> Non
     assert (await kept.retention.figures()).lines == kept.room.log.counters.total
 
 
-async def test_a_log_that_grew_much_is_looked_at_at_once(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_log_that_grew_much_is_trimmed_at_once(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, 'GREW_LINES', 13_000)
-    monkeypatch.setattr(kept.retention, 'keep', RetentionPolicy(log_megabytes=10))
+    monkeypatch.setattr(kept.retention, 'policy', RetentionPolicy(log_megabytes=10))
     cleared = asyncio.ensure_future(kept.room.bus.next(LogCleared, timeout=20))
     await kept.retention.start()
 
     await say_much(kept, 14)
 
     await cleared
-    # In a flood that happens every few seconds: it is told with the next whole cleaning.
+    # In a flood this happens every few seconds, so the next cleaning reports it.
     assert not any('Removed' in message for message in kept.said())
     gone = await kept.retention.clean_now()
     assert gone.surplus_lines > 0
     assert f'{gone.surplus_lines:,} log lines beyond 10 MB' in kept.said()[-1]
 
 
-# -- by itself -------------------------------------------------------------------------------------------------------
+# -- in the background -------------------------------------------------------------------------------------------------
 
 
 async def test_it_happens_by_itself_after_the_start_and_when_less_is_to_be_kept(
@@ -439,7 +441,7 @@ async def test_it_happens_by_itself_after_the_start_and_when_less_is_to_be_kept(
     kept.add_run('older', 30 * DAY)
     kept.add_run('old', 8 * DAY)
     kept.add_run('last', DAY)
-    kept.retention.keep = RetentionPolicy(run_days=20)
+    kept.retention.policy = RetentionPolicy(run_days=20)
     went = asyncio.ensure_future(until_forgotten(kept.room))
     await asyncio.sleep(0)
 
@@ -455,7 +457,7 @@ async def test_the_loop_is_never_held_while_much_goes(kept: Kept) -> None:
     for number in range(30):
         kept.add_run(f'r{number}', (number + 2) * DAY, files=4_000 if number == 7 else 0)
     await kept.retention.set({'run_count': 1})
-    # The work of this very thread: it is the same however busy the machine is with other things.
+    # CPU time of this thread, which is the same however busy the machine is.
     longest, last = 0.0, time.thread_time()
     cleaning = asyncio.ensure_future(kept.retention.clean_now())
 
@@ -490,7 +492,7 @@ async def test_a_stop_half_way_leaves_the_rest_for_the_next_start(tmp_path: Path
 
 
 def test_a_kill_half_way_leaves_no_half_run(tmp_path: Path) -> None:
-    """A run is there with its whole folder, or not at all; and the rest of its folder goes after the next start."""
+    """A run exists with its whole folder or not at all, and the next start removes the rest of its folder."""
     data = tmp_path / 'data'
     command = [sys.executable, '-m', 'tests.parts.retention_lives', str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -513,13 +515,13 @@ def test_a_kill_half_way_leaves_no_half_run(tmp_path: Path) -> None:
 
 
 def _files_in(data: Path) -> int:
-    # Files go meanwhile: unlike `rglob`, this does not mind.
+    # Unlike `rglob`, this tolerates files that disappear meanwhile.
     return sum(len(files) for _, _, files in os.walk(data / 'runs'))
 
 
 async def _end_in_order(data: Path) -> None:
     kept = await Kept(data, MovableClock(datetime.now(UTC))).start()
-    # As if a run could not be read: its folder is no leftover of ours.
+    # As if a run could not be read: its folder must not be taken for a leftover.
     (data / 'runs' / 'stranger').mkdir()
     await kept.retention.clean_now()
     assert kept.folders() == await kept.runs() | {'stranger'}

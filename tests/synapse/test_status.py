@@ -33,7 +33,7 @@ class Shown:
     text = ''
 
 
-def test_a_page_that_binds_to_a_field_is_told_without_polling() -> None:
+def test_a_page_that_binds_to_a_field_is_updated_without_polling() -> None:
     status, shown = Status(), Shown()
     binding.bind_from(shown, 'text', status, 'waiting', backward=lambda count: f'{count} waiting')
 
@@ -64,16 +64,16 @@ async def test_the_machine_is_measured_at_start(tmp_path: Path) -> None:
 
 
 async def test_it_is_measured_at_once_when_someone_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, 'ALONE_SECONDS', 3600)
-    monkeypatch.setattr(machine_module, 'LOOKED_AT_SECONDS', 0.02)
+    monkeypatch.setattr(machine_module, 'UNWATCHED_SECONDS', 3600)
+    monkeypatch.setattr(machine_module, 'WATCHED_SECONDS', 0.02)
     machine = Machine(Status(), tmp_path, Bus())
     await machine.start()
 
-    machine.look()
+    machine.add_watcher()
     await until(lambda: len(machine.history) >= 4)
-    machine.unlook()
+    machine.remove_watcher()
 
-    assert not machine.is_looked_at
+    assert not machine.is_watched
     await machine.stop()
 
 
@@ -88,5 +88,5 @@ async def test_a_disk_that_went_away_does_not_stop_the_measuring(tmp_path: Path)
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for is a plain value
+        while not condition():  # noqa: ASYNC110 - waits for a plain value
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-// One day of the agenda, drawn from its lines; what stays the same in it is not touched. Text is only ever text.
+// One day of the agenda, drawn from its lines; what has not changed is not touched. Text is never HTML.
 const SPRITE = "/static/synapse/icons.svg";
 export default {
   props: { name: String, summary: String, zone: String, lines: Array },

@@ -1,4 +1,4 @@
-"""One day of the agenda: drawn by the browser from its lines, and sent again only when one of them is another."""
+"""One day of the agenda: the browser draws its lines, which are sent again only when one of them changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from nicegui import ui
 from pages.parts.cards import set_props
 from pages.parts.html import look_of
 from pages.parts.words import millis, pipeline_color, step_title
-from pages.scheduler.parts.days import weekday_of
-from pages.scheduler.parts.entry_words import clock_in, entry_caption, entry_label, title_of
+from pages.scheduler.parts.days import clock_in, weekday_of
+from pages.scheduler.parts.entry_words import entry_caption, entry_label, title_of
 from pages.scheduler.parts.window import OpenEntry
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
@@ -22,12 +22,12 @@ from synapse.runs.records import RunRecord
 from .lines import Line, lines_of
 
 LISTED = 40
-"""Entries of one day that are listed at first, and that each press on its last line adds."""
+"""How many entries of a day are listed at first, and how many each press on its last line adds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One day as it is to be shown."""
+    """What one day shows."""
 
     entries: Sequence[CalendarEntry]
     lines: Sequence[Line]
@@ -35,7 +35,7 @@ class Picture:
 
 
 class AgendaDay(ui.element, component='agenda_day.js'):
-    """Made once for its day; `show` brings it to what is known now."""
+    """Made once for its day; `show` updates it."""
 
     def __init__(
         self, room: ControlRoom, zone: ZoneInfo, day: date, open_entry: OpenEntry, plan: Callable[[], None]
@@ -58,7 +58,7 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         self.on('plan', plan)
 
     def show(self, picture: Picture, now: datetime, today: date) -> None:
-        """Bring the day to this picture."""
+        """Show this picture."""
         self._entries = picture.entries
         self._is_today = self._day == today
         name = f'{self._day:%a} {self._day.day} {self._day:%b}'
@@ -76,25 +76,25 @@ class AgendaDay(ui.element, component='agenda_day.js'):
             self._draw(picture.lines, now)
 
     def show_progress(self, live: Mapping[str, RunRecord]) -> None:
-        """Which step of what runs goes, and how long it takes yet or how far it is."""
-        going = [line.entry for line in self._shown if line.entry is not None and line.entry.state == 'running']
-        for entry in going:
+        """Show the active step of each running entry, and the time left or the progress."""
+        running = [line.entry for line in self._shown if line.entry is not None and line.entry.state == 'running']
+        for entry in running:
             run = live.get(entry.run or '')
-            told = self._told(run) if run is not None else None
-            if told is not None:
-                self._progress[entry.key] = told
-        if going:
+            progress = self._progress_of(run) if run is not None else None
+            if progress is not None:
+                self._progress[entry.key] = progress
+        if running:
             self._draw(self._shown, now_utc())
 
-    def _told(self, run: RunRecord) -> tuple[str, str | None] | None:
+    def _progress_of(self, run: RunRecord) -> tuple[str, str | None] | None:
         step = run.active_step
         if step is None:
             return None
         title = step_title(self._room, run.pipeline, step.name)
-        left = self._room.runs.estimates.left(run)
+        left = self._room.runs.estimates.seconds_left(run)
         if left is None:
             return f'{title}, {step.progress:.0f} %', None
-        # To the second: a clock that runs by itself need not be set for less.
+        # To the second: the browser counts down by itself, so a smaller change is not worth sending.
         return f'{title}, ', millis((now_utc() + timedelta(seconds=left)).replace(microsecond=0))
 
     def _draw(self, lines: Sequence[Line], now: datetime) -> None:
@@ -114,8 +114,8 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         return {}
 
     def _entry(self, entry: CalendarEntry) -> dict[str, Any]:
-        told = self._progress.get(entry.key) if entry.state == 'running' else None
-        caption, until = told or (entry_caption(self._room, entry), None)
+        progress = self._progress.get(entry.key) if entry.state == 'running' else None
+        caption, until = progress or (entry_caption(self._room, entry), None)
         return {
             'time': clock_in(entry.at, self._zone),
             'title': title_of(entry),
@@ -135,13 +135,13 @@ class AgendaDay(ui.element, component='agenda_day.js'):
 
     def _fold(self) -> None:
         self.is_unfolded = not self.is_unfolded
-        self._again()
+        self._draw_again()
 
     def _list_more(self) -> None:
         self.most += LISTED
-        self._again()
+        self._draw_again()
 
-    def _again(self) -> None:
+    def _draw_again(self) -> None:
         now = now_utc()
-        here = now if self._is_today else None
-        self._draw(lines_of(self._entries, now=here, is_unfolded=self.is_unfolded, most=self.most), now)
+        today = now if self._is_today else None
+        self._draw(lines_of(self._entries, now=today, is_unfolded=self.is_unfolded, most=self.most), now)

@@ -1,18 +1,18 @@
-"""What the agenda lists of each day: successes as one line that unfolds, everything else by itself. Knows no screen."""
+"""What the agenda lists of each day: successes folded into one line, everything else by itself. Knows no screen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from heapq import nsmallest
+from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pages.scheduler.parts.days import RANKS, day_in
+from pages.scheduler.parts.days import DAY, day_in
+from pages.scheduler.parts.entries import RANKS, survivors
 from synapse.calendar.events import CalendarEntry
 
 FOLDED_FROM = 2
-"""One success alone takes no more room than the line that would fold it."""
-MOST_DOTS = 3
+"""A single success takes no more room than the line that would fold it."""
+MAX_DOTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,8 @@ class Line:
 def days_of(
     entries: Iterable[CalendarEntry], first: date, count: int, zone: ZoneInfo
 ) -> dict[date, Sequence[CalendarEntry]]:
-    """The days with their entries by time; days without any are there too.
-
-    :param count: how many days
-    """
-    days: dict[date, list[CalendarEntry]] = {first + timedelta(days=number): [] for number in range(count)}
+    """Return `count` days with their entries by time; days without any are included."""
+    days: dict[date, list[CalendarEntry]] = {first + DAY * number: [] for number in range(count)}
     for entry in entries:
         day = day_in(entry.at, zone)
         if day in days:
@@ -43,22 +40,28 @@ def days_of(
     return {day: sorted(found, key=_by_time) for day, found in days.items()}
 
 
+def listed_days(days: Mapping[date, Sequence[CalendarEntry]], first: date, today: date) -> list[date]:
+    """Return the days that are listed from `first` on: those with entries and today, or none if no day has any."""
+    ahead = [day for day in days if day >= first]
+    return [day for day in ahead if days[day] or day == today] if any(days[day] for day in ahead) else []
+
+
 def _by_time(entry: CalendarEntry) -> tuple[datetime, str, str]:
     return entry.at, entry.title, entry.key
 
 
 def lines_of(entries: Sequence[CalendarEntry], *, now: datetime | None, is_unfolded: bool, most: int) -> Sequence[Line]:
-    """The lines of one day.
+    """Return the lines of one day.
 
     :param entries: by time
-    :param now: given only for today: where its line is drawn
-    :param is_unfolded: whether successes are listed too, each in its place
-    :param most: how many entries are listed; what matters least is left out and counted
+    :param now: only for today, where it has a line
+    :param is_unfolded: whether each success is listed too, at its time
+    :param most: how many entries are listed; those that matter least are left out and counted
     """
     succeeded = [entry for entry in entries if entry.state == 'succeeded']
     is_folding = len(succeeded) >= FOLDED_FROM
     listed = entries if is_unfolded or not is_folding else [entry for entry in entries if entry.state != 'succeeded']
-    shown = _survivors(listed, most)
+    shown = survivors(listed, most)
     lines = [Line('entry', entry) for entry in shown]
     if now is not None:
         past = sum(entry.at <= now for entry in shown)
@@ -72,16 +75,9 @@ def lines_of(entries: Sequence[CalendarEntry], *, now: datetime | None, is_unfol
     return lines
 
 
-def _survivors(entries: Sequence[CalendarEntry], most: int) -> Sequence[CalendarEntry]:
-    if len(entries) <= most:
-        return entries
-    chosen = nsmallest(most, range(len(entries)), key=lambda place: (RANKS[entries[place].state], place))
-    return [entries[place] for place in sorted(chosen)]
-
-
 def dots_of(entries: Iterable[CalendarEntry]) -> Sequence[str]:
-    """At most three states that tell a day at a glance: each kind once, what matters most first, then as many more."""
+    """Return at most three states that sum up a day: each one once, by importance, then more of the common ones."""
     states = sorted((entry.state for entry in entries), key=RANKS.__getitem__)
-    kinds = list(dict.fromkeys(states))[:MOST_DOTS]
+    kinds = list(dict.fromkeys(states))[:MAX_DOTS]
     more = [state for state in states if state in ('planned', 'succeeded')]
-    return sorted([*kinds, *more[: max(0, min(MOST_DOTS, len(states)) - len(kinds))]], key=RANKS.__getitem__)
+    return sorted([*kinds, *more[: max(0, min(MAX_DOTS, len(states)) - len(kinds))]], key=RANKS.__getitem__)

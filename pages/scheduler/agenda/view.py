@@ -1,13 +1,14 @@
-"""Thirty days as a list: what went wrong stays in sight, what went well folds into one line of its day."""
+"""Thirty days as a list: what went wrong stays in sight, what went well is folded into one line a day."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from pages.parts.cards import empty, set_props
 from pages.parts.html import button, el, icon, look_of, opens
-from pages.scheduler.parts.days import day_in, midnight, monday_of, next_hour, weekday_of
+from pages.scheduler.parts.days import DAY, day_in, midnight, monday_of, morning_of, weekday_of
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.entry_words import summary_of
+from pages.scheduler.parts.views import AGENDA_DAYS
 from pages.scheduler.parts.window import EntryWindow, Failed, OpenEntry, PlanAt, Span
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
@@ -16,18 +17,17 @@ from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
 
 from .day import LISTED, AgendaDay, Picture
-from .lines import days_of, dots_of, lines_of
+from .lines import days_of, dots_of, lines_of, listed_days
 
-DAYS = 30
 PROGRESS_SECONDS = 0.25
 
 
 class Agenda(EntryWindow):
-    """Days without entries are left out, today never.
+    """Days without entries are left out, except for today.
 
-    :param first: the first day listed, of the zone of the calendar
-    :param plan_at: called with a naive wall time by who wants to plan something
-    :param chosen: called with the day that was pressed in the strip of the week; without it the list begins there
+    :param first: the first day listed
+    :param plan_at: called with a naive wall time when the person plans an event
+    :param chosen: called with the day that was pressed in the strip of the week; without it, the list begins there
     """
 
     name = 'the agenda'
@@ -61,7 +61,7 @@ class Agenda(EntryWindow):
                 opens(button('Plan a run', icon_name='plus', small=True), self._plan)
             with (
                 el('div', 'glass-card ag-none', hidden=True) as self._hidden,
-                empty('Nothing fits this filter', 'Other entries of these days do.', 'filter'),
+                empty('No entries match this filter', 'There are other entries on these days.', 'filter'),
             ):
                 pass
             with el('button', 'ag-new', type_='button', aria_label='New event') as new:
@@ -73,12 +73,12 @@ class Agenda(EntryWindow):
 
     @property
     def span(self) -> Span:
-        """The days listed, and those before them in the strip of the week."""
-        end = self._first + timedelta(days=DAYS)
+        """The days listed, and the days before them in the strip of the week."""
+        end = self._first + DAY * AGENDA_DAYS
         return midnight(monday_of(self._first), self._zone), midnight(end, self._zone)
 
     def show(self, day: date) -> None:
-        """List the thirty days from this one on."""
+        """List thirty days from this one on."""
         if day != self._first:
             self._first = day
             self._frame(now_utc())
@@ -87,7 +87,7 @@ class Agenda(EntryWindow):
 
     def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> dict[date, Picture]:
         monday, today = monday_of(self._first), day_in(now, self._zone)
-        days = days_of(entries, monday, DAYS + (self._first - monday).days, self._zone)
+        days = days_of(entries, monday, AGENDA_DAYS + (self._first - monday).days, self._zone)
         return {day: self._picture(day, found, now if day == today else None) for day, found in days.items()}
 
     def _picture(self, day: date, entries: Sequence[CalendarEntry], now: datetime | None) -> Picture:
@@ -102,43 +102,36 @@ class Agenda(EntryWindow):
         today = day_in(now, self._zone)
         for day, strip in zip(picture, self._strip, strict=False):
             strip.mark(dots_of(picture[day].entries))
-        wanted = {day: item for day, item in picture.items() if day >= self._first and (item.entries or day == today)}
-        is_empty = not any(item.entries for item in wanted.values())
-        is_filtered = is_empty and any(entry.at >= midnight(self._first, self._zone) for entry in self._known.values())
-        set_props(self._list, hidden=is_empty or None)
-        set_props(self._none, hidden=None if is_empty and not is_filtered else True)
-        set_props(self._hidden, hidden=None if is_filtered else True)
-        for day in [day for day in self._days if is_empty or day not in wanted]:
+        wanted = listed_days({day: item.entries for day, item in picture.items()}, self._first, today)
+        start = midnight(self._first, self._zone)
+        is_filtered = not wanted and any(entry.at >= start for entry in self._known.values())
+        set_props(self._list, hidden=not wanted or None)
+        set_props(self._none, hidden=bool(wanted) or is_filtered or None)
+        set_props(self._hidden, hidden=not is_filtered or None)
+        for day in self._days.keys() - set(wanted):
             self._days.pop(day).delete()
-        if is_empty:
-            return
-        for index, (day, item) in enumerate(wanted.items()):
+        for index, day in enumerate(wanted):
             if day not in self._days:
                 with self._list:
                     self._days[day] = AgendaDay(self._room, self._zone, day, self._open, self._plan)
             shown = self._days[day]
             if self._list.default_slot.children[index] is not shown:
                 shown.move(target_index=index)
-            shown.show(item, now, today)
+            shown.show(picture[day], now, today)
         self._show_progress()
 
     def _frame(self, now: datetime) -> None:
-        today, last = day_in(now, self._zone), self._first + timedelta(days=DAYS - 1)
+        today, last = day_in(now, self._zone), self._first + DAY * (AGENDA_DAYS - 1)
         set_props(self, aria_label=f'Agenda, {self._first.day} {self._first:%B} to {last.day} {last:%B} {last.year}')
         set_props(self, data_today=today.isoformat(), data_zone=self._zone.key)
         monday = monday_of(self._first)
         for number, strip in enumerate(self._strip):
-            strip.show(monday + timedelta(days=number), today, self._first)
+            strip.show(monday + DAY * number, today, self._first)
 
     def _plan(self) -> None:
-        """The next full hour; on a later day of the list its morning."""
-        now = now_utc()
-        if self._first > day_in(now, self._zone):
-            self._plan_at(datetime.combine(self._first, datetime.min.time()) + timedelta(hours=9))
-        else:
-            self._plan_at(next_hour(now, self._zone))
+        self._plan_at(morning_of(self._first, now_utc(), self._zone))
 
-    # What goes on
+    # Progress
 
     def _on_progress(self, message: RunChanged) -> None:
         if message.run.state.is_live:
@@ -153,7 +146,7 @@ class Agenda(EntryWindow):
 
 
 class _StripDay:
-    """A day of the week above the list, on phones: its number, and dots for what is in it."""
+    """A day in the strip of the week that phones show: its number, and dots for its entries."""
 
     def __init__(self, chosen: Callable[[date], None]) -> None:
         self._day = date.min
@@ -177,7 +170,7 @@ class _StripDay:
         )
 
     def mark(self, states: Sequence[str]) -> None:
-        """One dot for each of these states."""
+        """Show one dot for each of these states."""
         if tuple(states) == self._dots:
             return
         self._dots = tuple(states)

@@ -1,4 +1,4 @@
-"""What is done to an event as a whole: deleted, run besides its plan; and the question how much of it is meant."""
+"""What can be done to a whole event: delete it or run it now; and the question how much of a series to change."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ from nicegui import ui
 from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import button, el
 from pages.runs.run_form import open_run_form
+from pages.scheduler.parts.days import moment_words
 from synapse import recurrence
 from synapse.calendar.events import Event
 from synapse.calendar.series import EditScope
@@ -21,9 +22,9 @@ SCOPES: Mapping[EditScope, str] = {'one': 'only this one', 'following': 'this an
 async def ask_scope(
     title: str, text: str, *, verb: str, scopes: Sequence[EditScope] = ('one', 'following', 'all')
 ) -> EditScope | None:
-    """How much of a repeating event is meant; None if the person thought better of it.
+    """Ask how much of a repeating event to change; None if the person cancels.
 
-    :param verb: with which the answers begin, such as `Move`
+    :param verb: the first word of each answer, such as `Move`
     """
     with ui.dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
         box.props['aria-label'] = title
@@ -37,13 +38,13 @@ async def ask_scope(
                 choice.on('click', lambda scope=scope: dialog.submit(scope))
             button('Cancel', kind='ghost').on('click', lambda: dialog.submit(None))
     answer = await dialog
-    if not dialog.is_deleted:  # whoever left the page with the question open took it along
+    if not dialog.is_deleted:  # leaving the page deletes it too
         dialog.delete()
     return next((scope for scope in scopes if scope == answer), None)
 
 
 async def delete_event(room: ControlRoom, event: Event, due: datetime | None = None) -> bool:
-    """Take an event off the calendar, or as much of it as the person says; a notice takes it back.
+    """Delete an event, or as much of it as the person chooses; a notice offers to undo it.
 
     :param due: the occurrence at which it was opened
     :return: whether anything was deleted
@@ -63,15 +64,15 @@ async def _scope_of_deletion(event: Event, due: datetime | None) -> EditScope | 
     if len(recurrence.next_after(event.plan, now, limit=2)) < 2:
         return 'all'
     if due is None or due <= now:
-        text = 'All its occurrences to come leave the calendar. What it did stays.'
+        text = 'All its upcoming occurrences will be deleted. Past runs are kept.'
         return 'all' if await confirm(f'Delete {event.title}?', text, yes='Delete all', icon_name='trash') else None
-    wall = recurrence.wall_of(due, event.timezone)
-    text = f'It repeats. You opened {wall:%a} {wall.day} {wall:%b}, {wall:%H:%M}. What it did stays in any case.'
+    opened = moment_words(recurrence.wall_of(due, event.timezone))
+    text = f'This event repeats. You opened the occurrence on {opened}. Past runs are kept.'
     return await ask_scope(f'Delete {event.title}?', text, verb='Delete')
 
 
 async def run_event_now(room: ControlRoom, event: Event) -> None:
-    """Run it besides its plan; where somebody has to choose the file, ask for it first."""
+    """Run an event now, in addition to its plan; ask first for a file that has to be chosen each time."""
     if any(value == inputs.ASK for value in event.parameters.values()):
         known = {name: value for name, value in event.parameters.items() if value != inputs.ASK}
         open_run_form(room, pipeline=event.pipeline, profile=event.profile, values=known)
@@ -79,4 +80,4 @@ async def run_event_now(room: ControlRoom, event: Event) -> None:
     run = await attempt(room.calendar.run_now(event.id))
     if run is not None:
         path = f'/runs/{run.number}'
-        say(f'{event.title} starts as run #{run.number}.', action=('Open run', lambda: ui.navigate.to(path)))
+        say(f'Started {event.title} as run #{run.number}.', action=('Open run', lambda: ui.navigate.to(path)))

@@ -1,7 +1,6 @@
-"""An event to plan or to change: what and when on the left, the proof of it on the right."""
+"""The dialog in which an event is planned or changed: the form on the left, its preview on the right."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from pages.scheduler.parts.days import next_hour
 from synapse import recurrence
 from synapse.calendar.events import Event, Misfire
 from synapse.calendar.messages import ScheduleChanged
+from synapse.calendar.series import EditScope
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
@@ -27,23 +27,18 @@ from synapse.recurrence.zones import zone
 
 from . import values as event_values
 from .actions import ask_scope, delete_event, run_event_now
-from .form import WHEN, EventForm
+from .form import EventForm
 from .preview import EventPreview, MisfireFields
-
-__all__ = ['ask_scope', 'delete_event', 'open_event_dialog']
-
-log = logging.getLogger(__name__)
+from .reading import why_unsaved
 
 AFTER_SECONDS = 0.12
-"""How long a change rests before its proof is made."""
-
-
+"""How long after a change the preview is updated."""
 FOCUS_WRONG = """
     const fields = [...document.querySelectorAll('.ev-dialog .is-wrong :is(input, select, textarea)')];
     const seen = fields.filter((field) => field.offsetParent);
     (seen.find((field) => field.type !== 'radio' && field.type !== 'checkbox') ?? seen[0])?.focus();
 """
-"""What is to be mended is typed, mostly: the choice above a box that is wrong is not it."""
+"""What is wrong was usually typed, so the choice above a wrong box is passed over."""
 
 
 def open_event_dialog(
@@ -55,19 +50,21 @@ def open_event_dialog(
     pipeline: str = '',
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
-    """Plan a new event, or change one.
+    """Open the dialog for a new event, or for `event`.
 
-    :param due: the occurrence at which `event` is opened; one that is over opens the whole series
-    :param at: naive wall time of a new event in the zone of the calendar; else the next full hour
-    :param pipeline: of a new event; else that of the newest one
+    :param due: the occurrence at which `event` is opened; the whole series if it is over
+    :param at: start of a new event, as naive wall time in the zone of the calendar; by default the next full hour
+    :param pipeline: pipeline of a new event; by default that of the newest event
     """
     if event is not None:
         due = due if event.is_repeating and due is not None and due > now_utc() else None
         values = event_values.shown(event, due)
     else:
-        name, profile = _usual(room, pipeline)
+        infos = [info for info in room.catalog.all() if info.is_runnable]
+        last = next(reversed(room.calendar.events()), None)
+        name, profile = event_values.usual(infos, [item.id for item in room.profiles.all()], last, pipeline)
         if not name:
-            say('No pipeline can run. The Pipelines page says why.', kind='warning')
+            say('No pipeline can run. See the Pipelines page for the reasons.', kind='warning')
             return
         start = at or next_hour(now_utc(), zone(room.calendar.zone))
         values = event_values.fresh(start, room.calendar.zone, name, profile)
@@ -76,7 +73,7 @@ def open_event_dialog(
 
 
 class EventDialog:
-    """Opens at once."""
+    """Opens as soon as it is made."""
 
     def __init__(self, room: ControlRoom, event: Event | None, due: datetime | None, values: Mapping[str, Any]) -> None:
         self._room = room
@@ -88,14 +85,14 @@ class EventDialog:
         self._is_saving = self._is_asking = self._is_dirty = False
         self._problems: dict[str, str] = {}
         self._shown: dict[str, str] = {}
-        self._gone = ''
-        self._asked = self._proved = 0
+        self._deleted = ''
+        self._asked = self._answered = 0
         self._timer: asyncio.TimerHandle | None = None
         title = 'Edit event' if event else 'New event'
         with ui.dialog() as self._dialog:
             box = el('section', 'sy-dialog form-dialog ev-dialog', role='dialog', aria_modal='true', aria_label=title)
             focus_first_field(self._dialog, box)
-            # Only the browser knows of a file that is still on its way.
+            # Only the browser knows whether a file is still uploading.
             asked = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
             box.on('keydown.ctrl.enter', self._save_asked, js_handler=asked)
             box.on('keydown.meta.enter', self._save_asked, js_handler=asked)
@@ -104,7 +101,7 @@ class EventDialog:
                 with el('div', 'ev-columns'):
                     with el('div', 'form-scroll ev-form'):
                         self._form = EventForm(room, event, values, self._changed)
-                    with el('aside', 'ev-side', aria_label='What that means'):
+                    with el('aside', 'ev-side', aria_label='Preview'):
                         self._work = el('div', 'ev-proof')
                         self._show_work(event)
                         self._preview = EventPreview()
@@ -112,13 +109,13 @@ class EventDialog:
                 self._draw_foot(asked)
         self._scope.when_gone(self._forget_timer)
         self._scope.follow(room.bus, ScheduleChanged, self._on_schedule)
-        self._scope.follow(room.bus, PipelinesChanged, lambda _: self._prove_soon(AFTER_SECONDS))
-        # At Esc and at a click beside it, Quasar only tells: whether something would be lost, the server knows, and
-        # what was typed just before is there first.
+        self._scope.follow(room.bus, PipelinesChanged, lambda _: self._preview_soon(AFTER_SECONDS))
+        # At Esc or a click outside, Quasar only emits `shake`: the server knows whether anything would be lost, and
+        # receives what was typed just before first.
         self._dialog.props('persistent').on('shake', self._leave)
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()
-        self._prove_soon(0)
+        self._preview_soon(0)
 
     def _draw_head(self, title: str) -> None:
         with el('header'):
@@ -138,7 +135,7 @@ class EventDialog:
             if event is not None:
                 delete = button('Delete', icon_name='trash', kind='ghost').classes('ev-delete')
                 opens(delete, lambda: self._delete(event), what='')
-                run = button('Run once now', icon_name='play', kind='ghost', title='As it was saved last')
+                run = button('Run once now', icon_name='play', kind='ghost', title='Run the event as last saved')
                 opens(run, lambda: run_event_now(self._room, event), what='')
             self._problem = el('span', 'sy-error sy-grow', role='alert', id='event-problem')
             button('Cancel').on('click', self._leave)
@@ -149,15 +146,15 @@ class EventDialog:
             self._button.on('click', self._save_asked, js_handler=asked)
 
     def _show_work(self, event: Event | None) -> None:
-        """What was saved and would run if it were switched on: a file may have brought it."""
+        """Show what a switched-off event would run: it may come from an imported file."""
         self._work.clear()
         set_props(self._work, hidden=event is None or event.enabled or None)
         if event is not None and not event.enabled:
             with self._work:
-                el('p', 'sy-2', 'It is switched off. Switched on as it was saved, it runs exactly this:')
+                el('p', 'sy-2', 'This event is switched off. If you switch it on as saved, it runs exactly this:')
                 work_box(event.pipeline, event.parameters, event.profile)
 
-    # What stands there, and its proof
+    # Values and preview
 
     def _read(self) -> tuple[dict[str, Any], dict[str, str]]:
         values, problems = self._form.read()
@@ -174,68 +171,69 @@ class EventDialog:
         self._is_dirty = bool(wrong) or bool(event_values.changed(self._first, values))
         self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, values["pipeline"])}')
         self._show_problems()
-        self._prove_soon(AFTER_SECONDS)
+        self._preview_soon(AFTER_SECONDS)
 
-    def _prove_soon(self, seconds: float) -> None:
+    def _preview_soon(self, seconds: float) -> None:
         self._forget_timer()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(
-            seconds, lambda: background_tasks.create(self._prove(), name='preview of an event')
+            seconds, lambda: background_tasks.create(self._update_preview(), name='preview of an event')
         )
 
     def _forget_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def _prove(self) -> None:
-        """Show what the calendar says of the values; an answer that a later one has overtaken is dropped."""
+    async def _update_preview(self) -> None:
+        """Preview the values; an answer that arrives after a later one is dropped."""
         self._asked += 1
         mine = self._asked
         values, _ = self._read()
         changes = event_values.changed(self._first, values)
-        asked = event_values.previewed(self._event, self._due, _named(values, self._event), changes)
+        named = event_values.named(values, is_new=self._event is None)
+        asked = event_values.previewed(self._event, self._due, named, changes)
         preview = await self._room.calendar.preview(asked, id=self._event.id if self._event else None)
-        if mine < self._proved or self._scope.is_deleted:
+        if mine < self._answered or self._scope.is_deleted:
             return
-        self._proved = mine
+        self._answered = mine
         self._problems = preview.problems
         self._preview.show(preview)
         self._show_problems()
 
     def _show_problems(self) -> dict[str, str]:
-        """Say what is wrong beside its field and why it cannot be saved; gives what is shown."""
+        """Show each problem next to its field, and why the event cannot be saved; return what is shown."""
         _, wrong = self._read()
         problems = {**self._problems, **wrong}
         shown = self._form.show_errors(problems, is_all=self._shows_all)
-        # What is typed and cannot be read is shown in any case: who typed it has touched it.
+        # What cannot be read was typed, so it is always shown.
         shown |= wrong
         self._misfire.show_errors(problems)
         shown |= {name: text for name, text in problems.items() if name.startswith('misfire')}
         self._shown = shown
-        self._problem.set_text(self._gone or _reason(shown))
-        self._judge()
+        self._problem.set_text(self._deleted or why_unsaved(shown))
+        self._enable_save()
         return shown
 
-    def _judge(self) -> None:
-        set_props(self._button, disabled=bool(self._shown or self._gone) or self._is_saving or None)
+    def _enable_save(self) -> None:
+        set_props(self._button, disabled=bool(self._shown or self._deleted) or self._is_saving or None)
 
     def _on_schedule(self, message: ScheduleChanged) -> None:
-        """Another tab, or a program, was at the same event."""
+        """Follow changes of the same event by another tab or a program."""
         if self._event is None or message.event.id != self._event.id or self._is_saving:
             return
         if message.change == 'deleted':
-            self._gone = 'It was deleted meanwhile.'
+            self._deleted = 'This event has been deleted.'
             self._show_problems()
         elif message.change == 'updated':
-            self._about.set_text('It was changed elsewhere meanwhile. Saving changes only what you change here.')
+            self._about.set_text('Changed elsewhere in the meantime. Saving updates only what you change here.')
             self._show_work(message.event)
-            self._gone = ''
+            self._deleted = ''
 
-    # Saved, left, deleted, run
+    # Save, close, delete
 
     async def _save_asked(self, event: GenericEventArguments) -> None:
         if event.args is True:
-            self._problem.set_text('A file is still on its way. Save it once it is there.')
+            self._problem.set_text('A file is still uploading. Save the event once it has arrived.')
         elif not self._is_saving:
             self._is_saving = True
             try:
@@ -248,18 +246,18 @@ class EventDialog:
             finally:
                 self._is_saving = False
                 if not self._scope.is_deleted:
-                    self._judge()
+                    self._enable_save()
 
     async def _save(self) -> None:
         self._shows_all = True
         self._forget_timer()
-        await self._prove()
+        await self._update_preview()
         if self._show_problems() or self._problems:
             ui.run_javascript(FOCUS_WRONG)
             return
         values, _ = self._read()
         if self._event is None:
-            await self._create(_named(values, None))
+            await self._create(event_values.named(values, is_new=True))
         else:
             await self._update(self._event, values)
 
@@ -276,9 +274,9 @@ class EventDialog:
         changes = event_values.changed(self._first, values)
         if changes:
             due = self._due
-            scope: event_values.EditScope = 'all'
+            scope: EditScope = 'all'
             if due is not None and len(recurrence.next_after(event.plan, now_utc(), limit=2)) > 1:
-                text = f'{event.title} repeats. Which ones are to be as it stands here now?'
+                text = f'{event.title} repeats. Which occurrences should change?'
                 answer = await ask_scope('Save changes', text, verb='Save', scopes=event_values.scopes_of(changes))
                 if answer is None:
                     return
@@ -289,12 +287,12 @@ class EventDialog:
         self._dialog.close()
 
     async def _leave(self) -> None:
-        """Close it; where something would be lost, ask once."""
+        """Close it; ask first if changes would be lost."""
         if self._is_asking:
             return
         if self._is_dirty:
             self._is_asking = True
-            text = 'What you changed here is not saved.'
+            text = 'Your changes are not saved.'
             is_sure = await confirm('Leave without saving?', text, yes='Leave', no='Keep editing', icon_name='x')
             self._is_asking = False
             if not is_sure:
@@ -304,32 +302,3 @@ class EventDialog:
     async def _delete(self, event: Event) -> None:
         if await delete_event(self._room, event, self._due):
             self._dialog.close()
-
-
-def _reason(problems: Mapping[str, str]) -> str:
-    """Why it cannot be saved."""
-    when = [text for name, text in problems.items() if name in WHEN]
-    if len(problems) == 1 and when:
-        return when[0]
-    return f'{len(problems)} field{"" if len(problems) == 1 else "s"} to mend.' if problems else ''
-
-
-def _usual(room: ControlRoom, wanted: str) -> tuple[str, str | None]:
-    """Pipeline and profile of the event planned last, as far as they are there; else one that takes files.
-
-    :param wanted: the pipeline, if it can run
-    """
-    infos = [info for info in room.catalog.all() if info.is_runnable]
-    profiles = [item.id for item in room.profiles.all()]
-    last = next(reversed(room.calendar.events()), None)
-    names = [info.name for info in sorted(infos, key=lambda info: not info.accepts)]
-    liked = [wanted, last.pipeline if last is not None else '', *names]
-    name = next((name for name in liked if name in names), '')
-    known = last.profile if last is not None and last.profile in profiles else next(iter(profiles), None)
-    return name, known
-
-
-def _named(values: Mapping[str, Any], event: Event | None) -> dict[str, Any]:
-    """The values of a new event without an empty name: then it has that of its pipeline."""
-    is_nameless = event is None and not str(values['title']).strip()
-    return {name: value for name, value in values.items() if name != 'title' or not is_nameless}

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: `30 min`, `1 h 30 min`, `45 s`; a bare number means minutes."""
+"""Durations as people write them: `30 min`, `1 h 30 min`, `45 s`; a number alone means minutes."""
 
 from synapse.durations import seconds_of
 
@@ -13,7 +13,7 @@ _KNOWN = {name: UNITS[unit] for unit, names in _NAMES.items() for name in names}
 
 
 def seconds_in(text: str) -> float | None:
-    """How many seconds that is, None if nothing is written.
+    """Return how many seconds the text means, None if it is empty.
 
     :raises ValueError: if it cannot be read
     """
@@ -25,7 +25,7 @@ def seconds_in(text: str) -> float | None:
 
 
 def in_units(seconds: float | None) -> str:
-    """`1 h 30 min`; empty for None. Reads back as the same length."""
+    """`1 h 30 min`; empty for None. `seconds_in` reads it back as the same duration."""
     if seconds is None:
         return ''
     words, rest = [], seconds

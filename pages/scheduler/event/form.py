@@ -1,35 +1,34 @@
-"""What and when: the fields of an event, as values and as the sentences beside them."""
+"""What and when: the fields of an event, with the problems next to them."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any
 
 from pages.parts.cards import set_props
 from pages.parts.controls import MomentField, Slot, entry, select
 from pages.parts.html import el
 from pages.parts.words import pipeline_color
+from pages.scheduler.parts.days import day_words
 from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 
-from .duration import in_units, seconds_in
+from .duration import in_units
 from .parameters import EventParameters
-from .rule_fields import RuleFields, day_words
+from .reading import delay_in, start_in, timeout_in, visible_problems
+from .rule_fields import RuleFields
 from .zone_field import ZoneField
 
-OVERLAPS = {'skip': 'Skip the new one', 'queue': 'Let the new one wait', 'allow': 'Run both at once'}
-ATTEMPTS = {0: 'Leave it', 1: 'Try again once', 2: 'Try again twice', 3: '3 more times', 5: '5 more times'}
-WHEN = frozenset({'start', 'timezone', 'rrule', 'exdates'})
-"""Touching one of them shows what is wrong with any: they say together when it falls due."""
+OVERLAPS = {'skip': 'Skip the new one', 'queue': 'Queue the new one', 'allow': 'Run both at once'}
+ATTEMPTS = {0: 'Do nothing', 1: 'Try again once', 2: 'Try again twice', 3: '3 more times', 5: '5 more times'}
 NO_PROFILE = ''
-LONGEST_DELAY, LONGEST_RUN = 86_400, 30 * 86_400
 
 
 class EventForm:
-    """Drawn into whatever is open.
+    """Drawn into the current slot.
 
-    :param values: what it begins with, see `values`
-    :param changed: called with each change by the person
+    :param values: what it holds at first, see `values.shown` and `values.fresh`
+    :param changed: called after each change by the person
     """
 
     def __init__(
@@ -38,23 +37,23 @@ class EventForm:
         self._room = room
         self._is_new = event is None
         self._values = dict(values)
-        self._heard = changed
+        self._notify = changed
         self._touched: set[str] = set()
         self._slots: dict[str, Slot] = {}
         self._texts: dict[str, str] = {}
-        self._draw_who()
+        self._draw_subject()
         el('h3', text='What to run')
         self._parameters = EventParameters(room, lambda: self._changed('parameters'))
         self._take_pipeline(values['parameters'])
         el('h3', text='When')
         self._draw_start()
         self.rule = RuleFields(values['rrule'], values['start'], values['timezone'], lambda: self._changed('rrule'))
-        self._draw_care()
+        self._draw_limits()
 
-    # Values and what is wrong with them
+    # Values and problems
 
     def read(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """The values as far as they can be read, and a sentence for each that cannot."""
+        """Return the values that can be read, and a sentence for each that cannot."""
         values = dict(self._values)
         problems = {f'rrule.{name}': text for name, text in self.rule.problems.items()}
         start = self._start()
@@ -65,21 +64,14 @@ class EventForm:
             values['rrule'] = self.rule.rule(start)
         values['timezone'] = self._zone.value
         values['parameters'], wrong = self._parameters.read()
-        problems |= wrong
-        self._read_lengths(values, problems)
-        return values, problems
+        return values, problems | wrong | self._read_durations(values)
 
     def show_errors(self, problems: Mapping[str, str], *, is_all: bool) -> dict[str, str]:
-        """Put each sentence beside its field; gives those that are shown somewhere.
+        """Show each sentence next to its field; return those that are shown.
 
-        :param is_all: also beside what nobody has touched yet
+        :param is_all: also next to fields that were not touched yet
         """
-        touched = self._touched | (WHEN if self._touched & WHEN else set())
-        visible = {
-            name: text
-            for name, text in problems.items()
-            if is_all or name.partition('.')[0] in touched or name in ('pipeline', 'profile')
-        }
+        visible = visible_problems(problems, self._touched, is_all=is_all)
         for key, slot in self._slots.items():
             slot.show_error(' '.join(text for name, text in visible.items() if name.partition('.')[0] == key))
         self.rule.show_error(visible.get('rrule') or visible.get('exdates') or '')
@@ -88,15 +80,15 @@ class EventForm:
 
     def _changed(self, name: str) -> None:
         self._touched.add(name)
-        self._heard()
+        self._notify()
 
     def _set(self, name: str, value: Any) -> None:
         self._values[name] = value
         self._changed(name)
 
-    # Who
+    # What runs
 
-    def _draw_who(self) -> None:
+    def _draw_subject(self) -> None:
         values = self._values
         with el('div', 'ev-row'):
             slot = self._slots['title'] = Slot('event-title', 'Name')
@@ -105,14 +97,14 @@ class EventForm:
                 set_props(self._title, maxlength='200')
             slot = self._slots['pipeline'] = Slot('event-pipeline', 'Pipeline')
             infos = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
-            infos.setdefault(values['pipeline'], f'{values["pipeline"]} (gone)')
+            infos.setdefault(values['pipeline'], f'{values["pipeline"]} (not found)')
             with slot.body, el('span', 'ct-dot'):
                 self._dot = el('i')
                 select('event-pipeline', infos, values['pipeline'], self._switch_pipeline)
             slot = self._slots['profile'] = Slot('event-profile', 'Profile')
             profiles = {NO_PROFILE: 'None'} | {item.id: item.label for item in self._room.profiles.all()}
             profile = values['profile'] or NO_PROFILE
-            profiles.setdefault(profile, f'{profile} (gone)')
+            profiles.setdefault(profile, f'{profile} (not found)')
             with slot.body:
                 select('event-profile', profiles, profile, self._switch_profile)
 
@@ -181,27 +173,20 @@ class EventForm:
         self._changed('start')
 
     def _start(self) -> datetime | None:
-        try:
-            return datetime.combine(date.fromisoformat(self._day), time.fromisoformat(self._time))
-        except ValueError:
-            return None
+        return start_in(self._day, self._time)
 
-    # With what care
+    # Retries and limits
 
-    def _draw_care(self) -> None:
+    def _draw_limits(self) -> None:
         values = self._values
         retry = values['retry']
         with el('div', 'ev-row'):
             slot = self._slots['retry'] = Slot('event-retry', 'If it fails')
-            attempts = dict(
-                sorted({**ATTEMPTS, retry['attempts']: f'{retry["attempts"]} more times', **ATTEMPTS}.items())
-            )
             with slot.body, el('div', 'ev-retry'):
-                options = {str(count): words for count, words in attempts.items()}
-                select('event-retry', options, str(retry['attempts']), self._set_attempts)
+                select('event-retry', attempts_offered(retry['attempts']), str(retry['attempts']), self._set_attempts)
                 with el('span', 'ev-delay') as self._delay:
                     el('span', 'sy-cap', 'after')
-                    self._length(
+                    self._duration(
                         'delay',
                         'event-delay',
                         retry['delay_seconds'],
@@ -212,10 +197,10 @@ class EventForm:
             set_props(self._delay, hidden=retry['attempts'] == 0)
             slot = self._slots['timeout_seconds'] = Slot('event-timeout', 'Stop it after')
             with slot.body:
-                self._length(
+                self._duration(
                     'limit', 'event-timeout', values['timeout_seconds'], 'timeout_seconds', placeholder='never'
                 )
-            slot = self._slots['overlap'] = Slot('event-overlap', 'If the last one still runs')
+            slot = self._slots['overlap'] = Slot('event-overlap', 'If the last run has not finished')
             with slot.body:
                 select('event-overlap', OVERLAPS, values['overlap'], lambda text: self._set('overlap', text))
 
@@ -223,7 +208,7 @@ class EventForm:
         set_props(self._delay, hidden=text == '0')
         self._set('retry', self._values['retry'] | {'attempts': int(text)})
 
-    def _length(self, name: str, id: str, seconds: float | None, touches: str, **attributes: Any) -> None:
+    def _duration(self, name: str, id: str, seconds: float | None, touches: str, **attributes: Any) -> None:
         self._texts[name] = in_units(seconds)
 
         def typed(text: str) -> None:
@@ -232,23 +217,22 @@ class EventForm:
 
         entry(id, self._texts[name], typed, **attributes)
 
-    def _read_lengths(self, values: dict[str, Any], problems: dict[str, str]) -> None:
-        delay = _length_in(self._texts['delay'], LONGEST_DELAY, 'at most 1 day')
-        limit = _length_in(self._texts['limit'], LONGEST_RUN, 'at most 30 days')
-        if isinstance(delay, str) and values['retry']['attempts']:
-            problems['retry.delay_seconds'] = delay
-        elif not isinstance(delay, str):
-            values['retry'] = values['retry'] | {'delay_seconds': round(delay or 0)}
-        if isinstance(limit, str) or limit == 0:
-            problems['timeout_seconds'] = str(limit or 'Write a length such as 30 min, or leave it empty.')
-        else:
-            values['timeout_seconds'] = limit
+    def _read_durations(self, values: dict[str, Any]) -> dict[str, str]:
+        """Put the durations into `values`; return a sentence for each that cannot be read."""
+        problems = {}
+        try:
+            values['retry'] = values['retry'] | {'delay_seconds': delay_in(self._texts['delay'])}
+        except ValueError as error:
+            if values['retry']['attempts']:
+                problems['retry.delay_seconds'] = str(error)
+        try:
+            values['timeout_seconds'] = timeout_in(self._texts['limit'])
+        except ValueError as error:
+            problems['timeout_seconds'] = str(error)
+        return problems
 
 
-def _length_in(text: str, most: int, words: str) -> float | str | None:
-    """The seconds, or a sentence that says the fix."""
-    try:
-        seconds = seconds_in(text)
-    except ValueError:
-        return 'Write a length such as 30 min or 1 h.'
-    return f'Write {words}.' if seconds is not None and seconds > most else seconds
+def attempts_offered(attempts: int) -> dict[str, str]:
+    """Return the choices for a failed run, with the number that the event has now."""
+    offered = {attempts: f'{attempts} more times'} | ATTEMPTS
+    return {str(count): offered[count] for count in sorted(offered)}

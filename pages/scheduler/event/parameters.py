@@ -1,4 +1,4 @@
-"""What a planned run is started with: the form of its pipeline, and what the pipeline does not know any more."""
+"""The parameters of a planned run: the form of its pipeline, and those that the pipeline no longer has."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,9 +14,9 @@ from .file import event_field_for
 
 
 class EventParameters:
-    """Drawn into whatever is open. What nobody touched stays as it is, so that defaults may still change.
+    """Drawn into the current slot. Untouched parameters are not saved, so that their defaults may still change.
 
-    :param changed: called with each change by the person
+    :param changed: called after each change by the person
     """
 
     def __init__(self, room: ControlRoom, changed: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ class EventParameters:
         self._slot = el('div', 'ev-parameters')
 
     def take(self, info: PipelineInfo | None, parameters: Mapping[str, Any], profile: str | None) -> None:
-        """Ask for these parameters; without a pipeline they are only listed."""
+        """Show these parameters; without a pipeline they are only listed."""
         self._base = dict(parameters)
         known = set(info.schema.get('properties', {})) if info is not None else set[str]()
         self._form = None
@@ -44,12 +44,12 @@ class EventParameters:
                 self._stale[name] = self._draw_stale(name, parameters[name])
 
     def switch_profile(self, profile: str | None) -> None:
-        """Show the defaults of another profile where nothing else is said."""
+        """Show the defaults of another profile in untouched fields."""
         if self._form is not None:
             self._form.switch_profile(profile)
 
     def read(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """The parameters, and a sentence for each that cannot be read, by `parameters.NAME`."""
+        """Return the parameters, and a sentence for each that cannot be read, by `parameters.NAME`."""
         values = dict(self._base)
         problems = {}
         for name, field in self._form.fields.items() if self._form is not None else ():
@@ -64,9 +64,9 @@ class EventParameters:
         return values, problems
 
     def show_errors(self, problems: Mapping[str, str], *, is_all: bool) -> dict[str, str]:
-        """Show those of `parameters` beside their fields; gives the shown ones.
+        """Show the problems of `parameters` next to their fields; return those that are shown.
 
-        :param is_all: also under fields that nobody has touched yet
+        :param is_all: also next to fields that were not touched yet
         """
         mine = {name.removeprefix('parameters.'): text for name, text in problems.items() if name.startswith('param')}
         fields = self._form.fields if self._form is not None else {}
@@ -82,7 +82,7 @@ class EventParameters:
         return {f'parameters.{place}': text for place, text in visible.items()}
 
     def _draw_stale(self, name: str, value: Any) -> Any:
-        """One that would make every run fail: it can only be taken away."""
+        """Draw one that makes every run fail and can only be removed."""
         with el('div', 'ev-stale') as row:
             with el('div', 'sy-grow'):
                 with el('span', 'sy-ell'):

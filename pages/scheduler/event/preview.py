@@ -1,4 +1,4 @@
-"""The proof beside the form of an event: its rule in words, when it falls due next, and whether there is room then."""
+"""The preview next to the form of an event: its rule in words, its next moments, and whether there is room for them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,20 +11,19 @@ from synapse.calendar.events import Misfire, Preview
 from synapse.records import now_utc
 from synapse.recurrence.words import PreviewLine
 
+from .reading import misfire_in, misfire_texts
+
 SHOWN = 5
 DAY_SECONDS = 86_400
-HOUR_SECONDS = 3600
 POLICIES = {
     'latest': 'Run once when Synapse is back',
     'skip': 'Skip it',
     'all': 'Run every missed one',
 }
-LIMITS = {'within_seconds': (0, 8784), 'limit': (1, 100)}
-"""Of what is typed: hours, and how many."""
 
 
 class EventPreview:
-    """Drawn into whatever is open; `show` changes it in place."""
+    """Drawn into the current slot; `show` changes it in place."""
 
     def __init__(self) -> None:
         with el('div', 'ev-sentence') as self._box:
@@ -45,27 +44,26 @@ class EventPreview:
                 self._words = el('span', role='status')
 
     def _fold(self) -> None:
-        """On a phone it is folded to its sentence at first."""
+        """Fold or unfold it: on a phone it shows only its sentence at first."""
         self.is_open = not self.is_open
         set_props(self._more, aria_expanded=str(self.is_open).lower())
         for box in (self._box, self._proof):
             box.classes(add='is-open' if self.is_open else '', remove='' if self.is_open else 'is-open')
 
     def show(self, preview: Preview) -> None:
-        """Where it never falls due, the reason takes the place of the rule."""
+        """Show what the event would do; if it never falls due, the reason takes the place of the rule."""
         is_wrong = not preview.moments
-        reasons = [preview.problems[name] for name in ('rrule', 'timezone', 'start') if name in preview.problems]
-        sentence = reasons[0] if is_wrong and reasons else preview.sentence or 'Say when it starts.'
-        for part, text in zip(self._parts, ('', '', sentence) if is_wrong else in_parts(sentence), strict=True):
+        for part, text in zip(self._parts, sentence_parts(preview), strict=True):
             part.set_text(text)
         self._box.classes(add='is-wrong' if is_wrong else '', remove='' if is_wrong else 'is-wrong')
-        is_one = len(preview.moments) == 1
-        self._title.set_text('Next' if is_one else f'Next {SHOWN}')
+        count = len(preview.moments)
+        is_one = count == 1
+        self._title.set_text('Next' if is_one else f'Next {count or SHOWN}')
         for sign, is_shown in zip(self._icons, (is_one, not is_one), strict=True):
             sign.set_visibility(is_shown)
         now = now_utc()
         for place, row in enumerate(self._rows):
-            row.show(preview.moments[place] if place < len(preview.moments) else None, now)
+            row.show(preview.moments[place] if place < count else None, now)
         set_props(self._load, hidden=not preview.overlap)
         self._words.set_text(preview.overlap)
         self._glyph.show('warning' if preview.is_overloaded else 'succeeded')
@@ -99,13 +97,12 @@ class _Row:
 
 
 class MisfireFields:
-    """What is to be done when nobody could fire: a policy in words, with its one number."""
+    """What to do about occurrences that could not fire in time: a policy, with its one number."""
 
     def __init__(self, misfire: Misfire, changed: Callable[[], None]) -> None:
         self.policy: str = misfire.policy
         self._misfire = misfire
-        self._texts = {'within_seconds': f'{misfire.within_seconds / HOUR_SECONDS:.4g}', 'limit': str(misfire.limit)}
-        self._first = dict(self._texts)
+        self._texts = misfire_texts(misfire)
         self._changed = changed
         with el('div', 'ev-misfire'):
             self._draw()
@@ -151,33 +148,26 @@ class MisfireFields:
         self._changed()
 
     def read(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """The values of `Misfire`, and a sentence for each that cannot be read."""
-        values = self._misfire.model_dump() | {'policy': self.policy}
-        problems = {}
-        for name, text in self._texts.items():
-            if text == self._first[name]:  # what was not touched is not rounded either
-                continue
-            low, high = LIMITS[name]
-            try:
-                number = float(text.strip().replace(',', '.'))
-            except ValueError:
-                number = -1
-            if not low <= number <= high or (name == 'limit' and number % 1):
-                what = 'hours' if name == 'within_seconds' else 'a number'
-                problems[f'misfire.{name}'] = f'Give {what} from {low} to {high:,}.'
-            else:
-                values[name] = round(number * HOUR_SECONDS) if name == 'within_seconds' else int(number)
-        return values, problems
+        """Return the values of `Misfire`, and a sentence for each that cannot be read."""
+        return misfire_in(self._misfire, self.policy, self._texts)
 
     def show_errors(self, problems: Mapping[str, str]) -> None:
-        """Those of `misfire` and what is in it."""
+        """Show the problems of `misfire` and its fields."""
         text = ' '.join(text for name, text in problems.items() if name.partition('.')[0] == 'misfire')
         if self._error.text != text:
             self._error.set_text(text)
 
 
+def sentence_parts(preview: Preview) -> tuple[str, str, str]:
+    """Return the rule in words, split into before, in and after its emphasis; or why it never falls due."""
+    if preview.moments:
+        return in_parts(preview.sentence)
+    reasons = [preview.problems[name] for name in ('rrule', 'timezone', 'start') if name in preview.problems]
+    return '', '', next(iter(reasons), '') or preview.sentence or 'Choose when it starts.'
+
+
 def in_parts(sentence: str) -> tuple[str, str, str]:
-    """A sentence before, in and after what matters in it: the days and the time."""
+    """Split a sentence before and after what matters in it: the days and the time."""
     found = re.match(r'(Runs )(.*? at \d\d:\d\d(?::\d\d)?)(.*)$', sentence) or re.match(
         r'(Runs )([^,.]*)(.*)$', sentence
     )
@@ -185,7 +175,7 @@ def in_parts(sentence: str) -> tuple[str, str, str]:
 
 
 def ahead_words(due: datetime, now: datetime) -> str:
-    """`in 2 days`, counted on the wall of the event's zone; `in 4 months` further ahead."""
+    """`in 2 days`, counted in the zone of the event; `in 4 months` further ahead."""
     days = (due.date() - now.astimezone(due.tzinfo).date()).days
     if days < 61:
         return f'in {days} day{"" if days == 1 else "s"}'

@@ -1,34 +1,33 @@
-"""How an event repeats, as controls: what they say is a `RuleForm`, see there for the rules of RFC 5545."""
+"""How an event repeats, as controls around a `RuleForm`."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
 
 from pages.parts.cards import set_props
 from pages.parts.controls import MomentField, Slot, entry, segments, select, with_unit
 from pages.parts.html import el
-from synapse.recurrence.rules import MOST_COUNT, MOST_INTERVAL
+from pages.scheduler.parts.days import WEEKDAYS, day_words
+from synapse.recurrence.rules import MAX_COUNT, MAX_INTERVAL
 
-from .rule_form import LAST, Custom, Ends, Repeats, followed, form_of, rule_of
+from .rule_form import LAST, Custom, Ends, Repeats, RuleForm, followed, form_of, number_in, rule_of
 
-WEEKDAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
 MONTHS = tuple(f'{date(2000, month, 1):%B}' for month in range(1, 13))
 REPEATS = {repeats.value: repeats.value.capitalize() for repeats in Repeats}
-ENDS = {Ends.NEVER.value: 'Never', Ends.ON.value: 'On a day', Ends.AFTER.value: 'After'}
+ENDS = {Ends.NEVER.value: 'Never', Ends.ON.value: 'On a date', Ends.AFTER.value: 'After'}
 PLACES = {'0': 'Day', '1': 'First', '2': 'Second', '3': 'Third', '4': 'Fourth', '5': 'Fifth', '-1': 'Last'}
 LAST_DAY = 'day'
 CUSTOM = {
     Custom.YEARLY.value: 'years',
     Custom.HOURLY.value: 'hours',
     Custom.MINUTELY.value: 'minutes',
-    Custom.RULE.value: 'a rule of your own',
+    Custom.RULE.value: 'a custom rule',
 }
 UNITS = {Repeats.DAILY: 'days', Repeats.WEEKLY: 'weeks', Repeats.MONTHLY: 'months'}
 
 
 class RuleFields:
-    """Repeats, on, every, ends. What the controls hold is `form`; what cannot be read of it is in `problems`.
+    """Repeats, on, every, ends. `form` is what the controls hold, `problems` a sentence for each that cannot be read.
 
     :param changed: called with each change by the person
     """
@@ -42,19 +41,19 @@ class RuleFields:
         self.problems: dict[str, str] = {}
         with el('div', 'ev-row is-rule'):
             with Slot('event-repeats', 'Repeats', is_group=True).body:
-                segments('event-repeats', REPEATS, self.form.repeats.value, self._go)
+                segments('event-repeats', REPEATS, self.form.repeats.value, self._repeat)
             self._on = el('div', 'ev-on')
         self._more = el('div', 'ev-row')
         self._error = el('span', 'sy-error', role='alert', id='event-rrule-error')
         self._draw()
 
     def rule(self, start: datetime) -> str | None:
-        """The rule in RFC 5545; one that nobody has changed is the very text that was given."""
+        """Return the rule in RFC 5545; an unchanged rule is returned as it was given."""
         is_same_end = self.form.until is None or start.time() == self._start.time()
         return self._given if self.form == self._first and is_same_end else rule_of(self.form)
 
     def follow(self, start: datetime) -> None:
-        """The first day is another one now."""
+        """Adapt to another first day."""
         form = followed(self.form, self._last_start, start)
         self._last_start = start
         if form != self.form:
@@ -67,33 +66,28 @@ class RuleFields:
 
     # Changes
 
-    def _go(self, repeats: str) -> None:
-        changes: dict[str, Any] = {'repeats': Repeats(repeats)}
-        if repeats == Repeats.CUSTOM and self.form.is_raw is False and self.form.frequency is not None:
-            changes['raw'] = rule_of(self.form) or ''
-        self._set(**changes)
+    def _repeat(self, repeats: str) -> None:
+        self._set(self.form.repeating(Repeats(repeats)))
         self._draw()
 
-    def _set(self, **changes: Any) -> None:
-        self.form = replace(self.form, **changes)
+    def _set(self, form: RuleForm) -> None:
+        self.form = form
         self._check()
         self._changed()
 
     def _number(self, name: str, text: str, most: int) -> None:
-        """Take a number that is typed; what is none stands as a problem until it is one."""
-        is_fine = text.strip().isdecimal() and 1 <= int(text) <= most
-        self._problem(name, '' if is_fine else f'Give a number from 1 to {most:,}.')
-        if is_fine:
-            self._set(**{name: int(text)})
+        """Take a typed number; anything else is a problem until it is corrected."""
+        number = number_in(text, most)
+        self._problem(name, '' if number is not None else f'Enter a number from 1 to {most:,}.')
+        if number is not None:
+            self._set(replace(self.form, **{name: number}))  # type: ignore[arg-type]
         else:
             self._changed()
 
     def _check(self) -> None:
-        form = self.form
-        has_no_day = form.repeats is Repeats.WEEKLY and not form.weekdays
-        self._problem('weekdays', 'Pick at least one day.' if has_no_day else '')
-        is_empty = form.is_raw and not form.raw.strip()
-        self._problem('raw', 'Write a rule, such as FREQ=MONTHLY;BYMONTHDAY=1,15.' if is_empty else '')
+        problems = self.form.problems
+        for name in ('weekdays', 'raw'):
+            self._problem(name, problems.get(name, ''))
 
     def _problem(self, name: str, sentence: str) -> None:
         self.problems.pop(name, None)
@@ -103,7 +97,7 @@ class RuleFields:
         if slot is not None:
             slot.show_error(sentence)
 
-    # Controls, drawn anew where another way to repeat asks for others
+    # Controls, drawn again when another way to repeat needs different ones
 
     def _draw(self) -> None:
         self._slots: dict[str, Slot] = {}
@@ -139,19 +133,15 @@ class RuleFields:
                     el('span', text=name[0], aria_hidden='true')
                 box.on(
                     'change',
-                    lambda event, number=number: self._turn(number, is_on=bool(event.args)),
+                    lambda event, number=number: self._set(self.form.on_days(number, is_on=bool(event.args))),
                     js_handler='(e) => emit(e.target.checked)',
                 )
 
-    def _turn(self, weekday: int, *, is_on: bool) -> None:
-        days = self.form.weekdays | {weekday} if is_on else self.form.weekdays - {weekday}
-        self._set(weekdays=frozenset(days))
-
     def _draw_raw(self) -> None:
-        slot = self._slots['raw'] = Slot('event-raw', 'Rule', help_text='As RFC 5545 writes it, its end included.')
-        slot.tell('RRULE')
+        slot = self._slots['raw'] = Slot('event-raw', 'Rule', help_text='In the format of RFC 5545, including its end.')
+        slot.show_fact('RRULE')
         with slot.body:
-            box = entry('event-raw', self.form.raw, lambda text: self._set(raw=text))
+            box = entry('event-raw', self.form.raw, lambda text: self._set(replace(self.form, raw=text)))
             box.classes('sy-mono')
 
     def _draw_day(self) -> None:
@@ -166,7 +156,7 @@ class RuleFields:
                     'event-month',
                     months,
                     month,
-                    lambda text: self._set(month=int(text)),
+                    lambda text: self._set(replace(self.form, month=int(text))),
                     label='Month',
                     slot='event-on',
                 )
@@ -174,11 +164,10 @@ class RuleFields:
 
     @property
     def _place(self) -> str:
-        form = self.form
-        return str(LAST) if form.place == 0 and form.day == LAST else str(form.place)
+        return str(LAST) if self.form.is_last_day else str(self.form.place)
 
     def _draw_day_box(self) -> None:
-        """A number or a weekday, beside which of them."""
+        """Draw the number of a day, or a weekday."""
         form, place = self.form, self._place
         self._problem('day', '')
         self._day.clear()
@@ -196,24 +185,18 @@ class RuleFields:
         self._advise_day()
 
     def _go_to_place(self, place: str) -> None:
-        day = self._last_start.day if self.form.day == LAST else self.form.day
-        self._set(place=int(place), day=day)
+        self._set(self.form.on_place(int(place), self._last_start))
         self._draw_day_box()
 
     def _go_to_weekday(self, weekday: str) -> None:
-        if weekday == LAST_DAY:
-            self._set(place=0, day=LAST)
-        else:
-            self._set(place=LAST if self.form.place == 0 else self.form.place, weekday=int(weekday))
+        self._set(self.form.on_weekday(None if weekday == LAST_DAY else int(weekday)))
 
     def _typed_day(self, text: str) -> None:
         self._number('day', text, 31)
         self._advise_day()
 
     def _advise_day(self) -> None:
-        form = self.form
-        is_rare = form.repeats is Repeats.MONTHLY and ((form.place == 0 and form.day > 28) or form.place == 5)
-        self._slots['day'].advise('Months without that day are left out.' if is_rare else '')
+        self._slots['day'].show_help('Months without that day are skipped.' if self.form.skips_months else '')
 
     def _draw_every(self) -> None:
         form = self.form
@@ -228,7 +211,7 @@ class RuleFields:
                 entry(
                     'event-every',
                     str(form.every),
-                    lambda text: self._number('every', text, MOST_INTERVAL),
+                    lambda text: self._number('every', text, MAX_INTERVAL),
                     inputmode='numeric',
                 )
             if is_custom:
@@ -238,10 +221,9 @@ class RuleFields:
         self._custom = select(id, CUSTOM, self.form.custom.value, self._go_custom, label='Unit', slot='event-every')
 
     def _go_custom(self, custom: str) -> None:
-        raw = self.form.raw or rule_of(self.form) or ''
-        self._set(custom=Custom(custom), raw=raw)
+        self._set(self.form.custom_by(Custom(custom)))
         self._draw()
-        self._custom.run_method('focus')  # it is another one now
+        self._custom.run_method('focus')  # it was drawn again
 
     def _draw_ends(self) -> None:
         form = self.form
@@ -251,8 +233,7 @@ class RuleFields:
         self._draw_end()
 
     def _go_ends(self, ends: str) -> None:
-        until = self.form.until or self._last_start.date() + timedelta(days=90)
-        self._set(ends=Ends(ends), until=until if ends == Ends.ON else None)
+        self._set(self.form.ending(Ends(ends), self._last_start.date()))
         self._draw_end()
 
     def _draw_end(self) -> None:
@@ -274,12 +255,12 @@ class RuleFields:
                         words=day_words(form.until),
                     )
             elif form.ends is Ends.AFTER:
-                slot = self._slots['count'] = Slot('event-count', 'How often')
+                slot = self._slots['count'] = Slot('event-count', 'How many')
                 with slot.body, with_unit('times'):
                     entry(
                         'event-count',
                         str(form.count),
-                        lambda text: self._number('count', text, MOST_COUNT),
+                        lambda text: self._number('count', text, MAX_COUNT),
                         inputmode='numeric',
                     )
 
@@ -292,9 +273,4 @@ class RuleFields:
             return
         self._until.say(day_words(until))
         self._problem('until', '')
-        self._set(until=until)
-
-
-def day_words(day: date) -> str:
-    """`Fri 16 Oct 2026`."""
-    return f'{day:%a} {day.day} {day:%b} {day.year}'
+        self._set(replace(self.form, until=until))

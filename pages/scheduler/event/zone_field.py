@@ -1,4 +1,4 @@
-"""The time zone of an event: type a part of its name and take it from the list."""
+"""The time zone of an event: type part of its name, then pick it from the list."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from synapse.recurrence.zones import zone_names
 
 
 class NameList(ui.element, component='name_list.js'):
-    """The suggestions of a box, by its `list` attribute."""
+    """The suggestions of a text box, which names it in its `list` attribute."""
 
     def __init__(self, id: str, names: list[str]) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class NameList(ui.element, component='name_list.js'):
 
 
 class ZoneField(Slot):
-    """Its `value` is what stands there, an IANA name or not yet."""
+    """Its `value` is what is typed, which may not be an IANA name yet."""
 
     def __init__(self, id: str, value: str, changed: Callable[[], None]) -> None:
         super().__init__(id, 'Time zone')
@@ -28,7 +28,7 @@ class ZoneField(Slot):
         with self.body, el('span', 'ct-zone'):
             icon('globe', size=14)
             box = entry(id, value, self._typed, list=f'{id}-names')
-            # With its name in the box, the list would offer that one zone only.
+            # With a full name in the box, the list would offer only that zone.
             box.on('focus', js_handler='(e) => e.target.select()')
             icon('down', size=14)
             NameList(f'{id}-names', zone_names())

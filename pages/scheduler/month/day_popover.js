@@ -1,13 +1,13 @@
-// All of one day, beside its cell. Where it stands and when it closes is decided in `calendar.js`. Text is only text.
+// All of one day, beside its cell. `calendar.js` decides where it is placed and when it closes. Text is never HTML.
 const SPRITE = "/static/synapse/icons.svg";
 export default {
   props: { picture: Object },
   methods: {
     glyph: (name) => `${SPRITE}#g-${name}`,
     icon: (name) => `${SPRITE}#i-${name}`,
-    tell(name, detail) { this.$el.dispatchEvent(new CustomEvent(name, { detail })); },
-    press(name) { this.tell("pressed", name); if (name !== "retry") this.close(); },
-    open(row) { if (row.links) { this.tell("entry", row.key); this.close(); } },
+    send(name, detail) { this.$el.dispatchEvent(new CustomEvent(name, { detail })); },
+    press(name) { this.send("pressed", name); if (name !== "retry") this.close(); },
+    open(row) { if (row.links) { this.send("entry", row.key); this.close(); } },
     close() { window.synapseMonth.close(); },
   },
   mounted() { window.synapseMonth.frame(this.$el.parentElement); },
@@ -28,7 +28,7 @@ export default {
               <svg v-if="r.repeats" class="sy-ico sy-3 rp" viewBox="0 0 24 24" role="img" aria-label="repeats"><use :href="icon('repeat')"/></svg>
               <span class="sy-cap sy-num note" :title="r.note">{{ r.note }}</span>
             </component>
-            <button v-if="r.runs" type="button" data-opens class="sy-btn is-sm" @click="tell('runnow', r.key)">Run now</button>
+            <button v-if="r.runs" type="button" data-opens class="sy-btn is-sm" @click="send('runnow', r.key)">Run now</button>
           </li>
         </ul>
         <p v-if="picture.more" class="sy-cap more">and {{ picture.more }} more</p>

@@ -1,7 +1,6 @@
-"""All of one day, beside its cell: what ran and how it ended, what was missed and why, what is to come."""
+"""All of one day, next to its cell: what ran and how it ended, what was missed and why, what is planned."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,17 +12,18 @@ from nicegui import background_tasks, ui
 from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS, look_of
 from pages.parts.words import pipeline_color
-from pages.scheduler.parts.days import midnight, weekday_of
+from pages.scheduler.parts.days import DAY, clock_in, length_words, midnight, weekday_of
+from pages.scheduler.parts.entries import counts_of, target_of
 from pages.scheduler.parts.entry_filter import EntryFilter
-from pages.scheduler.parts.entry_words import clock_in, title_of
+from pages.scheduler.parts.entry_words import title_of
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 
-from .layout import DAY, STEEL
+from .layout import STEEL
 
-MOST_ROWS = 200
-ENDED = (
+MAX_ROWS = 200
+IN_ORDER = (
     'succeeded',
     'failed',
     'interrupted',
@@ -40,7 +40,7 @@ ENDED = (
 
 @dataclass(frozen=True, kw_only=True)
 class PopoverActions:
-    """What a person does there; the page knows what follows from it."""
+    """What a person can do there; the page carries it out."""
 
     open_entry: Callable[[CalendarEntry], None]
     run_now: Callable[[CalendarEntry], None]
@@ -50,7 +50,7 @@ class PopoverActions:
 
 
 class DayPopover(ui.element, component='day_popover.js'):
-    """One for the page. It is closed in the browser; `refresh` brings an open one to what the day is now."""
+    """One for the whole page; the browser closes it, and `refresh` updates it while it is open."""
 
     def __init__(self, room: ControlRoom, actions: PopoverActions) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class DayPopover(ui.element, component='day_popover.js'):
         self.on('pressed', lambda event: self._pressed(str(event.args)), js_handler=detail)
 
     async def show(self, day: date, only: EntryFilter) -> None:
-        """Open it at this day, with what the filter lets through."""
+        """Open it at this day, showing what the filter lets through."""
         self.day, self._only = day, only
         self._must_refresh = True
         await self._catch_up()
@@ -93,7 +93,7 @@ class DayPopover(ui.element, component='day_popover.js'):
     def _draw(self, day: date, entries: Sequence[CalendarEntry], zone: ZoneInfo) -> None:
         self._entries = {entry.key: entry for entry in entries}
         picture = picture_of(day, entries, zone) | {
-            'rows': [self._row(entry, zone) for entry in entries[:MOST_ROWS]],
+            'rows': [self._row(entry, zone) for entry in entries[:MAX_ROWS]],
             'plans': midnight(day + DAY, zone) > now_utc(),
         }
         if picture != self._props['picture']:
@@ -125,28 +125,26 @@ class DayPopover(ui.element, component='day_popover.js'):
 
 
 def is_failed(entry: CalendarEntry) -> bool:
-    """Whether its run may be tried again because it failed."""
+    """Whether it has a failed run that can be retried."""
     return entry.run is not None and entry.state in ('failed', 'interrupted')
 
 
 def is_runnable(entry: CalendarEntry) -> bool:
-    """Whether it did not become a run, and could after all."""
+    """Whether it has no run but could still be run."""
     return entry.run is None and entry.event_id is not None and entry.state in ('missed', 'skipped')
 
 
 def picture_of(day: date, entries: Sequence[CalendarEntry], zone: ZoneInfo) -> dict[str, Any]:
     """The head of the popover: the day, how it went, and what its buttons offer."""
-    counts: Counter[str] = Counter()
-    for entry in entries:
-        counts[entry.state] += entry.count
-    words = [f'{counts[state]} {WORDS[state].lower()}' for state in ENDED if counts[state]]
+    counts = counts_of(entries)
+    words = [f'{counts[state]} {WORDS[state].lower()}' for state in IN_ORDER if counts[state]]
     work = sum(entry.seconds or 0.0 for entry in entries if entry.state != 'planned' and entry.run is not None)
     failed = sum(is_failed(entry) for entry in entries)
     return {
         'day': day.isoformat(),
         'title': weekday_of(day),
-        'caption': ', '.join([*words, *([f'{span_of(work)} of work'] if work else [])]) or 'Nothing here yet.',
-        'more': max(0, len(entries) - MOST_ROWS),
+        'caption': ', '.join([*words, *([f'{length_words(work)} of work'] if work else [])]) or 'Nothing here yet.',
+        'more': max(0, len(entries) - MAX_ROWS),
         'retry': '' if not failed else 'Retry failed' if failed == 1 else f'Retry {failed} failed',
     }
 
@@ -154,7 +152,7 @@ def picture_of(day: date, entries: Sequence[CalendarEntry], zone: ZoneInfo) -> d
 def row_of(entry: CalendarEntry, zone: ZoneInfo) -> dict[str, Any]:
     """One line of the popover."""
     is_planned = entry.state == 'planned'
-    length = span_of(entry.seconds) if entry.seconds else ''
+    length = length_words(entry.seconds) if entry.seconds else ''
     has_reason = entry.reason and entry.state not in ('succeeded', 'planned', 'running')
     note = entry.reason if has_reason else f'~ {length}' if is_planned and length else length
     return {
@@ -166,15 +164,5 @@ def row_of(entry: CalendarEntry, zone: ZoneInfo) -> dict[str, Any]:
         'repeats': entry.is_repeating,
         'note': note if note or is_planned else WORDS[entry.state].lower(),
         'runs': is_runnable(entry),
-        'links': entry.run is not None or is_planned or entry.state == 'off',
+        'links': target_of(entry) != 'day',
     }
-
-
-def span_of(seconds: float) -> str:
-    """`40 s`, `4 min`, `1 h 1 min`."""
-    if seconds < 59.5:
-        return f'{max(1, round(seconds))} s'
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f'{minutes} min'
-    return f'{minutes // 60} h {minutes % 60} min' if minutes % 60 else f'{minutes // 60} h'

@@ -1,4 +1,4 @@
-"""The month: cells that are made once, each brought to its day, and changed one by one as runs and events change."""
+"""The month: cells that are made once, and updated one by one as runs and events change."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from pages.parts.cards import set_props
 from pages.parts.html import el
 from pages.parts.words import pipeline_color
-from pages.scheduler.parts.days import day_in, midnight
+from pages.scheduler.parts.days import DAY, WEEKDAYS, day_in, midnight
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.window import MOMENT, CalendarWindow, Failed, OpenEntry, Span
 from synapse.calendar.events import CalendarEntry
@@ -22,33 +22,32 @@ from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.status import StatusChanged
 
-from .chip import Room
-from .layout import DAY, Day, DayPicture, Setting, days_of, laid_out, totals_of, waiting
+from .chip import Capacity
+from .layout import Day, DayPicture, Setting, days_of, laid_out, totals_of, waiting
 
 PATIENCE_SECONDS = 0.15
-"""How long the old month stays while another is read; then its days come without their entries."""
-LET_GO = 2000
+"""How long the old month stays while another is read; then the days of the new one appear without entries."""
+RELEASED_AT_ONCE = 2000
 WEEKS = 6
-WEEKDAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridActions:
-    """What a person does in the grid; the page knows what follows from it."""
+    """What a person can do in the grid; the page carries it out."""
 
     open_entry: OpenEntry
     open_day: Callable[[date], object]
     plan: Callable[[date], object]
     drop: Callable[[str, date], object]
-    """With the key of a chip and the day it is to go to."""
+    """Takes the key of a chip and the day to move it to."""
     turn: Callable[[date], object]
-    """To the month of a day."""
+    """Turns to the month of a day."""
     changed: Callable[[Mapping[str, int], set[str]], None]
-    """Days have other contents now: the totals by group of states, and the pipelines with something in the grid."""
+    """Takes the new totals by group of states, and the pipelines that have entries in the grid."""
 
 
 class DayCell(ui.element, component='day_cell.js'):
-    """One day, drawn by the browser; made once for its place in the grid, `show` puts a day into it."""
+    """The cell of a day, drawn by the browser; made once for its place in the grid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +55,7 @@ class DayCell(ui.element, component='day_cell.js'):
         self._props['picture'] = None
 
     def show(self, picture: DayPicture) -> None:
-        """Bring the cell to this picture; chips that stay the same are not touched."""
+        """Show this picture; chips that stay the same are not touched."""
         if picture != self.picture:
             self.picture = picture
             self._props['picture'] = picture.as_props()
@@ -64,14 +63,14 @@ class DayCell(ui.element, component='day_cell.js'):
 
 
 class MonthGrid(CalendarWindow, component='month_grid.js'):
-    """The grid of one month at a time. Where the focus is, what is dragged and how high a row is, the browser knows."""
+    """The grid of one month at a time. The browser keeps the focus, the dragged chip and the height of a row."""
 
     def __init__(
         self, room: ControlRoom, day: date, *, only: EntryFilter, failed: Failed, actions: GridActions
     ) -> None:
         super().__init__(room, only=only, failed=failed)
         self._actions = actions
-        self._room_inside = Room()
+        self._capacity = Capacity()
         self._workers = len(room.status.workers)
         self._known: dict[date, Day] = {}
         self.month = day.replace(day=1)
@@ -98,9 +97,9 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         room, detail = self._room, '(e) => emit(e.detail)'
         self.on('measured', lambda event: self._measured(event.args), js_handler=detail)
         self.on('chip', lambda event: self._open(str(event.args)), js_handler=detail)
-        for name, action in (('day', self._actions.open_day), ('plan', self._actions.plan)):
+        of_days = {'day': self._actions.open_day, 'plan': self._actions.plan, 'turn': self._actions.turn}
+        for name, action in of_days.items():
             self.on(name, lambda event, act=action: act(date.fromisoformat(event.args)), js_handler=detail)
-        self.on('turn', lambda event: self._actions.turn(date.fromisoformat(event.args)), js_handler=detail)
         self.on(
             'dropped',
             lambda event: self._actions.drop(str(event.args['key']), date.fromisoformat(event.args['day'])),
@@ -109,7 +108,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         self.follow(room.bus, PipelinesChanged, lambda _: self._changed(self.span))
         self.follow(room.bus, StatusChanged, lambda _: self._on_status())
 
-    # What a page asks
+    # What a page calls
 
     @property
     def name(self) -> str:
@@ -117,7 +116,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
 
     @property
     def days(self) -> list[date]:
-        """The days of the grid, whole weeks."""
+        """The days of the grid, in whole weeks."""
         return days_of(self.month)
 
     @property
@@ -148,10 +147,10 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
             self._workers = workers
             self._changed(self.planned)
 
-    def _measured(self, room: Mapping[str, Any]) -> None:
-        inside = Room(rows=max(1, int(room['rows'])), beside=max(1, int(room['beside'])))
-        if inside != self._room_inside:
-            self._room_inside = inside
+    def _measured(self, size: Mapping[str, Any]) -> None:
+        capacity = Capacity(rows=max(1, int(size['rows'])), beside=max(1, int(size['beside'])))
+        if capacity != self._capacity:
+            self._capacity = capacity
             self._changed(self.span)
 
     # Reading and showing
@@ -163,7 +162,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
             now=now_utc(),
             month=self.month,
             only=self._only,
-            room=self._room_inside,
+            capacity=self._capacity,
             workers=max(1, self._workers),
             limits={info.name: info.max_parallel for info in infos if info.max_parallel is not None},
             colors={info.name: pipeline_color(self._room, info.name) for info in infos},
@@ -175,11 +174,11 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         days = [day for day in self.days if first <= day <= last]
         found = [await self._room.calendar.entries(midnight(first, setting.zone), midnight(last + DAY, setting.zone))]
         shown = await asyncio.to_thread(_laid_out, found, days, setting)
-        if setting.month == self.month:  # else another month is wanted by now, and read next
+        if setting.month == self.month:  # otherwise another month is wanted by now, and read next
             self._call(partial(self._show, shown))
 
     def _show_waiting(self, month: date) -> None:
-        """Show the days of this month without their entries, if it is wanted and nothing of it is shown yet."""
+        """Show the days of this month without entries, if it is still wanted and not shown yet."""
         if self.is_deleted or self._framed == month or self.month != month:
             return
         self._frame()
@@ -206,7 +205,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         return (cell for week in self._weeks for cell in week.cells)
 
     def _frame(self) -> None:
-        """The name and the weeks of the month, of whose days nothing is known yet."""
+        """Show the name and the weeks of the month, and forget the days of the one before."""
         self._framed = self.month
         self._known = {}
         days = self.days
@@ -227,16 +226,18 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
 
 
 def _laid_out(found: list[Sequence[CalendarEntry]], days: list[date], setting: Setting) -> dict[date, Day]:
-    """What the days hold. The entries are let go here, a few at a time: a hundred thousand at once hold up the loop.
+    """Return what the days hold.
 
-    :param found: takes them out of the hands of who asked
+    A hundred thousand entries freed at once would hold up the event loop, so they are freed here, some at a time.
+
+    :param found: emptied, so that the caller holds no reference to the entries
     """
     entries = list(found.pop())
     try:
         return laid_out(entries, days, setting)
     finally:
         while entries:
-            del entries[-LET_GO:]
+            del entries[-RELEASED_AT_ONCE:]
 
 
 @dataclass(frozen=True, slots=True)

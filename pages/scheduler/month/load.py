@@ -1,23 +1,23 @@
-"""How busy a day is: each run at its time and length on a strip of 24 hours, and where there are too many at once."""
+"""How busy a day is: each run on a strip of 24 hours, and where too many of them overlap."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pages.parts.html import look_of
-from pages.scheduler.parts.days import RANKS
+from pages.scheduler.parts.entries import RANKS
 from synapse.calendar.events import CalendarEntry
 
-MOST_MARKS = 96
-"""More than a strip of a cell can tell apart; beyond it a mark stands for a quarter of an hour."""
+MAX_MARKS = 96
+"""As many as the strip of a cell can tell apart; with more, each mark stands for a quarter of an hour."""
 AHEAD = frozenset({'planned', 'queued', 'running', 'paused'})
-SHORTEST = 1.0
-"""Seconds that a run takes up of which nobody knows how long it will take."""
+UNKNOWN_SECONDS = 1.0
+"""How long a run of unknown length is taken to be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A stretch of the strip in per cent; dim where the filter hides its run."""
+    """A span of the strip, in percent of the day; dim if the filter hides its run."""
 
     left: float
     width: float
@@ -27,7 +27,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """How many runs go at the same time at most, and when more than may, in per cent of the day."""
+    """The most runs that overlap where there are too many (else 0), and where that is, in percent of the day."""
 
     most: int = 0
     spans: tuple[tuple[float, float], ...] = ()
@@ -37,12 +37,12 @@ Passes = Callable[[CalendarEntry], bool]
 
 
 def marks_of(entries: Sequence[CalendarEntry], start: datetime, end: datetime, passes: Passes) -> tuple[Mark, ...]:
-    """The marks of a day, by time.
+    """Return the marks of a day.
 
-    :param start: when the day begins, and `end` when it ends: 23 or 25 hours apart where the clocks change
+    :param end: 23 or 25 hours after `start` if the clocks change
     :param passes: whether the filter shows an entry
     """
-    if len(entries) > MOST_MARKS:
+    if len(entries) > MAX_MARKS:
         return _gathered(entries, start, end, passes)
     day = (end - start).total_seconds()
     marks = []
@@ -55,17 +55,17 @@ def marks_of(entries: Sequence[CalendarEntry], start: datetime, end: datetime, p
 
 
 def _gathered(entries: Sequence[CalendarEntry], start: datetime, end: datetime, passes: Passes) -> tuple[Mark, ...]:
-    """One mark a quarter of an hour, in the colour of what matters most then."""
+    """Return one mark for each quarter of an hour, in the color of what matters most in it."""
     best: dict[int, tuple[bool, int, str]] = {}
-    stretch = (end - start) / MOST_MARKS
+    stretch = (end - start) / MAX_MARKS
     for entry in entries:
         place = (entry.at - start) // stretch
         here = (not passes(entry), RANKS[entry.state], entry.state)
         if place not in best or here < best[place]:
             best[place] = here
-    width = round(100 / MOST_MARKS, 2)
+    width = round(100 / MAX_MARKS, 2)
     return tuple(
-        Mark(round(100 * place / MOST_MARKS, 2), width, look_of(state), is_dim)
+        Mark(round(100 * place / MAX_MARKS, 2), width, look_of(state), is_dim)
         for place, (is_dim, _, state) in sorted(best.items())
     )
 
@@ -73,9 +73,9 @@ def _gathered(entries: Sequence[CalendarEntry], start: datetime, end: datetime, 
 def crowd_of(
     entries: Iterable[CalendarEntry], start: datetime, end: datetime, *, workers: int, limits: Mapping[str, int]
 ) -> Crowd:
-    """Where what is to come asks for more runs at once than there are workers, or than a pipeline allows of its own.
+    """Return where coming runs exceed the workers, or the limit of their pipeline.
 
-    :param limits: how many runs of a pipeline may go at the same time, for those that say so
+    :param limits: how many runs of a pipeline may run at once, for pipelines with a limit
     """
     ahead = [entry for entry in entries if entry.state in AHEAD]
     most, spans = _crowded(ahead, workers)
@@ -90,15 +90,15 @@ def crowd_of(
 
 
 def _crowded(entries: Iterable[CalendarEntry], limit: int) -> tuple[int, list[tuple[float, float]]]:
-    """The largest crowd above the limit (else 0), and from when to when it is exceeded."""
+    """Return the largest number above the limit (else 0), and the spans in which the limit is exceeded."""
     turns = [
         turn
         for entry in entries
         for begin in (entry.at.timestamp(),)
-        for turn in ((begin, 1), (begin + (entry.seconds or SHORTEST), -1))
+        for turn in ((begin, 1), (begin + (entry.seconds or UNKNOWN_SECONDS), -1))
     ]
     most, count, since, spans = 0, 0, 0.0, []
-    for moment, change in sorted(turns):  # where one ends as another begins, the end comes first
+    for moment, change in sorted(turns):  # a run that ends as another begins does not overlap it
         if change > 0 and count == limit:
             since = moment
         if change < 0 and count == limit + 1:

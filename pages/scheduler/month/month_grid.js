@@ -1,4 +1,4 @@
-// The frame of the month; after each change the browser finds its place in it again, see `calendar.js`.
+// The frame of the month; after each change the browser restores the focus in it, see `calendar.js`.
 export default {
   props: { tag: { type: String, default: "div" } },
   template: `<component :is="tag"><slot></slot></component>`,

@@ -1,4 +1,4 @@
-"""The name of what is shown, as a button that offers twelve months of any year."""
+"""The name of what is shown, as a button that opens a choice of months."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,9 +8,9 @@ from nicegui import ui
 from pages.parts.cards import set_props
 from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
+from pages.scheduler.parts.views import FIRST_YEAR, LAST_YEAR
 
 MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec')
-FIRST_YEAR, LAST_YEAR = 1971, 2199
 
 
 class MonthPicker(Scope):
@@ -50,10 +50,10 @@ class MonthPicker(Scope):
             month.on('click', lambda number=number: self._pick(number))
 
     def show(self, name: str, faint: str, day: date, today: date) -> None:
-        """Be called this, with the month of `day` marked."""
+        """Show this name, and mark the month of `day`."""
         self._strong.set_text(name)
         self._faint.set_text(faint)
-        set_props(self._button, aria_label=f'{name} {faint}, choose month and year'.replace('  ', ' '))
+        set_props(self._button, aria_label=f'{name} {faint}, choose month and year')
         self._shown, self._today, self._year = day, today, day.year
         self._mark()
 

@@ -1,8 +1,6 @@
-"""While you were away: what fell due and did not fire in time, why, what was done about it, and what now."""
+"""While you were away: what fell due and did not fire in time, why, what was done about it, and what to do now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,66 +13,22 @@ from pages.parts.html import Glyph, button, el, opens
 from pages.parts.schema_fields import field_for
 from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
-from synapse.calendar.alarm_clock import Absence
-from synapse.calendar.events import Event, Occurrence
+from synapse.calendar.events import Event
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox import inputs
 from synapse.runs.records import RunRecord
 
-from .days import day_in
+from .away import Group, grouped, started_words, times_of, what_was_done, why_away
 
 SOON_SECONDS = 0.2
-SHOWN = 20
-"""So many events have a row; the buttons at the top are about all of them."""
-TIMES = 3
-"""So many moments are told one by one; more are told as a span."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """What waits for an answer about one event, newest first."""
-
-    event_id: str
-    title: str
-    pipeline: str
-    missed: tuple[Occurrence, ...]
-    late: tuple[Occurrence, ...]
-    """Those that were run late, as the event says: to be looked at, no more."""
-
-    @property
-    def all(self) -> tuple[Occurrence, ...]:
-        return self.missed + self.late
-
-    @property
-    def runnable(self) -> tuple[Occurrence, ...]:
-        """Those that can be run one by one; a row that stands for a whole span of them cannot."""
-        return tuple(item for item in self.missed if item.since is None)
-
-
-def grouped(occurrences: Sequence[Occurrence]) -> list[Group]:
-    """By event, the one with the newest occurrence first.
-
-    :param occurrences: newest first
-    """
-    found: dict[str, list[Occurrence]] = {}
-    for occurrence in occurrences:
-        found.setdefault(occurrence.event_id, []).append(occurrence)
-    return [
-        Group(
-            event_id=event_id,
-            title=items[0].title,
-            pipeline=items[0].pipeline,
-            missed=tuple(item for item in items if item.run is None),
-            late=tuple(item for item in items if item.run is not None),
-        )
-        for event_id, items in found.items()
-    ]
+ROWS = 20
+"""How many events have a row; the buttons at the top apply to all of them."""
 
 
 class AwayCard(Scope):
-    """Hidden while nothing waits for an answer; what is answered in another tab goes here too."""
+    """Hidden while nothing is open; what is answered in another tab disappears here too."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('section')
@@ -99,16 +53,16 @@ class AwayCard(Scope):
         opens(latest, lambda: self.run(self._groups, is_latest_only=True), what='')
         opens(every, lambda: self.run(self._groups, is_latest_only=False), what='')
         skip.on('click', lambda: self.skip(self._groups))
-        soon = self.at_most_every(SOON_SECONDS, self._read_again)
-        self.follow(room.bus, OccurrencesChanged, lambda news: soon() if self._concerns(news) else None)
-        self.follow(room.bus, ScheduleChanged, lambda news: soon() if news.event.id in self._rows else None)
-        self._read_again()
+        soon = self.at_most_every(SOON_SECONDS, self._load_soon)
+        self.follow(room.bus, OccurrencesChanged, lambda message: soon() if self._concerns(message) else None)
+        self.follow(room.bus, ScheduleChanged, lambda message: soon() if message.event.id in self._rows else None)
+        self._load_soon()
 
-    def _concerns(self, news: OccurrencesChanged) -> bool:
+    def _concerns(self, message: OccurrencesChanged) -> bool:
         known = {group.event_id for group in self._groups}
-        return any(item.is_open or item.event_id in known for item in news.occurrences)
+        return any(item.is_open or item.event_id in known for item in message.occurrences)
 
-    def _read_again(self) -> None:
+    def _load_soon(self) -> None:
         background_tasks.create(self._load(), name='what was missed')
 
     async def _load(self) -> None:
@@ -117,10 +71,10 @@ class AwayCard(Scope):
 
     def _show(self, groups: list[Group]) -> None:
         self._groups = groups
-        shown = {group.event_id for group in groups[:SHOWN]}
+        shown = {group.event_id for group in groups[:ROWS]}
         for event_id in [known for known in self._rows if known not in shown]:
             self._rows.pop(event_id).row.delete()
-        for index, group in enumerate(groups[:SHOWN]):
+        for index, group in enumerate(groups[:ROWS]):
             if group.event_id not in self._rows:
                 with self._list:
                     self._rows[group.event_id] = _Row(self, group)
@@ -130,31 +84,31 @@ class AwayCard(Scope):
             row.show(group, self.event_of(group), self._zone)
         self._why.set_text(why_away(self._room.calendar.last_absence, groups, self._zone))
         can_run = sum(bool(group.runnable and self.event_of(group)) for group in groups)
-        self._more.set_text(f'And {len(groups) - SHOWN} more events.')
-        self._more.set_visibility(len(groups) > SHOWN)
+        self._more.set_text(f'And {len(groups) - ROWS} more events.')
+        self._more.set_visibility(len(groups) > ROWS)
         set_props(self._acts, hidden=len(groups) < 2)
         for act in self._acts.default_slot.children[:2]:
             act.set_visibility(can_run > 0)
         set_props(self, hidden=not groups or None)
 
     def event_of(self, group: Group) -> Event | None:
-        """The event as it is now, None if it was deleted."""
+        """Return the event as it is now, None if it was deleted."""
         try:
             return self._room.calendar.get(group.event_id)
         except NotFound:
             return None
 
-    # Answered
+    # Answers
 
     async def run(self, groups: Sequence[Group], *, is_latest_only: bool) -> None:
-        """Run the newest missed one of each event, or all of them; the rest is skipped. What has run is put away."""
-        # Rows go as they are answered, so what is said stands in no row.
+        """Run the newest missed occurrence of each event, or all of them, and skip the rest."""
+        # A row is deleted once it is answered, so dialogs and notices must not belong to one.
         with self.client.content:
             runs: list[RunRecord] = []
             for group in list(groups):
                 runs += await self._run_group(group, is_latest_only=is_latest_only)
             if runs:
-                _say_started(runs)
+                say(started_words(runs), kind='success')
 
     async def _run_group(self, group: Group, *, is_latest_only: bool) -> Sequence[RunRecord]:
         event = self.event_of(group)
@@ -175,19 +129,19 @@ class AwayCard(Scope):
         return runs
 
     async def skip(self, groups: Sequence[Group]) -> None:
-        """Let all of them be."""
+        """Skip everything that is open for these events."""
         occurrences = [item for group in groups for item in group.all]
         with self.client.content:
             await attempt(self._room.calendar.answer_missed(occurrences, 'skip'))
 
 
 class _Row:
-    """One event: what was missed of it, what its policy did, and the answers."""
+    """One event: what was missed, what its policy did, and the buttons."""
 
     def __init__(self, card: AwayCard, group: Group) -> None:
         self._group = group
         with el('li') as self.row:
-            self._dot = el('i', 'sy-pdot')
+            el('i', 'sy-pdot')
             with el('div', 'sy-grow aw-what'):
                 with el('p', 'sy-x'):
                     el('b', 'sy-ell', group.title)
@@ -203,13 +157,12 @@ class _Row:
         opens(self._run, lambda: card.run([self._group], is_latest_only=False), what='')
         self._skip.on('click', lambda: card.skip([self._group]))
         self._seen.on('click', lambda: card.skip([self._group]))
-        self._color = pipeline_color(card._room, group.pipeline)
-        self.row.classes(self._color)
+        self.row.classes(pipeline_color(card._room, group.pipeline))
 
     def show(self, group: Group, event: Event | None, zone: ZoneInfo) -> None:
         self._group = group
-        self._times.set_text(times_of(group.missed or group.late, zone, is_missed=bool(group.missed)))
-        self._reason.set_text(what_was_done(group) + (' Its event was deleted.' if event is None else ''))
+        self._times.set_text(times_of(group, zone))
+        self._reason.set_text(what_was_done(group, is_deleted=event is None))
         count = len(group.runnable) if event is not None else 0
         words = f'Run all {count}' if count > 1 else 'Run'
         self._words.set_text(words)  # type: ignore[attr-defined]
@@ -224,7 +177,7 @@ class _Row:
 
 
 async def ask_files(room: ControlRoom, event: Event) -> Mapping[str, Any] | None:
-    """The parameters that `ask:` stands for, chosen by the person, or None if the person thought better of it."""
+    """Ask for the parameters that are `ask:`; None if the person cancels."""
     try:
         schema = room.catalog.get(event.pipeline).schema
     except NotFound as error:
@@ -252,93 +205,15 @@ async def ask_files(room: ControlRoom, event: Event) -> Mapping[str, Any] | None
 
     run.on('click', submit)
     answer = await dialog
-    if not dialog.is_deleted:  # whoever left the page with the question open took it along
+    if not dialog.is_deleted:  # leaving the page deletes it too
         dialog.delete()
     return answer if isinstance(answer, dict) else None
 
 
 def _value(field: Field) -> Any:
-    """What was chosen; where there is nothing, the field says so."""
+    """Return the value of the field; None if there is none, which the field then says."""
     try:
         return field.value()
     except (KeyError, ValueError):
         field.show_error('Choose a file.')
         return None
-
-
-# Words
-
-
-def why_away(absence: Absence | None, groups: Sequence[Group], zone: ZoneInfo) -> str:
-    """How much was missed, why nothing could fire, and for how long."""
-    missed = sum(item.count for group in groups for item in group.missed)
-    late = sum(len(group.late) for group in groups)
-    counts = [f'{missed:,} missed' if missed else '', f'{late} run late' if late else '']
-    told = ' and '.join(filter(None, counts))
-    if absence is None:
-        return f'{told}, {_span([item for group in groups for item in group.all], zone)}.' if groups else ''
-    length = _length((absence.end - absence.start).total_seconds())
-    what = {
-        'off': f'Synapse was off for {length}',
-        'asleep': f'This machine was asleep for {length}',
-        'clock': f'The clock of this machine was set forward by {length}',
-    }[absence.why]
-    return f'{what}, until {_moment(absence.end, zone)}: {told}.'
-
-
-def times_of(occurrences: Sequence[Occurrence], zone: ZoneInfo, *, is_missed: bool) -> str:
-    """`3 missed: Wed 14 Oct, 02:30, 03:30, 04:30`, or the first and the last of many.
-
-    :param occurrences: newest first, at least one
-    """
-    count = sum(item.count for item in occurrences)
-    word = f'{count:,} missed' if is_missed else 'run late'
-    if count > TIMES or any(item.since for item in occurrences):
-        return f'{word}, {_span(occurrences, zone)}'
-    told, day = [], None
-    for item in reversed(occurrences):
-        is_same_day = day == day_in(item.due, zone)
-        day = day_in(item.due, zone)
-        told.append(f'{item.due.astimezone(zone):%H:%M}' if is_same_day else _moment(item.due, zone))
-    return f'{word}: {", ".join(told)}' if count > 1 or not is_missed else f'missed: {told[0]}'
-
-
-def _span(occurrences: Sequence[Occurrence], zone: ZoneInfo) -> str:
-    first = min(item.since or item.due for item in occurrences)
-    last = max(item.due for item in occurrences)
-    if first == last:
-        return _moment(first, zone)
-    end = f'{last.astimezone(zone):%H:%M}' if day_in(first, zone) == day_in(last, zone) else _moment(last, zone)
-    return f'{_moment(first, zone)} to {end}'
-
-
-def what_was_done(group: Group) -> str:
-    """Why they did not fire, and what the policy did about it."""
-    if group.late and group.missed:
-        ran = 'The latest one was run late.' if len(group.late) == 1 else f'{len(group.late)} were run late.'
-        return f'{ran} Of the others: {group.missed[0].reason}'
-    return (group.missed or group.late)[0].reason
-
-
-def _moment(moment: datetime, zone: ZoneInfo) -> str:
-    local = moment.astimezone(zone)
-    return f'{local:%a} {local.day} {local:%b}, {local:%H:%M}'
-
-
-def _length(seconds: float) -> str:
-    """`40 s`, `12 min`, `6 h 21 min`, `3 days`."""
-    minutes, hours = round(seconds / 60), int(seconds // 3600)
-    if seconds < 60:
-        return f'{round(seconds)} s'
-    if minutes < 60:
-        return f'{minutes} min'
-    if hours < 48:
-        rest = round(seconds % 3600 / 60)
-        return f'{hours} h {rest} min' if rest else f'{hours} h'
-    return f'{round(seconds / 86_400)} days'
-
-
-def _say_started(runs: Sequence[RunRecord]) -> None:
-    numbers = ', '.join(f'#{run.number}' for run in runs[:3])
-    more = f' and {len(runs) - 3} more' if len(runs) > 3 else ''
-    say(f'{numbers}{more} {"is" if len(runs) == 1 else "are"} in the queue.', kind='success')

@@ -1,4 +1,4 @@
-"""Which entries of the calendar a person wants to see."""
+"""Which entries of the calendar are shown."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ GROUPS: dict[str, frozenset[str]] = {
     'missed': frozenset({'missed'}),
     'planned': frozenset({'planned'}),
 }
-"""The totals of a month, each with the states that count in it."""
+"""The totals of a month, each with the states that count towards it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class EntryFilter:
         return self.passes_any_state(entry) and (not self.group or entry.state in GROUPS[self.group])
 
     def passes_any_state(self, entry: CalendarEntry) -> bool:
-        """Whether it is shown or would be in another state: what the totals count."""
+        """Whether the entry is shown, or would be in another state: the totals count these."""
         return self.pipeline in ('', entry.pipeline) and self.profile in ('', entry.profile or '')
 
     def toggled(self, group: str) -> 'EntryFilter':
-        """Only this group of states, or all of them again."""
+        """Return the filter for this group of states alone, or for all states if it was chosen already."""
         return replace(self, group='' if self.group == group else group)

@@ -1,14 +1,15 @@
-"""An entry of the calendar in words: its clock, what became of it, and how many of a day ended how."""
+"""An entry of the calendar in words: what became of it, and how many of a day ended in which way."""
 
-from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pages.parts.html import WORDS
 from pages.parts.words import length_of, pipeline_title, profile_label
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
+
+from .days import clock_in
+from .entries import counts_of
 
 OUTCOMES = (
     ('ok', ('succeeded',)),
@@ -21,16 +22,8 @@ OUTCOMES = (
 )
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def clock_in(moment: datetime, zone: ZoneInfo) -> str:
-    """`16:00` there."""
-    return f'{moment.astimezone(zone):%H:%M}'
-
-
 def entry_label(entry: CalendarEntry, zone: ZoneInfo) -> str:
-    """`16:00 Video publish, planned, repeats`: all that its glyph, place and size say, for who does not see them."""
+    """`16:00 Video publish, planned, repeats`: in words what its glyph, place and size show."""
     times = f'{entry.count} times' if entry.count > 1 else ''
     is_live = entry.state in ('running', 'paused')  # its length would be wrong a second later
     length = '' if is_live or not entry.seconds else length_of(entry.seconds)
@@ -40,7 +33,7 @@ def entry_label(entry: CalendarEntry, zone: ZoneInfo) -> str:
 
 
 def entry_caption(room: ControlRoom, entry: CalendarEntry) -> str:
-    """The second line of an entry: what went wrong, or else for whom it is and how long it took."""
+    """The second line of an entry: what went wrong, or else its profile, its pipeline and how long it took."""
     times = f'{entry.count} times' if entry.count > 1 else ''
     if entry.state in ('failed', 'interrupted', 'missed', 'skipped', 'cancelled', 'paused', 'queued', 'off'):
         reason = f'{WORDS[entry.state]}: {entry.reason}' if entry.reason else WORDS[entry.state]
@@ -57,16 +50,14 @@ def entry_caption(room: ControlRoom, entry: CalendarEntry) -> str:
 
 
 def outcomes_of(entries: Iterable[CalendarEntry]) -> dict[str, int]:
-    """How many ended how, or go on: `{'ok': 2, 'failed': 1}`; what is planned is not among them."""
-    counts: Counter[str] = Counter()
-    for entry in entries:
-        counts[entry.state] += entry.count
+    """How many ended in which way or are running, such as `{'ok': 2, 'failed': 1}`; planned ones do not count."""
+    counts = counts_of(entries)
     sums = {word: sum(counts[state] for state in states) for word, states in OUTCOMES}
     return {word: count for word, count in sums.items() if count}
 
 
 def summary_of(entries: Iterable[CalendarEntry]) -> str:
-    """`2 ok, 1 failed, 2 running`; of a day to come `3 planned`."""
+    """`2 ok, 1 failed, 2 running`; for a day to come `3 planned`."""
     entries = list(entries)
     outcomes = outcomes_of(entries)
     if outcomes:
@@ -76,13 +67,5 @@ def summary_of(entries: Iterable[CalendarEntry]) -> str:
 
 
 def title_of(entry: CalendarEntry) -> str:
-    """What it is called, and how often where one entry stands for several occurrences."""
+    """Its title, with the number of occurrences if it stands for several."""
     return f'{entry.title} ×{entry.count}' if entry.count > 1 else entry.title
-
-
-def occurrence_of(key: str) -> tuple[str, datetime] | None:
-    """The event and the moment that the key of a chip names; None for the key of a run without an event."""
-    event_id, sign, micros = key.rpartition('@')
-    if not sign or not micros.lstrip('-').isdigit():
-        return None
-    return event_id, EPOCH + timedelta(microseconds=int(micros))

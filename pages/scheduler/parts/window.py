@@ -1,4 +1,4 @@
-"""A stretch of days of the calendar and what is in it: read once, then only where the room says that it changed."""
+"""A span of days of the calendar with its entries: read once, then only where the control room says they changed."""
 
 import asyncio
 import logging
@@ -34,10 +34,9 @@ class Failed(Protocol):
 
 
 class CalendarWindow(Scope):
-    """Shows its days as they are now; a subclass says which days, reads and draws them.
+    """Shows its days as they are now; a subclass decides which days, reads and draws them.
 
-    :param only: what is let through; see `restrict`
-    :param failed: told after each reading whether the days could not be read
+    :param failed: called after each read with whether it failed
     """
 
     def __init__(self, room: ControlRoom, *, only: EntryFilter, failed: Failed) -> None:
@@ -48,28 +47,28 @@ class CalendarWindow(Scope):
         self._zone = ZoneInfo(room.calendar.zone)
         self._stale: Span | None = None
         self._reading = asyncio.Lock()
-        self._soon = self.at_most_every(AT_MOST_EVERY_SECONDS, self._read_in_background)
-        # The browser sees that a new day has begun, also where this machine slept over midnight: see `agenda.js`.
+        self._read_soon = self.at_most_every(AT_MOST_EVERY_SECONDS, self._read_in_background)
+        # The browser notices a new day even if this machine slept over midnight: see `agenda.js`.
         self.on('dayturned', self.load_soon)
         self.follow(room.bus, ScheduleChanged, lambda _: self._changed(self.planned))
         self.follow(room.bus, OccurrencesChanged, self._on_occurrences)
         self.follow(room.bus, RunChanged, self._on_run)
 
-    # What a subclass says
+    # What a subclass decides
 
     @property
     def name(self) -> str:
-        """What could not be loaded, in words."""
+        """What the person is looking at, such as `this week`."""
         raise NotImplementedError
 
     @property
     def span(self) -> Span:
-        """From which moment on, and before which, entries are asked for."""
+        """The first moment shown, and the first one after it."""
         raise NotImplementedError
 
     @property
     def planned(self) -> Span:
-        """The part of it that is another after an event has changed."""
+        """The part of `span` that a changed event can affect."""
         return self.span
 
     def show(self, day: date) -> None:
@@ -77,23 +76,23 @@ class CalendarWindow(Scope):
         raise NotImplementedError
 
     async def read(self, asked: Span) -> None:
-        """Read what is in this part of the days, and draw it."""
+        """Read the entries of this part of the days, and draw them."""
         raise NotImplementedError
 
-    # What a page asks
+    # What a page calls
 
     async def load(self) -> None:
-        """Read all and draw it."""
+        """Read everything and draw it."""
         self._stale = self.span
         await self._catch_up()
 
     def load_soon(self) -> None:
-        """As `load`, without waiting for it."""
+        """Like `load`, without waiting for it."""
         self._stale = self.span
         self._read_in_background()
 
     async def restrict(self, only: EntryFilter) -> None:
-        """Show what this filter lets through."""
+        """Show only what this filter lets through."""
         self._only = only
         await self.load()
 
@@ -118,10 +117,10 @@ class CalendarWindow(Scope):
         if self._stale is not None:
             span = min(span[0], self._stale[0]), max(span[1], self._stale[1])
         self._stale = span
-        self._soon()
+        self._read_soon()
 
     def _read_in_background(self) -> None:
-        # Whoever is reading already goes on until nothing is stale any more.
+        # A read in progress continues until nothing is stale.
         if not self._reading.locked():
             background_tasks.create(self._catch_up(), name='entries of the calendar')
 
@@ -134,14 +133,14 @@ class CalendarWindow(Scope):
                 self._call(partial(self._failed, is_failed=False))
             except Exception:
                 log.exception('%s could not be shown', self.name)
-                self._stale = self.span  # whoever asks next asks for all of it
+                self._stale = self.span  # the next read covers everything
                 self._call(partial(self._failed, is_failed=True))
 
 
 class EntryWindow(CalendarWindow):
     """Keeps the entries of its days; a subclass arranges and draws them.
 
-    Entries are arranged in a thread, since a busy month has a hundred thousand; only what `draw` shows costs the loop.
+    A busy month has a hundred thousand entries, so they are arranged in a thread; only `draw` runs on the event loop.
     """
 
     def __init__(self, room: ControlRoom, *, only: EntryFilter, failed: Failed) -> None:
@@ -149,11 +148,11 @@ class EntryWindow(CalendarWindow):
         self._known: dict[str, CalendarEntry] = {}
 
     def arrange(self, entries: Sequence[CalendarEntry], now: datetime) -> Any:
-        """What there is to draw; called in a thread, so it looks at nothing that changes."""
+        """Return what to draw; called in a thread, so it must not read anything that changes."""
         raise NotImplementedError
 
     def draw(self, picture: Any, now: datetime) -> None:
-        """Bring what is shown to what was arranged."""
+        """Show what was arranged."""
         raise NotImplementedError
 
     async def read(self, asked: Span) -> None:
@@ -161,7 +160,7 @@ class EntryWindow(CalendarWindow):
         found = await self._room.calendar.entries(*asked)
         now = now_utc()
         self._known, picture = await asyncio.to_thread(self._arranged, span, asked, found, now)
-        if span == self.span:  # else other days are wanted by now, and read next
+        if span == self.span:  # otherwise other days are wanted by now, and read next
             self._call(lambda: self.draw(picture, now))
 
     def _arranged(

@@ -1,4 +1,4 @@
-"""One day of the week: drawn by the browser from its blocks, and sent again only when one of them is another."""
+"""One day of the week: the browser draws its blocks, which are sent again only when one of them changes."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -10,22 +10,21 @@ from nicegui import ui
 from pages.parts.cards import set_props
 from pages.parts.html import Glyph, el, look_of, settled
 from pages.parts.words import length_of, millis, pipeline_color
-from pages.scheduler.parts.days import weekday_of
-from pages.scheduler.parts.entry_words import clock_in, entry_label, title_of
+from pages.scheduler.parts.days import clock_in, weekday_of
+from pages.scheduler.parts.entry_words import entry_label, title_of
 from pages.scheduler.parts.window import OpenEntry
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
 
-from .layout import DAY, LIVE, Block, Piece
+from .layout import DAY_MINUTES, LIVE, Block, Piece
 
-MOST_LISTED = 100
+MAX_LISTED = 100
 HOUR_PIXELS = 44
-TALL = 36
-"""Pixels from which a block has a second line."""
+TWO_LINES_PIXELS = 36
 
 
 class WeekColumn(ui.element, component='week_column.js'):
-    """One day; its blocks are buttons in the order of time."""
+    """One day; its blocks are buttons in order of time."""
 
     def __init__(
         self, room: ControlRoom, zone: ZoneInfo, open_entry: OpenEntry, clicked: Callable[[date, float], None]
@@ -46,7 +45,7 @@ class WeekColumn(ui.element, component='week_column.js'):
         settled(self)
 
     def frame(self, day: date, today: date) -> None:
-        """Which day it is."""
+        """Show this day."""
         if day != self._day:
             self._day = day
             self.show([])
@@ -55,7 +54,7 @@ class WeekColumn(ui.element, component='week_column.js'):
         set_props(self, data_day=day.isoformat())
 
     def show(self, blocks: Sequence[Block]) -> None:
-        """Bring the column to these blocks; it is sent again only if one of them is another."""
+        """Show these blocks; they are sent again only if one of them changed."""
         count = sum(len(block.pieces) for block in blocks)
         set_props(self, aria_label=f'{weekday_of(self._day)}, {count or "no"} {"entry" if count == 1 else "entries"}')
         if blocks is not self._blocks:
@@ -70,16 +69,16 @@ class WeekColumn(ui.element, component='week_column.js'):
             self._open(block.pieces[0].entry)
 
     def _list(self, block: Block) -> None:
-        """Everything that had no lane of its own, to choose from."""
+        """Open a menu of the entries that are counted in a block."""
         with (
             self.parent_slot or self,
             ui.menu().classes('sy-menubox').props('no-parent-event auto-close') as menu,
             el('div', 'sy-menu'),
         ):
-            for piece in block.pieces[:MOST_LISTED]:
+            for piece in block.pieces[:MAX_LISTED]:
                 self._listed(piece.entry)
-            if len(block.pieces) > MOST_LISTED:
-                el('span', 'cap', f'and {len(block.pieces) - MOST_LISTED} more')
+            if len(block.pieces) > MAX_LISTED:
+                el('span', 'cap', f'and {len(block.pieces) - MAX_LISTED} more')
         menu.props['target'] = f'#{self.html_id} [data-key="{block.key}"]'
         menu.on('hide', menu.delete)
         menu.open()
@@ -94,7 +93,7 @@ class WeekColumn(ui.element, component='week_column.js'):
 
 
 def block_props(block: Block, room: ControlRoom, zone: ZoneInfo) -> dict[str, Any]:
-    """A run or an occurrence at its hours, or several as a number, as `week_column.js` takes it."""
+    """Return a block as `week_column.js` takes it: an entry at its hours, or the number of several."""
     place = {
         'key': block.key,
         'top': round(block.top, 2),
@@ -119,7 +118,7 @@ def _single(piece: Piece, room: ControlRoom, zone: ZoneInfo) -> dict[str, Any]:
     is_live = entry.state in LIVE
     length = length_of(entry.seconds) if entry.seconds is not None and not is_live else ''
     states = {
-        'is-tall': (piece.bottom - piece.top) * HOUR_PIXELS / 60 >= TALL,
+        'is-tall': (piece.bottom - piece.top) * HOUR_PIXELS / 60 >= TWO_LINES_PIXELS,
         'is-continued': not piece.is_first,
         'goes-on': not piece.is_last,
     }
@@ -134,7 +133,7 @@ def _single(piece: Piece, room: ControlRoom, zone: ZoneInfo) -> dict[str, Any]:
         'title': title_of(entry),
         'repeats': entry.is_repeating,
         'label': entry_label(entry, zone),
-        # What goes on grows by the clock of the browser.
+        # A live run grows by the clock of the browser.
         'from': millis(piece.begins) if is_live else None,
-        'most': f'{DAY - piece.top:.0f}' if is_live else None,
+        'most': f'{DAY_MINUTES - piece.top:.0f}' if is_live else None,
     }

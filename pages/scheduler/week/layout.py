@@ -1,39 +1,42 @@
-"""Where the blocks of a week stand: days as the wall clock shows them, lanes where blocks overlap. Knows no screen."""
+"""Where the blocks of a week are: days by the wall clock, lanes where blocks overlap. Knows no screen."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from pages.scheduler.parts.days import RANKS, midnight
+from pages.scheduler.parts.days import DAY, midnight
+from pages.scheduler.parts.entries import RANKS
 from synapse.calendar.events import CalendarEntry
 
-DAY = 24 * 60.0
-SHORTEST = 28.0
-"""Minutes that a block of one line of text takes up, however short its run was."""
-MOST_LANES = 4
-FOLDED_TOGETHER = 60.0
+DAY_MINUTES = 24 * 60.0
+MIN_MINUTES = 28.0
+"""The height of a block with one line of text, however short its run was."""
+MAX_LANES = 4
+FOLDED_MINUTES = 60.0
+"""How far apart pieces may begin that are counted in one block."""
+SLOT = timedelta(minutes=30)
 LIVE = ('running', 'paused')
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one day shows of an entry, in minutes of the wall clock since midnight."""
+    """The part of an entry that one day shows, in minutes of the wall clock since midnight."""
 
     entry: CalendarEntry
     day: date
     top: float
     bottom: float
     begins: datetime
-    """Aware: when this piece begins, be it at midnight."""
+    """Aware: when this piece begins, which may be at midnight."""
     is_first: bool = True
     is_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece in its lane; or several, for which there is no lane, as one."""
+    """A piece in its lane, or several that found no lane, counted together."""
 
     pieces: tuple[Piece, ...]
     top: float
@@ -44,26 +47,27 @@ class Block:
 
     @property
     def key(self) -> str:
-        """Stays while states change and blocks move aside."""
+        """The same while states change and blocks move aside."""
         return self.pieces[0].entry.key if not self.is_folded else f'more:{self.top:.0f}'
 
     @property
     def is_folded(self) -> bool:
+        """Whether it stands for several pieces."""
         return len(self.pieces) > 1
 
 
 class WeekLayout:
-    """Remembers what it laid out: where one run has changed, only its day is laid out again."""
+    """Remembers what it laid out: if one run changes, only its day is laid out again."""
 
     def __init__(self, monday: date, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._days = [monday + timedelta(days=number) for number in range(7)]
-        self._edges = [midnight(day, zone) for day in [*self._days, monday + timedelta(days=7)]]
+        self._days = [monday + DAY * number for number in range(7)]
+        self._edges = [midnight(day, zone) for day in [*self._days, monday + DAY * 7]]
         self._pieces: dict[str, tuple[CalendarEntry, Sequence[Piece]]] = {}
         self._laid_out: dict[date, tuple[list[Piece], Sequence[Block]]] = {}
 
     def blocks(self, entries: Iterable[CalendarEntry], now: datetime) -> dict[date, Sequence[Block]]:
-        """The blocks of each of the seven days, by time."""
+        """Return the blocks of each of the seven days, by time."""
         by_day: dict[date, list[Piece]] = {day: [] for day in self._days}
         known, self._pieces = self._pieces, {}
         for entry in entries:
@@ -84,17 +88,17 @@ class WeekLayout:
 
 
 def begun_in(blocks: Iterable[Block]) -> list[CalendarEntry]:
-    """The entries that begin on the day of these blocks."""
+    """Return the entries that begin on the day of these blocks."""
     return [piece.entry for block in blocks for piece in block.pieces if piece.is_first]
 
 
 def pieces_of(
     entry: CalendarEntry, days: Sequence[date], edges: Sequence[datetime], zone: ZoneInfo, now: datetime
 ) -> Sequence[Piece]:
-    """What each day shows of an entry: one piece, or more where it goes on past midnight.
+    """Return what each day shows of an entry: one piece, or more if it continues past midnight.
 
-    A piece lies where the wall clock stood, so the hour that a spring night skips is part of it; where the clocks
-    went back it is as high as it was long.
+    A piece follows the wall clock, so it includes the hour that a night in spring skips; if the clocks go back, it is
+    as high as it was long.
 
     :param edges: when each of these days begins, and when the last one ends
     """
@@ -106,9 +110,9 @@ def pieces_of(
             break
         start, stop = max(begin, opens), min(end, closes)
         top = 0.0 if start == opens else _minutes(start, zone)
-        bottom = DAY if stop == closes else max(_minutes(stop, zone), top + (stop - start).total_seconds() / 60)
-        top = min(top, DAY - SHORTEST)
-        bottom = min(DAY, max(bottom, top + SHORTEST))
+        bottom = DAY_MINUTES if stop == closes else max(_minutes(stop, zone), top + (stop - start).total_seconds() / 60)
+        top = min(top, DAY_MINUTES - MIN_MINUTES)
+        bottom = min(DAY_MINUTES, max(bottom, top + MIN_MINUTES))
         pieces.append(Piece(entry, day, top, bottom, start, is_first=start == begin, is_last=stop == end))
     return pieces
 
@@ -125,7 +129,7 @@ def _minutes(moment: datetime, zone: ZoneInfo) -> float:
 
 
 def side_by_side(pieces: Sequence[Piece]) -> Sequence[Block]:
-    """The pieces of one day in lanes, so that none covers another.
+    """Return the pieces of one day in lanes, so that none covers another.
 
     :param pieces: by time, then by what matters most
     """
@@ -150,7 +154,7 @@ def _in_lanes(pieces: list[Piece]) -> list[Block]:
     placed = []
     for piece in pieces:
         number = next((n for n, lane in enumerate(lanes) if lane[-1].bottom <= piece.top), len(lanes))
-        if number == MOST_LANES:
+        if number == MAX_LANES:
             return _in_lanes_and_folded(pieces)
         if number == len(lanes):
             lanes.append([])
@@ -163,7 +167,7 @@ def _in_lanes(pieces: list[Piece]) -> list[Block]:
 
 
 def _room_beside(piece: Piece, lanes: Sequence[Sequence[Piece]]) -> int:
-    """How many lanes wide a piece may be: its own, and those right of it that are empty beside it."""
+    """Return how many lanes wide a piece may be: its own, and the empty ones to its right."""
     wide = 1
     for lane in lanes:
         if any(other.top < piece.bottom and piece.top < other.bottom for other in lane):
@@ -173,8 +177,8 @@ def _room_beside(piece: Piece, lanes: Sequence[Sequence[Piece]]) -> int:
 
 
 def _in_lanes_and_folded(pieces: list[Piece]) -> list[Block]:
-    """All lanes but the last for what matters most, the last one for a count of the others."""
-    lanes: list[list[tuple[float, float]]] = [[] for _ in range(MOST_LANES - 1)]
+    """Give all lanes but the last to what matters most, and the last one to a count of the others."""
+    lanes: list[list[tuple[float, float]]] = [[] for _ in range(MAX_LANES - 1)]
     blocks, left = [], []
     for piece in sorted(pieces, key=lambda piece: (RANKS[piece.entry.state], _by_time(piece))):
         number = next((n for n, lane in enumerate(lanes) if _is_free(lane, piece)), None)
@@ -182,7 +186,7 @@ def _in_lanes_and_folded(pieces: list[Piece]) -> list[Block]:
             left.append(piece)
         else:
             insort(lanes[number], (piece.top, piece.bottom))
-            blocks.append(Block((piece,), piece.top, piece.bottom, number, 1, MOST_LANES))
+            blocks.append(Block((piece,), piece.top, piece.bottom, number, 1, MAX_LANES))
     blocks += _folded(sorted(left, key=_by_time))
     return sorted(blocks, key=lambda block: (block.top, block.lane))
 
@@ -196,9 +200,19 @@ def _is_free(lane: list[tuple[float, float]], piece: Piece) -> bool:
 def _folded(pieces: list[Piece]) -> list[Block]:
     groups: list[list[Piece]] = []
     for piece in pieces:
-        if not groups or piece.top >= groups[-1][0].top + FOLDED_TOGETHER:
+        if not groups or piece.top >= groups[-1][0].top + FOLDED_MINUTES:
             groups.append([])
         groups[-1].append(piece)
     return [
-        Block(tuple(group), group[0].top, group[0].top + SHORTEST, MOST_LANES - 1, 1, MOST_LANES) for group in groups
+        Block(tuple(group), group[0].top, group[0].top + MIN_MINUTES, MAX_LANES - 1, 1, MAX_LANES) for group in groups
     ]
+
+
+def slot_at(day: date, minutes: float, now: datetime) -> datetime:
+    """Return the half hour that a click means, as naive wall time; the next one if this one has begun.
+
+    :param minutes: since midnight, as the column shows it
+    :param now: the naive wall time
+    """
+    slot = datetime.combine(day, time()) + timedelta(minutes=min(minutes, DAY_MINUTES - 1)) // SLOT * SLOT
+    return slot + SLOT if slot <= now < slot + SLOT else slot

@@ -1,4 +1,4 @@
-"""A week as seven days of 24 hours: blocks as long as their runs, what goes at the same time side by side."""
+"""A week as seven days of 24 hours: blocks as long as their runs, side by side where they overlap."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -7,7 +7,16 @@ from functools import partial
 from pages.parts.cards import set_props
 from pages.parts.dialogs import say
 from pages.parts.html import el, icon, opens
-from pages.scheduler.parts.days import day_in, hours_of, midnight, monday_of, next_hour, weekday_of
+from pages.scheduler.parts.days import (
+    DAY,
+    clock_change_words,
+    day_in,
+    midnight,
+    monday_of,
+    morning_of,
+    wall_now,
+    weekday_of,
+)
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.entry_words import outcomes_of
 from pages.scheduler.parts.window import EntryWindow, Failed, OpenEntry, PlanAt, Span
@@ -17,19 +26,20 @@ from synapse.records import now_utc
 from synapse.recurrence.words import clock_change_on
 
 from .column import HOUR_PIXELS, WeekColumn
-from .layout import Block, WeekLayout, begun_in
+from .layout import Block, WeekLayout, begun_in, slot_at
 
-SLOT = timedelta(minutes=30)
 FIRST_HOUR = 7
+"""The first hour in sight, unless the week is this one."""
+OVER = 'That time has passed. Pick a later one.'
 
 Picture = dict[date, tuple[Sequence[Block], dict[str, int]]]
-"""Of each day its blocks, and how many of its runs ended how."""
+"""The blocks of each day, and how many of its runs ended in which way."""
 
 
 class WeekView(EntryWindow):
-    """Built once; another week, a run that moves or a changed plan change it in place.
+    """Built once, then updated in place.
 
-    :param day: of the week shown, in the zone of the calendar
+    :param day: any day of the week to show
     :param plan_at: called with the naive wall time of an empty place that was clicked
     """
 
@@ -66,16 +76,16 @@ class WeekView(EntryWindow):
 
     @property
     def span(self) -> Span:
-        """The seven days, and the day before: what it began may go on into the first."""
-        return midnight(self._monday - timedelta(days=1), self._zone), midnight(self._days[-1], self._zone)
+        """The seven days, and the day before, whose runs may continue into the first."""
+        return midnight(self._monday - DAY, self._zone), midnight(self._days[-1], self._zone)
 
     @property
     def _days(self) -> Sequence[date]:
-        """Eight: the last one is where the week ends."""
-        return [self._monday + timedelta(days=number) for number in range(8)]
+        """Eight: the week ends as the last one begins."""
+        return [self._monday + DAY * number for number in range(8)]
 
     def show(self, day: date) -> None:
-        """Show the week of this day."""
+        """Turn to the week of this day."""
         if monday_of(day) != self._monday:
             self._monday = monday_of(day)
             self._layout = WeekLayout(self._monday, self._zone)
@@ -98,7 +108,7 @@ class WeekView(EntryWindow):
             self._place(now)
 
     def _frame(self, now: datetime) -> None:
-        """Everything but the blocks: days, today, now."""
+        """Show everything but the blocks: days, today, now."""
         today = day_in(now, self._zone)
         last = self._days[6]
         year, week, _ = self._monday.isocalendar()
@@ -117,7 +127,7 @@ class WeekView(EntryWindow):
         self._now.style(f'--day:{place};--at:{wall.hour * 60 + wall.minute}')
 
     def _place(self, now: datetime) -> None:
-        """At first the hours that matter are in sight: now, or the working day."""
+        """Scroll to the hours that matter: now, or the start of the working day."""
         today = day_in(now, self._zone)
         is_here = today in self._days[:7]
         hour = max(0, now.astimezone(self._zone).hour - 3) if is_here else FIRST_HOUR
@@ -126,27 +136,22 @@ class WeekView(EntryWindow):
 
     def _plan_on(self, place: int) -> None:
         day, now = self._days[place], now_utc()
-        if day == day_in(now, self._zone):
-            self._plan_at(next_hour(now, self._zone))
+        if day < day_in(now, self._zone):
+            say(OVER)
         else:
-            self._plan(datetime.combine(day, datetime.min.time()) + timedelta(hours=FIRST_HOUR + 2))
+            self._plan_at(morning_of(day, now, self._zone))
 
     def _clicked(self, day: date, minutes: float) -> None:
-        slot = timedelta(minutes=min(minutes, 24 * 60 - 1)) // SLOT * SLOT
-        wall = datetime.combine(day, datetime.min.time()) + slot
-        now = now_utc().astimezone(self._zone).replace(tzinfo=None)
-        # In the half hour that has begun, the next one is meant.
-        self._plan(wall + SLOT if wall <= now < wall + SLOT else wall)
-
-    def _plan(self, wall: datetime) -> None:
-        if wall > now_utc().astimezone(self._zone).replace(tzinfo=None):
+        now = wall_now(now_utc(), self._zone)
+        wall = slot_at(day, minutes, now)
+        if wall > now:
             self._plan_at(wall)
         else:
-            say('That time has passed. Pick a later one.')
+            say(OVER)
 
 
 class _Head:
-    """The name of a day; pressed, it plans something on it."""
+    """The name of a day, as a button that plans an event on it."""
 
     def __init__(self, plan: Callable[[], None]) -> None:
         with el('button', 'wk-day', type_='button') as self._button:
@@ -164,7 +169,7 @@ class _Head:
         self._number.set_text(f'{day.day} {day:%b}' if is_first else str(day.day))
         states = ['is-today'] if day == today else ['is-past'] if day < today else []
         self._button.classes(replace=' '.join(['wk-day', *states, *(['is-weekend'] if day.weekday() > 4 else [])]))
-        self._hint = hours_of(change)
+        self._hint = clock_change_words(change)
         name = weekday_of(day) + (f', clocks change by {self._hint}' if change else '')
         set_props(
             self._button,
@@ -175,7 +180,7 @@ class _Head:
         self._draw()
 
     def count(self, outcomes: dict[str, int]) -> None:
-        """What became of the runs of the day, as far as it is known."""
+        """Show how the runs of the day ended."""
         self._counts = outcomes
         self._draw()
 

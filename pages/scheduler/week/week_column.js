@@ -1,4 +1,4 @@
-// One day of the week, drawn from its blocks; what stays the same in it is not touched. Text is only ever text.
+// One day of the week, drawn from its blocks; what has not changed is not touched. Text is never HTML.
 const SPRITE = "/static/synapse/icons.svg";
 export default {
   props: { blocks: Array },
@@ -8,7 +8,7 @@ export default {
     place: (b) => ({ "--top": b.top, "--long": b.long, "--lane": b.lane, "--span": b.span, "--lanes": b.lanes }),
     clicked(event) {
       const block = event.target.closest(".wk-block");
-      // A press that says of itself what it opens is known by that.
+      // Elements with one of these attributes say themselves what they open.
       if (!event.target.closest("[data-opens], [aria-haspopup]") && !window.synapse.opens(block || this.$el)) return;
       if (block) this.$emit("pressed", block.dataset.key);
       else if (event.target === this.$el) this.$emit("slot", event.offsetY);

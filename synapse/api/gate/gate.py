@@ -1,7 +1,7 @@
-"""One gate in front of everything, pages and sockets alike: what it does not let in does not exist.
+"""One gate in front of everything, pages and sockets alike: what it refuses, nothing behind it sees.
 
-It authenticates by itself instead of marking requests for others to check, so a route added tomorrow is closed until
-somebody opens it here. Pure ASGI, since other middleware never sees a WebSocket.
+It authenticates by itself instead of marking requests for others to check, so a route added later is closed until it
+is opened here. Pure ASGI, since other middleware never sees a WebSocket.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from synapse.api.answers import Answer, Refusal, error_body
-from synapse.api.limits import peer_of
+from synapse.api.limits import client_address
+from synapse.api.responses import ApiResponse, HttpError, error_body
 from synapse.auth import Auth
 
 from . import rules
+from .failed_sign_ins import FailedSignIns
 from .rules import header, header_values
-from .sign_in import DOOR_CALLS, DOOR_POLICY, FrontDoor
-from .wrong_keys import WrongKeys
+from .sign_in import SIGN_IN_CSP, SIGN_IN_ROUTES, SignIn
 
-OPEN_CALLS = DOOR_CALLS | {('GET', '/api/v1/health'), ('HEAD', '/api/v1/health')}
-"""Everything that answers without credentials; a test holds this list against all routes.
+PUBLIC_ROUTES = SIGN_IN_ROUTES | {('GET', '/api/v1/health'), ('HEAD', '/api/v1/health')}
+"""Everything that responds without credentials; a test compares this list with all routes.
 
-One thing more does, `GET FEED_PATH`, since programs that subscribe to a calendar can send none: its secret is in the
-address, and opens this calendar and nothing else.
+`FEED_PATH` does as well, since programs that subscribe to a calendar can send none: the secret in the address opens
+this calendar and nothing else.
 """
 
 FEED_PATH = re.compile(r'/api/v1/scheduler/feed/([A-Za-z0-9_-]{20,200})\.ics')
@@ -37,24 +37,24 @@ SIGNED_OUT = 4401
 DRAIN_BYTES = 4_000_000
 DRAIN_SECONDS = 0.5
 
-# Pages need inline script and eval: NiceGUI is dead without. So this stops framing and exfiltration, not injection.
-PAGE_POLICY = (
+# NiceGUI needs inline scripts and eval. So this prevents framing and exfiltration, not injection.
+PAGE_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+API_CSP = "default-src 'none'; frame-ancestors 'none'"
 _FORWARDED = (b'forwarded', b'x-real-ip')
 
 log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Lets in who may come in, in the order address, host, origin, size, credentials, type of body.
+    """Admits requests after checking address, host, origin, size, credentials and type of body, in this order.
 
-    :param allowed_hosts: exact `host:port` values of the Host header, in small letters
+    :param allowed_hosts: exact `host:port` values of the Host header, in lower case
     :param origins: exact values of the Origin header
-    :param no_login: drops the check of credentials, and no other
+    :param no_login: skips the check of credentials, and no other
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class Gate:
         self._no_login = no_login
         self._cookie_name = cookie_name
         self._max_upload_bytes = max_upload_bytes
-        self._wrong = WrongKeys()
-        self._door = FrontDoor(auth, cookie_name, self._wrong)
+        self._failed = FailedSignIns()
+        self._sign_in = SignIn(auth, cookie_name, self._failed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'http':
@@ -97,27 +97,27 @@ class Gate:
             limit = rules.body_limit(scope, self._max_upload_bytes)
             rules.check_announced_length(scope, limit)
             await self._enter(scope, _Bounded(receive, send, limit))
-        except Refusal as refusal:
-            await _refuse(scope, receive, send, refusal)
+        except HttpError as error:
+            await _refuse(scope, receive, send, error)
 
     async def _enter(self, scope: Scope, bounded: '_Bounded') -> None:
         call = (scope['method'], scope['path'])
         sessions = self._sessions(scope)
         caller = self._caller(scope, sessions)
-        if call in DOOR_CALLS:
+        if call in SIGN_IN_ROUTES:
             request = Request(scope, bounded.receive)
-            response = await self._door.answer(request, is_signed_in=caller is not None)
+            response = await self._sign_in.answer(request, is_signed_in=caller is not None)
             await response(scope, bounded.receive, bounded.send)
             return
-        if caller is None and call not in OPEN_CALLS and not self._is_feed(*call):
+        if caller is None and call not in PUBLIC_ROUTES and not self._is_feed(*call):
             raise self._no_credentials(scope)
         rules.check_body_type(scope)
         if call == ('POST', '/logout'):
-            response = await self._door.sign_out(sessions)
+            response = await self._sign_in.sign_out(sessions)
             await response(scope, bounded.receive, bounded.send)
             return
         if rules.is_api(scope['path']) and not scope['path'].startswith('/api/v1/'):
-            raise Refusal(404, 'not_found', f'Nothing is at {scope["path"][:200]}.', 'The API is under /api/v1.')
+            raise HttpError(404, 'not_found', f'Nothing is at {scope["path"][:200]}.', 'The API is under /api/v1.')
         await self._renew(scope, sessions, bounded)
         await bounded.run(self._app, _cleaned(scope, caller or 'anyone'))
 
@@ -128,10 +128,10 @@ class Gate:
             caller = self._caller(scope, sessions)
             if caller is None:
                 raise self._no_credentials(scope)
-        except Refusal as refusal:
+        except HttpError as error:
             # Closing before accepting is how ASGI refuses the upgrade: the client reads a 403.
             await receive()
-            await send({'type': 'websocket.close', 'code': 1008, 'reason': refusal.message})
+            await send({'type': 'websocket.close', 'code': 1008, 'reason': error.message})
             return
         cleaned = _cleaned(scope, caller)
         if caller.startswith('session'):
@@ -148,7 +148,7 @@ class Gate:
             rules.check_site(scope)
 
     def _other_address(self, scope: Scope) -> str | None:
-        """Where a page opened at `localhost` should be: a cookie for that name would also go to its other ports."""
+        """Where to redirect a page opened at `localhost`: a cookie for that name would also reach its other ports."""
         name, _, port = header(scope, b'host').lower().partition(':')
         if name != 'localhost' or not rules.is_navigation(scope) or header(scope, b'authorization'):
             return None
@@ -162,18 +162,24 @@ class Gate:
         return f'http://{authority}{path}' + (f'?{query}' if query else '')
 
     def _caller(self, scope: Scope, sessions: list[str]) -> str | None:
-        """Who asks, as a key for limits and a word for the log; None without credentials."""
+        """The caller, as a key for rate limits and for the log; None without credentials."""
         if self._has_token(scope):
             return 'token'
         if sessions:
             return f'session {hashlib.sha256(sessions[0].encode()).hexdigest()[:8]}'
         return 'anyone' if self._no_login else None
 
-    def _no_credentials(self, scope: Scope) -> Refusal:
-        # A script with an old token needs to hear that, so it is never told to wait instead.
+    def _no_credentials(self, scope: Scope) -> HttpError:
+        # A script with an old token has to learn that, so it is never told to wait instead.
         if header_values(scope, b'authorization') or FEED_PATH.fullmatch(scope['path']):
-            self._wrong.add(peer_of(scope))
-        return _no_credentials()
+            self._failed.add(client_address(scope))
+        return HttpError(
+            401,
+            'unauthorized',
+            'Sign in first.',
+            'Send "Authorization: Bearer TOKEN" with the token in the data folder, or run: python main.py open',
+            {'www-authenticate': 'Bearer'},
+        )
 
     def _has_token(self, scope: Scope) -> bool:
         values = header_values(scope, b'authorization')
@@ -181,12 +187,11 @@ class Gate:
         return scheme.lower() == 'bearer' and self._auth.is_token(token.strip())
 
     def _is_feed(self, method: str, path: str) -> bool:
-        """Whether somebody reads the calendar by its secret address."""
         found = FEED_PATH.fullmatch(path)
         return method == 'GET' and found is not None and self._auth.is_feed(found[1])
 
     def _sessions(self, scope: Scope) -> list[str]:
-        """Living sessions among the cookies; a neighbour on another port may have set one of the same name."""
+        """The valid sessions among the cookies; a service on another port may have set one of the same name."""
         pairs = (pair.partition('=') for value in header_values(scope, b'cookie') for pair in value.split(';'))
         values = [value.strip().strip('"') for name, _, value in pairs if name.strip() == self._cookie_name]
         return [value for value in values if self._auth.is_session(value)]
@@ -194,17 +199,17 @@ class Gate:
     async def _renew(self, scope: Scope, sessions: list[str], bounded: '_Bounded') -> None:
         if sessions and rules.is_navigation(scope) and self._auth.is_due_for_renewal(sessions[0]):
             await asyncio.to_thread(self._auth.renew_session, sessions[0])
-            bounded.set_cookie = self._door.cookie(sessions[0])
+            bounded.set_cookie = self._sign_in.cookie(sessions[0])
 
     async def _until_signed_out(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a socket, and close it with 4401 as soon as its session is ended."""
+        """Serve a socket, and close it with 4401 when its session ends."""
         loop = asyncio.get_running_loop()
         is_open = is_closed = False
 
         async def guarded(message: Message) -> None:
             nonlocal is_open, is_closed
             if is_closed:
-                return  # what the application still had to say when its user left
+                return  # the application may still be sending when its user signs out
             is_open = is_open or message['type'] == 'websocket.accept'
             is_closed = message['type'] == 'websocket.close'
             await send(message)
@@ -215,7 +220,7 @@ class Gate:
             nonlocal is_closed
             if is_open and not is_closed:
                 is_closed = True
-                with contextlib.suppress(Exception):  # it may have gone by itself in the same moment
+                with contextlib.suppress(Exception):  # it may just have closed by itself
                     await send({'type': 'websocket.close', 'code': SIGNED_OUT, 'reason': 'Signed out.'})
 
         closings: set[asyncio.Task[None]] = set()
@@ -230,7 +235,7 @@ class Gate:
 
 
 class _Bounded:
-    """Counts the bytes of a body as they come, whatever its Content-Length said."""
+    """Counts the bytes of a body as they arrive, whatever its Content-Length says."""
 
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
         self._receive = receive
@@ -242,10 +247,10 @@ class _Bounded:
         self.set_cookie: str | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """:raises Refusal: 413, if the body grew too large before an answer began"""
+        """:raises HttpError: 413 if the body grew too large before the response began"""
         try:
             await app(scope, self.receive, self.send)
-        except Refusal:
+        except HttpError:
             if self._is_started or not self._is_too_large:
                 raise
         if self._is_too_large and not self._is_started:
@@ -261,7 +266,7 @@ class _Bounded:
 
     async def send(self, message: Message) -> None:
         if self._is_too_large and not self._is_started:
-            return  # how the application took the news; `run` says it in the shape of the contract
+            return  # the application's response to the error; `run` replaces it with ours
         if message['type'] == 'http.response.start':
             self._is_started = True
             if self.set_cookie is not None:
@@ -269,17 +274,7 @@ class _Bounded:
         await self._send(message)
 
 
-def _no_credentials() -> Refusal:
-    return Refusal(
-        401,
-        'unauthorized',
-        'Sign in first.',
-        'Send "Authorization: Bearer TOKEN" with the token in the data folder, or run: python main.py open',
-        {'www-authenticate': 'Bearer'},
-    )
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: HttpError) -> None:
     headers = dict(refusal.headers)
     if rules.has_body(scope) and not await _is_drained(scope, receive):
         headers['connection'] = 'close'
@@ -290,12 +285,12 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) 
     elif rules.is_page(path) and scope['method'] in ('GET', 'HEAD'):
         response = PlainTextResponse(f'{refusal.message} {refusal.hint}'.strip() + '\n', refusal.status, headers)
     else:
-        response = Answer(error_body(refusal.code, refusal.message, refusal.hint), refusal.status, headers)
+        response = ApiResponse(error_body(refusal.code, refusal.message, refusal.hint), refusal.status, headers)
     await response(scope, receive, send)
 
 
 async def _is_drained(scope: Scope, receive: Receive) -> bool:
-    """Read what is left of a small body, so that its sender gets to read the answer; not a large or a slow one."""
+    """Read the rest of a small body, so that its sender gets to read the response; not a large or slow one."""
     if header(scope, b'expect'):
         return False
     left = DRAIN_BYTES
@@ -312,7 +307,7 @@ async def _is_drained(scope: Scope, receive: Receive) -> bool:
 
 
 def _cleaned(scope: Scope, caller: str) -> Scope:
-    """The scope without what a proxy claims, which nobody here believes, and with who asks."""
+    """The scope with the caller, and without the headers of a proxy, which are not trusted here."""
     headers = [
         (key, value) for key, value in scope['headers'] if key not in _FORWARDED and not key.startswith(b'x-forwarded-')
     ]
@@ -321,12 +316,12 @@ def _cleaned(scope: Scope, caller: str) -> Scope:
 
 def _with_headers(scope: Scope, send: Send) -> Send:
     path = scope['path']
-    if (scope['method'], path) in DOOR_CALLS:
-        policy = DOOR_POLICY
+    if (scope['method'], path) in SIGN_IN_ROUTES:
+        policy = SIGN_IN_CSP
     elif rules.is_api(path) and not path.startswith('/api/v1/docs'):
-        policy = API_POLICY
+        policy = API_CSP
     else:
-        policy = PAGE_POLICY.format(host=_safe_host(scope))
+        policy = PAGE_CSP.format(host=_safe_host(scope))
     ours = {
         b'content-security-policy': policy.encode(),
         b'x-content-type-options': b'nosniff',

@@ -1,14 +1,14 @@
-"""What a request must look like before anyone asks who sent it: pure rules over an ASGI scope.
+"""What a request must look like before its credentials are checked: pure rules over an ASGI scope.
 
-Each rule raises a `Refusal` that names the fix. They keep web pages out (Host, Origin, Sec-Fetch-Site) and bound what
-is read (address, headers, body).
+Each rule raises an `HttpError` that says how to fix the request. They keep foreign web pages out (Host, Origin,
+Sec-Fetch-Site) and limit what is read (address, headers, body).
 """
 
 from collections.abc import Collection
 
 from starlette.types import Scope
 
-from synapse.api.answers import Refusal
+from synapse.api.responses import HttpError
 
 MAX_URL_BYTES = 8 * 1024
 MAX_HEADER_BYTES = 32 * 1024
@@ -39,7 +39,7 @@ def is_page(path: str) -> bool:
 
 
 def is_navigation(scope: Scope) -> bool:
-    """Whether this may be somebody following a link to a page, in a window of its own."""
+    """Whether this may be a browser that follows a link to a page."""
     return (
         scope['type'] == 'http'
         and scope['method'] in ('GET', 'HEAD')
@@ -56,23 +56,25 @@ def has_body(scope: Scope) -> bool:
 def check_size(scope: Scope) -> None:
     url = len(scope.get('raw_path') or scope['path'].encode()) + len(scope.get('query_string', b''))
     if url > MAX_URL_BYTES:
-        raise Refusal(414, 'url_too_long', 'The address is too long.', f'At most {MAX_URL_BYTES} bytes are read.')
+        raise HttpError(414, 'url_too_long', 'The address is too long.', f'The limit is {MAX_URL_BYTES} bytes.')
     if sum(len(key) + len(value) for key, value in scope['headers']) > MAX_HEADER_BYTES:
-        raise Refusal(431, 'headers_too_large', 'The headers are too large.', f'At most {MAX_HEADER_BYTES} bytes.')
+        raise HttpError(
+            431, 'headers_too_large', 'The headers are too large.', f'The limit is {MAX_HEADER_BYTES} bytes.'
+        )
 
 
 def check_path(scope: Scope) -> None:
-    """No name or id has control characters in it, and routers treat a line end as no character at all."""
+    """Refuse control characters: no name or id has any, and routers ignore a line end."""
     if any(char < ' ' or char == '\x7f' for char in scope['path']):
-        raise Refusal(400, 'malformed', 'The address has control characters in it.')
+        raise HttpError(400, 'malformed', 'The address contains control characters.')
 
 
 def check_host(scope: Scope, allowed: Collection[str]) -> str:
-    """The one Host header, if it is exactly one of the allowed ones: what keeps DNS rebinding out."""
+    """Return the Host header if there is exactly one and it is allowed, which keeps DNS rebinding out."""
     hosts = header_values(scope, b'host')
     if len(hosts) != 1 or hosts[0].lower() not in allowed:
         shown = ', '.join(repr(host[:100]) for host in hosts) or 'none'
-        raise Refusal(
+        raise HttpError(
             421,
             'wrong_host',
             f'Synapse does not answer to the host {shown}.',
@@ -83,19 +85,19 @@ def check_host(scope: Scope, allowed: Collection[str]) -> str:
 
 def check_origin(scope: Scope, allowed: Collection[str]) -> None:
     if any(origin not in allowed for origin in header_values(scope, b'origin')):
-        raise Refusal(
+        raise HttpError(
             403,
             'foreign_origin',
-            f'A page of {header(scope, b"origin")[:100]!r} may not use Synapse.',
+            f'Pages of {header(scope, b"origin")[:100]!r} may not use Synapse.',
             'Open Synapse itself, or use a script with the token.',
         )
 
 
 def check_site(scope: Scope) -> None:
-    """Refuse what another site's page started; a link that somebody follows to a page is fine."""
+    """Refuse requests from pages of other sites, except for following a link to a page."""
     foreign = [site for site in header_values(scope, b'sec-fetch-site') if site not in ('same-origin', 'none')]
     if foreign and not (is_navigation(scope) and header(scope, b'sec-fetch-mode') == 'navigate'):
-        raise Refusal(403, 'foreign_site', 'Another site asked for this.', 'Open Synapse itself and do it there.')
+        raise HttpError(403, 'foreign_site', 'This request came from another site.', 'Open Synapse and do it there.')
 
 
 def body_limit(scope: Scope, max_upload_bytes: int) -> int:
@@ -107,25 +109,27 @@ def body_limit(scope: Scope, max_upload_bytes: int) -> int:
 def check_announced_length(scope: Scope, limit: int) -> None:
     for text in header_values(scope, b'content-length'):
         if not (text.isascii() and text.isdigit()):
-            raise Refusal(400, 'malformed', 'The Content-Length is not a number.')
+            raise HttpError(400, 'malformed', 'The Content-Length is not a number.')
         if len(text) > 20 or int(text) > limit:
             raise body_too_large(limit)
 
 
-def body_too_large(limit: int) -> Refusal:
-    return Refusal(413, 'too_large', f'The request is larger than {limit} bytes.', 'Send less, or fewer files at once.')
+def body_too_large(limit: int) -> HttpError:
+    return HttpError(
+        413, 'too_large', f'The request is larger than {limit} bytes.', 'Send less, or fewer files at once.'
+    )
 
 
 def check_body_type(scope: Scope) -> None:
-    """Changes under `/api` come as JSON, which no form of another site can send."""
+    """Require JSON for changes under `/api`, which no form of another site can send."""
     path = scope['path']
     if scope['method'] in ('GET', 'HEAD', 'OPTIONS') or not is_api(path) or path in OTHER_TYPES or not has_body(scope):
         return
     media_type = header(scope, b'content-type').partition(';')[0].strip().lower()
     if media_type != 'application/json':
-        raise Refusal(
+        raise HttpError(
             415,
             'unsupported_media_type',
-            f'A body of type {media_type[:100] or "unknown"!r} is not read here.',
+            f'A body of type {media_type[:100] or "unknown"!r} is not accepted here.',
             'Send JSON with Content-Type: application/json.',
         )

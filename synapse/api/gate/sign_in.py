@@ -1,4 +1,4 @@
-"""The pages in front of the gate: where a link or the token becomes the cookie of a session."""
+"""The sign-in pages in front of the gate: they exchange a link or the token for a session cookie."""
 
 import asyncio
 import json
@@ -10,12 +10,12 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from synapse.api.answers import Answer, error_body
-from synapse.api.limits import peer_of
+from synapse.api.limits import client_address
+from synapse.api.responses import ApiResponse, error_body
 from synapse.auth import SESSION_SECONDS, Auth, CodeState
 from synapse.errors import TooMany
 
-from .wrong_keys import WrongKeys
+from .failed_sign_ins import FailedSignIns
 
 MAX_FORM_BYTES = 8 * 1024
 
@@ -23,7 +23,7 @@ _STATIC = Path(__file__).parent / 'static'
 _FILES = {
     '/login': 'login.html',
     '/auth': 'auth.html',
-    '/entry.css': 'entry.css',
+    '/sign-in.css': 'sign-in.css',
     '/auth.js': 'auth.js',
     '/favicon.ico': 'favicon.svg',
 }
@@ -34,31 +34,31 @@ _TYPES = {
     '.svg': 'image/svg+xml',
 }
 
-DOOR_CALLS = frozenset(
+SIGN_IN_ROUTES = frozenset(
     [*((method, path) for path in _FILES for method in ('GET', 'HEAD')), ('POST', '/login'), ('POST', '/auth')]
 )
-"""What this module answers, to anybody: no page of the application is ever built for a stranger."""
+"""The routes of this module, open to anyone: no page of the application is built before sign-in."""
 
 _WRONG_CODE = {
-    CodeState.USED: 'This link was used already.',
-    CodeState.EXPIRED: 'This link has expired: it is good for ten minutes.',
-    CodeState.WRONG: 'This link is not complete, or not of this Synapse.',
-    # Only if the clock was set back in this very moment.
-    CodeState.FRESH: 'This link was not taken.',
+    CodeState.USED: 'This link has already been used.',
+    CodeState.EXPIRED: 'This link has expired: links are valid for ten minutes.',
+    CodeState.WRONG: 'This link is incomplete, or belongs to another Synapse.',
+    # Only if the clock is set back at this very moment.
+    CodeState.FRESH: 'This link was not accepted.',
 }
 
-DOOR_POLICY = (
+SIGN_IN_CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-class FrontDoor:
-    """Answers `DOOR_CALLS` and `POST /logout`."""
+class SignIn:
+    """Answers `SIGN_IN_ROUTES` and `POST /logout`."""
 
-    def __init__(self, auth: Auth, cookie_name: str, wrong: WrongKeys) -> None:
+    def __init__(self, auth: Auth, cookie_name: str, failed: FailedSignIns) -> None:
         self._auth = auth
-        self._wrong = wrong
+        self._failed = failed
         self._cookie_name = cookie_name
         self._content = {path: (_STATIC / name).read_bytes() for path, name in _FILES.items()}
 
@@ -77,21 +77,21 @@ class FrontDoor:
         return response
 
     def cookie(self, session: str, *, max_age: int = SESSION_SECONDS) -> str:
-        """The value of a Set-Cookie header. Lax, since a link from elsewhere to a run should open it."""
+        """The value of a Set-Cookie header. Lax, so that a link from elsewhere can open a run."""
         return f'{self._cookie_name}={session}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=Lax'
 
     async def _sign_in(self, request: Request, *, is_signed_in: bool) -> Response:
         given = await _fields(request)
         session = await self._session_for(given)
         if session is None and not is_signed_in:
-            return self._turned_away(request, given)
+            return self._failure(request, given)
         response = RedirectResponse('/', 303)
         if session is not None:
             response.headers.append('set-cookie', self.cookie(session))
         return response
 
     async def _session_for(self, given: dict[str, str]) -> str | None:
-        """A session for what is right, whatever came before it; what is wrong takes neither a thread nor the disk."""
+        """A session for valid credentials, however many failed before; wrong ones use neither a thread nor the disk."""
         code, token = given.get('code', ''), given.get('token', '')
         if code and self._auth.state_of(code) is CodeState.FRESH:
             return await asyncio.to_thread(self._auth.redeem, code)
@@ -99,18 +99,18 @@ class FrontDoor:
             return await asyncio.to_thread(self._auth.redeem_token, token)
         return None
 
-    def _turned_away(self, request: Request, given: dict[str, str]) -> Response:
+    def _failure(self, request: Request, given: dict[str, str]) -> Response:
         state = self._auth.state_of(given['code']) if given.get('code') else None
         if state is None:
             text, hint = 'That is not the token.', 'It is in the file "token" in the data folder.'
         else:
             text, hint = _WRONG_CODE[state], 'Run: python main.py open'
-        # A link that was right once is no stranger's guess.
+        # A used or expired link is not a guess.
         if state in (None, CodeState.WRONG):
-            peer = peer_of(request.scope)
-            self._wrong.add(peer)
+            address = client_address(request.scope)
+            self._failed.add(address)
             try:
-                self._wrong.check_pace(peer)
+                self._failed.check_rate(address)
             except TooMany as error:
                 return self._refused(request, 429, error.code, error.message, error.hint, error.retry_after)
         return self._refused(request, 401, 'sign_in_failed', text, hint)
@@ -121,7 +121,7 @@ class FrontDoor:
         if _is_form(request):
             response = self._file('/login', status, error=f'{message} {hint}')
         else:
-            response = Answer(error_body(code, message, hint), status)
+            response = ApiResponse(error_body(code, message, hint), status)
         if retry_after is not None:
             response.headers['retry-after'] = str(max(1, math.ceil(retry_after)))
         return response
@@ -140,7 +140,7 @@ def _is_form(request: Request) -> bool:
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """What was given, as text; whatever cannot be read gives nothing, which signs nobody in."""
+    """The fields of a form or JSON object that are text; empty if the body cannot be read."""
     body = b''
     async for chunk in request.stream():
         body += chunk

@@ -1,4 +1,4 @@
-"""REST under `/api/v1` as the contract has it, put together from its parts."""
+"""The REST API under `/api/v1`, assembled from its parts."""
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -21,7 +21,7 @@ from .uploads import uploads_api
 
 
 def build_api(room: ControlRoom) -> FastAPI:
-    """The application to mount at `/api/v1`, behind the gate, which knows who may come in."""
+    """Build the application to mount at `/api/v1`, behind the gate that authenticates its callers."""
     api = FastAPI(
         title='Synapse',
         version=__version__,
@@ -31,7 +31,7 @@ def build_api(room: ControlRoom) -> FastAPI:
         redirect_slashes=False,
     )
     api.router.route_class = StrictRoute
-    api.openapi_version = '3.0.3'  # the newest that the bundled Swagger UI draws
+    api.openapi_version = '3.0.3'  # the newest that the bundled Swagger UI supports
     for part in (pipelines_api, runs_api, logs_api, uploads_api, profiles_api, scheduler_api):
         api.include_router(part(room))
     _add_docs(api)
@@ -41,7 +41,7 @@ def build_api(room: ControlRoom) -> FastAPI:
 
 
 def _add_docs(api: FastAPI) -> None:
-    """Swagger UI from our own files: a control room may have no way out to a CDN, and needs none."""
+    """Serve Swagger UI from our own files: a control room may not reach a CDN."""
     api.mount('/docs/assets', StaticFiles(directory=swagger_ui_path))
 
     @api.get('/docs', include_in_schema=False)

@@ -1,4 +1,4 @@
-"""`/logs`: read, search, count, take along, add to and clear what was said."""
+"""`/logs`: read, search, count, export, append to and clear the log."""
 
 import asyncio
 import csv
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 from starlette.responses import Response, StreamingResponse
 
-from synapse.api.answers import Answer, encode
+from synapse.api.responses import ApiResponse, encode
 from synapse.control_room import ControlRoom
 from synapse.log.log import Entry, Level, Log
 from synapse.log.search import Search
@@ -30,17 +30,17 @@ _COLUMNS = ('seq', 'timestamp', 'level', 'source', 'run', 'step', 'message', 'fi
 
 
 def _split(value: Any) -> Any:
-    """`levels=error,critical` as well as `levels=error&levels=critical`."""
+    """Accept `levels=error,critical` as well as `levels=error&levels=critical`."""
     parts = [value] if isinstance(value, str) else value
     return [word for part in parts for word in part.split(',')] if isinstance(parts, list) else parts
 
 
 class LogFilters(BaseModel):
-    """What to show. `level` is the least, or `levels` are exactly these, with commas between or several times.
+    """Which entries to return. `level` is the minimum; `levels` are exact, comma-separated or repeated.
 
-    `start` is included, `end` is not; `before` and `after` are a `seq`, neither included. `order` is `desc` for the
-    newest first and `asc` for the oldest. `q` is contained in the message as shown, in whatever case; with `case` in
-    this one, with `regex` as a regular expression.
+    `start` is inclusive, `end` exclusive; `before` and `after` are a `seq`, both exclusive. `order` is `desc` (newest
+    first) or `asc` (oldest first). `q` is text that the message must contain as shown, ignoring case unless `case` is
+    set; with `regex` it is a regular expression.
     """
 
     level: Level | None = None
@@ -59,9 +59,9 @@ class LogFilters(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
     def as_query(self) -> dict[str, Any]:
-        """The filters as the log takes them.
+        """The filters as `Log.query` takes them.
 
-        :raises Invalid: if `q` is no regular expression and should be
+        :raises Invalid: if `q` should be a regular expression and is not
         """
         given = {'source', 'run', 'step', 'start', 'end', 'before', 'after'}
         values = self.model_dump(include=given, exclude_none=True)
@@ -75,52 +75,58 @@ class LogFilters(BaseModel):
 
 
 async def page_of(log: Log, filters: LogFilters) -> Response:
-    """One page; `next` is what `before` (or `after`, oldest first) takes for the page after it, null on the last."""
+    """One page; `next` is the value of `before` (`after` if oldest first) for the next page, null on the last."""
     is_ascending = filters.order == 'asc'
     entries = await log.query(**filters.as_query(), limit=filters.limit + 1, oldest_first=is_ascending)
     shown = entries[: filters.limit]
     following = shown[-1].seq if len(entries) > filters.limit else None
-    return Answer({'entries': [entry.as_json() for entry in shown], 'next': following})
+    return ApiResponse({'entries': [entry.as_json() for entry in shown], 'next': following})
 
 
 def logs_api(room: ControlRoom) -> APIRouter:
     api = router()
-    intake = NewEntries(room)
+    new_entries = NewEntries(room)
 
     @api.get('/logs')
-    async def read(filters: Annotated[LogFilters, Query()]) -> Response:
+    async def read_logs(filters: Annotated[LogFilters, Query()]) -> Response:
+        """Return one page of entries; `next` is the value of `before` (`after` if oldest first) for the next page."""
         return await page_of(room.log, filters)
 
     @api.post('/logs', openapi_extra=described(), status_code=201)
-    async def add(request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> Response:
-        """Say something in the log: one entry, or an array of up to 1,000, of which all are taken or none.
+    async def append_logs(
+        request: Request, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
+    ) -> Response:
+        """Log one entry, or an array of up to 1,000 entries, all or none.
 
-        201 means that it is on disk. Of a message of more than 16,384 characters the beginning is kept. `fields` may
-        hold 65,536 characters of JSON, in 8 levels; `timestamp` is now if not given; `run` is the id of a run, and
-        `step` one of its steps. A caller may send 10,000 entries and 10 MB at once, and 2,000 entries and 500 kB a
-        second for long; who sends more reads 429 with Retry-After. The same `Idempotency-Key` again gives the same
-        entries and logs nothing, for as long as Synapse remembers the last thousand of them.
+        The response 201 means that they are on disk. A message is cut after 16,384 characters. `fields` may hold 65,536
+        characters of JSON, nested 8 levels deep. `timestamp` defaults to now; `run` is the id of a run and `step` the
+        name of one of its steps. A caller may send 10,000 entries and 10 MB at once, and 2,000 entries and 500 kB a
+        second in the long run; beyond that the response is 429 with Retry-After. Repeating an `Idempotency-Key` returns
+        the entries of the first request and logs nothing; the last 1,000 keys are remembered.
         """
-        taken = await intake.take(request, idempotency_key or None)
+        taken = await new_entries.take(request, idempotency_key or None)
         if isinstance(taken, Entry):
-            return Answer(taken.as_json(), 201)
-        return await asyncio.to_thread(lambda: Answer([entry.as_json() for entry in taken], 201))
+            return ApiResponse(taken.as_json(), 201)
+        return await asyncio.to_thread(lambda: ApiResponse([entry.as_json() for entry in taken], 201))
 
     @api.get('/logs/stats')
-    async def stats(start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> Response:
-        return Answer(await room.log.stats(start, end))
+    async def log_stats(start: AwareDatetime | None = None, end: AwareDatetime | None = None) -> Response:
+        """Count the entries of each level, from `start` up to but excluding `end`."""
+        return ApiResponse(await room.log.stats(start, end))
 
     @api.get('/logs/export')
-    async def export(filters: Annotated[LogFilters, Query()], format: Annotated[Format, Query()] = 'jsonl') -> Response:
-        """Everything that fits, oldest first if `order` does not say otherwise, as a file of any length."""
+    async def export_logs(
+        filters: Annotated[LogFilters, Query()], format: Annotated[Format, Query()] = 'jsonl'
+    ) -> Response:
+        """Return every matching entry as a streamed file, oldest first unless `order` says otherwise."""
         name = f'synapse-log-{datetime.now(UTC):%Y%m%d-%H%M%S}.{format}'
         headers = {'content-disposition': f'attachment; filename="{name}"'}
         pages = room.log.pages(**filters.as_query(), oldest_first=filters.order != 'desc')
         return StreamingResponse(_written(pages, format), headers=headers, media_type=_TYPES[format])
 
     @api.delete('/logs')
-    async def clear(request: Request, before: Annotated[int | None, Query(ge=0, lt=2**63)] = None) -> Response:
-        """Forget entries with a smaller `seq`, or all; one new entry says who did."""
+    async def clear_logs(request: Request, before: Annotated[int | None, Query(ge=0, lt=2**63)] = None) -> Response:
+        """Delete the entries with a `seq` below `before`, or all; a new entry records who did."""
         who = caller_of(request)
         await room.log.clear(before, who=who[:1].upper() + who[1:])
         return Response(status_code=204)
@@ -133,7 +139,7 @@ async def _written(pages: AsyncIterator[list[Entry]], format: Format) -> AsyncIt
     if format == 'csv':
         yield (','.join(_COLUMNS) + '\r\n').encode()
     async for entries in pages:
-        # In a thread, for a thousand entries may be many megabytes.
+        # In a thread, since a thousand entries may be many megabytes.
         yield (await asyncio.to_thread(write, entries)).encode(errors='replace')
 
 
@@ -155,7 +161,7 @@ def _as_text(entries: Iterable[Entry]) -> str:
 
 
 def _line(entry: Entry) -> str:
-    """One entry for people: no escape of it reaches the terminal it may be shown in, and none begins a second one."""
+    """One entry for people: its escapes never reach a terminal, and its line ends never start a second entry."""
     message = visible(plain(entry.message)).replace('\n', '\n    ')
     run = f' [{entry.run} {entry.step or ""}]'.replace(' ]', ']') if entry.run else ''
     moment = entry.timestamp.isoformat(timespec='milliseconds')
@@ -164,5 +170,5 @@ def _line(entry: Entry) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula, quoted as one."""
+    """Quote text that a spreadsheet would take for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_OF_FORMULAS) else value

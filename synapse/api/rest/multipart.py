@@ -1,7 +1,7 @@
-"""A multipart body read part by part as it arrives (RFC 7578): nothing is spooled, nothing is kept.
+"""Reads a multipart body part by part as it arrives (RFC 7578), without buffering or spooling it.
 
-The reader pulls: it asks for more of the body only when whoever consumes a part has taken what there was, so a slow
-disk slows the sender down instead of filling the memory.
+It reads more of the body only when the consumer of a part has taken what there was, so a slow disk slows the sender
+down instead of filling the memory.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ _BEGIN, _NAME, _VALUE, _HEADER, _BODY, _DATA, _PART_END, _END = range(8)
 
 
 class Part(NamedTuple):
-    """One part: the name of its field, the name of its file (None if it is none), and its bytes, to be read once."""
+    """One part: the name of its field, its file name (None if it is not a file), and its bytes, to be read once."""
 
     field: str
     filename: str | None
@@ -27,9 +27,9 @@ class Part(NamedTuple):
 
 
 class PartReader:
-    """Iterates over the parts of a body; what is not read of a part is skipped.
+    """Iterates over the parts of a body; whatever is left unread of a part is skipped.
 
-    :raises Malformed: at creation without a boundary, while reading if the body is broken or ends too early
+    :raises Malformed: without a boundary on creation; while reading if the body is malformed or ends too early
     """
 
     def __init__(self, content_type: str, body: AsyncIterator[bytes]) -> None:
@@ -84,7 +84,7 @@ class PartReader:
         event = self._events.popleft()
         self._is_over = self._is_over or event[0] == _END
         if self._is_over and event[0] != _END:
-            raise _malformed('something follows its end')
+            raise _malformed('data follows its end')
         return event
 
     async def _read_more(self) -> None:
@@ -95,7 +95,7 @@ class PartReader:
                 raise _malformed('it ends too early')
             self._parser.write(chunk)
         except FormParserError as error:
-            raise _malformed('its parts cannot be told apart') from error
+            raise _malformed('its parts cannot be separated') from error
 
     def _callbacks(self) -> dict[str, object]:
         def data(kind: int) -> object:

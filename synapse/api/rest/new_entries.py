@@ -1,4 +1,4 @@
-"""Entries for the log that other programs send: one or many at once, all of them taken or none."""
+"""Log entries from other programs: one or many at once, all or none."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 
 from storage.files import DiskFull
-from synapse.api.limits import LogBudget, key_of
+from synapse.api.limits import LogBudget, rate_limit_key
 from synapse.control_room import ControlRoom
 from synapse.errors import DiskIsFull, Invalid, Malformed, NotFound, NotReady, SynapseError, TooLarge
 from synapse.log.log import Entry, Level
@@ -20,25 +20,25 @@ from synapse.sentences import sentence_of
 
 from .reading import Body
 
-MOST_AT_ONCE = 1_000
-MOST_FIELD_CHARACTERS = 65_536
-DEEPEST_FIELDS = 8
-MOST_PROBLEMS = 50
-MOST_KEYS = 20
-MOST_KEYS_KNOWN = 1_000
-_AT_A_TIME = 100
-_IN_MEMORY = 'It is shown and waits in memory, but it is not saved'
-_SAVED_LATER = 'It is saved as soon as that is mended; the same Idempotency-Key asks whether it is.'
+MAX_ENTRIES = 1_000
+MAX_FIELD_CHARACTERS = 65_536
+MAX_FIELD_DEPTH = 8
+MAX_PROBLEMS = 50
+MAX_ENTRY_KEYS = 20
+MAX_IDEMPOTENCY_KEYS = 1_000
+_YIELD_EVERY = 100
+_IN_MEMORY = 'It is shown and kept in memory, but it is not saved'
+_SAVED_LATER = 'It is saved once that is fixed; repeat the request with the same Idempotency-Key to check.'
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 
 
 def _bounded(fields: Any) -> Any:
     if isinstance(fields, dict):
-        if _is_deeper(fields, DEEPEST_FIELDS):
-            raise ValueError(f'At most {DEEPEST_FIELDS} levels of objects and arrays in one another.')
-        if len(json.dumps(fields)) > MOST_FIELD_CHARACTERS:
-            raise ValueError(f'At most {MOST_FIELD_CHARACTERS:,} characters of JSON.')
+        if _is_deeper(fields, MAX_FIELD_DEPTH):
+            raise ValueError(f'At most {MAX_FIELD_DEPTH} nested levels of objects and arrays.')
+        if len(json.dumps(fields)) > MAX_FIELD_CHARACTERS:
+            raise ValueError(f'At most {MAX_FIELD_CHARACTERS:,} characters of JSON.')
     return fields
 
 
@@ -50,7 +50,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def _moment(value: Any) -> Any:
-    """ISO 8601 with offset and nothing else: a bare number may be seconds or milliseconds, a wall time anywhere."""
+    """Accept only ISO 8601 with offset: a number may be seconds or milliseconds, and a wall time any zone's."""
     if value is None:
         return None
     try:
@@ -59,7 +59,7 @@ def _moment(value: Any) -> Any:
     except (TypeError, ValueError, OverflowError):
         is_known = False
     if not is_known:
-        raise ValueError('ISO 8601 with offset, such as 2026-10-14T14:08:31.204+02:00, since 1970 and not to come.')
+        raise ValueError('Use ISO 8601 with an offset, such as 2026-10-14T14:08:31.204+02:00, from 1970 until now.')
     return moment
 
 
@@ -74,15 +74,14 @@ class NewEntry(Body):
 
 
 def described() -> dict[str, Any]:
-    """The body for the documentation of the API."""
     schema = NewEntry.model_json_schema()
     schema['properties']['level'] = schema.pop('$defs')['Level']
-    many = {'type': 'array', 'items': schema, 'maxItems': MOST_AT_ONCE}
+    many = {'type': 'array', 'items': schema, 'maxItems': MAX_ENTRIES}
     return {'requestBody': {'required': True, 'content': {'application/json': {'schema': {'oneOf': [schema, many]}}}}}
 
 
 class NewEntries:
-    """Takes what requests bring. It remembers for a while which request made which entries, by their keys."""
+    """Logs the entries of requests, and remembers for a while which idempotency key made which entries."""
 
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
@@ -90,19 +89,19 @@ class NewEntries:
         self._known: OrderedDict[tuple[str, str], range] = OrderedDict()
 
     async def take(self, request: Request, key: str | None) -> Entry | list[Entry]:
-        """Log what the request brings, as soon as the disk has it: an entry for an object, a list for an array.
+        """Log the entries of a request and wait until they are on disk: one for an object, a list for an array.
 
-        :param key: the same again from the same caller gives the same entries, and logs nothing
+        :param key: repeating it for the same caller returns the same entries and logs nothing
         :raises TooMany: if this caller has to wait
-        :raises Invalid: if something does not fit; nothing of it was logged
-        :raises DiskIsFull: or `NotReady`, if it cannot be kept
+        :raises Invalid: if anything is invalid; nothing is logged then
+        :raises DiskIsFull: or `NotReady`, if they cannot be saved
         """
-        caller = key_of(request.scope)
+        caller = rate_limit_key(request.scope)
         self._budget.take_bytes(caller, len(await request.body()))
         given = await _given(request)
         items = given if isinstance(given, list) else [given]
-        if len(items) > MOST_AT_ONCE:
-            raise TooLarge('too_large', f'These are {len(items):,} entries.', f'Send at most {MOST_AT_ONCE:,} at once.')
+        if len(items) > MAX_ENTRIES:
+            raise TooLarge('too_large', f'There are {len(items):,} entries.', f'Send at most {MAX_ENTRIES:,} at once.')
         self._budget.take_entries(caller, len(items))
         entries = await self._entries(items, is_many=items is given, key=(caller, key) if key else None)
         return entries if items is given else entries[0]
@@ -110,7 +109,7 @@ class NewEntries:
     async def _entries(self, items: Sequence[Any], *, is_many: bool, key: tuple[str, str] | None) -> list[Entry]:
         if key is not None and (known := await self._known_entries(key)):
             return known
-        new = await _Reading(self._room, is_many=is_many).read(items)
+        new = await _EntryReader(self._room, is_many=is_many).read(items)
         if not new:
             return []
         _check_disk(self._room)
@@ -123,7 +122,7 @@ class NewEntries:
         return entries
 
     async def _known_entries(self, key: tuple[str, str]) -> list[Entry] | None:
-        """What this request made when it came before; None if it did not, or if that is gone."""
+        """The entries that an earlier request with this key made; None if there was none or they were deleted."""
         seqs = self._known.get(key)
         if seqs is None:
             return None
@@ -135,7 +134,7 @@ class NewEntries:
 
     def _remember(self, key: tuple[str, str], entries: Sequence[Entry]) -> None:
         self._known[key] = range(entries[0].seq, entries[-1].seq + 1)
-        if len(self._known) > MOST_KEYS_KNOWN:
+        if len(self._known) > MAX_IDEMPOTENCY_KEYS:
             self._known.popitem(last=False)
 
 
@@ -145,12 +144,14 @@ async def _given(request: Request) -> Any:
     except json.JSONDecodeError:
         given = None
     if not isinstance(given, dict | list):
-        raise Malformed('malformed', 'The body is no JSON object or array.', 'Send {"level": "info", "message": "…"}.')
+        raise Malformed(
+            'malformed', 'The body is not a JSON object or array.', 'Send {"level": "info", "message": "…"}.'
+        )
     return given
 
 
-class _Reading:
-    """What one body says, and what is wrong with it: the first fifty problems, by `index.field` in an array."""
+class _EntryReader:
+    """Validates the entries of one body and collects the first fifty problems, by `index.field` in an array."""
 
     def __init__(self, room: ControlRoom, *, is_many: bool) -> None:
         self._room = room
@@ -159,23 +160,22 @@ class _Reading:
         self._steps: dict[str, frozenset[str]] = {}
 
     async def read(self, items: Sequence[Any]) -> list[NewEntry]:
-        """:raises Invalid: if there is a problem with any of them"""
         entries = []
         for index, item in enumerate(items):
-            if index % _AT_A_TIME == _AT_A_TIME - 1:
+            if index % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)  # a full batch takes long enough to be felt on a page
-            if len(self._problems) < MOST_PROBLEMS and (entry := await self._entry(index, item)) is not None:
+            if len(self._problems) < MAX_PROBLEMS and (entry := await self._entry(index, item)) is not None:
                 entries.append(entry)
         if self._problems:
-            whole = 'Nothing of it was logged.' if self._is_many else 'Mend the named fields.'
-            raise Invalid('Some values do not fit.', self._problems, whole)
+            hint = 'Nothing was logged.' if self._is_many else 'Correct the named fields.'
+            raise Invalid('Some values are invalid.', self._problems, hint)
         return entries
 
     async def _entry(self, index: int, item: Any) -> NewEntry | None:
         try:
             if not isinstance(item, dict):
-                raise ValueError('This is no JSON object.')
-            if len(item) > MOST_KEYS:
+                raise ValueError('This is not a JSON object.')
+            if len(item) > MAX_ENTRY_KEYS:
                 raise ValueError(f'An entry has the fields {", ".join(NewEntry.model_fields)}, and no others.')
             entry = NewEntry.model_validate(item)
         except ValidationError as error:
@@ -191,7 +191,7 @@ class _Reading:
 
     async def _check_run(self, index: int, entry: NewEntry) -> None:
         if entry.run is None:
-            self._add(index, 'run', 'A step belongs to a run: say which.')
+            self._add(index, 'run', 'A step belongs to a run: name the run.')
             return
         try:
             steps = await self._steps_of(entry.run)
@@ -212,16 +212,16 @@ class _Reading:
 
 
 def _check_disk(room: ControlRoom) -> None:
-    """Refuse before the disk is full, since others need it: a little room is left as it is for runs."""
+    """Refuse before the disk is full: the last of it is reserved for runs."""
     least = room.settings.min_free_bytes
     if 0 < room.status.disk_free < least:
         raise DiskIsFull(f'Nothing was logged: less than {least // 1024**2:,} MiB are free on the disk of the log.')
-    if room.log.trouble is not None:
+    if room.log.save_error is not None:
         raise _refused(room, 'Nothing was logged', 'Try again later.')
 
 
 def _refused(room: ControlRoom, what: str, hint: str) -> SynapseError:
-    trouble = room.log.trouble
-    if isinstance(trouble, DiskFull):
-        return DiskIsFull(f'{what}: {trouble}', f'Free some space. {hint}')
-    return NotReady('log_not_saved', f'{what}: {trouble or "Synapse is ending."}', hint)
+    error = room.log.save_error
+    if isinstance(error, DiskFull):
+        return DiskIsFull(f'{what}: {error}', f'Free some space. {hint}')
+    return NotReady('log_not_saved', f'{what}: {error or "Synapse is shutting down."}', hint)

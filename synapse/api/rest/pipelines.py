@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from synapse.api.answers import Answer
+from synapse.api.responses import ApiResponse
 from synapse.control_room import ControlRoom
 
 from .reading import router
@@ -14,20 +14,22 @@ def pipelines_api(room: ControlRoom) -> APIRouter:
 
     @api.get('/health')
     async def health() -> Response:
-        """Open to everybody, and says nothing more than this."""
-        return Answer({'status': 'ok'})
+        """Tell whether Synapse is up. Needs no credentials."""
+        return ApiResponse({'status': 'ok'})
 
     @api.get('/status')
     async def status() -> Response:
-        return Answer(room.status.snapshot())
+        """Return what Synapse is doing now: its state, queue, workers, counts of today and the next event."""
+        return ApiResponse(room.status.snapshot())
 
     @api.get('/pipelines')
     async def pipelines() -> Response:
-        return Answer([info.as_json() for info in room.catalog.all()])
+        """List all pipelines, including those whose file cannot be loaded, with their `error`."""
+        return ApiResponse([info.as_json() for info in room.catalog.all()])
 
     @api.get('/pipelines/{name}')
     async def pipeline(name: str) -> Response:
-        """One pipeline, with the JSON Schema of its parameters."""
-        return Answer(room.catalog.get(name).as_json())
+        """Return one pipeline with the JSON Schema of its parameters."""
+        return ApiResponse(room.catalog.get(name).as_json())
 
     return api

@@ -1,4 +1,4 @@
-"""How requests are read: strict JSON, ids that are only ids, and bodies that know all their fields."""
+"""How requests are read: strict JSON, well-formed ids, and bodies without unknown fields."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -11,17 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 Id = Annotated[str, Path(pattern=r'^[A-Za-z0-9_-]{1,64}$')]
-"""An id in the address; anything else is a 404 before it comes near a path or a query."""
+"""An id in the path; anything else is a 404 before it gets near a file or a query."""
 
 
 class Body(BaseModel):
-    """A JSON object; a field that is not known is refused, since it is most likely a misspelt one."""
+    """A JSON object; unknown fields are refused, since they are most likely misspelt."""
 
     model_config = ConfigDict(extra='forbid')
 
 
 class StrictRequest(Request):
-    """Refuses what Python reads as JSON and no one else does: NaN, Infinity and halves of surrogate pairs."""
+    """Refuses what Python reads as JSON and others do not: NaN, Infinity and halves of surrogate pairs."""
 
     async def json(self) -> Any:
         if not hasattr(self, '_strict'):
@@ -47,12 +47,11 @@ class StrictRoute(APIRoute):
 
 
 def router() -> APIRouter:
-    """A router whose routes read strictly."""
     return APIRouter(route_class=StrictRoute, redirect_slashes=False)
 
 
 def caller_of(request: Request) -> str:
-    """Who asks, for the log: `the token`, or `the browser session ab12cd34`."""
+    """The caller for the log: `the token`, or `the browser session ab12cd34`."""
     caller = str(request.scope.get('synapse.caller', 'anyone'))
     if caller.startswith('session'):
         return f'the browser {caller}'
@@ -60,7 +59,7 @@ def caller_of(request: Request) -> str:
 
 
 def has_token(request: Request) -> bool:
-    """Whether who asks sent the token, and not only what a browser sends along by itself."""
+    """Whether the caller sent the token, rather than a cookie that browsers send by themselves."""
     return request.scope.get('synapse.caller') == 'token'
 
 

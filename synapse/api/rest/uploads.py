@@ -1,9 +1,9 @@
-"""`/uploads` and `/inbox`: files on their way in, streamed straight to where they stay."""
+"""`/uploads` and `/inbox`: incoming files, streamed straight to their final place."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from synapse.api.answers import Answer, Refusal
+from synapse.api.responses import ApiResponse, HttpError
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, NotFound
 from synapse.inbox.inbox import InboxItem
@@ -34,10 +34,12 @@ def uploads_api(room: ControlRoom) -> APIRouter:
 
     @api.post('/uploads', openapi_extra=_BODY)
     async def upload(request: Request) -> Response:
-        """One or more parts named `file`. All of them arrive or none: an upload that breaks off leaves nothing."""
+        """Upload one or more files, in parts named `file`. All or none: an interrupted upload leaves nothing behind."""
         content_type = request.headers.get('content-type', '')
         if content_type.partition(';')[0].strip().lower() != 'multipart/form-data':
-            raise Refusal(415, 'unsupported_media_type', 'Files come as multipart/form-data.', 'Name the field "file".')
+            raise HttpError(
+                415, 'unsupported_media_type', 'Uploads must be multipart/form-data.', 'Name the field "file".'
+            )
         received: list[InboxItem] = []
         try:
             async for part in PartReader(content_type, request.stream()):
@@ -46,15 +48,17 @@ def uploads_api(room: ControlRoom) -> APIRouter:
             await _forget(room, received)
             raise
         if not received:
-            raise Invalid('No file came.', {'file': 'Send at least one file.'})
-        return Answer([item.as_json() for item in received], 201)
+            raise Invalid('No file was sent.', {'file': 'Send at least one file.'})
+        return ApiResponse([item.as_json() for item in received], 201)
 
     @api.get('/inbox')
     async def list_inbox() -> Response:
-        return Answer([item.as_json() for item in room.inbox.all()])
+        """List the files in the inbox."""
+        return ApiResponse([item.as_json() for item in room.inbox.all()])
 
     @api.delete('/inbox/{id}')
     async def delete_from_inbox(id: Id) -> Response:
+        """Delete a file from the inbox."""
         await room.inbox.delete(id)
         return Response(status_code=204)
 
@@ -65,7 +69,7 @@ async def _receive(room: ControlRoom, part: Part, count: int, announced: int | N
     if part.field != 'file':
         raise Invalid(f'There is no field {part.field[:100]!r}.', {part.field[:100]: 'Name the field "file".'})
     if part.filename is None:
-        raise Invalid('What came is not a file.', {'file': 'Send it with a file name.'})
+        raise Invalid('This part is not a file.', {'file': 'Send it with a file name.'})
     if count >= MAX_FILES:
         raise Invalid('Too many files at once.', {'file': f'Send at most {MAX_FILES}.'})
     return await room.inbox.receive(part.filename, part.chunks, announced if count == 0 else None)
@@ -80,6 +84,6 @@ async def _forget(room: ControlRoom, items: list[InboxItem]) -> None:
 
 
 def _announced(room: ControlRoom, request: Request) -> int | None:
-    """About how many bytes are to come, so that a full disk is known before they do; with what wraps the files."""
+    """Roughly how many bytes will arrive, including the multipart framing, so that a full disk is noticed up front."""
     length = request.headers.get('content-length')
     return min(int(length), room.settings.max_upload_bytes) if length else None

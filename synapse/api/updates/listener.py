@@ -1,4 +1,4 @@
-"""What one client of `/ws/updates` is still to be told: filtered, in order, and honest about what it was spared."""
+"""What one client of `/ws/updates` still has to receive: filtered, in order, and with every gap reported."""
 
 import asyncio
 from collections import deque
@@ -8,14 +8,14 @@ from typing import Any
 
 from synapse.log.log import Level
 
-from .feed import Feed, Update, framed
+from .buffer import Update, UpdateBuffer, framed
 
-MOST_ANSWERS = 100
+MAX_REPLIES = 100
 
 
 @dataclass(frozen=True)
-class Interest:
-    """What a client subscribed to. `level` is the least, for log entries; `run` is for log entries and runs."""
+class Subscription:
+    """What a client subscribed to. `level` is the minimum, for log entries; `run` applies to log entries and runs."""
 
     types: frozenset[str] | None = None
     level: Level = Level.DEBUG
@@ -29,12 +29,12 @@ class Interest:
         return self.run is None or update.type not in ('log_entry', 'run_update') or update.run == self.run
 
 
-EVERYTHING = Interest()
+ALL_UPDATES = Subscription()
 
 
 @dataclass(slots=True)
 class _Span:
-    """Numbers still to be looked at, both ends included; the present has no end."""
+    """Numbers still to read, both ends inclusive; the current span has no end."""
 
     first: int
     last: int | None
@@ -42,7 +42,7 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What was left out: how many messages, and the numbers of the first and the last of them."""
+    """Missed updates: how many, and the numbers of the first and the last of them."""
 
     count: int
     first: int
@@ -50,51 +50,50 @@ class _Gap:
 
 
 class Listener:
-    """How far one client has read in the feed, and what it still wants from before: no message is kept here.
+    """How far one client has read in the buffer, and which earlier updates it still wants; it stores no message itself.
 
-    A client that reads so slowly that the feed forgets what it has not read goes on in the middle of what is
-    remembered; `lagged` says how many it was spared and which.
+    If the buffer drops updates before a slow client has read them, the client continues in the middle of what is left,
+    and `lagged` reports how many it missed and which.
     """
 
-    def __init__(self, feed: Feed) -> None:
-        self.interest = EVERYTHING
-        self._feed = feed
-        # What is still to be looked at, in order; what came before this client did is so only when it asks.
-        self._spans: deque[_Span] = deque([_Span(feed.seq + 1, None)])
-        self._before: int | None = feed.seq
-        # Left out and not yet said, up to which number that goes, and said already.
+    def __init__(self, buffer: UpdateBuffer) -> None:
+        self.subscription = ALL_UPDATES
+        self._buffer = buffer
+        # Still to read, in order; updates from before this client connected are added when it resumes.
+        self._spans: deque[_Span] = deque([_Span(buffer.seq + 1, None)])
+        self._before: int | None = buffer.seq
+        # Missed and not yet reported, up to which number that goes, and reported already.
         self._lost: deque[_Gap] = deque()
         self._lost_to = 0
         self._gaps: deque[_Gap] = deque()
-        # Answers to this client alone, each with the number after which it comes.
+        # Replies to this client alone, each with the number after which it is sent.
         self._answers: deque[tuple[int, str, Any]] = deque()
         self._news = asyncio.Event()
-        self._stop = feed.listen(self)
+        self._stop = buffer.listen(self)
 
     def close(self) -> None:
         self._stop()
 
     @property
     def seq(self) -> int:
-        """The newest number there is."""
-        return self._feed.seq
+        return self._buffer.seq
 
-    def say(self, type: str, data: Any) -> None:
-        """Say something to this client alone, after all that has happened by now, which its number tells.
+    def send(self, type: str, data: Any) -> None:
+        """Send something to this client alone, after everything that has happened so far.
 
-        A client that asks and never reads gets no answers rather than all the memory.
+        Replies beyond a limit are dropped, so that a client that asks and never reads cannot fill the memory.
         """
-        if len(self._answers) < MOST_ANSWERS:
-            self._answers.append((self._feed.seq, type, data))
+        if len(self._answers) < MAX_REPLIES:
+            self._answers.append((self._buffer.seq, type, data))
             self._news.set()
 
     def resume(self, after: int) -> None:
-        """Tell, before anything else, what came later than `after` and not through here, each message only once."""
+        """Send the updates after `after` that were not sent on this connection, before anything else, each once."""
         gaps = [_Gap(self._before or 0, 1, self._before or 0), *self._gaps]
         self._before = None
         self._gaps.clear()
         for gap in gaps:
-            first, known = max(gap.first, after + 1), self._feed.first_seq
+            first, known = max(gap.first, after + 1), self._buffer.first_seq
             if first < known and first <= gap.last:
                 lost = min(gap.last, known - 1)
                 self._lost.append(_Gap(lost - first + 1, first, lost))
@@ -105,16 +104,16 @@ class Listener:
         self._lost_to = 0
         self._news.set()
 
-    def say_all_missed(self) -> None:
-        """Tell that nothing from before this connection can be told again. Once is enough."""
+    def report_all_missed(self) -> None:
+        """Report once that updates from before this connection cannot be sent again."""
         if self._before is not None:
             self._lost.append(_Gap(self._before, 1, self._before))
             self._before = None
             self._news.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Whether there may be something to tell, after waiting for it at most so long."""
-        if not self._lost and not self._answers and self._spans[0].first > self._feed.seq:
+        """Wait up to `seconds` for something to send; returns whether there may be something."""
+        if not self._lost and not self._answers and self._spans[0].first > self._buffer.seq:
             self._news.clear()
             try:
                 await asyncio.wait_for(self._news.wait(), max(0.0, seconds))
@@ -123,8 +122,8 @@ class Listener:
         return True
 
     def next_text(self) -> str | None:
-        """The next thing to tell this client; None if there is nothing."""
-        while self._answers or self._lost or self._spans[0].first <= self._feed.seq:
+        """The next message for this client, or None."""
+        while self._answers or self._lost or self._spans[0].first <= self._buffer.seq:
             number = self._lost[0].first if self._lost else self._spans[0].first
             if self._answers and self._answers[0][0] < number:
                 _, type, data = self._answers.popleft()
@@ -132,21 +131,21 @@ class Listener:
             if self._lost:
                 return self._lagged()
             self._advance_to(number + 1)
-            update = self._feed[number]
-            if self.interest.covers(update):
-                return self._feed.text_of(update)
+            update = self._buffer[number]
+            if self.subscription.covers(update):
+                return self._buffer.text_of(update)
         return None
 
     def wake(self) -> None:
         self._news.set()
 
-    def leave_out(self, before: int) -> None:
-        """Go on in the middle of what is left, so that a slow reader hears of one large gap, not of many small ones."""
+    def drop_before(self, before: int) -> None:
+        """Continue in the middle of what is left, so that a slow reader gets one large gap, not many small ones."""
         if self._spans[0].first >= before:
             return
-        going_on = (before + self._feed.seq + 1) // 2
-        while (span := self._spans[0]).first < going_on:
-            end = going_on if span.last is None else min(going_on, span.last + 1)
+        resume_at = (before + self._buffer.seq + 1) // 2
+        while (span := self._spans[0]).first < resume_at:
+            end = resume_at if span.last is None else min(resume_at, span.last + 1)
             self._lose(span.first, end)
             self._advance_to(end)
 
@@ -159,18 +158,18 @@ class Listener:
 
     def _lose(self, first: int, end: int) -> None:
         seqs: Sequence[int] = range(first, end)
-        if self.interest != EVERYTHING:
-            seqs = [seq for seq in seqs if self.interest.covers(self._feed[seq])]
-        goes_on = bool(self._lost) and self._lost_to == first
+        if self.subscription != ALL_UPDATES:
+            seqs = [seq for seq in seqs if self.subscription.covers(self._buffer[seq])]
+        continues = bool(self._lost) and self._lost_to == first
         if seqs:
-            earlier = self._lost.pop() if goes_on else _Gap(0, seqs[0], seqs[-1])
+            earlier = self._lost.pop() if continues else _Gap(0, seqs[0], seqs[-1])
             self._lost.append(_Gap(earlier.count + len(seqs), earlier.first, seqs[-1]))
-        if seqs or goes_on:
+        if seqs or continues:
             self._lost_to = end
 
     def _lagged(self) -> str:
         gap = self._lost.popleft()
-        while self._gaps and self._gaps[0].last < self._feed.first_seq:
+        while self._gaps and self._gaps[0].last < self._buffer.first_seq:
             self._gaps.popleft()
         self._gaps.append(gap)
         return framed('lagged', gap.last, {'missed': gap.count, 'from': gap.first, 'to': gap.last})

@@ -1,4 +1,4 @@
-"""The socket `/ws/updates`: everything that happens, to programs, as it happens."""
+"""The WebSocket `/ws/updates`: everything that happens, for programs, as it happens."""
 
 import asyncio
 import contextlib
@@ -14,21 +14,21 @@ from synapse.control_room import ControlRoom
 from synapse.log.log import Level
 from synapse.sentences import sentence_of
 
-from .feed import Feed, framed
-from .listener import Interest, Listener
+from .buffer import UpdateBuffer, framed
+from .listener import Listener, Subscription
 
 MAX_CONNECTIONS = 200
 TRY_AGAIN_LATER = 1013
 PING_SECONDS = 20.0
-HOLD_SECONDS = 0.25
-"""How long a new client may take to say `resume` before the present begins: so the past comes first, in order."""
+RESUME_SECONDS = 0.25
+"""How long a new client may take to send `resume`, so that missed updates come before new ones."""
 
-AT_ONCE = 50
-CHARACTERS_AT_ONCE = 200_000
-LONGEST_MESSAGE = 10_000
+BATCH_MESSAGES = 50
+BATCH_CHARACTERS = 200_000
+MAX_MESSAGE_CHARACTERS = 10_000
 
-_GONE = (WebSocketDisconnect, WebSocketDisconnected, OSError)
-"""How the server says that the client left in the middle of being told something."""
+_DISCONNECTED = (WebSocketDisconnect, WebSocketDisconnected, OSError)
+"""What the server raises when the client disconnects during a send."""
 
 UpdateType = Literal['pipeline_update', 'log_entry', 'run_update', 'profile_change', 'schedule_change']
 
@@ -39,7 +39,7 @@ class _FromClient(BaseModel):
 
 class Subscribe(_FromClient):
     type: Literal['subscribe']
-    # `connected`, `ping`, `pong` and `lagged` always come: naming them changes nothing and is no mistake.
+    # `connected`, `ping`, `pong` and `lagged` are always sent: naming them is allowed and changes nothing.
     types: list[UpdateType | Literal['connected', 'ping', 'pong', 'lagged']] | None = None
     level: Level | None = None
     run: str | None = Field(default=None, max_length=64)
@@ -64,75 +64,75 @@ _MODELS: dict[str, type[_FromClient]] = {
 
 
 class Updates:
-    """All connections. Who may connect is the gate's affair, and so is closing with 4401 when a session ends."""
+    """All connections. The gate decides who may connect, and closes with 4401 when a session ends."""
 
     def __init__(
         self, room: ControlRoom, *, max_connections: int = MAX_CONNECTIONS, ping_seconds: float = PING_SECONDS
     ) -> None:
         self._room = room
-        self._feed = Feed(room)
+        self._buffer = UpdateBuffer(room)
         self._max_connections = max_connections
         self._ping_seconds = ping_seconds
 
     async def endpoint(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        if self._feed.listener_count >= self._max_connections:
-            # Only after accepting does a client see the code.
+        if self._buffer.listener_count >= self._max_connections:
+            # A client sees the close code only after accepting.
             await websocket.close(TRY_AGAIN_LATER, 'Too many connections. Try again later.')
             return
-        listener = Listener(self._feed)
+        listener = Listener(self._buffer)
         try:
             await _Connection(websocket, listener, self._room, self._ping_seconds).serve()
-        except _GONE:
+        except _DISCONNECTED:
             pass
         finally:
             listener.close()
 
 
 class _Connection:
-    """One client: one task reads what it says, another tells it what happens."""
+    """One client: one task reads its messages, another sends updates."""
 
     def __init__(self, websocket: WebSocket, listener: Listener, room: ControlRoom, ping_seconds: float) -> None:
         self._websocket = websocket
         self._listener = listener
         self._room = room
         self._ping_seconds = ping_seconds
-        self._may_begin = asyncio.Event()
+        self._may_start = asyncio.Event()
 
     async def serve(self) -> None:
         snapshot = self._room.status.snapshot()
         data = {'version': __version__, 'boot': self._room.boot, 'status': snapshot}
         await self._websocket.send_text(framed('connected', self._listener.seq, data))
         reading = asyncio.create_task(self._read())
-        telling = asyncio.create_task(self._tell())
-        done, pending = await asyncio.wait([reading, telling], return_when=asyncio.FIRST_COMPLETED)
+        sending = asyncio.create_task(self._send_updates())
+        done, pending = await asyncio.wait([reading, sending], return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
         for result in await asyncio.gather(*done, *pending, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
 
-    async def _tell(self) -> None:
+    async def _send_updates(self) -> None:
         ping_at = time.monotonic() + self._ping_seconds
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._may_begin.wait(), HOLD_SECONDS)
+            await asyncio.wait_for(self._may_start.wait(), RESUME_SECONDS)
         while True:
             if time.monotonic() >= ping_at:
                 ping_at = time.monotonic() + self._ping_seconds
-                self._listener.say('ping', {})
+                self._listener.send('ping', {})
             if await self._listener.wait(ping_at - time.monotonic()):
-                await self._tell_some()
+                await self._send_some()
 
-    async def _tell_some(self) -> None:
-        said = count = 0
-        while said < CHARACTERS_AT_ONCE and count < AT_ONCE:
+    async def _send_some(self) -> None:
+        sent = count = 0
+        while sent < BATCH_CHARACTERS and count < BATCH_MESSAGES:
             text = self._listener.next_text()
             if text is None:
                 return
             await self._websocket.send_text(text)
-            said += len(text)
+            sent += len(text)
             count += 1
-        await asyncio.sleep(0)  # sending to a fast client never waits by itself, and others want their turn
+        await asyncio.sleep(0)  # sending to a fast client never yields by itself, and others need their turn
 
     async def _read(self) -> None:
         while True:
@@ -141,47 +141,47 @@ class _Connection:
                 return
             text = message.get('text')
             if text is None:
-                self._say_error('Only text is read here.', 'Send JSON, or the word ping.')
-            elif len(text) > LONGEST_MESSAGE:
-                self._say_error('That is too long for a message of a client.', f'At most {LONGEST_MESSAGE} characters.')
+                self._send_error('Only text messages are accepted.', 'Send JSON, or the word ping.')
+            elif len(text) > MAX_MESSAGE_CHARACTERS:
+                self._send_error('This message is too long.', f'The limit is {MAX_MESSAGE_CHARACTERS} characters.')
             elif text in ('ping', 'pong'):
-                self._beat(text)
+                self._reply_to(text)
             else:
-                self._take(text)
+                self._receive(text)
 
-    def _take(self, text: str) -> None:
+    def _receive(self, text: str) -> None:
         try:
             given = json.loads(text)
             model = _MODELS[given['type']]
         except (ValueError, TypeError, KeyError, RecursionError):
-            self._say_error('That is no message of a client.', 'Send {"type": "ping" | "subscribe" | "resume", ...}.')
+            self._send_error('This message is not understood.', 'Send {"type": "ping" | "subscribe" | "resume", ...}.')
             return
         try:
-            self._obey(model.model_validate(given))
+            self._handle(model.model_validate(given))
         except ValidationError as error:
             item = error.errors()[0]
             where = '.'.join(map(str, item['loc'])) or 'message'
-            self._say_error(f'{where}: {sentence_of(item)}', 'Nothing was changed.')
+            self._send_error(f'{where}: {sentence_of(item)}', 'Nothing was changed.')
 
-    def _obey(self, order: Any) -> None:
+    def _handle(self, order: Any) -> None:
         if isinstance(order, Subscribe):
             types = None if order.types is None else frozenset[str](order.types)
-            self._listener.interest = Interest(types, order.level or Level.DEBUG, order.run)
+            self._listener.subscription = Subscription(types, order.level or Level.DEBUG, order.run)
         elif isinstance(order, Resume):
             self._resume(order)
         else:
-            self._beat(order.type)
+            self._reply_to(order.type)
 
     def _resume(self, order: Resume) -> None:
         if order.boot == self._room.boot:
             self._listener.resume(order.seq)
-        else:  # another start counted other messages, and what it said last is not known here
-            self._listener.say_all_missed()
-        self._may_begin.set()
+        else:  # numbers start again with each start of the server, so this one does not know the last number
+            self._listener.report_all_missed()
+        self._may_start.set()
 
-    def _beat(self, word: str) -> None:
+    def _reply_to(self, word: str) -> None:
         if word == 'ping':
-            self._listener.say('pong', {})
+            self._listener.send('pong', {})
 
-    def _say_error(self, message: str, hint: str) -> None:
-        self._listener.say('error', {'code': 'malformed', 'message': message, 'hint': hint})
+    def _send_error(self, message: str, hint: str) -> None:
+        self._listener.send('error', {'code': 'malformed', 'message': message, 'hint': hint})

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pages.logs.buckets import buckets_over
 from pages.logs.filter import GROUPS
 from pages.logs.line_counts import counted, exact_parts
-from synapse.log.answers import parts_of
 from synapse.log.log import Entry, Level
+from synapse.log.queries import bucket_grid
 
 START = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 BUCKETS = buckets_over(START, START + timedelta(minutes=15), 'Europe/Berlin')
@@ -57,6 +57,6 @@ def test_a_range_is_asked_for_in_parts_that_take_in_nothing_beside_it(start: dat
     assert (parts[0][0], parts[-1][1]) == (start, end)
     assert all(last == first for (_, last, _), (first, _, _) in pairwise(parts))
     for first, last, buckets in parts:
-        asked, seconds, count = parts_of(first, last, buckets)
+        asked, seconds, count = bucket_grid(first, last, buckets)
         assert 0 <= first.timestamp() - asked < 1
         assert 0 <= asked + seconds * count - last.timestamp() < 1

@@ -449,7 +449,7 @@ async def test_rows_name_their_run_by_its_number(tmp_path: Path) -> None:
         assert [row[6] for row in it.browser.rows] == ['#1', '']
 
 
-# Trouble, and the end
+# Incident, and the end
 
 
 async def test_a_log_that_cannot_be_read_is_reported(tmp_path: Path) -> None:

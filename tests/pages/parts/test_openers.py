@@ -1,6 +1,7 @@
 """Whatever opens a dialog when it is pressed says so to the browser, which keeps the keys for it from then on."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,15 @@ def called(node: ast.AST) -> set[str]:
     return found
 
 
+@functools.cache
+def functions_of(tree: ast.Module) -> dict[str, set[str]]:
+    """The functions of a module, each with what it calls."""
+    return {node.name: called(node) for node in ast.walk(tree) if isinstance(node, Function)}
+
+
 def openers(tree: ast.Module, known: set[str]) -> set[str]:
     """`known`, and the functions of a module that call one of them."""
-    functions = {node.name: called(node) for node in ast.walk(tree) if isinstance(node, Function)}
+    functions = functions_of(tree)
     found = set(known)
     while more := {name for name, calls in functions.items() if calls & found} - found - {'__init__'}:
         found |= more

@@ -5,8 +5,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pages.scheduler.agenda.lines import days_of, dots_of, lines_of
+from pages.scheduler.agenda.lines import MAX_DOTS, days_of, dots_of, lines_of, listed_days
 from pages.scheduler.parts.entry_words import entry_label, summary_of
 from synapse.calendar.events import CalendarEntry
 
@@ -123,3 +125,84 @@ def test_a_label_says_what_glyph_place_and_size_show() -> None:
     assert entry_label(entry('10:40', 'failed', title='tour.mov', reason='Disk full'), BERLIN) == (
         '10:40 tour.mov, failed, Disk full'
     )
+
+
+FEW = settings(max_examples=30, deadline=None)
+STATES = st.sampled_from(['succeeded', 'failed', 'missed', 'running', 'planned', 'off'])
+
+
+def a_day() -> st.SearchStrategy[list[CalendarEntry]]:
+    """The entries of a day by time, of any states."""
+    moments = st.lists(st.tuples(st.integers(0, 1439), STATES), max_size=25).map(sorted)
+    return moments.map(
+        lambda found: [
+            entry(f'{minute // 60}:{minute % 60}', state, key=str(number))
+            for number, (minute, state) in enumerate(found)
+        ]
+    )
+
+
+@FEW
+@given(entries=a_day(), is_unfolded=st.booleans(), most=st.integers(1, 30))
+def test_every_entry_is_listed_folded_or_counted(entries: list[CalendarEntry], is_unfolded: bool, most: int) -> None:
+    lines = lines_of(entries, now=None, is_unfolded=is_unfolded, most=most)
+
+    listed = sum(line.kind == 'entry' for line in lines)
+    counted = sum(line.count for line in lines if line.kind == 'more')
+    folded = sum(line.count for line in lines if line.kind == 'fold' and not is_unfolded)
+    assert listed + counted + folded == len(entries)
+    assert listed <= most
+
+
+@FEW
+@given(a_day())
+def test_lines_are_in_order_of_time_with_now_between_past_and_future(entries: list[CalendarEntry]) -> None:
+    lines = lines_of(entries, now=NOW, is_unfolded=True, most=100)
+
+    place = next(number for number, line in enumerate(lines) if line.kind == 'now')
+    times = [line.entry.at for line in lines if line.entry is not None]
+    assert times == sorted(times)
+    assert all(line.entry.at <= NOW for line in lines[:place] if line.entry is not None)
+    assert all(line.entry.at > NOW for line in lines[place:] if line.entry is not None)
+
+
+@FEW
+@given(a_day())
+def test_a_day_has_as_many_dots_as_entries_up_to_three(entries: list[CalendarEntry]) -> None:
+    dots = dots_of(entries)
+
+    assert len(dots) <= min(MAX_DOTS, len(entries))
+    assert bool(dots) == bool(entries)
+    assert set(dots) <= {item.state for item in entries}
+
+
+@FEW
+@given(a_day())
+def test_lines_have_keys_of_their_own(entries: list[CalendarEntry]) -> None:
+    keys = [line.key for line in lines_of(entries, now=NOW, is_unfolded=True, most=5)]
+
+    assert len(keys) == len(set(keys))
+
+
+# Which days
+
+
+FIRST, SECOND, THIRD = (date(2026, 10, day) for day in (14, 15, 16))
+
+
+def test_days_with_entries_are_listed_and_today_among_them() -> None:
+    days = {FIRST: [], SECOND: [entry('08:00')], THIRD: []}
+
+    assert listed_days(days, FIRST, today=THIRD) == [SECOND, THIRD]
+    assert listed_days(days, FIRST, today=date(2026, 1, 1)) == [SECOND]
+
+
+def test_days_before_the_first_one_are_only_in_the_strip() -> None:
+    days = {FIRST: [entry('08:00')], SECOND: [entry('08:00', day=15)]}
+
+    assert listed_days(days, SECOND, today=FIRST) == [SECOND]
+
+
+def test_where_no_day_has_entries_today_is_not_listed_either() -> None:
+    assert listed_days({FIRST: [], SECOND: []}, FIRST, today=FIRST) == []
+    assert listed_days({FIRST: [entry('08:00')], SECOND: []}, SECOND, today=SECOND) == []

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pages.scheduler.parts.away_card import Group, grouped, times_of, what_was_done, why_away
+from pages.scheduler.parts.away import Group, grouped, times_of, what_was_done, why_away
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.events import Occurrence, OccurrenceState
 
@@ -37,18 +37,21 @@ def test_a_row_that_stands_for_a_whole_span_is_not_run_with_the_others() -> None
     assert group.all == (missed(NOON), span)
 
 
+def times(*occurrences: Occurrence) -> str:
+    [group] = grouped(occurrences)
+    return times_of(group, ZONE)
+
+
 def test_few_moments_are_told_one_by_one_and_many_as_a_span() -> None:
     few = [missed(NOON), missed(NOON - HOUR), missed(NOON - 13 * HOUR)]
     many = [missed(NOON - hours * HOUR) for hours in range(5)]
 
-    assert times_of(few[:1], ZONE, is_missed=True) == 'missed: Wed 14 Oct, 12:00'
-    assert times_of(few, ZONE, is_missed=True) == '3 missed: Tue 13 Oct, 23:00, Wed 14 Oct, 11:00, 12:00'
-    assert times_of(many, ZONE, is_missed=True) == '5 missed, Wed 14 Oct, 08:00 to 12:00'
+    assert times(*few[:1]) == 'missed: Wed 14 Oct, 12:00'
+    assert times(*few) == '3 missed: Tue 13 Oct, 23:00, Wed 14 Oct, 11:00, 12:00'
+    assert times(*many) == '5 missed, Wed 14 Oct, 08:00 to 12:00'
     span = missed(NOON - 2 * HOUR, since=NOON - 24 * HOUR, count=2000)
-    assert (
-        times_of([missed(NOON), span], ZONE, is_missed=True) == '2,001 missed, Tue 13 Oct, 12:00 to Wed 14 Oct, 12:00'
-    )
-    assert times_of(few[:1], ZONE, is_missed=False) == 'run late: Wed 14 Oct, 12:00'
+    assert times(missed(NOON), span) == '2,001 missed, Tue 13 Oct, 12:00 to Wed 14 Oct, 12:00'
+    assert times(missed(NOON, run='r1')) == 'run late: Wed 14 Oct, 12:00'
 
 
 def test_the_absence_is_told_with_its_cause_and_its_length() -> None:
@@ -76,4 +79,4 @@ def test_what_was_done_says_the_policy_and_the_rest() -> None:
 
     assert done(skipped) == skipped.reason
     assert done(late) == late.reason
-    assert done(late, skipped) == f'The latest one was run late. Of the others: {skipped.reason}'
+    assert done(late, skipped) == f'The latest one was run late. The others: {skipped.reason}'

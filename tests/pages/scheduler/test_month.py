@@ -13,8 +13,7 @@ from nicegui.testing import user_simulation
 
 from pages.scheduler.month.chip import Chip
 from pages.scheduler.month.grid import DayCell, GridActions, MonthGrid
-from pages.scheduler.month.layout import turned
-from pages.scheduler.parts.days import day_in
+from pages.scheduler.parts.days import day_in, turned
 from pages.scheduler.parts.entry_filter import EntryFilter
 from synapse.calendar.events import Occurrence
 from synapse.calendar.messages import OccurrencesChanged

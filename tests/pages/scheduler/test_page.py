@@ -7,19 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.scheduler.drop import taker_of
-from pages.scheduler.month.chip import Room, chip_of, is_movable, survivors
-from pages.scheduler.month.day_popover import picture_of, row_of, span_of
-from pages.scheduler.month.layout import Setting, days_of, everything, laid_out, totals_of, turned, waiting
-from pages.scheduler.month.load import MOST_MARKS, crowd_of, marks_of
-from pages.scheduler.parts.days import hours_of
-from pages.scheduler.parts.entry_filter import EntryFilter
-from pages.scheduler.parts.entry_words import occurrence_of
+from pages.scheduler.month.chip import Capacity, chip_of, is_movable
+from pages.scheduler.month.day_popover import picture_of, row_of
+from pages.scheduler.month.layout import STEEL, Setting, days_of, everything, laid_out, totals_of, waiting
+from pages.scheduler.month.load import MAX_MARKS, crowd_of, marks_of
+from pages.scheduler.parts.days import clock_change_words, length_words, turned
+from pages.scheduler.parts.entries import occurrence_of, survivors
+from pages.scheduler.parts.entry_filter import GROUPS, EntryFilter
+from synapse.calendar.entries import key_of
 from synapse.calendar.events import CalendarEntry
-from synapse.calendar.month import key_of
 from synapse.catalog.catalog import Catalog
 from synapse.catalog.info import PipelineInfo
 
@@ -27,6 +27,7 @@ BERLIN = ZoneInfo('Europe/Berlin')
 NOW = datetime(2026, 10, 14, 12, 8, 31, tzinfo=UTC)
 OCTOBER = date(2026, 10, 1)
 DAY = timedelta(days=1)
+STATES = st.sampled_from(['succeeded', 'failed', 'interrupted', 'missed', 'running', 'planned', 'queued'])
 
 
 def entry(day: int, hour: float = 16, state: str = 'succeeded', **values: Any) -> CalendarEntry:
@@ -79,19 +80,19 @@ def test_exceptions_survive_where_there_is_no_room_and_stand_in_the_order_of_tim
 
 
 @pytest.mark.parametrize(
-    ('room', 'count', 'normal', 'today'),
+    ('capacity', 'count', 'normal', 'today'),
     [
-        (Room(rows=4, beside=4), 4, 4, 4),
-        (Room(rows=4, beside=4), 5, 3, 4),
-        (Room(rows=3, beside=3), 9, 3, 3),
-        (Room(rows=2, beside=2), 3, 2, 2),
-        (Room(rows=2, beside=1), 3, 1, 1),
-        (Room(rows=9, beside=8), 20, 8, 8),
+        (Capacity(rows=4, beside=4), 4, 4, 4),
+        (Capacity(rows=4, beside=4), 5, 3, 4),
+        (Capacity(rows=3, beside=3), 9, 3, 3),
+        (Capacity(rows=2, beside=2), 3, 2, 2),
+        (Capacity(rows=2, beside=1), 3, 1, 1),
+        (Capacity(rows=9, beside=8), 20, 8, 8),
     ],
 )
-def test_the_room_of_a_cell_says_how_many_chips_stay(room: Room, count: int, normal: int, today: int) -> None:
-    assert room.most(count, is_today=False) == normal
-    assert room.most(count, is_today=True) == today
+def test_the_room_of_a_cell_says_how_many_chips_stay(capacity: Capacity, count: int, normal: int, today: int) -> None:
+    assert capacity.most(count, is_today=False) == normal
+    assert capacity.most(count, is_today=True) == today
 
 
 def test_what_is_switched_off_has_a_chip_and_is_no_load() -> None:
@@ -163,7 +164,7 @@ def test_a_crowded_strip_has_a_mark_a_quarter_of_an_hour_in_the_colour_of_what_w
 
     marks = marks_of(entries, *bounds(9), everything)
 
-    assert len(marks) == MOST_MARKS
+    assert len(marks) == MAX_MARKS
     assert [mark.left for mark in marks if mark.look == 'failed'] == [50]
 
 
@@ -266,7 +267,7 @@ def test_what_is_over_booked_is_said_of_days_to_come_alone() -> None:
 
 @pytest.mark.parametrize(('minutes', 'words'), [(-60, '-1 h'), (60, '+1 h'), (30, '+30 min'), (0, '')])
 def test_the_change_of_the_clocks_is_said_in_hours(minutes: int, words: str) -> None:
-    assert hours_of(timedelta(minutes=minutes)) == words
+    assert clock_change_words(timedelta(minutes=minutes)) == words
 
 
 def test_the_night_of_the_clock_change_is_marked() -> None:
@@ -284,8 +285,81 @@ def test_a_month_of_a_hundred_thousand_entries_sends_a_few_chips_a_day() -> None
     shown = days[date(2026, 10, 21)].picture
     assert len(shown.chips) == 3
     assert shown.more == 2997
-    assert len(shown.marks) <= MOST_MARKS
+    assert len(shown.marks) <= MAX_MARKS
     assert all(len(str(day.picture.as_props())) < 20_000 for day in days.values())
+
+
+FEW = settings(max_examples=25, deadline=None)
+"""Each of these lays out a whole month."""
+LOADED = st.lists(st.tuples(st.integers(1, 31), st.integers(0, 23), STATES, st.integers(1, 3)), max_size=60)
+
+
+def loaded(found: list[tuple[int, int, str, int]]) -> list[CalendarEntry]:
+    return [
+        entry(day, hour, state, key=str(number), count=count) for number, (day, hour, state, count) in enumerate(found)
+    ]
+
+
+@FEW
+@given(LOADED, st.integers(1, 6))
+def test_every_entry_of_a_day_is_a_chip_or_counted(found: list[tuple[int, int, str, int]], rows: int) -> None:
+    days = month_of(loaded(found), capacity=Capacity(rows=rows, beside=rows))
+
+    assert sum(len(day.picture.chips) + day.picture.more for day in days.values()) == len(found)
+    assert all(len(day.picture.chips) <= rows for day in days.values())
+
+
+@FEW
+@given(LOADED)
+def test_the_totals_of_a_month_are_those_of_its_entries(found: list[tuple[int, int, str, int]]) -> None:
+    totals = totals_of(month_of(loaded(found)).values())
+
+    for group, states in GROUPS.items():
+        assert totals[group] == sum(count for _, _, state, count in found if state in states)
+
+
+@FEW
+@given(LOADED)
+def test_marks_lie_within_the_strip(found: list[tuple[int, int, str, int]]) -> None:
+    marks = [mark for day in month_of(loaded(found)).values() for mark in day.picture.marks]
+
+    assert all(0 <= mark.left <= 100 and 0 <= mark.width <= 100.01 - mark.left for mark in marks)
+
+
+@FEW
+@given(LOADED, st.sampled_from([*GROUPS]))
+def test_a_filter_by_state_changes_no_total_and_dims_all_other_marks(
+    found: list[tuple[int, int, str, int]], group: str
+) -> None:
+    entries = loaded(found)
+    shown = month_of(entries, only=EntryFilter(group=group))
+
+    assert totals_of(shown.values()) == totals_of(month_of(entries).values())
+    bright = sum(not mark.is_dim for day in shown.values() for mark in day.picture.marks)
+    assert bright == sum(state in GROUPS[group] for _, _, state, _ in found)
+
+
+def test_a_chip_of_a_pipeline_that_is_gone_has_a_color_too() -> None:
+    picture = month_of([entry(9, 2)], colors={'Other': 'p1'})[date(2026, 10, 9)].picture
+
+    assert [chip.color for chip in picture.chips] == [STEEL]
+
+
+def test_a_day_that_is_still_loading_is_named_and_empty() -> None:
+    cell = waiting(date(2026, 10, 14), setting())
+
+    assert (cell.label, cell.is_waiting, cell.chips) == ('Wednesday 14 October', True, ())
+
+
+def test_the_browser_gets_a_cell_as_plain_values() -> None:
+    props = month_of([entry(9, 6, seconds=3600)])[date(2026, 10, 9)].picture.as_props()
+
+    assert (props['day'], props['marks'], props['is_weekend']) == (
+        '2026-10-09',
+        [(25.0, 4.17, 'succeeded', False)],
+        False,
+    )
+    assert props['chips'][0]['title'] == 'Video publish'
 
 
 # The popover
@@ -311,7 +385,7 @@ def test_the_popover_says_how_a_day_went_and_offers_what_can_be_done() -> None:
     ('seconds', 'words'), [(0.2, '1 s'), (41, '41 s'), (59.7, '1 min'), (3600, '1 h'), (3660, '1 h 1 min')]
 )
 def test_lengths_are_rounded_as_people_say_them(seconds: float, words: str) -> None:
-    assert span_of(seconds) == words
+    assert length_words(seconds) == words
 
 
 # Files

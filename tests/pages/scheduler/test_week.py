@@ -3,14 +3,19 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.scheduler.week.layout import DAY, MOST_LANES, SHORTEST, Block, WeekLayout
+from pages.scheduler.week.column import HOUR_PIXELS, block_props
+from pages.scheduler.week.layout import DAY_MINUTES, MAX_LANES, MIN_MINUTES, SLOT, Block, WeekLayout, begun_in, slot_at
 from synapse.calendar.events import CalendarEntry
+from synapse.catalog.catalog import Catalog
+from synapse.control_room import ControlRoom
 
 BERLIN = ZoneInfo('Europe/Berlin')
 MONDAY = date(2026, 10, 12)
@@ -46,8 +51,8 @@ def test_a_block_stands_at_its_hour_and_is_as_high_as_its_run_was_long() -> None
 def test_a_short_run_still_has_room_for_its_name_even_at_the_end_of_the_day() -> None:
     [noon, late] = blocks_of(entry(14, '12:00', minutes=0.1), entry(14, '23:55'), day=14)
 
-    assert place(noon) == (720, 720 + SHORTEST)
-    assert place(late) == (DAY - SHORTEST, DAY)
+    assert place(noon) == (720, 720 + MIN_MINUTES)
+    assert place(late) == (DAY_MINUTES - MIN_MINUTES, DAY_MINUTES)
 
 
 def test_what_goes_on_reaches_to_now() -> None:
@@ -86,7 +91,7 @@ def test_a_run_over_midnight_goes_on_at_the_top_of_the_next_day() -> None:
     [before] = blocks_of(night, day=13)
     [after] = blocks_of(night, day=14)
 
-    assert place(before) == (23 * 60, DAY)
+    assert place(before) == (23 * 60, DAY_MINUTES)
     assert place(after) == (0, 90)
     assert (before.pieces[0].is_first, before.pieces[0].is_last) == (True, False)
     assert (after.pieces[0].is_first, after.pieces[0].is_last) == (False, True)
@@ -136,7 +141,7 @@ def test_a_run_of_a_whole_day_fills_a_day_of_23_hours() -> None:
 
     [block] = blocks_of(long, day=29, month=3, monday=date(2026, 3, 23))
 
-    assert place(block) == (0, DAY)
+    assert place(block) == (0, DAY_MINUTES)
 
 
 def test_where_too_many_go_at_once_what_matters_is_seen_and_the_others_are_counted() -> None:
@@ -147,7 +152,7 @@ def test_where_too_many_go_at_once_what_matters_is_seen_and_the_others_are_count
 
     folded = [block for block in blocks if block.is_folded]
     assert len(folded) == 1
-    assert folded[0].lane == MOST_LANES - 1
+    assert folded[0].lane == MAX_LANES - 1
     assert [block.pieces[0].entry.title for block in blocks if not block.is_folded].count('Lost') == 1
     assert sum(len(block.pieces) for block in blocks) == 31
 
@@ -165,7 +170,7 @@ def test_what_has_not_changed_is_not_laid_out_again() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, DAY - 1), st.integers(0, 700), st.sampled_from(['planned', 'failed', 'succeeded'])),
+        st.tuples(st.integers(0, 1439), st.integers(0, 700), st.sampled_from(['planned', 'failed', 'succeeded'])),
         max_size=60,
     )
 )
@@ -192,6 +197,120 @@ def test_no_block_covers_another_and_no_entry_is_lost(spans: list[tuple[int, int
         is_above = one.bottom <= other.top or other.bottom <= one.top
         left, right = sorted((one, other), key=lambda block: block.lane)
         assert is_above or left.lane + left.span <= right.lane
-    assert all(block.lane + block.span <= block.lanes <= MOST_LANES for block in blocks)
+    assert all(block.lane + block.span <= block.lanes <= MAX_LANES for block in blocks)
     assert [block.top for block in blocks] == sorted(block.top for block in blocks)
-    assert all(0 <= block.top < block.bottom <= DAY for block in blocks)
+    assert all(0 <= block.top < block.bottom <= DAY_MINUTES for block in blocks)
+
+
+def test_only_what_begins_on_a_day_counts_for_it() -> None:
+    blocks = WeekLayout(MONDAY, BERLIN).blocks([entry(13, '23:00', minutes=150), entry(14, '08:00')], NOW)
+
+    assert [len(begun_in(blocks[date(2026, 10, day)])) for day in (12, 13, 14)] == [0, 1, 1]
+
+
+def test_another_run_of_the_same_key_takes_the_place_of_the_first() -> None:
+    layout = WeekLayout(MONDAY, BERLIN)
+    planned = entry(14, '09:00', key='k')
+    layout.blocks([planned], NOW)
+
+    [block] = layout.blocks([replace(planned, state='succeeded', seconds=7200)], NOW)[date(2026, 10, 14)]
+
+    assert place(block) == (540, 660)
+
+
+def test_a_live_run_grows_with_the_clock() -> None:
+    layout = WeekLayout(MONDAY, BERLIN)
+    running = entry(14, '13:00', state='running')
+    layout.blocks([running], NOW)
+
+    [block] = layout.blocks([running], NOW + timedelta(hours=1))[date(2026, 10, 14)]
+
+    assert place(block) == (13 * 60, 15 * 60 + 8)
+
+
+# A click on an empty place
+
+WALL = datetime(2026, 10, 14, 14, 8)
+
+
+@pytest.mark.parametrize(
+    ('day', 'minutes', 'start'),
+    [
+        (15, 0, datetime(2026, 10, 15)),
+        (15, 14 * 60 + 29, datetime(2026, 10, 15, 14)),
+        (15, 14 * 60 + 30, datetime(2026, 10, 15, 14, 30)),
+        (15, 1440, datetime(2026, 10, 15, 23, 30)),
+        (14, 14 * 60 + 10, datetime(2026, 10, 14, 14, 30)),
+        (14, 13 * 60 + 59, datetime(2026, 10, 14, 13, 30)),
+    ],
+)
+def test_a_click_means_its_half_hour_and_in_the_one_that_has_begun_the_next(
+    day: int, minutes: float, start: datetime
+) -> None:
+    assert slot_at(date(2026, 10, day), minutes, WALL) == start
+
+
+@given(st.floats(0, 1500), st.datetimes(datetime(2026, 10, 10), datetime(2026, 10, 20)))
+def test_a_click_never_means_the_half_hour_that_has_begun(minutes: float, now: datetime) -> None:
+    slot = slot_at(date(2026, 10, 14), minutes, now)
+
+    assert not slot <= now < slot + SLOT
+    assert slot.minute in (0, 30)
+
+
+# What the browser draws
+
+
+def room() -> ControlRoom:
+    """A control room without pipelines."""
+    catalog = Catalog.__new__(Catalog)
+    catalog._infos = {}
+    return cast(ControlRoom, SimpleNamespace(catalog=catalog))
+
+
+def drawn(*entries: CalendarEntry, day: int = 14) -> list[dict[str, Any]]:
+    return [block_props(block, room(), BERLIN) for block in blocks_of(*entries, day=day)]
+
+
+def test_a_block_is_drawn_with_its_words_and_its_place() -> None:
+    [block] = drawn(entry(14, '09:30', minutes=90, state='succeeded', is_repeating=True))
+
+    assert (block['top'], block['long'], block['time'], block['length']) == (570, 90, '09:30', '1:30:00')
+    assert block['label'] == '09:30 Clips, succeeded, 1:30:00, repeats'
+    assert block['repeats']
+
+
+def test_a_planned_length_is_only_an_estimate() -> None:
+    [block] = drawn(entry(14, '15:00', minutes=30))
+
+    assert block['length'] == '~30:00'
+
+
+def test_a_live_block_grows_in_the_browser_until_midnight() -> None:
+    [block] = drawn(entry(14, '13:00', minutes=68, state='running'))
+
+    assert block['from'] == str(int(datetime(2026, 10, 14, 13, tzinfo=BERLIN).timestamp() * 1000))
+    assert (block['most'], block['length']) == (str(11 * 60), '')
+
+
+@pytest.mark.parametrize(('minutes', 'is_tall'), [(49, False), (50, True)])
+def test_a_block_has_a_second_line_where_it_is_high_enough(minutes: float, is_tall: bool) -> None:
+    [block] = drawn(entry(14, '09:00', minutes=minutes))
+
+    assert ('is-tall' in block['classes']) is is_tall
+    assert HOUR_PIXELS == 44
+
+
+def test_both_parts_of_a_night_show_that_they_belong_together() -> None:
+    night = entry(13, '23:00', minutes=150)
+
+    assert 'goes-on' in drawn(night, day=13)[0]['classes']
+    assert 'is-continued' in drawn(night, day=14)[0]['classes']
+
+
+def test_what_found_no_lane_is_drawn_as_a_number() -> None:
+    crowd = [entry(13, f'10:{minute:02}', minutes=50, key=str(minute)) for minute in range(9)]
+
+    folded = [block for block in drawn(*crowd, day=13) if 'more' in block]
+
+    assert [(block['more'], block['label']) for block in folded] == [(6, '10:03 and later: 6 more entries')]

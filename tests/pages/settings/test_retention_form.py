@@ -186,7 +186,7 @@ async def test_cancelling_shows_what_is_saved_again(tmp_path: Path) -> None:
         it.limit('log_megabytes', 50)
         it.press('Cancel')
 
-        assert it.card._values() == it.room.retention.keep.as_json()
+        assert it.card._values() == it.room.retention.policy.as_json()
         assert not it.can_save
 
 
@@ -197,7 +197,7 @@ async def test_a_limit_that_removes_nothing_is_saved_without_a_question(tmp_path
     async with form(tmp_path, old_lines=3) as it:
         it.limit('log_days', 30)
         it.press('Save')
-        await it.it.until(lambda: it.room.retention.keep.log_days == 30)
+        await it.it.until(lambda: it.room.retention.policy.log_days == 30)
         await it.it.until(lambda: not it.can_save)
 
         assert it.question == ''
@@ -212,7 +212,7 @@ async def test_before_something_is_removed_the_person_is_asked(tmp_path: Path) -
 
         assert '3 log lines older than 7 days and 2 runs beyond the newest 1 will be removed' in it.question
         assert 'the runs with all their files' in it.question
-        assert it.room.retention.keep.log_days is None
+        assert it.room.retention.policy.log_days is None
 
 
 async def test_a_question_that_is_declined_saves_nothing_and_keeps_what_was_typed(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ async def test_a_question_that_is_declined_saves_nothing_and_keeps_what_was_type
         await it.answer('Keep them')
         await it.it.until(lambda: it.question == '')
 
-        assert it.room.retention.keep.log_days is None
+        assert it.room.retention.policy.log_days is None
         assert it.can_save
 
 
@@ -231,10 +231,10 @@ async def test_a_question_that_is_confirmed_saves_and_removes(tmp_path: Path) ->
         it.limit('log_days', 7)
         it.press('Save')
         await it.answer('Remove them')
-        await it.it.until(lambda: it.room.retention.last is not None)
+        await it.it.until(lambda: it.room.retention.last_cleaning is not None)
         await it.it.until(lambda: '3 lines removed' in it.card._cleaned.text)
 
-        assert it.room.retention.keep.log_days == 7
+        assert it.room.retention.policy.log_days == 7
         assert not it.can_save
 
 
@@ -244,7 +244,7 @@ async def test_a_wrong_number_is_not_saved(tmp_path: Path) -> None:
         it.press('Save')
         await it.it.until(lambda: it.error_at('log_megabytes') == 'Between 10 and 1,000,000 MB.')
 
-        assert it.room.retention.keep.log_megabytes == 1_000
+        assert it.room.retention.policy.log_megabytes == 1_000
 
 
 async def test_limits_saved_elsewhere_are_shown_unless_something_was_typed_here(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ async def test_cleaning_up_with_nothing_to_remove_says_so(tmp_path: Path) -> Non
 
 async def test_what_a_cleaning_removed_is_said(tmp_path: Path) -> None:
     def with_limits(room: ControlRoom) -> WhatIsKept:
-        room.retention.keep = room.retention.keep.model_copy(update={'run_count': 1})
+        room.retention.policy = room.retention.policy.model_copy(update={'run_count': 1})
         return WhatIsKept(room)
 
     async with on_page(tmp_path, with_limits) as it:
@@ -288,10 +288,10 @@ async def test_what_a_cleaning_removed_is_said(tmp_path: Path) -> None:
 
 async def test_a_cleaning_under_way_disables_the_button_and_counts(tmp_path: Path) -> None:
     async with form(tmp_path) as it:
-        it.room.retention.gone = RetentionReport(old_lines=30, old_runs=1)
+        it.room.retention.progress = RetentionReport(old_lines=30, old_runs=1)
         it.card._changed()
         during = (it.card._clean_up.props.get('disabled'), it.card._progress.text)
-        it.room.retention.gone = None
+        it.room.retention.progress = None
         it.card._changed()
 
         assert during == (True, '30 lines and 1 run removed so far')

@@ -11,14 +11,14 @@ from pages.shell import bell as bell_module
 from pages.shell.bell import LATEST, Bell
 from pages.shell.toasts import MOST, Toasts
 from synapse.alerts import alerts as alerts_module
-from synapse.alerts.alerts import AlertAction, AlertKind, Trouble
+from synapse.alerts.alerts import AlertAction, AlertKind, Incident
 from synapse.control_room import ControlRoom
 from tests.parts.on_page import OnPage, on_page, text_of
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts_module, 'TELL_SECONDS', 0.001)
+    monkeypatch.setattr(alerts_module, 'PUBLISH_SECONDS', 0.001)
     monkeypatch.setattr(bell_module, 'SHOW_SECONDS', 0.001)
 
 
@@ -37,7 +37,7 @@ class Shown:
 
     def tell(self, key: str, **values: Any) -> None:
         trouble = {'kind': AlertKind.RUN_FAILED, 'title': f'{key} failed', 'look': 'failed', 'target': f'/runs/{key}'}
-        self.room.alerts.tell(Trouble(key=key, verb='Open run', **trouble | values))
+        self.room.alerts.report(Incident(key=key, verb='Open run', **trouble | values))
 
     def ring(self, event: str, args: Any = None) -> None:
         self.it.emit(self.it.part[0]._face, event, args)
@@ -110,7 +110,7 @@ async def test_the_newest_are_sent_for_desktop_notifications_even_while_the_list
 async def test_an_alert_that_is_over_stays_in_the_list_but_is_no_news(tmp_path: Path) -> None:
     async with shown(tmp_path, 'disk') as it:
         it.ring('opened', 1)
-        it.room.alerts.settle('disk')
+        it.room.alerts.resolve('disk')
         await it.it.until(lambda: it.face['latest'] == [])
 
         assert it.face['rows'][0]['over'] > 0
@@ -217,7 +217,7 @@ async def test_an_alert_that_was_seen_elsewhere_leaves_no_toast(tmp_path: Path) 
     async with shown(tmp_path) as it:
         it.tell('a')
         await it.it.until(lambda: len(it.toasts) == 1)
-        it.room.alerts.see_all()
+        it.room.alerts.mark_all_seen()
 
         await it.it.until(lambda: it.toasts == [])
 

@@ -1,4 +1,4 @@
-"""The index of texts lags behind, the log forgets, files are of earlier versions: no answer may show any of it."""
+"""Searches give the right answer while the index lags behind, entries are deleted, and files are of older versions."""
 
 import contextlib
 import sqlite3
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.documents import NewerSchema
-from storage.logs import words as log_words
+from storage.logs import trigrams
 from storage.logs.store import LEVELS, LogStore
 from storage.logs.text import folded, plain
 from tests.parts.writers import log_row
@@ -37,15 +37,15 @@ CREATE TABLE minutes (minute INTEGER NOT NULL, level INTEGER NOT NULL, entries I
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (message, content='entries', content_rowid='seq');
 """
-"""As the first version of the program made it."""
+"""The schema of the first version of the program."""
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few rows fill blocks, tables of blocks and steps."""
+    """Sizes so small that a few rows fill blocks, index tables and scan steps."""
     for module, values in (
-        ('storage.logs.words', {'BLOCK': 2, 'SEGMENT': 8, 'INDEX_AT_ONCE': 4}),
-        ('storage.logs.store', {'_FEW': 2, '_SCAN_AT_ONCE': 3, '_TRY_AT_ONCE': 3, '_CLEAR_AT_ONCE': 3}),
+        ('storage.logs.trigrams', {'BLOCK': 2, 'SEGMENT': 8, '_INDEX_ENTRIES': 4}),
+        ('storage.logs.store', {'_FEW': 2, '_SCAN_ROWS': 3, '_MATCH_ROWS': 3, '_CLEAR_ROWS': 3}),
     ):
         for name, value in values.items():
             monkeypatch.setattr(f'{module}.{name}', value)
@@ -88,7 +88,7 @@ def test_answers_are_those_of_a_plain_look_at_every_row_whatever_the_index_has(
     assert [row['seq'] for row in store.query(**ask, limit=limit)] == there[::-1][:limit]
     assert [row['seq'] for row in store.query(**ask, limit=limit, oldest_first=True)] == there[:limit]
     assert [row['seq'] for row in store.query(**ask, source='even')] == even[::-1]
-    found = store.matching(texts=[text], fits=None, limit=limit, is_over=lambda: False, after=after)
+    found = store.matching(texts=[text], matcher=None, limit=limit, is_over=lambda: False, after=after)
     assert found.seqs == there[::-1][:limit]
     assert found.searched_to == (found.seqs[-1] if len(there) > limit else 0)
     _check_figures(store, rows)
@@ -105,7 +105,7 @@ def _do(store: LogStore, rows: list[dict[str, Any]], kind: str, value: Any) -> l
         store.append(new)
         return [*rows, *new]
     if kind == 'index':
-        store.index_some()
+        store.index_next()
         return rows
     if kind == 'clear':
         store.clear(value)
@@ -115,7 +115,7 @@ def _do(store: LogStore, rows: list[dict[str, Any]], kind: str, value: Any) -> l
 
 
 def _check_figures(store: LogStore, rows: list[dict[str, Any]]) -> None:
-    """Counts by second, minute, source and run are those of the rows that are there."""
+    """Counts by second, minute, source and run match the rows."""
     assert store.stats() == {level: sum(row['level'] == level for row in rows) for level in LEVELS}
     assert dict(store.sources()) == {
         source: count for source in ('odd', 'even') if (count := sum(row['source'] == source for row in rows))
@@ -133,21 +133,21 @@ def _check_figures(store: LogStore, rows: list[dict[str, Any]]) -> None:
 def test_a_table_of_the_index_goes_with_its_last_entry(tmp_path: Path) -> None:
     store = LogStore(tmp_path / 'logs.db')
     store.append([row_of(seq, f'frame {seq}') for seq in range(1, 25)])
-    while store.index_some():
+    while store.index_next():
         pass
-    assert len(log_words._segments(store._read)) == 3
+    assert len(trigrams._segments(store._read)) == 3
 
     store.clear(17)
 
-    assert len(log_words._segments(store._read)) == 1
+    assert len(trigrams._segments(store._read)) == 1
     assert [row['seq'] for row in store.query(q='frame 2', limit=3)] == [24, 23, 22]
 
 
-def test_a_search_ends_when_it_is_over_and_says_how_far_it_came(tmp_path: Path) -> None:
+def test_a_search_ends_when_it_is_over_and_returns_how_far_it_came(tmp_path: Path) -> None:
     store = LogStore(tmp_path / 'logs.db')
     store.append([row_of(seq, f'frame {seq}') for seq in range(1, 25)])
 
-    found = store.matching(texts=['frame'], fits=None, limit=100, is_over=lambda: True)
+    found = store.matching(texts=['frame'], matcher=None, limit=100, is_over=lambda: True)
 
     assert found.seqs == [24, 23, 22]
     assert found.searched_to == 22

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.logs.rows import lines_of, values_of
+from storage.logs.rows import batch_of, row_of
 from storage.logs.store import LEVELS, LogStore
 from tests.parts.writers import log_row
 
@@ -62,13 +62,13 @@ def test_many_lines_alike_are_kept_as_each_of_them_would_be(store: LogStore, tmp
     moment = START + timedelta(seconds=1, microseconds=7)
     messages = [f'{text} {number}' for number in range(40)]
     alike = ('stdout', 'r1', None)
-    lines = lines_of(3, 'boot-', moment, 1, messages, *alike)
     one_by_one = LogStore(tmp_path / 'other.db')
     first = log_row(2)
+    each = [row_of(seq, f'boot-{seq}', moment, 1, message, *alike, {}) for seq, message in enumerate(messages, 3)]
+    lines = batch_of(each[0], messages)
     assert lines is not None
 
     store.append([first, lines, log_row(43)])
-    each = [values_of(seq, f'boot-{seq}', moment, 1, message, *alike, {}) for seq, message in enumerate(messages, 3)]
     one_by_one.append([first, *each, log_row(43)])
 
     assert len(store.query()) == 42
@@ -79,8 +79,10 @@ def test_many_lines_alike_are_kept_as_each_of_them_would_be(store: LogStore, tmp
 
 
 @pytest.mark.parametrize('odd', ['\x00', '\x1b[31m', 'ü', '\u2028'])
-def test_lines_of_which_a_search_sees_something_else_are_not_kept_as_one(odd: str) -> None:
-    assert lines_of(1, 'boot-', START, 1, ['plain', f'with {odd}'], 'stdout', None, None) is None
+def test_lines_that_a_search_reads_differently_are_not_a_batch(odd: str) -> None:
+    first = row_of(1, 'boot-1', START, 1, 'plain', 'stdout', None, None, {})
+
+    assert batch_of(first, ['plain', f'with {odd}']) is None
 
 
 def test_each_filter_narrows_and_all_of_them_together(store: LogStore) -> None:
@@ -127,7 +129,7 @@ def test_any_part_of_a_message_is_found_in_any_case(store: LogStore) -> None:
     assert seqs(store, q='rend video') == []
     assert seqs(store, q='a', run='r') == [1]
     assert seqs(store, q='frame', texts=['LOST'], level_min='info') == [3]
-    assert seqs(store, fits=lambda texts: [place for place, text in enumerate(texts) if text[:5] == 'Frame']) == [3]
+    assert seqs(store, matcher=lambda texts: [place for place, text in enumerate(texts) if text[:5] == 'Frame']) == [3]
 
 
 @pytest.mark.parametrize('probe', PROBES)
@@ -138,13 +140,15 @@ def test_whatever_is_searched_for_is_a_search_and_never_an_error(store: LogStore
     assert seqs(store, q=probe) == [1]
 
 
-def test_without_an_index_of_words_searching_still_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('storage.logs.words.PROBE', 'CREATE VIRTUAL TABLE temp.probe USING fts5_is_missing (message)')
+def test_without_the_trigram_index_searching_still_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        'storage.logs.trigrams.PROBE', 'CREATE VIRTUAL TABLE temp.probe USING fts5_is_missing (message)'
+    )
     store = LogStore(tmp_path / 'logs.db')
     fill(store, {'message': 'rendering frame'}, {'message': 'done'})
 
-    assert store.has_words is False
-    assert store.index_some() is False
+    assert store.has_index is False
+    assert store.index_next() is False
     assert seqs(store, q='ring fr') == [1]
     assert store.clear(2) == 1
 

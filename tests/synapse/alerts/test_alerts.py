@@ -1,4 +1,4 @@
-"""What goes wrong is told once, with a count, to whoever has not seen it yet."""
+"""Incidents are reported once, with a count, until someone has seen them."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ import pytest
 
 from storage.documents import Documents
 from synapse.alerts import alerts as alerts_module
-from synapse.alerts.alerts import MOST, Alert, AlertAction, AlertKind, Alerts, AlertsChanged
+from synapse.alerts.alerts import MAX_ALERTS, Alert, AlertAction, AlertKind, Alerts, AlertsChanged
 from synapse.alerts.watch import AlertWatch
 from synapse.bus import Bus
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
@@ -33,7 +33,7 @@ GB = 10**9
 
 
 class Watched:
-    """The alerts of a core that a test plays: what it says on the bus, its status, its clock."""
+    """Alerts over a simulated core: its bus, its status and its clock."""
 
     def __init__(self, data: Path) -> None:
         self.bus, self.status, self.now = Bus(), Status(), NOW
@@ -166,7 +166,7 @@ async def test_the_same_work_again_is_counted_and_leads_to_the_newest_run(it: Wa
     assert it.alerts.unseen == 1
 
 
-async def test_each_work_has_a_line_of_its_own_though_all_say_the_same(it: Watched) -> None:
+async def test_each_kind_of_work_has_an_alert_of_its_own_even_with_the_same_reason(it: Watched) -> None:
     it.fail(1)
     it.fail(2, film='other')
     it.fail(3, profile='second')
@@ -181,7 +181,7 @@ async def test_each_work_has_a_line_of_its_own_though_all_say_the_same(it: Watch
     assert len({alert.key for alert in it.alerts}) == 4
 
 
-async def test_of_one_work_the_newest_reason_is_said(it: Watched) -> None:
+async def test_the_alert_of_one_kind_of_work_has_the_newest_reason(it: Watched) -> None:
     it.fail(1)
     it.fail(2, reason='The disk is full.')
     assert (it.only.text, it.only.count) == ('The disk is full. Mend it.', 2)
@@ -229,24 +229,24 @@ async def test_the_same_upload_again_is_the_same_work(it: Watched) -> None:
 async def test_what_works_again_is_over_until_it_fails_once_more(it: Watched) -> None:
     first = it.fail(1)
     it.succeed(2, film='other')
-    assert it.only.is_going
+    assert it.only.is_active
     it.now += timedelta(hours=1)
     it.succeed(3, retry_of=first.id, work=work_of(first))
 
     assert it.only.over_at == NOW + timedelta(hours=1)
     assert it.alerts.unseen == 1
     it.fail(4)
-    assert (it.only.is_going, it.only.count, it.only.first_at) == (True, 2, NOW)
+    assert (it.only.is_active, it.only.count, it.only.first_at) == (True, 2, NOW)
 
 
 async def test_an_earlier_run_that_ends_well_does_not_end_the_failure_of_a_later_one(it: Watched) -> None:
     it.fail(2)
     it.succeed(1)
 
-    assert it.only.is_going
+    assert it.only.is_active
 
 
-async def test_mere_progress_and_good_ends_are_no_alerts(it: Watched) -> None:
+async def test_progress_and_success_raise_no_alerts(it: Watched) -> None:
     it.bus.publish(RunChanged(run(1, state=RunState.FAILED), moved=False))
     it.fail(2, state=RunState.SUCCEEDED)
     it.fail(3, state=RunState.CANCELLED)
@@ -254,11 +254,11 @@ async def test_mere_progress_and_good_ends_are_no_alerts(it: Watched) -> None:
     assert len(it.alerts) == 0
 
 
-async def test_what_was_seen_begins_anew_when_it_happens_again(it: Watched) -> None:
+async def test_a_seen_alert_becomes_a_new_one_when_it_happens_again(it: Watched) -> None:
     it.fail(1)
     it.fail(2)
     seen = it.only
-    it.alerts.see(seen.id)
+    it.alerts.mark_seen(seen.id)
 
     assert it.alerts.unseen == 0
     it.fail(3)
@@ -273,9 +273,9 @@ async def test_all_are_seen_one_is_taken_away_and_all_are(it: Watched) -> None:
         it.fail(number, film=f'film {number}')
     third, second = [*it.alerts][:2]
 
-    it.alerts.see_page('/runs/2')
+    it.alerts.mark_page_seen('/runs/2')
     assert [alert.is_seen for alert in it.alerts] == [False, True, False, False]
-    it.alerts.see_all()
+    it.alerts.mark_all_seen()
     assert it.alerts.unseen == 0
     it.alerts.dismiss(second.id)
     assert len(it.alerts) == 3
@@ -288,7 +288,7 @@ async def test_all_are_seen_one_is_taken_away_and_all_are(it: Watched) -> None:
 async def test_missed_occurrences_are_one_alert_for_each_event(it: Watched) -> None:
     it.miss('Film')
     assert it.only.title == 'Film was missed'
-    assert it.only.text == 'Synapse was not running. Say on the calendar what is to be done.'
+    assert it.only.text == 'Synapse was not running. Decide on the calendar what to do.'
     # Half past midnight in Berlin.
     it.miss('Film', 'Backup', count=3, due=datetime(2026, 10, 14, 22, 30, tzinfo=UTC))
 
@@ -301,7 +301,7 @@ async def test_missed_occurrences_are_one_alert_for_each_event(it: Watched) -> N
     assert backup.target == '/scheduler?day=2026-10-15'
 
 
-async def test_what_was_run_late_or_skipped_is_no_alert(it: Watched) -> None:
+async def test_occurrences_run_late_or_skipped_raise_no_alert(it: Watched) -> None:
     it.miss('Late', state=OccurrenceState.FIRED)
     it.miss('Skipped', state=OccurrenceState.SKIPPED)
     it.miss('Answered', is_open=False)
@@ -309,7 +309,7 @@ async def test_what_was_run_late_or_skipped_is_no_alert(it: Watched) -> None:
     assert len(it.alerts) == 0
 
 
-async def test_the_alert_of_an_event_goes_once_all_that_it_missed_is_answered(it: Watched) -> None:
+async def test_the_alert_of_an_event_is_removed_once_all_it_missed_is_answered(it: Watched) -> None:
     it.miss('Film', 'Backup')
     film, backup = it.unanswered
 
@@ -371,19 +371,19 @@ async def test_a_warning_that_was_taken_away_does_not_come_back_while_nothing_ch
     assert len(it.alerts) == 0
 
 
-async def test_a_queue_that_the_disk_holds_says_so_instead_of_the_warning(it: Watched) -> None:
+async def test_a_queue_held_by_the_disk_replaces_the_warning(it: Watched) -> None:
     it.measure(5 * GB)
     it.hold('Only 5 MB are free: no run starts.')
     it.measure(4 * GB)
 
     alert = it.only
     assert (alert.kind, alert.verb) == (AlertKind.QUEUE_HELD, 'Free space')
-    assert alert.text == 'Only 5 MB are free: no run starts. Free some space, then what waits starts by itself.'
+    assert alert.text == 'Only 5 MB are free: no run starts. Free some space, then waiting runs start by themselves.'
     it.hold('')
-    assert not it.only.is_going
+    assert not it.only.is_active
 
 
-async def test_the_emergency_stop_offers_to_resume_until_the_queue_goes_on(it: Watched) -> None:
+async def test_the_emergency_stop_offers_to_resume_until_the_queue_is_resumed(it: Watched) -> None:
     it.is_queue_paused = True
     it.bus.publish(QueueChanged())
     it.bus.publish(EverythingStopped(2, 3))
@@ -391,7 +391,7 @@ async def test_the_emergency_stop_offers_to_resume_until_the_queue_goes_on(it: W
     alert = it.only
     assert (alert.action, alert.verb) == (AlertAction.RESUME_QUEUE, 'Resume the queue')
     assert alert.text == (
-        '2 live runs were ended. 3 waiting stay in the queue. Nothing new starts until the queue is resumed.'
+        '2 live runs ended. 3 waiting runs kept in the queue. Nothing new starts until the queue is resumed.'
     )
     it.bus.publish(QueueChanged())
     assert len(it.alerts) == 1
@@ -401,11 +401,11 @@ async def test_the_emergency_stop_offers_to_resume_until_the_queue_goes_on(it: W
 
 
 async def test_the_oldest_go_when_there_are_too_many(it: Watched) -> None:
-    for number in range(MOST + 20):
+    for number in range(MAX_ALERTS + 20):
         it.fail(number, film=f'film {number}')
 
-    assert len(it.alerts) == MOST
-    assert next(iter(it.alerts)).target == f'/runs/{MOST + 19}'
+    assert len(it.alerts) == MAX_ALERTS
+    assert next(iter(it.alerts)).target == f'/runs/{MAX_ALERTS + 19}'
     assert [*it.alerts][-1].target == '/runs/20'
 
 
@@ -414,10 +414,10 @@ async def test_a_flood_of_one_kind_pushes_out_no_other(it: Watched) -> None:
     it.fail(1, event_id='a')
     it.miss('Report')
     it.measure(5 * GB)
-    for number in range(MOST * 2):
+    for number in range(MAX_ALERTS * 2):
         it.fail(number, film=f'film {number}')
 
-    assert len(it.alerts) == MOST
+    assert len(it.alerts) == MAX_ALERTS
     assert [alert.title for alert in it.alerts][-3:] == [
         'The disk is nearly full',
         'Report was missed',
@@ -427,16 +427,16 @@ async def test_a_flood_of_one_kind_pushes_out_no_other(it: Watched) -> None:
 
 async def test_those_that_were_seen_go_first(it: Watched) -> None:
     it.plan('a', 'Backup')
-    for number in range(MOST):
+    for number in range(MAX_ALERTS):
         it.fail(number, film=f'film {number}')
-    it.alerts.see_page(f'/runs/{MOST - 1}')
+    it.alerts.mark_page_seen(f'/runs/{MAX_ALERTS - 1}')
 
-    it.fail(MOST, event_id='a')
+    it.fail(MAX_ALERTS, event_id='a')
 
-    assert len(it.alerts) == it.alerts.unseen == MOST
+    assert len(it.alerts) == it.alerts.unseen == MAX_ALERTS
 
 
-async def test_a_storm_of_failures_costs_little_and_says_little(it: Watched) -> None:
+async def test_a_storm_of_failures_costs_little_and_publishes_little(it: Watched) -> None:
     begin, number, spent = time.monotonic(), 0, 0.0
     failed = run(1, state=RunState.FAILED)
     while time.monotonic() - begin < 0.5:
@@ -451,12 +451,12 @@ async def test_a_storm_of_failures_costs_little_and_says_little(it: Watched) -> 
     took = time.monotonic() - begin
 
     assert number >= 500
-    assert len(it.alerts) == MOST
-    assert 1 <= len(it.messages) <= took / alerts_module.TELL_SECONDS + 2
+    assert len(it.alerts) == MAX_ALERTS
+    assert 1 <= len(it.messages) <= took / alerts_module.PUBLISH_SECONDS + 2
     assert spent / number < 0.0003
 
 
-async def test_the_last_news_of_a_storm_are_always_told(it: Watched) -> None:
+async def test_the_last_change_of_a_storm_is_always_published(it: Watched) -> None:
     it.fail(1)
     await it.bus.next(AlertsChanged, timeout=5)
 
@@ -469,7 +469,7 @@ async def test_the_last_news_of_a_storm_are_always_told(it: Watched) -> None:
 async def test_alerts_survive_a_restart(tmp_path: Path) -> None:
     async with watched(tmp_path / 'data') as before:
         before.fail(1)
-        before.alerts.see_all()
+        before.alerts.mark_all_seen()
         before.fail(2, film='another')
         before.miss('Film')
         kept = [*before.alerts]
@@ -482,18 +482,18 @@ async def test_alerts_survive_a_restart(tmp_path: Path) -> None:
         assert next(iter(after.alerts)).news > kept[0].news
 
 
-async def test_they_are_kept_while_it_runs_so_that_a_crash_forgets_little(
+async def test_alerts_are_saved_while_it_runs_so_that_a_crash_forgets_little(
     it: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerts_module, 'KEEP_SECONDS', 0.01)
+    monkeypatch.setattr(alerts_module, 'SAVE_SECONDS', 0.01)
     it.fail(1)
 
     async with asyncio.timeout(10):
-        while not Documents(tmp_path / 'alerts.json').get('alerts'):  # noqa: ASYNC110 - a file says nothing
+        while not Documents(tmp_path / 'alerts.json').get('alerts'):  # noqa: ASYNC110 - a file sends no message
             await asyncio.sleep(0.01)
 
 
-async def test_kept_alerts_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
+async def test_saved_alerts_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     async with watched(tmp_path / 'data') as before:
         before.fail(1)
     documents = Documents(tmp_path / 'data' / 'alerts.json')
@@ -505,7 +505,7 @@ async def test_kept_alerts_that_cannot_be_read_are_left_out(tmp_path: Path) -> N
         assert after.only.target == '/runs/1'
 
 
-async def test_alerts_that_an_earlier_version_kept_are_shown_and_go_as_they_should(tmp_path: Path) -> None:
+async def test_alerts_of_an_earlier_version_are_shown_and_resolved(tmp_path: Path) -> None:
     async with watched(tmp_path / 'data') as before:
         before.fail(1)
         before.miss('Film')
@@ -562,7 +562,7 @@ async def test_real_retries_are_counted_with_their_first_run_and_real_commands_a
         assert (b.title, b.count, b.target) == ('ls /nowhere/c failed at EXECUTE', 2, '/runs/3')
         assert a.text == b.text
         await run_in(room, (await room.runs.retry(again.id, parameters={'command': ['true']})).id)
-        assert [alert.is_going for alert in room.alerts] == [False, True]
+        assert [alert.is_active for alert in room.alerts] == [False, True]
 
 
 async def test_a_real_queue_that_the_disk_holds_is_an_alert(tmp_path: Path) -> None:
@@ -582,7 +582,7 @@ async def test_a_real_queue_that_the_disk_holds_is_an_alert(tmp_path: Path) -> N
 
 
 async def passed(it: Watched) -> None:
-    """Until it has looked whether all is answered."""
-    looking = it.watch._looking
+    """Wait until it has checked for unanswered occurrences."""
+    looking = it.watch._check
     assert looking is not None
     await looking

@@ -1,4 +1,4 @@
-"""The gate: nothing gets past it without the right address, origin and key, and what does is bounded."""
+"""The gate: nothing passes without the right address, origin and credentials, and what does is limited."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,8 @@ from fastapi import FastAPI, Request, WebSocket
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import connect
 
-from synapse.api.gate import wrong_keys
-from synapse.api.gate.gate import OPEN_CALLS, Gate
+from synapse.api.gate import failed_sign_ins
+from synapse.api.gate.gate import PUBLIC_ROUTES, Gate
 from synapse.auth import CODE_SECONDS, RENEW_SECONDS, Auth
 from tests.parts.serving import served
 
@@ -96,7 +96,7 @@ async def script(entry: Auth) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def browser(entry: Auth) -> AsyncIterator[httpx.AsyncClient]:
-    """Signed in, as a browser on our own pages."""
+    """A client signed in like a browser on our own pages."""
     async with client_of(gate(entry)) as client:
         await client.post('/auth', json={'code': entry.mint_code()})
         client.headers.update({'Origin': ORIGIN, 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors'})
@@ -114,12 +114,12 @@ def assert_error(response: httpx.Response, status: int, code: str) -> None:
 
 
 def test_the_open_list_is_exactly_this() -> None:
-    files = {'/login', '/auth', '/entry.css', '/auth.js', '/api/v1/health', '/favicon.ico'}
+    files = {'/login', '/auth', '/sign-in.css', '/auth.js', '/api/v1/health', '/favicon.ico'}
 
     assert {(method, path) for path in files for method in ('GET', 'HEAD')} | {
         ('POST', '/login'),
         ('POST', '/auth'),
-    } == OPEN_CALLS
+    } == PUBLIC_ROUTES
 
 
 async def test_the_secret_address_of_the_calendar_is_open_and_nothing_like_it(
@@ -158,7 +158,7 @@ async def test_every_other_route_is_closed_to_strangers(stranger: httpx.AsyncCli
     for route in sample_app().routes:
         for method in getattr(route, 'methods', None) or ['GET']:
             path = getattr(route, 'path', '')
-            if (method, path) in OPEN_CALLS:
+            if (method, path) in PUBLIC_ROUTES:
                 continue
             response = await stranger.request(method, path)
             assert response.status_code in (401, 303), f'{method} {path}: {response.status_code}'
@@ -187,7 +187,7 @@ async def test_what_a_page_fetches_says_401_instead_of_a_page(stranger: httpx.As
 
 @pytest.mark.parametrize('path', ['/api/v1/health/', '/api/v1/health/../runs', '//api/v1/health', '/API/V1/HEALTH'])
 async def test_something_like_an_open_path_is_not_open(entry: Auth, path: str) -> None:
-    # The client would tidy the path up, so it goes straight to the gate.
+    # Sent straight to the gate, since the client would normalize the path.
     assert await status_of(gate(entry), path) in (401, 303)
 
 
@@ -273,7 +273,7 @@ async def test_a_wrong_token_shows_the_form_again_with_the_way_out(stranger: htt
         (b'token=x', 'text/plain'),
     ],
 )
-async def test_whatever_else_is_posted_signs_nobody_in(
+async def test_whatever_else_is_posted_signs_no_one_in(
     stranger: httpx.AsyncClient, content: bytes, content_type: str
 ) -> None:
     response = await stranger.post('/auth', content=content, headers={'Content-Type': content_type})
@@ -354,7 +354,7 @@ async def test_a_flood_of_wrong_ones_neither_refuses_nor_holds_up_a_right_one(en
     assert took < 5
 
 
-async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_guess(
+async def test_a_used_or_expired_link_says_what_is_wrong_and_is_not_counted_as_a_guess(
     stranger: httpx.AsyncClient, entry: Auth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = entry.mint_code()
@@ -363,19 +363,19 @@ async def test_a_link_that_was_right_once_says_what_is_wrong_and_counts_as_no_gu
 
     assert {answer.status_code for answer in answers} == {401}
     assert_error(answers[-1], 401, 'sign_in_failed')
-    assert answers[-1].json()['error']['message'] == 'This link was used already.'
+    assert answers[-1].json()['error']['message'] == 'This link has already been used.'
     old = entry.mint_code()
     monkeypatch.setattr(entry, '_clock', lambda: time.time() + CODE_SECONDS + 5)
     expired = await stranger.post('/auth', json={'code': old})
     assert expired.json()['error']['message'].startswith('This link has expired')
     wrong = await stranger.post('/auth', json={'code': old[:-1]})
-    assert wrong.json()['error']['message'].startswith('This link is not complete')
+    assert wrong.json()['error']['message'].startswith('This link is incomplete')
 
 
-async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_said(
+async def test_failed_sign_ins_are_reported_in_one_line_without_their_content(
     stranger: httpx.AsyncClient, entry: Auth, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(wrong_keys, 'TELL_SECONDS', 0.5)
+    monkeypatch.setattr(failed_sign_ins, 'REPORT_SECONDS', 0.5)
     news = asyncio.Event()
     monkeypatch.setattr(caplog.handler, 'emit', _then(caplog.handler.emit, news.set))
 
@@ -385,15 +385,13 @@ async def test_wrong_ones_are_told_to_the_owner_in_one_line_without_what_they_sa
     await stranger.get('/api/v1/runs')
     await stranger.post('/auth', json={'code': entry.mint_code()})
 
-    pattern = re.compile(
-        r'(\d+) attempts? with a wrong link or token in the last minute, from 127.0.0.1; all were refused'
-    )
+    pattern = re.compile(r'(\d+) attempts? with a wrong link or token in the last minute, from 127.0.0.1; all refused')
     count = 0
     async with asyncio.timeout(10):
         while count < 40:
             await news.wait()
             news.clear()
-            # One, unless this machine takes longer over the attempts than such a minute.
+            # One, unless this machine takes longer than a minute for the attempts.
             found = [pattern.fullmatch(record.getMessage()) for record in caplog.records]
             count = sum(int(line[1]) for line in found if line)
     assert count == 40
@@ -439,13 +437,13 @@ async def test_a_neighbours_cookies_do_not_lock_out(stranger: httpx.AsyncClient,
     assert (await stranger.get('/', headers={'Cookie': cookie.format(session)})).status_code == 200
 
 
-async def test_a_cookie_of_another_name_is_no_session(stranger: httpx.AsyncClient, entry: Auth) -> None:
+async def test_a_cookie_of_another_name_is_not_a_session(stranger: httpx.AsyncClient, entry: Auth) -> None:
     session = entry.redeem(entry.mint_code())
 
     assert (await stranger.get('/', headers={'Cookie': f'synapse_8001={session}'})).status_code == 303
 
 
-async def test_without_login_only_the_wall_of_credentials_is_gone(entry: Auth) -> None:
+async def test_without_login_only_the_check_of_credentials_is_skipped(entry: Auth) -> None:
     async with client_of(gate(entry, no_login=True)) as client:
         assert (await client.get('/runs')).json()['caller'] == 'anyone'
         assert (await client.get('/login')).headers['location'] == '/'
@@ -488,7 +486,7 @@ async def test_no_host_or_two_hosts_are_not_answered(entry: Auth) -> None:
     assert await status_of(gate(entry), '/api/v1/health', [host]) == 200
 
 
-async def test_a_refused_host_is_told_the_right_one(stranger: httpx.AsyncClient) -> None:
+async def test_a_refused_host_learns_the_right_one(stranger: httpx.AsyncClient) -> None:
     response = await stranger.get('/api/v1/runs', headers={'Host': 'evil.example'})
 
     assert_error(response, 421, 'wrong_host')
@@ -625,7 +623,7 @@ async def test_under_api_but_outside_its_version_is_nothing_in_json(script: http
 
 @pytest.fixture
 async def server(entry: Auth) -> AsyncIterator[str]:
-    """The authority at which a real server stands behind the gate."""
+    """The authority of a real server behind the gate."""
     async with served(lambda port: gate(entry, port=port)) as authority:
         yield authority
 
@@ -700,7 +698,7 @@ async def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(
 
 
 async def status_of(app: Gate, path: str, headers: list[tuple[bytes, bytes]] | None = None) -> int:
-    """The status of a GET that no client has tidied up."""
+    """The status of a GET whose path no client has normalized."""
     scope = {
         'type': 'http',
         'method': 'GET',

@@ -1,4 +1,4 @@
-"""What other programs may put into the log, and how it is read and taken along: hostile bodies, limits, full disks."""
+"""Writing to the log by other programs, and reading and exporting it: hostile bodies, limits, full disks."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from storage.files import DiskFull, StorageError
 from synapse.api.limits import LOG_BYTES, MAX_CALLERS, LogBudget, Rate
-from synapse.api.rest.new_entries import DEEPEST_FIELDS, MOST_AT_ONCE, MOST_FIELD_CHARACTERS
+from synapse.api.rest.new_entries import MAX_ENTRIES, MAX_FIELD_CHARACTERS, MAX_FIELD_DEPTH
 from synapse.control_room import ControlRoom
 from synapse.errors import TooMany
 from tests.parts.api_room import api_room, client_of, error_of, gated, run_in
@@ -39,7 +39,7 @@ async def run_id(room: ControlRoom) -> str:
 
 @pytest_asyncio.fixture(loop_scope='module')
 async def api(room: ControlRoom) -> AsyncIterator[httpx.AsyncClient]:
-    # A server for each test, so that the limits of one are not felt by another.
+    # A server for each test, so that the limits of one do not affect another.
     async with served(lambda port: gated(room, port)) as authority, client_of(room, authority) as client:
         yield client
 
@@ -47,7 +47,7 @@ async def api(room: ControlRoom) -> AsyncIterator[httpx.AsyncClient]:
 # Adding
 
 
-async def test_an_entry_says_all_it_has_to_say(api: httpx.AsyncClient, run_id: str) -> None:
+async def test_an_entry_shows_everything_it_holds(api: httpx.AsyncClient, run_id: str) -> None:
     at = datetime.now(UTC) - timedelta(hours=1)
     fields = {'user': 'Ada', 'tries': [1, 2.5, None, {'deep': True}]}
 
@@ -64,14 +64,14 @@ async def test_an_entry_says_all_it_has_to_say(api: httpx.AsyncClient, run_id: s
 
 
 async def test_many_entries_are_answered_in_their_order_and_numbered_in_a_row(api: httpx.AsyncClient) -> None:
-    sent = [LINE | {'message': f'line {number}', 'source': 'many'} for number in range(MOST_AT_ONCE)]
+    sent = [LINE | {'message': f'line {number}', 'source': 'many'} for number in range(MAX_ENTRIES)]
 
     answer = await api.post('/logs', json=sent)
 
     entries = answer.json()
     assert answer.status_code == 201
     assert [entry['message'] for entry in entries] == [entry['message'] for entry in sent]
-    assert [entry['seq'] for entry in entries] == list(range(entries[0]['seq'], entries[0]['seq'] + MOST_AT_ONCE))
+    assert [entry['seq'] for entry in entries] == list(range(entries[0]['seq'], entries[0]['seq'] + MAX_ENTRIES))
     assert (await api.post('/logs', json=[])).json() == []
     error_of(await api.post('/logs', json=[*sent, LINE]), 413, 'too_large')
 
@@ -114,8 +114,8 @@ def nested(levels: int) -> Any:
         (b'{"level": "info", "message": "x", "fields": {"a": NaN}}', 400, 'malformed'),
         (b'{"level": "info", "message": "x", "fields": {"a": ' + b'9' * 5000 + b'}}', 400, 'malformed'),
         (json.dumps(LINE | {'message': 'x' * 1_000_000}).encode(), 413, 'too_large'),
-        (json.dumps(LINE | {'fields': nested(DEEPEST_FIELDS + 1)}).encode(), 422, 'invalid_values'),
-        (json.dumps(LINE | {'fields': {'a': 'x' * MOST_FIELD_CHARACTERS}}).encode(), 422, 'invalid_values'),
+        (json.dumps(LINE | {'fields': nested(MAX_FIELD_DEPTH + 1)}).encode(), 422, 'invalid_values'),
+        (json.dumps(LINE | {'fields': {'a': 'x' * MAX_FIELD_CHARACTERS}}).encode(), 422, 'invalid_values'),
         (json.dumps(LINE | {'fields': [1]}).encode(), 422, 'invalid_values'),
         (json.dumps(LINE | {'timestamp': 1_700_000_000}).encode(), 422, 'invalid_values'),
         (json.dumps(LINE | {'timestamp': '2026-10-14T14:08:31'}).encode(), 422, 'invalid_values'),
@@ -206,10 +206,10 @@ async def test_where_the_disk_refuses_nothing_is_answered_with_201(
         second = error_of(await api.post('/logs', json=LINE | {'message': 'refused'}), status, code)
         assert room.log.last_seq == taken
 
-    assert 'waits in memory' in first['message']
+    assert 'kept in memory' in first['message']
     assert second['message'].startswith('Nothing was logged')
     async with asyncio.timeout(10):
-        while not await room.log.saved(taken):  # noqa: ASYNC110 - the writer tries again by itself
+        while not await room.log.saved(taken):  # noqa: ASYNC110 - the writer retries by itself
             await asyncio.sleep(0.05)
     assert [entry.message for entry in await room.log.query(q=code, source='api')] == [code]
     assert (await api.post('/logs', json=LINE)).status_code == 201
@@ -333,10 +333,10 @@ async def test_a_text_file_does_nothing_to_the_terminal_that_shows_it(api: httpx
     assert '\x1b' not in text + table
 
 
-async def test_the_docs_say_what_an_entry_may_have(api: httpx.AsyncClient) -> None:
+async def test_the_docs_list_the_fields_of_an_entry(api: httpx.AsyncClient) -> None:
     described = (await api.get('/openapi.json')).json()['paths']
 
     one, many = described['/logs']['post']['requestBody']['content']['application/json']['schema']['oneOf']
     assert {'level', 'message', 'source', 'run', 'step', 'fields', 'timestamp'} == set(one['properties'])
-    assert (many['items'], many['maxItems']) == (one, MOST_AT_ONCE)
+    assert (many['items'], many['maxItems']) == (one, MAX_ENTRIES)
     assert {'levels', 'after', 'order'} <= {item['name'] for item in described['/logs']['get']['parameters']}

@@ -1,4 +1,4 @@
-"""REST as the contract has it, on a real server with a real control room behind the real gate."""
+"""The REST API of the contract, on a real server with a real control room behind the real gate."""
 
 import asyncio
 import csv
@@ -14,8 +14,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from synapse.api.answers import encode
 from synapse.api.limits import MAX_CALLERS, Buckets, Rate
+from synapse.api.responses import encode
 from synapse.api.rest.multipart import PartReader
 from synapse.control_room import ControlRoom
 from synapse.errors import Malformed
@@ -43,7 +43,7 @@ async def authority(room: ControlRoom) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope='module')
 async def api(room: ControlRoom, authority: str) -> AsyncIterator[httpx.AsyncClient]:
-    # Every test is a caller of its own, so that no limit of one is felt by another.
+    # Every test is a caller of its own, so that the limits of one do not affect another.
     async with client_of(room, authority) as client:
         yield client
 
@@ -54,7 +54,7 @@ async def created(api: httpx.AsyncClient, pipeline: str, **parameters: Any) -> d
     return dict(response.json())
 
 
-# Whatever is asked, the answer has the shape of the contract
+# Every response has the shape of the contract
 
 
 async def test_health_is_open_and_says_only_ok(authority: str) -> None:
@@ -96,7 +96,7 @@ async def test_unknown_methods_are_405_in_json(api: httpx.AsyncClient) -> None:
         b'',
     ],
 )
-async def test_what_is_no_json_object_is_malformed(api: httpx.AsyncClient, body: bytes) -> None:
+async def test_what_is_not_a_json_object_is_malformed(api: httpx.AsyncClient, body: bytes) -> None:
     error_of(await api.post('/runs', content=body, headers=JSON), 400, 'malformed')
 
 
@@ -136,13 +136,13 @@ async def test_queries_that_do_not_fit_are_named(api: httpx.AsyncClient, path: s
 async def test_strange_ids_find_nothing(api: httpx.AsyncClient, id: str) -> None:
     for path in (f'/runs/{id}', f'/profiles/{id}', f'/runs/{id}/logs', f'/runs/{id}/artifacts/a', f'/pipelines/{id}'):
         response = await api.get(path)
-        if response.status_code != 200:  # `..` in an address is tidied up by the client, and leads elsewhere
+        if response.status_code != 200:  # the client normalizes `..`, which leads elsewhere
             assert response.status_code in (400, 404), response.text
             assert response.json()['error']['code'] == 'malformed' or 'not_found' in response.text
     assert (await api.delete(f'/inbox/{id}')).status_code in (400, 404, 405)
 
 
-async def test_what_nobody_expected_is_a_500_without_a_traceback_and_is_logged(
+async def test_an_unexpected_error_is_a_500_without_a_traceback_and_is_logged(
     api: httpx.AsyncClient, room: ControlRoom, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
@@ -551,7 +551,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(room: ControlRoom, autho
     )
     writer.write(part % b'whole' + b'whole\r\n' + part % b'half' + b'x' * 1_000_000)
     await writer.drain()
-    await arrived  # the first file is whole by now, the second never will be
+    await arrived  # the first file is complete by now, the second never will be
     gone = asyncio.ensure_future(room.bus.next(InboxChanged, timeout=20))
     await asyncio.sleep(0)
     writer.transport.abort()
@@ -579,14 +579,14 @@ async def test_an_upload_that_breaks_off_leaves_nothing(room: ControlRoom, autho
         (b'{}', 'application/json', 415, 'unsupported_media_type'),
     ],
 )
-async def test_what_is_no_upload_is_refused(
+async def test_what_is_not_an_upload_is_refused(
     api: httpx.AsyncClient, room: ControlRoom, body: bytes, content_type: str, status: int, code: str
 ) -> None:
     error_of(await api.post('/uploads', content=body, headers={'Content-Type': content_type}), status, code)
     assert room.inbox.all() == []
 
 
-async def test_a_field_that_is_no_file_takes_the_files_before_it_back(
+async def test_a_field_that_is_not_a_file_removes_the_files_before_it(
     api: httpx.AsyncClient, room: ControlRoom
 ) -> None:
     wrong = await api.post('/uploads', files=[('file', ('a', b'a')), ('other', ('b', b'b'))])
@@ -681,7 +681,7 @@ async def test_a_bucket_gives_its_burst_then_its_rate_and_the_table_is_bounded()
 
 
 async def test_who_changes_too_much_at_once_has_to_wait_and_not_for_what_strangers_try(room: ControlRoom) -> None:
-    # Without a server in between, so that it is quick enough to be too much.
+    # Without a server in between, so that it is fast enough to exceed the limit.
     transport = httpx.ASGITransport(gated(room, 8000))
     headers = {'Authorization': f'Bearer {room.auth.token}'}
     async with httpx.AsyncClient(transport=transport, base_url='http://127.0.0.1:8000/api/v1', headers=headers) as api:

@@ -1,4 +1,4 @@
-"""Every route of the whole application, found by walking it, is closed to strangers: also the one added tomorrow."""
+"""Every route of the application, found by walking it, is closed to strangers, including routes added later."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# In a process of its own: NiceGUI's application is a global that other tests must find untouched.
+# In a process of its own, since NiceGUI's application is a global that other tests need unchanged.
 WALK = '''
 import asyncio, json, sys
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_every_route_is_closed_to_strangers(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout.splitlines()[-1])
 
-    # The walk reaches the API, the socket, the pages and what NiceGUI brings along.
+    # The walk reaches the API, the socket, the pages and NiceGUI's own routes.
     assert {'POST /api/v1/runs', 'DELETE /api/v1/logs', 'WEBSOCKET /ws/updates', 'GET /'} <= set(answers)
     assert any('_nicegui' in call for call in answers)
     is_open = {call for call, answer in answers.items() if answer not in (401, 303, 'websocket.close 1008')}

@@ -68,13 +68,13 @@ async def created(api: httpx.AsyncClient, **values: Any) -> dict[str, Any]:
 
 
 async def ids(api: httpx.AsyncClient) -> set[str]:
-    """All events that fall due within the longest time that may be asked for."""
+    """All events that fall due within the longest span that can be requested."""
     today = datetime.now(UTC).date()
     query = {'start': f'{today - 30 * DAY}', 'end': f'{today + 369 * DAY}'}
     return {event['id'] for event in (await api.get('/scheduler/list', params=query)).json()['events']}
 
 
-# One event, from its making to its end
+# One event, from its creation to its end
 
 
 async def test_an_event_is_created_with_its_next_five_moments_and_read_again(api: httpx.AsyncClient) -> None:
@@ -108,7 +108,7 @@ async def test_an_event_is_created_with_its_next_five_moments_and_read_again(api
     assert (await api.get(f'/scheduler/{event["id"]}')).json() == event
 
 
-async def test_an_event_fires_and_the_list_tells_its_run(api: httpx.AsyncClient, room: ControlRoom) -> None:
+async def test_an_event_fires_and_the_list_shows_its_run(api: httpx.AsyncClient, room: ControlRoom) -> None:
     event = await created(api, start=ahead(timedelta(seconds=1)), title='Soon')
 
     news = await room.bus.next(
@@ -153,7 +153,7 @@ async def test_the_rest_of_a_series_is_deleted_and_then_all_of_it(api: httpx.Asy
     event = await created(api, rrule='FREQ=DAILY')
     path = f'/scheduler/{event["id"]}'
 
-    # Nobody quotes the plus of an offset by hand.
+    # No one quotes the plus of an offset by hand.
     due = event['next'][2].replace('Z', '+00:00')
     response = await api.delete(f'{path}?scope=following&due={due}')
 
@@ -163,7 +163,7 @@ async def test_the_rest_of_a_series_is_deleted_and_then_all_of_it(api: httpx.Asy
     error_of(await api.get(path), 404, 'event_not_found')
 
 
-async def test_an_event_is_run_now_besides_its_plan(api: httpx.AsyncClient, room: ControlRoom) -> None:
+async def test_an_event_is_run_now_in_addition_to_its_schedule(api: httpx.AsyncClient, room: ControlRoom) -> None:
     event = await created(api, parameters={'name': 'plan'})
 
     response = await api.post(f'/scheduler/{event["id"]}/run')
@@ -187,7 +187,7 @@ async def test_a_switched_off_event_has_no_next_moment(api: httpx.AsyncClient) -
     assert response.json()['next'] == []
 
 
-async def test_a_preview_says_the_rule_in_words_and_keeps_nothing(api: httpx.AsyncClient) -> None:
+async def test_a_preview_has_the_rule_in_words_and_saves_nothing(api: httpx.AsyncClient) -> None:
     before = await ids(api)
 
     good = await api.post('/scheduler/preview', json=draft(rrule='FREQ=DAILY'))
@@ -267,7 +267,7 @@ async def test_four_hundred_days_are_listed_at_once(api: httpx.AsyncClient) -> N
     assert response.status_code == 200
 
 
-# What does not fit is refused, and nothing is half saved
+# Invalid values are refused, and nothing is half saved
 
 
 @pytest.mark.parametrize(
@@ -510,7 +510,7 @@ async def awake(tmp_path: Path) -> AsyncIterator[tuple[ControlRoom, httpx.AsyncC
         yield room, client
 
 
-async def test_what_was_missed_is_told_with_its_cause_and_answered_once(
+async def test_missed_occurrences_are_listed_with_their_cause_and_answered_once(
     awake: tuple[ControlRoom, httpx.AsyncClient],
 ) -> None:
     room, api = awake
@@ -557,10 +557,10 @@ async def test_an_answer_that_is_none_is_refused(api: httpx.AsyncClient, body: d
     assert set(error['fields']) == {field}
 
 
-# Told as it happens
+# Sent as it happens
 
 
-async def test_the_socket_tells_changes_and_occurrences(
+async def test_the_socket_sends_changes_and_occurrences(
     api: httpx.AsyncClient, room: ControlRoom, authority: str
 ) -> None:
     headers = {'Authorization': f'Bearer {room.auth.token}'}

@@ -1,4 +1,4 @@
-"""Whatever is published, read, cut and resumed: nothing comes twice, and what is missing is named."""
+"""However clients read, stall and resume: no update comes twice, and missing ones are reported."""
 
 import json
 from typing import Any
@@ -8,15 +8,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from synapse.api.updates import feed as feed_module
-from synapse.api.updates.feed import Feed
-from synapse.api.updates.listener import Interest, Listener
+from synapse.api.updates import buffer as buffer_module
+from synapse.api.updates.buffer import UpdateBuffer
+from synapse.api.updates.listener import Listener, Subscription
 from synapse.log.log import Level
 from tests.synapse.api.test_updates import House
 
 
 class OneClient(RuleBasedStateMachine):
-    """A client of a feed with a short memory: it reads, stalls, loses its connection and comes back where it was.
+    """A client of a small buffer: it reads, stalls, disconnects and resumes where it was.
 
     `told` and `named` are what it knows over all its connections: the numbers it was told, and those it was told were
     left out. `last` is where it is in this connection.
@@ -29,11 +29,11 @@ class OneClient(RuleBasedStateMachine):
     )
     def begin(self, level: Level, messages: int, characters: int) -> None:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(feed_module, 'BUFFER_MESSAGES', messages)
-        self.patch.setattr(feed_module, 'BUFFER_CHARACTERS', characters)
+        self.patch.setattr(buffer_module, 'BUFFER_MESSAGES', messages)
+        self.patch.setattr(buffer_module, 'BUFFER_CHARACTERS', characters)
         self.house = House()
-        self.feed = Feed(self.house)  # type: ignore[arg-type]
-        self.interest = Interest(level=level)
+        self.feed = UpdateBuffer(self.house)  # type: ignore[arg-type]
+        self.subscription = Subscription(level=level)
         self.wanted: set[int] = set()
         self.told: set[int] = set()
         self.named: set[int] = set()
@@ -41,7 +41,7 @@ class OneClient(RuleBasedStateMachine):
 
     def connect(self) -> None:
         self.listener = Listener(self.feed)
-        self.listener.interest = self.interest
+        self.listener.subscription = self.subscription
         self.last = 0
 
     @rule(level=st.sampled_from([Level.INFO, Level.ERROR]), count=st.integers(1, 40), is_one_batch=st.booleans())
@@ -49,7 +49,7 @@ class OneClient(RuleBasedStateMachine):
         first = self.feed.seq + 1
         for _ in range(1 if is_one_batch else count):
             self.house.log(count if is_one_batch else 1, level=level)
-        if level.rank >= self.interest.level.rank:
+        if level.rank >= self.subscription.level.rank:
             self.wanted |= set(range(first, first + count))
 
     @rule(count=st.integers(1, 30))
@@ -72,13 +72,13 @@ class OneClient(RuleBasedStateMachine):
             assert missed[0] > self.last
             assert not self.told & set(missed)
             assert 1 <= data['missed'] <= len(missed)
-            assert data['missed'] == len(missed) or self.interest.level is Level.ERROR
+            assert data['missed'] == len(missed) or self.subscription.level is Level.ERROR
             self.named |= set(missed)
         self.last = seq
 
     @rule()
     def ping(self) -> None:
-        self.listener.say('pong', {})
+        self.listener.send('pong', {})
 
     @rule()
     def ask_again_for_what_was_left_out(self) -> None:

@@ -66,7 +66,7 @@ def test_progress_counts_bytes_while_archiving_and_while_reading_back(tmp_path: 
     assert run.progress('archive')[-1][1] == '3.0 MB of 3.0 MB'
 
 
-def test_a_manifest_with_every_checksum_lies_beside_it(tmp_path: Path, photos: Path) -> None:
+def test_a_manifest_with_every_checksum_is_next_to_it(tmp_path: Path, photos: Path) -> None:
     run = backup(tmp_path, photos)
 
     (archive,) = archives(tmp_path)
@@ -92,7 +92,7 @@ def test_only_the_last_few_archives_of_this_folder_are_kept(tmp_path: Path, phot
     assert len(list((tmp_path / 'out').glob('*.json'))) == 3
 
 
-def test_an_archive_that_was_damaged_on_its_way_is_found_out_and_removed(tmp_path: Path, photos: Path) -> None:
+def test_an_archive_damaged_in_transit_is_detected_and_removed(tmp_path: Path, photos: Path) -> None:
     backup(tmp_path, photos)
     (good,) = archives(tmp_path)
 
@@ -110,7 +110,7 @@ def test_an_archive_that_was_damaged_on_its_way_is_found_out_and_removed(tmp_pat
     ).finish()
 
     assert run.failed_step == 'verify'
-    assert 'is not what was written' in run.error['message']
+    assert 'is damaged: ' in run.error['message']
     assert archives(tmp_path) == [good]
 
 
@@ -126,10 +126,10 @@ def test_the_archives_themselves_are_not_archived(tmp_path: Path, photos: Path) 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     run = backup(tmp_path, tmp_path / 'gone')
 
-    assert (run.failed_step, run.error['message']) == ('archive', f'No folder is at {tmp_path / "gone"}.')
+    assert (run.failed_step, run.error['message']) == ('archive', f'There is no folder {tmp_path / "gone"}.')
 
 
-def test_files_that_may_not_be_read_fail_the_backup_instead_of_missing_in_it(
+def test_files_that_cannot_be_read_fail_the_backup_instead_of_missing_in_it(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The superuser may read everything, so the answer of the system is changed and not the file.
@@ -138,7 +138,7 @@ def test_files_that_may_not_be_read_fail_the_backup_instead_of_missing_in_it(
     with pytest.raises(StepFailed) as failed:
         BackupFolder(folder=photos)._found(SilentRun(), Destination(str(tmp_path / 'out')))
 
-    assert failed.value.message == f'1 file may not be read: {photos / "a.txt"}.'
+    assert failed.value.message == f'1 file cannot be read: {photos / "a.txt"}.'
     assert 'exclude' in failed.value.hint
 
 

@@ -10,8 +10,7 @@ import pytest
 from synapse.builtin.captions import as_srt, as_vtt, cues
 from synapse.builtin.publish_video import PublishVideo
 from synapse.builtin.sample import make_sample_video
-from synapse.pipelines.describe import describe
-from synapse.pipelines.validate import validate_parameters
+from synapse.pipelines.describe import describe, validate_parameters
 from tests.parts.one_run import OneRun
 from tests.parts.videos import call_ffmpeg, look_at, make_video, size_of
 
@@ -70,7 +69,7 @@ def test_a_video_goes_all_the_way(tmp_path: Path, clip: Path) -> None:
     assert '0:02 &amp; {done}' in (tmp_path / 'out' / 'launch_teaser v3.vtt').read_text()
 
 
-def test_progress_of_the_rendering_is_true_and_only_grows(tmp_path: Path) -> None:
+def test_progress_of_the_rendering_is_real_and_never_decreases(tmp_path: Path) -> None:
     video = make_video(tmp_path / 'long.mp4', seconds=6, size='640x360')
 
     run = publish(tmp_path, video, height=720, quality='good')
@@ -84,7 +83,7 @@ def test_progress_of_the_rendering_is_true_and_only_grows(tmp_path: Path) -> Non
     assert all(re.fullmatch(r'frame \d+ of 150(, \d+ fps)?', note) for _, note in shown[:-1])
 
 
-def test_the_sidecar_tells_sizes_checksums_and_parameters(tmp_path: Path, clip: Path) -> None:
+def test_the_sidecar_has_sizes_checksums_and_parameters(tmp_path: Path, clip: Path) -> None:
     publish(tmp_path, clip)
 
     sidecar = json.loads((tmp_path / 'out' / 'launch_teaser v3.json').read_text())
@@ -137,7 +136,7 @@ def test_without_a_font_burning_in_is_refused_before_rendering(
 
     run = publish(tmp_path, clip, captions='burn')
 
-    assert (run.failed_step, run.error['message']) == ('ingest', 'No font is installed to paint captions with.')
+    assert (run.failed_step, run.error['message']) == ('ingest', 'No font is installed for burning in captions.')
 
 
 def text_file(path: Path, clip: Path) -> None:
@@ -187,18 +186,18 @@ def playlist(path: Path, clip: Path) -> None:
     [
         (text_file, 'bad.mp4 is a text file, not a video.'),
         (playlist, 'bad.mp4 is a text file, not a video.'),
-        (half_an_mp4, 'bad.mp4 is cut short: its index is missing.'),
-        (half_a_streamable_mp4, 'bad.mp4 is cut short: it ends at '),
-        (half_an_mkv, 'bad.mp4 is cut short: it ends at '),
+        (half_an_mp4, 'bad.mp4 is incomplete: its index is missing.'),
+        (half_a_streamable_mp4, 'bad.mp4 is incomplete: it ends at '),
+        (half_an_mkv, 'bad.mp4 is incomplete: it ends at '),
         (only_sound, 'bad.mp4 has no picture, only sound.'),
         (a_picture, 'bad.mp4 is not a video that can be read.'),
         (rubbish, 'bad.mp4 is not a video that can be read.'),
         (scrambled, 'bad.mp4 is damaged: '),
         (lambda path, clip: path.touch(), 'bad.mp4 is empty.'),
-        (lambda path, clip: None, 'No file is at '),
+        (lambda path, clip: None, 'There is no file '),
     ],
 )
-def test_what_is_no_playable_video_is_refused_with_the_reason(
+def test_a_file_that_is_not_a_playable_video_is_refused_with_the_reason(
     tmp_path: Path, clip: Path, spoil: Any, sentence: str
 ) -> None:
     video = tmp_path / 'bad.mp4'
@@ -213,7 +212,7 @@ def test_what_is_no_playable_video_is_refused_with_the_reason(
     assert delivered(tmp_path) == []
 
 
-def test_a_name_that_is_taken_is_never_overwritten_in_silence(tmp_path: Path, clip: Path) -> None:
+def test_a_name_that_is_taken_is_never_overwritten_silently(tmp_path: Path, clip: Path) -> None:
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'launch_teaser v3.srt').write_text('mine')
 
@@ -224,11 +223,11 @@ def test_a_name_that_is_taken_is_never_overwritten_in_silence(tmp_path: Path, cl
     assert (tmp_path / 'out' / 'launch_teaser v3.srt').read_text() == 'mine'
     assert (
         'warning',
-        'launch_teaser v3.mp4 is already there, so this one is called launch_teaser v3-2.mp4',
+        'launch_teaser v3.mp4 already exists, so this one is called launch_teaser v3-2.mp4',
     ) in run.lines
 
 
-def test_if_told_so_a_taken_name_is_refused_or_replaced(tmp_path: Path, clip: Path) -> None:
+def test_a_taken_name_can_be_refused_or_replaced(tmp_path: Path, clip: Path) -> None:
     (tmp_path / 'out').mkdir()
     old = tmp_path / 'out' / 'launch_teaser v3.mp4'
     old.write_text('old')
@@ -251,7 +250,7 @@ def test_a_destination_that_cannot_be_written_fails_before_the_work(tmp_path: Pa
     assert str(tmp_path / 'out') in run.error['message']
 
 
-def test_its_own_destination_wins_over_that_of_the_profile(tmp_path: Path, clip: Path) -> None:
+def test_its_own_destination_overrides_that_of_the_profile(tmp_path: Path, clip: Path) -> None:
     run = publish(tmp_path, clip, destination=f'file://{tmp_path}/elsewhere')
 
     assert run.state == 'succeeded'
@@ -281,7 +280,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_nothing_half_delivered(tmp_
     assert delivered(tmp_path) == []
 
 
-def test_cues_fill_the_video_and_longer_lines_stay_longer() -> None:
+def test_cues_fill_the_video_and_longer_lines_are_shown_longer() -> None:
     items = cues('short\n\n' + 'long ' * 10, 10)
 
     assert (items[0].start, items[-1].end) == (0, pytest.approx(10))

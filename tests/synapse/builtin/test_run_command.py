@@ -7,8 +7,7 @@ import psutil
 import pytest
 
 from synapse.builtin.run_command import RunCommand
-from synapse.pipelines.describe import describe
-from synapse.pipelines.validate import validate_parameters
+from synapse.pipelines.describe import describe, validate_parameters
 from tests.parts.harness import wait_until
 from tests.parts.one_run import OneRun
 
@@ -63,7 +62,7 @@ def test_other_codes_may_be_good_ones(tmp_path: Path) -> None:
 def test_a_signal_is_named(tmp_path: Path) -> None:
     run = execute(tmp_path, command=python('import os; os.kill(os.getpid(), 9)'))
 
-    assert 'was ended by signal 9.' in run.error['message']
+    assert 'was killed by signal 9.' in run.error['message']
 
 
 def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
@@ -72,7 +71,7 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert "'no-such-program-here' was not found" in run.error['message']
 
 
-def test_it_is_stopped_when_its_time_is_over(tmp_path: Path) -> None:
+def test_it_is_stopped_after_its_timeout(tmp_path: Path) -> None:
     run = execute(tmp_path, command=python('import time; time.sleep(60)'), timeout='300ms')
 
     assert run.state == 'failed'
@@ -99,7 +98,7 @@ def test_a_script_runs_by_its_own_first_line_or_its_suffix(tmp_path: Path, name:
     assert ('info', 'hello') in run.lines
 
 
-def test_a_script_that_nothing_can_run_says_the_way_out(tmp_path: Path) -> None:
+def test_a_script_that_nothing_can_run_gets_a_hint(tmp_path: Path) -> None:
     script = tmp_path / 'notes.txt'
     script.write_text('hello')
     script.chmod(0o600)
@@ -126,7 +125,7 @@ def test_a_script_that_is_gone_is_named(tmp_path: Path) -> None:
         ({'command': ['x'], 'ok_codes': []}, 'ok_codes'),
     ],
 )
-def test_values_that_do_not_fit_are_refused_before_a_run(parameters: dict[str, Any], field: str) -> None:
+def test_invalid_values_are_refused_before_a_run(parameters: dict[str, Any], field: str) -> None:
     checked = validate_parameters(RunCommand, parameters)
 
     assert not checked['ok']
@@ -163,7 +162,7 @@ class PausedOnce:
             run.tell('cancel')
 
 
-def test_a_command_is_suspended_while_its_run_is_paused_and_goes_on_after(tmp_path: Path) -> None:
+def test_a_command_is_suspended_while_its_run_is_paused_and_continues_afterwards(tmp_path: Path) -> None:
     paused = PausedOnce()
 
     run = OneRun(tmp_path / 'run', 'RunCommand', {'command': python(COUNTING)}, on_message=paused).finish(timeout=30)

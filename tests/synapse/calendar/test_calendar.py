@@ -1,4 +1,4 @@
-"""The calendar of a real control room: what is planned fires, what is changed is changed as one, and nothing twice."""
+"""The calendar of a real control room: events fire once, and changes are made as a whole."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -10,9 +10,9 @@ import pytest
 
 from storage.documents import Documents
 from synapse.calendar.alarm_clock import AlarmClock
+from synapse.calendar.entries import MAX_WORK_LENGTH
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
-from synapse.calendar.month import TOLD
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.inbox.inputs import InputGone
@@ -31,14 +31,14 @@ async def room(tmp_path: Path) -> AsyncIterator[ControlRoom]:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[ControlRoom]:
-    """A room with all that planning needs, and without workers: it is there in a moment."""
+    """A room with everything that planning needs, but without workers, so that it starts fast."""
     room = await opened(tmp_path / 'data')
     yield room
     await closed(room)
 
 
 def ahead(seconds: float = 3600) -> str:
-    """A naive moment in UTC on the full second, at least so far ahead and at most a second further."""
+    """Return a naive moment in UTC on a full second, at least this far ahead and at most one second more."""
     return (datetime.now(UTC) + timedelta(seconds=seconds + 1)).replace(tzinfo=None, microsecond=0).isoformat()
 
 
@@ -49,13 +49,13 @@ async def planned(room: ControlRoom, **values: Any) -> Event:
 
 
 async def rows_of(room: ControlRoom, event: Event, *, timeout: float = 10) -> list[Occurrence]:
-    """The accounted occurrences of an event, as soon as there are any."""
+    """Return the accounted occurrences of an event, as soon as there are any."""
 
     def is_of_it(news: OccurrencesChanged) -> bool:
         return any(occurrence.event_id == event.id for occurrence in news.occurrences)
 
     news = asyncio.ensure_future(room.bus.next(OccurrencesChanged, timeout=timeout, where=is_of_it))
-    await asyncio.sleep(0)  # so that it listens before we look
+    await asyncio.sleep(0)  # so that it is subscribed before we look
     rows = await accounted(room, event)
     if not rows:
         await news
@@ -94,7 +94,7 @@ async def test_an_event_fires_in_time_and_its_run_succeeds(room: ControlRoom) ->
     assert (entry.state, entry.run, entry.title) == ('succeeded', run.id, 'Greeting')
 
 
-async def test_a_series_goes_on_after_each_occurrence(room: ControlRoom) -> None:
+async def test_a_series_continues_after_each_occurrence(room: ControlRoom) -> None:
     event = await planned(room, start=ahead(1), rrule='FREQ=HOURLY')
     before = room.calendar.next_due(event.id, 2)
 
@@ -104,7 +104,7 @@ async def test_a_series_goes_on_after_each_occurrence(room: ControlRoom) -> None
     assert room.calendar.upcoming(1) == [(before[1], event)]
 
 
-async def test_a_disabled_event_does_not_fire_and_owes_nothing_when_it_is_enabled_again(room: ControlRoom) -> None:
+async def test_a_disabled_event_does_not_fire_and_does_not_catch_up_when_it_is_enabled(room: ControlRoom) -> None:
     event = await planned(room, start=ahead(1), rrule='FREQ=HOURLY', enabled=False)
     other = await planned(room, start=ahead(2))
 
@@ -116,7 +116,7 @@ async def test_a_disabled_event_does_not_fire_and_owes_nothing_when_it_is_enable
     assert await accounted(room, event) == []
 
 
-async def test_a_disabled_event_shows_where_it_would_be_due_with_what_it_would_run(
+async def test_a_disabled_event_shows_when_it_would_be_due_and_what_it_would_run(
     desk: ControlRoom,
 ) -> None:
     event = await planned(desk, rrule='FREQ=DAILY', enabled=False, parameters={'command': ['echo', 'x' * 500]})
@@ -127,12 +127,12 @@ async def test_a_disabled_event_shows_where_it_would_be_due_with_what_it_would_r
     assert {(entry.state, entry.event_id) for entry in entries} == {('off', event.id)}
     assert [entry.at > now for entry in entries] == [True, True, True]
     assert all(entry.reason.startswith('RunCommand, command: ["echo", "xxx') for entry in entries)
-    assert all(len(entry.reason) == TOLD for entry in entries)
+    assert all(len(entry.reason) == MAX_WORK_LENGTH for entry in entries)
     await desk.editor.update(event.id, {'enabled': True})
     assert {entry.state for entry in await desk.calendar.entries(now, now + timedelta(days=3))} == {'planned'}
 
 
-async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or_go(room: ControlRoom) -> None:
+async def test_an_unfinished_run_makes_the_next_one_skip_queue_or_run(room: ControlRoom) -> None:
     await room.runs.pause_queue()
     rule = 'FREQ=MINUTELY'
     start = ahead(1)
@@ -147,7 +147,7 @@ async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or
     for minute in (1, 2):
         later = due + timedelta(minutes=minute)
         async with firing.changing:
-            await firing._settle([event.id for event in events], now=later)
+            await firing._account([event.id for event in events], now=later)
 
     states: Mapping[str, list[str]] = {event.title: [] for event in events}
     _, occurrences = await room.calendar.between(due, later + timedelta(seconds=1))
@@ -157,10 +157,10 @@ async def test_the_run_of_a_waiting_predecessor_makes_the_next_one_skip_queue_or
     assert states['queue'][:3] == ['fired', 'fired', 'skipped']
     assert states['allow'][:3] == ['fired', 'fired', 'fired']
     skipped = next(item for item in occurrences if item.title == 'skip' and item.state == 'skipped')
-    assert skipped.reason == 'Its last run was still going.'
+    assert skipped.reason == 'Its last run was still running.'
 
 
-async def test_a_failed_run_is_tried_again_as_often_as_its_event_says(room: ControlRoom) -> None:
+async def test_a_failed_run_is_retried_as_often_as_its_event_says(room: ControlRoom) -> None:
     retry = {'attempts': 1, 'delay_seconds': 0}
     event = await planned(room, pipeline='Breaks', start=ahead(1), retry=retry)
     [first] = await rows_of(room, event)
@@ -178,7 +178,7 @@ async def test_a_failed_run_is_tried_again_as_often_as_its_event_says(room: Cont
     assert [(item.run, item.retry_at) for item in occurrences] == [(again.id, None)]
 
 
-async def test_a_run_that_takes_longer_than_its_event_allows_is_stopped_and_has_failed(room: ControlRoom) -> None:
+async def test_a_run_that_takes_longer_than_its_event_allows_is_stopped_and_fails(room: ControlRoom) -> None:
     event = await planned(room, pipeline='Endless', start=ahead(1), timeout_seconds=1)
 
     [occurrence] = await rows_of(room, event)
@@ -189,7 +189,7 @@ async def test_a_run_that_takes_longer_than_its_event_allows_is_stopped_and_has_
     assert run.error.message == 'It took longer than the 1 s that its event allows.'
 
 
-async def test_the_newest_file_is_chosen_when_it_falls_due(room: ControlRoom, tmp_path: Path) -> None:
+async def test_the_newest_file_is_chosen_when_the_event_is_due(room: ControlRoom, tmp_path: Path) -> None:
     (tmp_path / 'old.txt').write_text('old')
     event = await planned(room, pipeline='Reads', start=ahead(2), parameters={'file': f'newest:{tmp_path}/*.txt'})
     (tmp_path / 'new.txt').write_text('new')
@@ -201,9 +201,7 @@ async def test_the_newest_file_is_chosen_when_it_falls_due(room: ControlRoom, tm
     assert (run.state, run.parameters['file']) == (RunState.SUCCEEDED, f'{tmp_path}/new.txt')
 
 
-async def test_a_file_that_a_person_has_to_choose_makes_it_wait_for_an_answer(
-    room: ControlRoom, tmp_path: Path
-) -> None:
+async def test_an_occurrence_waits_for_a_file_that_a_person_has_to_choose(room: ControlRoom, tmp_path: Path) -> None:
     event = await planned(room, pipeline='Reads', start=ahead(1), parameters={'file': 'ask:'})
     [occurrence] = await rows_of(room, event)
     file = tmp_path / 'chosen.txt'
@@ -222,7 +220,7 @@ async def test_a_file_that_a_person_has_to_choose_makes_it_wait_for_an_answer(
         await room.calendar.answer_missed([occurrence], 'run', parameters={'file': str(file)})
 
 
-async def test_a_thousand_events_of_one_second_all_fire_within_it(tmp_path: Path) -> None:
+async def test_a_thousand_events_due_in_one_second_all_fire(tmp_path: Path) -> None:
     data = tmp_path / 'data'
     now = datetime.now(UTC)
     due = (now + timedelta(seconds=5)).replace(microsecond=0)
@@ -266,7 +264,7 @@ def _kept(id: str, due: datetime, now: datetime) -> Event:
 # Changed
 
 
-async def test_one_occurrence_is_moved_and_the_rest_stays(desk: ControlRoom) -> None:
+async def test_one_occurrence_is_moved_and_the_others_are_unchanged(desk: ControlRoom) -> None:
     event = await planned(desk, rrule='FREQ=DAILY')
     dues = desk.calendar.next_due(event.id, 3)
     to = dues[1].astimezone(room_zone(desk)).replace(tzinfo=None, hour=5, minute=0, second=0)
@@ -279,7 +277,7 @@ async def test_one_occurrence_is_moved_and_the_rest_stays(desk: ControlRoom) -> 
     assert desk.calendar.next_due(change.event.id) == [instant_of(to, desk.calendar.zone)]
 
 
-async def test_this_and_later_begins_another_series_and_nothing_is_lost_between(desk: ControlRoom) -> None:
+async def test_editing_this_and_later_splits_the_series_without_a_gap(desk: ControlRoom) -> None:
     event = await planned(desk, rrule='FREQ=DAILY;COUNT=6')
     dues = desk.calendar.next_due(event.id, 10)
 
@@ -301,7 +299,7 @@ async def test_all_of_a_series_moves_with_one_of_its_occurrences(desk: ControlRo
     assert instant_of(to, desk.calendar.zone) in desk.calendar.next_due(event.id, 3)
 
 
-async def test_days_that_are_left_out_stay_so_at_another_time(desk: ControlRoom) -> None:
+async def test_excluded_days_are_still_excluded_at_another_time(desk: ControlRoom) -> None:
     event = await planned(desk, start='2030-05-01T16:00', rrule='FREQ=DAILY', exdates=['2030-05-02T16:00'])
 
     change = await desk.editor.update(event.id, {'start': '2030-05-01T17:30'})
@@ -312,7 +310,7 @@ async def test_days_that_are_left_out_stay_so_at_another_time(desk: ControlRoom)
     assert [due.day for due in dues] == [1, 3]
 
 
-async def test_days_that_are_left_out_stay_so_where_a_series_goes_on_at_another_time(desk: ControlRoom) -> None:
+async def test_excluded_days_are_still_excluded_where_a_series_continues_at_another_time(desk: ControlRoom) -> None:
     event = await planned(desk, start='2030-05-01T16:00', rrule='FREQ=DAILY', exdates=['2030-05-04T16:00'])
     due = desk.calendar.next_due(event.id, 2)[1]
 
@@ -324,7 +322,7 @@ async def test_days_that_are_left_out_stay_so_where_a_series_goes_on_at_another_
 
 
 @pytest.mark.parametrize(('scope', 'left'), [('one', [0, 2, 3]), ('following', [0]), ('all', None)])
-async def test_delete_takes_away_what_was_asked_and_undo_brings_it_back(
+async def test_delete_removes_the_given_scope_and_undo_restores_it(
     desk: ControlRoom, scope: str, left: list[int] | None
 ) -> None:
     event = await planned(desk, rrule='FREQ=DAILY;COUNT=4')
@@ -354,7 +352,7 @@ async def test_a_change_that_was_changed_again_cannot_be_undone(desk: ControlRoo
     assert desk.calendar.get(event.id).title == 'Two'
 
 
-async def test_every_change_is_news_and_grows_the_sequence(desk: ControlRoom) -> None:
+async def test_every_change_is_published_and_increments_the_sequence(desk: ControlRoom) -> None:
     news: list[tuple[str, int]] = []
     desk.bus.subscribe(ScheduleChanged, lambda message: news.append((message.change, message.event.sequence)))
 
@@ -365,7 +363,7 @@ async def test_every_change_is_news_and_grows_the_sequence(desk: ControlRoom) ->
     assert news == [('created', 0), ('updated', 1), ('deleted', 1)]
 
 
-async def test_a_nested_change_keeps_what_it_does_not_name(desk: ControlRoom) -> None:
+async def test_a_nested_change_keeps_the_values_that_it_does_not_name(desk: ControlRoom) -> None:
     event = await planned(desk, misfire={'policy': 'all', 'limit': 7})
 
     change = await desk.editor.update(event.id, {'misfire': {'policy': 'skip'}})
@@ -374,11 +372,11 @@ async def test_a_nested_change_keeps_what_it_does_not_name(desk: ControlRoom) ->
     assert change.event.misfire.model_dump() == {'policy': 'skip', 'within_seconds': 21_600, 'limit': 7}
 
 
-async def test_of_missed_ones_that_are_to_run_all_do_or_none(desk: ControlRoom) -> None:
+async def test_missed_occurrences_are_run_all_or_none(desk: ControlRoom) -> None:
     kept, gone = [await planned(desk, misfire={'policy': 'skip'}, title=title) for title in ('kept', 'gone')]
     firing, due = desk.calendar._firing, instant_of(kept.start, 'UTC')
     async with firing.changing:
-        await firing._settle([kept.id, gone.id], now=due + timedelta(hours=2))
+        await firing._account([kept.id, gone.id], now=due + timedelta(hours=2))
     await desk.editor.delete(gone.id)
     missed = await desk.calendar.open_missed()
 
@@ -419,7 +417,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_what_does_not_fit_is_named_and_nothing_is_saved(desk: ControlRoom) -> None:
+async def test_invalid_fields_are_named_and_nothing_is_saved(desk: ControlRoom) -> None:
     for values, field in WRONG:
         with pytest.raises(Invalid) as caught:
             await planned(desk, **values)
@@ -443,13 +441,13 @@ async def test_a_refused_change_leaves_the_event_as_it_was(desk: ControlRoom) ->
     assert desk.calendar.events() == [event]
 
 
-async def test_a_moment_with_an_offset_is_told_in_the_zone_of_the_event(desk: ControlRoom) -> None:
+async def test_a_moment_with_an_offset_is_converted_to_the_zone_of_the_event(desk: ControlRoom) -> None:
     event = await planned(desk, start='2030-07-01T12:00:00.75+00:00', timezone='Europe/Berlin')
 
     assert event.start == datetime(2030, 7, 1, 14, 0)
 
 
-async def test_a_profile_that_an_event_needs_is_not_deleted(desk: ControlRoom) -> None:
+async def test_a_profile_that_an_event_uses_cannot_be_deleted(desk: ControlRoom) -> None:
     profile = await desk.profiles.create({'label': 'Studio'})
     await planned(desk, profile=profile.id, title='Weekly')
 
@@ -463,7 +461,7 @@ async def test_a_profile_that_an_event_needs_is_not_deleted(desk: ControlRoom) -
 # Read again
 
 
-async def test_a_damaged_file_gives_way_to_its_last_good_copy_and_says_so(tmp_path: Path) -> None:
+async def test_a_damaged_file_is_replaced_by_its_last_good_copy_with_a_notice(tmp_path: Path) -> None:
     data = tmp_path / 'data'
     async with api_room(data) as room:
         event = await planned(room)
@@ -476,7 +474,7 @@ async def test_a_damaged_file_gives_way_to_its_last_good_copy_and_says_so(tmp_pa
         assert room.calendar.notices[1].startswith('events.json was restored from its copy of ')
 
 
-async def test_one_event_that_makes_no_sense_is_left_out_by_name_and_stays_in_the_file(tmp_path: Path) -> None:
+async def test_an_event_that_makes_no_sense_is_skipped_by_name_and_kept_in_the_file(tmp_path: Path) -> None:
     data = tmp_path / 'data'
     async with api_room(data) as room:
         good, odd = await planned(room), await planned(room, title='Odd', rrule='FREQ=DAILY')
@@ -488,14 +486,14 @@ async def test_one_event_that_makes_no_sense_is_left_out_by_name_and_stays_in_th
 
         assert [event.id for event in room.calendar.events()][:1] == [good.id]
         assert odd.id not in {event.id for event in room.calendar.events()}
-        assert any("'Odd' is left out" in notice for notice in room.calendar.notices)
+        assert any("'Odd' is skipped" in notice for notice in room.calendar.notices)
         assert odd.id in path.read_text()
 
 
 # Restarted
 
 
-async def test_what_falls_due_while_nobody_is_there_is_missed_or_run_by_its_policy(tmp_path: Path) -> None:
+async def test_events_due_while_the_program_is_down_are_missed_or_run_by_their_policy(tmp_path: Path) -> None:
     start = ahead(4)
     async with api_room(tmp_path / 'data') as room:
         late = await planned(room, start=start, title='latest')
@@ -519,7 +517,7 @@ async def test_what_falls_due_while_nobody_is_there_is_missed_or_run_by_its_poli
         assert await room.calendar.open_missed() == []
 
 
-async def test_a_deleted_pipeline_is_a_missed_occurrence_with_its_reason(tmp_path: Path) -> None:
+async def test_without_its_pipeline_an_occurrence_is_missed_with_the_reason(tmp_path: Path) -> None:
     async with api_room(tmp_path / 'data') as room:
         event = await planned(room, pipeline='Hello', start=ahead(3))
         (tmp_path / 'data' / 'pipelines' / 'samples.py').unlink()
@@ -544,7 +542,7 @@ def room_zone(room: ControlRoom) -> Any:
 # Broken
 
 
-async def test_an_event_that_cannot_be_waited_for_is_told_and_the_others_fire(
+async def test_an_event_that_cannot_be_armed_is_reported_and_the_others_fire(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with api_room(tmp_path / 'data') as room:
@@ -563,7 +561,7 @@ async def test_an_event_that_cannot_be_waited_for_is_told_and_the_others_fire(
         assert broken.id in room.calendar._firing.armed()
 
 
-async def test_a_program_starts_although_an_event_cannot_be_waited_for(
+async def test_the_program_starts_although_an_event_cannot_be_armed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await opened(tmp_path / 'data')

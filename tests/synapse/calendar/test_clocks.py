@@ -1,4 +1,4 @@
-"""The calendar on a clock that is moved: nights in which clocks change, sleep, and clocks that are set."""
+"""The calendar with a movable clock: nights with a clock change, suspends, and clocks that are set."""
 
 import asyncio
 import itertools
@@ -32,14 +32,14 @@ async def planned(room: ControlRoom, start: str, zone: str, rrule: str | None, *
     )
 
 
-async def look(room: ControlRoom) -> None:
-    """What the heartbeat does, at once; then until everything due is accounted for."""
+async def beat(room: ControlRoom) -> None:
+    """Do what the heartbeat does, and wait until everything due is accounted for."""
     alarm = room.calendar._firing._alarm
-    alarm.look()
+    alarm.check_clocks()
     alarm._scheduler.wakeup()
     for _ in range(5):
         await asyncio.sleep(0)
-    while alarm._due or alarm._ringing or room.calendar._firing._tasks:  # noqa: ASYNC110 - all tasks of two parts
+    while alarm._due_ids or alarm._calls or room.calendar._firing._tasks:  # noqa: ASYNC110 - all tasks of two parts
         await asyncio.sleep(0.005)
 
 
@@ -104,7 +104,7 @@ NIGHTS = [
 
 
 @pytest.mark.parametrize(('zone', 'clocks', 'begin', 'start', 'daily'), NIGHTS, ids=lambda value: str(value)[:20])
-async def test_every_rule_fires_through_a_night_in_which_clocks_change(
+async def test_every_rule_fires_through_a_night_with_a_clock_change(
     tmp_path: Path, zone: str, clocks: str, begin: str, start: str, daily: Sequence[str]
 ) -> None:
     first, second = utc(daily[0]), utc(daily[1])
@@ -118,7 +118,7 @@ async def test_every_rule_fires_through_a_night_in_which_clocks_change(
         hours = [moment for moment in _hours(room, events['hourly'], utc(begin)) if moment <= second]
         for moment in sorted({first, second, *hours, *(hour + timedelta(minutes=7) for hour in hours)}):
             clock.pass_to(moment + timedelta(milliseconds=5))
-            await look(room)
+            await beat(room)
 
         fired = {name: [row.due for row in await rows(room, event)] for name, event in events.items()}
         late = [row.late_seconds for event in events.values() for row in await rows(room, event)]
@@ -142,13 +142,13 @@ def _hours(room: ControlRoom, event: Event, begin: datetime) -> list[datetime]:
     return [*room.calendar.next_due(event.id, 60)]
 
 
-async def test_rare_days_fire_on_the_days_there_are(tmp_path: Path) -> None:
+async def test_rare_days_fire_when_they_exist(tmp_path: Path) -> None:
     async with room_at(tmp_path / 'data', utc('2027-12-30T00:00')) as (room, clock):
         leap = await planned(room, '2024-02-29T10:00', 'UTC', 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29')
         last = await planned(room, '2027-12-31T10:00', 'UTC', 'FREQ=MONTHLY;BYMONTHDAY=31')
         for moment in [utc('2027-12-31T10:00') + timedelta(days=day) for day in range(160)]:
             clock.pass_to(moment)
-            await look(room)
+            await beat(room)
 
         assert [row.due.date().isoformat() for row in await rows(room, leap)] == ['2028-02-29']
         assert [row.due.date().isoformat() for row in await rows(room, last)] == [
@@ -159,7 +159,7 @@ async def test_rare_days_fire_on_the_days_there_are(tmp_path: Path) -> None:
         ]
 
 
-async def test_eight_hours_of_sleep_are_answered_for_by_each_policy(tmp_path: Path) -> None:
+async def test_each_policy_handles_eight_hours_of_sleep(tmp_path: Path) -> None:
     async with room_at(tmp_path / 'data', utc('2026-05-01T00:30')) as (room, clock):
         rule, start = 'FREQ=HOURLY', '2026-05-01T01:00'
         latest = await planned(room, start, 'UTC', rule)
@@ -167,7 +167,7 @@ async def test_eight_hours_of_sleep_are_answered_for_by_each_policy(tmp_path: Pa
         every = await planned(room, start, 'UTC', rule, misfire={'policy': 'all', 'limit': 3})
 
         clock.sleep(timedelta(hours=8))
-        await look(room)
+        await beat(room)
 
         assert [row.state.value for row in await rows(room, latest)] == ['missed'] * 7 + ['fired']
         assert [row.state.value for row in await rows(room, skip)] == ['missed'] * 8
@@ -180,12 +180,12 @@ async def test_eight_hours_of_sleep_are_answered_for_by_each_policy(tmp_path: Pa
         assert room.calendar.next_due(latest.id, 1) == [utc('2026-05-01T09:00')]
 
 
-async def test_a_clock_set_forward_misses_and_says_so(tmp_path: Path) -> None:
+async def test_a_clock_set_forward_misses_occurrences_and_says_why(tmp_path: Path) -> None:
     async with room_at(tmp_path / 'data', utc('2026-05-01T00:30')) as (room, clock):
         event = await planned(room, '2026-05-01T01:00', 'UTC', 'FREQ=HOURLY', misfire={'within_seconds': 60})
 
         clock.advance(timedelta(hours=3, minutes=5))
-        await look(room)
+        await beat(room)
 
         found = await rows(room, event)
         assert [row.state for row in found] == [OccurrenceState.MISSED] * 3
@@ -197,18 +197,18 @@ async def test_a_clock_set_back_fires_nothing_twice(tmp_path: Path) -> None:
         event = await planned(room, '2026-05-01T12:00', 'UTC', 'FREQ=HOURLY')
         for moment in ('12:00', '13:00'):
             clock.pass_to(utc(f'2026-05-01T{moment}'))
-            await look(room)
+            await beat(room)
 
         clock.set_to(utc('2026-05-01T10:30'))
         for moment in ('11:00', '12:00', '13:00', '14:00'):
             clock.pass_to(utc(f'2026-05-01T{moment}'))
-            await look(room)
+            await beat(room)
 
         assert [row.due.hour for row in await rows(room, event)] == [12, 13, 14]
         assert {row.state for row in await rows(room, event)} == {OccurrenceState.FIRED}
 
 
-async def test_the_zone_of_the_machine_changes_days_and_no_moment(tmp_path: Path) -> None:
+async def test_a_change_of_the_machines_zone_changes_no_occurrence(tmp_path: Path) -> None:
     async with room_at(tmp_path / 'data', utc('2026-05-01T00:30'), 'Europe/Berlin') as (room, _):
         event = await planned(room, '2026-05-01T16:00', 'Europe/Berlin', 'FREQ=DAILY')
         before = room.calendar.next_due(event.id)

@@ -1,4 +1,4 @@
-"""What is done about late occurrences: pure rules, given the time."""
+"""What happens to late occurrences: pure rules, given the time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ def fired(dues: list[datetime], misfire: Misfire, **options: timedelta) -> list[
     return [decision.due for decision in decide(dues, misfire, NOW, **options) if decision.fires]
 
 
-def test_what_is_in_time_fires_whatever_the_policy() -> None:
+def test_occurrences_in_time_fire_under_every_policy() -> None:
     dues = [NOW - GRACE, NOW]
 
     for policy in ('latest', 'skip', 'all'):
@@ -29,7 +29,7 @@ def test_what_is_in_time_fires_whatever_the_policy() -> None:
         ]
 
 
-def test_latest_runs_the_newest_one_and_says_why_not_the_others() -> None:
+def test_latest_runs_the_newest_and_says_why_the_others_did_not_run() -> None:
     dues = hours_ago(5, 3, 1)
 
     decisions = decide(dues, Misfire(policy='latest'), NOW, cause='This machine was asleep.')
@@ -40,7 +40,7 @@ def test_latest_runs_the_newest_one_and_says_why_not_the_others() -> None:
     assert decisions[2].reason == 'This machine was asleep. Run late, as its event says.'
 
 
-def test_latest_runs_nothing_that_is_later_than_its_limit() -> None:
+def test_latest_runs_nothing_later_than_its_limit() -> None:
     misfire = Misfire(policy='latest', within_seconds=3600)
 
     assert fired(hours_ago(2), misfire) == []
@@ -48,11 +48,11 @@ def test_latest_runs_nothing_that_is_later_than_its_limit() -> None:
     assert decide(hours_ago(2), misfire, NOW)[0].reason == 'It was more than 1 hour late.'
 
 
-def test_latest_runs_no_late_one_where_a_newer_one_is_in_time() -> None:
+def test_latest_runs_no_late_one_if_a_newer_one_is_in_time() -> None:
     assert fired([*hours_ago(1), NOW], Misfire(policy='latest')) == [NOW]
 
 
-def test_skip_marks_every_late_one() -> None:
+def test_skip_misses_every_late_one() -> None:
     decisions = decide(hours_ago(2, 1), Misfire(policy='skip'), NOW)
 
     assert not any(decision.fires for decision in decisions)
@@ -63,14 +63,14 @@ def test_all_runs_the_newest_up_to_its_limit_in_order() -> None:
     assert fired(hours_ago(4, 3, 2, 1), Misfire(policy='all', limit=2)) == hours_ago(2, 1)
 
 
-def test_after_a_restart_nothing_is_in_time_by_grace() -> None:
+def test_after_a_restart_there_is_no_grace() -> None:
     due = NOW - timedelta(seconds=5)
 
     assert fired([due], Misfire(policy='skip'), grace=timedelta(0)) == []
     assert fired([due], Misfire(policy='skip')) == [due]
 
 
-def test_a_long_downtime_of_a_rule_by_the_minute_is_a_bounded_number_of_rows() -> None:
+def test_a_long_downtime_of_a_minutely_rule_gives_a_bounded_number_of_rows() -> None:
     dues = [NOW - timedelta(minutes=minute) for minute in range(43_200, 1, -1)]
 
     decisions = decide(dues, Misfire(policy='skip'), NOW)

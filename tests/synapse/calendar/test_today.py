@@ -1,4 +1,4 @@
-"""What the status counts of today, on a clock that stands until it is moved."""
+"""The counts of today in the status, with a clock that stands still until it is moved."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 
 class Day:
-    """A real store and ledger, and what is counted of them in Berlin."""
+    """A real store and ledger, and the counts of a day in Berlin."""
 
     def __init__(self, data: Path, now: datetime) -> None:
         self.now, self.bus, self.status = now, Bus(), Status()
@@ -52,7 +52,7 @@ class Day:
         return row
 
     async def shown(self, **counts: int) -> Mapping[str, int]:
-        """Waits until the status tells these counts, and no others."""
+        """Wait until the status has these counts, and no others."""
         wanted = no_runs_today() | counts
         if self.status.counts != wanted:
             await self.bus.next(StatusChanged, timeout=20, where=lambda _: self.status.counts == wanted)
@@ -69,7 +69,7 @@ async def day_at(data: Path, moment: datetime) -> AsyncIterator[Day]:
         day.store.close()
 
 
-async def test_runs_that_end_are_counted_by_how_they_ended(tmp_path: Path) -> None:
+async def test_runs_are_counted_by_their_final_state(tmp_path: Path) -> None:
     async with day_at(tmp_path, NOON) as day:
         day.ends('early', NOON - HOUR)
         day.ends('yesterday', MIDNIGHT - timedelta(days=1, seconds=1))
@@ -82,7 +82,7 @@ async def test_runs_that_end_are_counted_by_how_they_ended(tmp_path: Path) -> No
         assert await day.shown(succeeded=2, failed=1)
 
 
-async def test_what_was_missed_is_counted_until_somebody_lets_it_be(tmp_path: Path) -> None:
+async def test_missed_occurrences_are_counted_until_they_are_dismissed(tmp_path: Path) -> None:
     async with day_at(tmp_path, NOON) as day:
         await day.today.start()
         day.misses(MIDNIGHT - timedelta(days=1, seconds=1))
@@ -98,7 +98,7 @@ async def test_what_was_missed_is_counted_until_somebody_lets_it_be(tmp_path: Pa
 
 
 @pytest.mark.parametrize('late', [timedelta(0), 8 * HOUR])
-async def test_at_midnight_a_new_day_is_counted(tmp_path: Path, late: timedelta) -> None:
+async def test_at_midnight_the_counts_start_again(tmp_path: Path, late: timedelta) -> None:
     async with day_at(tmp_path, MIDNIGHT - timedelta(seconds=0.1)) as day:
         day.ends('late', MIDNIGHT - HOUR)
         day.misses(MIDNIGHT - HOUR)

@@ -34,7 +34,7 @@ class Greet(Pipeline):
 
 
 class House:
-    """A data folder with its catalog, and another one after a restart."""
+    """A data folder with its catalog, and another catalog after a restart."""
 
     def __init__(self, data: Path) -> None:
         self.folder = data / 'pipelines'
@@ -99,7 +99,7 @@ async def test_a_file_is_described_without_being_imported(house: House) -> None:
     assert 'greet_was_here' not in sys.modules
 
 
-async def test_the_answer_of_the_api_keeps_snapshots_to_itself(house: House) -> None:
+async def test_the_api_does_not_expose_snapshots(house: House) -> None:
     house.write('greet.py', GREET)
     await house.catalog.start()
 
@@ -109,7 +109,7 @@ async def test_the_answer_of_the_api_keeps_snapshots_to_itself(house: House) -> 
     assert names | {'color_index', 'is_runnable'} == set(answer)
 
 
-async def test_a_new_file_is_found_while_we_look(house: House) -> None:
+async def test_a_new_file_is_found_at_once(house: House) -> None:
     await house.catalog.start()
 
     await house.after_change('greet.py', GREET, of='Greet')
@@ -118,7 +118,7 @@ async def test_a_new_file_is_found_while_we_look(house: House) -> None:
     assert 'greet.py is good: Greet' in house.said(Level.INFO)
 
 
-async def test_a_file_that_breaks_goes_on_as_its_last_good_version(house: House) -> None:
+async def test_a_broken_file_stays_in_use_as_its_last_good_version(house: House) -> None:
     house.write('greet.py', GREET)
     await house.catalog.start()
 
@@ -135,7 +135,7 @@ async def test_a_file_that_breaks_goes_on_as_its_last_good_version(house: House)
     assert 'Its last good version stays in use.' in house.said(Level.ERROR)[0]
 
 
-async def test_a_mended_file_is_good_again(house: House) -> None:
+async def test_a_fixed_file_is_good_again(house: House) -> None:
     house.write('greet.py', 'nonsense(')
     await house.catalog.start()
     assert not house.catalog.get('greet').is_runnable
@@ -166,7 +166,7 @@ async def test_a_broken_file_stays_runnable_through_a_restart(house: House) -> N
     [
         ('import no_such_module\n', 1, 'No module named'),
         ('x = 1\nimport sys; sys.exit(3)\n', None, 'exit code 3'),
-        ('x = 1\n', None, 'No pipeline is in this file'),
+        ('x = 1\n', None, 'This file has no pipeline'),
         ('from synapse import Pipeline\n\nclass Idle(Pipeline): ...\n', 3, 'Idle has no step'),
         ('import ctypes\n\nctypes.string_at(0)\n', 3, 'Reading it ended Python with SIGSEGV.'),
         ('import time\n\n\ntime.sleep(60)\n', 4, 'Reading it took more than 4 s, so it was stopped.'),
@@ -191,7 +191,7 @@ async def test_a_file_that_was_never_good_says_what_and_where(
     assert house.catalog.get('Greet').is_runnable
 
 
-async def test_a_name_belongs_to_who_had_it_first(house: House) -> None:
+async def test_a_name_belongs_to_the_first_file_that_has_it(house: House) -> None:
     house.write('b.py', GREET)
     await house.catalog.start()
 
@@ -250,11 +250,11 @@ async def test_a_folder_that_was_replaced_is_watched_again(house: House) -> None
         'a.txt',
     ],
 )
-def test_what_editors_leave_is_no_pipeline(name: str) -> None:
+def test_files_that_editors_leave_behind_are_not_pipelines(name: str) -> None:
     assert not is_pipeline_name(name)
 
 
-async def test_folders_and_dangling_links_are_passed_over(house: House) -> None:
+async def test_folders_and_dangling_links_are_skipped(house: House) -> None:
     (house.folder / 'folder.py').mkdir()
     (house.folder / 'link.py').symlink_to(house.folder / 'nowhere')
     (house.folder / '__pycache__').mkdir()
@@ -264,7 +264,7 @@ async def test_folders_and_dangling_links_are_passed_over(house: House) -> None:
     assert house.theirs == {}
 
 
-async def test_what_a_file_starts_while_it_is_read_does_not_stay(house: House) -> None:
+async def test_processes_that_a_file_starts_on_import_are_ended(house: House) -> None:
     house.write('greet.py', 'import subprocess\nsubprocess.Popen(["setsid", "sleep", "75"])\n' + GREET)
 
     await house.catalog.start()
@@ -282,7 +282,7 @@ async def test_parameters_come_back_whole(house: House) -> None:
     assert values == {'file': 'inbox:abc', 'times': 3, 'height': 1080}
 
 
-async def test_parameters_that_do_not_fit_are_named(house: House) -> None:
+async def test_invalid_parameters_are_named(house: House) -> None:
     house.write('greet.py', GREET)
     await house.catalog.start()
 

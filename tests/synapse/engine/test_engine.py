@@ -1,4 +1,4 @@
-"""Real hosts on this machine: their words, their spares, their end."""
+"""Real hosts on this machine: their messages, the spares, and how they end."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ def bench(engine: LocalEngine, tmp_path: Path) -> Bench:
     return Bench(engine, tmp_path)
 
 
-async def test_a_run_tells_its_steps_its_lines_and_its_end(bench: Bench) -> None:
+async def test_a_run_reports_its_steps_its_lines_and_its_end(bench: Bench) -> None:
     heard, outcome = await bench.run("print('hello')\nrun.progress(50, 'half')")
 
     assert [message['t'] for message in heard.messages if message['t'] not in ('logs', 'progress')] == [
@@ -93,7 +93,7 @@ async def test_secrets_are_in_no_environment_and_no_argument(
     await host.stop(now=True)
 
 
-async def test_a_receiver_that_takes_its_time_loses_nothing(bench: Bench, engine: LocalEngine) -> None:
+async def test_a_slow_receiver_loses_nothing(bench: Bench, engine: LocalEngine) -> None:
     heard = Heard()
 
     async def slow(message: dict[str, object]) -> None:
@@ -108,7 +108,7 @@ async def test_a_receiver_that_takes_its_time_loses_nothing(bench: Bench, engine
     assert outcome.returncode == 0
 
 
-async def test_a_receiver_that_fails_does_not_deafen_the_rest(bench: Bench, engine: LocalEngine) -> None:
+async def test_after_a_receiver_fails_later_messages_are_received(bench: Bench, engine: LocalEngine) -> None:
     heard = Heard()
 
     def broken(message: dict[str, object]) -> None:
@@ -135,7 +135,7 @@ async def test_a_message_may_be_longer_than_any_buffer(bench: Bench) -> None:
     assert heard.end == 'succeeded'
 
 
-async def test_bytes_that_are_no_message_are_passed_over(bench: Bench) -> None:
+async def test_bytes_that_are_not_a_message_are_skipped(bench: Bench) -> None:
     heard, outcome = await bench.run(TALK + "os.write(channel._fd, b'{oops\\n[1]\\n\\xff\\n')\nprint('after')")
 
     assert heard.printed == ['after']
@@ -151,7 +151,7 @@ async def test_a_message_without_end_ends_the_run(bench: Bench) -> None:
     assert outcome.signal == 'SIGKILL'
 
 
-async def test_what_c_code_writes_comes_as_harmless_lines(bench: Bench) -> None:
+async def test_what_c_code_writes_arrives_as_harmless_lines(bench: Bench) -> None:
     body = r"""
     import os
     os.write(2, b'plain\n\x1b[31mred\x1b[0m\n\x1b]0;title\x07\n\xffnul\x00\n10%\r20%\r\n' + b'z' * 40_000 + b'\nlast')
@@ -165,7 +165,9 @@ async def test_what_c_code_writes_comes_as_harmless_lines(bench: Bench) -> None:
     assert heard.lines[7] == 'last'
 
 
-async def test_no_host_means_a_sentence(bench: Bench, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_that_cannot_start_is_reported_in_a_sentence(
+    bench: Bench, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await eventually(lambda: len(engine.spare_pids) == 1, 10, 'a first spare')
     monkeypatch.setattr(sys, 'executable', '/no/such/python')
     await bench.run('pass')
@@ -174,7 +176,7 @@ async def test_no_host_means_a_sentence(bench: Bench, engine: LocalEngine, monke
         await bench.run('pass')
 
 
-async def test_a_host_that_dies_before_its_hello_means_a_sentence(
+async def test_a_host_that_dies_before_its_hello_is_reported_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = LocalEngine('test-no-hello', spares=0)
@@ -235,7 +237,7 @@ async def test_a_second_stop_hurries_the_first(bench: Bench) -> None:
     assert await gentle == outcome
 
 
-async def test_what_a_good_run_leaves_behind_is_ended_and_told(bench: Bench) -> None:
+async def test_processes_that_a_successful_run_leaves_behind_are_ended_and_reported(bench: Bench) -> None:
     body = "import subprocess\nsubprocess.Popen(['sleep', '62'], start_new_session=True)"
 
     heard, outcome = await bench.run(body)
@@ -245,7 +247,7 @@ async def test_what_a_good_run_leaves_behind_is_ended_and_told(bench: Bench) -> 
     assert outcome.survivors == 0
 
 
-async def test_a_process_that_escaped_cannot_hold_the_end_up(bench: Bench, tmp_path: Path) -> None:
+async def test_a_process_that_escaped_does_not_delay_the_end(bench: Bench, tmp_path: Path) -> None:
     """It hides its environment, leaves the session, and keeps our pipe open."""
     pid_file = tmp_path / 'pid'
     body = f"""

@@ -68,7 +68,7 @@ def test_the_warden_waits_for_the_end_of_its_input_then_ends_all_of_its_room(tag
     assert tagged_processes('SYNAPSE_ROOM', tag) == []
 
 
-def test_the_warden_outlives_ctrl_c_and_a_polite_end(tag: str) -> None:
+def test_the_warden_survives_ctrl_c_and_sigterm(tag: str) -> None:
     room = os.environ | {'SYNAPSE_ROOM': tag}
     warden = subprocess.Popen([sys.executable, '-m', 'synapse.engine.warden', tag], stdin=subprocess.PIPE, env=room)
     ward = start(tag, SLEEP)
@@ -83,7 +83,7 @@ def test_the_warden_outlives_ctrl_c_and_a_polite_end(tag: str) -> None:
     assert (warden.wait(10), ward.wait(1)) == (0, -9)
 
 
-def test_the_warden_wants_its_tag() -> None:
+def test_the_warden_needs_its_tag() -> None:
     done = subprocess.run([sys.executable, '-m', 'synapse.engine.warden'], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (2, 'usage: python -m synapse.engine.warden TAG\n')

@@ -29,7 +29,7 @@ from synapse import Pipeline, Run, StepFailed, step
 
 
 class Host:
-    """A run host and all that it says."""
+    """A run host and its messages."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,7 +70,7 @@ class Host:
         self.process.stdin.flush()
 
     def start(self, body: str, **order: Any) -> 'Host':
-        """Give it the job of a pipeline `Mine` with this body."""
+        """Send it the job of a pipeline `Mine` with this body."""
         source = f'{HEAD}class Mine(Pipeline):\n{textwrap.indent(textwrap.dedent(body), "    ")}'
         self.file.write_text(source)
         run = {'id': 'r1', 'number': 7, 'folder': str(self.folder / 'run'), 'pipeline': 'Mine', 'file': str(self.file)}
@@ -78,7 +78,7 @@ class Host:
         return self
 
     def until(self, condition: Callable[[Message], bool], timeout: float = 20) -> Message:
-        """The next message for which the condition holds."""
+        """Return the next message for which the condition holds."""
         deadline = time.monotonic() + timeout
         while True:
             message = self._inbox.get(timeout=max(0.01, deadline - time.monotonic()))
@@ -94,7 +94,7 @@ class Host:
         return self.until(lambda m: m['t'] == 'logs' and any(text in entry[3] for entry in m['e']))
 
     def end(self, timeout: float = 20) -> Message:
-        """Its last word, once it has left."""
+        """Return its `end` message, once the process has exited."""
         message = self.until(lambda m: m['t'] == 'end', timeout)
         assert self.process.wait(10) == 0
         self.join()
@@ -105,7 +105,7 @@ class Host:
             thread.join(10)
 
     def rest(self) -> None:
-        """What it said before it died, as far as no test has asked for it."""
+        """Take the messages it sent before it died that the test has not read yet."""
         while (message := self._inbox.get(timeout=10)) is not None:
             self.messages.append(message)
 
@@ -212,7 +212,7 @@ def test_a_run_starts_from_a_step_with_the_saved_state(host: Host) -> None:
     assert json.loads((host.folder / 'run' / 'checkpoint.json').read_text())['done'] == ['first', 'second']
 
 
-def test_a_step_is_tried_again_with_growing_waits(host: Host) -> None:
+def test_a_step_is_retried_with_growing_delays(host: Host) -> None:
     begun = time.monotonic()
     host.start(
         """
@@ -226,15 +226,15 @@ def test_a_step_is_tried_again_with_growing_waits(host: Host) -> None:
     assert host.step_states == [('flaky', 'running', n) for n in (1, 2, 3)] + [('flaky', 'succeeded', 3)]
     assert time.monotonic() - begun > 0.3
     warnings = [entry for entry in host.entries if entry[1] == 'warning']
-    assert [entry[3].split(' Next try in ')[0] for entry in warnings] == [
-        'Try 1 of 3 failed: no luck at try 1.',
-        'Try 2 of 3 failed: no luck at try 2.',
+    assert [entry[3].split(' Next attempt in ')[0] for entry in warnings] == [
+        'Attempt 1 of 3 failed: no luck at try 1.',
+        'Attempt 2 of 3 failed: no luck at try 2.',
     ]
-    assert 'Next try in 0.2 s, at ' in warnings[1][3]
+    assert 'Next attempt in 0.2 s, at ' in warnings[1][3]
 
 
 @pytest.mark.parametrize('kind', ['def', 'async def'])
-def test_a_step_that_takes_too_long_is_interrupted_tidies_up_and_is_tried_again(host: Host, kind: str) -> None:
+def test_a_step_that_takes_too_long_is_interrupted_cleans_up_and_is_retried(host: Host, kind: str) -> None:
     wait = 'time.sleep(60)' if kind == 'def' else 'await asyncio.sleep(60)'
     host.start(
         f"""
@@ -268,7 +268,7 @@ def test_a_step_that_ignores_its_timeout_ends_with_its_process(host: Host) -> No
     assert host.step_states[-1] == ('stubborn', 'failed', 1)
 
 
-def test_an_expected_failure_is_told_without_noise(host: Host) -> None:
+def test_an_expected_failure_is_reported_without_a_traceback(host: Host) -> None:
     host.start(
         """
         @step
@@ -309,13 +309,13 @@ def test_an_unexpected_exception_names_the_line_in_the_file_of_the_person(host: 
 @pytest.mark.parametrize(
     ('code', 'state', 'message'),
     [
-        ('sys.exit(3)', 'failed', 'It left Python with exit code 3.'),
+        ('sys.exit(3)', 'failed', 'It ended Python with exit code 3.'),
         ('sys.exit()', 'succeeded', None),
         ('raise KeyboardInterrupt', 'failed', 'KeyboardInterrupt'),
         ('self.found = 1', 'failed', 'ValueError: "Mine" object has no field "found"'),
     ],
 )
-def test_whatever_a_step_raises_is_an_end_of_the_run(host: Host, code: str, state: str, message: str | None) -> None:
+def test_whatever_a_step_raises_ends_the_run(host: Host, code: str, state: str, message: str | None) -> None:
     host.start(f'@step\ndef leave(self, run: Run): {code}')
 
     end = host.end()
@@ -324,13 +324,13 @@ def test_whatever_a_step_raises_is_an_end_of_the_run(host: Host, code: str, stat
     assert (end['error'] or {}).get('message') == message
 
 
-def test_parameters_and_states_that_do_not_fit_are_told_as_sentences(host: Host) -> None:
+def test_invalid_parameters_and_states_are_reported_in_sentences(host: Host) -> None:
     host.start('count: int\n@step\ndef work(self, run: Run): ...', parameters={'count': 'many'})
 
     assert host.end()['error']['message'] == 'The parameters do not fit the pipeline. count: Write a whole number.'
 
 
-def test_what_json_cannot_hold_is_left_out_of_the_checkpoint_and_told_once(host: Host) -> None:
+def test_what_json_cannot_hold_is_left_out_of_the_checkpoint_with_one_warning(host: Host) -> None:
     host.start(
         """
         _file: object = None
@@ -342,7 +342,7 @@ def test_what_json_cannot_hold_is_left_out_of_the_checkpoint_and_told_once(host:
     )
 
     assert host.end()['state'] == 'succeeded'
-    assert host.lines == ['_file holds what JSON cannot, so a restart from a later step begins without it.', 'import']
+    assert host.lines == ['_file cannot be saved as JSON, so a retry from a later step starts without it.', 'import']
     assert json.loads((host.folder / 'run' / 'checkpoint.json').read_text())['state'] == {}
 
 
@@ -357,7 +357,7 @@ def test_a_checkpoint_that_cannot_be_saved_does_not_undo_the_step(host: Host) ->
 # Output
 
 
-def test_all_that_a_step_says_becomes_entries_in_order(host: Host) -> None:
+def test_everything_a_step_prints_becomes_entries_in_order(host: Host) -> None:
     host.start(
         """
         @step
@@ -399,7 +399,7 @@ def test_a_hundred_thousand_lines_arrive_all_and_in_order(host: Host) -> None:
     assert host.messages[-2]['t'] == 'step'
 
 
-def test_a_flood_stays_in_order_with_whatever_else_is_said(host: Host) -> None:
+def test_a_flood_keeps_its_order_with_all_other_output(host: Host) -> None:
     host.start(
         """
         @step
@@ -513,7 +513,7 @@ def test_a_very_long_line_is_shown_cut_and_kept_whole(host: Host) -> None:
     assert (host.folder / 'run' / 'long-lines.txt').read_text() == 'x' * 100_000 + '\n'
 
 
-def test_what_bypasses_python_goes_to_the_error_pipe_and_spoils_nothing(host: Host) -> None:
+def test_what_bypasses_python_goes_to_the_error_pipe_and_breaks_nothing(host: Host) -> None:
     host.start(
         """
         @step
@@ -579,8 +579,8 @@ def test_artifacts_are_kept_in_the_run_folder(host: Host) -> None:
         """
     )
 
-    assert host.end()['error']['message'].startswith('No file is at ')
-    assert host.lines[:2] == ['inside True', "An output cannot be called '../up'."]
+    assert host.end()['error']['message'].startswith('There is no file ')
+    assert host.lines[:2] == ['inside True', "An artifact cannot be called '../up'."]
     told = [{k: v for k, v in m.items() if k != 't'} for m in host.messages if m['t'] == 'artifact']
     assert told == [
         {'name': 'a.txt', 'size': 6, 'step': 'keep', 'media_type': 'text/plain'},
@@ -590,7 +590,7 @@ def test_artifacts_are_kept_in_the_run_folder(host: Host) -> None:
     assert (host.folder / 'outside.mp4').exists()
 
 
-def test_an_output_is_a_file_of_its_own_unless_it_is_moved(host: Host) -> None:
+def test_an_artifact_is_a_copy_unless_it_is_moved(host: Host) -> None:
     (host.folder / 'outside.sh').write_text('#!/bin/sh')
     (host.folder / 'outside.sh').chmod(0o750)
     host.start(
@@ -613,7 +613,7 @@ def test_an_output_is_a_file_of_its_own_unless_it_is_moved(host: Host) -> None:
     assert host.lines == ['whole', 'whole and more False', '0o750 True']
 
 
-def test_the_profile_reaches_the_step_and_its_secrets_no_print(host: Host) -> None:
+def test_the_profile_reaches_the_step_and_prints_without_its_secrets(host: Host) -> None:
     profile = {'id': 'me', 'label': 'Me', 'destination': '/out', 'defaults': {'a': 1}, 'secrets': {'key': 's3cret'}}
     host.start(
         """
@@ -672,13 +672,13 @@ def test_a_program_is_run_and_its_lines_are_entries(host: Host) -> None:
         ("run.shell(['sleep', '60'], timeout='200ms')", 'sleep took longer than 0.2 s and was stopped.'),
     ],
 )
-def test_a_program_that_cannot_run_is_a_clear_sentence(host: Host, call: str, message: str) -> None:
+def test_a_program_that_cannot_run_is_reported_in_a_sentence(host: Host, call: str, message: str) -> None:
     host.start(f'@step\ndef call(self, run: Run): {call}')
 
     assert host.end()['error']['message'] == message
 
 
-def test_a_background_child_that_keeps_the_output_open_holds_nobody_up(host: Host) -> None:
+def test_a_background_child_that_keeps_the_output_open_delays_nothing(host: Host) -> None:
     host.start("@step\ndef call(self, run: Run): run.shell(['sh', '-c', 'echo early; sleep 30 & exit 0'])")
 
     assert host.end(10)['state'] == 'succeeded'
@@ -744,7 +744,7 @@ def test_a_pause_holds_between_steps_and_a_cancel_ends_it(host: Host) -> None:
         'while not run.cancelled: time.sleep(0.01)\n    run.progress(1)',
     ],
 )
-def test_a_cancel_ends_a_step_at_its_next_word_and_its_programs_at_once(host: Host, body: str) -> None:
+def test_a_cancel_ends_a_step_at_its_next_call_and_its_programs_at_once(host: Host, body: str) -> None:
     host.start(
         f"""
 @step(retries=3)
@@ -826,14 +826,14 @@ def test_a_step_that_never_stops_printing_is_interrupted_too(host: Host) -> None
 
 def test_a_cancel_ends_the_wait_for_the_next_try(host: Host) -> None:
     host.start('@step(retries=1, backoff=60)\ndef work(self, run: Run): raise StepFailed("no")')
-    host.logged('Next try in 60 s')
+    host.logged('Next attempt in 60 s')
     host.send({'do': 'cancel'})
 
     assert host.end(5)['state'] == 'cancelled'
     assert host.step_states[-1] == ('work', 'cancelled', 1)
 
 
-def test_sigterm_after_a_cancel_interrupts_a_step_that_never_asks(host: Host) -> None:
+def test_sigterm_after_a_cancel_interrupts_a_step_that_makes_no_call(host: Host) -> None:
     host.start(
         """
         @step
@@ -904,7 +904,7 @@ def test_a_thread_that_a_step_left_behind_does_not_keep_the_process(host: Host) 
     assert host.end()['state'] == 'succeeded'
 
 
-def test_a_built_in_that_does_not_exist_is_told(host: Host) -> None:
+def test_a_built_in_that_does_not_exist_is_an_error(host: Host) -> None:
     host.start('', file=None, pipeline='NoSuchThing')
 
     assert host.end()['error']['message'] == "No built-in pipeline is called 'NoSuchThing'."
@@ -955,8 +955,8 @@ def test_a_file_is_described_whatever_it_prints(file: Path) -> None:
         ('x = 1\nclass Broken(:\n', 2, 'SyntaxError: invalid syntax'),
         ('x = 1\n\n1 / 0\n', 3, 'ZeroDivisionError: division by zero'),
         ('import no_such_module\n', 1, "ModuleNotFoundError: No module named 'no_such_module'"),
-        ('import sys\nsys.exit(1)\n', None, 'It left Python with exit code 1.'),
-        ('x = 1\n', None, 'No pipeline is in this file: no class in it is based on synapse.Pipeline.'),
+        ('import sys\nsys.exit(1)\n', None, 'It ended Python with exit code 1.'),
+        ('x = 1\n', None, 'This file has no pipeline: no class in it is based on synapse.Pipeline.'),
         (
             'from synapse import Pipeline\n\nclass Idle(Pipeline):\n    n: int = 1\n',
             3,

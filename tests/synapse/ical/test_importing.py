@@ -1,9 +1,7 @@
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from synapse.calendar.events import Event
 from synapse.calendar.messages import ScheduleChanged
@@ -25,20 +23,6 @@ MOVED = (
 )
 
 
-@pytest_asyncio.fixture(scope='module', loop_scope='module')
-async def one_room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlRoom]:
-    async with api_room(tmp_path_factory.mktemp('room') / 'data') as room:
-        yield room
-
-
-@pytest_asyncio.fixture(loop_scope='module')
-async def room(one_room: ControlRoom) -> ControlRoom:
-    """The same room for all tests, each time with an empty calendar."""
-    if one_room.calendar.events():
-        await one_room.editor.change_many({}, [event.id for event in one_room.calendar.events()])
-    return one_room
-
-
 async def take(room: ControlRoom, *events: str, head: str = '') -> ImportResult:
     return await take_file(room, calendar_file(*events, head=head))
 
@@ -54,7 +38,7 @@ def planned(room: ControlRoom) -> dict[str, Event]:
     return {event.title: event for event in room.calendar.events()}
 
 
-def told(result: ImportResult) -> tuple[int, int, int, int, int]:
+def counts(result: ImportResult) -> tuple[int, int, int, int, int]:
     return tuple(len(getattr(result, name)) for name in ('created', 'updated', 'deleted', 'unchanged', 'skipped'))  # type: ignore[return-value]
 
 
@@ -62,14 +46,14 @@ def by_wall(event: Event) -> tuple[datetime, str]:
     return event.start, event.timezone
 
 
-# Files of others
+# Files of other programs
 
 
 async def test_a_file_of_google_calendar_becomes_events(room: ControlRoom) -> None:
     result = await take_file(room, GOOGLE.encode())
 
     events = planned(room)
-    assert told(result) == (4, 0, 0, 0, 0)
+    assert counts(result) == (4, 0, 0, 0, 0)
     series, part = events['Grüße an alle; auch an die, die fehlen 🎬'], events['Grüße, später']
     assert (series.pipeline, series.uid, series.sequence) == ('Hello', '0abcdefghijklmnopqrstuvwxy@google.com', 3)
     assert (part.override_of, part.override_at) == (series.id, datetime(2031, 10, 22, 16))
@@ -78,13 +62,13 @@ async def test_a_file_of_google_calendar_becomes_events(room: ControlRoom) -> No
     assert dues == [6, 8, 15, 20, 29]
 
 
-async def test_a_file_of_apple_calendar_becomes_events_and_a_changed_occurrence_runs_what_its_series_runs(
+async def test_a_file_of_apple_calendar_becomes_events_and_an_override_inherits_from_its_series(
     room: ControlRoom,
 ) -> None:
     result = await take_file(room, APPLE.encode())
 
     events = planned(room)
-    assert told(result) == (3, 0, 0, 0, 0)
+    assert counts(result) == (3, 0, 0, 0, 0)
     assert events['Nightly, in the morning'].pipeline == events['Nightly'].pipeline == 'Hello'
     assert by_wall(events['Hello']) == (datetime(2031, 11, 10, 10), 'Europe/Berlin')
 
@@ -92,7 +76,7 @@ async def test_a_file_of_apple_calendar_becomes_events_and_a_changed_occurrence_
 async def test_a_file_of_outlook_becomes_events(room: ControlRoom) -> None:
     result = await take_file(room, OUTLOOK.encode())
 
-    assert told(result) == (3, 0, 0, 0, 0)
+    assert counts(result) == (3, 0, 0, 0, 0)
     assert sorted(by_wall(event) for event in room.calendar.events()) == [
         (datetime(2031, 10, 6, 9), 'Europe/Berlin'),
         (datetime(2031, 10, 28, 12), 'Europe/Berlin'),
@@ -117,7 +101,7 @@ async def test_a_file_imported_again_changes_nothing(room: ControlRoom, file: st
 # Its own
 
 
-async def test_its_own_file_changes_nothing_where_it_comes_from_and_makes_the_same_calendar_elsewhere(
+async def test_an_exported_file_changes_nothing_here_and_makes_the_same_calendar_elsewhere(
     room: ControlRoom, tmp_path: Path
 ) -> None:
     values = {'pipeline': 'Hello', 'parameters': {'name': 'C:\\New, "you"'}, 'timezone': 'Europe/Berlin'}
@@ -146,7 +130,7 @@ def meaning(event: Event) -> str:
     return repr(event.model_dump(exclude=ours))
 
 
-async def test_its_own_series_is_brought_up_to_date_by_a_file_that_was_changed_elsewhere(room: ControlRoom) -> None:
+async def test_an_exported_series_that_was_changed_elsewhere_is_updated(room: ControlRoom) -> None:
     event = await room.editor.create(
         {'pipeline': 'Hello', 'title': 'Greet', 'start': '2031-10-06T16:00:00', 'timezone': 'Europe/Berlin'}
     )
@@ -160,7 +144,7 @@ async def test_its_own_series_is_brought_up_to_date_by_a_file_that_was_changed_e
     assert room.calendar.get(event.id).created_at == event.created_at
 
 
-# Brought up to date
+# Updated
 
 
 async def test_a_newer_file_updates_what_changed_and_keeps_what_it_does_not_name(room: ControlRoom) -> None:
@@ -171,22 +155,22 @@ async def test_a_newer_file_updates_what_changed_and_keeps_what_it_does_not_name
     result = await take(room, WEEKLY.replace('160000', '170000') + '\nSEQUENCE:2')
 
     changed = room.calendar.get(event.id)
-    assert told(result) == (0, 1, 0, 0, 0)
+    assert counts(result) == (0, 1, 0, 0, 0)
     assert (changed.start.hour, changed.parameters, changed.overlap, changed.sequence) == (17, {'times': 3}, 'allow', 2)
 
 
-async def test_an_older_file_is_left_aside_with_a_sentence(room: ControlRoom) -> None:
+async def test_an_older_version_is_skipped_with_a_sentence(room: ControlRoom) -> None:
     await take(room, WEEKLY + '\nSEQUENCE:5')
     (before,) = room.calendar.events()
 
     result = await take(room, WEEKLY.replace('160000', '170000') + '\nSEQUENCE:4', MOVED)
 
-    sentence = "'Greet' is older in the file than here; it was left as it is."
+    sentence = "'Greet' is older in the file than in the calendar; it was not changed."
     assert result == ImportResult(skipped=(sentence,), refused=(Refused(uid='a@b', reason=sentence),))
     assert room.calendar.events() == [before]
 
 
-async def test_of_the_same_sequence_the_later_modification_counts(room: ControlRoom) -> None:
+async def test_with_equal_sequences_the_later_modification_wins(room: ControlRoom) -> None:
     text = ONCE + '\nLAST-MODIFIED:20260{}01T000000Z'
     await take(room, text.format(3).replace('Greet', 'March'))
 
@@ -194,11 +178,11 @@ async def test_of_the_same_sequence_the_later_modification_counts(room: ControlR
     newer = await take(room, text.format(4).replace('Greet', 'April'))
     undated = await take(room, ONCE)
 
-    assert (told(older), told(newer), told(undated)) == ((0, 0, 0, 0, 1), (0, 1, 0, 0, 0), (0, 1, 0, 0, 0))
+    assert (counts(older), counts(newer), counts(undated)) == ((0, 0, 0, 0, 1), (0, 1, 0, 0, 0), (0, 1, 0, 0, 0))
     assert list(planned(room)) == ['Greet']
 
 
-async def test_a_change_made_here_is_not_undone_by_the_file_it_came_from(room: ControlRoom) -> None:
+async def test_a_local_change_is_not_undone_by_the_original_file(room: ControlRoom) -> None:
     await take(room, WEEKLY, MOVED)
     series = planned(room)['Greet']
     due = room.calendar.next_due(series.id)[3]
@@ -207,10 +191,10 @@ async def test_a_change_made_here_is_not_undone_by_the_file_it_came_from(room: C
 
     result = await take(room, WEEKLY, MOVED)
 
-    assert (told(result), room.calendar.events()) == ((0, 0, 0, 0, 1), before)
+    assert (counts(result), room.calendar.events()) == ((0, 0, 0, 0, 1), before)
 
 
-async def test_an_occurrence_changed_later_replaces_that_of_its_series(room: ControlRoom) -> None:
+async def test_an_override_imported_later_replaces_the_occurrence(room: ControlRoom) -> None:
     await take(room, WEEKLY)
     (series,) = room.calendar.events()
 
@@ -219,30 +203,30 @@ async def test_an_occurrence_changed_later_replaces_that_of_its_series(room: Con
 
     part = planned(room)['Greet later']
     assert (result.created, result.updated) == ((part.id,), (series.id,))
-    assert told(again) == (0, 0, 0, 2, 0)
+    assert counts(again) == (0, 0, 0, 2, 0)
     assert (part.override_of, part.override_at, part.pipeline) == (series.id, datetime(2031, 10, 13, 16), 'Hello')
     assert room.calendar.get(series.id).exdates == (datetime(2031, 10, 13, 16),)
 
 
-async def test_an_occurrence_that_is_again_as_its_series_says_runs_once(room: ControlRoom) -> None:
+async def test_an_occurrence_whose_override_was_removed_runs_once(room: ControlRoom) -> None:
     await take(room, WEEKLY, MOVED)
 
     result = await take(room, WEEKLY + '\nSEQUENCE:1')
 
-    assert told(result) == (0, 1, 1, 0, 0)
+    assert counts(result) == (0, 1, 1, 0, 0)
     assert [event.exdates for event in room.calendar.events()] == [()]
 
 
-async def test_a_changed_occurrence_of_a_series_that_is_nowhere_stands_alone(room: ControlRoom) -> None:
+async def test_an_override_of_an_unknown_series_is_a_single_event(room: ControlRoom) -> None:
     part = MOVED + '\nDESCRIPTION:pipeline: Hello'
 
     first, again = await take(room, part), await take(room, part + '\nSEQUENCE:1')
 
-    assert (told(first), told(again)) == ((1, 0, 0, 0, 0), (0, 0, 0, 1, 0))
+    assert (counts(first), counts(again)) == ((1, 0, 0, 0, 0), (0, 0, 0, 1, 0))
     assert planned(room)['Greet later'].override_of is None
 
 
-async def test_a_changed_occurrence_has_from_its_series_what_the_file_does_not_say(room: ControlRoom) -> None:
+async def test_an_override_inherits_the_values_that_the_file_does_not_give(room: ControlRoom) -> None:
     await take(room, WEEKLY.replace('SUMMARY:Greet', 'SUMMARY:Endless'), MOVED.replace('Greet later', 'Breaks'))
     assert {title: event.pipeline for title, event in planned(room).items()} == {'Endless': 'Hello', 'Breaks': 'Hello'}
 
@@ -251,36 +235,36 @@ async def test_a_changed_occurrence_has_from_its_series_what_the_file_does_not_s
     assert sorted(event.title for event in room.calendar.events()) == ['Breaks', 'Endless', 'Endless']
 
 
-async def test_what_is_over_in_a_newer_file_runs_here_no_longer(room: ControlRoom) -> None:
+async def test_a_series_that_ended_in_a_newer_file_is_removed(room: ControlRoom) -> None:
     text = WEEKLY.replace('2031', '2021')
     (id,) = (await take(room, text)).created
 
     result = await take(room, text + ';UNTIL=20211231T000000Z\nSEQUENCE:1')
 
-    sentence = "'Greet' is over, since 2021-12-29 16:00; it was taken off the calendar."
+    sentence = "'Greet' was last due on 2021-12-29 at 16:00; it was removed from the calendar."
     assert (result.deleted, result.skipped) == ((id,), (sentence,))
     assert room.calendar.events() == []
 
 
-async def test_of_a_series_with_each_occurrence_changed_only_those_are_kept(room: ControlRoom) -> None:
+async def test_a_series_with_every_occurrence_overridden_becomes_its_overrides(room: ControlRoom) -> None:
     series = WEEKLY + ';COUNT=1'
     part = MOVED.replace('20311013', '20311006') + '\nDESCRIPTION:pipeline: Hello'
 
     first, again = await take(room, series, part), await take(room, series, part)
 
-    sentence = "'Greet' has no occurrence of its own left; it was not imported."
-    assert (told(first), told(again)) == ((1, 0, 0, 0, 1), (0, 0, 0, 1, 1))
+    sentence = "'Greet' has no occurrences left; it was not imported."
+    assert (counts(first), counts(again)) == ((1, 0, 0, 0, 1), (0, 0, 0, 1, 1))
     assert first.skipped == again.skipped == (sentence,)
     assert list(planned(room)) == ['Greet later']
 
 
-async def test_further_dates_are_events_of_their_own_and_never_double(room: ControlRoom) -> None:
+async def test_additional_dates_become_single_events_without_doubles(room: ControlRoom) -> None:
     text = WEEKLY + '\nRDATE;TZID=Europe/Berlin:20311008T120000,20311009T120000'
 
     first, again = await take(room, text), await take(room, text)
     fewer = await take(room, text.replace(',20311009T120000', '') + '\nSEQUENCE:1')
 
-    assert (told(first), told(again), told(fewer)) == ((3, 0, 0, 0, 0), (0, 0, 0, 3, 0), (0, 1, 1, 1, 0))
+    assert (counts(first), counts(again), counts(fewer)) == ((3, 0, 0, 0, 0), (0, 0, 0, 3, 0), (0, 1, 1, 1, 0))
     assert sorted(event.start.day for event in room.calendar.events()) == [6, 8]
 
 
@@ -288,7 +272,7 @@ async def test_further_dates_are_events_of_their_own_and_never_double(room: Cont
 
 
 @pytest.mark.parametrize('how', ['METHOD:CANCEL', ''])
-async def test_what_is_cancelled_goes_with_all_its_occurrences(room: ControlRoom, how: str) -> None:
+async def test_a_cancelled_series_is_removed_with_its_overrides(room: ControlRoom, how: str) -> None:
     created = (await take(room, WEEKLY, MOVED)).created
 
     result = await take(room, WEEKLY + ('' if how else '\nSTATUS:CANCELLED'), head=how)
@@ -297,7 +281,7 @@ async def test_what_is_cancelled_goes_with_all_its_occurrences(room: ControlRoom
     assert room.calendar.events() == []
 
 
-async def test_a_cancelled_occurrence_is_left_out_of_its_series(room: ControlRoom) -> None:
+async def test_a_cancelled_occurrence_is_excluded_from_its_series(room: ControlRoom) -> None:
     await take(room, WEEKLY, MOVED)
     part = planned(room)['Greet later']
     gone = MOVED + '\nSTATUS:CANCELLED'
@@ -308,31 +292,31 @@ async def test_a_cancelled_occurrence_is_left_out_of_its_series(room: ControlRoo
     (series,) = room.calendar.events()
     assert (result.deleted, result.updated) == ((part.id,), (series.id,))
     assert [wall.day for wall in series.exdates] == [13, 20]
-    assert told(again) == (0, 0, 0, 1, 0)
+    assert counts(again) == (0, 0, 0, 1, 0)
 
 
-async def test_what_is_cancelled_and_was_never_here_is_said(room: ControlRoom) -> None:
+async def test_a_cancelled_event_that_was_never_here_is_reported(room: ControlRoom) -> None:
     result = await take(room, WEEKLY + '\nSTATUS:CANCELLED', MOVED.replace('a@b', 'c@d') + '\nSTATUS:CANCELLED')
 
     assert result.skipped == (
-        "'Greet' is cancelled; it was not here.",
-        "'Greet later' is cancelled; it was not here.",
+        "'Greet' is cancelled, and was not in the calendar.",
+        "'Greet later' is cancelled, and was not in the calendar.",
     )
 
 
-async def test_a_cancellation_older_than_what_is_here_is_left_aside(room: ControlRoom) -> None:
+async def test_a_cancellation_older_than_the_event_is_skipped(room: ControlRoom) -> None:
     await take(room, WEEKLY + '\nSEQUENCE:3')
 
     result = await take(room, WEEKLY + '\nSEQUENCE:2\nSTATUS:CANCELLED')
 
-    assert told(result) == (0, 0, 0, 0, 1)
+    assert counts(result) == (0, 0, 0, 0, 1)
     assert len(room.calendar.events()) == 1
 
 
-# Left out, and refused
+# Skipped, and refused
 
 
-async def test_what_is_over_is_left_out_with_a_sentence(room: ControlRoom) -> None:
+async def test_past_events_are_skipped_with_a_sentence(room: ControlRoom) -> None:
     once = ONCE.replace('2031', '2021')
     series = once.replace('a@b', 'c@d').replace('Greet', 'Series') + '\nRRULE:FREQ=DAILY;COUNT=3'
     nameless = once.replace('a@b', 'e@f').replace('Greet', 'Dentist').replace('pipeline: Hello', '')
@@ -341,9 +325,9 @@ async def test_what_is_over_is_left_out_with_a_sentence(room: ControlRoom) -> No
     result = await take(room, once, series, nameless, running)
 
     assert result.skipped == (
-        "'Greet' is over, since 2021-10-06 16:00; it was not imported.",
-        "'Series' is over, since 2021-10-08 16:00; it was not imported.",
-        "'Dentist' is over, since 2021-10-06 16:00; it was not imported.",
+        "'Greet' was last due on 2021-10-06 at 16:00; it was not imported.",
+        "'Series' was last due on 2021-10-08 at 16:00; it was not imported.",
+        "'Dentist' was last due on 2021-10-06 at 16:00; it was not imported.",
     )
     assert list(planned(room)) == ['Running']
 
@@ -351,7 +335,7 @@ async def test_what_is_over_is_left_out_with_a_sentence(room: ControlRoom) -> No
 @pytest.mark.parametrize(
     ('change', 'sentences'),
     [
-        (('pipeline: Hello', ''), ["'Dentist' names no pipeline; write a line like"]),
+        (('pipeline: Hello', ''), ["'Dentist' names no pipeline; add a line like"]),
         (('pipeline: Hello', 'pipeline: Helo'), ["'Dentist' cannot be imported: (pipeline)", 'Hello']),
         (('pipeline: Hello', 'pipeline: Hello\\nprofile: nobody'), ["'Dentist' cannot be imported: (profile)"]),
         (('pipeline: Hello', 'pipeline: Reads'), ["'Dentist' cannot be imported: (parameters.file)"]),
@@ -362,7 +346,7 @@ async def test_what_is_over_is_left_out_with_a_sentence(room: ControlRoom) -> No
         (('SUMMARY:Dentist', 'SUMMARY:' + 'x' * 300), ['(title)']),
     ],
 )
-async def test_one_event_that_does_not_fit_keeps_all_others_out(
+async def test_one_invalid_event_rejects_the_whole_file(
     room: ControlRoom, change: tuple[str, str], sentences: list[str]
 ) -> None:
     await take(room, WEEKLY.replace('a@b', 'known@b'))
@@ -379,7 +363,7 @@ async def test_one_event_that_does_not_fit_keeps_all_others_out(
     assert room.calendar.events() == before
 
 
-async def test_a_refusal_names_some_and_counts_the_others(room: ControlRoom) -> None:
+async def test_a_rejection_names_some_events_and_counts_the_others(room: ControlRoom) -> None:
     texts = [f'UID:{number}@b\nDTSTART:20311006T160000Z\nSUMMARY:Dentist' for number in range(5)]
 
     with pytest.raises(Invalid) as caught:
@@ -389,7 +373,7 @@ async def test_a_refusal_names_some_and_counts_the_others(room: ControlRoom) -> 
     assert list(caught.value.fields) == ['Dentist', 'Dentist (2)', 'Dentist (3)', 'Dentist (4)', 'Dentist (5)']
 
 
-async def test_an_import_is_taken_back_as_a_whole(room: ControlRoom) -> None:
+async def test_an_import_is_undone_as_a_whole(room: ControlRoom) -> None:
     await take(room, WEEKLY, MOVED, WEEKLY.replace('a@b', 'c@d').replace('Greet', 'Other'))
     before = {title: by_wall(event) for title, event in planned(room).items()}
     result = await take(
@@ -398,15 +382,15 @@ async def test_an_import_is_taken_back_as_a_whole(room: ControlRoom) -> None:
         WEEKLY.replace('a@b', 'c@d') + '\nSTATUS:CANCELLED',
         WEEKLY.replace('a@b', 'e@f').replace('Greet', 'New'),
     )
-    assert told(result) == (1, 1, 2, 0, 0)
+    assert counts(result) == (1, 1, 2, 0, 0)
 
     await room.editor.undo(result.change)
 
     assert {title: by_wall(event) for title, event in planned(room).items()} == before
 
 
-async def test_more_events_than_fit_are_refused_as_a_whole(room: ControlRoom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('synapse.calendar.editor.MOST_EVENTS', 1)
+async def test_too_many_events_are_rejected_as_a_whole(room: ControlRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('synapse.calendar.editor.MAX_EVENTS', 1)
 
     with pytest.raises(Conflict):
         await take(room, WEEKLY, MOVED)
@@ -418,7 +402,7 @@ async def test_an_empty_file_changes_nothing(room: ControlRoom) -> None:
     assert await take(room) == ImportResult()
 
 
-async def test_the_moment_from_which_events_are_over_is_given(room: ControlRoom) -> None:
+async def test_events_are_past_or_not_by_the_given_moment(room: ControlRoom) -> None:
     drafts = read_calendar(calendar_file(ONCE), zone='UTC')
 
     late = datetime(2031, 10, 6, 14, tzinfo=UTC)
@@ -427,4 +411,4 @@ async def test_the_moment_from_which_events_are_over_is_given(room: ControlRoom)
         room.calendar, room.editor, room.catalog, drafts, is_trusted=bool, now=late - timedelta(seconds=1)
     )
 
-    assert (told(result), told(early)) == ((0, 0, 0, 0, 1), (1, 0, 0, 0, 0))
+    assert (counts(result), counts(early)) == ((0, 0, 0, 0, 1), (1, 0, 0, 0, 0))

@@ -42,7 +42,7 @@ def read(*events: str, head: str = '', zone: str = 'Europe/Berlin') -> list[Draf
 
 
 def refusal(*events: str, head: str = '') -> str:
-    """The sentence with which such a file is refused."""
+    """Return the message with which such a file is rejected."""
     with pytest.raises(Invalid) as caught:
         read(*events, head=head)
     assert caught.value.fields
@@ -50,7 +50,7 @@ def refusal(*events: str, head: str = '') -> str:
 
 
 def lines_of(text: bytes) -> list[str]:
-    """The lines of a calendar, unfolded."""
+    """Return the unfolded lines of a calendar."""
     return text.decode().replace('\r\n ', '').splitlines()
 
 
@@ -103,7 +103,7 @@ def events(draw: st.DrawFn, id: str = 'e1') -> Event:
 
 @st.composite
 def calendars(draw: st.DrawFn) -> list[Event]:
-    """Single events and series, some of which have occurrences that another event stands for."""
+    """Generate single events and series, some of which have overridden occurrences."""
     found = []
     for number in range(draw(st.integers(1, 3))):
         series = draw(events(f'e{number}'))
@@ -117,8 +117,8 @@ def calendars(draw: st.DrawFn) -> list[Event]:
     return found
 
 
-def signed(told: bytes) -> str:
-    return hashlib.sha256(told).hexdigest()
+def signed(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def values_of(event: Event) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _place(item: tuple[Any, ...]) -> tuple[str, str]:
 @given(calendars())
 @example([an_event(title='C:\\New\\\\n, "x"; y:\nz', parameters={'path': 'C:\\New\nÄ\u2028,;:'})])
 @example([an_event(rrule='FREQ=DAILY', exdates=(datetime(2032, 3, 28, 2, 30), datetime(2032, 10, 31, 2, 30)))])
-def test_events_written_and_read_again_are_equal_in_all_their_values(written: list[Event]) -> None:
+def test_events_that_are_written_and_read_have_the_same_values(written: list[Event]) -> None:
     drafts = read_calendar(write_calendar(written, now=NOW), zone='Pacific/Auckland')
 
     series = {event.id: event for event in written if event.override_of is None}
@@ -155,7 +155,7 @@ def test_events_written_and_read_again_are_equal_in_all_their_values(written: li
 @settings(deadline=None)
 @given(calendars())
 @example([an_event(title='\x01 C:\\New, "x" \x02', rrule='byday=MO,WE;interval=2;FREQ=WEEKLY;until=20351231')])
-def test_what_is_switched_on_is_known_again_by_its_signature_and_nothing_else_has_one(written: list[Event]) -> None:
+def test_events_that_are_switched_on_have_valid_signatures_and_others_none(written: list[Event]) -> None:
     drafts = read_calendar(write_calendar(written, now=NOW, sign=signed), zone='Pacific/Auckland')
 
     assert [draft.is_signed(signed) for draft in drafts] == [draft.values['enabled'] for draft in drafts]
@@ -165,7 +165,7 @@ def test_what_is_switched_on_is_known_again_by_its_signature_and_nothing_else_ha
 
 @settings(deadline=None, max_examples=30)
 @given(calendars())
-def test_what_is_written_keeps_to_the_form_of_the_standard(written: list[Event]) -> None:
+def test_an_exported_file_conforms_to_the_standard(written: list[Event]) -> None:
     text = write_calendar(written, now=NOW)
 
     assert all(len(line) <= 75 for line in text.split(b'\r\n'))
@@ -175,7 +175,7 @@ def test_what_is_written_keeps_to_the_form_of_the_standard(written: list[Event])
     assert len(calendar.events) == len(written)
 
 
-def test_an_event_is_written_with_all_that_other_calendars_need() -> None:
+def test_an_exported_event_has_everything_that_other_programs_need() -> None:
     event = an_event(
         rrule='BYDAY=MO;FREQ=WEEKLY;UNTIL=20311231T120000',
         exdates=(datetime(2031, 10, 13, 16),),
@@ -205,7 +205,7 @@ def test_an_event_is_written_with_all_that_other_calendars_need() -> None:
     assert description.endswith('\\npipeline: PublishVideo\\nprofile: studio')
 
 
-def test_an_occurrence_that_another_event_stands_for_is_no_exception_in_other_calendars() -> None:
+def test_an_overridden_occurrence_is_not_an_exception_in_the_export() -> None:
     at, gone = datetime(2031, 10, 20, 16), datetime(2031, 10, 27, 16)
     series = an_event(rrule='FREQ=WEEKLY', exdates=(at, gone), timezone='Europe/Berlin')
     instead = an_event('e2', uid='e1@synapse', override_of='e1', override_at=at, timezone='Asia/Tokyo')
@@ -219,7 +219,7 @@ def test_an_occurrence_that_another_event_stands_for_is_no_exception_in_other_ca
 
 
 @pytest.mark.parametrize('zone', [*ZONES, 'Europe/Dublin', 'Pacific/Apia'])
-def test_the_zone_that_is_written_changes_its_clocks_when_the_real_one_does(zone: str) -> None:
+def test_an_exported_zone_changes_its_clocks_when_the_real_one_does(zone: str) -> None:
     text = write_calendar([an_event(timezone=zone, start=datetime(2027, 1, 1))], now=NOW)
 
     components = icalendar.Calendar.from_ical(text).walk('VTIMEZONE')
@@ -240,7 +240,7 @@ def test_the_zone_that_is_written_changes_its_clocks_when_the_real_one_does(zone
 
 
 def walls_of(part: icalendar.cal.Component) -> list[datetime]:
-    """When an observance begins; each in a line of its own, and the first there too, as some readers need it."""
+    """Return the starts of an observance; each is on its own line, the first included, as some readers need."""
     lines = part['RDATE'] if isinstance(part['RDATE'], list) else [part['RDATE']]
     values = [line.dts for line in lines]
     assert {len(moments) for moments in values} == {1}
@@ -249,7 +249,7 @@ def walls_of(part: icalendar.cal.Component) -> list[datetime]:
     return walls
 
 
-def test_no_rule_is_changed_by_being_written() -> None:
+def test_rules_are_exported_unchanged() -> None:
     assert canonical_rule('FREQ=WEEKLY;BYDAY=MO', 'Europe/Berlin') == 'FREQ=WEEKLY;BYDAY=MO'
     assert canonical_rule('RRULE:byday=mo;freq=weekly;', 'Europe/Berlin') == 'FREQ=WEEKLY;BYDAY=MO'
     assert canonical_rule('FREQ=DAILY;UNTIL=20311231T225959Z', 'Europe/Berlin') == 'FREQ=DAILY;UNTIL=20311231T225959Z'
@@ -293,7 +293,7 @@ def test_a_file_of_apple_calendar_is_read() -> None:
     assert (floating.values['start'], floating.values['timezone']) == (datetime(2031, 11, 10, 10), 'Europe/Berlin')
 
 
-def test_a_file_of_outlook_is_read_with_its_own_names_of_zones() -> None:
+def test_a_file_of_outlook_is_read_with_its_own_zone_names() -> None:
     weekly, moved, eastern = read_calendar(OUTLOOK.encode(), zone='Asia/Tokyo')
 
     assert (weekly.values['title'], weekly.values['pipeline']) == ('Wöchentlicher Gruß', 'Hello')
@@ -328,13 +328,13 @@ def test_lines_may_be_folded_anywhere_and_end_in_any_way() -> None:
         ('US/Eastern', 'US/Eastern'),
     ],
 )
-def test_a_zone_is_known_by_many_names(tzid: str, zone: str) -> None:
+def test_a_zone_is_recognized_by_many_names(tzid: str, zone: str) -> None:
     (draft,) = read(f'UID:a@b\nDTSTART;TZID={tzid}:20311006T160000\nSUMMARY:Hello')
 
     assert (draft.values['start'], draft.values['timezone']) == (datetime(2031, 10, 6, 16), zone)
 
 
-def test_a_zone_that_a_file_describes_is_told_by_its_offsets_and_the_own_one_is_preferred() -> None:
+def test_a_described_zone_is_identified_by_its_offsets_and_the_local_zone_is_preferred() -> None:
     text = OUTLOOK.replace('W. Europe Standard Time', 'Customized Time Zone').encode()
 
     assert read_calendar(text, zone='Europe/Vienna')[0].values['timezone'] == 'Europe/Vienna'
@@ -343,14 +343,14 @@ def test_a_zone_that_a_file_describes_is_told_by_its_offsets_and_the_own_one_is_
     assert read_calendar(text, zone='Asia/Tokyo')[0].values['timezone'] == 'Europe/Berlin'
 
 
-def test_a_zone_that_a_file_describes_may_name_its_place() -> None:
+def test_a_described_zone_may_name_its_city() -> None:
     text = OUTLOOK.replace('TZID:W. Europe Standard Time', 'TZID:Mine\nX-LIC-LOCATION:Europe/Oslo')
     text = text.replace('TZID="W. Europe Standard Time"', 'TZID=Mine')
 
     assert read_calendar(text.encode(), zone='Asia/Tokyo')[0].values['timezone'] == 'Europe/Oslo'
 
 
-def test_floating_times_and_whole_days_are_of_the_zone_that_the_file_names() -> None:
+def test_floating_times_and_whole_days_are_in_the_default_zone_of_the_file() -> None:
     floating, whole = 'UID:a@b\nDTSTART:20311006T160000', 'UID:c@d\nDTSTART;VALUE=DATE:20311006'
 
     for head, zone in [('X-WR-TIMEZONE:Asia/Tokyo', 'Asia/Tokyo'), ('', 'Europe/Berlin')]:
@@ -372,16 +372,16 @@ BAD_ZONE = 'BEGIN:VTIMEZONE\nTZID:Mars\nBEGIN:STANDARD\n{}\nEND:STANDARD\nEND:VT
         BAD_ZONE.format('DTSTART:16010101T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\nRRULE:nonsense;FREQ=YEARLY'),
     ],
 )
-def test_a_zone_that_cannot_be_told_is_refused_with_the_name_of_the_event(description: str) -> None:
+def test_an_unknown_zone_is_rejected_with_the_name_of_the_event(description: str) -> None:
     sentence = refusal('UID:a@b\nDTSTART;TZID=Mars:20311006T160000\nSUMMARY:Landing', head=description)
 
-    assert sentence == "'Landing' is in the time zone 'Mars', which is not known. Choose one like Europe/Berlin."
+    assert sentence == "'Landing' is in the unknown time zone 'Mars'. Use one like Europe/Berlin."
 
 
 # Series
 
 
-def test_whole_days_left_out_take_every_occurrence_of_that_day() -> None:
+def test_excluded_whole_days_exclude_every_occurrence_on_them() -> None:
     daily = 'UID:a@b\nDTSTART;TZID=Europe/Berlin:20311006T160000\nRRULE:FREQ=DAILY\nEXDATE;VALUE=DATE:20311008,20311009'
     twice = (
         'UID:c@d\nDTSTART;TZID=Europe/Berlin:20311006T080000\nRRULE:FREQ=DAILY;BYHOUR=8,20\nEXDATE;VALUE=DATE:20311008'
@@ -393,7 +393,7 @@ def test_whole_days_left_out_take_every_occurrence_of_that_day() -> None:
     assert two.values['exdates'] == (datetime(2031, 10, 8, 8), datetime(2031, 10, 8, 20))
 
 
-def test_exceptions_may_be_told_in_another_zone_than_the_series() -> None:
+def test_exceptions_may_be_in_another_zone_than_the_series() -> None:
     series = 'UID:a@b\nDTSTART;TZID=Europe/Berlin:20311006T160000\nRRULE:FREQ=DAILY\nEXDATE:20311008T140000Z'
     instead = 'UID:a@b\nDTSTART:20311010T170000Z\nRECURRENCE-ID:20311010T140000Z'
 
@@ -403,7 +403,7 @@ def test_exceptions_may_be_told_in_another_zone_than_the_series() -> None:
     assert (two.recurrence_at, two.recurrence_zone) == (datetime(2031, 10, 10, 16), 'Europe/Berlin')
 
 
-def test_the_end_of_a_rule_comes_in_utc_whatever_the_file_says() -> None:
+def test_the_end_of_a_rule_is_read_as_utc_however_the_file_writes_it() -> None:
     rules = ['UNTIL=20311231', 'UNTIL=20311231T160000', 'UNTIL=20311231T150000Z']
     start = 'DTSTART;TZID=Europe/Berlin:20311006T160000'
 
@@ -416,7 +416,7 @@ def test_the_end_of_a_rule_comes_in_utc_whatever_the_file_says() -> None:
     ]
 
 
-def test_a_whole_day_that_replaces_a_whole_day_of_a_series_is_found() -> None:
+def test_a_whole_day_may_override_a_whole_day_of_a_series() -> None:
     series = 'UID:a@b\nDTSTART;VALUE=DATE:20311006\nRRULE:FREQ=DAILY;UNTIL=20311010\nEXDATE;VALUE=DATE:20311007'
     instead = 'UID:a@b\nDTSTART;VALUE=DATE:20311020\nRECURRENCE-ID;VALUE=DATE:20311008'
 
@@ -426,7 +426,7 @@ def test_a_whole_day_that_replaces_a_whole_day_of_a_series_is_found() -> None:
     assert (two.recurrence_at, two.values['start']) == (datetime(2031, 10, 8), datetime(2031, 10, 20))
 
 
-def test_a_day_may_name_the_occurrence_of_a_timed_series() -> None:
+def test_a_day_may_identify_the_occurrence_of_a_timed_series() -> None:
     series = 'UID:a@b\nDTSTART;TZID=Europe/Berlin:20311006T160000\nRRULE:FREQ=DAILY'
 
     _, two = read(series, 'UID:a@b\nDTSTART:20311008T200000Z\nRECURRENCE-ID;VALUE=DATE:20311008')
@@ -434,7 +434,7 @@ def test_a_day_may_name_the_occurrence_of_a_timed_series() -> None:
     assert two.recurrence_at == datetime(2031, 10, 8, 16)
 
 
-def test_further_dates_become_single_events_of_the_series() -> None:
+def test_additional_dates_become_single_events_of_the_series() -> None:
     series, first, second = read(
         'UID:a@b\nSEQUENCE:2\nDTSTART;TZID=Europe/Berlin:20311006T160000\nRRULE:FREQ=WEEKLY\nSUMMARY:Hello\n'
         'RDATE;TZID=Europe/Berlin:20311006T160000,20311008T120000\n'
@@ -446,7 +446,7 @@ def test_further_dates_become_single_events_of_the_series() -> None:
     assert {draft.uid for draft in (series, first, second)} == {'a@b'}
 
 
-def test_what_is_cancelled_is_told_so() -> None:
+def test_cancelled_events_are_marked() -> None:
     (whole,) = read(HELLO + '\nSTATUS:CANCELLED')
     (by_method,) = read(HELLO, head='METHOD:CANCEL')
     series, once = read(HELLO + '\nRRULE:FREQ=DAILY', 'UID:a@b\nRECURRENCE-ID:20311008T160000Z\nSTATUS:CANCELLED')
@@ -455,7 +455,7 @@ def test_what_is_cancelled_is_told_so() -> None:
     assert series.values['exdates'] == (datetime(2031, 10, 8, 16),)
 
 
-def test_of_one_event_told_twice_the_newer_one_counts() -> None:
+def test_of_an_event_given_twice_the_newer_version_wins() -> None:
     old = HELLO + ' old\nSEQUENCE:1\nLAST-MODIFIED:20310101T000000Z'
     same = HELLO + ' new\nSEQUENCE:1\nLAST-MODIFIED:20310102T000000Z'
 
@@ -501,19 +501,19 @@ def test_a_description_may_name_the_pipeline(description: str, work: dict[str, s
         ('DTSTART:20311006T160000Z\nRRULE:FREQ=SECONDLY', 'repeats every second.'),
         ('DTSTART:20311006T160000Z\nRRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY', 'has more than one rule'),
         ('DTSTART:20311006T160000Z\nRRULE:FREQ=DAILY;UNTIL=soon', 'has a rule that cannot be read: FREQ=DAILY;UNTIL'),
-        ('DTSTART:20311006T160000Z\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY', 'has a rule for what is left out'),
+        ('DTSTART:20311006T160000Z\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY', 'has a rule for exceptions'),
         (
             'DTSTART:20311006T160000Z\nRECURRENCE-ID;RANGE=THISANDFUTURE:20311006T160000Z',
             'changes all later occurrences at once (THISANDFUTURE).',
         ),
         ('DTSTART:20311006T160000Z\nno line at all', 'has a line that cannot be read: no line at all'),
-        ('DTSTART:20311006T160000Z\nX-SYNAPSE-PARAMETERS:{', 'has a line that is no JSON: X-SYNAPSE-PARAMETERS.'),
-        ('DTSTART:20311006T160000Z\nX-SYNAPSE-PARAMETERS:{"x": NaN}', 'has a line that is no JSON'),
-        ('DTSTART:20311006T160000Z\nX-SYNAPSE-PARAMETERS:' + '[' * 100_000, 'has a line that is no JSON'),
-        ('DTSTART:20311006T160000Z\nX-SYNAPSE-OPTIONS:[]', 'has a line that is no JSON object: X-SYNAPSE-OPTIONS.'),
+        ('DTSTART:20311006T160000Z\nX-SYNAPSE-PARAMETERS:{', 'has a line that is not JSON: X-SYNAPSE-PARAMETERS.'),
+        ('DTSTART:20311006T160000Z\nX-SYNAPSE-PARAMETERS:{"x": NaN}', 'has a line that is not JSON'),
+        ('DTSTART:20311006T160000Z\nX-SYNAPSE-PARAMETERS:' + '[' * 100_000, 'has a line that is not JSON'),
+        ('DTSTART:20311006T160000Z\nX-SYNAPSE-OPTIONS:[]', 'has a line that is not a JSON object: X-SYNAPSE-OPTIONS.'),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_the_name_of_its_event(lines: str, sentence: str) -> None:
+def test_an_unreadable_event_is_rejected_by_name(lines: str, sentence: str) -> None:
     assert refusal(HELLO, f'UID:c@d\nSUMMARY:Dentist\\, again\n{lines}').startswith(f"'Dentist, again' {sentence}")
 
 
@@ -532,7 +532,7 @@ def test_what_cannot_be_read_is_refused_with_the_name_of_its_event(lines: str, s
         b'BEGIN:VEVENT\n' * 50_000,
     ],
 )
-def test_what_is_no_calendar_is_told_so(data: bytes) -> None:
+def test_a_file_that_is_not_a_calendar_is_rejected(data: bytes) -> None:
     with pytest.raises(Malformed) as caught:
         read_calendar(data, zone='UTC')
 
@@ -546,7 +546,7 @@ def test_an_empty_calendar_has_no_events() -> None:
     assert read_calendar(write_calendar([], now=NOW), zone='UTC') == []
 
 
-def test_one_megabyte_is_read_and_one_byte_more_is_not() -> None:
+def test_a_file_of_one_megabyte_is_read_and_a_larger_one_is_rejected() -> None:
     text = calendar_file(*(HELLO.replace('a@b', f'{number}') for number in range(4000)))
     text = text.replace(b'END:VCALENDAR', b'X-NOTHING:' + b'x' * (MAX_BYTES - len(text) - 12) + b'\r\nEND:VCALENDAR')
     assert len(text) == MAX_BYTES
@@ -556,7 +556,7 @@ def test_one_megabyte_is_read_and_one_byte_more_is_not() -> None:
         read_calendar(text + b'\n', zone='UTC')
 
 
-def test_a_file_with_too_many_dates_is_refused() -> None:
+def test_a_file_with_too_many_dates_is_rejected() -> None:
     dates = ','.join(
         f'2031{month:02}{day:02}T{hour:02}0000Z' for month in range(1, 13) for day in range(1, 29) for hour in range(24)
     )
@@ -589,7 +589,7 @@ def test_a_file_with_too_many_dates_is_refused() -> None:
         ),
     ],
 )
-def test_no_megabyte_takes_long(data: bytes) -> None:
+def test_no_megabyte_takes_long_to_read(data: bytes) -> None:
     assert len(data) <= MAX_BYTES
     began = time.perf_counter()
     with contextlib.suppress(Malformed, Invalid):
@@ -598,7 +598,7 @@ def test_no_megabyte_takes_long(data: bytes) -> None:
     assert time.perf_counter() - began < 20
 
 
-def test_secrets_and_parameters_are_only_where_they_belong() -> None:
+def test_parameters_are_only_in_their_own_line() -> None:
     event = an_event(parameters={'path': '/srv/a.mp4'})
 
     lines = lines_of(write_calendar([event], now=NOW))
@@ -608,7 +608,7 @@ def test_secrets_and_parameters_are_only_where_they_belong() -> None:
     ]
 
 
-def test_what_is_read_falls_due_when_the_other_calendar_says() -> None:
+def test_events_that_are_read_occur_when_the_other_program_says() -> None:
     weekly = read_calendar(OUTLOOK.encode(), zone='Asia/Tokyo')[0].values
     plan = recurrence.Plan(
         start=weekly['start'], zone=weekly['timezone'], rule=weekly['rrule'], exdates=frozenset(weekly['exdates'])

@@ -1,4 +1,4 @@
-"""To import is not to trust: what a file of others brings is kept switched off, whatever it says of itself."""
+"""Importing isn't trusting: what an untrusted file adds is switched off, whatever the file says."""
 
 import asyncio
 import json
@@ -13,12 +13,11 @@ import icalendar
 import pytest
 import pytest_asyncio
 
-from synapse.calendar.events import Event
-from synapse.calendar.validation import OURS
-from synapse.calendar.work import work_in_words
+from synapse.calendar.events import Event, work_in_words
+from synapse.calendar.validation import INTERNAL_FIELDS
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
-from synapse.ical.importing import AGREED, ImportResult, import_drafts
+from synapse.ical.importing import APPROVED_FIELDS, ImportResult, import_drafts
 from synapse.ical.reading import read_calendar
 from synapse.ical.trust import FIELDS
 from synapse.ical.writing import write_calendar
@@ -36,22 +35,8 @@ STRANGER = (
 )
 WEEKLY = f'UID:own@synapse\n{START}\nSUMMARY:Mine\nRRULE:FREQ=WEEKLY\nX-SYNAPSE-PIPELINE:Hello'
 NAMED = 'X-SYNAPSE-PARAMETERS:{"name": "me"}'
-LEFT_OUT = 'EXDATE;TZID=Europe/Berlin:20311013T160000'
+EXCLUDED = 'EXDATE;TZID=Europe/Berlin:20311013T160000'
 OPTIONS = 'X-SYNAPSE-OPTIONS:'
-
-
-@pytest_asyncio.fixture(scope='module', loop_scope='module')
-async def one_room(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlRoom]:
-    async with api_room(tmp_path_factory.mktemp('room') / 'data') as room:
-        yield room
-
-
-@pytest_asyncio.fixture(loop_scope='module')
-async def room(one_room: ControlRoom) -> ControlRoom:
-    """The same room for all tests, each time with an empty calendar."""
-    if one_room.calendar.events():
-        await one_room.editor.change_many({}, [event.id for event in one_room.calendar.events()])
-    return one_room
 
 
 @pytest_asyncio.fixture(loop_scope='module')
@@ -72,17 +57,17 @@ async def take(room: ControlRoom, *events: str, **options: Any) -> ImportResult:
 
 
 async def mine(room: ControlRoom, *, enabled: bool = True) -> Event:
-    """A series that a person planned: `WEEKLY` with its parameters and one occurrence left out."""
+    """A series that a person planned: `WEEKLY` with its parameters and one occurrence excluded."""
     values = {'pipeline': 'Hello', 'title': 'Mine', 'parameters': {'name': 'me'}, 'uid': 'own@synapse'}
     when = {'start': '2031-10-06T16:00:00', 'timezone': 'Europe/Berlin', 'rrule': 'FREQ=WEEKLY'}
     more = {'exdates': ['2031-10-13T16:00:00'], 'enabled': enabled}
     return await room.editor.create(values | when | more, trusted=True)
 
 
-# What is new
+# New events
 
 
-async def test_an_event_of_a_stranger_is_kept_switched_off_and_told_with_all_that_it_would_run(
+async def test_an_untrusted_event_is_switched_off_and_reported_with_everything_it_would_run(
     room: ControlRoom,
 ) -> None:
     result = await take(room, STRANGER)
@@ -98,25 +83,25 @@ async def test_an_event_of_a_stranger_is_kept_switched_off_and_told_with_all_tha
 
 
 @pytest.mark.parametrize('said', ['true', '"yes"', '1', 'null', '"on"', '[]'])
-async def test_no_word_for_enabled_switches_it_on(room: ControlRoom, said: str) -> None:
+async def test_no_value_of_enabled_switches_it_on(room: ControlRoom, said: str) -> None:
     result = await take(room, f'{STRANGER}\n{OPTIONS}{{"enabled": {said}}}')
 
     assert [event.enabled for event in room.calendar.events()] == [False]
     assert result.disabled == result.created
 
 
-async def test_a_title_or_a_description_that_names_a_pipeline_makes_no_exception(room: ControlRoom) -> None:
+async def test_an_event_that_names_its_pipeline_in_title_or_description_is_no_exception(room: ControlRoom) -> None:
     await take(room, f'UID:1\n{START}\nSUMMARY:Hello', f'UID:2\n{START}\nSUMMARY:Lunch\nDESCRIPTION:pipeline: Hello')
 
     assert [event.enabled for event in room.calendar.events()] == [False, False]
 
 
-async def test_what_replaces_an_occurrence_of_an_own_series_and_what_rdate_adds_are_off_too(room: ControlRoom) -> None:
+async def test_untrusted_overrides_and_additional_dates_of_a_local_series_are_off_too(room: ControlRoom) -> None:
     series = await mine(room)
     part = STRANGER.replace('a@b', 'own@synapse') + '\nRECURRENCE-ID;TZID=Europe/Berlin:20311020T160000'
     moved = f'UID:own@synapse\nRECURRENCE-ID;TZID=Europe/Berlin:20311027T160000\n{START}\nSUMMARY:Moved'
 
-    more = await take(room, f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\nRDATE;TZID=Europe/Berlin:20311008T120000')
+    more = await take(room, f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\nRDATE;TZID=Europe/Berlin:20311008T120000')
     result = await take(room, part, moved)
 
     assert room.calendar.get(series.id).enabled
@@ -125,23 +110,23 @@ async def test_what_replaces_an_occurrence_of_an_own_series_and_what_rdate_adds_
     assert [room.calendar.get(id).enabled for id in [*more.created, *result.created]] == [False, False, False]
 
 
-# What is here already
+# Known events
 
 
 @pytest.mark.parametrize(
     'said',
     [
-        WEEKLY.replace('Hello', 'RunCommand') + '\nX-SYNAPSE-PARAMETERS:{"command": ["true"]}\n' + LEFT_OUT,
-        f'{WEEKLY}\nX-SYNAPSE-PARAMETERS:{{"name": "you"}}\n{LEFT_OUT}',
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\nX-SYNAPSE-PROFILE:default',
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}'.replace('T160000\nSUMMARY', 'T170000\nSUMMARY'),
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}'.replace('WEEKLY', 'MINUTELY'),
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}'.replace('Berlin:20311006', 'London:20311006'),
+        WEEKLY.replace('Hello', 'RunCommand') + '\nX-SYNAPSE-PARAMETERS:{"command": ["true"]}\n' + EXCLUDED,
+        f'{WEEKLY}\nX-SYNAPSE-PARAMETERS:{{"name": "you"}}\n{EXCLUDED}',
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\nX-SYNAPSE-PROFILE:default',
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}'.replace('T160000\nSUMMARY', 'T170000\nSUMMARY'),
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}'.replace('WEEKLY', 'MINUTELY'),
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}'.replace('Berlin:20311006', 'London:20311006'),
         f'{WEEKLY}\n{NAMED}',
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\n{OPTIONS}{{"retry": {{"attempts": 9}}}}',
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\n{OPTIONS}{{"overlap": "allow", "enabled": true}}',
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\n{OPTIONS}{{"misfire": {{"policy": "all"}}}}',
-        f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\n{OPTIONS}{{"timeout_seconds": 5}}',
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\n{OPTIONS}{{"retry": {{"attempts": 9}}}}',
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\n{OPTIONS}{{"overlap": "allow", "enabled": true}}',
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\n{OPTIONS}{{"misfire": {{"policy": "all"}}}}',
+        f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\n{OPTIONS}{{"timeout_seconds": 5}}',
     ],
     ids=[
         'pipeline',
@@ -157,7 +142,7 @@ async def test_what_replaces_an_occurrence_of_an_own_series_and_what_rdate_adds_
         'limit',
     ],
 )
-async def test_an_event_whose_meaning_a_stranger_changes_is_switched_off(room: ControlRoom, said: str) -> None:
+async def test_an_event_that_an_untrusted_file_changes_is_switched_off(room: ControlRoom, said: str) -> None:
     event = await mine(room)
 
     result = await take(room, f'{said}\nSEQUENCE:9')
@@ -172,13 +157,15 @@ async def test_an_event_whose_meaning_a_stranger_changes_is_switched_off(room: C
 @pytest.mark.parametrize(
     ('said', 'is_on'),
     [
-        (f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}'.replace('Mine', 'Ours'), True),
-        (f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\nEXDATE;TZID=Europe/Berlin:20311020T160000', True),
-        (f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\n{OPTIONS}{{"enabled": false}}', False),
-        (f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\n{OPTIONS}{{"enabled": "no"}}', False),
+        (f'{WEEKLY}\n{NAMED}\n{EXCLUDED}'.replace('Mine', 'Ours'), True),
+        (f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\nEXDATE;TZID=Europe/Berlin:20311020T160000', True),
+        (f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\n{OPTIONS}{{"enabled": false}}', False),
+        (f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\n{OPTIONS}{{"enabled": "no"}}', False),
     ],
 )
-async def test_what_a_stranger_takes_away_counts_and_needs_no_person(room: ControlRoom, said: str, is_on: bool) -> None:
+async def test_what_an_untrusted_file_removes_counts_without_approval(
+    room: ControlRoom, said: str, is_on: bool
+) -> None:
     event = await mine(room)
 
     result = await take(room, f'{said}\nSEQUENCE:9')
@@ -188,16 +175,16 @@ async def test_what_a_stranger_takes_away_counts_and_needs_no_person(room: Contr
 
 
 @pytest.mark.parametrize('is_on', [True, False])
-async def test_a_file_that_only_says_again_what_is_here_changes_nothing(room: ControlRoom, is_on: bool) -> None:
+async def test_a_file_that_repeats_the_present_values_changes_nothing(room: ControlRoom, is_on: bool) -> None:
     event = await mine(room, enabled=is_on)
 
-    result = await take(room, f'{WEEKLY}\n{NAMED}\n{LEFT_OUT}\n{OPTIONS}{{"enabled": true}}\nSEQUENCE:9')
+    result = await take(room, f'{WEEKLY}\n{NAMED}\n{EXCLUDED}\n{OPTIONS}{{"enabled": true}}\nSEQUENCE:9')
 
     assert result == ImportResult(unchanged=(event.id,))
     assert room.calendar.get(event.id) == event
 
 
-async def test_an_imported_event_that_a_person_switched_on_stays_on_when_its_file_comes_again(
+async def test_an_approved_event_is_still_on_after_its_file_is_imported_again(
     room: ControlRoom,
 ) -> None:
     (id,) = (await take(room, STRANGER)).created
@@ -209,7 +196,7 @@ async def test_an_imported_event_that_a_person_switched_on_stays_on_when_its_fil
     assert room.calendar.get(id).enabled
 
 
-async def test_what_is_removed_and_what_is_refused_are_told_apart(room: ControlRoom) -> None:
+async def test_removed_and_refused_events_are_reported_separately(room: ControlRoom) -> None:
     event = await mine(room)
 
     result = await take(room, f'UID:own@synapse\n{START}\nSTATUS:CANCELLED\nSEQUENCE:9', 'UID:x\nSTATUS:CANCELLED')
@@ -218,11 +205,11 @@ async def test_what_is_removed_and_what_is_refused_are_told_apart(room: ControlR
     assert [refused.uid for refused in result.refused] == ['x']
 
 
-# Its own
+# Exported here
 
 
 def resorted(text: bytes) -> bytes:
-    """As another program writes it: other order of lines, other folding, each VEVENT before the zones."""
+    """Return it as another program writes it: lines in another order and folding, VEVENTs before the zones."""
     calendar = icalendar.Calendar.from_ical(text)
     calendar.subcomponents.reverse()
     return bytes(calendar.to_ical(sorted=True))
@@ -233,7 +220,7 @@ def unfolded(text: bytes) -> bytes:
 
 
 async def a_file(room: ControlRoom) -> bytes:
-    """What this calendar exports, with a series, what replaces one occurrence of it, and a single event."""
+    """Return an export with a series, the override of one occurrence, and a single event."""
     series = await mine(room)
     due = room.calendar.next_due(series.id)[2]
     await room.editor.update(series.id, {'title': 'Once; other,\n "wise" Ä' + 40 * 'ö'}, scope='one', due=due)
@@ -243,9 +230,7 @@ async def a_file(room: ControlRoom) -> bytes:
 
 
 @pytest.mark.parametrize('rewritten', [bytes, resorted, unfolded, lambda text: resorted(unfolded(text))])
-async def test_what_it_exported_itself_comes_back_switched_on(
-    room: ControlRoom, rewritten: Callable[[bytes], bytes]
-) -> None:
+async def test_an_exported_file_is_imported_switched_on(room: ControlRoom, rewritten: Callable[[bytes], bytes]) -> None:
     text = await a_file(room)
     await room.editor.change_many({}, [event.id for event in room.calendar.events()])
 
@@ -273,7 +258,7 @@ async def test_what_it_exported_itself_comes_back_switched_on(
         (r'SIGNATURE:\w{32}', 'SIGNATURE:ä'),
     ],
 )
-async def test_any_change_of_its_file_makes_it_a_strangers(room: ControlRoom, pattern: str, by: str) -> None:
+async def test_any_change_of_an_exported_event_makes_it_untrusted(room: ControlRoom, pattern: str, by: str) -> None:
     values = {'pipeline': 'Hello', 'title': 'Once', 'start': '2031-10-06T16:00:00', 'timezone': 'UTC'}
     event = await room.editor.create(values)
     text = write_calendar([event], now=datetime.now(UTC), sign=room.auth.sign).replace(b'\r\n ', b'').decode()
@@ -289,7 +274,7 @@ async def test_any_change_of_its_file_makes_it_a_strangers(room: ControlRoom, pa
     assert result.disabled == result.created
 
 
-async def test_what_is_taken_out_of_its_file_makes_the_rest_of_the_series_a_strangers(room: ControlRoom) -> None:
+async def test_a_series_whose_override_was_removed_from_the_file_is_untrusted(room: ControlRoom) -> None:
     text = (await a_file(room)).decode()
     await room.editor.change_many({}, [event.id for event in room.calendar.events()])
     parts = re.split('(?=BEGIN:VEVENT)', text)
@@ -302,9 +287,7 @@ async def test_what_is_taken_out_of_its_file_makes_the_rest_of_the_series_a_stra
     assert len(result.disabled) == 1
 
 
-async def test_the_signature_of_another_data_folder_or_of_another_event_is_none(
-    room: ControlRoom, tmp_path: Path
-) -> None:
+async def test_the_signature_of_another_data_folder_or_event_is_invalid(room: ControlRoom, tmp_path: Path) -> None:
     text = await a_file(room)
     signatures = re.findall(r'SIGNATURE:\w{32}', unfolded(text).decode())
     assert len(set(signatures)) == 3
@@ -320,28 +303,28 @@ async def test_the_signature_of_another_data_folder_or_of_another_event_is_none(
     assert len(result.disabled) == len(elsewhere.disabled) == 3
 
 
-async def test_what_is_switched_off_is_not_signed(room: ControlRoom) -> None:
+async def test_events_that_are_switched_off_are_not_signed(room: ControlRoom) -> None:
     await mine(room, enabled=False)
 
     assert b'SIGNATURE' not in write_calendar(room.calendar.events(), now=datetime.now(UTC), sign=room.auth.sign)
 
 
-async def test_every_field_of_an_event_is_signed_and_none_can_be_changed_unasked() -> None:
-    theirs = set(Event.model_fields) - OURS
+async def test_every_field_of_an_event_is_signed_and_needs_approval_to_change() -> None:
+    theirs = set(Event.model_fields) - INTERNAL_FIELDS
 
     assert theirs == FIELDS
-    assert theirs - {'title', 'enabled', 'exdates'} == AGREED
+    assert theirs - {'title', 'enabled', 'exdates'} == APPROVED_FIELDS
 
 
 # Other ways from a file to a run
 
 
-async def test_what_was_missed_of_an_event_that_is_off_now_is_not_run(room: ControlRoom) -> None:
+async def test_a_missed_occurrence_of_a_switched_off_event_cannot_be_run(room: ControlRoom) -> None:
     event = await mine(room)
     due = room.calendar.next_due(event.id)[0]
     row = {'event_id': event.id, 'due': due.isoformat(), 'state': 'missed', 'title': 'Mine', 'pipeline': 'Hello'}
     await asyncio.to_thread(room.calendar._ledger.account, [({**row, 'is_open': True}, None)])
-    await take(room, f'{WEEKLY}\nX-SYNAPSE-PARAMETERS:{{"name": "you"}}\n{LEFT_OUT}\nSEQUENCE:9')
+    await take(room, f'{WEEKLY}\nX-SYNAPSE-PARAMETERS:{{"name": "you"}}\n{EXCLUDED}\nSEQUENCE:9')
 
     with pytest.raises(Conflict) as caught:
         await room.calendar.answer_missed([(event.id, due)], 'run')
@@ -353,7 +336,9 @@ async def test_what_was_missed_of_an_event_that_is_off_now_is_not_run(room: Cont
 # Over the API
 
 
-async def test_trust_needs_the_token_and_a_browser_is_not_enough(api: httpx.AsyncClient, room: ControlRoom) -> None:
+async def test_trust_requires_the_token_and_a_browser_session_is_not_enough(
+    api: httpx.AsyncClient, room: ControlRoom
+) -> None:
     session = await asyncio.to_thread(room.auth.redeem_token, room.auth.token)
     browser = {'Authorization': '', 'Cookie': f'synapse={session}', 'Origin': str(api.base_url).partition('/api')[0]}
 
@@ -372,7 +357,7 @@ async def test_trust_needs_the_token_and_a_browser_is_not_enough(api: httpx.Asyn
     assert room.calendar.get(id).enabled
 
 
-async def test_a_dry_run_says_what_would_be_and_leaves_no_trace(api: httpx.AsyncClient, room: ControlRoom) -> None:
+async def test_a_dry_run_reports_the_changes_and_makes_none(api: httpx.AsyncClient, room: ControlRoom) -> None:
     await mine(room)
     before = room.calendar.events()
     file = calendar_file(STRANGER, f'{WEEKLY}\nSTATUS:CANCELLED\nSEQUENCE:9')
@@ -391,9 +376,7 @@ async def test_a_dry_run_says_what_would_be_and_leaves_no_trace(api: httpx.Async
     assert set(dry) == set(real)
 
 
-async def test_feed_and_file_carry_the_signature_by_which_they_are_known_again(
-    api: httpx.AsyncClient, room: ControlRoom
-) -> None:
+async def test_feed_and_file_carry_valid_signatures(api: httpx.AsyncClient, room: ControlRoom) -> None:
     event = await mine(room)
     secret = (await api.post('/scheduler/feed')).json()['url'].partition('/api/v1')[2]
 
@@ -406,7 +389,7 @@ async def test_feed_and_file_carry_the_signature_by_which_they_are_known_again(
     assert [event.enabled for event in room.calendar.events()] == [True]
 
 
-async def test_what_would_run_is_shown_as_it_is() -> None:
+async def test_invisible_characters_in_work_are_shown_as_escapes() -> None:
     lines = work_in_words('RunCommand', {'command': ['rm\u202e', 'a\nb', 'ä'], 'times': 2}, 'studio')
 
     assert lines == ['RunCommand', 'command: ["rm\\u202e", "a\\nb", "ä"]', 'times: 2', 'profile: studio']

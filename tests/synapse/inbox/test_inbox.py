@@ -84,7 +84,7 @@ async def test_an_unknown_id_is_not_found_and_never_a_path(inbox: Inbox, id: str
         ('<img onerror=x>.png', '<img onerror=x>.png'),
     ],
 )
-async def test_a_name_is_data_only(inbox: Inbox, folder: Path, sent: str, kept: str) -> None:
+async def test_a_name_is_only_data(inbox: Inbox, folder: Path, sent: str, kept: str) -> None:
     item = await inbox.receive(sent, chunks(b'x'))
 
     assert item.name == kept
@@ -101,7 +101,9 @@ async def test_deleting_leaves_nothing(inbox: Inbox, folder: Path, news: list[In
     assert len(news) == 2
 
 
-async def test_too_large_is_refused_at_once_or_on_the_way_and_leaves_nothing(inbox: Inbox, folder: Path) -> None:
+async def test_a_file_that_is_too_large_is_refused_at_once_or_while_received_and_leaves_nothing(
+    inbox: Inbox, folder: Path
+) -> None:
     with pytest.raises(TooLarge) as expected:
         await inbox.receive('big.mp4', chunks(), 11 * MEGABYTE)
     with pytest.raises(TooLarge):
@@ -113,7 +115,7 @@ async def test_too_large_is_refused_at_once_or_on_the_way_and_leaves_nothing(inb
     assert exact.size == 10 * MEGABYTE
 
 
-async def test_what_cannot_fit_on_the_disk_is_refused_before_it_comes(
+async def test_what_cannot_fit_on_the_disk_is_refused_before_it_is_received(
     inbox: Inbox, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr('synapse.inbox.inbox.free_bytes', lambda _: 5 * MEGABYTE)
@@ -144,7 +146,7 @@ async def test_two_files_at_once_do_not_count_on_the_same_free_space(
     assert (await inbox.receive('b', chunks(b'x'), 5 * MEGABYTE)).size == 1
 
 
-async def test_a_disk_that_fills_up_on_the_way_leaves_nothing(inbox: Inbox, folder: Path) -> None:
+async def test_a_disk_that_fills_up_during_an_upload_leaves_nothing(inbox: Inbox, folder: Path) -> None:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MEGABYTE, hard))
     try:
@@ -199,7 +201,7 @@ async def test_a_restart_finds_what_was_received_and_removes_what_was_not(inbox:
     assert names_in(folder) == [item.id, f'{item.id}.json']
 
 
-async def test_bytes_stay_reachable_when_what_is_known_of_them_is_damaged(inbox: Inbox, folder: Path) -> None:
+async def test_bytes_are_still_available_when_their_description_is_damaged(inbox: Inbox, folder: Path) -> None:
     item = await inbox.receive('a.mp4', chunks(b'abc'))
     (folder / f'{item.id}.json').write_bytes(b'\x00')
 

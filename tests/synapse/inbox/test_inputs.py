@@ -1,4 +1,4 @@
-"""A run has its inputs to itself: what it does to them changes nothing else, and nothing else changes them."""
+"""A run has its own copies of its inputs: it changes nothing else, and nothing else changes them."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from pathlib import Path
 from synapse import Pipeline, Run, StepFailed, step
 
 class Writer(Pipeline):
-    """Writes to its own input, and leaves what it became."""
+    """Writes to its own input, and keeps the result."""
     source: Path
     kept_back: bool = False
 
@@ -60,7 +60,7 @@ async def uploaded(room: ControlRoom, data: bytes = b'abc') -> str:
 
 
 async def planned(room: ControlRoom, source: str) -> None:
-    """An event has this file, for as long as it is on the calendar."""
+    """Put an event with this file on the calendar for the duration of the block."""
     await room.editor.create(
         {'pipeline': 'Writer', 'parameters': {'source': source}, 'start': '2099-01-01T12:00', 'timezone': 'UTC'}
     )
@@ -96,7 +96,7 @@ async def test_two_runs_of_one_upload_do_not_see_what_the_other_writes(room: Con
     assert room.inbox.all() == []
 
 
-async def test_an_upload_that_an_event_keeps_stays_as_it_came(room: ControlRoom) -> None:
+async def test_an_upload_that_an_event_needs_is_unchanged(room: ControlRoom) -> None:
     value = await uploaded(room)
     await planned(room, value)
 
@@ -115,7 +115,7 @@ async def test_an_upload_of_one_run_is_not_copied(room: ControlRoom) -> None:
     assert (input_of(run).stat().st_ino, input_of(run).stat().st_nlink) == (number, 1)
 
 
-async def test_an_output_is_what_it_was_when_it_was_kept(room: ControlRoom) -> None:
+async def test_an_artifact_is_the_file_as_it_was_when_kept(room: ControlRoom) -> None:
     run = await done(room, await uploaded(room))
 
     assert output(room, run).read_text() == 'abc+'
@@ -163,7 +163,7 @@ async def test_a_retry_whose_input_the_first_run_has_changed_says_so(room: Contr
     assert input_of(second).read_text() == 'abc+!?+!?'
     assert input_of(first).read_text() == 'abc+!?'
     told = [entry.message for entry in await lines(room, second) if entry.level == 'warning']
-    assert told == ['notes.txt was changed by the run it came from; this run has it as it is now']
+    assert told == ['notes.txt was changed by the run it came from; this run uses it as it is now']
 
 
 async def test_a_stop_ends_a_long_copy_and_leaves_the_upload(
@@ -213,8 +213,8 @@ async def test_a_copy_that_does_not_fit_fails_the_run_and_leaves_the_upload(
     assert room.inbox.resolve(value).read_bytes() == b'abc'
 
 
-async def test_a_retry_of_a_run_that_died_while_it_took_its_file_over_has_the_upload(room: ControlRoom) -> None:
-    """The upload has two names then: in the inbox, and in the folder of the run that died."""
+async def test_a_retry_of_a_run_that_died_while_taking_over_its_file_has_the_upload(room: ControlRoom) -> None:
+    """The upload then has two names: in the inbox, and in the folder of the run that died."""
     value = await uploaded(room)
     dead = room.runs.folder_of('dead') / 'work' / 'inputs'
     dead.mkdir(parents=True)

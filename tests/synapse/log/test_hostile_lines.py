@@ -1,4 +1,4 @@
-"""Lines that mean harm, by every way in and every way out: each comes back as the text it is, and nothing breaks."""
+"""Malicious lines, by every way in and every way out: each comes back as plain text, and nothing breaks."""
 
 import asyncio
 import csv
@@ -27,7 +27,7 @@ from tests.parts.serving import served
 pytestmark = pytest.mark.asyncio(loop_scope='module')
 
 KEPT = 16_384
-"""Characters of one message that are kept; `cut` says how many there were."""
+"""How many characters of a message are kept; `cut` holds its length."""
 LONGEST_QUESTION = 500
 
 PIPELINE = """
@@ -158,7 +158,7 @@ async def rows_of(api: httpx.AsyncClient, **filters: Any) -> list[Row]:
 
 
 async def told(socket: ClientConnection) -> list[Row]:
-    """The entries that were told on the socket until the answer to a ping."""
+    """The entries received on the socket before the reply to a ping."""
     await socket.send('ping')
     found = []
     while True:
@@ -170,7 +170,7 @@ async def told(socket: ClientConnection) -> list[Row]:
 
 
 async def check_exports(api: httpx.AsyncClient, rows: list[Row], **filters: Any) -> None:
-    """All three formats say what the rows say, each entry where the format has its entries."""
+    """All three formats hold what the rows hold, each entry in its place."""
     files = {}
     for format in ('jsonl', 'csv', 'txt'):
         answer = await api.get('/logs/export', params={'format': format} | filters)
@@ -184,7 +184,7 @@ async def check_exports(api: httpx.AsyncClient, rows: list[Row], **filters: Any)
     assert [row['message'].removeprefix("'") for row in table] == [row['message'].removeprefix("'") for row in rows]
     cells = [cell for row in table for cell in row.values()]
     assert not [cell for cell in cells if cell.startswith(('=', '+', '-', '@', '\t', '\r', '＝'))]
-    # A line of the text file begins with the moment of an entry or is set in: no message can pretend to be an entry.
+    # Each line of the text file starts with a timestamp or is indented, so no message can pretend to be an entry.
     lines = files['txt'].split('\n')[:-1]
     begun = [line for line in lines if not line.startswith('    ')]
     assert len(begun) == len(rows)
@@ -196,7 +196,7 @@ async def check_exports(api: httpx.AsyncClient, rows: list[Row], **filters: Any)
 # Every way in
 
 
-async def test_what_a_step_says_comes_back_as_it_was_said(
+async def test_the_output_of_a_step_is_logged_unchanged(
     room: ControlRoom, api: httpx.AsyncClient, socket: ClientConnection
 ) -> None:
     lines = list(HOSTILE.values())
@@ -252,7 +252,7 @@ async def test_what_the_program_logs_comes_back_as_it_was_logged(room: ControlRo
     await check_exports(api, rows, source='tests.<u>.hostile')
 
 
-async def test_bytes_that_are_no_text_become_text_that_says_so(room: ControlRoom, api: httpx.AsyncClient) -> None:
+async def test_bytes_that_are_not_text_become_visible_replacements(room: ControlRoom, api: httpx.AsyncClient) -> None:
     run = await ended(room, api, 'Bytes')
     messages = [row['message'] for row in await rows_of(api, run=run, step='writes')]
 
@@ -266,7 +266,7 @@ async def test_bytes_that_are_no_text_become_text_that_says_so(room: ControlRoom
         message.encode()
 
 
-async def test_an_entry_that_is_no_json_or_no_unicode_is_refused_or_made_harmless(api: httpx.AsyncClient) -> None:
+async def test_an_entry_that_is_not_json_or_unicode_is_refused_or_made_harmless(api: httpx.AsyncClient) -> None:
     kind = {'Content-Type': 'application/json'}
     pair = await api.post(
         '/logs', content=b'{"level": "info", "message": "half \\ud800", "source": "pair"}', headers=kind
@@ -335,7 +335,7 @@ async def test_a_million_line_ends_and_bytes_without_any_are_cut_into_lines_in_n
     assert len([*found, *lines.finish()]) == 1
 
 
-# Looked for and looked at
+# Searched and shown
 
 
 async def test_each_line_is_found_by_its_own_text(room: ControlRoom, api: httpx.AsyncClient) -> None:
@@ -364,7 +364,7 @@ async def test_nothing_that_is_shown_is_invisible_or_acts(name: str) -> None:
     for start, end, classes in spans:
         assert 0 <= start < end <= len(text)
         assert re.fullmatch(r'a-[a-z]+(-\d+)?( a-[a-z]+(-\d+)?)*', classes)
-    # Nothing of what can be read is taken away with the escapes.
+    # No readable text is removed along with the escapes.
     if '\x1b' not in line and '\x9b' not in line and '\x90' not in line:
         assert text == line
 

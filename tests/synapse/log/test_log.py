@@ -23,7 +23,7 @@ from synapse.scrubber import Scrubber
 
 
 class StubbornStore(LogStore):
-    """A real store that can be made to refuse or to hold still."""
+    """A real store that can be made to fail or to block."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -42,9 +42,9 @@ class StubbornStore(LogStore):
         super().append(rows)
         self.batches.append(len(rows))
 
-    def index_some(self) -> bool:
+    def index_next(self) -> bool:
         self.indexed_after.append(self.last_seq())
-        return super().index_some()
+        return super().index_next()
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def say(log: Log, message: str = 'hello', level: Level = Level.INFO, **more: Any
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what no message tells."""
+    """Wait for something that no message announces."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the condition is of a thread, which sets no event
+        while not condition():  # noqa: ASYNC110 - changed by a thread that sets no event
             await asyncio.sleep(0.01)
 
 
@@ -116,7 +116,7 @@ async def test_a_burst_is_few_messages_however_many_lines_it_has(log: Log, bus: 
     assert len(log.ring) == RING
 
 
-async def test_few_lines_are_told_at_once_and_those_of_a_flood_together(log: Log, bus: Bus) -> None:
+async def test_few_lines_are_published_at_once_and_those_of_a_flood_together(log: Log, bus: Bus) -> None:
     messages: list[LinesLogged] = []
     bus.subscribe(LinesLogged, messages.append)
     for number in range(1, 6):
@@ -134,9 +134,9 @@ async def test_few_lines_are_told_at_once_and_those_of_a_flood_together(log: Log
     assert len(messages) <= 5 + 2 + (clock() - begun) / 0.02
 
 
-async def test_who_looks_while_being_told_disorders_nothing_for_those_after_it(log: Log, bus: Bus) -> None:
+async def test_a_subscriber_that_queries_the_log_does_not_disorder_it_for_later_ones(log: Log, bus: Bus) -> None:
     heard: list[int] = []
-    bus.subscribe(LinesLogged, lambda _: log.seen())
+    bus.subscribe(LinesLogged, lambda _: log.mark_seen())
     bus.subscribe(LinesLogged, lambda news: heard.extend(entry.seq for entry in news.entries))
 
     log.extend({'level': 'error', 'message': 'x', 'source': 'test'} for _ in range(9_000))
@@ -159,7 +159,7 @@ async def test_the_loop_never_waits_for_the_disk(log: Log, bus: Bus, store: Stub
     assert store.batches == []
 
 
-async def test_numbers_go_on_without_gap_after_clearing_and_after_a_restart(path: Path, bus: Bus) -> None:
+async def test_numbers_continue_without_a_gap_after_clearing_and_after_a_restart(path: Path, bus: Bus) -> None:
     numbers: list[int] = []
     ids: set[str] = set()
     for _ in range(3):
@@ -198,14 +198,14 @@ async def test_counters_follow_each_turn_and_errors_stay_unseen_until_looked_at(
     await asyncio.sleep(0)
 
     assert (log.counters.error, log.counters.total, log.counters.unseen_errors) == (1, 3, 2)
-    log.seen()
+    log.mark_seen()
     assert log.counters.unseen_errors == 0
     assert (await log.stats())['critical'] == 1
     assert (await log.stats(start=datetime.now(UTC) + timedelta(hours=1)))['total'] == 0
     assert (await log.stats(end=datetime.now(UTC) + timedelta(hours=1)))['total'] == 3
 
 
-async def test_a_question_sees_the_line_of_this_very_moment(log: Log) -> None:
+async def test_a_query_sees_the_line_of_this_very_moment(log: Log) -> None:
     for index in range(50):
         say(log, f'line {index}', run='a' if index % 2 else 'b')
 
@@ -261,11 +261,11 @@ async def test_who_writes_too_fast_waits_for_the_disk(log: Log, store: StubbornS
     await asyncio.wait_for(log.room_to_write(), 1)
 
 
-async def test_texts_wait_for_their_index_while_a_flood_goes_on_but_not_for_ever(
+async def test_texts_wait_for_their_index_during_a_flood_but_not_forever(
     path: Path, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_writer, 'CALM_SECONDS', 60)
-    monkeypatch.setattr(log_writer, 'INDEX_AT_LATEST', 4_000)
+    monkeypatch.setattr(log_writer, 'MAX_UNINDEXED', 4_000)
     store = StubbornStore(path)
     log = Log(store, bus)
     await log.start()
@@ -283,8 +283,8 @@ async def test_texts_wait_for_their_index_while_a_flood_goes_on_but_not_for_ever
     await log.stop()
 
 
-@pytest.mark.parametrize(('most', 'value'), [('MOST_UNSAVED', 1_000), ('MOST_CHARACTERS', 1_500)])
-async def test_a_full_disk_is_told_once_and_keeps_the_newest_lines(
+@pytest.mark.parametrize(('most', 'value'), [('MAX_UNSAVED', 1_000), ('MAX_CHARACTERS', 1_500)])
+async def test_a_full_disk_is_reported_once_and_the_newest_lines_are_kept(
     log: Log, store: StubbornStore, monkeypatch: pytest.MonkeyPatch, most: str, value: int
 ) -> None:
     monkeypatch.setattr(log_writer, 'RETRY_SECONDS', 0.01)
@@ -356,7 +356,7 @@ async def test_a_row_the_store_cannot_take_holds_up_no_other(log: Log, store: St
     assert [entry.message for entry in await log.query()] == ['fine']
 
 
-async def test_a_disk_too_full_to_clear_is_said_in_words(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_too_full_to_clear_is_reported_in_words(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> list[int]:
         raise DiskFull('No room is left on the disk.')
 

@@ -33,12 +33,12 @@ from synapse.log.messages import LinesLogged, LogCleared
 
 PAGE = 7
 MOST_CLEARED = 70
-"""Percent of the numbers given; more means all of it."""
+"""Percentage of the numbers so far; above 100 means everything."""
 RINGS = (50, 5_000)
 MOMENT = timedelta(seconds=1)
 
 Step = tuple[str, int]
-SPEAKING = ('append', 'extend', 'say_lines', 'record', 'post')
+SPEAKING = ('append', 'extend', 'append_lines', 'record', 'post')
 STEPS = st.one_of(
     st.tuples(st.sampled_from(SPEAKING), st.integers(1, 40)),
     st.tuples(st.sampled_from(SPEAKING), st.integers(1, 3)),
@@ -53,7 +53,7 @@ STEPS = st.one_of(
 
 @dataclass(frozen=True)
 class Life:
-    """What each producer does, side by side, and how it all ends."""
+    """What each producer does concurrently, and how it all ends."""
 
     producers: list[list[Step]]
     is_killed: bool
@@ -67,7 +67,7 @@ LIVES = st.lists(
 
 
 class FallibleStore(LogStore):
-    """A real store that can refuse, dawdle, and die in the middle of it all."""
+    """A real store that can fail, be slow, and die at any moment."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -86,7 +86,7 @@ class FallibleStore(LogStore):
             super().append(rows)
 
     def die(self) -> None:
-        """From here on nothing reaches the disk, as after kill -9."""
+        """From now on nothing reaches the disk, as after kill -9."""
         with self._turn:
             self._is_dead = True
         self.close()
@@ -94,7 +94,7 @@ class FallibleStore(LogStore):
 
 @dataclass
 class Kept:
-    """What the folder must hold from one life to the next."""
+    """What the folder must hold after each life."""
 
     rows: list[Entry] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
@@ -102,7 +102,7 @@ class Kept:
 
 
 class Listener:
-    """Hears the log from its first word on."""
+    """Receives everything the log publishes."""
 
     def __init__(self, bus: Bus) -> None:
         self.heard: list[Entry] = []
@@ -115,7 +115,7 @@ class Listener:
 
 
 class View:
-    """Shows the log as a page does: history from the store and from memory, then every new entry by push."""
+    """Shows the log like a page: history from the store and from memory, then every new entry as it is published."""
 
     def __init__(self, log: Log, bus: Bus) -> None:
         self.shown: list[Entry] = []
@@ -128,7 +128,7 @@ class View:
             self.shown += [entry for entry in news.entries if entry.seq > self._cursor]
 
     async def look_back(self) -> None:
-        """What is in memory and to come, then page by page what is older."""
+        """What is in memory and new, then older entries page by page."""
         self.shown = list(self._log.ring)
         self._cursor = self._log.last_seq
         before = self.shown[0].seq if self.shown else self._cursor + 1
@@ -137,7 +137,7 @@ class View:
             before = older[-1].seq
 
     async def read_on(self, after: int) -> None:
-        """Page by page from some entry to the newest, and on from there."""
+        """Page by page from some entry to the newest, then new ones."""
         while True:
             page = await self._log.query(after=after, limit=PAGE, oldest_first=True)
             self.shown += page
@@ -150,7 +150,7 @@ class View:
 
 
 class Scene:
-    """One life while it lasts."""
+    """One life of the log, until it is stopped or killed."""
 
     def __init__(self, store: FallibleStore, kept: Kept) -> None:
         self.store, self.kept, self.bus = store, kept, Bus()
@@ -176,7 +176,7 @@ class Scene:
         await asyncio.gather(*(self._produce(number, steps) for number, steps in enumerate(life.producers)))
         await asyncio.gather(*self._viewing)
         async with asyncio.timeout(10):
-            while not self._has_heard_all:  # noqa: ASYNC110 - it is told in parts, the last one some ms later
+            while not self._has_heard_all:  # noqa: ASYNC110 - published in parts, the last one some ms later
                 await asyncio.sleep(0.001)
         self._check_what_was_heard()
         self._check_views()
@@ -185,7 +185,7 @@ class Scene:
         else:
             self.store.refusals = 0
             async with asyncio.timeout(10):
-                while not await self.log.saved(self.log.last_seq):  # noqa: ASYNC110 - no message tells when a disk heals
+                while not await self.log.saved(self.log.last_seq):  # noqa: ASYNC110 - no message announces that a disk works again
                     await asyncio.sleep(0.002)
             await self._check_figures()
             await self.log.stop()
@@ -208,9 +208,9 @@ class Scene:
                 await asyncio.sleep(0)
         elif kind == 'extend':
             self.log.extend({'level': level, 'message': text, 'source': 'extend', 'run': 'r'} for text in texts)
-        elif kind == 'say_lines':
+        elif kind == 'append_lines':
             now = datetime.now(UTC).isoformat()
-            self.log.say_lines([(now, text) for text in texts], level=level, source='stdout', run='r', step='s')
+            self.log.append_lines([(now, text) for text in texts], level=level, source='stdout', run='r', step='s')
         elif kind == 'record':
             await asyncio.to_thread(lambda: [self._logger.warning(text) for text in texts])
         else:
@@ -226,7 +226,7 @@ class Scene:
             if await self.log.saved(seq):
                 self.acknowledged = max(self.acknowledged, seq)
         elif kind == 'refuse':
-            # What the disk refuses can be read from memory only, so views need all of it there.
+            # Unsaved entries can be read from memory only, so views need all of them there.
             self.store.refusals = value if self.log.ring.maxlen == max(RINGS) else 0
         elif kind == 'dawdle':
             self.store.pause = value / 1000
@@ -247,7 +247,7 @@ class Scene:
         self.views.append((after, view))
         self._viewing.append(asyncio.create_task(how(view)))
 
-    # -- what must hold
+    # -- invariants
 
     @property
     def _has_heard_all(self) -> bool:
@@ -255,7 +255,7 @@ class Scene:
         return self.log.last_seq == (heard[-1].seq if heard else self.kept.last_saved)
 
     def all_entries(self) -> list[Entry]:
-        """What was kept from earlier lives and said in this one, without what was forgotten."""
+        """Entries saved by earlier lives and logged in this one, without deleted ones."""
         entries = [*self.kept.rows, *self.listener.heard]
         return [entry for entry in entries if entry.seq > self.listener.cleared_to]
 
@@ -292,7 +292,7 @@ class Scene:
 
 @contextlib.contextmanager
 def _hurried(ring: int) -> Iterator[None]:
-    """So many entries are in memory, and a refused batch is tried again at once."""
+    """Keep this many entries in memory, and retry a failed batch at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('synapse.log.log.RING', ring)
         patch.setattr(log_writer, 'RETRY_SECONDS', 0.002)
@@ -314,7 +314,7 @@ def test_numbers_order_views_and_figures_hold_through_all_lives_of_a_log(
 
 
 async def _end_all_tasks() -> None:
-    # Again and again, since `wait_for` of Python 3.11 may take a cancellation for the end of what it waits for.
+    # Repeatedly, since `wait_for` of Python 3.11 may mistake a cancellation for the result it waits for.
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         for task in others:
             task.cancel()
@@ -333,7 +333,7 @@ async def _say_long_ago(path: Path, kept: Kept, count: int) -> None:
 
 
 def _look_at_disk(path: Path, scene: Scene, life: Life) -> None:
-    """What is on disk is what was said, up to some entry: the last one after a stop, else one that was acknowledged."""
+    """The disk holds what was logged up to some entry: the last one after a stop, else an acknowledged one."""
     store = LogStore(path)
     rows = [Entry.from_json(row) for row in store.iterate()]
     last = store.last_seq()

@@ -1,4 +1,4 @@
-"""What the log answers about many lines at once, and how it forgets the oldest while more are said."""
+"""Queries about many lines at once, and deleting the oldest while more are logged."""
 
 import asyncio
 import time
@@ -37,9 +37,9 @@ def say(log: Log, message: str, seconds: float = 0, **more: Any) -> Entry:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for what no message tells."""
+    """Wait for something that no message announces."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the condition is of a thread, which sets no event
+        while not condition():  # noqa: ASYNC110 - changed by a thread that sets no event
             await asyncio.sleep(0.001)
 
 
@@ -47,14 +47,14 @@ def say_many(log: Log, count: int, text: str = 'frame {} of many') -> None:
     now = START.isoformat()
     for first in range(0, count, 1_000):
         lines = [(now, text.format(number)) for number in range(first, min(first + 1_000, count))]
-        log.say_lines(lines, level='info', source='ffmpeg', run='r', step='render')
+        log.append_lines(lines, level='info', source='ffmpeg', run='r', step='render')
 
 
 async def test_printed_lines_become_entries_like_any_others(log: Log) -> None:
     log.hide('r', ['hunter2'])
     lines = [('2026-10-14T14:00:01+02:00', 'one'), ('yesterday', 'hunter2 ü'), (at(2).isoformat(), 'x' * 20_000)]
 
-    said = log.say_lines(lines, level='warning', source='ffmpeg', run='r', step='render')
+    said = log.append_lines(lines, level='warning', source='ffmpeg', run='r', step='render')
 
     assert [entry.seq for entry in said] == [1, 2, 3]
     assert said[0] == Entry(said[0].id, 1, at(1), Level.WARNING, 'one', 'ffmpeg', 'r', 'render')
@@ -64,7 +64,7 @@ async def test_printed_lines_become_entries_like_any_others(log: Log) -> None:
     assert list(log.ring) == said
 
 
-async def test_matches_are_the_newest_in_order_and_say_whether_they_are_all(log: Log) -> None:
+async def test_matches_are_the_newest_in_order_and_tell_whether_they_are_complete(log: Log) -> None:
     for number in range(10):
         say(log, f'Frame \x1b[31m{number}\x1b[0m', number, source='odd' if number % 2 else 'even')
 
@@ -80,7 +80,7 @@ async def test_matches_are_the_newest_in_order_and_say_whether_they_are_all(log:
     assert [entry.seq for entry in await log.query(search=Search(text='3|4', is_regex=True))] == [5, 4]
 
 
-async def test_a_pattern_without_end_stops_nobody(log: Log) -> None:
+async def test_a_pattern_that_never_ends_blocks_no_one(log: Log) -> None:
     say(log, 'a' * 5_000 + '!')
     for _ in range(5):
         say(log, 'a' * 5_000)
@@ -103,8 +103,8 @@ async def test_a_pattern_without_end_stops_nobody(log: Log) -> None:
     assert error.value.code == 'slow_pattern'
 
 
-async def test_a_search_nobody_waits_for_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('storage.logs.store._TRY_AT_ONCE', 10)
+async def test_a_search_that_no_one_waits_for_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('storage.logs.store._MATCH_ROWS', 10)
     monkeypatch.setattr('synapse.log.log.SEARCH_SECONDS', 60)
     say_many(log, 3_000)
     looked: list[int] = []
@@ -153,7 +153,7 @@ async def test_figures_of_any_span_come_from_summaries(log: Log) -> None:
     assert (minutes.seconds, [sum(levels) for levels in minutes.counts][30]) == (120, 120)
     assert await log.span() == (at(0), at(119))
     assert await log.sources() == [('a', 60), ('b', 60)]
-    assert (await log.since(at(100)))['total'] == 20
+    assert (await log.stats(start=at(100)))['total'] == 20
     assert (await log.stats(at(59.5), at(61)))['total'] == 1
 
 

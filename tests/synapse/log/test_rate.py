@@ -54,10 +54,10 @@ def test_the_pace_is_that_of_the_last_second() -> None:
     assert rate.per_second() == 0
 
 
-def test_what_an_earlier_start_counted_is_recalled_and_memory_stays_small() -> None:
+def test_counts_of_an_earlier_start_are_restored_and_memory_stays_small() -> None:
     clock = Clock()
     rate = LogRate(clock)
-    rate.recall([(999_999, Level.INFO, 7), (999_000, Level.INFO, 9)])
+    rate.restore([(999_999, Level.INFO, 7), (999_000, Level.INFO, 9)])
     assert rate.since(900) == QUIET | {Level.INFO: 7}
 
     for _ in range(5_000):

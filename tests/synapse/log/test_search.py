@@ -28,7 +28,7 @@ PATTERNS = st.text(st.sampled_from('ab.*+?|()[]^${}\\d1,2-: '), max_size=12) | s
         (Search(text=r'x*', is_regex=True), []),
     ],
 )
-def test_a_search_says_where_it_is(search: Search, spans: list[tuple[int, int]]) -> None:
+def test_a_search_returns_where_it_matches(search: Search, spans: list[tuple[int, int]]) -> None:
     assert search.spans('FRAME frame über') == spans
 
 
@@ -40,12 +40,12 @@ def test_there_are_at_most_fifty_places() -> None:
 @pytest.mark.parametrize(
     'text', ['(', '[a', '*', 'a{9999}{9999}', 'a{1,99999999}', '(a{200}){200}', '(' * 400, 'a' * 501]
 )
-def test_what_is_no_regular_expression_is_refused_in_a_sentence(text: str) -> None:
+def test_an_invalid_regular_expression_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(Invalid) as error:
         Search(text=text, is_regex=True)
 
     assert error.value.code == 'bad_pattern'
-    assert error.value.message.startswith('This is no regular expression: ')
+    assert error.value.message.startswith('This is not a regular expression: ')
 
 
 def test_a_regular_expression_without_end_is_given_up() -> None:

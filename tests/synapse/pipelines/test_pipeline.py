@@ -11,10 +11,9 @@ from pydantic import Field
 
 from synapse import Pipeline, Run, StepFailed, step
 from synapse.durations import parse_duration
-from synapse.pipelines.describe import describe, words
+from synapse.pipelines.describe import describe, validate_parameters, words
 from synapse.pipelines.pipeline import steps_of
 from synapse.pipelines.state import restored, state_of
-from synapse.pipelines.validate import validate_parameters
 
 
 class PublishVideo(Pipeline):
@@ -99,7 +98,7 @@ def test_fields_and_private_attributes_survive_as_json() -> None:
     pipeline._poster = Path('/out/a.jpg')
     pipeline.caption = 'changed by a step'
 
-    again = restored(PublishVideo, state_of(pipeline))
+    again = restored(PublishVideo, state_of(pipeline)[0])
 
     assert again == pipeline
     assert (again.caption, again._poster) == ('changed by a step', Path('/out/a.jpg'))
@@ -124,7 +123,7 @@ def test_a_duration_of_any_kind_means_the_same(seconds: int) -> None:
 
 
 @pytest.mark.parametrize('value', ['', 'soon', '5 parsecs', '-3s', -1, True, None, float('nan'), float('inf')])
-def test_what_is_no_duration_is_refused_with_an_example(value: Any) -> None:
+def test_an_invalid_duration_is_refused_with_an_example(value: Any) -> None:
     with pytest.raises(ValueError, match='write seconds, or text like "90s"'):
         parse_duration(value)
 
@@ -186,7 +185,7 @@ def test_each_wrong_field_gets_one_plain_sentence(values: dict[str, Any], field:
     assert answer == {'ok': False, 'fields': {field: sentence}}
 
 
-def test_a_missing_value_and_a_validator_of_ones_own_are_told_too() -> None:
+def test_a_missing_value_and_a_custom_validator_are_reported_too() -> None:
     assert validate_parameters(Strict, {})['fields'] == {'video': 'A value is needed here.'}
     assert 'thirteen is unlucky' in str(validate_parameters(Strict, {'video': '/a', 'count': 13})['fields'])
 

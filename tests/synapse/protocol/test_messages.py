@@ -1,4 +1,4 @@
-"""What stands on the wire between a run host and the control room."""
+"""The protocol between a run host and the control room."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The zone of the machine has a name, however the machine says it; and if not, that is said."""
+"""The zone of the machine gets a name, however it is set; and if it has none, the reason is given."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def with_tz(setting: str) -> MachineZone:
         (f':{ZONES}/America/Argentina/Salta', 'America/Argentina/Salta'),
     ],
 )
-def test_a_name_is_taken_as_it_is(setting: str, name: str) -> None:
+def test_a_name_is_used_as_it_is(setting: str, name: str) -> None:
     assert with_tz(setting) == MachineZone(name, f'TZ={setting} says so.')
 
 
@@ -49,11 +49,11 @@ def test_a_name_is_taken_as_it_is(setting: str, name: str) -> None:
         ('CET-1CEST,M3.5.0,M10.5.0/3', 'Europe/Paris'),
         ('EST5EDT,M3.2.0,M11.1.0', 'America/New_York'),
         ('PST8PDT4,M3.2.0,M11.1.0', None),
-        ('CET-1CEST', None),  # without dates the C library takes those of America: no zone has them
+        ('CET-1CEST', None),  # without dates the C library assumes those of the US: no zone has them
         ('ABC-9:07', None),
     ],
 )
-def test_a_rule_is_the_zone_whose_clocks_show_the_same(setting: str, name: str | None) -> None:
+def test_a_rule_is_identified_by_its_clocks(setting: str, name: str | None) -> None:
     found = with_tz(setting)
 
     assert found.name == (name or 'UTC')
@@ -75,14 +75,14 @@ def test_a_rule_is_the_zone_whose_clocks_show_the_same(setting: str, name: str |
         '/' + 'x' * 5_000,
     ],
 )
-def test_what_is_no_zone_is_told(setting: str) -> None:
+def test_an_invalid_setting_is_reported(setting: str) -> None:
     found = with_tz(setting)
 
     assert (found.name, found.is_known) == ('UTC', False)
     assert 'times are in UTC. Set TZ to a name such as Europe/Berlin.' in found.why
 
 
-def test_a_link_says_the_name(root: Path) -> None:
+def test_a_link_has_the_name_in_its_target(root: Path) -> None:
     (root / 'etc/localtime').symlink_to(ZONES / 'Europe/Lisbon')
     (root / 'etc/timezone').write_text('Asia/Tokyo\n')
 
@@ -90,9 +90,9 @@ def test_a_link_says_the_name(root: Path) -> None:
 
 
 @pytest.mark.parametrize('name', ['Europe/Berlin', 'America/Sao_Paulo', 'Asia/Kolkata', 'Australia/Lord_Howe'])
-def test_a_file_without_a_name_is_found_among_all(root: Path, name: str) -> None:
+def test_a_file_without_a_name_is_identified_by_its_content(root: Path, name: str) -> None:
     (root / 'etc/localtime').write_bytes((ZONES / name).read_bytes())
-    (root / 'etc/timezone').write_text('Etc/UTC\n')  # that of the image, not of the machine whose file is mounted
+    (root / 'etc/timezone').write_text('Etc/UTC\n')  # the image's zone, not that of the machine whose file is mounted
 
     found = machine_zone({}, root)
 
@@ -100,14 +100,14 @@ def test_a_file_without_a_name_is_found_among_all(root: Path, name: str) -> None
     assert found.why.startswith('/etc/localtime has no name')
 
 
-def test_of_the_same_clocks_those_in_etc_timezone_are_taken(root: Path) -> None:
+def test_of_equal_zones_the_one_in_etc_timezone_is_used(root: Path) -> None:
     (root / 'etc/localtime').write_bytes((ZONES / 'Europe/Berlin').read_bytes())
     (root / 'etc/timezone').write_text('Europe/Stockholm\n')
 
     assert machine_zone({}, root).name == 'Europe/Stockholm'
 
 
-def test_an_older_file_is_told_by_what_its_clocks_did(root: Path) -> None:
+def test_an_older_file_is_identified_by_its_past(root: Path) -> None:
     older = (ZONES / 'America/Vancouver').read_bytes()
     past, _, rule = older.rstrip(b'\n').rpartition(b'\n')
     assert rule != b'PST8PDT,M3.2.0,M11.1.0'
@@ -116,14 +116,14 @@ def test_an_older_file_is_told_by_what_its_clocks_did(root: Path) -> None:
     assert machine_zone({}, root).name == 'America/Vancouver'
 
 
-def test_a_file_without_a_past_is_told_by_its_rule(root: Path) -> None:
+def test_a_file_without_a_past_is_identified_by_its_rule(root: Path) -> None:
     (root / 'etc/localtime').write_bytes(zone_file('NST3:30NDT,M3.2.0,M11.1.0'))
 
     assert machine_zone({}, root).name == 'America/St_Johns'
 
 
 @pytest.mark.parametrize('content', [b'', b'no zone', zone_file('JST-9')[:60], zone_file('ABC-9:07')])
-def test_a_file_that_is_like_no_zone_is_told(root: Path, content: bytes) -> None:
+def test_a_file_that_matches_no_zone_is_reported(root: Path, content: bytes) -> None:
     (root / 'etc/localtime').write_bytes(content)
 
     found = machine_zone({}, root)
@@ -132,11 +132,11 @@ def test_a_file_that_is_like_no_zone_is_told(root: Path, content: bytes) -> None
     assert '/etc/localtime' in found.why
 
 
-def test_the_file_may_be_named_in_tz(root: Path) -> None:
+def test_tz_may_name_a_file(root: Path) -> None:
     (root / 'localtime').write_bytes((ZONES / 'Europe/Berlin').read_bytes())
 
     assert with_tz(f':{root}/localtime').name == 'Europe/Berlin'
 
 
-def test_this_machine_says_something() -> None:
+def test_this_machine_has_a_zone_with_a_reason() -> None:
     assert machine_zone({}).why

@@ -1,4 +1,4 @@
-"""A whole series follows one of its occurrences to where it is dragged."""
+"""A whole series follows when one of its occurrences is dragged."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,7 +13,7 @@ from synapse.recurrence import (
     instant_of,
     is_in_series,
     last,
-    moved,
+    moved_series,
     next_after,
     occurrences,
     wall_of,
@@ -27,7 +27,7 @@ def dragged(rule: str | None, start: datetime, here: datetime, to: datetime, *ex
     plan = Plan(start, BERLIN, rule, frozenset(exdates))
     due = instant_of(here, BERLIN)
     assert is_in_series(plan, due)
-    return moved(plan, due, to)
+    return moved_series(plan, due, to)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_days_and_times_follow(rule: str | None, to: datetime, start: datetime, 
         ('FREQ=DAILY;BYMONTH=7', date(2026, 7, 31), date(2026, 8, 1), 'FREQ=DAILY;BYMONTH=8'),
     ],
 )
-def test_places_in_a_month_or_year_follow(rule: str, here: date, to: date, expected: str | None) -> None:
+def test_positions_in_a_month_or_year_follow(rule: str, here: date, to: date, expected: str | None) -> None:
     start = datetime(2026, 1, 1, 16)
     plan = dragged(rule, start, datetime(here.year, here.month, here.day, 16), datetime(to.year, to.month, to.day, 16))
 
@@ -116,7 +116,7 @@ def test_places_in_a_month_or_year_follow(rule: str, here: date, to: date, expec
         assert plan.rule == expected
 
 
-def test_what_was_left_out_stays_left_out() -> None:
+def test_excluded_occurrences_are_still_excluded() -> None:
     out = (datetime(2026, 10, 12, 16), datetime(2026, 10, 19, 16))
 
     plan = dragged('FREQ=WEEKLY;BYDAY=MO,FR', datetime(2026, 10, 2, 16), FRIDAY, datetime(2026, 10, 17, 9), *out)
@@ -124,7 +124,7 @@ def test_what_was_left_out_stays_left_out() -> None:
     assert plan.exdates == {datetime(2026, 10, 13, 9), datetime(2026, 10, 20, 9)}
 
 
-def test_a_series_keeps_how_often_it_runs_before_and_after() -> None:
+def test_a_series_keeps_its_number_of_occurrences_before_and_after() -> None:
     start = datetime(2026, 10, 1, 16)
 
     times = dragged('FREQ=DAILY;COUNT=20', start, FRIDAY, datetime(2026, 10, 18, 9))
@@ -136,21 +136,21 @@ def test_a_series_keeps_how_often_it_runs_before_and_after() -> None:
     assert last(later_end) == instant_of(datetime(2026, 12, 26, 9), BERLIN)
 
 
-def test_a_time_moved_on_by_the_clocks_is_dragged_from_where_its_rule_puts_it() -> None:
+def test_an_occurrence_shifted_by_a_clock_change_is_dragged_from_where_its_rule_puts_it() -> None:
     gap, to = instant_of(datetime(2026, 3, 29, 2, 30), BERLIN), datetime(2026, 3, 30, 4)
 
-    plan = moved(Plan(datetime(2026, 3, 1, 2, 30), BERLIN, 'FREQ=DAILY'), gap, to)
+    plan = moved_series(Plan(datetime(2026, 3, 1, 2, 30), BERLIN, 'FREQ=DAILY'), gap, to)
 
     assert (plan.start, plan.rule) == (datetime(2026, 3, 2, 4), 'FREQ=DAILY')
 
 
-def test_dragging_into_a_gap_keeps_what_was_meant() -> None:
+def test_dragging_into_a_skipped_hour_keeps_the_time_as_given() -> None:
     plan = dragged('FREQ=DAILY', datetime(2026, 3, 1, 9), datetime(2026, 3, 29, 9), datetime(2026, 3, 29, 2, 30))
 
     assert (plan.start, plan.rule) == (datetime(2026, 3, 1, 2, 30), 'FREQ=DAILY')
 
 
-def test_what_no_rule_can_say_is_refused() -> None:
+def test_a_move_that_no_rule_describes_is_refused() -> None:
     with pytest.raises(RuleError, match='Change the rule instead'):
         dragged(
             'FREQ=YEARLY;BYMONTH=10;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1',
@@ -190,7 +190,7 @@ RULES = [
     count=st.sampled_from([None, 30]),
 )
 @settings(deadline=None, max_examples=150)
-def test_the_moved_series_meets_the_target_as_often_as_before(
+def test_the_moved_series_contains_the_target_and_keeps_its_number_of_occurrences(
     rule: str, zone: str, place: int, days: int, minutes: int, count: int | None
 ) -> None:
     plan = Plan(datetime(2026, 1, 10, 12, 15), zone, rule if count is None else f'{rule};COUNT={count}')
@@ -198,7 +198,7 @@ def test_the_moved_series_meets_the_target_as_often_as_before(
     day = wall_of(due, zone).replace(hour=0, minute=0) + timedelta(days=days)
     to = day + timedelta(minutes=minutes)
 
-    after = moved(plan, due, to)
+    after = moved_series(plan, due, to)
 
     target = instant_of(to, zone)
     assert is_in_series(after, target)

@@ -1,4 +1,4 @@
-"""When plans fall due: on the nights in which clocks change, at the ends of months, and compared with a plain count."""
+"""When plans occur: in nights with a clock change, at the ends of months, and compared with a plain count."""
 
 import time as clock
 from datetime import UTC, date, datetime, timedelta
@@ -12,8 +12,6 @@ from synapse.recurrence import (
     Plan,
     RuleError,
     check,
-    continued_from,
-    ended_before,
     first,
     instant_of,
     is_in_series,
@@ -21,6 +19,8 @@ from synapse.recurrence import (
     last_before,
     next_after,
     occurrences,
+    rule_continuing_from,
+    rule_ending_before,
     wall_of,
 )
 from tests.parts.plans import BERLIN, LORD_HOWE, NEW_YORK, counted, plans, stepped_rules, wall_rules, windows
@@ -29,7 +29,7 @@ from tests.parts.plans import BERLIN, LORD_HOWE, NEW_YORK, counted, plans, stepp
 def fires(
     rule: str | None, start: datetime, since: datetime, until: datetime, *, zone: str = BERLIN, exdates: object = ()
 ) -> list[str]:
-    """What the clock on the wall shows when it fires between two wall times: `29 03:30`."""
+    """Return what the wall clock shows at each occurrence between two wall times: `29 03:30`."""
     plan = Plan(start, zone, rule, frozenset(exdates))  # type: ignore[call-overload]
     dues = occurrences(plan, instant_of(since, zone), instant_of(until, zone))
     return [f'{wall_of(due, zone):%d %H:%M}' for due in dues]
@@ -44,7 +44,7 @@ def fires(
     ],
 )
 @pytest.mark.parametrize('rule', ['FREQ=DAILY', 'FREQ=WEEKLY;BYDAY=SU', 'FREQ=MONTHLY', 'FREQ=YEARLY', None])
-def test_a_time_that_the_clocks_leave_out_runs_later_by_as_much(
+def test_a_time_that_the_clocks_skip_runs_later_by_as_much(
     zone: str, night: date, shown: str, rule: str | None
 ) -> None:
     wanted = datetime(night.year, night.month, night.day, 2, 15 if zone == LORD_HOWE else 30)
@@ -65,7 +65,7 @@ def test_a_time_that_the_clocks_leave_out_runs_later_by_as_much(
     ],
 )
 @pytest.mark.parametrize('rule', ['FREQ=DAILY', 'FREQ=WEEKLY;BYDAY=SU', 'FREQ=MONTHLY', 'FREQ=YEARLY', None])
-def test_a_time_that_comes_twice_runs_once_the_first_time(
+def test_a_time_that_happens_twice_runs_only_the_first_time(
     zone: str, night: date, first_one: datetime, rule: str | None
 ) -> None:
     wall = wall_of(first_one, zone)
@@ -88,13 +88,13 @@ def test_hourly_rules_run_every_real_hour_of_the_year(zone: str, rule: str) -> N
     assert dues == [begin + timedelta(hours=hour) for hour in range(365 * 24)]
 
 
-def test_an_hourly_rule_runs_in_both_of_the_hours_that_look_alike() -> None:
+def test_an_hourly_rule_runs_in_both_of_the_repeated_hours() -> None:
     shown = fires('FREQ=HOURLY', datetime(2026, 10, 1, 0, 30), datetime(2026, 10, 25, 1), datetime(2026, 10, 25, 4))
 
     assert shown == ['25 01:30', '25 02:30', '25 02:30', '25 03:30']
 
 
-def test_half_an_hour_of_lord_howe_moves_the_steps_on_the_wall_and_no_named_minute() -> None:
+def test_the_half_hour_of_lord_howe_shifts_steps_but_not_named_minutes() -> None:
     night = (datetime(2026, 10, 4, 0), datetime(2026, 10, 4, 4))
     start = datetime(2026, 9, 1, 0, 0)
 
@@ -105,7 +105,7 @@ def test_half_an_hour_of_lord_howe_moves_the_steps_on_the_wall_and_no_named_minu
     assert named == ['04 00:00', '04 00:45', '04 01:00', '04 01:45', '04 02:45', '04 03:00', '04 03:45']
 
 
-def test_hours_that_a_night_leaves_out_fall_together_once_and_in_order() -> None:
+def test_skipped_hours_that_coincide_with_others_run_once_and_in_order() -> None:
     rule = 'FREQ=DAILY;BYHOUR=2,3;BYMINUTE=0,15,45'
 
     shown = fires(rule, datetime(2026, 3, 1), datetime(2026, 3, 29), datetime(2026, 3, 30))
@@ -113,7 +113,7 @@ def test_hours_that_a_night_leaves_out_fall_together_once_and_in_order() -> None
     assert shown == ['29 03:00', '29 03:15', '29 03:45']
 
 
-def test_a_day_that_a_zone_left_out_falls_on_the_next() -> None:
+def test_an_occurrence_on_a_day_that_a_zone_skipped_is_on_the_next() -> None:
     plan = Plan(datetime(2011, 12, 28, 23, 30), 'Pacific/Apia', 'FREQ=DAILY;COUNT=4')
 
     shown = [
@@ -131,7 +131,7 @@ def test_a_midnight_that_does_not_exist_belongs_to_its_day() -> None:
     assert shown == ['05 00:00', '06 01:00', '07 00:00']
 
 
-def test_the_31st_comes_seven_times_a_year() -> None:
+def test_the_31st_occurs_seven_times_a_year() -> None:
     plan = Plan(datetime(2026, 1, 31, 9), BERLIN, 'FREQ=MONTHLY')
 
     months = [wall_of(due, BERLIN).month for due in next_after(plan, datetime(2026, 1, 1, tzinfo=UTC), limit=7)]
@@ -139,7 +139,7 @@ def test_the_31st_comes_seven_times_a_year() -> None:
     assert months == [1, 3, 5, 7, 8, 10, 12]
 
 
-def test_29_february_comes_in_leap_years_and_not_in_2100() -> None:
+def test_29_february_occurs_in_leap_years_and_not_in_2100() -> None:
     plan = Plan(datetime(2024, 2, 29, 9), BERLIN, 'FREQ=YEARLY')
 
     years = [wall_of(due, BERLIN).year for due in next_after(plan, datetime(2090, 1, 1, tzinfo=UTC), limit=3)]
@@ -165,7 +165,7 @@ def test_29_february_comes_in_leap_years_and_not_in_2100() -> None:
         ('RRULE:FREQ=MONTHLY;BYDAY=\r\n +1MO', ['02', '06', '04']),
     ],
 )
-def test_rules_name_their_days(rule: str, expected: list[str]) -> None:
+def test_rules_match_the_days_that_they_name(rule: str, expected: list[str]) -> None:
     start = datetime(2026, 3, 1, 9) if 'INTERVAL' not in rule else datetime(2026, 2, 17, 9)
 
     dues = next_after(Plan(start, BERLIN, rule), datetime(2026, 3, 1, tzinfo=UTC), limit=3)
@@ -183,13 +183,13 @@ def test_rules_name_their_days(rule: str, expected: list[str]) -> None:
         ('20260303T075959Z', 2),
     ],
 )
-def test_until_is_a_day_a_wall_time_or_utc_and_still_counts(until: str, days: int) -> None:
+def test_until_is_inclusive_as_a_day_a_wall_time_or_in_utc(until: str, days: int) -> None:
     plan = Plan(datetime(2026, 3, 1, 9), BERLIN, f'FREQ=DAILY;UNTIL={until}')
 
     assert last(plan) == instant_of(datetime(2026, 3, days, 9), BERLIN)
 
 
-def test_a_date_left_out_counts_for_count_and_is_given_as_the_clock_shows_it() -> None:
+def test_an_excluded_date_counts_towards_count_and_may_be_written_as_the_clock_shows_it() -> None:
     plan = Plan(datetime(2026, 3, 27, 2, 30), BERLIN, 'FREQ=DAILY;COUNT=4', frozenset({datetime(2026, 3, 29, 3, 30)}))
     as_written = Plan(plan.start, BERLIN, plan.rule, frozenset({datetime(2026, 3, 29, 2, 30)}))
 
@@ -201,7 +201,7 @@ def test_a_date_left_out_counts_for_count_and_is_given_as_the_clock_shows_it() -
     )
 
 
-def test_a_date_left_out_of_an_hourly_rule_means_both_hours_that_look_alike() -> None:
+def test_a_date_excluded_from_an_hourly_rule_excludes_both_repeated_hours() -> None:
     shown = fires(
         'FREQ=HOURLY',
         datetime(2026, 10, 1, 0, 30),
@@ -213,7 +213,7 @@ def test_a_date_left_out_of_an_hourly_rule_means_both_hours_that_look_alike() ->
     assert shown == ['25 01:30', '25 03:30']
 
 
-def test_first_and_last_are_the_ends_of_a_series() -> None:
+def test_first_and_last_are_the_two_ends_of_a_series() -> None:
     endless = Plan(datetime(2026, 3, 1, 9), BERLIN, 'FREQ=WEEKLY;BYDAY=WE')
     once = Plan(datetime(2026, 3, 1, 9), BERLIN)
 
@@ -240,7 +240,7 @@ def test_first_and_last_are_the_ends_of_a_series() -> None:
         f'FREQ=YEARLY;INTERVAL=4;BYMONTH=2;BYMONTHDAY=30;BYMINUTE={",".join(map(str, range(60)))};BYSETPOS=-1',
     ],
 )
-def test_a_rule_that_never_matches_is_found_out_soon(rule: str) -> None:
+def test_a_rule_that_never_matches_is_detected_fast(rule: str) -> None:
     plan = Plan(datetime(2026, 1, 6, 2, 30), BERLIN, rule)
     since = clock.process_time()
 
@@ -249,16 +249,16 @@ def test_a_rule_that_never_matches_is_found_out_soon(rule: str) -> None:
     with pytest.raises(RuleError, match=r'No day matches\. Pick another day\.'):
         check(plan)
 
-    assert clock.process_time() - since < 1.5  # a tenth of it in fact; dateutil alone takes seven
+    assert clock.process_time() - since < 1.5  # takes a tenth of this; dateutil alone takes seven seconds
 
 
 @pytest.mark.parametrize(
     ('rule', 'words'),
     [
-        ('FREQ=SECONDLY', 'Once a minute is the most'),
-        ('FREQ=DAILY;BYSECOND=0,30', 'Once a minute is the most'),
+        ('FREQ=SECONDLY', 'at most once a minute'),
+        ('FREQ=DAILY;BYSECOND=0,30', 'at most once a minute'),
         ('FREQ=FORTNIGHTLY', 'Say how often'),
-        ('', 'Write one rule'),
+        ('', 'Write a single rule'),
         ('INTERVAL=2', 'Say how often'),
         ('FREQ=DAILY;INTERVAL=0', 'Give a number from 1'),
         ('FREQ=DAILY;COUNT=0', 'Give a number from 1'),
@@ -276,16 +276,16 @@ def test_a_rule_that_never_matches_is_found_out_soon(rule: str) -> None:
         ('FREQ=MONTHLY;BYMONTHDAY=0', 'Give days'),
         ('FREQ=DAILY;BYHOUR=24', 'Give hours'),
         ('FREQ=DAILY;BYHOUR=²', 'Give hours'),
-        ('FREQ=DAILY;FREQ=WEEKLY', 'stands twice'),
+        ('FREQ=DAILY;FREQ=WEEKLY', 'given twice'),
         ('FREQ=DAILY;RSCALE=HEBREW', 'Gregorian'),
-        ('FREQ=DAILY;X-MOON=FULL', 'X-MOON is not known'),
+        ('FREQ=DAILY;X-MOON=FULL', 'X-MOON is not supported'),
         ('FREQ=DAILY;BYDAY', 'cannot be read'),
         ('FREQ=YEARLY;BYYEARDAY=' + ','.join(['100'] * 600), 'too long'),
-        ('RRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY', 'Write one rule'),
-        ('DTSTART:20260101T000000\nRRULE:FREQ=DAILY', 'Write one rule'),
+        ('RRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY', 'Write a single rule'),
+        ('DTSTART:20260101T000000\nRRULE:FREQ=DAILY', 'Write a single rule'),
     ],
 )
-def test_a_rule_that_cannot_be_kept_says_the_fix(rule: str, words: str) -> None:
+def test_a_rule_that_is_not_supported_says_the_fix(rule: str, words: str) -> None:
     with pytest.raises(RuleError) as error:
         check(Plan(datetime(2026, 1, 1, 9), BERLIN, rule))
 
@@ -310,11 +310,11 @@ def test_other_mistakes_name_their_field(plan: Plan, field: str) -> None:
     assert error.value.field == field
 
 
-def test_a_series_that_is_over_is_no_mistake() -> None:
+def test_a_series_in_the_past_is_not_an_error() -> None:
     check(Plan(datetime(2020, 1, 1, 9), BERLIN, 'FREQ=DAILY;UNTIL=20200105'))
 
 
-def test_windows_as_wide_as_time_itself_are_answered() -> None:
+def test_windows_as_wide_as_time_itself_are_expanded() -> None:
     plan = Plan(datetime(2026, 1, 1, 9), BERLIN, 'FREQ=DAILY;COUNT=3')
     ends = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -326,7 +326,7 @@ def test_windows_as_wide_as_time_itself_are_answered() -> None:
 
 @given(plan=plans(wall_rules()), window=windows())
 @settings(deadline=None, max_examples=150)
-def test_a_window_of_wall_time_is_what_counting_from_the_start_gives(
+def test_a_window_of_a_wall_time_rule_equals_counting_from_the_start(
     plan: Plan, window: tuple[datetime, datetime, datetime]
 ) -> None:
     start, _, end = window
@@ -336,7 +336,7 @@ def test_a_window_of_wall_time_is_what_counting_from_the_start_gives(
 
 @given(plan=plans(stepped_rules()), window=windows())
 @settings(deadline=None, max_examples=100)
-def test_a_window_of_real_time_is_what_counting_from_the_start_gives(
+def test_a_window_of_a_real_time_rule_equals_counting_from_the_start(
     plan: Plan, window: tuple[datetime, datetime, datetime]
 ) -> None:
     start, _, end = window
@@ -346,7 +346,7 @@ def test_a_window_of_real_time_is_what_counting_from_the_start_gives(
 
 @given(plan=plans(), window=windows())
 @settings(deadline=None, max_examples=100)
-def test_windows_fit_together_without_gap_or_double(plan: Plan, window: tuple[datetime, datetime, datetime]) -> None:
+def test_adjacent_windows_join_without_gap_or_double(plan: Plan, window: tuple[datetime, datetime, datetime]) -> None:
     start, middle, end = window
 
     whole = occurrences(plan, start, end)
@@ -358,7 +358,7 @@ def test_windows_fit_together_without_gap_or_double(plan: Plan, window: tuple[da
 
 @given(plan=plans(), window=windows())
 @settings(deadline=None, max_examples=100)
-def test_what_comes_next_is_what_the_month_shows(plan: Plan, window: tuple[datetime, datetime, datetime]) -> None:
+def test_next_after_agrees_with_occurrences(plan: Plan, window: tuple[datetime, datetime, datetime]) -> None:
     start, _, end = window
     shown = occurrences(plan, start, end)
 
@@ -381,10 +381,10 @@ def test_a_series_cut_in_two_is_the_same_series(plan: Plan, place: int) -> None:
     cut = whole[place]
     wall = wall_of(cut, plan.zone)
     if instant_of(wall, plan.zone) != cut:
-        return  # the second of two hours that look alike cannot be the start of anything
+        return  # the second of two repeated hours cannot be the start of a series
 
-    ended = Plan(plan.start, plan.zone, ended_before(plan, cut), plan.exdates)
-    rest = Plan(wall, plan.zone, continued_from(plan, cut), plan.exdates)
+    ended = Plan(plan.start, plan.zone, rule_ending_before(plan, cut), plan.exdates)
+    rest = Plan(wall, plan.zone, rule_continuing_from(plan, cut), plan.exdates)
 
     until = whole[-1] + timedelta(microseconds=1)
     parts = [occurrences(part, whole[0], until) for part in (ended, rest)]

@@ -1,4 +1,4 @@
-"""Rules as a person says them, and notes where clocks change."""
+"""Rules in plain words, and notes where clocks change."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from synapse.recurrence import Plan, next_after
-from synapse.recurrence.words import clock_change_on, in_words, moments
+from synapse.recurrence.words import clock_change_on, in_words, preview_lines
 from tests.parts.plans import BERLIN, LORD_HOWE, NEW_YORK, plans
 
 FRIDAY = datetime(2026, 10, 16, 16)
@@ -18,7 +18,7 @@ FRIDAY = datetime(2026, 10, 16, 16)
         ('FREQ=DAILY', 'every day at 16:00'),
         ('FREQ=DAILY;INTERVAL=3', 'every 3 days at 16:00'),
         ('FREQ=DAILY;BYHOUR=9,12,15', 'every day at 09:00, 12:00 and 15:00'),
-        ('FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6', 'every day at 7 times of the day'),
+        ('FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6', 'every day at 7 different times'),
         ('FREQ=DAILY;BYSECOND=30', 'every day at 16:00:30'),
         ('FREQ=DAILY;BYMONTH=6,7', 'every day in June and July at 16:00'),
         ('FREQ=DAILY;BYDAY=SA,SU', 'every Saturday and Sunday at 16:00'),
@@ -29,19 +29,19 @@ FRIDAY = datetime(2026, 10, 16, 16)
         ('FREQ=WEEKLY;INTERVAL=2', 'every 2 weeks on Friday at 16:00'),
         ('FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR', 'every 2 weeks on Monday and Friday at 16:00'),
         ('FREQ=MONTHLY', 'on the 16th of each month at 16:00'),
-        ('FREQ=MONTHLY;BYMONTHDAY=31', 'on the 31st of each month, where there is one, at 16:00'),
+        ('FREQ=MONTHLY;BYMONTHDAY=31', 'on the 31st of each month, if there is one, at 16:00'),
         ('FREQ=MONTHLY;BYMONTHDAY=1,22,-1', 'on the 1st, the 22nd and the last day of each month at 16:00'),
-        ('FREQ=MONTHLY;BYMONTHDAY=-3', 'on the 3rd last day of each month at 16:00'),
+        ('FREQ=MONTHLY;BYMONTHDAY=-3', 'on the 3rd-to-last day of each month at 16:00'),
         ('FREQ=MONTHLY;BYDAY=-1FR', 'on the last Friday of each month at 16:00'),
         ('FREQ=MONTHLY;BYDAY=1MO,3MO', 'on the first Monday and the third Monday of each month at 16:00'),
-        ('FREQ=MONTHLY;BYDAY=5MO', 'on the fifth Monday of each month, where there is one, at 16:00'),
+        ('FREQ=MONTHLY;BYDAY=5MO', 'on the fifth Monday of each month, if there is one, at 16:00'),
         ('FREQ=MONTHLY;BYDAY=MO', 'every Monday at 16:00'),
         ('FREQ=MONTHLY;BYDAY=2TU;BYMONTH=1,7', 'on the second Tuesday of January and July at 16:00'),
-        ('FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=31', 'every 2 months on the 31st, where there is one, at 16:00'),
+        ('FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=31', 'every 2 months on the 31st, if there is one, at 16:00'),
         ('FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1', 'on the last workday of each month at 16:00'),
         ('FREQ=MONTHLY;BYDAY=SU;BYSETPOS=2', 'on the second Sunday of each month at 16:00'),
         ('FREQ=YEARLY', 'every year on 16 October at 16:00'),
-        ('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29', 'every year on 29 February, where there is one, at 16:00'),
+        ('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29', 'every year on 29 February, if there is one, at 16:00'),
         ('FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=15', 'every year on 15 January and 15 July at 16:00'),
         ('FREQ=YEARLY;INTERVAL=4;BYMONTH=10;BYDAY=-1SU', 'every 4 years on the last Sunday of October at 16:00'),
         ('FREQ=HOURLY', 'every hour on the hour'),
@@ -51,7 +51,7 @@ FRIDAY = datetime(2026, 10, 16, 16)
         ('FREQ=HOURLY;BYDAY=MO,TU', 'every hour on the hour, every Monday and Tuesday'),
     ],
 )
-def test_a_rule_is_said_in_plain_words(rule: str, words: str) -> None:
+def test_a_rule_is_put_into_plain_words(rule: str, words: str) -> None:
     assert in_words(Plan(FRIDAY, BERLIN, rule)) == f'Runs {words}, Berlin time, with no end date.'
 
 
@@ -69,14 +69,12 @@ def test_a_rule_is_said_in_plain_words(rule: str, words: str) -> None:
         'FREQ=DAILY;INTERVAL=2;BYDAY=MO',
     ],
 )
-def test_what_words_cannot_say_is_the_rule_itself(rule: str) -> None:
+def test_a_rule_that_words_cannot_express_is_quoted(rule: str) -> None:
     said = in_words(Plan(FRIDAY, BERLIN, rule))
 
     assert said.startswith('Runs by the rule FREQ=')
-    assert said.endswith(', from 16:00 on, Berlin time, with no end date.')
-    assert {*rule.split(';')} == {
-        *said.removeprefix('Runs by the rule ').partition(',  from')[0].split(', from')[0].split(';')
-    }
+    assert said.endswith(', starting at 16:00, Berlin time, with no end date.')
+    assert {*rule.split(';')} == {*said.removeprefix('Runs by the rule ').partition(', starting')[0].split(';')}
 
 
 @pytest.mark.parametrize(
@@ -89,29 +87,29 @@ def test_what_words_cannot_say_is_the_rule_itself(rule: str) -> None:
         ('FREQ=DAILY;UNTIL=20261231T145959Z', 'until 30 December 2026.'),
     ],
 )
-def test_the_end_is_said(rule: str, end: str) -> None:
+def test_the_end_is_named(rule: str, end: str) -> None:
     assert in_words(Plan(FRIDAY, BERLIN, rule)) == f'Runs every day at 16:00, Berlin time, {end}'
 
 
-def test_once_is_a_date_and_zones_are_called_by_their_city() -> None:
+def test_a_single_event_has_a_date_and_zones_are_named_by_city() -> None:
     assert in_words(Plan(FRIDAY, BERLIN)) == 'Runs once, on Friday 16 October 2026 at 16:00, Berlin time.'
     assert in_words(Plan(FRIDAY, NEW_YORK, 'FREQ=DAILY')).endswith('at 16:00, New York time, with no end date.')
     assert in_words(Plan(FRIDAY, 'UTC', 'FREQ=DAILY')).endswith('at 16:00, UTC, with no end date.')
 
 
-def test_dates_that_are_left_out_are_said() -> None:
+def test_excluded_dates_are_named() -> None:
     one = Plan(FRIDAY, BERLIN, 'FREQ=DAILY', frozenset({datetime(2026, 10, 19, 16)}))
     two = Plan(FRIDAY, BERLIN, 'FREQ=DAILY', frozenset({datetime(2026, 10, 19, 16), datetime(2026, 10, 20, 16)}))
 
-    assert in_words(one).endswith('with no end date. Left out: 19 October 2026.')
-    assert in_words(two).endswith('with no end date. 2 dates are left out.')
+    assert in_words(one).endswith('with no end date. Except on 19 October 2026.')
+    assert in_words(two).endswith('with no end date. Except on 2 dates.')
 
 
 def notes(plan: Plan, after: datetime, count: int = 5) -> list[tuple[str, str]]:
-    return [(f'{moment.due:%a %H:%M%z}', moment.note) for moment in moments(plan, after, count)]
+    return [(f'{moment.due:%a %H:%M%z}', moment.note) for moment in preview_lines(plan, after, count)]
 
 
-def test_the_first_moment_after_a_change_says_that_it_stays() -> None:
+def test_the_first_occurrence_after_a_clock_change_says_that_its_time_is_unchanged() -> None:
     plan = Plan(FRIDAY, BERLIN, 'FREQ=WEEKLY;BYDAY=MO,WE,FR')
 
     assert notes(plan, datetime(2026, 10, 22, tzinfo=UTC), 3) == [
@@ -121,7 +119,7 @@ def test_the_first_moment_after_a_change_says_that_it_stays() -> None:
     ]
 
 
-def test_the_nights_of_change_say_what_happens() -> None:
+def test_an_occurrence_in_the_night_of_a_clock_change_says_what_happens() -> None:
     plan = Plan(datetime(2026, 1, 1, 2, 30), BERLIN, 'FREQ=DAILY')
 
     spring = notes(plan, datetime(2026, 3, 28, 12, tzinfo=UTC), 2)
@@ -129,23 +127,23 @@ def test_the_nights_of_change_say_what_happens() -> None:
 
     assert spring == [('Sun 03:30+0200', '02:30 does not exist that night: runs at 03:30.'), ('Mon 02:30+0200', '')]
     assert autumn == [
-        ('Sun 02:30+0200', 'This hour comes twice: runs the first time.'),
+        ('Sun 02:30+0200', 'This hour happens twice: runs the first time.'),
         ('Mon 02:30+0100', 'Clocks changed, still 02:30 here.'),
     ]
 
 
-def test_an_event_that_runs_once_says_so_too() -> None:
+def test_a_single_event_in_a_skipped_hour_says_so_too() -> None:
     assert notes(Plan(datetime(2026, 3, 29, 2, 30), BERLIN), datetime(2026, 1, 1, tzinfo=UTC)) == [
         ('Sun 03:30+0200', '02:30 does not exist that night: runs at 03:30.')
     ]
     assert notes(Plan(FRIDAY, BERLIN), datetime(2027, 1, 1, tzinfo=UTC)) == []
 
 
-def test_hourly_rules_run_in_both_hours_only_if_they_step_so() -> None:
+def test_hourly_rules_run_in_both_repeated_hours_only_if_a_step_falls_on_both() -> None:
     start, after = datetime(2026, 10, 1, 0, 30), datetime(2026, 10, 24, 23, 45, tzinfo=UTC)
 
     assert notes(Plan(start, BERLIN, 'FREQ=HOURLY'), after, 2) == [
-        ('Sun 02:30+0200', 'This hour comes twice: runs both times.'),
+        ('Sun 02:30+0200', 'This hour happens twice: runs both times.'),
         ('Sun 02:30+0100', 'Clocks changed, counted in real time.'),
     ]
     assert notes(Plan(start, BERLIN, 'FREQ=HOURLY;INTERVAL=2'), after, 2) == [
@@ -156,16 +154,16 @@ def test_hourly_rules_run_in_both_hours_only_if_they_step_so() -> None:
 
 @given(plan=plans())
 @settings(deadline=None, max_examples=100)
-def test_every_plan_has_words_and_moments(plan: Plan) -> None:
+def test_every_plan_has_words_and_preview_lines(plan: Plan) -> None:
     after = datetime(2026, 3, 28, tzinfo=UTC)
 
     said = in_words(plan)
-    shown = moments(plan, after)
+    shown = preview_lines(plan, after)
 
     assert said.startswith('Runs ')
     assert '  ' not in said
     assert ',,' not in said
-    # In UTC: of an hour that comes twice Python holds no two zones equal.
+    # In UTC: of an hour that happens twice Python holds no two zones equal.
     assert [moment.due.astimezone(UTC) for moment in shown] == next_after(plan, after, limit=5)
 
 
@@ -184,5 +182,5 @@ def test_every_plan_has_words_and_moments(plan: Plan) -> None:
         ('UTC', date(2026, 3, 29), 0),
     ],
 )
-def test_a_day_says_how_far_its_clocks_are_moved(zone: str, day: date, minutes: int) -> None:
+def test_a_day_tells_how_far_its_clocks_are_moved(zone: str, day: date, minutes: int) -> None:
     assert clock_change_on(day, zone) == timedelta(minutes=minutes)

@@ -1,4 +1,4 @@
-"""Zones are found by their names, and a name that is nearly right is met half way."""
+"""Zones are found by name, and a misspelled name gets a hint."""
 
 import pytest
 
@@ -13,14 +13,14 @@ from synapse.recurrence.zones import city_of, zone, zone_names
         ('europe/berlin ', 'Did you mean Europe/Berlin?'),
         ('new york', 'Did you mean America/New_York?'),
         ('Tokio', 'Did you mean Asia/Tokyo?'),
-        ('CEST', 'Write it like Europe/Berlin.'),
-        ('../../etc/passwd', 'Write it like Europe/Berlin.'),
-        ('', 'Write it like Europe/Berlin.'),
-        ('localtime', 'Write it like Europe/Berlin.'),
-        ('x' * 10_000, 'Write it like Europe/Berlin.'),
+        ('CEST', 'Use a name like Europe/Berlin.'),
+        ('../../etc/passwd', 'Use a name like Europe/Berlin.'),
+        ('', 'Use a name like Europe/Berlin.'),
+        ('localtime', 'Use a name like Europe/Berlin.'),
+        ('x' * 10_000, 'Use a name like Europe/Berlin.'),
     ],
 )
-def test_an_unknown_zone_says_which_is_near(name: str, hint: str) -> None:
+def test_an_unknown_zone_suggests_the_most_similar_one(name: str, hint: str) -> None:
     with pytest.raises(RuleError) as error:
         zone(name)
 
@@ -37,7 +37,7 @@ def test_names_are_sorted_and_each_is_a_zone() -> None:
     assert 'localtime' not in names
 
 
-def test_a_zone_is_called_by_its_city() -> None:
+def test_a_zone_is_named_by_its_city() -> None:
     assert [city_of(name) for name in ('Europe/Berlin', 'America/New_York', 'America/Argentina/Salta', 'UTC')] == [
         'Berlin',
         'New York',

@@ -1,4 +1,4 @@
-"""The way of a step's words through its spool into a real log, also when a process dies on it."""
+"""The output of a step, through its spool into a real log, also when a process dies."""
 
 import asyncio
 import itertools
@@ -42,7 +42,7 @@ def at(number: int) -> str:
 
 
 def raw(text: str, number: int) -> tuple[str, bytes]:
-    """The record of what standard output said at the `number`th microsecond."""
+    """Return the record of what standard output printed at the `number`th microsecond."""
     data = text.encode()
     said = {'t': 'raw', 'id': 1, 'at': at(number), 'source': 'stdout', 'step': 's', 'size': len(data)}
     return json.dumps(said), data
@@ -59,7 +59,7 @@ def test_printed_lines_are_the_same_however_they_come_in_pieces(lines: list[str]
     assert [line for piece in pieces for line in cutter.feed(piece, 0.0)] + cutter.finish() == lines
 
 
-async def test_what_is_spooled_is_logged_in_its_order_up_to_where_it_is_told(
+async def test_the_spool_is_logged_in_order_up_to_the_announced_size(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool_module, 'FILE_BYTES', 2_000)
@@ -68,7 +68,7 @@ async def test_what_is_spooled_is_logged_in_its_order_up_to_where_it_is_told(
         spool.append(*raw(f'line {number}\n', number))
     entry = [at(300), 'warning', 'lib', 'said', 's', {'a': 1}]
     spool.append(json.dumps({'t': 'logs', 'e': [entry]}))
-    told = spool.news()
+    told = spool.size_message()
     spool.append(*raw('after', 301))
     files = len(list((tmp_path / SPOOL).iterdir()))
 
@@ -76,17 +76,15 @@ async def test_what_is_spooled_is_logged_in_its_order_up_to_where_it_is_told(
 
     assert await printed(log) == [*(f'line {number}' for number in range(300)), 'said']
     assert len(list((tmp_path / SPOOL).iterdir())) < files
-    await intake.take_rest()
+    await intake.finish()
     assert (await printed(log))[-1] == 'after'
     assert not (tmp_path / SPOOL).exists()
 
 
-async def test_a_killed_control_room_takes_in_later_what_it_had_not_logged_and_nothing_twice(
-    log: Log, tmp_path: Path
-) -> None:
+async def test_after_a_kill_what_was_not_logged_yet_is_logged_once(log: Log, tmp_path: Path) -> None:
     spool, first = Spool(tmp_path / SPOOL), Intake(log, RUN, tmp_path)
     spool.append(*raw('one\ntwo\nthree\n', 1))
-    await first.take(spool.news() or {})
+    await first.take(spool.size_message() or {})
     # As if the last of these had not been saved when it was killed.
     await log.clear(who='nobody')
     log.extend(
@@ -98,13 +96,13 @@ async def test_a_killed_control_room_takes_in_later_what_it_had_not_logged_and_n
     with (tmp_path / SPOOL / '00000001.spool').open('ab') as file:
         file.write(raw('x' * 50, 4)[0].encode()[:-9])
 
-    await Recovery(log, RUN, tmp_path).take_rest()
+    await Recovery(log, RUN, tmp_path).finish()
 
     assert await printed(log) == ['one', 'two', 'three', 'four', 'five', 'six']
     assert not (tmp_path / SPOOL).exists()
 
 
-async def test_a_step_that_writes_into_its_spool_spoils_nothing_else(log: Log, tmp_path: Path) -> None:
+async def test_a_step_that_writes_to_its_spool_breaks_nothing_else(log: Log, tmp_path: Path) -> None:
     spool = Spool(tmp_path / SPOOL)
     spool.append(*raw('before\n', 1))
     with (tmp_path / SPOOL / '00000001.spool').open('ab') as file:
@@ -113,15 +111,15 @@ async def test_a_step_that_writes_into_its_spool_spoils_nothing_else(log: Log, t
         )
     spool.append(*raw('after\n', 2))
 
-    await Intake(log, RUN, tmp_path).take_rest()
+    await Intake(log, RUN, tmp_path).finish()
 
     assert await printed(log) == ['before', 'after']
 
 
-async def test_a_long_line_is_kept_without_secrets_and_not_without_end(
+async def test_a_long_line_is_saved_without_secrets_up_to_a_limit(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(long_lines, 'MOST_BYTES', 60_000)
+    monkeypatch.setattr(long_lines, 'MAX_BYTES', 60_000)
     log.hide(RUN, ['s3cret-canary'])
     intake = Intake(log, RUN, tmp_path, ['s3cret-canary'])
     long = 'x' * (LONGEST - 5) + 's3cret-canary' + 'y' * 20_000
@@ -138,12 +136,12 @@ async def test_a_long_line_is_kept_without_secrets_and_not_without_end(
     assert (tmp_path / LONG_LINES).read_text() == long.replace('s3cret-canary', '***') + '\n'
 
 
-def test_a_spool_holds_only_so_many_files_and_none_that_the_disk_refused(
+def test_a_spool_has_a_limit_of_files_and_no_record_that_the_disk_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool_module, 'FILE_BYTES', 10)
     spool = Spool(tmp_path / SPOOL)
-    for number in range(spool_module.MOST_FILES):
+    for number in range(spool_module.MAX_FILES):
         assert not spool.is_full
         spool.append(*raw('a line\n', number))
 
@@ -156,12 +154,12 @@ def test_a_spool_holds_only_so_many_files_and_none_that_the_disk_refused(
         spool.append(*raw('not this\n', 99))
     reader = SpoolReader(tmp_path)
     records = list(itertools.chain.from_iterable(iter(reader.read, [])))
-    assert len(records) == spool_module.MOST_FILES - 1
+    assert len(records) == spool_module.MAX_FILES - 1
     assert {data for _, data in records} == {b'a line\n'}
 
 
 def refuse_after(write: object, size: int) -> object:
-    """An `os.write` that takes only a few bytes and then says that the disk is full."""
+    """Return an `os.write` that takes a few bytes and then reports a full disk."""
     calls = itertools.count()
 
     def full(fd: int, data: bytes) -> int:
@@ -172,7 +170,7 @@ def refuse_after(write: object, size: int) -> object:
     return full
 
 
-async def test_the_loop_has_its_turns_while_a_flood_is_taken_in(log: Log, tmp_path: Path) -> None:
+async def test_the_loop_stays_responsive_while_a_flood_is_logged(log: Log, tmp_path: Path) -> None:
     spool = Spool(tmp_path / SPOOL)
     for number in range(20):
         spool.append(*raw('a line of a flood\n' * 1_000, number))
@@ -185,14 +183,14 @@ async def test_the_loop_has_its_turns_while_a_flood_is_taken_in(log: Log, tmp_pa
             turns += 1
 
     counting = asyncio.create_task(count())
-    await Intake(log, RUN, tmp_path).take_rest()
+    await Intake(log, RUN, tmp_path).finish()
     counting.cancel()
 
     assert len(await printed(log)) == 20_000
     assert turns > 20
 
 
-def test_nothing_is_kept_where_there_is_no_run() -> None:
+def test_nothing_is_saved_where_there_is_no_run() -> None:
     text, fields = LongLines(None).cut('x' * 20_000, {'a': 1})
 
     assert (len(text), fields) == (LONGEST, {'a': 1, 'cut': 20_000})

@@ -1,4 +1,4 @@
-"""Runs in a house of real parts: the queue and its order, what people ask, retries, estimates, what a restart finds."""
+"""Runs with real parts: the queue and its order, stop and pause, retries, estimates, and restarts."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from pathlib import Path
 from synapse import Pipeline, Run, StepFailed, step
 
 class Three(Pipeline):
-    """Leaves a file, may fail in its second step, holds in its third."""
+    """Leaves a file, may fail in its second step, and can be paused in its third."""
     source: Path
     fails: bool = False
     words: str = ''
@@ -83,7 +83,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def until(where: House | ControlRoom, run_id: str, *states: RunState) -> RunRecord:
-    """The run once it is in one of these states, by default any final one."""
+    """Return the run once it is in one of these states, by default any final one."""
 
     def is_there(run: RunRecord) -> bool:
         return run.id == run_id and (run.state in states if states else run.state.is_final)
@@ -113,7 +113,7 @@ async def one_chunk(data: bytes) -> AsyncIterator[bytes]:
 # -- a run from its creation to its end ------------------------------------------------------------------------------
 
 
-async def test_a_run_succeeds_and_tells_so_in_its_log(room: ControlRoom) -> None:
+async def test_a_run_succeeds_and_logs_it(room: ControlRoom) -> None:
     run = await room.runs.create('RunCommand', {'command': ['echo', 'hello']}, because='a test')
 
     ended = await until(room, run.id)
@@ -136,11 +136,11 @@ async def test_a_failing_command_fails_the_run_with_its_reason(room: ControlRoom
     assert ended.error is not None
     assert '3' in ended.error.message
     await until_status(room, lambda status: status.state == 'error')
-    room.runs.failure_seen(ended.id)
+    room.runs.status.mark_failure_seen(ended.id)
     await until_status(room, lambda status: status.state == 'idle')
 
 
-async def test_the_file_of_the_inbox_becomes_the_run_s_own(room_of_three: ControlRoom) -> None:
+async def test_a_file_from_the_inbox_becomes_the_run_s_own(room_of_three: ControlRoom) -> None:
     room = room_of_three
     item = await room.inbox.receive('notes.txt', one_chunk(b'abc'))
     run = await room.runs.create('Three', {'source': f'inbox:{item.id}'})
@@ -200,10 +200,10 @@ async def test_an_output_is_found_by_its_name_and_no_name_leads_out(room_of_thre
             await room.runs.artifact_path(run.id, name)
 
 
-async def test_values_that_do_not_fit_make_no_run(room_of_three: ControlRoom, tmp_path: Path) -> None:
+async def test_invalid_values_create_no_run(room_of_three: ControlRoom, tmp_path: Path) -> None:
     room = room_of_three
     for value, sentence in (
-        (str(tmp_path / 'none.txt'), 'No file is at'),
+        (str(tmp_path / 'none.txt'), 'There is no file at'),
         ('none.txt', 'Give the full path'),
         ('inbox:none', 'The inbox has no file'),
     ):
@@ -230,7 +230,7 @@ async def test_a_file_deleted_before_its_run_starts_is_named(room_of_three: Cont
     ended = await until(room, run.id)
     assert ended.state is RunState.FAILED
     assert ended.error is not None
-    assert f'No file is at {source} any more' in ended.error.message
+    assert f'The file {source} is gone' in ended.error.message
 
 
 # -- retry -----------------------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ async def test_a_retry_from_a_step_keeps_what_earlier_steps_made(room_of_three: 
     assert (await room.runs.artifact_path(ended.id, 'first.txt')).read_text() == 'ABC'
 
 
-async def test_a_step_whose_forerunners_did_not_succeed_cannot_be_first(
+async def test_a_retry_cannot_start_after_a_step_that_did_not_succeed(
     room_of_three: ControlRoom, tmp_path: Path
 ) -> None:
     room = room_of_three
@@ -348,7 +348,7 @@ async def test_a_waiting_run_is_cancelled_without_a_process(house: House) -> Non
     assert caught.value.code == 'run_not_cancellable'
 
 
-async def test_the_emergency_stop_kills_all_that_lives_and_keeps_what_waits(house: House) -> None:
+async def test_the_emergency_stop_kills_live_runs_and_keeps_waiting_ones(house: House) -> None:
     live, waiting = await house.runs.create('Work', {}), await house.runs.create('Work', {})
     host = await house.engine.next_host()
 
@@ -370,7 +370,7 @@ async def test_the_same_key_gives_the_same_run(house: House) -> None:
     assert len(await house.runs.page()) == 1
 
 
-async def test_nothing_starts_on_a_full_disk_and_it_is_said_once(tmp_path: Path) -> None:
+async def test_nothing_starts_on_a_full_disk_and_that_is_logged_once(tmp_path: Path) -> None:
     async with room_in(tmp_path / 'data', min_free_bytes=10**18) as room:
         runs = [await room.runs.create('RunCommand', {'command': ['true']}) for _ in range(2)]
 
@@ -384,7 +384,7 @@ async def test_nothing_starts_on_a_full_disk_and_it_is_said_once(tmp_path: Path)
 # -- what a restart finds --------------------------------------------------------------------------------------------
 
 
-async def test_a_restart_interrupts_what_was_live_and_goes_on_with_what_waited_in_its_order(tmp_path: Path) -> None:
+async def test_a_restart_interrupts_live_runs_and_restores_the_queue_in_order(tmp_path: Path) -> None:
     async with opened(tmp_path / 'data', workers=1) as house:
         await house.runs.pause_queue()
         runs = [await house.runs.create('Work', {}) for _ in range(4)]
@@ -409,7 +409,7 @@ async def test_a_restart_interrupts_what_was_live_and_goes_on_with_what_waited_i
     assert waiting == [runs[3].id, runs[1].id, runs[2].id]
 
 
-async def test_closing_interrupts_what_does_not_end_in_time(tmp_path: Path) -> None:
+async def test_closing_interrupts_runs_that_do_not_end_in_time(tmp_path: Path) -> None:
     async with opened(tmp_path / 'data') as house:
         run = await house.runs.create('Work', {})
         host = await house.engine.next_host()
@@ -420,7 +420,7 @@ async def test_closing_interrupts_what_does_not_end_in_time(tmp_path: Path) -> N
         ended = await house.runs.get(run.id)
     assert ended.state is RunState.INTERRUPTED
     assert ended.error is not None
-    assert ended.error.message == 'The control room was closed while this run was going.'
+    assert ended.error.message == 'The control room was closed during this run.'
 
 
 # -- progress, estimates, figures ------------------------------------------------------------------------------------
@@ -453,7 +453,7 @@ async def test_progress_is_shown_at_most_20_times_a_second_and_the_last_value_ar
     assert house.status.job['step'] == 'one'
 
 
-def test_what_is_left_follows_habit_first_and_pace_later() -> None:
+def test_the_time_left_follows_habit_first_and_speed_later() -> None:
     steps = (
         StepRun(name='one', state=StepState.RUNNING, progress=0, started_at=NOW - timedelta(seconds=10)),
         StepRun(name='two'),

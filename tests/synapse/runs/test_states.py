@@ -1,4 +1,4 @@
-"""Whatever order news come in, states move along their arrows only, end once, and are kept before they are shown."""
+"""In whatever order messages arrive, states only move along their arrows, end once, and are saved before published."""
 
 import asyncio
 import contextlib
@@ -61,8 +61,8 @@ def applied(run: RunRecord, news: Any) -> RunRecord:
     if kind == 'steps':
         return transitions.steps_named(run, news['names'])
     if kind == 'artifact':
-        return transitions.artifact_left(run, news)
-    return {'paused': transitions.held, 'resumed': transitions.let_go}.get(kind, lambda same: same)(run)
+        return transitions.artifact_kept(run, news)
+    return {'paused': transitions.paused, 'resumed': transitions.resumed}.get(kind, lambda same: same)(run)
 
 
 def assert_arrow(before: RunRecord, after: RunRecord) -> None:
@@ -100,25 +100,25 @@ def test_an_ended_run_has_no_step_that_could_still_move(news: list[Any], state: 
 
 
 @given(
-    said=st.sampled_from([None, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED]),
+    reported=st.sampled_from([None, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED]),
     returncode=st.sampled_from([0, 1, 3, -9, -11]),
     stopping=st.booleans(),
     closing=st.booleans(),
     fault=st.sampled_from(['', 'It stopped talking.']),
 )
-def test_every_way_to_end_gives_one_final_state_and_a_failure_its_reason(
-    said: RunState | None, returncode: int, stopping: bool, closing: bool, fault: str
+def test_every_way_to_end_leads_to_one_final_state_and_a_failure_has_a_reason(
+    reported: RunState | None, returncode: int, stopping: bool, closing: bool, fault: str
 ) -> None:
     signal = 'SIGSEGV' if returncode < 0 else None
     ending = Ending(
-        said=said, returncode=returncode, signal=signal, is_stopping=stopping, is_closing=closing, fault=fault
+        reported=reported, returncode=returncode, signal=signal, is_stopping=stopping, is_closing=closing, fault=fault
     )
 
     state, problem = outcome(ending)
 
     assert state.is_final
     assert (problem is not None) == (state in (RunState.FAILED, RunState.INTERRUPTED))
-    assert state is not RunState.SUCCEEDED or said is RunState.SUCCEEDED
+    assert state is not RunState.SUCCEEDED or reported is RunState.SUCCEEDED
 
 
 def test_a_crash_is_named_by_its_signal() -> None:
@@ -153,7 +153,7 @@ def test_the_running_step_of_a_cancelled_run_is_cancelled_and_later_ones_are_ski
     assert ended.steps[1].note == 'ONE was cancelled'
 
 
-def test_a_second_try_of_a_step_is_no_move_but_counts() -> None:
+def test_a_second_attempt_changes_no_state_but_is_counted() -> None:
     run = transitions.started(queued(), NOW)
     run = transitions.step_reported(run, {'name': 'one', 'state': 'running', 'attempt': 1}, NOW)
     run = transitions.progressed(run, {'step': 'one', 'percent': 40, 'note': 'near'})
@@ -176,7 +176,7 @@ actions = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(actions=actions, before_start=st.sampled_from([None, 'cancel', 'pause']))
-def test_a_run_ends_once_and_each_state_is_kept_before_it_is_shown(
+def test_a_run_ends_once_and_each_state_is_saved_before_it_is_published(
     actions: list[tuple[str, Any]], before_start: str | None
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Workers come and go while runs keep theirs."""
+"""Workers are added and removed while runs keep theirs."""
 
 from synapse.runs.workers import Workers
 
@@ -12,7 +12,7 @@ def test_more_workers_are_free_at_once() -> None:
     assert (len(workers), workers.busy_count, workers.free) == (3, 1, 'worker-2')
 
 
-def test_a_worker_that_is_to_go_keeps_its_run_to_the_end_and_gets_no_other() -> None:
+def test_a_surplus_worker_finishes_its_run_and_gets_no_other() -> None:
     workers = Workers(3)
     workers.give('worker-3', 'a')
 
@@ -27,7 +27,7 @@ def test_a_worker_that_is_to_go_keeps_its_run_to_the_end_and_gets_no_other() -> 
     assert workers.free is None
 
 
-def test_a_worker_that_came_back_before_it_went_stays() -> None:
+def test_a_surplus_worker_that_is_wanted_again_is_kept() -> None:
     workers = Workers(2)
     workers.give('worker-2', 'a')
 

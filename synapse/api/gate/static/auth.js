@@ -1,4 +1,4 @@
-// The code is in the fragment, which no server log, Referer or prefetcher ever sees; it is posted once and forgotten.
+// The code is in the fragment, which no server log, Referer or prefetcher sees; it is posted once and forgotten.
 (async () => {
   const code = location.hash.slice(1);
   history.replaceState(null, '', '/auth');

@@ -1,0 +1,74 @@
+"""The largest number of a run: the time left while that can be estimated, else the time so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nicegui import ui
+
+from pages.parts.cards import tick
+from pages.parts.html import el
+from pages.parts.words import length_of
+from synapse.control_room import ControlRoom
+from synapse.records import now_utc
+from synapse.runs.records import RunRecord, RunState
+
+STEADY_SECONDS = 1.5
+STEADY_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number that counts down to `until`, or up from `since`, or else is `text`; with a note below it."""
+
+    note: str
+    until: datetime | None = None
+    since: datetime | None = None
+    text: str = ''
+
+
+def figure_of(run: RunRecord, left: float | None, now: datetime, local: Callable[[datetime], datetime]) -> Figure:
+    """Return what to show for a run.
+
+    :param left: seconds it is expected to take from `now`, if that can be estimated
+    :param local: converts a moment to the time on the wall
+    """
+    if run.state is RunState.RUNNING and not run.is_stopping:
+        if left is None:
+            return Figure(since=run.started_at, note='so far, no estimate yet')
+        until = now + timedelta(seconds=left)
+        return Figure(until=until, note=f'left, done about {local(until):%H:%M}')
+    if run.state.is_final:
+        ended = f'ended {local(run.finished_at):%H:%M}' if run.finished_at else 'ended'
+        took = length_of(run.took_seconds)
+        return Figure(text=took, note=f'total, {ended}' if took else ended)
+    return Figure(text=length_of(left), note='stopping' if run.is_stopping else 'paused until you resume it')
+
+
+def is_steady(shown: Figure | None, new: Figure, left: float | None) -> bool:
+    """Whether an estimate has moved so little that showing it would only make the number jitter."""
+    if shown is None or shown.until is None or new.until is None or left is None:
+        return shown == new
+    return abs((new.until - shown.until).total_seconds()) <= max(STEADY_SECONDS, left * STEADY_SHARE)
+
+
+class TimeLeft(ui.element):
+    """The number and its note, changed in place; between changes the browser counts."""
+
+    def __init__(self, room: ControlRoom, classes: str = '') -> None:
+        super().__init__('div')
+        self.classes(f'eta {classes}')
+        self._room = room
+        self._shown: tuple[str, Figure] | None = None
+        with self:
+            self._number = el('span', 'big sy-num')
+            self._note = el('span', 'sy-cap')
+
+    def show(self, run: RunRecord) -> None:
+        left = self._room.runs.estimates.seconds_left(run)
+        figure = figure_of(run, left, now_utc(), self._room.local)
+        shown = self._shown[1] if self._shown is not None and self._shown[0] == run.id else None
+        if not is_steady(shown, figure, left):
+            self._shown = (run.id, figure)
+            tick(self._number, since=figure.since, until=figure.until, text=figure.text)
+            self._note.set_text(figure.note)

@@ -1,0 +1,39 @@
+"""What the parts of `Runs` share."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.runs import RunStore
+from synapse.bus import Bus
+from synapse.catalog.catalog import Catalog
+from synapse.engine.engine import Engine
+from synapse.inbox.inbox import Inbox
+from synapse.log.log import Log
+from synapse.profiles import Profiles
+
+from .folders import RunFolders
+from .unfinished import UnfinishedRuns
+
+Planned = Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
+"""Returns pipeline and parameters of whatever will still become a run, such as events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """The rooms below, the folders of runs, the runs that have not ended, and what is planned.
+
+    `zone` is for wall times in messages and log lines.
+    """
+
+    store: RunStore
+    engine: Engine
+    catalog: Catalog
+    profiles: Profiles
+    inbox: Inbox
+    log: Log
+    bus: Bus
+    folders: RunFolders
+    unfinished: UnfinishedRuns
+    planned: Planned
+    zone: str

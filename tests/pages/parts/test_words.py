@@ -1,0 +1,109 @@
+"""Numbers, moments and names as people read them."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from pages.parts.words import (
+    clock_of,
+    day_of,
+    length_of,
+    millis,
+    pipeline_color,
+    pipeline_title,
+    profile_label,
+    size_of,
+    step_seconds,
+    step_title,
+    title_of,
+)
+from synapse.control_room import ControlRoom
+from synapse.records import now_utc
+from synapse.runs.records import RunState
+from tests.parts.run_records import NOW, a_run, a_step
+from tests.parts.screens import staged
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'words'),
+    [
+        (None, ''),
+        (0, '0:00'),
+        (0.4, '0:00'),
+        (41.6, '0:42'),
+        (59.7, '1:00'),
+        (138, '2:18'),
+        (3849, '1:04:09'),
+        (-3, '0:00'),
+        (90_000, '25:00:00'),
+    ],
+)
+def test_a_length_is_minutes_and_seconds_or_hours_too(seconds: float | None, words: str) -> None:
+    assert length_of(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ('count', 'words'),
+    [
+        (0, '0 B'),
+        (812, '812 B'),
+        (1_000, '1.0 kB'),
+        (9_100, '9.1 kB'),
+        (99_940, '99.9 kB'),
+        (99_960, '100 kB'),
+        (812_000, '812 kB'),
+        (999_999, '1.0 MB'),
+        (1_200_000_000, '1.2 GB'),
+        (5_400_000_000_000, '5400 GB'),
+    ],
+)
+def test_a_size_has_three_digits_at_most_until_there_is_no_larger_unit(count: int, words: str) -> None:
+    assert size_of(count) == words
+
+
+def test_a_moment_is_said_in_the_zone_of_the_calendar_whatever_that_of_the_moment() -> None:
+    def local(moment: datetime) -> datetime:
+        return moment.astimezone(UTC) + timedelta(hours=2)
+
+    room = cast(ControlRoom, SimpleNamespace(local=local))
+
+    assert clock_of(room, NOW) == '14:08:31'
+    assert clock_of(room, None) == ''
+    assert day_of(room, NOW) == '14 Oct'
+    assert day_of(room, now_utc()) == 'Today'
+
+
+def test_browsers_count_from_milliseconds_since_1970() -> None:
+    assert millis(datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)) == '1500'
+
+
+def test_a_step_has_a_length_once_it_has_ended() -> None:
+    assert step_seconds(a_step('render', seconds=81)) == 81
+    assert step_seconds(a_step('render', 'running', finished_at=None)) is None
+    assert step_seconds(a_step('render', 'pending')) is None
+
+
+async def test_what_is_gone_goes_by_its_own_name() -> None:
+    async with staged() as stage:
+        room: Any = stage.room
+
+        assert (pipeline_title(room, 'RunCommand'), pipeline_title(room, 'Gone')) == ('Run command', 'Gone')
+        assert (step_title(room, 'PublishVideo', 'render'), step_title(room, 'Gone', 'render')) == ('RENDER', 'RENDER')
+        assert (profile_label(room, 'default'), profile_label(room, 'gone'), profile_label(room, None)) == (
+            'Default',
+            'gone',
+            '',
+        )
+        assert {pipeline_color(room, name) for name in ('RunCommand', 'PublishVideo', 'Gone')} <= {
+            f'p{number}' for number in range(1, 7)
+        }
+
+
+async def test_a_run_is_called_by_its_file_or_else_by_its_pipeline() -> None:
+    async with staged() as stage:
+        run = a_run(RunState.QUEUED, pipeline='RunCommand', subject='office-tour.mov')
+
+        assert title_of(stage.room, run) == 'office-tour.mov'
+        assert title_of(stage.room, run.model_copy(update={'subject': ''})) == 'Run command'

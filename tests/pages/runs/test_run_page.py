@@ -1,0 +1,288 @@
+"""The page of one run: what its head says and offers, its steps, its inputs, outputs and the runs before it."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pages.runs.run_page import run_page
+from pages.runs.run_side import LastRuns, OutputsCard, inputs_card
+from pages.runs.stepper import Stepper, preview
+from pages.runs.time_axis import TimeAxis
+from synapse.records import Problem, now_utc
+from synapse.runs.records import Artifact, RunRecord, RunState
+from tests.parts.run_records import NOW, a_run, a_step
+from tests.parts.screens import Screen, Stage, drawn, fire, is_shown, staged, text_of
+
+FAILURE = {'message': 'The cup is empty.', 'hint': 'Fill it.', 'traceback': 'one\ntwo', 'file': 'cup.py', 'line': 3}
+
+
+async def opened(stage: Stage, run: RunRecord) -> None:
+    with stage.screen.client:
+        await run_page(stage.room, str(run.number))
+
+
+def summary(stage: Stage) -> str:
+    return text_of(stage.screen.one(aria_label='Run summary'))
+
+
+def buttons(stage: Stage) -> list[str]:
+    inside = stage.screen.one(aria_label='Run summary').descendants()
+    return [text_of(item) for item in inside if item.tag == 'button' and is_shown(item)]
+
+
+# The head
+
+
+async def test_a_run_that_failed_says_why_and_offers_another_go() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'failed')
+        await opened(stage, await stage.end(run, 'failed', error=FAILURE))
+
+        assert 'Failed at EXECUTE' in summary(stage)
+        assert text_of(stage.screen.one(css='run-why', role='alert')).startswith(
+            'The cup is empty. Fill it. cup.py, line 3 Traceback, 2 lines'
+        )
+        assert buttons(stage)[:2] == ['Edit and run', 'Run all again']
+
+
+async def test_one_press_of_run_all_again_is_one_run() -> None:
+    async with staged() as stage:
+        await opened(stage, await stage.end(await stage.run()))
+        again = stage.screen.button('Run again')
+        await fire(again)
+        await fire(again)
+
+        assert [run.retry_of is not None for run in await stage.room.runs.page()] == [True, False]
+        assert stage.screen.went_to == ['/runs/2']
+
+
+async def test_editing_a_run_opens_the_form_with_its_values() -> None:
+    async with staged() as stage:
+        await opened(stage, await stage.end(await stage.run(parameters={'command': ['echo', 'hello']})))
+        await fire(stage.screen.button('Edit and run'))
+
+        assert text_of(stage.screen.one(id='parameter-command')) == 'echo\nhello'
+
+
+async def test_a_live_page_follows_its_run_to_the_end() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await opened(stage, run)
+        assert buttons(stage) == ['Pause', 'Stop now']
+        assert 'so far, no estimate yet' in stage.screen.texts
+
+        await stage.step(run, 'succeeded')
+        await stage.end(run)
+
+        assert buttons(stage) == ['Edit and run', 'Run again']
+        assert 'Succeeded' in summary(stage)
+
+
+async def test_a_run_that_is_being_stopped_shows_its_processes_down_to_none() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await opened(stage, run)
+        with stage.screen.client:
+            await stage.room.runs.cancel(run.id)
+        await stage.until(lambda: stage.last[run.id].state.is_final)
+
+        assert 'Stopped' in summary(stage)
+        assert '0 processes left' in text_of(stage.screen.one(aria_label='Processes of this run'))
+
+
+async def test_a_run_that_does_not_exist_says_so_and_leads_to_all_runs() -> None:
+    async with staged() as stage:
+        with stage.screen.client:
+            await run_page(stage.room, '77')
+
+        assert any('#77' in text for text in stage.screen.texts)
+        assert stage.screen.one(tag='a', href='/runs')
+
+
+async def test_a_failure_that_was_looked_at_is_no_longer_the_state_of_the_system() -> None:
+    async with staged() as stage:
+        run = await stage.end(await stage.run(), 'failed', error=FAILURE)
+        await stage.until(lambda: stage.room.status.state == 'error')
+
+        await opened(stage, run)
+
+        await stage.until(lambda: stage.room.status.state == 'idle')
+
+
+# Steps
+
+
+@pytest.fixture
+async def screen() -> AsyncIterator[Screen]:
+    with drawn() as screen:
+        yield screen
+
+
+class Gone:
+    """A control room without the pipeline of the run."""
+
+    def __init__(self) -> None:
+        from synapse.errors import NotFound
+
+        class Catalog:
+            def get(self, name: str) -> None:
+                raise NotFound('pipeline_not_found', f'No pipeline is called {name!r}.')
+
+        self.catalog: Any = Catalog()
+
+
+def stepper(screen: Screen, run: RunRecord, **typical: float) -> Stepper:
+    room: Any = Gone()
+    return screen.draw(lambda: Stepper(room, run, typical))
+
+
+def columns(screen: Screen) -> list[str]:
+    return [text_of(item) for item in screen.all(tag='li')]
+
+
+def test_steps_to_come_say_what_they_wait_for_and_how_long_they_usually_take(screen: Screen) -> None:
+    run = a_run(RunState.RUNNING, a_step('ingest', 'running', finished_at=None), a_step('render', 'pending'))
+    stepper(screen, run, render=65.0)
+
+    assert columns(screen)[1] == 'RENDER ~1:05 Waits for INGEST'
+
+
+def test_the_first_step_of_a_waiting_run_waits_for_a_worker(screen: Screen) -> None:
+    stepper(screen, a_run(RunState.QUEUED, a_step('ingest', 'pending')))
+
+    assert columns(screen) == ['INGEST Waits for a worker']
+
+
+def test_the_active_step_is_current_and_says_what_it_does_and_which_try_it_is(screen: Screen) -> None:
+    active = a_step('render', 'running', finished_at=None, progress=62.7, note='frame 4 536', attempt=2)
+    stepper(screen, a_run(RunState.RUNNING, active))
+
+    assert screen.one(tag='li').props['aria-current'] == 'step'
+    assert columns(screen)[0].endswith('frame 4 536, try 2')
+    assert screen.one(role='progressbar').props['aria-valuetext'] == '63 %'
+
+
+def test_a_step_that_has_ended_shows_its_time_and_its_reason(screen: Screen) -> None:
+    failed = a_step('render', 'failed', seconds=81, error=Problem(message='The disk is full.'))
+    stepper(screen, a_run(RunState.FAILED, a_step('ingest', seconds=62, note='142 cues'), failed))
+
+    assert columns(screen) == ['INGEST 1:02 142 cues', 'RENDER 1:21 The disk is full.']
+
+
+def test_the_steps_change_in_place(screen: Screen) -> None:
+    made = stepper(screen, a_run(RunState.RUNNING, a_step('render', 'running', finished_at=None)))
+    before = screen.one(tag='li')
+    made.show(a_run(RunState.SUCCEEDED, a_step('render', seconds=5)))
+
+    assert screen.one(tag='li') is before
+    assert 'st-succeeded' in before.classes
+
+
+def test_a_preview_says_what_each_step_will_do(screen: Screen) -> None:
+    screen.draw(lambda: preview([{'name': 'render', 'title': 'RENDER'}], {'render': 'Builds the final video'}))
+
+    assert columns(screen) == ['RENDER Builds the final video']
+
+
+async def test_the_axis_names_a_step_that_was_kept_and_one_that_never_started() -> None:
+    steps = (
+        a_step('ingest', note='kept from #3', seconds=0),
+        a_step('render', 'failed', seconds=81),
+        a_step('publish', 'skipped', started_at=None, finished_at=None),
+    )
+    run = a_run(RunState.FAILED, *steps, started_at=NOW, finished_at=NOW + timedelta(seconds=90))
+    async with staged() as stage:
+        stage.screen.draw(lambda: TimeAxis(stage.room, run, {}, lambda _: None))
+
+        rows = [text_of(row) for row in stage.screen.all(css='run-step')]
+    assert rows == ['INGEST kept from #3 kept', 'RENDER 1:21', 'PUBLISH never started skipped']
+
+
+async def test_a_click_on_a_step_of_the_axis_names_it() -> None:
+    clicked: list[str] = []
+    started = now_utc()
+    run = a_run(RunState.RUNNING, a_step('render', 'running', started_at=started, finished_at=None), started_at=started)
+    async with staged() as stage:
+        axis = stage.screen.draw(lambda: TimeAxis(stage.room, run, {}, clicked.append))
+        await fire(stage.screen.one(css='run-step'))
+        axis.press('render')
+
+        assert clicked == ['render']
+        assert stage.screen.one(css='run-step').props['aria-pressed'] == 'true'
+
+
+# Inputs, outputs and last runs
+
+
+def test_inputs_are_short_and_whole_on_hover(screen: Screen) -> None:
+    parameters: dict[str, Any] = {
+        'video': '/srv/media/office-tour.mov',
+        'languages': ['en', 'de'],
+        'command': ['ls', '-l'],
+        'burn': True,
+        'profile': None,
+        'env': {},
+        'sizes': {'a': 1},
+    }
+    screen.draw(lambda: inputs_card(a_run(RunState.QUEUED, parameters=parameters)))
+
+    shown = {text_of(row)[:40]: None for row in screen.all(tag='dd')}
+    assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', '{"a": 1}']
+    assert screen.all(tag='dd')[0].props['title'] == '/srv/media/office-tour.mov'
+
+
+def test_a_run_without_parameters_has_none_as_input(screen: Screen) -> None:
+    screen.draw(lambda: inputs_card(a_run(RunState.QUEUED)))
+
+    assert 'none' in screen.texts
+
+
+async def test_outputs_are_links_to_download_and_the_first_video_is_played() -> None:
+    artifacts = (
+        Artifact(name='shots/cover 1.jpg', size=9_100, media_type='image/jpeg'),
+        Artifact(name='film.mp4', size=1_200_000, media_type='video/mp4', step='render'),
+    )
+    async with staged() as stage:
+        screen = stage.screen
+        screen.draw(lambda: OutputsCard(stage.room, a_run(RunState.SUCCEEDED, artifacts=artifacts)))
+
+        links = [(link.props['href'], link.props['download']) for link in screen.all(tag='a')]
+        video = screen.one(tag='video')
+    assert links == [
+        ('/api/v1/runs/a/artifacts/shots/cover%201.jpg', 'cover 1.jpg'),
+        ('/api/v1/runs/a/artifacts/film.mp4', 'film.mp4'),
+    ]
+    assert (video.props['src'], video.props['poster']) == (links[1][0], links[0][0])
+
+
+@pytest.mark.parametrize(('state', 'words'), [(RunState.RUNNING, 'appear here'), (RunState.FAILED, 'kept no files')])
+async def test_a_run_without_outputs_says_whether_some_may_follow(state: RunState, words: str) -> None:
+    async with staged() as stage:
+        stage.screen.draw(lambda: OutputsCard(stage.room, a_run(state)))
+
+        assert any(words in text for text in stage.screen.texts)
+
+
+def test_the_last_runs_are_bars_as_long_as_they_took_and_the_typical_one_succeeded(screen: Screen) -> None:
+    def ended(number: int, state: RunState, seconds: int) -> RunRecord:
+        ends = {'started_at': NOW, 'finished_at': NOW + timedelta(seconds=seconds)}
+        return a_run(state, id=str(number), number=number, **ends)
+
+    card = screen.draw(lambda: LastRuns(a_run(RunState.RUNNING, id='9')))
+    card.show([ended(9, RunState.FAILED, 200), ended(8, RunState.SUCCEEDED, 100), ended(7, RunState.SUCCEEDED, 50)])
+
+    bars = screen.all(tag='a')
+    assert [bar.props['aria-label'] for bar in bars] == ['#7 Succeeded, 0:50', '#8 Succeeded, 1:40', '#9 Failed, 3:20']
+    assert [bar.style['height'] for bar in bars] == ['25%', '50%', '100%']
+    assert 'typical 1:15' in screen.texts
+    assert bars[2].props['aria-current'] == 'page'
+
+
+def test_before_any_run_has_ended_the_card_says_so(screen: Screen) -> None:
+    card = screen.draw(lambda: LastRuns(a_run(RunState.RUNNING)))
+    card.show([])
+
+    assert 'No run of this pipeline has finished yet.' in screen.texts

@@ -1,0 +1,90 @@
+"""What the preview of an event says: its rule with what matters in it, why it never runs, and how far ahead it is."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pages.scheduler.event.preview import ahead_words, in_parts, sentence_parts
+from synapse.calendar.events import Preview
+from synapse.recurrence import Plan
+from synapse.recurrence.words import PreviewLine, in_words
+from tests.parts.plans import plans
+
+BERLIN = ZoneInfo('Europe/Berlin')
+NOW = datetime(2026, 10, 14, 12, 8, tzinfo=UTC)
+LINE = PreviewLine(due=datetime(2026, 10, 16, 16, tzinfo=BERLIN))
+SENTENCE = 'Runs every Monday at 16:00, Berlin time, with no end date.'
+
+
+@pytest.mark.parametrize(
+    ('sentence', 'emphasis'),
+    [
+        (SENTENCE, 'every Monday at 16:00'),
+        ('Runs every day at 16:00:30, Berlin time.', 'every day at 16:00:30'),
+        ('Runs every 15 minutes, with no end date.', 'every 15 minutes'),
+        ('No day matches. Pick another day.', ''),
+    ],
+)
+def test_days_and_time_stand_out(sentence: str, emphasis: str) -> None:
+    assert in_parts(sentence)[1] == emphasis
+
+
+@given(st.text())
+def test_no_word_of_a_sentence_is_lost_or_said_twice(sentence: str) -> None:
+    assert ''.join(in_parts(sentence)) == sentence
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans())
+def test_every_rule_in_words_has_something_that_stands_out(plan: Plan) -> None:
+    sentence = in_words(plan)
+    before, emphasis, after = in_parts(sentence)
+
+    assert (before, before + emphasis + after) == ('Runs ', sentence)
+    assert emphasis
+
+
+def test_an_event_that_falls_due_shows_its_rule_whatever_else_is_wrong() -> None:
+    preview = Preview(sentence=SENTENCE, moments=(LINE,), problems={'start': 'It is over.'})
+
+    assert ''.join(sentence_parts(preview)) == SENTENCE
+
+
+@pytest.mark.parametrize(
+    ('problems', 'sentence', 'shown'),
+    [
+        ({'start': 'It is over.', 'rrule': 'No day matches.'}, SENTENCE, 'No day matches.'),
+        ({'timezone': 'No such zone.', 'start': 'It is over.'}, '', 'No such zone.'),
+        ({'title': 'Name it.'}, SENTENCE, SENTENCE),
+        ({}, '', 'Choose when it starts.'),
+        ({'rrule': ''}, '', 'Choose when it starts.'),
+    ],
+)
+def test_an_event_that_never_falls_due_says_why(problems: dict[str, str], sentence: str, shown: str) -> None:
+    assert sentence_parts(Preview(sentence=sentence, problems=problems)) == ('', '', shown)
+
+
+@pytest.mark.parametrize(
+    ('ahead', 'words'),
+    [
+        (timedelta(days=1), 'in 1 day'),
+        (timedelta(days=2), 'in 2 days'),
+        (timedelta(days=60), 'in 60 days'),
+        (timedelta(days=61), 'in 2 months'),
+        (timedelta(days=700), 'in 23 months'),
+        (timedelta(days=731), 'in 2 years'),
+    ],
+)
+def test_the_further_ahead_the_rounder(ahead: timedelta, words: str) -> None:
+    assert ahead_words((NOW + ahead).astimezone(BERLIN), NOW) == words
+
+
+def test_days_ahead_are_counted_where_the_event_is() -> None:
+    late = datetime(2026, 10, 14, 21, 30, tzinfo=UTC)  # 23:30 in Berlin
+    due = datetime(2026, 10, 16, 0, 30, tzinfo=BERLIN)
+
+    assert ahead_words(due, late) == 'in 2 days'
+    assert ahead_words(due.astimezone(UTC), late) == 'in 1 day'
