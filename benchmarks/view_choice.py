@@ -113,7 +113,7 @@ def _page(send: Send, name: str, pace: Pace) -> None:
 def _ours() -> Send:
     from nicegui import ui
 
-    from pages.logs.view import LogLines
+    from pages.logs.lines import LogLines
 
     with ui.element('div').style('height: 760px; width: 1360px; display: flex'):
         lines = LogLines('Log', has_run=True, follows=True)
@@ -121,7 +121,7 @@ def _ours() -> Send:
     async def send(rows: list[tuple[int, str]]) -> None:
         now = int(time.time() * 1000)
         fields = [[number, 1, number, now, 1, 'step', '#12', text, '', 0, None, None] for number, text in rows]
-        await lines.run_method('append', fields, {'isAtEnd': True}, timeout=ANSWER_SECONDS)
+        await lines.ask('append', fields, {'isAtEnd': True})
 
     return send
 

@@ -246,7 +246,9 @@ class Retention:
         next_at = loop.time() + FIRST_AFTER
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, next_at - loop.time()))
+                # Not `wait_for`: in Python 3.11 it drops a cancellation that comes as it is woken.
+                async with asyncio.timeout(max(0.0, next_at - loop.time())):
+                    await self._wake.wait()
             self._wake.clear()
             if self._is_requested or loop.time() >= next_at:
                 self._is_requested, next_at = False, loop.time() + INTERVAL

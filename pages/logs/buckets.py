@@ -1,4 +1,4 @@
-"""Time cut into equal buckets for a chart, with marks at even moments of the wall clock. Knows no screen."""
+"""Equal buckets of time for a chart, with marks at even moments of the wall clock. No elements here."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ LENGTHS = (
     *(3600, 7200, 10_800, 21_600, 43_200),
     *(DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 56 * DAY, 364 * DAY, 3640 * DAY),
 )
-"""Seconds that a bucket or the distance of two marks may have."""
+"""Possible lengths of a bucket, and distances of two marks, in seconds."""
 MOST_BUCKETS = 100
 MOST_MARKS = 10
 
@@ -21,9 +21,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
-    """Buckets side by side, each named by how many of its length lie between 1970 and its begin.
+    """Adjacent buckets, numbered by how many of the same length fit between 1970 and their start.
 
-    `offset` is how many seconds the wall clock is ahead of UTC, so that buckets of hours begin at whole hours there.
+    `offset` is how many seconds the wall clock is ahead of UTC, so that buckets of hours start at whole hours there.
     """
 
     seconds: int
@@ -32,13 +32,13 @@ class Buckets:
     count: int
 
     def number_of(self, moment: datetime) -> int:
-        """Of the bucket in which it lies, whether or not it is one of these."""
-        # Whole numbers: as a float, a moment can fall on the other side of a border.
+        """The number of the bucket that holds this moment, whether or not it is one of these."""
+        # In whole numbers: rounding a float could move a moment across a border.
         seconds = (moment - _EPOCH) // timedelta(seconds=1) + self.offset
         return seconds // self.seconds
 
-    def begin_of(self, number: int) -> datetime:
-        """Aware UTC."""
+    def start_of(self, number: int) -> datetime:
+        """When this bucket starts, in UTC."""
         return _EPOCH + timedelta(seconds=number * self.seconds - self.offset)
 
     @property
@@ -47,24 +47,24 @@ class Buckets:
 
     @property
     def start(self) -> datetime:
-        return self.begin_of(self.first)
+        return self.start_of(self.first)
 
     @property
     def end(self) -> datetime:
         """Not included."""
-        return self.begin_of(self.first + self.count)
+        return self.start_of(self.first + self.count)
 
     def slid_to(self, moment: datetime) -> 'Buckets':
-        """As many, the last of which has this moment in it."""
+        """As many buckets, the last of which holds this moment."""
         return replace(self, first=self.number_of(moment) - self.count + 1)
 
     def grown_to(self, moment: datetime) -> 'Buckets':
-        """From the same begin up to the one with this moment in it."""
+        """Buckets from the same start up to the one that holds this moment."""
         return replace(self, count=max(1, self.number_of(moment) - self.first + 1))
 
 
 def buckets_over(start: datetime, end: datetime, zone: str) -> Buckets:
-    """The finest buckets that cover this with about a hundred of them: one more where it begins within one."""
+    """About a hundred buckets that cover this range; one more if it starts inside one."""
     wanted = (end - start).total_seconds() / MOST_BUCKETS
     seconds = next((length for length in LENGTHS if length >= wanted), LENGTHS[-1])
     offset = int(offset_at(end, zone).total_seconds())
@@ -74,7 +74,7 @@ def buckets_over(start: datetime, end: datetime, zone: str) -> Buckets:
 
 
 def marks_of(buckets: Buckets, zone: str) -> list[tuple[datetime, str]]:
-    """At most ten moments that are even on the wall clock there, with what to write at them."""
+    """At most ten moments that are even on the wall clock, with their labels."""
     first, last = wall_of(buckets.start, zone), wall_of(buckets.end, zone)
     wanted = (last - first).total_seconds() / MOST_MARKS
     seconds = next((length for length in LENGTHS if length >= wanted), LENGTHS[-1])
@@ -83,7 +83,7 @@ def marks_of(buckets: Buckets, zone: str) -> list[tuple[datetime, str]]:
     marks = []
     while wall < last:
         moment = instant_of(wall, zone)
-        # When the clocks are set back, the wall clock comes by moments before the begin again.
+        # When the clocks are set back, wall times before the start occur a second time.
         if buckets.start <= moment < buckets.end:
             marks.append((moment, _mark(wall, seconds)))
         wall += step
@@ -91,7 +91,7 @@ def marks_of(buckets: Buckets, zone: str) -> list[tuple[datetime, str]]:
 
 
 def length_words(seconds: int) -> str:
-    """`second`, `5 s`, `minute`, `15 min`, `hour`, `6 h`, `day`, `2 days`: what stands behind "per"."""
+    """`second`, `5 s`, `minute`, `15 min`, `hour`, `6 h`, `day`, `2 days`: the words after "per"."""
     for unit, one, many in ((DAY, 'day', 'days'), (3600, 'hour', 'h'), (60, 'minute', 'min'), (1, 'second', 's')):
         if seconds % unit == 0:
             return one if seconds == unit else f'{seconds // unit} {many}'

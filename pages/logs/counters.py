@@ -1,4 +1,4 @@
-"""Four counters of the log, each a button that shows or hides its lines: how many, how many of late, and when."""
+"""Four counters of log lines by level, each a button that shows or hides its lines, with the last five minutes."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,21 +9,22 @@ from synapse.control_room import ControlRoom
 from synapse.log.messages import LinesLogged, LogCleared
 
 from .filter import GROUPS
+from .line_counts import spaced
 
 WORDS = {'info': 'Info', 'success': 'Success', 'warning': 'Warning', 'error': 'Error'}
 RECENT_SECONDS = 300
 BARS = 24
-COUNTS_APART = 0.25
-PACE_APART = 1.0
+COUNTS_SECONDS = 0.25
+RECENT_SHOW_SECONDS = 1.0
 AGEING_SECONDS = 10.0
 WIDTH, HEIGHT = 120, 28
 LOWEST = 1.5
 
 
 def toggled(groups: frozenset[str] | None, group: str, *, is_alone: bool) -> frozenset[str] | None:
-    """Which groups are shown once one of them was pressed; None is all of them.
+    """The groups to show after `group` was pressed; None means all.
 
-    :param is_alone: only this one, or all again where it is the only one already
+    :param is_alone: show only this one, or all again if it already is the only one
     """
     shown = frozenset(GROUPS) if groups is None else groups
     if is_alone:
@@ -33,7 +34,7 @@ def toggled(groups: frozenset[str] | None, group: str, *, is_alone: bool) -> fro
 
 
 def spark_of(bars: Sequence[int]) -> tuple[str, str]:
-    """The path of all bars but the newest, and that of the newest; one without lines is still to be seen."""
+    """SVG paths of all bars but the newest, and of the newest; a bar without lines keeps a visible height."""
     top, step = max([*bars, 1]), WIDTH / len(bars)
     paths = []
     for place, count in enumerate(bars):
@@ -43,9 +44,9 @@ def spark_of(bars: Sequence[int]) -> tuple[str, str]:
 
 
 class LevelCounters(Scope, component='log_counters.js'):
-    """The row of them.
+    """The row of counters.
 
-    :param changed: called with the groups that are shown from now on, None for all, when somebody pressed one
+    :param changed: called with the groups to show when a person changed them; None means all
     """
 
     def __init__(self, room: ControlRoom, *, changed: Callable[[frozenset[str] | None], None]) -> None:
@@ -54,26 +55,26 @@ class LevelCounters(Scope, component='log_counters.js'):
         self._props.pop('tag')
         self.groups: frozenset[str] | None = None
         self._room, self._changed = room, changed
-        self._is_seen = True
+        self._is_visible = True
         with self:
             self._counters = {
                 group: _Counter(room, group, number, self._toggle) for number, group in enumerate(GROUPS, start=1)
             }
         self.on('all', lambda: self._choose(None))
-        self.on('looking', lambda event: self._look(is_seen=bool(event.args)))
-        show_counts = self.at_most_every(COUNTS_APART, self._show_counts, at_once=True)
-        self._pace_soon = self.at_most_every(PACE_APART, self._show_pace)
-        self._age = self.at_most_every(AGEING_SECONDS, self._show_pace)
-        # Set after the counts of the levels, so they are never shown half.
+        self.on('looking', lambda event: self._set_visible(bool(event.args)))
+        show_counts = self.at_most_every(COUNTS_SECONDS, self._show_counts, at_once=True)
+        self._show_recent_soon = self.at_most_every(RECENT_SHOW_SECONDS, self._show_recent)
+        self._age = self.at_most_every(AGEING_SECONDS, self._show_recent)
+        # The total is set after the counts of the levels, so all of them are new.
         self.watch(room.log.counters, ('total',), show_counts)
-        self.follow(room.bus, LinesLogged, lambda _: self._pace_soon())
+        self.follow(room.bus, LinesLogged, lambda _: self._show_recent_soon())
         self.follow(room.bus, LogCleared, lambda _: show_counts())
         self._show_counts()
-        self._show_pace()
+        self._show_recent()
         self.press(None)
 
     def press(self, groups: frozenset[str] | None) -> None:
-        """Show these groups as included and the others as hidden; None includes all."""
+        """Show these groups as included and the others as hidden; None means all."""
         self.groups = groups
         for group, counter in self._counters.items():
             counter.press(is_included=groups is None or group in groups)
@@ -86,26 +87,26 @@ class LevelCounters(Scope, component='log_counters.js'):
             self.press(groups)
             self._changed(groups)
 
-    def _look(self, *, is_seen: bool) -> None:
-        """The tab came to the front or went out of sight; nobody draws for whoever does not look."""
-        self._is_seen = is_seen
-        if is_seen:
+    def _set_visible(self, is_visible: bool) -> None:
+        """Nothing is drawn for a tab in the background."""
+        self._is_visible = is_visible
+        if is_visible:
             self._show_counts()
-            self._show_pace()
+            self._show_recent()
 
     def _show_counts(self) -> None:
-        if self._is_seen:
+        if self._is_visible:
             for counter in self._counters.values():
                 counter.show_count()
 
-    def _show_pace(self) -> None:
-        if not self._is_seen:
+    def _show_recent(self) -> None:
+        if not self._is_visible:
             return
         recent = self._room.log.rate.since(RECENT_SECONDS)
         for counter in self._counters.values():
-            counter.show_pace(sum(recent[level] for level in counter.levels))
+            counter.show_recent(sum(recent[level] for level in counter.levels))
         if any(recent.values()):
-            self._age()  # five minutes after the last line there is nothing left to grow old
+            self._age()  # five minutes after the last line, all bars are empty
 
 
 class _Counter:
@@ -125,7 +126,7 @@ class _Counter:
                 self._now = el('path')
         set_props(
             self._box,
-            title=f'Show or hide (Alt {number}). Alt and click: only these. Alt 0: all.',
+            title=f'Show or hide (Alt {number}). Alt click: only these. Alt 0: all.',
             aria_keyshortcuts=f'Alt+{number}',
             data_group=group,
         )
@@ -137,11 +138,11 @@ class _Counter:
     def show_count(self) -> None:
         counters = self._room.log.counters
         count = sum(getattr(counters, level.value) for level in self.levels)
-        self._count.set_text(f'{count:,}'.replace(',', '\u202f'))
+        self._count.set_text(spaced(count))
         set_props(self._box, aria_label=f'{self._words}, {count} line{"" if count == 1 else "s"}')
 
-    def show_pace(self, recent: int) -> None:
-        self._recent.set_text(f'+{recent:,}'.replace(',', '\u202f'))
+    def show_recent(self, recent: int) -> None:
+        self._recent.set_text(f'+{spaced(recent)}')
         past, now = spark_of(self._room.log.rate.bars(self.levels, seconds=RECENT_SECONDS, bars=BARS))
         set_props(self._past, d=past)
         set_props(self._now, d=now)

@@ -1,4 +1,4 @@
-"""Which lines a log view shows: the same question, asked of the store for history and of each new line."""
+"""Which lines a log view shows: one filter for the history in the store and for new lines."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,20 @@ GROUPS: Mapping[str, tuple[Level, ...]] = {
     'warning': (Level.WARNING,),
     'error': (Level.ERROR, Level.CRITICAL),
 }
-"""Four groups of levels: what the counters count and the screen can hide."""
+"""Four groups of levels, each with a counter that can hide it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Empty fields let everything through. `groups` are keys of `GROUPS`; None means all of them.
+    """Empty fields match everything. `groups` are keys of `GROUPS`; None means all of them.
 
-    `start` is included and `end` is not; both are aware. `q` is part of a message as shown, without regard to case.
+    `start` is included, `end` is not; both are aware.
     """
 
     groups: frozenset[str] | None = None
     source: str = ''
     run: str | None = None
     step: str = ''
-    q: str = ''
     start: datetime | None = None
     end: datetime | None = None
     search: Search | None = None
@@ -42,18 +41,17 @@ class LogFilter:
             'source': self.source or None,
             'run': self.run,
             'step': self.step or None,
-            'q': self.q.strip() or None,
             'start': self.start,
             'end': self.end,
             'search': self.search,
         }
 
     def lets_through(self, entry: Entry) -> bool:
-        """Whether the store would give this entry too, so that history and what comes next never disagree."""
+        """Whether the entry matches, exactly as in the store."""
         return bool(self.chosen((entry,)))
 
     def chosen(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Those of the entries that fit, in their order: one pass for each thing asked for, since floods come here."""
+        """The entries that match, in order. One pass per condition is the fastest way through a flood."""
         if self.groups is not None:
             levels = {level for group in self.groups for level in GROUPS[group]}
             entries = [entry for entry in entries if entry.level in levels]
@@ -64,18 +62,13 @@ class LogFilter:
             entries = [entry for entry in entries if entry.timestamp >= self.start]
         if self.end is not None:
             entries = [entry for entry in entries if entry.timestamp < self.end]
-        for search in self._searches:
-            entries = [entry for entry in entries if search.is_in(plain(entry.message))]
+        if self.search is not None:
+            entries = [entry for entry in entries if self.search.is_in(plain(entry.message))]
         return entries
-
-    @property
-    def _searches(self) -> list[Search]:
-        wanted = self.q.strip()
-        return [*([Search(text=wanted)] if wanted else []), *([self.search] if self.search else [])]
 
 
 def groups_from(text: str) -> frozenset[str] | None:
-    """The groups that a query parameter such as `info,error` names; `none` is none, nothing or nonsense is all."""
+    """The groups named by a query parameter such as `info,error`; none for `none`, all (None) for anything unknown."""
     if text == 'none':
         return frozenset()
     groups = frozenset(text.split(',')) & GROUPS.keys()
@@ -83,5 +76,5 @@ def groups_from(text: str) -> frozenset[str] | None:
 
 
 def groups_text(groups: Collection[str]) -> str:
-    """The query parameter again, always in the same order."""
+    """The query parameter that `groups_from` reads, always in the same order."""
     return ','.join(group for group in GROUPS if group in groups) or 'none'

@@ -1,4 +1,4 @@
-"""How much was said today, beside the title of the Logs page."""
+"""How many lines were logged today, next to the title of the Logs page."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -13,11 +13,13 @@ from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
 from synapse.recurrence.zones import city_of
 
-SECONDS = 0.5
+from .line_counts import spaced
+
+SHOW_SECONDS = 0.5
 
 
 class LinesToday(Scope):
-    """`5 162 lines since 00:00`: counted once by the store, then by what is logged."""
+    """`5 162 lines since 00:00`: counted once by the store, then from the numbers of new lines."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('span')
@@ -28,7 +30,7 @@ class LinesToday(Scope):
         self._zone = ZoneInfo(room.calendar.zone)
         self._counted = self._up_to = 0
         self._day: date | None = None
-        soon = self.at_most_every(SECONDS, self._show)
+        soon = self.at_most_every(SHOW_SECONDS, self._show)
         self.follow(room.bus, LinesLogged, lambda _: soon())
         self.follow(room.bus, LogCleared, lambda _: self._count_again())
         self._count_again()
@@ -53,4 +55,4 @@ class LinesToday(Scope):
             self._count_again()
             return
         count = self._counted + self._room.log.last_seq - self._up_to
-        self._words.set_text(f'{count:,} lines since 00:00'.replace(',', '\u202f'))
+        self._words.set_text(f'{spaced(count)} line{"" if count == 1 else "s"} since 00:00')

@@ -1,4 +1,4 @@
-// The row of counters: Alt with a digit presses one from anywhere on the page, and it tells whether somebody looks.
+// The row of counters: Alt with a digit presses one from anywhere on the page. Reports whether the tab is visible.
 export default {
   emits: ["all", "looking"],
   mounted() {

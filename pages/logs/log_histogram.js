@@ -1,9 +1,9 @@
-// Bars of the log over time, with a brush. The server sends bars by the number of their stretch of time; what is
-// dragged, pointed at or reached by keys is known here only, until it is picked. Text is only ever text.
+// Log lines over time as bars, with a brush. The server sends bars by the number of their bucket; what is dragged,
+// pointed at or reached with the keyboard is known here only, until it is picked. Text is never HTML.
 const WORDS = { info: ["info", "info"], success: ["success", "success"], warning: ["warning", "warnings"], error: ["error", "errors"] };
 const LOUD = { warning: 4, error: 4 };
 const GROUPS = Object.keys(WORDS);
-const ROOM = 9; // above the highest bar, for what is drawn higher than it is
+const ROOM = 9; // above the highest bar, since small counts of LOUD groups are drawn higher than they are
 const DRAG = 4;
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -14,7 +14,7 @@ export default {
   emits: ["pick", "looking"],
   data: () => ({ tip: null, range: null, cursor: null, marks: [], width: 0, frame: null }),
   computed: {
-    // Of what is selected, or just being stretched to: where it begins and ends, in percent of the width.
+    // Start and end of the selection, or of the range being dragged, in percent of the width.
     shown() {
       if (!this.frame || !(this.range || this.selection)) return null;
       const [from, to] = this.range ? this.range.map((key) => this.begin(key)) : this.selection;
@@ -44,7 +44,7 @@ export default {
     cancelAnimationFrame(this.frameAsked);
   },
   methods: {
-    // -- what the server sends
+    // -- sent by the server
     take() {
       if (!this.picture) return;
       this.bars = new Map();
@@ -52,9 +52,9 @@ export default {
         this.cursor = this.touched = this.anchor = this.drag = this.tip = null;
         this.forget();
       }
-      this.bring(this.picture);
+      this.change(this.picture);
     },
-    bring({ bars, ...frame }) {
+    change({ bars, ...frame }) {
       if (!this.bars) return;
       if ("first" in frame) {
         this.frame = { ...this.frame, ...frame };
@@ -68,7 +68,7 @@ export default {
     begin(key) { return (key * this.frame.seconds - this.frame.offset) * 1000; },
     percent(ms) { return clamp((100 * (ms - this.begin(this.frame.first))) / (this.frame.count * this.frame.seconds * 1000), 0, 100); },
 
-    // -- drawing: one path a group, whatever the number of bars
+    // -- drawing: one path per group, however many bars there are
     draw() {
       cancelAnimationFrame(this.frameAsked);
       this.frameAsked = requestAnimationFrame(() => this.paint());
@@ -97,7 +97,7 @@ export default {
       this.place(width);
       if (this.tip && !this.range) this.point(this.tip.key);
     },
-    // As many marks as can stand side by side; the last must leave room for "now".
+    // As many marks as fit side by side; the last must leave room for "now".
     place(width) {
       const room = this.frame.isLive ? width - 34 : width;
       let free = -1;
@@ -129,8 +129,8 @@ export default {
       const counts = rows.map((row) => `${row.count} ${row.words}`).join(", ");
       return `${this.stretch(from, to)}, ${sum ? `${sum} line${sum === 1 ? "" : "s"}: ${counts}` : "no lines"}`;
     },
-    // A box with the counts, beside what they are of as long as there is room.
-    tell(from, to, key) {
+    // A box with the counts, next to their bars if there is room.
+    showTip(from, to, key) {
       const [left, right] = [from, to].map((border) => (100 * (border - this.frame.first)) / this.frame.count);
       const [place, side] = right < 75 ? [right, "is-right"] : left > 25 ? [left, "is-left"] : [50, "is-over"];
       const rows = this.rows(from, to).map((row) => ({ ...row, count: number(row.count) }));
@@ -138,20 +138,20 @@ export default {
     },
     point(key) {
       if (key < this.frame.first || key > this.last()) this.tip = null;
-      else this.tell(key, key + 1, key);
+      else this.showTip(key, key + 1, key);
     },
 
-    // -- by hand
-    spot(event) {
+    // -- pointer
+    positionOf(event) {
       const { left, width } = this.$refs.plot.getBoundingClientRect();
       return ((event.clientX - left) / width) * this.frame.count;
     },
-    keyAt(event) { return this.frame.first + clamp(Math.floor(this.spot(event)), 0, this.frame.count - 1); },
+    keyAt(event) { return this.frame.first + clamp(Math.floor(this.positionOf(event)), 0, this.frame.count - 1); },
     pressed(event) {
       if (!this.frame || event.button) return;
       const handle = event.target.dataset.handle;
       const key = this.keyAt(event);
-      // A handle moves its end of the selection, past the other end too.
+      // A handle moves its end of the selection, even past the other end.
       const fixed = handle ? this.keys()[handle === "from" ? 1 : 0] : null;
       this.drag = { x: event.clientX, isMoving: Boolean(handle), key, fixed };
       this.cursor = this.anchor = null;
@@ -165,7 +165,7 @@ export default {
       this.drag.isMoving = true;
       const { first, count } = this.frame, { fixed } = this.drag, key = this.keyAt(event);
       if (fixed === null) { this.stretchTo(Math.min(key, this.drag.key), Math.max(key, this.drag.key) + 1); return; }
-      const border = first + clamp(Math.round(this.spot(event)), 0, count);
+      const border = first + clamp(Math.round(this.positionOf(event)), 0, count);
       if (border !== fixed) this.stretchTo(Math.min(border, fixed), Math.max(border, fixed));
     },
     released() {
@@ -186,7 +186,7 @@ export default {
     },
     stretchTo(from, to) {
       this.range = [from, to];
-      this.tell(from, to, from);
+      this.showTip(from, to, from);
     },
     pick() {
       const [from, to] = this.range;
@@ -199,10 +199,10 @@ export default {
       this.forget();
       this.$emit("pick", null);
     },
-    // What was stretched and not picked is gone, or stands as the selection now.
+    // Drop the range being dragged; if it was picked, it is the selection by now.
     forget() { this.range = null; },
 
-    // -- by keys
+    // -- keyboard
     keyed(event) {
       if (!this.frame || event.ctrlKey || event.metaKey || event.altKey) return;
       const { first } = this.frame, last = this.last();
@@ -244,7 +244,7 @@ export default {
   template: `
     <div :class="['lh-box', { 'is-waiting': !picture }]">
       <div class="lh-plot" ref="plot" role="slider" tabindex="0" aria-label="Lines over time" aria-orientation="horizontal" aria-valuemin="1" :aria-valuemax="frame?.count || 1" :aria-valuenow="value || frame?.count || 1"
-        :aria-valuetext="cursor !== null && tip ? tip.spoken : 'No bar chosen'" aria-description="Arrow keys go from bar to bar, with Shift they select, Enter applies, Escape clears."
+        :aria-valuetext="cursor !== null && tip ? tip.spoken : 'No bar selected'" aria-description="Arrow keys move from bar to bar, with Shift they select, Enter applies, Escape clears."
         @pointerdown="pressed" @pointermove="moved" @pointerup="released" @pointercancel="cancelled" @pointerleave="left" @dblclick="clear" @keydown="keyed" @focus="focused" @blur="blurred">
         <svg aria-hidden="true" width="100%" height="100%"><path ref="info" class="lv-info"/><path ref="success" class="lv-success"/><path ref="warning" class="lv-warning"/><path ref="error" class="lv-error"/></svg>
         <i v-if="cursor !== null && frame" class="lh-cursor" :style="{ left: (100 * (cursor - frame.first) / frame.count) + '%', width: (100 / frame.count) + '%' }"></i>

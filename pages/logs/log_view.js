@@ -1,12 +1,11 @@
-// The frame of the log lines; what is in it draws itself, see `log_lines.js`.
-const METHODS = ["reset", "append", "prepend", "forget", "mark", "go", "detail", "follow", "at", "setFolding", "copyVisible", "toggleWrap"];
+// The frame of the log lines, and the way for Python to the script that draws them: `log_lines.js`.
 export default {
   props: { label: String, hasRun: Boolean, follows: Boolean },
-  mounted() { this.lines = new window.synapseLines.Lines(this.$el, (name, value) => this.$emit(name, value), this.follows); },
+  mounted() { this.lines = new window.synapseLines.LogLines(this.$el, (name, value) => this.$emit(name, value), this.follows); },
   beforeUnmount() { this.lines.end(); },
   methods: {
-    ...Object.fromEntries(METHODS.map((name) => [name, function (...values) { return this.lines[name](...values); }])),
-    // All rows as plain values, for whoever wants to know what is shown.
+    call(method, ...values) { return this.lines[method](...values); },
+    // All rows as plain values, for tests and benchmarks.
     rows() { return this.lines.rows.map(({ first, count, last, level, source, run, text, kind }) => ({ first, count, last, level: window.synapseLines.LEVELS[level], source, run, text, kind })); },
   },
   template: `

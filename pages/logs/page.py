@@ -1,8 +1,9 @@
-"""The log of everything: counters that filter, a histogram to choose a time from, live lines, and a search."""
+"""The Logs page: counters that filter by level, a histogram to select a time range from, live lines, and a search."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,15 +35,15 @@ TEST_LINES = (
     (Level.ERROR, '+ Error', 'A test line: this failed'),
 )
 RUNS_OFFERED = 50
-SOURCES_APART = 0.5
+SOURCES_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the address asks for, word by word; empty where it says nothing.
+    """The query parameters of the address, as text; empty if absent.
 
-    `levels` are groups with commas between them, `t` is a range of time, `run` a number or an id, `line` the number of
-    a line to open at; `case`, `regex` and `only` are `1` or empty.
+    `levels` are groups separated by commas, `t` is a time range, `run` a number or an id, `line` the number of a line
+    to open at; `case`, `regex` and `only` are `1` or empty.
     """
 
     levels: str = ''
@@ -57,7 +58,7 @@ class Asked:
 
 
 async def logs_page(room: ControlRoom, asked: Asked) -> None:
-    """The page. Its filters live in the address."""
+    """Draw the page; its filters are kept in the address."""
     with Scope().classes('sy-page logs-page') as scope:
         run = await _run_id(room, asked.run)
         if not scope.is_deleted:
@@ -74,7 +75,7 @@ async def _run_id(room: ControlRoom, run: str) -> str | None:
 
 
 class LogsPage:
-    """One visit of the page."""
+    """One visit to the page."""
 
     def __init__(self, room: ControlRoom, scope: Scope, asked: Asked, run: str | None) -> None:
         self.room = room
@@ -89,27 +90,25 @@ class LogsPage:
         room.log.mark_seen()
         self._counters = LevelCounters(room, changed=lambda groups: self._change(replace(self.only, groups=groups)))
         self._counters.press(self.only.groups)
-        self._histogram = LogHistogram(room, selected=self._select)
+        self._histogram = LogHistogram(room, self.only, on_select=self._select)
         with el('section', 'glass-card log-card', aria_label='Log'):
             tools = el('div', 'log-tools')
             self._view = LogView(
                 room,
                 self.only,
                 line=int(asked.line) if asked.line.isdecimal() else None,
-                on_fresh=lambda entries: self._search.heard(entries),
+                on_lines=lambda entries: self._search.add(entries),
                 on_context=self._show_in_context,
                 on_source=self._show_source,
             )
         with tools:
             self._tools(tools, asked)
-        self._show_histogram()
-        self._histogram.select(start, end)
-        self._offer_soon = scope.at_most_every(SOURCES_APART, self._read_sources)
-        scope.follow(room.bus, LinesLogged, self._heard)
+        self._offer_soon = scope.at_most_every(SOURCES_SECONDS, self._read_sources)
+        scope.follow(room.bus, LinesLogged, self._lines_logged)
         background_tasks.create(self._offer_runs(), name='runs of the log page')
         self._read_sources()
 
-    # The tools above the lines
+    # Tools above the lines
 
     def _tools(self, tools: ui.element, asked: Asked) -> None:
         self._search = LogSearchBar(self.room, self._view, self._searched)
@@ -141,10 +140,12 @@ class LogsPage:
             if words:
                 el('span', text=words)
             else:
-                set_props(link, aria_label='Download as text', title='Download what is filtered, as text')
+                set_props(link, aria_label='Download as text', title='Download the filtered lines as text')
         self._links.append((link, form))
 
     def _menu(self) -> None:
+        view = self._view
+        previous_error = partial(view.go_to_error, is_backwards=True)
         more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
         more.props['aria-haspopup'] = 'menu'
         with (
@@ -152,14 +153,14 @@ class LogsPage:
             ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right" auto-close'),
             el('div', 'sy-menu', role='menu'),
         ):
-            self._entry('copy', 'Copy visible lines', self._view.copy_visible)
+            self._entry('copy', 'Copy visible lines', view.copy_visible)
             self._download('txt', '', 'Download as text')
             self._download('jsonl', '', 'Download as JSON lines')
             el('span', 'sep')
             self._only_words = self._entry('filter', '', self._toggle_only)
             self._fold_words = self._entry('repeat', '', self._toggle_folding, kbd='.', key='fold')
-            self._entry('arrdown', 'Next error', self._view.go_to_error, kbd='E', key='first-error')
-            self._entry('clockback', 'Error before', self._go_to_error_before, kbd='Shift E', key='last-error')
+            self._entry('arrdown', 'Next error', view.go_to_error, kbd='E', key='first-error')
+            self._entry('clockback', 'Previous error', previous_error, kbd='Shift E', key='last-error')
             self._clear_words = self._entry('x', '', self._clear_view, kbd='C', key='clear-view')
             el('span', 'sep')
             el('span', 'head', 'Write a test line')
@@ -183,16 +184,16 @@ class LogsPage:
     ) -> TextElement:
         with el('button', classes, type_='button', role='menuitem') as entry:
             icon(icon_name, size=14)
-            said = el('span', 'sy-grow', words)
+            label = el('span', 'sy-grow', words)
             if kbd:
                 el('span', 'sy-kbd', kbd)
         opens(entry, work) if asks else entry.on('click', work)
         if key:
-            # A menu that is shut is not in the document: the key needs something that always is.
+            # A closed menu is not in the document; the key needs an element that always is.
             hidden = el('button', 'sy-vh', type_='button', tabindex='-1', aria_hidden='true', data_key=key)
             hidden.on('click', work)
             hidden.move(self.scope)
-        return said
+        return label
 
     def _test_line(self, level: Level, words: str, message: str) -> None:
         with el('button', f'lv-{level.value}', type_='button', role='menuitem') as entry:
@@ -220,7 +221,7 @@ class LogsPage:
         self._show_links()
         self._view.show(only, line=line)
         self._search.recount()
-        self._show_histogram()
+        self._histogram.show(only)
         self._write_address()
 
     def _write_address(self) -> None:
@@ -267,33 +268,28 @@ class LogsPage:
 
     def _choose_time(self, start: datetime | None, end: datetime | None, word: str) -> None:
         self._time = word
-        self._histogram.select(start, end)
         self._change(replace(self.only, start=start, end=end))
 
     def _select(self, start: datetime | None, end: datetime | None) -> None:
-        """A range was drawn on the histogram."""
+        """Filter by the range that was selected in the histogram."""
         self._time = range_text(start, end, self.room.calendar.zone)
         self._range.show(self._time)
         self._change(replace(self.only, start=start, end=end))
 
     def _show_in_context(self, seq: int) -> None:
-        """All lines around this one, whatever was filtered before."""
+        """Show this line among all others: no filter is kept."""
         self._time = self._run_words = ''
         self._is_only = False
         self._range.show('')
-        self._histogram.select(None, None)
         self._sources.offer(self._sources_offered, '')
         self._runs.offer(self._runs_offered, '')
         self._show_menu()
         self._change(LogFilter(), line=seq)
 
-    def _show_histogram(self) -> None:
-        self._histogram.show(None, self.only.groups, self.only.run, self.only.source or None)
+    # Sources and runs to filter by
 
-    # What else is shown
-
-    def _heard(self, message: LinesLogged) -> None:
-        # Whoever has this page open sees the errors as they come.
+    def _lines_logged(self, message: LinesLogged) -> None:
+        # With this page open, errors are seen as they arrive.
         self.room.log.mark_seen()
         if any(entry.source not in self._sources_offered for entry in message.entries[-100:]):
             self._offer_soon()
@@ -332,17 +328,14 @@ class LogsPage:
         self._view.toggle_cleared()
         self._show_menu()
 
-    async def _go_to_error_before(self) -> None:
-        await self._view.go_to_error(is_backwards=True)
-
     async def _clear(self) -> None:
-        text = 'Every line is removed from this machine for good. What runs and their outputs stay.'
+        text = 'All lines are removed from this machine for good. Runs and their files are kept.'
         if await confirm('Clear the log?', text, yes='Clear the log', no='Keep it'):
             await attempt(self.room.log.clear(None, who='The logs page'))
 
 
 def _export_query(only: LogFilter) -> dict[str, Any]:
-    """What is filtered, as the export of the API takes it."""
+    """The filter as query parameters of the export in the API."""
     query = {name: value for name, value in only.as_query().items() if value is not None and name != 'search'}
     if only.search is not None:
         query |= {'q': only.search.text, 'case': only.search.is_case_sensitive, 'regex': only.search.is_regex}

@@ -1,7 +1,7 @@
-"""Which stretch of time is shown: as the address says it, as a person reads it, and the button that chooses it.
+"""The time range of the log: in the address, in words, and the button to choose it.
 
-In the address it is empty for all, `15m`, `24h` or `7d` for so long until now, `today`, or `BEGIN~END` in wall times of
-the zone, either of which may be missing. What counts from now is said so, and means another moment an hour later.
+In the address it is empty for all, `15m`, `24h` or `7d` for the time until now, `today`, or `START~END` in wall times
+of the zone, either of which may be missing. A relative range is kept relative: it moves on with the clock.
 """
 
 import re
@@ -32,16 +32,16 @@ PRESETS: Mapping[str, str] = {
 UNITS = {'m': ('minutes', 'min'), 'h': ('hours', 'h'), 'd': ('days', 'days')}
 
 Span = tuple[datetime | None, datetime | None]
-"""From and to, the second not included; None is without a limit."""
+"""Start and end, the end not included; None means no limit."""
 
 _RELATIVE = re.compile(r'([1-9]\d{0,3})([mhd])')
 _MOMENT = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?', re.ASCII)
 
 
 def range_from(text: str, zone: str, now: datetime | None = None) -> Span:
-    """What `text` means, in UTC; nonsense means all.
+    """The range that `text` stands for, in UTC; all for anything that cannot be read.
 
-    :param now: when "now" is, if it is not this moment
+    :param now: the current time by default
     """
     now = now or now_utc()
     if text == 'today':
@@ -58,12 +58,12 @@ def range_from(text: str, zone: str, now: datetime | None = None) -> Span:
 
 
 def range_text(start: datetime | None, end: datetime | None, zone: str) -> str:
-    """What `range_from` takes for exactly this; empty for all."""
+    """The text that `range_from` reads as exactly this range; empty for all."""
     return '' if start is None and end is None else f'{_text(start, zone)}~{_text(end, zone)}'
 
 
 def range_words(text: str, zone: str, now: datetime) -> str:
-    """How a button calls it: `Last 15 min`, `14:03 to now`, `9 Oct 14:03 to 15:00`, `All`."""
+    """The label of a range: `Last 15 min`, `14:03 to now`, `9 Oct 14:03 to 15:00`, `All time`."""
     if text in PRESETS:
         return 'All time' if text == '' else PRESETS[text]
     if found := _RELATIVE.fullmatch(text):
@@ -75,37 +75,37 @@ def range_words(text: str, zone: str, now: datetime) -> str:
 def span_words(
     start: datetime | None, end: datetime | None, zone: str, now: datetime, *, is_exact: bool = False
 ) -> str:
-    """The two ends as the clock of the zone shows them, with their days where these are not today.
+    """Start and end as wall times of the zone, with the day unless it is today.
 
-    :param is_exact: with seconds, which are left out of a range that is longer than a minute otherwise
+    :param is_exact: with seconds, which are left out by default if the range is longer than a minute
     """
     has_seconds = is_exact or (start is not None and end is not None and end - start <= timedelta(minutes=1))
     clock = '%H:%M:%S' if has_seconds else '%H:%M'
     today = wall_of(now, zone)
     begin, stop = (None if moment is None else wall_of(moment, zone) for moment in (start, end))
-    first = '' if begin is None else _said(begin, today, clock)
-    # A day that both ends lie on is named once.
-    last = '' if stop is None else _said(stop, begin or today, clock)
+    first = '' if begin is None else _in_words(begin, today, clock)
+    # A day that both ends share is named once.
+    last = '' if stop is None else _in_words(stop, begin or today, clock)
     if not first:
         return f'until {last}' if last else 'all time'
     return f'{first} to {last or "now"}'
 
 
 def own_range(begin: tuple[str, str], end: tuple[str, str], zone: str, now: datetime) -> Span:
-    """The range that somebody typed: days and times as the controls of a browser give them, empty where left out.
+    """The range that was typed: a day and a time for each end, as the browser's controls return them, or empty.
 
-    A day without a time begins and ends at midnight; a time alone is one of today.
+    A day without a time starts or ends at midnight; a time without a day is today's.
 
-    :raises ValueError: with a sentence for whoever typed it
+    :raises ValueError: with a sentence to show
     """
     start = _typed(*begin, zone, now, is_end=False)
     stop = _typed(*end, zone, now, is_end=True)
     if start is None and stop is None:
-        raise ValueError('Give a beginning or an end.')
+        raise ValueError('Enter a start or an end.')
     if start is not None and start >= now:
-        raise ValueError('It begins in the future: nothing was logged there yet.')
+        raise ValueError('The start is in the future; nothing has been logged there yet.')
     if start is not None and stop is not None and start >= stop:
-        raise ValueError('The end must be after the beginning.')
+        raise ValueError('The end must be after the start.')
     return start, stop
 
 
@@ -119,14 +119,17 @@ def _typed(day: str, clock: str, zone: str, now: datetime, *, is_end: bool) -> d
             return instant_of(midnight + DAY if is_end else midnight, zone)
         return instant_of(datetime.combine(midnight.date(), time.fromisoformat(clock)), zone)
     except (ValueError, OverflowError):
-        raise ValueError(f'The {"end" if is_end else "beginning"} is no day and time that exists.') from None
+        raise ValueError(f'The {"end" if is_end else "start"} is not a valid date and time.') from None
 
 
 def _moment(text: str, zone: str) -> datetime | None:
-    """:raises ValueError: if it is none, `OverflowError` if no calendar has it"""
+    """A moment of the address; None if empty.
+
+    :raises ValueError: if it is malformed; `OverflowError` if it is outside the calendar
+    """
     if not text:
         return None
-    text = text.replace(' ', '+')  # an address may have been written by hand
+    text = text.replace(' ', '+')  # typed by hand, a plus of the offset means a space
     if not _MOMENT.fullmatch(text):
         raise ValueError(text)
     moment = datetime.fromisoformat(text)
@@ -137,21 +140,21 @@ def _text(moment: datetime | None, zone: str) -> str:
     if moment is None:
         return ''
     wall = wall_of(moment, zone)
-    # The second of two equal wall times, when the clocks are set back, is told apart by its offset.
+    # When the clocks are set back, the second of two equal wall times needs its offset.
     is_clear = instant_of(wall, zone) == moment
     return wall.isoformat() if is_clear else moment.astimezone(zone_of(zone)).isoformat()
 
 
-def _said(wall: datetime, today: datetime, clock: str) -> str:
+def _in_words(wall: datetime, today: datetime, clock: str) -> str:
     if wall.date() == today.date():
         return f'{wall:{clock}}'
     return f'{wall.day} {wall:%b}{"" if wall.year == today.year else f" {wall.year}"} {wall:{clock}}'
 
 
 class RangePicker(Scope):
-    """The button with the range on it, and what it opens.
+    """The button that shows the range, and the dialog it opens.
 
-    :param changed: called with the ends and with the text for the address when another range was chosen
+    :param changed: called with start, end and the text for the address when a person chose another range
     """
 
     def __init__(self, room: ControlRoom, changed: Callable[[datetime | None, datetime | None, str], None]) -> None:
@@ -170,7 +173,7 @@ class RangePicker(Scope):
         self.show('')
 
     def show(self, text: str) -> None:
-        """Be called as this range; see `range_from` for its text."""
+        """Show this range; see `range_from` for its text."""
         self._shown = text
         now = now_utc()
         self._words.set_text(range_words(text, self._zone, now))
@@ -185,7 +188,7 @@ class RangePicker(Scope):
     # The popover
 
     def _draw(self) -> None:
-        with el('div', 'lr-box', role='dialog', aria_label='Choose a time'):
+        with el('div', 'lr-box', role='dialog', aria_label='Choose a time range'):
             with el('div', 'lr-presets', role='group', aria_label='Up to now') as presets:
                 self._presets = {key: self._preset(key, words) for key, words in PRESETS.items()}
             presets.on('keydown', js_handler=_ARROWS)
@@ -201,7 +204,7 @@ class RangePicker(Scope):
                 }
                 self._error = el('p', 'sy-error', role='alert', id=f'range-{self.id}-error')
                 with el('div', 'lr-foot'):
-                    el('span', 'sy-cap sy-ell', self._zone, title='All times are those of this machine')
+                    el('span', 'sy-cap sy-ell', self._zone, title='All times are in this time zone')
                     apply = button('Apply', small=True)
             apply.on('click', self._apply)
 
@@ -233,7 +236,7 @@ class RangePicker(Scope):
         self._moments[name].say(_at_rest(name, text))
 
     def _begin(self) -> None:
-        """It opens: what was typed and not applied is gone."""
+        """Open without what was typed and not applied."""
         self.show(self._shown)
 
     def _fill(self, now: datetime) -> None:
@@ -242,7 +245,7 @@ class RangePicker(Scope):
             wall = None if moment is None else wall_of(moment, self._zone)
             for part, form in (('day', '%Y-%m-%d'), ('time', '%H:%M:%S')):
                 text = '' if wall is None else f'{wall:{form}}'
-                # An attribute, not the property: the page must not write over what is being typed.
+                # An attribute, not the property: the page must not overwrite what is being typed.
                 set_props(self._moments[f'{name}-{part}'].control, **{'^value': text})
                 self._type(f'{name}-{part}', text)
 
@@ -262,7 +265,7 @@ class RangePicker(Scope):
 
 
 def _at_rest(name: str, text: str) -> str:
-    """What a control shows while nobody types in it."""
+    """What a control shows while it does not have the focus."""
     if not text:
         return {'begin-day': 'the first line', 'end-day': 'now'}.get(name, '')
     if name.endswith('time'):

@@ -1,9 +1,9 @@
-"""Log entries as the rows of `log_lines.js`: plain positions instead of names, so that no key of a person's gets in.
+"""Log entries as the rows that `log_rows.js` draws: values by position, so that no text of a message becomes a key.
 
 A row is `[first, count, last, milliseconds, level, source, run, text, kind, more, styles, marks]`: the numbers of the
 first and last line it stands for, the rank of the level, the number of the run with its `#`, one line of text, `rule`
-for the start of a step, how many more lines the message has (for a rule: the words at its right end), and
-`[start, end, classes]` and `[start, end]` in units of UTF-16, as JavaScript counts; null where there are none.
+for the start of a step, how many more lines the message has (for a rule: the words at its right end), and lists of
+`[start, end, classes]` and `[start, end]` in UTF-16 units, as JavaScript counts; null if there are none.
 """
 
 import json
@@ -49,9 +49,9 @@ def _side(entry: Entry, pipeline: str) -> str:
 
 
 def one_line(message: str) -> tuple[str, int, Spans | None]:
-    """What of a message fits into one line, how many lines more it has, and how its text is styled.
+    """The one line of a message to show, how many more lines it has, and the styles of the text.
 
-    A bare traceback shows its last line, which says what happened.
+    Of a traceback this is the last line, which says what happened.
     """
     if '\x1b' in message or '\x9b' in message:
         said, spans = styled(message)
@@ -67,7 +67,7 @@ def one_line(message: str) -> tuple[str, int, Spans | None]:
 
 
 def _best_line(said: str) -> tuple[int, int]:
-    """Where the line to show begins and ends."""
+    """Start and end of the line to show."""
     start = len(said) - len(said.lstrip('\n'))
     end = said.find('\n', start)
     if end < 0:
@@ -79,7 +79,7 @@ def _best_line(said: str) -> tuple[int, int]:
 
 
 def marks_of(text: str, message: str, search: Search | None) -> Spans | None:
-    """The matches in the shown text; an empty list if there are some only in what is not shown, None for none."""
+    """The matches in the text that is shown; an empty list if all are in the part that is not, None without any."""
     if search is None:
         return None
     if spans := search.spans(text):
@@ -87,8 +87,14 @@ def marks_of(text: str, message: str, search: Search | None) -> Spans | None:
     return [] if len(message) > len(text) and search.is_in(plain(message)) else None
 
 
+def marks_by_line(entries: Iterable[Entry], search: Search) -> list[tuple[int, Spans]]:
+    """The number and the matches of each line that has any."""
+    found = ((entry.seq, marks_of(one_line(entry.message)[0], entry.message, search)) for entry in entries)
+    return [(seq, marks) for seq, marks in found if marks is not None]
+
+
 def _utf16(text: str, spans: Sequence[tuple[Any, ...]]) -> Spans | None:
-    """The same spans as JavaScript counts: characters beyond the basic plane count twice."""
+    """The same spans as JavaScript counts: a character beyond the basic plane counts twice."""
     if not spans:
         return None
     if text.isascii() or max(text) <= '\uffff':
@@ -100,7 +106,7 @@ def _utf16(text: str, spans: Sequence[tuple[Any, ...]]) -> Spans | None:
 
 
 def folded(rows: Iterable[Row]) -> list[Row]:
-    """The same rows, those that repeat the one before added to its count: the fewer to send."""
+    """The rows without those that only repeat the one before, which add to its count instead."""
     kept: list[Row] = []
     for row in rows:
         last = kept[-1] if kept else None
@@ -114,9 +120,9 @@ def folded(rows: Iterable[Row]) -> list[Row]:
 
 
 def sample_of(entries: Sequence[Entry], most: int, *, last: int = 0) -> tuple[list[Entry], int]:
-    """At most `most` of these, evenly, and of how many one was taken.
+    """At most `most` of these, evenly spread, and how many each of them stands for.
 
-    :param last: so many at the end come without a gap, since a flood may end with them; fewer than `most`
+    :param last: how many at the end are all taken, since a flood may end with them; fewer than `most`
     """
     if len(entries) <= most:
         return list(entries), 1
@@ -131,7 +137,7 @@ _FRAME = re.compile(r'^ {2}File ".*", line \d+', re.MULTILINE)
 
 
 def detail_of(entry: Entry, run: str) -> dict[str, Any]:
-    """All about one entry as `log_lines.js` draws it: facts, whole text where the row has not all of it, actions."""
+    """One entry as `log_rows.js` draws it when opened: facts, actions, and the whole text unless the row has it."""
     trace = entry.fields.get('traceback')
     said, styles = styled(f'{entry.message}\n{trace}' if isinstance(trace, str) else entry.message)
     shown = visible(said)
@@ -158,7 +164,7 @@ def _facts(entry: Entry) -> list[list[str]]:
         facts.append(['step', visible(entry.step)])
     for name, value in entry.fields.items():
         if name == 'traceback' and isinstance(value, str):
-            continue  # it is shown as what it is, with the message
+            continue  # shown with the message
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         facts.append([visible(str(name)[:80]), visible(text[:4_000])])
     return facts
@@ -176,7 +182,7 @@ def _acts(entry: Entry, run: str) -> list[list[str]]:
 
 
 def _hidden_frames(text: str) -> tuple[int, int, str] | None:
-    """What of a traceback is folded away: all frames but the last."""
+    """Start and end of all frames of a traceback but the last, and the words of the button that shows them."""
     begin = text.find(_TRACEBACK)
     if begin < 0:
         return None

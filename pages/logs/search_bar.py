@@ -1,4 +1,4 @@
-"""The search field of the log: it finds, counts and leads from match to match, and hides nothing."""
+"""The search field of the log: it marks and counts matches and steps through them, but hides no lines."""
 
 import asyncio
 from bisect import bisect_left, bisect_right
@@ -18,6 +18,7 @@ from synapse.log.log import Entry
 from synapse.log.search import Search
 from synapse.log.text import plain
 
+from .line_counts import spaced
 from .view import LogView
 
 TYPING_SECONDS = 0.12
@@ -27,9 +28,9 @@ RECOUNT_SECONDS = 1.0
 
 
 class LogSearchBar(Scope):
-    """The field with its count, its switches and its arrows.
+    """The field with the number of matches, two switches and two arrows.
 
-    :param changed: called with the search when another one begins, None for none
+    :param changed: called with each new search, None without one
     """
 
     def __init__(self, room: ControlRoom, view: LogView, changed: Callable[[Search | None], None]) -> None:
@@ -37,21 +38,21 @@ class LogSearchBar(Scope):
         self.classes('sy-in log-search').props['role'] = 'search'
         self.search: Search | None = None
         self._room, self._view, self._changed = room, view, changed
-        self._wanted, self._is_case, self._is_regex = '', False, False
+        self._typed_text, self._is_case, self._is_regex = '', False, False
         self._seqs: list[int] = []
         self._is_complete = True
-        self._here = self._past = 0
+        self._here = self._row_end = 0
         self._work: asyncio.Task[None] | None = None
-        self._why = el('p', 'log-wrong sy-cap', role='status')
+        self._error = el('p', 'log-wrong sy-cap', role='status')
         with self:
             icon('search', size=14)
             self._field = el('input', type_='search', placeholder='Search all lines', aria_label='Search all lines')
             self._field.props['data-key'] = 'search-log'
             self._field.props['aria-keyshortcuts'] = '/ Control+F'
             self._count = el('span', 'at sy-num', role='status')
-            self._case = self._switch('Aa', 'Upper and lower case as typed', self._toggle_case)
-            self._regex = self._switch('.*', 'A regular expression', self._toggle_regex)
-            self._arrow('Match before (Shift Enter)', True)
+            self._case = self._switch('Aa', 'Match case', self._toggle_case)
+            self._regex = self._switch('.*', 'Regular expression', self._toggle_regex)
+            self._arrow('Previous match (Shift Enter)', True)
             self._arrow('Next match (Enter)', False)
         self._field.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
         self._field.on(
@@ -59,40 +60,40 @@ class LogSearchBar(Scope):
             lambda event: self.step(is_backwards=bool(event.args)),
             js_handler='(e) => emit(e.shiftKey)',
         )
-        self._recount_soon = self.at_most_every(RECOUNT_SECONDS, lambda: self._begin(0))
+        self._recount_soon = self.at_most_every(RECOUNT_SECONDS, lambda: self._search_in(0))
         self.when_gone(self._stop)
 
     def begin_with(self, text: str, *, is_case: bool, is_regex: bool) -> None:
-        """Search for what the address says."""
-        self._wanted, self._is_case, self._is_regex = text, is_case, is_regex
-        # An attribute, not the property: the page must not write over what is being typed.
+        """Search for what the address asks for."""
+        self._typed_text, self._is_case, self._is_regex = text, is_case, is_regex
+        # An attribute, not the property: the page must not overwrite what is being typed.
         self._field.props['^value'] = text
         self._show_switches()
         if text:
-            self._begin(0)
+            self._search_in(0)
 
     def recount(self) -> None:
-        """The filter has changed: other lines may match."""
+        """Count again because the filter has changed."""
         if self.search is not None:
-            self._begin(0)
+            self._search_in(0)
 
     async def step(self, *, is_backwards: bool = False) -> None:
-        """Go to the next match after the one somebody is at, or to the one before; around the end."""
+        """Go to the next match, or the previous one, wrapping around at the ends."""
         if self._work is not None and not self._work.done():
             await asyncio.wait([self._work])
         if not self._seqs:
             return
         if not self._here:
-            place = len(self._seqs) - 1  # from the end of the log the newest is the next
+            place = len(self._seqs) - 1  # at the end of the log, the newest match comes first
         elif is_backwards:
             place = bisect_left(self._seqs, self._here) - 1
         else:
-            place = bisect_right(self._seqs, self._past)
-        self._here = self._past = self._seqs[place % len(self._seqs)]
+            place = bisect_right(self._seqs, self._row_end)
+        self._here = self._row_end = self._seqs[place % len(self._seqs)]
         self._show_count()
-        self._past = await self._view.go_to(self._here)
+        self._row_end = await self._view.go_to(self._here)
 
-    # What is typed
+    # Typing
 
     def _switch(self, words: str, title: str, toggle: Callable[[], None]) -> TextElement:
         press = el('button', 'ib', words, type_='button', title=title, aria_label=title, aria_pressed='false')
@@ -105,18 +106,18 @@ class LogSearchBar(Scope):
         press.on('click', lambda: self.step(is_backwards=is_backwards))
 
     def _typed(self, event: GenericEventArguments) -> None:
-        self._wanted = str(event.args)
-        self._begin(TYPING_SECONDS)
+        self._typed_text = str(event.args)
+        self._search_in(TYPING_SECONDS)
 
     def _toggle_case(self) -> None:
         self._is_case = not self._is_case
         self._show_switches()
-        self._begin(0)
+        self._search_in(0)
 
     def _toggle_regex(self) -> None:
         self._is_regex = not self._is_regex
         self._show_switches()
-        self._begin(0)
+        self._search_in(0)
 
     def _show_switches(self) -> None:
         set_props(self._case, aria_pressed=str(self._is_case).lower())
@@ -126,26 +127,26 @@ class LogSearchBar(Scope):
         if self._work is not None:
             self._work.cancel()
 
-    # What is found
+    # Searching
 
-    def _begin(self, wait: float) -> None:
+    def _search_in(self, wait: float) -> None:
         self._stop()
 
-        async def look() -> None:
+        async def search() -> None:
             await asyncio.sleep(wait)
             with self:
-                await self._look()
+                await self._find()
 
-        self._work = background_tasks.create(look(), name='search of the log')
+        self._work = background_tasks.create(search(), name='search of the log')
 
-    async def _look(self) -> None:
+    async def _find(self) -> None:
         try:
-            search = self._asked()
+            search = self._typed_search()
         except SynapseError as error:
-            self._say_wrong(error.message)
+            self._show_error(error.message)
             return
         if search != self.search:
-            self.search, self._here, self._past = search, 0, 0
+            self.search, self._here, self._row_end = search, 0, 0
             self._view.show_search(search)
             self._changed(search)
         if search is None:
@@ -156,19 +157,19 @@ class LogSearchBar(Scope):
                 del among['search']
                 found = await self._room.log.matching(search, limit=MOST_MATCHES, **among)
             except SynapseError as error:
-                self._say_wrong(error.message)
+                self._show_error(error.message)
                 return
             self._seqs, self._is_complete = found.seqs, found.is_complete
         self._show_count()
 
-    def _asked(self) -> Search | None:
-        if not self._wanted.strip():
+    def _typed_search(self) -> Search | None:
+        if not self._typed_text.strip():
             return None
-        asked = Search(text=self._wanted, is_case_sensitive=self._is_case, is_regex=self._is_regex)
-        return self.search if asked == self.search else asked
+        typed = Search(text=self._typed_text, is_case_sensitive=self._is_case, is_regex=self._is_regex)
+        return self.search if typed == self.search else typed
 
-    def heard(self, entries: Sequence[Entry]) -> None:
-        """Lines that have just come; many at once are counted by the store, a moment later."""
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Count matches in new lines; the store counts if there are many, a moment later."""
         if self.search is None:
             return
         if len(entries) > MANY_LINES or self.search.is_regex:
@@ -182,21 +183,21 @@ class LogSearchBar(Scope):
     def _show_count(self) -> None:
         self.classes(remove='is-wrong')
         self._count.classes(remove='is-wrong')
-        self._why.set_text('')
-        self._count.set_text(self._counted())
+        self._error.set_text('')
+        self._count.set_text(self._count_words())
 
-    def _counted(self) -> str:
+    def _count_words(self) -> str:
         if self.search is None:
             return ''
-        count = f'{len(self._seqs):,}'.replace(',', '\u202f') + ('' if self._is_complete else '+')
+        count = spaced(len(self._seqs)) + ('' if self._is_complete else '+')
         place = bisect_left(self._seqs, self._here)
         if self._here and place < len(self._seqs) and self._seqs[place] == self._here:
             return f'{place + 1} of {count}'
-        return f'{count} found' if self._seqs else 'None found' if self._is_complete else 'None so far'
+        return f'{count} found' if self._seqs else 'No matches' if self._is_complete else 'None so far'
 
-    def _say_wrong(self, message: str) -> None:
-        """What was found before stays; the pattern is typed on."""
+    def _show_error(self, message: str) -> None:
+        """Say what is wrong with the pattern; the matches of the last valid one are kept."""
         self.classes('is-wrong')
         self._count.classes('is-wrong')
-        self._count.set_text('Not a pattern yet')
-        self._why.set_text(message)
+        self._count.set_text('Invalid pattern')
+        self._error.set_text(message)

@@ -1,4 +1,4 @@
-"""The last lines of the log in a few rows that are built once: at most ten changes a second, however much is said."""
+"""The last lines of the log for other pages: a few rows, redrawn at most ten times a second in any flood."""
 
 from nicegui import background_tasks, ui
 
@@ -13,8 +13,8 @@ from synapse.log.messages import LinesLogged, LogCleared
 from .rows import one_line
 
 ROWS = 10
-SECONDS = 0.1
-LONGEST = 400
+SHOW_SECONDS = 0.1
+LONGEST_TEXT = 400
 WORDS = {'debug': 'DEBUG', 'info': 'INFO', 'success': 'OK', 'warning': 'WARN', 'error': 'ERROR', 'critical': 'CRIT'}
 LOOKS = {'debug': 'info', 'critical': 'error'}
 
@@ -25,12 +25,12 @@ class LogTail(Scope):
     def __init__(self, room: ControlRoom, *, rows: int = ROWS) -> None:
         super().__init__()
         self.classes('sy-log').props['role'] = 'log'
-        self.props['aria-live'] = 'off'  # it floods: a screen reader asks for it
+        self.props['aria-live'] = 'off'  # in a flood, a screen reader could read nothing else
         self._room = room
         self._numbers: dict[str, int] = {}
         with self:
             self._rows = [_Row(room) for _ in range(rows)]
-        soon = self.at_most_every(SECONDS, self._show)
+        soon = self.at_most_every(SHOW_SECONDS, self._show)
         self.follow(room.bus, LinesLogged, lambda _: soon())
         self.follow(room.bus, LogCleared, lambda _: soon())
         self._show()
@@ -39,7 +39,7 @@ class LogTail(Scope):
         entries = self._room.log.recent(len(self._rows))
         kept = {entry.seq for entry in entries}
         fresh = [entry for entry in entries if all(entry.seq != row.seq for row in self._rows)]
-        # A row whose line has gone takes the newest one and moves to the end; the others are not touched.
+        # A row whose line scrolled out takes a new one and moves to the end; the others are not touched.
         free = [row for row in self._rows if row.seq not in kept]
         unused = len(free) - len(fresh)
         for entry, row in zip(fresh, free[unused:], strict=True):
@@ -51,7 +51,7 @@ class LogTail(Scope):
             row.hide()
 
     def _number_of(self, run_id: str) -> int | None:
-        """The number if it is known, else it is asked for once and shown when it comes; 0 for a run that was pruned."""
+        """The number if it is known; else it is read once and shown later. 0 for a run that was removed."""
         known = self._room.runs.number_of(run_id) or self._numbers.get(run_id)
         if known is None:
             self._numbers[run_id] = 0
@@ -69,7 +69,7 @@ class LogTail(Scope):
 
 
 class _Row:
-    """One line; it knows which."""
+    """A row with one line."""
 
     def __init__(self, room: ControlRoom) -> None:
         self._local = room.local
@@ -99,8 +99,8 @@ class _Row:
         self._level.set_text(WORDS[entry.level])
         self._source.set_text(entry.step or entry.source)
         self._run.set_text(f'#{number}' if number else '')
-        # The row is one line high: what no screen shows need not travel ten times a second.
-        self._message.set_text(one_line(entry.message)[0][:LONGEST])
+        # The row is one line high: text beyond any screen is not worth sending ten times a second.
+        self._message.set_text(one_line(entry.message)[0][:LONGEST_TEXT])
 
     def name_run(self, run_id: str, number: int) -> None:
         if self._run_id == run_id:

@@ -1,4 +1,4 @@
-"""The log as lines: what a person sees of them and does with them. What is sent and when is `stream.py`'s matter."""
+"""The log view: what a person sees and can do. `stream.py` decides which lines the browser gets, and when."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,30 +15,23 @@ from synapse.log.search import Search
 from synapse.sentences import count_of
 
 from .filter import LogFilter
+from .lines import LogLines
 from .rows import detail_of
-from .stream import LogStream, Next
+from .stream import LogStream, Request
 
-WORDS_APART = 1.0
-ALERTS_APART = 5.0
+NOTICE_SECONDS = 1.0
+ALERT_SECONDS = 5.0
 MOST_OPENED = 100
 
 
-class LogLines(ui.element, component='log_view.js'):
-    """The lines themselves; see `log_lines.js`."""
-
-    def __init__(self, label: str, *, has_run: bool, follows: bool) -> None:
-        super().__init__()
-        self._props.update({'label': label, 'has-run': has_run, 'follows': follows})
-
-
 class LogView(Scope):
-    """Log lines that follow the newest until somebody scrolls up, selects or opens a line.
+    """Log lines that follow the newest one until a person scrolls up, selects text or opens a line.
 
-    :param line: number of a line to open at, instead of at the end
-    :param has_run: whether lines of several runs come together, so that each names its own
-    :param on_fresh: called with the lines that fit and have just been logged, whether they are shown or not
-    :param on_context: called with the number of a line whose surroundings are to be shown, whatever is filtered
-    :param on_source: called with the source that alone is to be shown
+    :param line: the number of a line to open at instead of the end
+    :param has_run: whether each line names its run
+    :param on_lines: called with new lines that match the filter, whether they are shown or not
+    :param on_context: called with the number of a line to show among all others, whatever the filter
+    :param on_source: called with the source to filter by
     """
 
     def __init__(
@@ -49,18 +42,18 @@ class LogView(Scope):
         line: int | None = None,
         has_run: bool = True,
         label: str = 'Log',
-        on_fresh: Callable[[Sequence[Entry]], None] = lambda _: None,
+        on_lines: Callable[[Sequence[Entry]], None] = lambda _: None,
         on_context: Callable[[int], None] | None = None,
         on_source: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.classes('log-view')
         self._room = room
-        self._on_fresh, self._on_source = on_fresh, on_source
+        self._on_lines, self._on_source = on_lines, on_source
         self._on_context = on_context or (lambda seq: self.show(LogFilter(run=self.only.run), line=seq))
         self._missed = self._missed_errors = 0
         self._opened: dict[int, Entry] = {}
-        self._alerted_at = self._told_sampling_at = float('-inf')
+        self._alerted_at = self._noticed_at = float('-inf')
         with self:
             self._lines = self._make_lines(label, has_run=has_run, follows=line is None)
             self._empty = el('p', 'log-empty sy-cap')
@@ -70,8 +63,8 @@ class LogView(Scope):
             self._key('newest', lambda: self.set_following(True))
             self._alert = el('span', 'sy-vh', role='status')
             self.follow_button = self._make_follow_button()
-            """Says whether the view follows, and changes it; to be moved to where the page has its tools."""
-        self._stream = LogStream(room, self._lines, self, only, line, heard=self._heard, changed=self._show)
+            """Shows whether the view follows, and toggles it; the page moves it to its tools."""
+        self._stream = LogStream(room, self._lines, self, only, line, on_lines=self._arrived, on_change=self._show)
         self._show_follow()
 
     @property
@@ -84,18 +77,18 @@ class LogView(Scope):
 
     @property
     def is_cleared(self) -> bool:
-        return self._stream.floor > 0
+        return self._stream.cleared_to > 0
 
-    # Asked by the page
+    # For the page
 
     def show(self, only: LogFilter, *, line: int | None = None) -> None:
-        """Show other lines, or the surroundings of one."""
+        """Show the lines that match this filter, around one of them if `line` is given."""
         self._stream.only = only
         if line is None:
-            # Whoever has stopped to read stays there, as far as these lines have that place.
-            self._stream.load_again(0)
+            # A reader keeps their place, as far as these lines have it.
+            self._stream.reload()
         else:
-            self._followed(False)
+            self._set_followed(False)
             self._stream.load(line)
 
     def toggle(self) -> None:
@@ -107,32 +100,32 @@ class LogView(Scope):
         if is_following and (self._stream.sampled or not self._stream.is_attached):
             self._stream.load('end')
         else:
-            self._lines.run_method('follow', is_following)
-        self._followed(is_following)
+            self._lines.tell('follow', is_following)
+        self._set_followed(is_following)
 
     def go_to_begin(self) -> None:
-        """To the very first line there is."""
-        self._followed(False)
+        """Go to the very first line."""
+        self._set_followed(False)
         self._stream.load('begin')
 
     async def go_to(self, seq: int) -> int:
-        """Pause, and bring this line to the middle; fetch its surroundings if it is not here.
+        """Pause and scroll to this line, reading it from the store if needed.
 
-        :return: the last line that its row stands for, which may have folded the same ones into it
+        :return: the last line of its row, which may stand for several equal lines
         """
-        self._followed(False)
-        last = 0 if self._stream.sampled else int(await self._stream.ask('go', seq) or 0)
+        self._set_followed(False)
+        last = 0 if self._stream.sampled else int(await self._lines.ask('go', seq) or 0)
         if not last:
             self._stream.load(seq)
         return max(seq, last)
 
     async def go_to_error(self, *, is_backwards: bool = False) -> None:
-        """The next error after the line somebody is at, or the one before; of all levels, also hidden ones.
+        """Go to the next error after the current line, or the previous one, even if the filter hides it.
 
-        From the end of the log the next one is the first there is: what is asked for is where it began.
+        From the end of the log the next error is the first of all, where the trouble began.
         """
         question = LogFilter(run=self.only.run, step=self.only.step).as_query() | {'levels': ['error', 'critical']}
-        here = self._stream.at
+        here = self._stream.current
         found: list[Entry] = []
         if here and is_backwards:
             found = await self._room.log.query(**question, before=here, limit=1)
@@ -140,43 +133,43 @@ class LogView(Scope):
             found = await self._room.log.query(**question, after=here, limit=1, oldest_first=True)
         found = found or await self._room.log.query(**question, limit=1, oldest_first=not is_backwards)
         if not found:
-            say('There is no error in this log.')
+            say('There are no errors in this log.')
             return
-        self._stream.at = found[0].seq
+        self._stream.current = found[0].seq
         if self.only.lets_through(found[0]):
             await self.go_to(found[0].seq)
         else:
             self._on_context(found[0].seq)
 
     def show_search(self, search: Search | None) -> None:
-        """Highlight what this search finds, here and in all that comes."""
+        """Highlight the matches of this search, also in lines still to come; None for none."""
         self._stream.mark(search)
 
     def fold(self, is_folding: bool) -> None:
-        """Show lines that repeat the one before as one with a count, or each of them."""
+        """Show lines that repeat the one before as one line with a count, or each of them."""
         self._stream.is_folding = is_folding
-        self._lines.run_method('setFolding', is_folding)
-        self._stream.load_again()
+        self._lines.tell('setFolding', is_folding)
+        self._stream.reload()
 
     def toggle_cleared(self) -> None:
-        """Show only what comes from now on, or again what this took from sight; nothing is forgotten."""
-        self._stream.floor = 0 if self.is_cleared else self._room.log.last_seq
+        """Hide all lines logged so far, or show them again; the log keeps them."""
+        self._stream.cleared_to = 0 if self.is_cleared else self._room.log.last_seq
         self._stream.load('end')
-        self._followed(True)
+        self._set_followed(True)
 
     def copy_visible(self) -> None:
-        self._lines.run_method('copyVisible')
-        say('The lines on the screen are copied.')
+        self._lines.tell('copyVisible')
+        say('Copied the visible lines.')
 
     def toggle_wrap(self) -> None:
-        self._lines.run_method('toggleWrap')
+        self._lines.tell('toggleWrap')
 
-    # What is drawn
+    # Drawing
 
     def _make_lines(self, label: str, *, has_run: bool, follows: bool) -> LogLines:
         lines = LogLines(label, has_run=has_run, follows=follows)
-        lines.on('older', lambda event: self._stream.want(Next.OLDER, int(event.args)))
-        lines.on('newer', lambda event: self._stream.want(Next.NEWER, int(event.args)))
+        lines.on('older', lambda event: self._stream.request(Request.OLDER, int(event.args)))
+        lines.on('newer', lambda event: self._stream.request(Request.NEWER, int(event.args)))
         lines.on('begin', self.go_to_begin)
         lines.on('followed', lambda event: self._moved(bool(event.args['follows']), int(event.args['at'])))
         lines.on('opened', lambda event: self._open(int(event.args)))
@@ -210,7 +203,7 @@ class LogView(Scope):
         set_props(self.follow_button, aria_pressed=str(is_following).lower())
 
     def _show(self) -> None:
-        """What the window is like now."""
+        """Show what the stream says of the lines in the browser."""
         self._show_pill()
         self._show_sampling()
         trouble = self._stream.trouble
@@ -221,9 +214,9 @@ class LogView(Scope):
 
     def _show_pill(self) -> None:
         is_shown = not self._stream.is_following and (self._missed > 0 or not self._stream.is_attached)
-        words = _few(self._missed, 'new line') if self._missed else 'Newest lines'
+        words = _counted(self._missed, 'new line') if self._missed else 'Newest lines'
         if self._missed_errors:
-            words = f'{_count(self._missed)} new, {_few(self._missed_errors, "error")}'
+            words = f'{_count(self._missed)} new, {_counted(self._missed_errors, "error")}'
         self._pill_words.set_text(words)
         self._pill.classes(replace='log-new is-error' if self._missed_errors else 'log-new')
         set_props(self._pill, hidden=not is_shown)
@@ -231,9 +224,9 @@ class LogView(Scope):
     def _show_sampling(self) -> None:
         step, now = self._stream.sampled, asyncio.get_running_loop().time()
         if not step:
-            self._told_sampling_at = float('-inf')
-        elif now - self._told_sampling_at >= WORDS_APART:
-            self._told_sampling_at = now
+            self._noticed_at = float('-inf')
+        elif now - self._noticed_at >= NOTICE_SECONDS:
+            self._noticed_at = now
             text = f'Showing every line is too much, sampled 1 in {step}. Nothing is lost on disk.'
             self._notice.set_text(text)
         set_props(self._notice, hidden=not step)
@@ -242,14 +235,14 @@ class LogView(Scope):
         if self.is_cleared:
             return 'The view is cleared. New lines appear here; the menu brings the earlier ones back.'
         if self.only == LogFilter():
-            return 'No line was logged yet. What runs, prints and reports appears here at once.'
+            return 'Nothing has been logged yet. Lines appear here as soon as something runs.'
         if self.only == LogFilter(run=self.only.run, step=self.only.step):
-            return 'Nothing was logged here yet.'
-        return 'No line fits these filters. Take one away to see more.'
+            return 'Nothing has been logged here yet.'
+        return 'No lines match these filters. Remove one to see more.'
 
-    # What comes
+    # New lines
 
-    def _heard(self, entries: Sequence[Entry]) -> None:
+    def _arrived(self, entries: Sequence[Entry]) -> None:
         errors = sum(entry.level in (Level.ERROR, Level.CRITICAL) for entry in entries)
         if errors:
             self._announce(errors)
@@ -257,21 +250,21 @@ class LogView(Scope):
             self._missed += len(entries)
             self._missed_errors += errors
             self._show_pill()
-        self._on_fresh(entries)
+        self._on_lines(entries)
 
     def _announce(self, errors: int) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._alerted_at > ALERTS_APART:
+        if now - self._alerted_at > ALERT_SECONDS:
             self._alerted_at = now
             self._alert.set_text(count_of(errors, 'new error'))
 
     def _moved(self, is_following: bool, at: int) -> None:
-        """Somebody scrolled away from the end, or back to it. Who stops to read gets every line."""
-        self._followed(is_following)
+        """A person scrolled away from the end, or back to it. A reader gets every line, not a sample."""
+        self._set_followed(is_following)
         if not is_following and self._stream.sampled:
-            self._stream.load_again(at)
+            self._stream.reload(at)
 
-    def _followed(self, is_following: bool) -> None:
+    def _set_followed(self, is_following: bool) -> None:
         if is_following:
             self._missed = self._missed_errors = 0
         self._stream.follow(is_following)
@@ -288,10 +281,10 @@ class LogView(Scope):
             while len(self._opened) >= MOST_OPENED:
                 del self._opened[next(iter(self._opened))]
             self._opened[seq] = entry
-            number, _ = await self._stream.name_of(entry.run) if entry.run else ('', '')
-            about = detail_of(entry, number)
+            await self._stream.names.learn(found)
+            about = detail_of(entry, self._stream.names.of(entry.run)[0])
         if not self.is_deleted:
-            self._lines.run_method('detail', seq, about)
+            self._lines.tell('detail', seq, about)
 
     def _act(self, seq: int, act: str) -> None:
         entry = self._opened.get(seq)
@@ -310,5 +303,5 @@ def _count(count: int) -> str:
     return str(count) if count <= 999 else '999+'
 
 
-def _few(count: int, what: str) -> str:
+def _counted(count: int, what: str) -> str:
     return count_of(count, what) if count <= 999 else f'{_count(count)} {what}s'

@@ -1,4 +1,4 @@
-"""The calendar on the Settings page: its secret address for other calendars, and whole calendars as files."""
+"""The calendar on the Settings page: its secret address for subscriptions, and import of calendar files."""
 
 import asyncio
 import base64
@@ -18,9 +18,9 @@ from synapse.ical.reading import MAX_BYTES, Draft, read_calendar
 from .import_dialog import ImportDialog, Key, result_in_words
 
 PIECE = 200_000
-"""Characters of a file that travel at once: the connection of a page takes a million."""
+"""Characters of a file per message; the connection of a page refuses more than a million."""
 
-# The server reads the file once: what a person was shown is what is imported then.
+# The file is read once, so what a person was shown is what is imported.
 _SEND = f"""async (e) => {{
     const file = e.target.files[0];
     if (!file) return;
@@ -39,7 +39,7 @@ _SEND = f"""async (e) => {{
 
 
 class FeedAddress(Scope):
-    """The address is hidden until somebody wants to see it: whoever knows it reads the calendar."""
+    """The secret address, hidden until a person asks to see it: anyone who knows it can read the calendar."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('span')
@@ -53,7 +53,7 @@ class FeedAddress(Scope):
         self.clear()
         with self:
             if url is None:
-                button('Make an address', small=True).on('click', self._make)
+                button('Create an address', small=True).on('click', self._create)
                 return
             shown = url if self._is_shown else f'{url.rpartition("/")[0]}/…'
             el('span', 'sy-mono feed-address', shown)
@@ -69,24 +69,24 @@ class FeedAddress(Scope):
         self._is_shown = not self._is_shown
         self._show()
 
-    async def _make(self) -> None:
+    async def _create(self) -> None:
         await attempt(asyncio.to_thread(self._room.auth.new_feed))
         self._call(self._show)
 
     async def _replace(self) -> None:
-        text = 'Calendars that subscribe to the present address get nothing any more, until they have the new one.'
-        if await confirm('Make a new address?', text, yes='Make a new one', no='Keep it'):
-            await self._make()
+        text = 'Calendars subscribed to the current address get no more updates until you give them the new one.'
+        if await confirm('Create a new address?', text, yes='Create a new one', no='Keep it'):
+            await self._create()
 
     async def _revoke(self) -> None:
-        text = 'Calendars that subscribe to it get nothing any more. What they have read they may keep.'
+        text = 'Calendars subscribed to it get no more updates. They may keep what they have already read.'
         if await confirm('Revoke the address?', text, yes='Revoke', no='Keep it'):
             await attempt(asyncio.to_thread(self._room.auth.revoke_feed))
             self._call(self._show)
 
 
 class ImportButton:
-    """Takes an .ics file, shows what it would bring, and imports it if the person wants that."""
+    """Takes an .ics file, shows what it would import, and imports it if the person agrees."""
 
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
@@ -97,14 +97,18 @@ class ImportButton:
                 'input', 'sy-vh', type_='file', accept='.ics,text/calendar', aria_label='Import a calendar file'
             )
         self._problem = el('span', 'sy-error', role='alert')
-        chosen.on('change', self._arrived, js_handler=_SEND)
-        set_props(label, title='A file of at most 1 MB, as other calendars export it')
+        chosen.on('change', self._receive, js_handler=_SEND)
+        set_props(label, title='An .ics file of at most 1 MB, exported from another calendar')
 
-    async def _arrived(self, event: GenericEventArguments) -> None:
+    async def _receive(self, event: GenericEventArguments) -> None:
         news = event.args
         name, at = str(news['name']), news.get('at')
         if at is None:
-            hint = 'could not be read. Try it again.' if news.get('is_broken') else 'is larger than 1 MB. Export less.'
+            hint = (
+                'could not be read. Try again.'
+                if news.get('is_broken')
+                else 'is larger than 1 MB. Export fewer events.'
+            )
             self._problem.set_text(f'{name} {hint}')
             return
         self._pieces = [] if at == 0 else self._pieces
@@ -131,7 +135,7 @@ class ImportButton:
         say(result_in_words(name, planned), kind='success', undo=undo, timeout=10_000)
 
     async def _import(self, drafts: Sequence[Draft], is_on: Collection[Key], *, is_dry: bool) -> ImportResult:
-        """:param is_on: what the person looked at and wants switched on"""
+        """:param is_on: the events that the person has seen and wants switched on"""
         room = self._room
         return await import_drafts(
             room.calendar,

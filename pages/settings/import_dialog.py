@@ -1,4 +1,4 @@
-"""What a calendar file would bring, before anything of it is kept: when each event runs, and exactly what."""
+"""The question before a calendar file is imported: when each event would run, and exactly what."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,17 +12,17 @@ from synapse.control_room import ControlRoom
 from synapse.ical.importing import ImportedEvent, ImportResult
 
 SHOWN = 20
-"""So many events are shown; only what was shown can be switched on."""
+"""Events shown at most; only those that were shown can be switched on."""
 WORDS = {'created': 'new', 'updated': 'changed', 'deleted': 'deleted', 'unchanged': 'as before'}
 
 Key = tuple[str, datetime | None]
-"""UID and, of what replaces one occurrence, its moment."""
+"""UID, and the moment of the occurrence if the event replaces one."""
 
 
 class ImportDialog:
-    """Asks once; `answer` is what a person wants switched on that would else stay off, or None for no import.
+    """Asks whether to import a file, and which of its events to switch on.
 
-    :param planned: as a dry run gives it
+    :param planned: the result of a dry run
     """
 
     def __init__(self, room: ControlRoom, name: str, planned: ImportResult) -> None:
@@ -37,7 +37,7 @@ class ImportDialog:
             el('h2', text=f'Import {name}?')
             el('p', 'sy-2', f'{counts_in_words(planned)}.{_leaving(room, planned)}')
             if planned.disabled:
-                text = 'Others wrote this. It stays switched off, until you have looked at what it runs.'
+                text = 'Someone else wrote this. It stays switched off until you have reviewed what it runs.'
                 el('p', 'hint', text)
             with el('ul', 'im-list', aria_label='Events of the file'):
                 for event in events[:SHOWN]:
@@ -58,9 +58,9 @@ class ImportDialog:
         self._count()
 
     async def answer(self) -> frozenset[Key] | None:
-        """Wait for the person."""
+        """Wait for the keys of the events to switch on; None means no import."""
         answer = await self._dialog
-        if not self._dialog.is_deleted:  # whoever left the page with the question open took it along
+        if not self._dialog.is_deleted:  # leaving the page with the dialog open deletes it
             self._dialog.delete()
         return answer if isinstance(answer, frozenset) else None
 
@@ -105,18 +105,19 @@ def counts_in_words(result: ImportResult) -> str:
 
 
 def result_in_words(name: str, result: ImportResult) -> str:
-    """`work.ics: 3 new, 1 changed.`, how many are off, and then what was left out, and why."""
+    """`work.ics: 3 new, 1 changed.`, then how many are switched off, and what was left out and why."""
     off = f' {len(result.disabled):,} switched off until you switch them on.' if result.disabled else ''
-    more = f' {len(result.skipped) - 2} more were left out.' if len(result.skipped) > 2 else ''
+    rest = len(result.skipped) - 2
+    more = f' {rest} more {"was" if rest == 1 else "were"} left out.' if rest > 0 else ''
     left_out = ' '.join(result.skipped[:2])
     return f'{name}: {counts_in_words(result)}.{off} {left_out}{more}'.strip()
 
 
 def _leaving(room: ControlRoom, planned: ImportResult) -> str:
-    """Which events would leave the calendar."""
+    """The events that the import would remove."""
     titles = [room.calendar.get(id).title for id in planned.deleted[:3]]
     more = f' and {len(planned.deleted) - 3:,} more' if len(planned.deleted) > 3 else ''
-    return f' Off the calendar: {", ".join(titles)}{more}.' if titles else ''
+    return f' Removed from the calendar: {", ".join(titles)}{more}.' if titles else ''
 
 
 def _unseen(events: Sequence[ImportedEvent]) -> str:

@@ -1,4 +1,4 @@
-"""Settings: how it looks, where things are, what is kept, and how to get in from elsewhere."""
+"""Settings: the look, where things are, what is kept, and how to sign in from elsewhere."""
 
 import sys
 
@@ -16,29 +16,29 @@ THEMES = (('dark', 'Dark'), ('light', 'Light'), ('system', 'Follow the system'))
 
 
 def settings_page(room: ControlRoom) -> None:
-    """The page. What is set when Synapse starts says by which flag."""
+    """Draw the page. Settings that are fixed at startup name their flag."""
     with Scope().classes('sy-page'), el('div', 'set-page'):
         _look()
         _machine(room)
         _calendar(room)
         WhatIsKept(room)
-        _getting_in(room)
+        _access(room)
         _about(room)
 
 
 def _look() -> None:
     with card('Look'):
         with (
-            row('Theme', 'Kept in this browser.'),
+            row('Theme', 'Saved in this browser.'),
             el('div', 'sy-seg', role='radiogroup', aria_label='Theme') as group,
         ):
             for choice, words in THEMES:
                 option = el('button', '', words, type_='button', role='radio', data_theme_option=choice)
                 option.on('click', js_handler=f"() => window.synapse.setTheme('{choice}')")
-        # Only the browser knows its theme; `pages.js` marks the choice when it changes.
+        # Only the browser knows its theme; `pages.js` marks the selected option.
         group.props['data-themes'] = '1'
-        with row('Menu', 'Also with the key ['):
-            fold = button('Fold or unfold', icon_name='collapse')
+        with row('Menu', 'Or press [.'):
+            fold = button('Collapse or expand', icon_name='collapse')
             fold.on('click', js_handler='() => window.synapse.collapse()')
 
 
@@ -47,18 +47,20 @@ def _machine(room: ControlRoom) -> None:
     with card('This Synapse'):
         _workers(room)
         fact('Address', settings.url, _reach(room), '--host, --port', is_copied=True)
-        fact('Data folder', str(settings.data), 'Runs, files, profiles, log: all of it.', '--data', is_copied=True)
+        fact(
+            'Data folder', str(settings.data), 'Holds everything: runs, files, profiles, log.', '--data', is_copied=True
+        )
         fact('Pipeline files', str(settings.data / 'pipelines'), 'Python files here become pipelines.', is_copied=True)
-        with row('Free on this disk', f'No run starts below {size_of(settings.min_free_bytes)}.'):
+        with row('Free on this disk', f'No run starts with less than {size_of(settings.min_free_bytes)}.'):
             free = el('span', 'sy-num')
             free.bind_text_from(room.status, 'disk_free', lambda count: size_of(count) if count else '')
         fact('Largest upload', size_of(settings.max_upload_bytes), '', 'SYNAPSE_MAX_UPLOAD_BYTES')
 
 
 def _workers(room: ControlRoom) -> None:
-    flag = 'The flag --workers wins at the next start.' if 'workers' in room.settings.model_fields_set else ''
-    with row('Workers', f'How many runs go at the same time. {flag}'.strip()), el('span', 'sy-x'):
-        fewer = button('', icon_name='minus', aria_label='One worker less')
+    flag = 'The --workers flag overrides this at the next start.' if 'workers' in room.settings.model_fields_set else ''
+    with row('Workers', f'How many runs can run at the same time. {flag}'.strip()), el('span', 'sy-x'):
+        fewer = button('', icon_name='minus', aria_label='One worker fewer')
         count = el('b', 'sy-num', role='status')
         more = button('', icon_name='plus', aria_label='One worker more')
     count.bind_text_from(room.status, 'workers', lambda workers: str(len(workers)))
@@ -73,10 +75,10 @@ def _reach(room: ControlRoom) -> str:
 def _calendar(room: ControlRoom) -> None:
     with card('Calendar'):
         fact('Time zone', room.here.name, f'All times are shown in it. {room.here.why}')
-        fact('Time-zone data', room.status.timezone_data['version'] or 'Not told', _of_data(room))
+        fact('Time-zone data', room.status.timezone_data['version'] or 'Unknown', _of_data(room))
         with row('Subscribe', f'Other calendars read yours at this secret address. {_reach(room)}'):
             FeedAddress(room)
-        with row('Files', 'Take all events along as an .ics file, or take over those of another calendar.'):
+        with row('Files', 'Export all events as an .ics file, or import those of another calendar.'):
             with el('a', 'sy-btn is-sm', href='/api/v1/scheduler/calendar.ics', download='synapse.ics'):
                 icon('download', size=14)
                 el('span', text='Download')
@@ -84,20 +86,20 @@ def _calendar(room: ControlRoom) -> None:
 
 
 def _of_data(room: ControlRoom) -> str:
-    return f'The newest found at the start: {room.status.timezone_data["source"]}.'
+    return f'The newest found at startup: {room.status.timezone_data["source"]}.'
 
 
-def _getting_in(room: ControlRoom) -> None:
+def _access(room: ControlRoom) -> None:
     settings = room.settings
     command = f'{sys.executable.rsplit("/", 1)[-1]} main.py open --print --data {settings.data}'
-    with card('Getting in'):
+    with card('Access'):
         if settings.no_login:
             with el('p', 'hint'):
                 icon('alert', size=14)
                 el('span', text='Started with --no-login: every program on this machine may use it.')
-        fact('Another browser', command, 'Prints a link that signs in once, within ten minutes.', is_copied=True)
+        fact('Another browser', command, 'Prints a sign-in link that works once, within ten minutes.', is_copied=True)
         fact('Programs', str(settings.data / 'token'), 'This file holds their bearer token.', is_copied=True)
-        with row('For programmers', 'Every call of the REST API, to try out.'):
+        with row('For programmers', 'All calls of the REST API, ready to try.'):
             el('a', 'sy-btn', 'API documentation', href='/api/v1/docs', target='_blank')
         if not settings.no_login:
             with row('This browser', 'Stays signed in for 30 days after its last visit.'):

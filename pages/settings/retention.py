@@ -1,4 +1,4 @@
-"""What is kept, and for how long: how much there is now, what would go if less were kept, and cleaning up at once."""
+"""What is kept, and for how long: limits, a preview of what they would remove, and cleaning up at once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ FIGURES_SECONDS = 2.0
 FOLDERS_SECONDS = 30.0
 PREVIEW_SECONDS = 0.4
 
-FOR_EVER, AT_MOST = 'ever', 'most'
+FOREVER, AT_MOST = 'ever', 'most'
 
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """One thing that may be limited.
+    """A limit that can be set.
 
-    :param without: the words for no limit; empty where there always is one
-    :param usual: the number to begin with when a limit is set
+    :param usual: the number to start with when the limit is switched on
+    :param without: the words for no limit; empty if there is always one
     """
 
     name: str
@@ -49,14 +49,14 @@ class _Limit:
 
 LIMITS = (
     _Limit('log_days', 'Log lines', 'Days for which log lines are kept', 'days', 30, 'Forever'),
-    _Limit('log_megabytes', 'Room for the log', 'Megabytes that the log may take', 'MB', 1_000),
+    _Limit('log_megabytes', 'Size of the log', 'Megabytes that the log may take', 'MB', 1_000),
     _Limit('run_days', 'Runs and their files', 'Days for which runs are kept', 'days', 90, 'Forever'),
     _Limit('run_count', 'Number of runs', 'Runs that are kept', 'runs', 1_000, 'All of them'),
 )
 
 
 class WhatIsKept(Scope):
-    """The card. What is typed holds once it is saved, after a question where something goes for it."""
+    """The card. Limits apply once they are saved; if that removes something, a question comes first."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('section')
@@ -73,18 +73,18 @@ class WhatIsKept(Scope):
             fact('Run folders', str(room.settings.data / 'runs'), '', is_copied=True)
         self._listen()
 
-    # -- drawn --------------------------------------------------------------------------------------------------------
+    # Drawing
 
     def _draw_fields(self) -> None:
         self._helps = {}
         for limit in LIMITS:
             help_text, value = explained_row(limit.title, '')
             self._helps[limit.name] = help_text
-            self._fields[limit.name] = _Field(limit, value, getattr(self._keep, limit.name), self._typed)
-        self._helps['log_days'].set_text('Counting …')
-        self._helps['run_days'].set_text('Counting …')
-        self._helps['log_megabytes'].set_text('Beyond that the oldest lines go.')
-        self._helps['run_count'].set_text('Beyond that those go that ended first.')
+            self._fields[limit.name] = _Field(limit, value, getattr(self._keep, limit.name), self._edited)
+        self._helps['log_days'].set_text('Counting…')
+        self._helps['run_days'].set_text('Counting…')
+        self._helps['log_megabytes'].set_text('Beyond this, the oldest lines are removed.')
+        self._helps['run_count'].set_text('Beyond this, the runs that ended first are removed.')
 
     def _draw_footer(self) -> None:
         with el('div', 'keep-save', hidden=True) as self._footer:
@@ -120,7 +120,7 @@ class WhatIsKept(Scope):
     def _later(self, work: Any) -> None:
         background_tasks.create(work, name='what is kept')
 
-    # -- how much there is --------------------------------------------------------------------------------------------
+    # How much there is
 
     async def _show_figures(self) -> None:
         found = await attempt(self._room.retention.figures())
@@ -142,30 +142,30 @@ class WhatIsKept(Scope):
 
     def _show_runs(self) -> None:
         if self._runs:
-            self._helps['run_days'].set_text(f'{self._runs}{self._folders}. The last one always stays.')
+            self._helps['run_days'].set_text(f'{self._runs}{self._folders}. The last one is always kept.')
 
-    # -- set ----------------------------------------------------------------------------------------------------------
+    # Limits
 
     def _values(self) -> dict[str, Any]:
         return {name: field.value() for name, field in self._fields.items()}
 
-    def _typed(self) -> None:
+    def _edited(self) -> None:
         is_changed = self._values() != self._keep.as_json()
         set_props(self._footer, hidden=not is_changed)
         if is_changed:
             self._look_ahead()
 
     async def _show_preview(self) -> None:
-        """What would go with what is typed now."""
+        """Show what the limits that are typed now would remove."""
         keep, going = await self._look(self._values())
         if not self.is_deleted and keep is not None:
             words = describe_report(going, keep, is_ahead=True)
             self._preview.set_text(
-                f'{_begun(words)} would go.' if not going.is_empty else 'Nothing would go for it now.'
+                f'{_capitalized(words)} would be removed.' if not going.is_empty else 'Nothing would be removed now.'
             )
 
     async def _look(self, values: Mapping[str, Any]) -> tuple[RetentionPolicy | None, RetentionReport]:
-        """What would be kept and what would go, with each error at its field."""
+        """The policy, None if the values are invalid, and what it would remove; shows errors at their fields."""
         retention = self._room.retention
         wrong: Mapping[str, str] = {}
         keep, going = None, RetentionReport()
@@ -178,7 +178,7 @@ class WhatIsKept(Scope):
             for name, field in self._fields.items():
                 field.show_error(wrong.get(name, ''))
             if wrong:
-                self._preview.set_text('That does not fit yet. Mend what is marked.')
+                self._preview.set_text('Fix the marked fields first.')
         return keep, going
 
     async def _save(self) -> None:
@@ -187,22 +187,23 @@ class WhatIsKept(Scope):
         if keep is None or self.is_deleted:
             return
         if _is_more(going, await self._room.retention.preview()):
-            text = (
-                f'{_begun(describe_report(going, keep, is_ahead=True))} go{_with_files(going)}. They do not come back.'
-            )
-            if not await confirm('Remove what is older?', text, yes='Remove them', no='Keep them', icon_name='trash'):
+            words = _capitalized(describe_report(going, keep, is_ahead=True))
+            text = f'{words} will be removed{_with_files(going)}, for good.'
+            if not await confirm(
+                'Remove what exceeds the limits?', text, yes='Remove them', no='Keep them', icon_name='trash'
+            ):
                 return
         await attempt(self._room.retention.set(values))
 
     def _reset(self) -> None:
-        """Show again what holds."""
+        """Show the saved limits again."""
         self._keep = self._room.retention.policy
         for name, field in self._fields.items():
-            field.begin_with(getattr(self._keep, name))
+            field.reset_to(getattr(self._keep, name))
         set_props(self._footer, hidden=True)
         self._preview.set_text('')
 
-    # -- cleaned up ---------------------------------------------------------------------------------------------------
+    # Cleaning up
 
     def _changed(self) -> None:
         retention = self._room.retention
@@ -218,18 +219,18 @@ class WhatIsKept(Scope):
         retention = self._room.retention
         set_props(self._clean_up, disabled=retention.is_cleaning or None)
         self._progress.set_text(_so_far(retention.progress) if retention.progress is not None else '')
-        self._cleaned.set_text(f'Every hour, by itself. {_last(self._room, retention.last_cleaning)}'.strip())
+        self._cleaned.set_text(f'Runs automatically every hour. {_last(self._room, retention.last_cleaning)}'.strip())
 
     async def _clean(self) -> None:
         gone = await attempt(self._room.retention.clean_now())
         if gone is not None and not self.is_deleted:
             words = describe_report(gone, self._room.retention.policy)
             with self:
-                say(f'Removed {words}.' if not gone.is_empty else 'Nothing had to go.', kind='success')
+                say(f'Removed {words}.' if not gone.is_empty else 'Nothing had to be removed.', kind='success')
 
 
 class _Field:
-    """A limit: whether there is one, and the number."""
+    """The control of a limit: whether there is one, and its number."""
 
     def __init__(self, limit: _Limit, place: Any, number: int | None, typed: Callable[[], None]) -> None:
         self._limit, self._typed = limit, typed
@@ -237,13 +238,13 @@ class _Field:
         with place, el('span', 'keep-limit sy-field') as self._box:
             self._controls = el('span', 'keep-controls')
             self._error = el('span', 'sy-error', role='alert', id=f'{self._id}-error')
-        self.begin_with(number)
+        self.reset_to(number)
 
     @property
     def _id(self) -> str:
         return f'keep-{self._limit.name.replace("_", "-")}'
 
-    def begin_with(self, number: int | None) -> None:
+    def reset_to(self, number: int | None) -> None:
         """Show this number; None is no limit."""
         self._text = '' if number is None else f'{number}'
         self._is_limited = number is not None
@@ -270,8 +271,8 @@ class _Field:
         self._number = None
         with self._controls:
             if limit.without:
-                options = {FOR_EVER: limit.without, AT_MOST: 'At most'}
-                value = AT_MOST if self._is_limited else FOR_EVER
+                options = {FOREVER: limit.without, AT_MOST: 'At most'}
+                value = AT_MOST if self._is_limited else FOREVER
                 self._choice = select(f'{self._id}-mode', options, value, self._choose, label=limit.title)
             if self._is_limited:
                 with with_unit(limit.unit):
@@ -283,7 +284,7 @@ class _Field:
         self._text = self._text or f'{self._limit.usual}'
         self.show_error('')
         self._draw()
-        self._choice.run_method('focus')  # it is another one now
+        self._choice.run_method('focus')  # the select was drawn again
         self._typed()
 
     def _type(self, text: str) -> None:
@@ -310,20 +311,20 @@ def _with_files(going: RetentionReport) -> str:
     )
 
 
-def _begun(words: str) -> str:
+def _capitalized(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
 def _so_far(gone: RetentionReport) -> str:
-    return f'{_counts(gone)} gone so far' if gone.lines or gone.runs else 'Cleaning up'
+    return f'{_counts(gone)} removed so far' if gone.lines or gone.runs else 'Cleaning up'
 
 
 def _last(room: ControlRoom, last: tuple[datetime, RetentionReport] | None) -> str:
     if last is None:
         return ''
     at, gone = last
-    went = f'{_counts(gone)} went' if gone.lines or gone.runs else 'nothing had to go'
-    return f'Last at {clock_of(room, at)[:5]}: {went}.'
+    removed = f'{_counts(gone)} removed' if gone.lines or gone.runs else 'nothing to remove'
+    return f'Last at {clock_of(room, at)[:5]}: {removed}.'
 
 
 def _counts(gone: RetentionReport) -> str:

@@ -1,4 +1,4 @@
-"""The furniture of the Settings page: a card, and rows that say what, with a word of help, and what it is."""
+"""Cards and rows of the Settings page."""
 
 from nicegui.elements.mixins.text_element import TextElement
 
@@ -6,7 +6,7 @@ from pages.parts.html import copy_button, el
 
 
 def card(title: str) -> TextElement:
-    """A section with its title."""
+    """A section with a title."""
     section = el('section', 'glass-card set-card', aria_label=title)
     with section:
         el('h2', text=title)
@@ -14,24 +14,24 @@ def card(title: str) -> TextElement:
 
 
 def row(name: str, help_text: str, flag: str = '') -> TextElement:
-    """A row; gives the place for its value."""
+    """A row; returns the place for its value."""
     return explained_row(name, help_text, flag)[1]
 
 
 def explained_row(name: str, help_text: str, flag: str = '') -> tuple[TextElement, TextElement]:
-    """A row whose help may become another: the help, and the place for its value."""
+    """A row whose help text changes; returns the element of the help, and the place for its value."""
     with el('div', 'set-row'):
         with el('div', 'what'):
             el('b', text=name)
             with el('span', 'sy-cap'):
-                told = el('span', text=help_text)
+                help_element = el('span', text=help_text)
                 if flag:
-                    el('span', 'flag', f' Set at the start by {flag}.')
-        return told, el('div', 'value')
+                    el('span', 'flag', f' Set at startup with {flag}.')
+        return help_element, el('div', 'value')
 
 
 def fact(name: str, value: str, help_text: str = '', flag: str = '', *, is_copied: bool = False) -> None:
-    """A row with a text that stays, to copy if it is one to take elsewhere."""
+    """A row with a fixed text, and a button to copy it if `is_copied`."""
     with row(name, help_text, flag):
         el('span', 'sy-mono' if is_copied else 'sy-num', value)
         if is_copied:

@@ -1,24 +1,24 @@
-// The bell, and the alerts behind it. Opens and closes here; what is pressed is told to Python. Text is only ever text.
+// The bell and its list of alerts. Opens and closes here; buttons report to Python. Text is never HTML.
 const SPRITE = "/static/synapse/icons.svg", QUIET_MS = 5000, TICK_MS = 15000, SETTLE_MS = 600;
 export default {
   props: { unseen: Number, latest: Array, rows: Array, opening: Number },
   emits: ["opened", "closed", "help", "page", "looked", "dismiss", "seen", "clear"],
   data: () => ({ isOpen: false, openings: 0, now: 0, said: "", desktop: "off", opener: null }),
   computed: {
-    label() { return this.unseen ? `Alerts, ${this.unseen} not seen (B)` : "Alerts (B)"; },
-    // Rows sent for an earlier opening would go again under the finger that is about to press one.
+    label() { return this.unseen ? `Alerts, ${this.unseen} unseen (B)` : "Alerts (B)"; },
+    // Rows sent for an earlier opening would be replaced under the pointer a moment later.
     isShown() { return this.isOpen && this.rows && this.opening === this.openings; },
     badge() { return this.unseen > 99 ? "99+" : this.unseen || ""; },
     groups() {
       const fresh = this.rows.filter((row) => !row.seen), old = this.rows.filter((row) => row.seen);
-      return [["Not seen", fresh], ["Seen", old]].filter(([, rows]) => rows.length);
+      return [["Unseen", fresh], ["Seen", old]].filter(([, rows]) => rows.length);
     },
     why() {
       return {
-        on: "The browser shows what is new while no tab of Synapse is in sight.",
-        off: "The browser shows what is new while no tab of Synapse is in sight.",
-        denied: "This browser blocks notifications of this address. Allow them beside the address bar, then switch on.",
-        none: "This browser shows none for this address.",
+        on: "The browser notifies you while no Synapse tab is visible.",
+        off: "The browser notifies you while no Synapse tab is visible.",
+        denied: "This browser blocks notifications from this address. Allow them next to the address bar, then switch this on.",
+        none: "This browser has no notifications for this address.",
       }[this.desktop];
     },
   },
@@ -30,14 +30,14 @@ export default {
   methods: {
     glyph: (name) => `${SPRITE}#g-${name}`,
     icon: (name) => `${SPRITE}#i-${name}`,
-    // -- what is new: said to screen readers now and then, and handed to the desktop
+    // -- new alerts: announced to screen readers now and then, and shown on the desktop
     arrived(latest, before) {
       window.synapseDesktop?.tell(latest, this.unseen);
       const known = new Set((before || latest).map((alert) => alert.id));
       if (latest[0] && !known.has(latest[0].id)) this.announce();
       this.look();
     },
-    // Who has the page of a run before their eyes sees how it ends.
+    // With the page of a run in front, the person sees how it ends.
     look() {
       if (document.visibilityState !== "visible" || !location.pathname.startsWith("/runs/")) return;
       const here = (this.latest || []).find((alert) => alert.target === location.pathname);
@@ -47,7 +47,7 @@ export default {
       this.speaking ??= setTimeout(() => {
         this.speaking = null;
         this.spokeAt = Date.now();
-        if (this.latest[0]) this.said = `${this.latest[0].title}. ${this.unseen} not seen.`;
+        if (this.latest[0]) this.said = `${this.latest[0].title}. ${this.unseen} unseen.`;
       }, Math.max(0, (this.spokeAt || 0) + QUIET_MS - Date.now()));
     },
     // -- open and close
@@ -79,7 +79,7 @@ export default {
     pressedOutside(event) { if (this.isOpen && !this.$el.contains(event.target)) this.close(false); },
     left(event) {
       if (!event.relatedTarget || this.$refs.pop.contains(event.relatedTarget)) return;
-      // The menu that it was opened from closes a moment later, and gives the focus back to its own button.
+      // The menu it was opened from closes a moment later, and moves the focus back to its own button.
       if (performance.now() - this.openedAt < SETTLE_MS) requestAnimationFrame(() => this.$refs.pop?.focus());
       else this.close(false);
     },
@@ -95,7 +95,7 @@ export default {
     exactly: (at) => window.synapse.wall(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" }),
     help(row) { this.$emit("help", row.id); this.close(); },
     dismiss(event, row) {
-      // The button goes with its row, so the focus goes on to the next one.
+      // The button is removed with its row, so the focus moves to the next one.
       const buttons = [...this.$refs.pop.querySelectorAll("[data-dismiss]")], at = buttons.indexOf(event.currentTarget);
       (buttons[at + 1] || buttons[at - 1] || this.$refs.pop).focus();
       this.$emit("dismiss", row.id);
@@ -114,7 +114,7 @@ export default {
   },
   updated() {
     const pop = this.$refs.pop;
-    // When it opens, and when the button that was pressed has gone by that.
+    // When it opens, and when the pressed button was removed by that.
     if (pop && (!this.hadPop || document.activeElement === document.body)) pop.focus();
     this.hadPop = Boolean(pop);
   },
@@ -133,7 +133,7 @@ export default {
       <span class="sy-vh" role="status">{{ said }}</span>
       <div v-if="isShown" ref="pop" class="sy-pop bl-pop" role="dialog" aria-label="Alerts" tabindex="-1" @keydown="keyed" @focusout="left">
         <div class="head">
-          <div class="sy-grow"><b>Alerts</b><span class="sy-cap sy-num">{{ unseen ? unseen + ' not seen' : rows.length ? 'All seen' : '' }}</span></div>
+          <div class="sy-grow"><b>Alerts</b><span class="sy-cap sy-num">{{ unseen ? unseen + ' unseen' : rows.length ? 'All seen' : '' }}</span></div>
           <button v-if="unseen" type="button" class="sy-btn is-ghost is-sm" @click="$emit('seen')">Mark all as seen</button>
           <button v-if="rows.length" type="button" class="sy-btn is-ghost is-sm" @click="$emit('clear')">Clear</button>
           <button type="button" class="sy-btn is-ghost is-sm is-icon" aria-label="Close (Esc)" title="Close (Esc)" @click="close()"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></button>
@@ -149,10 +149,10 @@ export default {
                   <p v-if="r.text" class="sy-cap text">{{ r.text }}</p>
                   <div class="sy-x foot">
                     <button type="button" class="sy-btn is-sm" @click="help(r)">{{ r.verb }}</button>
-                    <span class="sy-cap sy-num" :title="exactly(r.at)">{{ ago(r.at) }}<template v-if="r.count > 1">, first {{ ago(r.first) }}</template><template v-if="r.over">, over {{ ago(r.over) }}</template></span>
+                    <span class="sy-cap sy-num" :title="exactly(r.at)">{{ ago(r.at) }}<template v-if="r.count > 1">, first {{ ago(r.first) }}</template><template v-if="r.over">, resolved {{ ago(r.over) }}</template></span>
                   </div>
                 </div>
-                <button type="button" class="sy-btn is-ghost is-sm is-icon" data-dismiss :aria-label="'Take away: ' + r.title" title="Take away" @click="dismiss($event, r)"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></button>
+                <button type="button" class="sy-btn is-ghost is-sm is-icon" data-dismiss :aria-label="'Dismiss: ' + r.title" title="Dismiss" @click="dismiss($event, r)"><svg class="sy-ico" viewBox="0 0 24 24" aria-hidden="true"><use :href="icon('x')"/></svg></button>
               </li>
             </ul>
           </template>

@@ -1,6 +1,5 @@
-"""The bell of the top bar: how many alerts nobody has seen, and all of them behind it."""
+"""The bell of the top bar: how many alerts are unseen, and the list of all."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +14,11 @@ from synapse.control_room import ControlRoom
 
 SHOW_SECONDS = 0.2
 LATEST = 5
-"""So many of the newest are told to a browser that shows nothing of them: enough for its own notifications."""
+"""How many of the newest are sent even while the list is closed, for desktop notifications."""
 
 
 class Bell(Scope):
-    """The rows travel only while somebody looks at them."""
+    """The bell; rows are sent only while the list is open."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('span')
@@ -29,19 +28,20 @@ class Bell(Scope):
         with self:
             self._face = _Face()
         face = self._face
-        face.on('opened', lambda event: self._turned(int(event.args)))
-        face.on('closed', lambda: self._turned(0))
+        face.on('opened', lambda event: self._set_opening(int(event.args)))
+        face.on('closed', lambda: self._set_opening(0))
         face.on('help', self._help)
         face.on('page', self._page)
         face.on('looked', lambda event: room.alerts.mark_seen(str(event.args)))
         face.on('dismiss', lambda event: room.alerts.dismiss(str(event.args)))
         face.on('seen', lambda: room.alerts.mark_all_seen())
         face.on('clear', lambda: room.alerts.clear())
-        self.follow(room.bus, AlertsChanged, _always(self.at_most_every(SHOW_SECONDS, self._show)))
+        show_soon = self.at_most_every(SHOW_SECONDS, self._show)
+        self.follow(room.bus, AlertsChanged, lambda _: show_soon())
         self._show()
 
-    def _turned(self, opening: int) -> None:
-        """Show the rows to that opening of the browser, counted by it from one; 0 when it has closed."""
+    def _set_opening(self, opening: int) -> None:
+        """Send rows for this opening of the list, which the browser counts from 1; 0 means closed."""
         self._opening = opening
         self._show()
 
@@ -67,7 +67,7 @@ class Bell(Scope):
 
 
 async def help_with(room: ControlRoom, alert: Alert) -> None:
-    """Do what its button says, in the bell and in a notice alike; whoever presses it has seen the alert."""
+    """Do what the button of an alert says, which also marks it as seen."""
     if alert.action is AlertAction.RESUME_QUEUE:
         await attempt(room.runs.resume_queue())
     else:
@@ -75,13 +75,13 @@ async def help_with(room: ControlRoom, alert: Alert) -> None:
 
 
 def open_page_of(room: ControlRoom, alert: Alert) -> None:
-    """Go to the page that tells more of it."""
+    """Go to the page with the details."""
     room.alerts.mark_seen(alert.id)
     ui.navigate.to(alert.target)
 
 
 class _Face(ui.element, component='bell.js'):
-    """What the browser draws; it opens and closes by itself and says so."""
+    """The element in the browser, which opens and closes itself and reports that."""
 
     def show(self, **props: Any) -> None:
         if any(self._props.get(name) != value for name, value in props.items()):
@@ -109,7 +109,3 @@ def _row(alert: Alert) -> dict[str, Any]:
 
 def _millis(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
-
-
-def _always(callback: Callable[[], None]) -> Callable[[object], None]:
-    return lambda _: callback()

@@ -1,4 +1,4 @@
-"""Days as a person types them: `9 Oct`, `2026-10-09`, `tomorrow`, `next monday`. Knows no screen."""
+"""Days as people type them: `9 Oct`, `2026-10-09`, `tomorrow`, `next monday`. No elements here."""
 
 import re
 from datetime import date, timedelta
@@ -9,7 +9,7 @@ MONTHS = (
 )  # fmt: skip
 WEEKDAYS = ('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')
 SHORTEST = 3
-"""So many letters of a month or weekday tell it from the others."""
+"""Letters that distinguish a month or weekday from the others."""
 
 _NEAR = {'today': 0, 'tomorrow': 1, 'yesterday': -1}
 _FIRST_WORDS = re.compile(r'^(?:go\s*to|show|open)\s+')
@@ -18,8 +18,8 @@ _FIRST_WORDS = re.compile(r'^(?:go\s*to|show|open)\s+')
 def day_meant(text: str, today: date) -> date | None:
     """The day that these words mean, None if they mean none.
 
-    A day without its year is the nearest one. A weekday is the next one, today included; with `next` in front the
-    first after today, with `last` the last before it.
+    A day without a year is the nearest one. A weekday is the next one, today included; with `next` the first after
+    today, with `last` the last before today.
     """
     words = _FIRST_WORDS.sub('', ' '.join(text.lower().replace(',', ' ').split()))
     for read in (_iso, _near, _weekday, _distance, _named):

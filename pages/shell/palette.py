@@ -1,9 +1,9 @@
-"""The command palette: commands, pages, pipelines, days, events and runs behind one box; eight results, the last used
-ones first."""
+"""The command palette finds commands, pages, pipelines, days, events and runs; the last used come first."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,36 +23,37 @@ from synapse.records import now_utc
 from synapse.runs.records import RunRecord
 
 from .date_words import day_meant
+from .places import PLACES
+from .state_pill import stop_everything
 
 MOST = 8
 DEBOUNCE_SECONDS = 0.08
 ENTER = '(e) => { window.synapse.opens(e.target); emit(e.target.value); }'
-PAGES = ('Dashboard', 'Runs', 'Logs', 'Scheduler', 'Pipelines', 'Profiles', 'Settings')
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One row: its words, what stands at its right, and what it does."""
+    """One result: its words, notes on the right, and what it does."""
 
     group: str
     words: str
     do: Callable[[], Any]
     icon: str = 'arrright'
     state: str = ''
-    """A run shows the glyph of its state instead of the icon."""
+    """The state of a run, whose glyph is shown instead of the icon."""
     note: str = ''
     keys: str = ''
 
 
 def open_palette(room: ControlRoom) -> None:
-    """Ask what to do: Enter does what is chosen, arrows choose, Esc closes."""
+    """Open the palette: arrows select, Enter runs, Esc closes."""
     Palette(room)
 
 
 def found(commands: Iterable[Command], text: str, recent: Sequence[str] = ()) -> list[Command]:
-    """The commands in which every word of `text` begins a word or stands anywhere; best and last used first.
+    """The commands that contain every word of `text`, at most eight.
 
-    The order of the groups stays: a group stands where its best result does.
+    Those whose words start with more of them come first, then the last used ones; groups are kept together.
     """
     words = text.lower().split()
     fitting = [c for c in commands if all(word in f'{c.group} {c.words} {c.note}'.lower() for word in words)]
@@ -68,13 +69,13 @@ def found(commands: Iterable[Command], text: str, recent: Sequence[str] = ()) ->
 
 
 class Palette:
-    """One opening of it."""
+    """The palette, from opening to closing."""
 
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
-        self._past: Sequence[RunRecord] = ()
+        self._past_runs: Sequence[RunRecord] = ()
         self._found: list[Command] = []
-        self._chosen = 0
+        self._selected = 0
         self._text = ''
         with ui.dialog().props('position=top no-shake') as self._dialog:
             box = el('section', 'sy-dialog sy-palette', role='dialog', aria_modal='true', aria_label='Commands')
@@ -112,18 +113,18 @@ class Palette:
             throttle=DEBOUNCE_SECONDS,
             leading_events=False,
         )
-        entry.on('keydown.down.prevent', lambda: self._choose(self._chosen + 1))
-        entry.on('keydown.up.prevent', lambda: self._choose(self._chosen - 1))
-        # Enter brings the words along, so that what is done is what was typed, however fast.
+        entry.on('keydown.down.prevent', lambda: self._select(self._selected + 1))
+        entry.on('keydown.up.prevent', lambda: self._select(self._selected - 1))
+        # Enter sends the text along, so that even a fast typist runs what they typed.
         entry.on('keydown.enter.prevent', self._entered, js_handler=ENTER)
         self._entry = entry
         self._dialog.on('hide', self._dialog.delete)
         self._search('')
         self._dialog.open()
-        background_tasks.create(self._recall(), name='runs for the palette')
+        background_tasks.create(self._read_past_runs(), name='runs for the palette')
 
-    async def _recall(self) -> None:
-        self._past = await self._room.runs.page(limit=100)
+    async def _read_past_runs(self) -> None:
+        self._past_runs = await self._room.runs.page(limit=100)
         if not self._dialog.is_deleted:
             self._search(self._text)
 
@@ -134,7 +135,7 @@ class Palette:
         try:
             if str(event.args) != self._text:
                 self._search(str(event.args))
-            await self._do(self._chosen)
+            await self._do(self._selected)
         finally:
             settled(self._entry)
 
@@ -143,10 +144,10 @@ class Palette:
         self._found = [*self._days(text), *found(self._commands(text), text, self._room.recent_commands)][:MOST]
         count = len(self._found)
         self._count.set_text(f'{count} result{"" if count == 1 else "s"}')
-        self._choose(0)
+        self._select(0)
 
-    def _choose(self, index: int) -> None:
-        self._chosen = index % len(self._found) if self._found else 0
+    def _select(self, index: int) -> None:
+        self._selected = index % len(self._found) if self._found else 0
         self._list.clear()
         with self._list:
             group = ''
@@ -156,13 +157,13 @@ class Palette:
                     el('span', 'cap', group)
                 self._row(number, command)
             if not self._found:
-                el('span', 'cap', 'Nothing fits. Try a page, a pipeline, a day, a file name or a run number.')
+                el('span', 'cap', 'No results. Try a page, a pipeline, a day, a file name or a run number.')
 
     def _row(self, number: int, command: Command) -> None:
-        is_chosen = number == self._chosen
-        row = el('div', 'hot' if is_chosen else '', role='option', aria_selected=str(is_chosen).lower())
+        is_selected = number == self._selected
+        row = el('div', 'hot' if is_selected else '', role='option', aria_selected=str(is_selected).lower())
         row.props['id'] = f'palette-{number}'
-        if is_chosen:
+        if is_selected:
             self._entry.props['aria-activedescendant'] = f'palette-{number}'
         with row:
             if command.state:
@@ -189,46 +190,38 @@ class Palette:
             if isinstance(result, Awaitable):
                 await attempt(result)
 
-    # What there is
+    # Commands
 
     def _days(self, text: str) -> Iterator[Command]:
-        """The day that was typed: it stands first, whatever else these words are part of."""
+        """The day that was typed; it comes first, whatever else the words match."""
         today = day_in(now_utc(), ZoneInfo(self._room.calendar.zone))
         day = day_meant(text, today)
         if day is not None:
-            go = _later(ui.navigate.to, f'/scheduler?day={day.isoformat()}')
+            go = partial(ui.navigate.to, f'/scheduler?day={day.isoformat()}')
             yield Command(group='Calendar', words=f'Go to {weekday_of(day)} {day.year}', icon='calendar', do=go)
 
     def _commands(self, text: str) -> Iterator[Command]:
         room, runs = self._room, self._room.runs
         for info in room.catalog.all():
             if info.is_runnable:
-                form = _later(open_run_form, room, pipeline=info.name)
-                yield Command(group='Commands', words=f'Run {info.title}', icon='play', do=form)
-                plan = _later(open_event_dialog, room, pipeline=info.name)
-                yield Command(group='Commands', words=f'Plan a run of {info.title}', icon='calendar', do=plan)
-        yield Command(group='Commands', words='New run', icon='play', keys='R', do=_later(open_run_form, room))
-        event = _later(open_event_dialog, room)
-        yield Command(group='Commands', words='New event', icon='calendar', keys='N', do=event)
+                yield _command(f'Run {info.title}', 'play', open_run_form, room, pipeline=info.name)
+                yield _command(f'Plan a run of {info.title}', 'calendar', open_event_dialog, room, pipeline=info.name)
+        yield _command('New run', 'play', open_run_form, room, keys='R')
+        yield _command('New event', 'calendar', open_event_dialog, room, keys='N')
         if runs.is_queue_paused:
-            yield Command(group='Commands', words='Resume queue', icon='play', do=runs.resume_queue)
+            yield _command('Resume queue', 'play', runs.resume_queue)
         else:
-            yield Command(
-                group='Commands', words='Pause queue', icon='pause', do=_later(runs.pause_queue, 'the palette')
-            )
-        yield Command(group='Commands', words='Stop everything', icon='stop', do=_later(_stop_everything, room))
-        toggle = _later(ui.run_javascript, 'window.synapse.toggleTheme()')
-        yield Command(group='Commands', words='Light or dark theme', icon='sun', do=lambda: toggle() and None)
-        for number, name in enumerate(PAGES, start=1):
-            target = '/' if number == 1 else f'/{name.lower()}'
-            icon_name = {'Scheduler': 'calendar'}.get(name, name.lower())
-            go = _later(ui.navigate.to, target)
+            yield _command('Pause queue', 'pause', runs.pause_queue, 'the palette')
+        yield _command('Stop everything', 'stop', stop_everything, room)
+        yield _command('Light or dark theme', 'sun', _toggle_theme)
+        for number, (target, name, icon_name) in enumerate(PLACES, start=1):
+            go = partial(ui.navigate.to, target)
             yield Command(group='Pages', words=name, icon=icon_name, keys=f'G {number}', do=go)
         yield from (self._event_command(event) for event in islice(self._events(text), MOST))
         yield from (self._run_command(run) for run in self._runs())
 
     def _events(self, text: str) -> Iterator[Event]:
-        """Events in whose title every word stands; there may be thousands."""
+        """Events whose title contains every word; only those, since there may be thousands."""
         words = text.lower().split()
         if words:
             events = self._room.calendar.events()
@@ -246,12 +239,12 @@ class Palette:
             words=event.title,
             icon='calendar',
             note=f'{pipeline_title(self._room, event.pipeline)}, {when}',
-            do=_later(open_event_dialog, self._room, event=event, due=due),
+            do=partial(open_event_dialog, self._room, event=event, due=due),
         )
 
     def _runs(self) -> Iterator[RunRecord]:
         runs = self._room.runs
-        known = {run.id: run for run in (*runs.live(), *runs.waiting(), *self._past)}
+        known = {run.id: run for run in (*runs.live(), *runs.waiting(), *self._past_runs)}
         yield from sorted(known.values(), key=lambda run: run.number, reverse=True)
 
     def _run_command(self, run: RunRecord) -> Command:
@@ -262,22 +255,22 @@ class Palette:
             words=f'#{run.number} {title_of(self._room, run)}',
             state=str(run.state),
             note=f'{pipeline_title(self._room, run.pipeline)}, {run.state}{at}',
-            do=_later(ui.navigate.to, f'/runs/{run.number}'),
+            do=partial(ui.navigate.to, f'/runs/{run.number}'),
         )
 
 
-def _later(function: Callable[..., Any], *arguments: Any, **named: Any) -> Callable[[], Any]:
-    return lambda: function(*arguments, **named)
+def _command(
+    words: str, icon_name: str, do: Callable[..., Any], *arguments: Any, keys: str = '', **named: Any
+) -> Command:
+    return Command(group='Commands', words=words, icon=icon_name, keys=keys, do=partial(do, *arguments, **named))
 
 
-async def _stop_everything(room: ControlRoom) -> None:
-    from .state_pill import stop_everything
-
-    await stop_everything(room)
+def _toggle_theme() -> None:
+    ui.run_javascript('window.synapse.toggleTheme()')
 
 
 def marked(words: str, text: str) -> None:
-    """The words, with what was searched for marked."""
+    """Draw the words, with the parts that were searched for marked."""
     searched = [re.escape(word) for word in text.split()]
     if not searched:
         el('span', text=words)

@@ -1,4 +1,4 @@
-"""The one page that stays: rail, top bar and notices; the surfaces change inside it, over one connection."""
+"""The frame around all pages: rail, top bar and notices. The pages change inside it, over one connection."""
 
 import time
 from collections.abc import Callable
@@ -32,18 +32,10 @@ from synapse.status import StatusChanged
 from .bell import Bell
 from .dead_pages import UnopenedPages
 from .palette import open_palette
+from .places import PLACES
 from .state_pill import RoomPill, stop_everything
 from .toasts import Toasts
 
-PLACES = (
-    ('/', 'Dashboard', 'dashboard'),
-    ('/runs', 'Runs', 'runs'),
-    ('/logs', 'Logs', 'logs'),
-    ('/scheduler', 'Scheduler', 'calendar'),
-    ('/pipelines', 'Pipelines', 'pipelines'),
-    ('/profiles', 'Profiles', 'profiles'),
-    ('/settings', 'Settings', 'settings'),
-)
 TABS = (
     ('/', 'Home', 'dashboard'),
     ('/runs', 'Runs', 'runs'),
@@ -62,25 +54,25 @@ SHORTCUTS = (
     ('T, J, K', 'Calendar: today, next, previous'),
     ('1, 2, 3', 'Calendar: month, week, agenda'),
     ('Y', 'Calendar: choose month and year'),
-    ('M', 'Move the chosen event by the arrow keys'),
-    ('/ or Ctrl F', 'Logs: search; Enter and Shift Enter go from match to match'),
+    ('M', 'Move the selected event with the arrow keys'),
+    ('/ or Ctrl F', 'Logs: search; Enter and Shift Enter step through the matches'),
     ('F, End', 'Logs: follow or pause, jump to the newest line'),
-    ('E, Shift E', 'Logs: next error, error before'),
+    ('E, Shift E', 'Logs: next error, previous error'),
     ('W  .  C', 'Logs: wrap long lines, fold repeated ones, clear the view'),
     ('Alt 1 to 4', 'Logs: show or hide a level'),
-    ('[', 'Fold the menu'),
+    ('[', 'Collapse the menu'),
     ('B', 'Alerts'),
-    ('?', 'This list'),
-    ('Esc', 'Close what is on top'),
+    ('?', 'Show this list'),
+    ('Esc', 'Close the topmost layer'),
 )
 
 
 def register(room: ControlRoom) -> None:
-    """Answer every page address with the shell."""
+    """Serve the shell at every page address."""
 
     @core.sio.on('synapse_ping')  # type: ignore[untyped-decorator]
     def _pong(_: str, *__: Any) -> float:
-        # The browser measures the way there and back, and learns how far its clock is from ours.
+        # The browser measures the round trip, and how far its clock is from ours.
         return time.time() * 1000
 
     unopened = UnopenedPages()
@@ -89,13 +81,13 @@ def register(room: ControlRoom) -> None:
         Shell(room)
         unopened.add(ui.context.client)
 
-    # Deep links and reloads meet the same shell; the router inside shows the right page.
+    # Deep links and reloads get the same shell; its router shows the page.
     ui.page('/')(shell)
     ui.page('/{_:path}')(lambda _: shell())
 
 
 class Shell:
-    """One tab."""
+    """The shell of one tab."""
 
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
@@ -135,7 +127,7 @@ class Shell:
 
     def _build_rail(self) -> None:
         status = self._room.status
-        # What changes here with every run is not to draw the page beside it.
+        # A scope of its own: what changes with every run must not redraw the page next to it.
         with Scope('nav').classes('sy-rail') as rail:
             set_props(rail, aria_label='Main')
             with el('div', 'sy-brand'):
@@ -186,7 +178,7 @@ class Shell:
         return link
 
     def _build_fact(self, target: str) -> None:
-        """What is worth knowing of a page without opening it; a fact, not a badge."""
+        """A quiet fact about a page, readable without opening it."""
         room = self._room
         if target == '/runs':
             fact = el('span', 'sy-count st-running sy-st')
@@ -203,7 +195,7 @@ class Shell:
             self._show_next()
 
     def _show_next(self) -> None:
-        """`16:00` if something falls due today, else its weekday or day; the browser knows when that day has come."""
+        """`16:00` if something is due today, else its weekday or date; the browser switches when that day comes."""
         following = self._room.status.next
         if following is None:
             tick(self._next)
@@ -231,7 +223,7 @@ class Shell:
             with el('span', 'sy-cap sy-num not-first', title=here.name) as self._clock:
                 el('span', data_clock='1')
                 el('span', data_away=f' {city_of(here.name)}')
-            self._zone = el('span', 'sy-cap', here.name, title=f'All times are shown in it. {here.why}')
+            self._zone = el('span', 'sy-cap', here.name, title=f'All times are shown in this time zone. {here.why}')
             self._lines = LinesToday(self._room)
             el('span', 'sy-tag only-first', 'First start')
             el('span', 'sy-grow')
@@ -280,7 +272,7 @@ class Shell:
         ui.page_title(f'{run or place} · Synapse')
 
     def _run_at(self, path: str) -> str:
-        """`#12` on the page of a run, else nothing."""
+        """`#12` on the page of a run, else empty."""
         place, _, name = path.rpartition('/')
         if place != '/runs':
             return ''
@@ -327,7 +319,7 @@ class Shell:
         with self._scope:
             await stop_everything(self._room)
 
-    # Keys without a place of their own on the screen
+    # Targets of shortcuts that have no visible button on every page
 
     def _build_hidden(self) -> None:
         with el('div', 'sy-vh', aria_hidden='true'):
@@ -359,13 +351,13 @@ class Shell:
 
 
 def _show_unseen(place: TextElement, count: int) -> None:
-    place.set_text(f'{count} not seen' if count else '')
+    place.set_text(f'{count} unseen' if count else '')
 
 
 def brand(place: str) -> None:
-    """The sign of Synapse in the colours of the theme.
+    """The logo in the colours of the theme.
 
-    :param place: makes the name of its gradient, which a hidden copy could not lend to another
+    :param place: names its gradient: two logos cannot share one, since a hidden gradient paints nothing
     """
     ink = f'url(#brand-{place})'
     with el('svg', width='22', height='22', viewBox='0 0 24 24', aria_hidden='true'):
@@ -381,14 +373,15 @@ def brand(place: str) -> None:
 
 
 class Pages(ui.sub_pages):
-    """The pages inside the shell; an address without one, or a page that fails, says so with a way out."""
+    """The pages inside the shell. An unknown address and a failing page show a message with a link."""
 
     def _render_404(self) -> None:
-        self._say('There is no page at this address', 'It may have been moved, or its run was pruned.')
+        self._show_message('There is no page at this address', 'It may have been moved, or its run was removed.')
 
     def _render_error(self, _: Exception) -> None:
-        self._say('This page could not be shown', 'The log has the details. The rest of Synapse goes on.')
+        text = 'The log has the details. The rest of Synapse keeps running.'
+        self._show_message('This page could not be shown', text)
 
-    def _say(self, title: str, text: str) -> None:
+    def _show_message(self, title: str, text: str) -> None:
         with el('div', 'sy-page'), el('section', 'glass-card em is-page'), empty(title, text, 'alert'):
             el('a', 'sy-btn is-sm', 'Go to the dashboard', href='/')

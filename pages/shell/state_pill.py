@@ -1,4 +1,4 @@
-"""The state of everything in one pill of the top bar, and behind it what is live and how to hold or stop it."""
+"""The state of everything in one pill of the top bar; its menu lists live runs and pauses or stops all."""
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
@@ -10,11 +10,12 @@ from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.sentences import count_of
 from synapse.status import StatusChanged
 
 
 class RoomPill(Scope):
-    """A button of the top bar with its menu; both follow the room."""
+    """The pill and its menu."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('button')
@@ -49,7 +50,7 @@ class RoomPill(Scope):
         else:
             first, look = ('Last run failed', 'failed') if status.state == 'error' else ('Idle', 'idle')
         parts = [f'{status.waiting} waiting'] if status.waiting else []
-        parts += ['queue held'] if status.queue_paused and status.running else []
+        parts += ['queue paused'] if status.queue_paused and status.running else []
         second = ', '.join(parts)
         self._first.set_text(first)
         self._second.set_text(second)
@@ -71,7 +72,7 @@ class RoomPill(Scope):
         self._is_open = False
 
     def _fill_if_open(self) -> None:
-        """Again only when it would say something else: a person may be about to press one of its rows."""
+        """Redraw only if something changed: a person may be about to press one of the rows."""
         runs = self._room.runs
         lines = [(run.id, run.state, step.name if (step := run.active_step) else '') for run in runs.live()]
         facts = (lines, runs.is_queue_paused, self._room.status.notice)
@@ -93,9 +94,9 @@ class RoomPill(Scope):
                     step = run.active_step
                     el('span', 'sy-cap', step_title(room, run.pipeline, step.name) if step else '')
             el('span', 'sep')
-            held = runs.is_queue_paused
-            hold = self._entry('Resume queue' if held else 'Pause queue', 'play' if held else 'pause')
-            hold.on('click', self._toggle)
+            is_paused = runs.is_queue_paused
+            toggle = self._entry('Resume queue' if is_paused else 'Pause queue', 'play' if is_paused else 'pause')
+            toggle.on('click', self._toggle)
             opens(self._entry('Stop everything', 'stop', classes='is-red'), self._stop)
 
     def _entry(self, text: str, icon_name: str, *, classes: str = '') -> TextElement:
@@ -111,19 +112,20 @@ class RoomPill(Scope):
 
     async def _stop(self) -> None:
         self._menu.close()
-        with self._room_place():
+        with self.client.content:
             await stop_everything(self._room)
-
-    def _room_place(self) -> ui.element:
-        return self.client.content
 
 
 async def stop_everything(room: ControlRoom) -> None:
-    """Ask, then kill whatever runs and hold the queue."""
+    """Ask, then stop all live runs and pause the queue."""
     running, waiting = room.status.running, room.status.waiting
-    ends = 'The one run that is live ends' if running == 1 else f'All {running} live runs end'
-    now = f'{ends} now, with every process it started.' if running else 'Nothing is running now.'
-    kept = f' {waiting} waiting stay in the queue.' if waiting else ''
+    if running:
+        ends, whose = ('The live run ends', 'it') if running == 1 else (f'All {running} live runs end', 'they')
+        now = f'{ends} now, with every process {whose} started.'
+    else:
+        now = 'Nothing is running.'
+    stays = 'stays' if waiting == 1 else 'stay'
+    kept = f' {count_of(waiting, "waiting run")} {stays} in the queue.' if waiting else ''
     text = f'{now}{kept} Nothing new starts until you resume the queue.'
     answer = await ask('Stop everything?', text, yes='Stop everything', no='Keep running')
     if answer.is_yes:

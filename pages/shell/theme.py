@@ -1,4 +1,4 @@
-"""The look: tokens and components of the design, and the few rules that fit them into NiceGUI."""
+"""The style sheets and scripts of all pages."""
 
 import html
 import json
@@ -22,21 +22,31 @@ SHEETS = (
     'away.css',
     'bell.css',
 )
-SCRIPTS = ('synapse.js', 'keys.js', 'desktop.js', 'pages.js', 'log_lines.js', 'agenda.js', 'calendar.js')
+SCRIPTS = (
+    'synapse.js',
+    'keys.js',
+    'desktop.js',
+    'pages.js',
+    'log_rows.js',
+    'log_window.js',
+    'log_lines.js',
+    'agenda.js',
+    'calendar.js',
+)
 FAVICON = STATIC / 'favicon.svg'
 VERSION = '1'
 
 
 def install(zone: str) -> None:
-    """Serve the style sheets and link them on every page; call once.
+    """Serve the style sheets and scripts, and link them on every page; call once.
 
-    :param zone: whose wall time the scripts show
+    :param zone: the zone whose wall time the scripts show
     """
     app.add_static_files('/static/synapse', STATIC, max_cache_age=0)
     links = ''.join(f'<link rel="stylesheet" href="/static/synapse/{sheet}?v={VERSION}">' for sheet in SHEETS)
-    # The theme is set before the first paint, so that nobody is flashed at.
+    # In the head: the theme is set before the first paint, so that nothing flashes.
     scripts = ''.join(f'<script src="/static/synapse/{name}?v={VERSION}"></script>' for name in SCRIPTS)
-    # Browsers have time-zone data of their own, older or newer than ours: they are told the offsets.
+    # A browser's own time-zone data may be older or newer than ours, so it gets the offsets.
     offsets = html.escape(json.dumps(offsets_of(zone)))
     ui.add_head_html(f'<meta name="synapse-offsets" content="{offsets}">{links}{scripts}', shared=True)
     app.colors(primary='#a78bfa', positive='#10b981', info='#3b82f6', negative='#ef4444', warning='#f59e0b')

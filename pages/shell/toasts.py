@@ -1,4 +1,4 @@
-"""What went wrong, bottom right until somebody closes it: three at most, the rest as a number that opens the bell."""
+"""Alerts at the bottom right until they are closed: at most three, the rest as a number that opens the bell."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,45 +17,45 @@ MOST = 3
 
 
 class Toasts(Scope):
-    """Follows the alerts of the room for as long as the tab is open; those of before are for the bell to tell."""
+    """Shows the alerts that arrive while the tab is open; earlier ones are in the bell."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__()
-        # No live region: the bell announces what is new, also where no notice is needed.
+        # Not a live region: the bell announces what is new, even where no toast is shown.
         self.classes('sy-toasts').props.update({'role': 'region', 'aria-label': 'Notices'})
         self._room = room
         self._router = ui.context.client.sub_pages_router
         self._news = room.alerts.news
-        # In the order in which they came, so that none moves away from under a pointer.
+        # In order of arrival, so that no toast moves away under the pointer.
         self._wanted: dict[str, Alert] = {}
         self._toasts: dict[str, _Toast] = {}
         self._more: _More | None = None
-        self.follow(room.bus, AlertsChanged, lambda _: self._catch_up())
+        self.follow(room.bus, AlertsChanged, lambda _: self._update())
         self._router.on_path_changed(self._moved)
         self._moved(self._router.current_path)
 
     def _moved(self, path: str) -> None:
-        """Who opens the page of its run has seen an alert; lists of many say too little of one."""
+        """Opening the page of a run marks its alerts as seen; a list of runs says too little about one."""
         page = self._page_at(path)
         if page.startswith('/runs/'):
             self._room.alerts.mark_page_seen(page)
 
     def _page_at(self, path: str) -> str:
-        """The address without what is asked of the page, and with the number of a run where its id stands."""
+        """The address without its query, and with the number of a run instead of its id."""
         path = path.split('?')[0].split('#')[0].rstrip('/')
         number = self._room.runs.number_of(path.removeprefix('/runs/'))
         return path if number is None else f'/runs/{number}'
 
-    def _catch_up(self) -> None:
+    def _update(self) -> None:
         alerts = self._room.alerts
-        fresh = {alert.id: alert for alert in alerts.since(self._news) if not self._is_said_here(alert)}
+        fresh = {alert.id: alert for alert in alerts.since(self._news) if not self._is_on_page(alert)}
         self._news = alerts.news
         going = {alert.id: alert for alert in alerts if alert.is_active and not alert.is_seen}
         self._wanted = {id: going[id] for id in {**self._wanted, **fresh} if id in going}
         self._show()
 
-    def _is_said_here(self, alert: Alert) -> bool:
-        """Whether the page that is open in this tab says it all, and larger."""
+    def _is_on_page(self, alert: Alert) -> bool:
+        """Whether the page open in this tab shows the same already."""
         page = self._page_at(self._router.current_path)
         if alert.kind is AlertKind.OCCURRENCES_MISSED:
             return page in ('', '/scheduler')
@@ -63,7 +63,7 @@ class Toasts(Scope):
 
     def _show(self) -> None:
         wanted = [*self._wanted.values()]
-        # The last place is needed for the number of those that have none.
+        # The last place is taken by the number of the others.
         shown = wanted if len(wanted) <= MOST else wanted[: MOST - 1]
         for id in self._toasts.keys() - {alert.id for alert in shown}:
             self._toasts.pop(id).delete()
@@ -78,7 +78,7 @@ class Toasts(Scope):
             self._more.delete()
             self._more = None
         elif count:
-            self._more = self._more or _More(self._leave_rest)
+            self._more = self._more or _More(self._drop_rest)
             self._more.show(count)
             if self.default_slot.children[-1] is not self._more:
                 self._more.move(target_index=-1)
@@ -94,14 +94,14 @@ class Toasts(Scope):
     def _closer(self, id: str) -> Callable[[], Any]:
         return lambda: self._room.alerts.mark_seen(id)
 
-    def _leave_rest(self) -> None:
-        """Those without a place are left to the bell."""
+    def _drop_rest(self) -> None:
+        """Leave the alerts without a toast to the bell."""
         self._wanted = {id: alert for id, alert in self._wanted.items() if id in self._toasts}
         self._show()
 
 
 class _Box(TextElement):
-    """The frame of a notice, with a button to close it."""
+    """The frame of a toast, with a close button."""
 
     def __init__(self, look: str, glyph: str, close: Callable[[], Any]) -> None:
         super().__init__(tag='section', text='')
@@ -116,7 +116,7 @@ class _Box(TextElement):
 
 
 class _Toast(_Box):
-    """One alert; the newest of those that are the same is the one that opens."""
+    """One alert; repeated ones are counted in the same toast."""
 
     def __init__(self, look: str, *, help: Callable[[], Any], close: Callable[[], Any]) -> None:
         super().__init__(look, look, close)
@@ -139,14 +139,14 @@ class _Toast(_Box):
 
 
 class _More(_Box):
-    """How many alerts there are beside those that are shown."""
+    """The number of alerts without a toast."""
 
     def __init__(self, close: Callable[[], Any]) -> None:
         super().__init__('idle', 'info', close)
         self.classes('is-more')
         with self.body, el('div', 'sy-x'):
             self._words = el('b', 'sy-num sy-grow')
-            act = button('Open them', small=True)
+            act = button('Show them', small=True)
         act.on('click', js_handler="() => window.dispatchEvent(new CustomEvent('synapse-bell', {detail: 'open'}))")
         act.on('click', close)
 

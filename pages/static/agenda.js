@@ -1,4 +1,4 @@
-/* The week and the agenda: the line of now and what goes on move here, by the clock of the calendar's zone. */
+/* The week and the agenda: the line of now and running blocks move here, in the calendar's zone. */
 (() => {
   'use strict';
   const HOUR_PIXELS = 44, SLOT_MINUTES = 30, HINT = ' new event';
@@ -6,7 +6,7 @@
   const now = () => window.synapse?.now?.() ?? Date.now();
   const two = (n) => String(n).padStart(2, '0');
 
-  // What the wall clock of the calendar shows: the day as text, and minutes since midnight.
+  // The wall time of the calendar: the day as text, and minutes since midnight.
   function wall() {
     const at = window.synapse.wall(now());
     return { day: at.toISOString().slice(0, 10), minutes: at.getUTCHours() * 60 + at.getUTCMinutes() };
@@ -34,7 +34,7 @@
   }
   setInterval(tick, 1000);
 
-  // -- where a click would plan something
+  // -- where a click would plan an event
   let ghost = null;
   function hide() { if (ghost) ghost.hidden = true; ghost = null; }
   addEventListener('pointermove', (event) => {

@@ -1,12 +1,12 @@
-/* The month in the browser: where the focus is, what is dragged or carried, how high a row is, and where now is.
-   What follows from it is asked of the server once, when it is done. */
+/* The month in the browser: focus, dragging and moving with keys, heights of rows, and the line of now. The server is
+   asked once, when a move is done. */
 (() => {
   'use strict';
   const HOLD_MS = 600, FIRST_LINE = 36, LINE = 22, MORE = 18;
   const grids = new Map(), frames = new Set();
   const narrow = matchMedia('(max-width: 767px)');
   const two = (n) => String(n).padStart(2, '0');
-  // What may open something, or ask: from here on keys belong to that.
+  // This may open a layer: from here on, keys belong to that.
   const OPENS = ['chip', 'day', 'plan'];
   function tell(element, name, detail) {
     if (OPENS.includes(name) && !window.synapse.opens(cellAt(element, detail) || element)) return;
@@ -14,7 +14,7 @@
   }
   const say = (text) => { const place = document.querySelector('[data-month-says]'); if (place) place.textContent = text; };
 
-  // -- days are texts like 2026-10-14, counted without any time zone
+  // -- days are texts such as 2026-10-14, without any time zone
   const utc = (day) => { const [y, m, d] = day.split('-').map(Number); return new Date(Date.UTC(y, m - 1, d)); };
   const text = (date) => date.toISOString().slice(0, 10);
   const shifted = (day, days) => { const date = utc(day); date.setUTCDate(date.getUTCDate() + days); return text(date); };
@@ -32,7 +32,7 @@
   const isOver = (grid, day) => day < grid.dataset.today;
   const isPast = (cell) => cell.classList.contains('is-past');
 
-  // -- focus: one cell of the grid is in the order of Tab
+  // -- focus: one cell of the grid is in the tab order
   function rove(grid, cell, { focus = false } = {}) {
     const state = grids.get(grid);
     if (!state || !cell) return;
@@ -70,7 +70,7 @@
       || cells.find((cell) => cell.classList.contains('is-today') && !cell.classList.contains('is-out'))
       || cells.find((cell) => !cell.classList.contains('is-out')));
   }
-  // Whoever presses faster than the server answers is on the page that was asked for last.
+  // Pressed faster than the server answers, the month asked for last counts.
   function go(grid, day, { always = false } = {}) {
     const state = grids.get(grid), cell = cellAt(grid, day), month = state.asked || grid.dataset.month;
     if (cell && !state.asked && (!always || day.slice(0, 7) === month)) return rove(grid, cell, { focus: true });
@@ -79,7 +79,7 @@
     if (state.asked === grid.dataset.month) settle(grid);
   }
 
-  // -- how many chips a cell holds: one number for the whole grid
+  // -- how many chips fit into a cell: one number for the whole grid
   function measure(grid) {
     const state = grids.get(grid), row = grid.querySelector('.mo-week:not([hidden])');
     const height = row?.clientHeight || 0;
@@ -117,7 +117,7 @@
   }
   narrow.addEventListener('change', () => { for (const element of frames) if (element.isConnected) tell(element, 'narrow', narrow.matches); else frames.delete(element); });
 
-  // Today is a place too, not only a month.
+  // Today is a day to focus, not only a month.
   addEventListener('click', (event) => {
     if (!event.target.closest?.('[data-key=today]')) return;
     for (const [grid, state] of grids) {
@@ -196,13 +196,13 @@
     for (const chip of document.querySelectorAll('.mo-chip[data-away]')) delete chip.dataset.away;
     if (key) for (const chip of grid.querySelectorAll('.mo-chip')) if (chip.dataset.key === key) chip.dataset.away = '';
   }
-  const repeats = (chip) => Boolean(chip.querySelector('.rp')); // then it is asked which of them are meant
+  const repeats = (chip) => Boolean(chip.querySelector('.rp')); // then the person is asked which occurrences to move
   function land(grid, thing, day) {
     if (day === thing.from || thing.repeats && !window.synapse.opens(grid)) return;
     tell(grid, 'dropped', { key: thing.key, day });
   }
 
-  // ... carried by keys
+  // ... with keys
   function pick(grid, cell, chip) {
     carried = { grid, key: chip.dataset.key, time: chip.dataset.time, from: cell.dataset.day, day: cell.dataset.day, label: chip.getAttribute('aria-label'), repeats: repeats(chip) };
     markSource(grid, carried.key);
@@ -240,7 +240,7 @@
     return true;
   }
 
-  // ... dragged
+  // ... by dragging
   const hasFiles = (event) => [...event.dataTransfer?.types || []].includes('Files');
   function dragstart(event) {
     const chip = event.target.closest?.('.mo-chip[draggable=true]');
@@ -303,9 +303,9 @@
     dragged = null;
   }
   const dragend = () => forgetDrag();
-  // Where the page turned under a drag the chip it began with is gone, and with it the end of the drag.
+  // If the month turned during a drag, its chip is gone, and with it the dragend event.
   addEventListener('pointermove', () => { if (dragged) forgetDrag(); });
-  // A drag that is no drop on a day ends at the buttons beside the month too.
+  // A drag that misses all days may also end over the buttons next to the month.
   addEventListener('dragover', (event) => {
     const turn = dragged && event.target.closest?.('[data-turn]');
     if (!turn) { if (edge?.turn) { clearTimeout(edge.timer); edge = null; } return; }
@@ -322,7 +322,7 @@
     window.synapse.take(zone, [files[0]]);
   }
 
-  // -- the popover of a day: beside its cell, gone with Escape, a press outside, or scrolling
+  // -- the popover of a day: next to its cell, closed by Escape, a press outside, or scrolling
   let popped = null;
   function place(pop, day) {
     const grid = document.querySelector('.mo-grid'), cell = grid && cellAt(grid, day);
@@ -374,7 +374,7 @@
   }
   setInterval(ticked, 15_000);
 
-  // -- keys of the page; off while typing, under a dialog, and after G
+  // -- keys of the page, off while typing, under a dialog, and after G
   const KEYS = { k: 'earlier', j: 'later', t: 'today', y: 'pick-month', 1: 'view-month', 2: 'view-week', 3: 'view-agenda' };
   addEventListener('keydown', (event) => {
     const name = KEYS[event.key.toLowerCase()];

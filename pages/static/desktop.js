@@ -1,5 +1,5 @@
-/* Notifications of the browser: only where a person switched them on, only while no tab of Synapse is in sight, each
-   alert once over all tabs, and never more than a few at a time. What is new comes from the bell. */
+/* Desktop notifications: only if switched on, only while no Synapse tab is visible, each alert once over all tabs, and
+   only a few at a time. The bell passes new alerts on. */
 (() => {
   'use strict';
   const SWITCH = 'synapse-desktop', TOLD = 'synapse-told', MOST_TOLD = 200;
@@ -7,7 +7,7 @@
   const read = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const write = (name, value) => { try { localStorage.setItem(name, value); } catch { /* a private window */ } };
   const shown = new Set();
-  let isUnable = false; // some have the constructor and refuse to use it
+  let isUnable = false; // some browsers have the constructor but refuse to use it
 
   const isAble = () => !isUnable && isSecureContext && 'Notification' in window && Boolean(navigator.locks);
   function state() {
@@ -16,7 +16,7 @@
     return Notification.permission === 'granted' && read(SWITCH) === 'on' ? 'on' : 'off';
   }
 
-  // -- in sight: every tab that is holds one end of a lock, so that the others know without asking them
+  // -- visible: each visible tab holds a shared lock, so that the others know without asking
   let letGo = null;
   function mark() {
     const isInSight = document.visibilityState === 'visible';
@@ -29,7 +29,7 @@
   document.addEventListener('visibilitychange', mark);
   mark();
 
-  // -- told: by which tab does not matter, so all of them share one list
+  // -- shown: all tabs share one list, since it does not matter which one shows an alert
   function memory() {
     try { return { ids: [], shown: [], more: 0, ...JSON.parse(read(TOLD)) }; } catch { return { ids: [], shown: [], more: 0 }; }
   }
@@ -41,7 +41,7 @@
   function note(title, body, tag, press) {
     try {
       const look = { body: body.slice(0, LONGEST), tag, icon: '/static/synapse/favicon.svg' };
-      // It takes the place of the one with its tag, and says so again.
+      // It replaces the one with the same tag, and alerts again.
       const made = new Notification(title, { ...look, renotify: true });
       shown.add(made);
       made.onclose = () => shown.delete(made);
@@ -52,12 +52,12 @@
     note(alert.title, alert.text, `synapse-${alert.key}`, () => dispatchEvent(new CustomEvent('synapse-alert', { detail: alert.id })));
   }
   function showMore(alert, unseen) {
-    note(`${unseen} alerts are not seen`, `The newest: ${alert.title}`, 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));
+    note(`${unseen} unseen alerts`, `The newest: ${alert.title}`, 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));
   }
 
   async function tell(latest, unseen) {
     if (state() !== 'on' || !latest.length) return;
-    // One tab after the other: the first one tells, the others find it told.
+    // One tab at a time: the first one shows it, the others find it shown.
     await navigator.locks.request('synapse-telling', async () => {
       const told = memory(), now = Date.now();
       const fresh = latest.filter((alert) => !told.ids.includes(alert.id)).reverse();
@@ -77,7 +77,7 @@
     });
   }
 
-  // What is there already when it is switched on is no news any more.
+  // Alerts from before notifications were switched on are not new.
   async function toggle(latest) {
     if (state() === 'on') { write(SWITCH, 'off'); return state(); }
     if (!isAble()) return state();

@@ -1,22 +1,22 @@
-/* Keys, and whose they are: the shortcuts of all pages, and what is typed while a dialog, a menu or a popover is still
-   on its way from the server. From the press that opens it on, keys belong to what was opened. */
+/* Shortcuts of all pages, and keys typed while a dialog, menu or popover is still on its way from the server: from the
+   press that opens something, keys belong to what it opens. */
 (() => {
   'use strict';
   const GRACE_MS = 500, UNTOLD_MS = 2000, MOST_MS = 15_000;
   const all = (selector) => [...document.querySelectorAll(selector)];
   const isShown = (element) => element.getClientRects().length > 0;
 
-  // -- what lies over the page and takes its keys; what is only fading out, or has faded to an empty frame, takes none
+  // -- layers over the page that take its keys, except those fading out or faded to an empty frame
   const LEAVING = '[class*="-leave-active"]';
   const DIALOG = `.q-dialog:not([data-unwanted]):has(> .q-dialog__inner:not(${LEAVING}))`, MENU = `.q-menu:not([data-unwanted], ${LEAVING})`, POPOVER = '.bl-pop, .mo-pop[data-shown]';
   const LAYERS = `${DIALOG}, ${MENU}, ${POPOVER}`;
   const openDialog = () => document.querySelector(DIALOG);
   const openMenu = () => document.querySelector(MENU);
   const typing = (target) => target.closest?.('input, textarea, select, [contenteditable=true]');
-  /* Whether a key is one for the page: nobody types, and nothing lies over it. */
+  /* Whether a key belongs to the page: no field has the focus, and no layer is open. */
   const isFree = (event) => !event.defaultPrevented && !typing(event.target) && !event.target.closest?.(POPOVER) && !openDialog() && !openMenu();
 
-  // -- on its way: what was pressed and has not come yet, the oldest first; of several only the last is still wanted
+  // -- on its way: openers pressed whose layer has not appeared yet, oldest first; only the last is still wanted
   let openings = [];
   const wanted = () => openings.find((one) => !one.isCancelled);
   const observer = new MutationObserver(look);
@@ -26,7 +26,7 @@
     const one = { opener, known: new Set(all(LAYERS)), keys: [], from: document.activeElement, path: location.pathname, isCancelled: false };
     openings.push(one);
     observer.observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-shown'] });
-    // The server says when all is sent; of what it doesn't, it has been long enough a while after its next answer.
+    // The server reports when everything is sent; otherwise, wait a while after its next answer.
     if (opener.dataset.opens !== 'told') setTimeout(() => window.socket?.emit('synapse_ping', () => setTimeout(() => giveUp(one), UNTOLD_MS)));
     setTimeout(() => giveUp(one), MOST_MS);
   }
@@ -34,7 +34,7 @@
     for (const one of openings) if (one.opener.id === id) setTimeout(() => giveUp(one), GRACE_MS);
   }
   const asksForPalette = (one) => one.keys.some((key) => key.isPalette);
-  /* Nothing has opened: what was typed goes into the field that is there still, if there is one. */
+  /* Nothing opened: what was typed goes into the field that still has the focus, if any. */
   function giveUp(one) {
     if (one.layer || !openings.includes(one)) return;
     if (asksForPalette(one) && openDialog()) { setTimeout(() => giveUp(one), 16); return; } // it is closing
@@ -52,7 +52,7 @@
     const layers = all(LAYERS);
     for (const one of openings) {
       for (const layer of one.known) if (!layers.includes(layer)) one.known.delete(layer);
-      // Elsewhere by now, unless what leads there has still to close.
+      // The focus is elsewhere by now, unless the previous layer is still closing.
       if (one.path !== location.pathname && !openDialog()?.contains(one.opener)) (asksForPalette(one) ? giveUp : end)(one);
     }
     for (const layer of layers) {
@@ -60,7 +60,7 @@
       if (!one) continue;
       for (const other of openings) other.known.add(layer);
       one.layer = layer;
-      if (one.isCancelled) { end(one); dismiss(one); } else setTimeout(() => arrived(one)); // its focus comes a tick later
+      if (one.isCancelled) { end(one); dismiss(one); } else setTimeout(() => arrived(one)); // it gets the focus a tick later
     }
   }
   function arrived(one) {
@@ -69,15 +69,15 @@
     if (one.isCancelled) return dismiss(one);
     enter(one.layer);
     giveBack(one);
-    // On what lies below they would be shortcuts again.
+    // On the layer below, they would be shortcuts again.
     if (one.keys.length && !one.layer.contains(document.activeElement)) (one.layer.querySelector('[tabindex]') || one.layer).focus({ preventScroll: true });
     one.keys.forEach((key) => {
-      const next = wanted(); // one of these keys may open something more, which the rest belongs to
+      const next = wanted(); // one of these keys may open another layer, which gets the rest
       if (next) next.keys.push(key);
       else if (!key.isPalette) replay(key);
     });
   }
-  /* Where the focus was before the first of what opened one another: the framework knows only where it was last. */
+  /* Where the focus was before the first of nested layers; the framework only knows where it was last. */
   const origins = new WeakMap();
   function giveBack({ layer, from }) {
     const origin = origins.get(from?.closest('.q-dialog, .q-menu')) || from;
@@ -89,7 +89,7 @@
     });
     gone.observe(document.body, { childList: true });
   }
-  /* It is not wanted any more: what can be told so does not come, all else is shut as soon as it does. */
+  /* No longer wanted: prevent it if possible, else close it as soon as it appears. */
   function cancel(one) {
     Object.assign(one, { isCancelled: true, keys: [] });
     if (!one.opener.dispatchEvent(new CustomEvent('unwanted', { cancelable: true }))) end(one);
@@ -101,9 +101,9 @@
       layer.dataset.unwanted = '';
       window.getElement(Number(layer.id.slice(1)))?.$emit('update:model-value', false);
     }
-    setTimeout(() => from?.focus({ preventScroll: true })); // the framework has taken it away a tick before
+    setTimeout(() => from?.focus({ preventScroll: true })); // the framework moved it a tick before
   }
-  /* Into its first field, unless somebody is in one already. */
+  /* Focus the first field, unless one has the focus already. */
   function enter(layer) {
     const active = document.activeElement;
     if (layer.contains(active) && typing(active)) return;
@@ -112,18 +112,18 @@
     field?.focus({ preventScroll: true });
   }
 
-  // What opens something says so by `aria-haspopup`, what may by `data-opens`. Pressed twice, it opens once.
+  // `aria-haspopup` marks what opens a layer, `data-opens` what may open one. Pressed twice, it opens once.
   addEventListener('click', (event) => {
     const opener = event.target.closest?.('[aria-haspopup], [data-opens]');
     const shuts = opener?.ariaExpanded === 'true' || openMenu() && !opener?.closest('.q-menu');
     if (opener && !opener.disabled && !shuts && !opens(opener)) swallow(event);
   }, true);
-  /* Something opens now; false if it is on its way already. */
+  /* Note that a layer opens now; false if it is on its way already. */
   function opens(opener) {
     const again = openings.find((one) => one.opener === opener), other = wanted();
     if (other && other !== again) {
       if (other.opener.ariaHasPopup && opener.ariaHasPopup) return false;
-      end(other); // it may open nothing at all
+      end(other); // it may not open anything
     }
     if (again) again.isCancelled = false;
     else begin(opener);
@@ -137,11 +137,11 @@
     const isText = key.length === 1 && (!(ctrlKey || metaKey || altKey) || event.getModifierState('AltGraph') || altKey && !ctrlKey && key > '~');
     if (!one && isText && goesOn(event.target)) { swallow(event); choose(event.target, key); }
     if (!one) return;
-    // What is for the browser, such as copying or reloading, it gets; a shortcut of the page it is not.
+    // Keys for the browser, such as copying and reloading, pass through, but are no shortcuts of the page.
     if (!isText && (!EDITS.includes(key) || altKey) && !isPalette(event)) return event.stopImmediatePropagation();
     swallow(event);
     if (key === 'Escape') cancel(one);
-    // The palette comes where nothing else does.
+    // Only the palette opens over other layers.
     else if (isPalette(event)) { if (!event.repeat) one.keys.push({ isPalette: true }); }
     else if (!event.repeat || one.keys.some((other) => other.key === key)) one.keys.push({ key, code, shiftKey, ctrlKey, metaKey });
   }, true);
@@ -152,7 +152,7 @@
     one.keys.push({ text: event.clipboardData.getData('text') });
   }, true);
 
-  // -- what was typed meanwhile: told as keys first, then done as the browser would have
+  // -- keys typed meanwhile: dispatched first, then carried out as the browser would have
   function replay(key) {
     const target = document.activeElement || document.body;
     if (key.text !== undefined) { document.execCommand('insertText', false, key.text); return; }
@@ -171,7 +171,7 @@
     const at = { Home: 0, End: value?.length, ArrowLeft: Math.max(0, start - 1), ArrowRight: stop + 1 }[key];
     if (at !== undefined && start !== null) field.setSelectionRange(at, at);
   }
-  // Letters choose from a list as the browser's own do; those behind them go on with it for a while.
+  // Letters select from a list, as in the browser; letters that follow soon continue the word.
   const PREFIX_MS = 1000;
   let prefix = '', prefixOf = null, prefixAt = 0;
   const goesOn = (select) => select === prefixOf && performance.now() - prefixAt < PREFIX_MS;
@@ -191,11 +191,11 @@
     stops[(stops.indexOf(target) + (isBack ? -1 : 1) + stops.length) % stops.length]?.focus();
   }
 
-  // -- shortcuts: each clicks what carries its name and can be seen
+  // -- shortcuts: each clicks the visible element with its name
   const SHORTCUTS = { r: 'new-run', n: 'new-event', b: 'bell', '[': 'collapse', '?': 'help' };
   const SCROLLS = [' ', 'PageUp', 'PageDown', 'ArrowUp', 'ArrowDown', 'Home', 'End'];
   const isPalette = (event) => (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k';
-  // With Option, a Mac writes another letter; the place of the key stays.
+  // On a Mac, Option changes the letter, but not the code of the key.
   const isPause = (event) => event.altKey && !event.ctrlKey && !event.metaKey && (event.key.toLowerCase() === 'p' || event.key > '~' && event.code === 'KeyP');
   function click(name) {
     const found = all(`[data-key="${name}"]`).find((e) => !e.disabled && isShown(e));
@@ -233,7 +233,7 @@
     if (SCROLLS.includes(event.key)) scrolled(event);
     else if (SHORTCUTS[key]) press(event, SHORTCUTS[key]);
   });
-  /* The browser scrolls what has the focus. Outside the page, that would be nothing: its body does not scroll. */
+  /* The browser scrolls what has the focus; elsewhere than in the page that is nothing, since the body does not scroll. */
   function scrolled({ key, target }) {
     const page = document.querySelector('.logs-page .log-port') || document.querySelector('.sy-page');
     if (!page || page.contains(target) || key === ' ' && target.matches('button, summary, [role=button], [tabindex="0"]')) return;

@@ -1,7 +1,7 @@
-/* The time axis of a run, the chosen theme, and the keys of pages: what must be done between two messages of the server. */
+/* The time axis of a run, the selected theme, and the keys of pages. */
 (() => {
   'use strict';
-  // -- the bar of a running step grows by the clock of the browser
+  // -- the bar of a running step grows with the browser's clock
   setInterval(() => {
     for (const bar of document.querySelectorAll('[data-grows-from]')) {
       const [from, start, end] = [bar.dataset.growsFrom, bar.dataset.axisStart, bar.dataset.axisEnd].map(Number);
@@ -10,7 +10,7 @@
     }
   }, 500);
 
-  // -- which theme is chosen: only this browser knows
+  // -- the selected theme, which only this browser knows
   function markTheme() {
     const choice = document.documentElement.dataset.themeChoice || 'dark';
     for (const option of document.querySelectorAll('[data-theme-option]')) {
@@ -25,14 +25,14 @@
     }).observe(document.body, { childList: true, subtree: true });
   });
 
-  // -- keys of these pages; off while typing
+  // -- keys of these pages, off while typing
   const KEYS = { f: 'follow', e: 'first-error', E: 'last-error', w: 'wrap', c: 'clear-view', '.': 'fold', End: 'newest', Home: 'begin' };
   const SCROLLS = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
   const shown = (name) => [...document.querySelectorAll(`[data-key=${name}]`)];
   addEventListener('keydown', (event) => {
     if (event.defaultPrevented || window.synapse.openDialog() || window.synapse.openMenu()) return;
     const field = shown('search-log')[0];
-    // The second time it is the browser's own search that is meant.
+    // Pressed again, it is for the browser's own search.
     const isFind = (event.ctrlKey || event.metaKey) && event.key === 'f' && document.activeElement !== field;
     if (field && isFind) { event.preventDefault(); field.focus(); field.select(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,12 +1,12 @@
-/* What only a browser can do: set the theme before the first paint, tell the state of the connection, tick clocks,
-   send files with progress, dragging. The state of the program never lives here. */
+/* What only a browser can do: set the theme before the first paint, show the connection, tick clocks, send files with
+   progress, drag. The state of the program is never kept here. */
 (() => {
   'use strict';
   const root = document.documentElement;
   const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* a private window */ } };
   const all = (selector) => document.querySelectorAll(selector);
-  // In place: the framework keeps hold of the text node that is there.
+  // In place: the framework keeps a reference to the existing text node.
   const say = (element, text) => {
     if (!element || element.textContent === text) return;
     const node = [...element.childNodes].find((child) => child.nodeType === Node.TEXT_NODE);
@@ -14,7 +14,7 @@
     else element.textContent = text;
   };
 
-  // -- theme: dark, light, or as the system says
+  // -- theme: dark, light, or the system's
   const light = matchMedia('(prefers-color-scheme: light)');
   function applyTheme() {
     const choice = stored('synapse-theme') || 'dark';
@@ -23,7 +23,7 @@
     root.dataset.themeChoice = choice;
     syncBody();
   }
-  // The framework follows the system by itself, so its classes are set right again whenever they differ.
+  // The framework follows the system by itself, so its classes are corrected whenever they differ.
   function syncBody() {
     const isDark = root.dataset.theme === 'dark';
     if (!document.body || document.body.classList.contains('body--dark') === isDark && document.body.classList.contains('body--light') === !isDark) return;
@@ -39,7 +39,7 @@
     new MutationObserver(syncBody).observe(document.body, { attributeFilter: ['class'] });
   });
 
-  // -- without a graphics card the processor computes a blur anew for every frame: then there is none
+  // -- no blur without a graphics card: the processor would compute it again for every frame
   function hasGraphicsCard() {
     try {
       const gl = document.createElement('canvas').getContext('webgl');
@@ -51,7 +51,7 @@
   }
   addEventListener('load', () => setTimeout(() => { root.dataset.graphics = hasGraphicsCard() ? 'card' : 'none'; }, 500));
 
-  // -- clocks: they tick here, from a moment that the server told once
+  // -- clocks: the server sends a moment once, and they tick here
   let skew = 0; // how far the server's clock is ahead of this one, in ms
   const two = (n) => String(n).padStart(2, '0');
   function length(seconds) {
@@ -59,8 +59,8 @@
     const h = Math.floor(whole / 3600), m = Math.floor(whole % 3600 / 60), s = whole % 60;
     return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
   }
-  /* The wall time of the calendar's zone, as a Date of which only what it says of UTC counts: by the offsets that the
-     server told, never by the zone or the zone data of this browser. */
+  /* The wall time of the calendar's zone, in the UTC parts of a Date; from the offsets the server sent, never from the zone
+     or the time-zone data of this browser. */
   const offsets = JSON.parse(document.querySelector('meta[name=synapse-offsets]')?.content || '[[0, 0]]');
   let [from, until, offset] = [0, 0, 0];
   function wall(ms) {
@@ -77,7 +77,7 @@
   const formats = {
     clock: (left) => length(left),
     about: (left) => left < 5 ? 'next' : left < 60 ? `in ~${Math.ceil(left / 10) * 10} s` : left < 5400 ? `in ~${Math.round(left / 60)} min` : `in ~${Math.round(left / 3600)} h`,
-    // `far` is what the server says instead while it is more than a day; `near` and `far` tell today from later.
+    // `far` is shown while the moment is more than a day away, or, with `near`, on any day but today.
     countdown: (left, element) => {
       if (left >= 86400 && element.dataset.far) return element.dataset.far;
       if (left < 60) return `in ${Math.max(0, Math.ceil(left))} s`;
@@ -88,30 +88,30 @@
   };
   function tick() {
     const now = Date.now() + skew;
-    // Without a connection nobody knows whether it goes on: the clocks of runs stand still until somebody does.
+    // Without a connection it is unknown whether a run is still running, so its clock stops.
     const isKnown = !['reconnecting', 'offline'].includes(root.dataset.connection);
     if (isKnown) for (const e of all('[data-since]')) say(e, length((now - Number(e.dataset.since)) / 1000));
     if (isKnown) for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000, e));
     const day = wall(now).toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' }).replace(',', '');
     for (const e of all('[data-clock]')) say(e, `${day}, ${clock(now)}`);
-    // Where this browser's clock shows another time, the place of the machine stands beside its times.
+    // If this browser's clock differs, the machine's place is shown next to its times.
     const isAway = offset !== -60000 * new Date(now).getTimezoneOffset();
     for (const e of all('[data-away]')) say(e, isAway ? e.dataset.away : '');
   }
   setInterval(tick, 250);
-  // A clock that has just come must not stay empty until the next tick.
+  // A new clock must not stay empty until the next tick.
   addEventListener('DOMContentLoaded', () => new MutationObserver(tick).observe(document.body, {
     subtree: true, childList: true, attributes: true, attributeFilter: ['data-since', 'data-until'],
   }));
 
-  // A rule of NiceGUI's page for browsers without modules, `#esm-fallback ~ *`, has Chromium look at the styles of all
-  // that stands beside whatever is put in or taken out, anywhere: five milliseconds for each new line of a log.
+  // A rule of NiceGUI's page for browsers without modules, `#esm-fallback ~ *`, makes Chromium check the styles of all
+  // siblings whenever an element is added or removed: five milliseconds for each new line of a log.
   addEventListener('DOMContentLoaded', () => {
     if (document.getElementById('esm-fallback')) return;
     for (const style of all('style')) if (style.textContent.includes('#esm-fallback')) style.remove();
   });
 
-  // -- connection: measured over the one socket that carries everything
+  // -- connection: measured over the socket that carries everything
   const SILENCE_MS = 2000, OFFLINE_SECONDS = 30, PING_MS = 1000;
   let wired = null, lostAt = 0, askedAt = 0, lags = [];
   function show(kind, text, lag) {
@@ -157,7 +157,7 @@
   setInterval(watch, 250);
   setInterval(ask, PING_MS);
   document.addEventListener('visibilitychange', () => { askedAt = 0; ask(); });
-  // Offline, what would need the server does nothing instead of being forgotten; links and the theme still answer.
+  // Offline, whatever needs the server does nothing, instead of getting lost; links and the theme still work.
   document.addEventListener('click', (event) => {
     if (root.dataset.connection !== 'offline') return;
     const pressed = event.target.closest?.('button, .upload-zone');
@@ -167,7 +167,7 @@
     pressed.title = 'Offline: this works again as soon as the connection does.';
   }, true);
 
-  // -- files: streamed to the inbox, one after the other, with speed, time left and cancel
+  // -- files: streamed to the inbox one by one, with speed, time left and cancel
   const size = (n) => n >= 1e9 ? `${(n / 1e9).toFixed(1)} GB` : n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(n / 1e3))} kB`;
   const isShown = (element) => element.getClientRects().length > 0;
   const zoneOf = () => [...all('.upload-zone')].find(isShown);
@@ -183,7 +183,7 @@
     if (accepts.length && !accepts.includes(suffix)) {
       const list = accepts.map((known) => known.slice(1));
       const words = list.length > 1 ? `${list.slice(0, -1).join(', ')} or ${list.at(-1)}` : list[0];
-      return `That is a ${suffix || 'file without an ending'}. ${zone.dataset.pipeline} takes ${words}.`;
+      return `That is a ${suffix || 'file without an extension'}. ${zone.dataset.pipeline} takes ${words}.`;
     }
     const most = Number(zone.dataset.max || 0);
     return most && file.size > most ? `${file.name} has ${size(file.size)}, at most ${size(most)} are taken.` : '';
@@ -258,20 +258,20 @@
     if (!hasFiles(event)) return;
     depth = 0;
     over(false);
-    if (event.defaultPrevented) return; // a day of the calendar has taken it
+    if (event.defaultPrevented) return; // a day of the calendar took the file
     event.preventDefault();
     const zone = event.target.closest?.('.upload-zone') || zoneOf();
     if (zone) take(zone, event.dataTransfer.files);
     else window.synapse.go('/');
   });
 
-  // -- a list whose rows change places: by Alt and arrows, or dragged
+  // -- lists whose rows can be moved, with Alt and arrows or by dragging
   let dragged = null;
   const rowsOf = (list) => [...list.children].filter((row) => row.dataset.run);
   function moveRow(row, index) {
     const list = row.parentElement, id = row.dataset.run;
     list.dispatchEvent(new CustomEvent('moved', { detail: { id, index } }));
-    // Moving a row in the document takes its focus away; it gets it back unless the person has gone on by then.
+    // A row loses its focus when it moves in the document; it gets it back unless the focus is elsewhere by then.
     const back = () => { if (document.activeElement === document.body) document.querySelector(`[data-run="${id}"]`)?.focus(); };
     for (const delay of [100, 250, 600]) setTimeout(back, delay);
   }
@@ -309,12 +309,12 @@
   window.synapse = {
     take, // files, for a drop zone
     now: () => Date.now() + skew, // the server's clock
-    wall, // what the clocks of the calendar's zone show at a moment: ask the Date for its UTC
+    wall, // the wall time of the calendar's zone; read the UTC parts of the Date
     dayNumber,
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },
     collapse() { root.dataset.rail = document.querySelector('.sy-rail')?.offsetWidth < 100 ? 'full' : 'mini'; store('synapse-rail', root.dataset.rail); },
-    // A link inside the shell: the router of the page takes the click, so the socket stays.
+    // The router of the shell takes clicks on its links, so the socket stays open.
     go(path) { const a = document.createElement('a'); a.href = path; a.hidden = true; document.body.append(a); a.click(); a.remove(); },
     copy(text) { navigator.clipboard?.writeText(text); },
   };

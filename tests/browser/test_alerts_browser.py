@@ -127,8 +127,8 @@ def test_the_same_failure_is_one_notice_with_a_count_that_opens_the_newest_run(
     expect(notices(page)).to_contain_text('Breaks failed at WORK')
     expect(notices(page)).to_contain_text('2 times')
     expect(notices(page)).to_contain_text('The disk with /srv is full.')
-    expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
-    expect(page.locator('.bl').get_by_role('status')).to_contain_text('Breaks failed at WORK. 1 not seen.')
+    expect(bell(page)).to_have_accessible_name('Alerts, 1 unseen (B)')
+    expect(page.locator('.bl').get_by_role('status')).to_contain_text('Breaks failed at WORK. 1 unseen.')
     notices(page).get_by_role('button', name='Open run').click()
     page.wait_for_url(f'**/runs/{max(run["number"] for run in runs)}')
     expect(notices(page)).to_have_count(0)
@@ -143,7 +143,7 @@ def test_commands_that_fail_alike_have_each_their_line_and_their_link(program: S
     run('backup')
     backup, mail = run('backup'), run('mail')
 
-    expect(bell(page)).to_have_accessible_name('Alerts, 2 not seen (B)')
+    expect(bell(page)).to_have_accessible_name('Alerts, 2 unseen (B)')
     opened = open_bell(page)
     rows = opened.get_by_role('listitem')
     expect(rows).to_have_count(2)
@@ -152,8 +152,8 @@ def test_commands_that_fail_alike_have_each_their_line_and_their_link(program: S
     expect(rows.filter(has_text='# mail')).not_to_contain_text('times')
     rows.filter(has_text='# backup').get_by_role('button', name='Open run').click()
     page.wait_for_url(f'**/runs/{backup}')
-    expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
-    open_bell(page).get_by_role('list', name='Not seen').get_by_role('button', name='Open run').click()
+    expect(bell(page)).to_have_accessible_name('Alerts, 1 unseen (B)')
+    open_bell(page).get_by_role('list', name='Unseen').get_by_role('button', name='Open run').click()
     page.wait_for_url(f'**/runs/{mail}')
 
 
@@ -162,15 +162,15 @@ def test_more_than_fit_are_counted_in_the_last_place_which_opens_the_bell(
 ) -> None:
     fail(program, *(f'Reason {number}.' for number in range(6)))
 
-    expect(bell(page)).to_have_accessible_name('Alerts, 6 not seen (B)')
+    expect(bell(page)).to_have_accessible_name('Alerts, 6 unseen (B)')
     expect(notices(page)).to_have_count(3)
     expect(notices(page).last).to_contain_text('4 more alerts')
     notices(page).first.get_by_role('button', name='Close').click()
     expect(notices(page).last).to_contain_text('3 more alerts')
-    notices(page).last.get_by_role('button', name='Open them').click()
+    notices(page).last.get_by_role('button', name='Show them').click()
 
     opened = page.get_by_role('dialog', name='Alerts')
-    expect(opened.get_by_role('list', name='Not seen').get_by_role('listitem')).to_have_count(5)
+    expect(opened.get_by_role('list', name='Unseen').get_by_role('listitem')).to_have_count(5)
     expect(notices(page).first).not_to_be_visible()
     expect(opened.get_by_role('list', name='Seen', exact=True).get_by_role('listitem')).to_have_count(1)
     opened.get_by_role('button', name='Mark all as seen').click()
@@ -181,7 +181,7 @@ def test_more_than_fit_are_counted_in_the_last_place_which_opens_the_bell(
 def test_the_bell_is_used_by_keyboard_and_shows_text_as_text(program: SynapseUnderTest, page: Page) -> None:
     hostile = '<img src=x onerror="window.hurt = 1"><b>bold</b>'
     fail(program, hostile)
-    expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
+    expect(bell(page)).to_have_accessible_name('Alerts, 1 unseen (B)')
     bell(page).focus()
 
     page.keyboard.press('Enter')
@@ -243,7 +243,7 @@ def test_a_phone_has_the_bell_in_its_menu(program: SynapseUnderTest, page: Page)
     expect(bell(page)).not_to_be_visible()
 
     page.get_by_role('button', name='More', exact=True).click()
-    page.get_by_role('menuitem', name='Alerts 1 not seen').click()
+    page.get_by_role('menuitem', name='Alerts 1 unseen').click()
 
     opened = page.get_by_role('dialog', name='Alerts')
     expect(opened.get_by_role('listitem')).to_contain_text('Too large.')
@@ -278,7 +278,7 @@ def test_a_menu_that_fades_out_takes_no_keys(page: Page) -> None:
 
 def test_opened_again_at_once_the_bell_does_not_come_twice(program: SynapseUnderTest, page: Page) -> None:
     fail(program, 'Still there.')
-    expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
+    expect(bell(page)).to_have_accessible_name('Alerts, 1 unseen (B)')
     page.evaluate("""() => {
         window.came = 0;
         const isBell = (node) => node.matches?.(".bl-pop");
@@ -304,7 +304,7 @@ def test_the_desktop_is_told_only_while_no_tab_is_in_sight_and_once_over_all_tab
     page.evaluate('lookAway(true)')
 
     fail(program, 'The other tab is in sight.')
-    expect(bell(page)).to_have_accessible_name('Alerts, 1 not seen (B)')
+    expect(bell(page)).to_have_accessible_name('Alerts, 1 unseen (B)')
     told_of(page, 1)
     other.evaluate('lookAway(true)')
     (run,) = fail(program, 'Nobody looks.')
@@ -317,7 +317,7 @@ def test_the_desktop_is_told_only_while_no_tab_is_in_sight_and_once_over_all_tab
     teller = page if made(page) else other
     teller.evaluate('made[0].note.onclick()')
     teller.wait_for_url(f'**/runs/{run["number"]}')
-    expect(bell(teller)).to_have_accessible_name('Alerts, 1 not seen (B)')
+    expect(bell(teller)).to_have_accessible_name('Alerts, 1 unseen (B)')
     other.close()
 
 
@@ -348,9 +348,9 @@ def test_a_storm_makes_few_notifications(program: SynapseUnderTest, page: Page) 
 
     fail(program, *(f'Storm {number}.' for number in range(6)))
 
-    expect(bell(page)).to_have_accessible_name('Alerts, 6 not seen (B)')
+    expect(bell(page)).to_have_accessible_name('Alerts, 6 unseen (B)')
     wait_until(lambda: len(made(page)) == 4, timeout=20, what=lambda: str(made(page)))
-    assert re.fullmatch(r'\d alerts are not seen', made(page)[3]['title'])
+    assert re.fullmatch(r'\d unseen alerts', made(page)[3]['title'])
     assert len({note['tag'] for note in made(page)}) == 4
     page.evaluate('lookAway(false)')
     fail(program, 'After the storm.')
@@ -366,7 +366,7 @@ def test_a_browser_that_blocks_them_says_so_and_stays_off(page: Page) -> None:
     switch.click()
 
     expect(switch).to_have_attribute('aria-checked', 'false')
-    expect(opened).to_contain_text('This browser blocks notifications of this address.')
+    expect(opened).to_contain_text('This browser blocks notifications from this address.')
     page.keyboard.press('Escape')
     page.evaluate('delete Notification.permission')
 

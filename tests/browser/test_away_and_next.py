@@ -249,7 +249,7 @@ def test_the_secret_address_is_made_shown_and_revoked_in_settings(program: Synap
     page.goto(f'{program.url}settings')
     card = page.get_by_role('region', name='Calendar')
 
-    card.get_by_role('button', name='Make an address').click()
+    card.get_by_role('button', name='Create an address').click()
     card.get_by_role('button', name='Show the address').click()
     expect(card.locator('.feed-address')).to_have_text(re.compile(r'/api/v1/scheduler/feed/[\w-]{43}\.ics$'))
     address = card.locator('.feed-address').inner_text()
@@ -259,7 +259,7 @@ def test_the_secret_address_is_made_shown_and_revoked_in_settings(program: Synap
 
     card.get_by_role('button', name='Revoke').click()
     page.get_by_role('alertdialog').get_by_role('button', name='Revoke').click()
-    expect(card.get_by_role('button', name='Make an address')).to_be_visible()
+    expect(card.get_by_role('button', name='Create an address')).to_be_visible()
     assert httpx.get(address).status_code == 401
 
 

@@ -230,7 +230,7 @@ def walked(page: Page, end: int) -> list[tuple[int, str]]:
     # While it follows a flood it shows a sample and says so; who stops to read gets every line.
     expect(following(page)).to_contain_text('Paused')
     expect(page.locator('.log-notice')).to_be_hidden()
-    expect(page.get_by_text('The log begins here')).to_be_visible()
+    expect(page.get_by_text('The log starts here')).to_be_visible()
     # What reaches to the end has all lines by now, and follows who scrolls down: to the newest, wherever that is.
     wait_until(lambda: page.evaluate(IS_WHOLE, end), timeout=10)
     rows = page.evaluate(WALK, end)

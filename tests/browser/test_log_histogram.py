@@ -204,7 +204,7 @@ def test_a_range_is_chosen_from_a_list_or_typed_and_stays_after_a_reload(page: P
     button.click()
     page.get_by_label('To, day').fill('2001-01-01')
     page.get_by_role('button', name='Apply').click()
-    expect(page.get_by_role('dialog').get_by_role('alert')).to_have_text('The end must be after the beginning.')
+    expect(page.get_by_role('dialog').get_by_role('alert')).to_have_text('The end must be after the start.')
     assert asked(page)['t'] == '1h'
 
     page.get_by_label('To, day').fill('2150-01-01')

@@ -93,7 +93,7 @@ def test_history_and_live_lines_meet_without_hole_or_double(
     expect(page.get_by_text('line 1499', exact=True)).to_be_visible()
     wait_until(lambda: port(page).evaluate('e => { e.scrollTop = 0 }') or len(printed(page)) == 1500, timeout=20)
 
-    expect(page.get_by_text('The log begins here')).to_be_visible()
+    expect(page.get_by_text('The log starts here')).to_be_visible()
     assert printed(page) == list(range(1500))
     assert all(later['first'] == earlier['last'] + 1 for earlier, later in pairwise(rows_of(page)))
     assert problems == []
@@ -160,11 +160,11 @@ def test_a_search_finds_counts_leads_and_hides_nothing(program: SynapseUnderTest
     say(program, 'find', 'and ffmpeg frame 4')
     expect(count).to_have_text('2 of 4')
 
-    page.get_by_role('button', name='Upper and lower case as typed').click()
+    page.get_by_role('button', name='Match case').click()
     expect(count).to_have_text('3 found')
-    page.get_by_role('button', name='A regular expression').click()
+    page.get_by_role('button', name='Regular expression').click()
     field.fill(r'frame [13')
-    expect(count).to_have_text('Not a pattern yet')
+    expect(count).to_have_text('Invalid pattern')
     expect(page.locator('.log-one mark').first).to_be_visible()
     field.fill(r'frame [13]')
     expect(count).to_have_text('2 found')
@@ -186,7 +186,7 @@ def test_what_was_asked_of_an_earlier_window_leaves_no_hole_in_this_one(
     expect(line(page, 'line 1999')).to_be_visible()
     middle = rows_of(page)[100]['first']
     port(page).press('Home')
-    expect(page.get_by_text('The log begins here')).to_be_visible()
+    expect(page.get_by_text('The log starts here')).to_be_visible()
 
     # As it was said before a cut of the connection, and is heard after it.
     page.evaluate(

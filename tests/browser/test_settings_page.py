@@ -37,7 +37,7 @@ def test_the_number_of_workers_changes_at_once_and_is_kept(tmp_path: Path, sign_
 def test_no_worker_at_all_is_refused_with_a_sentence(program: SynapseUnderTest, sign_in: SignIn) -> None:
     page = sign_in(program)
     page.goto(f'{program.url}settings')
-    less = page.get_by_role('button', name='One worker less')
+    less = page.get_by_role('button', name='One worker fewer')
 
     less.click()
     expect(page.get_by_text('0 of 1 busy').first).to_be_visible()
@@ -73,10 +73,10 @@ def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, sign_in: Sign
         card.get_by_label('Number of runs').select_option('At most')
         card.get_by_label('Runs that are kept').fill('1')
         words = '30 log lines older than 7 days and 2 runs beyond the newest 1'
-        expect(card.get_by_text(f'{words} would go.')).to_be_visible()
+        expect(card.get_by_text(f'{words} would be removed.')).to_be_visible()
         card.get_by_role('button', name='Save').click()
         question = page.get_by_role('alertdialog')
-        expect(question).to_contain_text(f'{words} go')
+        expect(question).to_contain_text(f'{words} will be removed')
         question.get_by_role('button', name='Keep them').click()
         expect(question).to_be_hidden()
         assert program.run('run1')['state'] == 'succeeded'
@@ -85,11 +85,11 @@ def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, sign_in: Sign
         question.get_by_role('button', name='Remove them').click()
 
         expect(card.get_by_text('1 ended run since')).to_contain_text('3.0 kB in their folders')
-        expect(card.get_by_text('30 lines and 2 runs went')).to_be_visible()
+        expect(card.get_by_text('30 lines and 2 runs removed')).to_be_visible()
         expect(card.get_by_role('button', name='Save')).to_be_hidden()
         assert sorted(path.name for path in (data / 'runs').iterdir()) == ['run3']
         card.get_by_role('button', name='Clean up now').click()
-        expect(page.get_by_text('Nothing had to go.', exact=True)).to_be_visible()
+        expect(page.get_by_text('Nothing had to be removed.', exact=True)).to_be_visible()
         page.goto(f'{program.url}runs/1')
         expect(page.get_by_text('Run #1 has been removed.')).to_be_visible()
         expect(page.get_by_text('How long runs are kept is set on the Settings page.')).to_be_visible()

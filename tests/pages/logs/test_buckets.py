@@ -29,7 +29,7 @@ def test_every_moment_lies_in_one_of_about_a_hundred(start: datetime, length: ti
     assert buckets.start <= start
     assert end <= buckets.end
     assert buckets.number_of(start) == buckets.first
-    assert buckets.begin_of(buckets.number_of(end)) <= end < buckets.begin_of(buckets.number_of(end) + 1)
+    assert buckets.start_of(buckets.number_of(end)) <= end < buckets.start_of(buckets.number_of(end) + 1)
 
 
 @given(start=MOMENTS, length=st.timedeltas(timedelta(seconds=1), timedelta(9_000)), zone=ZONES)
@@ -74,7 +74,7 @@ def test_the_window_slides_and_grows_with_the_clock() -> None:
     later = utc('2026-11-23T13:15:30')
 
     assert (buckets.count, buckets.slid_to(later).count, buckets.grown_to(later).count) == (90, 90, 94)
-    assert buckets.slid_to(later).begin_of(buckets.slid_to(later).last) == later
+    assert buckets.slid_to(later).start_of(buckets.slid_to(later).last) == later
     assert buckets.grown_to(later).start == buckets.start
 
 

@@ -27,9 +27,12 @@ MESSAGES = st.sampled_from(
     ]
 )
 MOMENTS = [datetime(2026, 10, 14, 12, 0, second, tzinfo=UTC) for second in range(3)]
+TEXTS = ['', 'fr', 'ffmpeg frame', 'frame_1', 'uber', '100 %', 'a-b', 'left on', 'Frame', 'über', 'e l']
 SEARCHES = st.builds(
     Search,
-    text=st.sampled_from(['space left', 'FRAME', 'Frame', '1', 'ff|fr', r'^f\w+$', 'Ü', 'σοφοσ', 'ii', '[31m', '']),
+    text=st.sampled_from(
+        ['space left', 'FRAME', '1', 'ff|fr', r'^f\w+$', 'Ü', 'σοφοσ', 'ii', '[31m', *TEXTS],
+    ),
     is_case_sensitive=st.booleans(),
 ) | st.builds(
     Search,
@@ -55,7 +58,6 @@ FILTERS = st.builds(
     source=st.sampled_from(['', 'render']),
     run=st.sampled_from([None, 'one']),
     step=st.sampled_from(['', 'render']),
-    q=st.sampled_from(['', 'fr', 'ffmpeg frame', 'frame_1', 'uber', '100 %', 'a-b', 'left on', 'Frame', 'über', 'e l']),
     start=st.none() | st.sampled_from(MOMENTS),
     end=st.none() | st.sampled_from(MOMENTS),
     search=st.none() | SEARCHES,

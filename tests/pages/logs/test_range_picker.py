@@ -110,12 +110,12 @@ def test_a_range_may_be_typed_in_part() -> None:
 @pytest.mark.parametrize(
     ('begin', 'end', 'sentence'),
     [
-        (('', ''), ('', ''), 'Give a beginning or an end.'),
-        (('2026-11-23', '14:00'), ('2026-11-23', '13:00'), 'The end must be after the beginning.'),
-        (('2026-11-23', '14:09'), ('', ''), 'It begins in the future: nothing was logged there yet.'),
-        (('2026-02-31', ''), ('', ''), 'The beginning is no day and time that exists.'),
-        (('', ''), ('2026-11-23', '25:00'), 'The end is no day and time that exists.'),
-        (('0001-01-01', ''), ('', ''), 'The beginning is no day and time that exists.'),
+        (('', ''), ('', ''), 'Enter a start or an end.'),
+        (('2026-11-23', '14:00'), ('2026-11-23', '13:00'), 'The end must be after the start.'),
+        (('2026-11-23', '14:09'), ('', ''), 'The start is in the future; nothing has been logged there yet.'),
+        (('2026-02-31', ''), ('', ''), 'The start is not a valid date and time.'),
+        (('', ''), ('2026-11-23', '25:00'), 'The end is not a valid date and time.'),
+        (('0001-01-01', ''), ('', ''), 'The start is not a valid date and time.'),
     ],
 )
 def test_nonsense_that_is_typed_is_named(begin: tuple[str, str], end: tuple[str, str], sentence: str) -> None:
