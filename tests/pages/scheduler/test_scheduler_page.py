@@ -13,8 +13,8 @@ from pages.scheduler.month.day_popover import DayPopover
 from pages.scheduler.month.grid import DayCell, MonthGrid
 from pages.scheduler.page import scheduler_page
 from pages.scheduler.week.view import WeekView
-from synapse.calendar.events import Event
 from synapse.calendar.entries import key_of
+from synapse.calendar.events import Event
 from synapse.runs.messages import RunChanged
 from tests.parts.screen import Screen, clickable, fire, name_of, opened_screen
 
