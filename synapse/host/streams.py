@@ -95,12 +95,15 @@ class Stream(io.TextIOWrapper):
         """
         lines, self._sink.lines = self._sink.lines, 0
         is_gathering = not self.line_buffering
+        chunks, size = self._sink.kept
         # The next print says it then, at the pace of the disk and of the control room: here nobody can wait.
-        is_much = self._channel.is_backed_up or (is_gathering and self._sink.size > FLOOD_BYTES)
+        is_much = self._channel.is_backed_up or (is_gathering and size > FLOOD_BYTES)
         if is_gathering and (is_much or lines < FLOOD_LINES * seconds / FLOOD_SECONDS):
             self._gather(False)
         if not is_much:
-            self.bring_out()
+            self.collect()
+            # No more than was looked at: on a busy machine many times as much is printed before this gets its turn.
+            self._sink.drain(chunks + 1)
         return is_much or not self.line_buffering
 
     def _line_is_out(self) -> None:
@@ -161,10 +164,12 @@ class _Sink:
         if self.drain():
             self._on_line()
 
-    def drain(self) -> bool:
+    def drain(self, most: int = sys.maxsize) -> bool:
         """Say what has come, and give whether there was any. In a call from within itself the outer one goes on.
 
         What comes meanwhile is left: others may print faster than this can say it, and it has to end.
+
+        :param most: chunks to say; the others are left as well
         """
         has_said = False
         with self._lock:
@@ -175,7 +180,7 @@ class _Sink:
             try:
                 while self._is_asked_again:
                     self._is_asked_again = False
-                    if data := b''.join(_taken(self._chunks, len(self._chunks))):
+                    if data := b''.join(_taken(self._chunks, min(most, len(self._chunks)))):
                         self._say(data)
                         has_said = True
             finally:
@@ -188,9 +193,10 @@ class _Sink:
             self._channel.raw(self._number, self._source, b'', is_last=True)
 
     @property
-    def size(self) -> int:
-        """How many bytes are kept."""
-        return sum(map(len, tuple(self._chunks)))
+    def kept(self) -> tuple[int, int]:
+        """How many chunks are kept, and how many bytes these have."""
+        chunks = tuple(self._chunks)
+        return len(chunks), sum(map(len, chunks))
 
     def _say(self, data: bytes) -> None:
         if self._channel.is_fork:
