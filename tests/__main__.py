@@ -1,4 +1,7 @@
-"""`python tests`: brings the test packages and a real Chromium, then runs pytest with the arguments given here."""
+"""`python tests`: brings the test packages and a real Chromium, then runs pytest with the arguments given here.
+
+The whole suite and whole folders run in several processes, one per core; `-n 0` runs them in one.
+"""
 
 import os
 import subprocess
@@ -11,12 +14,37 @@ sys.path[0] = str(ROOT)
 from main import ensure_packages  # noqa: E402 - the path above must come first
 from tests.parts.chromium import find_chromium, install_chromium  # noqa: E402
 
+MOST_PROCESSES = 4
+"""However many cores there are: each process has a browser and a program or two."""
+OWN_CHOICE = ('-n', '--numprocesses', '--dist', '--pdb', '-pno:xdist', 'no:xdist')
+
 
 def main() -> int:
     ensure_packages('test')
     os.environ['SYNAPSE_CHROMIUM'] = find_chromium() or install_chromium()
+    # The tests start more than a thousand processes, and without compiled files each would compile Synapse first.
+    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
     os.chdir(ROOT)
-    return subprocess.run([sys.executable, '-m', 'pytest', *sys.argv[1:]], check=False).returncode
+    command = [sys.executable, '-m', 'pytest', *distribution(sys.argv[1:]), *sys.argv[1:]]
+    return subprocess.run(command, check=False).returncode
+
+
+def distribution(arguments: list[str]) -> list[str]:
+    """Options that spread the tests over processes; none if single files are named or `arguments` choose themselves."""
+    count = min(usable_cores(), MOST_PROCESSES)
+    if count == 1 or any(argument.startswith(OWN_CHOICE) or is_file(argument) for argument in arguments):
+        return []
+    # All tests of a file run in one process, since many share a program and a browser. Files are started in the order
+    # of their folders, the long browser tests first; pytest-xdist would start them last, as they have few tests each.
+    return ['-n', str(count), '--dist', 'loadfile', '--no-loadscope-reorder']
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def is_file(argument: str) -> bool:
+    return not argument.startswith('-') and argument.partition('::')[0].endswith('.py')
 
 
 if __name__ == '__main__':

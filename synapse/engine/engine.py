@@ -102,7 +102,7 @@ class LocalEngine:
         return self._warden.pid if self._warden and self._warden.returncode is None else None
 
     async def start(self) -> None:
-        """Start the warden, then the spares; return before these are warm.
+        """Start the warden; the spares follow when the program has started.
 
         :raises HostNotStarted: if not even the warden starts
         """
@@ -111,7 +111,7 @@ class LocalEngine:
         except OSError as error:
             raise HostNotStarted(str(error)) from error
         self._is_open = True
-        self._spares_wanted.set()
+        self._want_spares_soon()
         self._tasks = [asyncio.create_task(self._keep_warden()), asyncio.create_task(self._keep_spares())]
 
     async def run(self, job: Job, on_message: OnMessage, on_line: OnLine) -> HostProcess:
@@ -140,11 +140,9 @@ class LocalEngine:
         for _ in range(self._spare_count + 2):
             if self._spares:
                 host = self._spares.pop(0)
-                # Starting the next spare takes a third of a second of CPU, which the run that starts now needs.
-                asyncio.get_running_loop().call_later(SPARE_AFTER_SECONDS, self._spares_wanted.set)
             else:
                 host = await self._spawn()
-                self._spares_wanted.set()
+            self._want_spares_soon()
             try:
                 if await host.is_ready(READY_SECONDS):
                     return host
@@ -154,6 +152,10 @@ class LocalEngine:
             outcome = await host.stop(now=True)
             reason = '; '.join(host.last_lines) or f'it ended with {outcome.signal or outcome.returncode}'
         raise HostNotStarted(reason)
+
+    def _want_spares_soon(self) -> None:
+        # A spare takes a third of a second of a processor: that of the start, or of the run which begins now.
+        asyncio.get_running_loop().call_later(SPARE_AFTER_SECONDS, self._spares_wanted.set)
 
     async def _spawn(self) -> HostProcess:
         try:

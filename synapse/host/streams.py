@@ -95,12 +95,15 @@ class Stream(io.TextIOWrapper):
         """
         lines, self._sink.lines = self._sink.lines, 0
         is_holding = not self.line_buffering
+        chunks, size = self._sink.held
         # Then the next print sends it, as fast as the disk and the control room allow: this thread must not wait.
-        is_much = self._channel.is_backed_up or (is_holding and self._sink.size > FLOOD_BYTES)
+        is_much = self._channel.is_backed_up or (is_holding and size > FLOOD_BYTES)
         if is_holding and (is_much or lines < FLOOD_LINES * seconds / FLOOD_SECONDS):
             self._hold(False)
         if not is_much:
-            self.drain()
+            self.collect()
+            # No more than was counted: on a busy machine much more is printed before this thread gets its turn.
+            self._sink.drain(chunks + 1)
         return is_much or not self.line_buffering
 
     def _line_sent(self) -> None:
@@ -161,10 +164,12 @@ class _Sink:
         if self.drain():
             self._on_line()
 
-    def drain(self) -> bool:
+    def drain(self, most: int = sys.maxsize) -> bool:
         """Send what is held; whether there was any. In a recursive call the outer one does it.
 
         What arrives meanwhile is left for the next call: other threads may print faster than this can send.
+
+        :param most: chunks to send; the rest is left as well
         """
         has_sent = False
         with self._lock:
@@ -175,7 +180,7 @@ class _Sink:
             try:
                 while self._must_repeat:
                     self._must_repeat = False
-                    if data := b''.join(_taken(self._chunks, len(self._chunks))):
+                    if data := b''.join(_taken(self._chunks, min(most, len(self._chunks)))):
                         self._send(data)
                         has_sent = True
             finally:
@@ -188,9 +193,10 @@ class _Sink:
             self._channel.raw(self._number, self._source, b'', is_last=True)
 
     @property
-    def size(self) -> int:
-        """How many bytes are held."""
-        return sum(map(len, tuple(self._chunks)))
+    def held(self) -> tuple[int, int]:
+        """How many chunks are held, and how many bytes these have."""
+        chunks = tuple(self._chunks)
+        return len(chunks), sum(map(len, chunks))
 
     def _send(self, data: bytes) -> None:
         if self._channel.is_fork:

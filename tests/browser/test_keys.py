@@ -1,13 +1,12 @@
 """Keys belong to what was opened, from the press on that opens it, however long the server takes to bring it."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.parts.harness import SynapseUnderTest, wait_until
 
-SignIn = Callable[[SynapseUnderTest], Page]
 LATE = """
     Object.defineProperty(WebSocket.prototype, 'onmessage', {{
         set(handler) {{ this.addEventListener('message', (event) => setTimeout(() => handler(event), {ms})); }},
@@ -27,13 +26,25 @@ SOON_AND_LATE = pytest.mark.parametrize('page', [0, 1000], indirect=True)
 OPEN = '.q-dialog:not(:has(> [class*="-leave-active"]))'
 
 
+@pytest.fixture(scope='module')
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
+    """One for all: what opens under the keys, and what is typed there, leaves nothing behind but a paused queue."""
+    program = SynapseUnderTest(tmp_path_factory.mktemp('keys') / 'data', '--workers', '2', '--no-login').start()
+    program.wait_for_run(program.create_run('RunCommand', command=['true'])['id'])
+    yield program
+    program.stop()
+
+
 @pytest.fixture
-def page(program: SynapseUnderTest, context: BrowserContext, sign_in: SignIn, request: pytest.FixtureRequest) -> Page:
+def page(program: SynapseUnderTest, context: BrowserContext, request: pytest.FixtureRequest) -> Page:
     """The dashboard with one run that has ended; its server answers soon, or so many milliseconds late."""
     if late := getattr(request, 'param', 0):
         context.add_init_script(LATE.format(ms=late))
-    program.wait_for_run(program.create_run('RunCommand', command=['true'])['id'])
-    page = sign_in(program)
+    with program.api as api:
+        api.post('/queue/resume').raise_for_status()
+    page = context.new_page()
+    page.goto(program.url)
+    page.get_by_role('navigation', name='Main').wait_for()
     expect(page.get_by_role('region', name='Current run')).to_contain_text('true')
     return page
 
@@ -242,12 +253,10 @@ def test_escape_gives_the_focus_back(page: Page, program: SynapseUnderTest) -> N
 
 
 def test_space_scrolls_and_only_a_combination_pauses(
-    program: SynapseUnderTest, context: BrowserContext, sign_in: SignIn, problems: list[str]
+    problems: list[str], page: Page, program: SynapseUnderTest
 ) -> None:
     program.write_pipeline('long.py', LONG)
     program.wait_for_pipeline('Long')
-    program.wait_for_run(program.create_run('RunCommand', command=['true'])['id'])
-    page = sign_in(program)
     page.set_viewport_size({'width': 1280, 'height': 420})
     run = program.create_run('Long')
     program.wait_for_run(run['id'], 'running')
@@ -266,3 +275,5 @@ def test_space_scrolls_and_only_a_combination_pauses(
     page.keyboard.press('Alt+p')
     expect(page.get_by_role('button', name='Pause')).to_be_visible()
     assert problems == []
+    with program.api as api:
+        api.post(f'/runs/{run["id"]}/cancel', json={'now': True}).raise_for_status()
