@@ -55,26 +55,32 @@
     note(`${unseen} unseen alerts`, `The newest: ${alert.title}`, 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));
   }
 
+  // -- one tab shows them as long as it lives: what it writes into localStorage may reach the others too late
+  let isTeller = false, waiting = null;
+  navigator.locks?.request('synapse-telling', () => {
+    isTeller = true;
+    if (waiting) tell(...waiting);
+    return new Promise(() => {});
+  });
+
   async function tell(latest, unseen) {
+    if (!isTeller) { waiting = [latest, unseen]; return; }
     if (state() !== 'on' || !latest.length) return;
-    // One tab at a time: the first one shows it, the others find it shown.
-    await navigator.locks.request('synapse-telling', async () => {
-      const told = memory(), now = Date.now();
-      const fresh = latest.filter((alert) => !told.ids.includes(alert.id)).reverse();
-      if (!fresh.length) return;
-      const { held } = await navigator.locks.query();
-      const isInSight = held.some((lock) => lock.name === 'synapse-in-sight');
-      const due = isInSight ? [] : fresh.filter((alert) => window.synapse.now() - alert.at < RECENT_MS);
-      told.shown = told.shown.filter((at) => now - at < BURST_MS);
-      const few = due.slice(0, BURST - told.shown.length);
-      for (const alert of few) show(alert);
-      told.shown.push(...few.map(() => now));
-      if (due.length > few.length && now - told.more > BURST_MS) {
-        told.more = now;
-        showMore(due.at(-1), unseen);
-      }
-      remember(told, fresh);
-    });
+    const { held } = await navigator.locks.query();
+    const isInSight = held.some((lock) => lock.name === 'synapse-in-sight');
+    const told = memory(), now = Date.now();
+    const fresh = latest.filter((alert) => !told.ids.includes(alert.id)).reverse();
+    if (!fresh.length) return;
+    const due = isInSight ? [] : fresh.filter((alert) => window.synapse.now() - alert.at < RECENT_MS);
+    told.shown = told.shown.filter((at) => now - at < BURST_MS);
+    const few = due.slice(0, BURST - told.shown.length);
+    for (const alert of few) show(alert);
+    told.shown.push(...few.map(() => now));
+    if (due.length > few.length && now - told.more > BURST_MS) {
+      told.more = now;
+      showMore(due.at(-1), unseen);
+    }
+    remember(told, fresh);
   }
 
   // Alerts from before notifications were switched on are not new.

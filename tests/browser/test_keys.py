@@ -271,7 +271,7 @@ def test_space_scrolls_and_only_a_combination_pauses(
 
     expect(page.get_by_role('button', name='Pause')).to_have_attribute('aria-keyshortcuts', 'Alt+P')
     page.keyboard.press('Alt+p')
-    expect(page.get_by_role('button', name='Resume')).to_be_visible()
+    expect(page.get_by_role('button', name='Pausing')).to_be_visible()
     page.keyboard.press('Alt+p')
     expect(page.get_by_role('button', name='Pause')).to_be_visible()
     assert problems == []

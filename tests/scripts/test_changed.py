@@ -20,7 +20,7 @@ from tests.parts.scripts import script
         ('storage/logs/store.py', ['tests/storage/logs']),
         ('pages/logs/log_view.js', ['tests/pages/logs']),
         ('pages/app.py', ['tests/pages/test_app.py']),
-        ('pages/dashboard/page.py', []),
+        ('pages/dashboard/page.py', ['tests/pages/dashboard']),
         ('scripts/changed.py', ['tests/scripts/test_changed.py']),
         ('scripts/life/pipelines/check_links.py', ['tests/scripts/life']),
         ('main.py', ['tests/test_command_line.py']),
