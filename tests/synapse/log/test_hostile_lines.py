@@ -306,10 +306,11 @@ async def test_an_endless_line_and_fields_without_end_are_cut_and_say_so(
     assert {'deep', 'endless', 'broken', 'odd', 'many', 'after all'} <= set(fields)
     assert fields['many'] == {f'field {number}': 'x' * 16_000 for number in range(4)} | {'left_out': 996}
     endless: Any = "{'me': {...}}"
+    deep: Any = '<list>'
     for _ in range(8):
-        endless = {'me': endless}
+        endless, deep = {'me': endless}, [deep]
     assert fields['endless'] == {'endless': endless}
-    assert (fields['deep'], fields['broken']) == ({'deep': '<list>'}, {'broken': '<Broken>'})
+    assert (fields['deep'], fields['broken']) == ({'deep': deep}, {'broken': '<Broken>'})
     assert fields['odd']['raw'] == "b'\\xff'"
 
 
