@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from synapse.waiting import is_set_within
+
 from .bus import Bus, Message
 from .records import now_utc
 from .status import Status
@@ -113,8 +115,7 @@ class Machine:
 
     async def _pause(self) -> None:
         self._wake.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), WATCHED_SECONDS if self.is_watched else UNWATCHED_SECONDS)
+        await is_set_within(self._wake, WATCHED_SECONDS if self.is_watched else UNWATCHED_SECONDS)
 
     async def _sample(self, *, cpu_seconds: float | None = None) -> None:
         loop = asyncio.get_running_loop()

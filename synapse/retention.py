@@ -4,7 +4,6 @@ A removed run leaves a trace, so that the calendar and past figures do not chang
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from storage.documents import Documents
 from storage.files import StorageError
+from synapse.waiting import is_set_within
 
 from .bus import Bus, Message
 from .errors import DiskIsFull, Invalid, NotReady, SynapseError
@@ -245,10 +245,7 @@ class Retention:
         loop = asyncio.get_running_loop()
         next_at = loop.time() + FIRST_AFTER
         while True:
-            with contextlib.suppress(TimeoutError):
-                # Not `wait_for`: in Python 3.11 it drops a cancellation that comes as it is woken.
-                async with asyncio.timeout(max(0.0, next_at - loop.time())):
-                    await self._wake.wait()
+            await is_set_within(self._wake, max(0.0, next_at - loop.time()))
             self._wake.clear()
             if self._is_requested or loop.time() >= next_at:
                 self._is_requested, next_at = False, loop.time() + INTERVAL

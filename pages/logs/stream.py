@@ -20,6 +20,7 @@ from synapse.errors import SynapseError
 from synapse.log.log import Entry
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.log.search import Search
+from synapse.waiting import is_set_within
 
 from .filter import LogFilter
 from .lines import LogLines
@@ -189,10 +190,8 @@ class LogStream:
         client.on_connect(self._reconnected)
         self._scope.when_gone(lambda: client.connect_handlers.remove(self._reconnected))
         while not self._scope.is_deleted:
-            try:
-                # A sampled view waits until the flood is over, and then shows every line.
-                await asyncio.wait_for(self._wake.wait(), CALM_SECONDS if self.sampled else None)
-            except TimeoutError:
+            # A sampled view waits until the flood is over, and then shows every line.
+            if not await is_set_within(self._wake, CALM_SECONDS if self.sampled else None):
                 self._reload_unless_asked()
             self._wake.clear()
             with self._scope:

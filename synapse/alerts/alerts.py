@@ -19,6 +19,7 @@ from storage.documents import Documents
 from storage.files import StorageError
 from synapse.bus import Bus, Message
 from synapse.records import Record, now_utc
+from synapse.waiting import is_set_within
 
 log = logging.getLogger(__name__)
 
@@ -251,7 +252,7 @@ class Alerts:
     async def _save(self) -> None:
         is_failing = False
         while self._is_changed:
-            await _wait_for(self._is_closing, SAVE_SECONDS)
+            await is_set_within(self._is_closing, SAVE_SECONDS)
             self._is_changed = False
             document = {'items': [alert.as_json() for alert in self._alerts.values()]}
             try:
@@ -269,11 +270,3 @@ class Alerts:
                 yield Alert.model_validate({name: item[name] for name in Alert.model_fields if name in item})
             except (ValidationError, TypeError) as error:
                 self._notices.append(f'An alert could not be read and is left out: {error}')
-
-
-async def _wait_for(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

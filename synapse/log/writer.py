@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from storage.files import StorageError
 from storage.logs.rows import LineBatch, LogRow, batch_of, row_of
 from storage.logs.store import LogStore
+from synapse.waiting import is_set_within
 
 from .entry import RANKS, Entry, Level, size_of
 
@@ -148,7 +149,7 @@ class LogWriter:
             await self._index()
             await self._filled.wait()
             if not self._is_stopping and len(self.unsaved) < BATCH_ENTRIES:
-                await self._wait(self._hurried, BATCH_SECONDS)
+                await is_set_within(self._hurried, BATCH_SECONDS)
             self._hurried.clear()
             await self._save_some()
             if not self.unsaved and not self._is_stopping:
@@ -159,7 +160,7 @@ class LogWriter:
         while self._unindexed >= MIN_UNINDEXED and len(self.unsaved) < BATCH_ENTRIES and not self._is_stopping:
             flooded_for = self._calm_at - asyncio.get_running_loop().time()
             if flooded_for > 0 and self._unindexed < MAX_UNINDEXED:
-                await self._wait(self._filled, flooded_for)
+                await is_set_within(self._filled, flooded_for)
                 if self._filled.is_set():
                     return
                 continue
@@ -171,10 +172,6 @@ class LogWriter:
                 self._unindexed = 0
             if self.unsaved:
                 return
-
-    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
 
     async def _save_some(self) -> None:
         async with self.lock:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synapse.log.log import Level
+from synapse.waiting import is_set_within
 
 from .buffer import Update, UpdateBuffer, framed
 
@@ -115,10 +116,7 @@ class Listener:
         """Wait up to `seconds` for something to send; returns whether there may be something."""
         if not self._lost and not self._answers and self._spans[0].first > self._buffer.seq:
             self._news.clear()
-            try:
-                await asyncio.wait_for(self._news.wait(), max(0.0, seconds))
-            except TimeoutError:
-                return False
+            return await is_set_within(self._news, max(0.0, seconds))
         return True
 
     def next_text(self) -> str | None:

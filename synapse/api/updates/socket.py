@@ -1,7 +1,6 @@
 """The WebSocket `/ws/updates`: everything that happens, for programs, as it happens."""
 
 import asyncio
-import contextlib
 import json
 import time
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from synapse import __version__
 from synapse.control_room import ControlRoom
 from synapse.log.log import Level
 from synapse.sentences import sentence_of
+from synapse.waiting import is_set_within
 
 from .buffer import UpdateBuffer, framed
 from .listener import Listener, Subscription
@@ -114,8 +114,7 @@ class _Connection:
 
     async def _send_updates(self) -> None:
         ping_at = time.monotonic() + self._ping_seconds
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._may_start.wait(), RESUME_SECONDS)
+        await is_set_within(self._may_start, RESUME_SECONDS)
         while True:
             if time.monotonic() >= ping_at:
                 ping_at = time.monotonic() + self._ping_seconds
