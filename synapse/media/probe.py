@@ -1,0 +1,344 @@
+"""What is in a media file, as libavformat itself tells it (PyAV): nothing is read out of text meant for people."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from synapse.pipelines.pipeline import StepFailed
+
+SAMPLED_FRAMES = 12
+"""How many frames are decoded to see what no header says: rotation, interlacing."""
+_LISTS = frozenset({'hls', 'dash', 'concat', 'image2', 'tty', 'lavfi', 'ffmetadata', 'sdp', 'rtsp'})
+"""Formats that name other files or places to read from, or that make a picture of text."""
+
+Hdr = Literal['pq', 'hlg']
+FieldOrder = Literal['progressive', 'interlaced']
+
+# The numbers are those of ITU-T H.273, which libavutil and all modern containers use; the names are ffmpeg's.
+_PRIMARIES = {
+    1: 'bt709',
+    4: 'bt470m',
+    5: 'bt470bg',
+    6: 'smpte170m',
+    7: 'smpte240m',
+    9: 'bt2020',
+    11: 'smpte431',
+    12: 'smpte432',
+}
+_TRANSFERS = {
+    1: 'bt709', 4: 'gamma22', 5: 'gamma28', 6: 'smpte170m', 7: 'smpte240m', 8: 'linear', 13: 'iec61966-2-1',
+    14: 'bt2020-10', 15: 'bt2020-12', 16: 'smpte2084', 18: 'arib-std-b67',
+}  # fmt: skip
+_MATRICES = {0: 'gbr', 1: 'bt709', 4: 'fcc', 5: 'bt470bg', 6: 'smpte170m', 7: 'smpte240m', 9: 'bt2020nc', 10: 'bt2020c'}
+_RANGES = {1: 'tv', 2: 'pc'}
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class _Stream(_Fact):
+    index: int
+    """In the file, counted from 0, as ffmpeg's `-map 0:INDEX` takes it."""
+    codec: str
+    """As ffmpeg names it."""
+    start: float = 0.0
+    """Seconds; where the stream begins on the clock of the container."""
+    seconds: float | None = None
+    """Length of this stream; None where the container doesn't say, see `measured`."""
+
+
+class VideoStream(_Stream):
+    """One stream of pictures; `width` and `height` are pixels as stored, before rotation and aspect."""
+
+    width: int
+    height: int
+    sample_aspect: float = 1.0
+    """Width of a pixel by its height."""
+    rotation: Literal[0, 90, 180, 270] = 0
+    """Degrees, clockwise, by which a player turns the picture."""
+    average_rate: float
+    """Frames a second over the whole stream; 0 if unknown."""
+    base_rate: float
+    """The lowest rate at which all timestamps can be told apart; differs from the average where the rate varies."""
+    pixel_format: str
+    bits: int = 8
+    """Of one colour component."""
+    primaries: str = ''
+    transfer: str = ''
+    matrix: str = ''
+    range: str = ''
+    """These four as ffmpeg names them; empty where the file doesn't say."""
+    field_order: FieldOrder = 'progressive'
+    has_alpha: bool = False
+    frames: int = 0
+    """As the container counts them; 0 where it doesn't."""
+
+    @property
+    def hdr(self) -> Hdr | None:
+        return {'smpte2084': 'pq', 'arib-std-b67': 'hlg'}.get(self.transfer)  # type: ignore[return-value]
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height in square pixels as a player shows them."""
+        wide, high = max(1, round(self.width * self.sample_aspect)), self.height
+        return (high, wide) if self.rotation in (90, 270) else (wide, high)
+
+
+class AudioStream(_Stream):
+    """One sound track."""
+
+    channels: int
+    layout: str
+    rate: int
+    """Samples a second."""
+    language: str = ''
+    """ISO 639-2 as the file says it; empty for none and for `und`."""
+    title: str = ''
+    is_default: bool = False
+
+
+class SubtitleStream(_Fact):
+    """One track of subtitles inside the file."""
+
+    index: int
+    codec: str
+    language: str = ''
+    title: str = ''
+    is_default: bool = False
+
+
+class Chapter(_Fact):
+    """A named stretch, in seconds."""
+
+    start: float
+    end: float
+    title: str = ''
+
+
+class MediaFile(_Fact):
+    """Everything that a file says of itself."""
+
+    container: str
+    seconds: float | None = None
+    """Length of the longest stream; None until `measured` where the container doesn't say."""
+    start: float = 0.0
+    videos: tuple[VideoStream, ...] = ()
+    """Pictures that move, in the order of the file; still covers are in `cover`."""
+    sounds: tuple[AudioStream, ...] = ()
+    subtitles: tuple[SubtitleStream, ...] = ()
+    cover: int | None = None
+    """Index of the stream that holds a cover picture."""
+    chapters: tuple[Chapter, ...] = ()
+    tags: dict[str, str] = {}
+    """As the file writes them, keys in lower case. Text of people: never a fact about the media."""
+
+    @property
+    def video(self) -> VideoStream | None:
+        """The picture: the default stream, else the first."""
+        return self.videos[0] if self.videos else None
+
+    @property
+    def sound(self) -> AudioStream | None:
+        """The track that a player chooses: the first marked as default, else the first."""
+        return next((sound for sound in self.sounds if sound.is_default), next(iter(self.sounds), None))
+
+
+def probe(path: Path) -> MediaFile:
+    """Read the headers of a file, and a few frames of its first picture; takes milliseconds.
+
+    :raises StepFailed: with the reason, if it holds neither picture nor sound
+    """
+    with opened(path) as container:
+        if _LISTS & set(container.format.name.split(',')):
+            raise _no_media(path)
+        videos, covers = [], []
+        for stream in container.streams.video:
+            if stream.codec_context is None or not stream.codec_context.width:
+                continue
+            is_cover = bool(int(stream.disposition) & _ATTACHED_PICTURE)
+            covers.append(stream.index) if is_cover else videos.append(stream)
+        videos.sort(key=lambda stream: (not int(stream.disposition) & _DEFAULT, stream.index))
+        sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        if not videos and not sounds:
+            raise _no_media(path)
+        looks = _look(container, videos[0]) if videos else {}
+        return MediaFile(
+            container=container.format.name,
+            seconds=container.duration / 1e6 if container.duration else None,
+            start=(container.start_time or 0) / 1e6,
+            videos=tuple(_video(stream, looks if stream is videos[0] else {}) for stream in videos),
+            sounds=tuple(_sound(stream) for stream in sounds),
+            subtitles=tuple(_subtitle(stream) for stream in container.streams.subtitles),
+            cover=covers[0] if covers else None,
+            chapters=tuple(_chapter(chapter) for chapter in container.chapters()),
+            tags={key.lower(): value for key, value in container.metadata.items()},
+        )
+
+
+def measured(path: Path, media: MediaFile, on_progress: Callable[[float], None] = lambda _: None) -> MediaFile:
+    """The same with the length of each stream as its packets have it; reads the whole file and decodes nothing.
+
+    :param on_progress: called with the part that is read, from 0 to 1
+    :raises StepFailed: if it cannot be read
+    """
+    size = max(1, path.stat().st_size)
+    starts: dict[int, Fraction] = {}
+    ends: dict[int, Fraction] = {}
+    counts: dict[int, int] = {}
+    with opened(path) as container:
+        for packet in container.demux():
+            if packet.pts is None and packet.dts is None:
+                continue
+            index, base = packet.stream_index, packet.time_base
+            at = (packet.pts if packet.pts is not None else packet.dts) * base
+            starts[index] = min(starts.get(index, at), at)
+            ends[index] = max(ends.get(index, at), at + (packet.duration or 0) * base)
+            counts[index] = counts.get(index, 0) + 1
+            if packet.pos is not None and counts[index] % 500 == 0:
+                on_progress(min(1.0, packet.pos / size))
+    lengths = {index: float(ends[index] - starts[index]) for index in ends}
+
+    def told(stream: _Stream) -> Any:
+        index = stream.index
+        change: dict[str, Any] = {'seconds': lengths.get(index), 'start': float(starts.get(index, Fraction(0)))}
+        if isinstance(stream, VideoStream):
+            count = counts.get(index, 0)
+            rate = count / lengths[index] if lengths.get(index) else stream.average_rate
+            change |= {'frames': count, 'average_rate': rate}
+        return stream.model_copy(update=change)
+
+    films = [*media.videos, *media.sounds]
+    begins = [starts[stream.index] for stream in films if stream.index in starts]
+    finals = [ends[stream.index] for stream in films if stream.index in ends]
+    return media.model_copy(
+        update={
+            'seconds': float(max(finals) - min(begins)) if finals else None,
+            'start': float(min(begins)) if begins else 0.0,
+            'videos': tuple(told(stream) for stream in media.videos),
+            'sounds': tuple(told(stream) for stream in media.sounds),
+        }
+    )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An `av.container.InputContainer` that reads this file and no other place.
+
+    :raises StepFailed: if it cannot be opened, or turns out to be no media while it is read
+    """
+    import av  # costs 100 ms, and only films need it
+
+    try:
+        # A name like `-` or `http:...` is a file too; and what the file names is not followed anywhere.
+        with av.open(f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace') as container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise _no_media(path, error.strerror or '') from error
+
+
+_DEFAULT, _ATTACHED_PICTURE = 1, 1024
+"""AV_DISPOSITION_DEFAULT and AV_DISPOSITION_ATTACHED_PIC of libavformat's avformat.h."""
+
+
+def _look(container: Any, stream: Any) -> dict[str, Any]:
+    """What only frames tell: how they are turned, whether they are two fields, and their colours."""
+    import av
+
+    looks: dict[str, Any] = {}
+    try:
+        for count, frame in enumerate(container.decode(stream)):
+            if not count:
+                looks = {
+                    'rotation': -frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
+                    'primaries': _PRIMARIES.get(int(frame.color_primaries), ''),
+                    'transfer': _TRANSFERS.get(int(frame.color_trc), ''),
+                    'matrix': _MATRICES.get(int(frame.colorspace), ''),
+                    'range': _RANGES.get(int(frame.color_range), ''),
+                }
+            if frame.interlaced_frame:
+                looks['field_order'] = 'interlaced'
+                break
+            if count >= SAMPLED_FRAMES:
+                break
+    except av.error.FFmpegError:
+        return looks  # whether it plays is asked by another, who has words for it
+    return looks
+
+
+def _video(stream: Any, looks: dict[str, Any]) -> VideoStream:
+    context = stream.codec_context
+    components = context.format.components if context.format else ()
+    facts = {
+        'primaries': _PRIMARIES.get(int(context.color_primaries), ''),
+        'transfer': _TRANSFERS.get(int(context.color_trc), ''),
+        'matrix': _MATRICES.get(int(context.colorspace), ''),
+        'range': _RANGES.get(int(context.color_range), ''),
+    }
+    return VideoStream(
+        index=stream.index,
+        codec=context.codec.canonical_name if context.codec else context.name,
+        width=context.width,
+        height=context.height,
+        sample_aspect=float(stream.sample_aspect_ratio or context.sample_aspect_ratio or 1) or 1.0,
+        average_rate=float(stream.average_rate or 0),
+        base_rate=float(stream.base_rate or 0),
+        pixel_format=context.pix_fmt or '',
+        bits=max((component.bits for component in components), default=8),
+        # Matroska keeps the transparency of VP8 and VP9 in a second stream of bytes and says so by this tag.
+        has_alpha=any(component.is_alpha for component in components) or stream.metadata.get('alpha_mode') == '1',
+        frames=stream.frames,
+        **_times(stream),
+        **(facts | {name: value for name, value in looks.items() if value}),
+    )
+
+
+def _sound(stream: Any) -> AudioStream:
+    context = stream.codec_context
+    return AudioStream(
+        index=stream.index,
+        codec=context.codec.canonical_name if context.codec else context.name,
+        channels=context.layout.nb_channels,
+        layout=context.layout.name,
+        rate=context.sample_rate,
+        **_track(stream),
+        **_times(stream),
+    )
+
+
+def _subtitle(stream: Any) -> SubtitleStream:
+    return SubtitleStream(
+        index=stream.index, codec=stream.codec_context.name if stream.codec_context else '', **_track(stream)
+    )
+
+
+def _track(stream: Any) -> dict[str, Any]:
+    language = stream.metadata.get('language', '')
+    return {
+        'language': '' if language == 'und' else language,
+        'title': stream.metadata.get('title', ''),
+        'is_default': bool(int(stream.disposition) & _DEFAULT),
+    }
+
+
+def _times(stream: Any) -> dict[str, Any]:
+    base = stream.time_base
+    return {
+        'start': float((stream.start_time or 0) * base),
+        'seconds': float(stream.duration * base) if stream.duration else None,
+    }
+
+
+def _chapter(chapter: Any) -> Chapter:
+    base = chapter['time_base']
+    title = chapter.get('metadata', {}).get('title', '')
+    return Chapter(start=float(chapter['start'] * base), end=float(chapter['end'] * base), title=title)
+
+
+def _no_media(path: Path, reason: str = '') -> StepFailed:
+    because = f': {reason[0].lower()}{reason[1:]}' if reason else ''
+    return StepFailed(f'{path.name} is neither video nor sound{because}.', 'Choose a film or a recording.')
