@@ -17,10 +17,9 @@ from synapse import __version__
 from synapse.destinations import CHUNK, Address, Destination, DestinationError, IfExists, destination_of
 from synapse.durations import clock
 from synapse.host.run import Run
+from synapse.media.captions import as_srt, as_vtt, check_template, cues, filled
+from synapse.media.ffmpeg import FfmpegProgress, Video, check_can_burn_in, check_playable, ffmpeg, probe, source
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
-
-from .captions import as_srt, as_vtt, check_template, cues, filled
-from .ffmpeg import FfmpegProgress, Video, check_can_burn_in, check_playable, ffmpeg, probe, source
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
 _RATIOS = {'16:9': 16 / 9, '9:16': 9 / 16, '1:1': 1.0}
