@@ -7,6 +7,7 @@ from typing import Any
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox.inbox import PREFIX, InboxChanged, InboxItem
+from synapse.media.formats import VIDEO_SUFFIXES
 
 from .cards import set_props
 from .controls import TYPED
@@ -45,7 +46,7 @@ class PathField(TextField):
         self._text = self._to_text(value)
         with Scope().classes('form-file') as scope:
             with el('div', 'form-chosen') as self._chosen:
-                icon('film' if any(suffix in ('.mp4', '.mov', '.mkv') for suffix in self._accepts) else 'file')
+                icon('film' if set(VIDEO_SUFFIXES).intersection(self._accepts) else 'file')
                 with el('div', 'sy-grow'):
                     self._name = el('b', 'sy-ell')
                     self._about = el('span', 'sy-cap')

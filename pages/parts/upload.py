@@ -6,11 +6,10 @@ from typing import Any
 from nicegui import ui
 
 from synapse.catalog.catalog import PipelineInfo
+from synapse.media.formats import VIDEO_SUFFIXES
 
 from .cards import set_props
 from .html import el, icon
-
-VIDEO = frozenset({'.mp4', '.mov', '.mkv', '.webm', '.avi', '.m4v'})
 
 Received = Callable[[Mapping[str, Any]], Any]
 """Called with each new item of the inbox, `{id, name, size, ...}`, in the order they arrive; may be async."""
@@ -66,7 +65,7 @@ class UploadZone(FileZone):
 
         :param starts: whether a run needs nothing but the file
         """
-        what = 'a video' if info.accepts and VIDEO.issuperset(info.accepts) else 'a file'
+        what = 'a video' if info.accepts and set(info.accepts) <= set(VIDEO_SUFFIXES) else 'a file'
         self.accept(info.accepts, title=info.title, label=f'Drop {what} here or press Enter to choose one')
         self._drop.set_text(f'Drop {what}')
         self._choose.set_text(f'Choose {what}')

@@ -18,12 +18,16 @@ from synapse.destinations import CHUNK, Address, Destination, DestinationError, 
 from synapse.durations import clock
 from synapse.host.run import Run
 from synapse.media.captions import as_srt, as_vtt, check_template, cues, filled
-from synapse.media.ffmpeg import FfmpegProgress, Video, check_can_burn_in, check_playable, ffmpeg, probe, source
+from synapse.media.check import check_playable
+from synapse.media.encoders import SOFTWARE, Encoder, Quality, encoder_for
+from synapse.media.ffmpeg import FfmpegResult, check_can_burn_in, ffmpeg, source
+from synapse.media.formats import VIDEO_SUFFIXES
+from synapse.media.meter import RenderMeter
+from synapse.media.probe import MediaFile, measured, probe
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
 _RATIOS = {'16:9': 16 / 9, '9:16': 9 / 16, '1:1': 1.0}
-_QUALITIES = {'draft': ('veryfast', 28), 'good': ('fast', 22), 'best': ('slow', 18)}
 
 
 class PublishVideo(Pipeline):
@@ -35,7 +39,7 @@ class PublishVideo(Pipeline):
 
     model_config = ConfigDict(validate_by_alias=True, validate_by_name=True, serialize_by_alias=True)
 
-    accepts: ClassVar[tuple[str, ...]] = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi')
+    accepts: ClassVar[tuple[str, ...]] = VIDEO_SUFFIXES
 
     video: Annotated[Path, Field(description='The video to publish.', json_schema_extra={'x-accepts': list(accepts)})]
     # A step is called `caption` too, so this name is only used outside.
@@ -55,7 +59,10 @@ class PublishVideo(Pipeline):
     captions: Literal['sidecar', 'mux', 'burn'] = Field(
         default='mux', description='Only next to the video, also as a track in it, or burned into the picture.'
     )
-    quality: Literal['draft', 'good', 'best'] = Field(default='good', description='Better quality takes longer.')
+    quality: Quality = Field(
+        default='good',
+        description='Better quality takes longer. Except for the best, the graphics card encodes where it can.',
+    )
     destination: Address = Field(default='', description='A folder or URL to use instead of that of the profile.')
     if_exists: IfExists = Field(
         default='rename',
@@ -63,7 +70,7 @@ class PublishVideo(Pipeline):
         description='Rename the new one, refuse, or replace the old one.',
     )
 
-    _facts: Video | None = None
+    _facts: MediaFile | None = None
     _text: str = ''
     _poster: Path | None = None
     _srt: Path | None = None
@@ -101,9 +108,13 @@ class PublishVideo(Pipeline):
         # Fails now rather than after an hour of rendering.
         destination_of(run, self.destination).free_stem(self.name, DELIVERED, self.if_exists)
         run.progress(0, 'probing')
-        facts = probe(run, self.video)
-        run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **facts.model_dump(exclude={'rotation'}))
-        check_playable(run, self.video, facts, lambda part: run.progress(5 + 95 * part, 'checking that it plays'))
+        facts = probe(self.video)
+        if facts.video is None:
+            raise StepFailed(f'{self.video.name} has no picture, only sound.', 'Give a file with a video stream.')
+        if not facts.is_measured:
+            facts = measured(self.video, facts, lambda part: run.progress(40 * part, 'measuring its length'))
+        run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **_shown(facts))
+        check_playable(run, self.video, facts, lambda part: run.progress(40 + 60 * part, 'checking that it plays'))
         run.log.success(f'{self.video.name} plays from start to end')
         self._facts = facts
         self._took('ingest', started)
@@ -115,11 +126,11 @@ class PublishVideo(Pipeline):
         values = {
             'title': self.headline,
             'date': f'{datetime.now().astimezone():%Y-%m-%d}',
-            'duration': clock(facts.seconds),
+            'duration': clock(facts.seconds or 0),
             'profile': (run.profile.label or run.profile.id) if run.profile else '',
         }
         self._text = filled(self.template or '{title}', values) or self.headline
-        items = cues(self._text, facts.seconds)
+        items = cues(self._text, facts.seconds or 0)
         self._srt = self._write(run, '.srt', as_srt(items))
         self._vtt = self._write(run, '.vtt', as_vtt(items))
         run.progress(40, 'poster')
@@ -134,15 +145,11 @@ class PublishVideo(Pipeline):
         started = time.monotonic()
         facts, srt = self._known_facts(), _require(self._srt, 'caption')
         target = run.workdir / f'{self.name}.mp4'
-        total = max(1, round(facts.seconds * facts.fps))
-        outcome = ffmpeg(
-            run,
-            self._render_arguments(srt, target),
-            # Count frames: sound is ahead of the picture, so with its time the percentage would go back.
-            on_progress=lambda progress: run.progress(
-                min(99.0, 100 * progress.frame / total), _frames(progress, total)
-            ),
-        )
+        encoder = encoder_for(run, self.quality)
+        outcome = self._encode(run, encoder, srt, target, facts)
+        if outcome.code and encoder is not SOFTWARE:
+            run.log.warning(f'{encoder.name} failed, so the processor encodes: {outcome.first_error}')
+            outcome = self._encode(run, SOFTWARE, srt, target, facts)
         if outcome.code:
             raise outcome.failure('The video could not be rendered')
         self._check_rendered(run, target, facts)
@@ -173,7 +180,15 @@ class PublishVideo(Pipeline):
         self._deliver(run, destination, stem, files | {'.json': sidecar})
         run.log.success(f'Delivered to {destination.path(f"{stem}.mp4")}', files=len(DELIVERED))
 
-    def _known_facts(self) -> Video:
+    def _encode(self, run: Run, encoder: Encoder, srt: Path, target: Path, facts: MediaFile) -> FfmpegResult:
+        meter = RenderMeter(facts)
+        return ffmpeg(
+            run,
+            self._render_arguments(srt, target, encoder, facts),
+            on_progress=lambda progress: run.progress(meter.percent(progress), meter.note(progress)),
+        )
+
+    def _known_facts(self) -> MediaFile:
         if self._facts is None:
             raise StepFailed('Nothing is known about the video yet.', 'Retry from INGEST.')
         return self._facts
@@ -186,15 +201,15 @@ class PublishVideo(Pipeline):
         path.write_text(text, encoding='utf-8', newline='\n')
         return run.artifact(path)
 
-    def _make_poster(self, run: Run, facts: Video) -> Path:
+    def _make_poster(self, run: Run, facts: MediaFile) -> Path:
         """Make a poster of a typical frame from the second that starts at a third of the video."""
         poster = run.workdir / f'{self.name}.jpg'
-        at = facts.seconds / 3
+        at, rate = (facts.seconds or 0) / 3, facts.video.average_rate if facts.video else 1
         outcome = ffmpeg(
             run,
             [
                 *('-ss', f'{at:.3f}', *source(self.video), '-map', '0:v:0'),
-                *('-vf', f'thumbnail={max(1, min(50, round(facts.fps)))},{self._shape()}'),
+                *('-vf', f'thumbnail={max(2, min(50, round(rate)))},{self._shape()}'),
                 *('-frames:v', '1', '-q:v', '3', '-update', '1', f'file:{poster}'),
             ],
         )
@@ -214,30 +229,38 @@ class PublishVideo(Pipeline):
         cut = f'pad={wide}:{high}:-1:-1:black' if self.fit == 'pad' else f'crop={wide}:{high}'
         return f'{square},{scaled},{cut},setsar=1'
 
-    def _render_arguments(self, srt: Path, target: Path) -> list[str]:
-        preset, crf = _QUALITIES[self.quality]
+    def _render_arguments(self, srt: Path, target: Path, encoder: Encoder, facts: MediaFile) -> list[str]:
         filters, is_muxed = self._shape(), self.captions == 'mux'
         if self.captions == 'burn':
             # Under a fixed name in the folder ffmpeg starts in, so that no file name has to be escaped.
             burnt = target.with_name('burn.srt')
             burnt.write_bytes(srt.read_bytes())
             filters += f',subtitles=filename={burnt.name}'
+        if encoder.filters:
+            filters += f',{encoder.filters}'
         return [
+            *encoder.first,
             *source(self.video),
             *(source(srt) if is_muxed else []),
             *('-map', '0:v:0', '-map', '0:a:0?', *(['-map', '1:0', '-c:s', 'mov_text'] if is_muxed else [])),
-            *('-vf', filters, '-c:v', 'libx264', '-preset', preset, '-crf', str(crf), '-pix_fmt', 'yuv420p'),
+            *('-vf', filters, *encoder.options(self.quality), *([] if encoder.filters else ['-pix_fmt', 'yuv420p'])),
+            # With frames out of order, the MP4 of a variable rate would state a length without its last frames.
+            *(['-bf', '0'] if facts.video and facts.video.varies else []),
             *('-c:a', 'aac', '-b:a', '160k', '-movflags', '+faststart', '-map_metadata', '0'),
             *('-metadata', f'title={self.headline}', '-metadata', f'comment={self._text}', f'file:{target}'),
         ]
 
-    def _check_rendered(self, run: Run, target: Path, facts: Video) -> None:
-        made = probe(run, target)
-        if made.height != self.height:
-            raise StepFailed(f'The rendered video is {made.height} pixels high instead of {self.height}.')
-        if abs(made.seconds - facts.seconds) > max(2.0, facts.seconds * 0.05):
+    def _check_rendered(self, run: Run, target: Path, facts: MediaFile) -> None:
+        made = probe(target)
+        if made.video is None or made.video.height != self.height:
+            high = made.video.height if made.video else 0
+            raise StepFailed(f'The rendered video is {high} pixels high instead of {self.height}.')
+        if not made.is_measured:
+            made = measured(target, made)
+        seconds, wanted = made.seconds or 0, facts.seconds or 0
+        if abs(seconds - wanted) > max(2.0, wanted * 0.05):
             raise StepFailed(
-                f'The rendered video lasts {clock(made.seconds)} instead of {clock(facts.seconds)}.',
+                f'The rendered video lasts {clock(seconds)} instead of {clock(wanted)}.',
                 'The input may be damaged in the middle.',
             )
         run.log.info(f'Rendered video: {made.sentence}')
@@ -253,7 +276,7 @@ class PublishVideo(Pipeline):
             'title': self.headline,
             'caption': self._text,
             'parameters': self.model_dump(mode='json'),
-            'source': {'name': self.video.name, **facts.model_dump(mode='json')},
+            'source': {'name': self.video.name, **_shown(facts)},
             'files': [
                 {
                     'name': stem + suffix,
@@ -295,9 +318,19 @@ def _remove(destination: Destination, names: list[str]) -> None:
             destination.remove(name)
 
 
-def _frames(progress: FfmpegProgress, total: int) -> str:
-    speed = f', {progress.fps:.0f} fps' if progress.fps else ''
-    return f'frame {progress.frame} of {max(total, progress.frame)}{speed}'
+def _shown(facts: MediaFile) -> dict[str, Any]:
+    """What logs and programs get to know of a film, in the names that they know since the first version."""
+    video, sound = facts.video, facts.sound
+    return {
+        'container': facts.container,
+        'seconds': round(facts.seconds or 0, 3),
+        'width': video.width if video else 0,
+        'height': video.height if video else 0,
+        'fps': round(video.average_rate, 3) if video else 0.0,
+        'codec': video.codec if video else '',
+        'audio': sound.codec if sound else None,
+        'rotation': video.rotation if video else 0,
+    }
 
 
 def _require(path: Path | None, step_name: str) -> Path:

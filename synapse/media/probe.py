@@ -1,15 +1,19 @@
 """What is in a media file, as libavformat itself tells it (PyAV): nothing is read out of text meant for people."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from synapse.durations import clock
 from synapse.pipelines.pipeline import StepFailed
 
+from .structure import lacks_index
+
+TAIL_SECONDS = 10.0
 SAMPLED_FRAMES = 12
 """How many frames are decoded to see what no header says: rotation, interlacing."""
 _LISTS = frozenset({'hls', 'dash', 'concat', 'image2', 'tty', 'lavfi', 'ffmetadata', 'sdp', 'rtsp'})
@@ -83,6 +87,11 @@ class VideoStream(_Stream):
         return {'smpte2084': 'pq', 'arib-std-b67': 'hlg'}.get(self.transfer)  # type: ignore[return-value]
 
     @property
+    def varies(self) -> bool:
+        """Whether frames come at varying intervals, as from phones and screen recorders."""
+        return self.base_rate > 0 and abs(self.average_rate / self.base_rate - 1) > 0.01
+
+    @property
     def shown_size(self) -> tuple[int, int]:
         """Width and height in square pixels as a player shows them."""
         wide, high = max(1, round(self.width * self.sample_aspect)), self.height
@@ -124,8 +133,13 @@ class MediaFile(_Fact):
     """Everything that a file says of itself."""
 
     container: str
+    """What a person calls it: `mp4`, `mkv`."""
+    formats: tuple[str, ...]
+    """libavformat's names for its demuxer, such as `mov` and `mp4`."""
     seconds: float | None = None
     """Length of the longest stream; None until `measured` where the container doesn't say."""
+    stated_seconds: float | None = None
+    """Length as the container says it, right or wrong."""
     start: float = 0.0
     videos: tuple[VideoStream, ...] = ()
     """Pictures that move, in the order of the file; still covers are in `cover`."""
@@ -136,6 +150,33 @@ class MediaFile(_Fact):
     chapters: tuple[Chapter, ...] = ()
     tags: dict[str, str] = {}
     """As the file writes them, keys in lower case. Text of people: never a fact about the media."""
+
+    @property
+    def film_indexes(self) -> frozenset[int]:
+        """Indexes of the streams that are the film itself, pictures and sound."""
+        return frozenset(stream.index for stream in (*self.videos, *self.sounds))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether `seconds` can be relied upon.
+
+        Where frames come at varying intervals, MP4 files can state the sum of the decoding times, which is shorter.
+        """
+        varies = self.video is not None and self.video.varies
+        return self.seconds is not None and not (varies and self.seconds == self.stated_seconds)
+
+    @property
+    def sentence(self) -> str:
+        """What people want to know of it, in one line."""
+        words = [self.container, clock(self.seconds or 0)]
+        if self.video:
+            wide, high = self.video.shown_size
+            rate = f'{self.video.average_rate:.4g} fps' + (' on average' if self.video.varies else '')
+            turned = [f'rotated by {self.video.rotation}°'] if self.video.rotation else []
+            hdr = ['HDR'] if self.video.hdr else []
+            words += [f'{wide}×{high}', *turned, rate, self.video.codec, *hdr]
+        words.append(f'sound {self.sound.codec}' if self.sound else 'no sound')
+        return ', '.join(words)
 
     @property
     def video(self) -> VideoStream | None:
@@ -154,8 +195,11 @@ def probe(path: Path) -> MediaFile:
     :raises StepFailed: with the reason, if it holds neither picture nor sound
     """
     with opened(path) as container:
-        if _LISTS & set(container.format.name.split(',')):
+        formats = tuple(container.format.name.split(','))
+        if _LISTS & set(formats):
             raise _no_media(path)
+        if any(name.endswith('_pipe') for name in formats):
+            raise StepFailed(f'{path.name} is a picture, not a video.', 'Give the video itself.')
         videos, covers = [], []
         for stream in container.streams.video:
             if stream.codec_context is None or not stream.codec_context.width:
@@ -167,9 +211,13 @@ def probe(path: Path) -> MediaFile:
         if not videos and not sounds:
             raise _no_media(path)
         looks = _look(container, videos[0]) if videos else {}
+        seconds = container.duration / 1e6 if container.duration else None
+        suffix = path.suffix.lower().lstrip('.')
         return MediaFile(
-            container=container.format.name,
-            seconds=container.duration / 1e6 if container.duration else None,
+            container=suffix if suffix in (*formats, 'mkv', 'm4v') else formats[0],
+            formats=formats,
+            seconds=seconds,
+            stated_seconds=seconds,
             start=(container.start_time or 0) / 1e6,
             videos=tuple(_video(stream, looks if stream is videos[0] else {}) for stream in videos),
             sounds=tuple(_sound(stream) for stream in sounds),
@@ -191,7 +239,7 @@ def measured(path: Path, media: MediaFile, on_progress: Callable[[float], None] 
     ends: dict[int, Fraction] = {}
     counts: dict[int, int] = {}
     with opened(path) as container:
-        for packet in container.demux():
+        for packet in _packets(container):
             if packet.pts is None and packet.dts is None:
                 continue
             index, base = packet.stream_index, packet.time_base
@@ -225,6 +273,33 @@ def measured(path: Path, media: MediaFile, on_progress: Callable[[float], None] 
     )
 
 
+def _packets(container: Any) -> Iterator[Any]:
+    """Yield packets as far as they can be read."""
+    import av
+
+    with suppress(av.error.FFmpegError):
+        yield from container.demux()
+
+
+def last_end(path: Path, media: MediaFile) -> float:
+    """Return the second at which the last packet ends; reads only the end of the file.
+
+    :raises StepFailed: if it cannot be read
+    """
+    import av
+
+    reached = 0.0
+    with opened(path) as container:
+        with suppress(av.error.FFmpegError):  # then it is read from its start
+            container.seek(int((media.start + max(0.0, (media.stated_seconds or 0) - TAIL_SECONDS)) * 1e6))
+        for packet in _packets(container):
+            if packet.pts is not None and packet.stream_index in media.film_indexes:
+                reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    if not reached:
+        reached = measured(path, media).seconds or 0.0
+    return reached - media.start
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """An `av.container.InputContainer` that reads this file and no other place.
@@ -238,7 +313,7 @@ def opened(path: Path) -> Iterator[Any]:
         with av.open(f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace') as container:
             yield container
     except av.error.FFmpegError as error:
-        raise _no_media(path, error.strerror or '') from error
+        raise _no_media(path) from error
 
 
 _DEFAULT, _ATTACHED_PICTURE = 1, 1024
@@ -339,6 +414,19 @@ def _chapter(chapter: Any) -> Chapter:
     return Chapter(start=float(chapter['start'] * base), end=float(chapter['end'] * base), title=title)
 
 
-def _no_media(path: Path, reason: str = '') -> StepFailed:
-    because = f': {reason[0].lower()}{reason[1:]}' if reason else ''
-    return StepFailed(f'{path.name} is neither video nor sound{because}.', 'Choose a film or a recording.')
+def _no_media(path: Path) -> StepFailed:
+    with path.open('rb') as file:
+        head = file.read(4096)
+    if b'\0' not in head and _is_text(head):
+        return StepFailed(f'{path.name} is a text file, not a video.', 'Give the video itself.')
+    if lacks_index(path):
+        return StepFailed(f'{path.name} is incomplete: its index is missing.', 'Copy it again from its source.')
+    return StepFailed(f'{path.name} is not a video that can be read.', 'Check whether it plays in a video player.')
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4  # only the last character is cut
+    return True

@@ -20,6 +20,7 @@ from pages.parts.words import size_of
 from synapse.control_room import ControlRoom
 from synapse.inbox import inputs
 from synapse.inbox.inbox import PREFIX
+from synapse.media.formats import VIDEO_SUFFIXES
 
 AFTER_SECONDS = 0.12
 WAYS = {'file': 'One file', 'newest': 'Newest in a folder', 'ask': 'Ask me'}
@@ -98,7 +99,7 @@ class EventFileField(PathField):
     def _draw_summary(self) -> None:
         """Draw what was chosen, until the person wants to change it."""
         with el('div', 'form-chosen') as self._summary:
-            icon('film' if any(suffix in ('.mp4', '.mov', '.mkv') for suffix in self._accepts) else 'file', size=18)
+            icon('film' if set(VIDEO_SUFFIXES).intersection(self._accepts) else 'file', size=18)
             with el('div', 'sy-grow'):
                 with el('span', 'sy-ell'):
                     self._lead = el('b')

@@ -190,7 +190,7 @@ def playlist(path: Path, clip: Path) -> None:
         (half_a_streamable_mp4, 'bad.mp4 is incomplete: it ends at '),
         (half_an_mkv, 'bad.mp4 is incomplete: it ends at '),
         (only_sound, 'bad.mp4 has no picture, only sound.'),
-        (a_picture, 'bad.mp4 is not a video that can be read.'),
+        (a_picture, 'bad.mp4 is a picture, not a video.'),
         (rubbish, 'bad.mp4 is not a video that can be read.'),
         (scrambled, 'bad.mp4 is damaged: '),
         (lambda path, clip: path.touch(), 'bad.mp4 is empty.'),

@@ -1,0 +1,31 @@
+"""How far a film is rendered."""
+
+from .ffmpeg import FfmpegProgress
+from .probe import MediaFile
+
+
+class RenderMeter:
+    """Turns ffmpeg's progress into a percentage that never decreases, up to 99; the rest is writing the index.
+
+    Frames are the measure of the work. Where the container doesn't count them, their number is only likely, and where
+    it is too low, or their rate varies, the moment that is reached in the film is the better one: the lower one counts.
+    """
+
+    def __init__(self, film: MediaFile) -> None:
+        video = film.video
+        self._frames = max(1, video.frames or round((film.seconds or 0) * video.average_rate)) if video else 0
+        self._is_counted = bool(video and video.frames)
+        self._seconds = film.seconds or 0.0
+        self._shown = 0.0
+
+    def percent(self, progress: FfmpegProgress) -> float:
+        by_frames = progress.frame / self._frames if self._frames else 1.0
+        by_time = progress.seconds / self._seconds if self._seconds else 1.0
+        part = by_frames if self._is_counted else min(by_frames, by_time)
+        self._shown = max(self._shown, min(99.0, 100 * part))
+        return self._shown
+
+    def note(self, progress: FfmpegProgress) -> str:
+        speed = f', {progress.fps:.0f} fps' if progress.fps else ''
+        total = f' of {max(self._frames, progress.frame)}' if self._frames else ''
+        return f'frame {progress.frame}{total}{speed}'
