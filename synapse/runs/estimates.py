@@ -16,6 +16,8 @@ Typical = Mapping[str, float]
 """Seconds that each step usually takes, by its name."""
 
 LAST_RUNS = 10
+SURE_PERCENT = 10.0
+"""From here on a step is judged by its own speed alone: a film of an hour says nothing about one of a minute."""
 
 
 class StepTimes(Protocol):
@@ -55,7 +57,7 @@ class Estimates:
 def seconds_left(run: RunRecord, typical: Typical, now: datetime) -> float | None:
     """Return the seconds a run still needs, None where that cannot be estimated.
 
-    A running step is judged by its usual time and, the further it is, by its own speed.
+    A running step is judged by its usual time and, the nearer it is to `SURE_PERCENT`, by its own speed.
     """
     total = 0.0
     for step in run.steps:
@@ -78,7 +80,7 @@ def _step_left(step: StepRun, usual: float | None, now: datetime) -> float | Non
     by_habit = max(0.0, usual - spent)
     if by_speed is None:
         return by_habit
-    weight = step.progress / 100
+    weight = min(1.0, step.progress / SURE_PERCENT)
     return weight * by_speed + (1 - weight) * by_habit
 
 

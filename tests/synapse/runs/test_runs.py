@@ -464,7 +464,9 @@ def test_the_time_left_follows_habit_first_and_speed_later() -> None:
         return run.changed(steps=(steps[0].changed(progress=percent), steps[1]))
 
     assert seconds_left(run, {'one': 30, 'two': 5}, NOW) == 25
-    assert seconds_left(with_progress(50), {'one': 30, 'two': 5}, NOW) == pytest.approx(0.5 * 10 + 0.5 * 20 + 5)
+    assert seconds_left(with_progress(5), {'one': 30, 'two': 5}, NOW) == pytest.approx(0.5 * 190 + 0.5 * 20 + 5)
+    assert seconds_left(with_progress(10), {'one': 1, 'two': 5}, NOW) == pytest.approx(90 + 5)
+    assert seconds_left(with_progress(50), {'one': 30, 'two': 5}, NOW) == pytest.approx(10 + 5)
     assert seconds_left(with_progress(50), {'two': 5}, NOW) == 15
     assert seconds_left(run, {'one': 30}, NOW) is None
     assert seconds_left(run, {}, NOW) is None
