@@ -1,13 +1,14 @@
 """Whether a film plays: its end is there, and it decodes where it is tried."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from synapse.durations import clock
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import StepFailed
 
-from .ffmpeg import ffmpeg, source
+from .ffmpeg import FfmpegResult, ffmpeg, source
 from .probe import MediaFile, last_end
 from .structure import stated_bytes
 
@@ -16,9 +17,25 @@ WHOLE_SECONDS = 60.0
 EDGE_SECONDS = 3.0
 PLACES = 8
 PLACE_SECONDS = 0.5
+MOST_BAD_PLACES = 1
+"""Of those between. A scratch is seen for a moment; in two of eight places there would be damage all over the film."""
 
 _STATING = frozenset({'mov', 'matroska', 'webm', 'avi', 'asf', 'flv'})
 """Containers whose header states the length; for others libavformat may guess it from the bit rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a film is decoded.
+
+    :param where: options before the input
+    :param seconds: how much of it
+    :param most_errors: the part of its packets that may fail
+    """
+
+    where: Sequence[str]
+    seconds: float
+    most_errors: float = 0.1
 
 
 def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable[[float], None]) -> None:
@@ -29,62 +46,71 @@ def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable
     :param on_progress: called with the fraction that is done, from 0 to 1
     :raises StepFailed: if the end is missing or it cannot be decoded
     """
-    seconds = media.seconds or 0.0
     _check_end(path, media)
     on_progress(0.1)
-    places: list[tuple[Sequence[str], float]] = [([], seconds)]
-    if seconds > WHOLE_SECONDS:
-        ats = (seconds * number / (PLACES + 1) for number in range(1, PLACES + 1))
-        places = [
-            (['-t', f'{EDGE_SECONDS:g}'], EDGE_SECONDS),
-            # From the key frame before it: decoding up to the exact place would take most of the time.
-            *((['-noaccurate_seek', '-ss', f'{at:.3f}', '-t', f'{PLACE_SECONDS:g}'], PLACE_SECONDS) for at in ats),
-            (['-sseof', f'-{EDGE_SECONDS:g}'], EDGE_SECONDS),
-        ]
+    places = _places(media.seconds or 0.0)
     flickers: list[str] = []
-    for number, (where, length) in enumerate(places):
+    bad = 0
+    for number, place in enumerate(places):
 
-        def show(at: float, number: int = number, length: float = length) -> None:
-            part = min(1.0, at / length) if length else 1.0
+        def show(at: float, number: int = number, seconds: float = place.seconds) -> None:
+            part = min(1.0, at / seconds) if seconds else 1.0
             on_progress(0.1 + 0.9 * (number + part) / len(places))
 
-        flickers += _errors_decoding(run, path, media, where, show)
+        result = _decoded(run, path, media, place, show)
+        flickers += result.errors
+        if result.code or (media.video and not result.progress.frame and '-sseof' not in place.where):
+            is_edge = number in (0, len(places) - 1)
+            bad += 1
+            if is_edge or bad > MOST_BAD_PLACES:
+                words = result.first_error if result.errors else 'it has no frames'
+                raise StepFailed(f'{path.name} is damaged: {words}.', 'Check whether it plays in a video player.')
     if flickers:
         run.log.warning(f'{path.name} has minor errors and may flicker: {flickers[0]}')
 
 
+def _places(seconds: float) -> list[_Place]:
+    if seconds <= WHOLE_SECONDS:
+        return [_Place([], seconds)]
+    ats = (seconds * number / (PLACES + 1) for number in range(1, PLACES + 1))
+    return [
+        # Recordings of television start in the middle of a group of pictures, which cannot be decoded.
+        _Place(['-t', f'{EDGE_SECONDS:g}'], EDGE_SECONDS, most_errors=0.5),
+        # From the key frame before it: decoding up to the exact place would take most of the time.
+        *(_Place(['-noaccurate_seek', '-ss', f'{at:.3f}', '-t', f'{PLACE_SECONDS:g}'], PLACE_SECONDS) for at in ats),
+        _Place(['-sseof', f'-{EDGE_SECONDS:g}'], EDGE_SECONDS),
+    ]
+
+
 def _check_end(path: Path, media: MediaFile) -> None:
-    stated = media.stated_seconds
-    if not stated or not _STATING & set(media.formats):
-        return
     is_cut = (stated_bytes(path) or 0) > path.stat().st_size
+    stated = media.stated_seconds if _STATING & set(media.formats) else None
+    if not stated:
+        if is_cut:
+            raise _incomplete(path, 'its end is missing')
+        return
     reached = last_end(path, media)
     if is_cut or reached < stated - max(2.0, stated * 0.01):
-        raise StepFailed(
-            f'{path.name} is incomplete: it ends at {clock(reached)} of {clock(stated)}.',
-            'Copy it again from its source.',
-        )
+        is_told = clock(reached) != clock(stated)
+        raise _incomplete(path, f'it ends at {clock(reached)} of {clock(stated)}' if is_told else 'its end is missing')
 
 
-def _errors_decoding(
-    run: Run, path: Path, media: MediaFile, where: Sequence[str], on_progress: Callable[[float], None]
-) -> list[str]:
-    """Decode one place of a film and return the errors that can be lived with.
+def _incomplete(path: Path, why: str) -> StepFailed:
+    return StepFailed(f'{path.name} is incomplete: {why}.', 'Copy it again from its source.')
 
-    :raises StepFailed: if it has no frames there, or too few that can be decoded
-    """
+
+def _decoded(
+    run: Run, path: Path, media: MediaFile, place: _Place, on_progress: Callable[[float], None]
+) -> FfmpegResult:
+    """Decode one place of a film; it fails if too little can be decoded there."""
     streams = [stream for stream in (media.video, media.sound) if stream is not None]
-    outcome = ffmpeg(
+    return ffmpeg(
         run,
         [
-            *(*where, '-max_error_rate', '0.1', *source(path)),
+            *(*place.where, '-max_error_rate', f'{place.most_errors:g}', *source(path)),
             *(word for stream in streams for word in ('-map', f'0:{stream.index}')),
             *('-f', 'null', '-'),
         ],
         on_progress=lambda progress: on_progress(progress.seconds),
         is_quiet=True,
     )
-    if outcome.code or (media.video and not outcome.progress.frame and '-sseof' not in where):
-        words = outcome.errors[0] if outcome.errors else 'it has no frames'
-        raise StepFailed(f'{path.name} is damaged: {words}.', 'Check whether it plays in a video player.')
-    return outcome.errors

@@ -35,7 +35,7 @@ class FfmpegResult:
     @property
     def first_error(self) -> str:
         """Why it failed: later errors follow from the first."""
-        return self.errors[0] if self.errors else f'ffmpeg ended with code {self.code}'
+        return self.errors[0].rstrip('.') if self.errors else f'ffmpeg ended with code {self.code}'
 
     def failure(self, what: str) -> StepFailed:
         """Return the failure to raise: that the disk is full, or the first error."""

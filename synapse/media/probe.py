@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from synapse.durations import clock
 from synapse.pipelines.pipeline import StepFailed
 
+from .pace import has_uneven_frames
 from .structure import lacks_index
 
 TAIL_SECONDS = 10.0
 SAMPLED_FRAMES = 12
 """How many frames are decoded to see what no header says: rotation, interlacing."""
-_LISTS = frozenset({'hls', 'dash', 'concat', 'image2', 'tty', 'lavfi', 'ffmetadata', 'sdp', 'rtsp'})
+_LISTS = frozenset({'hls', 'dash', 'concat', 'tty', 'lavfi', 'ffmetadata', 'sdp', 'rtsp'})
 """Formats that name other files or places to read from, or that make a picture of text."""
 
 Hdr = Literal['pq', 'hlg']
@@ -81,6 +82,8 @@ class VideoStream(_Stream):
     has_alpha: bool = False
     frames: int = 0
     """As the container counts them; 0 where it doesn't."""
+    is_uneven: bool = False
+    """Whether a look at some of the frames found them at varying intervals."""
 
     @property
     def hdr(self) -> Hdr | None:
@@ -89,7 +92,11 @@ class VideoStream(_Stream):
     @property
     def varies(self) -> bool:
         """Whether frames come at varying intervals, as from phones and screen recorders."""
-        return self.base_rate > 0 and abs(self.average_rate / self.base_rate - 1) > 0.01
+        if not self.base_rate:
+            return self.is_uneven
+        # Half the base rate is a steady one, too: H.264 counts fields, of which a frame has two.
+        is_steady = any(abs(factor * self.average_rate / self.base_rate - 1) <= 0.01 for factor in (1, 2))
+        return self.is_uneven or not is_steady
 
     @property
     def shown_size(self) -> tuple[int, int]:
@@ -196,10 +203,10 @@ def probe(path: Path) -> MediaFile:
     """
     with opened(path) as container:
         formats = tuple(container.format.name.split(','))
+        if any(name == 'image2' or name.endswith('_pipe') for name in formats):
+            raise StepFailed(f'{path.name} is a picture, not a video.', 'Give the video itself.')
         if _LISTS & set(formats):
             raise _no_media(path)
-        if any(name.endswith('_pipe') for name in formats):
-            raise StepFailed(f'{path.name} is a picture, not a video.', 'Give the video itself.')
         videos, covers = [], []
         for stream in container.streams.video:
             if stream.codec_context is None or not stream.codec_context.width:
@@ -211,6 +218,8 @@ def probe(path: Path) -> MediaFile:
         if not videos and not sounds:
             raise _no_media(path)
         looks = _look(container, videos[0]) if videos else {}
+        if videos and not videos[0].frames:
+            looks['is_uneven'] = has_uneven_frames(container, videos[0])
         seconds = container.duration / 1e6 if container.duration else None
         suffix = path.suffix.lower().lstrip('.')
         return MediaFile(
@@ -235,42 +244,72 @@ def measured(path: Path, media: MediaFile, on_progress: Callable[[float], None] 
     :raises StepFailed: if it cannot be read
     """
     size = max(1, path.stat().st_size)
-    starts: dict[int, Fraction] = {}
-    ends: dict[int, Fraction] = {}
-    counts: dict[int, int] = {}
+    extents: dict[int, _Extent] = {}
     with opened(path) as container:
-        for packet in _packets(container):
-            if packet.pts is None and packet.dts is None:
-                continue
-            index, base = packet.stream_index, packet.time_base
-            at = (packet.pts if packet.pts is not None else packet.dts) * base
-            starts[index] = min(starts.get(index, at), at)
-            ends[index] = max(ends.get(index, at), at + (packet.duration or 0) * base)
-            counts[index] = counts.get(index, 0) + 1
-            if packet.pos is not None and counts[index] % 500 == 0:
+        for count, packet in enumerate(_packets(container)):
+            if packet.size:  # else it is the end of a stream
+                extents.setdefault(packet.stream_index, _Extent(packet.time_base)).take(packet)
+            if count % 500 == 0 and packet.pos is not None:
                 on_progress(min(1.0, packet.pos / size))
-    lengths = {index: float(ends[index] - starts[index]) for index in ends}
+    for stream in media.videos:
+        if stream.index in extents and stream.average_rate:
+            extents[stream.index].count_up(Fraction(stream.average_rate))
 
     def told(stream: _Stream) -> Any:
-        index = stream.index
-        change: dict[str, Any] = {'seconds': lengths.get(index), 'start': float(starts.get(index, Fraction(0)))}
+        extent = extents.get(stream.index)
+        if extent is None:
+            return stream.model_copy(update={'seconds': None})
+        change: dict[str, Any] = {'seconds': extent.seconds, 'start': float(extent.start)}
         if isinstance(stream, VideoStream):
-            count = counts.get(index, 0)
-            rate = count / lengths[index] if lengths.get(index) else stream.average_rate
-            change |= {'frames': count, 'average_rate': rate}
+            rate = extent.count / extent.seconds if extent.seconds else stream.average_rate
+            change |= {'frames': extent.count, 'average_rate': rate}
         return stream.model_copy(update=change)
 
-    films = [*media.videos, *media.sounds]
-    begins = [starts[stream.index] for stream in films if stream.index in starts]
-    finals = [ends[stream.index] for stream in films if stream.index in ends]
+    films = [extents[index] for index in media.film_indexes if index in extents]
+    begin = min((extent.start for extent in films), default=Fraction(0))
+    end = max((extent.end for extent in films), default=begin)
     return media.model_copy(
         update={
-            'seconds': float(max(finals) - min(begins)) if finals else None,
-            'start': float(min(begins)) if begins else 0.0,
+            'seconds': float(end - begin) or None,
+            'start': float(begin),
             'videos': tuple(told(stream) for stream in media.videos),
             'sounds': tuple(told(stream) for stream in media.sounds),
         }
     )
+
+
+class _Extent:
+    """From where to where the packets of a stream reach; counted in its own units, since films have a million."""
+
+    def __init__(self, unit: Fraction) -> None:
+        self._unit = unit
+        self._first: int | None = None
+        self._last = 0
+        self.count = 0
+
+    def take(self, packet: Any) -> None:
+        at = packet.dts if packet.pts is None else packet.pts
+        self.count += 1
+        if at is not None:
+            self._first = at if self._first is None else min(self._first, at)
+            self._last = max(self._last, at + (packet.duration or 0))
+
+    def count_up(self, rate: Fraction) -> None:
+        """Where no packet has a time, as in a bare stream of H.264, go by their number."""
+        if self._first is None:
+            self._first, self._last = 0, round(self.count / rate / self._unit)
+
+    @property
+    def start(self) -> Fraction:
+        return (self._first or 0) * self._unit
+
+    @property
+    def end(self) -> Fraction:
+        return self._last * self._unit
+
+    @property
+    def seconds(self) -> float:
+        return float(self.end - self.start)
 
 
 def _packets(container: Any) -> Iterator[Any]:
@@ -296,7 +335,7 @@ def last_end(path: Path, media: MediaFile) -> float:
             if packet.pts is not None and packet.stream_index in media.film_indexes:
                 reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     if not reached:
-        reached = measured(path, media).seconds or 0.0
+        return measured(path, media).seconds or 0.0
     return reached - media.start
 
 
