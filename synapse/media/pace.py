@@ -1,6 +1,5 @@
 """Whether the frames of a film come as regularly as its header says."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
@@ -10,8 +9,8 @@ PLACES = (0.0, 0.3, 0.6, 0.9)
 SAMPLED_PACKETS = 40
 """Of the picture, at each place."""
 _MOST_PACKETS = 500
-_EDGE = 8
-"""Left out at both ends of a sample: frames that are shown there may be stored outside of it."""
+_REORDERED = 8
+"""Left out at the end of a sample: frames that are shown between these may be stored after it."""
 
 
 def has_uneven_frames(container: Any, stream: Any) -> bool:
@@ -32,7 +31,7 @@ def has_uneven_frames(container: Any, stream: Any) -> bool:
     for place in PLACES:
         with suppress(av.error.FFmpegError):
             container.seek(int((container.start_time or 0) + place * length))
-            moments = sorted(_moments(container, stream))[_EDGE:-_EDGE]
+            moments = _moments(container, stream)
             gaps = [later - earlier for earlier, later in pairwise(moments)]
             is_uneven = is_uneven or max(gaps, default=0.0) * rate > 1.6
     with suppress(av.error.FFmpegError):
@@ -40,12 +39,13 @@ def has_uneven_frames(container: Any, stream: Any) -> bool:
     return is_uneven
 
 
-def _moments(container: Any, stream: Any) -> Iterator[float]:
-    """Yield the moments in seconds of some packets from here on, in the order of the file."""
-    found = 0
+def _moments(container: Any, stream: Any) -> list[float]:
+    """Return when the next frames are shown, in seconds, in this order."""
+    moments: list[float] = []
     for count, packet in enumerate(container.demux()):
         if packet.stream_index == stream.index and packet.pts is not None:
-            yield float(packet.pts * packet.time_base)
-            found += 1
-        if found == SAMPLED_PACKETS or count == _MOST_PACKETS:
-            return
+            moments.append(float(packet.pts * packet.time_base))
+        if len(moments) == SAMPLED_PACKETS or count == _MOST_PACKETS:
+            # Frames before the first packet, a key frame, belong to what is before the sample.
+            return sorted(moment for moment in moments if moment >= moments[0])[:-_REORDERED]
+    return sorted(moment for moment in moments if moment >= moments[0])
