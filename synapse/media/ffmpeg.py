@@ -11,6 +11,8 @@ from synapse.pipelines.pipeline import StepFailed
 KEPT_LINES = 200
 """Of warnings and of errors each; a damaged film has one for every frame."""
 
+_NOISE = ('deprecated pixel format used', 'timescale not set', 'Guessed Channel Layout')
+"""Warnings of films in which nothing is wrong: full range, a cover, sound without a layout."""
 _FULL_DISK = ('No space left on device', 'Disk quota exceeded')
 
 
@@ -125,7 +127,7 @@ class _Messages:
             self._level = 'warning' if found[1] == 'warning' else 'error'
         # Without the address of the component, which means nothing to people and differs each time.
         text = re.sub(r' @ (?:0x)?[0-9a-f]+\]', ']', line.replace(f'[{found[1]}] ', '', 1) if found else line).rstrip()
-        if not text:
+        if not text or any(phrase in text for phrase in _NOISE):
             return
         kept = self._result.warnings if self._level == 'warning' else self._result.errors
         if len(kept) < KEPT_LINES:

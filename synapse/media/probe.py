@@ -1,5 +1,7 @@
 """What is in a media file, as libavformat itself tells it (PyAV): nothing is read out of text meant for people."""
 
+import ctypes
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -66,6 +68,8 @@ class VideoStream(_Stream):
     """Width of a pixel by its height."""
     rotation: Literal[0, 90, 180, 270] = 0
     """Degrees, clockwise, by which a player turns the picture."""
+    is_mirrored: bool = False
+    """Whether a player shows left and right exchanged, too."""
     average_rate: float
     """Frames a second over the whole stream; 0 if unknown."""
     base_rate: float
@@ -367,8 +371,11 @@ def _look(container: Any, stream: Any) -> dict[str, Any]:
     try:
         for count, frame in enumerate(container.decode(stream)):
             if not count:
+                # The decoder's own size is that of the last frame, which differs where a recording changes it.
                 looks = {
-                    'rotation': -frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
+                    'width': frame.width,
+                    'height': frame.height,
+                    **_orientation(frame),
                     'primaries': _PRIMARIES.get(int(frame.color_primaries), ''),
                     'transfer': _TRANSFERS.get(int(frame.color_trc), ''),
                     'matrix': _MATRICES.get(int(frame.colorspace), ''),
@@ -384,10 +391,27 @@ def _look(container: Any, stream: Any) -> dict[str, Any]:
     return looks
 
 
+def _orientation(frame: Any) -> dict[str, Any]:
+    """How a player turns a frame; ffmpeg's transpose and flips do the same by themselves."""
+    turned = -frame.rotation % 360 if frame.rotation % 90 == 0 else 0
+    try:
+        matrix = frame.side_data.get('DISPLAYMATRIX')
+    except ValueError:  # PyAV has no name for other data of this frame, such as EXIF
+        matrix = None
+    if matrix is None:
+        return {'rotation': turned}
+    # Row by row a, b, u, c, d, v, x, y, w, see av_display_rotation_get in libavutil's display.h.
+    a, b, _, c, d, *_ = struct.unpack('=9i', bytes(matrix))
+    is_mirrored = a * d - b * c < 0
+    return {'rotation': 0 if is_mirrored and turned == 180 else turned, 'is_mirrored': is_mirrored}
+
+
 def _video(stream: Any, looks: dict[str, Any]) -> VideoStream:
     context = stream.codec_context
     components = context.format.components if context.format else ()
     facts = {
+        'width': context.width,
+        'height': context.height,
         'primaries': _PRIMARIES.get(int(context.color_primaries), ''),
         'transfer': _TRANSFERS.get(int(context.color_trc), ''),
         'matrix': _MATRICES.get(int(context.colorspace), ''),
@@ -396,8 +420,6 @@ def _video(stream: Any, looks: dict[str, Any]) -> VideoStream:
     return VideoStream(
         index=stream.index,
         codec=context.codec.canonical_name if context.codec else context.name,
-        width=context.width,
-        height=context.height,
         sample_aspect=float(stream.sample_aspect_ratio or context.sample_aspect_ratio or 1) or 1.0,
         average_rate=float(stream.average_rate or 0),
         base_rate=float(stream.base_rate or 0),
@@ -413,15 +435,27 @@ def _video(stream: Any, looks: dict[str, Any]) -> VideoStream:
 
 def _sound(stream: Any) -> AudioStream:
     context = stream.codec_context
+    layout = _kept(context.layout)
     return AudioStream(
         index=stream.index,
         codec=context.codec.canonical_name if context.codec else context.name,
-        channels=context.layout.nb_channels,
-        layout=context.layout.name,
+        channels=layout.nb_channels,
+        layout=layout.name,
         rate=context.sample_rate,
         **_track(stream),
         **_times(stream),
     )
+
+
+def _kept(layout: Any) -> Any:
+    """The same, never released.
+
+    PyAV 18 copies a layout without the list of channels that a layout of one's own order points to, and frees that
+    list with each copy: a second time when the file is closed, which ends the process. So too with `channels`, and with
+    each decoded frame of sound: don't decode sound with PyAV.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return layout
 
 
 def _subtitle(stream: Any) -> SubtitleStream:
