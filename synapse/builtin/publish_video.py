@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -19,15 +20,19 @@ from synapse.durations import clock
 from synapse.host.run import Run
 from synapse.media.captions import as_srt, as_vtt, check_template, cues, filled
 from synapse.media.check import check_playable
-from synapse.media.encoders import SOFTWARE, Encoder, Quality, encoder_for
-from synapse.media.ffmpeg import FfmpegResult, check_can_burn_in, ffmpeg, source
-from synapse.media.formats import VIDEO_SUFFIXES
+from synapse.media.encoders import HEVC, SOFTWARE, Encoder, Quality, encoder_for
+from synapse.media.ffmpeg import FfmpegResult, check_can_burn_in, ffmpeg
+from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from synapse.media.meter import RenderMeter
+from synapse.media.picture import PictureWishes
+from synapse.media.poster import make_poster
 from synapse.media.probe import MediaFile, measured, probe
+from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
+from synapse.media.sound import chosen_sound
+from synapse.media.tags import tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
-_RATIOS = {'16:9': 16 / 9, '9:16': 9 / 16, '1:1': 1.0}
 
 
 class PublishVideo(Pipeline):
@@ -39,7 +44,7 @@ class PublishVideo(Pipeline):
 
     model_config = ConfigDict(validate_by_alias=True, validate_by_name=True, serialize_by_alias=True)
 
-    accepts: ClassVar[tuple[str, ...]] = VIDEO_SUFFIXES
+    accepts: ClassVar[tuple[str, ...]] = VIDEO_SUFFIXES + SOUND_SUFFIXES
 
     video: Annotated[Path, Field(description='The video to publish.', json_schema_extra={'x-accepts': list(accepts)})]
     # A step is called `caption` too, so this name is only used outside.
@@ -51,13 +56,47 @@ class PublishVideo(Pipeline):
         description='Shown over the video, line by line. May contain {title}, {date}, {duration} and {profile}; '
         'empty for the title.',
     )
-    height: Literal[480, 720, 1080] = Field(default=1080, description='Of the picture, in pixels.')
+    height: Literal[480, 720, 1080] = Field(
+        default=1080,
+        description='Of the shorter side of the picture, in pixels: 1080 is 1920×1080, or 1080×1920 upright.',
+    )
+    enlarge: bool = Field(default=False, description='Enlarge a picture that is smaller than that.')
     aspect: Literal['keep', '16:9', '9:16', '1:1'] = Field(default='keep', description='The shape of the picture.')
-    fit: Literal['pad', 'crop'] = Field(
-        default='pad', description='How to reach another shape: black bars, or cutting.'
+    fit: Literal['pad', 'crop'] = Field(default='pad', description='How to reach another shape: bars, or cutting.')
+    background: str = Field(
+        default='#000000', description='The colour of bars and behind a transparent picture, such as #ffffff.'
+    )
+    hdr: Literal['convert', 'keep'] = Field(
+        default='convert',
+        title='HDR',
+        description='Convert it to the colours that every screen shows, or keep it, as HEVC with 10 bits.',
     )
     captions: Literal['sidecar', 'mux', 'burn'] = Field(
         default='mux', description='Only next to the video, also as a track in it, or burned into the picture.'
+    )
+    own_subtitles: bool = Field(
+        default=False,
+        title="Keep the video's own subtitles",
+        description='As tracks after the caption. Only text: subtitles of DVDs and television are pictures.',
+    )
+    language: str = Field(
+        default='',
+        title='Language of the sound',
+        max_length=20,
+        description='Which sound track to publish, such as en or deu; empty for the one that players choose.',
+    )
+    channels: Literal['keep', 'stereo'] = Field(
+        default='keep', title='Channels of the sound', description='Keep surround sound, or mix it down to stereo.'
+    )
+    without_picture: Literal['refuse', 'film'] = Field(
+        default='refuse',
+        title='Sound without a picture',
+        description='Refuse it, or publish a film that shows its cover or, without one, its waveform.',
+    )
+    keep_private: bool = Field(
+        default=False,
+        title='Keep private details',
+        description='Leave position, camera and the like in the file. Title, date and language are always kept.',
     )
     quality: Quality = Field(
         default='good',
@@ -86,6 +125,13 @@ class PublishVideo(Pipeline):
             raise ValueError('This has half of a character. Type it again.')
         return value
 
+    @field_validator('background')
+    @classmethod
+    def _is_colour(cls, value: str) -> str:
+        if not re.fullmatch('#[0-9a-fA-F]{6}', value):
+            raise ValueError('Write a colour as # and six digits from 0 to f, such as #ffffff.')
+        return value
+
     @property
     def name(self) -> str:
         """The file name without suffix, as in the input and, if it is free, in the destination."""
@@ -111,8 +157,12 @@ class PublishVideo(Pipeline):
         destination_of(run, self.destination).free_stem(self.name, DELIVERED, self.if_exists)
         run.progress(0, 'probing')
         facts = probe(self.video)
-        if facts.video is None:
-            raise StepFailed(f'{self.video.name} has no picture, only sound.', 'Give a file with a video stream.')
+        if facts.video is None and self.without_picture == 'refuse':
+            raise StepFailed(
+                f'{self.video.name} has no picture, only sound.',
+                'Choose "film" for sound without a picture, and it is published with its cover or its waveform.',
+            )
+        chosen_sound(facts, self.language)
         if not facts.is_measured:
             facts = measured(self.video, facts, lambda part: run.progress(40 * part, 'measuring its length'))
         run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **_shown(facts))
@@ -136,7 +186,9 @@ class PublishVideo(Pipeline):
         self._srt = self._write(run, '.srt', as_srt(items))
         self._vtt = self._write(run, '.vtt', as_vtt(items))
         run.progress(40, 'poster')
-        self._poster = self._make_poster(run, facts)
+        poster = run.workdir / f'{self.name}.jpg'
+        make_poster(run, self.video, poster, facts, self._plan(run, keep_hdr=False))
+        self._poster = run.artifact(poster)
         run.progress(100)
         lines = self._text.splitlines()
         run.log.info(f'Caption: {lines[0]}', lines=len(lines))
@@ -146,15 +198,17 @@ class PublishVideo(Pipeline):
     def render(self, run: Run) -> None:
         started = time.monotonic()
         facts, srt = self._known_facts(), _require(self._srt, 'caption')
+        plan = self._plan(run, keep_hdr=self.hdr == 'keep')
+        run.log.info(plan.sentence)
         target = run.workdir / f'{self.name}.mp4'
-        encoder = encoder_for(run, self.quality)
-        outcome = self._encode(run, encoder, srt, target, facts)
-        if outcome.code and encoder is not SOFTWARE:
+        encoder = HEVC if plan.hdr else encoder_for(run, self.quality)
+        outcome = self._encode(run, encoder, plan, srt, target)
+        if outcome.code and encoder not in (SOFTWARE, HEVC):
             run.log.warning(f'{encoder.name} failed, so the processor encodes: {outcome.first_error}')
-            outcome = self._encode(run, SOFTWARE, srt, target, facts)
+            outcome = self._encode(run, SOFTWARE, plan, srt, target)
         if outcome.code:
             raise outcome.failure('The video could not be rendered')
-        self._check_rendered(run, target, facts)
+        self._check_rendered(run, target, facts, plan)
         # Moved, since a copy would double the space that a film takes.
         self._rendered = target = run.artifact(target, move=True)
         self._took('render', started)
@@ -182,11 +236,11 @@ class PublishVideo(Pipeline):
         self._deliver(run, destination, stem, files | {'.json': sidecar})
         run.log.success(f'Delivered to {destination.path(f"{stem}.mp4")}', files=len(DELIVERED))
 
-    def _encode(self, run: Run, encoder: Encoder, srt: Path, target: Path, facts: MediaFile) -> FfmpegResult:
-        meter = RenderMeter(facts)
+    def _encode(self, run: Run, encoder: Encoder, plan: RenderPlan, srt: Path, target: Path) -> FfmpegResult:
+        meter = RenderMeter(self._known_facts())
         return ffmpeg(
             run,
-            self._render_arguments(srt, target, encoder, facts),
+            self._render_arguments(plan, encoder, srt, target),
             on_progress=lambda progress: run.progress(meter.percent(progress), meter.note(progress)),
         )
 
@@ -203,60 +257,42 @@ class PublishVideo(Pipeline):
         path.write_text(text, encoding='utf-8', newline='\n')
         return run.artifact(path)
 
-    def _make_poster(self, run: Run, facts: MediaFile) -> Path:
-        """Make a poster of a typical frame from the second that starts at a third of the video."""
-        poster = run.workdir / f'{self.name}.jpg'
-        at, rate = (facts.seconds or 0) / 3, facts.video.average_rate if facts.video else 1
-        outcome = ffmpeg(
-            run,
-            [
-                *('-ss', f'{at:.3f}', *source(self.video), '-map', '0:v:0'),
-                *('-vf', f'thumbnail={max(2, min(50, round(rate)))},{self._shape()}'),
-                *('-frames:v', '1', '-q:v', '3', '-update', '1', f'file:{poster}'),
-            ],
+    def _plan(self, run: Run, *, keep_hdr: bool) -> RenderPlan:
+        facts = self._known_facts()
+        wishes = PictureWishes(
+            short_side=self.height,
+            aspect=self.aspect,
+            fit=self.fit,
+            enlarge=self.enlarge,
+            background=self.background,
+            keep_hdr=keep_hdr,
+            has_zscale=has_zscale(run, facts.video),
         )
-        if outcome.code or not poster.is_file():
-            raise outcome.failure('No poster could be made')
-        return run.artifact(poster)
+        heard = SoundWishes(language=self.language, channels=self.channels)
+        return render_plan(facts, wishes, heard, keeps_subtitles=self.own_subtitles)
 
-    def _shape(self) -> str:
-        """Return the filters that scale the picture: exactly to the chosen height, with an even width."""
-        high = self.height
-        if self.aspect == 'keep':
-            return f"scale=w='max(2,2*round({high}*dar/2))':h={high},setsar=1"
-        wide = 2 * round(high * _RATIOS[self.aspect] / 2)
-        square = "scale=w='2*round(iw*sar/2)':h=ih,setsar=1"
-        how = 'decrease' if self.fit == 'pad' else 'increase'
-        scaled = f'scale=w={wide}:h={high}:force_original_aspect_ratio={how}:force_divisible_by=2'
-        cut = f'pad={wide}:{high}:-1:-1:black' if self.fit == 'pad' else f'crop={wide}:{high}'
-        return f'{square},{scaled},{cut},setsar=1'
-
-    def _render_arguments(self, srt: Path, target: Path, encoder: Encoder, facts: MediaFile) -> list[str]:
-        filters, is_muxed = self._shape(), self.captions == 'mux'
+    def _render_arguments(self, plan: RenderPlan, encoder: Encoder, srt: Path, target: Path) -> list[str]:
+        is_muxed, burnt = self.captions == 'mux', ''
         if self.captions == 'burn':
             # Under a fixed name in the folder ffmpeg starts in, so that no file name has to be escaped.
-            burnt = target.with_name('burn.srt')
-            burnt.write_bytes(srt.read_bytes())
-            filters += f',subtitles=filename={burnt.name}'
-        if encoder.filters:
-            filters += f',{encoder.filters}'
-        return [
-            *encoder.first,
-            *source(self.video),
-            *(source(srt) if is_muxed else []),
-            *('-map', '0:v:0', '-map', '0:a:0?', *(['-map', '1:0', '-c:s', 'mov_text'] if is_muxed else [])),
-            *('-vf', filters, *encoder.options(self.quality), *([] if encoder.filters else ['-pix_fmt', 'yuv420p'])),
-            # With frames out of order, the MP4 of a variable rate would state a length without its last frames.
-            *(['-bf', '0'] if facts.video and facts.video.varies else []),
-            *('-c:a', 'aac', '-b:a', '160k', '-movflags', '+faststart', '-map_metadata', '0'),
-            *('-metadata', f'title={self.headline}', '-metadata', f'comment={self._text}', f'file:{target}'),
-        ]
+            burnt = f'subtitles=filename={shutil.copyfile(srt, target.with_name("burn.srt")).name}'
+        tags = tag_arguments(
+            self._known_facts(),
+            title=self.headline,
+            comment=self._text,
+            sound=plan.sound.track if plan.sound else None,
+            subtitles=plan.subtitles,
+            first_subtitle=int(is_muxed),
+            is_private_kept=self.keep_private,
+        )
+        rendered = plan.arguments(self.video, encoder, self.quality, caption=srt if is_muxed else None, burnt=burnt)
+        return [*rendered, *tags, '-movflags', '+faststart', f'file:{target}']
 
-    def _check_rendered(self, run: Run, target: Path, facts: MediaFile) -> None:
+    def _check_rendered(self, run: Run, target: Path, facts: MediaFile, plan: RenderPlan) -> None:
         made = probe(target)
-        if made.video is None or made.video.height != self.height:
-            high = made.video.height if made.video else 0
-            raise StepFailed(f'The rendered video is {high} pixels high instead of {self.height}.')
+        size = (made.video.width, made.video.height) if made.video else (0, 0)
+        if size != plan.size:
+            raise StepFailed('The rendered video has {}x{} pixels instead of {}x{}.'.format(*size, *plan.size))
         if not made.is_measured:
             made = measured(target, made)
         seconds, wanted = made.seconds or 0, facts.seconds or 0

@@ -40,6 +40,8 @@ def _by_level(option: str, draft: int, good: int, best: int, *more: str) -> dict
     }
 
 
+_APPLE = ('-tag:v', 'hvc1', '-x265-params', 'log-level=error')
+"""The one mark under which Apple's players take HEVC."""
 SOFTWARE = Encoder(
     'libx264',
     {
@@ -48,6 +50,15 @@ SOFTWARE = Encoder(
         'best': ('-preset', 'slow', '-crf', '18'),
     },
 )
+HEVC = Encoder(
+    'libx265',
+    {
+        'draft': ('-preset', 'veryfast', '-crf', '30', *_APPLE),
+        'good': ('-preset', 'fast', '-crf', '24', *_APPLE),
+        'best': ('-preset', 'slow', '-crf', '20', *_APPLE),
+    },
+)
+"""For HDR, in 10 bits."""
 HARDWARE: dict[str, Sequence[Encoder]] = {
     'darwin': (Encoder('h264_videotoolbox', _by_level('-q:v', 50, 62, 75)),),
     'win32': (

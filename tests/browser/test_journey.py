@@ -29,7 +29,7 @@ def choose_video(page: Page, video: Path) -> None:
 def test_a_video_is_dropped_rendered_and_delivered_while_two_tabs_watch(
     program: SynapseUnderTest, sign_in: SignIn, context: BrowserContext, problems: list[str], user_folder: Path
 ) -> None:
-    video = make_video(user_folder / 'holiday.mp4', seconds=8, rate=10)
+    video = make_video(user_folder / 'holiday.mp4', seconds=8, rate=10, size='1920x1080')
     first = sign_in(program)
     second = context.new_page()
     second.goto(f'{program.url}logs')

@@ -21,7 +21,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def publish(tmp_path: Path, video: Path, **parameters: Any) -> OneRun:
-    parameters = {'video': str(video), 'height': 480, 'quality': 'draft'} | parameters
+    parameters = {'video': str(video), 'height': 480, 'enlarge': True, 'quality': 'draft'} | parameters
     return OneRun(tmp_path / 'run', 'PublishVideo', parameters, destination=tmp_path / 'out').finish()
 
 
@@ -98,10 +98,10 @@ def test_the_sidecar_has_sizes_checksums_and_parameters(tmp_path: Path, clip: Pa
 @pytest.mark.parametrize(
     ('size', 'parameters', 'expected'),
     [
-        ('322x180', {'aspect': '9:16', 'fit': 'pad', 'height': 480}, (270, 480)),
+        ('322x180', {'aspect': '9:16', 'fit': 'pad', 'height': 480}, (480, 854)),
         ('180x322', {'aspect': '16:9', 'fit': 'crop', 'height': 720}, (1280, 720)),
         ('242x130', {'aspect': '1:1', 'fit': 'crop', 'height': 480, 'captions': 'sidecar'}, (480, 480)),
-        ('182x322', {'aspect': 'keep', 'height': 480, 'captions': 'sidecar'}, (272, 480)),
+        ('182x322', {'aspect': 'keep', 'height': 480, 'captions': 'sidecar'}, (480, 850)),
     ],
 )
 def test_the_output_has_exactly_the_chosen_shape(
