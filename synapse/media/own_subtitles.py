@@ -8,3 +8,9 @@ _TEXT = frozenset({'subrip', 'srt', 'ass', 'ssa', 'mov_text', 'webvtt', 'text', 
 def own_subtitles(media: MediaFile) -> tuple[SubtitleStream, ...]:
     """Return the tracks that MP4 can hold: text. Those of DVDs, Blu-rays and television are pictures."""
     return tuple(track for track in media.subtitles if track.codec in _TEXT)
+
+
+def left_out(media: MediaFile) -> tuple[str, ...]:
+    """Return in words how many tracks MP4 cannot hold."""
+    count = len(media.subtitles) - len(own_subtitles(media))
+    return (f'{count} of {len(media.subtitles)} subtitle tracks left out, as they are pictures',) if count else ()

@@ -97,8 +97,11 @@ def picture(video: VideoStream, wishes: PictureWishes) -> Picture:
 
 
 def needs_zscale(video: VideoStream) -> bool:
-    """Whether colours are converted that only zscale converts well: HDR, and wider gamuts than BT.709."""
-    return _is_yuv(video) and not video.has_alpha and _source_colours(video)[1:] != ('bt709', 'bt709')
+    """Whether colours are converted that ffmpeg's `scale` doesn't convert well.
+
+    These are HDR, wider gamuts than BT.709, and full range, in which ffmpeg 7 mixes up the matrices.
+    """
+    return _is_yuv(video) and not video.has_alpha and (_is_wide(video) or video.range == 'pc')
 
 
 def canvas(shown: tuple[int, int], wishes: PictureWishes) -> tuple[int, int]:
@@ -135,15 +138,18 @@ def _colours(video: VideoStream, wishes: PictureWishes) -> tuple[str, ...]:
         return (*_over(wishes.background), _BT709)
     if _is_kept_hdr(video, wishes):
         return ('scale=out_range=tv', 'format=yuv420p10le', 'setparams=range=tv')
-    if not needs_zscale(video):
+    if not needs_zscale(video) or not (_is_wide(video) or wishes.has_zscale):
         return ('scale=out_color_matrix=bt709:out_range=tv', 'format=yuv420p', _BT709)
     if not wishes.has_zscale:
         converted = 'scale=out_color_matrix=bt709:out_primaries=bt709:out_transfer=bt709:out_range=tv'
         return (converted, 'format=yuv420p', *_NOT_HDR, _BT709)
+    matrix, primaries, transfer = _source_colours(video)
+    # Once more, since ffmpeg 7 forgets them in scale.
+    source = f'zscale=min={matrix}:pin={primaries}:tin={transfer}:rin={_range(video)}'
     if not video.hdr:
-        return ('zscale=p=bt709:t=bt709:m=bt709:r=limited', 'format=yuv420p', _BT709)
+        return (f'{source}:p=bt709:t=bt709:m=bt709:r=limited', 'format=yuv420p', _BT709)
     return (
-        f'zscale=p=bt709:t=linear:npl={REFERENCE_WHITE}',
+        f'{source}:p=bt709:t=linear:npl={REFERENCE_WHITE}',
         'format=gbrpf32le',
         f'tonemap=mobius:param={_KNEE}:peak={_HDR_PEAK / REFERENCE_WHITE:.3f}:desat=0',
         'zscale=t=bt709:m=bt709:r=limited',
@@ -205,6 +211,15 @@ def _is_kept_hdr(video: VideoStream, wishes: PictureWishes) -> bool:
     return wishes.keep_hdr and needs_zscale(video) and video.hdr is not None
 
 
+def _is_wide(video: VideoStream) -> bool:
+    """Whether primaries or curve differ visibly from those of BT.709."""
+    return _source_colours(video)[1:] != ('bt709', 'bt709')
+
+
+def _range(video: VideoStream) -> str:
+    return 'full' if video.range == 'pc' else 'limited'
+
+
 _NOT_YUV = ('rgb', 'bgr', 'gbr', 'argb', 'abgr', '0rgb', '0bgr', 'x2rgb', 'x2bgr', 'pal8', 'gray', 'mono', 'ya')
 
 
@@ -218,7 +233,7 @@ def _changes(video: VideoStream, wishes: PictureWishes) -> tuple[str, ...]:
     hdr = {'pq': 'HDR10', 'hlg': 'HLG'}.get(video.hdr or '')
     gamut = {'bt2020': 'BT.2020', 'smpte431': 'P3', 'smpte432': 'P3'}.get(primaries, 'BT.601')
     is_kept = _is_kept_hdr(video, wishes)
-    is_converted = needs_zscale(video) or (_is_yuv(video) and not video.has_alpha and matrix != 'bt709')
+    is_converted = _is_yuv(video) and not video.has_alpha and (_is_wide(video) or matrix != 'bt709')
     background = 'black' if wishes.background == '#000000' else wishes.background
     facts = {
         f'{hdr} kept': is_kept,

@@ -10,8 +10,8 @@ from .probe import MediaFile
 from .render import RenderPlan
 
 _MOST_FRAMES = 50
-_JPEG = 'scale=in_color_matrix=bt709:out_color_matrix=bt601:in_range=tv:out_range=pc,format=yuvj420p'
-"""JFIF has the colours of BT.601 in full range, whatever it was made of."""
+_JPEG = 'format=gbrp,scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p'
+"""JFIF has BT.601 in full range, whatever it was made of. By way of RGB, since ffmpeg 7 mixes up the matrices."""
 
 
 def make_poster(run: Run, video: Path, poster: Path, media: MediaFile, plan: RenderPlan) -> None:

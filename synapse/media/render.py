@@ -8,7 +8,7 @@ from synapse.pipelines.pipeline import StepFailed
 
 from .encoders import Encoder, Quality
 from .ffmpeg import ffmpeg, source
-from .own_subtitles import own_subtitles
+from .own_subtitles import left_out, own_subtitles
 from .picture import PictureWishes, needs_zscale, picture
 from .probe import MediaFile, SubtitleStream, VideoStream
 from .sound import Channels, Sound, chosen_sound, sound
@@ -112,7 +112,11 @@ def render_plan(
         seconds=media.seconds or 0.0,
         sound=made,
         subtitles=subtitles,
-        changes=(*seen.changes, *(made.changes if made else ())),
+        changes=(
+            *seen.changes,
+            *(made.changes if made else ()),
+            *(left_out(media) if keeps_subtitles else ()),
+        ),
         input_arguments=tuple(seen.input_arguments),
     )
 

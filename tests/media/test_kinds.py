@@ -217,6 +217,7 @@ def test_other_shapes_neither_stretch_nor_enlarge(
         ('5.1', {'channels': 'stereo'}, [('aac', 2, 48_000)]),
         ('sound of 96 kHz', {}, [('aac', 1, 48_000)]),
         ('sides before backs', {}, [('aac', 8, 48_000)]),
+        ('7.1.4', {}, [('aac', 8, 48_000)]),
         ('nine channels', {}, [('aac', 2, 48_000)]),
         ('two languages', {}, [('aac', 1, 44_100)]),
     ],
@@ -231,8 +232,8 @@ def test_sound_arrives_with_channels_that_players_take(
         assert film.pitch() == pytest.approx(800 if clip == 'nine channels' else 880, rel=0.02)
 
 
-@pytest.mark.parametrize('clip', ['late sound', 'late sound in MKV'])
-def test_sound_that_starts_later_is_in_step_within_a_frame(clip: str, clips: Clips, tmp_path: Path) -> None:
+@pytest.mark.parametrize('clip', ['late sound', 'late sound in MKV', 'late picture'])
+def test_what_starts_later_is_in_step_within_a_frame(clip: str, clips: Clips, tmp_path: Path) -> None:
     film = published(tmp_path, clips.get(clip))
 
     flash = next(at for at, picture in film.pictures() if picture.at(0.5, 0.5)[0] > 200)

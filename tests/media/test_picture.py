@@ -51,9 +51,10 @@ def test_colours_that_a_file_does_not_state_are_guessed_from_its_size(facts: dic
     assert 'out_color_matrix=bt709' in filters
 
 
-def test_only_wide_gamuts_and_hdr_need_zscale() -> None:
+def test_wide_gamuts_hdr_and_full_range_need_zscale() -> None:
     assert needs_zscale(stream(transfer='smpte2084'))
     assert needs_zscale(stream(primaries='smpte432'))
+    assert needs_zscale(stream(range='pc'))
     assert not needs_zscale(stream(primaries='bt470bg', transfer='smpte170m'))
     assert not needs_zscale(stream(pixel_format='gbrp', primaries='bt2020'))
 

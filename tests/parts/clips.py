@@ -235,6 +235,7 @@ heard('picture ends early', '.mkv', 'sine=frequency=880:duration=6', '-c:a', 'li
 heard('mono of 8 kHz', '.3gp', 'sine=frequency=880:duration=0.4:sample_rate=8000', '-c:a', 'aac')
 heard('5.1', '.mkv', f'{BEEP},pan=5.1|FC=c0', '-c:a', 'ac3')
 heard('sound of 96 kHz', '.mov', 'sine=frequency=880:duration=0.4:sample_rate=96000', '-c:a', 'pcm_s24le')
+heard('7.1.4', '.mov', f'{BEEP},pan=7.1.4|FC=c0', '-c:a', 'pcm_s16le')
 _SIDES = 'FL+FR+FC+LFE+SL+SR+BL+BR'
 heard('sides before backs', '.mov', f'{BEEP},pan={_SIDES}|FL=c0|SL=c0', '-c:a', 'pcm_s16le')
 
@@ -256,6 +257,14 @@ def _late(clip: Path) -> None:
     call(*lavfi(flash), '-itsoffset', '0.4', *lavfi(tone), *H264, '-c:a', 'aac', str(clip))
 
 
+def _late_picture(clip: Path) -> None:
+    """White and a tone at 0.6 s; the picture starts at 0.4 s."""
+    flash = "color=black:s=160x90:r=25:d=0.6,drawbox=0:0:160:90:white:fill:enable='gte(t,0.18)',format=yuv420p"
+    tone = "aevalsrc='if(gte(t,0.6),0.5*sin(2*PI*880*t),0)':d=1:s=48000"
+    call('-itsoffset', '0.4', *lavfi(flash, tone), *H264, '-c:a', 'aac', str(clip))
+
+
+RECIPES['late picture'] = ('.mkv', _late_picture)
 RECIPES['late sound'] = ('.mp4', _late)
 RECIPES['late sound in MKV'] = ('.mkv', _late)
 
