@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from synapse.log.text import plain, visible
-from tests.browser.conftest import ARGUMENTS
+from tests.parts.chromium import ARGUMENTS
 from tests.parts.harness import SynapseUnderTest, wait_until
 from tests.parts.hostile import FIELDS, HOSTILE
 
