@@ -7,6 +7,7 @@ import pytest
 
 from synapse.recurrence.zones import use_newest_data
 from tests.parts.chromium import find_chromium
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest
 
 
@@ -18,7 +19,7 @@ def pytest_configure() -> None:
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[SynapseUnderTest]:
     """A running Synapse of this test's own."""
-    program = SynapseUnderTest(tmp_path / 'data', '--workers', '2').start()
+    program = forked(tmp_path / 'data', '--workers', '2').start()
     yield program
     program.stop()
 
