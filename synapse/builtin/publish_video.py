@@ -63,7 +63,7 @@ class PublishVideo(Pipeline):
         Field(
             description='A file to show instead of the caption. Without one, a file next to the video with the same '
             'name is used.',
-            json_schema_extra={'x-accepts': list(SUBTITLE_SUFFIXES)},
+            json_schema_extra={'x-accepts': list(SUBTITLE_SUFFIXES), 'x-extra': True},
         ),
     ] = None
     subtitle_shift: float = Field(
