@@ -33,8 +33,8 @@ def check_letters(run: Run, text: str) -> None:
 
     :raises StepFailed: if this ffmpeg cannot do that, or no font here can draw one of the letters; with what to install
     """
-    letters = sorted({letter for letter in graphemes(text) if letter.strip()})
-    missing = _missing(_burnt(run, [' '.join(['A', *letters])]))
+    letters = sorted({'A', *(letter for letter in graphemes(text) if letter.strip())})
+    missing = _missing(_burnt(run, [' '.join(letters)]))
     if _NO_FONT in missing:
         raise StepFailed('No font is installed for burning in captions.', f'Install one, {_OTHERWISE}')
     if missing:

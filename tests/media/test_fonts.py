@@ -84,6 +84,16 @@ def test_once_a_font_has_them_they_are_burnt_in(burn: Publish, fonts: Path) -> N
     assert burn('한 🎉 {{}} \\N').error == {}
 
 
+def test_a_machine_with_symbols_only_lacks_plain_letters(burn: Publish, fonts: Path) -> None:
+    (fonts / DEJAVU.name).unlink()
+    font_of('🎉', fonts / 'one.ttf', is_empty=False)
+
+    run = burn('🎉')
+
+    message = 'No font on this machine has these letters of the caption: A.'
+    assert (run.failed_step, run.error['message']) == ('ingest', message)
+
+
 def test_emoji_of_a_font_without_outlines_are_named_before_rendering(burn: Publish, fonts: Path) -> None:
     font_of('🎉', fonts / 'one.ttf', is_empty=True)
 
