@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -18,10 +17,12 @@ from synapse import __version__
 from synapse.destinations import CHUNK, Address, Destination, DestinationError, IfExists, destination_of
 from synapse.durations import clock
 from synapse.host.run import Run
-from synapse.media.captions import as_srt, as_vtt, check_template, cues, filled
+from synapse.media.caption_choice import CaptionWishes, Words, check_words, find_words
+from synapse.media.caption_track import write_track
+from synapse.media.captions import as_ass, as_srt, as_vtt, check_template, filled
 from synapse.media.check import check_playable
 from synapse.media.encoders import HEVC, SOFTWARE, Encoder, Quality, encoder_for
-from synapse.media.ffmpeg import FfmpegResult, check_can_burn_in, ffmpeg
+from synapse.media.ffmpeg import FfmpegResult, ffmpeg
 from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from synapse.media.meter import RenderMeter
 from synapse.media.picture import PictureWishes
@@ -29,6 +30,7 @@ from synapse.media.poster import make_poster
 from synapse.media.probe import MediaFile, measured, probe
 from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
 from synapse.media.sound import chosen_sound
+from synapse.media.subtitle_files import SUFFIXES as SUBTITLE_SUFFIXES
 from synapse.media.tags import tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
@@ -53,8 +55,28 @@ class PublishVideo(Pipeline):
         alias='caption',
         title='Caption',
         max_length=10_000,
-        description='Shown over the video, line by line. May contain {title}, {date}, {duration} and {profile}; '
-        'empty for the title.',
+        description='Shown over the video, line by line, unless there are subtitles. May contain {title}, {date}, '
+        '{duration} and {profile}; empty for the title.',
+    )
+    subtitles: Annotated[
+        Path | None,
+        Field(
+            description='A file to show instead of the caption. Without one, a file next to the video with the same '
+            'name is used.',
+            json_schema_extra={'x-accepts': list(SUBTITLE_SUFFIXES), 'x-extra': True},
+        ),
+    ] = None
+    subtitle_shift: float = Field(
+        default=0.0,
+        title='Shift of the subtitles',
+        ge=-86_400,
+        le=86_400,
+        description='Seconds by which those of the file are shown later, or earlier if negative.',
+    )
+    automatic_captions: bool = Field(
+        default=False,
+        description='Write down what is said, if there is no subtitle file. Works on this machine, understands '
+        'English only, and makes mistakes.',
     )
     height: Literal[480, 720, 1080] = Field(
         default=1080,
@@ -111,6 +133,7 @@ class PublishVideo(Pipeline):
 
     _facts: MediaFile | None = None
     _text: str = ''
+    _words: Words | None = None
     _poster: Path | None = None
     _srt: Path | None = None
     _vtt: Path | None = None
@@ -151,8 +174,6 @@ class PublishVideo(Pipeline):
         size = self.video.stat().st_size
         if not size:
             raise StepFailed(f'{self.video.name} is empty.', 'Copy it again from its source.')
-        if self.captions == 'burn':
-            check_can_burn_in(run)
         # Fails now rather than after an hour of rendering.
         destination_of(run, self.destination).free_stem(self.name, DELIVERED, self.if_exists)
         run.progress(0, 'probing')
@@ -166,6 +187,7 @@ class PublishVideo(Pipeline):
         if not facts.is_measured:
             facts = measured(self.video, facts, lambda part: run.progress(40 * part, 'measuring its length'))
         run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **_shown(facts))
+        check_words(run, self.video, facts, self._caption_wishes(run, facts))
         check_playable(run, self.video, facts, lambda part: run.progress(40 + 60 * part, 'checking that it plays'))
         run.log.success(f'{self.video.name} plays from start to end')
         self._facts = facts
@@ -175,37 +197,32 @@ class PublishVideo(Pipeline):
     def caption(self, run: Run) -> None:
         started = time.monotonic()
         facts = self._known_facts()
-        values = {
-            'title': self.headline,
-            'date': f'{datetime.now().astimezone():%Y-%m-%d}',
-            'duration': clock(facts.seconds or 0),
-            'profile': (run.profile.label or run.profile.id) if run.profile else '',
-        }
-        self._text = filled(self.template or '{title}', values) or self.headline
-        items = cues(self._text, facts.seconds or 0)
-        self._srt = self._write(run, '.srt', as_srt(items))
-        self._vtt = self._write(run, '.vtt', as_vtt(items))
-        run.progress(40, 'poster')
+        wishes = self._caption_wishes(run, facts)
+        self._text = wishes.caption
+        self._words = words = find_words(
+            run, self.video, facts, wishes, lambda part: run.progress(80 * part, 'listening')
+        )
+        self._srt = self._write(run, '.srt', as_srt(words.cues))
+        self._vtt = self._write(run, '.vtt', as_vtt(words.cues))
+        run.progress(80, 'poster')
         poster = run.workdir / f'{self.name}.jpg'
         make_poster(run, self.video, poster, facts, self._plan(run, keep_hdr=False))
         self._poster = run.artifact(poster)
         run.progress(100)
-        lines = self._text.splitlines()
-        run.log.info(f'Caption: {lines[0]}', lines=len(lines))
         self._took('caption', started)
 
     @step(timeout='12h')
     def render(self, run: Run) -> None:
         started = time.monotonic()
-        facts, srt = self._known_facts(), _require(self._srt, 'caption')
+        facts = self._known_facts()
         plan = self._plan(run, keep_hdr=self.hdr == 'keep')
         run.log.info(plan.sentence)
         target = run.workdir / f'{self.name}.mp4'
         encoder = HEVC if plan.hdr else encoder_for(run, self.quality)
-        outcome = self._encode(run, encoder, plan, srt, target)
+        outcome = self._encode(run, encoder, plan, target)
         if outcome.code and encoder not in (SOFTWARE, HEVC):
             run.log.warning(f'{encoder.name} failed, so the processor encodes: {outcome.first_error}')
-            outcome = self._encode(run, SOFTWARE, plan, srt, target)
+            outcome = self._encode(run, SOFTWARE, plan, target)
         if outcome.code:
             raise outcome.failure('The video could not be rendered')
         self._check_rendered(run, target, facts, plan)
@@ -236,11 +253,30 @@ class PublishVideo(Pipeline):
         self._deliver(run, destination, stem, files | {'.json': sidecar})
         run.log.success(f'Delivered to {destination.path(f"{stem}.mp4")}', files=len(DELIVERED))
 
-    def _encode(self, run: Run, encoder: Encoder, plan: RenderPlan, srt: Path, target: Path) -> FfmpegResult:
+    def _filled_caption(self, run: Run, facts: MediaFile) -> str:
+        values = {
+            'title': self.headline,
+            'date': f'{datetime.now().astimezone():%Y-%m-%d}',
+            'duration': clock(facts.seconds or 0),
+            'profile': (run.profile.label or run.profile.id) if run.profile else '',
+        }
+        return filled(self.template or '{title}', values) or self.headline
+
+    def _caption_wishes(self, run: Run, facts: MediaFile) -> CaptionWishes:
+        return CaptionWishes(
+            caption=self._filled_caption(run, facts),
+            subtitles=self.subtitles,
+            shift=self.subtitle_shift,
+            is_automatic=self.automatic_captions,
+            language=self.language,
+            is_burnt=self.captions == 'burn',
+        )
+
+    def _encode(self, run: Run, encoder: Encoder, plan: RenderPlan, target: Path) -> FfmpegResult:
         meter = RenderMeter(self._known_facts())
         return ffmpeg(
             run,
-            self._render_arguments(plan, encoder, srt, target),
+            self._render_arguments(plan, encoder, target),
             on_progress=lambda progress: run.progress(meter.percent(progress), meter.note(progress)),
         )
 
@@ -248,6 +284,11 @@ class PublishVideo(Pipeline):
         if self._facts is None:
             raise StepFailed('Nothing is known about the video yet.', 'Retry from INGEST.')
         return self._facts
+
+    def _known_words(self) -> Words:
+        if self._words is None:
+            raise StepFailed('Nothing is known about the captions yet.', 'Retry from CAPTION.')
+        return self._words
 
     def _took(self, name: str, started: float) -> None:
         self._seconds = {**self._seconds, name: round(time.monotonic() - started, 3)}
@@ -271,22 +312,35 @@ class PublishVideo(Pipeline):
         heard = SoundWishes(language=self.language, channels=self.channels)
         return render_plan(facts, wishes, heard, keeps_subtitles=self.own_subtitles)
 
-    def _render_arguments(self, plan: RenderPlan, encoder: Encoder, srt: Path, target: Path) -> list[str]:
-        is_muxed, burnt = self.captions == 'mux', ''
+    def _caption_inputs(self, plan: RenderPlan, folder: Path) -> tuple[Path | None, str]:
+        """Write what ffmpeg reads the captions from: the file of a track to copy, or what a filter burns in."""
+        words, film = self._known_words(), self._known_facts().video
+        if self.captions == 'mux':
+            track = folder / 'captions.track'  # no film is called that
+            write_track(words.cues, track)
+            return track, ''
         if self.captions == 'burn':
+            hdr = film.hdr if film and plan.hdr else None
             # Under a fixed name in the folder ffmpeg starts in, so that no file name has to be escaped.
-            burnt = f'subtitles=filename={shutil.copyfile(srt, target.with_name("burn.srt")).name}'
+            (folder / 'burn.ass').write_text(as_ass(words.cues, plan.size, hdr), encoding='utf-8')
+            return None, 'ass=filename=burn.ass'
+        return None, ''
+
+    def _render_arguments(self, plan: RenderPlan, encoder: Encoder, target: Path) -> list[str]:
+        track, burnt = self._caption_inputs(plan, target.parent)
+        language = self._known_words().language
         tags = tag_arguments(
             self._known_facts(),
             title=self.headline,
             comment=self._text,
             sound=plan.sound.track if plan.sound else None,
             subtitles=plan.subtitles,
-            first_subtitle=int(is_muxed),
+            first_subtitle=int(track is not None),
             is_private_kept=self.keep_private,
         )
-        rendered = plan.arguments(self.video, encoder, self.quality, caption=srt if is_muxed else None, burnt=burnt)
-        return [*rendered, *tags, '-movflags', '+faststart', f'file:{target}']
+        rendered = plan.arguments(self.video, encoder, self.quality, caption=track, burnt=burnt)
+        spoken = ['-metadata:s:s:0', f'language={language}'] if track and language else []
+        return [*rendered, *tags, *spoken, '-movflags', '+faststart', f'file:{target}']
 
     def _check_rendered(self, run: Run, target: Path, facts: MediaFile, plan: RenderPlan) -> None:
         made = probe(target)
@@ -313,6 +367,7 @@ class PublishVideo(Pipeline):
             'published_at': datetime.now().astimezone().isoformat(timespec='milliseconds'),
             'title': self.headline,
             'caption': self._text,
+            'captions_from': self._known_words().source,
             'parameters': self.model_dump(mode='json'),
             'source': {'name': self.video.name, **_shown(facts)},
             'files': [

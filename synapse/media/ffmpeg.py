@@ -139,24 +139,3 @@ class _Messages:
 def source(path: Path) -> list[str]:
     """Return the arguments that open a file as input, and keep it from making ffmpeg open anything else."""
     return ['-protocol_whitelist', 'file', '-i', f'file:{path}']
-
-
-def check_can_burn_in(run: Run) -> None:
-    """Burn a word into one empty frame, as a test.
-
-    :raises StepFailed: if this ffmpeg cannot do that, or the machine has no font for it
-    """
-    trial = run.workdir / 'trial.srt'
-    trial.write_text('1\n00:00:00,000 --> 00:00:09,000\nSynapse\n', encoding='utf-8')
-    picture = ['-f', 'lavfi', '-i', 'color=size=320x180:duration=1']
-    outcome = ffmpeg(
-        run, [*picture, '-vf', f'subtitles=filename={trial.name}', '-frames:v', '1', '-f', 'null', '-'], is_quiet=True
-    )
-    if outcome.code:
-        raise StepFailed(
-            'This ffmpeg cannot burn captions into the picture.', 'Choose mux or sidecar for the captions.'
-        )
-    if any('fallback with glyph 0x0 ' in line for line in outcome.warnings):
-        raise StepFailed(
-            'No font is installed for burning in captions.', 'Install one, or choose mux or sidecar for the captions.'
-        )

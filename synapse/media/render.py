@@ -14,7 +14,7 @@ from .probe import MediaFile, SubtitleStream, VideoStream
 from .sound import Channels, Sound, chosen_sound, sound
 from .sound_film import film_of_sound
 
-_SUBTITLES = ('-c:s', 'mov_text', '-time_base:s', '1:1000')
+_SUBTITLE_TICKS = ('-time_base:s', '1:1000')
 """In ffmpeg's own microseconds a text that is shown for 36 minutes is too long for MP4, and the whole film fails."""
 
 
@@ -71,21 +71,26 @@ class RenderPlan:
     ) -> list[str]:
         """Return what ffmpeg needs before tags and output.
 
-        :param caption: a file of subtitles that becomes a track before the film's own
+        :param caption: an mp4 whose text track is copied, before the film's own
         :param burnt: a filter that draws into the picture
         """
         # With frames out of order, the MP4 of a variable rate would state a length without its last frames; and in
         # ticks that ffmpeg chooses by the rate, its last frame could last for hours.
         timing = ['-bf', '0', '-enc_time_base:v', 'demux'] if self.varies else []
-        own = [word for track in self.subtitles for word in ('-map', f'0:{track.index}')]
+        first = int(caption is not None)
+        own = [
+            word
+            for number, track in enumerate(self.subtitles, first)
+            for word in ('-map', f'0:{track.index}', f'-c:s:{number}', 'mov_text')
+        ]
         return [
             *(*encoder.first, *self.input_arguments, *source(video), *(source(caption) if caption else [])),
             *self.picture_arguments(*(filters for filters in (burnt, encoder.filters) if filters)),
             *(*encoder.options(quality), *timing),
             *([] if encoder.filters else ['-pix_fmt', self.pixel_format]),
             *(['-map', f'0:{self.sound.track.index}', *self.sound.output_arguments] if self.sound else []),
-            *(['-map', '1:0'] if caption else []),
-            *(*own, *(_SUBTITLES if caption or own else [])),
+            *(['-map', '1:0', '-c:s:0', 'copy'] if caption else []),
+            *(*own, *(_SUBTITLE_TICKS if caption or own else [])),
         ]
 
 

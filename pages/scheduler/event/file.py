@@ -68,7 +68,7 @@ def event_field_for(
     merged, is_nullable = plain(schema, root)
     options: dict[str, Any] = {'is_required': is_required, 'prefix': 'event-parameter'}
     is_file = is_path(merged) and merged.get('format') != 'directory-path'
-    if is_file and not merged.get('x-folder') and not merged.get('x-new'):
+    if is_file and not any(merged.get(mark) for mark in ('x-folder', 'x-new', 'x-extra')):
         return EventFileField(room, name, merged, value, is_nullable=is_nullable, **options)
     return field_for(room, name, schema, root, value, **options)
 
