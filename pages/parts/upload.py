@@ -65,7 +65,7 @@ class UploadZone(FileZone):
 
         :param starts: whether a run needs nothing but the file
         """
-        what = 'a video' if info.accepts and set(info.accepts) <= set(VIDEO_SUFFIXES) else 'a file'
+        what = 'a video' if set(info.accepts[:1]) & set(VIDEO_SUFFIXES) else 'a file'
         self.accept(info.accepts, title=info.title, label=f'Drop {what} here or press Enter to choose one')
         self._drop.set_text(f'Drop {what}')
         self._choose.set_text(f'Choose {what}')
