@@ -78,8 +78,6 @@ class QueueCard(Card):
 
 
 class _Row:
-    """One waiting run."""
-
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
         name = f'{pipeline_title(room, run.pipeline)} {run.subject}'.strip()
         with el('li', f'st-queued {pipeline_color(room, run.pipeline)}', tabindex='0', draggable='true') as self.row:

@@ -277,7 +277,6 @@ class LogHistogram(Scope):
             self._timer = None
 
     def _push(self) -> None:
-        """Send what changed."""
         change = None if self._bars is None else self._bars.take_change()
         if change is not None:
             self._plot.change(change)

@@ -123,7 +123,6 @@ class LogStream:
     # Requests of the view
 
     def load(self, place: Place) -> None:
-        """Show the lines at this place."""
         self.request(Request.LOAD, place)
 
     def reload(self, around: int = 0) -> None:

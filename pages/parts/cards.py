@@ -137,12 +137,10 @@ def points_of(
 
 
 def line_of(points: Points) -> str:
-    """Return the SVG path of a curve."""
     return 'M' + ' L'.join(f'{x:.1f} {y:.1f}' for x, y in points) if points else ''
 
 
 def area_of(points: Points, height: float) -> str:
-    """Return the SVG path of the area below a curve."""
     if not points:
         return ''
     return f'{line_of(points)} L{points[-1][0]:.1f} {height:g} L{points[0][0]:.1f} {height:g}Z'

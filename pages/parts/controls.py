@@ -158,7 +158,6 @@ class Picker(Scope):
         self.offer(options, value)
 
     def offer(self, options: Mapping[str, str], value: str) -> None:
-        """Show these options, with `value` selected."""
         self.value = value
         self._select.clear()
         with self._select:

@@ -151,7 +151,6 @@ class TextField(Field):
 
     @property
     def text(self) -> str:
-        """The text as it was typed."""
         return self._text
 
     def value(self) -> Any:

@@ -134,7 +134,6 @@ def button(
 
 
 def copy_button(words: str, text: str) -> ui.element:
-    """Return a button that copies `text` to the clipboard."""
     press = button(words, icon_name='copy', kind='ghost', small=True)
     # The label confirms it: a notice could cover what the person is copying.
     press.on(

@@ -37,7 +37,6 @@ class RunFilter:
 
     @property
     def address(self) -> str:
-        """The address of the page with this filter."""
         return f'/runs?{urlencode(self.chosen)}' if self.chosen else '/runs'
 
     def fits(self, run: RunRecord) -> bool:
@@ -53,8 +52,6 @@ async def runs_page(room: ControlRoom, state: str = '', pipeline: str = '', prof
 
 
 class RunsPage:
-    """The list on one visit of the page."""
-
     def __init__(self, room: ControlRoom, scope: Scope, only: RunFilter) -> None:
         self._room = room
         self._scope = scope
@@ -184,7 +181,6 @@ class _Row:
         self.show(run)
 
     def show(self, run: RunRecord) -> None:
-        """Bring the row to the state of its run."""
         self._link.classes(replace=f'runs-row st-{look_of(run.state)}')
         self._glyph.show(run.state)
         self._show_time(run)

@@ -80,7 +80,6 @@ class RunForm:
         return rest
 
     def take(self, values: Mapping[str, Any], profile: str | None) -> None:
-        """Start over with these values."""
         self._given = dict(values)
         self._draw(self._given, profile)
 

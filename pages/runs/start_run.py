@@ -142,7 +142,6 @@ class Choice(Scope):
             self.ask(values)
 
     def ask(self, values: Mapping[str, Any] | None = None) -> None:
-        """Open the form of a run."""
         open_run_form(self._room, pipeline=self.pipeline, profile=self.profile_id, values=values)
 
 

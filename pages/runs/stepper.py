@@ -42,8 +42,6 @@ def preview(steps: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> Non
 
 
 class _Step:
-    """One column."""
-
     def __init__(self, title: str) -> None:
         self._title = title
         with el('li', 'sy-step st-scheduled') as self._item:

@@ -87,7 +87,6 @@ class Toolbar:
         self._profiles.offer(profiles, only.profile)
 
     def show(self, view: str, day: date) -> None:
-        """Show the name of this view at this day, and mark the view."""
         self._view, self._day = view, day
         self._title.show(*name_of(view, day), day, self.today)
         set_props(self._earlier, aria_label=f'Previous {SPANS[view]} (K)', title=f'Previous {SPANS[view]} (K)')

@@ -69,8 +69,6 @@ def found(commands: Iterable[Command], text: str, recent: Sequence[str] = ()) ->
 
 
 class Palette:
-    """The palette, from opening to closing."""
-
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
         self._past_runs: Sequence[RunRecord] = ()

@@ -15,8 +15,6 @@ from synapse.status import StatusChanged
 
 
 class RoomPill(Scope):
-    """The pill and its menu."""
-
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('button')
         self.classes('sy-pill').props.update({'type': 'button', 'aria-haspopup': 'menu'})

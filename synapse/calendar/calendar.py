@@ -77,12 +77,10 @@ class Calendar:
         await self._firing.start()
 
     async def stop(self) -> None:
-        """Stop firing."""
         await self._firing.stop()
         await self._today.stop()
 
     def close(self) -> None:
-        """Close the file of events."""
         self._event_store.close()
 
     @property

@@ -21,8 +21,6 @@ MAX_EVENTS = 20_000
 
 
 class Change(Record):
-    """What a change did."""
-
     id: str
     """For `EventEditor.undo`."""
     event: Event | None

@@ -40,7 +40,6 @@ class Today:
         self._subscriptions: list[Callable[[], None]] = []
 
     async def start(self) -> None:
-        """Count now and after each change."""
         self._subscriptions = [
             self._bus.subscribe(RunChanged, self._run_changed),
             self._bus.subscribe(OccurrencesChanged, self._occurrences_changed),
@@ -48,7 +47,6 @@ class Today:
         await self._soon()
 
     async def stop(self) -> None:
-        """Stop counting."""
         for unsubscribe in self._subscriptions:
             unsubscribe()
         if self._counting is not None:

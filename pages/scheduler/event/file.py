@@ -41,7 +41,6 @@ class FileChoice:
 
     @classmethod
     def of(cls, value: str, usual: str) -> 'FileChoice':
-        """Return the choice that a parameter holds."""
         if value == inputs.ASK:
             return cls('ask', '', usual, usual)
         if not value.startswith(inputs.NEWEST):
@@ -56,7 +55,6 @@ class FileChoice:
 
     @property
     def newest(self) -> str:
-        """The parameter for the newest file."""
         return f'{inputs.NEWEST}{replace(self, pattern=self.pattern or self.usual).place}'
 
 

@@ -152,7 +152,6 @@ class MisfireFields:
         return misfire_in(self._misfire, self.policy, self._texts)
 
     def show_errors(self, problems: Mapping[str, str]) -> None:
-        """Show the problems of `misfire` and its fields."""
         text = ' '.join(text for name, text in problems.items() if name.partition('.')[0] == 'misfire')
         if self._error.text != text:
             self._error.set_text(text)

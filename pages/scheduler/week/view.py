@@ -85,7 +85,6 @@ class WeekView(EntryWindow):
         return [self._monday + DAY * number for number in range(8)]
 
     def show(self, day: date) -> None:
-        """Turn to the week of this day."""
         if monday_of(day) != self._monday:
             self._monday = monday_of(day)
             self._layout = WeekLayout(self._monday, self._zone)
