@@ -61,7 +61,7 @@ def entry(
     """
     control = el('input', 'sy-control', type_=kind, id=id, autocomplete='off', spellcheck='false')
     control.props['^value'] = value
-    set_props(control, aria_describedby=described(slot or id), **attributes)
+    set_props(control, **{'aria_describedby': described(slot or id)} | attributes)
     control.on('input', lambda event: typed(str(event.args)), js_handler=TYPED)
     return control
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pages.parts.cards import set_props, tick
+from pages.parts.controls import entry
 from pages.parts.html import Glyph, el, icon
 from synapse.calendar.events import Misfire, Preview
 from synapse.records import now_utc
@@ -134,10 +135,8 @@ class MisfireFields:
         return words
 
     def _box(self, name: str, label: str, inputmode: str) -> None:
-        box = el('input', 'sy-control', type_='text', inputmode=inputmode, autocomplete='off', aria_label=label)
-        box.props['^value'] = self._texts[name]
-        set_props(box, id=f'event-{name}', aria_describedby='event-misfire-error')
-        box.on('input', lambda event: self._typed(name, str(event.args)), js_handler='(e) => emit(e.target.value)')
+        about = {'inputmode': inputmode, 'aria_label': label, 'aria_describedby': 'event-misfire-error'}
+        entry(f'event-{name}', self._texts[name], lambda text: self._typed(name, text), **about)
 
     def _choose(self, policy: str) -> None:
         self.policy = policy
