@@ -68,8 +68,7 @@ class RunsPage:
                         el('span', text=words)
                 self._list = el('ul')
                 self._empty = el('div', hidden=True)
-            self._more = button('Show older').on('click', self.load)
-            self._more.props['hidden'] = True
+            self._more = button('Show older', hidden=True).on('click', self.load)
         scope.follow(room.bus, RunChanged, self._changed)
         scope.follow(room.bus, RunsRemoved, lambda message: self._drop(message.ids))
 

@@ -46,12 +46,11 @@ class Toolbar:
         with el('div', 'mo-tools'):
             self._title = MonthPicker(go_to)
             with el('div', 'sy-x mo-turns'):
-                self._earlier = button('', icon_name='left', kind='ghost', small=True, aria_label='Earlier')
-                today = button('Today', small=True, title='Today (T)')
-                self._later = button('', icon_name='right', kind='ghost', small=True, aria_label='Later')
-            set_props(self._earlier, data_key='earlier', data_turn='1')
-            set_props(self._later, data_key='later', data_turn='1')
-            set_props(today, data_key='today')
+                self._earlier = button(
+                    '', icon_name='left', kind='ghost', small=True, data_key='earlier', data_turn='1'
+                )
+                today = button('Today', small=True, title='Today (T)', data_key='today')
+                self._later = button('', icon_name='right', kind='ghost', small=True, data_key='later', data_turn='1')
             self._earlier.on('click', lambda: go_to(turned_by(self._view, self._day, -1)))
             self._later.on('click', lambda: go_to(turned_by(self._view, self._day, 1)))
             today.on('click', lambda: go_to(self.today))

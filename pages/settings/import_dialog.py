@@ -47,9 +47,7 @@ class ImportDialog:
             for sentence in planned.skipped[:2]:
                 el('p', 'sy-cap', sentence)
             with el('div', 'sy-dialog-buttons'):
-                safe = button('Cancel')
-                set_props(safe, autofocus=True)
-                safe.on('click', lambda: self._dialog.submit(None))
+                button('Cancel', autofocus=True).on('click', lambda: self._dialog.submit(None))
                 with button('', kind='primary') as self._yes:
                     self._words = el('span')
                 self._yes.classes(remove='is-icon')

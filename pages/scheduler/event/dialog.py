@@ -139,8 +139,7 @@ class EventDialog:
                 opens(run, lambda: run_event_now(self._room, event), what='')
             self._problem = el('span', 'sy-error sy-grow', role='alert', id='event-problem')
             button('Cancel').on('click', self._leave)
-            self._button = button('Save event', kind='primary')
-            set_props(self._button, aria_describedby='event-problem')
+            self._button = button('Save event', kind='primary', aria_describedby='event-problem')
             with self._button:
                 el('span', 'sy-kbd', 'Ctrl Enter')
             self._button.on('click', self._save_asked, js_handler=asked)
