@@ -1,13 +1,15 @@
 """The waiting runs in the order in which they will start: reorder them, remove one, or pause them all."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import Card, set_props, tick
 from pages.parts.dialogs import attempt
-from pages.parts.html import Glyph, el, icon
+from pages.parts.html import Glyph, el, icon, menu_item
 from pages.parts.words import pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import QueueChanged, RunChanged
@@ -107,8 +109,5 @@ class _Row:
         tick(self._start, until=start, text='paused' if is_held else '')
 
 
-def _entry(text: str, icon_name: str, do: object) -> None:
-    with el('button', type_='button', role='menuitem').props('v-close-popup') as entry:
-        icon(icon_name, size=15)
-        el('span', text=text)
-    entry.on('click', do)  # type: ignore[arg-type]
+def _entry(text: str, icon_name: str, do: Callable[[], Any]) -> None:
+    menu_item(text, icon_name).props('v-close-popup').on('click', do)

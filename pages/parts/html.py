@@ -126,6 +126,14 @@ def button(text: str, *, icon_name: str = '', kind: str = '', small: bool = Fals
     return element
 
 
+def menu_item(text: str, icon_name: str, *, size: int = 15, classes: str = '') -> TextElement:
+    """Return a line of a menu."""
+    with el('button', classes, type_='button', role='menuitem') as item:
+        icon(icon_name, size=size)
+        el('span', text=text)
+    return item
+
+
 def copy_button(words: str, text: str) -> ui.element:
     press = button(words, icon_name='copy', kind='ghost', small=True)
     # The label confirms it: a notice could cover what the person is copying.

@@ -13,7 +13,7 @@ from pages.dashboard.page import dashboard_page
 from pages.logs.lines_today import LinesToday
 from pages.logs.page import Asked, logs_page
 from pages.parts.cards import empty, set_props, tick
-from pages.parts.html import button, el, icon, opens
+from pages.parts.html import button, el, icon, menu_item, opens
 from pages.parts.scope import Scope
 from pages.pipelines.page import pipelines_page
 from pages.profiles.page import profiles_page
@@ -297,22 +297,15 @@ class Shell:
                             icon(icon_name)
                             el('span', text=name)
                     el('span', 'sep')
-                    with el('button', type_='button', role='menuitem') as alerts:
-                        icon('bell')
-                        el('span', text='Alerts')
+                    with menu_item('Alerts', 'bell', size=16) as alerts:
                         unseen = el('span', 'sy-cap sy-num')
                     alerts.on('click', js_handler=BELL)
                     alerts.on('click', menu.close)
                     self._scope.follow(self._room.bus, AlertsChanged, lambda news: _show_unseen(unseen, news.unseen))
                     _show_unseen(unseen, self._room.alerts.unseen)
-                    with el('button', type_='button', role='menuitem') as theme:
-                        icon('sun')
-                        el('span', text='Light or dark')
+                    theme = menu_item('Light or dark', 'sun', size=16)
                     theme.on('click', js_handler='() => window.synapse.toggleTheme()')
-                    with el('button', 'is-red', type_='button', role='menuitem') as stop:
-                        icon('stop')
-                        el('span', text='Stop everything')
-                    opens(stop, self._stop_everything)
+                    opens(menu_item('Stop everything', 'stop', size=16, classes='is-red'), self._stop_everything)
         self._more = more
 
     async def _stop_everything(self) -> None:
