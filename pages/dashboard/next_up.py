@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import Card, empty, set_props, tick
+from pages.parts.cards import Card, empty, keep_rows, set_props, tick
 from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
 from pages.parts.words import pipeline_color
@@ -80,26 +80,15 @@ class NextUp(Card):
         newest = sorted(fired, key=lambda key: key[1])[-MOST_LIVE:]
         planned = {(event.id, due): event for due, event in coming if (event.id, due) not in fired}
         keys = [*newest, *planned][:MOST]
-        for key in [known for known in self._rows if known not in keys]:
-            self._rows.pop(key).row.delete()
+        keep_rows(self._list, self._rows, keys, lambda key: _Row(self._room, key))
         for index, key in enumerate(keys):
-            row = self._row(key, index)
             if key in fired:
-                row.show_live(fired[key])
+                self._rows[key].show_live(fired[key])
             else:
-                row.show_planned(planned[key], is_next=index == len(newest))
+                self._rows[key].show_planned(planned[key], is_next=index == len(newest))
         set_props(self._list, hidden=not keys)
         set_props(self._none, hidden=bool(keys))
         self._show_count([due for due, _ in coming])
-
-    def _row(self, key: Key, index: int) -> '_Row':
-        row = self._rows.get(key)
-        if row is None:
-            with self._list:
-                row = self._rows[key] = _Row(self._room, key)
-        if self._list.default_slot.children.index(row.row) != index:
-            row.row.move(target_index=index)
-        return row
 
     def _show_count(self, dues: list[datetime]) -> None:
         """Show how many are left today, and do so again at midnight."""
