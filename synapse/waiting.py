@@ -1,6 +1,11 @@
-"""Waits for an event of asyncio, for a while."""
+"""Waits for an event of asyncio for a while, and for a thread to its end."""
 
 import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec('P')
+T = TypeVar('T')
 
 
 async def is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
@@ -14,3 +19,13 @@ async def is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
+
+
+async def to_the_end(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Call a function in a thread; a cancelled task waits for the call to end, so that it may close what it used."""
+    call = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait({call})
+        raise
