@@ -1,4 +1,4 @@
-"""Waits for an event of asyncio for a while, and for a thread to its end."""
+"""Waits: for an event for a while, for a thread to its end, and between calls that would come too often."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,3 +29,36 @@ async def to_the_end(function: Callable[P, T], *arguments: P.args, **named: P.kw
     except asyncio.CancelledError:
         await asyncio.wait({call})
         raise
+
+
+class Throttle:
+    """Calls back at most once every `seconds`; what is asked for too early shares the next call.
+
+    :param at_once: call back without a delay if the last call is at least `seconds` ago
+    """
+
+    def __init__(self, seconds: float, callback: Callable[[], object], *, at_once: bool = True) -> None:
+        self._seconds, self._callback, self._is_at_once = seconds, callback, at_once
+        self._timer: asyncio.TimerHandle | None = None
+        self._called_at = float('-inf')
+
+    def __call__(self) -> None:
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._called_at + self._seconds - loop.time() if self._is_at_once else self._seconds
+        if wait > 0:
+            self._timer = loop.call_later(wait, self._call)
+        else:
+            self._call()
+
+    def cancel(self) -> None:
+        """Drop the call that is still to come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _call(self) -> None:
+        self._timer = None
+        self._called_at = asyncio.get_running_loop().time()
+        self._callback()

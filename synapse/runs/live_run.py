@@ -14,6 +14,7 @@ from synapse.errors import SynapseError
 from synapse.log.log import Level
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 from synapse.records import Problem, now_utc
+from synapse.waiting import Throttle
 
 from . import transitions
 from .context import RunContext
@@ -56,8 +57,9 @@ class LiveRun:
         self._backstop: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._overran = 0.0
-        self._later: asyncio.TimerHandle | None = None
-        self._published_at = 0.0
+        self._publish_progress = Throttle(
+            PROGRESS_SECONDS, lambda: context.bus.publish(RunChanged(self.run, moved=False))
+        )
         self._stops: set[asyncio.Task[Any]] = set()
         self._is_disk_failure_logged = False
 
@@ -235,26 +237,6 @@ class LiveRun:
             self.run = after
         self._publish_progress()
 
-    def _publish_progress(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._later is not None:
-            return
-        due = self._published_at + PROGRESS_SECONDS
-        if loop.time() >= due:
-            self._publish_progress_now()
-        else:
-            self._later = loop.call_at(due, self._publish_progress_now)
-
-    def _publish_progress_now(self) -> None:
-        self._cancel_later()
-        self._published_at = asyncio.get_running_loop().time()
-        self._context.bus.publish(RunChanged(self.run, moved=False))
-
-    def _cancel_later(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-
     async def _step_moved(self, message: Mapping[str, Any]) -> None:
         if self._is_stopping and message.get('state') == StepState.FAILED:
             message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
@@ -340,7 +322,7 @@ class LiveRun:
             if on_saved is not None:
                 on_saved(after)
             self.run = self._with_flags(after)
-            self._cancel_later()
+            self._publish_progress.cancel()
             self._context.bus.publish(RunChanged(self.run))
 
     async def _save(self, run: RunRecord) -> None:
