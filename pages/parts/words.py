@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from synapse.control_room import ControlRoom
+from synapse.durations import clock
 from synapse.errors import NotFound
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
@@ -10,11 +11,7 @@ from synapse.runs.records import RunRecord, StepRun
 
 def length_of(seconds: float | None) -> str:
     """Return a length such as `0:42` or `1:04:09`; empty for None."""
-    if seconds is None:
-        return ''
-    whole = max(0, round(seconds))
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
+    return '' if seconds is None else clock(max(0, seconds))
 
 
 def size_of(count: int) -> str:
