@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -14,7 +13,6 @@ import psutil
 from synapse.waiting import is_set_within
 
 from .bus import Bus, Message
-from .records import now_utc
 from .status import Status
 
 log = logging.getLogger(__name__)
@@ -38,7 +36,6 @@ class MachineMeasured(Message):
 class Sample:
     """One measurement; sizes in bytes."""
 
-    taken_at: datetime
     cpu_percent: float
     ram_percent: float
     ram_used: int
@@ -57,7 +54,6 @@ def take_sample(folder: Path, *, cpu_seconds: float | None = None) -> Sample:
     memory = psutil.virtual_memory()
     disk = psutil.disk_usage(str(folder))
     return Sample(
-        taken_at=now_utc(),
         cpu_percent=cpu,
         ram_percent=memory.percent,
         ram_used=memory.total - memory.available,
