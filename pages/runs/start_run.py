@@ -13,6 +13,7 @@ from pages.parts.words import pipeline_color
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.inbox.inbox import PREFIX
+from synapse.pipelines.describe import is_path
 from synapse.profiles import Profile, ProfileChanged
 from synapse.runs.records import RunRecord
 
@@ -24,14 +25,10 @@ def file_parameter(info: PipelineInfo) -> str | None:
 
     A built-in pipeline without suffixes, such as the backup of a folder, doesn't take a single file.
     """
-    paths = {name: field for name, field in info.schema.get('properties', {}).items() if _is_path(field)}
+    paths = {name: field for name, field in info.schema.get('properties', {}).items() if is_path(field)}
     marked = [name for name, field in paths.items() if field.get('x-accepts')]
     required = [] if info.is_built_in else [name for name in paths if name in info.schema.get('required', ())]
     return next(iter([*marked, *required]), None)
-
-
-def _is_path(field: Mapping[str, Any]) -> bool:
-    return any(option.get('format') in ('path', 'file-path') for option in (field, *field.get('anyOf', ())))
 
 
 def needs_only(info: PipelineInfo, parameter: str | None, defaults: Mapping[str, Any]) -> bool:
