@@ -1,6 +1,7 @@
 """Alerts at the bottom right until they are closed: at most three, the rest as a number that opens the bell."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -69,7 +70,8 @@ class Toasts(Scope):
             self._toasts.pop(id).delete()
         for alert in shown:
             if alert.id not in self._toasts:
-                self._toasts[alert.id] = _Toast(alert.look, help=self._helper(alert.id), close=self._closer(alert.id))
+                close = partial(self._room.alerts.mark_seen, alert.id)
+                self._toasts[alert.id] = _Toast(alert.look, help=partial(self._help, alert.id), close=close)
             self._toasts[alert.id].show(alert)
         self._show_more(len(wanted) - len(shown))
 
@@ -83,16 +85,10 @@ class Toasts(Scope):
             if self.default_slot.children[-1] is not self._more:
                 self._more.move(target_index=-1)
 
-    def _helper(self, id: str) -> Callable[[], Any]:
-        async def help() -> None:
-            alert = self._room.alerts.get(id)
-            if alert is not None:
-                await help_with(self._room, alert)
-
-        return help
-
-    def _closer(self, id: str) -> Callable[[], Any]:
-        return lambda: self._room.alerts.mark_seen(id)
+    async def _help(self, id: str) -> None:
+        alert = self._room.alerts.get(id)
+        if alert is not None:
+            await help_with(self._room, alert)
 
     def _drop_rest(self) -> None:
         """Leave the alerts without a toast to the bell."""
