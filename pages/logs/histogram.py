@@ -89,7 +89,8 @@ class LogHistogram(Scope):
                 self._whole = self._link('Whole log', 'Show the whole log over time', lambda: self._set_whole(True))
                 self._latest = self._link('Latest', 'Show the last few minutes', lambda: self._set_whole(False))
                 self._zoom_in = self._link('Zoom', 'Zoom to the selection', self._zoom)
-                self._zoom_out = self._link('All', 'Show what was shown before zooming in', self._unzoom)
+                whole = 'Show what was shown before zooming in'
+                self._zoom_out = self._link('All', whole, lambda: self._change(self._view.zoomed_out()))
                 self._clear = self._link('Clear', 'Clear the selection', lambda: self._select(NO_SELECTION))
         self._plot = LogPlot()
         with el('p', 'lh-trouble sy-cap', role='alert', hidden=True) as self._trouble:
@@ -139,9 +140,6 @@ class LogHistogram(Scope):
     def _zoom(self) -> None:
         if self._bars is not None:
             self._change(self._view.zoomed_in(self._bars.window))
-
-    def _unzoom(self) -> None:
-        self._change(self._view.zoomed_out())
 
     def _set_whole(self, is_whole: bool) -> None:
         self._change(replace(self._view, is_whole=is_whole))

@@ -6,7 +6,7 @@ from typing import Any
 
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.inbox.inbox import PREFIX, InboxChanged, InboxItem
+from synapse.inbox.inbox import PREFIX, InboxChanged
 
 from .cards import set_props
 from .controls import TYPED, entry
@@ -76,7 +76,10 @@ class PathField(TextField):
 
     def _offer(self) -> None:
         """Offer the newest files in the inbox that fit."""
-        fitting = [item for item in self._room.inbox.all() if self._fits(item)][:MOST_OFFERED]
+        items, accepts = self._room.inbox.all(), self._accepts
+        fitting = [item for item in items if not accepts or PurePath(item.name).suffix.lower() in accepts][
+            :MOST_OFFERED
+        ]
         self._inbox.clear()
         if not fitting:
             return
@@ -87,9 +90,6 @@ class PathField(TextField):
                     el('option', text=f'{item.name}, {size_of(item.size)}', value=item.id)
             icon('down', size=14)
         select.on('change', lambda event: self._take(str(event.args)), js_handler=TYPED)
-
-    def _fits(self, item: InboxItem) -> bool:
-        return not self._accepts or PurePath(item.name).suffix.lower() in self._accepts
 
     def _take(self, id: str) -> None:
         if id:

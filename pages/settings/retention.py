@@ -186,7 +186,8 @@ class WhatIsKept(Scope):
         keep, going = await self._look(values)
         if keep is None or self.is_deleted:
             return
-        if _is_more(going, await self._room.retention.preview()):
+        anyway = await self._room.retention.preview()
+        if going.lines > anyway.lines or going.runs > anyway.runs:
             words = _capitalized(describe_report(going, keep, is_ahead=True))
             text = f'{words} will be removed{_with_files(going)}, for good.'
             if not await confirm(
@@ -301,14 +302,10 @@ def _since(room: ControlRoom, moment: datetime | None) -> str:
     return f' since {"today" if day == "Today" else day}{"" if is_this_year else f" {local.year}"}'
 
 
-def _is_more(going: RetentionReport, anyway: RetentionReport) -> bool:
-    return going.lines > anyway.lines or going.runs > anyway.runs
-
-
 def _with_files(going: RetentionReport) -> str:
-    return (
-        ', the runs with all their files' if going.runs and going.lines else ', with all their files' * bool(going.runs)
-    )
+    if not going.runs:
+        return ''
+    return ', the runs with all their files' if going.lines else ', with all their files'
 
 
 def _capitalized(words: str) -> str:

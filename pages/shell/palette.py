@@ -211,7 +211,7 @@ class Palette:
         else:
             yield _command('Pause queue', 'pause', runs.pause_queue, 'the palette')
         yield _command('Stop everything', 'stop', stop_everything, room)
-        yield _command('Light or dark theme', 'sun', _toggle_theme)
+        yield _command('Light or dark theme', 'sun', ui.run_javascript, 'window.synapse.toggleTheme()')
         for number, (target, name, icon_name) in enumerate(PLACES, start=1):
             go = partial(ui.navigate.to, target)
             yield Command(group='Pages', words=name, icon=icon_name, keys=f'G {number}', do=go)
@@ -261,10 +261,6 @@ def _command(
     words: str, icon_name: str, do: Callable[..., Any], *arguments: Any, keys: str = '', **named: Any
 ) -> Command:
     return Command(group='Commands', words=words, icon=icon_name, keys=keys, do=partial(do, *arguments, **named))
-
-
-def _toggle_theme() -> None:
-    ui.run_javascript('window.synapse.toggleTheme()')
 
 
 def marked(words: str, text: str) -> None:
