@@ -82,10 +82,10 @@ class Control:
             self._changed.wait_for(lambda: self._cancelled, timeout=seconds)
         self.gate()
 
-    def held_seconds(self) -> float:
-        """How long the run has held in total: time that counts toward no timeout."""
+    def clock(self) -> float:
+        """Seconds since some moment, without those for which the run has held: what timeouts are measured with."""
         with self._changed:
-            return self._held_seconds + (time.monotonic() - self._held_since if self._holding else 0.0)
+            return (self._held_since if self._holding else time.monotonic()) - self._held_seconds
 
     def _hold(self) -> None:
         with self._changed:
