@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import Card, empty, keep_rows, set_props, tick
+from pages.parts.cards import Card, empty, keep_rows, set_class, set_props, tick
 from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
 from pages.parts.words import pipeline_color
@@ -128,7 +128,7 @@ class _Row:
         self._title.set_text(event.title)
         self._show(event.pipeline, 'scheduled', is_live=False)
         self._repeats.set_visibility(event.is_repeating)
-        self._clock.classes(add='is-next' if is_next else '', remove='' if is_next else 'is-next')
+        set_class(self._clock, 'is-next', is_next)
         tick(self._clock, until=self._due)
 
     def show_live(self, run: RunRecord) -> None:

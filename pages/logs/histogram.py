@@ -15,7 +15,7 @@ from functools import partial
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import set_props
+from pages.parts.cards import set_class, set_props
 from pages.parts.html import el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -220,7 +220,7 @@ class LogHistogram(Scope):
         self._plot.select(view.selection)
         hint = '' if bars is None else f'{extent} Drag to select a time range'.strip()
         self._words.set_text(self._selection_words() if is_any else hint)
-        self._head.classes(add='is-selected' if is_any else '', remove='' if is_any else 'is-selected')
+        set_class(self._head, 'is-selected', is_any)
         for part in (self._verb, self._clear):
             part.set_visibility(is_any)
         self._whole.set_visibility(not is_any and extent != '')

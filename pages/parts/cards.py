@@ -49,6 +49,11 @@ def set_props(element: ui.element, **attributes: Any) -> None:
             element.props.set_optional(name, value)
 
 
+def set_class(element: ui.element, name: str, is_on: object) -> None:
+    """Give an element this class, or remove it."""
+    element.classes(add=name if is_on else '', remove='' if is_on else name)
+
+
 class Row(Protocol):
     """A line of a list, with its element."""
 

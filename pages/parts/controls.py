@@ -9,7 +9,7 @@ from typing import Any
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from .cards import set_props
+from .cards import set_class, set_props
 from .html import el, icon
 from .scope import Scope
 
@@ -43,7 +43,7 @@ class Slot:
 
     def show_error(self, text: str) -> None:
         self._error.set_text(text)
-        self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+        set_class(self.box, 'is-wrong', text)
 
 
 def described(id: str) -> str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from .cards import set_props
+from .cards import set_class, set_props
 from .controls import TYPED, entry, segments, select
 from .html import el
 
@@ -95,7 +95,7 @@ class Field:
 
     def show_error(self, text: str) -> None:
         self._error.set_text(text)
-        self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+        set_class(self.box, 'is-wrong', text)
 
     def _touch(self) -> None:
         self.is_touched = True

@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import set_props
+from pages.parts.cards import set_class, set_props
 from pages.parts.controls import entry, select, with_unit
 from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import button, el, opens
@@ -262,7 +262,7 @@ class _Field:
     def show_error(self, text: str) -> None:
         if self._error.text != text:
             self._error.set_text(text)
-        self._box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+        set_class(self._box, 'is-wrong', text)
         if self._number is not None:
             set_props(self._number, aria_invalid='true' if text else None)
 

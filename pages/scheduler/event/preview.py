@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pages.parts.cards import set_props, tick
+from pages.parts.cards import set_class, set_props, tick
 from pages.parts.controls import entry
 from pages.parts.html import Glyph, el, icon
 from synapse.calendar.events import Misfire, Preview
@@ -49,14 +49,14 @@ class EventPreview:
         self.is_open = not self.is_open
         set_props(self._more, aria_expanded=str(self.is_open).lower())
         for box in (self._box, self._proof):
-            box.classes(add='is-open' if self.is_open else '', remove='' if self.is_open else 'is-open')
+            set_class(box, 'is-open', self.is_open)
 
     def show(self, preview: Preview) -> None:
         """Show what the event would do; if it never falls due, the reason takes the place of the rule."""
         is_wrong = not preview.moments
         for part, text in zip(self._parts, sentence_parts(preview), strict=True):
             part.set_text(text)
-        self._box.classes(add='is-wrong' if is_wrong else '', remove='' if is_wrong else 'is-wrong')
+        set_class(self._box, 'is-wrong', is_wrong)
         count = len(preview.moments)
         is_one = count == 1
         self._title.set_text('Next' if is_one else f'Next {count or SHOWN}')
