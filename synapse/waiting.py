@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -29,6 +29,24 @@ async def to_the_end(function: Callable[P, T], *arguments: P.args, **named: P.kw
     except asyncio.CancelledError:
         await asyncio.wait({call})
         raise
+
+
+class Timer:
+    """A call that is still to come, at most one at a time."""
+
+    def __init__(self) -> None:
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call back after this time, instead of any call that is still to come."""
+        self.cancel()
+        self._handle = asyncio.get_running_loop().call_later(seconds, callback, *arguments)
+
+    def cancel(self) -> None:
+        """Drop the call that is still to come."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
 
 class Throttle:

@@ -1,6 +1,5 @@
 """The next three events with the time left until each; from the moment it fires, a row shows its run."""
 
-import asyncio
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
+from synapse.waiting import Timer
 
 MOST = 3
 MOST_LIVE = 2
@@ -39,7 +39,7 @@ class NextUp(Card):
         self._room = room
         self._is_large = is_large
         self._rows: dict[Key, _Row] = {}
-        self._midnight: asyncio.TimerHandle | None = None
+        self._midnight = Timer()
         with self.head:
             el('a', 'sy-btn is-ghost is-sm', 'Calendar', href='/scheduler')
         with self:
@@ -52,7 +52,7 @@ class NextUp(Card):
         self.follow(room.bus, OccurrencesChanged, lambda _: soon())
         self.follow(room.bus, RunChanged, lambda message: soon() if message.moved and message.run.due else None)
         self.watch(room.status, ('next',), soon)
-        self.when_gone(lambda: self._midnight.cancel() if self._midnight is not None else None)
+        self.when_gone(self._midnight.cancel)
         self._show()
 
     def _draw_none(self) -> None:
@@ -99,10 +99,8 @@ class NextUp(Card):
         more = '+' if count >= COUNTED else ''
         self.count.set_text(f'{count}{more} left today' if count else '')
         midnight = datetime.combine(today + timedelta(days=1), time(), zone)
-        if self._midnight is not None:
-            self._midnight.cancel()
         wait = max(1.0, (midnight - now).total_seconds() + 0.5)
-        self._midnight = asyncio.get_running_loop().call_later(wait, lambda: self._call(self._show))
+        self._midnight.start(wait, self._call, self._show)
 
 
 class _Row:
