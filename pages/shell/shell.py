@@ -285,7 +285,7 @@ class Shell:
         with el('nav', 'sy-tabs', aria_label='Main'):
             for target, name, icon_name in TABS:
                 self._link(target, name, icon_name, size=20)
-            with el('button', 'bl-more', type_='button', aria_haspopup='menu') as more:
+            with el('button', 'bl-more', type_='button', aria_haspopup='menu'):
                 icon('menu', size=20)
                 el('span', text='More')
                 with (
@@ -306,7 +306,6 @@ class Shell:
                     theme = menu_item('Light or dark', 'sun', size=16)
                     theme.on('click', js_handler='() => window.synapse.toggleTheme()')
                     opens(menu_item('Stop everything', 'stop', size=16, classes='is-red'), self._stop_everything)
-        self._more = more
 
     async def _stop_everything(self) -> None:
         with self._scope:

@@ -70,7 +70,7 @@ class WeekView(EntryWindow):
                     for hour in range(24):
                         el('span', text=f'{hour:02}:00' if hour else '')
                 self._columns = [WeekColumn(room, self._zone, open_entry, self._clicked) for _ in range(7)]
-                self._ghost = el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
+                el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
                 self._now = el('i', 'wk-now', hidden=True, aria_hidden='true')
         self._frame(now_utc())
 

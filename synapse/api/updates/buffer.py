@@ -104,13 +104,13 @@ class UpdateBuffer:
         self._written_size = 0
         self._readers: dict[int, Reader] = {}
         # The last status always goes out.
-        self._status_changed = Throttle(STATUS_SECONDS, self._publish_status)
+        status_changed = Throttle(STATUS_SECONDS, self._publish_status)
         room.bus.subscribe(LinesLogged, lambda message: self._lines_logged(message.entries))
         room.bus.subscribe(RunChanged, lambda message: self._run_changed(message.run))
         room.bus.subscribe(ProfileChanged, self._profile_changed)
         room.bus.subscribe(ScheduleChanged, self._schedule_changed)
         room.bus.subscribe(OccurrencesChanged, self._occurrences_changed)
-        room.bus.subscribe(StatusChanged, lambda _: self._status_changed())
+        room.bus.subscribe(StatusChanged, lambda _: status_changed())
 
     def listen(self, reader: Reader) -> Callable[[], None]:
         """Wake `reader` on every update until the returned function is called."""
