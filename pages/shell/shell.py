@@ -314,15 +314,14 @@ class Shell:
     # Targets of shortcuts that have no visible button on every page
 
     def _build_hidden(self) -> None:
+        def target(text: str, key: str) -> TextElement:
+            return el('button', text=text, type_='button', tabindex='-1', data_key=key)
+
         with el('div', 'sy-vh', aria_hidden='true'):
-            help_button = el('button', text='Shortcuts', type_='button', tabindex='-1', data_key='help')
-            opens(help_button, self._help)
-            new_run = el('button', text='New run', type_='button', tabindex='-1', data_key='new-run')
-            opens(new_run, lambda: self._open(open_run_form))
-            bell = el('button', text='Alerts', type_='button', tabindex='-1', data_key='bell')
-            bell.on('click', js_handler=BELL)
-            new_event = el('button', text='New event', type_='button', tabindex='-1', data_key='new-event')
-            opens(new_event, lambda: self._open(open_event_dialog))
+            opens(target('Shortcuts', 'help'), self._help)
+            opens(target('New run', 'new-run'), lambda: self._open(open_run_form))
+            target('Alerts', 'bell').on('click', js_handler=BELL)
+            opens(target('New event', 'new-event'), lambda: self._open(open_event_dialog))
 
     def _open(self, form: Callable[[ControlRoom], None]) -> None:
         with self._scope:
