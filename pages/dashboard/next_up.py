@@ -119,8 +119,7 @@ class _Row:
             opens(self._title, self._open, what='')
             self._repeats = icon('repeat', size=13, classes='sy-3')
             self._word = el('span', 'sy-cap')
-            self._clock = el('span', 'sy-cap sy-num nx-left')
-        set_props(self._clock, data_format='countdown', data_far=_far(self._due, zone))
+            self._clock = el('span', 'sy-cap sy-num nx-left', data_format='countdown', data_far=_far(self._due, zone))
 
     def show_planned(self, event: Event, *, is_next: bool) -> None:
         self._title.set_text(event.title)

@@ -113,7 +113,8 @@ class _Counter:
     def __init__(self, room: ControlRoom, group: str, number: int, toggle: Callable[[str, bool], None]) -> None:
         self.levels = GROUPS[group]
         self._room, self._words = room, WORDS[group]
-        with el('button', f'stat-card log-counter lv-{group}', type_='button') as self._box:
+        title = f'Show or hide (Alt {number}). Alt click: only these. Alt 0: all.'
+        with el('button', f'stat-card log-counter lv-{group}', type_='button', title=title) as self._box:
             with el('span', 'k'):
                 set_props(Glyph(group, is_level=True).classes('sy-stg'), role=None, aria_label=None, aria_hidden='true')
                 el('span', text=self._words)
@@ -124,12 +125,7 @@ class _Counter:
             with el('svg', 'spark', viewBox=f'0 0 {WIDTH} {HEIGHT}', preserveAspectRatio='none', aria_hidden='true'):
                 self._past = el('path', 'is-past')
                 self._now = el('path')
-        set_props(
-            self._box,
-            title=f'Show or hide (Alt {number}). Alt click: only these. Alt 0: all.',
-            aria_keyshortcuts=f'Alt+{number}',
-            data_group=group,
-        )
+        set_props(self._box, aria_keyshortcuts=f'Alt+{number}', data_group=group)
         self._box.on('click', lambda event: toggle(group, bool(event.args)), js_handler='(e) => emit(e.altKey)')
 
     def press(self, *, is_included: bool) -> None:

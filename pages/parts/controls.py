@@ -106,8 +106,7 @@ def segments(
     id: str, options: Mapping[str, str], value: str, chosen: Callable[[str], None], *, label: str = ''
 ) -> TextElement:
     """Return radio buttons side by side; pass a `label` unless they are in a `Slot` that is a group."""
-    group = el('fieldset' if label else 'div', 'sy-seg form-seg', aria_label=label or None)
-    with group:
+    with el('fieldset' if label else 'div', 'sy-seg form-seg', aria_label=label or None) as group:
         for place, (key, words) in enumerate(options.items()):
             with el('label', 'seg'):
                 radio = el('input', type_='radio', name=f'{id}-{group.id}')

@@ -30,13 +30,12 @@ def _look() -> None:
     with card('Look'):
         with (
             row('Theme', 'Saved in this browser.'),
-            el('div', 'sy-seg', role='radiogroup', aria_label='Theme') as group,
+            # Only the browser knows its theme; `pages.js` marks the selected option.
+            el('div', 'sy-seg', role='radiogroup', aria_label='Theme', data_themes='1'),
         ):
             for choice, words in THEMES:
                 option = el('button', '', words, type_='button', role='radio', data_theme_option=choice)
                 option.on('click', js_handler=f"() => window.synapse.setTheme('{choice}')")
-        # Only the browser knows its theme; `pages.js` marks the selected option.
-        group.props['data-themes'] = '1'
         with row('Menu', 'Or press [.'):
             fold = button('Collapse or expand', icon_name='collapse')
             fold.on('click', js_handler='() => window.synapse.collapse()')

@@ -80,16 +80,18 @@ class Palette:
         with box.style('margin-top:15vh'):
             with el('div', 'pin'):
                 icon('search', size=18, classes='sy-3')
-                entry = el('input', type_='text', autocomplete='off', spellcheck='false', autofocus=True)
-                entry.props['data-opens'] = 'told'
-                entry.props.update(
-                    {
-                        'placeholder': 'Search or run a command',
-                        'aria-label': 'Search or run a command',
-                        'role': 'combobox',
-                        'aria-expanded': 'true',
-                        'aria-controls': 'palette-results',
-                    }
+                entry = el(
+                    'input',
+                    type_='text',
+                    autocomplete='off',
+                    spellcheck='false',
+                    autofocus=True,
+                    data_opens='told',
+                    placeholder='Search or run a command',
+                    aria_label='Search or run a command',
+                    role='combobox',
+                    aria_expanded='true',
+                    aria_controls='palette-results',
                 )
                 el('span', 'sy-kbd', 'Esc')
             self._list = el('div', 'sy-menu', role='listbox', aria_label='Results', id='palette-results')

@@ -169,9 +169,7 @@ class Shell:
         set_props(self._meter, aria_valuenow=str(status.busy_workers), aria_valuemax=str(len(status.workers)))
 
     def _link(self, target: str, name: str, icon_name: str, *, key: str = '', size: int = 16) -> TextElement:
-        link = el('a', href=target)
-        set_props(link, data_key=key or None)
-        with link:
+        with el('a', href=target, data_key=key or None) as link:
             icon(icon_name, size=size)
             el('span', text=name)
         self._links.append((target, link))
@@ -189,8 +187,7 @@ class Shell:
                 room.log.counters, 'unseen_errors', lambda n: f'{n:,} error{"" if n == 1 else "s"}' if n else ''
             )
         elif target == '/scheduler':
-            self._next = el('span', 'sy-count sy-num')
-            set_props(self._next, data_format='day')
+            self._next = el('span', 'sy-count sy-num', data_format='day')
             self._scope.watch(room.status, ('next',), self._show_next)
             self._show_next()
 
