@@ -21,6 +21,7 @@ from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord
+from synapse.sentences import count_of
 
 from .date_words import day_meant
 from .places import PLACES
@@ -143,7 +144,7 @@ class Palette:
         self._text = text
         self._found = [*self._days(text), *found(self._commands(text), text, self._room.recent_commands)][:MOST]
         count = len(self._found)
-        self._count.set_text(f'{count} result{"" if count == 1 else "s"}')
+        self._count.set_text(count_of(count, 'result'))
         self._select(0)
 
     def _select(self, index: int) -> None:

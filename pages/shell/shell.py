@@ -27,6 +27,7 @@ from synapse.alerts.alerts import AlertsChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.recurrence.zones import city_of
+from synapse.sentences import count_of
 from synapse.status import StatusChanged
 
 from .bell import Bell
@@ -183,9 +184,7 @@ class Shell:
             fact.bind_text_from(room.status, 'running', lambda count: f'{count} live' if count else '')
         elif target == '/logs':
             fact = el('span', 'sy-count st-failed sy-st')
-            fact.bind_text_from(
-                room.log.counters, 'unseen_errors', lambda n: f'{n:,} error{"" if n == 1 else "s"}' if n else ''
-            )
+            fact.bind_text_from(room.log.counters, 'unseen_errors', lambda n: count_of(n, 'error') if n else '')
         elif target == '/scheduler':
             self._next = el('span', 'sy-count sy-num', data_format='day')
             self._scope.watch(room.status, ('next',), self._show_next)

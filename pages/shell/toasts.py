@@ -11,6 +11,7 @@ from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
 from synapse.alerts.alerts import Alert, AlertKind, AlertsChanged
 from synapse.control_room import ControlRoom
+from synapse.sentences import count_of
 
 from .bell import help_with
 
@@ -147,4 +148,4 @@ class _More(_Box):
         act.on('click', close)
 
     def show(self, count: int) -> None:
-        self._words.set_text(f'{count} more alert{"" if count == 1 else "s"}')
+        self._words.set_text(count_of(count, 'more alert'))
