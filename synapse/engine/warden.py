@@ -31,14 +31,13 @@ def tagged_processes(variable: str, value: str) -> list[psutil.Process]:
     return found
 
 
-def kill_all(variable: str, value: str, *, seconds: float = SECONDS) -> tuple[list[int], list[int]]:
-    """Kill every process whose environment holds `variable=value`, until two scans in a row find none.
+def kill_all(variable: str, value: str) -> tuple[list[int], list[int]]:
+    """Kill every process whose environment holds `variable=value`, until two scans in a row find none, for at most 5 s.
 
-    :param seconds: how long to try
     :return: the pids that are gone, and those that survived
     """
     killed: dict[int, psutil.Process] = {}
-    until, empty_scans = time.monotonic() + seconds, 0
+    until, empty_scans = time.monotonic() + SECONDS, 0
     while empty_scans < 2 and time.monotonic() < until:
         present = tagged_processes(variable, value)
         empty_scans = 0 if present else empty_scans + 1
