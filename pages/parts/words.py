@@ -77,6 +77,19 @@ def step_seconds(step: StepRun) -> float | None:
     return (step.finished_at - step.started_at).total_seconds()
 
 
+def filters_for(room: ControlRoom, pipeline: str, profile: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the pipelines and the profiles to filter by, with their titles; an empty name is for all.
+
+    :param pipeline: the one chosen now; a link may name one that no longer exists, while its runs do
+    :param profile: the same
+    """
+    pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
+    profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
+    pipelines.setdefault(pipeline, pipeline)
+    profiles.setdefault(profile, profile)
+    return pipelines, profiles
+
+
 def profile_label(room: ControlRoom, id: str | None) -> str:
     """Return the label of a profile, or its id if it no longer exists; empty for None."""
     return next((profile.label for profile in room.profiles.all() if profile.id == id), id or '')

@@ -10,7 +10,7 @@ from nicegui import ui
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of
-from pages.parts.words import pipeline_color, pipeline_title
+from pages.parts.words import filters_for, pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 
@@ -76,14 +76,9 @@ class Toolbar:
 
     def offer(self) -> None:
         """Offer the pipelines and profiles that exist now."""
-        room, only = self._room, self.only
-        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
-        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
-        # An old link may name one that no longer exists, while its runs still do.
-        pipelines.setdefault(only.pipeline, only.pipeline)
-        profiles.setdefault(only.profile, only.profile)
-        self._pipelines.offer(pipelines, only.pipeline)
-        self._profiles.offer(profiles, only.profile)
+        pipelines, profiles = filters_for(self._room, self.only.pipeline, self.only.profile)
+        self._pipelines.offer(pipelines, self.only.pipeline)
+        self._profiles.offer(profiles, self.only.profile)
 
     def show(self, view: str, day: date) -> None:
         self._view, self._day = view, day
