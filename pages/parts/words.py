@@ -42,18 +42,13 @@ def millis(moment: datetime) -> str:
 
 def pipeline_title(room: ControlRoom, name: str) -> str:
     """Return the title of a pipeline, or its class name if it no longer exists."""
-    try:
-        return room.catalog.get(name).title
-    except NotFound:
-        return name
+    return room.catalog.title_of(name)
 
 
 def pipeline_color(room: ControlRoom, name: str) -> str:
     """Return the CSS class of the colour of a pipeline, `p1` to `p6`."""
-    try:
-        return f'p{room.catalog.get(name).color_index % 6 + 1}'
-    except NotFound:
-        return 'p5'
+    info = room.catalog.find(name)
+    return 'p5' if info is None else f'p{info.color_index % 6 + 1}'
 
 
 def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
