@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -34,7 +34,7 @@ class MachineMeasured(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement; sizes in bytes."""
+    """One measurement, with the names of `Status`; sizes in bytes."""
 
     cpu_percent: float
     ram_percent: float
@@ -123,15 +123,6 @@ class Machine:
             log.warning('the machine could not be measured: %s', error)
             return
         self.history.append(sample)
-        self._show(sample)
+        for name, value in asdict(sample).items():
+            setattr(self._status, name, value)
         self._bus.publish(MachineMeasured(str(self._folder), sample.disk_free, sample.disk_total))
-
-    def _show(self, sample: Sample) -> None:
-        status = self._status
-        status.cpu_percent = sample.cpu_percent
-        status.ram_percent = sample.ram_percent
-        status.ram_used = sample.ram_used
-        status.ram_total = sample.ram_total
-        status.disk_usage = sample.disk_usage
-        status.disk_free = sample.disk_free
-        status.disk_total = sample.disk_total
