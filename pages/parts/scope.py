@@ -21,7 +21,7 @@ class Scope(ui.element, component='island.js'):
     def __init__(self, tag: str = 'div') -> None:
         super().__init__()
         self._props['tag'] = tag
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], object]] = []
 
     def follow(self, bus: Bus, kind: type[M], callback: Callable[[M], None]) -> None:
         """Call `callback` inside this element with every message of this kind."""
@@ -51,7 +51,7 @@ class Scope(ui.element, component='island.js'):
             with self:
                 callback()
 
-    def when_gone(self, undo: Callable[[], None]) -> None:
+    def when_gone(self, undo: Callable[[], object]) -> None:
         """Call `undo` once this element is deleted."""
         self._undo.append(undo)
 
