@@ -44,9 +44,8 @@ def starts_with_a_file(info: PipelineInfo, defaults: Mapping[str, Any]) -> bool:
 
 def pipeline_to_offer(infos: Sequence[PipelineInfo], wanted: str) -> PipelineInfo | None:
     """Return the wanted pipeline if it can run, else the first that takes files, else the first that can run."""
-    runnable = [info for info in infos if info.is_runnable]
-    ranked = sorted(runnable, key=lambda info: (info.name != wanted, not info.accepts))
-    return next(iter(ranked), None)
+    runnable = (info for info in infos if info.is_runnable)
+    return min(runnable, key=lambda info: (info.name != wanted, not info.accepts), default=None)
 
 
 class Choice(Scope):
@@ -85,7 +84,7 @@ class Choice(Scope):
     def _settle(self, pipeline: str, profile: str) -> None:
         profiles = self._room.profiles.all()
         self.info = pipeline_to_offer(self._room.catalog.all(), pipeline)
-        self.profile = next(iter(sorted(profiles, key=lambda item: item.id != profile)), None)
+        self.profile = min(profiles, key=lambda item: item.id != profile, default=None)
 
     def _show(self) -> None:
         titles = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
