@@ -154,6 +154,7 @@ class ControlRoom:
                 store=store,
                 ledger=ledger,
                 runs=runs,
+                catalog=catalog,
                 status=status,
                 bus=bus,
                 zone=here.name,
