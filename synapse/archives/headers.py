@@ -27,7 +27,7 @@ _ODD_BYTES = sys.getfilesystemencodeerrors()
 Records = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Owner:
     """Who owns a file, as headers have it."""
 
@@ -83,11 +83,20 @@ def header(
 def file_header(name: bytes, mode: int, mtime_ns: int, owner: Owner, size: int, records: Records) -> bytes:
     """Return `header` of a file, faster for the most common: a short name, and a fraction in its time."""
     seconds, rest = divmod(mtime_ns, _NANOSECONDS)
-    is_usual = not (records or owner.records) and _TEN_DIGITS <= seconds < 10 * _TEN_DIGITS
+    middle, tail, tail_sum = _usual_parts(mode, owner)
+    is_usual = middle and not records and rest and _TEN_DIGITS <= seconds < 10 * _TEN_DIGITS
     if not is_usual or len(name) > _LONGEST or size > _LARGEST_SIZE or not name.isascii():
         return header(name, kind=FILE, mode=mode, mtime_ns=mtime_ns, owner=owner, size=size, records=records)
-    block = _block(name, mode, owner, size, seconds, FILE, b'')
-    return _TIME_HEADER + (b'30 mtime=%d.%09d\n' % (seconds, rest)).ljust(BLOCK, b'\0') + block if rest else block
+    time = b'30 mtime=%d.%09d\n' % (seconds, rest)
+    head = b'%s%s%011o\0%011o\0' % (name.ljust(_LONGEST, b'\0'), middle, size, seconds)
+    return b'%s%s%s%s%06o\0 %s' % (_TIME_HEADER, time, _TIME_PADDING, head, (adler32(head) & 0xFFFF) + tail_sum, tail)
+
+
+@cache
+def _usual_parts(mode: int, owner: Owner) -> tuple[bytes, bytes, int]:
+    """Return what lies between name and size, what follows the checksum, and what that adds to Adler-32's sum."""
+    tail, tail_sum = _tail(FILE, owner.names, b'')
+    return b'' if owner.records else b'%07o\0%s' % (mode & 0o7777, owner.ids), tail, tail_sum - 1
 
 
 def name_of(path: str) -> bytes:
@@ -152,7 +161,7 @@ def _block(name: bytes, mode: int, owner: Owner, size: int, mtime: int, kind: by
         size,
         mtime,
     )
-    tail, tail_sum = _tail(kind, owner.names, target) if target else _plain_tail(kind, owner.names)
+    tail, tail_sum = _tail(kind, owner.names, target)
     return b'%s%06o\0 %s' % (head, (adler32(head) & 0xFFFF) - 1 + tail_sum, tail)
 
 
@@ -161,11 +170,6 @@ def _tail(kind: bytes, names: bytes, target: bytes) -> tuple[bytes, int]:
     tail = kind + target[:_LONGEST].ljust(_LONGEST, b'\0') + b'ustar\x0000' + names
     tail = tail.ljust(BLOCK - 156, b'\0')
     return tail, sum(tail) + _CHECKSUM_FIELD
-
-
-@cache
-def _plain_tail(kind: bytes, names: bytes) -> tuple[bytes, int]:
-    return _tail(kind, names, b'')
 
 
 def block_sum(block: bytes) -> int:
@@ -195,4 +199,6 @@ def _group_name(gid: int) -> bytes:
         return b''
 
 
-_TIME_HEADER = _extended_header(len(b'30 mtime=1234567890.123456789\n'))
+_TIME_SIZE = len(b'30 mtime=1234567890.123456789\n')
+_TIME_HEADER = _extended_header(_TIME_SIZE)
+_TIME_PADDING = padding(_TIME_SIZE)
