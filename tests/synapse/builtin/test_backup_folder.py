@@ -149,6 +149,24 @@ def test_files_that_cannot_be_read_fail_the_backup_instead_of_missing_in_it(tmp_
     assert archives(tmp_path) == []
 
 
+@pytest.mark.skipif(not Path('/proc/self/mem').exists(), reason='needs a file that opens but cannot be read')
+def test_what_the_disk_refuses_fails_the_run_but_the_rest_is_archived_and_nothing_pruned(
+    tmp_path: Path, photos: Path
+) -> None:
+    process = Path('/proc', str(os.getpid()))
+    all_but_comm_and_mem = ['[!cm]*', 'c[!o]*', 'cor*', 'm[!e]*']
+    for _ in range(2):
+        run = backup(tmp_path, process, exclude=all_but_comm_and_mem, keep=1)
+
+    assert run.failed_step == 'verify'
+    assert run.error['message'].startswith('1 file could not be read: mem. ')
+    assert len(archives(tmp_path)) == 2
+    with tarfile.open(archives(tmp_path)[-1]) as tar:
+        assert tar.getnames() == [process.name, f'{process.name}/comm']
+    manifest = json.loads(archives(tmp_path)[-1].with_name(f'{archives(tmp_path)[-1].name}.json').read_text())
+    assert manifest['unreadable'] == ['mem']
+
+
 def test_a_tree_in_which_files_come_and_go_is_backed_up(tmp_path: Path, photos: Path) -> None:
     lasting = {f'photos/many/{number}' for number in range(2000)}
     (photos / 'many').mkdir()
