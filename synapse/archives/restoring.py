@@ -133,6 +133,7 @@ class Restorer:
         if info.isdir():
             path = '/'.join(_parts(info.name))
             self._enter(path, 0o700)
+            self._make_writable()
             self._unfinished.append((path, info))
         elif info.issym():
             self._restore_symlink(info)
@@ -160,6 +161,14 @@ class Restorer:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise _Refused('a link or a file is where its folder belongs') from error
             raise
+
+    def _make_writable(self) -> None:
+        """Let files be replaced in a folder that was there and is read-only; it gets its mode at the end."""
+        folder = self._folders.prefix if self._folders.fd is None else self._folders.fd
+        mode = stat.S_IMODE(os.stat(folder).st_mode)  # noqa: PTH116 - an open folder
+        if mode & stat.S_IRWXU != stat.S_IRWXU:
+            with suppress(PermissionError):
+                os.chmod(folder, mode | stat.S_IRWXU)  # noqa: PTH101
 
     def _enter_folder_of(self, name: str) -> str:
         """Open the folder that a file belongs into, and return the file's own name."""
