@@ -118,7 +118,7 @@ class Runner:
 
     def _run_of(self) -> Run:
         profile = self._job.get('profile')
-        keys = ('id', 'label', 'destination', 'defaults', 'secrets')
+        keys = ('id', 'label', 'destination', 'defaults', 'secrets', 'known_hosts')
         return Run(
             id=self._job['id'],
             number=self._job.get('number') or 0,
