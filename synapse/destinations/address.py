@@ -8,11 +8,12 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator
 
+from synapse.scrubber import masked
+
 from .errors import DestinationError
 
 USERNAME, PASSWORD, KEY_FILE = 'destination_username', 'destination_password', 'destination_key_file'
 """The secrets of a profile that open its destination."""
-HIDDEN = '***'
 
 _ALIASES = {'ssh': 'sftp', 'dav': 'webdav', 'davs': 'webdavs', 's3a': 's3'}
 SERVERS = frozenset({'sftp', 'ftp', 'webdav', 'webdavs', 's3', 'smb'})
@@ -37,7 +38,6 @@ _REST = re.compile(
     r'(?:(?P<login>[^/]*)@)?(?P<host>\[[^\]/@]+\]|[^/:@\[\]]*)(?::(?P<port>\d*))?(?P<path>/.*)?', re.DOTALL
 )
 _CONTROL = re.compile(r'[\x00-\x1f\x7f]')
-_LOGIN = re.compile(r'(?i)\b([a-z][a-z0-9+.-]+://)(?:[^\s/@"\'<>]*|[^\s/@:"\'<>]*:(?!\d+/)[^\s@"\'<>]*)@')
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,6 @@ def without_login(address: str) -> tuple[str, dict[str, str]]:
     if not any(found.values()):
         return address, {}
     return replace(place, username='', password='').text, {name: value for name, value in found.items() if value}
-
-
-def masked(text: str) -> str:
-    """Return a text with the login of every address in it replaced: `sftp://***@host/folder`."""
-    return _LOGIN.sub(rf'\1{HIDDEN}@', text) if '@' in text and '://' in text else text
 
 
 def _local(text: str) -> str:

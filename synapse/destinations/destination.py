@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from synapse.scrubber import Scrubber
+from synapse.scrubber import HIDDEN, Scrubber, masked, secret_values
 
 from . import leftovers
-from .address import HIDDEN, located, masked
+from .address import located
 from .errors import DestinationError
 from .kinds import connect
-from .login import hidden_of, login_of
+from .login import login_of
 from .server import Login, Server, Upload
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Destination:
         )
         self._inputs = inputs
         self._scrubber = Scrubber()
-        self._scrubber.hide('login', [*hidden_of(secrets or {}), self._login.password])
+        self._scrubber.hide('login', [*secret_values(secrets or {}), self._login.password])
         self._server: Server | None = None
         self._used_at = 0.0
         with self._named_errors('be opened'):

@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping
 
-from .address import KEY_FILE, PASSWORD, USERNAME
 from .server import Login
 
 OPTION_PREFIX = 'destination_'
 """Secrets of a profile with this prefix are for its destination: `destination_endpoint_url` is `endpoint_url`."""
-OPEN_OPTIONS = frozenset({USERNAME, KEY_FILE, 'destination_user', 'destination_endpoint_url', 'destination_region'})
-"""Those that are not secret in themselves: hiding a user called `media` would black out every path with that word."""
-
 _USERNAMES = ('destination_username', 'destination_user', 'destination_key')
 _PASSWORDS = ('destination_password', 'destination_secret')
 _KEY_FILES = ('destination_key_file', 'destination_key_filename')
@@ -34,13 +30,5 @@ def login_of(secrets: Mapping[str, str], known_hosts: str = '') -> Login:
     )
 
 
-def hidden_of(secrets: Mapping[str, str]) -> list[str]:
-    """Return the values that must not appear anywhere."""
-    return [value for name, value in secrets.items() if name not in OPEN_OPTIONS]
-
-
 def _first(secrets: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((secrets[name] for name in names if secrets.get(name)), '')
-
-
-__all__ = ['KEY_FILE', 'OPEN_OPTIONS', 'OPTION_PREFIX', 'PASSWORD', 'USERNAME', 'hidden_of', 'login_of']

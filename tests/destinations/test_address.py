@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from synapse.destinations import DestinationError, check_destination
-from synapse.destinations.address import located, masked, without_login
-from synapse.destinations.login import hidden_of, login_of
+from synapse.destinations.address import located, without_login
+from synapse.destinations.login import login_of
+from synapse.scrubber import masked, secret_values
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,6 @@ def test_a_login_in_any_text_is_masked() -> None:
 def test_only_what_is_secret_of_a_login_is_hidden() -> None:
     secrets = {'destination_username': 'media', 'destination_password': 'geheim-1', 'API_KEY': 'k-1'}
 
-    assert hidden_of(secrets) == ['geheim-1', 'k-1']
+    assert secret_values(secrets) == ['geheim-1', 'k-1']
     assert 'geheim-1' not in repr(login_of(secrets))
     assert login_of({'destination_endpoint_url': 'http://x', 'other': 'y'}).options == {'endpoint_url': 'http://x'}
