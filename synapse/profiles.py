@@ -17,6 +17,9 @@ from storage.files import DiskFull, StorageError, write_atomically
 from .bus import Bus, Message
 from .destinations import DestinationError, check_destination
 from .destinations.address import without_login
+from .destinations.errors import HostKey
+from .destinations.known_hosts import accept
+from .destinations.trial import Trial, try_out
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
 from .records import Record, now_utc
 from .sentences import count_of, sentence_of
@@ -185,6 +188,33 @@ class Profiles:
             await self._save(profile, secrets)
         self._bus.publish(ProfileChanged('updated', profile))
         return profile
+
+    async def try_destination(self, id: str | None, data: Mapping[str, Any]) -> Trial:
+        """Try a destination as it would be with these changes to a profile; nothing is saved.
+
+        :param id: None for a profile that does not exist yet
+        :param data: `destination` and `secrets` as in `update`
+        :raises NotFound: `profile_not_found`
+        :raises Invalid: if a secret does not fit
+        """
+        values = {'destination': self.get(id).destination if id is not None else '', **data}
+        known = self._secrets.get(id, {}) if id is not None else {}
+        secrets = _merged_secrets(known, values.pop('secrets', {})) | _login_in(values)
+        address = values['destination'] or str(self.default_destination)
+        return await try_out(address, secrets, str(self.known_hosts))
+
+    async def accept_host_key(self, key: HostKey) -> None:
+        """Trust the SSH server that shows this key from now on.
+
+        :raises Invalid: if it isn't a key
+        """
+        try:
+            async with self._writing:
+                await asyncio.to_thread(accept, self.known_hosts, key)
+        except (ValueError, IndexError):
+            raise Invalid(
+                'That is not the key of a host.', {'key': 'Give the key that a trial has returned.'}
+            ) from None
 
     async def delete(self, id: str) -> None:
         """Delete a profile and its secrets; runs that used it keep its id.

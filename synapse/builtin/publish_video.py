@@ -176,8 +176,8 @@ class PublishVideo(Pipeline):
 
     def _check_destination(self, run: Run) -> None:
         with destination_of(run, self.destination, inputs=[self.video]) as destination:
-            stem = destination.free_stem(self.name, DELIVERED, self.if_exists)
-            destination.check_name(stem + DELIVERED[-1])
+            destination.check_name(self.name + DELIVERED[0])
+            destination.free_stem(self.name, DELIVERED, self.if_exists)
 
     def _known_facts(self) -> Video:
         if self._facts is None:

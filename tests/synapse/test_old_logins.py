@@ -29,6 +29,8 @@ def test_passwords_in_addresses_move_to_the_secrets_of_their_profile(tmp_path: P
         'created_at': '2026-11-01T10:00:00Z',
         'armed_from': '2026-11-01T10:00:00Z',
     }
+    event['misfire'] = {'policy': 'latest', 'within_seconds': 3600, 'limit': 1}
+    event['updated_at'] = event['created_at']
     events.put('e1', event | {'parameters': {'destination': 'ftp://bob:canary-2@other/y'}})
     runs = RunStore(tmp_path / 'runs.db')
     error = {'type': 'StepFailed', 'message': f'The destination {ADDRESS} cannot be written.', 'hint': ''}
@@ -42,6 +44,7 @@ def test_passwords_in_addresses_move_to_the_secrets_of_their_profile(tmp_path: P
     login = {'destination_username': 'anna', 'destination_password': 'canary-1'}
     assert room.profiles.secrets_of('studio') == login
     assert room.profiles.secrets_of('home') == {'destination_username': 'bob', 'destination_password': 'canary-2'}
+    assert room.calendar.notices == []
     assert room.calendar.get('e1').parameters == {'destination': 'ftp://other/y'}
     kept = room.history.get('r1')
     assert kept is not None
