@@ -15,10 +15,10 @@ from . import leftovers
 from .address import Location
 from .server import ANSWER_SECONDS, CONNECT_SECONDS, Entry, Login, Server, Upload, quiet
 
-PART_BYTES = 16 * 1024**2
+PART_BYTES = 8 * 1024**2
 MOST_PARTS = 10_000
 """Of one upload, as Amazon S3 allows."""
-AT_ONCE = 4
+AT_ONCE = 8
 
 
 class S3Server(Server):

@@ -112,9 +112,12 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno and type(error).__name__ == 'SMBOSError':
+        if type(error).__name__ != 'SMBOSError':
+            raise
+        if error.errno:
             raise OSError(error.errno, error.strerror, error.filename) from error
-        raise
+        status = re.search(r'STATUS_(\w+)', str(error))  # what has no number, such as STATUS_DISK_FULL
+        raise OSError(status[1].replace('_', ' ').lower() if status else str(error)) from error
 
 
 class _SmbUpload(Upload):

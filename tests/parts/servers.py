@@ -3,7 +3,6 @@
 import contextlib
 import getpass
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -138,6 +137,8 @@ def running(kind: str, home: Path, *, is_full: bool = False) -> Iterator[Running
 
 
 def _limited() -> None:
+    import resource  # not on Windows
+
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES))
 
