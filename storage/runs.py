@@ -95,8 +95,9 @@ class RunStore:
                 [*_columns(document), json.dumps(document), document['id']],
             )
 
-    def rewrite(self, text: str, change: Callable[[Document], Document]) -> None:
-        """Apply `change` to the documents, also those of traces, that contain a text; saves those that differ."""
+    def rewrite(self, text: str, change: Callable[[Document], Document]) -> list[str]:
+        """Apply `change` to the documents, also those of traces, with a text in them; return whose changed."""
+        changed = []
         with self.transaction() as connection:
             for find, save in (
                 ('SELECT id, document FROM runs', 'UPDATE runs SET document = ? WHERE id = ?'),
@@ -107,6 +108,8 @@ class RunStore:
                     before = json.loads(document)
                     if (after := change(before)) != before:
                         connection.execute(save, [json.dumps(after), id])
+                        changed.append(str(id))
+        return changed
 
     def get(self, id: str) -> Document | None:
         return self._one('WHERE id = ?', [id])

@@ -38,7 +38,8 @@ def move_old_logins(data: Path, *, profiles: Documents, events: Documents, runs:
             if moved[name]:
                 documents.change(moved[name])
                 _mask_generations(data / name)
-    runs.rewrite('://', _without_logins)
+    for id in runs.rewrite('://', _without_logins):
+        _clean_checkpoint(data / 'runs' / id / 'checkpoint.json')
 
 
 def _read(path: Path) -> dict[str, dict[str, str]] | None:
@@ -83,6 +84,14 @@ def _cleaned(document: Document, field: str) -> tuple[Document, dict[str, str]]:
 def _without_logins(run: Document) -> Document:
     after, _ = _cleaned(run, 'parameters')
     return after | {name: _masked(run[name]) for name in ('error', 'steps', 'because', 'subject') if run.get(name)}
+
+
+def _clean_checkpoint(path: Path) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        document = json.loads(path.read_bytes())
+        after, _ = _cleaned(document, 'state')
+        if after != document:
+            write_atomically(path, json.dumps(after).encode())
 
 
 def _masked(value: Any) -> Any:

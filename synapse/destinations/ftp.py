@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
 from .address import Location
-from .server import CONNECT_SECONDS, Entry, Login, Server, Upload, join
+from .server import ANSWER_SECONDS, CONNECT_SECONDS, Entry, Login, Server, Upload, join
 
 
 class FtpServer(Server):
@@ -30,6 +30,9 @@ class FtpServer(Server):
             skip_instance_cache=True,
         )
         self._ftp: ftplib.FTP = self._fs.ftp
+        self._ftp.timeout = ANSWER_SECONDS  # from now on: a server may have to save a large file first
+        if self._ftp.sock is not None:
+            self._ftp.sock.settimeout(ANSWER_SECONDS)
         self._ftp.voidcmd('TYPE I')
 
     def make_folder(self) -> None:

@@ -6,6 +6,9 @@ from typing import Any, BinaryIO, cast
 from .address import Location
 from .server import Entry, Login, Server, Upload, join
 
+_OBJECT_STORES = frozenset({'gs', 'gcs', 'az', 'abfs', 'abfss', 'adl', 'oss', 'oci', 'cos', 'obs', 'tos', 'hf', 's3s'})
+"""Where to make a folder can mean to make a bucket, which a mistyped name must not become."""
+
 
 class OtherServer(Server):
     def __init__(self, place: Location, login: Login) -> None:
@@ -20,7 +23,8 @@ class OtherServer(Server):
         self._folder = str(folder)
 
     def make_folder(self) -> None:
-        self._fs.makedirs(self._folder, exist_ok=True)
+        if self.place.scheme not in _OBJECT_STORES:
+            self._fs.makedirs(self._folder, exist_ok=True)
 
     def entries(self) -> list[Entry]:
         self._fs.invalidate_cache()

@@ -7,6 +7,7 @@ itself; so the library is called with connections of our own.
 import contextlib
 import errno
 import re
+import socket
 from collections import deque
 from collections.abc import Iterator
 from pathlib import PureWindowsPath
@@ -42,7 +43,12 @@ class SmbServer(Server):
             'connection_timeout': CONNECT_SECONDS,
             'connection_cache': self._kept,
         }
-        self._do('register_session', place.host.strip('[]'))
+        session = self._do('register_session', place.host.strip('[]'))
+        # The library waits without end for an answer; so the system ends a connection that is cut without a word.
+        with contextlib.suppress(AttributeError, OSError):
+            session.connection.transport._sock.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(ANSWER_SECONDS * 1000)
+            )
 
     def _do(self, function: str, *arguments: Any, **options: Any) -> Any:
         with _plain_errors():

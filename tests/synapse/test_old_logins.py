@@ -35,6 +35,9 @@ def test_passwords_in_addresses_move_to_the_secrets_of_their_profile(tmp_path: P
     runs = RunStore(tmp_path / 'runs.db')
     error = {'type': 'StepFailed', 'message': f'The destination {ADDRESS} cannot be written.', 'hint': ''}
     runs.create(run(parameters={'destination': ADDRESS}, error=error))
+    checkpoint = tmp_path / 'runs' / 'r1' / 'checkpoint.json'
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text(json.dumps({'state': {'destination': ADDRESS}, 'done': ['ingest']}))
     for opened in (profiles, events, runs):
         opened.close()
 
@@ -50,6 +53,7 @@ def test_passwords_in_addresses_move_to_the_secrets_of_their_profile(tmp_path: P
     assert kept is not None
     assert kept['parameters'] == {'destination': 'sftp://host/x'}
     assert kept['error']['message'] == 'The destination sftp://***@host/x cannot be written.'
+    assert json.loads(checkpoint.read_text()) == {'state': {'destination': 'sftp://host/x'}, 'done': ['ingest']}
     texts = {path.name: path.read_text() for path in tmp_path.glob('*.json*')}
     assert [name for name, text in texts.items() if 'canary' in text] == ['secrets.json']
     assert json.loads(texts['secrets.json'])['secrets']['studio'] == login
