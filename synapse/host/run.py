@@ -40,7 +40,7 @@ class RunProfile:
     destination: str = ''
     defaults: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    known_hosts: str = ''
+    known_hosts: str = field(default='', repr=False)
 
 
 class RunLog:
