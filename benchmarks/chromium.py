@@ -6,9 +6,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from tests.parts.chromium import find_chromium
-
-ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync']
+from tests.parts.chromium import ARGUMENTS, find_chromium
 
 _WATCH_LINES = r"""(where) => {
   const painted = window.painted = {};

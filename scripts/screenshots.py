@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 HEIGHT = 900
 DAYS = 8
-ARGUMENTS = ('--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync')
 QUIET = """() => new Promise((done) => {
   const ready = () => { if (!document.querySelector('.is-loading')) { watch.disconnect(); done(true); } };
   let timer = setTimeout(ready, 500);
@@ -70,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     ensure_packages('test')
     from playwright.sync_api import sync_playwright
 
-    from tests.parts.chromium import find_chromium, install_chromium
+    from tests.parts.chromium import ARGUMENTS, find_chromium, install_chromium
 
     out: Path = given.out.expanduser().absolute()
     out.mkdir(parents=True, exist_ok=True)

@@ -141,11 +141,11 @@ def free_bytes(path: Path) -> int:
         return shutil.disk_usage(path).free
 
 
-def remove_leftovers(folder: Path, suffixes: tuple[str, ...] = ('.part', '.tmp')) -> list[Path]:
+def remove_leftovers(folder: Path) -> list[Path]:
     """Delete what interrupted writes left directly in this folder; returns the removed paths."""
     if not folder.is_dir():
         return []
-    found = [path for path in sorted(folder.iterdir()) if path.name.endswith(suffixes) and path.is_file()]
+    found = [path for path in sorted(folder.iterdir()) if path.name.endswith(('.part', '.tmp')) and path.is_file()]
     for path in found:
         with named_errors(path):
             path.unlink(missing_ok=True)

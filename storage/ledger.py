@@ -88,12 +88,10 @@ class Ledger:
         return datetime.fromisoformat(found[0]['due']) if found else None
 
     def get(self, event_id: str, due: datetime) -> Document | None:
-        found = self._read('WHERE event = ? AND due = ?', [event_id, micros(due)])
-        return found[0] if found else None
+        return next(iter(self._read('WHERE event = ? AND due = ?', [event_id, micros(due)])), None)
 
     def of_run(self, run_id: str) -> Document | None:
-        found = self._read('WHERE run = ?', [run_id])
-        return found[0] if found else None
+        return next(iter(self._read('WHERE run = ?', [run_id])), None)
 
     def between(self, start: datetime, end: datetime) -> Documents:
         """Rows due from `start` up to but excluding `end`, and spans that overlap it, oldest first."""

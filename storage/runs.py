@@ -188,8 +188,7 @@ class RunStore:
             self._connection.close()
 
     def _one(self, tail: str, values: Sequence[Any]) -> Document | None:
-        found = self._many(tail, values)
-        return found[0] if found else None
+        return next(iter(self._many(tail, values)), None)
 
     def _many(self, tail: str, values: Sequence[Any]) -> Documents:
         with self.reading() as connection:

@@ -58,7 +58,8 @@ class Auth:
         self.token = token.decode().strip()
         """The bearer token; also in `DATA/token`."""
         self._feed_path = data / 'feed'
-        self._feed = _read_feed(self._feed_path)
+        self.feed = _read_feed(self._feed_path)
+        """The secret in the address of the calendar feed, None if there is no such address; also in `DATA/feed`."""
         self._path = data / 'sessions.json'
         self._sessions, self._used_codes = self._read()
         self._listeners: dict[str, list[Callable[[], object]]] = {}
@@ -76,17 +77,12 @@ class Auth:
         """Whether this is the bearer token, compared in constant time."""
         return hmac.compare_digest(value.encode(errors='replace'), self.token.encode())
 
-    @property
-    def feed(self) -> str | None:
-        """The secret in the address of the calendar feed, None if there is no such address; also in `DATA/feed`."""
-        return self._feed
-
     def feed_address(self, base: str) -> str | None:
         """The address that calendar programs can subscribe to, or None.
 
         :param base: the URL of this Synapse, with a trailing slash
         """
-        return None if self._feed is None else f'{base}api/v1/scheduler/feed/{self._feed}.ics'
+        return None if self.feed is None else f'{base}api/v1/scheduler/feed/{self.feed}.ics'
 
     def new_feed(self) -> str:
         """Create a new secret for the calendar feed, which replaces the previous one. Writes to the disk.
@@ -96,7 +92,7 @@ class Auth:
         secret = secrets.token_urlsafe(32)
         with self._lock:
             write_atomically(self._feed_path, f'{secret}\n'.encode())
-            self._feed = secret
+            self.feed = secret
         return secret
 
     def revoke_feed(self) -> None:
@@ -105,14 +101,14 @@ class Auth:
         :raises StorageError: if the file could not be removed; the address is valid again after a restart
         """
         with self._lock:
-            self._feed = None
+            self.feed = None
             with named_errors(self._feed_path):
                 self._feed_path.unlink(missing_ok=True)
             sync_folder(self._feed_path.parent)
 
     def is_feed(self, value: str) -> bool:
         """Whether this is the secret of the calendar feed, compared in constant time."""
-        feed = self._feed
+        feed = self.feed
         return feed is not None and hmac.compare_digest(value.encode(errors='replace'), feed.encode())
 
     def mint_code(self) -> str:

@@ -157,6 +157,7 @@ class ControlRoom:
                 store=store,
                 ledger=ledger,
                 runs=runs,
+                catalog=catalog,
                 status=status,
                 bus=bus,
                 zone=here.name,

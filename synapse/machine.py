@@ -5,8 +5,7 @@ import contextlib
 import logging
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -14,7 +13,6 @@ import psutil
 from synapse.waiting import is_set_within
 
 from .bus import Bus, Message
-from .records import now_utc
 from .status import Status
 
 log = logging.getLogger(__name__)
@@ -36,9 +34,8 @@ class MachineMeasured(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement; sizes in bytes."""
+    """One measurement, with the names of `Status`; sizes in bytes."""
 
-    taken_at: datetime
     cpu_percent: float
     ram_percent: float
     ram_used: int
@@ -57,7 +54,6 @@ def take_sample(folder: Path, *, cpu_seconds: float | None = None) -> Sample:
     memory = psutil.virtual_memory()
     disk = psutil.disk_usage(str(folder))
     return Sample(
-        taken_at=now_utc(),
         cpu_percent=cpu,
         ram_percent=memory.percent,
         ram_used=memory.total - memory.available,
@@ -127,15 +123,6 @@ class Machine:
             log.warning('the machine could not be measured: %s', error)
             return
         self.history.append(sample)
-        self._show(sample)
+        for name, value in asdict(sample).items():
+            setattr(self._status, name, value)
         self._bus.publish(MachineMeasured(str(self._folder), sample.disk_free, sample.disk_total))
-
-    def _show(self, sample: Sample) -> None:
-        status = self._status
-        status.cpu_percent = sample.cpu_percent
-        status.ram_percent = sample.ram_percent
-        status.ram_used = sample.ram_used
-        status.ram_total = sample.ram_total
-        status.disk_usage = sample.disk_usage
-        status.disk_free = sample.disk_free
-        status.disk_total = sample.disk_total

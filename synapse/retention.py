@@ -275,21 +275,18 @@ class Retention:
 
     async def _clean(self) -> RetentionReport:
         async with self._lock:
-            return await self._clean_all()
-
-    async def _clean_all(self) -> RetentionReport:
-        policy, now = self.policy, self._now()
-        self.progress, self._unreported = self._unreported, RetentionReport()
-        self._bus.publish(RetentionChanged())
-        try:
-            await self._clean_log(policy)
-            await self._clean_runs(policy, now)
-        finally:
-            report, self.progress = self.progress or RetentionReport(), None
-            self.last_cleaning = (now, report)
-            self._log_report(policy, report)
+            policy, now = self.policy, self._now()
+            self.progress, self._unreported = self._unreported, RetentionReport()
             self._bus.publish(RetentionChanged())
-        return report
+            try:
+                await self._clean_log(policy)
+                await self._clean_runs(policy, now)
+            finally:
+                report, self.progress = self.progress or RetentionReport(), None
+                self.last_cleaning = (now, report)
+                self._log_report(policy, report)
+                self._bus.publish(RetentionChanged())
+            return report
 
     async def _clean_log(self, policy: RetentionPolicy) -> None:
         if policy.log_days is not None:

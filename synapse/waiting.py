@@ -1,6 +1,11 @@
-"""Waits for an event of asyncio, for a while."""
+"""Waits: for an event for a while, for a thread to its end, and between calls that would come too often."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec('P')
+T = TypeVar('T')
 
 
 async def is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
@@ -14,3 +19,64 @@ async def is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
+
+
+async def to_the_end(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Call a function in a thread; a cancelled task waits for the call to end, so that it may close what it used."""
+    call = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait({call})
+        raise
+
+
+class Timer:
+    """A call that is still to come, at most one at a time."""
+
+    def __init__(self) -> None:
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call back after this time, instead of any call that is still to come."""
+        self.cancel()
+        self._handle = asyncio.get_running_loop().call_later(seconds, callback, *arguments)
+
+    def cancel(self) -> None:
+        """Drop the call that is still to come."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class Throttle:
+    """Calls back at most once every `seconds`; what is asked for too early shares the next call.
+
+    :param at_once: call back without a delay if the last call is at least `seconds` ago
+    """
+
+    def __init__(self, seconds: float, callback: Callable[[], object], *, at_once: bool = True) -> None:
+        self._seconds, self._callback, self._is_at_once = seconds, callback, at_once
+        self._timer: asyncio.TimerHandle | None = None
+        self._called_at = float('-inf')
+
+    def __call__(self) -> None:
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._called_at + self._seconds - loop.time() if self._is_at_once else self._seconds
+        if wait > 0:
+            self._timer = loop.call_later(wait, self._call)
+        else:
+            self._call()
+
+    def cancel(self) -> None:
+        """Drop the call that is still to come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _call(self) -> None:
+        self._timer = None
+        self._called_at = asyncio.get_running_loop().time()
+        self._callback()

@@ -4,6 +4,7 @@ The whole suite and whole folders run in several processes, one per core; `-n 0`
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ from tests.parts.chromium import find_chromium, install_chromium  # noqa: E402
 
 MOST_PROCESSES = 4
 """However many cores there are: each process has a browser and a program or two."""
+IN_MEMORY = Path('/dev/shm')
+"""Where tests keep their files if they fit: each program and each room waits for the disk some fifty times."""
+MOST_BYTES = 6_000_000_000
 OWN_CHOICE = ('-n', '--numprocesses', '--dist', '--pdb', '-pno:xdist', 'no:xdist')
 
 
@@ -24,6 +28,8 @@ def main() -> int:
     os.environ['SYNAPSE_CHROMIUM'] = find_chromium() or install_chromium()
     # The tests start more than a thousand processes, and without compiled files each would compile Synapse first.
     os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
+    if has_room(IN_MEMORY):
+        os.environ.setdefault('TMPDIR', str(IN_MEMORY))
     os.chdir(ROOT)
     command = [sys.executable, '-m', 'pytest', *distribution(sys.argv[1:]), *sys.argv[1:]]
     return subprocess.run(command, check=False).returncode
@@ -37,6 +43,10 @@ def distribution(arguments: list[str]) -> list[str]:
     # All tests of a file run in one process, since many share a program and a browser. Files are started in the order
     # of their folders, the long browser tests first; pytest-xdist would start them last, as they have few tests each.
     return ['-n', str(count), '--dist', 'loadfile', '--no-loadscope-reorder']
+
+
+def has_room(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > MOST_BYTES
 
 
 def usable_cores() -> int:

@@ -8,12 +8,21 @@ import stat
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from synapse.settings import Settings
 from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[SynapseUnderTest]:
+    """`python main.py` itself, with its imports."""
+    program = SynapseUnderTest(tmp_path / 'data', '--workers', '2').start()
+    yield program
+    program.stop()
 
 
 def synapse(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

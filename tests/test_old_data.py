@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest
 
 OLD = Path(__file__).parent / 'data' / '7d51a9e'
@@ -23,7 +24,7 @@ SAID: dict[str, Any] = json.loads((OLD / 'answers.json').read_text())
 def opened(tmp_path: Path) -> Iterator[SynapseUnderTest]:
     """Today's build on a copy of the old folder, in another place than where it was made."""
     shutil.copytree(OLD / 'data', tmp_path / 'moved')
-    program = SynapseUnderTest(tmp_path / 'moved', SYNAPSE_MIN_FREE_BYTES='0', TZ='UTC').start()
+    program = forked(tmp_path / 'moved', SYNAPSE_MIN_FREE_BYTES='0', TZ='UTC').start()
     yield program
     assert program.stop() == 0
 

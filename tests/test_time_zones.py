@@ -10,6 +10,7 @@ import pytest
 import tzdata
 from icalendar import Calendar
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 from tests.parts.zone_files import OLD_RULES, zone_folder
 
@@ -45,7 +46,9 @@ def started(tmp_path: Path) -> Iterator[Start]:
     programs: list[SynapseUnderTest] = []
 
     def start(**variables: str) -> SynapseUnderTest:
-        programs.append(SynapseUnderTest(tmp_path / 'data', **variables))
+        # Where the zones of the system are is read while modules are imported.
+        kind = SynapseUnderTest if 'PYTHONTZPATH' in variables else forked
+        programs.append(kind(tmp_path / 'data', **variables))
         return programs[-1].start()
 
     yield start

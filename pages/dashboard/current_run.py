@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nicegui import background_tasks
 
-from pages.parts.cards import empty, set_props
+from pages.parts.cards import empty, set_class, set_props
 from pages.parts.dialogs import attempt
 from pages.parts.html import el, icon
 from pages.parts.scope import Scope
@@ -125,7 +125,7 @@ class CurrentRun(Scope):
             part.set_visibility(shown is not None)
         self._none.set_visibility(shown is None)
         is_live = shown is not None and shown.state.is_live
-        self.classes(add='is-live' if is_live else '', remove='' if is_live else 'is-live')
+        set_class(self, 'is-live', is_live)
         if shown is not None:
             self._show_top(shown, live)
             self._show_steps(shown)

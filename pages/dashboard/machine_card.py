@@ -6,6 +6,7 @@ from pages.parts.cards import Card, area_of, line_of, points_of, set_props
 from pages.parts.html import el, icon
 from pages.parts.words import size_of
 from synapse.control_room import ControlRoom
+from synapse.sentences import count_of
 
 FEW_PERCENT = 10
 
@@ -35,7 +36,7 @@ class MachineCard(Card):
 
     def _show(self) -> None:
         status, history = self._room.status, self._room.machine.history
-        cores = f'of {status.cores} core{"s" if status.cores != 1 else ""}'
+        cores = f'of {count_of(status.cores, "core")}'
         self._cpu.show(f'{status.cpu_percent:.0f} %', cores, status.cpu_percent, [s.cpu_percent for s in history])
         used, total = size_of(status.ram_used), size_of(status.ram_total)
         self._memory.show(used, f'of {total}', status.ram_percent, [s.ram_percent for s in history])

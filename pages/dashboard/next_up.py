@@ -1,12 +1,11 @@
 """The next three events with the time left until each; from the moment it fires, a row shows its run."""
 
-import asyncio
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import Card, empty, set_props, tick
+from pages.parts.cards import Card, empty, keep_rows, set_class, set_props, tick
 from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
 from pages.parts.words import pipeline_color
@@ -18,6 +17,7 @@ from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
+from synapse.waiting import Timer
 
 MOST = 3
 MOST_LIVE = 2
@@ -39,7 +39,7 @@ class NextUp(Card):
         self._room = room
         self._is_large = is_large
         self._rows: dict[Key, _Row] = {}
-        self._midnight: asyncio.TimerHandle | None = None
+        self._midnight = Timer()
         with self.head:
             el('a', 'sy-btn is-ghost is-sm', 'Calendar', href='/scheduler')
         with self:
@@ -52,7 +52,7 @@ class NextUp(Card):
         self.follow(room.bus, OccurrencesChanged, lambda _: soon())
         self.follow(room.bus, RunChanged, lambda message: soon() if message.moved and message.run.due else None)
         self.watch(room.status, ('next',), soon)
-        self.when_gone(lambda: self._midnight.cancel() if self._midnight is not None else None)
+        self.when_gone(self._midnight.cancel)
         self._show()
 
     def _draw_none(self) -> None:
@@ -80,26 +80,15 @@ class NextUp(Card):
         newest = sorted(fired, key=lambda key: key[1])[-MOST_LIVE:]
         planned = {(event.id, due): event for due, event in coming if (event.id, due) not in fired}
         keys = [*newest, *planned][:MOST]
-        for key in [known for known in self._rows if known not in keys]:
-            self._rows.pop(key).row.delete()
+        keep_rows(self._list, self._rows, keys, lambda key: _Row(self._room, key))
         for index, key in enumerate(keys):
-            row = self._row(key, index)
             if key in fired:
-                row.show_live(fired[key])
+                self._rows[key].show_live(fired[key])
             else:
-                row.show_planned(planned[key], is_next=index == len(newest))
+                self._rows[key].show_planned(planned[key], is_next=index == len(newest))
         set_props(self._list, hidden=not keys)
         set_props(self._none, hidden=bool(keys))
         self._show_count([due for due, _ in coming])
-
-    def _row(self, key: Key, index: int) -> '_Row':
-        row = self._rows.get(key)
-        if row is None:
-            with self._list:
-                row = self._rows[key] = _Row(self._room, key)
-        if self._list.default_slot.children.index(row.row) != index:
-            row.row.move(target_index=index)
-        return row
 
     def _show_count(self, dues: list[datetime]) -> None:
         """Show how many are left today, and do so again at midnight."""
@@ -110,10 +99,8 @@ class NextUp(Card):
         more = '+' if count >= COUNTED else ''
         self.count.set_text(f'{count}{more} left today' if count else '')
         midnight = datetime.combine(today + timedelta(days=1), time(), zone)
-        if self._midnight is not None:
-            self._midnight.cancel()
         wait = max(1.0, (midnight - now).total_seconds() + 0.5)
-        self._midnight = asyncio.get_running_loop().call_later(wait, lambda: self._call(self._show))
+        self._midnight.start(wait, self._call, self._show)
 
 
 class _Row:
@@ -132,14 +119,13 @@ class _Row:
             opens(self._title, self._open, what='')
             self._repeats = icon('repeat', size=13, classes='sy-3')
             self._word = el('span', 'sy-cap')
-            self._clock = el('span', 'sy-cap sy-num nx-left')
-        set_props(self._clock, data_format='countdown', data_far=_far(self._due, zone))
+            self._clock = el('span', 'sy-cap sy-num nx-left', data_format='countdown', data_far=_far(self._due, zone))
 
     def show_planned(self, event: Event, *, is_next: bool) -> None:
         self._title.set_text(event.title)
         self._show(event.pipeline, 'scheduled', is_live=False)
         self._repeats.set_visibility(event.is_repeating)
-        self._clock.classes(add='is-next' if is_next else '', remove='' if is_next else 'is-next')
+        set_class(self._clock, 'is-next', is_next)
         tick(self._clock, until=self._due)
 
     def show_live(self, run: RunRecord) -> None:

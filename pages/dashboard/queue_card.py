@@ -1,13 +1,15 @@
 """The waiting runs in the order in which they will start: reorder them, remove one, or pause them all."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import Card, set_props, tick
+from pages.parts.cards import Card, keep_rows, set_props, tick
 from pages.parts.dialogs import attempt
-from pages.parts.html import Glyph, el, icon
+from pages.parts.html import Glyph, el, icon, menu_item
 from pages.parts.words import pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import QueueChanged, RunChanged
@@ -61,16 +63,10 @@ class QueueCard(Card):
         shown = waiting[:SHOWN]
         starts = self._room.runs.expected_starts()
         self.count.set_text(str(len(waiting)) if waiting else '')
-        for run_id in [known for known in self._rows if all(run.id != known for run in shown)]:
-            self._rows.pop(run_id).row.delete()
-        for index, run in enumerate(shown):
-            if run.id not in self._rows:
-                with self._list:
-                    self._rows[run.id] = _Row(self._room, run)
-            row = self._rows[run.id]
-            if self._list.default_slot.children.index(row.row) != index:
-                row.row.move(target_index=index)
-            row.show(starts.get(run.id), is_held=self._room.runs.is_queue_paused)
+        by_id = {run.id: run for run in shown}
+        keep_rows(self._list, self._rows, [*by_id], lambda id: _Row(self._room, by_id[id]))
+        for id, row in self._rows.items():
+            row.show(starts.get(id), is_held=self._room.runs.is_queue_paused)
         more = len(waiting) - len(shown)
         self._more.set_text(f'{more} more waiting.' if more else '')
         self._more.set_visibility(more > 0)
@@ -78,8 +74,6 @@ class QueueCard(Card):
 
 
 class _Row:
-    """One waiting run."""
-
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
         name = f'{pipeline_title(room, run.pipeline)} {run.subject}'.strip()
         with el('li', f'st-queued {pipeline_color(room, run.pipeline)}', tabindex='0', draggable='true') as self.row:
@@ -109,8 +103,5 @@ class _Row:
         tick(self._start, until=start, text='paused' if is_held else '')
 
 
-def _entry(text: str, icon_name: str, do: object) -> None:
-    with el('button', type_='button', role='menuitem').props('v-close-popup') as entry:
-        icon(icon_name, size=15)
-        el('span', text=text)
-    entry.on('click', do)  # type: ignore[arg-type]
+def _entry(text: str, icon_name: str, do: Callable[[], Any]) -> None:
+    menu_item(text, icon_name).props('v-close-popup').on('click', do)

@@ -60,8 +60,6 @@ class WorkersCard(Card):
 
 
 class _Row:
-    """One worker."""
-
     def __init__(self, name: str) -> None:
         self._shown: tuple[Any, ...] = ()
         with el('li', 'st-idle') as self._row:

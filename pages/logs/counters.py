@@ -63,11 +63,11 @@ class LevelCounters(Scope, component='log_counters.js'):
         self.on('all', lambda: self._choose(None))
         self.on('looking', lambda event: self._set_visible(bool(event.args)))
         show_counts = self.at_most_every(COUNTS_SECONDS, self._show_counts, at_once=True)
-        self._show_recent_soon = self.at_most_every(RECENT_SHOW_SECONDS, self._show_recent)
+        show_recent_soon = self.at_most_every(RECENT_SHOW_SECONDS, self._show_recent)
         self._age = self.at_most_every(AGEING_SECONDS, self._show_recent)
         # The total is set after the counts of the levels, so all of them are new.
         self.watch(room.log.counters, ('total',), show_counts)
-        self.follow(room.bus, LinesLogged, lambda _: self._show_recent_soon())
+        self.follow(room.bus, LinesLogged, lambda _: show_recent_soon())
         self.follow(room.bus, LogCleared, lambda _: show_counts())
         self._show_counts()
         self._show_recent()
@@ -113,7 +113,8 @@ class _Counter:
     def __init__(self, room: ControlRoom, group: str, number: int, toggle: Callable[[str, bool], None]) -> None:
         self.levels = GROUPS[group]
         self._room, self._words = room, WORDS[group]
-        with el('button', f'stat-card log-counter lv-{group}', type_='button') as self._box:
+        title = f'Show or hide (Alt {number}). Alt click: only these. Alt 0: all.'
+        with el('button', f'stat-card log-counter lv-{group}', type_='button', title=title) as self._box:
             with el('span', 'k'):
                 set_props(Glyph(group, is_level=True).classes('sy-stg'), role=None, aria_label=None, aria_hidden='true')
                 el('span', text=self._words)
@@ -124,12 +125,7 @@ class _Counter:
             with el('svg', 'spark', viewBox=f'0 0 {WIDTH} {HEIGHT}', preserveAspectRatio='none', aria_hidden='true'):
                 self._past = el('path', 'is-past')
                 self._now = el('path')
-        set_props(
-            self._box,
-            title=f'Show or hide (Alt {number}). Alt click: only these. Alt 0: all.',
-            aria_keyshortcuts=f'Alt+{number}',
-            data_group=group,
-        )
+        set_props(self._box, aria_keyshortcuts=f'Alt+{number}', data_group=group)
         self._box.on('click', lambda event: toggle(group, bool(event.args)), js_handler='(e) => emit(e.altKey)')
 
     def press(self, *, is_included: bool) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import set_props
+from pages.parts.cards import set_class, set_props
 from pages.parts.html import el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -89,7 +89,8 @@ class LogHistogram(Scope):
                 self._whole = self._link('Whole log', 'Show the whole log over time', lambda: self._set_whole(True))
                 self._latest = self._link('Latest', 'Show the last few minutes', lambda: self._set_whole(False))
                 self._zoom_in = self._link('Zoom', 'Zoom to the selection', self._zoom)
-                self._zoom_out = self._link('All', 'Show what was shown before zooming in', self._unzoom)
+                whole = 'Show what was shown before zooming in'
+                self._zoom_out = self._link('All', whole, lambda: self._change(self._view.zoomed_out()))
                 self._clear = self._link('Clear', 'Clear the selection', lambda: self._select(NO_SELECTION))
         self._plot = LogPlot()
         with el('p', 'lh-trouble sy-cap', role='alert', hidden=True) as self._trouble:
@@ -139,9 +140,6 @@ class LogHistogram(Scope):
     def _zoom(self) -> None:
         if self._bars is not None:
             self._change(self._view.zoomed_in(self._bars.window))
-
-    def _unzoom(self) -> None:
-        self._change(self._view.zoomed_out())
 
     def _set_whole(self, is_whole: bool) -> None:
         self._change(replace(self._view, is_whole=is_whole))
@@ -222,7 +220,7 @@ class LogHistogram(Scope):
         self._plot.select(view.selection)
         hint = '' if bars is None else f'{extent} Drag to select a time range'.strip()
         self._words.set_text(self._selection_words() if is_any else hint)
-        self._head.classes(add='is-selected' if is_any else '', remove='' if is_any else 'is-selected')
+        set_class(self._head, 'is-selected', is_any)
         for part in (self._verb, self._clear):
             part.set_visibility(is_any)
         self._whole.set_visibility(not is_any and extent != '')
@@ -277,7 +275,6 @@ class LogHistogram(Scope):
             self._timer = None
 
     def _push(self) -> None:
-        """Send what changed."""
         change = None if self._bars is None else self._bars.take_change()
         if change is not None:
             self._plot.change(change)

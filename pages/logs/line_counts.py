@@ -30,7 +30,6 @@ class LineCounts:
         return self._run is not None or self._source is not None
 
     def matching(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """The entries that count."""
         if not self._is_filtered:
             return entries
         return [
@@ -113,7 +112,6 @@ def exact_parts(start: datetime, end: datetime) -> list[tuple[datetime, datetime
 
 
 def grouped(levels: Mapping[Level, int]) -> Counts:
-    """The counts by group for counts by level."""
     counts = [0] * len(GROUPS)
     for level, count in levels.items():
         counts[PLACES[level]] += count

@@ -123,11 +123,8 @@ class LogsPage:
         self._range = RangePicker(self.room, self._choose_time)
         self._range.show(self._time)
         el('span', 'sy-grow')
-        wrap = button(
-            '', icon_name='wrap', kind='ghost', small=True, aria_label='Wrap long lines (W)', title='Wrap (W)'
-        )
-        set_props(wrap, data_key='wrap')
-        wrap.on('click', self._view.toggle_wrap)
+        about = {'aria_label': 'Wrap long lines (W)', 'title': 'Wrap (W)', 'data_key': 'wrap'}
+        button('', icon_name='wrap', kind='ghost', small=True, **about).on('click', self._view.toggle_wrap)
         self._links: list[tuple[TextElement, str]] = []
         self._download('txt', 'sy-btn is-ghost is-sm is-icon', '')
         self._view.follow_button.move(tools)
@@ -146,8 +143,7 @@ class LogsPage:
     def _menu(self) -> None:
         view = self._view
         previous_error = partial(view.go_to_error, is_backwards=True)
-        more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More')
-        more.props['aria-haspopup'] = 'menu'
+        more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More', aria_haspopup='menu')
         with (
             more,
             ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right" auto-close'),

@@ -168,7 +168,8 @@ class RangePicker(Scope):
             icon('down', size=14)
             with ui.menu().classes('sy-menubox lr-menu').props('anchor="bottom left" self="top left"') as self._menu:
                 self._draw()
-        self._menu.on('before-show', self._begin, js_handler='() => emit()')
+        # It opens without what was typed and not applied.
+        self._menu.on('before-show', lambda: self.show(self._shown), js_handler='() => emit()')
         self._menu.on('show', js_handler=_FOCUS)
         self.show('')
 
@@ -176,8 +177,8 @@ class RangePicker(Scope):
         """Show this range; see `range_from` for its text."""
         self._shown = text
         now = now_utc()
-        self._words.set_text(range_words(text, self._zone, now))
-        exact = range_words(text, self._zone, now)
+        words = exact = range_words(text, self._zone, now)
+        self._words.set_text(words)
         if text not in PRESETS and not _RELATIVE.fullmatch(text):
             exact = span_words(*range_from(text, self._zone, now), self._zone, now, is_exact=True)
         set_props(self._button, aria_label=f'Time: {exact}', title=exact)
@@ -234,10 +235,6 @@ class RangePicker(Scope):
     def _type(self, name: str, text: str) -> None:
         self._typed[name] = text
         self._moments[name].say(_at_rest(name, text))
-
-    def _begin(self) -> None:
-        """Open without what was typed and not applied."""
-        self.show(self._shown)
 
     def _fill(self, now: datetime) -> None:
         self._error.set_text('')

@@ -113,17 +113,11 @@ class LogStream:
         self._wake.set()
         scope.follow(room.bus, LinesLogged, self._add)
         scope.follow(room.bus, LogCleared, self._cleared)
-        pump = background_tasks.create(self._pump(), name='log view')
-
-        def stop() -> None:
-            pump.cancel()
-
-        scope.when_gone(stop)
+        scope.when_gone(background_tasks.create(self._pump(), name='log view').cancel)
 
     # Requests of the view
 
     def load(self, place: Place) -> None:
-        """Show the lines at this place."""
         self.request(Request.LOAD, place)
 
     def reload(self, around: int = 0) -> None:

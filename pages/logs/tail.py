@@ -69,8 +69,6 @@ class LogTail(Scope):
 
 
 class _Row:
-    """A row with one line."""
-
     def __init__(self, room: ControlRoom) -> None:
         self._local = room.local
         self.seq = 0

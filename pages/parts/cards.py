@@ -1,9 +1,9 @@
 """Cards: their frame, their empty state, the four figures of the dashboard and the small curves in them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
@@ -13,6 +13,9 @@ from synapse.calendar.events import work_in_words
 from .html import attribute, el, icon
 from .scope import Scope
 from .words import millis
+
+K = TypeVar('K', bound=Hashable)
+R = TypeVar('R', bound='Row')
 
 
 class Card(Scope):
@@ -44,6 +47,29 @@ def set_props(element: ui.element, **attributes: Any) -> None:
         name = attribute(name)
         if element.props.get(name) != value:
             element.props.set_optional(name, value)
+
+
+def set_class(element: ui.element, name: str, is_on: object) -> None:
+    """Give an element this class, or remove it."""
+    element.classes(add=name if is_on else '', remove='' if is_on else name)
+
+
+class Row(Protocol):
+    """A line of a list, with its element."""
+
+    row: TextElement
+
+
+def keep_rows(place: ui.element, rows: dict[K, R], keys: Sequence[K], make: Callable[[K], R]) -> None:
+    """Let a list hold one row for each of these keys, in this order; a row whose key stays is moved, not made again."""
+    for key in rows.keys() - set(keys):
+        rows.pop(key).row.delete()
+    for index, key in enumerate(keys):
+        if key not in rows:
+            with place:
+                rows[key] = make(key)
+        if place.default_slot.children.index(rows[key].row) != index:
+            rows[key].row.move(target_index=index)
 
 
 TICKING = '\u200a'
@@ -137,12 +163,10 @@ def points_of(
 
 
 def line_of(points: Points) -> str:
-    """Return the SVG path of a curve."""
     return 'M' + ' L'.join(f'{x:.1f} {y:.1f}' for x, y in points) if points else ''
 
 
 def area_of(points: Points, height: float) -> str:
-    """Return the SVG path of the area below a curve."""
     if not points:
         return ''
     return f'{line_of(points)} L{points[-1][0]:.1f} {height:g} L{points[0][0]:.1f} {height:g}Z'

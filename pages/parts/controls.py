@@ -9,7 +9,7 @@ from typing import Any
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from .cards import set_props
+from .cards import set_class, set_props
 from .html import el, icon
 from .scope import Scope
 
@@ -43,7 +43,7 @@ class Slot:
 
     def show_error(self, text: str) -> None:
         self._error.set_text(text)
-        self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+        set_class(self.box, 'is-wrong', text)
 
 
 def described(id: str) -> str:
@@ -61,7 +61,7 @@ def entry(
     """
     control = el('input', 'sy-control', type_=kind, id=id, autocomplete='off', spellcheck='false')
     control.props['^value'] = value
-    set_props(control, aria_describedby=described(slot or id), **attributes)
+    set_props(control, **{'aria_describedby': described(slot or id)} | attributes)
     control.on('input', lambda event: typed(str(event.args)), js_handler=TYPED)
     return control
 
@@ -106,8 +106,7 @@ def segments(
     id: str, options: Mapping[str, str], value: str, chosen: Callable[[str], None], *, label: str = ''
 ) -> TextElement:
     """Return radio buttons side by side; pass a `label` unless they are in a `Slot` that is a group."""
-    group = el('fieldset' if label else 'div', 'sy-seg form-seg', aria_label=label or None)
-    with group:
+    with el('fieldset' if label else 'div', 'sy-seg form-seg', aria_label=label or None) as group:
         for place, (key, words) in enumerate(options.items()):
             with el('label', 'seg'):
                 radio = el('input', type_='radio', name=f'{id}-{group.id}')
@@ -158,7 +157,6 @@ class Picker(Scope):
         self.offer(options, value)
 
     def offer(self, options: Mapping[str, str], value: str) -> None:
-        """Show these options, with `value` selected."""
         self.value = value
         self._select.clear()
         with self._select:

@@ -110,9 +110,7 @@ async def ask(
                 tick = el('input', type_='checkbox')
                 el('span', text=option)
         with el('div', 'sy-dialog-buttons'):
-            safe = button(no)
-            safe.props['autofocus'] = True
-            safe.on('click', lambda: dialog.submit(None))
+            button(no, autofocus=True).on('click', lambda: dialog.submit(None))
             sure = button(yes, kind='danger', icon_name=icon_name).classes('is-solid')
             # Read in the browser with the click: an event of its own could arrive after the answer.
             ticked = f'getHtmlElement({tick.id}).checked' if tick is not None else 'false'

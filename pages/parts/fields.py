@@ -8,9 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from nicegui import ui
-
-from .controls import TYPED, segments, select
+from .cards import set_class, set_props
+from .controls import TYPED, entry, segments, select
 from .html import el
 
 MOST_SEGMENTS = 4
@@ -96,7 +95,7 @@ class Field:
 
     def show_error(self, text: str) -> None:
         self._error.set_text(text)
-        self.box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+        set_class(self.box, 'is-wrong', text)
 
     def _touch(self) -> None:
         self.is_touched = True
@@ -120,19 +119,18 @@ class TextField(Field):
     def _control(self, value: Any) -> None:
         self._text = self._to_text(value)
         if self._is_long(value) if self.is_area is None else self.is_area:
-            control = el('textarea', 'sy-control', self._text, rows=self._rows(), spellcheck='false')
+            control = el('textarea', 'sy-control', self._text, id=self.id, rows=self._rows(), spellcheck='false')
+            control.on('input', lambda event: self._typed(str(event.args)), js_handler=TYPED)
         else:
-            control = el('input', 'sy-control', type_='text', autocomplete='off', spellcheck='false')
-            control.props['^value'] = self._text
-        control.props.update({'id': self.id, 'aria-describedby': self._described, 'placeholder': self.placeholder})
-        self._adjust(control)
-        control.on('input', self._typed, js_handler=TYPED)
+            control = entry(self.id, self._text, self._typed, **self._attributes())
+        set_props(control, aria_describedby=self._described, placeholder=self.placeholder)
 
-    def _adjust(self, control: ui.element) -> None:
-        """Set further attributes that this kind of field needs."""
+    def _attributes(self) -> dict[str, str]:
+        """Return further attributes of the text box of this kind of field."""
+        return {}
 
-    def _typed(self, event: Any) -> None:
-        self._text = str(event.args)
+    def _typed(self, text: str) -> None:
+        self._text = text
         self._touch()
 
     def _is_long(self, value: Any) -> bool:
@@ -151,7 +149,6 @@ class TextField(Field):
 
     @property
     def text(self) -> str:
-        """The text as it was typed."""
         return self._text
 
     def value(self) -> Any:
@@ -166,8 +163,8 @@ class NumberField(TextField):
     kind = 'number'
     is_area = False
 
-    def _adjust(self, control: ui.element) -> None:
-        control.props['inputmode'] = 'numeric' if self._is_whole else 'decimal'
+    def _attributes(self) -> dict[str, str]:
+        return {'inputmode': 'numeric' if self._is_whole else 'decimal'}
 
     @property
     def _is_whole(self) -> bool:

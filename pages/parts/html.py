@@ -115,17 +115,10 @@ class Glyph(TextElement):
         self._use.props['href'] = f'{SPRITE}#g-{look_of(state)}'
 
 
-def button(
-    text: str, *, icon_name: str = '', kind: str = '', aria_label: str = '', title: str = '', small: bool = False
-) -> TextElement:
+def button(text: str, *, icon_name: str = '', kind: str = '', small: bool = False, **attributes: Any) -> TextElement:
     """Return a button of the design; `kind` is `primary`, `danger`, `ghost` or empty."""
     classes = 'sy-btn' + (f' is-{kind}' if kind else '') + (' is-sm' if small else '') + ('' if text else ' is-icon')
-    element = el('button', classes, type_='button')
-    if aria_label:
-        element.props['aria-label'] = aria_label
-    if title:
-        element.props['title'] = title
-    with element:
+    with el('button', classes, type_='button', **attributes) as element:
         if icon_name:
             icon(icon_name, size=14)
         if text:
@@ -133,8 +126,15 @@ def button(
     return element
 
 
+def menu_item(text: str, icon_name: str, *, size: int = 15, classes: str = '') -> TextElement:
+    """Return a line of a menu."""
+    with el('button', classes, type_='button', role='menuitem') as item:
+        icon(icon_name, size=size)
+        el('span', text=text)
+    return item
+
+
 def copy_button(words: str, text: str) -> ui.element:
-    """Return a button that copies `text` to the clipboard."""
     press = button(words, icon_name='copy', kind='ghost', small=True)
     # The label confirms it: a notice could cover what the person is copying.
     press.on(

@@ -6,10 +6,10 @@ from typing import Any
 
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
-from synapse.inbox.inbox import PREFIX, InboxChanged, InboxItem
+from synapse.inbox.inbox import PREFIX, InboxChanged
 
 from .cards import set_props
-from .controls import TYPED
+from .controls import TYPED, entry
 from .fields import TextField
 from .html import button, el, icon
 from .scope import Scope
@@ -51,16 +51,10 @@ class PathField(TextField):
                     self._about = el('span', 'sy-cap')
                 button('Change', small=True).on('click', self._change)
             with el('div', 'form-ask') as self._ask:
-                self._entry = el('input', 'sy-control sy-mono', type_='text', autocomplete='off', spellcheck='false')
-                self._entry.props.update(
-                    {
-                        'id': self.id,
-                        'aria-describedby': self._described,
-                        'placeholder': '/path/to/the/folder' if self._is_folder else '/path/to/the/file',
-                    }
-                )
-                self._entry.props['^value'] = '' if self._text.startswith(PREFIX) else self._text
-                self._entry.on('input', self._typed, js_handler=TYPED)
+                typed = '' if self._text.startswith(PREFIX) else self._text
+                hint = '/path/to/the/folder' if self._is_folder else '/path/to/the/file'
+                self._entry = entry(self.id, typed, self._typed, aria_describedby=self._described, placeholder=hint)
+                self._entry.classes('sy-mono')
                 if not self._is_folder and not self.schema.get('x-new'):
                     self._inbox = el('div', 'form-inbox')
                     self._draw_zone()
@@ -82,7 +76,10 @@ class PathField(TextField):
 
     def _offer(self) -> None:
         """Offer the newest files in the inbox that fit."""
-        fitting = [item for item in self._room.inbox.all() if self._fits(item)][:MOST_OFFERED]
+        items, accepts = self._room.inbox.all(), self._accepts
+        fitting = [item for item in items if not accepts or PurePath(item.name).suffix.lower() in accepts][
+            :MOST_OFFERED
+        ]
         self._inbox.clear()
         if not fitting:
             return
@@ -93,9 +90,6 @@ class PathField(TextField):
                     el('option', text=f'{item.name}, {size_of(item.size)}', value=item.id)
             icon('down', size=14)
         select.on('change', lambda event: self._take(str(event.args)), js_handler=TYPED)
-
-    def _fits(self, item: InboxItem) -> bool:
-        return not self._accepts or PurePath(item.name).suffix.lower() in self._accepts
 
     def _take(self, id: str) -> None:
         if id:

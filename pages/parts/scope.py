@@ -1,12 +1,12 @@
 """The root element of a page or part: its subscriptions end with it, when the person moves on or closes the tab."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from nicegui import binding, ui
 
 from synapse.bus import Bus, Message
+from synapse.waiting import Throttle
 
 M = TypeVar('M', bound=Message)
 
@@ -21,7 +21,7 @@ class Scope(ui.element, component='island.js'):
     def __init__(self, tag: str = 'div') -> None:
         super().__init__()
         self._props['tag'] = tag
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], object]] = []
 
     def follow(self, bus: Bus, kind: type[M], callback: Callable[[M], None]) -> None:
         """Call `callback` inside this element with every message of this kind."""
@@ -42,34 +42,16 @@ class Scope(ui.element, component='island.js'):
 
         :param at_once: call it without a delay if the last call is at least `seconds` ago
         """
-        timer: asyncio.TimerHandle | None = None
-        called_at = float('-inf')
-
-        def now() -> None:
-            nonlocal timer, called_at
-            timer, called_at = None, asyncio.get_running_loop().time()
-            self._call(callback)
-
-        def soon() -> None:
-            nonlocal timer
-            if timer is not None or self.is_deleted:
-                return
-            loop = asyncio.get_running_loop()
-            wait = called_at + seconds - loop.time() if at_once else seconds
-            if wait > 0:
-                timer = loop.call_later(wait, now)
-            else:
-                now()
-
-        self.when_gone(lambda: timer.cancel() if timer is not None else None)
-        return soon
+        throttle = Throttle(seconds, lambda: self._call(callback), at_once=at_once)
+        self.when_gone(throttle.cancel)
+        return throttle
 
     def _call(self, callback: Callable[[], None]) -> None:
         if not self.is_deleted:
             with self:
                 callback()
 
-    def when_gone(self, undo: Callable[[], None]) -> None:
+    def when_gone(self, undo: Callable[[], object]) -> None:
         """Call `undo` once this element is deleted."""
         self._undo.append(undo)
 

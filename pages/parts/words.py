@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from synapse.control_room import ControlRoom
+from synapse.durations import clock
 from synapse.errors import NotFound
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
@@ -10,11 +11,7 @@ from synapse.runs.records import RunRecord, StepRun
 
 def length_of(seconds: float | None) -> str:
     """Return a length such as `0:42` or `1:04:09`; empty for None."""
-    if seconds is None:
-        return ''
-    whole = max(0, round(seconds))
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
+    return '' if seconds is None else clock(max(0, seconds))
 
 
 def size_of(count: int) -> str:
@@ -45,18 +42,13 @@ def millis(moment: datetime) -> str:
 
 def pipeline_title(room: ControlRoom, name: str) -> str:
     """Return the title of a pipeline, or its class name if it no longer exists."""
-    try:
-        return room.catalog.get(name).title
-    except NotFound:
-        return name
+    return room.catalog.title_of(name)
 
 
 def pipeline_color(room: ControlRoom, name: str) -> str:
     """Return the CSS class of the colour of a pipeline, `p1` to `p6`."""
-    try:
-        return f'p{room.catalog.get(name).color_index % 6 + 1}'
-    except NotFound:
-        return 'p5'
+    info = room.catalog.find(name)
+    return 'p5' if info is None else f'p{info.color_index % 6 + 1}'
 
 
 def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
@@ -78,6 +70,19 @@ def step_seconds(step: StepRun) -> float | None:
     if step.started_at is None or step.finished_at is None:
         return None
     return (step.finished_at - step.started_at).total_seconds()
+
+
+def filters_for(room: ControlRoom, pipeline: str, profile: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the pipelines and the profiles to filter by, with their titles; an empty name is for all.
+
+    :param pipeline: the one chosen now; a link may name one that no longer exists, while its runs do
+    :param profile: the same
+    """
+    pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
+    profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
+    pipelines.setdefault(pipeline, pipeline)
+    profiles.setdefault(profile, profile)
+    return pipelines, profiles
 
 
 def profile_label(room: ControlRoom, id: str | None) -> str:

@@ -11,7 +11,7 @@ from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS, Glyph, button, el, look_of, opens
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, day_of, length_of, millis, pipeline_color, pipeline_title, title_of
+from pages.parts.words import clock_of, day_of, filters_for, length_of, millis, pipeline_color, pipeline_title, title_of
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunChanged, RunsRemoved
 from synapse.runs.records import RunRecord, RunState
@@ -37,7 +37,6 @@ class RunFilter:
 
     @property
     def address(self) -> str:
-        """The address of the page with this filter."""
         return f'/runs?{urlencode(self.chosen)}' if self.chosen else '/runs'
 
     def fits(self, run: RunRecord) -> bool:
@@ -53,8 +52,6 @@ async def runs_page(room: ControlRoom, state: str = '', pipeline: str = '', prof
 
 
 class RunsPage:
-    """The list on one visit of the page."""
-
     def __init__(self, room: ControlRoom, scope: Scope, only: RunFilter) -> None:
         self._room = room
         self._scope = scope
@@ -71,24 +68,18 @@ class RunsPage:
                         el('span', text=words)
                 self._list = el('ul')
                 self._empty = el('div', hidden=True)
-            self._more = button('Show older').on('click', self.load)
-            self._more.props['hidden'] = True
+            self._more = button('Show older', hidden=True).on('click', self.load)
         scope.follow(room.bus, RunChanged, self._changed)
         scope.follow(room.bus, RunsRemoved, lambda message: self._drop(message.ids))
 
     def _draw_filters(self) -> None:
-        room, only = self._room, self._filter
         states = {'': 'All states'} | {state.value: WORDS[state] for state in RunState}
-        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
-        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
-        # A link may name one that no longer exists, while its runs do.
-        pipelines.setdefault(only.pipeline, only.pipeline)
-        profiles.setdefault(only.profile, only.profile)
+        pipelines, profiles = filters_for(self._room, self._filter.pipeline, self._filter.profile)
         with el('div', 'runs-filters'):
             self._draw_filter('state', states)
             self._draw_filter('pipeline', pipelines)
             self._draw_filter('profile', profiles)
-            if only.chosen:
+            if self._filter.chosen:
                 clear = button('Show all', icon_name='x', kind='ghost', small=True)
                 clear.on('click', lambda: ui.navigate.to('/runs'))
 
@@ -184,7 +175,6 @@ class _Row:
         self.show(run)
 
     def show(self, run: RunRecord) -> None:
-        """Bring the row to the state of its run."""
         self._link.classes(replace=f'runs-row st-{look_of(run.state)}')
         self._glyph.show(run.state)
         self._show_time(run)

@@ -80,7 +80,6 @@ class RunForm:
         return rest
 
     def take(self, values: Mapping[str, Any], profile: str | None) -> None:
-        """Start over with these values."""
         self._given = dict(values)
         self._draw(self._given, profile)
 
@@ -190,8 +189,8 @@ class RunFormDialog:
                 self._broken = el('p', 'hint', hidden=True)
                 self._place = el('div')
             with el('footer'):
-                last = button('Use the last values', icon_name='retry', kind='ghost')
-                last.props['title'] = 'The parameters of the last run of this pipeline that succeeded'
+                title = 'The parameters of the last run of this pipeline that succeeded'
+                last = button('Use the last values', icon_name='retry', kind='ghost', title=title)
                 last.on('click', self._take_last)
                 self._problem = el('span', 'sy-error sy-grow', role='alert')
                 button('Cancel').on('click', self._dialog.close)

@@ -63,7 +63,7 @@ class OutputsCard:
     def _row(self, run: RunRecord, artifact: Artifact) -> None:
         name = artifact.name.rsplit('/', 1)[-1]
         with el('li'), el('a', 'sy-x sy-grow', href=_address(run, artifact), download=name):
-            icon(_icon_of(artifact), size=15, classes='sy-3')
+            icon('film' if artifact.media_type.startswith('video/') else 'file', size=15, classes='sy-3')
             with el('span', 'sy-ell sy-grow', title=artifact.name):
                 el('span', text=artifact.name)
                 if artifact.step:
@@ -117,10 +117,6 @@ class LastRuns:
 
 def _address(run: RunRecord, artifact: Artifact) -> str:
     return f'/api/v1/runs/{run.id}/artifacts/{quote(artifact.name)}'
-
-
-def _icon_of(artifact: Artifact) -> str:
-    return 'film' if artifact.media_type.startswith('video/') else 'file'
 
 
 def _short(value: Any) -> str:

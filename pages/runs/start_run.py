@@ -13,6 +13,7 @@ from pages.parts.words import pipeline_color
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.inbox.inbox import PREFIX
+from synapse.pipelines.describe import is_path
 from synapse.profiles import Profile, ProfileChanged
 from synapse.runs.records import RunRecord
 
@@ -24,14 +25,10 @@ def file_parameter(info: PipelineInfo) -> str | None:
 
     A built-in pipeline without suffixes, such as the backup of a folder, doesn't take a single file.
     """
-    paths = {name: field for name, field in info.schema.get('properties', {}).items() if _is_path(field)}
+    paths = {name: field for name, field in info.schema.get('properties', {}).items() if is_path(field)}
     marked = [name for name, field in paths.items() if field.get('x-accepts')]
     required = [] if info.is_built_in else [name for name in paths if name in info.schema.get('required', ())]
     return next(iter([*marked, *required]), None)
-
-
-def _is_path(field: Mapping[str, Any]) -> bool:
-    return any(option.get('format') in ('path', 'file-path') for option in (field, *field.get('anyOf', ())))
 
 
 def needs_only(info: PipelineInfo, parameter: str | None, defaults: Mapping[str, Any]) -> bool:
@@ -47,9 +44,8 @@ def starts_with_a_file(info: PipelineInfo, defaults: Mapping[str, Any]) -> bool:
 
 def pipeline_to_offer(infos: Sequence[PipelineInfo], wanted: str) -> PipelineInfo | None:
     """Return the wanted pipeline if it can run, else the first that takes files, else the first that can run."""
-    runnable = [info for info in infos if info.is_runnable]
-    ranked = sorted(runnable, key=lambda info: (info.name != wanted, not info.accepts))
-    return next(iter(ranked), None)
+    runnable = (info for info in infos if info.is_runnable)
+    return min(runnable, key=lambda info: (info.name != wanted, not info.accepts), default=None)
 
 
 class Choice(Scope):
@@ -88,7 +84,7 @@ class Choice(Scope):
     def _settle(self, pipeline: str, profile: str) -> None:
         profiles = self._room.profiles.all()
         self.info = pipeline_to_offer(self._room.catalog.all(), pipeline)
-        self.profile = next(iter(sorted(profiles, key=lambda item: item.id != profile)), None)
+        self.profile = min(profiles, key=lambda item: item.id != profile, default=None)
 
     def _show(self) -> None:
         titles = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
@@ -142,7 +138,6 @@ class Choice(Scope):
             self.ask(values)
 
     def ask(self, values: Mapping[str, Any] | None = None) -> None:
-        """Open the form of a run."""
         open_run_form(self._room, pipeline=self.pipeline, profile=self.profile_id, values=values)
 
 

@@ -42,8 +42,6 @@ def preview(steps: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> Non
 
 
 class _Step:
-    """One column."""
-
     def __init__(self, title: str) -> None:
         self._title = title
         with el('li', 'sy-step st-scheduled') as self._item:
@@ -77,7 +75,8 @@ class _Step:
         set_props(self._item, aria_current='step' if is_active else None)
         percent = 100.0 if step.state is StepState.SUCCEEDED else step.progress
         self._bar.style(f'width:{percent:.1f}%')
-        set_props(self._track, aria_valuenow=f'{percent:.0f}', aria_valuetext=_value_text(step, percent))
+        words = f'{percent:.0f} %' if is_active else WORDS.get(str(step.state), str(step.state))
+        set_props(self._track, aria_valuenow=f'{percent:.0f}', aria_valuetext=words)
         self._show_time(step, usual)
         self._caption.set_text(_caption(step, percent, before))
         set_props(self._caption, title=step.note or None)
@@ -92,10 +91,6 @@ class _Step:
             since=step.started_at if is_active else None,
             text=length_of(took) if took is not None else usually,
         )
-
-
-def _value_text(step: StepRun, percent: float) -> str:
-    return f'{percent:.0f} %' if step.state is StepState.RUNNING else WORDS.get(str(step.state), str(step.state))
 
 
 def _caption(step: StepRun, percent: float, before: str) -> str:

@@ -100,7 +100,6 @@ class TimeAxis:
                 self._rows[step.name].show(step, self._axis)
 
     def press(self, name: str | None) -> None:
-        """Mark the selected step."""
         for step, row in self._rows.items():
             row.press(step == name)
 

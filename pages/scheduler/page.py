@@ -129,11 +129,9 @@ class SchedulerPage:
 
     @property
     def _kind(self) -> str:
-        """The view that is shown."""
         return view_shown(self._wanted, is_narrow=self._is_narrow)
 
     async def _build(self) -> None:
-        """Replace the view."""
         room, kind, day = self._room, self._kind, self._day
         self._slot.clear()
         self._view = None

@@ -10,7 +10,7 @@ from nicegui import ui
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of
-from pages.parts.words import pipeline_color, pipeline_title
+from pages.parts.words import filters_for, pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 
@@ -46,12 +46,11 @@ class Toolbar:
         with el('div', 'mo-tools'):
             self._title = MonthPicker(go_to)
             with el('div', 'sy-x mo-turns'):
-                self._earlier = button('', icon_name='left', kind='ghost', small=True, aria_label='Earlier')
-                today = button('Today', small=True, title='Today (T)')
-                self._later = button('', icon_name='right', kind='ghost', small=True, aria_label='Later')
-            set_props(self._earlier, data_key='earlier', data_turn='1')
-            set_props(self._later, data_key='later', data_turn='1')
-            set_props(today, data_key='today')
+                self._earlier = button(
+                    '', icon_name='left', kind='ghost', small=True, data_key='earlier', data_turn='1'
+                )
+                today = button('Today', small=True, title='Today (T)', data_key='today')
+                self._later = button('', icon_name='right', kind='ghost', small=True, data_key='later', data_turn='1')
             self._earlier.on('click', lambda: go_to(turned_by(self._view, self._day, -1)))
             self._later.on('click', lambda: go_to(turned_by(self._view, self._day, 1)))
             today.on('click', lambda: go_to(self.today))
@@ -77,17 +76,11 @@ class Toolbar:
 
     def offer(self) -> None:
         """Offer the pipelines and profiles that exist now."""
-        room, only = self._room, self.only
-        pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
-        profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
-        # An old link may name one that no longer exists, while its runs still do.
-        pipelines.setdefault(only.pipeline, only.pipeline)
-        profiles.setdefault(only.profile, only.profile)
-        self._pipelines.offer(pipelines, only.pipeline)
-        self._profiles.offer(profiles, only.profile)
+        pipelines, profiles = filters_for(self._room, self.only.pipeline, self.only.profile)
+        self._pipelines.offer(pipelines, self.only.pipeline)
+        self._profiles.offer(profiles, self.only.profile)
 
     def show(self, view: str, day: date) -> None:
-        """Show the name of this view at this day, and mark the view."""
         self._view, self._day = view, day
         self._title.show(*name_of(view, day), day, self.today)
         set_props(self._earlier, aria_label=f'Previous {SPANS[view]} (K)', title=f'Previous {SPANS[view]} (K)')

@@ -58,8 +58,8 @@ class FeedAddress(Scope):
             shown = url if self._is_shown else f'{url.rpartition("/")[0]}/…'
             el('span', 'sy-mono feed-address', shown)
             with el('span', 'sy-x feed-acts'):
-                look = button('Hide' if self._is_shown else 'Show', kind='ghost', small=True)
-                set_props(look, aria_label='Hide the address' if self._is_shown else 'Show the address')
+                verb = 'Hide' if self._is_shown else 'Show'
+                look = button(verb, kind='ghost', small=True, aria_label=f'{verb} the address')
                 look.on('click', self._toggle)
                 copy_button('Copy', url)
                 opens(button('New address', icon_name='retry', kind='ghost', small=True), self._replace)

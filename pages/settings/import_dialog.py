@@ -47,13 +47,10 @@ class ImportDialog:
             for sentence in planned.skipped[:2]:
                 el('p', 'sy-cap', sentence)
             with el('div', 'sy-dialog-buttons'):
-                safe = button('Cancel')
-                set_props(safe, autofocus=True)
-                safe.on('click', lambda: self._dialog.submit(None))
-                with button('', kind='primary') as self._yes:
+                button('Cancel', autofocus=True).on('click', lambda: self._dialog.submit(None))
+                with button('', kind='primary').classes(remove='is-icon') as yes:
                     self._words = el('span')
-                self._yes.classes(remove='is-icon')
-                self._yes.on('click', lambda: self._dialog.submit(frozenset(self._on)))
+                yes.on('click', lambda: self._dialog.submit(frozenset(self._on)))
         self._is_held = bool(planned.disabled)
         self._count()
 

@@ -30,13 +30,12 @@ def _look() -> None:
     with card('Look'):
         with (
             row('Theme', 'Saved in this browser.'),
-            el('div', 'sy-seg', role='radiogroup', aria_label='Theme') as group,
+            # Only the browser knows its theme; `pages.js` marks the selected option.
+            el('div', 'sy-seg', role='radiogroup', aria_label='Theme', data_themes='1'),
         ):
             for choice, words in THEMES:
                 option = el('button', '', words, type_='button', role='radio', data_theme_option=choice)
                 option.on('click', js_handler=f"() => window.synapse.setTheme('{choice}')")
-        # Only the browser knows its theme; `pages.js` marks the selected option.
-        group.props['data-themes'] = '1'
         with row('Menu', 'Or press [.'):
             fold = button('Collapse or expand', icon_name='collapse')
             fold.on('click', js_handler='() => window.synapse.collapse()')
@@ -75,7 +74,8 @@ def _reach(room: ControlRoom) -> str:
 def _calendar(room: ControlRoom) -> None:
     with card('Calendar'):
         fact('Time zone', room.here.name, f'All times are shown in it. {room.here.why}')
-        fact('Time-zone data', room.status.timezone_data['version'] or 'Unknown', _of_data(room))
+        data = room.status.timezone_data
+        fact('Time-zone data', data['version'] or 'Unknown', f'The newest found at startup: {data["source"]}.')
         with row('Subscribe', f'Other calendars read yours at this secret address. {_reach(room)}'):
             FeedAddress(room)
         with row('Files', 'Export all events as an .ics file, or import those of another calendar.'):
@@ -83,10 +83,6 @@ def _calendar(room: ControlRoom) -> None:
                 icon('download', size=14)
                 el('span', text='Download')
             ImportButton(room)
-
-
-def _of_data(room: ControlRoom) -> str:
-    return f'The newest found at startup: {room.status.timezone_data["source"]}.'
 
 
 def _access(room: ControlRoom) -> None:

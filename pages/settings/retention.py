@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import set_props
+from pages.parts.cards import set_class, set_props
 from pages.parts.controls import entry, select, with_unit
 from pages.parts.dialogs import attempt, confirm, say
 from pages.parts.html import button, el, opens
@@ -186,7 +186,8 @@ class WhatIsKept(Scope):
         keep, going = await self._look(values)
         if keep is None or self.is_deleted:
             return
-        if _is_more(going, await self._room.retention.preview()):
+        anyway = await self._room.retention.preview()
+        if going.lines > anyway.lines or going.runs > anyway.runs:
             words = _capitalized(describe_report(going, keep, is_ahead=True))
             text = f'{words} will be removed{_with_files(going)}, for good.'
             if not await confirm(
@@ -261,7 +262,7 @@ class _Field:
     def show_error(self, text: str) -> None:
         if self._error.text != text:
             self._error.set_text(text)
-        self._box.classes(add='is-wrong' if text else '', remove='' if text else 'is-wrong')
+        set_class(self._box, 'is-wrong', text)
         if self._number is not None:
             set_props(self._number, aria_invalid='true' if text else None)
 
@@ -301,14 +302,10 @@ def _since(room: ControlRoom, moment: datetime | None) -> str:
     return f' since {"today" if day == "Today" else day}{"" if is_this_year else f" {local.year}"}'
 
 
-def _is_more(going: RetentionReport, anyway: RetentionReport) -> bool:
-    return going.lines > anyway.lines or going.runs > anyway.runs
-
-
 def _with_files(going: RetentionReport) -> str:
-    return (
-        ', the runs with all their files' if going.runs and going.lines else ', with all their files' * bool(going.runs)
-    )
+    if not going.runs:
+        return ''
+    return ', the runs with all their files' if going.lines else ', with all their files'
 
 
 def _capitalized(words: str) -> str:

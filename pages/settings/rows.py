@@ -6,7 +6,6 @@ from pages.parts.html import copy_button, el
 
 
 def card(title: str) -> TextElement:
-    """A section with a title."""
     section = el('section', 'glass-card set-card', aria_label=title)
     with section:
         el('h2', text=title)

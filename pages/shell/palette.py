@@ -21,6 +21,7 @@ from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord
+from synapse.sentences import count_of
 
 from .date_words import day_meant
 from .places import PLACES
@@ -69,8 +70,6 @@ def found(commands: Iterable[Command], text: str, recent: Sequence[str] = ()) ->
 
 
 class Palette:
-    """The palette, from opening to closing."""
-
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
         self._past_runs: Sequence[RunRecord] = ()
@@ -82,16 +81,18 @@ class Palette:
         with box.style('margin-top:15vh'):
             with el('div', 'pin'):
                 icon('search', size=18, classes='sy-3')
-                entry = el('input', type_='text', autocomplete='off', spellcheck='false', autofocus=True)
-                entry.props['data-opens'] = 'told'
-                entry.props.update(
-                    {
-                        'placeholder': 'Search or run a command',
-                        'aria-label': 'Search or run a command',
-                        'role': 'combobox',
-                        'aria-expanded': 'true',
-                        'aria-controls': 'palette-results',
-                    }
+                entry = el(
+                    'input',
+                    type_='text',
+                    autocomplete='off',
+                    spellcheck='false',
+                    autofocus=True,
+                    data_opens='told',
+                    placeholder='Search or run a command',
+                    aria_label='Search or run a command',
+                    role='combobox',
+                    aria_expanded='true',
+                    aria_controls='palette-results',
                 )
                 el('span', 'sy-kbd', 'Esc')
             self._list = el('div', 'sy-menu', role='listbox', aria_label='Results', id='palette-results')
@@ -143,7 +144,7 @@ class Palette:
         self._text = text
         self._found = [*self._days(text), *found(self._commands(text), text, self._room.recent_commands)][:MOST]
         count = len(self._found)
-        self._count.set_text(f'{count} result{"" if count == 1 else "s"}')
+        self._count.set_text(count_of(count, 'result'))
         self._select(0)
 
     def _select(self, index: int) -> None:
@@ -213,7 +214,7 @@ class Palette:
         else:
             yield _command('Pause queue', 'pause', runs.pause_queue, 'the palette')
         yield _command('Stop everything', 'stop', stop_everything, room)
-        yield _command('Light or dark theme', 'sun', _toggle_theme)
+        yield _command('Light or dark theme', 'sun', ui.run_javascript, 'window.synapse.toggleTheme()')
         for number, (target, name, icon_name) in enumerate(PLACES, start=1):
             go = partial(ui.navigate.to, target)
             yield Command(group='Pages', words=name, icon=icon_name, keys=f'G {number}', do=go)
@@ -263,10 +264,6 @@ def _command(
     words: str, icon_name: str, do: Callable[..., Any], *arguments: Any, keys: str = '', **named: Any
 ) -> Command:
     return Command(group='Commands', words=words, icon=icon_name, keys=keys, do=partial(do, *arguments, **named))
-
-
-def _toggle_theme() -> None:
-    ui.run_javascript('window.synapse.toggleTheme()')
 
 
 def marked(words: str, text: str) -> None:

@@ -13,7 +13,7 @@ from pages.dashboard.page import dashboard_page
 from pages.logs.lines_today import LinesToday
 from pages.logs.page import Asked, logs_page
 from pages.parts.cards import empty, set_props, tick
-from pages.parts.html import button, el, icon, opens
+from pages.parts.html import button, el, icon, menu_item, opens
 from pages.parts.scope import Scope
 from pages.pipelines.page import pipelines_page
 from pages.profiles.page import profiles_page
@@ -27,6 +27,7 @@ from synapse.alerts.alerts import AlertsChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.recurrence.zones import city_of
+from synapse.sentences import count_of
 from synapse.status import StatusChanged
 
 from .bell import Bell
@@ -169,9 +170,7 @@ class Shell:
         set_props(self._meter, aria_valuenow=str(status.busy_workers), aria_valuemax=str(len(status.workers)))
 
     def _link(self, target: str, name: str, icon_name: str, *, key: str = '', size: int = 16) -> TextElement:
-        link = el('a', href=target)
-        set_props(link, data_key=key or None)
-        with link:
+        with el('a', href=target, data_key=key or None) as link:
             icon(icon_name, size=size)
             el('span', text=name)
         self._links.append((target, link))
@@ -185,12 +184,9 @@ class Shell:
             fact.bind_text_from(room.status, 'running', lambda count: f'{count} live' if count else '')
         elif target == '/logs':
             fact = el('span', 'sy-count st-failed sy-st')
-            fact.bind_text_from(
-                room.log.counters, 'unseen_errors', lambda n: f'{n:,} error{"" if n == 1 else "s"}' if n else ''
-            )
+            fact.bind_text_from(room.log.counters, 'unseen_errors', lambda n: count_of(n, 'error') if n else '')
         elif target == '/scheduler':
-            self._next = el('span', 'sy-count sy-num')
-            set_props(self._next, data_format='day')
+            self._next = el('span', 'sy-count sy-num', data_format='day')
             self._scope.watch(room.status, ('next',), self._show_next)
             self._show_next()
 
@@ -285,7 +281,7 @@ class Shell:
         with el('nav', 'sy-tabs', aria_label='Main'):
             for target, name, icon_name in TABS:
                 self._link(target, name, icon_name, size=20)
-            with el('button', 'bl-more', type_='button', aria_haspopup='menu') as more:
+            with el('button', 'bl-more', type_='button', aria_haspopup='menu'):
                 icon('menu', size=20)
                 el('span', text='More')
                 with (
@@ -297,23 +293,15 @@ class Shell:
                             icon(icon_name)
                             el('span', text=name)
                     el('span', 'sep')
-                    with el('button', type_='button', role='menuitem') as alerts:
-                        icon('bell')
-                        el('span', text='Alerts')
+                    with menu_item('Alerts', 'bell', size=16) as alerts:
                         unseen = el('span', 'sy-cap sy-num')
                     alerts.on('click', js_handler=BELL)
                     alerts.on('click', menu.close)
                     self._scope.follow(self._room.bus, AlertsChanged, lambda news: _show_unseen(unseen, news.unseen))
                     _show_unseen(unseen, self._room.alerts.unseen)
-                    with el('button', type_='button', role='menuitem') as theme:
-                        icon('sun')
-                        el('span', text='Light or dark')
+                    theme = menu_item('Light or dark', 'sun', size=16)
                     theme.on('click', js_handler='() => window.synapse.toggleTheme()')
-                    with el('button', 'is-red', type_='button', role='menuitem') as stop:
-                        icon('stop')
-                        el('span', text='Stop everything')
-                    opens(stop, self._stop_everything)
-        self._more = more
+                    opens(menu_item('Stop everything', 'stop', size=16, classes='is-red'), self._stop_everything)
 
     async def _stop_everything(self) -> None:
         with self._scope:
@@ -322,15 +310,14 @@ class Shell:
     # Targets of shortcuts that have no visible button on every page
 
     def _build_hidden(self) -> None:
+        def target(text: str, key: str) -> TextElement:
+            return el('button', text=text, type_='button', tabindex='-1', data_key=key)
+
         with el('div', 'sy-vh', aria_hidden='true'):
-            help_button = el('button', text='Shortcuts', type_='button', tabindex='-1', data_key='help')
-            opens(help_button, self._help)
-            new_run = el('button', text='New run', type_='button', tabindex='-1', data_key='new-run')
-            opens(new_run, lambda: self._open(open_run_form))
-            bell = el('button', text='Alerts', type_='button', tabindex='-1', data_key='bell')
-            bell.on('click', js_handler=BELL)
-            new_event = el('button', text='New event', type_='button', tabindex='-1', data_key='new-event')
-            opens(new_event, lambda: self._open(open_event_dialog))
+            opens(target('Shortcuts', 'help'), self._help)
+            opens(target('New run', 'new-run'), lambda: self._open(open_run_form))
+            target('Alerts', 'bell').on('click', js_handler=BELL)
+            opens(target('New event', 'new-event'), lambda: self._open(open_event_dialog))
 
     def _open(self, form: Callable[[ControlRoom], None]) -> None:
         with self._scope:

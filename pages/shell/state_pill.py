@@ -1,11 +1,10 @@
 """The state of everything in one pill of the top bar; its menu lists live runs and pauses or stops all."""
 
 from nicegui import ui
-from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import set_props
 from pages.parts.dialogs import ask, attempt
-from pages.parts.html import Glyph, el, icon, look_of, opens
+from pages.parts.html import Glyph, el, look_of, menu_item, opens
 from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
 from synapse.control_room import ControlRoom
@@ -15,8 +14,6 @@ from synapse.status import StatusChanged
 
 
 class RoomPill(Scope):
-    """The pill and its menu."""
-
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('button')
         self.classes('sy-pill').props.update({'type': 'button', 'aria-haspopup': 'menu'})
@@ -95,15 +92,9 @@ class RoomPill(Scope):
                     el('span', 'sy-cap', step_title(room, run.pipeline, step.name) if step else '')
             el('span', 'sep')
             is_paused = runs.is_queue_paused
-            toggle = self._entry('Resume queue' if is_paused else 'Pause queue', 'play' if is_paused else 'pause')
+            toggle = menu_item('Resume queue' if is_paused else 'Pause queue', 'play' if is_paused else 'pause')
             toggle.on('click', self._toggle)
-            opens(self._entry('Stop everything', 'stop', classes='is-red'), self._stop)
-
-    def _entry(self, text: str, icon_name: str, *, classes: str = '') -> TextElement:
-        with el('button', classes, type_='button', role='menuitem') as entry:
-            icon(icon_name, size=15)
-            el('span', text=text)
-        return entry
+            opens(menu_item('Stop everything', 'stop', classes='is-red'), self._stop)
 
     async def _toggle(self) -> None:
         runs = self._room.runs

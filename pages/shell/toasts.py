@@ -1,6 +1,7 @@
 """Alerts at the bottom right until they are closed: at most three, the rest as a number that opens the bell."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -10,6 +11,7 @@ from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
 from synapse.alerts.alerts import Alert, AlertKind, AlertsChanged
 from synapse.control_room import ControlRoom
+from synapse.sentences import count_of
 
 from .bell import help_with
 
@@ -69,7 +71,8 @@ class Toasts(Scope):
             self._toasts.pop(id).delete()
         for alert in shown:
             if alert.id not in self._toasts:
-                self._toasts[alert.id] = _Toast(alert.look, help=self._helper(alert.id), close=self._closer(alert.id))
+                close = partial(self._room.alerts.mark_seen, alert.id)
+                self._toasts[alert.id] = _Toast(alert.look, help=partial(self._help, alert.id), close=close)
             self._toasts[alert.id].show(alert)
         self._show_more(len(wanted) - len(shown))
 
@@ -83,16 +86,10 @@ class Toasts(Scope):
             if self.default_slot.children[-1] is not self._more:
                 self._more.move(target_index=-1)
 
-    def _helper(self, id: str) -> Callable[[], Any]:
-        async def help() -> None:
-            alert = self._room.alerts.get(id)
-            if alert is not None:
-                await help_with(self._room, alert)
-
-        return help
-
-    def _closer(self, id: str) -> Callable[[], Any]:
-        return lambda: self._room.alerts.mark_seen(id)
+    async def _help(self, id: str) -> None:
+        alert = self._room.alerts.get(id)
+        if alert is not None:
+            await help_with(self._room, alert)
 
     def _drop_rest(self) -> None:
         """Leave the alerts without a toast to the bell."""
@@ -151,4 +148,4 @@ class _More(_Box):
         act.on('click', close)
 
     def show(self, count: int) -> None:
-        self._words.set_text(f'{count} more alert{"" if count == 1 else "s"}')
+        self._words.set_text(count_of(count, 'more alert'))

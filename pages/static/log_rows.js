@@ -118,32 +118,27 @@
     if (!about.facts) { cell.append(make('p', 'sy-cap', 'Loading…')); return box; }
     if (about.text) cell.append(...messageOf(about));
     const facts = make('dl', 'kv');
-    for (const [name, value] of about.facts) {
+    const times = row.count > 1 ? [['times', `${row.count}, last at ${clock(synapse.wall(row.until || row.ms))}`]] : [];
+    for (const [name, value] of [...about.facts, ...times]) {
       const pair = make('div');
       pair.append(make('dt', '', name), make('dd', value.length > 80 || value.includes('\n') ? 'is-long' : '', value));
       facts.append(pair);
     }
-    if (row.count > 1) {
-      const pair = make('div');
-      pair.append(make('dt', '', 'times'), make('dd', '', `${row.count}, last at ${clock(synapse.wall(row.until || row.ms))}`));
-      facts.append(pair);
-    }
     const acts = make('div', 'act');
     for (const [name, icon, words] of about.acts) {
-      const press = make('button', `sy-btn is-sm${name === 'run' ? '' : ' is-ghost'}`);
-      press.type = 'button';
-      press.dataset.act = name;
+      const press = button(name, `sy-btn is-sm${name === 'run' ? '' : ' is-ghost'}`);
       press.append(use('i', icon), make('span', '', words));
       acts.append(press);
     }
-    if (row.count > 1) {
-      const press = make('button', 'sy-btn is-sm is-ghost', 'Show each');
-      press.type = 'button';
-      press.dataset.act = 'unfold';
-      acts.append(press);
-    }
+    if (row.count > 1) acts.append(button('unfold', 'sy-btn is-sm is-ghost', 'Show each'));
     cell.append(facts, acts);
     return box;
+  }
+  function button(act, className, words) {
+    const press = make('button', className, words);
+    press.type = 'button';
+    press.dataset.act = act;
+    return press;
   }
   /* The whole message; of a traceback only the last frame, with a button that shows the others. */
   function messageOf(about) {
@@ -154,10 +149,7 @@
     paint(text, about.text.slice(0, start), (about.styles || []).filter((one) => one[1] <= start), null);
     const rest = make('pre', 'text');
     paint(rest, about.text.slice(end), (about.styles || []).filter((one) => one[0] >= end).map(([a, b, c]) => [a - end, b - end, c]), null);
-    const press = make('button', 'log-unfold', words);
-    press.type = 'button';
-    press.dataset.act = 'unroll';
-    return [text, press, rest];
+    return [text, button('unroll', 'log-unfold', words), rest];
   }
 
   /* Copy, even without a clipboard API, as over plain http from another machine. */

@@ -64,11 +64,7 @@
       this.redraw(row);
     }
     redraw(row) { row.height = 0; row.isStale = true; }
-    trim(start, count) {
-      if (count <= 0) return 0;
-      this.rows.splice(start, count);
-      return count;
-    }
+    trim(start, count) { return this.rows.splice(start, Math.max(0, count)).length; }
     get total() { return this.tops[this.rows.length] || 0; }
     get lineHeight() { return isNarrow() ? 42 : 22; }
     measure() {

@@ -39,8 +39,6 @@ class AlertsChanged(Message):
 
 
 class AlertKind(StrEnum):
-    """What an alert is about."""
-
     RUN_FAILED = 'run_failed'
     RUN_INTERRUPTED = 'run_interrupted'
     OCCURRENCES_MISSED = 'occurrences_missed'
@@ -90,7 +88,6 @@ class Alert(Incident):
 
     @property
     def is_active(self) -> bool:
-        """Whether it still applies."""
         return self.over_at is None
 
 

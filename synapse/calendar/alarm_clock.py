@@ -143,7 +143,6 @@ class AlarmClock:
         return min(((due, id) for id, due in self._armed.items()), default=None)
 
     def armed(self) -> 'dict[str, datetime]':
-        """Return the armed moments by event id."""
         return dict(self._armed)
 
     def check_clocks(self) -> None:

@@ -10,6 +10,7 @@ from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse import recurrence
 from synapse.bus import Bus
+from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid
 from synapse.inbox import inputs
 from synapse.recurrence import words as rule_words
@@ -50,6 +51,7 @@ class Calendar:
         store: RunStore,
         ledger: Ledger,
         runs: Runs,
+        catalog: Catalog,
         status: Status,
         bus: Bus,
         zone: str,
@@ -64,6 +66,7 @@ class Calendar:
         self._store = store
         self._ledger = ledger
         self._runs = runs
+        self._catalog = catalog
         self._status = status
         self._today = Today(store=store, ledger=ledger, status=status, bus=bus, zone=zone, now=now)
         self._missed = Missed(
@@ -77,12 +80,10 @@ class Calendar:
         await self._firing.start()
 
     async def stop(self) -> None:
-        """Stop firing."""
         await self._firing.stop()
         await self._today.stop()
 
     def close(self) -> None:
-        """Close the file of events."""
         self._event_store.close()
 
     @property
@@ -137,7 +138,7 @@ class Calendar:
         pairs = await asyncio.to_thread(self._ledger.between_with_runs, start, end)
         documents = await asyncio.to_thread(self._store.created_between, start, end)
         planned = await self._planned(start, end)
-        titles = {name: self._runs.title_of(name) for name in {document['pipeline'] for document in documents}}
+        titles = {name: self._catalog.title_of(name) for name in {document['pipeline'] for document in documents}}
         live = {run.id: run for run in [*self._runs.live(), *self._runs.waiting()]}
         pipelines = {event.pipeline for event, _ in planned}
         typical = {pipeline: await self._usual_seconds(pipeline) for pipeline in pipelines}

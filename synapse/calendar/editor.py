@@ -21,8 +21,6 @@ MAX_EVENTS = 20_000
 
 
 class Change(Record):
-    """What a change did."""
-
     id: str
     """For `EventEditor.undo`."""
     event: Event | None
@@ -77,7 +75,6 @@ class EventEditor:
         scope: EditScope = 'all',
         due: datetime | None = None,
         because: str = '',
-        trusted: bool = False,
     ) -> Change:
         """Change an event, one occurrence of it, or this one and all later ones.
 
@@ -85,9 +82,7 @@ class EventEditor:
         :raises NotFound: `event_not_found`
         :raises Invalid: with a sentence for each invalid field; then nothing has changed
         """
-        return await self._edit(
-            id, scope, due, lambda event, part: dict(changes), 'Changed', because=because, is_trusted=trusted
-        )
+        return await self._edit(id, scope, due, lambda event, part: dict(changes), 'Changed', because=because)
 
     async def move(self, id: str, due: datetime, to: datetime, *, scope: EditScope = 'one') -> Change:
         """Move an occurrence, and with it the later ones or all, to a naive wall time in the zone of this calendar.
@@ -121,11 +116,11 @@ class EventEditor:
                 removed = [event, *series.overrides_of(self._events, id)]
                 edit = Edit(removed=[item.id for item in removed])
             elif scope == 'one':
-                edit = Edit(saved=[self._revised(event, series.changes_to_exclude(event, moment), now)])
+                edit = Edit(saved=[_revised(event, series.changes_to_exclude(event, moment), now)])
             else:
                 wall = recurrence.wall_of(moment, event.timezone)
                 later = [item.id for item in series.overrides_of(self._events, id, since=wall)]
-                kept = self._revised(event, series.changes_to_end_before(event, moment), now)
+                kept = _revised(event, series.changes_to_end_before(event, moment), now)
                 edit = Edit(saved=[kept], removed=later)
             sentence = f'{event.title} was deleted{_scope_words(scope)}{_reason(because)}'
             change_id = await self._event_store.write(edit, sentence)
@@ -163,9 +158,8 @@ class EventEditor:
         before = self._events.get(id)
         now = self._now() if before is None else await self._account_for(id)
         merged = self._validator.merged(before, changes, is_trusted=True)
-        return self._revised(
-            await self._validator.validated(merged, now, id=id, before=before), {}, now, is_trusted=True
-        )
+        # An import brings its version, with which the next import is compared.
+        return (await self._validator.validated(merged, now, id=id, before=before)).changed(armed_from=now)
 
     async def undo(self, change_id: str) -> None:
         """Restore the events as they were before a change.
@@ -188,7 +182,6 @@ class EventEditor:
         sentence: str,
         *,
         because: str = '',
-        is_trusted: bool = False,
     ) -> Change:
         """:param changes_of: takes the event and the edited part of it, and returns the changes"""
         while True:
@@ -196,9 +189,9 @@ class EventEditor:
             event, now = self._event_store.get(id), self._now()
             kind, moment = self._scope(event, scope, due, now)
             if kind == 'all':
-                edit = await self._all_edited(event, changes_of(event, event), now, is_trusted)
+                edit = await self._all_edited(event, changes_of(event, event), now)
             else:
-                edit = await self._part_edited(event, kind, moment, changes_of, now, is_trusted)
+                edit = await self._part_edited(event, kind, moment, changes_of, now)
             async with self._firing.changing:
                 if self._events.get(id) is not event:
                     continue  # it was changed meanwhile: start again from the new version
@@ -210,12 +203,12 @@ class EventEditor:
                 )
             return Change(id=change_id, event=edit.result, sentence=sentence)
 
-    async def _all_edited(self, event: Event, changes: Mapping[str, Any], now: datetime, is_trusted: bool) -> Edit:
-        merged = self._validator.merged(event, changes, is_trusted=is_trusted)
+    async def _all_edited(self, event: Event, changes: Mapping[str, Any], now: datetime) -> Edit:
+        merged = self._validator.merged(event, changes)
         edited = await self._validator.validated(merged, now, id=event.id, before=event)
         if edited.exdates == event.exdates:
             edited = edited.changed(exdates=series.shifted_exdates(event, edited.start))
-        edited = self._revised(edited, {}, now, is_trusted=is_trusted)
+        edited = _revised(edited, {}, now)
         return Edit(saved=[edited], result=edited)
 
     async def _part_edited(
@@ -225,32 +218,24 @@ class EventEditor:
         due: datetime,
         changes_of: Callable[[Event, Event], Mapping[str, Any]],
         now: datetime,
-        is_trusted: bool,
     ) -> Edit:
         make = series.override_values if scope == 'one' else series.remainder_values
         values = make(event, due, new_id()) | {'created_at': now, 'updated_at': now, 'armed_from': now}
         part = Event.model_validate(values)
-        merged = self._validator.merged(part, changes_of(event, part), is_trusted=is_trusted)
+        merged = self._validator.merged(part, changes_of(event, part))
         whole, part = part, await self._validator.validated(merged, now, id=part.id, before=part, is_new_plan=True)
         if part.exdates == whole.exdates:
             part = part.changed(exdates=series.shifted_exdates(whole, part.start))
         if scope == 'one':
-            kept = self._revised(event, series.changes_to_exclude(event, due), now)
+            kept = _revised(event, series.changes_to_exclude(event, due), now)
             return Edit(saved=[kept, part], result=part)
-        kept = self._revised(event, series.changes_to_end_before(event, due), now)
+        kept = _revised(event, series.changes_to_end_before(event, due), now)
         wall = recurrence.wall_of(due, event.timezone)
         later = [
-            self._revised(item, {'override_of': part.id}, now)
+            _revised(item, {'override_of': part.id}, now)
             for item in series.overrides_of(self._events, event.id, since=wall)
         ]
         return Edit(saved=[kept, part, *later], result=part)
-
-    def _revised(self, event: Event, changes: Mapping[str, Any], now: datetime, *, is_trusted: bool = False) -> Event:
-        known = self._events.get(event.id)
-        stamps = {'sequence': 0 if known is None else known.sequence + 1, 'updated_at': now}
-        if is_trusted:  # an import brings its version, with which the next import is compared
-            stamps = {'sequence': event.sequence, 'updated_at': event.updated_at}
-        return event.changed(**{**stamps, **changes, 'armed_from': now})
 
     def _scope(self, event: Event, scope: EditScope, due: datetime | None, now: datetime) -> tuple[EditScope, datetime]:
         """Return what is really edited, and from which moment on, which is now for all of it."""
@@ -274,6 +259,11 @@ class EventEditor:
             return await self._firing.account_for(id)
         except DiskFull as error:
             raise DiskIsFull(f'Nothing was changed: {error}') from error
+
+
+def _revised(event: Event, changes: Mapping[str, Any], now: datetime) -> Event:
+    """Return the next version of an event."""
+    return event.changed(**changes, sequence=event.sequence + 1, updated_at=now, armed_from=now)
 
 
 def _over() -> Invalid:

@@ -44,7 +44,6 @@ class EventStore:
         return [*self._documents.notices, *self._skipped]
 
     def close(self) -> None:
-        """Close the file."""
         self._documents.close()
 
     def get(self, id: str) -> Event:
@@ -55,11 +54,9 @@ class EventStore:
         return event
 
     def planned_work(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Return pipeline and parameters of every event."""
         return [(event.pipeline, event.parameters) for event in self.events.values()]
 
     def titles_using(self, profile: str) -> Sequence[str]:
-        """Return the titles of the events that run as a profile."""
         return [event.title for event in self.events.values() if event.profile == profile]
 
     async def write(self, edit: Edit, sentence: str) -> str:

@@ -71,7 +71,6 @@ class Event(Record):
 
     @property
     def plan(self) -> Plan:
-        """What decides when it occurs."""
         return Plan(start=self.start, zone=self.timezone, rule=self.rrule, exdates=frozenset(self.exdates))
 
     @property
@@ -79,7 +78,6 @@ class Event(Record):
         return self.rrule is not None
 
     def request(self, due: datetime, parameters: Mapping[str, Any], *, because: str = '') -> RunRequest:
-        """Return the request for a run of one of its occurrences."""
         return RunRequest(
             self.pipeline,
             parameters,

@@ -63,7 +63,7 @@ class Retries:
         if run.state is RunState.CANCELLED and run.started_at is None:
             row = row.changed(state=OccurrenceState.CANCELLED, reason='Its run was taken out of the queue.')
             await asyncio.to_thread(self.ledger.save, [row.as_json()])
-        elif run.state is RunState.FAILED and event is not None and row.retries < _attempts_of(event):
+        elif run.state is RunState.FAILED and event and event.enabled and row.retries < event.retry.attempts:
             at = (run.finished_at or self.now()) + timedelta(seconds=event.retry.delay_seconds)
             row = row.changed(retry_at=at)
             await asyncio.to_thread(self.ledger.save, [row.as_json()])
@@ -114,7 +114,3 @@ class Retries:
         if run is not None:
             self.runs.admit([RunRecord.model_validate(run)])
             self.bus.publish(OccurrencesChanged((retried,)))
-
-
-def _attempts_of(event: Event) -> int:
-    return event.retry.attempts if event.enabled else 0

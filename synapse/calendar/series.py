@@ -33,13 +33,11 @@ def effective_scope(event: Event, scope: EditScope, due: datetime) -> EditScope:
 
 
 def changes_to_exclude(event: Event, due: datetime) -> dict[str, Any]:
-    """Return the changes that exclude one occurrence from a series."""
     wall = recurrence.wall_of(due, event.timezone)
     return {'exdates': tuple(sorted({*event.exdates, wall}))}
 
 
 def changes_to_end_before(event: Event, due: datetime) -> dict[str, Any]:
-    """Return the changes that end a series before one of its occurrences."""
     wall = recurrence.wall_of(due, event.timezone)
     return {
         'rrule': recurrence.rule_ending_before(event.plan, due),

@@ -12,6 +12,7 @@ from synapse.recurrence.zones import zone as zone_of
 from synapse.runs.figures import midnight
 from synapse.runs.messages import RunChanged
 from synapse.status import Status, StatusChanged, no_runs_today
+from synapse.waiting import Timer
 
 from .messages import OccurrencesChanged
 
@@ -36,11 +37,10 @@ class Today:
         self._now = now
         self._counting: asyncio.Task[None] | None = None
         self._must_count = False
-        self._midnight: asyncio.TimerHandle | None = None
+        self._midnight = Timer()
         self._subscriptions: list[Callable[[], None]] = []
 
     async def start(self) -> None:
-        """Count now and after each change."""
         self._subscriptions = [
             self._bus.subscribe(RunChanged, self._run_changed),
             self._bus.subscribe(OccurrencesChanged, self._occurrences_changed),
@@ -48,13 +48,11 @@ class Today:
         await self._soon()
 
     async def stop(self) -> None:
-        """Stop counting."""
         for unsubscribe in self._subscriptions:
             unsubscribe()
         if self._counting is not None:
             await self._counting
-        if self._midnight is not None:
-            self._midnight.cancel()
+        self._midnight.cancel()
 
     def _run_changed(self, message: RunChanged) -> None:
         if message.moved and message.run.state.is_final:
@@ -91,6 +89,4 @@ class Today:
     def _wait_for_midnight(self) -> None:
         now = self._now().astimezone(self._zone)
         wait = (midnight(now.date() + timedelta(days=1), now).astimezone(UTC) - now).total_seconds()
-        if self._midnight is not None:
-            self._midnight.cancel()
-        self._midnight = asyncio.get_running_loop().call_later(wait + 1, self._soon)
+        self._midnight.start(wait + 1, self._soon)

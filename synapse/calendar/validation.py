@@ -133,10 +133,7 @@ class EventValidator:
         return pipeline, str(snapshot), json.dumps([parameters, defaults], sort_keys=True, default=str)
 
     def _title_of(self, pipeline: Any) -> str:
-        try:
-            return self._catalog.get(pipeline).title if isinstance(pipeline, str) else ''
-        except NotFound:
-            return pipeline if isinstance(pipeline, str) else ''
+        return self._catalog.title_of(pipeline) if isinstance(pipeline, str) else ''
 
 
 def _decisive(values: Mapping[str, Any]) -> tuple[Any, ...]:

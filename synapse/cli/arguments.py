@@ -69,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    flags = {name: getattr(given, name, None) for name in ('host', 'port', 'data', 'workers', 'native')}
-    flags |= {name: getattr(given, name, None) for name in ('no_browser', 'no_login')}
+    names = ('host', 'port', 'data', 'workers', 'native', 'no_browser', 'no_login')
+    flags = {name: getattr(given, name, None) for name in names}
     try:
         settings = settings_from(flags)
     except ValidationError as error:

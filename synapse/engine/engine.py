@@ -138,10 +138,7 @@ class LocalEngine:
     async def _ready_host(self) -> HostProcess:
         reason = ''
         for _ in range(self._spare_count + 2):
-            if self._spares:
-                host = self._spares.pop(0)
-            else:
-                host = await self._spawn()
+            host = self._spares.pop(0) if self._spares else await self._spawn()
             self._want_spares_soon()
             try:
                 if await host.is_ready(READY_SECONDS):

@@ -4,11 +4,11 @@ Processes of a run are found by a variable in their environment, which a new ses
 It needs nothing but psutil.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -27,24 +27,27 @@ def tagged_processes(variable: str, value: str) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for pid in psutil.pids():
         if pid != os.getpid() and _is_tagged(pid, variable, value):
-            found += _living(pid)
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
     return found
 
 
-def kill_all(variable: str, value: str, *, seconds: float = SECONDS) -> tuple[list[int], list[int]]:
-    """Kill every process whose environment holds `variable=value`, until two scans in a row find none.
+def kill_all(variable: str, value: str) -> tuple[list[int], list[int]]:
+    """Kill every process whose environment holds `variable=value`, until two scans in a row find none, for at most 5 s.
 
-    :param seconds: how long to try
     :return: the pids that are gone, and those that survived
     """
-    killed: dict[int, psutil.Process] = {}
-    until, empty_scans = time.monotonic() + seconds, 0
+    killed: dict[int, None] = {}
+    until, empty_scans = time.monotonic() + SECONDS, 0
     while empty_scans < 2 and time.monotonic() < until:
         present = tagged_processes(variable, value)
         empty_scans = 0 if present else empty_scans + 1
         for process in present:
-            killed[process.pid] = process
-            _kill(process)
+            killed[process.pid] = None
+            with contextlib.suppress(psutil.Error):  # it exited by itself, or belongs to another user by now
+                process.kill()
         # Our own children must be waited for, or they remain as zombies; for others this only waits for their exit.
         psutil.wait_procs(present, timeout=_ROUND_SECONDS)
     survivors = [process.pid for process in tagged_processes(variable, value)]
@@ -63,22 +66,6 @@ def _is_tagged(pid: int, variable: str, value: str) -> bool:
         return psutil.Process(pid).environ().get(variable) == value
     except (psutil.Error, OSError):
         return False
-
-
-def _living(pid: int) -> Iterator[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE:
-            yield process
-    except psutil.Error:
-        return
-
-
-def _kill(process: psutil.Process) -> None:
-    try:
-        process.kill()
-    except psutil.Error:
-        return  # it exited by itself, or belongs to another user by now
 
 
 def main(arguments: list[str]) -> int:

@@ -16,18 +16,14 @@ class Control:
     """
 
     def __init__(self, on_hold: Callable[[bool], None]) -> None:
+        self.cancelled = False
         self._on_hold = on_hold
         self._changed = threading.Condition()
         self._pausing = False
-        self._cancelled = False
         self._holding = 0
         self._held_since = 0.0
         self._held_seconds = 0.0
         self._on_cancel: list[Callable[[], None]] = []
-
-    @property
-    def cancelled(self) -> bool:
-        return self._cancelled
 
     @property
     def is_pausing(self) -> bool:
@@ -45,7 +41,7 @@ class Control:
 
     def cancel(self) -> None:
         with self._changed:
-            self._cancelled = True
+            self.cancelled = True
             self._changed.notify_all()
             callbacks = tuple(self._on_cancel)
         for callback in callbacks:
@@ -58,7 +54,7 @@ class Control:
         """
         with self._changed:
             self._on_cancel.append(callback)
-            is_cancelled = self._cancelled
+            is_cancelled = self.cancelled
         if is_cancelled:
             callback()
         return lambda: self._on_cancel.remove(callback)
@@ -68,9 +64,9 @@ class Control:
 
         :raises Cancelled: if the run was asked to stop
         """
-        if self._pausing and not self._cancelled:
+        if self._pausing and not self.cancelled:
             self._hold()
-        if self._cancelled:
+        if self.cancelled:
             raise Cancelled
 
     def sleep(self, seconds: float) -> None:
@@ -79,13 +75,13 @@ class Control:
         :raises Cancelled: as soon as the run is asked to stop
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._cancelled, timeout=seconds)
+            self._changed.wait_for(lambda: self.cancelled, timeout=seconds)
         self.gate()
 
-    def held_seconds(self) -> float:
-        """How long the run has held in total: time that counts toward no timeout."""
+    def clock(self) -> float:
+        """Seconds since some moment, without those for which the run has held: what timeouts are measured with."""
         with self._changed:
-            return self._held_seconds + (time.monotonic() - self._held_since if self._holding else 0.0)
+            return (self._held_since if self._holding else time.monotonic()) - self._held_seconds
 
     def _hold(self) -> None:
         with self._changed:
@@ -94,7 +90,7 @@ class Control:
                 self._held_since = time.monotonic()
                 self._on_hold(True)
             try:
-                self._changed.wait_for(lambda: self._cancelled or not self._pausing)
+                self._changed.wait_for(lambda: self.cancelled or not self._pausing)
             finally:
                 self._holding -= 1
                 if not self._holding:

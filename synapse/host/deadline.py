@@ -4,7 +4,6 @@ import contextlib
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -103,23 +102,21 @@ class Deadline:
         self._interrupts = interrupts
         self._give_up = give_up
         self._over = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def timeout(self) -> StepTimeout:
         return StepTimeout(self._step.name, self._step.timeout or 0.0)
 
     def __enter__(self) -> 'Deadline':
         if self._step.timeout is not None:
-            self._thread = threading.Thread(target=self._watch, args=(self._step.timeout,), daemon=True)
-            self._thread.start()
+            threading.Thread(target=self._watch, args=(self._step.timeout,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
 
     def _watch(self, seconds: float) -> None:
-        begun, held = time.monotonic(), self._control.held_seconds()
-        while (left := seconds - (time.monotonic() - begun) + self._control.held_seconds() - held) > 0:
+        until = self._control.clock() + seconds
+        while (left := until - self._control.clock()) > 0:
             if self._over.wait(left):
                 return
         self.has_passed = True

@@ -84,9 +84,7 @@ def kill_descendants() -> None:
     tree = _tree(os.getpid())
     for process in tuple(_running):
         _signal_tree(process.pid, [], kill=True)
-    for descendant in tree:
-        with contextlib.suppress(psutil.Error):
-            descendant.kill()
+    _each(tree, psutil.Process.kill)
 
 
 def stop_tree(process: 'subprocess.Popen[bytes]') -> None:
@@ -220,10 +218,10 @@ def _each(tree: Sequence[psutil.Process], do: Callable[[psutil.Process], None]) 
 
 
 def _deadline(timeout: float | None, control: Control, argv: Sequence[str]) -> Callable[[], None]:
-    begun, held_before = time.monotonic(), control.held_seconds()
+    begun = control.clock()
 
     def check() -> None:
-        if timeout is not None and time.monotonic() - begun - (control.held_seconds() - held_before) > timeout:
+        if timeout is not None and control.clock() - begun > timeout:
             raise StepFailed(f'{Path(argv[0]).name} took longer than {timeout:g} s and was stopped.')
 
     return check
@@ -241,8 +239,4 @@ def _signal_tree(pid: int, tree: Sequence[psutil.Process], *, kill: bool) -> Non
         number = signal.SIGKILL if kill else signal.SIGTERM
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, number)
-    for process in tree:
-        try:
-            process.kill() if kill else process.terminate()
-        except psutil.Error:
-            continue
+    _each(tree, psutil.Process.kill if kill else psutil.Process.terminate)

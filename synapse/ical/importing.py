@@ -184,7 +184,6 @@ class _Import:
         """Pairs of the name of an event and a sentence."""
 
     def decide(self, drafts: Sequence[Draft]) -> None:
-        """Decide what to do about each draft."""
         groups: dict[str, list[Draft]] = {}
         for draft in drafts:
             groups.setdefault(draft.uid, []).append(draft)
@@ -248,7 +247,6 @@ class _Import:
         return True
 
     def _remove_past(self, draft: Draft, values: Mapping[str, Any], event: Event) -> None:
-        """Remove an event that has ended in the file."""
         if self._is_past(event.model_dump()):
             self._skip_past(draft, values)
         else:
@@ -348,7 +346,6 @@ class _Import:
         self._skip(draft, f'{self._past_reason(values)}; it was not imported.')
 
     def _skip(self, draft: Draft, reason: str) -> None:
-        """Skip a draft and continue with the others."""
         sentence = f'{_quoted(draft.name)} {reason}'
         self._skipped.append(sentence)
         self._refused.append(Refused(uid=draft.uid, reason=sentence))
@@ -403,7 +400,6 @@ class _Import:
 
     @property
     def added(self) -> int:
-        """How many events are created."""
         return sum(step.event is None for step in self._steps)
 
 
@@ -429,7 +425,6 @@ def _hold(event: Event, changes: dict[str, Any]) -> bool:
 
 
 def _is_same(event: Event, key: str, values: Mapping[str, Any]) -> bool:
-    """Whether a field of the event already has the value."""
     mine, wanted = getattr(event, key), values[key]
     if key == 'rrule' and mine and wanted:
         return _meaning(mine, event.timezone) == _meaning(wanted, values['timezone'])

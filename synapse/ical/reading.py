@@ -122,8 +122,6 @@ def _without(draft: Draft, walls: set[datetime]) -> Draft:
 
 
 class _Reader:
-    """Reads the events of one VCALENDAR."""
-
     def __init__(self, calendar: Component, zone: str) -> None:
         if calendar.text('VERSION') == '1.0':
             raise Malformed('not_a_calendar', 'This is vCalendar 1.0.', 'Export it as iCalendar 2.0 (.ics).')

@@ -5,11 +5,10 @@ import contextlib
 import json
 import mimetypes
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import ParamSpec
 
 from pydantic import ValidationError
 
@@ -25,8 +24,7 @@ from storage.files import (
 from synapse.bus import Bus, Message
 from synapse.errors import DiskIsFull, NotFound, NotReady, TooLarge
 from synapse.records import Record, now_utc
-
-P = ParamSpec('P')
+from synapse.waiting import to_the_end
 
 PREFIX = 'inbox:'
 
@@ -141,10 +139,10 @@ class Inbox:
                 async for piece in _in_large_pieces(chunks):
                     if incoming.size + len(piece) > self._max_bytes:
                         raise self._too_large(name)
-                    await _to_the_end(incoming.write, piece)
+                    await to_the_end(incoming.write, piece)
                 media_type = mimetypes.guess_type(name)[0] or 'application/octet-stream'
                 item = InboxItem(id=id, name=name, size=incoming.size, media_type=media_type, received_at=now_utc())
-                await _to_the_end(_commit, incoming, self._folder, item)
+                await to_the_end(_commit, incoming, self._folder, item)
             except BaseException:  # also when the sender has gone and this task is cancelled
                 incoming.discard()
                 _unlink(self._folder / id)
@@ -171,16 +169,6 @@ async def _in_large_pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]
             pieces, size = [], 0
     if pieces:
         yield b''.join(pieces)
-
-
-async def _to_the_end(function: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
-    """Call in a thread; a cancelled task waits for the call to end, so that it may close what it used."""
-    call = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
-    try:
-        await asyncio.shield(call)
-    except asyncio.CancelledError:
-        await asyncio.wait({call})
-        raise
 
 
 def _commit(incoming: IncomingFile, folder: Path, item: InboxItem) -> None:

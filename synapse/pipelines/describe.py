@@ -87,13 +87,14 @@ def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
     schema['title'] = title_of(pipeline)
     suffixes = _suffixes(pipeline)
     for field in schema.get('properties', {}).values() if suffixes else ():
-        if _is_path(field):
+        if is_path(field):
             field.setdefault('x-accepts', list(suffixes))
             break
     return schema
 
 
-def _is_path(field: dict[str, Any]) -> bool:
+def is_path(field: Mapping[str, Any]) -> bool:
+    """Whether a parameter may be the path of a file."""
     return any(option.get('format') in ('path', 'file-path') for option in (field, *field.get('anyOf', ())))
 
 

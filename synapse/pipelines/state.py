@@ -35,11 +35,11 @@ def restored(pipeline: type[Pipeline], state: dict[str, Any]) -> Pipeline:
 
     :raises pydantic.ValidationError: if the class has changed so much that the state no longer fits
     """
-    private = {name: kind for name, kind in _private_kinds(pipeline) if name in state}
     known = {name: value for name, value in state.items() if name in _input_names(pipeline)}
     instance = pipeline.model_validate(known)
-    for name, kind in private.items():
-        setattr(instance, name, kind.validate_python(state[name]))
+    for name, kind in _private_kinds(pipeline):
+        if name in state:
+            setattr(instance, name, kind.validate_python(state[name]))
     return instance
 
 

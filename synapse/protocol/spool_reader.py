@@ -47,7 +47,6 @@ class SpoolReader:
                 return records or ([] if until else self._torn())
 
     def remove(self) -> None:
-        """Remove the folder of the spool."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _chunk(self, until: tuple[int, int] | None) -> bytes:

@@ -20,9 +20,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import tzlocal
 
-from .rules import RuleError
 from .wall_time import SECOND, changes_between
-from .zones import zone, zone_names
+from .zones import known_zone, zone_names
 
 COMING = timedelta(days=3653)
 """How far ahead clocks are compared."""
@@ -113,11 +112,10 @@ def _unknown(problem: str) -> MachineZone:
 
 def _known(name: str) -> str | None:
     """Return the name if there is such a zone; all pages say `UTC` for `Etc/UTC`."""
-    try:
-        key = zone(name.removeprefix('posix/').removeprefix('right/')).key
-    except RuleError:
+    found = known_zone(name.removeprefix('posix/').removeprefix('right/'))
+    if found is None:
         return None
-    return 'UTC' if key == 'Etc/UTC' else key
+    return 'UTC' if found.key == 'Etc/UTC' else found.key
 
 
 def _named_by_place(path: Path) -> str | None:
@@ -175,11 +173,8 @@ def _first_like(
 
 
 def _shows_all(name: str, shown: Iterable[tuple[datetime, object]], shows: Callable[[datetime], object]) -> bool:
-    try:
-        there = zone(name)
-    except RuleError:  # the file is broken
-        return False
-    return all(shows(moment.astimezone(there)) == show for moment, show in shown)
+    there = known_zone(name)  # None if its file is broken
+    return there is not None and all(shows(moment.astimezone(there)) == show for moment, show in shown)
 
 
 def _letters(moment: datetime) -> tuple[timedelta | None, str | None]:

@@ -1,6 +1,7 @@
 """Time zones by their IANA names."""
 
 import difflib
+import zoneinfo
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -14,9 +15,11 @@ _NOT_PLACES = ('localtime', 'Factory', 'posixrules')
 
 def use_newest_data() -> ZoneData:
     """Read all zones from the newest data there is; call this before anything asks for a zone."""
+    before = zoneinfo.TZPATH
     data = zone_data.use_newest()
-    zone.cache_clear()
-    zone_names.cache_clear()
+    if before != zoneinfo.TZPATH:
+        known_zone.cache_clear()
+        zone_names.cache_clear()
     return data
 
 
@@ -26,18 +29,24 @@ def zone_names() -> list[str]:
     return sorted(name for name in available_timezones() if name not in _NOT_PLACES)
 
 
-@lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     """Return the zone with this name.
 
     :raises RuleError: field `timezone`, with the most similar name as a hint
     """
+    known = known_zone(name)
+    if known is None:
+        raise RuleError('timezone', f'There is no time zone {name[:60]!r}. {_hint(name)}')
+    return known
+
+
+@lru_cache(maxsize=1024)
+def known_zone(name: str) -> ZoneInfo | None:
+    """Return the zone with this name; None if there is none."""
     try:
-        if name in _NOT_PLACES:
-            raise ZoneInfoNotFoundError(name)
-        return ZoneInfo(name)
+        return None if name in _NOT_PLACES else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        raise RuleError('timezone', f'There is no time zone {name[:60]!r}. {_hint(name)}') from None
+        return None
 
 
 def city_of(name: str) -> str:

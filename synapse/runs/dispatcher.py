@@ -5,6 +5,7 @@ import logging
 
 from storage.files import StorageError, free_bytes
 from synapse.log.log import Level
+from synapse.waiting import Timer
 
 from .context import RunContext
 from .estimates import Estimates
@@ -48,7 +49,7 @@ class Dispatcher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._look_again: asyncio.TimerHandle | None = None
+        self._look_again = Timer()
         context.bus.subscribe(QueueChanged, lambda _: self._wake.set())
 
     def start(self) -> None:
@@ -60,8 +61,7 @@ class Dispatcher:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._look_again is not None:
-            self._look_again.cancel()
+        self._look_again.cancel()
         if self._tasks and grace > 0:
             await asyncio.wait([*self._tasks.values()], timeout=grace)
         for live in self._live.values():
@@ -124,7 +124,7 @@ class Dispatcher:
             text = f'{self.notice} Free some space, then they start.'
             self._context.log.append(Level.ERROR, text, source=SOURCE)
             self._context.bus.publish(QueueChanged())
-        self._look_again = asyncio.get_running_loop().call_later(SPACE_SECONDS, self._wake.set)
+        self._look_again.start(SPACE_SECONDS, self._wake.set)
         return False
 
     async def _carry_out(self, live: LiveRun) -> None:

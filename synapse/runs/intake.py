@@ -103,7 +103,6 @@ class Intake:
 
     @classmethod
     def of_job(cls, log: Log, job: Job) -> 'Intake':
-        """Return the intake of the run that this job is for."""
         profile = job.get('profile') or {}
         return cls(log, job['id'], Path(job['folder']), secret_values(profile.get('secrets') or {}))
 

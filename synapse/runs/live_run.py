@@ -14,6 +14,7 @@ from synapse.errors import SynapseError
 from synapse.log.log import Level
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 from synapse.records import Problem, now_utc
+from synapse.waiting import Throttle, Timer
 
 from . import transitions
 from .context import RunContext
@@ -53,11 +54,11 @@ class LiveRun:
         self._reported: RunState | None = None
         self._error: Problem | None = None
         self._timed_out: tuple[StepRun, float] | None = None
-        self._backstop: asyncio.TimerHandle | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._backstop, self._deadline = Timer(), Timer()
         self._overran = 0.0
-        self._later: asyncio.TimerHandle | None = None
-        self._published_at = 0.0
+        self._publish_progress = Throttle(
+            PROGRESS_SECONDS, lambda: context.bus.publish(RunChanged(self.run, moved=False))
+        )
         self._stops: set[asyncio.Task[Any]] = set()
         self._is_disk_failure_logged = False
 
@@ -84,9 +85,8 @@ class LiveRun:
             log.exception('run %s could not be carried out', self.run.id)
             problem = Problem(message=f'Synapse itself failed: {error}', type=type(error).__name__)
         finally:
-            self._disarm()
-            if self._deadline is not None:
-                self._deadline.cancel()
+            self._backstop.cancel()
+            self._deadline.cancel()
         await self._end(state, problem)
 
     def stop(self, *, now: bool = False, closing: bool = False) -> None:
@@ -235,26 +235,6 @@ class LiveRun:
             self.run = after
         self._publish_progress()
 
-    def _publish_progress(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._later is not None:
-            return
-        due = self._published_at + PROGRESS_SECONDS
-        if loop.time() >= due:
-            self._publish_progress_now()
-        else:
-            self._later = loop.call_at(due, self._publish_progress_now)
-
-    def _publish_progress_now(self) -> None:
-        self._cancel_later()
-        self._published_at = asyncio.get_running_loop().time()
-        self._context.bus.publish(RunChanged(self.run, moved=False))
-
-    def _cancel_later(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-
     async def _step_moved(self, message: Mapping[str, Any]) -> None:
         if self._is_stopping and message.get('state') == StepState.FAILED:
             message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
@@ -277,7 +257,7 @@ class LiveRun:
         return min(now, max(moment, self.run.started_at or moment))
 
     async def _paused(self) -> None:
-        self._disarm()
+        self._backstop.cancel()
         self._is_pausing = False
         await self._move(
             transitions.paused, on_saved=lambda run: self._lifecycle.write(run, f'Run #{run.number} is paused')
@@ -288,7 +268,7 @@ class LiveRun:
             self._lifecycle.write(run, f'Run #{run.number} is resumed')
 
     def _ended(self, message: Mapping[str, Any]) -> None:
-        self._disarm()
+        self._backstop.cancel()
         with contextlib.suppress(ValueError):
             state = RunState(str(message.get('state')))
             self._reported = state if state.is_final and state is not RunState.INTERRUPTED else None
@@ -297,7 +277,7 @@ class LiveRun:
     # The backstop for a host that cannot even watch its own timeouts
 
     def _arm_backstop(self) -> None:
-        self._disarm()
+        self._backstop.cancel()
         step, info = self.run.active_step, self._context.catalog.find(self.run.pipeline)
         if step is None or info is None or self.run.state is not RunState.RUNNING:
             return
@@ -307,16 +287,11 @@ class LiveRun:
         seconds = float(options['timeout'])
         may_retry = step.attempt <= int(options.get('retries') or 0)
         wait = seconds + BACKSTOP_SECONDS + (BACKOFF_SECONDS if may_retry else 0.0)
-        self._backstop = asyncio.get_running_loop().call_later(wait, self._step_timed_out, step, seconds)
-
-    def _disarm(self) -> None:
-        if self._backstop is not None:
-            self._backstop.cancel()
-            self._backstop = None
+        self._backstop.start(wait, self._step_timed_out, step, seconds)
 
     def _arm_deadline(self) -> None:
         if self.run.timeout_seconds is not None:
-            self._deadline = asyncio.get_running_loop().call_later(self.run.timeout_seconds, self._run_timed_out)
+            self._deadline.start(self.run.timeout_seconds, self._run_timed_out)
 
     def _run_timed_out(self) -> None:
         self._overran = self.run.timeout_seconds or 0.0
@@ -340,7 +315,7 @@ class LiveRun:
             if on_saved is not None:
                 on_saved(after)
             self.run = self._with_flags(after)
-            self._cancel_later()
+            self._publish_progress.cancel()
             self._context.bus.publish(RunChanged(self.run))
 
     async def _save(self, run: RunRecord) -> None:

@@ -1,28 +1,25 @@
 """Removes ended runs: finds those that nothing needs any more, and deletes their folders."""
 
-import asyncio
 import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from storage.files import StorageError
 from storage.folders import folder_size, remove_folder
 from storage.pruned_runs import PrunedRuns
 from synapse.errors import Conflict, NotFound
 from synapse.recurrence.wall_time import wall_of
+from synapse.waiting import to_the_end
 
 from .context import RunContext
 from .jobs import RunJobs
 from .messages import RunsRemoved
 from .records import RunRecord
-
-P = ParamSpec('P')
-T = TypeVar('T')
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +57,7 @@ class PastRuns:
 
     async def missing(self, *, id: str | None = None, number: int | None = None) -> NotFound:
         """Return the error for a run that is not there: it was removed, or there never was one."""
-        trace = await self._in_thread(self._pruned.find, id=id, number=number)
+        trace = await to_the_end(self._pruned.find, id=id, number=number)
         if trace is not None:
             return NotFound(
                 'run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace, self._context.zone)
@@ -73,7 +70,7 @@ class PastRuns:
 
         :raises Conflict: `run_removed`
         """
-        trace = await self._in_thread(self._pruned.find, key=idempotency_key)
+        trace = await to_the_end(self._pruned.find, key=idempotency_key)
         if trace is not None:
             message = f'This key led to run #{trace["number"]}, which has been removed.'
             raise Conflict('run_removed', message, 'Use a new Idempotency-Key for a new run.')
@@ -95,19 +92,19 @@ class PastRuns:
 
     async def ended(self) -> tuple[int, datetime | None]:
         """Return how many ended runs are kept, and when the oldest of them ended."""
-        return await self._in_thread(self._pruned.ended)
+        return await to_the_end(self._pruned.ended)
 
     async def bytes_on_disk(self) -> int:
         """Return what all run folders take on disk; slow where there are many."""
-        return await self._in_thread(folder_size, self._folders.root, should_continue=self._is_open)
+        return await to_the_end(folder_size, self._folders.root, should_continue=self._is_open)
 
     async def end_of_newest(self, count: int) -> datetime | None:
         """Return when the `count`-th newest of the ended runs ended, None if there are fewer."""
-        return await self._in_thread(self._pruned.end_of_newest, count)
+        return await to_the_end(self._pruned.end_of_newest, count)
 
     async def count_before(self, until: datetime) -> int:
         """Return how many runs `remove_before` would remove."""
-        return await self._in_thread(self._pruned.count_prunable, until, spared=await self._spared())
+        return await to_the_end(self._pruned.count_prunable, until, spared=await self._spared())
 
     # Removal
 
@@ -123,7 +120,7 @@ class PastRuns:
         self._held_recently.clear()
         spared = await self._spared()
         while not self._is_closed:
-            ids = await self._in_thread(self._pruned.prunable, until, spared=spared, limit=AT_ONCE)
+            ids = await to_the_end(self._pruned.prunable, until, spared=spared, limit=AT_ONCE)
             if not ids:
                 return
             spared.update(ids)
@@ -133,19 +130,17 @@ class PastRuns:
     async def sweep(self) -> int:
         """Delete the folders of runs that have left the history, also before a crash, and return the bytes freed."""
         freed = 0
-        for trace in await self._in_thread(self._pruned.pending_folders):
+        for trace in await to_the_end(self._pruned.pending_folders):
             try:
-                freed += await self._in_thread(
-                    remove_folder, self._folders.of(trace['id']), should_continue=self._is_open
-                )
+                freed += await to_the_end(remove_folder, self._folders.of(trace['id']), should_continue=self._is_open)
             except StorageError as error:
                 self._log_failure(trace, error)
                 continue
             if self._is_closed:  # the folder may be half deleted; the next start finishes it
                 break
             await self._leave_inbox(trace)
-            await self._in_thread(self._pruned.mark_folder_removed, trace)
-        await self._in_thread(self._pruned.tidy)
+            await to_the_end(self._pruned.mark_folder_removed, trace)
+        await to_the_end(self._pruned.tidy)
         return freed
 
     async def _forget(self, ids: Collection[str], at: datetime) -> Sequence[str]:
@@ -154,7 +149,7 @@ class PastRuns:
         removable = {*ids} - needed
         self._removing |= removable
         try:
-            forgotten = await self._in_thread(self._pruned.prune, removable, at=at)
+            forgotten = await to_the_end(self._pruned.prune, removable, at=at)
         finally:
             self._removing -= removable
         if forgotten:
@@ -167,7 +162,7 @@ class PastRuns:
     async def _spared(self) -> set[str]:
         """Return the runs whose folders are needed: by a retry, or by the parameters of a run or an event."""
         parameters = [run.parameters for run in self._unfinished] + [values for _, values in self._context.planned()]
-        return self._needed_by_unfinished() | await self._in_thread(self._named_in, parameters)
+        return self._needed_by_unfinished() | await to_the_end(self._named_in, parameters)
 
     def _named_in(self, parameters: Sequence[Mapping[str, Any]]) -> set[str]:
         root = f'{self._folders.root}{os.sep}'
@@ -176,7 +171,7 @@ class PastRuns:
 
     async def _leave_inbox(self, trace: Mapping[str, Any]) -> None:
         if trace['parameters']:
-            others = [RunRecord.model_validate(run) for run in await self._in_thread(self._store.with_inbox_files)]
+            others = [RunRecord.model_validate(run) for run in await to_the_end(self._store.with_inbox_files)]
             await self._jobs.leave_inbox(RunRecord.model_validate(trace), others)
 
     def _log_failure(self, trace: Mapping[str, Any], error: StorageError) -> None:
@@ -186,15 +181,6 @@ class PastRuns:
 
     def _is_open(self) -> bool:
         return not self._is_closed
-
-    async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Call the function in a thread; a cancelled task waits for it to end first."""
-        call = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            await asyncio.wait({call})
-            raise
 
 
 def _texts(value: Any) -> Iterator[str]:

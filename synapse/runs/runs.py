@@ -70,7 +70,6 @@ class Runs:
         planned: Planned = lambda: (),
     ) -> None:
         self._store = store
-        self._catalog = catalog
         self._log = log
         self._bus = bus
         self._lifecycle = LifecycleLog(log)
@@ -215,10 +214,6 @@ class Runs:
         """Return the processes of a run, `{pid, command, cpu_percent, memory_bytes, state}`; empty if it has ended."""
         live = self._unfinished.live.get(id)
         return await live.tree() if live is not None else []
-
-    def title_of(self, pipeline: str) -> str:
-        """Return what a pipeline is called: its class name if it is gone."""
-        return self._catalog.title_of(pipeline)
 
     # New runs
 

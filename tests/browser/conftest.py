@@ -6,20 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.parts.chromium import ARGUMENTS
 from tests.parts.harness import SynapseUnderTest
 
 # What is waited for comes within a frame or two; a busy machine may take its time all the same.
 expect.set_options(timeout=20_000)
-
-ARGUMENTS = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-]
 
 
 @pytest.fixture(scope='module')

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 
 PIPELINES = """
@@ -36,7 +37,7 @@ DESKTOP = """
 
 @pytest.fixture(scope='module')
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
-    program = SynapseUnderTest(tmp_path_factory.mktemp('alerts') / 'data', '--workers', '2', '--no-login')
+    program = forked(tmp_path_factory.mktemp('alerts') / 'data', '--workers', '2', '--no-login')
     program.write_pipeline('samples.py', PIPELINES)
     yield program.start()
     program.stop()

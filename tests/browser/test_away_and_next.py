@@ -14,6 +14,7 @@ from synapse.auth import Auth
 from synapse.calendar.events import Misfire
 from tests.parts.api_room import PIPELINES
 from tests.parts.downtime import hourly, was_off
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 
 SignIn = Callable[[SynapseUnderTest], Page]
@@ -21,7 +22,7 @@ SignIn = Callable[[SynapseUnderTest], Page]
 
 @pytest.fixture(scope='module')
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
-    program = SynapseUnderTest(tmp_path_factory.mktemp('away') / 'data')
+    program = forked(tmp_path_factory.mktemp('away') / 'data')
     program.write_pipeline('samples.py', PIPELINES)
     yield program.start()
     program.stop()
@@ -44,7 +45,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(data: Path) -> Iterator[Callable[[], SynapseUnderTest]]:
-    program = SynapseUnderTest(data)
+    program = forked(data)
     yield lambda: program.start()
     program.stop()
 

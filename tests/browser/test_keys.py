@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 
 LATE = """
@@ -29,7 +30,7 @@ OPEN = '.q-dialog:not(:has(> [class*="-leave-active"]))'
 @pytest.fixture(scope='module')
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
     """One for all: what opens under the keys, and what is typed there, leaves nothing behind but a paused queue."""
-    program = SynapseUnderTest(tmp_path_factory.mktemp('keys') / 'data', '--workers', '2', '--no-login').start()
+    program = forked(tmp_path_factory.mktemp('keys') / 'data', '--workers', '2', '--no-login').start()
     program.wait_for_run(program.create_run('RunCommand', command=['true'])['id'])
     yield program
     program.stop()

@@ -18,7 +18,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from synapse.log.text import plain, visible
-from tests.browser.conftest import ARGUMENTS
+from tests.parts.chromium import ARGUMENTS
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 from tests.parts.hostile import FIELDS, HOSTILE
 
@@ -142,7 +143,7 @@ def _carry(near: socket.socket, far: socket.socket) -> None:
 
 @pytest.fixture(scope='module')
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
-    program = SynapseUnderTest(tmp_path_factory.mktemp('floods') / 'data', '--workers', '2', '--no-login').start()
+    program = forked(tmp_path_factory.mktemp('floods') / 'data', '--workers', '2', '--no-login').start()
     yield program
     program.stop()
 

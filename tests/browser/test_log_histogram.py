@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 
 PART = 'getElement(Number(document.querySelector(".lh-box").id.slice(1)))'
@@ -22,7 +23,7 @@ SECONDS = 360
 
 @pytest.fixture(scope='module')
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
-    program = SynapseUnderTest(tmp_path_factory.mktemp('histogram') / 'data', '--workers', '2', '--no-login').start()
+    program = forked(tmp_path_factory.mktemp('histogram') / 'data', '--workers', '2', '--no-login').start()
     try:
         now = datetime.now(UTC)
         with program.api as api:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 
 ROWS = "() => getElement(Number(document.querySelector('.log-lines').id.slice(1))).rows()"
@@ -26,7 +27,7 @@ for number in range(first, last):
 
 @pytest.fixture(scope='module')
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
-    program = SynapseUnderTest(tmp_path_factory.mktemp('log') / 'data', '--workers', '2', '--no-login').start()
+    program = forked(tmp_path_factory.mktemp('log') / 'data', '--workers', '2', '--no-login').start()
     yield program
     program.stop()
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest
 
 TOKYO = ZoneInfo('Asia/Tokyo')
@@ -17,7 +18,7 @@ TOKYO = ZoneInfo('Asia/Tokyo')
 def tokyo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
     """A machine in Tokyo."""
     data = tmp_path_factory.mktemp('tokyo') / 'data'
-    program = SynapseUnderTest(data, '--workers', '2', '--no-login', TZ='JST-9').start()
+    program = forked(data, '--workers', '2', '--no-login', TZ='JST-9').start()
     yield program
     program.stop()
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from storage.logs.store import LogStore
 from storage.runs import RunStore
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest
 from tests.parts.retention_lives import add_run
 from tests.parts.writers import log_row
@@ -16,7 +17,7 @@ SignIn = Callable[[SynapseUnderTest], Page]
 
 
 def test_the_number_of_workers_changes_at_once_and_is_kept(tmp_path: Path, sign_in: SignIn) -> None:
-    program = SynapseUnderTest(tmp_path / 'data').start()
+    program = forked(tmp_path / 'data').start()
     try:
         with program.api as api:
             before = len(api.get('/status').json()['workers'])
@@ -58,7 +59,7 @@ def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, sign_in: Sign
         add_run(runs, data / 'runs', f'run{number}', now - timedelta(days=days))
     log.close()
     runs.close()
-    program = SynapseUnderTest(data).start()
+    program = forked(data).start()
     try:
         page = sign_in(program)
         page.goto(f'{program.url}settings')

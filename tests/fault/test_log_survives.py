@@ -20,6 +20,7 @@ from storage.logs.store import LogStore
 from synapse.bus import Bus
 from synapse.log.log import Level, Log
 from synapse.log.search import Search
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, wait_until
 
 LIVES = 4
@@ -52,7 +53,7 @@ def test_a_log_survives_being_killed_in_the_middle_of_a_flood(tmp_path: Path) ->
     chance = random.Random(4)  # noqa: S311 - a test, not a secret
     data, told = tmp_path / 'data', Told()
     for life in range(LIVES):
-        program = SynapseUnderTest(data, '--workers', '2').start()
+        program = forked(data, '--workers', '2').start()
         try:
             _live(program, life, told, chance)
         finally:

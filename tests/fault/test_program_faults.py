@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest, make_video, processes_with, wait_until
 
 HOSTILE = """
@@ -218,7 +219,7 @@ def test_wrong_requests_get_a_sentence_and_leave_nothing(program: SynapseUnderTe
 
 def test_an_upload_that_does_not_fit_on_the_disk_is_refused_whole(tmp_path: Path) -> None:
     # A limit on file size stands in for a full disk: the same write fails in the same place.
-    program = SynapseUnderTest(tmp_path / 'data')
+    program = forked(tmp_path / 'data')
     program.start()
     try:
         assert program.process is not None

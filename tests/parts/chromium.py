@@ -13,6 +13,36 @@ PLACES = (
     'C:/Program Files/Google/Chrome/Application/chrome.exe',
 )
 
+NOT_NEEDED = (
+    # Two hidden pages under the address bar, which take as much time in each new context as a page of Synapse.
+    'WebUIOmniboxPopup',
+    'WebUIOmniboxAimPopup',
+    # What Playwright turns off: of two such lists Chromium reads the last.
+    'AimEnabled',
+    'AvoidCorsURLLoaderRestartOnRedirect',
+    'AvoidUnnecessaryBeforeUnloadCheckSync',
+    'DestroyProfileOnBrowserClose',
+    'HttpsFirstBalancedModeAutoEnable',
+    'HttpsUpgrades',
+    'LensOverlay',
+    'MediaRouter',
+    'NetworkTimeServiceQuerying',
+    'OptimizationHints',
+    'PaintHolding',
+    'PreconnectToSearch',
+    'ThirdPartyStoragePartitioning',
+)
+ARGUMENTS = (
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    f'--disable-features={",".join(NOT_NEEDED)}',
+)
+
 
 def find_chromium() -> str | None:
     """Path of an installed browser, or None."""

@@ -10,12 +10,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process(Protocol):
+    """What is used of `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class SynapseUnderTest:
@@ -26,7 +40,7 @@ class SynapseUnderTest:
         self.umask = umask
         self.flags = flags
         self.variables = variables
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Process | None = None
         self.url = ''
         self.link = ''
         self.output: list[str] = []
@@ -35,16 +49,9 @@ class SynapseUnderTest:
     def start(self, *, port: int = 0, timeout: float = 40) -> 'SynapseUnderTest':
         """Start it and wait for its ready line."""
         self._lines = queue.Queue()
-        self.process = subprocess.Popen(
-            [sys.executable, 'main.py', '--data', str(self.data), '--port', str(port), '--no-browser', *self.flags],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ | {'PYTHONUNBUFFERED': '1'} | self.variables,
-            umask=self.umask,
-        )
-        self._reader = threading.Thread(target=self._read, args=[self.process, self._lines], daemon=True)
+        arguments = ['--data', str(self.data), '--port', str(port), '--no-browser', *self.flags]
+        self.process, output = self._launch(arguments)
+        self._reader = threading.Thread(target=self._read, args=[output, self._lines], daemon=True)
         self._reader.start()
         deadline = time.monotonic() + timeout
         while True:
@@ -53,6 +60,20 @@ class SynapseUnderTest:
                 self.url = line.removeprefix('Synapse is ready at ').strip()
                 self.link = self._next_line(deadline).strip()
                 return self
+
+    def _launch(self, arguments: list[str]) -> tuple[Process, IO[str]]:
+        """Start the program; return its process and what it prints."""
+        process = subprocess.Popen(
+            [sys.executable, 'main.py', *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {'PYTHONUNBUFFERED': '1'} | self.variables,
+            umask=self.umask,
+        )
+        assert process.stdout is not None
+        return process, process.stdout
 
     def _next_line(self, deadline: float) -> str:
         try:
@@ -63,10 +84,9 @@ class SynapseUnderTest:
             raise AssertionError('Synapse did not get ready:\n' + ''.join(self.output))
         return line
 
-    def _read(self, process: subprocess.Popen[str], lines: 'queue.Queue[str | None]') -> None:
-        assert process.stdout is not None
-        with process.stdout:
-            for line in process.stdout:
+    def _read(self, output: IO[str], lines: 'queue.Queue[str | None]') -> None:
+        with output:
+            for line in output:
                 self.output.append(line)
                 lines.put(line)
         lines.put(None)

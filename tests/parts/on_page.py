@@ -1,7 +1,6 @@
 """Parts of pages on a real room with a real log, without a browser: found, pressed and read as a person would."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,9 +17,6 @@ from synapse.log.log import Level
 from synapse.settings import Settings
 
 T = TypeVar('T')
-
-# The simulation collects garbage twice for each page: without what the imports left, in a tenth of the time.
-gc.freeze()
 
 
 class OnPage(Generic[T]):

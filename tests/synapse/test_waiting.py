@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from synapse.waiting import is_set_within
+from synapse.waiting import Throttle, is_set_within
 
 
 async def test_it_returns_once_the_event_is_set_or_the_time_is_over() -> None:
@@ -34,3 +34,38 @@ async def test_a_cancellation_is_never_dropped_however_close_to_the_event_it_com
             await waiting
     else:
         assert waiting.result() is True
+
+
+async def test_a_throttle_calls_at_once_then_waits_and_merges_what_comes_too_early() -> None:
+    calls: list[float] = []
+    loop = asyncio.get_running_loop()
+    was_called = asyncio.Event()
+
+    def call() -> None:
+        calls.append(loop.time())
+        was_called.set()
+
+    throttle = Throttle(0.02, call)
+    throttle()
+    assert len(calls) == 1
+
+    was_called.clear()
+    throttle()
+    throttle()
+    await was_called.wait()
+
+    assert len(calls) == 2
+    assert calls[1] - calls[0] >= 0.019  # a timer may fire a tick early
+
+
+async def test_a_cancelled_throttle_drops_its_call_and_works_again() -> None:
+    calls: list[int] = []
+    was_called = asyncio.Event()
+    throttle = Throttle(0.02, lambda: (calls.append(1), was_called.set()), at_once=False)
+
+    throttle()
+    throttle.cancel()
+    throttle()
+    await was_called.wait()
+
+    assert calls == [1]

@@ -27,8 +27,6 @@ LISTED = 40
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What one day shows."""
-
     entries: Sequence[CalendarEntry]
     lines: Sequence[Line]
     summary: str
@@ -58,7 +56,6 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         self.on('plan', plan)
 
     def show(self, picture: Picture, now: datetime, today: date) -> None:
-        """Show this picture."""
         self._entries = picture.entries
         self._is_today = self._day == today
         name = f'{self._day:%a} {self._day.day} {self._day:%b}'

@@ -32,9 +32,7 @@ async def ask_scope(
         el('p', 'sy-2', text)
         with el('div', 'ev-scopes'):
             for place, scope in enumerate(scopes):
-                choice = button(f'{verb} {SCOPES[scope]}')
-                if place == 0:
-                    choice.props['autofocus'] = True
+                choice = button(f'{verb} {SCOPES[scope]}', autofocus=place == 0 or None)
                 choice.on('click', lambda scope=scope: dialog.submit(scope))
             button('Cancel', kind='ghost').on('click', lambda: dialog.submit(None))
     answer = await dialog

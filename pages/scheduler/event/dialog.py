@@ -1,6 +1,5 @@
 """The dialog in which an event is planned or changed: the form on the left, its preview on the right."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +23,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.records import now_utc
 from synapse.recurrence.zones import zone
+from synapse.waiting import Timer
 
 from . import values as event_values
 from .actions import ask_scope, delete_event, run_event_now
@@ -87,7 +87,7 @@ class EventDialog:
         self._shown: dict[str, str] = {}
         self._deleted = ''
         self._asked = self._answered = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer()
         title = 'Edit event' if event else 'New event'
         with ui.dialog() as self._dialog:
             box = el('section', 'sy-dialog form-dialog ev-dialog', role='dialog', aria_modal='true', aria_label=title)
@@ -107,7 +107,7 @@ class EventDialog:
                         self._preview = EventPreview()
                         self._misfire = MisfireFields(Misfire.model_validate(values['misfire']), self._changed)
                 self._draw_foot(asked)
-        self._scope.when_gone(self._forget_timer)
+        self._scope.when_gone(self._timer.cancel)
         self._scope.follow(room.bus, ScheduleChanged, self._on_schedule)
         self._scope.follow(room.bus, PipelinesChanged, lambda _: self._preview_soon(AFTER_SECONDS))
         # At Esc or a click outside, Quasar only emits `shake`: the server knows whether anything would be lost, and
@@ -139,8 +139,7 @@ class EventDialog:
                 opens(run, lambda: run_event_now(self._room, event), what='')
             self._problem = el('span', 'sy-error sy-grow', role='alert', id='event-problem')
             button('Cancel').on('click', self._leave)
-            self._button = button('Save event', kind='primary')
-            set_props(self._button, aria_describedby='event-problem')
+            self._button = button('Save event', kind='primary', aria_describedby='event-problem')
             with self._button:
                 el('span', 'sy-kbd', 'Ctrl Enter')
             self._button.on('click', self._save_asked, js_handler=asked)
@@ -174,15 +173,7 @@ class EventDialog:
         self._preview_soon(AFTER_SECONDS)
 
     def _preview_soon(self, seconds: float) -> None:
-        self._forget_timer()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(
-            seconds, lambda: background_tasks.create(self._update_preview(), name='preview of an event')
-        )
-
-    def _forget_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.start(seconds, lambda: background_tasks.create(self._update_preview(), name='preview of an event'))
 
     async def _update_preview(self) -> None:
         """Preview the values; an answer that arrives after a later one is dropped."""
@@ -250,7 +241,7 @@ class EventDialog:
 
     async def _save(self) -> None:
         self._shows_all = True
-        self._forget_timer()
+        self._timer.cancel()
         await self._update_preview()
         if self._show_problems() or self._problems:
             ui.run_javascript(FOCUS_WRONG)

@@ -10,7 +10,7 @@ from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import set_props
-from pages.parts.controls import segments
+from pages.parts.controls import entry, segments
 from pages.parts.fields import Field
 from pages.parts.html import button, el, icon
 from pages.parts.path_field import PathField
@@ -41,7 +41,6 @@ class FileChoice:
 
     @classmethod
     def of(cls, value: str, usual: str) -> 'FileChoice':
-        """Return the choice that a parameter holds."""
         if value == inputs.ASK:
             return cls('ask', '', usual, usual)
         if not value.startswith(inputs.NEWEST):
@@ -56,7 +55,6 @@ class FileChoice:
 
     @property
     def newest(self) -> str:
-        """The parameter for the newest file."""
         return f'{inputs.NEWEST}{replace(self, pattern=self.pattern or self.usual).place}'
 
 
@@ -116,12 +114,9 @@ class EventFileField(PathField):
     def _box(self, title: str, name: str, placeholder: str) -> TextElement:
         with el('label', 'ev-newest-box'):
             el('span', 'sy-cap', title)
-            box = el('input', 'sy-control sy-mono', type_='text', autocomplete='off', spellcheck='false')
-        box.props.update(
-            {'^value': getattr(self._choice, name), 'placeholder': placeholder, 'aria-describedby': self._described}
-        )
-        box.on('input', lambda event: self._set(name, str(event.args)), js_handler='(e) => emit(e.target.value)')
-        return box
+            about = {'placeholder': placeholder, 'aria_describedby': self._described}
+            box = entry(f'{self.id}-{name}', getattr(self._choice, name), lambda text: self._set(name, text), **about)
+        return box.classes('sy-mono')
 
     def _set(self, name: str, text: str) -> None:
         self._choice = replace(self._choice, **{name: text.strip()})

@@ -11,7 +11,6 @@ from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import day_words
 from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
-from synapse.errors import NotFound
 
 from .duration import in_units
 from .parameters import EventParameters
@@ -122,10 +121,7 @@ class EventForm:
 
     def _take_pipeline(self, parameters: Mapping[str, Any]) -> None:
         name = self._values['pipeline']
-        try:
-            info = self._room.catalog.get(name)
-        except NotFound:
-            info = None
+        info = self._room.catalog.find(name)
         self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, name)}')
         set_props(self._title, placeholder=info.title if info is not None and self._is_new else None)
         self._parameters.take(info, parameters, self._known_profile())

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pages.parts.cards import set_props, tick
+from pages.parts.cards import set_class, set_props, tick
+from pages.parts.controls import entry
 from pages.parts.html import Glyph, el, icon
 from synapse.calendar.events import Misfire, Preview
 from synapse.records import now_utc
@@ -48,14 +49,14 @@ class EventPreview:
         self.is_open = not self.is_open
         set_props(self._more, aria_expanded=str(self.is_open).lower())
         for box in (self._box, self._proof):
-            box.classes(add='is-open' if self.is_open else '', remove='' if self.is_open else 'is-open')
+            set_class(box, 'is-open', self.is_open)
 
     def show(self, preview: Preview) -> None:
         """Show what the event would do; if it never falls due, the reason takes the place of the rule."""
         is_wrong = not preview.moments
         for part, text in zip(self._parts, sentence_parts(preview), strict=True):
             part.set_text(text)
-        self._box.classes(add='is-wrong' if is_wrong else '', remove='' if is_wrong else 'is-wrong')
+        set_class(self._box, 'is-wrong', is_wrong)
         count = len(preview.moments)
         is_one = count == 1
         self._title.set_text('Next' if is_one else f'Next {count or SHOWN}')
@@ -134,10 +135,8 @@ class MisfireFields:
         return words
 
     def _box(self, name: str, label: str, inputmode: str) -> None:
-        box = el('input', 'sy-control', type_='text', inputmode=inputmode, autocomplete='off', aria_label=label)
-        box.props['^value'] = self._texts[name]
-        set_props(box, id=f'event-{name}', aria_describedby='event-misfire-error')
-        box.on('input', lambda event: self._typed(name, str(event.args)), js_handler='(e) => emit(e.target.value)')
+        about = {'inputmode': inputmode, 'aria_label': label, 'aria_describedby': 'event-misfire-error'}
+        entry(f'event-{name}', self._texts[name], lambda text: self._typed(name, text), **about)
 
     def _choose(self, policy: str) -> None:
         self.policy = policy
@@ -152,7 +151,6 @@ class MisfireFields:
         return misfire_in(self._misfire, self.policy, self._texts)
 
     def show_errors(self, problems: Mapping[str, str]) -> None:
-        """Show the problems of `misfire` and its fields."""
         text = ' '.join(text for name, text in problems.items() if name.partition('.')[0] == 'misfire')
         if self._error.text != text:
             self._error.set_text(text)

@@ -5,6 +5,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from synapse.calendar.events import Misfire
+from synapse.sentences import count_of
 
 from .duration import seconds_in
 
@@ -97,4 +98,4 @@ def why_unsaved(problems: Mapping[str, str]) -> str:
     when = [text for name, text in problems.items() if name in WHEN]
     if len(problems) == 1 and when:
         return when[0]
-    return f'Fix {len(problems)} field{"" if len(problems) == 1 else "s"}.' if problems else ''
+    return f'Fix {count_of(len(problems), "field")}.' if problems else ''

@@ -208,12 +208,7 @@ class RuleFields:
                 return
             unit = '' if is_custom else UNITS[form.repeats]
             with with_unit(unit):
-                entry(
-                    'event-every',
-                    str(form.every),
-                    lambda text: self._number('every', text, MAX_INTERVAL),
-                    inputmode='numeric',
-                )
+                self._draw_number('every', form.every, MAX_INTERVAL)
             if is_custom:
                 self._draw_custom('event-custom')
 
@@ -257,12 +252,10 @@ class RuleFields:
             elif form.ends is Ends.AFTER:
                 slot = self._slots['count'] = Slot('event-count', 'How many')
                 with slot.body, with_unit('times'):
-                    entry(
-                        'event-count',
-                        str(form.count),
-                        lambda text: self._number('count', text, MAX_COUNT),
-                        inputmode='numeric',
-                    )
+                    self._draw_number('count', form.count, MAX_COUNT)
+
+    def _draw_number(self, name: str, number: int, most: int) -> None:
+        entry(f'event-{name}', str(number), lambda text: self._number(name, text, most), inputmode='numeric')
 
     def _typed_until(self, text: str) -> None:
         try:

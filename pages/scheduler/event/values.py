@@ -78,9 +78,7 @@ def changes_in(event: Event, due: datetime | None, changes: Mapping[str, Any], s
     For all of a series, its start moves by as much as the start that was shown.
     """
     values = dict(changes)
-    if 'start' not in values or due is None:
-        return values
-    if scope == 'all':
+    if scope == 'all' and due is not None and 'start' in values:
         values['start'] = event.start + (values['start'] - recurrence.wall_of(due, event.timezone))
     return values
 

@@ -58,7 +58,6 @@ class Capacity:
     beside: int = 4
 
     def most(self, count: int, *, is_today: bool) -> int:
-        """How many of `count` are shown."""
         if count <= self.rows:
             return count
         if is_today or self.beside <= 3:

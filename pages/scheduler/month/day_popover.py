@@ -150,7 +150,6 @@ def picture_of(day: date, entries: Sequence[CalendarEntry], zone: ZoneInfo) -> d
 
 
 def row_of(entry: CalendarEntry, zone: ZoneInfo) -> dict[str, Any]:
-    """One line of the popover."""
     is_planned = entry.state == 'planned'
     length = length_words(entry.seconds) if entry.seconds else ''
     has_reason = entry.reason and entry.state not in ('succeeded', 'planned', 'running')

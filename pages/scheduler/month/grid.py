@@ -131,7 +131,6 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         return max(start, midnight(day_in(now_utc(), self._zone), self._zone)), end
 
     def show(self, day: date) -> None:
-        """Turn to the month of this day."""
         month = day.replace(day=1)
         if month != self.month:
             self.month = month

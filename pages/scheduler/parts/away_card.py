@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
 
-from pages.parts.cards import set_props
+from pages.parts.cards import keep_rows, set_props
 from pages.parts.dialogs import attempt, focus_first_field, say
 from pages.parts.fields import Field
 from pages.parts.html import Glyph, button, el, opens
@@ -71,17 +71,10 @@ class AwayCard(Scope):
 
     def _show(self, groups: list[Group]) -> None:
         self._groups = groups
-        shown = {group.event_id for group in groups[:ROWS]}
-        for event_id in [known for known in self._rows if known not in shown]:
-            self._rows.pop(event_id).row.delete()
-        for index, group in enumerate(groups[:ROWS]):
-            if group.event_id not in self._rows:
-                with self._list:
-                    self._rows[group.event_id] = _Row(self, group)
-            row = self._rows[group.event_id]
-            if self._list.default_slot.children.index(row.row) != index:
-                row.row.move(target_index=index)
-            row.show(group, self.event_of(group), self._zone)
+        shown = {group.event_id: group for group in groups[:ROWS]}
+        keep_rows(self._list, self._rows, [*shown], lambda event_id: _Row(self, shown[event_id]))
+        for event_id, group in shown.items():
+            self._rows[event_id].show(group, self.event_of(group), self._zone)
         self._why.set_text(why_away(self._room.calendar.last_absence, groups, self._zone))
         can_run = sum(bool(group.runnable and self.event_of(group)) for group in groups)
         self._more.set_text(f'And {len(groups) - ROWS} more events.')

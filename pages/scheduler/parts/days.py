@@ -23,7 +23,6 @@ def turned(day: date, months: int) -> date:
 
 
 def day_in(moment: datetime, zone: ZoneInfo) -> date:
-    """Return the date in this zone."""
     return moment.astimezone(zone).date()
 
 

@@ -27,7 +27,6 @@ class EntryFilter:
         return not (self.pipeline or self.profile or self.group)
 
     def passes(self, entry: CalendarEntry) -> bool:
-        """Whether the entry is shown."""
         return self.passes_any_state(entry) and (not self.group or entry.state in GROUPS[self.group])
 
     def passes_any_state(self, entry: CalendarEntry) -> bool:

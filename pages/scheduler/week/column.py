@@ -45,7 +45,6 @@ class WeekColumn(ui.element, component='week_column.js'):
         settled(self)
 
     def frame(self, day: date, today: date) -> None:
-        """Show this day."""
         if day != self._day:
             self._day = day
             self.show([])

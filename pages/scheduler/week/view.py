@@ -70,7 +70,7 @@ class WeekView(EntryWindow):
                     for hour in range(24):
                         el('span', text=f'{hour:02}:00' if hour else '')
                 self._columns = [WeekColumn(room, self._zone, open_entry, self._clicked) for _ in range(7)]
-                self._ghost = el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
+                el('span', 'wk-ghost sy-num', hidden=True, aria_hidden='true')
                 self._now = el('i', 'wk-now', hidden=True, aria_hidden='true')
         self._frame(now_utc())
 
@@ -85,7 +85,6 @@ class WeekView(EntryWindow):
         return [self._monday + DAY * number for number in range(8)]
 
     def show(self, day: date) -> None:
-        """Turn to the week of this day."""
         if monday_of(day) != self._monday:
             self._monday = monday_of(day)
             self._layout = WeekLayout(self._monday, self._zone)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -11,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from synapse.api.limits import client_address
-from synapse.api.responses import ApiResponse, error_body
+from synapse.api.problems import response_of
+from synapse.api.responses import HttpError
 from synapse.auth import SESSION_SECONDS, Auth, CodeState
-from synapse.errors import TooMany
+from synapse.errors import SynapseError, TooMany
 
 from .failed_sign_ins import FailedSignIns
 
@@ -112,19 +112,17 @@ class SignIn:
             try:
                 self._failed.check_rate(address)
             except TooMany as error:
-                return self._refused(request, 429, error.code, error.message, error.hint, error.retry_after)
-        return self._refused(request, 401, 'sign_in_failed', text, hint)
+                return self._refused(request, error)
+        return self._refused(request, HttpError(401, 'sign_in_failed', text, hint))
 
-    def _refused(
-        self, request: Request, status: int, code: str, message: str, hint: str, retry_after: float | None = None
-    ) -> Response:
-        if _is_form(request):
-            response = self._file('/login', status, error=f'{message} {hint}')
-        else:
-            response = ApiResponse(error_body(code, message, hint), status)
-        if retry_after is not None:
-            response.headers['retry-after'] = str(max(1, math.ceil(retry_after)))
-        return response
+    def _refused(self, request: Request, error: SynapseError) -> Response:
+        refusal = response_of(error)
+        if not _is_form(request):
+            return refusal
+        page = self._file('/login', error.status, error=f'{error.message} {error.hint}')
+        if 'retry-after' in refusal.headers:
+            page.headers['retry-after'] = refusal.headers['retry-after']
+        return page
 
     def _file(self, path: str, status: int = 200, *, error: str = '') -> Response:
         content = self._content[path]

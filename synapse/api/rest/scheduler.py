@@ -13,7 +13,7 @@ from synapse.api.events import event_json, moment_of
 from synapse.api.responses import ApiResponse, HttpError, encode
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.calendar import Calendar
-from synapse.calendar.events import Event, Occurrence
+from synapse.calendar.events import Event
 from synapse.calendar.series import EditScope
 from synapse.calendar.validation import READ_ONLY_FIELDS
 from synapse.control_room import ControlRoom
@@ -187,7 +187,7 @@ def _add_missed(api: APIRouter, room: ControlRoom) -> None:
     async def answer_missed(decision: MissedDecision) -> Response:
         """Run missed occurrences after all, or skip them; returns the new runs."""
         keys = [(item.event_id, item.due) for item in decision.occurrences]
-        waiting = {_key(occurrence) for occurrence in await room.calendar.open_missed()}
+        waiting = {(item.event_id, item.due) for item in await room.calendar.open_missed()}
         if any(key not in waiting for key in keys):
             raise Conflict(
                 'already_answered',
@@ -284,10 +284,6 @@ def _span(start: str | None, end: str | None, zone: str) -> tuple[datetime, date
 
 def _due(text: str | None) -> datetime | None:
     return None if text is None else moment_of(text, 'due')
-
-
-def _key(occurrence: Occurrence) -> tuple[str, datetime]:
-    return occurrence.event_id, occurrence.due
 
 
 def _absence_json(absence: Absence | None) -> dict[str, str] | None:

@@ -1,6 +1,5 @@
 """The messages of `/ws/updates`, numbered once for all clients and kept for a while for those that reconnect."""
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from synapse.profiles import ProfileChanged
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
 from synapse.status import StatusChanged
+from synapse.waiting import Throttle
 
 BUFFER_MESSAGES = 10_000
 BUFFER_CHARACTERS = 32_000_000
@@ -103,14 +103,14 @@ class UpdateBuffer:
         self._written: deque[Update] = deque()
         self._written_size = 0
         self._readers: dict[int, Reader] = {}
-        self._last_status_at = 0.0
-        self._is_status_due = False
+        # The last status always goes out.
+        status_changed = Throttle(STATUS_SECONDS, self._publish_status)
         room.bus.subscribe(LinesLogged, lambda message: self._lines_logged(message.entries))
         room.bus.subscribe(RunChanged, lambda message: self._run_changed(message.run))
         room.bus.subscribe(ProfileChanged, self._profile_changed)
         room.bus.subscribe(ScheduleChanged, self._schedule_changed)
         room.bus.subscribe(OccurrencesChanged, self._occurrences_changed)
-        room.bus.subscribe(StatusChanged, lambda _: self._status_changed())
+        room.bus.subscribe(StatusChanged, lambda _: status_changed())
 
     def listen(self, reader: Reader) -> Callable[[], None]:
         """Wake `reader` on every update until the returned function is called."""
@@ -173,20 +173,7 @@ class UpdateBuffer:
     def _occurrences_changed(self, message: OccurrencesChanged) -> None:
         self._publish('schedule_change', *(partial(_occurrence_data, item) for item in message.occurrences))
 
-    def _status_changed(self) -> None:
-        """Publish at most one status every 55 ms; the last one always goes out."""
-        if self._is_status_due:
-            return
-        wait = self._last_status_at + STATUS_SECONDS - time.monotonic()
-        if wait <= 0:
-            self._publish_status()
-        else:
-            self._is_status_due = True
-            asyncio.get_running_loop().call_later(wait, self._publish_status)
-
     def _publish_status(self) -> None:
-        self._is_status_due = False
-        self._last_status_at = time.monotonic()
         snapshot = self._status.snapshot()
         self._publish('pipeline_update', lambda: snapshot)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.parts.forked import forked
 from tests.parts.harness import SynapseUnderTest
 
 
 @pytest.fixture(scope='module')
 def program(demo: Path) -> Iterator[SynapseUnderTest]:
-    program = SynapseUnderTest(demo).start()
+    program = forked(demo).start()
     yield program
     program.stop()
 
