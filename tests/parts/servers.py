@@ -144,7 +144,7 @@ def _limited() -> None:
 
 
 def _started(
-    command: list[str], home: Path, port: int, before: Callable[[], None] | None, timeout: float = 20
+    command: list[str], home: Path, port: int, before: Callable[[], None] | None, timeout: float = 60
 ) -> subprocess.Popen[bytes]:
     with (home / 'server.log').open('ab') as log:
         process = subprocess.Popen(
@@ -161,6 +161,8 @@ def _started(
         with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port), 1):
             return process
         if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
             raise RuntimeError(
                 f'{command[0]} did not start: {(home / "server.log").read_text(errors="replace")[-2000:]}'
             )
