@@ -140,6 +140,9 @@ def _of_room(path: PurePosixPath, root: Path) -> Iterator[str]:
         if len(room.parts) > 1 and (root / 'tests' / room).is_dir():
             yield f'tests/{room}'
             return
+    if len(path.parts) > 2 and (root / 'tests' / path.parts[1]).is_dir():  # a room whose tests are not below its floor
+        yield f'tests/{path.parts[1]}'
+        return
     named = [path.stem, *path.parent.parts[1:]]
     mirror = root / 'tests' / path.parts[0]
     yield from (str(test.relative_to(root).as_posix()) for name in named for test in mirror.glob(f'test_{name}.py'))

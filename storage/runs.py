@@ -7,7 +7,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,22 @@ class RunStore:
                 'WHERE id = ?',
                 [*_columns(document), json.dumps(document), document['id']],
             )
+
+    def rewrite(self, text: str, change: Callable[[Document], Document]) -> list[str]:
+        """Apply `change` to the documents, also those of traces, with a text in them; return whose changed."""
+        changed = []
+        with self.transaction() as connection:
+            for find, save in (
+                ('SELECT id, document FROM runs', 'UPDATE runs SET document = ? WHERE id = ?'),
+                ('SELECT id, document FROM traces', 'UPDATE traces SET document = ? WHERE id = ?'),
+            ):
+                rows = connection.execute(f'{find} WHERE instr(document, ?) > 0', [text]).fetchall()
+                for id, document in rows:
+                    before = json.loads(document)
+                    if (after := change(before)) != before:
+                        connection.execute(save, [json.dumps(after), id])
+                        changed.append(str(id))
+        return changed
 
     def get(self, id: str) -> Document | None:
         return self._one('WHERE id = ?', [id])

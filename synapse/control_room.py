@@ -31,6 +31,7 @@ from .inbox.inbox import Inbox
 from .log.handler import LogHandler
 from .log.log import Level, Log
 from .machine import Machine
+from .old_logins import move_old_logins
 from .profiles import Profiles
 from .records import now_utc
 from .recurrence.machine_zone import MachineZone, machine_zone
@@ -97,13 +98,15 @@ class ControlRoom:
         bus = Bus()
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
         log = Log(LogStore(data / 'logs.db'), bus)
-        event_store = EventStore(Documents(data / 'events.json'), log, bus, now=now())
-        profiles = Profiles(Documents(data / 'profiles.json'), data / 'secrets.json', bus, event_store.titles_using)
+        events, identities = Documents(data / 'events.json'), Documents(data / 'profiles.json')
+        store = RunStore(data / 'runs.db')
+        move_old_logins(data, profiles=identities, events=events, runs=store)
+        event_store = EventStore(events, log, bus, now=now())
+        profiles = Profiles(identities, data / 'secrets.json', bus, event_store.titles_using)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot)
         preferences = Documents(data / 'settings.json')
-        store = RunStore(data / 'runs.db')
         ledger = Ledger(store)
         runs = Runs(
             store=store,

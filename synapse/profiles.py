@@ -16,6 +16,10 @@ from storage.files import DiskFull, StorageError, write_atomically
 
 from .bus import Bus, Message
 from .destinations import DestinationError, check_destination
+from .destinations.address import without_login
+from .destinations.errors import HostKey
+from .destinations.known_hosts import accept
+from .destinations.trial import Trial, try_out
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
 from .records import Record, now_utc
 from .sentences import count_of, sentence_of
@@ -49,7 +53,7 @@ class Profile(Record):
     color: str = COLORS[0]
     icon: str = 'profiles'
     destination: str
-    """An absolute folder or an fsspec URL such as `sftp://host/folder`."""
+    """An absolute folder or an address such as `sftp://host/folder`, without user and password."""
     defaults: dict[str, Any] = Field(default_factory=dict)
     """Values for parameters with these names, in any pipeline."""
     secrets: dict[str, str] = Field(default_factory=dict)
@@ -88,6 +92,9 @@ class Profile(Record):
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             raise ValueError('Use only text, numbers, true, false, lists and objects.') from None
+        address = value.get('destination')
+        if isinstance(address, str) and without_login(address)[0] != address:
+            raise ValueError('Enter user and password of a destination in their own fields.')
         return value
 
 
@@ -124,6 +131,11 @@ class Profiles:
     def default_destination(self) -> Path:
         return self._secrets_path.parent / 'published'
 
+    @property
+    def known_hosts(self) -> Path:
+        """The file of the SSH host keys that were accepted for destinations."""
+        return self._secrets_path.parent / 'known_hosts'
+
     def all(self) -> list[Profile]:
         return [*self._profiles.values()]
 
@@ -142,6 +154,8 @@ class Profiles:
     async def create(self, data: Mapping[str, Any]) -> Profile:
         """Create a profile; its id comes from `data`, else from its label.
 
+        User and password in its destination become secrets.
+
         :raises Invalid: with a sentence for each field that does not fit
         :raises Conflict: `profile_exists`, if `data` names an id that is taken
         """
@@ -152,7 +166,7 @@ class Profiles:
                 raise _invalid({'id': 'Use letters, digits, - and _, at most 64.'})
             if id in self._taken_ids:
                 raise Conflict('profile_exists', f'A profile already has the id {id!r}.', 'Give another id or none.')
-            secrets = _merged_secrets({}, values.pop('secrets', {}))
+            secrets = _merged_secrets({}, values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**values, 'id': id}, secrets)
             await self._save(profile, secrets)
         self._bus.publish(ProfileChanged('created', profile))
@@ -169,11 +183,38 @@ class Profiles:
             values = dict(data)
             if values.pop('id', id) != id:
                 raise _invalid({'id': 'An id cannot be changed. Create another profile instead.'})
-            secrets = _merged_secrets(self._secrets.get(id, {}), values.pop('secrets', {}))
+            secrets = _merged_secrets(self._secrets.get(id, {}), values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**before.model_dump(), **values}, secrets)
             await self._save(profile, secrets)
         self._bus.publish(ProfileChanged('updated', profile))
         return profile
+
+    async def try_destination(self, id: str | None, data: Mapping[str, Any]) -> Trial:
+        """Try a destination as it would be with these changes to a profile; nothing is saved.
+
+        :param id: None for a profile that does not exist yet
+        :param data: `destination` and `secrets` as in `update`
+        :raises NotFound: `profile_not_found`
+        :raises Invalid: if a secret does not fit
+        """
+        values = {'destination': self.get(id).destination if id is not None else '', **data}
+        known = self._secrets.get(id, {}) if id is not None else {}
+        secrets = _merged_secrets(known, values.pop('secrets', {})) | _login_in(values)
+        address = values['destination'] or str(self.default_destination)
+        return await try_out(address, secrets, str(self.known_hosts))
+
+    async def accept_host_key(self, key: HostKey) -> None:
+        """Trust the SSH server that shows this key from now on.
+
+        :raises Invalid: if it isn't a key
+        """
+        try:
+            async with self._writing:
+                await asyncio.to_thread(accept, self.known_hosts, key)
+        except (ValueError, IndexError):
+            raise Invalid(
+                'That is not the key of a host.', {'key': 'Give the key that a trial has returned.'}
+            ) from None
 
     async def delete(self, id: str) -> None:
         """Delete a profile and its secrets; runs that used it keep its id.
@@ -261,6 +302,14 @@ class Profiles:
                 problem = sentence_of(error.errors()[0], _WORDS)
                 self._notices.append(f'The profile {id!r} is left out: {problem} Fix it in profiles.json.')
         return profiles
+
+
+def _login_in(values: dict[str, Any]) -> dict[str, str]:
+    """Take user and password out of the destination among the values, and return them as secrets."""
+    if not isinstance(values.get('destination'), str):
+        return {}
+    values['destination'], found = without_login(values['destination'])
+    return found
 
 
 def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:

@@ -14,6 +14,25 @@ SHORTEST_SECRET = 3
 _DEEPEST = 8
 _LARGEST_NUMBER = 2**63 - 1  # few JSON parsers take more
 
+OPEN_SECRETS = frozenset(
+    {'destination_username', 'destination_user', 'destination_key_file', 'destination_endpoint_url'}
+    | {'destination_region'}
+)
+"""Kept among the secrets of a profile, but shown in texts: hiding a user called `media` would black out every path with
+that word."""
+
+_LOGIN = re.compile(r'(?i)\b([a-z][a-z0-9+.-]+://)(?:[^\s/@"\'<>]*|[^\s/@:"\'<>]*:(?!\d+/)[^\s@"\'<>]*)@')
+
+
+def masked(text: str) -> str:
+    """Return a text with the login of every address in it replaced: `sftp://***@host/folder`."""
+    return _LOGIN.sub(rf'\1{HIDDEN}@', text) if '@' in text and '://' in text else text
+
+
+def secret_values(secrets: Mapping[str, str]) -> list[str]:
+    """Return the values of a profile's secrets that must not appear anywhere."""
+    return [value for name, value in secrets.items() if name not in OPEN_SECRETS]
+
 
 class Scrubber:
     """Replaces secrets in any text with `***`, in their own form and as they appear in JSON and URLs.

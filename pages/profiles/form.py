@@ -13,8 +13,12 @@ from pages.parts.dialogs import focus_first_field, say
 from pages.parts.fields import PairsField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon
 from synapse.control_room import ControlRoom
+from synapse.destinations.address import without_login
+from synapse.destinations.trial import notes_of
 from synapse.errors import Invalid, SynapseError
 from synapse.profiles import COLORS, Profile
+
+from .trial import LOGIN, LoginFields, TrialBox
 
 ICONS = ('profiles', 'film', 'folder', 'globe', 'upload', 'terminal', 'bolt', 'flag', 'file', 'repeat')
 
@@ -54,13 +58,15 @@ class ProfileDialog:
                 f'If empty, {self._room.profiles.default_destination}.'
             )
             self._destination = _text_field('destination', 'Destination', first.destination, help_text=help_text)
+            self._login = LoginFields([*first.secrets])
+            self._trial = TrialBox(self._room, self._profile, self._destination_data)
             schema = {
                 'title': 'Default parameters',
                 'description': 'Values for every pipeline that has a parameter of that name.',
                 'additionalProperties': {},
             }
             self._defaults = PairsField('defaults', schema, first.defaults, is_required=False, is_nullable=False)
-            self._secrets = _Secrets([*first.secrets])
+            self._secrets = _Secrets([name for name in first.secrets if name not in LOGIN])
         with el('footer'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
             button('Cancel').on('click', self._dialog.close)
@@ -87,6 +93,8 @@ class ProfileDialog:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:
             say(f'Saved the profile {data["label"].strip()}.', kind='success')
+            for note in notes_of(without_login(data['destination'])[0]) if data['destination'] else ():
+                say(note, kind='warning', timeout=10_000)
             self._dialog.close()
         finally:
             self._is_saving = False
@@ -100,8 +108,13 @@ class ProfileDialog:
             'icon': self._icon.value,
             'destination': self._destination.text.strip(),
             'defaults': self._defaults.value(),
-            'secrets': self._secrets.edits.change(),
+            'secrets': self._login.change() | self._secrets.edits.change(),
         }
+
+    def _destination_data(self) -> dict[str, Any]:
+        """What is tried: the secrets too, since an endpoint or a passphrase may be among them."""
+        data = self._data()
+        return {name: data[name] for name in ('destination', 'secrets')}
 
     def _show_errors(self, errors: Mapping[str, str]) -> None:
         show = {

@@ -175,7 +175,7 @@ class PublishVideo(Pipeline):
         if not size:
             raise StepFailed(f'{self.video.name} is empty.', 'Copy it again from its source.')
         # Fails now rather than after an hour of rendering.
-        destination_of(run, self.destination).free_stem(self.name, DELIVERED, self.if_exists)
+        self._check_destination(run)
         run.progress(0, 'probing')
         facts = probe(self.video)
         if facts.video is None and self.without_picture == 'refuse':
@@ -245,13 +245,18 @@ class PublishVideo(Pipeline):
             '.srt': _require(self._srt, 'caption'),
             '.vtt': _require(self._vtt, 'caption'),
         }
-        destination = destination_of(run, self.destination)
-        stem = destination.free_stem(self.name, DELIVERED, self.if_exists)
-        if stem != self.name:
-            run.log.warning(f'{self.name}.mp4 already exists, so this one is called {stem}.mp4')
-        sidecar = self._write_sidecar(run, stem, files)
-        self._deliver(run, destination, stem, files | {'.json': sidecar})
+        with destination_of(run, self.destination, inputs=[self.video]) as destination:
+            stem = destination.free_stem(self.name, DELIVERED, self.if_exists)
+            if stem != self.name:
+                run.log.warning(f'{self.name}.mp4 already exists, so this one is called {stem}.mp4')
+            sidecar = self._write_sidecar(run, stem, files)
+            self._deliver(run, destination, stem, files | {'.json': sidecar})
         run.log.success(f'Delivered to {destination.path(f"{stem}.mp4")}', files=len(DELIVERED))
+
+    def _check_destination(self, run: Run) -> None:
+        with destination_of(run, self.destination, inputs=[self.video]) as destination:
+            destination.check_name(self.name + DELIVERED[0])
+            destination.free_stem(self.name, DELIVERED, self.if_exists)
 
     def _filled_caption(self, run: Run, facts: MediaFile) -> str:
         values = {

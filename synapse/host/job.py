@@ -25,7 +25,7 @@ from synapse.protocol.long_lines import LONG_LINES, LongLines
 from synapse.protocol.messages import End, Job, Kind, StepMoved, Steps
 from synapse.protocol.spool import SPOOL, Spool
 from synapse.records import Problem
-from synapse.scrubber import Scrubber
+from synapse.scrubber import Scrubber, secret_values
 from synapse.sentences import sentences
 
 from .channel import Channel
@@ -81,7 +81,7 @@ class Runner:
         for name in ('work', 'artifacts'):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         scrubber = Scrubber()
-        scrubber.hide('run', ((self._job.get('profile') or {}).get('secrets') or {}).values())
+        scrubber.hide('run', secret_values((self._job.get('profile') or {}).get('secrets') or {}))
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
@@ -118,7 +118,7 @@ class Runner:
 
     def _run_of(self) -> Run:
         profile = self._job.get('profile')
-        keys = ('id', 'label', 'destination', 'defaults', 'secrets')
+        keys = ('id', 'label', 'destination', 'defaults', 'secrets', 'known_hosts')
         return Run(
             id=self._job['id'],
             number=self._job.get('number') or 0,

@@ -32,6 +32,7 @@ class RunProfile:
     :param destination: a folder or URL to deliver to; empty if it has none
     :param defaults: parameter values by name. Those that the pipeline has are filled in before the run starts
     :param secrets: secret values by name. They are left out of `repr`, and become `***` in logs, notes and errors
+    :param known_hosts: the file of the SSH host keys that were accepted for destinations; empty if there is none
     """
 
     id: str
@@ -39,6 +40,7 @@ class RunProfile:
     destination: str = ''
     defaults: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    known_hosts: str = field(default='', repr=False)
 
 
 class RunLog:

@@ -14,7 +14,7 @@ from synapse.protocol.lines import ByteLines
 from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
 from synapse.protocol.messages import Job, Kind
 from synapse.protocol.spool_reader import SpoolReader
-from synapse.scrubber import Scrubber
+from synapse.scrubber import Scrubber, secret_values
 
 SLICE_LINES = 250
 SLICE_CHARACTERS = 128 * 1024
@@ -104,7 +104,7 @@ class Intake:
     @classmethod
     def of_job(cls, log: Log, job: Job) -> 'Intake':
         profile = job.get('profile') or {}
-        return cls(log, job['id'], Path(job['folder']), (profile.get('secrets') or {}).values())
+        return cls(log, job['id'], Path(job['folder']), secret_values(profile.get('secrets') or {}))
 
     async def take(self, message: Mapping[str, Any]) -> None:
         """Log what a message of kind `logs`, `raw` or `spool` holds; returns when all of it is logged."""

@@ -13,6 +13,7 @@ from synapse.inbox import inputs
 from synapse.inbox.inbox import PREFIX
 from synapse.log.log import Level
 from synapse.protocol.messages import Job
+from synapse.scrubber import secret_values
 
 from .context import RunContext
 from .intake import Recovery
@@ -115,8 +116,9 @@ class RunJobs:
         if run.profile is not None:
             with contextlib.suppress(NotFound):
                 secrets = self._profiles.secrets_of(run.profile)
-        self._log.hide(run.id, secrets.values())
-        await Recovery(self._log, run.id, self._folders.of(run.id), secrets.values()).finish()
+        hidden = secret_values(secrets)
+        self._log.hide(run.id, hidden)
+        await Recovery(self._log, run.id, self._folders.of(run.id), hidden).finish()
         self._log.unhide(run.id)
 
     def _profile_of(self, run: RunRecord) -> dict[str, Any] | None:
@@ -124,13 +126,14 @@ class RunJobs:
             return None
         profile = self._profiles.get(run.profile)
         hidden = self._profiles.secrets_of(run.profile)
-        self._log.hide(run.id, hidden.values())
+        self._log.hide(run.id, secret_values(hidden))
         return {
             'id': profile.id,
             'label': profile.label,
             'destination': profile.destination,
             'defaults': profile.defaults,
             'secrets': hidden,
+            'known_hosts': str(self._profiles.known_hosts),
         }
 
     async def leave_inbox(self, run: RunRecord, more: Iterable[RunRecord] = ()) -> None:

@@ -26,6 +26,7 @@ from tests.parts.scripts import script
         ('main.py', ['tests/test_command_line.py']),
         ('docs/architecture.md', ['tests/test_architecture.py']),
         ('README.md', []),
+        ('synapse/destinations/smb.py', ['tests/destinations']),
         ('tests/synapse/test_status.py', ['tests/synapse/test_status.py']),
         ('tests/synapse/test_that_was_deleted.py', []),
         ('tests/browser/test_keys.py', []),

@@ -72,6 +72,9 @@ async def test_a_change_of_secrets_keeps_masked_ones_and_removes_nulls(profiles:
         ({'icon': '../x'}, 'icon'),
         ({'destination': 'not/whole'}, 'destination'),
         ({'destination': 'nosuch://host/x'}, 'destination'),
+        ({'destination': 'memory://bucket/x'}, 'destination'),
+        ({'destination': 'http://host/x'}, 'destination'),
+        ({'defaults': {'destination': 'sftp://anna:canary-1@host/x'}}, 'defaults'),
         ({'defaults': {'x': float('nan')}}, 'defaults'),
         ({'secrets': {'1x': 'v'}}, 'secrets'),
         ({'secrets': {'x': '***'}}, 'secrets.x'),
@@ -94,11 +97,28 @@ async def test_a_value_that_does_not_fit_is_refused_with_a_sentence(
 
 
 async def test_a_destination_may_be_a_url_or_begin_at_home(profiles: Profiles) -> None:
-    by_url = await profiles.update('default', {'destination': 'memory://bucket/x'})
+    by_url = await profiles.update('default', {'destination': 's3://bucket/x'})
     at_home = await profiles.update('default', {'destination': '~/Videos'})
 
-    assert by_url.destination == 'memory://bucket/x'
+    assert by_url.destination == 's3://bucket/x'
     assert at_home.destination == str(Path.home() / 'Videos')
+
+
+async def test_user_and_password_of_a_destination_become_secrets(tmp_path: Path, profiles: Profiles) -> None:
+    profile = await profiles.create({'label': 'A', 'destination': 'sftp://anna:canary%2F1@host/x'})
+
+    assert profile.destination == 'sftp://host/x'
+    assert profile.secrets == {'destination_username': '***', 'destination_password': '***'}
+    assert profiles.secrets_of(profile.id) == {'destination_username': 'anna', 'destination_password': 'canary/1'}
+    assert 'canary' not in (tmp_path / 'profiles.json').read_text()
+
+    changed = await profiles.update(profile.id, {'destination': 'sftp://anna:canary-2@other/x'})
+
+    assert changed.destination == 'sftp://other/x'
+    assert profiles.secrets_of(profile.id)['destination_password'] == 'canary-2'
+    with pytest.raises(Invalid) as refused:
+        await profiles.update(profile.id, {'destination': 'sftp://anna:canary-3@host:nowhere/x'})
+    assert 'canary' not in str(refused.value.fields)
 
 
 async def test_deleting_forgets_the_secrets_too_but_the_last_profile_stays(tmp_path: Path, profiles: Profiles) -> None:

@@ -1,5 +1,6 @@
 """The form of a profile: secrets go in and never come out, errors lie at their fields, and a save is one profile."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,3 +213,46 @@ async def test_a_profile_that_an_event_needs_is_not_asked_about_but_refused() ->
         (notice,) = stage.screen.notices
         assert 'Nightly backup' in notice
         assert cards(stage) == ['Default', 'Studio']
+
+
+# The login of a destination, and whether it works
+
+
+async def test_a_login_has_fields_of_its_own_and_becomes_secrets() -> None:
+    async with staged() as stage:
+        opened(stage)
+        await type_into(box(stage, 'label'), 'Studio')
+        await type_into(box(stage, 'destination'), 'ftp://host/films')
+        await type_into(stage.screen.one(id='login-destination_username'), 'anna')
+        await type_into(stage.screen.one(id='login-destination_password'), 'hunter2')
+        await save(stage)
+
+        secrets = {'destination_username': 'anna', 'destination_password': 'hunter2'}
+        assert stage.room.profiles.secrets_of('studio') == secrets
+        assert 'FTP sends the password and the files unencrypted.' in stage.screen.notices
+
+
+async def test_a_kept_password_is_shown_as_a_mask_and_can_be_removed() -> None:
+    async with staged() as stage:
+        secrets: dict[str, Any] = {'destination_username': 'anna', 'destination_password': 'hunter2'}
+        await stage.room.profiles.update('default', {'secrets': secrets})
+        opened(stage, 'default')
+        assert stage.screen.one(id='login-destination_password').props['placeholder'] == MASK
+        await fire(stage.screen.button('Remove the password'))
+        await save(stage)
+
+        assert stage.room.profiles.secrets_of('default') == {'destination_username': 'anna'}
+
+
+async def test_a_destination_is_tried_as_it_is_typed(tmp_path: Path) -> None:
+    async with staged() as stage:
+        opened(stage, 'default')
+        await type_into(box(stage, 'destination'), str(tmp_path / 'out'))
+        await fire(stage.screen.button('Try it'))
+        assert 'A small file was written, read back and removed.' in stage.screen.texts
+
+        await type_into(box(stage, 'destination'), 'memory://films')
+        await fire(stage.screen.button('Try it'))
+
+        assert any(text.startswith('Nothing can be kept at memory://.') for text in stage.screen.texts)
+        assert list((tmp_path / 'out').iterdir()) == []

@@ -250,6 +250,20 @@ def test_a_destination_that_cannot_be_written_fails_before_the_work(tmp_path: Pa
     assert str(tmp_path / 'out') in run.error['message']
 
 
+def test_the_input_is_never_replaced_by_its_own_output(tmp_path: Path, clip: Path) -> None:
+    own = tmp_path / 'films' / 'talk.mp4'
+    own.parent.mkdir()
+    own.write_bytes(clip.read_bytes())
+
+    run = publish(tmp_path, own, destination=str(own.parent), if_exists='replace')
+
+    assert run.state == 'failed'
+    assert run.failed_step == 'ingest'
+    assert run.error['message'] == f'{own} is the input of this run, so it cannot be replaced.'
+    assert own.read_bytes() == clip.read_bytes()
+    assert [path.name for path in own.parent.iterdir()] == ['talk.mp4']
+
+
 def test_its_own_destination_overrides_that_of_the_profile(tmp_path: Path, clip: Path) -> None:
     run = publish(tmp_path, clip, destination=f'file://{tmp_path}/elsewhere')
 

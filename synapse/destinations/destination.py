@@ -1,0 +1,365 @@
+"""Delivers to one folder: a file appears whole or not at all, and takes the place of none unless asked."""
+
+import contextlib
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from synapse.scrubber import HIDDEN, Scrubber, masked, secret_values
+
+from . import leftovers
+from .address import located
+from .errors import DestinationError
+from .kinds import connect
+from .login import login_of
+from .server import Login, Server, Upload
+
+if TYPE_CHECKING:
+    from synapse.host.run import Run
+
+IfExists = Literal['rename', 'refuse', 'replace']
+CHUNK = 1024 * 1024
+IDLE_SECONDS = 10.0
+"""A connection that was not used for this long is made again: servers end idle ones, some without a word."""
+
+_CHECK = 'Check that it exists, has free space and is writable.'
+
+
+class Destination:
+    """One folder to deliver to, on this machine or on a server.
+
+    :param secrets: those of a profile; those called `destination_...` open it
+    :param known_hosts: the file of the SSH host keys that were accepted
+    :param inputs: files that must not be replaced
+    :raises DestinationError: if it cannot be opened
+    """
+
+    def __init__(
+        self,
+        address: str,
+        secrets: Mapping[str, str] | None = None,
+        *,
+        known_hosts: str = '',
+        inputs: Sequence[Path] = (),
+    ) -> None:
+        place = located(address)
+        self.address = place.text
+        self.is_local = place.scheme == 'file'
+        self._place = place
+        login = login_of(secrets or {}, known_hosts)
+        self._login = Login(
+            username=place.username or login.username,
+            password=place.password or login.password,
+            key_file=login.key_file,
+            known_hosts=known_hosts,
+            options=login.options,
+        )
+        self._inputs = inputs
+        self._scrubber = Scrubber()
+        self._scrubber.hide('login', [*secret_values(secrets or {}), self._login.password])
+        self._server: Server | None = None
+        self._used_at = 0.0
+        with self._named_errors('be opened'):
+            self._connected()
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder itself, if it is on this machine."""
+        return Path(self._place.path) if self.is_local else None
+
+    def path(self, name: str) -> str:
+        """Return the full address of a file here, without user and password."""
+        return str(Path(self.address) / name) if self.is_local else f'{self.address.rstrip("/")}/{name}'
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; the next use makes a new one."""
+        server, self._server = self._server, None
+        if server is not None:
+            with contextlib.suppress(Exception):
+                server.close()
+
+    def prepare(self) -> None:
+        """Create the folder if it is missing, and remove what deliveries of dead processes left in it.
+
+        :raises DestinationError: if it cannot be created
+        """
+        with self._named_errors('be created'):
+            self._connected().make_folder()
+        with contextlib.suppress(DestinationError):  # one that may only be written to cannot be listed
+            self.remove_leftovers()
+
+    def remove_leftovers(self) -> list[str]:
+        """Remove what deliveries of dead processes left here, and return the names; those that live are kept.
+
+        :raises DestinationError: if the folder cannot be read
+        """
+        with self._named_errors('be read'):
+            server = self._connected()
+            found = leftovers.left_behind(server.entries())
+        for name in found:
+            with contextlib.suppress(Exception):
+                server.clean(name)
+        return found
+
+    def exists(self, name: str) -> bool:
+        with self._named_errors('be read'):
+            return self._connected().size(name) is not None
+
+    def names(self) -> list[str]:
+        """Return the names of the files in the folder, sorted."""
+        with self._named_errors('be read'):
+            return sorted(entry.name for entry in self._connected().entries())
+
+    def remove(self, name: str) -> None:
+        with self._named_errors('be changed'):
+            self._connected().remove(name)
+
+    def open(self, name: str) -> Any:
+        """Open a file to read bytes from."""
+        with self._named_errors('be read'):
+            return self._connected().read(name)
+
+    def free_stem(self, stem: str, suffixes: tuple[str, ...], if_exists: IfExists) -> str:
+        """Return a name, without suffix, that is free for all these suffixes: `talk`, else `talk-2`, ...
+
+        :raises DestinationError: if a file exists and `if_exists` is `refuse`, or would replace an input of the run
+        """
+        if if_exists == 'replace':
+            for suffix in suffixes:
+                self._check_not_input(stem + suffix)
+            return stem
+        if not self._taken(stem, suffixes):
+            return stem
+        if if_exists == 'refuse':
+            taken = next(suffix for suffix in suffixes if self.exists(stem + suffix))
+            raise DestinationError(
+                f'{self.path(stem + taken)} already exists.',
+                'Move it away, or let the new file be renamed or replace it.',
+            )
+        count = 2
+        while self._taken(f'{stem}-{count}', suffixes):
+            count += 1
+        return f'{stem}-{count}'
+
+    def _taken(self, stem: str, suffixes: tuple[str, ...]) -> bool:
+        return any(self.exists(stem + suffix) for suffix in suffixes)
+
+    def _check_not_input(self, name: str) -> None:
+        target = self.folder / name if self.folder else None
+        for path in self._inputs:
+            with contextlib.suppress(OSError):
+                if target is not None and target.samefile(path):
+                    raise DestinationError(
+                        f'{target} is the input of this run, so it cannot be replaced.',
+                        'Deliver to another folder, or let the new file be renamed.',
+                    )
+
+    def check_name(self, name: str) -> None:
+        """Write a small hidden file whose name ends with this one, read it back and remove it.
+
+        :raises DestinationError: if nothing can be written here, or no file of that name
+        """
+        content = b'Synapse tries whether it can write here.\n'
+        hidden = leftovers.new_trial(name)
+        try:
+            self._connected().check_name(name)
+            self._try_out(hidden, content)
+        except ValueError as error:
+            raise self._name_refused(name, str(error)) from error
+        except DestinationError as error:
+            self._try_out(leftovers.new_part(), content)  # fails with its own reason if the name isn't to blame
+            reason = 'it would be kept under another name' if isinstance(error, _Misnamed) else error.message
+            raise self._name_refused(name, reason) from error
+
+    def _name_refused(self, name: str, reason: str) -> DestinationError:
+        reason = reason.rstrip('.')
+        return DestinationError(f'{self.address} takes no file called {name}: {reason}.', 'Give the file another name.')
+
+    def _try_out(self, hidden: str, content: bytes) -> None:
+        stem = hidden.rpartition('~')[0] or hidden
+        leftovers.hold(hidden)
+        try:
+            with self.create(hidden) as writer:
+                writer.write(content)
+            with self._named_errors('be read'):
+                server = self._connected()
+                with server.read(hidden) as file:
+                    found = file.read()
+                names = [entry.name for entry in server.entries()]
+            if found != content:
+                raise DestinationError(f'{self.address} returned something else than was written.', _CHECK)
+            if server.lists_hidden and not any(_is_same(hidden, name) for name in names):
+                raise _Misnamed(hidden)
+        finally:
+            with contextlib.suppress(Exception):
+                self._connected().remove(hidden)
+            with contextlib.suppress(Exception):
+                for name in [entry.name for entry in self._connected().entries() if entry.name.startswith(stem)]:
+                    self._connected().remove(name)
+            leftovers.release(hidden)
+
+    def put(
+        self, source: Path, name: str, *, replace: bool = False, sent: Callable[[int], None] = lambda _: None
+    ) -> str:
+        """Deliver a file and return its full address; it appears under its name only when it is complete.
+
+        :param replace: whether a file of that name may be replaced
+        :param sent: called after each megabyte with the bytes sent so far; if it raises, nothing is delivered
+        :raises DestinationError: if it cannot be written, or the name is taken
+        """
+        total = 0
+        with source.open('rb') as reader, self.create(name, replace=replace, size=source.stat().st_size) as writer:
+            while chunk := reader.read(CHUNK):
+                writer.write(chunk)
+                total += len(chunk)
+                sent(total)
+        return self.path(name)
+
+    @contextlib.contextmanager
+    def create(self, name: str, *, replace: bool = False, size: int | None = None) -> Iterator['Writer']:
+        """Open a file to write to; it appears under its name when the block ends, and not at all if the block raises.
+
+        :param size: its size in bytes if it is known
+        :raises DestinationError: if it cannot be written, or the name is taken
+        """
+        if replace:
+            self._check_not_input(name)
+        server = self._connected()
+        part = name if server.writes_in_place else leftovers.new_part()
+        leftovers.hold(part)
+        upload: Upload | None = None
+        is_finished = False
+        try:
+            with self._named_errors('be written', name):
+                if server.writes_in_place and not replace and server.size(name) is not None:
+                    raise FileExistsError
+                upload = server.upload(part, size=size, replace=replace)
+            writer = Writer(upload, lambda: self._named_errors('be written'))
+            yield writer
+            with self._named_errors('be written', name):
+                upload.finish()
+            is_finished = True
+            self._check_size(server, part, writer.size)
+            if part != name:
+                with self._named_errors('be written', name):
+                    server.rename(part, name, replace=replace)
+                self._check_arrived(server, name)
+        except BaseException:
+            if upload is not None and not is_finished:
+                self._abort(upload)
+            if upload is not None and part != name:
+                with contextlib.suppress(Exception):
+                    self._connected().remove(part)
+            raise
+        finally:
+            self._used_at = time.monotonic()
+            leftovers.release(part)
+
+    def _abort(self, upload: Upload) -> None:
+        with contextlib.suppress(Exception):
+            upload.abort()
+        if not self.is_local:
+            self.close()  # it was interrupted in the middle of a conversation
+
+    def _check_size(self, server: Server, name: str, expected: int) -> None:
+        with self._named_errors('be read'):
+            size = server.size(name)
+        if size is not None and size != expected:
+            raise DestinationError(
+                f'Only {size:,} of {expected:,} bytes arrived at {self.address}.', 'Check the connection, then retry.'
+            )
+
+    def _check_arrived(self, server: Server, name: str) -> None:
+        """Some servers take a name apart when a file is renamed, and report no error."""
+        if not self.is_local and server.size(name) is None:
+            raise _Misnamed(name)
+
+    def _connected(self) -> Server:
+        if self._server is not None and not self.is_local and time.monotonic() - self._used_at > IDLE_SECONDS:
+            self.close()
+        if self._server is None:
+            self._server = connect(self._place, self._login)
+        self._used_at = time.monotonic()
+        return self._server
+
+    @contextlib.contextmanager
+    def _named_errors(self, what: str, name: str = '') -> Iterator[None]:
+        """Turn any exception into a `DestinationError`: each kind of server raises its own."""
+        try:
+            yield
+        except DestinationError:
+            raise
+        except FileExistsError as error:
+            raise DestinationError(
+                f'{self.path(name)} already exists.', 'Move it away, or let the new file replace it.'
+            ) from error
+        except Exception as error:
+            raise DestinationError(
+                f'The destination {self.address} cannot {what}: {self._reason(error)}.', _CHECK
+            ) from error
+
+    def _reason(self, error: Exception) -> str:
+        text = str(getattr(error, 'strerror', None) or error) or type(error).__name__
+        text = masked(self._scrubber.text(' '.join(text.split())))
+        if self._login.username:
+            text = re.sub(rf'\b{re.escape(self._login.username)}\b', HIDDEN, text)
+        return text[:300].rstrip('.')
+
+
+def _is_same(name: str, other: str) -> bool:
+    """Whether two names are the same letters; macOS keeps them in another normal form."""
+    return unicodedata.normalize('NFC', name) == unicodedata.normalize('NFC', other)
+
+
+class _Misnamed(DestinationError):
+    """A server has taken a name and kept another."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'The server has kept {name} under another name.', 'Give it a simpler name, then try again.')
+
+
+class Writer:
+    """A file being delivered; `size` is how many bytes were written so far."""
+
+    def __init__(self, upload: Upload, named_errors: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self.size = 0
+        self._upload = upload
+        self._named_errors = named_errors
+
+    def write(self, data: bytes) -> int:
+        with self._named_errors():
+            self._upload.write(data)
+        self.size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing; everything is flushed at the end."""
+
+
+def destination_of(run: 'Run', address: str = '', *, inputs: Sequence[Path] = ()) -> Destination:
+    """Return where a run delivers to: `address` if it is set, else the destination of the profile.
+
+    :param inputs: files of the run that must not be replaced
+    :raises DestinationError: if there is none, or it cannot be created
+    """
+    profile = run.profile
+    chosen = address or (profile.destination if profile else '')
+    if not chosen:
+        raise DestinationError('There is nowhere to deliver to.', 'Choose a profile, or give a destination.')
+    destination = Destination(
+        chosen,
+        profile.secrets if profile else {},
+        known_hosts=profile.known_hosts if profile else '',
+        inputs=inputs,
+    )
+    destination.prepare()
+    return destination
