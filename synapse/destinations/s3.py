@@ -38,7 +38,7 @@ class S3Server(Server):
             endpoint_url=options.get('endpoint_url') or None,
             client_kwargs={'region_name': region} if region else {},
             config_kwargs={
-                'connect_timeout': CONNECT_SECONDS,
+                'connect_timeout': CONNECT_SECONDS / 2,  # of each of two attempts
                 'read_timeout': ANSWER_SECONDS,
                 'retries': {'mode': 'standard', 'total_max_attempts': 2},
             },

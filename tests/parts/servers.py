@@ -56,9 +56,11 @@ class Program:
     def cut(self) -> None:
         """Kill it with all its processes, so that every connection breaks."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            tree = psutil.Process(self._process.pid)
-            for process in [*tree.children(recursive=True), tree]:
-                process.kill()
+            descendants = psutil.Process(self._process.pid).children(recursive=True)
+            self._process.kill()  # first, as it might replace its children
+            for process in descendants:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
         self._process.wait()
 
     def restart(self) -> None:
