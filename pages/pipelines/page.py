@@ -1,5 +1,6 @@
 """All pipelines: what they do, what they take, and what is wrong with those that have an error."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,7 +66,7 @@ def _card(room: ControlRoom, info: PipelineInfo) -> Any:
         if info.error is not None:
             _problem(info, info.error)
         if info.description:
-            el('p', 'sy-2 about', info.description)
+            el('p', 'sy-2 about', unwrapped(info.description))
         if info.steps:
             with el('ol', 'steps', aria_label='Steps'):
                 for step in info.steps:
@@ -135,3 +136,8 @@ def _how_to(room: ControlRoom) -> None:
                 copy_button('Copy the folder', str(folder))
                 copy_button('Copy the example', EXAMPLE)
         el('pre', 'code', EXAMPLE)
+
+
+def unwrapped(text: str) -> str:
+    """Join the lines of each paragraph, which a docstring breaks for its editor; lists and indented lines stay."""
+    return re.sub(r'(?<=\S)\n(?=[^\s*\-+•])', ' ', text)

@@ -11,9 +11,11 @@ from synapse.pipelines.problems import as_describe_error
 
 log = logging.getLogger(__name__)
 
-BUILT_IN = ('PublishVideo', 'RunCommand', 'BackupFolder')
+BUILT_IN = ('PublishVideo', 'RunCommand', 'BackupFolder', 'RestoreFolder')
 COLORS = 6
 """How many colours the design has for pipelines."""
+_BUILT_IN_COLORS = 3
+"""Restore folder has that of Backup folder, as the two belong together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,10 @@ class PipelineInfo:
 
 def built_in_infos() -> list[PipelineInfo]:
     """Load and describe the built-in pipelines in this process. Slow; call it from a thread."""
-    return [replace(_built_in_info(name), color_index=number) for number, name in enumerate(BUILT_IN)]
+    return [
+        replace(_built_in_info(name), color_index=min(number, _BUILT_IN_COLORS - 1))
+        for number, name in enumerate(BUILT_IN)
+    ]
 
 
 def _built_in_info(name: str) -> PipelineInfo:
@@ -72,4 +77,4 @@ def info_of(described: dict[str, Any]) -> PipelineInfo:
 def color_of(name: str) -> int:
     """Return the index of a colour, always the same for a name, and none of the built-in pipelines."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
-    return len(BUILT_IN) + number % (COLORS - len(BUILT_IN))
+    return _BUILT_IN_COLORS + number % (COLORS - _BUILT_IN_COLORS)

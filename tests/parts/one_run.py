@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class OneRun:
-    """Starts a run; `finish` waits for its end and stores its output in the attributes."""
+    """Starts a run; `finish` waits for its end and stores its output in the attributes.
+
+    :param through: a program that starts the host, with its arguments
+    """
 
     def __init__(
         self,
@@ -26,13 +29,14 @@ class OneRun:
         destination: Path | str | None = None,
         secrets: dict[str, str] | None = None,
         on_message: Callable[['OneRun', dict[str, Any]], None] = lambda *_: None,
+        through: Sequence[str] = (),
         **order: Any,
     ) -> None:
         self.folder = folder
         self.messages: list[dict[str, Any]] = []
         self._on_message = on_message
         self._process = subprocess.Popen(
-            [sys.executable, '-m', 'synapse.host'],
+            [*through, sys.executable, '-m', 'synapse.host'],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

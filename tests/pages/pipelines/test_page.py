@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pages.pipelines.page import EXAMPLE, _about, _facts, pipelines_page, way_out
+from pages.pipelines.page import EXAMPLE, _about, _facts, pipelines_page, unwrapped, way_out
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.catalog.info import PipelineInfo
 from tests.parts.screens import Stage, fire, staged, text_of
@@ -103,3 +103,9 @@ async def test_the_page_shows_where_a_file_goes_and_what_is_in_it() -> None:
 
         assert str(stage.room.settings.data / 'pipelines' / 'hello.py') in stage.screen.texts
         assert EXAMPLE in stage.screen.texts
+
+
+def test_the_lines_of_a_docstring_are_joined_and_those_of_a_list_are_not() -> None:
+    assert unwrapped('One sentence\nover two lines.\n\nUse:\n- this\n- that\n  or more') == (
+        'One sentence over two lines.\n\nUse:\n- this\n- that\n  or more'
+    )

@@ -1,15 +1,15 @@
 import json
 import os
+import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from synapse.builtin.backup_folder import BackupFolder
-from synapse.destinations import Destination
 from synapse.pipelines.describe import describe
-from synapse.pipelines.pipeline import StepFailed
 from tests.parts.one_run import OneRun
 
 
@@ -24,9 +24,19 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def backup(tmp_path: Path, folder: Path, **parameters: Any) -> OneRun:
+OLD = Path(__file__).resolve().parents[2] / 'data' / 'backup'
+# The superuser may read everything, unless that right is taken from the program.
+_RIGHTS = '-dac_override,-dac_read_search'
+WITHOUT_RIGHTS = ('setpriv', '--bounding-set', _RIGHTS, '--inh-caps', _RIGHTS) if os.geteuid() == 0 else ()
+
+
+def backup(tmp_path: Path, folder: Path, through: Sequence[str] = (), **parameters: Any) -> OneRun:
     return OneRun(
-        tmp_path / 'run', 'BackupFolder', {'folder': str(folder)} | parameters, destination=tmp_path / 'out'
+        tmp_path / 'run',
+        'BackupFolder',
+        {'folder': str(folder)} | parameters,
+        destination=tmp_path / 'out',
+        through=through,
     ).finish(timeout=30)
 
 
@@ -129,19 +139,106 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     assert (run.failed_step, run.error['message']) == ('archive', f'There is no folder {tmp_path / "gone"}.')
 
 
-def test_files_that_cannot_be_read_fail_the_backup_instead_of_missing_in_it(
-    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+def test_files_that_cannot_be_read_fail_the_backup_instead_of_missing_in_it(tmp_path: Path, photos: Path) -> None:
+    (photos / 'a.txt').chmod(0)
+
+    run = backup(tmp_path, photos, through=WITHOUT_RIGHTS)
+
+    assert (run.failed_step, run.error['message']) == ('archive', f'1 file cannot be read: {photos / "a.txt"}.')
+    assert 'exclude' in run.error['hint']
+    assert archives(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path('/proc/self/mem').exists(), reason='needs a file that opens but cannot be read')
+def test_what_the_disk_refuses_fails_the_run_but_the_rest_is_archived_and_nothing_pruned(
+    tmp_path: Path, photos: Path
 ) -> None:
-    # The superuser may read everything, so the answer of the system is changed and not the file.
-    monkeypatch.setattr(os, 'access', lambda path, _: Path(path).name != 'a.txt')
+    process = Path('/proc', str(os.getpid()))
+    all_but_comm_and_mem = ['[!cm]*', 'c[!o]*', 'cor*', 'm[!e]*']
+    for _ in range(2):
+        run = backup(tmp_path, process, exclude=all_but_comm_and_mem, keep=1)
 
-    with pytest.raises(StepFailed) as failed:
-        BackupFolder(folder=photos)._found(SilentRun(), Destination(str(tmp_path / 'out')))
+    assert run.failed_step == 'verify'
+    assert run.error['message'].startswith('1 file could not be read: mem. ')
+    assert len(archives(tmp_path)) == 2
+    with tarfile.open(archives(tmp_path)[-1]) as tar:
+        assert tar.getnames() == [process.name, f'{process.name}/comm']
+    manifest = json.loads(archives(tmp_path)[-1].with_name(f'{archives(tmp_path)[-1].name}.json').read_text())
+    assert manifest['unreadable'] == ['mem']
 
-    assert failed.value.message == f'1 file cannot be read: {photos / "a.txt"}.'
-    assert 'exclude' in failed.value.hint
+
+def test_a_tree_in_which_files_come_and_go_is_backed_up(tmp_path: Path, photos: Path) -> None:
+    lasting = {f'photos/many/{number}' for number in range(2000)}
+    (photos / 'many').mkdir()
+    for name in lasting:
+        (tmp_path / name).touch()
+    # It makes and removes files until it is stopped, so some vanish between being found and being read.
+    churn = 'while :; do for i in 1 2 3 4 5 6 7 8 9; do : > z$i.tmp; done; rm -f z*.tmp; done'
+    with subprocess.Popen(['sh', '-c', churn], cwd=photos / 'many') as program:
+        try:
+            run = backup(tmp_path, photos)
+        finally:
+            program.kill()
+
+    assert run.error == {}
+    manifest = json.loads(next((tmp_path / 'out').glob('*.json')).read_text())
+    assert lasting < set(manifest['files'])
+    warned = {message.split(' ')[0] for level, message in run.lines if level == 'warning'}
+    assert warned == {*manifest['vanished'], *manifest['changed']}
 
 
-class SilentRun:
-    def progress(self, *_: object) -> None:
-        pass
+def test_a_folder_may_be_its_own_destination(tmp_path: Path, photos: Path) -> None:
+    (tmp_path / 'by link').symlink_to(photos)
+    (photos / 'mine.tar.gz').write_text('not made by a backup')
+    for _ in range(2):
+        run = backup(tmp_path, photos, destination=str(tmp_path / 'by link'), keep=1)
+
+    assert run.state == 'succeeded'
+    (archive,) = photos.glob('photos-*.tar.gz')
+    with tarfile.open(archive) as tar:
+        names = set(tar.getnames())
+    assert 'photos/mine.tar.gz' in names
+    assert not [name for name in names if name.startswith('photos/photos-')]
+
+
+def test_what_else_is_in_the_destination_is_kept(tmp_path: Path, photos: Path) -> None:
+    (photos / 'backups').mkdir()
+    (photos / 'backups' / 'notes.txt').write_text('mine')
+    for _ in range(2):
+        run = backup(tmp_path, photos, destination=str(photos / 'backups'), keep=1)
+
+    assert run.state == 'succeeded'
+    (archive,) = (photos / 'backups').glob('*.tar.gz')
+    with tarfile.open(archive) as tar:
+        inside = [name for name in tar.getnames() if name.startswith('photos/backups')]
+    assert inside == ['photos/backups', 'photos/backups/notes.txt']
+
+
+def test_a_retry_of_verify_knows_the_files(tmp_path: Path, photos: Path) -> None:
+    order: dict[str, Any] = {'folder': tmp_path / 'run', 'destination': tmp_path / 'out'}
+    OneRun(pipeline='BackupFolder', parameters={'folder': str(photos)}, **order).finish()
+    state = json.loads((tmp_path / 'run' / 'checkpoint.json').read_text())['state']
+    (manifest,) = (tmp_path / 'out').glob('*.json')
+    manifest.unlink()
+
+    run = OneRun(
+        pipeline='BackupFolder', parameters={'folder': str(photos)}, from_step='verify', state=state, **order
+    ).finish()
+
+    assert run.error == {}
+    assert len(json.loads(manifest.read_text())['files']) == 3
+
+
+def test_archives_of_the_last_version_are_pruned(tmp_path: Path) -> None:
+    folder = tmp_path / 'photos'
+    folder.mkdir()
+    (tmp_path / 'out').mkdir()
+    for path in OLD.iterdir():
+        text = path.read_bytes()
+        (tmp_path / 'out' / path.name).write_bytes(text.replace(b'/srv/media/photos', str(folder).encode()))
+
+    run = backup(tmp_path, folder, keep=1)
+
+    assert run.error == {}
+    assert len(archives(tmp_path)) == 1
+    assert not (tmp_path / 'out' / 'photos-20261129T153749Z.tar.gz').exists()
