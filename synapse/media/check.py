@@ -59,10 +59,11 @@ def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable
 
         result = _decoded(run, path, media, place, show)
         flickers += result.errors
-        if result.code or (media.video and not result.progress.frame and '-sseof' not in place.where):
-            is_edge = number in (0, len(places) - 1)
+        # Only at the start: the picture may end before the sound.
+        has_no_frames = not number and media.video and not result.progress.frame
+        if result.code or has_no_frames:
             bad += 1
-            if is_edge or bad > MOST_BAD_PLACES:
+            if number in (0, len(places) - 1) or bad > MOST_BAD_PLACES:
                 words = result.first_error if result.errors else 'it has no frames'
                 raise StepFailed(f'{path.name} is damaged: {words}.', 'Check whether it plays in a video player.')
     if flickers:
@@ -76,10 +77,15 @@ def _places(seconds: float) -> list[_Place]:
     return [
         # Recordings of television start in the middle of a group of pictures, which cannot be decoded.
         _Place(['-t', f'{EDGE_SECONDS:g}'], EDGE_SECONDS, most_errors=0.5),
-        # From the key frame before it: decoding up to the exact place would take most of the time.
-        *(_Place(['-noaccurate_seek', '-ss', f'{at:.3f}', '-t', f'{PLACE_SECONDS:g}'], PLACE_SECONDS) for at in ats),
-        _Place(['-sseof', f'-{EDGE_SECONDS:g}'], EDGE_SECONDS),
+        *(_Place([*_from(at), '-t', f'{PLACE_SECONDS:g}'], PLACE_SECONDS) for at in ats),
+        # Not by -sseof, which decodes the whole of a recording that states no length.
+        _Place(_from(seconds - EDGE_SECONDS), EDGE_SECONDS),
     ]
+
+
+def _from(at: float) -> list[str]:
+    """Start at the key frame before: decoding up to the exact place would take most of the time."""
+    return ['-noaccurate_seek', '-ss', f'{at:.3f}']
 
 
 def _check_end(path: Path, media: MediaFile) -> None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from synapse.media import check
 from synapse.media.check import check_playable
+from synapse.media.ffmpeg import FfmpegResult, ffmpeg
 from synapse.media.probe import measured, probe
 from synapse.pipelines.pipeline import StepFailed
 from tests.parts.local_run import LocalRun
@@ -65,6 +68,26 @@ def test_a_long_film_passes_without_a_word(local: LocalRun, long_film: Path, tmp
     assert local.lines == []
 
 
+def test_the_end_of_a_recording_without_a_length_is_found_without_decoding_all_of_it(
+    local: LocalRun, long_film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames: list[int] = []
+
+    def counted(*arguments: Any, **more: Any) -> FfmpegResult:
+        result = ffmpeg(*arguments, **more)
+        frames.append(result.progress.frame)
+        return result
+
+    monkeypatch.setattr(check, 'ffmpeg', counted)
+
+    checked(local, remuxed(long_film, tmp_path / 'live.mkv', '-live', '1'))
+
+    assert local.lines == []
+    assert len(frames) == check.PLACES + 2
+    # Ten a second; up to twenty more from the key frame before.
+    assert all(0 < count <= 10 * check.EDGE_SECONDS + 21 for count in frames)
+
+
 @pytest.mark.parametrize('name', ['a.mp4', 'a.mkv', 'a.avi', 'a.flv'])
 def test_the_missing_end_of_a_long_film_is_found(local: LocalRun, long_film: Path, tmp_path: Path, name: str) -> None:
     film = remuxed(long_film, tmp_path / name, '-movflags', '+faststart')
@@ -105,6 +128,20 @@ def test_a_cut_wmv_is_found_by_its_size(local: LocalRun, long_film: Path, tmp_pa
 
     with pytest.raises(StepFailed, match=r'a\.wmv is incomplete: its end is missing\.'):
         checked(local, film)
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+def test_a_long_film_whose_picture_ends_early_passes(
+    local: LocalRun, long_film: Path, tmp_path: Path, suffix: str
+) -> None:
+    film = tmp_path / f'early{suffix}'
+    call_ffmpeg(
+        '-t', '20', '-i', str(long_film), '-i', str(long_film), '-map', '0:v', '-map', '1:a', '-c', 'copy', str(film)
+    )
+
+    checked(local, film)
+
+    assert local.lines == []
 
 
 @pytest.mark.parametrize('rate', ['1/30', '1', '240'])
