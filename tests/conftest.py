@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from synapse.recurrence.zones import use_newest_data
 from tests.parts.chromium import find_chromium
@@ -15,6 +16,9 @@ from tests.parts.harness import SynapseUnderTest
 def pytest_configure() -> None:
     """As the program does at its start: otherwise the first room would change the rules of zones for later tests."""
     use_newest_data()
+    # How long an example takes by the clock says nothing on a machine that others use.
+    settings.register_profile('synapse', deadline=None)
+    settings.load_profile('synapse')
 
 
 @pytest.fixture(scope='module', autouse=True)
