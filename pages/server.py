@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
 
-from storage.files import FolderLock, LockHeld, StorageError, make_private_folder, write_atomically
+from storage.files import StorageError, make_private_folder, write_atomically
+from storage.folder_lock import FolderLock, LockHeld
 from synapse.control_room import ControlRoom
 from synapse.garbage import GarbageCollector
 from synapse.settings import Settings

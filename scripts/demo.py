@@ -86,7 +86,8 @@ async def _live(folder: Path, days: int, offset: Offset) -> None:
     # Not earlier: what these import takes `datetime` by its name, and must get the moved one.
     from scripts.life.room import MovedClock, MovedRoom
     from scripts.life.story import Story
-    from storage.files import FolderLock, make_private_folder
+    from storage.files import make_private_folder
+    from storage.folder_lock import FolderLock
     from synapse.recurrence.machine_zone import machine_zone
     from synapse.recurrence.wall_time import wall_of
     from synapse.settings import Settings

@@ -1,16 +1,12 @@
-"""Files and folders that survive a crash: atomic writes, one owner of a folder, no leftovers."""
+"""Files and folders that survive a crash: atomic writes, no leftovers."""
 
 import contextlib
 import errno
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import filelock
 
 
 class StorageError(Exception):
@@ -19,14 +15,6 @@ class StorageError(Exception):
 
 class DiskFull(StorageError):
     """There is no room left; nothing was saved."""
-
-
-class LockHeld(StorageError):
-    """Another process owns the folder; `info` is what it published about itself."""
-
-    def __init__(self, folder: Path, info: dict[str, Any]) -> None:
-        super().__init__(f'{folder} is in use')
-        self.info = info
 
 
 # EFBIG is the error of a limit on file sizes, which means the same to the writer.
@@ -150,47 +138,3 @@ def remove_leftovers(folder: Path) -> list[Path]:
         with named_errors(path):
             path.unlink(missing_ok=True)
     return found
-
-
-class FolderLock:
-    """One owner of a folder at a time; the system releases the lock when its process ends, however it ends.
-
-    The owner publishes information about itself in `lock.json`, for a second process to read.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._lock = filelock.FileLock(folder / 'lock', mode=0o600, thread_local=False)
-
-    def acquire(self, info: Mapping[str, Any]) -> None:
-        """Take ownership of the folder.
-
-        :raises LockHeld: if another process owns it, with its `info`
-        """
-        with named_errors(self._folder):
-            try:
-                self._lock.acquire(timeout=0)
-            except filelock.Timeout as error:
-                raise LockHeld(self._folder, self._read_info()) from error
-        self.update(info)
-
-    def update(self, info: Mapping[str, Any]) -> None:
-        """Update the published information, for instance once the address is known."""
-        write_atomically(self._info_path, json.dumps(dict(info)).encode())
-
-    def release(self) -> None:
-        """Release the folder; harmless if it is not owned."""
-        if self._lock.is_locked:
-            self._info_path.unlink(missing_ok=True)
-            self._lock.release()
-
-    @property
-    def _info_path(self) -> Path:
-        return self._folder / 'lock.json'
-
-    def _read_info(self) -> dict[str, Any]:
-        try:
-            info = json.loads(self._info_path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return info if isinstance(info, dict) else {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from synapse.recurrence.zones import use_newest_data
 from tests.parts.chromium import find_chromium
@@ -15,10 +16,19 @@ from tests.parts.harness import SynapseUnderTest
 def pytest_configure() -> None:
     """As the program does at its start: otherwise the first room would change the rules of zones for later tests."""
     use_newest_data()
+    # How long an example takes by the clock says nothing on a machine that others use.
+    settings.register_profile('synapse', deadline=None)
+    settings.load_profile('synapse')
 
 
-def pytest_collection_finish() -> None:
-    # Each simulated page collects garbage twice: without what imports and collection left, in a tenth of the time.
+@pytest.fixture(scope='module', autouse=True)
+def fresh_garbage() -> None:
+    """Let the collector look at nothing but what this module makes.
+
+    Each simulated page collects twice. With all that imports, collection and earlier modules have left, a test of
+    pages would wait half a second for that.
+    """
+    gc.collect()
     gc.freeze()
 
 

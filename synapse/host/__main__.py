@@ -65,7 +65,7 @@ def _host(answers: int) -> int:
     jobs: queue.Queue[Job] = queue.Queue()
     threading.Thread(target=_listen, args=(commands, control, jobs), name='synapse-listen', daemon=True).start()
 
-    from synapse.host.job import Runner  # imports Pydantic and asyncio while a spare has nothing else to do
+    from synapse.host.job import Runner  # imports Pydantic while a spare has nothing else to do
 
     channel.send(Hello(t=Kind.HELLO, pid=os.getpid()))
     runner = Runner(jobs.get(), channel, control, finish_lines)

@@ -3,7 +3,6 @@
 Steps run in the main thread, where a signal can interrupt them; one that ignores even that ends with the process.
 """
 
-import asyncio
 import inspect
 import json
 import os
@@ -11,7 +10,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -33,6 +32,9 @@ from .control import Cancelled, Control
 from .deadline import Deadline, Interrupts
 from .run import Run, RunProfile
 from .shell import kill_descendants
+
+if TYPE_CHECKING:
+    import asyncio
 
 CLOSE_SECONDS = 2.0
 
@@ -177,10 +179,14 @@ class Runner:
             with self._interrupts.armed():
                 method(*arguments)
             return
+        import asyncio  # with TLS and all: a tenth of the start of a host, and few steps are async
+
         self._async = self._async or asyncio.Runner()
         self._async.run(self._await(method(*arguments), deadline))
 
     async def _await(self, step: Any, deadline: 'Deadline') -> None:
+        import asyncio
+
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(step)
 

@@ -199,12 +199,14 @@ def _instants_from(series: Series, since: datetime) -> Iterator[datetime]:
     since = max(since, series.begins)
     if since > series.ends or since >= LATEST:
         return
+    expand = _stepped_instants if series.rule.freq.is_sub_daily else _instants_on
     first, end = _day_of(since, series.zone), _day_of(series.ends, series.zone)
     limit, size, days_without = first + SEARCHED_DAYS, 2, 0
     while first <= min(limit, end) and days_without <= STEPPED_DAYS:
-        last = min(first + size - 1, end)
-        found = _instants_on(series, first, last)
-        for instant in found:
+        last, found = min(first + size - 1, end), False
+        # A minutely rule has 1,440 a day: only as many are made as are taken.
+        for instant in expand(series, first, last):
+            found = True
             if since <= instant <= series.ends and instant not in series.excluded:
                 yield instant
         if found:

@@ -63,6 +63,20 @@ def sign_in(context: BrowserContext) -> Callable[[SynapseUnderTest], Page]:
 
 
 @pytest.fixture
+def open_tab(context: BrowserContext) -> Callable[[SynapseUnderTest], Page]:
+    """Open an empty tab that is signed in, for tests of other pages: the dashboard would take as long as theirs."""
+
+    def enter(program: SynapseUnderTest) -> Page:
+        if not context.cookies(program.url):
+            code = program.link.partition('#')[2]
+            answer = context.request.post(f'{program.url}auth', data={'code': code}, max_redirects=0)
+            assert answer.status == 303, answer.text()
+        return context.new_page()
+
+    return enter
+
+
+@pytest.fixture
 def user_folder(tmp_path: Path) -> Path:
     """A folder with a person's own files, outside the data folder."""
     folder = tmp_path / 'user'

@@ -74,11 +74,11 @@ def states(program: SynapseUnderTest, event_id: str) -> list[str]:
 
 
 def test_what_was_missed_is_answered_in_one_tab_and_goes_in_the_other(
-    data: Path, start: Callable[[], SynapseUnderTest], sign_in: SignIn, problems: list[str]
+    data: Path, start: Callable[[], SynapseUnderTest], sign_in: SignIn, open_tab: SignIn, problems: list[str]
 ) -> None:
     was_off(data, timedelta(hours=5), [hourly('photos', 3), hourly('letters', 1)])
     program = start()
-    page, other = sign_in(program), sign_in(program)
+    page, other = sign_in(program), open_tab(program)
     other.goto(f'{program.url}scheduler')
     card, there = (tab.get_by_role('region', name='While you were away') for tab in (page, other))
 
@@ -185,9 +185,9 @@ def test_the_next_event_counts_down_and_becomes_a_live_row_in_place(
 
 
 def test_what_is_missed_elsewhere_is_told_by_a_notice(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}logs')
     page.get_by_role('heading', name='Logs').wait_for()
 
@@ -244,9 +244,9 @@ def test_n_plans_an_event_from_anywhere(program: SynapseUnderTest, sign_in: Sign
     expect(page.get_by_role('dialog', name='New event')).to_be_visible()
 
 
-def test_the_secret_address_is_made_shown_and_revoked_in_settings(program: SynapseUnderTest, sign_in: SignIn) -> None:
+def test_the_secret_address_is_made_shown_and_revoked_in_settings(program: SynapseUnderTest, open_tab: SignIn) -> None:
     event = plan(program, title='In the feed')
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}settings')
     card = page.get_by_role('region', name='Calendar')
 
@@ -265,10 +265,10 @@ def test_the_secret_address_is_made_shown_and_revoked_in_settings(program: Synap
 
 
 def test_a_calendar_file_is_downloaded_and_imported_in_settings(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     event = plan(program, title='There and back', ahead=timedelta(days=3))
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}settings')
     card = page.get_by_role('region', name='Calendar')
 
@@ -296,11 +296,11 @@ def test_a_calendar_file_is_downloaded_and_imported_in_settings(
     expect(card.get_by_role('alert')).not_to_be_empty()
 
 
-def test_a_profile_that_an_event_needs_is_not_deleted(program: SynapseUnderTest, sign_in: SignIn) -> None:
+def test_a_profile_that_an_event_needs_is_not_deleted(program: SynapseUnderTest, open_tab: SignIn) -> None:
     with program.api as api:
         profile = api.post('/profiles', json={'label': 'Studio'}).json()
     plan(program, title='Weekly letters', profile=profile['id'])
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}profiles')
 
     page.get_by_role('button', name='Delete Studio').click()

@@ -18,9 +18,8 @@ def go_to(page: Page, place: str) -> None:
     expect(page.get_by_role('banner').get_by_role('heading', name=place)).to_be_visible()
 
 
-def test_twenty_navigations_use_one_socket(program: SynapseUnderTest, sign_in: SignIn, problems: list[str]) -> None:
-    page = sign_in(program)
-    page.goto('about:blank')
+def test_twenty_navigations_use_one_socket(program: SynapseUnderTest, open_tab: SignIn, problems: list[str]) -> None:
+    page = open_tab(program)
     sockets: list[str] = []
 
     def on_socket(socket: WebSocket) -> None:

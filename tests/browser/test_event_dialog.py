@@ -69,12 +69,12 @@ def open_event(page: Page, program: SynapseUnderTest, title: str) -> Locator:
 
 
 def test_an_event_is_planned_in_plain_words_and_taken_back(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str], user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str], user_folder: Path
 ) -> None:
     program.write_pipeline('clips.py', PIPELINE)
     program.wait_for_pipeline('Clips')
     (user_folder / 'talk.mp4').write_text('12345')
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}scheduler')
     page.get_by_role('button', name='New event').click()
     dialog = page.get_by_role('dialog', name='New event')
@@ -110,9 +110,9 @@ def test_an_event_is_planned_in_plain_words_and_taken_back(
 
 
 def test_what_a_pipeline_is_about_is_in_sight_and_a_refused_save_leads_to_it(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}scheduler')
     page.get_by_role('button', name='New event').click()
     dialog = page.get_by_role('dialog', name='New event')
@@ -136,10 +136,10 @@ def test_what_a_pipeline_is_about_is_in_sight_and_a_refused_save_leads_to_it(
 
 
 def test_a_change_at_one_occurrence_asks_which_ones_are_meant(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     series = plan(program, user_folder, rrule='FREQ=WEEKLY')
-    dialog = open_event(sign_in(program), program, 'Weekly clips')
+    dialog = open_event(open_tab(program), program, 'Weekly clips')
     dialog.get_by_label('Name', exact=True).fill('Clips for once')
     dialog.get_by_role('button', name='Save event').click()
     expect(dialog.page.get_by_role('button', name='Save only this one')).to_be_focused()
@@ -156,11 +156,11 @@ def test_a_change_at_one_occurrence_asks_which_ones_are_meant(
 
 
 def test_a_rule_without_words_in_the_form_is_kept_as_it_is(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     rule = 'FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=1,2,3,4,5,6,7,8,9,10,-1,-2,-3,-4,-5,-6,-7,-8,-9,-10'
     series = plan(program, user_folder, rrule=rule, exdates=[], retry={'attempts': 4, 'delay_seconds': 61})
-    dialog = open_event(sign_in(program), program, 'Weekly clips')
+    dialog = open_event(open_tab(program), program, 'Weekly clips')
 
     expect(dialog.get_by_label('Rule')).to_have_value(rule)
     dialog.get_by_label('Stop it after').fill('1 h 30 min')
@@ -177,10 +177,10 @@ def test_a_rule_without_words_in_the_form_is_kept_as_it_is(
 
 
 def test_what_never_matches_cannot_be_saved_and_says_why(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     plan(program, user_folder, rrule='FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12')
-    dialog = open_event(sign_in(program), program, 'Weekly clips')
+    dialog = open_event(open_tab(program), program, 'Weekly clips')
     save = dialog.get_by_role('button', name='Save event')
 
     dialog.get_by_label('Rule').fill('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31')
@@ -197,10 +197,10 @@ def test_what_never_matches_cannot_be_saved_and_says_why(
 
 
 def test_leaving_asks_once_and_only_if_something_would_be_lost(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     series = plan(program, user_folder, rrule='FREQ=DAILY')
-    page = sign_in(program)
+    page = open_tab(program)
     dialog = open_event(page, program, 'Weekly clips')
     page.keyboard.press('Escape')
     expect(dialog).to_be_hidden()
@@ -221,10 +221,10 @@ def test_leaving_asks_once_and_only_if_something_would_be_lost(
 
 
 def test_one_occurrence_is_deleted_with_undo_and_a_series_after_a_question(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     series = plan(program, user_folder, rrule='FREQ=WEEKLY')
-    page = sign_in(program)
+    page = open_tab(program)
     dialog = open_event(page, program, 'Weekly clips')
     dialog.get_by_role('button', name='Delete').click()
     page.get_by_role('button', name='Delete only this one').click()
@@ -243,14 +243,14 @@ def test_one_occurrence_is_deleted_with_undo_and_a_series_after_a_question(
 
 
 def test_what_the_pipeline_has_lost_is_shown_and_can_be_removed(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     series = plan(program, user_folder)
     source = series['parameters']['source']
     with program.api as api:
         api.patch(f'/scheduler/{series["id"]}', json={'parameters': {'source': source, 'length': 45}})
     program.write_pipeline('clips.py', PIPELINE.replace('    length: int = 30\n', '').replace('{self.length}', 'x'))
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}pipelines')
     expect(page.get_by_role('button', name='Run Clips')).to_be_visible()
     dialog = open_event(page, program, 'Weekly clips')
@@ -266,10 +266,10 @@ def test_what_the_pipeline_has_lost_is_shown_and_can_be_removed(
 
 
 def test_run_once_now_asks_for_the_file_where_somebody_has_to_choose_it(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
     event = plan(program, user_folder)
-    page = sign_in(program)
+    page = open_tab(program)
     dialog = open_event(page, program, 'Weekly clips')
     dialog.get_by_role('button', name='Run once now').click()
     page.get_by_role('button', name='Open run').click()
@@ -290,10 +290,10 @@ def test_run_once_now_asks_for_the_file_where_somebody_has_to_choose_it(
 
 
 def test_on_a_phone_the_proof_is_folded_to_its_sentence(
-    program: SynapseUnderTest, sign_in: SignIn, context: BrowserContext, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, context: BrowserContext, user_folder: Path
 ) -> None:
     plan(program, user_folder, rrule='FREQ=DAILY')
-    page = sign_in(program)
+    page = open_tab(program)
     page.set_viewport_size({'width': 375, 'height': 812})
     dialog = open_event(page, program, 'Weekly clips')
 

@@ -43,9 +43,9 @@ def kept(program: SynapseUnderTest) -> dict[str, bool]:
 
 
 def test_what_a_file_would_run_is_shown_in_full_and_kept_off_until_a_person_switches_it_on(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path, problems: list[str]
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
 
     question = choose(page, program, a_file(user_folder, '<i>Lunch</i>'))
     expect(question.get_by_role('listitem')).to_have_count(1)
@@ -72,9 +72,9 @@ def test_what_a_file_would_run_is_shown_in_full_and_kept_off_until_a_person_swit
 
 
 def test_an_open_dialog_shows_what_a_file_has_made_of_its_event(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
     with program.api as api:
         values = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}, 'timezone': 'UTC', 'title': 'Mine'}
         start = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None, microsecond=0).isoformat()
@@ -92,9 +92,9 @@ def test_an_open_dialog_shows_what_a_file_has_made_of_its_event(
 
 
 def test_only_what_is_ticked_is_switched_on_and_cancel_keeps_nothing(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
     file = a_file(user_folder, 'Lunch', 'Dinner')
 
     question = choose(page, program, file)
@@ -111,9 +111,9 @@ def test_only_what_is_ticked_is_switched_on_and_cancel_keeps_nothing(
 
 
 def test_a_long_file_shows_its_first_events_and_counts_the_others(
-    program: SynapseUnderTest, sign_in: SignIn, user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
 
     question = choose(page, program, a_file(user_folder, *(f'Lunch {number}' for number in range(1500))))
 

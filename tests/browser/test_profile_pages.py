@@ -10,9 +10,9 @@ SignIn = Callable[[SynapseUnderTest], Page]
 
 
 def test_a_profile_made_here_shows_there_and_its_secret_nowhere(
-    program: SynapseUnderTest, sign_in: SignIn, context: BrowserContext, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, context: BrowserContext, problems: list[str]
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
     other = context.new_page()
     other.goto(f'{program.url}profiles')
     page.goto(f'{program.url}profiles')
@@ -36,10 +36,10 @@ def test_a_profile_made_here_shows_there_and_its_secret_nowhere(
     assert problems == []
 
 
-def test_a_profile_is_mended_and_deleted_after_a_question(program: SynapseUnderTest, sign_in: SignIn) -> None:
+def test_a_profile_is_mended_and_deleted_after_a_question(program: SynapseUnderTest, open_tab: SignIn) -> None:
     with program.api as api:
         api.post('/profiles', json={'label': 'Studio', 'secrets': {'OLD': 'x1'}}).raise_for_status()
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}profiles')
     page.get_by_role('button', name='Edit Studio').click()
     form = page.get_by_role('dialog', name='Edit Studio')
@@ -59,10 +59,10 @@ def test_a_profile_is_mended_and_deleted_after_a_question(program: SynapseUnderT
 
 
 def test_a_pipeline_file_shows_breaks_and_mends_while_the_page_is_open(
-    program: SynapseUnderTest, sign_in: SignIn
+    program: SynapseUnderTest, open_tab: SignIn
 ) -> None:
     good = 'from synapse import Pipeline, step\nclass Hello(Pipeline):\n    @step\n    def greet(self, run): pass\n'
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}pipelines')
 
     program.write_pipeline('hello.py', good)

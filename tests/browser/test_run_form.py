@@ -34,10 +34,10 @@ class Greeting(Pipeline):
 '''
 
 
-def open_form(program: SynapseUnderTest, sign_in: SignIn) -> tuple[Page, Locator]:
+def open_form(program: SynapseUnderTest, open_tab: SignIn) -> tuple[Page, Locator]:
     program.write_pipeline('greeting.py', PIPELINE)
     program.wait_for_pipeline('Greeting')
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}pipelines')
     page.get_by_role('button', name='Run Greeting').click()
     form = page.get_by_role('dialog', name='New run')
@@ -51,11 +51,11 @@ def runs_of(program: SynapseUnderTest) -> list[dict[str, object]]:
 
 
 def test_a_filled_form_starts_one_run_and_shows_it(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str], user_folder: Path
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str], user_folder: Path
 ) -> None:
     paper = user_folder / 'paper.txt'
     paper.write_text('12345')
-    page, form = open_form(program, sign_in)
+    page, form = open_form(program, open_tab)
 
     form.get_by_label('Who').fill('Ada')
     form.get_by_label('Times').fill('3')
@@ -72,8 +72,8 @@ def test_a_filled_form_starts_one_run_and_shows_it(
     assert problems == []
 
 
-def test_the_keyboard_begins_in_the_form(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page, form = open_form(program, sign_in)
+def test_the_keyboard_begins_in_the_form(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    page, form = open_form(program, open_tab)
 
     expect(form.locator('select').first).to_be_focused()
     page.keyboard.press('Control+Enter')
@@ -81,8 +81,8 @@ def test_the_keyboard_begins_in_the_form(program: SynapseUnderTest, sign_in: Sig
     expect(form.get_by_role('alert').filter(has_text=re.compile('.')).first).to_be_visible()
 
 
-def test_what_is_being_typed_stays_while_the_server_pushes(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page, form = open_form(program, sign_in)
+def test_what_is_being_typed_stays_while_the_server_pushes(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    page, form = open_form(program, open_tab)
     form.get_by_label('Who').press_sequentially('Ad')
 
     with program.api as api:
@@ -95,8 +95,8 @@ def test_what_is_being_typed_stays_while_the_server_pushes(program: SynapseUnder
     expect(form.get_by_label('Times')).to_have_value('2')
 
 
-def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    _, form = open_form(program, sign_in)
+def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    _, form = open_form(program, open_tab)
     form.get_by_label('Times').fill('many')
     form.get_by_role('button', name='Run').click()
     expect(form.get_by_text('Enter a whole number.')).to_be_visible()
@@ -110,8 +110,8 @@ def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, si
     assert runs_of(program) == []
 
 
-def test_many_presses_are_one_run(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page, form = open_form(program, sign_in)
+def test_many_presses_are_one_run(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    page, form = open_form(program, open_tab)
     form.get_by_label('Who').fill('Ada')
 
     form.get_by_role('button', name='Run').evaluate('button => { for (let i = 0; i < 5; i++) button.click() }')
@@ -120,10 +120,10 @@ def test_many_presses_are_one_run(program: SynapseUnderTest, sign_in: SignIn) ->
     assert len(runs_of(program)) == 1
 
 
-def test_defaults_of_a_profile_fill_in_what_was_not_touched(program: SynapseUnderTest, sign_in: SignIn) -> None:
+def test_defaults_of_a_profile_fill_in_what_was_not_touched(program: SynapseUnderTest, open_tab: SignIn) -> None:
     with program.api as api:
         api.post('/profiles', json={'label': 'Studio', 'defaults': {'who': 'Grace', 'times': 4}}).raise_for_status()
-    _, form = open_form(program, sign_in)
+    _, form = open_form(program, open_tab)
     form.get_by_label('Times').fill('1')
 
     form.get_by_label('Profile').select_option('studio')

@@ -39,14 +39,14 @@ time.sleep(60)
 
 
 def test_a_failed_run_says_why_and_is_retried_from_the_step_that_failed(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
     program.write_pipeline('fragile.py', FRAGILE)
     program.wait_for_pipeline('Fragile')
     switch = program.data / 'switch'
     run = program.create_run('Fragile', switch=str(switch))
     program.wait_for_run(run['id'])
-    page = sign_in(program)
+    page = open_tab(program)
 
     page.goto(f'{program.url}runs/{run["id"]}')
     expect(page.get_by_role('alert').filter(has_text='Nobody turned the switch on.')).to_contain_text('PREPARE is kept')
@@ -64,10 +64,10 @@ def test_a_failed_run_says_why_and_is_retried_from_the_step_that_failed(
     assert problems == []
 
 
-def test_a_stop_is_watched_down_to_no_process(program: SynapseUnderTest, sign_in: SignIn) -> None:
+def test_a_stop_is_watched_down_to_no_process(program: SynapseUnderTest, open_tab: SignIn) -> None:
     run = program.create_run('RunCommand', command=[sys.executable, '-c', SLEEPER])
     program.wait_for_run(run['id'], 'running')
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}runs/{run["number"]}')
 
     page.get_by_role('button', name='Stop now').click()
@@ -80,9 +80,9 @@ def test_a_stop_is_watched_down_to_no_process(program: SynapseUnderTest, sign_in
 
 
 def test_the_list_of_runs_changes_by_push_and_filters_in_the_address(
-    program: SynapseUnderTest, sign_in: SignIn
+    program: SynapseUnderTest, open_tab: SignIn
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}runs')
     expect(page.get_by_text('No runs yet')).to_be_visible()
 
@@ -99,8 +99,8 @@ def test_the_list_of_runs_changes_by_push_and_filters_in_the_address(
     page.wait_for_url('**/runs/2')
 
 
-def test_a_run_that_is_not_there_says_so(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page = sign_in(program)
+def test_a_run_that_is_not_there_says_so(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    page = open_tab(program)
 
     page.goto(f'{program.url}runs/77')
 

@@ -64,9 +64,9 @@ def chip(grid: Locator, day: datetime, title: str) -> Locator:
 
 
 def test_an_event_fires_and_its_chip_turns_in_two_tabs_without_a_reload(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
-    pages = [sign_in(program), sign_in(program)]
+    pages = [open_tab(program), open_tab(program)]
     grids = [open_month(page, program) for page in pages]
     for page in pages:
         page.evaluate("document.querySelectorAll('.mo-cell').forEach((cell) => { cell.isTheSame = true; })")
@@ -87,11 +87,11 @@ def test_an_event_fires_and_its_chip_turns_in_two_tabs_without_a_reload(
 
 
 def test_the_grid_is_walked_by_keys_and_enter_opens_a_day_or_plans_on_it(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
     day = a_day_of_next_month()
     plan(program, 'Far', day)
-    page = sign_in(program)
+    page = open_tab(program)
     grid = open_month(page, program, day)
     expect(cell(grid, day)).to_have_attribute('tabindex', '0')
     expect(grid.locator('.mo-cell[tabindex="0"]')).to_have_count(1)
@@ -127,11 +127,11 @@ def test_the_grid_is_walked_by_keys_and_enter_opens_a_day_or_plans_on_it(
 
 
 def test_one_of_a_series_is_dragged_to_another_day_and_taken_back(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
     day = a_day_of_next_month()
     plan(program, 'Weekly', day, rrule='FREQ=WEEKLY')
-    page = sign_in(program)
+    page = open_tab(program)
     grid = open_month(page, program, day)
 
     chip(grid, day, 'Weekly').drag_to(cell(grid, day + 2 * DAY))
@@ -147,11 +147,11 @@ def test_one_of_a_series_is_dragged_to_another_day_and_taken_back(
 
 
 def test_a_chip_is_carried_to_another_day_by_keys_and_days_that_are_over_refuse_it(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
     day = a_day_of_next_month()
     plan(program, 'Once', day)
-    page = sign_in(program)
+    page = open_tab(program)
     grid = open_month(page, program, day)
 
     chip(grid, day, 'Once').focus()
@@ -172,10 +172,10 @@ def test_a_chip_is_carried_to_another_day_by_keys_and_days_that_are_over_refuse_
 
 
 def test_a_file_dropped_on_a_day_is_kept_and_asks_for_its_event(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
     day = a_day_of_next_month()
-    page = sign_in(program)
+    page = open_tab(program)
     grid = open_month(page, program, day)
     cell(grid, day).evaluate("(cell) => { cell.dataset.dropHere = ''; }")
 
@@ -190,12 +190,12 @@ def test_a_file_dropped_on_a_day_is_kept_and_asks_for_its_event(
 
 
 def test_a_filter_hides_chips_stays_in_the_address_and_the_views_change_by_number(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
     day = a_day_of_next_month()
     plan(program, 'Command', day)
     plan(program, 'Backup', day, pipeline='BackupFolder', parameters={'folder': str(Path.home())})
-    page = sign_in(program)
+    page = open_tab(program)
     grid = open_month(page, program, day)
     expect(chip(grid, day, 'Command')).to_be_visible()
 

@@ -16,12 +16,12 @@ from tests.parts.writers import log_row
 SignIn = Callable[[SynapseUnderTest], Page]
 
 
-def test_the_number_of_workers_changes_at_once_and_is_kept(tmp_path: Path, sign_in: SignIn) -> None:
+def test_the_number_of_workers_changes_at_once_and_is_kept(tmp_path: Path, open_tab: SignIn) -> None:
     program = forked(tmp_path / 'data').start()
     try:
         with program.api as api:
             before = len(api.get('/status').json()['workers'])
-        page = sign_in(program)
+        page = open_tab(program)
         page.goto(f'{program.url}settings')
 
         page.get_by_role('button', name='One worker more').click()
@@ -35,8 +35,8 @@ def test_the_number_of_workers_changes_at_once_and_is_kept(tmp_path: Path, sign_
         program.stop()
 
 
-def test_no_worker_at_all_is_refused_with_a_sentence(program: SynapseUnderTest, sign_in: SignIn) -> None:
-    page = sign_in(program)
+def test_no_worker_at_all_is_refused_with_a_sentence(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    page = open_tab(program)
     page.goto(f'{program.url}settings')
     less = page.get_by_role('button', name='One worker fewer')
 
@@ -49,7 +49,7 @@ def test_no_worker_at_all_is_refused_with_a_sentence(program: SynapseUnderTest, 
         assert len(api.get('/status').json()['workers']) == 1
 
 
-def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, sign_in: SignIn) -> None:
+def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, open_tab: SignIn) -> None:
     data, now = tmp_path / 'data', datetime.now(UTC)
     data.mkdir()
     log, runs = LogStore(data / 'logs.db'), RunStore(data / 'runs.db')
@@ -61,7 +61,7 @@ def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, sign_in: Sign
     runs.close()
     program = forked(data).start()
     try:
-        page = sign_in(program)
+        page = open_tab(program)
         page.goto(f'{program.url}settings')
         card = page.get_by_role('region', name='What is kept')
         expect(card.get_by_text('3 ended runs since')).to_contain_text('9.0 kB in their folders')

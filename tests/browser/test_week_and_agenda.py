@@ -31,9 +31,9 @@ def plan(program: SynapseUnderTest, title: str, seconds: float, *command: str) -
 
 
 def test_an_event_fires_and_its_block_and_its_row_turn_without_a_reload(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
-    week, agenda = sign_in(program), sign_in(program)
+    week, agenda = open_tab(program), open_tab(program)
     week.goto(f'{program.url}scheduler?view=week')
     agenda.goto(f'{program.url}scheduler?view=agenda')
     expect(week.get_by_role('group', name='entries')).to_have_count(7)
@@ -50,9 +50,9 @@ def test_an_event_fires_and_its_block_and_its_row_turn_without_a_reload(
 
 
 def test_an_empty_hour_of_the_week_is_planned_by_a_click_and_a_day_by_enter(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
-    page = sign_in(program)
+    page = open_tab(program)
     page.goto(f'{program.url}scheduler?view=week')
     page.get_by_role('button', name='Next week').click()
     expect(page.locator('.wk-now')).to_be_hidden()
@@ -74,11 +74,11 @@ def test_an_empty_hour_of_the_week_is_planned_by_a_click_and_a_day_by_enter(
 
 
 def test_on_a_phone_successes_fold_what_failed_stays_and_rows_are_large_enough(
-    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:
     for command in ('true', 'true', 'false'):
         program.wait_for_run(program.create_run('RunCommand', command=[command])['id'])
-    page = sign_in(program)
+    page = open_tab(program)
     page.set_viewport_size({'width': 375, 'height': 812})
     page.goto(f'{program.url}scheduler')
 

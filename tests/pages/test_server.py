@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from pages.server import IN_USE, NOT_WRITABLE, PORT_IN_USE, _Server, serve
-from storage.files import FolderLock
+from storage.folder_lock import FolderLock
 from synapse.settings import Settings
 
 
