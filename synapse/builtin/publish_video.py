@@ -107,6 +107,11 @@ class PublishVideo(Pipeline):
         max_length=20,
         description='Which sound track to publish, such as en or deu; empty for the one that players choose.',
     )
+    all_sounds: bool = Field(
+        default=False,
+        title='Keep all sound tracks',
+        description='The others follow the chosen one: other languages, comments.',
+    )
     channels: Literal['keep', 'stereo'] = Field(
         default='keep', title='Channels of the sound', description='Keep surround sound, or mix it down to stereo.'
     )
@@ -314,7 +319,7 @@ class PublishVideo(Pipeline):
             keep_hdr=keep_hdr,
             has_zscale=has_zscale(run, facts.video),
         )
-        heard = SoundWishes(language=self.language, channels=self.channels)
+        heard = SoundWishes(language=self.language, channels=self.channels, keeps_all=self.all_sounds)
         return render_plan(facts, wishes, heard, keeps_subtitles=self.own_subtitles)
 
     def _caption_inputs(self, plan: RenderPlan, folder: Path) -> tuple[Path | None, str]:
@@ -338,7 +343,7 @@ class PublishVideo(Pipeline):
             self._known_facts(),
             title=self.headline,
             comment=self._text,
-            sound=plan.sound.track if plan.sound else None,
+            sounds=[made.track for made in plan.sounds],
             subtitles=plan.subtitles,
             first_subtitle=int(track is not None),
             is_private_kept=self.keep_private,

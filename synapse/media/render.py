@@ -20,10 +20,15 @@ _SUBTITLE_TICKS = ('-time_base:s', '1:1000')
 
 @dataclass(frozen=True, slots=True)
 class SoundWishes:
-    """What a person chose about the sound; `language` is an ISO 639 code, empty for the default track."""
+    """What a person chose about the sound.
+
+    :param language: an ISO 639 code, empty for the default track
+    :param keeps_all: whether the other tracks follow that one
+    """
 
     language: str = ''
     channels: Channels = 'keep'
+    keeps_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class RenderPlan:
     :param stream: the picture in the file; None if the filters make it of the sound
     :param varies: whether its frames come at varying intervals
     :param seconds: where the film ends if its picture would not
+    :param sounds: the tracks, first the one that players choose
     :param changes: what is done to picture and sound, in a few words each
     """
 
@@ -46,7 +52,7 @@ class RenderPlan:
     stream: int | None
     varies: bool
     seconds: float
-    sound: Sound | None
+    sounds: tuple[Sound, ...]
     subtitles: tuple[SubtitleStream, ...]
     changes: tuple[str, ...]
     input_arguments: tuple[str, ...] = ()
@@ -88,7 +94,7 @@ class RenderPlan:
             *self.picture_arguments(*(filters for filters in (burnt, encoder.filters) if filters)),
             *(*encoder.options(quality), *timing),
             *([] if encoder.filters else ['-pix_fmt', self.pixel_format]),
-            *(['-map', f'0:{self.sound.track.index}', *self.sound.output_arguments] if self.sound else []),
+            *(word for number, track in enumerate(self.sounds) for word in track.output_arguments(number)),
             *(['-map', '1:0', '-c:s:0', 'copy'] if caption else []),
             *(*own, *(_SUBTITLE_TICKS if caption or own else [])),
         ]
@@ -101,11 +107,10 @@ def render_plan(
 
     :raises StepFailed: if it has no sound in the language that was chosen
     """
-    track = chosen_sound(media, heard.language)
-    made = sound(track, heard.channels) if track else None
+    sounds = _sounds(media, heard)
     subtitles = own_subtitles(media) if keeps_subtitles else ()
     if media.video is None:
-        return _plan_of_sound(media, wishes, made, subtitles)
+        return _plan_of_sound(media, wishes, sounds, subtitles)
     seen = picture(media.video, wishes)
     return RenderPlan(
         size=seen.size,
@@ -115,23 +120,36 @@ def render_plan(
         stream=media.video.index,
         varies=media.video.varies,
         seconds=media.seconds or 0.0,
-        sound=made,
+        sounds=sounds,
         subtitles=subtitles,
         changes=(
             *seen.changes,
-            *(made.changes if made else ()),
+            *_changes(sounds),
             *(left_out(media) if keeps_subtitles else ()),
         ),
         input_arguments=tuple(seen.input_arguments),
     )
 
 
+def _sounds(media: MediaFile, heard: SoundWishes) -> tuple[Sound, ...]:
+    first = chosen_sound(media, heard.language)
+    if first is None:
+        return ()
+    others = [track for track in media.sounds if track != first] if heard.keeps_all else []
+    return tuple(sound(track, heard.channels) for track in (first, *others))
+
+
+def _changes(sounds: tuple[Sound, ...]) -> tuple[str, ...]:
+    kept = (f'{len(sounds)} sound tracks',) if len(sounds) > 1 else ()
+    return (*kept, *dict.fromkeys(change for made in sounds for change in made.changes))
+
+
 def _plan_of_sound(
-    media: MediaFile, wishes: PictureWishes, made: Sound | None, subtitles: tuple[SubtitleStream, ...]
+    media: MediaFile, wishes: PictureWishes, sounds: tuple[Sound, ...], subtitles: tuple[SubtitleStream, ...]
 ) -> RenderPlan:
-    if made is None:
+    if not sounds:
         raise StepFailed('The file has neither picture nor sound.', 'Choose a film or a recording.')
-    filters, size, shown = film_of_sound(media, made.track, wishes)
+    filters, size, shown = film_of_sound(media, sounds[0].track, wishes)
     return RenderPlan(
         size=size,
         hdr=False,
@@ -140,9 +158,9 @@ def _plan_of_sound(
         stream=None,
         varies=False,
         seconds=media.seconds or 0.0,
-        sound=made,
+        sounds=sounds,
         subtitles=subtitles,
-        changes=(f'a film of {shown}', *made.changes),
+        changes=(f'a film of {shown}', *_changes(sounds)),
     )
 
 

@@ -49,10 +49,16 @@ class Sound:
     bits: int
     changes: tuple[str, ...]
 
-    @property
-    def output_arguments(self) -> list[str]:
-        """Encode as AAC; the track is to be mapped before."""
-        return ['-af', self.filters, '-c:a', 'aac', '-b:a', str(self.bits), '-ar', str(self.rate)]
+    def output_arguments(self, number: int) -> list[str]:
+        """Map the track and encode it as AAC.
+
+        :param number: of the track in the output, from 0; players choose the first
+        """
+        return [
+            *('-map', f'0:{self.track.index}', f'-filter:a:{number}', self.filters, f'-c:a:{number}', 'aac'),
+            *(f'-b:a:{number}', str(self.bits), f'-ar:a:{number}', str(self.rate)),
+            *(f'-disposition:a:{number}', '0' if number else 'default'),
+        ]
 
 
 def chosen_sound(media: MediaFile, language: str = '') -> AudioStream | None:

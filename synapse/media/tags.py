@@ -15,7 +15,7 @@ def tag_arguments(
     *,
     title: str,
     comment: str,
-    sound: AudioStream | None = None,
+    sounds: Sequence[AudioStream] = (),
     subtitles: Sequence[SubtitleStream] = (),
     first_subtitle: int = 0,
     is_private_kept: bool = False,
@@ -23,7 +23,7 @@ def tag_arguments(
     """Return the options of ffmpeg that write the tags of an MP4.
 
     :param title: used if the file has none of its own
-    :param sound: the published track
+    :param sounds: the published tracks
     :param subtitles: tracks of the file that are published too
     :param first_subtitle: how many other tracks of subtitles are before these
     :param is_private_kept: whether everything else stays that MP4 has a place for: position, camera, serial numbers
@@ -33,7 +33,7 @@ def tag_arguments(
     tags = {'title': media.tags.get('title', '').strip() or title, 'comment': comment, 'creation_time': _date(media)}
     tags |= {name: media.tags.get(name, '') for name in _TAGS_THAT_STAY}
     languages = {f's:s:{first_subtitle + at}': track.language for at, track in enumerate(subtitles)}
-    languages |= {'s:a:0': sound.language} if sound else {}
+    languages |= {f's:a:{number}': sound.language for number, sound in enumerate(sounds)}
     return [
         *cleared,
         *(word for name, value in tags.items() if value for word in ('-metadata', f'{name}={value}')),

@@ -254,6 +254,13 @@ def test_the_default_track_is_published_or_that_of_a_language(
     assert film.pitch() == pytest.approx(pitch, rel=0.02)
 
 
+def test_all_tracks_are_kept_on_wish_the_chosen_one_first(clips: Clips, tmp_path: Path) -> None:
+    film = published(tmp_path, clips.get('two languages'), all_sounds=True, language='de')
+
+    assert film.languages == ['deu', 'eng']
+    assert film.defaults == [True, False]
+
+
 def test_a_language_that_is_not_there_is_refused_at_once(clips: Clips, tmp_path: Path) -> None:
     run = publish(tmp_path, clips.get('two languages'), language='fr')
 

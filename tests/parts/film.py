@@ -75,6 +75,7 @@ class Film:
                 for stream in container.streams.audio
             ]
             self.languages = [stream.metadata.get('language') for stream in container.streams.audio]
+            self.defaults = [bool(int(stream.disposition) & 1) for stream in container.streams.audio]
             self.subtitle_languages = [stream.metadata.get('language') for stream in container.streams.subtitles]
             frames = list(container.decode(video))
         self.has_mastering = any('MASTERING' in str(item.type) for frame in frames for item in frame.side_data)
