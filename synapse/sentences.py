@@ -68,6 +68,7 @@ _PARAMETERS: Mapping[str, Sentence] = {
     'finite_number': 'Write a finite number.',
     **dict.fromkeys(('bool_type', 'bool_parsing'), 'Choose yes or no.'),
     'string_type': 'Write text here.',
+    'string_unicode': 'This has half of a character. Type it again.',
     **dict.fromkeys(('literal_error', 'enum'), 'Choose {expected}.'),
     'greater_than': 'Must be more than {gt}.',
     'greater_than_equal': 'Must be {ge} or more.',

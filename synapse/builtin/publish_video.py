@@ -149,8 +149,8 @@ class PublishVideo(Pipeline):
     @classmethod
     def _is_template(cls, value: str) -> str:
         check_template(value)
-        if not value.isascii() and value.encode(errors='ignore').decode() != value:
-            raise ValueError('This has half of a character. Type it again.')
+        if '\0' in value:
+            raise ValueError('NUL characters are not allowed.')
         return value
 
     @field_validator('background')

@@ -40,13 +40,15 @@ class RunCommand(Pipeline):
     def _are_arguments(cls, value: list[str]) -> list[str]:
         if value and not value[0].strip():
             raise ValueError('Start with the name of a program.')
+        if any('\0' in word for word in value):
+            raise ValueError('NUL characters are not allowed.')
         return value
 
     @field_validator('env')
     @classmethod
     def _are_variables(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if not name or '=' in name:
+        for name, text in value.items():
+            if not name or '=' in name or '\0' in name + text:
                 raise ValueError(f'{name!r} cannot be the name of a variable.')
         return value
 

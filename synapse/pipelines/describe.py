@@ -61,7 +61,7 @@ def validate_parameters(pipeline: type[Pipeline], parameters: Mapping[str, Any])
     """Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`."""
     try:
         instance = pipeline.model_validate(dict(parameters))
-        if unusable := _unusable_texts(instance):
+        if unusable := _unusable_paths(instance):
             return {'ok': False, 'fields': unusable}
         return {'ok': True, 'parameters': instance.model_dump(mode='json', warnings=False)}
     except ValidationError as error:
@@ -70,28 +70,18 @@ def validate_parameters(pipeline: type[Pipeline], parameters: Mapping[str, Any])
         return {'ok': False, 'fields': {WHOLE: f'The check of the values failed: {type(error).__name__}: {error}'}}
 
 
-def _unusable_texts(instance: Pipeline) -> dict[str, str]:
-    """Return a sentence for each field whose text no file, program or terminal could take.
-
-    The surrogates of PEP 383 are left alone: they stand for the bytes of a file name that isn't UTF-8.
-    """
-    found: dict[str, str] = {}
-    for name, field in type(instance).model_fields.items():
-        for value in _leaves(getattr(instance, name)):
-            if isinstance(value, str | Path) and '\0' in str(value):
-                found[field.alias or name] = 'NUL characters are not allowed.'
-            elif isinstance(value, str) and _SURROGATE.search(value):
-                found[field.alias or name] = 'This has half of a character. Type it again.'
-    return found
-
-
-_SURROGATE = re.compile('[\ud800-\udc7f\udd00-\udfff]')
+def _unusable_paths(instance: Pipeline) -> dict[str, str]:
+    """Return a sentence for each field with a path that no system takes."""
+    return {
+        field.alias or name: 'NUL characters are not allowed.'
+        for name, field in type(instance).model_fields.items()
+        if any(isinstance(value, Path) and '\0' in str(value) for value in _leaves(getattr(instance, name)))
+    }
 
 
 def _leaves(value: object) -> Iterator[object]:
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield key
+        for item in value.values():
             yield from _leaves(item)
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:

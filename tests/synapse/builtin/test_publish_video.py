@@ -54,6 +54,16 @@ def test_a_template_with_an_unknown_name_is_refused_before_a_run(caption: str) -
     assert '{title}' in checked['fields']['caption']
 
 
+@pytest.mark.parametrize(
+    ('caption', 'sentence'),
+    [('a\0b', 'NUL characters are not allowed.'), ('a\ud83d', 'This has half of a character. Type it again.')],
+)
+def test_a_caption_that_no_file_can_hold_is_refused_before_a_run(caption: str, sentence: str) -> None:
+    checked = validate_parameters(PublishVideo, {'video': '/x.mp4', 'caption': caption})
+
+    assert checked == {'ok': False, 'fields': {'caption': sentence}}
+
+
 def test_a_video_goes_all_the_way(tmp_path: Path, clip: Path) -> None:
     run = publish(tmp_path, clip, caption='{title} by {profile}\n{duration} & {{done}}')
 

@@ -38,6 +38,7 @@ class Host:
         self.messages: list[Message] = []
         self._inbox: queue.Queue[Message | None] = queue.Queue()
         self._errors: list[bytes] = []
+        self._others = _own_children()  # such as the fork server of tests before
         self.process = subprocess.Popen(
             [sys.executable, '-m', 'synapse.host'],
             stdin=subprocess.PIPE,
@@ -49,6 +50,11 @@ class Host:
         self._threads = [threading.Thread(target=self._read), threading.Thread(target=self._read_errors)]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def programs(self) -> set[psutil.Process]:
+        """The host itself and what it started, as far as they still run."""
+        return _own_children() - self._others
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -143,6 +149,10 @@ def host(tmp_path: Path) -> Iterator[Host]:
     host = Host(tmp_path)
     yield host
     host.close()
+
+
+def _own_children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
 
 
 def is_gone(pid: int) -> bool:
@@ -763,7 +773,7 @@ def work(self, run: Run):
     assert host.end(10) == {'t': 'end', 'state': 'cancelled', 'error': None}
     assert host.lines == ['ready', 'tidied up']
     assert host.step_states == [('work', 'running', 1), ('work', 'cancelled', 1)]
-    assert not psutil.Process().children(recursive=True)
+    assert not host.programs
 
 
 def test_a_cancel_ends_an_async_step_where_it_waits_and_a_wait_for_a_retry(host: Host) -> None:
@@ -797,7 +807,7 @@ def test_a_cancel_ends_the_program_of_an_async_step(host: Host, call: str) -> No
     host.send({'do': 'cancel'})
 
     assert host.end(5)['state'] == 'cancelled'
-    assert not psutil.Process().children(recursive=True)
+    assert not host.programs
 
 
 def test_a_thread_stuck_behind_an_async_step_does_not_hold_up_the_end(host: Host) -> None:
