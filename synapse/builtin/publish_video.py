@@ -17,9 +17,10 @@ from synapse import __version__
 from synapse.destinations import CHUNK, Address, Destination, DestinationError, IfExists, destination_of
 from synapse.durations import clock
 from synapse.host.run import Run
-from synapse.media.caption_choice import CaptionWishes, Words, check_words, find_words
-from synapse.media.caption_track import write_track
-from synapse.media.captions import as_ass, as_srt, as_vtt, check_template, filled
+from synapse.media.captions.choice import CaptionWishes, Words, check_words, find_words
+from synapse.media.captions.subtitle_files import SUFFIXES as SUBTITLE_SUFFIXES
+from synapse.media.captions.text import as_ass, as_srt, as_vtt, check_template, filled
+from synapse.media.captions.track import write_track
 from synapse.media.check import check_playable
 from synapse.media.encoders import HEVC, SOFTWARE, Encoder, Quality, encoder_for
 from synapse.media.ffmpeg import FfmpegResult, ffmpeg
@@ -30,7 +31,6 @@ from synapse.media.poster import make_poster
 from synapse.media.probe import MediaFile, measured, probe
 from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
 from synapse.media.sound import chosen_sound
-from synapse.media.subtitle_files import SUFFIXES as SUBTITLE_SUFFIXES
 from synapse.media.tags import tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 

@@ -8,9 +8,9 @@ import av
 import imageio_ffmpeg
 import pytest
 
-from synapse.media.caption_track import write_track
-from synapse.media.captions import Cue, as_ass, as_srt, as_vtt, cues, fitted
-from synapse.media.line_breaks import COLUMNS, width
+from synapse.media.captions.line_breaks import COLUMNS, width
+from synapse.media.captions.text import Cue, as_ass, as_srt, as_vtt, cues, fitted
+from synapse.media.captions.track import write_track
 from synapse.media.probe import Hdr
 
 JAPANESE, RUSSIAN = '日' * 1600, 'ж' * 2449

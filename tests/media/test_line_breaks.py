@@ -3,7 +3,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synapse.media.line_breaks import width, wrapped
+from synapse.media.captions.line_breaks import width, wrapped
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from synapse.media import speech
-from synapse.media.captions import Cue
+from synapse.media.captions import speech
+from synapse.media.captions.speech import REQUIREMENT, check_recognizer, heard
+from synapse.media.captions.text import Cue
 from synapse.media.probe import probe
-from synapse.media.speech import REQUIREMENT, check_recognizer, heard
 from synapse.pipelines.pipeline import StepFailed
 from tests.parts.videos import call_ffmpeg
 

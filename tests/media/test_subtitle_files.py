@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from synapse.media.captions import Cue, as_srt, as_vtt
-from synapse.media.subtitle_files import LARGEST_BYTES, neighbour, read_subtitles
+from synapse.media.captions.subtitle_files import LARGEST_BYTES, neighbour, read_subtitles
+from synapse.media.captions.text import Cue, as_srt, as_vtt
 from synapse.pipelines.pipeline import StepFailed
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from synapse.builtin.publish_video import PublishVideo
 from synapse.builtin.sample import make_sample_video
-from synapse.media.captions import as_srt, as_vtt, cues
+from synapse.media.captions.text import as_srt, as_vtt, cues
 from synapse.pipelines.describe import describe, validate_parameters
 from tests.parts.one_run import OneRun
 from tests.parts.videos import call_ffmpeg, look_at, make_video, size_of

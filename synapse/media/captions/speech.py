@@ -7,10 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from synapse.media.probe import AudioStream, MediaFile, opened
 from synapse.pipelines.pipeline import StepFailed
 
-from .captions import Cue, fitted
-from .probe import AudioStream, MediaFile, opened
+from .text import Cue, fitted
 
 RATE = 16_000
 """Samples a second, as the model was trained."""

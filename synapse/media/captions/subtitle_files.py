@@ -12,7 +12,7 @@ from pathlib import Path
 from synapse.durations import clock
 from synapse.pipelines.pipeline import StepFailed
 
-from .captions import JOINER, Cue
+from .text import JOINER, Cue
 
 SUFFIXES = ('.srt', '.vtt', '.ass', '.ssa')
 LARGEST_BYTES = 20_000_000

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from synapse.host.run import Run
+from synapse.media.ffmpeg import FfmpegResult, ffmpeg
 from synapse.pipelines.pipeline import StepFailed
 
-from .captions import Cue, as_ass
-from .ffmpeg import FfmpegResult, ffmpeg
 from .line_breaks import graphemes
+from .text import Cue, as_ass
 
 SHOWN_LETTERS = 12
 """How many of the missing letters are named."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from .captions import Cue, as_ass
+from .text import Cue, as_ass
 
 _MILLISECONDS = Fraction(1, 1000)
 _MOST_BYTES = 0xFFFF

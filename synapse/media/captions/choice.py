@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synapse.host.run import Run
+from synapse.media.probe import MediaFile
+from synapse.media.sound import chosen_sound
 
-from .captions import Cue, cues, fitted
 from .fonts import check_letters
-from .probe import MediaFile
-from .sound import chosen_sound
 from .speech import check_recognizer, heard
 from .subtitle_files import Subtitles, neighbour, read_subtitles
+from .text import Cue, cues, fitted
 
 SHOWN_PROBLEMS = 5
 """How many faults of a subtitle file are logged one by one."""

@@ -6,8 +6,9 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from synapse.media.probe import Hdr
+
 from .line_breaks import width, wrapped
-from .probe import Hdr
 
 NAMES = ('title', 'date', 'duration', 'profile')
 LINES = 2
