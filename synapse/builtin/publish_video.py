@@ -193,8 +193,10 @@ class PublishVideo(Pipeline):
             facts = measured(self.video, facts, lambda part: run.progress(40 * part, 'measuring its length'))
         run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **_shown(facts))
         check_words(run, self.video, facts, self._caption_wishes(run, facts))
-        check_playable(run, self.video, facts, lambda part: run.progress(40 + 60 * part, 'checking that it plays'))
-        run.log.success(f'{self.video.name} plays from start to end')
+        played = check_playable(
+            run, self.video, facts, lambda part: run.progress(40 + 60 * part, 'checking that it plays')
+        )
+        run.log.success(f'{self.video.name} plays {played}')
         self._facts = facts
         self._took('ingest', started)
 

@@ -38,10 +38,11 @@ class _Place:
     most_errors: float = 0.1
 
 
-def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable[[float], None]) -> None:
+def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable[[float], None]) -> str:
     """Look for the end of a film, then decode all of it, or several places of one that is longer than a minute.
 
-    What lies between the places isn't looked at: damage there is found while rendering.
+    What lies between the places isn't looked at: damage there is found while rendering. Returns where it plays, in
+    words.
 
     :param on_progress: called with the fraction that is done, from 0 to 1
     :raises StepFailed: if the end is missing or it cannot be decoded
@@ -68,6 +69,7 @@ def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable
                 raise StepFailed(f'{path.name} is damaged: {words}.', 'Check whether it plays in a video player.')
     if flickers:
         run.log.warning(f'{path.name} has minor errors and may flicker: {flickers[0]}')
+    return 'from start to end' if len(places) == 1 else f'at its start, its end and {PLACES} places between'
 
 
 def _places(seconds: float) -> list[_Place]:

@@ -41,7 +41,9 @@ def checked(local: LocalRun, path: Path) -> list[float]:
     media = probe(path)
     media = media if media.is_measured else measured(path, media)
     shown: list[float] = []
-    check_playable(local.run, path, media, shown.append)
+    played = check_playable(local.run, path, media, shown.append)
+    is_long = (media.seconds or 0) > check.WHOLE_SECONDS
+    assert played == ('at its start, its end and 8 places between' if is_long else 'from start to end')
     return shown
 
 
