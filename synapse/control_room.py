@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,7 @@ from .calendar.firing import Firing
 from .calendar.validation import EventValidator
 from .catalog.catalog import Catalog
 from .engine.engine import LocalEngine
+from .engine.zygotes import Zygotes
 from .errors import DiskIsFull
 from .inbox.inbox import Inbox
 from .log.handler import LogHandler
@@ -103,9 +105,10 @@ class ControlRoom:
         move_old_logins(data, profiles=identities, events=events, runs=store)
         event_store = EventStore(events, log, bus, now=now())
         profiles = Profiles(identities, data / 'secrets.json', bus, event_store.titles_using)
-        catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
+        zygotes = Zygotes(boot) if sys.platform == 'linux' else None
+        catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot, zygotes=zygotes)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
-        engine = LocalEngine(boot)
+        engine = LocalEngine(boot, zygotes)
         preferences = Documents(data / 'settings.json')
         ledger = Ledger(store)
         runs = Runs(

@@ -16,6 +16,7 @@ from watchfiles import awatch
 
 from storage.files import StorageError, make_private_folder, write_atomically
 from synapse.bus import Bus, Message
+from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
 from synapse.pipelines.describe import validate_parameters
@@ -60,17 +61,28 @@ class Catalog:
     :param folder: the person's pipeline files
     :param cache: snapshots of their good versions, from which they run
     :param room_tag: tag for the processes that import the files
+    :param zygotes: what to fork these from, where the system can do that
     :param seconds: how long importing a file may take
     """
 
     def __init__(
-        self, folder: Path, cache: Path, bus: Bus, log: Log, *, room_tag: str = '', seconds: float = DESCRIBE_SECONDS
+        self,
+        folder: Path,
+        cache: Path,
+        bus: Bus,
+        log: Log,
+        *,
+        room_tag: str = '',
+        zygotes: Zygotes | None = None,
+        seconds: float = DESCRIBE_SECONDS,
     ) -> None:
         self._folder = folder
         self._cache = cache
         self._bus = bus
         self._log = log
-        self._inspector = Inspector(room_tag, seconds=seconds)
+        self._inspector = Inspector(room_tag, zygotes, seconds=seconds)
+        if zygotes is not None:
+            zygotes.on_unfit = self._log_unfit
         self._built_in: dict[str, PipelineInfo] = {}
         self._sources: dict[str, _Source] = {}
         self._infos: dict[str, PipelineInfo] = {}
@@ -97,6 +109,7 @@ class Catalog:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await self._inspector.close()
 
     def all(self) -> list[PipelineInfo]:
         """Return all pipelines, those built in first, then by title."""
@@ -234,6 +247,13 @@ class Catalog:
             source='pipelines',
             fields={'file': error['file'], 'line': error.get('line')},
         )
+
+    def _log_unfit(self, origin: str, reason: str) -> None:
+        text = (
+            f'Each run of {Path(origin).name} imports it anew, because {reason}. '
+            'If its runs can share that, set fork_safe = True in the class: they start sooner.'
+        )
+        self._log.append(Level.INFO, text, source='pipelines')
 
     # The index by name
 

@@ -1,20 +1,29 @@
-"""Has a run host describe and validate pipeline files, so that the control room never imports one."""
+"""Has other processes describe and validate pipeline files, so that the control room never imports one."""
 
 import asyncio
 import os
 import re
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from synapse.engine.host_process import HostExit, HostProcess
+from synapse.engine.zygotes import Zygotes
+from synapse.protocol.messages import Check
+from synapse.waiting import Timer
 
 DESCRIBE_SECONDS = 10.0
 DUMP_SECONDS = 1.0
+IDLE_SECONDS = 30.0
+"""How long a process that has imported a file waits for further parameters to check."""
 MAX_LINES = 200
+TURNS = 8
 _PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+
+Answer = dict[str, Any]
+Key = tuple[str, str]
 
 
 class FileBroken(Exception):
@@ -26,17 +35,20 @@ class FileBroken(Exception):
 
 
 class Inspector:
-    """Answers two questions about a file, each with a process of its own.
+    """Answers two questions about a file.
 
     :param room_tag: the tag of this start of the control room, by which its warden finds processes left over
+    :param zygotes: what to fork the processes from; without it an interpreter is started for each question
     :param seconds: how long importing a file may take
     """
 
-    def __init__(self, room_tag: str, *, seconds: float = DESCRIBE_SECONDS) -> None:
+    def __init__(self, room_tag: str, zygotes: Zygotes | None = None, *, seconds: float = DESCRIBE_SECONDS) -> None:
         self._room_tag = room_tag
+        self._zygotes = zygotes
         self._seconds = seconds
-        # Each question takes a quarter of a second of CPU.
-        self._turns = asyncio.Semaphore(2)
+        self._idle: dict[Key, _Checker] = {}
+        # An interpreter takes a quarter of a second of CPU to start.
+        self._turns = asyncio.Semaphore(TURNS if zygotes else 2)
 
     async def describe(self, file: Path, origin: Path) -> tuple[dict[str, Any], ...]:
         """Return the pipelines in a file, as `synapse.pipelines.describe` describes them.
@@ -45,52 +57,64 @@ class Inspector:
         :param origin: the person's file, which errors name
         :raises FileBroken: if it cannot be imported, crashes, hangs, or has no pipeline
         """
-        answer = await self._ask(['describe', str(file), str(origin)], origin)
+        async with self._turns:
+            answer = await self._answer_of(await self._started('describe', file, origin), origin)
         if 'error' in answer:
             raise FileBroken(answer['error'])
         return tuple(answer['pipelines'])
 
-    async def validate(self, file: Path, origin: Path, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def validate(self, file: Path, origin: Path, name: str, parameters: Mapping[str, Any]) -> Answer:
         """Return `{"ok": true, "parameters"}` or `{"ok": false, "fields"}`.
 
         :raises FileBroken: if the process crashes or hangs
         """
-        return await self._ask(['validate', str(file), name, str(origin)], origin, parameters)
-
-    async def _ask(
-        self, question: list[str], origin: Path, parameters: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        answers: list[dict[str, Any]] = []
-        lines: deque[str] = deque(maxlen=MAX_LINES)
         async with self._turns:
-            try:
-                # The fault handler prints the line of a crash, and that of a hang when the process gets SIGABRT.
-                host = await HostProcess.spawn(self._room_tag, question, {'PYTHONFAULTHANDLER': '1'})
-            except OSError as error:
-                raise FileBroken(_error(origin, f'No process could be started to read it: {error}.')) from error
-            host.begin(answers.append, lines.append)
-            host.send_last(parameters or {})
-            outcome = await self._outcome(host)
+            if self._zygotes is not None:
+                return await self._check(file, origin, Check(name=name, parameters=dict(parameters)))
+            host = await self._started('validate', file, origin, name)
+            return await self._answer_of(host, origin, parameters)
+
+    async def close(self) -> None:
+        """End the processes that wait for further parameters."""
+        idle, self._idle = self._idle, {}
+        await asyncio.gather(*(checker.stop() for checker in idle.values()))
+
+    async def _check(self, file: Path, origin: Path, check: Check) -> Answer:
+        key = str(file), str(origin)
+        checker = self._idle.pop(key, None)
+        answer = await checker.ask(check, self._seconds) if checker else None
+        if checker is None or answer is None:  # it has ended since, for example because a module has changed
+            checker = _Checker(await self._started('check', file, origin))
+            answer = await checker.ask(check, self._seconds)
+        if answer is None:
+            outcome = await checker.process.wait()
+            raise FileBroken(_error(origin, self._why(outcome), list(checker.lines)))
+        if answer.pop('is_last') or key in self._idle:
+            checker.end_soon()
+        else:
+            self._idle[key] = checker
+            checker.wait_for_more(lambda: self._idle.pop(key, None))
+        return answer
+
+    async def _started(self, question: str, file: Path, origin: Path, name: str | None = None) -> HostProcess:
+        try:
+            if self._zygotes is not None:
+                return await self._zygotes.fork(question, str(file), str(origin))
+            arguments = [question, str(file), *([name] if name else []), str(origin)]
+            # The fault handler prints the line of a crash, and that of a hang when the process gets SIGABRT.
+            return await HostProcess.spawn(self._room_tag, arguments, {'PYTHONFAULTHANDLER': '1'})
+        except OSError as error:
+            raise FileBroken(_error(origin, f'No process could be started to read it: {error}.')) from error
+
+    async def _answer_of(self, host: HostProcess, origin: Path, parameters: Mapping[str, Any] | None = None) -> Answer:
+        answers: list[Answer] = []
+        lines: deque[str] = deque(maxlen=MAX_LINES)
+        host.begin(answers.append, lines.append)
+        host.send_last(parameters or {})
+        outcome = await _ended_within(host, self._seconds)
         if answers and not outcome.fault:
             return answers[0]
         raise FileBroken(_error(origin, self._why(outcome), list(lines)))
-
-    async def _outcome(self, host: HostProcess) -> HostExit:
-        try:
-            async with asyncio.timeout(self._seconds):
-                return await host.wait()
-        except TimeoutError:
-            await self._dump(host)
-            return await host.stop(now=True, fault='hangs')
-        except asyncio.CancelledError:
-            await host.stop(now=True)
-            raise
-
-    async def _dump(self, host: HostProcess) -> None:
-        host.note_fault('hangs')
-        if hasattr(signal, 'SIGABRT') and os.name != 'nt':
-            host.signal_group(signal.SIGABRT)
-            await asyncio.wait([asyncio.ensure_future(host.wait())], timeout=DUMP_SECONDS)
 
     def _why(self, outcome: HostExit) -> str:
         if outcome.fault == 'hangs':
@@ -98,6 +122,74 @@ class Inspector:
         if outcome.fault:
             return outcome.fault
         return f'Reading it ended Python with {outcome.signal or f"exit code {outcome.returncode}"}.'
+
+
+class _Checker:
+    """A process that has imported a file and checks one set of parameters after the other."""
+
+    def __init__(self, process: HostProcess) -> None:
+        self.process = process
+        self.lines: deque[str] = deque(maxlen=MAX_LINES)
+        self._answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._idle = Timer()
+        process.begin(self._take, self.lines.append)
+        process.on_end(lambda: self._take(None))
+
+    async def ask(self, check: Check, seconds: float) -> Answer | None:
+        """Return its answer; None if it has ended, or was ended because it took too long."""
+        self._idle.cancel()
+        if not self.process.is_alive:
+            return None
+        self._answer = asyncio.get_running_loop().create_future()
+        self.process.send(check)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._answer
+        except TimeoutError:
+            await _end_hanging(self.process)
+            return None
+        except asyncio.CancelledError:
+            self.end_soon()
+            raise
+
+    def wait_for_more(self, on_end: Callable[[], object]) -> None:
+        def end() -> None:
+            on_end()
+            self.end_soon()
+
+        self._idle.start(IDLE_SECONDS, end)
+
+    def end_soon(self) -> None:
+        self._idle.cancel()
+        self.process.end_soon()
+
+    async def stop(self) -> None:
+        self._idle.cancel()
+        await self.process.stop(now=True)
+
+    def _take(self, answer: Answer | None) -> None:
+        if not self._answer.done():
+            self._answer.set_result(answer)
+
+
+async def _ended_within(host: HostProcess, seconds: float) -> HostExit:
+    try:
+        async with asyncio.timeout(seconds):
+            return await host.wait()
+    except TimeoutError:
+        return await _end_hanging(host)
+    except asyncio.CancelledError:
+        await host.stop(now=True)
+        raise
+
+
+async def _end_hanging(host: HostProcess) -> HostExit:
+    """End it after it has printed where it hangs."""
+    host.note_fault('hangs')
+    if hasattr(signal, 'SIGABRT') and os.name != 'nt':
+        host.signal_group(signal.SIGABRT)
+        await asyncio.wait([asyncio.ensure_future(host.wait())], timeout=DUMP_SECONDS)
+    return await host.stop(now=True, fault='hangs')
 
 
 def _error(origin: Path, message: str, lines: list[str] | None = None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Starts and ends the processes in which runs do their work. What a run is, is up to `synapse/runs/`."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from synapse.protocol.messages import HostCommand, Job
 
 from .children import child_environment, host_command, new_session
 from .host_process import HostExit, HostProcess, OnLine, OnMessage
+from .zygotes import Zygotes
 
 __all__ = ['Engine', 'HostExit', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'OnMessage']
 
@@ -75,17 +77,19 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """Executes runs on this machine: one process per run, in a session of its own, taken from warm spares.
+    """Executes runs on this machine: one process per run, in a session of its own, forked or taken from warm spares.
 
     Every process has the room's tag in its environment, by which the warden ends them when this process dies.
 
     :param room_tag: unique for this start of the control room
-    :param spares: how many hosts to keep warm; each takes about 16 MB
+    :param zygotes: what to fork from, where the system can do that
+    :param spares: otherwise, how many hosts to keep warm; each takes about 16 MB
     """
 
-    def __init__(self, room_tag: str, spares: int = 1) -> None:
+    def __init__(self, room_tag: str, zygotes: Zygotes | None = None, *, spares: int = 1) -> None:
         self.room_tag = room_tag
-        self._spare_count = spares
+        self.zygotes = zygotes
+        self._spare_count = 0 if zygotes else spares
         self._spares: list[HostProcess] = []
         self._hosts: set[HostProcess] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -102,7 +106,7 @@ class LocalEngine:
         return self._warden.pid if self._warden and self._warden.returncode is None else None
 
     async def start(self) -> None:
-        """Start the warden; the spares follow when the program has started.
+        """Start the warden; what runs are forked from, or the spares, follow when the program has started.
 
         :raises HostNotStarted: if not even the warden starts
         """
@@ -115,10 +119,10 @@ class LocalEngine:
         self._tasks = [asyncio.create_task(self._keep_warden()), asyncio.create_task(self._keep_spares())]
 
     async def run(self, job: Job, on_message: OnMessage, on_line: OnLine) -> HostProcess:
-        """See `Engine.run`; takes 0.4 ms with a warm spare."""
+        """See `Engine.run`."""
         if not self._is_open:
             raise NotReady('engine_closed', 'Synapse is starting or stopping, so no run can start.')
-        host = await self._ready_host()
+        host = await self._forked(job) or await self._ready_host()
         self._hosts.add(host)
         host.begin(on_message, on_line, job)
         host.on_end(lambda: self._hosts.discard(host))
@@ -132,8 +136,20 @@ class LocalEngine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(host.stop(now=True) for host in [*self._hosts, *self._spares]))
         self._spares.clear()
+        if self.zygotes is not None:
+            await self.zygotes.close()
         if self._warden is not None:
             await self._stop_warden(self._warden)
+
+    async def _forked(self, job: Job) -> HostProcess | None:
+        """Return a host for this job; None if it has to be spawned."""
+        if self.zygotes is None:
+            return None
+        try:
+            return await self.zygotes.fork('host', job['file'], job['origin'])
+        except OSError as error:
+            log.warning('no run host could be forked: %s', error)
+            return None
 
     async def _ready_host(self) -> HostProcess:
         reason = ''
@@ -171,6 +187,9 @@ class LocalEngine:
         while True:
             await self._spares_wanted.wait()
             self._spares_wanted.clear()
+            if self.zygotes is not None:
+                with contextlib.suppress(OSError):  # the next run asks again, and says so
+                    await self.zygotes.start()
             self._spares = [host for host in self._spares if host.is_alive]
             while len(self._spares) < self._spare_count:
                 await asyncio.sleep(backoff)

@@ -17,8 +17,9 @@ from synapse import zone_data
 from synapse.protocol.line_cutter import LineCutter, readable
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 
-from .children import ROOM_TAG, child_environment, host_command, new_session
-from .pipes import FairShare, HostPipes
+from .child import Child, SpawnedChild
+from .children import ROOM_TAG
+from .pipes import FairShare
 from .process_tree import HOST_TAG, KillReport, Seen, end_all, figures_of, start_time, tree_of
 
 log = logging.getLogger(__name__)
@@ -52,15 +53,15 @@ class HostExit:
 
 
 class HostProcess:
-    """A `python -m synapse.host` in a session of its own. Use it on the event loop only."""
+    """A run host in a session of its own. Use it on the event loop only."""
 
-    def __init__(self, host_id: str, transport: asyncio.SubprocessTransport, pipes: HostPipes) -> None:
+    def __init__(self, host_id: str, child: Child) -> None:
         self.host_id = host_id
-        self.pid = transport.get_pid()
+        self.pid = child.pid
         self.started_at = start_time(self.pid)
         self.last_lines: deque[str] = deque(maxlen=20)
-        self._transport = transport
-        self._pipes = pipes
+        self._child = child
+        self._pipes = child.pipes
         self._on_message: OnMessage | None = None
         self._on_line: OnLine | None = None
         self._hello = asyncio.Event()
@@ -75,22 +76,21 @@ class HostProcess:
 
     @classmethod
     async def spawn(
-        cls, room_tag: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        cls,
+        room_tag: str,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> 'HostProcess':
-        """Start one; it waits for a job, or does what `arguments` say.
+        """Start one with an interpreter of its own; it waits for a job, or does what `arguments` say.
 
         :param environment: variables added to our own
+        :param descriptors: further ones that it inherits
         :raises OSError: if the system cannot start another process
         """
         host_id = secrets.token_hex(8)
         tags = {ROOM_TAG: room_tag, HOST_TAG: host_id, **zone_data.environment_for_host()}
-        transport, pipes = await asyncio.get_running_loop().subprocess_exec(
-            HostPipes,
-            *host_command('synapse.host', *arguments),
-            env=child_environment({**(environment or {}), **tags}),
-            **new_session(),
-        )
-        return cls(host_id, transport, pipes)
+        return cls(host_id, await SpawnedChild.start(arguments, {**(environment or {}), **tags}, descriptors))
 
     def begin(self, on_message: OnMessage, on_line: OnLine, job: Job | None = None) -> None:
         """Send the job, and from now on pass on every message and every raw line, each kind in order."""
@@ -111,15 +111,12 @@ class HostProcess:
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Write one control message; does nothing if the host no longer reads."""
-        pipe: Any = self._transport.get_pipe_transport(0)
-        if pipe is not None and not pipe.is_closing():
-            pipe.write(json.dumps(message).encode() + b'\n')
+        self._child.write(json.dumps(message).encode() + b'\n')
 
     def send_last(self, message: Mapping[str, Any]) -> None:
         """Write one message and close the input, for one-shot questions to a host."""
         self.send(message)
-        pipe: Any = self._transport.get_pipe_transport(0)
-        pipe.close()
+        self._child.close_input()
 
     async def tree(self) -> list[dict[str, Any]]:
         """Return its processes right now as `{pid, command, cpu_percent, memory_bytes, state}`, the host first."""
@@ -196,7 +193,7 @@ class HostProcess:
             if hasattr(os, 'killpg'):
                 os.killpg(self.pid, number)
             else:
-                self._transport.send_signal(number)
+                os.kill(self.pid, number)
 
     def note_fault(self, fault: str) -> None:
         """Record why it is ended, for the outcome; the first reason counts."""
@@ -204,16 +201,25 @@ class HostProcess:
 
     async def _run_to_end(self) -> HostExit:
         await self._pipes.exited.wait()
-        ending = await asyncio.to_thread(end_all, self.pid, self.host_id, list(self._known.values()))
+        ending = await self._end_leftovers()
         await self._drain()
-        self._transport.close()
+        self._child.close()
         if self._lingering:
             self._lingering.cancel()
         return self._outcome(ending)
 
+    async def _end_leftovers(self) -> KillReport:
+        """End what it left behind. Where that has happened already, nothing needs to be searched for."""
+        left = self._child.left
+        if left is not None and not self._known:
+            return KillReport(tuple(command for _, command in left), ())
+        found = await asyncio.to_thread(end_all, self.pid, self.host_id, list(self._known.values()))
+        known = {process.pid for process in self._known}
+        more = tuple(command for pid, command in left or () if pid not in known)
+        return replace(found, ended=(*found.ended, *more))
+
     def _outcome(self, ending: KillReport) -> HostExit:
-        code = self._transport.get_returncode()
-        code = -9 if code is None else code
+        code = -9 if self._child.returncode is None else self._child.returncode
         return HostExit(code, signal_name(code), ending.ended, len(ending.survivors), self._fault)
 
     async def _drain(self) -> None:

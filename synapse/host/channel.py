@@ -36,9 +36,11 @@ class Channel:
 
     A log entry is sent at once, or, when there are many, held for up to 25 ms, as progress is. Any other message first
     sends what is held.
+
+    :param fd: where to write; None to keep everything until `open`, in a process from which run hosts are forked
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int | None = None) -> None:
         self.step: str | None = None
         self.long_lines = LongLines(None)
         self.spool: Spool | None = None
@@ -53,7 +55,8 @@ class Channel:
         Its argument is the seconds since the last call.
         """
         self.is_fork = False
-        self._fd = fd
+        self.is_open = False
+        self._fd = -1
         self._entries: list[list[Any]] = []
         self._characters = 0
         self._progress: dict[str | None, Progress] = {}
@@ -67,12 +70,28 @@ class Channel:
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(after_in_child=self._become_fork)
         self._flusher = threading.Thread(target=self._flush_forever, name='synapse-flush', daemon=True)
+        if fd is not None:
+            self.open(fd)
+
+    def open(self, fd: int) -> None:
+        """Write to this descriptor from now on. What was kept so far is sent next, with the present time."""
+        self._fd, self.is_open = fd, True
+        for entry in self._entries:
+            entry[0] = self._now()
         self._flusher.start()
+
+    def write_plain(self) -> None:
+        """Send nothing: what this process prints and logs is written to standard error as it is."""
+        self.is_open, self.is_fork = True, True
 
     def log(self, level: str, source: str, message: str, fields: dict[str, Any] | None = None) -> None:
         """Send one entry of the run's log, for the current step."""
         if self.is_fork:
             os.write(2, f'{message}\n'.encode('utf-8', 'replace'))
+            return
+        if not self.is_open:
+            if len(self._entries) < BATCH:
+                self._entries.append(['', level, source, message[:LONGEST], self.step, fields])
             return
         self.drain_streams()
         if len(message) > LONGEST:
@@ -259,6 +278,8 @@ class Channel:
             data = data[os.write(self._fd, data) :]
 
     def _become_fork(self) -> None:
+        if not self.is_open:
+            return  # this is a run host, forked before it has a job
         # A forked child of a step shares the descriptor, and two writers would mix their lines: it writes to stderr.
         self.is_fork = True
         self._lock = threading.RLock()

@@ -123,6 +123,8 @@ class Stream(io.TextIOWrapper):
                 self._sink.is_holding = False
 
     def _become_fork(self) -> None:
+        if not self._channel.is_open:
+            return
         self._sink.renew_lock()
         self._can_hold = False
         self._hold(False)
@@ -156,7 +158,7 @@ class _Sink:
 
     def flush(self) -> None:
         """Send what is held; called at each line end."""
-        if self.is_holding:
+        if self.is_holding or not self._channel.is_open:
             return
         # Raises an interrupt that came while an earlier line was sent and whose print has returned since.
         self._channel.after_output()
@@ -171,6 +173,8 @@ class _Sink:
 
         :param most: chunks to send; the rest is left as well
         """
+        if not self._channel.is_open:
+            return False
         has_sent = False
         with self._lock:
             self._must_repeat = True

@@ -10,6 +10,9 @@ from types import ModuleType
 
 from .pipeline import BrokenPipeline, Pipeline, steps_of
 
+_loaded: dict[tuple[str, str | None], ModuleType] = {}
+"""By file and origin; a process that runs are forked from has imported the file for them."""
+
 
 class PipelineMissing(BrokenPipeline):
     """A file without the pipeline it should hold."""
@@ -32,7 +35,9 @@ def load_pipeline(name: str, file: str | None, origin: str | None = None) -> typ
 
 
 def load_module(file: str, origin: str | None = None) -> ModuleType:
-    """Execute a file as a module; its imports are looked up in its own folder first."""
+    """Execute a file as a module, once; its imports are looked up in its own folder first."""
+    if (file, origin) in _loaded:
+        return _loaded[file, origin]
     shown = origin or file
     source = Path(file).read_bytes()
     name = f'synapse_pipeline_{re.sub(r"[^0-9A-Za-z_]", "_", Path(shown).stem)}'
@@ -47,6 +52,7 @@ def load_module(file: str, origin: str | None = None) -> ModuleType:
     # Tracebacks show the lines that ran, even when the file has changed since.
     linecache.cache[shown] = (len(source), None, text.splitlines(keepends=True), shown)
     exec(compile(source, shown, 'exec', dont_inherit=True), vars(module))  # noqa: S102  running it is the purpose
+    _loaded[file, origin] = module
     return module
 
 

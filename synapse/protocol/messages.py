@@ -137,3 +137,57 @@ class End(HostMessage):
 
     state: str
     error: dict[str, Any] | None
+
+
+# Between the control room and a zygote, the process from which hosts are forked
+
+
+class Fork(TypedDict):
+    """To a zygote, with the descriptors for the standard streams of the new process.
+
+    `do` is `host`, `describe`, `check` or `zygote`, the last with the descriptor of its socket too. `id` becomes the
+    tag of the process. `file` and `origin` are those of a `Job`; empty for a host.
+    """
+
+    do: str
+    id: str
+    file: str
+    origin: str
+
+
+class Check(TypedDict):
+    """To a process that checks parameters: the class of the pipeline, and what to check.
+
+    Its answer is that of `validate_parameters`, with `is_last`: whether it is for one use.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+
+
+class Ready(TypedDict):
+    """A zygote is ready; `reason` says why no runs should be forked from it."""
+
+    t: str
+    reason: str
+
+
+class Forked(TypedDict):
+    """A request was answered; `error` is empty, `stale`, or what the system said."""
+
+    t: str
+    id: str
+    pid: int
+    error: str
+
+
+class HostExited(TypedDict):
+    """A child is gone; `left` has pid and command of what it left behind, all of it ended.
+
+    It is None if not all of that could be ended.
+    """
+
+    t: str
+    id: str
+    code: int
+    left: list[tuple[int, str]] | None

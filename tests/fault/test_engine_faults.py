@@ -17,7 +17,7 @@ from synapse.engine.children import REPO
 from synapse.engine.engine import LocalEngine
 from synapse.engine.process_tree import is_gone
 from synapse.engine.warden import ROOM, tagged_processes
-from tests.parts.hosts import Bench, Heard, eventually
+from tests.parts.hosts import WAYS, Bench, Heard, engine_of, eventually
 
 pytestmark = pytest.mark.fault
 
@@ -26,9 +26,9 @@ HOG = "import collections, itertools, os\nos.write(2, b'up\\n')\ncollections.deq
 no thread could."""
 
 
-@pytest.fixture
-async def engine() -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(f'fault-{secrets.token_hex(6)}')
+@pytest.fixture(params=WAYS)
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LocalEngine]:
+    engine = engine_of(request.param, f'fault-{secrets.token_hex(6)}')
     await engine.start()
     yield engine
     await engine.close()
@@ -177,17 +177,17 @@ async def test_a_thread_left_behind_does_not_keep_the_host(bench: Bench) -> None
 PARENT = """
 import asyncio, json, sys
 from pathlib import Path
-from synapse.engine.engine import LocalEngine
+from tests.parts.hosts import engine_of
 
 async def main():
-    engine = LocalEngine(sys.argv[1])
+    engine = engine_of(sys.argv[3], sys.argv[1])
     await engine.start()
     up = asyncio.Queue()
     for job in json.loads(sys.argv[2]):
         await engine.run(job, lambda message: None, up.put)
         while await up.get() != 'up':
             pass
-    while not engine.spare_pids:
+    while not (engine.zygotes.memory() if engine.zygotes else engine.spare_pids):
         await asyncio.sleep(0.01)
     print('ready', engine.warden_pid, flush=True)
     await asyncio.Event().wait()
@@ -203,9 +203,10 @@ time.sleep(73)
 """
 
 
+@pytest.mark.parametrize('way', WAYS)
 @pytest.mark.parametrize('bodies', [[], [GRANDCHILD, HOG]], ids=['idle', 'busy'])
-async def test_nothing_outlives_a_killed_control_room(tmp_path: Path, bodies: list[str]) -> None:
-    """Within 2 s no run host, spare or grandchild is left, and the warden exits too."""
+async def test_nothing_outlives_a_killed_control_room(tmp_path: Path, bodies: list[str], way: str) -> None:
+    """Within 2 s no run host, spare, zygote or grandchild is left, and the warden exits too."""
     tag = f'killed-{secrets.token_hex(6)}'
     bench = Bench(LocalEngine(tag), tmp_path)
     jobs = json.dumps([bench.job(body) for body in bodies])
@@ -215,6 +216,7 @@ async def test_nothing_outlives_a_killed_control_room(tmp_path: Path, bodies: li
         PARENT,
         tag,
         jobs,
+        way,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, 'PYTHONPATH': str(REPO)},
     )

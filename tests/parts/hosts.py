@@ -1,13 +1,23 @@
 """What engine tests share: pipelines in real files, and a receiver that keeps what it gets."""
 
 import asyncio
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from synapse.engine.engine import HostExit, HostHandle, LocalEngine
+from synapse.engine.zygotes import Zygotes
 from tests.parts.said import Said
+
+WAYS = ['spawned', 'forked'] if sys.platform == 'linux' else ['spawned']
+"""How run hosts are started."""
+
+
+def engine_of(way: str, tag: str) -> LocalEngine:
+    """Return an engine that starts its hosts in one of the `WAYS`."""
+    return LocalEngine(tag, Zygotes(tag) if way == 'forked' else None)
 
 
 class Heard:

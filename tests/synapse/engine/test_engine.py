@@ -18,17 +18,21 @@ from synapse.engine.process_tree import HOST_TAG
 from synapse.engine.warden import ROOM, tagged_processes
 from synapse.errors import NotReady
 from synapse.protocol.line_cutter import LineCutter, readable
-from tests.parts.hosts import Bench, Heard, eventually
+from tests.parts.hosts import WAYS, Bench, Heard, engine_of, eventually
 from tests.parts.said import Said
 
 
-@pytest.fixture
-async def engine() -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(f'test-{secrets.token_hex(6)}')
+@pytest.fixture(params=WAYS)
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LocalEngine]:
+    engine = engine_of(request.param, f'test-{secrets.token_hex(6)}')
     await engine.start()
     yield engine
     await engine.close()
     assert tagged_processes(ROOM, engine.room_tag) == []
+
+
+spawned = pytest.mark.parametrize('engine', ['spawned'], indirect=True)
+forked = pytest.mark.parametrize('engine', WAYS[1:], indirect=True)
 
 
 @pytest.fixture
@@ -46,6 +50,7 @@ async def test_a_run_reports_its_steps_its_lines_and_its_end(bench: Bench) -> No
     assert (outcome.returncode, outcome.signal, outcome.ended, outcome.survivors, outcome.fault) == (0, None, (), 0, '')
 
 
+@spawned
 async def test_the_spare_that_was_taken_is_replaced(bench: Bench, engine: LocalEngine) -> None:
     await eventually(lambda: len(engine.spare_pids) == 1, 10, 'a first spare')
     first = engine.spare_pids[0]
@@ -57,6 +62,7 @@ async def test_the_spare_that_was_taken_is_replaced(bench: Bench, engine: LocalE
     await host.wait()
 
 
+@spawned
 async def test_a_spare_that_dies_is_replaced(engine: LocalEngine) -> None:
     await eventually(lambda: len(engine.spare_pids) == 1, 10, 'a first spare')
     first = engine.spare_pids[0]
@@ -120,11 +126,7 @@ async def test_after_a_receiver_fails_later_messages_are_received(bench: Bench, 
     assert heard.end == 'succeeded'
 
 
-TALK = """
-import gc, os, time
-from synapse.host.channel import Channel
-channel = next(item for item in gc.get_objects() if isinstance(item, Channel))
-"""
+TALK = 'import os, time\nchannel = run._channel\n'
 
 
 async def test_a_message_may_be_longer_than_any_buffer(bench: Bench) -> None:
@@ -165,6 +167,7 @@ async def test_what_c_code_writes_arrives_as_harmless_lines(bench: Bench) -> Non
     assert heard.lines[7] == 'last'
 
 
+@spawned
 async def test_a_host_that_cannot_start_is_reported_in_a_sentence(
     bench: Bench, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,10 +250,9 @@ async def test_processes_that_a_successful_run_leaves_behind_are_ended_and_repor
     assert outcome.survivors == 0
 
 
-async def test_a_process_that_escaped_does_not_delay_the_end(bench: Bench, tmp_path: Path) -> None:
-    """It hides its environment, leaves the session, and keeps our pipe open."""
-    pid_file = tmp_path / 'pid'
-    body = f"""
+def _escape(pid_file: Path) -> str:
+    """A program that hides its environment, leaves the session, and keeps our pipe open."""
+    return f"""
     import os, subprocess
     program = 'echo $$ > {pid_file}; sleep 63'
     subprocess.Popen(['setsid', '-f', 'sh', '-c', program], env={{'PATH': os.environ['PATH']}}, stderr=2).wait()
@@ -258,15 +260,29 @@ async def test_a_process_that_escaped_does_not_delay_the_end(bench: Bench, tmp_p
         pass
     """
 
+
+@spawned
+async def test_a_process_that_escaped_does_not_delay_the_end(bench: Bench, tmp_path: Path) -> None:
     async with asyncio.timeout(10):
-        heard, _ = await bench.run(body)
+        heard, _ = await bench.run(_escape(tmp_path / 'pid'))
 
     assert heard.end == 'succeeded'
-    os.killpg(int(pid_file.read_text()), signal.SIGKILL)
+    os.killpg(int((tmp_path / 'pid').read_text()), signal.SIGKILL)
 
 
-async def test_closing_ends_runs_and_spares(tmp_path: Path) -> None:
-    engine = LocalEngine('test-close')
+@forked
+async def test_a_process_that_tried_to_escape_is_ended_and_reported(bench: Bench, tmp_path: Path) -> None:
+    async with asyncio.timeout(10):
+        heard, outcome = await bench.run(_escape(tmp_path / 'pid'))
+
+    assert heard.end == 'succeeded'
+    assert 'sleep 63' in outcome.ended
+    assert not psutil.pid_exists(int((tmp_path / 'pid').read_text()))
+
+
+@pytest.mark.parametrize('way', WAYS)
+async def test_closing_ends_runs_and_what_they_came_from(tmp_path: Path, way: str) -> None:
+    engine = engine_of(way, 'test-close')
     await engine.start()
     heard = Heard()
     host = await Bench(engine, tmp_path).start("print('up')\nrun.shell(['setsid', 'sleep', '64'])", heard)

@@ -1,0 +1,167 @@
+"""Which zygotes there are: the first one, and those of the pipeline files used last (Linux only)."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from .host_process import HostProcess
+from .zygote import Key, NotForked, Zygote
+
+log = logging.getLogger(__name__)
+
+READY_SECONDS = 30.0
+IMPORT_SECONDS = 30.0
+KEPT = 4
+"""How many zygotes of pipeline files stay; one whose runs are live ends after these."""
+MOST_BYTES = 512 * 1024**2
+"""How much memory of their own these may have together."""
+BUILT_IN: Key = ('', '')
+UNIMPORTABLE = 'it cannot be imported'
+
+
+class Zygotes:
+    """Forks processes for runs and for questions about pipeline files: in milliseconds, with everything imported.
+
+    The zygote of a pipeline file is made in the background when the file is used. Until then, and where that is unfit,
+    what is forked from the first one imports the file itself.
+
+    :param room_tag: unique for this start of the control room
+    """
+
+    def __init__(self, room_tag: str) -> None:
+        self.on_unfit: Callable[[str, str], None] = lambda origin, reason: None
+        """Called once for each file whose runs have to import it themselves, with the reason."""
+        self._room_tag = room_tag
+        self._first: asyncio.Task[Zygote] | None = None
+        self._of_files: OrderedDict[Key, asyncio.Task[Zygote | None]] = OrderedDict()
+        self._unfit: set[Key] = set()
+        self._all: set[Zygote] = set()
+        self._is_open = True
+
+    async def start(self) -> None:
+        """Have the first zygote ready; without this call that happens with the first request.
+
+        :raises OSError: if it does not start
+        """
+        await self._first_zygote()
+
+    async def fork(self, do: str, file: str | None = None, origin: str | None = None) -> HostProcess:
+        """Return a new process in which as much as possible is imported already.
+
+        :param do: see `synapse.protocol.messages.Fork`
+        :param file: the pipeline file that it is about; None for a built-in pipeline
+        :raises OSError: if no process can be forked; the message says why
+        """
+        key = (file, origin) if file and origin else BUILT_IN
+        if do != 'describe' and (zygote := self._zygote_of(key)):
+            with contextlib.suppress(NotForked):
+                return await zygote.fork(do, key)
+            self._of_files.pop(key, None)
+            zygote.retire()
+            self._zygote_of(key)
+        try:
+            return await (await self._first_zygote()).fork(do, key)
+        except NotForked:
+            if (await self._first_zygote()).is_alive:
+                raise
+        return await (await self._first_zygote()).fork(do, key)
+
+    async def close(self) -> None:
+        """End all zygotes, and everything forked from them."""
+        self._is_open = False
+        tasks = [task for task in (self._first, *self._of_files.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        zygotes = tuple(self._all)
+        for zygote in zygotes:
+            zygote.end_soon()
+        await asyncio.gather(*(zygote.process.wait() for zygote in zygotes))
+
+    def memory(self) -> list[int]:
+        """Return the bytes that each zygote takes, shared ones in proportion. Reads files; call it from a thread."""
+        return [_memory_of(zygote.process.pid) for zygote in tuple(self._all) if zygote.is_alive]
+
+    async def _first_zygote(self) -> Zygote:
+        first = self._first
+        if first is None or (first.done() and (first.cancelled() or first.exception() or not first.result().is_alive)):
+            first = self._first = asyncio.create_task(self._start_first())
+        return await asyncio.shield(first)
+
+    async def _start_first(self) -> Zygote:
+        if not self._is_open:
+            raise NotForked('Synapse is stopping')
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            arguments = ['zygote', str(theirs.fileno())]
+            process = await HostProcess.spawn(self._room_tag, arguments, descriptors=[theirs.fileno()])
+        return await self._when_ready(Zygote(process, ours), READY_SECONDS)
+
+    async def _when_ready(self, zygote: Zygote, seconds: float) -> Zygote:
+        self._all.add(zygote)
+        zygote.process.on_end(lambda: self._all.discard(zygote))
+        if not await zygote.is_ready(seconds):
+            zygote.end_soon()
+            outcome = await zygote.process.wait()
+            lines = '; '.join(zygote.process.last_lines)
+            raise NotForked(lines or f'it ended with {outcome.signal or outcome.returncode}')
+        return zygote
+
+    # Those of pipeline files
+
+    def _zygote_of(self, key: Key) -> Zygote | None:
+        """Return the zygote of a file if it is ready; if there is none, start to make one."""
+        if key == BUILT_IN or key in self._unfit or not self._is_open:
+            return None
+        task = self._of_files.get(key)
+        if task is None or (task.done() and not _is_usable(task)):
+            self._of_files[key] = asyncio.create_task(self._make(key))
+        self._of_files.move_to_end(key)
+        return task.result() if task is not None and task.done() and _is_usable(task) else None
+
+    async def _make(self, key: Key) -> Zygote | None:
+        try:
+            first = await self._first_zygote()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                process = await first.fork('zygote', key, theirs)
+            zygote = await self._when_ready(Zygote(process, ours), IMPORT_SECONDS)
+        except OSError as error:
+            log.debug('no zygote for %s: %s', key[1], error)
+            return None
+        if zygote.reason:
+            if zygote.reason != UNIMPORTABLE:
+                self._unfit.add(key)
+                self.on_unfit(key[1], zygote.reason)
+            zygote.end_soon()
+            return None
+        await self._make_room()
+        if self._of_files.get(key) is not asyncio.current_task():
+            zygote.retire()
+        return zygote
+
+    async def _make_room(self) -> None:
+        """End the zygotes that were not used for the longest time, while there are too many or they are too large."""
+        sizes = await asyncio.to_thread(self.memory)
+        while len(self._of_files) > KEPT or (len(self._of_files) > 1 and sum(sizes) > MOST_BYTES):
+            _, task = self._of_files.popitem(last=False)
+            if task.done() and _is_usable(task) and (zygote := task.result()):
+                zygote.retire()
+            sizes = await asyncio.to_thread(self.memory)
+
+
+def _is_usable(task: 'asyncio.Task[Zygote | None]') -> bool:
+    zygote = None if task.cancelled() or task.exception() else task.result()
+    return zygote is not None and zygote.is_alive
+
+
+def _memory_of(pid: int) -> int:
+    try:
+        lines = Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith('Pss:'))

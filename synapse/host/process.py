@@ -1,0 +1,183 @@
+"""What a run host does as a process: it takes its pipes, listens, carries out its one run and exits."""
+
+import atexit
+import contextlib
+import faulthandler
+import gc
+import io
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import GeneratorType
+from typing import Any, BinaryIO
+
+from synapse.host.channel import Channel
+from synapse.host.control import Control
+from synapse.host.streams import Stream, capture
+from synapse.protocol.messages import Do, Hello, HostMessage, Job, Kind
+
+PR_SET_PDEATHSIG = 1
+EXIT_SECONDS = 2.0
+_HOLD_NOTHING = (io.FileIO, io.BufferedReader, io.BytesIO, io.StringIO)
+
+
+def run_spawned(answers: int) -> None:
+    """Be a run host in a process of its own.
+
+    :param answers: the descriptor for messages
+    """
+    lead_own_group()
+    die_with_parent()
+    channel = Channel(answers)
+    finish_lines = capture(channel)
+    commands = take_input()
+    hide_from_children()
+    faulthandler.enable(file=2, all_threads=True)
+    serve(commands, channel, finish_lines)
+
+
+def serve(commands: BinaryIO, channel: Channel, finish_lines: Callable[[], None]) -> None:
+    """Wait for a job and carry it out; on return at most 2 s are left.
+
+    :param commands: lines of JSON from the control room; at their end this process kills all it has started, and itself
+    :param finish_lines: sends printed text that has no line end yet
+    """
+    control = Control(lambda is_held: channel.send(HostMessage(t=Kind.PAUSED if is_held else Kind.RESUMED)))
+    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(commands, control, jobs), name='synapse-listen', daemon=True).start()
+
+    from synapse.host.job import Runner  # imports Pydantic while a spare has nothing else to do
+
+    channel.send(Hello(t=Kind.HELLO, pid=os.getpid()))
+    runner = Runner(jobs.get(), channel, control, finish_lines)
+    _handle_sigterm(runner, control)
+    runner.carry_out()
+    _exit_soon(channel)
+
+
+def take_output() -> int:
+    """Take standard output for ourselves; whatever else writes to it, C code and children too, writes to stderr."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    return answers
+
+
+def take_input() -> BinaryIO:
+    commands = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return os.fdopen(commands, 'rb')
+
+
+def lead_own_group() -> None:
+    if sys.platform != 'win32' and os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when its parent ends, and rather than the control room when memory runs out."""
+    if sys.platform != 'linux':
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        Path('/proc/self/oom_score_adj').write_text('500')
+
+
+def hide_from_children() -> None:
+    """Keep our modules (`main`, `pages`, ...) off the path of programs that a step runs."""
+    ours = str(Path(__file__).parents[2])
+    kept = [part for part in os.environ.get('PYTHONPATH', '').split(os.pathsep) if part and part != ours]
+    if kept:
+        os.environ['PYTHONPATH'] = os.pathsep.join(kept)
+    else:
+        os.environ.pop('PYTHONPATH', None)
+
+
+def _listen(commands: BinaryIO, control: Control, jobs: 'queue.SimpleQueue[Job]') -> None:
+    for line in commands:
+        try:
+            command = json.loads(line)
+            do = command['do']
+        except (ValueError, KeyError, TypeError):
+            continue
+        if do == Do.RUN:
+            jobs.put(command['run'])
+        elif do == Do.PAUSE:
+            control.pause()
+        elif do == Do.RESUME:
+            control.resume()
+        elif do == Do.CANCEL:
+            control.cancel()
+    _die()
+
+
+def _die() -> None:
+    """The control room is gone: kill everything this process has started, and itself."""
+    with contextlib.suppress(Exception):
+        from synapse.host.shell import kill_descendants
+
+        kill_descendants()
+    if sys.platform != 'win32':
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _handle_sigterm(runner: Any, control: Control) -> None:
+    """Let SIGTERM interrupt the step after a `cancel`; without one it ends the process as usual."""
+    if sys.platform == 'win32':
+        return
+
+    def on_sigterm(*_: object) -> None:
+        if control.cancelled:
+            runner.interrupt()
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+
+
+def _exit_soon(channel: Channel) -> None:
+    """Exit in 2 s, whatever threads and exit handlers a step left behind."""
+
+    def exit_now() -> None:
+        with contextlib.suppress(OSError):
+            channel.flush()
+        os._exit(0)
+
+    timer = threading.Timer(EXIT_SECONDS, exit_now)
+    timer.daemon = True
+    timer.start()
+
+
+def exit_quickly() -> None:
+    """Exit as Python does, but leave the memory to the system unless an object wants to be finalized.
+
+    Freeing it object by object would copy every page that is shared with the zygote.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    gc.collect()
+    if not any(_wants_to_end(item) for item in gc.get_objects()):
+        os._exit(0)
+
+
+def _wants_to_end(item: object) -> bool:
+    kind = type(item)
+    if isinstance(item, io.IOBase):
+        return kind not in _HOLD_NOTHING and not isinstance(item, Stream) and not item.closed
+    if isinstance(item, GeneratorType):
+        return item.gi_frame is not None and not item.gi_running
+    return hasattr(kind, '__del__')
