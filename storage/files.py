@@ -32,33 +32,36 @@ def named_errors(what: Path) -> Iterator[None]:
         raise StorageError(f'{what} cannot be read or written: {error.strerror or error}') from error
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
     """Replace a file as a whole: after a crash at any moment it holds either the old or the new bytes.
 
     When this returns, the bytes are on disk, not merely in a cache.
 
+    :param sync: False to leave that to the system, for what may be lost if the whole machine fails
     :raises DiskFull: if there is no room; the old file is unchanged
     :raises StorageError: if the disk refuses otherwise
     """
     beside = path.with_name(f'{path.name}.{os.getpid()}.tmp')
     with named_errors(path):
         try:
-            _write_synced(beside, data, mode)
+            _write_new(beside, data, mode, sync=sync)
             beside.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
 
 
-def _write_synced(path: Path, data: bytes, mode: int) -> None:
+def _write_new(path: Path, data: bytes, mode: int, *, sync: bool) -> None:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, 'wb') as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())
 
 
 class IncomingFile:

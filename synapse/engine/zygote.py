@@ -14,9 +14,13 @@ from .child import ForkedChild
 from .host_process import HostProcess
 
 MESSAGE_BYTES = 64 * 1024
+AT_ONCE = 8
+"""How many requests may wait in its socket; it answers one after the other."""
 
 Key = tuple[str, str]
 """A snapshot of a pipeline file, and the file itself; empty for the built-in pipelines."""
+
+GONE = 'the process that others are forked from has ended'
 
 
 class NotForked(OSError):
@@ -34,6 +38,7 @@ class Zygote:
         self._forks: dict[str, asyncio.Future[int]] = {}
         self._living: dict[str, ForkedChild] = {}
         self._is_retired = False
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._news = asyncio.Event()
         link.setblocking(False)
         asyncio.get_running_loop().add_reader(link, self._receive)
@@ -62,11 +67,17 @@ class Zygote:
         :raises NotForked: if what was imported has changed, if this process is gone, or if the system refuses
         :raises OSError: if there are too many open files
         """
+        async with self._turns:
+            return await self._fork(do, key, passed)
+
+    async def _fork(self, do: str, key: Key, passed: tuple[socket.socket, ...]) -> HostProcess:
         host_id, child = secrets.token_hex(8), ForkedChild()
         descriptors = await child.connect()
         pid = self._forks[host_id] = asyncio.get_running_loop().create_future()
         self._living[host_id] = child
         try:
+            if not self.is_alive:
+                raise NotForked(GONE)
             request = Fork(do=do, id=host_id, file=key[0], origin=key[1])
             every = [*descriptors, *(item.fileno() for item in passed)]
             socket.send_fds(self._link, [json.dumps(request).encode()], every)
@@ -137,7 +148,7 @@ class Zygote:
         self._news.set()
         for pid in self._forks.values():
             if not pid.done():
-                pid.set_exception(NotForked('the process that others are forked from has ended'))
+                pid.set_exception(NotForked(GONE))
         living, self._living = self._living, {}
         for child in living.values():
             child.end(-9)

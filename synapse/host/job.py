@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import asyncio
 
 CLOSE_SECONDS = 2.0
+SYNC_SECONDS = 1.0
 
 
 class Runner:
@@ -57,6 +59,7 @@ class Runner:
         self._interrupts = Interrupts()
         channel.after_output = self._interrupts.raise_pending
         self._async: asyncio.Runner | None = None
+        self._synced_at = time.monotonic()
 
     def carry_out(self) -> None:
         """Run to the end and report how it ended; never raises."""
@@ -223,7 +226,7 @@ class Runner:
         try:
             state, left_out = state_of(self._instance)
             document = {'pipeline': self._job['pipeline'], 'state': state, 'done': self._done}
-            write_atomically(self._folder / 'checkpoint.json', json.dumps(document).encode())
+            write_atomically(self._folder / 'checkpoint.json', json.dumps(document).encode(), sync=self._is_sync_due())
         except Exception as error:  # the step has succeeded all the same; only a retry from the next one is lost
             self._warn(f'The checkpoint could not be saved: {error}')
             return
@@ -231,6 +234,14 @@ class Runner:
             if name not in self._warned_of:
                 self._warned_of.add(name)
                 self._warn(f'{name} cannot be saved as JSON, so a retry from a later step starts without it.')
+
+    def _is_sync_due(self) -> bool:
+        """Whether a power failure could cost more work than it takes to sync: steps of milliseconds are soon repeated."""
+        now = time.monotonic()
+        if now - self._synced_at < SYNC_SECONDS:
+            return False
+        self._synced_at = now
+        return True
 
     # Reports
 

@@ -33,6 +33,7 @@ def run_spawned(answers: int) -> None:
     """
     lead_own_group()
     die_with_parent()
+    die_first()
     channel = Channel(answers)
     finish_lines = capture(channel)
     commands = take_input()
@@ -81,15 +82,19 @@ def lead_own_group() -> None:
 
 
 def die_with_parent() -> None:
-    """Have the system kill this process when its parent ends, and rather than the control room when memory runs out."""
-    if sys.platform != 'linux':
-        return
-    import ctypes
+    """Have the system kill this process when its parent ends."""
+    if sys.platform == 'linux':
+        import ctypes
 
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    with contextlib.suppress(OSError):
-        Path('/proc/self/oom_score_adj').write_text('500')
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def die_first() -> None:
+    """When memory runs out, have the system kill this process and its children rather than the control room."""
+    if sys.platform == 'linux':
+        with contextlib.suppress(OSError):
+            Path('/proc/self/oom_score_adj').write_text('500')
 
 
 def hide_from_children() -> None:
@@ -170,14 +175,23 @@ def exit_quickly() -> None:
         with contextlib.suppress(Exception):
             stream.flush()
     gc.collect()
-    if not any(_wants_to_end(item) for item in gc.get_objects()):
+    if not _is_anything_unfinished():
         os._exit(0)
 
 
-def _wants_to_end(item: object) -> bool:
-    kind = type(item)
-    if isinstance(item, io.IOBase):
-        return kind not in _HOLD_NOTHING and not isinstance(item, Stream) and not item.closed
+def _is_anything_unfinished() -> bool:
+    """Whether an object made by this run does something when it is finalized, such as writing what a file holds."""
+    matters: dict[type, bool] = {}
+    for item in gc.get_objects():
+        kind = type(item)
+        if kind not in matters:
+            matters[kind] = hasattr(kind, '__del__') and kind not in _HOLD_NOTHING and not issubclass(kind, Stream)
+        if matters[kind] and _is_unfinished(item):
+            return True
+    return False
+
+
+def _is_unfinished(item: Any) -> bool:
     if isinstance(item, GeneratorType):
         return item.gi_frame is not None and not item.gi_running
-    return hasattr(kind, '__del__')
+    return not (isinstance(item, io.IOBase) and item.closed)

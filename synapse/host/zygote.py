@@ -49,6 +49,7 @@ def main(descriptor: int) -> int:
     """Serve the control room until it closes the socket."""
     process.lead_own_group()
     process.die_with_parent()
+    process.die_first()
     process.take_input()
     process.hide_from_children()
     faulthandler.enable(file=2, all_threads=True)
