@@ -82,6 +82,11 @@ class Zygotes:
             zygote.end_soon()
         await asyncio.gather(*(zygote.process.wait() for zygote in zygotes))
 
+    def is_warm(self, file: str, origin: str) -> bool:
+        """Whether a process that has imported this file is ready to be forked."""
+        task = self._of_files.get((file, origin))
+        return task is not None and task.done() and _is_usable(task)
+
     def memory(self) -> list[int]:
         """Return the bytes that each zygote takes, shared ones in proportion. Reads files; call it from a thread."""
         return [_memory_of(zygote.process.pid) for zygote in tuple(self._all) if zygote.is_alive]

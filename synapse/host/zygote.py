@@ -41,6 +41,8 @@ BUILT_IN = ('publish_video', 'run_command', 'backup_folder', 'restore_folder')
 
 _libc = ctypes.CDLL(None)
 _libc.getenv.restype = ctypes.c_void_p
+_tag_place = _libc.getenv(HOST_TAG.encode())
+"""Where the tag is in the environment that the system shows; once it is set anew, `getenv` returns another place."""
 
 Task = Callable[[], None]
 
@@ -291,9 +293,7 @@ def _renew_randomness() -> None:
 
 def _tag(host_id: str) -> None:
     """Write the tag into our environment as the system shows it, which forks share with their parent."""
-    place = _libc.getenv(HOST_TAG.encode())
-    if place:
-        ctypes.memmove(place, host_id.encode(), len(host_id))
+    ctypes.memmove(_tag_place, host_id.encode(), len(host_id))
     os.environ[HOST_TAG] = host_id
 
 

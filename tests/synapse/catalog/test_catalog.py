@@ -1,5 +1,6 @@
 """Pipelines found in real folders and read by real processes."""
 
+import asyncio
 import secrets
 import shutil
 import sys
@@ -12,9 +13,10 @@ from storage.logs.store import LogStore
 from synapse.bus import Bus
 from synapse.catalog.catalog import Catalog, PipelineInfo, PipelinesChanged, is_pipeline_name
 from synapse.engine.warden import ROOM, tagged_processes
+from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
-from tests.parts.hosts import eventually, write_pipeline
+from tests.parts.hosts import WAYS, eventually, write_pipeline
 
 GREET = '''
 from pathlib import Path
@@ -36,7 +38,7 @@ class Greet(Pipeline):
 class House:
     """A data folder with its catalog, and another catalog after a restart."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, way: str = WAYS[-1]) -> None:
         self.folder = data / 'pipelines'
         self.folder.mkdir()
         self._cache = data / 'cache'
@@ -44,10 +46,19 @@ class House:
         self.tag = f'test-{secrets.token_hex(6)}'
         self._store = LogStore(data / 'logs.db')
         self.log = Log(self._store, self.bus)
+        self.zygotes = Zygotes(self.tag) if way == 'forked' else None
         self.catalog = self._new()
 
     def _new(self, seconds: float = 10) -> Catalog:
-        return Catalog(self.folder, self._cache, self.bus, self.log, room_tag=self.tag, seconds=seconds)
+        return Catalog(
+            self.folder,
+            self._cache,
+            self.bus,
+            self.log,
+            room_tag=self.tag,
+            zygotes=self.zygotes,
+            seconds=seconds,
+        )
 
     async def restart(self, seconds: float = 10) -> None:
         await self.catalog.stop()
@@ -72,12 +83,14 @@ class House:
 
     async def close(self) -> None:
         await self.catalog.stop()
+        if self.zygotes is not None:
+            await self.zygotes.close()
         await self.log.stop()
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path)
+@pytest.fixture(params=WAYS)
+async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    house = House(tmp_path, request.param)
     await house.log.start()
     yield house
     await house.close()
@@ -169,7 +182,7 @@ async def test_a_broken_file_stays_runnable_through_a_restart(house: House) -> N
         ('x = 1\n', None, 'This file has no pipeline'),
         ('from synapse import Pipeline\n\nclass Idle(Pipeline): ...\n', 3, 'Idle has no step'),
         ('import ctypes\n\nctypes.string_at(0)\n', 3, 'Reading it ended Python with SIGSEGV.'),
-        ('import time\n\n\ntime.sleep(60)\n', 4, 'Reading it took more than 4 s, so it was stopped.'),
+        ('import time\n\n\ntime.sleep(60)\n', 4, 'Reading it took more than 3 s, so it was stopped.'),
         ('# \xff'.encode('latin-1').decode('latin-1') + '\nwhile True: pass\n', 2, 'took more than'),
     ],
     ids=['import', 'exit', 'no pipeline', 'no step', 'crash', 'hang', 'busy'],
@@ -181,7 +194,7 @@ async def test_a_file_that_was_never_good_says_what_and_where(
     house.write('greet.py', GREET)
 
     # Short where the file never ends; elsewhere a busy machine must not be taken for a hanging file.
-    await house.restart(seconds=4 if 'took more than' in message else 30)
+    await house.restart(seconds=3 if 'took more than' in message else 30)
 
     info = house.catalog.get('bad')
     assert not info.is_runnable
@@ -270,7 +283,7 @@ async def test_processes_that_a_file_starts_on_import_are_ended(house: House) ->
     await house.catalog.start()
 
     assert house.catalog.get('Greet').is_runnable
-    assert tagged_processes(ROOM, house.tag) == []
+    assert len(tagged_processes(ROOM, house.tag)) == (1 if house.zygotes else 0)
 
 
 async def test_parameters_come_back_whole(house: House) -> None:
@@ -302,6 +315,41 @@ async def test_parameters_of_a_broken_pipeline_are_refused(house: House) -> None
 
     with pytest.raises(Conflict, match='The pipeline bad is broken: line 2: AttributeError'):
         await house.catalog.validate('bad', {})
+
+
+CHECKED = """
+import os, time
+from pydantic import field_validator
+from synapse import Pipeline, step
+
+class Checked(Pipeline):
+    how: str = 'quick'
+
+    @field_validator('how')
+    @classmethod
+    def do_it(cls, how):
+        if how == 'hang':
+            time.sleep(60)
+        if how == 'die':
+            os._exit(3)
+        return f'{how} in {os.getpid()}'
+
+    @step
+    def go(self): pass
+"""
+
+
+async def test_a_check_that_hangs_or_dies_harms_no_other(house: House) -> None:
+    house.write('checked.py', CHECKED)
+    await house.restart(seconds=3)
+    hanging = asyncio.create_task(house.catalog.validate('Checked', {'how': 'hang'}))
+
+    with pytest.raises(Conflict, match='exit code 3'):
+        await house.catalog.validate('Checked', {'how': 'die'})
+    assert (await house.catalog.validate('Checked', {}))['how'] == 'quick'
+    assert (await house.catalog.validate('Checked', {'how': 'well'}))['how'].startswith('well in ')
+    with pytest.raises(Conflict, match='line 13: Reading it took more than 3 s'):
+        await hanging
 
 
 async def test_an_unknown_name_is_answered_with_a_near_one(house: House) -> None:
