@@ -106,6 +106,8 @@ class ControlRoom:
         event_store = EventStore(events, log, bus, now=now())
         profiles = Profiles(identities, data / 'secrets.json', bus, event_store.titles_using)
         zygotes = Zygotes(boot) if sys.platform == 'linux' else None
+        if zygotes is not None:
+            zygotes.on_change = lambda count, size: setattr(status, 'warm', (count, size))
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot, zygotes=zygotes)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot, zygotes)

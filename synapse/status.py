@@ -56,6 +56,8 @@ class Status:
     """The time zone of the calendar, and why it was chosen."""
     timezone_data: Mapping[str, Any] = field(default_factory=dict)
     """The version of the time-zone data, and its source."""
+    warm: tuple[int, int] = (0, 0)
+    """How many processes wait so that runs can be forked from them, and the bytes they take."""
     version: str = __version__
     started_at: datetime = field(default_factory=now_utc)
 

@@ -45,6 +45,7 @@ def _machine(room: ControlRoom) -> None:
     settings = room.settings
     with card('This Synapse'):
         _workers(room)
+        _warm(room)
         fact('Address', settings.url, _reach(room), '--host, --port', is_copied=True)
         fact(
             'Data folder', str(settings.data), 'Holds everything: runs, files, profiles, log.', '--data', is_copied=True
@@ -65,6 +66,19 @@ def _workers(room: ControlRoom) -> None:
     count.bind_text_from(room.status, 'workers', lambda workers: str(len(workers)))
     fewer.on('click', lambda: attempt(room.set_workers(len(room.status.workers) - 1)))
     more.on('click', lambda: attempt(room.set_workers(len(room.status.workers) + 1)))
+
+
+def _warm(room: ControlRoom) -> None:
+    if room.engine.zygotes is None:
+        return
+    with row('Kept ready', 'The pipelines used last stay imported, so that their runs start at once.'):
+        memory = el('span', 'sy-num')
+        memory.bind_text_from(room.status, 'warm', _warm_words)
+
+
+def _warm_words(warm: tuple[int, int]) -> str:
+    count, size = warm
+    return f'{count} process{"" if count == 1 else "es"}, {size_of(size)}' if count else 'Nothing yet'
 
 
 def _reach(room: ControlRoom) -> str:

@@ -8,6 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from synapse.protocol.messages import CANNOT_IMPORT
+from synapse.waiting import Throttle
+
 from .host_process import HostProcess
 from .zygote import Key, NotForked, Zygote
 
@@ -19,8 +22,8 @@ KEPT = 4
 """How many zygotes of pipeline files stay; one whose runs are live ends after these."""
 MOST_BYTES = 512 * 1024**2
 """How much memory of their own these may have together."""
+MEASURE_SECONDS = 0.5
 BUILT_IN: Key = ('', '')
-UNIMPORTABLE = 'it cannot be imported'
 
 
 class Zygotes:
@@ -35,11 +38,15 @@ class Zygotes:
     def __init__(self, room_tag: str) -> None:
         self.on_unfit: Callable[[str, str], None] = lambda origin, reason: None
         """Called once for each file whose runs have to import it themselves, with the reason."""
+        self.on_change: Callable[[int, int], None] = lambda count, size: None
+        """Called when there are more or fewer zygotes, with their number and the bytes they take together."""
         self._room_tag = room_tag
         self._first: asyncio.Task[Zygote] | None = None
         self._of_files: OrderedDict[Key, asyncio.Task[Zygote | None]] = OrderedDict()
         self._unfit: set[Key] = set()
         self._all: set[Zygote] = set()
+        self._measure = Throttle(MEASURE_SECONDS, self._start_measuring, at_once=False)
+        self._measuring: asyncio.Task[None] | None = None
         self._is_open = True
 
     async def start(self) -> None:
@@ -73,6 +80,7 @@ class Zygotes:
     async def close(self) -> None:
         """End all zygotes, and everything forked from them."""
         self._is_open = False
+        self._measure.cancel()
         tasks = [task for task in (self._first, *self._of_files.values()) if task is not None]
         for task in tasks:
             task.cancel()
@@ -108,13 +116,27 @@ class Zygotes:
 
     async def _when_ready(self, zygote: Zygote, seconds: float) -> Zygote:
         self._all.add(zygote)
-        zygote.process.on_end(lambda: self._all.discard(zygote))
-        if not await zygote.is_ready(seconds):
+        zygote.process.on_end(lambda: self._ended(zygote))
+        is_ready = await zygote.is_ready(seconds)
+        self._measure()
+        if not is_ready:
             zygote.end_soon()
             outcome = await zygote.process.wait()
             lines = '; '.join(zygote.process.last_lines)
             raise NotForked(lines or f'it ended with {outcome.signal or outcome.returncode}')
         return zygote
+
+    def _ended(self, zygote: Zygote) -> None:
+        self._all.discard(zygote)
+        if self._is_open:
+            self._measure()
+
+    def _start_measuring(self) -> None:
+        async def measure() -> None:
+            sizes = await asyncio.to_thread(self.memory)
+            self.on_change(len(sizes), sum(sizes))
+
+        self._measuring = asyncio.create_task(measure())
 
     # Those of pipeline files
 
@@ -139,7 +161,7 @@ class Zygotes:
             log.debug('no zygote for %s: %s', key[1], error)
             return None
         if zygote.reason:
-            if zygote.reason != UNIMPORTABLE:
+            if zygote.reason != CANNOT_IMPORT:
                 self._unfit.add(key)
                 self.on_unfit(key[1], zygote.reason)
             zygote.end_soon()

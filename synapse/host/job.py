@@ -236,7 +236,7 @@ class Runner:
                 self._warn(f'{name} cannot be saved as JSON, so a retry from a later step starts without it.')
 
     def _is_sync_due(self) -> bool:
-        """Whether a power failure could cost more work than it takes to sync: steps of milliseconds are soon repeated."""
+        """Whether a power failure could cost more than a sync does: steps of milliseconds are soon repeated."""
         now = time.monotonic()
         if now - self._synced_at < SYNC_SECONDS:
             return False

@@ -28,7 +28,7 @@ from synapse.host import process
 from synapse.host.channel import Channel
 from synapse.host.imported import ImportWatch
 from synapse.host.streams import capture
-from synapse.protocol.messages import Check, Fork, Forked, HostExited, Ready
+from synapse.protocol.messages import CANNOT_IMPORT, Check, Fork, Forked, HostExited, Ready
 
 HOST_TAG = 'SYNAPSE_HOST'
 PR_SET_CHILD_SUBREAPER = 36
@@ -277,7 +277,7 @@ class _Hosts:
         try:
             self.watch.load(request['file'], request['origin'])
         except BaseException:
-            self.watch.reason = self.watch.reason or 'it cannot be imported'
+            self.watch.reason = self.watch.reason or CANNOT_IMPORT
 
     def _zygote(self, link: int, request: Fork) -> None:
         self._import(request)

@@ -165,6 +165,10 @@ class Check(TypedDict):
     parameters: dict[str, Any]
 
 
+CANNOT_IMPORT = 'it cannot be imported'
+"""The reason where importing the file has failed: runs say more about that."""
+
+
 class Ready(TypedDict):
     """A zygote is ready; `reason` says why no runs should be forked from it."""
 

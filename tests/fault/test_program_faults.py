@@ -141,6 +141,65 @@ def test_kill_9_of_the_control_room_leaves_no_process_and_an_interrupted_run(pro
     assert program.wait_for_run(waiting['id'])['state'] == 'succeeded'
 
 
+MANY = """
+import subprocess
+from pathlib import Path
+from synapse import Pipeline, step
+
+class Many(Pipeline):
+    name: str
+    traces: Path
+    marker: str
+
+    @step
+    def first(self):
+        with (self.traces / self.name).open('a') as trace:
+            trace.write('x')
+
+    @step
+    def second(self, run):
+        subprocess.Popen(['setsid', 'sh', '-c', 'sleep 60; true', self.marker])
+        run.checkpoint()
+
+    @step
+    def third(self):
+        with (self.traces / self.name).open('a') as trace:
+            trace.write('y')
+"""
+
+
+def test_kill_9_among_200_runs_loses_none_and_leaves_nothing(tmp_path: Path) -> None:
+    """Each has a grandchild; those that ended stay so, those under way are interrupted, the rest still run, once."""
+    traces, marker = tmp_path / 'traces', f'many-{tmp_path.name}'
+    traces.mkdir()
+    program = forked(tmp_path / 'data', '--workers', '64').start()
+    program.write_pipeline('many.py', MANY)
+    program.wait_for_pipeline('Many')
+    ids = {}
+    for number in range(200):
+        name = f'run{number}'
+        ids[name] = program.create_run('Many', name=name, traces=str(traces), marker=marker)['id']
+    wait_until(lambda: len(list(traces.iterdir())) > 50, timeout=60)
+    with program.api as api:
+        ended = {run['id'] for run in api.get('/runs', params={'state': 'succeeded', 'limit': 200}).json()['runs']}
+
+    program.kill9()
+    wait_until(lambda: not any(processes_with(marker)), timeout=6)
+    program.start()
+    try:
+        found = {name: program.wait_for_run(id, timeout=120)['state'] for name, id in ids.items()}
+    finally:
+        program.stop()
+
+    assert set(found.values()) <= {'succeeded', 'interrupted'}
+    assert all(found[name] == 'succeeded' for name, id in ids.items() if id in ended)
+    assert sum(state == 'interrupted' for state in found.values()) <= 64
+    for name, state in found.items():
+        trace = (traces / name).read_text() if (traces / name).exists() else ''
+        assert trace == 'xy' if state == 'succeeded' else trace in ('', 'x', 'xy')
+    assert not any(processes_with(marker))
+
+
 def is_alive(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

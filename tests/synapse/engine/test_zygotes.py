@@ -243,3 +243,13 @@ async def test_what_a_step_starts_stays_below_it_however_it_tries_to_leave(forge
 
     assert 'sleep 66' in outcome.ended
     assert outcome.survivors == 0
+
+
+async def test_their_memory_is_told_when_there_are_more_or_fewer(forge: Forge) -> None:
+    told: list[tuple[int, int]] = []
+    forge.zygotes.on_change = lambda count, size: told.append((count, size))
+
+    await forge.warmed(forge.write(''))
+
+    await eventually(lambda: bool(told) and told[-1][0] == 2, 10, 'a second process')
+    assert told[-1][1] > 10_000_000
