@@ -13,9 +13,10 @@ from synapse.scrubber import masked
 from .errors import DestinationError
 
 USERNAME, PASSWORD, KEY_FILE = 'destination_username', 'destination_password', 'destination_key_file'
+ENDPOINT = 'destination_endpoint_url'
 """The secrets of a profile that open its destination."""
 
-_ALIASES = {'ssh': 'sftp', 'dav': 'webdav', 'davs': 'webdavs', 's3a': 's3'}
+_ALIASES = {'ssh': 'sftp', 'dav': 'webdav', 'davs': 'webdavs', 's3a': 's3', 'local': 'file'}
 SERVERS = frozenset({'sftp', 'ftp', 'webdav', 'webdavs', 's3', 'smb'})
 _READ_ONLY = {'http': 'webdav', 'https': 'webdavs'}
 _NO_PLACE = frozenset({'memory', 'data', 'zip', 'tar', 'libarchive', 'cached', 'blockcache', 'filecache'})
@@ -73,16 +74,18 @@ def located(address: str) -> Location:
         raise DestinationError('No destination is given.', 'Give a folder, or an address like sftp://host/folder.')
     if _CONTROL.search(text):
         raise DestinationError('The address has a line break or a control character in it.', 'Type it again.')
-    url = _URL.fullmatch(text)
-    if url is None:
-        return Location('file', _local(text))
-    scheme = _ALIASES.get(url[1].lower(), url[1].lower())
-    if scheme in ('file', 'local'):
-        return Location('file', _local(url[2]))
+    scheme, rest = _parts(text)
+    if scheme == 'file':
+        return Location('file', _local(rest))
     if scheme in SERVERS:
-        return _on_server(scheme, url[2])
+        return _on_server(scheme, rest)
     _check_other(scheme)
-    return Location(scheme, url[2])
+    return Location(scheme, rest)
+
+
+def scheme_of(address: str) -> str:
+    """Return the scheme of an address as `Location` has it, also while the address is still being typed."""
+    return _parts(address.strip())[0]
 
 
 def check_destination(destination: str) -> str:
@@ -127,6 +130,14 @@ def without_login(address: str) -> tuple[str, dict[str, str]]:
     if not any(found.values()):
         return address, {}
     return replace(place, username='', password='').text, {name: value for name, value in found.items() if value}
+
+
+def _parts(text: str) -> tuple[str, str]:
+    url = _URL.fullmatch(text)
+    if url is None:
+        return 'file', text
+    scheme = url[1].lower()
+    return _ALIASES.get(scheme, scheme), url[2]
 
 
 def _local(text: str) -> str:
