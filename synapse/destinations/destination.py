@@ -357,7 +357,7 @@ def destination_of(run: 'Run', address: str = '', *, inputs: Sequence[Path] = ()
         raise DestinationError('There is nowhere to deliver to.', 'Choose a profile, or give a destination.')
     destination = Destination(
         chosen,
-        profile.secrets if profile else {},
+        profile.secrets.login if profile else {},
         known_hosts=profile.known_hosts if profile else '',
         inputs=inputs,
     )

@@ -54,7 +54,7 @@ def test_the_fields_of_a_login_follow_the_address_and_keep_what_is_typed(
     expect(password).to_be_hidden()
     address.fill('s3://bucket')
     expect(form.get_by_label('Secret key', exact=True)).to_have_value('hunter2')
-    expect(form.get_by_label('S3 endpoint')).to_be_visible()
+    expect(form.get_by_role('textbox', name='S3 endpoint')).to_be_visible()
     expect(key_file).to_be_hidden()
     address.fill('ftp://host')
 
