@@ -132,6 +132,14 @@ def without_login(address: str) -> tuple[str, dict[str, str]]:
     return replace(place, username='', password='').text, {name: value for name, value in found.items() if value}
 
 
+def passwords_in(address: str) -> set[str]:
+    """Return the password in an address as it is typed there and as it is meant; empty if there is none."""
+    scheme, rest = _parts(address.strip())
+    parts = _REST.fullmatch(rest) if scheme in SERVERS else None
+    typed = parts['login'].partition(':')[2] if parts and parts['login'] else ''
+    return {typed, unquote(typed)} - {''}
+
+
 def _parts(text: str) -> tuple[str, str]:
     url = _URL.fullmatch(text)
     if url is None:
