@@ -55,12 +55,20 @@ class Location:
     password: str = field(default='', repr=False)
 
     @property
+    def is_local(self) -> bool:
+        return self.scheme == 'file'
+
+    @property
     def text(self) -> str:
         """The address without user and password."""
-        if self.scheme == 'file':
+        if self.is_local:
             return self.path
         port = '' if self.port is None else f':{self.port}'
         return f'{self.scheme}://{self.host}{port}{self.path}'
+
+    def text_of(self, name: str) -> str:
+        """The address of a file in the folder, without user and password."""
+        return str(Path(self.path) / name) if self.is_local else f'{self.text.rstrip("/")}/{name}'
 
 
 def located(address: str) -> Location:

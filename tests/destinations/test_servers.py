@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from synapse.destinations import Destination, DestinationError
-from synapse.destinations import destination as module
+from synapse.destinations import connection as module
 from tests.destinations.conftest import Servers
 from tests.parts.servers import KINDS, PASSWORD, RunningServer, s3_client
 
