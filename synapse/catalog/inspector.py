@@ -69,7 +69,7 @@ class Inspector:
         :raises FileBroken: if the process crashes or hangs
         """
         async with self._turns:
-            if self._zygotes is not None:
+            if self._can_fork:
                 return await self._check(file, origin, Check(name=name, parameters=dict(parameters)))
             host = await self._started('validate', file, origin, name)
             return await self._answer_of(host, origin, parameters)
@@ -78,6 +78,10 @@ class Inspector:
         """End the processes that wait for further parameters."""
         idle, self._idle = self._idle, {}
         await asyncio.gather(*(checker.stop() for checker in idle.values()))
+
+    @property
+    def _can_fork(self) -> bool:
+        return self._zygotes is not None and self._zygotes.is_usable
 
     async def _check(self, file: Path, origin: Path, check: Check) -> Answer:
         key = str(file), str(origin)
@@ -98,8 +102,12 @@ class Inspector:
 
     async def _started(self, question: str, file: Path, origin: Path, name: str | None = None) -> HostProcess:
         try:
-            if self._zygotes is not None:
-                return await self._zygotes.fork(question, str(file), str(origin))
+            if self._zygotes is not None and self._can_fork:
+                try:
+                    return await self._zygotes.fork(question, str(file), str(origin))
+                except OSError:
+                    if self._zygotes.is_usable or question == 'check':
+                        raise
             arguments = [question, str(file), *([name] if name else []), str(origin)]
             # The fault handler prints the line of a crash, and that of a hang when the process gets SIGABRT.
             return await HostProcess.spawn(self._room_tag, arguments, {'PYTHONFAULTHANDLER': '1'})

@@ -1,7 +1,6 @@
 """Starts and ends the processes in which runs do their work. What a run is, is up to `synapse/runs/`."""
 
 import asyncio
-import contextlib
 import logging
 from typing import Any, Protocol
 
@@ -89,7 +88,7 @@ class LocalEngine:
     def __init__(self, room_tag: str, zygotes: Zygotes | None = None, *, spares: int = 1) -> None:
         self.room_tag = room_tag
         self.zygotes = zygotes
-        self._spare_count = 0 if zygotes else spares
+        self._spare_count = spares
         self._spares: list[HostProcess] = []
         self._hosts: set[HostProcess] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -143,7 +142,7 @@ class LocalEngine:
 
     async def _forked(self, job: Job) -> HostProcess | None:
         """Return a host for this job; None if it has to be spawned."""
-        if self.zygotes is None:
+        if self.zygotes is None or not self.zygotes.is_usable:
             return None
         try:
             return await self.zygotes.fork('host', job['file'], job['origin'])
@@ -187,13 +186,21 @@ class LocalEngine:
         while True:
             await self._spares_wanted.wait()
             self._spares_wanted.clear()
-            if self.zygotes is not None:
-                with contextlib.suppress(OSError):  # the next run asks again, and says so
-                    await self.zygotes.start()
+            if await self._can_fork():
+                continue
             self._spares = [host for host in self._spares if host.is_alive]
             while len(self._spares) < self._spare_count:
                 await asyncio.sleep(backoff)
                 backoff = 0.0 if await self._add_spare() else min(MAX_BACKOFF_SECONDS, 2 * backoff or 0.5)
+
+    async def _can_fork(self) -> bool:
+        """Whether hosts are forked, so that no spares are needed."""
+        if self.zygotes is not None and self.zygotes.is_usable:
+            try:
+                await self.zygotes.start()
+            except OSError as error:
+                log.warning('run hosts cannot be forked, so each is started: %s', error)
+        return self.zygotes is not None and self.zygotes.is_usable
 
     async def _add_spare(self) -> bool:
         """Start one spare; whether it became ready."""

@@ -47,6 +47,9 @@ class Zygotes:
         self._all: set[Zygote] = set()
         self._measure = Throttle(MEASURE_SECONDS, self._start_measuring, at_once=False)
         self._measuring: asyncio.Task[None] | None = None
+        self._was_ready = False
+        self.is_usable = True
+        """Whether this system can do it; False once the first zygote has failed to start."""
         self._is_open = True
 
     async def start(self) -> None:
@@ -112,7 +115,13 @@ class Zygotes:
         with theirs:
             arguments = ['zygote', str(theirs.fileno())]
             process = await HostProcess.spawn(self._room_tag, arguments, descriptors=[theirs.fileno()])
-        return await self._when_ready(Zygote(process, ours), READY_SECONDS)
+        try:
+            zygote = await self._when_ready(Zygote(process, ours), READY_SECONDS)
+        except NotForked:
+            self.is_usable = self._was_ready
+            raise
+        self._was_ready = True
+        return zygote
 
     async def _when_ready(self, zygote: Zygote, seconds: float) -> Zygote:
         self._all.add(zygote)

@@ -253,3 +253,22 @@ async def test_their_memory_is_told_when_there_are_more_or_fewer(forge: Forge) -
 
     await eventually(lambda: bool(told) and told[-1][0] == 2, 10, 'a second process')
     assert told[-1][1] > 10_000_000
+
+
+async def test_where_nothing_can_be_forked_runs_get_an_interpreter_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / 'python'
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *zygote*) echo not here >&2; exit 3;; esac\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, 'executable', str(python))
+    forge = Forge(tmp_path)
+    await forge.engine.start()
+    try:
+        assert await forge.run(forge.write('', "print('all the same')")) == ['all the same']
+        assert not forge.zygotes.is_usable
+        await eventually(lambda: len(forge.engine.spare_pids) == 1, 20, 'a spare')
+    finally:
+        await forge.engine.close()
