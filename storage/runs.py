@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .database import erasing, micros, named_sqlite_errors, open_database, transaction
+from .group_commit import GroupCommit
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -62,8 +63,10 @@ class RunStore:
     def __init__(self, path: Path) -> None:
         self.notices: list[str] = []
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection = open_database(path, _SCHEMA, synchronous='FULL', notices=self.notices)
+        self.group = GroupCommit(self.together)
+        """For writes on the event loop."""
 
     def create(self, document: Document, *, idempotency_key: str | None = None) -> Document:
         """Save a new run and return its document with its `number`: 1, 2, 3 and so on, never used twice.
@@ -76,9 +79,20 @@ class RunStore:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction for what must be saved together with runs, see `storage.ledger`."""
-        with self._lock, named_sqlite_errors(self._path), transaction(self._connection):
-            yield self._connection
+        """A transaction for what must be saved together with runs, see `storage.ledger`; within `together`, its one."""
+        with self._lock, named_sqlite_errors(self._path):
+            joins = self._connection.in_transaction
+            with contextlib.nullcontext() if joins else transaction(self._connection):
+                yield self._connection
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Make calls that write to this database in one transaction.
+
+        :return: the result of each, or the exception of one that failed: that one leaves nothing, the others are saved
+        :raises StorageError: if nothing was saved
+        """
+        with self.transaction() as connection:
+            return [_attempted(connection, call) for call in calls]
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -188,6 +202,7 @@ class RunStore:
         return self._many("WHERE instr(document, '\"inbox:') > 0", [])
 
     def close(self) -> None:
+        self.group.close()
         with self._lock:
             self._connection.close()
 
@@ -215,6 +230,19 @@ def insert_run(connection: sqlite3.Connection, document: Document, idempotency_k
     numbered = document | {'number': cursor.lastrowid}
     connection.execute('UPDATE runs SET document = ? WHERE number = ?', [json.dumps(numbered), cursor.lastrowid])
     return numbered
+
+
+def _attempted(connection: sqlite3.Connection, call: Callable[[], Any]) -> Any:
+    connection.execute('SAVEPOINT attempt')
+    try:
+        result = call()
+    except Exception as error:
+        if not connection.in_transaction:  # a full disk may already have rolled back everything
+            raise
+        connection.execute('ROLLBACK TO attempt')
+        result = error
+    connection.execute('RELEASE attempt')
+    return result
 
 
 def _select(connection: sqlite3.Connection, tail: str, values: Sequence[Any]) -> Documents:

@@ -34,11 +34,18 @@ BACKOFF_SECONDS = 600.0
 """Added where a step may be retried: only the host knows how long it waits between attempts."""
 SAVE_AGAIN_SECONDS = 2.0
 
+MOST_UNSAVED = 100
+"""The most changes that share a save; a host that reports more has to wait."""
+
 Rule = Callable[[RunRecord], RunRecord]
+OnSaved = Callable[[RunRecord], None]
 
 
 class LiveRun:
-    """Carries one run to its end. Each change of its state is saved before it is published."""
+    """Carries one run to its end. Each change of its state is saved before it is logged and published.
+
+    Changes that come while another one is being saved share the next save.
+    """
 
     def __init__(self, run: RunRecord, worker: str, context: RunContext, jobs: RunJobs) -> None:
         self.run = run
@@ -46,7 +53,9 @@ class LiveRun:
         self._context = context
         self._jobs = jobs
         self._lifecycle = LifecycleLog(context.log)
-        self._moving = asyncio.Lock()
+        self._unsaved: list[tuple[RunRecord, OnSaved | None]] = []
+        self._newest: RunRecord | None = None
+        self._saving: asyncio.Task[None] | None = None
         self._handle: HostHandle | None = None
         self._intake: Intake | None = None
         self._is_stopping = self._stop_now = self._is_closing = False
@@ -64,6 +73,13 @@ class LiveRun:
 
     async def carry_out(self) -> None:
         """Run it from queued to a final state; raises only `CancelledError`, and then its process is being killed."""
+        try:
+            await self._end(*await self._outcome())
+        finally:
+            if self._saving is not None:
+                self._saving.cancel()
+
+    async def _outcome(self) -> tuple[RunState, Problem | None]:
         state, problem = RunState.FAILED, None
         try:
             await self._move(
@@ -87,7 +103,7 @@ class LiveRun:
         finally:
             self._backstop.cancel()
             self._deadline.cancel()
-        await self._end(state, problem)
+        return state, problem
 
     def stop(self, *, now: bool = False, closing: bool = False) -> None:
         """Start to stop it, or hurry a stop under way; it reaches its final state when all its processes are gone.
@@ -169,6 +185,7 @@ class LiveRun:
         )
 
     async def _end(self, state: RunState, problem: Problem | None) -> None:
+        await self._shown()
         self._is_stopping = self._is_pausing = False
         now = now_utc()
         if self.run.state is RunState.QUEUED:  # not even its start could be saved
@@ -194,6 +211,7 @@ class LiveRun:
     async def _receive(self, message: Mapping[str, Any]) -> None:
         kind = message.get('t')
         if kind in (Kind.LOGS, Kind.RAW, Kind.SPOOL) and self._intake is not None:
+            await self._shown()  # the line that says that a step has started comes before what the step prints
             await self._intake.take(message)
             return
         message = self._without_secrets(message)
@@ -204,9 +222,9 @@ class LiveRun:
                 await self._step_moved(message)
             case Kind.STEPS:
                 names = [str(name) for name in message.get('names') or []]
-                await self._move(lambda run: transitions.steps_named(run, names))
+                await self._move_soon(lambda run: transitions.steps_named(run, names))
             case Kind.ARTIFACT:
-                await self._move(lambda run: transitions.artifact_kept(run, message))
+                await self._move_soon(lambda run: transitions.artifact_kept(run, message))
             case Kind.PAUSED:
                 await self._paused()
             case Kind.RESUMED:
@@ -223,17 +241,16 @@ class LiveRun:
     async def _log_line(self, line: str) -> None:
         """Log a line that bypassed the protocol: C code, a child that kept our descriptor, a dying interpreter."""
         level = Level.ERROR if line.startswith(('Fatal Python error', 'Segmentation fault')) else Level.INFO
-        step = self.run.active_step
+        step = (self._newest or self.run).active_step
         self._context.log.append(level, line, source='stderr', run=self.run.id, step=step.name if step else None)
         await self._context.log.room_to_write()
 
     async def _progressed(self, message: Mapping[str, Any]) -> None:
-        async with self._moving:
-            after = transitions.progressed(self.run, message)
-            if after is self.run:
-                return
+        await self._shown()
+        after = transitions.progressed(self.run, message)
+        if after is not self.run:
             self.run = after
-        self._publish_progress()
+            self._publish_progress()
 
     async def _step_moved(self, message: Mapping[str, Any]) -> None:
         if self._is_stopping and message.get('state') == StepState.FAILED:
@@ -244,7 +261,7 @@ class LiveRun:
         def log_step(run: RunRecord) -> None:
             self._lifecycle.step_moved(run, next(step for step in run.steps if step.name == name))
 
-        await self._move(lambda run: transitions.step_reported(run, message, now), on_saved=log_step)
+        await self._move_soon(lambda run: transitions.step_reported(run, message, now), on_saved=log_step)
         self._arm_backstop()
 
     def _moment_of(self, at: object) -> datetime:
@@ -278,8 +295,9 @@ class LiveRun:
 
     def _arm_backstop(self) -> None:
         self._backstop.cancel()
-        step, info = self.run.active_step, self._context.catalog.find(self.run.pipeline)
-        if step is None or info is None or self.run.state is not RunState.RUNNING:
+        run = self._newest or self.run
+        step, info = run.active_step, self._context.catalog.find(run.pipeline)
+        if step is None or info is None or run.state is not RunState.RUNNING:
             return
         options = next((known for known in info.steps if known['name'] == step.name), {})
         if not options.get('timeout'):
@@ -305,24 +323,52 @@ class LiveRun:
 
     # Changes of state
 
-    async def _move(self, rule: Rule, *, on_saved: Callable[[RunRecord], None] | None = None) -> None:
+    async def _move(self, rule: Rule, *, on_saved: OnSaved | None = None) -> None:
         """Apply a rule: save the result, call `on_saved` to log it, then publish it."""
-        async with self._moving:
-            after = rule(self.run)
-            if after is self.run:
-                return
-            await self._save(after)
+        await self._move_soon(rule, on_saved=on_saved)
+        await self._shown()
+
+    async def _move_soon(self, rule: Rule, *, on_saved: OnSaved | None = None) -> None:
+        """As `_move`, but don't wait for it, unless very much is unsaved."""
+        before = self._newest or self.run
+        after = rule(before)
+        if after is before:
+            return
+        self._newest = after
+        self._unsaved.append((after, on_saved))
+        if self._saving is None:
+            self._saving = asyncio.create_task(self._save_all(), name=f'saves of run {after.id}')
+        if len(self._unsaved) >= MOST_UNSAVED:
+            await self._shown()
+
+    async def _shown(self) -> None:
+        """Wait until every change is saved, logged and published."""
+        while self._saving is not None:
+            await asyncio.shield(self._saving)
+
+    async def _save_all(self) -> None:
+        try:
+            while self._unsaved:
+                moves, self._unsaved = self._unsaved, []
+                await self._save(moves[-1][0])
+                self._show(moves)
+        finally:
+            self._unsaved, self._newest, self._saving = [], None, None
+
+    def _show(self, moves: Sequence[tuple[RunRecord, OnSaved | None]]) -> None:
+        for run, on_saved in moves:
             if on_saved is not None:
-                on_saved(after)
-            self.run = self._with_flags(after)
-            self._publish_progress.cancel()
-            self._context.bus.publish(RunChanged(self.run))
+                on_saved(run)
+            self.run = self._with_flags(run)
+        self._publish_progress.cancel()
+        self._context.bus.publish(RunChanged(self.run))
 
     async def _save(self, run: RunRecord) -> None:
         """Save it, and wait while the disk is full: the work of a run is not thrown away for that."""
+        store = self._context.store
         while True:
             try:
-                await asyncio.to_thread(self._context.store.save, run.as_json())
+                await store.group.commit(store.save, run.as_json())
                 return
             except StorageError as error:
                 self._log_disk_failure(error)

@@ -413,7 +413,9 @@ class Runs:
     async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:
         self._check_room()
         try:
-            document = await asyncio.to_thread(self._store.create, run.as_json(), idempotency_key=idempotency_key)
+            document = await self._store.group.commit(
+                self._store.create, run.as_json(), idempotency_key=idempotency_key
+            )
         except StorageError as error:
             raise not_saved('The run could not be saved', error) from error
         if document['id'] != run.id:
@@ -432,7 +434,7 @@ class Runs:
     async def _cancel_waiting(self, run: RunRecord, index: int, because: str) -> RunRecord:
         ended = transitions.ended(run, RunState.CANCELLED, now_utc())
         try:
-            await asyncio.to_thread(self._store.save, ended.as_json())
+            await self._store.group.commit(self._store.save, ended.as_json())
         except BaseException as error:
             self._queue.add(run, index=index)
             if isinstance(error, StorageError):
@@ -474,7 +476,7 @@ class Runs:
     async def _interrupt(self, run: RunRecord) -> None:
         await self._jobs.recover_log(run)
         ended = transitions.ended(run, RunState.INTERRUPTED, now_utc(), error=interrupted(run))
-        await asyncio.to_thread(self._store.save, ended.as_json())
+        await self._store.group.commit(self._store.save, ended.as_json())
         self._lifecycle.ended(ended)
         self._bus.publish(RunChanged(ended))
 
