@@ -89,7 +89,7 @@ class Firing:
         alive_at = await asyncio.to_thread(_modified_at, self._alive)
         if alive_at is not None and alive_at < now:
             self._pending_absence = Absence(alive_at, now, 'off')
-        self._cursors = await asyncio.to_thread(self._read_cursors, list(self._events))
+        self._cursors = await asyncio.to_thread(self._ledger.last_dues, [*self._events])
         await self._finish_claims()
         self.is_running = True
         async with self.changing:
@@ -361,10 +361,6 @@ class Firing:
             self._log_disk_error(error)
         except Exception:  # the edge of a background task
             log.exception('an occurrence could not be handled')
-
-    def _read_cursors(self, event_ids: Sequence[str]) -> dict[str, datetime]:
-        last = {id: self._ledger.last_due(id) for id in event_ids}
-        return {id: due for id, due in last.items() if due is not None}
 
 
 def _skip_reason(event: Event, unfinished: int) -> str:
