@@ -55,7 +55,7 @@ def _read(path: Path) -> dict[str, dict[str, str]] | None:
 def _moved(documents: Documents, field: str, secrets: dict[str, dict[str, str]], *, owner: str) -> dict[str, Document]:
     """Return the documents that had a login, without it, and add it to the secrets of their profile."""
     changed = {}
-    for document in documents.all():
+    for document in documents.all() if documents.has_text('://') else ():
         after, found = _cleaned(document, field)
         if after == document:
             continue

@@ -92,13 +92,14 @@ class Firing:
         self._cursors = await asyncio.to_thread(self._ledger.last_dues, [*self._events])
         await self._finish_claims()
         self.is_running = True
-        async with self.changing:
-            await self._account(self._events, grace=timedelta(0))
         self._alarm.start()
         for event in self._events.values():
             self._arm(event)
+        async with self.changing:
+            overdue = [event_id for event_id, due in self._alarm.armed().items() if due <= now]
+            await self._account(overdue, grace=timedelta(0), now=now)
+        self._rearm(overdue)
         self._alarm.resume()
-        self._show_next()
         await self._retries.start()
         self._alive_task = asyncio.create_task(self._keep_alive(), name='alive')
 

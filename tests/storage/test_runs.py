@@ -130,3 +130,21 @@ def test_step_times_come_from_the_last_succeeded_runs(store: RunStore) -> None:
     assert store.step_seconds('Demo') == {'render': [3.0, 2.0, 1.0]}
     assert store.step_seconds('Demo', limit=2) == {'render': [3.0, 2.0]}
     assert store.step_seconds('Other') == {}
+
+
+def test_a_text_is_looked_for_once_in_each_run(store: RunStore) -> None:
+    seen: list[str] = []
+
+    def change(run: dict[str, Any]) -> dict[str, Any]:
+        seen.append(run['id'])
+        return run | {'pipeline': run['pipeline'].replace('old', 'new')}
+
+    store.create(run_document(1, pipeline='old'))
+    assert store.rewrite('old', change) == ['r1']
+    store.create(run_document(2, pipeline='old'))
+    store.create(run_document(3))
+    assert store.rewrite('old', change) == ['r2']
+    assert store.rewrite('old', change) == store.rewrite('nowhere', change) == []
+
+    assert seen == ['r1', 'r2']
+    assert [run['pipeline'] for run in store.page()] == ['Demo', 'new', 'new']
