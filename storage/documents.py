@@ -43,11 +43,17 @@ class SafeStorage(Storage):
         self.notices: list[str] = []
         self._path = path
         self._indented: dict[str, str] = {}
+        self.loaded: _Tables | None = None
+        """What the file held when it was opened, until it is first read."""
         self._text = self._load()
 
     def read(self) -> _Tables | None:
         # Parsed each time, so that a change that fails on its way to the disk never shows in memory.
-        return None if self._text is None else json.loads(self._text)
+        loaded, self.loaded = self.loaded, None
+        return loaded if loaded is not None or self._text is None else json.loads(self._text)
+
+    def has(self, text: str) -> bool:
+        return text in (self._text or '')
 
     def write(self, data: Mapping[str, Any]) -> None:
         text = self._readable_text(data)
@@ -58,7 +64,7 @@ class SafeStorage(Storage):
             if kept is not None:
                 kept.unlink(missing_ok=True)
             raise
-        self._text = text
+        self._text, self.loaded = text, None
         # The write is durable: failing to rename a generation must not make it look failed.
         with contextlib.suppress(OSError):
             self._move_generations(kept)
@@ -117,14 +123,15 @@ class SafeStorage(Storage):
                 continue
             with named_errors(path):
                 data = path.read_bytes()
-            if (text := _readable(data)) is None:
+            if (tables := _readable(data)) is None:
                 self._set_aside(path)
                 continue
+            self.loaded = tables
             if path != self._path:
                 write_atomically(self._path, data)
                 when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
                 self.notices.append(f'{self._path.name} was restored from its copy of {when:%Y-%m-%d %H:%M:%S} UTC.')
-            return text
+            return data.decode()
         if self.notices:
             self.notices.append(f'No readable copy of {self._path.name} was found; it starts empty.')
         return None
@@ -141,18 +148,17 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _readable(data: bytes) -> str | None:
-    """The text of a complete file of ours, or None."""
+def _readable(data: bytes) -> _Tables | None:
+    """What a complete file of ours holds, or None."""
     try:
-        text = data.decode()
-        tables = json.loads(text)
+        tables = json.loads(data.decode())
     except (ValueError, RecursionError):
         return None
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         return None
     documents = tables.get(_DOCUMENTS, {}).values()
     is_ours = _META in tables and isinstance(_version_in(tables), int)
-    return text if is_ours and all(isinstance(document, dict) for document in documents) else None
+    return tables if is_ours and all(isinstance(document, dict) for document in documents) else None
 
 
 def _version_in(tables: _Tables) -> Any:
@@ -201,6 +207,14 @@ class Documents:
         with self._lock:
             return [dict(document) for document in self._table.all()]
 
+    def has_text(self, text: str) -> bool:
+        """Whether a text is anywhere in the file, which is much quicker to tell than to read all documents.
+
+        :param text: no quotes, backslashes or control characters, which JSON writes differently
+        """
+        with self._lock:
+            return self._storage.has(text)
+
     def get(self, id: str) -> Document | None:
         """A copy of the document with this id, or None."""
         with self._lock:
@@ -242,7 +256,7 @@ class Documents:
         return self._storage.read() or {}
 
     def _migrate(self, path: Path, migrations: Mapping[int, Migration]) -> None:
-        tables = self._read()
+        tables = self._storage.loaded
         if not tables:
             self._storage.write({_META: {'1': {'version': self._version}}, _DOCUMENTS: {}})
             return

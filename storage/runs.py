@@ -19,8 +19,11 @@ Document = dict[str, Any]
 Documents = list[Document]
 
 # AUTOINCREMENT: a number is never used twice, even after the newest run was pruned. Pruned runs leave traces, see
-# `storage.pruned_runs`; they are here because past figures count both.
+# `storage.pruned_runs`, and ended ones are marked to be counted, see `storage.daily_sums`; the tables are here because
+# questions and triggers need them together. An index for a filter also holds what the other filters ask for, so that a
+# page of runs is found without reading documents that do not fit.
 _SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -32,8 +35,12 @@ CREATE TABLE IF NOT EXISTS runs (
     idempotency_key TEXT UNIQUE,
     document TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state, number);
-CREATE INDEX IF NOT EXISTS runs_by_pipeline ON runs (pipeline, number);
+DROP INDEX IF EXISTS runs_by_state;
+DROP INDEX IF EXISTS runs_by_pipeline;
+CREATE INDEX IF NOT EXISTS runs_in_state ON runs (state, number, pipeline, profile);
+CREATE INDEX IF NOT EXISTS runs_of_pipeline ON runs (pipeline, number, state, profile);
+CREATE INDEX IF NOT EXISTS runs_of_profile ON runs (profile, number, state, pipeline) WHERE profile IS NOT NULL;
+CREATE INDEX IF NOT EXISTS runs_of_pipeline_by_end ON runs (pipeline, finished) WHERE finished IS NOT NULL;
 CREATE INDEX IF NOT EXISTS runs_by_end ON runs (finished) WHERE finished IS NOT NULL;
 CREATE INDEX IF NOT EXISTS runs_by_creation ON runs (created);
 CREATE INDEX IF NOT EXISTS runs_with_inbox ON runs (number) WHERE instr(document, '"inbox:') > 0;
@@ -51,6 +58,16 @@ CREATE TABLE IF NOT EXISTS traces (
 CREATE INDEX IF NOT EXISTS traces_by_end ON traces (finished);
 CREATE INDEX IF NOT EXISTS traces_by_creation ON traces (created);
 CREATE INDEX IF NOT EXISTS traces_with_folder ON traces (id) WHERE has_folder = 1;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uncounted (number INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS daily (
+    day INTEGER, state TEXT, seconds REAL, count INTEGER NOT NULL, PRIMARY KEY (day, state, seconds)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS run_ended AFTER UPDATE OF finished ON runs
+WHEN OLD.finished IS NULL AND NEW.finished IS NOT NULL BEGIN INSERT OR IGNORE INTO uncounted VALUES (NEW.number); END;
+CREATE TRIGGER IF NOT EXISTS run_came_ended AFTER INSERT ON runs
+WHEN NEW.finished IS NOT NULL BEGIN INSERT OR IGNORE INTO uncounted VALUES (NEW.number); END;
+COMMIT;
 """
 
 
@@ -109,10 +126,13 @@ class RunStore:
                 [*_columns(document), json.dumps(document), document['id']],
             )
 
-    def rewrite(self, text: str, change: Callable[[Document], Document]) -> list[str]:
+    def rewrite(self, text: str, change: Callable[[Document], Document], *, once: bool = False) -> list[str]:
         """Apply `change` to the documents, also those of traces, with a text in them; return whose changed.
 
         What was there before is overwritten in the file and its journal.
+
+        :param once: look at each run once: the next such call for this text, which is saved, begins with the first
+            newer one
         """
         changed = []
         with self._lock, named_sqlite_errors(self._path), erasing(self._connection), transaction(self._connection):
@@ -121,12 +141,18 @@ class RunStore:
                 ('SELECT id, document FROM runs', 'UPDATE runs SET document = ? WHERE id = ?'),
                 ('SELECT id, document FROM traces', 'UPDATE traces SET document = ? WHERE id = ?'),
             ):
-                rows = connection.execute(f'{find} WHERE instr(document, ?) > 0', [text]).fetchall()
+                where = (
+                    'WHERE number > COALESCE((SELECT value FROM facts WHERE name = ?), 0) AND instr(document, ?) > 0'
+                )
+                rows = connection.execute(f'{find} {where}', [f'rewritten {text}' if once else '', text]).fetchall()
                 for id, document in rows:
                     before = json.loads(document)
                     if (after := change(before)) != before:
                         connection.execute(save, [json.dumps(after), id])
                         changed.append(str(id))
+            if once:
+                newest = "SELECT ?, seq FROM sqlite_sequence WHERE name = 'runs'"
+                connection.execute(f'INSERT OR REPLACE INTO facts {newest}', [f'rewritten {text}'])
         return changed
 
     def get(self, id: str) -> Document | None:
@@ -154,7 +180,8 @@ class RunStore:
         terms = {'state = ?': state, 'pipeline = ?': pipeline, 'profile = ?': profile, 'number < ?': before}
         given = {term: value for term, value in terms.items() if value is not None}
         where = f'WHERE {" AND ".join(given)}' if given else ''
-        return self._many(f'{where} ORDER BY number DESC LIMIT ?', [*given.values(), limit])
+        numbers = f'SELECT number FROM runs {where} ORDER BY number DESC LIMIT ?'  # noqa: S608 - our own constants
+        return self._many(f'WHERE number IN ({numbers}) ORDER BY number DESC', [*given.values(), limit])
 
     def with_states(self, states: Iterable[str]) -> Documents:
         where = 'WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number'
@@ -167,24 +194,20 @@ class RunStore:
 
     def created_between(self, start: datetime, end: datetime) -> Documents:
         """Runs and traces created from `start` up to but excluding `end`, oldest first."""
-        return self._ever('created >= ? AND created < ?', 'created', [micros(start), micros(end)])
-
-    def counts_since(self, iso: str) -> dict[str, int]:
-        """The number of runs that ended at this moment or later, by state; pruned ones count too."""
-        query = (
-            'SELECT state, COUNT(*) FROM (SELECT state FROM runs WHERE finished >= ?1 '
-            'UNION ALL SELECT state FROM traces WHERE finished >= ?1) GROUP BY state'
+        both = (
+            f'SELECT created, document FROM {table} WHERE created >= ?1 AND created < ?2'  # noqa: S608
+            for table in ('runs', 'traces')
         )
         with self.reading() as connection:
-            return dict(connection.execute(query, [micros(iso)]))
+            rows = connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [micros(start), micros(end)])
+            return [json.loads(text) for _, text in rows]
 
-    def finished_since(self, iso: str) -> list[tuple[str, str, str, float]]:
-        """Created, ended, state and seconds of every run that ended at this moment or later, oldest first.
-
-        Pruned runs are included.
-        """
-        documents = self._ever('finished >= ?', 'finished', [micros(iso)])
-        return [(run['created_at'], run['finished_at'], run['state'], _seconds(run) or 0.0) for run in documents]
+    def count_ended(self, start: datetime, end: datetime) -> int:
+        """The number of runs that ended from `start` up to and including `end`; pruned ones count too."""
+        both = (f'SELECT 1 FROM {table} WHERE finished BETWEEN ?1 AND ?2' for table in ('runs', 'traces'))  # noqa: S608
+        with self.reading() as connection:
+            query = f'SELECT COUNT(*) FROM ({" UNION ALL ".join(both)})'  # noqa: S608
+            return int(connection.execute(query, [micros(start), micros(end)]).fetchone()[0])
 
     def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, list[float]]:
         """The durations of succeeded steps in the last `limit` succeeded runs of a pipeline, newest first."""
@@ -192,7 +215,7 @@ class RunStore:
         took: dict[str, list[float]] = {}
         for run in self._many(where, [pipeline, limit]):
             for step in run.get('steps', ()):
-                seconds = _seconds(step)
+                seconds = seconds_of(step)
                 if step['state'] == 'succeeded' and seconds is not None:
                     took.setdefault(step['name'], []).append(seconds)
         return took
@@ -212,12 +235,6 @@ class RunStore:
     def _many(self, tail: str, values: Sequence[Any]) -> Documents:
         with self.reading() as connection:
             return _select(connection, tail, values)
-
-    def _ever(self, term: str, order: str, values: Sequence[Any]) -> Documents:
-        both = (f'SELECT {order}, document FROM {table} WHERE {term}' for table in ('runs', 'traces'))  # noqa: S608
-        with self.reading() as connection:
-            rows = connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [*values, *values])
-            return [json.loads(text) for _, text in rows]
 
 
 def insert_run(connection: sqlite3.Connection, document: Document, idempotency_key: str | None = None) -> Document:
@@ -261,8 +278,8 @@ def _columns(document: Document) -> Sequence[Any]:
     ]
 
 
-def _seconds(work: Document) -> float | None:
-    """How long a run or step took, or None if it has not started and ended."""
+def seconds_of(work: Document) -> float | None:
+    """Return how long a run or step took, None if it has not started and ended."""
     if work.get('started_at') is None or work.get('finished_at') is None:
         return None
     return (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000

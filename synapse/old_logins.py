@@ -46,7 +46,7 @@ def move_old_logins(
             if moved[name]:
                 documents.change(moved[name])
                 _mask_generations(data / name)
-    for id in runs.rewrite('://', lambda run: _without_logins(run, passwords)):
+    for id in runs.rewrite('://', lambda run: _without_logins(run, passwords), once=True):
         _clean_checkpoint(data / 'runs' / id / 'checkpoint.json', passwords)
     if not passwords.known:
         return ''
@@ -138,7 +138,7 @@ def _moved(
 ) -> dict[str, Document]:
     """Return the documents that had a login, without it, and add it to the secrets of their profile."""
     changed = {}
-    for document in documents.all():
+    for document in documents.all() if documents.has_text('://') else ():
         after, found = _cleaned(document, field, passwords)
         if after == document:
             continue

@@ -26,6 +26,9 @@ from .next_up import NextUp
 from .queue_card import QueueCard
 from .workers_card import WorkersCard
 
+FIGURES_SECONDS = 0.5
+"""Runs that end in quick succession share one reading of the figures."""
+
 
 async def dashboard_page(room: ControlRoom) -> None:
     """Draw what every part of the system is doing or, until a first run has ended, how to start one."""
@@ -85,11 +88,15 @@ class Figures(Scope):
             self._look = StatCard('Need a look', '/runs?state=failed')
         if figures is not None:
             self._show(figures)
+        self._soon = self.at_most_every(FIGURES_SECONDS, self._read_in_background, at_once=True)
         self.follow(room.bus, RunChanged, self._on_run)
 
     def _on_run(self, message: RunChanged) -> None:
         if message.moved and message.run.state.is_final:
-            background_tasks.create(self._read_again(), name='dashboard figures')
+            self._soon()
+
+    def _read_in_background(self) -> None:
+        background_tasks.create(self._read_again(), name='dashboard figures')
 
     async def _read_again(self) -> None:
         figures = await self._room.runs.dashboard_stats(self._room.local(now_utc()))

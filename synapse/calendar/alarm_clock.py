@@ -1,4 +1,4 @@
-"""The alarm clock: APScheduler with one date trigger for the next occurrence of each event, and a heartbeat.
+"""The alarm clock: the next occurrence of each event in a heap, APScheduler that waits for the earliest, a heartbeat.
 
 APScheduler sleeps by the monotonic clock and compares with the wall clock, so after a suspend or a clock change it
 would wake up late by that much. The heartbeat compares both clocks every second and wakes it.
@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from typing import Literal
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -28,6 +29,8 @@ HEARTBEAT_SECONDS = 1.0
 JUMP_SECONDS = 2.0
 """A difference between wall clock and monotonic clock that load alone doesn't cause."""
 RETRY_SECONDS = 5.0
+SPARE_MOMENTS = 1_000
+"""How many moments that aren't armed any more may wait in the heap, as many as armed ones aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ class AlarmClock:
         self._scheduler.add_jobstore(MemoryJobStore())
         self._scheduler.add_executor(AsyncIOExecutor())
         self._armed: dict[str, datetime] = {}
-        self._jobs: dict[str, Job] = {}
+        self._moments: list[tuple[datetime, str]] = []
+        """A heap of the armed moments, and of some that aren't any more."""
+        self._job: Job | None = None
+        self._awaited: datetime | None = None
         self._due_ids: set[str] = set()
         self._calls: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.Task[None] | None = None
@@ -117,30 +123,30 @@ class AlarmClock:
 
     def arm(self, event_id: str, due: datetime | None) -> None:
         """Set the one moment at which this event is due; None disarms it."""
-        if self._armed.get(event_id) == due:
-            return
-        self.disarm(event_id)
         if due is None:
-            return
-        trigger = DateTrigger(due, UTC)  # without a zone it asks for the machine's, which may not have a name
-        # Always a new job: APScheduler loses one that is added under the same id while it runs.
-        self._jobs[event_id] = self._scheduler.add_job(
-            self._fell_due, trigger, args=[event_id, due], misfire_grace_time=None
-        )
-        self._armed[event_id] = due
+            self.disarm(event_id)
+        elif self._armed.get(event_id) != due:
+            self._armed[event_id] = due
+            heappush(self._moments, (due, event_id))
+            self._wait()
 
     def disarm(self, event_id: str) -> None:
-        if self._armed.pop(event_id, None) is not None:
-            with contextlib.suppress(JobLookupError):  # it is running right now
-                self._jobs.pop(event_id).remove()
+        self._armed.pop(event_id, None)
 
     def retry(self, event_ids: Collection[str]) -> None:
         """Call `on_due` for these events again after `RETRY_SECONDS`, whatever they are armed for."""
-        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._gather, event_ids)
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._gather, *event_ids)
 
     def next(self) -> tuple[datetime, str] | None:
         """Return the earliest armed moment and its event."""
-        return min(((due, id) for id, due in self._armed.items()), default=None)
+        if len(self._moments) > 2 * len(self._armed) + SPARE_MOMENTS:
+            self._moments = sorted((due, id) for id, due in self._armed.items())
+        while self._moments and not self._is_armed(*self._moments[0]):
+            heappop(self._moments)
+        return self._moments[0] if self._moments else None
+
+    def _is_armed(self, due: datetime, event_id: str) -> bool:
+        return self._armed.get(event_id) == due
 
     def armed(self) -> 'dict[str, datetime]':
         return dict(self._armed)
@@ -162,13 +168,31 @@ class AlarmClock:
             except Exception:  # the edge of a background task: without a heartbeat, a suspend would go unnoticed
                 log.exception('the heartbeat of the alarm clock failed')
 
-    async def _fell_due(self, event_id: str, due: datetime) -> None:
-        if self._armed.get(event_id) == due:
-            del self._armed[event_id], self._jobs[event_id]
-            self._gather([event_id])
+    def _wait(self) -> None:
+        """Let APScheduler ring at the earliest moment: it needs a tenth of a millisecond for each job."""
+        due, _ = self.next() or (None, '')
+        if due is None or due == self._awaited:
+            return
+        if self._job is not None:
+            with contextlib.suppress(JobLookupError):  # it is running right now
+                self._job.remove()
+        self._awaited = due
+        trigger = DateTrigger(due, UTC)  # without a zone it asks for the machine's, which may not have a name
+        # Always a new job: APScheduler loses one that is added under the same id while it runs.
+        self._job = self._scheduler.add_job(self._ring, trigger, args=[due], misfire_grace_time=None)
 
-    def _gather(self, event_ids: Collection[str]) -> None:
-        # APScheduler runs the jobs of one instant in one turn of the loop: they share one call.
+    async def _ring(self, due: datetime) -> None:
+        if due != self._awaited:
+            return
+        self._job, self._awaited = None, None
+        until = max(due, self._clocks().wall)
+        while (following := self.next()) is not None and following[0] <= until:
+            heappop(self._moments)
+            del self._armed[following[1]]
+            self._gather(following[1])
+        self._wait()
+
+    def _gather(self, *event_ids: str) -> None:
         if not self._due_ids:
             asyncio.get_running_loop().call_soon(self._call)
         self._due_ids.update(event_ids)

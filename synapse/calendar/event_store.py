@@ -115,7 +115,7 @@ class EventStore:
         for document in self._documents.all():
             try:
                 event = Event.model_validate(document)
-                recurrence.next_after(event.plan, now)  # a past one is kept; one that makes no sense raises
+                recurrence.series_of(event.plan)  # a past one is kept; one that makes no sense raises
                 self.events[event.id] = event
             except Exception as error:  # one broken event must not keep out the others
                 problem = error.errors()[0]['msg'] if isinstance(error, ValidationError) else str(error)

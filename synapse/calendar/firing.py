@@ -6,10 +6,12 @@ the run queued.
 """
 
 import asyncio
+import contextlib
 import logging
 import traceback
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +91,16 @@ class Firing:
         alive_at = await asyncio.to_thread(_modified_at, self._alive)
         if alive_at is not None and alive_at < now:
             self._pending_absence = Absence(alive_at, now, 'off')
-        self._cursors = await asyncio.to_thread(self._read_cursors, list(self._events))
+        self._cursors = await asyncio.to_thread(self._ledger.last_dues, [*self._events])
         await self._finish_claims()
         self.is_running = True
-        async with self.changing:
-            await self._account(self._events, grace=timedelta(0))
         self._alarm.start()
-        for event in self._events.values():
-            self._arm(event)
+        begin, absence = partial(self._begin, now=now), self._take_absence()
+        event_ids = [*self._events]
+        await begin(event_ids[:BATCH], absence)
         self._alarm.resume()
-        self._show_next()
+        if len(event_ids) > BATCH:  # those can wait until the program answers
+            self._in_background(begin(event_ids[BATCH:], absence))
         await self._retries.start()
         self._alive_task = asyncio.create_task(self._keep_alive(), name='alive')
 
@@ -134,6 +136,16 @@ class Firing:
         await self._account_batch([event_id], now, GRACE, self._take_absence())
         return now
 
+    async def _begin(self, event_ids: Sequence[str], absence: Absence | None, *, now: datetime) -> None:
+        """Account for what was due before this start, then set the alarms, without holding up the event loop."""
+        for begin in range(0, len(event_ids), BATCH):
+            async with self.changing:
+                events = [self._events[id] for id in event_ids[begin : begin + BATCH] if id in self._events]
+                overdue = [event.id for event in events if not self._arm(event, after=now)]
+                with contextlib.suppress(StorageError):  # it is logged and retried
+                    await self._account_batch(overdue, now, timedelta(0), absence)
+                self._rearm(overdue)
+
     def _events_written(self, message: EventsWritten) -> None:
         if self.is_running:
             self._rearm(message.ids)
@@ -165,15 +177,13 @@ class Firing:
         if is_saved:
             self._rearm(event_ids)
 
-    async def _account(
-        self, event_ids: Iterable[str], *, grace: timedelta = GRACE, now: datetime | None = None
-    ) -> bool:
+    async def _account(self, event_ids: Iterable[str], *, now: datetime | None = None) -> bool:
         """Account for events up to now; return whether all is saved. What isn't is retried."""
         now, absence = now or self._now(), self._take_absence()
         ids, is_saved = list(event_ids), True
         for begin in range(0, len(ids), BATCH):
             try:
-                await self._account_batch(ids[begin : begin + BATCH], now, grace, absence)
+                await self._account_batch(ids[begin : begin + BATCH], now, GRACE, absence)
             except StorageError:
                 is_saved = False
         return is_saved
@@ -299,13 +309,20 @@ class Firing:
         if fired:
             await asyncio.to_thread(self._ledger.save, fired)
 
-    def _arm(self, event: Event) -> None:
+    def _arm(self, event: Event, *, after: datetime | None = None) -> bool:
+        """Set the alarm to the first moment that isn't accounted for, unless that isn't `after` this one.
+
+        :return: whether it is set, or nothing is to come
+        """
         try:
-            following = next_after(event.plan, self.cursor_of(event)) if event.enabled else []
-            self._alarm.arm(event.id, following[0] if following else None)
+            due = next(iter(next_after(event.plan, self.cursor_of(event)) if event.enabled else ()), None)
+            if due is not None and after is not None and due <= after:
+                return False
+            self._alarm.arm(event.id, due)
             self._broken.pop(event.id, None)
         except Exception as error:  # one broken event must not keep the program from starting
             self._mark_broken(event, error)
+        return True
 
     def _mark_broken(self, event: Event, error: Exception) -> None:
         """Log that this event doesn't fire until it is changed."""
@@ -361,10 +378,6 @@ class Firing:
             self._log_disk_error(error)
         except Exception:  # the edge of a background task
             log.exception('an occurrence could not be handled')
-
-    def _read_cursors(self, event_ids: Sequence[str]) -> dict[str, datetime]:
-        last = {id: self._ledger.last_due(id) for id in event_ids}
-        return {id: due for id, due in last.items() if due is not None}
 
 
 def _skip_reason(event: Event, unfinished: int) -> str:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from storage.daily_sums import DailySums
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse.bus import Bus
@@ -29,7 +31,7 @@ class Today:
     def __init__(
         self, *, store: RunStore, ledger: Ledger, status: Status, bus: Bus, zone: str, now: Callable[[], datetime]
     ) -> None:
-        self._store = store
+        self._sums = DailySums(store)
         self._ledger = ledger
         self._status = status
         self._bus = bus
@@ -45,7 +47,7 @@ class Today:
             self._bus.subscribe(RunChanged, self._run_changed),
             self._bus.subscribe(OccurrencesChanged, self._occurrences_changed),
         ]
-        await self._soon()
+        self._soon()
 
     async def stop(self) -> None:
         for unsubscribe in self._subscriptions:
@@ -78,9 +80,11 @@ class Today:
 
     async def _count(self) -> None:
         now = self._now().astimezone(self._zone)
-        since = midnight(now.date(), now)
-        counts = await asyncio.to_thread(self._store.counts_since, since.isoformat())
-        missed = await asyncio.to_thread(self._ledger.missed_since, since)
+        today = now.date()
+        counts = Counter[str]()
+        for _, state, _, count in await asyncio.to_thread(self._sums.between, today, today, self._zone):
+            counts[state] += count
+        missed = await asyncio.to_thread(self._ledger.missed_since, midnight(today, now))
         self._wait_for_midnight()
         if (counted := no_runs_today() | counts | {'missed': missed}) != self._status.counts:
             self._status.counts = counted

@@ -26,6 +26,7 @@ __all__ = [
     'occurrences',
     'rule_continuing_from',
     'rule_ending_before',
+    'series_of',
     'wall_of',
 ]
 

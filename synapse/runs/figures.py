@@ -1,31 +1,43 @@
 """The figures of the dashboard cards: today, the last seven days, and small series to draw."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
-from statistics import median
 from typing import Any
+
+from storage.daily_sums import DailySums, DaySum
+from storage.runs import RunStore
 
 DAYS = 7
 
-EndedRun = tuple[str, str, str, float]
-"""`created_at, finished_at, state, seconds` of a run that has ended, as the store returns it."""
+
+def read_figures(store: RunStore, sums: DailySums, now: datetime) -> dict[str, Any]:
+    """Return what the four cards show, see `figures`; days are those of the zone of `now`. It waits for the disk."""
+    if now.tzinfo is None:
+        raise ValueError(f'{now} has no time zone')
+    today, week_ago = now.date(), now - timedelta(days=7)
+    counted = sums.between(today - timedelta(days=DAYS - 1), today, now.tzinfo)
+    return figures(counted, today, store.count_ended(midnight(week_ago.date(), now), week_ago))
 
 
-def figures(endings: Iterable[EndedRun], now: datetime) -> dict[str, Any]:
-    """Return what the four cards show; days are those of the zone of `now`, success leaves out stopped runs.
+def figures(counted: Iterable[DaySum], today: date, before: int) -> dict[str, Any]:
+    """Return what the four cards show; success leaves out stopped runs.
 
-    `runs_delta` compares today with the same weekday last week up to the same time of day. Each series has one value
-    a day, the last being today; a day on which nothing ended has None where there is no percentage or median.
+    Each series has one value a day, the last being today; a day on which nothing ended has None where there is no
+    percentage or median.
+
+    :param counted: how the runs of the last seven days ended
+    :param before: how many ended on this weekday of last week, up to the same time of day; `runs_delta` compares
     """
-    ended = [(datetime.fromisoformat(at).astimezone(now.tzinfo), state, seconds) for _, at, state, seconds in endings]
-    today = now.date()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    by_day = {day: [(state, seconds) for at, state, seconds in ended if at.date() == day] for day in days}
+    by_day: dict[date, list[Ended]] = {day: [] for day in days}
+    for day, state, seconds, count in counted:
+        by_day[day].append((state, seconds, count))
     week = [item for day in days for item in by_day[day]]
     ok, total = _success(week)
     return {
-        'runs_today': len(by_day[today]),
-        'runs_delta': len(by_day[today]) - _until(ended, now - timedelta(days=7)),
+        'runs_today': _count(by_day[today]),
+        'runs_delta': _count(by_day[today]) - before,
         'failed_today': _failed(by_day[today]),
         'success_ok': ok,
         'success_total': total,
@@ -33,7 +45,7 @@ def figures(endings: Iterable[EndedRun], now: datetime) -> dict[str, Any]:
         'median_seconds': _median(week),
         'series': {
             'days': [day.isoformat() for day in days],
-            'runs': [len(by_day[day]) for day in days],
+            'runs': [_count(by_day[day]) for day in days],
             'success_percent': [_percent(*_success(by_day[day])) for day in days],
             'median_seconds': [_median(by_day[day]) for day in days],
             'failed': [_failed(by_day[day]) for day in days],
@@ -41,32 +53,46 @@ def figures(endings: Iterable[EndedRun], now: datetime) -> dict[str, Any]:
     }
 
 
-def begin_of(now: datetime) -> datetime:
-    """Return the moment from which endings are needed: midnight seven days before `now`."""
-    return midnight(now.date() - timedelta(days=DAYS), now)
-
-
 def midnight(day: date, like: datetime) -> datetime:
     """Return the start of a day in the time zone of `like`."""
     return datetime.combine(day, time(), tzinfo=like.tzinfo)
 
 
-def _until(ended: Iterable[tuple[datetime, str, float]], moment: datetime) -> int:
-    return sum(at.date() == moment.date() and at <= moment for at, _, _ in ended)
+Ended = tuple[str, float, int]
+"""`state, seconds, count` of runs that ended on the same day."""
 
 
-def _success(items: Sequence[tuple[str, float]]) -> tuple[int, int]:
-    counted = [state for state, _ in items if state in ('succeeded', 'failed', 'interrupted')]
-    return counted.count('succeeded'), len(counted)
+def _count(items: Sequence[Ended], *states: str) -> int:
+    """Return how many ended in one of these states, or in any if none is named."""
+    return sum(count for state, _, count in items if not states or state in states)
 
 
-def _failed(items: Sequence[tuple[str, float]]) -> int:
-    return sum(state in ('failed', 'interrupted') for state, _ in items)
+def _success(items: Sequence[Ended]) -> tuple[int, int]:
+    return _count(items, 'succeeded'), _count(items, 'succeeded', 'failed', 'interrupted')
 
 
-def _median(items: Sequence[tuple[str, float]]) -> float | None:
-    seconds = [seconds for state, seconds in items if state == 'succeeded']
-    return median(seconds) if seconds else None
+def _failed(items: Sequence[Ended]) -> int:
+    return _count(items, 'failed', 'interrupted')
+
+
+def _median(items: Sequence[Ended]) -> float | None:
+    took = Counter[float]()
+    for state, seconds, count in items:
+        if state == 'succeeded':
+            took[seconds] += count
+    total = took.total()
+    if not total:
+        return None
+    return (_at(took, (total - 1) // 2) + _at(took, total // 2)) / 2
+
+
+def _at(took: Counter[float], place: int) -> float:
+    """Return the value at this place, from 0, of all of them in order."""
+    for seconds in sorted(took):
+        place -= took[seconds]
+        if place < 0:
+            return seconds
+    raise IndexError(place)
 
 
 def _percent(ok: int, total: int) -> float | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from storage.daily_sums import DailySums
 from storage.files import StorageError, make_private_folder
 from storage.runs import RunStore
 from synapse.bus import Bus
@@ -26,7 +27,7 @@ from .creation import NewRuns
 from .dispatcher import Dispatcher
 from .ending import interrupted
 from .estimates import Estimates, expected_starts
-from .figures import begin_of, figures
+from .figures import read_figures
 from .folders import RunFolders, not_saved
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE, LifecycleLog
@@ -70,6 +71,7 @@ class Runs:
         planned: Planned = lambda: (),
     ) -> None:
         self._store = store
+        self._sums = DailySums(store)
         self._log = log
         self._bus = bus
         self._lifecycle = LifecycleLog(log)
@@ -405,8 +407,7 @@ class Runs:
 
     async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
         """Return the figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""
-        begin = begin_of(now).isoformat()
-        return figures(await asyncio.to_thread(self._store.finished_since, begin), now)
+        return await asyncio.to_thread(read_figures, self._store, self._sums, now)
 
     # The queue
 

@@ -29,9 +29,12 @@ POLICIES: tuple[Mapping[str, Any], ...] = (
 )
 
 
-async def opened(folder: Path) -> ControlRoom:
-    """The room with everything that a calendar needs, and no worker."""
-    room = ControlRoom.build(Settings(data=folder, workers=1, min_free_bytes=0))
+async def opened(folder: Path, **values: Any) -> ControlRoom:
+    """The room with everything that a calendar needs, and no worker.
+
+    :param values: of `ControlRoom.build`, such as a clock
+    """
+    room = ControlRoom.build(Settings(data=folder, workers=1, min_free_bytes=0), **values)
     await room.log.start()
     await room.profiles.start()
     await room.catalog.start()

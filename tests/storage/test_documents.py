@@ -263,3 +263,18 @@ def test_the_file_is_indented_as_json_always_is(path: Path) -> None:
     text = path.read_text()
 
     assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+
+
+def test_a_file_is_parsed_once_until_it_has_been_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Documents(path).put('a', {'id': 'a', 'address': 'sftp://host/x'})
+    parsed: list[str] = []
+    loads = json.loads
+    monkeypatch.setattr('storage.documents.json.loads', lambda text: (parsed.append(text), loads(text))[1])
+
+    documents = Documents(path)
+
+    assert documents.has_text('://')
+    assert not documents.has_text('ftps')
+    first, again = documents.all(), documents.all()
+    assert first == again == [{'id': 'a', 'address': 'sftp://host/x'}]
+    assert len(parsed) == 2

@@ -78,8 +78,8 @@ def test_rows_are_found_by_time_with_their_runs(ledger: Ledger) -> None:
     found = ledger.between_with_runs(moments[1], moments[3])
 
     assert [(kept['run'], led['id']) for kept, led in found if led] == [('r1', 'r1'), ('r2', 'r2')]
-    assert ledger.last_due('e1') == moments[3]
-    assert ledger.last_due('nobody') is None
+    assert ledger.last_dues(['e1', 'nobody']) == {'e1': moments[3]}
+    assert ledger.last_dues([]) == {}
 
 
 def test_a_row_gets_another_run_only_while_it_has_the_one_we_know(store: RunStore, ledger: Ledger) -> None:

@@ -1,11 +1,12 @@
 """Traces of pruned runs keep past figures as they were, and their folders are removed once."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storage.daily_sums import DailySums
 from storage.ledger import Ledger
 from storage.pruned_runs import PrunedRuns
 from storage.runs import RunStore
@@ -131,12 +132,13 @@ def test_figures_and_months_of_the_past_stay_as_they_were(store: RunStore, ledge
     ended(store, 2, 20)
     ledger.account([(occurrence(1, 'r2'), None)])
     day = (START, LATER)
-    before = store.counts_since(at(0)), store.finished_since(at(0))
+    before = store.count_ended(*day), DailySums(store).between(START.date(), START.date(), UTC)
     ids = [run['id'] for run in store.created_between(*day)]
 
     traces.prune(['r1', 'r2'], at=LATER)
 
-    assert (store.counts_since(at(0)), store.finished_since(at(0))) == before
+    assert (store.count_ended(*day), DailySums(store).between(START.date(), START.date(), UTC)) == before
+    assert before == (2, [(START.date(), 'failed', 10.0, 1), (START.date(), 'succeeded', 20.0, 1)])
     assert [run['id'] for run in store.created_between(*day)] == ids
     [(_, run)] = ledger.between_with_runs(*day)
     assert run is not None

@@ -94,17 +94,18 @@ def test_runs_of_some_states_come_oldest_first(store: RunStore) -> None:
     assert store.with_states([]) == []
 
 
-def test_endings_are_counted_from_a_moment_on_that_is_included(store: RunStore) -> None:
+def test_endings_are_counted_between_two_moments_that_are_included(store: RunStore) -> None:
     ended(store, 1, 10)
     ended(store, 2, 10.5, state='failed')
     ended(store, 3, 20)
     store.create(run_document(4))
 
+    def count(first: float, last: float) -> int:
+        return store.count_ended(*(START + timedelta(seconds=seconds) for seconds in (first, last)))
+
     # As text "12:00:10.500000Z" sorts before "12:00:10Z"; as a moment it comes after.
-    assert store.counts_since(at(10)) == {'succeeded': 2, 'failed': 1}
-    assert store.counts_since(at(10.5)) == {'succeeded': 1, 'failed': 1}
-    assert [row[3] for row in store.finished_since(at(10.2))] == [10.5, 20.0]
-    assert store.finished_since(at(20)) == [(at(0), at(20), 'succeeded', 20.0)]
+    assert (count(10, 60), count(10.2, 60), count(10.5, 60), count(20, 60)) == (3, 2, 2, 1)
+    assert (count(0, 20), count(0, 10), count(0, 9)) == (3, 1, 0)
 
 
 def test_recent_runs_are_those_that_ended_last(store: RunStore) -> None:
@@ -129,3 +130,21 @@ def test_step_times_come_from_the_last_succeeded_runs(store: RunStore) -> None:
     assert store.step_seconds('Demo') == {'render': [3.0, 2.0, 1.0]}
     assert store.step_seconds('Demo', limit=2) == {'render': [3.0, 2.0]}
     assert store.step_seconds('Other') == {}
+
+
+def test_a_text_is_looked_for_once_in_each_run(store: RunStore) -> None:
+    seen: list[str] = []
+
+    def change(run: dict[str, Any]) -> dict[str, Any]:
+        seen.append(run['id'])
+        return run | {'pipeline': run['pipeline'].replace('old', 'new')}
+
+    store.create(run_document(1, pipeline='old'))
+    assert store.rewrite('old', change, once=True) == ['r1']
+    store.create(run_document(2, pipeline='old'))
+    store.create(run_document(3))
+    assert store.rewrite('old', change, once=True) == ['r2']
+    assert store.rewrite('old', change, once=True) == store.rewrite('nowhere', change) == []
+
+    assert seen == ['r1', 'r2']
+    assert [run['pipeline'] for run in store.page()] == ['Demo', 'new', 'new']

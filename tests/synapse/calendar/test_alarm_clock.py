@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.events import EVENT_JOB_ADDED
 
-from synapse.calendar.alarm_clock import AlarmClock, Clocks, jump_between
+from synapse.calendar.alarm_clock import SPARE_MOMENTS, AlarmClock, Clocks, jump_between
 from tests.parts.movable_clock import MovableClock
 
 START = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)
@@ -76,6 +77,31 @@ async def test_arming_again_replaces_the_moment_and_none_disarms(it: Alarm) -> N
     await it.until(1)
 
     assert set().union(*it.calls) == {'e', 'last'}
+
+
+async def test_thousands_of_events_share_one_job_of_apscheduler(it: Alarm) -> None:
+    added: list[object] = []
+    it.alarm._scheduler.add_listener(added.append, EVENT_JOB_ADDED)
+    for number in range(5_000):
+        it.alarm.arm(f'e{number}', START + timedelta(hours=1, seconds=number))
+
+    assert len(it.alarm.armed()) == 5_000
+    assert len(added) == 1
+
+    it.clock.set_to(START + timedelta(hours=1, seconds=100))
+    await it.until(1)
+
+    assert it.calls[0] == {f'e{number}' for number in range(101)}
+    assert it.alarm.next() == (START + timedelta(hours=1, seconds=101), 'e101')
+
+
+async def test_moments_that_are_set_again_and_again_take_no_room(it: Alarm) -> None:
+    for number in range(10 * SPARE_MOMENTS):
+        it.alarm.arm('e', START + timedelta(hours=2, seconds=-number))
+        it.alarm.arm('f', START + timedelta(hours=2, seconds=number))
+
+    assert it.alarm.next() == (START + timedelta(hours=2, seconds=1 - 10 * SPARE_MOMENTS), 'e')
+    assert len(it.alarm._moments) <= SPARE_MOMENTS + 5
 
 
 async def test_a_clock_set_forward_is_noticed_within_a_heartbeat(it: Alarm) -> None:

@@ -588,5 +588,25 @@ async def test_the_program_starts_although_an_event_cannot_be_armed(
         await closed(room)
 
 
+async def test_all_that_was_due_is_accounted_for_where_events_are_more_than_one_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = MovableClock(datetime(2026, 10, 14, 12, tzinfo=UTC))
+    monkeypatch.setattr('synapse.calendar.firing.BATCH', 2)
+    with clock.rules_apscheduler():
+        before = await opened(tmp_path / 'data', now=clock.now, clocks=clock.clocks)
+        events = [await planned(before, start='2026-10-14T13:00:00', misfire={'policy': 'skip'}) for _ in range(7)]
+        await closed(before)
+        clock.set_to(datetime(2026, 10, 14, 15, tzinfo=UTC))
+
+        room = await opened(tmp_path / 'data', now=clock.now, clocks=clock.clocks)
+        try:
+            rows = {event.id: await rows_of(room, event) for event in events}
+        finally:
+            await closed(room)
+
+    assert [[row.state for row in found] for found in rows.values()] == [[OccurrenceState.MISSED]] * 7
+
+
 def _refuse(*_: object) -> None:
     raise LookupError('no such clock')

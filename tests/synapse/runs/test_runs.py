@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,15 +10,17 @@ from typing import Any
 
 import pytest
 
+from storage.daily_sums import DailySums
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.runs.estimates import expected_starts, seconds_left
-from synapse.runs.figures import figures
+from synapse.runs.figures import read_figures
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState, StepRun, StepState, moved
 from synapse.settings import Settings
 from synapse.status import Status, StatusChanged
+from tests.parts.run_records import a_run
 from tests.parts.scripted import House, opened
 
 NOW = datetime(2026, 10, 14, 12, tzinfo=UTC)
@@ -490,21 +493,23 @@ def test_waiting_runs_are_expected_when_a_worker_and_a_place_are_free() -> None:
     assert expected_starts(waiting, [live], workers=1, typical=lambda _: {}, limit=lambda _: None, now=NOW) == {}
 
 
-def test_the_figures_of_the_dashboard() -> None:
-    def ended(days_ago: int, state: str, seconds: float, *, hour: int = 10) -> tuple[str, str, str, float]:
-        at = (NOW - timedelta(days=days_ago)).replace(hour=hour).isoformat()
-        return at, at, state, seconds
+def test_the_figures_of_the_dashboard(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / 'runs.db')
 
-    endings = [
-        ended(7, 'succeeded', 1),
-        ended(7, 'succeeded', 1, hour=20),
-        ended(1, 'succeeded', 20),
-        ended(0, 'succeeded', 10),
-        ended(0, 'failed', 1),
-        ended(0, 'cancelled', 1),
-    ]
+    def ended(days_ago: int, state: str, seconds: float, *, hour: int = 10) -> None:
+        at = (NOW - timedelta(days=days_ago)).replace(hour=hour)
+        times = {'created_at': at - timedelta(seconds=seconds), 'finished_at': at}
+        run = a_run(RunState(state), id=secrets.token_hex(4), started_at=times['created_at'], **times)
+        store.create(run.as_json())
 
-    shown = figures(endings, NOW)
+    ended(7, 'succeeded', 1)
+    ended(7, 'succeeded', 1, hour=20)
+    ended(1, 'succeeded', 20)
+    ended(0, 'succeeded', 10)
+    ended(0, 'failed', 1)
+    ended(0, 'cancelled', 1)
+
+    shown = read_figures(store, DailySums(store), NOW)
 
     assert (shown['runs_today'], shown['runs_delta'], shown['failed_today']) == (3, 2, 1)
     assert (shown['success_ok'], shown['success_total'], shown['success_percent']) == (2, 3, 66.7)
