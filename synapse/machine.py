@@ -45,16 +45,17 @@ class Sample:
     disk_total: int
 
 
-def take_sample(folder: Path, *, cpu_seconds: float | None = None) -> Sample:
-    """Measure now; blocks for `cpu_seconds` if given, else CPU is the mean since the last sample of this thread.
+def take_sample(folder: Path, *, first_cpu: float | None = None) -> Sample:
+    """Measure now. CPU is the mean since the last sample of this thread.
 
+    :param first_cpu: takes its place in the first sample of a thread, which has nothing to compare with
     :raises OSError: if the disk of `folder` cannot be read
     """
-    cpu = psutil.cpu_percent(interval=cpu_seconds)
+    cpu = psutil.cpu_percent()
     memory = psutil.virtual_memory()
     disk = psutil.disk_usage(str(folder))
     return Sample(
-        cpu_percent=cpu,
+        cpu_percent=cpu if first_cpu is None else first_cpu,
         ram_percent=memory.percent,
         ram_used=memory.total - memory.available,
         ram_total=memory.total,
@@ -81,7 +82,8 @@ class Machine:
     async def start(self) -> None:
         """Take the first sample, then continue sampling until `stop`."""
         self._status.cores = psutil.cpu_count() or 1
-        await self._sample(cpu_seconds=0.1)
+        # In the thread that imported psutil this is the mean since then: a figure without waiting for one.
+        await self._sample(first_cpu=psutil.cpu_percent())
         self._task = asyncio.create_task(self._run(), name='machine')
 
     async def stop(self) -> None:
@@ -113,12 +115,10 @@ class Machine:
         self._wake.clear()
         await is_set_within(self._wake, WATCHED_SECONDS if self.is_watched else UNWATCHED_SECONDS)
 
-    async def _sample(self, *, cpu_seconds: float | None = None) -> None:
+    async def _sample(self, *, first_cpu: float | None = None) -> None:
         loop = asyncio.get_running_loop()
         try:
-            sample = await loop.run_in_executor(
-                self._thread, lambda: take_sample(self._folder, cpu_seconds=cpu_seconds)
-            )
+            sample = await loop.run_in_executor(self._thread, lambda: take_sample(self._folder, first_cpu=first_cpu))
         except OSError as error:
             log.warning('the machine could not be measured: %s', error)
             return

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 GIB = 1024**3
 MOST_WORKERS = 64
@@ -18,10 +17,10 @@ def default_data_folder() -> Path:
     return Path(platformdirs.user_data_dir('synapse', appauthor=False))
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting of the command line; sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix='SYNAPSE_', frozen=True, extra='forbid')
+    model_config = ConfigDict(frozen=True, extra='forbid', validate_default=True)
 
     host: str = '127.0.0.1'
     port: int = Field(default=8000, ge=0, le=65535)
@@ -69,4 +68,7 @@ def settings_from(flags: dict[str, Any]) -> Settings:
 
     :raises pydantic.ValidationError: if a value is invalid
     """
-    return Settings(**{name: value for name, value in flags.items() if value is not None})
+    variables = {name.lower(): text for name, text in os.environ.items()}
+    given: dict[str, Any] = {name: variables.get(f'synapse_{name}') for name in Settings.model_fields}
+    given |= {name: value for name, value in flags.items() if value is not None}
+    return Settings(**{name: value for name, value in given.items() if value is not None})

@@ -23,8 +23,9 @@ from synapse.pipelines.describe import validate_parameters
 from synapse.pipelines.load import load_pipeline
 from synapse.sentences import WHOLE
 
+from .built_in import remembered_built_in
 from .info import PipelineInfo as PipelineInfo
-from .info import built_in_infos, color_of, info_of
+from .info import color_of, info_of
 from .inspector import DESCRIBE_SECONDS, FileBroken, Inspector
 
 logger = logging.getLogger(__name__)
@@ -93,8 +94,9 @@ class Catalog:
 
         :raises StorageError: if the folders cannot be created
         """
-        self._built_in = {info.name: info for info in await asyncio.to_thread(built_in_infos)}
         self._sources = await asyncio.to_thread(self._remembered)
+        built_in = await asyncio.to_thread(remembered_built_in, self._cache / 'built-in.json')
+        self._built_in = {info.name: info for info in built_in}
         self._rebuild()
         await self._scan()
         new = [source.task for source in self._sources.values() if source.task and not source.good]

@@ -4,12 +4,10 @@ import argparse
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from pydantic import ValidationError
-
-from synapse.sentences import sentence_of
-from synapse.settings import Settings, settings_from
+if TYPE_CHECKING:
+    from synapse.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +15,7 @@ class CommandLine:
     """A parsed command line. `name` is `serve`, `open` or `run`."""
 
     name: str
-    settings: Settings
+    settings: 'Settings'
     only_print: bool = False
     pipeline: str = ''
     values: dict[str, str] = field(default_factory=dict)
@@ -68,7 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(given: argparse.Namespace) -> Settings:
+def _settings(given: argparse.Namespace) -> 'Settings':
+    # Pydantic takes longer to import than the help to print.
+    from pydantic import ValidationError
+
+    from synapse.sentences import sentence_of
+    from synapse.settings import settings_from
+
     names = ('host', 'port', 'data', 'workers', 'native', 'no_browser', 'no_login')
     flags = {name: getattr(given, name, None) for name in names}
     try:

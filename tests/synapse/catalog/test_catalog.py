@@ -1,6 +1,7 @@
 """Pipelines found in real folders and read by real processes."""
 
 import asyncio
+import os
 import secrets
 import shutil
 import sys
@@ -11,7 +12,9 @@ import pytest
 
 from storage.logs.store import LogStore
 from synapse.bus import Bus
+from synapse.catalog import built_in, info
 from synapse.catalog.catalog import Catalog, PipelineInfo, PipelinesChanged, is_pipeline_name
+from synapse.catalog.info import built_in_infos
 from synapse.engine.warden import ROOM, tagged_processes
 from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
@@ -379,3 +382,52 @@ async def test_a_damaged_cache_only_costs_time(house: House, tmp_path: Path) -> 
     await house.restart()
 
     assert house.catalog.get('Greet').is_runnable
+
+
+def test_built_in_pipelines_are_described_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[int] = []
+
+    def counted() -> list[PipelineInfo]:
+        described.append(1)
+        return built_in_infos()
+
+    monkeypatch.setattr(built_in, 'built_in_infos', counted)
+    kept = tmp_path / 'built-in.json'
+
+    first, second = built_in.remembered_built_in(kept), built_in.remembered_built_in(kept)
+
+    assert first == second == built_in_infos()
+    assert len(described) == 1
+
+
+@pytest.mark.parametrize('change', ['code', 'package', 'damage'])
+def test_they_are_described_again_after_a_change(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, packages, kept = tmp_path / 'code', tmp_path / 'packages', tmp_path / 'built-in.json'
+    (code / 'media').mkdir(parents=True)
+    (code / '__init__.py').touch()
+    (code / 'media' / 'probe.py').write_text('1')
+    packages.mkdir()
+    monkeypatch.setattr(built_in.synapse, '__file__', str(code / '__init__.py'))
+    monkeypatch.syspath_prepend(str(packages))
+    built_in.remembered_built_in(kept)
+    before = kept.read_bytes()
+
+    if change == 'code':
+        (code / 'media' / 'probe.py').write_text('12')
+    elif change == 'package':
+        os.utime(packages, ns=(1, 1))
+    else:
+        kept.write_text('{"stamp"')
+    infos = built_in.remembered_built_in(kept)
+
+    assert infos == built_in_infos()
+    assert (kept.read_bytes() == before) == (change == 'damage')
+
+
+def test_a_broken_one_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(info, 'BUILT_IN', (*info.BUILT_IN, 'NoSuchPipeline'))
+
+    infos = built_in.remembered_built_in(tmp_path / 'built-in.json')
+
+    assert [info.name for info in infos if info.error] == ['NoSuchPipeline']
+    assert not (tmp_path / 'built-in.json').exists()
