@@ -69,7 +69,7 @@ class Channel:
         self._seconds, self._bytes = FLUSH_SECONDS, 0
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(after_in_child=self._become_fork)
-        self._flusher = threading.Thread(target=self._flush_forever, name='synapse-flush', daemon=True)
+        self._flusher: threading.Thread | None = None
         if fd is not None:
             self.open(fd)
 
@@ -78,7 +78,6 @@ class Channel:
         self._fd, self.is_open = fd, True
         for entry in self._entries:
             entry[0] = self._now()
-        self._flusher.start()
 
     def write_plain(self) -> None:
         """Send nothing: what this process prints and logs is written to standard error as it is."""
@@ -168,12 +167,18 @@ class Channel:
     def wake(self) -> None:
         """Have `flush` called within 25 ms."""
         if not self._wake.is_set():
-            self._wake.set()
+            self._wake_flusher()
 
     def start_flood(self) -> None:
         """From now on lines are held. Send the first of them soon, since it isn't known yet how many there are."""
         self._hurry.set()
+        self._wake_flusher()
+
+    def _wake_flusher(self) -> None:
         self._wake.set()
+        if self._flusher is None:  # a thread takes a while to start, and most steps never hold anything
+            self._flusher = threading.Thread(target=self._flush_forever, name='synapse-flush', daemon=True)
+            self._flusher.start()
 
     def _flush_forever(self) -> None:
         while True:
