@@ -18,11 +18,10 @@ _REORDERED = 8
 
 
 def has_uneven_frames(container: Any, stream: Any) -> bool:
-    """Whether frames are missing or late in any of the samples, or the last one is shown long; reads without decoding.
+    """Whether frames are missing or late in any of the samples, or the last one is shown long; decodes nothing.
 
-    Returns to the start of the film.
-
-    Matroska has no field for a varying rate: screen recorders write one that is too high, or none.
+    Returns to the start of the film. Matroska has no field for a varying rate: screen recorders write one that is too
+    high, or none.
 
     :param container: an `av.container.InputContainer`
     :param stream: one of its pictures
