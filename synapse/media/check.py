@@ -10,7 +10,8 @@ from synapse.pipelines.pipeline import StepFailed
 
 from .dolby_vision import is_dolby_only
 from .ffmpeg import FfmpegResult, ffmpeg, source
-from .probe import MediaFile, last_end
+from .length import last_end
+from .probe import MediaFile
 from .structure import stated_bytes
 
 WHOLE_SECONDS = 60.0

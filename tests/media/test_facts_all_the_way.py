@@ -8,7 +8,8 @@ import pytest
 from synapse.builtin import publish_video
 from synapse.builtin.publish_video import PublishVideo
 from synapse.media.encoders import Encoder
-from synapse.media.probe import MediaFile, measured, probe
+from synapse.media.length import measured
+from synapse.media.probe import MediaFile, probe
 from tests.parts.local_run import LocalRun
 from tests.parts.one_run import OneRun
 from tests.parts.videos import call_ffmpeg, make_video
