@@ -247,7 +247,7 @@ class LiveRun:
 
     async def _progressed(self, message: Mapping[str, Any]) -> None:
         await self._shown()
-        after = transitions.progressed(self.run, message)
+        after = transitions.progressed(self.run, message, now_utc())
         if after is not self.run:
             self.run = after
             self._publish_progress()
