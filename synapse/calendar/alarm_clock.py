@@ -1,4 +1,4 @@
-"""The alarm clock: APScheduler with one date trigger for the next occurrence of each event, and a heartbeat.
+"""The alarm clock: APScheduler with one date trigger for each moment at which events are due next, and a heartbeat.
 
 APScheduler sleeps by the monotonic clock and compares with the wall clock, so after a suspend or a clock change it
 would wake up late by that much. The heartbeat compares both clocks every second and wakes it.
@@ -90,7 +90,7 @@ class AlarmClock:
         self._scheduler.add_jobstore(MemoryJobStore())
         self._scheduler.add_executor(AsyncIOExecutor())
         self._armed: dict[str, datetime] = {}
-        self._jobs: dict[str, Job] = {}
+        self._moments: dict[datetime, tuple[Job, set[str]]] = {}
         self._due_ids: set[str] = set()
         self._calls: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.Task[None] | None = None
@@ -122,17 +122,24 @@ class AlarmClock:
         self.disarm(event_id)
         if due is None:
             return
-        trigger = DateTrigger(due, UTC)  # without a zone it asks for the machine's, which may not have a name
-        # Always a new job: APScheduler loses one that is added under the same id while it runs.
-        self._jobs[event_id] = self._scheduler.add_job(
-            self._fell_due, trigger, args=[event_id, due], misfire_grace_time=None
-        )
+        if due not in self._moments:
+            trigger = DateTrigger(due, UTC)  # without a zone it asks for the machine's, which may not have a name
+            # Always a new job: APScheduler loses one that is added under the same id while it runs.
+            job = self._scheduler.add_job(self._fell_due, trigger, args=[due], misfire_grace_time=None)
+            self._moments[due] = (job, set())
+        self._moments[due][1].add(event_id)
         self._armed[event_id] = due
 
     def disarm(self, event_id: str) -> None:
-        if self._armed.pop(event_id, None) is not None:
+        due = self._armed.pop(event_id, None)
+        if due is None:
+            return
+        job, ids = self._moments[due]
+        ids.discard(event_id)
+        if not ids:
+            del self._moments[due]
             with contextlib.suppress(JobLookupError):  # it is running right now
-                self._jobs.pop(event_id).remove()
+                job.remove()
 
     def retry(self, event_ids: Collection[str]) -> None:
         """Call `on_due` for these events again after `RETRY_SECONDS`, whatever they are armed for."""
@@ -140,7 +147,8 @@ class AlarmClock:
 
     def next(self) -> tuple[datetime, str] | None:
         """Return the earliest armed moment and its event."""
-        return min(((due, id) for id, due in self._armed.items()), default=None)
+        due = min(self._moments, default=None)
+        return None if due is None else (due, min(self._moments[due][1]))
 
     def armed(self) -> 'dict[str, datetime]':
         return dict(self._armed)
@@ -162,14 +170,15 @@ class AlarmClock:
             except Exception:  # the edge of a background task: without a heartbeat, a suspend would go unnoticed
                 log.exception('the heartbeat of the alarm clock failed')
 
-    async def _fell_due(self, event_id: str, due: datetime) -> None:
-        if self._armed.get(event_id) == due:
-            del self._armed[event_id], self._jobs[event_id]
-            self._gather([event_id])
+    async def _fell_due(self, due: datetime) -> None:
+        _, ids = self._moments.pop(due, (None, ()))
+        for event_id in ids:
+            del self._armed[event_id]
+        self._gather(ids)
 
     def _gather(self, event_ids: Collection[str]) -> None:
-        # APScheduler runs the jobs of one instant in one turn of the loop: they share one call.
-        if not self._due_ids:
+        # APScheduler runs all jobs that are due in one turn of the loop: they share one call.
+        if event_ids and not self._due_ids:
             asyncio.get_running_loop().call_soon(self._call)
         self._due_ids.update(event_ids)
 

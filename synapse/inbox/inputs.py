@@ -36,8 +36,8 @@ def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterat
     """Yield parameter name and value of each path that is set, in the order of the form; a list yields several."""
     for name, field in schema.get('properties', {}).items():
         value = parameters.get(name)
-        values = value if isinstance(value, list) else [value]
-        if _is_path(field):
+        if value and isinstance(value, str | list) and _is_path(field):
+            values = value if isinstance(value, list) else [value]
             yield from ((name, item) for item in values if isinstance(item, str) and item)
 
 

@@ -56,6 +56,24 @@ async def test_events_due_at_the_same_instant_share_one_call(it: Alarm) -> None:
     assert it.alarm.armed() == {}
 
 
+async def test_events_due_at_the_same_instant_share_one_job_of_apscheduler(it: Alarm) -> None:
+    hour = timedelta(hours=1)
+    for number in range(50):
+        it.alarm.arm(f'e{number}', START + hour)
+    it.alarm.arm('later', START + 2 * hour)
+    jobs = it.alarm._scheduler.get_jobs
+    assert len(jobs()) == 2
+    assert it.alarm.next() == (START + hour, 'e0')
+
+    for number in range(49):
+        it.alarm.disarm(f'e{number}')
+    assert len(jobs()) == 2
+    it.alarm.arm('e49', START + 2 * hour)
+
+    assert [job.next_run_time for job in jobs()] == [START + 2 * hour]
+    assert it.alarm.armed() == {'e49': START + 2 * hour, 'later': START + 2 * hour}
+
+
 async def test_an_event_may_be_armed_again_during_its_call(it: Alarm) -> None:
     for count in range(1, 6):
         it.alarm.arm('e', it.clock.now() + timedelta(seconds=0.05))
