@@ -51,6 +51,11 @@ def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbo
     return found
 
 
+def has_inputs(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Whether there is anything for `problems_with` to look at."""
+    return any(True for _ in _inputs_in(schema, parameters))
+
+
 def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> str:
     """Return what a run is about: the name of its first file or folder, else its command; may be empty."""
     for _, value in paths_in(schema, parameters):

@@ -92,12 +92,17 @@ class NewRuns:
             checked = await self._catalog.validate(info.name, parameters)
         except Invalid as error:
             # All errors at once, so that no one fixes one field only to be shown the next.
-            wrong = await asyncio.to_thread(inputs.problems_with, info.schema, parameters, self._inbox)
+            wrong = await self._wrong_inputs(info, parameters)
             raise Invalid(error.message, wrong | error.fields, error.hint) from error
-        wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
+        wrong = await self._wrong_inputs(info, checked)
         if wrong:
             raise Invalid(next(iter(wrong.values())), wrong)
         return checked
+
+    async def _wrong_inputs(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, str]:
+        if not inputs.has_inputs(info.schema, parameters):
+            return {}
+        return await asyncio.to_thread(inputs.problems_with, info.schema, parameters, self._inbox)
 
     async def _with_folder_of(
         self, old: RunRecord, run: RunRecord, done: Sequence[str], overrides: Mapping[str, Any]
