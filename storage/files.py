@@ -120,9 +120,11 @@ def make_private_folder(path: Path) -> None:
     :raises StorageError: if it cannot be created or written to
     """
     with named_errors(path):
-        # mkdir(parents=True) would give the parents the mode of any folder.
-        for folder in [*(parent for parent in reversed(path.parents) if not parent.exists()), path]:
-            folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+        except FileNotFoundError:
+            make_private_folder(path.parent)  # mkdir(parents=True) would give it the mode of any folder
+            path.mkdir(mode=0o700, exist_ok=True)
         path.chmod(0o700)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from .database import EPOCH, micros
-from .runs import RunStore, insert_run
+from .database import EPOCH, json_text, micros
+from .runs import RunStore, insert_run, next_number
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -54,6 +54,8 @@ class Ledger:
 
     def __init__(self, runs: RunStore) -> None:
         self._runs = runs
+        self.group = runs.group
+        """For writes on the event loop."""
         with runs.reading() as connection:
             connection.executescript(_SCHEMA)
 
@@ -65,9 +67,11 @@ class Ledger:
         """
         added: Pairs = []
         with self._runs.transaction() as connection:
+            number = next_number(connection)
             for row, run in pairs:
                 if not _is_accounted(connection, row):
-                    numbered = None if run is None else insert_run(connection, run)
+                    numbered = None if run is None else insert_run(connection, run | {'number': number})
+                    number += numbered is not None
                     _insert(connection, row)
                     added.append((row, numbered))
         return added
@@ -85,7 +89,7 @@ class Ledger:
             ).fetchone()
             if found is None or found[0] != before:
                 return None
-            numbered = insert_run(connection, run)
+            numbered = insert_run(connection, run | {'number': next_number(connection)})
             _update(connection, row)
             return numbered
 
@@ -176,5 +180,5 @@ def _columns(row: Document) -> Sequence[Any]:
         None if retry is None else micros(retry),
         int(bool(row.get('is_open'))),
         int(row.get('count', 1)),
-        json.dumps(row),
+        json_text(row),
     ]

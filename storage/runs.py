@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .database import erasing, micros, named_sqlite_errors, open_database, transaction
+from .database import erasing, json_text, micros, named_sqlite_errors, open_database, transaction
 from .group_commit import GroupCommit
 
 Document = dict[str, Any]
@@ -91,8 +91,10 @@ class RunStore:
         If a run was created with the same key before, returns that run as it is now and creates nothing.
         """
         with self.transaction() as connection:
-            known = _select(connection, 'WHERE idempotency_key = ?', [idempotency_key])  # NULL equals nothing
-            return known[0] if known else insert_run(connection, document, idempotency_key)
+            known = _select(connection, 'WHERE idempotency_key = ?', [idempotency_key]) if idempotency_key else []
+            if known:
+                return known[0]
+            return insert_run(connection, document | {'number': next_number(connection)}, idempotency_key)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -123,7 +125,7 @@ class RunStore:
             connection.execute(
                 'UPDATE runs SET state = ?, pipeline = ?, profile = ?, created = ?, finished = ?, document = ? '
                 'WHERE id = ?',
-                [*_columns(document), json.dumps(document), document['id']],
+                [*_columns(document), json_text(document), document['id']],
             )
 
     def rewrite(self, text: str, change: Callable[[Document], Document], *, once: bool = False) -> list[str]:
@@ -148,7 +150,7 @@ class RunStore:
                 for id, document in rows:
                     before = json.loads(document)
                     if (after := change(before)) != before:
-                        connection.execute(save, [json.dumps(after), id])
+                        connection.execute(save, [json_text(after), id])
                         changed.append(str(id))
             if once:
                 newest = "SELECT ?, seq FROM sqlite_sequence WHERE name = 'runs'"
@@ -237,16 +239,20 @@ class RunStore:
             return _select(connection, tail, values)
 
 
+def next_number(connection: sqlite3.Connection) -> int:
+    """The number of the next run, for as long as this transaction of `RunStore` lasts."""
+    used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+    return int(used[0]) + 1 if used else 1
+
+
 def insert_run(connection: sqlite3.Connection, document: Document, idempotency_key: str | None = None) -> Document:
-    """Add a run within a transaction of `RunStore`; returns the document with its number."""
-    cursor = connection.execute(
-        'INSERT INTO runs (id, state, pipeline, profile, created, finished, idempotency_key, document) '
-        "VALUES (?, ?, ?, ?, ?, ?, ?, '')",
-        [document['id'], *_columns(document), idempotency_key],
+    """Add a run with its number within a transaction of `RunStore`; returns its document."""
+    connection.execute(
+        'INSERT INTO runs (number, id, state, pipeline, profile, created, finished, idempotency_key, document) '
+        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        [document['number'], document['id'], *_columns(document), idempotency_key, json_text(document)],
     )
-    numbered = document | {'number': cursor.lastrowid}
-    connection.execute('UPDATE runs SET document = ? WHERE number = ?', [json.dumps(numbered), cursor.lastrowid])
-    return numbered
+    return document
 
 
 def _attempted(connection: sqlite3.Connection, call: Callable[[], Any]) -> Any:

@@ -23,6 +23,8 @@ class Rate:
 
 
 LOG_WRITES = Rate(200, 1000)
+RUN_STARTS = Rate(200, 1000)
+"""About as fast as empty runs can be carried out; how many may wait has a limit of its own."""
 OTHER_WRITES = Rate(50, 100)
 LOG_ENTRIES = Rate(2_000, 10_000)
 LOG_BYTES = Rate(500_000, 10_000_000)
@@ -77,8 +79,7 @@ class WriteLimits:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._log_writes = Buckets(LOG_WRITES)
-        self._other_writes = Buckets(OTHER_WRITES)
+        self._buckets = {rate: Buckets(rate) for rate in (LOG_WRITES, RUN_STARTS, OTHER_WRITES)}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope['type'] == 'http' and scope['method'] not in ('GET', 'HEAD', 'OPTIONS'):
@@ -89,12 +90,17 @@ class WriteLimits:
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Any) -> TooMany | None:
-        is_log_write = scope['method'] == 'POST' and scope['path'].endswith('/logs')
-        buckets, rate = (self._log_writes, LOG_WRITES) if is_log_write else (self._other_writes, OTHER_WRITES)
-        if not (wait := buckets.take(rate_limit_key(scope))):
+        rate = _rate_of(scope)
+        if not (wait := self._buckets[rate].take(rate_limit_key(scope))):
             return None
-        hint = 'Send many entries as one JSON array' if is_log_write else 'Slow down'
+        hint = 'Send many entries as one JSON array' if rate is LOG_WRITES else 'Slow down'
         return _too_many(f'More than {rate.per_second:,} changes a second were requested.', wait, hint)
+
+
+def _rate_of(scope: Any) -> Rate:
+    if scope['method'] == 'POST' and scope['path'].endswith('/logs'):
+        return LOG_WRITES
+    return RUN_STARTS if scope['method'] == 'POST' and scope['path'].endswith('/runs') else OTHER_WRITES
 
 
 def rate_limit_key(scope: Any) -> str:

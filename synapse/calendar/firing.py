@@ -34,7 +34,7 @@ from .retries import Retries
 log = logging.getLogger(__name__)
 
 SOURCE = 'scheduler'
-BATCH = 250
+BATCH = 500
 """How many events share a transaction: a thousand in one second need not wait for the last, nor do the pages."""
 
 Accounted = tuple[Occurrence, RunRecord | None]
@@ -75,8 +75,15 @@ class Firing:
         self._alarm = AlarmClock(self._events_due, self._clock_jumped, clocks)
         self._cursors: dict[str, datetime] = {}
         self._broken: dict[str, str] = {}
+        self._unpublished: list[Occurrence] = []
         self._retries = Retries(
-            events=events, ledger=ledger, runs=runs, bus=bus, now=now, in_background=self._in_background
+            events=events,
+            ledger=ledger,
+            runs=runs,
+            bus=bus,
+            now=now,
+            changing=self.changing,
+            in_background=self._in_background,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._alive_task: asyncio.Task[None] | None = None
@@ -134,6 +141,7 @@ class Firing:
         """
         now = self._now()
         await self._account_batch([event_id], now, GRACE, self._take_absence())
+        await self._publish()
         return now
 
     async def _begin(self, event_ids: Sequence[str], absence: Absence | None, *, now: datetime) -> None:
@@ -186,6 +194,7 @@ class Firing:
                 await self._account_batch(ids[begin : begin + BATCH], now, GRACE, absence)
             except StorageError:
                 is_saved = False
+        await self._publish()
         return is_saved
 
     def _take_absence(self) -> Absence | None:
@@ -253,53 +262,66 @@ class Firing:
         unfinished: int,
         chosen: Mapping[str, Any] | SynapseError | None,
     ) -> Accounted:
-        row = Occurrence(
-            event_id=event.id,
-            due=decision.due,
-            reason=decision.reason,
-            title=event.title,
-            pipeline=event.pipeline,
-            profile=event.profile,
-            since=decision.since,
-            count=decision.count,
-            is_open=decision.is_late,
-        )
+        def accounted(
+            state: OccurrenceState, reason: str = decision.reason, run: RunRecord | None = None, *, is_open: bool
+        ) -> Accounted:
+            row = Occurrence(
+                event_id=event.id,
+                due=decision.due,
+                state=state,
+                run=None if run is None else run.id,
+                reason=reason,
+                title=event.title,
+                pipeline=event.pipeline,
+                profile=event.profile,
+                since=decision.since,
+                count=decision.count,
+                is_open=is_open,
+            )
+            return row, run
+
+        is_late = decision.is_late
         if not decision.fires:
-            return row.changed(state=OccurrenceState.MISSED), None
-        skip_reason = '' if decision.is_late else _skip_reason(event, unfinished)
+            return accounted(OccurrenceState.MISSED, is_open=is_late)
+        skip_reason = '' if is_late else _skip_reason(event, unfinished)
         if skip_reason:
-            return row.changed(state=OccurrenceState.SKIPPED, reason=skip_reason), None
+            return accounted(OccurrenceState.SKIPPED, skip_reason, is_open=is_late)
         try:
             if isinstance(chosen, SynapseError):
                 raise chosen
             run = self._runs.scheduled(event.request(decision.due, event.parameters if chosen is None else chosen))
         except SynapseError as error:
-            reason = f'{error.message} {error.hint}'.strip()
-            return row.changed(state=OccurrenceState.MISSED, reason=reason, is_open=True), None
-        return row.changed(state=OccurrenceState.CLAIMED, run=run.id), run
+            return accounted(OccurrenceState.MISSED, f'{error.message} {error.hint}'.strip(), is_open=True)
+        return accounted(OccurrenceState.CLAIMED, run=run, is_open=is_late)
 
     async def _save(self, accounted: Sequence[Accounted]) -> None:
         """Write claimed rows and their runs in one transaction, then queue the runs."""
         pairs = [(row.as_json(), None if run is None else run.as_json()) for row, run in accounted]
-        added = await asyncio.to_thread(self._ledger.account, pairs)
+        added = await self._ledger.group.commit(self._ledger.account, pairs)
         self._has_logged_disk_error = False
         for row, _ in accounted:
             self._cursors[row.event_id] = max(row.due, self._cursors.get(row.event_id, row.due))
-        self._runs.admit([RunRecord.model_validate(run) for _, run in added if run is not None])
-        await self._publish([Occurrence.model_validate(row) for row, _ in added])
-
-    async def _publish(self, rows: Sequence[Occurrence]) -> None:
+        runs = {run['id']: run['number'] for _, run in added if run is not None}
+        self._runs.admit([run.changed(number=runs[run.id]) for _, run in accounted if run and run.id in runs])
+        keys = {(row['event_id'], row['due']) for row, _ in added}
         now = self._now()
-        fired = [row.fired(now) if row.state is OccurrenceState.CLAIMED else row for row in rows]
-        for row in fired:
-            self._log_unfired(row)
-        self._bus.publish(OccurrencesChanged(tuple(fired)))
-        claimed = [row.as_json() for row in fired if row.state is OccurrenceState.FIRED]
-        try:
-            await asyncio.to_thread(self._ledger.save, claimed)
-        except StorageError as error:
-            # The runs are saved and queued; the rows stay `claimed` until the next start makes them `fired`.
-            log.warning('%d occurrences are still claimed: %s', len(claimed), error)
+        for (row, _), (saved, _) in zip(accounted, pairs, strict=True):
+            if (saved['event_id'], saved['due']) in keys:
+                self._log_unfired(row)
+                self._unpublished.append(row.fired(now) if row.state is OccurrenceState.CLAIMED else row)
+
+    async def _publish(self) -> None:
+        """Save that claimed occurrences have fired, then publish them: once all that are due together are queued."""
+        rows, self._unpublished = self._unpublished, []
+        for begin in range(0, len(rows), BATCH):
+            batch = rows[begin : begin + BATCH]
+            fired = [row.as_json() for row in batch if row.state is OccurrenceState.FIRED]
+            try:
+                await self._ledger.group.commit(self._ledger.save, fired)
+            except StorageError as error:
+                # The runs are saved and queued; the rows stay `claimed` until the next start makes them `fired`.
+                log.warning('%d occurrences are still claimed: %s', len(fired), error)
+            self._bus.publish(OccurrencesChanged(tuple(batch)))
 
     async def _finish_claims(self) -> None:
         """Mark occurrences as fired that were claimed just before a crash: their runs are in the queue again."""
@@ -335,7 +357,7 @@ class Firing:
             self._log.append(Level.ERROR, text, source=SOURCE, fields={'event': event.id, 'traceback': trace})
 
     def _log_unfired(self, row: Occurrence) -> None:
-        if row.state is OccurrenceState.FIRED:
+        if row.state is OccurrenceState.CLAIMED:
             return  # its run is logged
         text = f'{row.title} was {row.state}: {row.reason}'
         level = Level.WARNING if row.state is OccurrenceState.MISSED else Level.INFO

@@ -49,6 +49,8 @@ def decide(
     """
     late = [due for due in dues if now - due > grace]
     in_time = [FiringDecision(due, fires=True) for due in dues[len(late) :]]
+    if not late:
+        return in_time
     chosen = _chosen(late, misfire, now, has_newer=bool(in_time))
     reason = f'{cause} {_missed_reason(misfire, late, now)}'.strip()
     decisions = _missed([due for due in late if due not in chosen], reason)

@@ -49,7 +49,7 @@ class Missed:
             if is_run:
                 return await self._run_missed(rows, parameters)
             answered = [_dismissed(row) for row in rows]
-            await asyncio.to_thread(self.ledger.save, [row.as_json() for row in answered])
+            await self.ledger.group.commit(self.ledger.save, [row.as_json() for row in answered])
         self.bus.publish(OccurrencesChanged(tuple(answered)))
         return []
 
@@ -62,7 +62,9 @@ class Missed:
         runs = []
         for row, record in zip(rows, records, strict=True):
             fired = row.fired(now).changed(run=record.id, reason='Run by hand after it was missed.', is_open=False)
-            run = await asyncio.to_thread(self.ledger.replace_run, fired.as_json(), record.as_json(), before=None)
+            run = await self.ledger.group.commit(
+                self.ledger.replace_run, fired.as_json(), record.as_json(), before=None
+            )
             if run is not None:
                 runs.append(RunRecord.model_validate(run))
                 self.runs.admit(runs[-1:])

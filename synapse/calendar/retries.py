@@ -24,6 +24,7 @@ REACH = timedelta(hours=1)
 class Retries:
     """Follows the runs of occurrences until they end. Used on the event loop only.
 
+    :param changing: see `Firing`: a run may end before its occurrence is saved as fired
     :param in_background: runs a coroutine as a task and logs its errors
     """
 
@@ -32,6 +33,7 @@ class Retries:
     runs: Runs
     bus: Bus
     now: Callable[[], datetime]
+    changing: asyncio.Lock
     in_background: Callable[[Coroutine[Any, Any, None]], None]
     _waiting: dict[tuple[str, datetime], asyncio.TimerHandle] = field(default_factory=dict, init=False)
     _unsubscribe: Callable[[], None] | None = field(default=None, init=False)
@@ -55,20 +57,27 @@ class Retries:
             self.in_background(self._ended(run))
 
     async def _ended(self, run: RunRecord) -> None:
+        async with self.changing:
+            row = await self._row_after(run)
+        if row is not None:
+            self.bus.publish(OccurrencesChanged((row,)))
+
+    async def _row_after(self, run: RunRecord) -> Occurrence | None:
+        """Return the row of a run that has ended, saved with what follows from that."""
         found = await asyncio.to_thread(self.ledger.of_run, run.id)
         event = self.events.get(run.event_id or '')
         if found is None:
-            return
+            return None
         row = Occurrence.model_validate(found)
         if run.state is RunState.CANCELLED and run.started_at is None:
             row = row.changed(state=OccurrenceState.CANCELLED, reason='Its run was taken out of the queue.')
-            await asyncio.to_thread(self.ledger.save, [row.as_json()])
+            await self.ledger.group.commit(self.ledger.save, [row.as_json()])
         elif run.state is RunState.FAILED and event and event.enabled and row.retries < event.retry.attempts:
             at = (run.finished_at or self.now()) + timedelta(seconds=event.retry.delay_seconds)
             row = row.changed(retry_at=at)
-            await asyncio.to_thread(self.ledger.save, [row.as_json()])
+            await self.ledger.group.commit(self.ledger.save, [row.as_json()])
             self._retry_at(row, at)
-        self.bus.publish(OccurrencesChanged((row,)))
+        return row
 
     async def _restore(self) -> None:
         """Schedule retries that were waiting, and those of runs that failed just before a crash."""
@@ -106,11 +115,13 @@ class Retries:
             record = await self.runs.retry_record(row.run, event.request(row.due, {}, because=because))
         except SynapseError as error:
             retried = retried.changed(reason=f'It could not be retried: {error.message}')
-            await asyncio.to_thread(self.ledger.save, [retried.as_json()])
+            await self.ledger.group.commit(self.ledger.save, [retried.as_json()])
             self.bus.publish(OccurrencesChanged((retried,)))
             return
         retried = retried.changed(run=record.id)
-        run = await asyncio.to_thread(self.ledger.replace_run, retried.as_json(), record.as_json(), before=row.run)
+        run = await self.ledger.group.commit(
+            self.ledger.replace_run, retried.as_json(), record.as_json(), before=row.run
+        )
         if run is not None:
             self.runs.admit([RunRecord.model_validate(run)])
             self.bus.publish(OccurrencesChanged((retried,)))

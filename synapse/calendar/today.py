@@ -14,11 +14,14 @@ from synapse.recurrence.zones import zone as zone_of
 from synapse.runs.figures import midnight
 from synapse.runs.messages import RunChanged
 from synapse.status import Status, StatusChanged, no_runs_today
-from synapse.waiting import Timer
+from synapse.waiting import Throttle, Timer
 
 from .messages import OccurrencesChanged
 
 log = logging.getLogger(__name__)
+
+COUNT_SECONDS = 0.1
+"""The least time between counts for what changes, since all of the day is counted each time."""
 
 
 class Today:
@@ -40,6 +43,7 @@ class Today:
         self._counting: asyncio.Task[None] | None = None
         self._must_count = False
         self._midnight = Timer()
+        self._changed = Throttle(COUNT_SECONDS, self._soon)
         self._subscriptions: list[Callable[[], None]] = []
 
     async def start(self) -> None:
@@ -52,16 +56,17 @@ class Today:
     async def stop(self) -> None:
         for unsubscribe in self._subscriptions:
             unsubscribe()
+        self._changed.cancel()
         if self._counting is not None:
             await self._counting
         self._midnight.cancel()
 
     def _run_changed(self, message: RunChanged) -> None:
         if message.moved and message.run.state.is_final:
-            self._soon()
+            self._changed()
 
     def _occurrences_changed(self, _: OccurrencesChanged) -> None:
-        self._soon()
+        self._changed()
 
     def _soon(self) -> asyncio.Task[None]:
         """Count in the background; all changes during a count lead to one more."""

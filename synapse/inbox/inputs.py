@@ -36,8 +36,8 @@ def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterat
     """Yield parameter name and value of each path that is set, in the order of the form; a list yields several."""
     for name, field in schema.get('properties', {}).items():
         value = parameters.get(name)
-        values = value if isinstance(value, list) else [value]
-        if _is_path(field):
+        if value and isinstance(value, str | list) and _is_path(field):
+            values = value if isinstance(value, list) else [value]
             yield from ((name, item) for item in values if isinstance(item, str) and item)
 
 
@@ -49,6 +49,11 @@ def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbo
         if problem:
             found.setdefault(name, problem)
     return found
+
+
+def has_inputs(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Whether there is anything for `problems_with` to look at."""
+    return any(True for _ in _inputs_in(schema, parameters))
 
 
 def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> str:

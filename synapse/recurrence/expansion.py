@@ -59,6 +59,8 @@ def occurrences(plan: Plan, start: datetime, end: datetime) -> list[datetime]:
     start, end = max(start, series.begins), min(end, LATEST, series.ends + TICK)
     if start >= end:
         return []
+    if plan.rule is None and not series.excluded:
+        return [series.ends] if start <= series.ends < end else []
     found = _instants_on(series, _day_of(start, plan.zone), _day_of(end, plan.zone))
     found = found[bisect_left(found, start) : bisect_left(found, end)]
     return [instant for instant in found if instant not in series.excluded] if series.excluded else found

@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from storage.files import StorageError
@@ -33,14 +34,14 @@ class NewRuns:
         """See `Runs.create`."""
         info = self._catalog.get(wanted.pipeline)
         checked = await self._checked(info, self._with_defaults(info, wanted))
-        return self._record(info, replace(wanted, parameters=checked))
+        return self._record(info, wanted, checked)
 
     def scheduled(self, wanted: RunRequest) -> RunRecord:
         """See `Runs.scheduled`."""
         info = self._catalog.get(wanted.pipeline)
         if not info.is_runnable:
             raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Fix its file, then run it.')
-        return self._record(info, replace(wanted, parameters=self._with_defaults(info, wanted)))
+        return self._record(info, wanted, self._with_defaults(info, wanted))
 
     async def check(self, wanted: RunRequest) -> None:
         """Check that a run could be created with these values now.
@@ -61,22 +62,23 @@ class NewRuns:
         steps = _steps_of_retry(old, info, from_step)
         checked = await self._checked(info, old.parameters | dict(wanted.parameters))
         because = wanted.because or f'retry of #{old.number}'
-        whole = replace(wanted, pipeline=old.pipeline, parameters=checked, profile=old.profile, because=because)
-        run = self._record(info, whole, retry_of=old.id, steps=steps, work=work_of(old))
+        whole = replace(wanted, pipeline=old.pipeline, profile=old.profile, because=because)
+        run = self._record(info, whole, checked, retry_of=old.id, steps=steps, work=work_of(old))
         done = [step.name for step in steps if step.state is StepState.SUCCEEDED]
         if not done:
             return run
         return await self._with_folder_of(old, run, done, {name: checked[name] for name in wanted.parameters})
 
-    def _record(self, info: PipelineInfo, wanted: RunRequest, **more: Any) -> RunRecord:
+    def _record(self, info: PipelineInfo, wanted: RunRequest, parameters: Mapping[str, Any], **more: Any) -> RunRecord:
         values: dict[str, Any] = {
             'id': secrets.token_hex(6),
             'number': 0,
+            'parameters': parameters,
             'steps': _steps_of(info),
             'created_at': now_utc(),
-            'subject': inputs.subject_of(info.schema, wanted.parameters, self._inbox),
+            'subject': inputs.subject_of(info.schema, parameters, self._inbox),
         }
-        return RunRecord(**values | vars(wanted) | more)
+        return RunRecord(**vars(wanted) | values | more)
 
     def _with_defaults(self, info: PipelineInfo, wanted: RunRequest) -> dict[str, Any]:
         if wanted.profile is None:
@@ -90,12 +92,17 @@ class NewRuns:
             checked = await self._catalog.validate(info.name, parameters)
         except Invalid as error:
             # All errors at once, so that no one fixes one field only to be shown the next.
-            wrong = await asyncio.to_thread(inputs.problems_with, info.schema, parameters, self._inbox)
+            wrong = await self._wrong_inputs(info, parameters)
             raise Invalid(error.message, wrong | error.fields, error.hint) from error
-        wrong = await asyncio.to_thread(inputs.problems_with, info.schema, checked, self._inbox)
+        wrong = await self._wrong_inputs(info, checked)
         if wrong:
             raise Invalid(next(iter(wrong.values())), wrong)
         return checked
+
+    async def _wrong_inputs(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, str]:
+        if not inputs.has_inputs(info.schema, parameters):
+            return {}
+        return await asyncio.to_thread(inputs.problems_with, info.schema, parameters, self._inbox)
 
     async def _with_folder_of(
         self, old: RunRecord, run: RunRecord, done: Sequence[str], overrides: Mapping[str, Any]
@@ -121,7 +128,12 @@ class NewRuns:
 
 
 def _steps_of(info: PipelineInfo) -> tuple[StepRun, ...]:
-    return tuple(StepRun(name=step['name']) for step in info.steps)
+    return tuple(_pending(step['name']) for step in info.steps)
+
+
+@lru_cache(1_000)
+def _pending(name: str) -> StepRun:
+    return StepRun(name=name)
 
 
 def _steps_of_retry(old: RunRecord, info: PipelineInfo, from_step: str | None) -> tuple[StepRun, ...]:

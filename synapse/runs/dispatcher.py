@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from storage.files import StorageError, free_bytes
+from storage.files import free_bytes
 from synapse.log.log import Level
 from synapse.waiting import Timer
 
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 SPACE_SECONDS = 10.0
 """How often a full disk is checked again while runs wait for it."""
+SPACE_KNOWN_SECONDS = 1.0
+"""How long it is known that a disk has space: many runs a second need not ask each."""
 CLOSING_SECONDS = 8.0
 
 
@@ -50,6 +52,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._look_again = Timer()
+        self._has_space_until = 0.0
         context.bus.subscribe(QueueChanged, lambda _: self._wake.set())
 
     def start(self) -> None:
@@ -114,10 +117,13 @@ class Dispatcher:
         return None
 
     async def _has_space(self) -> bool:
-        folder = self._context.folders.root
+        loop, folder = asyncio.get_running_loop(), self._context.folders.root
+        if loop.time() < self._has_space_until:
+            return True
         free = await asyncio.to_thread(free_bytes, folder)
         if free >= self._min_free_bytes:
             self.notice = ''
+            self._has_space_until = loop.time() + SPACE_KNOWN_SECONDS
             return True
         if not self.notice:
             self.notice = f'Only {free // 10**6} MB are free on the disk with {folder}: no run starts.'
@@ -135,7 +141,4 @@ class Dispatcher:
             self.workers.release(live.worker)
             del self._live[live.run.id], self._tasks[live.run.id]
             self._context.bus.publish(QueueChanged())
-        try:
-            await self._estimates.refresh(live.run.pipeline)
-        except StorageError as error:
-            log.warning('the history could not be read: %s', error)
+        self._estimates.ended(live.run)

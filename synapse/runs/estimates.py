@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from synapse.records import now_utc
 
-from .records import RunRecord, StepRun, StepState
+from .records import RunRecord, RunState, StepRun, StepState
 
 Typical = Mapping[str, float]
 """Seconds that each step usually takes, by its name."""
@@ -29,17 +30,19 @@ class StepTimes(Protocol):
 
 
 class Estimates:
-    """The usual time of each step: the median over the last ten runs that succeeded. Cached until a run ends."""
+    """The usual time of each step: the median over the last ten runs that succeeded. Read once, then kept current."""
 
     def __init__(self, store: StepTimes) -> None:
         self._store = store
+        self._times: dict[str, dict[str, deque[float]]] = {}
         self._known: dict[str, Typical] = {}
 
     async def typical(self, pipeline: str) -> Typical:
         """Return seconds by step; empty if no run has succeeded yet."""
         if pipeline not in self._known:
             times = await asyncio.to_thread(self._store.step_seconds, pipeline, limit=LAST_RUNS)
-            self._known[pipeline] = {step: median(seconds) for step, seconds in times.items() if seconds}
+            self._times[pipeline] = {step: deque(seconds, LAST_RUNS) for step, seconds in times.items()}
+            self._count(pipeline)
         return self._known[pipeline]
 
     def known(self, pipeline: str) -> Typical:
@@ -50,10 +53,20 @@ class Estimates:
         """Return how long a run still needs, None where that cannot be estimated."""
         return seconds_left(run, self.known(run.pipeline), now_utc())
 
-    async def refresh(self, pipeline: str) -> None:
-        """Read the times again, since a run of this pipeline has ended."""
-        self._known.pop(pipeline, None)
-        await self.typical(pipeline)
+    def ended(self, run: RunRecord) -> None:
+        """Count a run that has ended; one of a pipeline that was not asked about yet is in the store."""
+        if run.pipeline not in self._known or run.state is not RunState.SUCCEEDED:
+            return
+        times = self._times[run.pipeline]
+        for step in run.steps:
+            if step.state is StepState.SUCCEEDED and step.started_at is not None and step.finished_at is not None:
+                seconds = (step.finished_at - step.started_at).total_seconds()
+                times.setdefault(step.name, deque(maxlen=LAST_RUNS)).appendleft(seconds)
+        self._count(run.pipeline)
+
+    def _count(self, pipeline: str) -> None:
+        times = self._times[pipeline]
+        self._known[pipeline] = {step: median(seconds) for step, seconds in times.items() if seconds}
 
 
 def seconds_left(run: RunRecord, typical: Typical, now: datetime) -> float | None:

@@ -45,20 +45,18 @@ class RunJobs:
         """
         info = self._catalog.get(run.pipeline)
         profile = self._profile_of(run)
-        folder = await asyncio.to_thread(self._folders.make, run.id)
-        places = await asyncio.to_thread(
-            inputs.take_over,
-            info.schema,
-            run.parameters,
-            inbox=self._inbox,
-            runs=self._folders.root,
-            target=self._folders.inputs(run.id),
-            watch=self._watch(run, keep_going),
-        )
+        from_step, watch = _first_to_run(run), self._watch(run, keep_going)
+
+        def in_its_folder() -> tuple[Path, dict[str, str], dict[str, Any] | None]:
+            folder, target = self._folders.make(run.id), self._folders.inputs(run.id)
+            places = inputs.take_over(
+                info.schema, run.parameters, inbox=self._inbox, runs=self._folders.root, target=target, watch=watch
+            )
+            return folder, places, None if from_step is None else self._folders.checkpoint(run.id)
+
+        folder, places, checkpoint = await asyncio.to_thread(in_its_folder)
         await self._warn_of_changed(run, places)
         parameters = inputs.with_places(run.parameters, places)
-        checkpoint = await asyncio.to_thread(self._folders.checkpoint, run.id)
-        from_step = _first_to_run(run)
         if from_step is not None and checkpoint is None:
             raise SynapseError(
                 'no_checkpoint', 'The checkpoint of the earlier steps is gone.', 'Run it from its start.'

@@ -383,8 +383,10 @@ class LiveRun:
 
     def _with_flags(self, run: RunRecord) -> RunRecord:
         is_live = not run.state.is_final
-        flags = {'is_stopping': is_live and self._is_stopping, 'is_pausing': is_live and self._is_pausing}
-        return run.changed(**flags)
+        stopping, pausing = is_live and self._is_stopping, is_live and self._is_pausing
+        if (run.is_stopping, run.is_pausing) == (stopping, pausing):
+            return run
+        return run.changed(is_stopping=stopping, is_pausing=pausing)
 
     def _publish_flags(self) -> None:
         # Flags are not part of the state: they are published at once, even while a change of state is being saved.

@@ -23,7 +23,7 @@ class Queue:
         return len(self._runs)
 
     def __iter__(self) -> Iterator[RunRecord]:
-        return iter(tuple(self._runs.values()))
+        return iter(self._runs.values())
 
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._runs
@@ -41,7 +41,7 @@ class Queue:
         """Remove a run and return it with the index it had, None if it is not in the queue."""
         if run_id not in self._runs:
             return None
-        index = list(self._runs).index(run_id)
+        index = next(index for index, known in enumerate(self._runs) if known == run_id)
         return self._runs.pop(run_id), index
 
     def move(self, run_id: str, index: int) -> None:

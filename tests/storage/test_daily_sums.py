@@ -116,7 +116,7 @@ def test_an_old_folder_is_counted_in_steps_and_an_interruption_loses_nothing(pat
     with store.transaction() as connection:
         for number in range(count):
             times = {'created_at': at(0), 'started_at': at(0), 'finished_at': at(1)}
-            insert_run(connection, run_document(number, state='succeeded', **times))
+            insert_run(connection, run_document(number, state='succeeded', **times) | {'number': number})
     PrunedRuns(store).prune([f'r{number}' for number in range(0, count, 5)], at=START)
     make_old(store)
     store.close()

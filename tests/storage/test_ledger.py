@@ -52,6 +52,32 @@ def test_a_moment_is_accounted_for_once_and_a_second_claim_leaves_no_run(store: 
     assert store.get('r3') is not None
 
 
+def test_runs_claimed_together_are_numbered_in_order_and_none_twice(store: RunStore, ledger: Ledger) -> None:
+    store.create(run('r0'))
+    ledger.account([(row(run='r1'), run('r1'))])
+
+    added = ledger.account(
+        [
+            (row(run='r2'), run('r2')),
+            (row('e2'), None),
+            (row('e3', run='r3'), run('r3')),
+            (row('e4', run='r4'), run('r4')),
+        ]
+    )
+
+    assert [kept and kept['number'] for _, kept in added] == [None, 3, 4]
+    assert store.create(run('r5'))['number'] == 5
+    assert [found['number'] for found in store.page()] == [5, 4, 3, 2, 1]
+
+
+def test_a_name_that_is_no_text_is_saved_too(store: RunStore) -> None:
+    name = b'film-\xe9.mp4'.decode(errors='surrogateescape')
+
+    store.create(run('r1') | {'subject': name})
+
+    assert store.page()[0]['subject'] == name
+
+
 def test_a_failure_in_the_middle_keeps_nothing(store: RunStore, ledger: Ledger) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         ledger.account([(row(run='r1'), run('r1')), (row('e2', run='r1'), run('r1'))])

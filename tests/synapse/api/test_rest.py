@@ -699,6 +699,17 @@ async def test_who_changes_too_much_at_once_has_to_wait_and_not_for_what_strange
         assert (await api.post('/logs', json={'level': 'debug', 'message': 'x'})).status_code == 201
 
 
+async def test_runs_may_be_started_faster_than_other_things_are_changed(room: ControlRoom) -> None:
+    transport = httpx.ASGITransport(gated(room, 8000))
+    headers = {'Authorization': f'Bearer {room.auth.token}'}
+    async with httpx.AsyncClient(transport=transport, base_url='http://127.0.0.1:8000/api/v1', headers=headers) as api:
+        starts = [await api.post('/runs', json={'pipeline': 'Nothing'}) for _ in range(300)]
+        changes = [await api.post('/runs/nothing/cancel') for _ in range(100)]
+
+    assert {answer.status_code for answer in starts} == {404}
+    assert {answer.status_code for answer in changes} == {404}
+
+
 async def test_the_docs_come_from_our_own_files(api: httpx.AsyncClient) -> None:
     page = await api.get('/docs')
     described = (await api.get('/openapi.json')).json()

@@ -1,5 +1,6 @@
 """The counts of today in the status, with a clock that stands still until it is moved."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse.bus import Bus
+from synapse.calendar import today
 from synapse.calendar.events import Occurrence, OccurrenceState
 from synapse.calendar.messages import OccurrencesChanged
 from synapse.calendar.today import Today
@@ -21,6 +23,12 @@ NOON = datetime(2026, 10, 14, 10, tzinfo=UTC)
 """In Berlin."""
 MIDNIGHT = datetime(2026, 10, 14, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+
+
+def ended(id: str, at: datetime, state: RunState = RunState.SUCCEEDED) -> RunRecord:
+    return RunRecord(
+        id=id, number=0, pipeline='Hello', parameters={}, state=state, created_at=at - HOUR, finished_at=at
+    )
 
 
 class Day:
@@ -40,10 +48,7 @@ class Day:
         )
 
     def ends(self, id: str, at: datetime, state: RunState = RunState.SUCCEEDED) -> None:
-        run = RunRecord(
-            id=id, number=0, pipeline='Hello', parameters={}, state=state, created_at=at - HOUR, finished_at=at
-        )
-        self.bus.publish(RunChanged(RunRecord.model_validate(self.store.create(run.as_json()))))
+        self.bus.publish(RunChanged(RunRecord.model_validate(self.store.create(ended(id, at, state).as_json()))))
 
     def misses(self, due: datetime, count: int = 1) -> Occurrence:
         row = Occurrence(event_id='e', due=due, state=OccurrenceState.MISSED, count=count, is_open=True)
@@ -110,3 +115,24 @@ async def test_at_midnight_the_counts_start_again(tmp_path: Path, late: timedelt
         assert await day.shown()
         day.ends('next', day.now)
         assert await day.shown(succeeded=1)
+
+
+async def test_a_burst_of_endings_is_counted_at_its_begin_and_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(today, 'COUNT_SECONDS', 0.5)
+    async with day_at(tmp_path, NOON) as day:
+        await day.today.start()
+        runs = [ended(f'r{number}', NOON) for number in range(20)]
+        for run in runs:
+            day.store.create(run.as_json())
+        counts, counted = day.store.counts_since, []
+        monkeypatch.setattr(day.store, 'counts_since', lambda iso: counted.append(iso) or counts(iso))
+
+        for run in runs:
+            day.bus.publish(RunChanged(run))
+            await asyncio.sleep(0)
+        assert await day.shown(succeeded=20)
+        await day.today._soon()
+
+    assert 2 <= len(counted) <= 3

@@ -1,6 +1,7 @@
 """When plans occur: in nights with a clock change, at the ends of months, and compared with a plain count."""
 
 import time as clock
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synapse.recurrence import (
+    TICK,
     Plan,
     RuleError,
     check,
@@ -211,6 +213,17 @@ def test_a_date_excluded_from_an_hourly_rule_excludes_both_repeated_hours() -> N
     )
 
     assert shown == ['25 01:30', '25 03:30']
+
+
+@pytest.mark.parametrize('wall', [datetime(2026, 3, 1, 9), datetime(2026, 3, 29, 2, 30), datetime(2026, 10, 25, 2, 30)])
+def test_a_single_occurrence_is_that_of_a_rule_that_counts_one(wall: datetime) -> None:
+    once, counted = Plan(wall, BERLIN), Plan(wall, BERLIN, 'FREQ=DAILY;COUNT=1')
+    [due] = next_after(counted, instant_of(datetime(2026, 1, 1), BERLIN))
+
+    for start, end in ((due, due + TICK), (due - TICK, due), (due + TICK, due + 2 * TICK), (due - TICK, due + TICK)):
+        assert occurrences(once, start, end) == occurrences(counted, start, end)
+    assert occurrences(once, due, due + TICK) == [due]
+    assert occurrences(replace(once, exdates=frozenset({wall})), due, due + TICK) == []
 
 
 def test_first_and_last_are_the_two_ends_of_a_series() -> None:
