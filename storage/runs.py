@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .database import micros, named_sqlite_errors, open_database, transaction
+from .database import erasing, micros, named_sqlite_errors, open_database, transaction
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -96,9 +96,13 @@ class RunStore:
             )
 
     def rewrite(self, text: str, change: Callable[[Document], Document]) -> list[str]:
-        """Apply `change` to the documents, also those of traces, with a text in them; return whose changed."""
+        """Apply `change` to the documents, also those of traces, with a text in them; return whose changed.
+
+        What was there before is overwritten in the file and its journal.
+        """
         changed = []
-        with self.transaction() as connection:
+        with self._lock, named_sqlite_errors(self._path), erasing(self._connection), transaction(self._connection):
+            connection = self._connection
             for find, save in (
                 ('SELECT id, document FROM runs', 'UPDATE runs SET document = ? WHERE id = ?'),
                 ('SELECT id, document FROM traces', 'UPDATE traces SET document = ? WHERE id = ?'),
