@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
-import importlib.metadata
 import os
 import re
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -17,6 +18,9 @@ OWN_ENVIRONMENT = ROOT / '.venv'
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line of Synapse and return its exit code."""
     ensure_packages()
+    if 'PYTHONDONTWRITEBYTECODE' in os.environ:
+        # Set for a whole machine or image, it would have each start and each run compile hundreds of our modules again.
+        sys.dont_write_bytecode = False
     from synapse.cli.arguments import parse
 
     command = parse(sys.argv[1:] if arguments is None else arguments)
@@ -28,11 +32,26 @@ def main(arguments: list[str] | None = None) -> int:
         from synapse.cli.client import run_pipeline
 
         return run_pipeline(command.settings, command.pipeline, command.values, profile=command.profile)
+    gc.disable()  # what is imported stays; looking for garbage meanwhile finds none. `GarbageCollector` enables it
     # NiceGUI reads this on import, and would otherwise keep its files in the working directory.
     os.environ['NICEGUI_STORAGE_PATH'] = str(command.settings.data / 'ui')
+    with _hidden('aiohttp', 'requests'):  # NiceGUI's server does without them, and they take long
+        import nicegui  # noqa: F401
     from pages.server import serve
 
     return serve(command.settings)
+
+
+@contextlib.contextmanager
+def _hidden(*packages: str) -> Iterator[None]:
+    """Let imports of packages that are optional to others fail meanwhile: None in `sys.modules` says so."""
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def ensure_packages(extra: str = '') -> None:
@@ -46,7 +65,7 @@ def ensure_packages(extra: str = '') -> None:
         sys.exit(f'Synapse needs Python 3.11 or newer; this is {sys.version.split()[0]}.')
     requirements = _requirements(extra)
     is_ours = Path(sys.prefix).resolve() == OWN_ENVIRONMENT.resolve()
-    if not _missing(requirements) and (not is_ours or _stamp(extra).is_file()):
+    if not any(_missing(requirements)) and (not is_ours or _stamp(extra).is_file()):
         return
     if sys.prefix != sys.base_prefix and not is_ours:
         target = f'{ROOT}[{extra}]' if extra else str(ROOT)
@@ -70,12 +89,23 @@ def _requirements(extra: str) -> list[str]:
     return [*project['dependencies'], *(project['optional-dependencies'][extra] if extra else [])]
 
 
-def _missing(requirements: list[str]) -> list[str]:
+def _missing(requirements: list[str]) -> Iterator[str]:
     names = [re.split(r'[\s<>=!~;\[]', requirement, maxsplit=1)[0] for requirement in requirements]
-    return [name for name in names if not _is_installed(name)]
+    folders = _folders_of_packages()
+    for name in names:
+        if re.sub(r'[-_.]+', '_', name).lower() not in folders and not _is_installed(name):
+            yield name
+
+
+def _folders_of_packages() -> set[str]:
+    """Return what is surely installed: the first parts of names like `python_dateutil-2.9.0.dist-info`."""
+    listed = [entry for path in sys.path if os.path.isdir(path) for entry in os.listdir(path)]  # noqa: PTH112, PTH208
+    return {entry.partition('-')[0].lower() for entry in listed if entry.endswith('.dist-info')}
 
 
 def _is_installed(name: str) -> bool:
+    import importlib.metadata  # takes as long as Python itself to start
+
     try:
         importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -90,6 +120,8 @@ def _stamp(extra: str) -> Path:
 
 
 def _install(python: Path, extra: str) -> None:
+    import subprocess
+
     print(f'Installing the packages of Synapse into {OWN_ENVIRONMENT} (once, about a minute) ...', flush=True)
     try:
         if not python.is_file():
@@ -97,6 +129,9 @@ def _install(python: Path, extra: str) -> None:
         target = f'{ROOT}[{extra}]' if extra else str(ROOT)
         pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
         subprocess.run([*pip, '--editable', target], check=True)
+        # pip compiles what it copies; our own files stay where they are.
+        sources = [str(ROOT / name) for name in ('synapse', 'storage', 'pages')]
+        subprocess.run([str(python), '-m', 'compileall', '-q', *sources], check=False)
     except subprocess.CalledProcessError as error:
         hint = 'On Debian: apt install python3-venv. ' if 'venv' in error.cmd else 'Is the network reachable? '
         sys.exit(f'The packages could not be installed. {hint}Nothing else was changed; start again to retry.')
@@ -111,6 +146,8 @@ def _start_again(python: Path) -> None:
     os.environ['SYNAPSE_STARTED_AGAIN'] = str(python)
     command = [str(python), *sys.argv]
     if os.name == 'nt':
+        import subprocess
+
         sys.exit(subprocess.run(command, check=False).returncode)
     os.execv(python, command)  # noqa: S606 - no shell: replaces this process by the same program
 

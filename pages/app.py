@@ -1,12 +1,15 @@
 """API, socket and pages as one ASGI application, and the gate in front of it."""
 
+from functools import cached_property
+
 from fastapi import FastAPI
 from nicegui import core, ui
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 import pages
 from storage.files import make_private_folder
 from synapse.api.gate.gate import Gate
-from synapse.api.rest.app import build_api
 from synapse.api.updates.socket import Updates
 from synapse.control_room import ControlRoom
 from synapse.settings import Settings
@@ -31,7 +34,7 @@ def build_app(room: ControlRoom) -> FastAPI:
     # NiceGUI may write files of its own with any mode; a private folder closes them to others.
     make_private_folder(room.settings.data / 'ui')
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount('/api/v1', build_api(room))
+    app.mount('/api/v1', LateApi(room))
     app.add_api_websocket_route('/ws/updates', Updates(room).endpoint)
     pages.register(room)
     ui.run_with(
@@ -48,6 +51,36 @@ def build_app(room: ControlRoom) -> FastAPI:
     )
     core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))
     return app
+
+
+def import_rest() -> None:
+    """Import what the first page does without, so that no later page, call or check waits for it. Takes long."""
+    import pages.shell.other_pages  # noqa: F401
+    import synapse.api.rest.app  # noqa: F401
+    from synapse.catalog.info import built_in_infos
+
+    built_in_infos()
+
+
+class LateApi:
+    """The REST API, imported and built for its first request."""
+
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.api(scope, receive, send)
+
+    @cached_property
+    def api(self) -> FastAPI:
+        from synapse.api.rest.app import build_api
+
+        return build_api(self._room)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """What a mounted application shows of itself."""
+        return self.api.routes
 
 
 def _hosts(settings: Settings) -> set[str]:

@@ -19,13 +19,15 @@ from synapse.control_room import ControlRoom
 from synapse.garbage import GarbageCollector
 from synapse.settings import Settings
 
-from .app import build_gate
+from .app import build_gate, import_rest
 
 CLEAN, NOT_WRITABLE, IN_USE, PORT_IN_USE = 0, 3, 4, 5
 GRACE_SECONDS = 10.0
 CALM_LINES = 1_000
 """Fewer log lines a second than this are no flood."""
 SWITCH_SECONDS = 0.001
+REST_AFTER_SECONDS = 1.0
+"""How long after the start to import the rest: a browser that was opened then has its first page."""
 
 
 class CannotStart(Exception):
@@ -124,6 +126,8 @@ async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -
     garbage.start()
     # Threads read and save lines; while they work, the loop would get its turn only every 5 ms.
     sys.setswitchinterval(SWITCH_SECONDS)
+    loop = asyncio.get_running_loop()
+    loop.call_later(REST_AFTER_SECONDS, loop.run_in_executor, None, import_rest)
     try:
         _stop_on_signals(server)
         await server.serve(sockets=[listener])

@@ -35,8 +35,8 @@ class GarbageCollector:
     def start(self) -> None:
         """Take over, on the running loop. Objects that exist now are never collected."""
         self._loop = asyncio.get_running_loop()
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # without a collection, which takes a tenth of a second and finds next to nothing
+        gc.enable()
         gc.set_threshold(YOUNG, MIDDLE, OLD)
         gc.callbacks.append(self._collected)
 

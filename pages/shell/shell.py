@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,18 +12,11 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from pages.dashboard.page import dashboard_page
 from pages.logs.lines_today import LinesToday
-from pages.logs.page import Asked, logs_page
 from pages.parts.cards import empty, set_props, tick
 from pages.parts.html import button, el, icon, menu_item, opens
 from pages.parts.scope import Scope
-from pages.pipelines.page import pipelines_page
-from pages.profiles.page import profiles_page
-from pages.runs.page import runs_page
 from pages.runs.run_form import open_run_form
-from pages.runs.run_page import run_page
 from pages.scheduler.event.dialog import open_event_dialog
-from pages.scheduler.page import scheduler_page
-from pages.settings.page import settings_page
 from synapse.alerts.alerts import AlertsChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
@@ -108,20 +102,30 @@ class Shell:
 
     def _routes(self) -> dict[str, Callable[..., Any]]:
         room = self._room
+
+        def other() -> ModuleType:
+            from . import other_pages  # half as large as all that the dashboard needs
+
+            return other_pages
+
         return {
             '/': lambda: dashboard_page(room),
-            '/runs': lambda state='', pipeline='', profile='': runs_page(room, state, pipeline, profile),
-            '/runs/{id}': lambda id: run_page(room, id),
-            '/logs': lambda levels='', q='', case='', regex='', only='', source='', run='', t='', line='': logs_page(
-                room,
-                Asked(levels=levels, q=q, case=case, regex=regex, only=only, source=source, run=run, t=t, line=line),
+            '/runs': lambda state='', pipeline='', profile='': other().runs_page(room, state, pipeline, profile),
+            '/runs/{id}': lambda id: other().run_page(room, id),
+            '/logs': lambda levels='', q='', case='', regex='', only='', source='', run='', t='', line='': (
+                other().logs_page(
+                    room,
+                    other().Asked(
+                        levels=levels, q=q, case=case, regex=regex, only=only, source=source, run=run, t=t, line=line
+                    ),
+                )
             ),
-            '/scheduler': lambda view='', month='', day='', pipeline='', profile='', state='': scheduler_page(
+            '/scheduler': lambda view='', month='', day='', pipeline='', profile='', state='': other().scheduler_page(
                 room, view, month, day, pipeline, profile, state
             ),
-            '/pipelines': lambda: pipelines_page(room),
-            '/profiles': lambda: profiles_page(room),
-            '/settings': lambda: settings_page(room),
+            '/pipelines': lambda: other().pipelines_page(room),
+            '/profiles': lambda: other().profiles_page(room),
+            '/settings': lambda: other().settings_page(room),
         }
 
     # Rail

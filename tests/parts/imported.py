@@ -11,7 +11,9 @@ import uvicorn.protocols.websockets.auto
 
 import main
 import pages.server
+import pages.shell.other_pages
 import pages.shell.shell
+import synapse.api.rest.app
 import synapse.builtin.backup_folder
 import synapse.builtin.publish_video
 import synapse.builtin.run_command

@@ -1,7 +1,7 @@
 """`/scheduler`: events, their occurrences, and both as iCalendar."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -18,10 +18,6 @@ from synapse.calendar.series import EditScope
 from synapse.calendar.validation import READ_ONLY_FIELDS
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
-from synapse.ical.importing import import_drafts
-from synapse.ical.reading import read_calendar
-from synapse.ical.trust import Sign
-from synapse.ical.writing import write_calendar
 from synapse.records import now_utc
 
 from .reading import Body, Id, caller_of, has_token, router
@@ -127,6 +123,9 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
                 f'A body of type {media_type[:100] or "unknown"!r} is not a calendar.',
                 f'Send an .ics file with Content-Type: {CALENDAR}.',
             )
+        from synapse.ical.importing import import_drafts  # takes 30 ms, which the first call does not wait for
+        from synapse.ical.reading import read_calendar
+
         text = await request.body()
         drafts = await asyncio.to_thread(read_calendar, text, zone=room.calendar.zone)
         result = await import_drafts(
@@ -232,7 +231,7 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
 class CalendarFile:
     """All events as iCalendar, cached until one changes, since subscribers poll it."""
 
-    def __init__(self, calendar: Calendar, sign: Sign) -> None:
+    def __init__(self, calendar: Calendar, sign: Callable[[bytes], str]) -> None:
         self._calendar = calendar
         self._sign = sign
         self._writing = asyncio.Lock()
@@ -245,6 +244,8 @@ class CalendarFile:
             # The year is part of the key, since the file holds the clock changes up to it.
             of = now.year, [(event.id, event.sequence, event.updated_at) for event in events]
             if of != self._of:
+                from synapse.ical.writing import write_calendar
+
                 self._text = await asyncio.to_thread(write_calendar, events, now=now, sign=self._sign)
                 self._of = of
             return self._text
