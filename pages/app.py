@@ -1,6 +1,7 @@
 """API, socket and pages as one ASGI application, and the gate in front of it."""
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import core, ui
 
 import pages
@@ -44,6 +45,8 @@ def build_app(room: ControlRoom) -> FastAPI:
         tailwind=False,
         show_welcome_message=False,
         storage_secret=room.auth.storage_secret,
+        # On loopback, packing costs more than what it saves.
+        gzip_middleware_factory=None if room.settings.is_loopback else GZipMiddleware,
         session_middleware_kwargs={'same_site': 'strict'},
     )
     core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))
