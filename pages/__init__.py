@@ -7,8 +7,9 @@ from .shell.theme import FAVICON as FAVICON
 
 def register(room: ControlRoom) -> None:
     """Serve the shell and its pages; call it once, after all other routes and before the server starts."""
-    from .shell import dead_pages, shell, theme
+    from .shell import dead_pages, shell, signatures, theme
 
     theme.install(room.calendar.zone)
     dead_pages.free_removed_elements()
+    signatures.remember_signatures()
     shell.register(room)

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import core, ui
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
@@ -47,6 +48,8 @@ def build_app(room: ControlRoom) -> FastAPI:
         tailwind=False,
         show_welcome_message=False,
         storage_secret=room.auth.storage_secret,
+        # On loopback, packing costs more than what it saves.
+        gzip_middleware_factory=None if room.settings.is_loopback else GZipMiddleware,
         session_middleware_kwargs={'same_site': 'strict'},
     )
     core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))

@@ -124,6 +124,12 @@ class Ledger:
             rows = connection.execute(query, [micros(start), micros(end)]).fetchall()
         return [(json.loads(row), None if run is None else json.loads(run)) for row, run in rows]
 
+    def count(self, start: datetime, end: datetime) -> int:
+        """How many rows are due from `start` up to but excluding `end`."""
+        query = 'SELECT COUNT(*) FROM occurrences WHERE due >= ? AND due < ?'
+        with self._runs.reading() as connection:
+            return int(connection.execute(query, [micros(start), micros(end)]).fetchone()[0])
+
     def unanswered(self) -> Documents:
         """Rows about which a person still has to decide, newest first."""
         return self._read('WHERE unanswered = 1 ORDER BY due DESC', [])

@@ -204,12 +204,13 @@ class RunStore:
             rows = connection.execute(f'{" UNION ALL ".join(both)} ORDER BY 1', [micros(start), micros(end)])
             return [json.loads(text) for _, text in rows]
 
+    def count_created(self, start: datetime, end: datetime) -> int:
+        """The number of runs and traces that `created_between` returns."""
+        return self._count('created >= ?1 AND created < ?2', start, end)
+
     def count_ended(self, start: datetime, end: datetime) -> int:
         """The number of runs that ended from `start` up to and including `end`; pruned ones count too."""
-        both = (f'SELECT 1 FROM {table} WHERE finished BETWEEN ?1 AND ?2' for table in ('runs', 'traces'))  # noqa: S608
-        with self.reading() as connection:
-            query = f'SELECT COUNT(*) FROM ({" UNION ALL ".join(both)})'  # noqa: S608
-            return int(connection.execute(query, [micros(start), micros(end)]).fetchone()[0])
+        return self._count('finished BETWEEN ?1 AND ?2', start, end)
 
     def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, list[float]]:
         """The durations of succeeded steps in the last `limit` succeeded runs of a pipeline, newest first."""
@@ -233,6 +234,12 @@ class RunStore:
 
     def _one(self, tail: str, values: Sequence[Any]) -> Document | None:
         return next(iter(self._many(tail, values)), None)
+
+    def _count(self, term: str, start: datetime, end: datetime) -> int:
+        both = (f'SELECT 1 FROM {table} WHERE {term}' for table in ('runs', 'traces'))  # noqa: S608
+        query = f'SELECT COUNT(*) FROM ({" UNION ALL ".join(both)})'  # noqa: S608
+        with self.reading() as connection:
+            return int(connection.execute(query, [micros(start), micros(end)]).fetchone()[0])
 
     def _many(self, tail: str, values: Sequence[Any]) -> Documents:
         with self.reading() as connection:

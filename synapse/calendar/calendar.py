@@ -1,9 +1,10 @@
 """The calendar: planned events, their occurrences, and the entries of a month, week or agenda."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from itertools import pairwise
 from typing import Any
 
 from storage.ledger import Ledger
@@ -20,7 +21,7 @@ from synapse.runs.runs import Runs
 from synapse.status import Status
 
 from .alarm_clock import Absence
-from .entries import OccurrenceCache, Planned, entries_of, most_at_once, pending_of
+from .entries import OccurrenceCache, Planned, cut, entries_of, most_at_once, pending_of
 from .event_store import EventStore, new_id
 from .events import CalendarEntry, Event, Occurrence, Preview
 from .firing import Firing
@@ -31,6 +32,9 @@ from .validation import EventValidator
 PREVIEWED = 5
 """Occurrences in a preview, and in `next` of an event."""
 MAX_LISTED = 50_000
+AT_ONCE = 5_000
+"""More entries than this are made day by day."""
+DAY = timedelta(days=1)
 _LOAD_REACH = timedelta(hours=6)
 """How long before an occurrence other runs may have started that still run."""
 
@@ -135,13 +139,39 @@ class Calendar:
 
     async def entries(self, start: datetime, end: datetime) -> 'Sequence[CalendarEntry]':
         """Return the entries from `start` up to but not including `end`, by time: occurrences, and runs without one."""
-        pairs = await asyncio.to_thread(self._ledger.between_with_runs, start, end)
-        documents = await asyncio.to_thread(self._store.created_between, start, end)
-        planned = await self._planned(start, end)
-        titles = {name: self._catalog.title_of(name) for name in {document['pipeline'] for document in documents}}
-        live = {run.id: run for run in [*self._runs.live(), *self._runs.waiting()]}
+        days = range(1, max(1, -((start - end) // DAY)))
+        edges = [start, *(start + DAY * number for number in days), end]
+        return [entry async for _, _, entries in self.parts(edges) for entry in entries]
+
+    async def parts(self, edges: Sequence[datetime]) -> AsyncIterator[tuple[datetime, datetime, list[CalendarEntry]]]:
+        """Yield the entries between the first and the last of these moments, cut at some of them: start, end, entries.
+
+        Few entries come in one part. A busy month has a hundred thousand, and whatever handles all of them at once
+        holds up the event loop, even in a thread: their parts are cut at each of the moments.
+        """
+        planned = await self._planned(edges[0], edges[-1])
         pipelines = {event.pipeline for event, _ in planned}
         typical = {pipeline: await self._usual_seconds(pipeline) for pipeline in pipelines}
+        if await asyncio.to_thread(self._count, planned, edges[0], edges[-1]) <= AT_ONCE:
+            yield edges[0], edges[-1], await self._entries(edges[0], edges[-1], planned, typical)
+            return
+        for start, end in pairwise(edges):
+            part = await asyncio.to_thread(cut, planned, start, end)
+            yield start, end, await self._entries(start, end, part, typical)
+
+    def _count(self, planned: Planned, start: datetime, end: datetime) -> int:
+        """Return how many entries there are at most."""
+        ahead = sum(len(dues) for _, dues in planned)
+        return ahead + self._ledger.count(start, end) + self._store.count_created(start, end)
+
+    async def _entries(
+        self, start: datetime, end: datetime, planned: Planned, typical: Mapping[str, float | None]
+    ) -> list[CalendarEntry]:
+        pairs = await asyncio.to_thread(self._ledger.between_with_runs, start, end)
+        documents = await asyncio.to_thread(self._store.created_between, start, end)
+        titles = {name: self._catalog.title_of(name) for name in {document['pipeline'] for document in documents}}
+        live = {run.id: run for run in [*self._runs.live(), *self._runs.waiting()]}
+        of_rows = (self._events.get(row['event_id']) for row, _ in pairs)
         return await asyncio.to_thread(
             entries_of,
             pairs,
@@ -150,7 +180,7 @@ class Calendar:
             live=live,
             titles=titles,
             typical=typical,
-            repeating={event.id for event in self._events.values() if event.is_repeating},
+            repeating={event.id for event in of_rows if event is not None and event.is_repeating},
             now=self._now(),
         )
 

@@ -18,14 +18,16 @@ CACHED_DAYS = 3
 MAX_WORK_LENGTH = 400
 """How many characters each entry of a switched-off event says of what it would run."""
 
-Planned = list[tuple[Event, list[datetime]]]
+Dues = tuple[datetime, ...]
+"""A tuple, since the garbage collector need not look into one of moments: a busy month has a hundred thousand."""
+Planned = list[tuple[Event, Dues]]
 
 
 class OccurrenceCache:
     """Caches the occurrences of each version of an event in the stretch that was requested last."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Event, datetime, datetime, list[datetime]]] = {}
+        self._known: dict[str, tuple[Event, datetime, datetime, Dues]] = {}
         self._lock = threading.Lock()
 
     def between(self, events: Iterable[tuple[Event, datetime]], start: datetime, end: datetime) -> Planned:
@@ -39,17 +41,23 @@ class OccurrenceCache:
                 self._known = {event.id: self._known[event.id] for event, _ in found if event.id in self._known}
         return [(event, dues) for event, dues in found if dues]
 
-    def _of(self, event: Event, start: datetime, end: datetime, asked: datetime) -> list[datetime]:
+    def _of(self, event: Event, start: datetime, end: datetime, asked: datetime) -> Dues:
         if start >= end:
-            return []
+            return ()
         known = self._known.get(event.id)
         if known is None or known[0] is not event or not (known[1] <= start and end <= known[2]):
-            dues = occurrences(event.plan, start, end)
+            dues = tuple(occurrences(event.plan, start, end))
             if end - asked > timedelta(days=CACHED_DAYS):
                 self._known[event.id] = (event, start, end, dues)
             return dues
         dues = known[3]
         return dues[bisect_left(dues, start) : bisect_left(dues, end)]
+
+
+def cut(planned: Planned, start: datetime, end: datetime) -> Planned:
+    """Return what is planned from `start` up to but not including `end`."""
+    found = [(event, dues[bisect_left(dues, start) : bisect_left(dues, end)]) for event, dues in planned]
+    return [(event, dues) for event, dues in found if dues]
 
 
 def pending_of(event: Event, due: datetime) -> Occurrence:
@@ -86,7 +94,15 @@ def entries_of(
             key = key_of(event.id, due)
             if key not in accounted:
                 entries.append(_of_event(event, due, key, seconds, reason))
-    return sorted(entries, key=attrgetter('at', 'title', 'key'))
+    return _in_order(entries)
+
+
+def _in_order(entries: Iterable[CalendarEntry]) -> list[CalendarEntry]:
+    """Return entries by time. Sorted all at once, 20,000 would hold up the event loop, since sorting has no pauses."""
+    by_hour: dict[datetime, list[CalendarEntry]] = {}
+    for entry in entries:
+        by_hour.setdefault(entry.at.replace(minute=0, second=0, microsecond=0), []).append(entry)
+    return [entry for hour in sorted(by_hour) for entry in sorted(by_hour[hour], key=attrgetter('at', 'title', 'key'))]
 
 
 def key_of(event_id: str, due: datetime) -> str:

@@ -1,7 +1,7 @@
 """The month: cells that are made once, and updated one by one as runs and events change."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -16,7 +16,6 @@ from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import DAY, WEEKDAYS, day_in, midnight
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.window import MOMENT, CalendarWindow, Failed, OpenEntry, Span
-from synapse.calendar.events import CalendarEntry
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
@@ -27,7 +26,10 @@ from .layout import Day, DayPicture, Setting, days_of, laid_out, totals_of, wait
 
 PATIENCE_SECONDS = 0.15
 """How long the old month stays while another is read; then the days of the new one appear without entries."""
-RELEASED_AT_ONCE = 2000
+DRAWN_AT_ONCE = 14
+"""Days drawn before other work gets its turn."""
+MAX_CHIPS = 50
+"""However high the cells are; the browser says how much fits."""
 WEEKS = 6
 
 
@@ -147,7 +149,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
             self._changed(self.planned)
 
     def _measured(self, size: Mapping[str, Any]) -> None:
-        capacity = Capacity(rows=max(1, int(size['rows'])), beside=max(1, int(size['beside'])))
+        capacity = Capacity(**{name: min(max(1, int(size[name])), MAX_CHIPS) for name in ('rows', 'beside')})
         if capacity != self._capacity:
             self._capacity = capacity
             self._changed(self.span)
@@ -171,10 +173,17 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         setting = self._setting()
         first, last = (day_in(moment, setting.zone) for moment in (asked[0], asked[1] - MOMENT))
         days = [day for day in self.days if first <= day <= last]
-        found = [await self._room.calendar.entries(midnight(first, setting.zone), midnight(last + DAY, setting.zone))]
-        shown = await asyncio.to_thread(_laid_out, found, days, setting)
-        if setting.month == self.month:  # otherwise another month is wanted by now, and read next
-            self._call(partial(self._show, shown))
+        begins = {midnight(day, setting.zone): day for day in days}
+        known: dict[date, Day] = {}
+        async for start, end, entries in self._room.calendar.parts([*begins, midnight(last + DAY, setting.zone)]):
+            part = [day for moment, day in begins.items() if start <= moment < end]
+            known |= await asyncio.to_thread(laid_out, entries, part, setting)
+            del entries  # while the next ones are read, these are not needed
+        for begin in range(0, len(days), DRAWN_AT_ONCE):
+            if setting.month != self.month:  # another month is wanted by now, and read next
+                return
+            self._call(partial(self._show, {day: known[day] for day in days[begin : begin + DRAWN_AT_ONCE]}))
+            await asyncio.sleep(0)
 
     def _show_waiting(self, month: date) -> None:
         """Show the days of this month without entries, if it is still wanted and not shown yet."""
@@ -222,21 +231,6 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         entry = next((day.entries[key] for day in self._known.values() if key in day.entries), None)
         if entry is not None:
             self._actions.open_entry(entry)
-
-
-def _laid_out(found: list[Sequence[CalendarEntry]], days: list[date], setting: Setting) -> dict[date, Day]:
-    """Return what the days hold.
-
-    A hundred thousand entries freed at once would hold up the event loop, so they are freed here, some at a time.
-
-    :param found: emptied, so that the caller holds no reference to the entries
-    """
-    entries = list(found.pop())
-    try:
-        return laid_out(entries, days, setting)
-    finally:
-        while entries:
-            del entries[-RELEASED_AT_ONCE:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,16 @@ def crowd_of(
         return Crowd()
     first, day = start.timestamp(), (end - start).total_seconds()
     shares = [(100 * max(0.0, begin - first) / day, 100 * min(day, finish - first) / day) for begin, finish in spans]
-    return Crowd(most, tuple((round(left, 2), round(right - left, 2)) for left, right in _joined(shares)))
+    joined = _joined(shares)
+    if len(joined) > MAX_MARKS:
+        joined = _joined(_rounded(joined))
+    return Crowd(most, tuple((round(left, 2), round(right - left, 2)) for left, right in joined))
+
+
+def _rounded(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the spans from quarter to quarter of an hour."""
+    step = 100 / MAX_MARKS
+    return [(begin // step * step, min(100.0, -(-finish // step) * step)) for begin, finish in spans]
 
 
 def _crowded(entries: Iterable[CalendarEntry], limit: int) -> tuple[int, list[tuple[float, float]]]:

@@ -27,8 +27,7 @@ async def opened(stage: Stage, **filters: str) -> Scope:
 def rows(stage: Stage) -> list[str]:
     """The labels of the rows, from top to bottom."""
     (items,) = [element for element in stage.screen.all(tag='ul') if isinstance(element.parent_slot.parent.tag, str)]
-    links = [link for item in items for link in item if link.tag == 'a']
-    return [str(link.props['aria-label']) for link in links]
+    return [str(row.props['run']['label']) for row in items]
 
 
 async def keep(room: ControlRoom, count: int) -> None:

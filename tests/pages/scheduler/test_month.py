@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from nicegui import binding, ui
 from nicegui.testing import user_simulation
 
 from pages.scheduler.month.chip import Chip
-from pages.scheduler.month.grid import DayCell, GridActions, MonthGrid
+from pages.scheduler.month.grid import DRAWN_AT_ONCE, DayCell, GridActions, MonthGrid
 from pages.scheduler.parts.days import day_in, turned
 from pages.scheduler.parts.entry_filter import EntryFilter
 from synapse.calendar.events import Occurrence
@@ -158,33 +159,33 @@ async def test_the_rows_the_browser_measured_decide_how_many_chips_stay(tmp_path
 async def test_a_storm_of_news_is_read_a_few_times(tmp_path: Path) -> None:
     async with opened(tmp_path) as it:
         reads = 0
-        entries = it.room.calendar.entries
+        parts = it.room.calendar.parts
 
-        async def counted(*span: Any) -> Any:
+        def counted(edges: Any) -> Any:
             nonlocal reads
             reads += 1
-            return await entries(*span)
+            return parts(edges)
 
-        it.room.calendar.entries = counted  # type: ignore[method-assign, assignment]
+        it.room.calendar.parts = counted  # type: ignore[method-assign]
         event = await plan(it, 'Soon', seconds=2)
         for _ in range(1000):
             it.room.bus.publish(OccurrencesChanged((Occurrence(event_id=event, due=now_utc()),)))
         await it.until(lambda: any(chip.look == 'succeeded' for chip in it.chips()))
 
-    assert reads < 12
+    assert 0 < reads < 12
 
 
 async def test_a_month_that_cannot_be_read_says_so_and_can_be_read_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as it:
-        entries = it.room.calendar.entries
+        parts = it.room.calendar.parts
 
-        async def broken(*_: Any) -> Any:
+        def broken(*_: Any) -> Any:
             raise OSError('the disk is gone')
 
-        it.room.calendar.entries = broken  # type: ignore[method-assign, assignment]
+        it.room.calendar.parts = broken  # type: ignore[method-assign]
         await it.grid.load()
         assert it.failures[-1]
-        it.room.calendar.entries = entries  # type: ignore[method-assign]
+        it.room.calendar.parts = parts  # type: ignore[method-assign]
         await it.grid.load()
 
         assert not it.failures[-1]
@@ -212,3 +213,32 @@ async def test_an_empty_calendar_asks_for_a_first_event_in_the_cell_of_today(tmp
 
 def _picture(it: Opened, day: date) -> Any:
     return it.cell(day).picture
+
+
+async def test_a_busy_month_is_made_and_drawn_some_days_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('synapse.calendar.calendar.AT_ONCE', 10)
+    made: list[int] = []
+    drawn: list[int] = []
+    async with opened(tmp_path) as it:
+        parts, show = it.room.calendar.parts, it.grid._show
+
+        async def noted(edges: Any) -> AsyncIterator[Any]:
+            async for start, end, entries in parts(edges):
+                made.append((end - start) // timedelta(hours=23))
+                yield start, end, entries
+
+        def shown(days: Any) -> None:
+            drawn.append(len(days))
+            show(days)
+
+        it.room.calendar.parts = noted  # type: ignore[method-assign, assignment]
+        it.grid._show = shown  # type: ignore[method-assign]
+        await plan(it, 'Often', seconds=3600, rrule='FREQ=DAILY')
+        it.grid.show(turned(it.grid.month, 1))
+        await it.until(lambda: sum(drawn) >= len(it.grid.days) and len([*it.chips()]) > 28)
+
+    assert len(made) >= 35
+    assert set(made[-35:]) == {1}
+    assert max(drawn) <= DRAWN_AT_ONCE

@@ -1,5 +1,6 @@
 """The month as it is laid out: which days, which chips stay where there is no room, how busy a day is, what counts."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -176,6 +177,33 @@ def test_too_many_at_once_are_counted_and_marked_where_they_meet() -> None:
     assert crowd.most == 3
     assert crowd.spans == ((pytest.approx(31.25), pytest.approx(100 * 0.5 / 24, abs=0.01)),)
     assert crowd_of(entries, *bounds(22), workers=3, limits={}).most == 0
+
+
+def test_what_the_browser_is_sent_of_a_day_is_bounded() -> None:
+    entries = [entry(22, number / 400, 'planned', key=f'e{number}', seconds=9 + number % 5) for number in range(9_600)]
+    capacity = Capacity(rows=6, beside=5)
+
+    picture = month_of(entries, capacity=capacity, workers=1)[date(2026, 10, 22)].picture
+
+    assert len(picture.chips) == 5
+    assert len(picture.marks) <= MAX_MARKS
+    assert 0 < len(picture.crowd) <= MAX_MARKS
+    assert len(json.dumps(picture.as_props())) < 10_000
+
+
+def test_many_crowded_spans_are_told_by_quarters_of_an_hour() -> None:
+    entries = [
+        entry(22, number / 20 + extra / 10_000, 'planned', key=f'{number}{extra}', seconds=5)
+        for number in range(470)
+        for extra in range(3)
+        if number % 20 < 10
+    ]
+
+    crowd = crowd_of(entries, *bounds(22), workers=2, limits={})
+
+    assert crowd.most == 3
+    assert len(crowd.spans) == 24
+    assert crowd.spans[1] == (pytest.approx(100 / 24, abs=0.01), pytest.approx(50 / 24, abs=0.01))
 
 
 def test_a_pipeline_that_allows_one_run_at_a_time_is_crowded_with_two() -> None:

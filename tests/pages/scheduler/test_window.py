@@ -188,12 +188,12 @@ async def test_the_page_says_which_days_could_not_be_loaded_until_they_are(tmp_p
         await room.start()
         try:
             await user.open('/')
-            at_first, entries = told(), room.calendar.entries
-            room.calendar.entries = broken  # type: ignore[method-assign, assignment]
+            at_first, parts = told(), room.calendar.parts
+            room.calendar.parts = broken  # type: ignore[method-assign]
             await plan(room, 'Soon')
             await eventually(lambda: told() != [], 10)
             then = told()
-            room.calendar.entries = entries  # type: ignore[method-assign]
+            room.calendar.parts = parts  # type: ignore[method-assign]
             await plan(room, 'Later')
             await eventually(lambda: told() == [], 10)
         finally:
@@ -204,5 +204,5 @@ async def test_the_page_says_which_days_could_not_be_loaded_until_they_are(tmp_p
     assert then[0] == f'Could not load {name}.'
 
 
-async def broken(*_: Any) -> Any:
+def broken(*_: Any) -> Any:
     raise OSError('the disk is gone')

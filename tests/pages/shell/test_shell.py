@@ -1,5 +1,6 @@
 """The frame around the pages: state pill, rail, top bar, shortcuts, and what an unknown or failing page shows."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,15 @@ async def test_the_pages_link_the_sheets_and_know_the_offsets_of_the_zone(tmp_pa
     async with on_page(tmp_path, lambda _: None) as it:
         theme.install('Europe/Berlin')
         text = (await it.user.http_client.get('/')).text
+        sheet, script = (re.search(rf'"({path}\?v=\w+)"', text) for path in (theme.SHEET, theme.SCRIPT))
 
-        assert all(f'/static/synapse/{name}?' in text for name in theme.SHEETS)
+        assert sheet is not None
+        assert script is not None
+        for link, names in ((sheet[1], theme.SHEETS), (script[1], theme.SCRIPTS)):
+            answer = await it.user.http_client.get(link)
+            parts = [(theme.STATIC / name).read_text() for name in names]
+            places = [answer.text.find(part) for part in parts]
+            assert -1 not in places
+            assert places == sorted(places)
+            assert 'immutable' in answer.headers['cache-control']
         assert '<meta name="synapse-offsets"' in text

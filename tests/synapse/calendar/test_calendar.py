@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -132,6 +133,25 @@ async def test_a_disabled_event_shows_when_it_would_be_due_and_what_it_would_run
     assert all(len(entry.reason) == MAX_WORK_LENGTH for entry in entries)
     await desk.editor.update(event.id, {'enabled': True})
     assert {entry.state for entry in await desk.calendar.entries(now, now + timedelta(days=3))} == {'planned'}
+
+
+async def test_a_busy_stretch_comes_in_parts_that_add_up_to_the_whole(
+    desk: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for title in ('One', 'Two'):
+        await planned(desk, title=title, rrule='FREQ=HOURLY;INTERVAL=5')
+    start = datetime.now(UTC)
+    edges = [start + timedelta(days=number) for number in range(8)]
+    [(begin, end, whole)] = [part async for part in desk.calendar.parts(edges)]
+
+    monkeypatch.setattr('synapse.calendar.calendar.AT_ONCE', 10)
+    parts = [part async for part in desk.calendar.parts(edges)]
+
+    assert (begin, end) == (edges[0], edges[-1])
+    assert [part[:2] for part in parts] == [*pairwise(edges)]
+    assert [entry for *_, entries in parts for entry in entries] == whole
+    assert await desk.calendar.entries(edges[0], edges[-1]) == whole
+    assert len(whole) > 60
 
 
 async def test_an_unfinished_run_makes_the_next_one_skip_queue_or_run(room: ControlRoom) -> None:
