@@ -59,12 +59,12 @@ def lines(count: int, now: datetime) -> Iterator[dict[str, Any]]:
 
 
 def write_runs(path: Path, count: int, now: datetime) -> None:
-    from storage.runs import RunStore, insert_run, next_number
+    from storage.runs import RunStore, insert_run
 
     store = RunStore(path)
     with store.transaction() as connection:
-        for run in runs(count, now):
-            insert_run(connection, run | {'number': next_number(connection)})
+        for number, run in enumerate(runs(count, now), 1):
+            insert_run(connection, run | {'number': number})
     store.close()
 
 
