@@ -5,21 +5,94 @@ transaction that outlives a power loss, and puts the run into the queue; its lat
 """
 
 import asyncio
-import statistics
-import tempfile
-from collections.abc import Sequence
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
-from storage.documents import Documents
-from synapse.calendar.events import Event
-from synapse.control_room import ControlRoom
-from synapse.settings import Settings
+from benchmarks import planned
+from benchmarks.builds import Bench
+from benchmarks.due import LEAD_SECONDS, after, fired
+from benchmarks.measuring import REFERENCE, Figure, Figures, Sides, benchmark, p50, p99
 
-EVENTS = 1000
+EVENTS, SPREAD_SECONDS = 1000, 10
+_HOW = (
+    'while the queue is paused: how late they are fired, as the ledger says, and how long after the last moment 99 % '
+    'of them can be read from the disk, as another process finds.'
+)
+
+
+def _figures(what: str, limit: float | None = None) -> dict[str, Figure]:
+    return {
+        'p50': Figure(what=f'{what}, fired, p50'),
+        'p99': Figure(what=f'{what}, fired, p99', of_reference=limit),
+        'saved': Figure(what='99 % of them on disk'),
+    }
+
+
+@benchmark(
+    'lateness',
+    f'{EVENTS:,} events of one second, {_HOW}',
+    reference='bare APScheduler, which calls as many coroutines',
+    rounds=3,
+    figures=_figures(f'{EVENTS:,} events of one second', 3.0),
+)
+def lateness(bench: Bench) -> Iterator[Sides]:
+    yield _sides(bench, 1)
+
+
+@benchmark(
+    'lateness-spread',
+    f'{EVENTS // SPREAD_SECONDS} events a second for {SPREAD_SECONDS} seconds, {_HOW}',
+    reference='bare APScheduler likewise',
+    rounds=3,
+    figures=_figures(f'{EVENTS // SPREAD_SECONDS} events a second'),
+)
+def lateness_spread(bench: Bench) -> Iterator[Sides]:
+    yield _sides(bench, SPREAD_SECONDS)
+
+
+def _sides(bench: Bench, seconds: int) -> Sides:
+    offsets = [timedelta(seconds=number % seconds) for number in range(bench.count(EVENTS))]
+    sides = {side: partial(of_ledger, bench, side, offsets) for side in bench.builds}
+    return sides | {REFERENCE: partial(of_apscheduler, offsets)}
+
+
+def of_ledger(bench: Bench, side: str, offsets: Sequence[timedelta]) -> Figures:
+    begin = after(LEAD_SECONDS)
+    end, count = begin + max(offsets), len(offsets)
+    with fired(bench, side, planned.at(begin + offset for offset in offsets), begin) as program:
+        program.calls().post('/queue/pause', {}, status=202)
+        with closing(sqlite3.connect(f'file:{program.data}/runs.db?mode=ro', uri=True)) as ledger:
+            saved = _since(end, ledger, ['claimed', 'fired'], count * 0.99)
+            _since(end, ledger, ['fired'], count)
+            rows = [json.loads(text) for (text,) in ledger.execute('SELECT document FROM occurrences')]
+    late = [row['late_seconds'] * 1000 for row in rows]
+    return {'p50': p50(late), 'p99': p99(late), 'saved': saved}
+
+
+def _since(end: datetime, ledger: sqlite3.Connection, states: Sequence[str], count: float) -> float:
+    """Milliseconds from `end` until so many occurrences are in these states."""
+    query = 'SELECT COUNT(*) FROM occurrences WHERE state IN (SELECT value FROM json_each(?))'
+    time.sleep(max(0, end.timestamp() - time.time()))
+    while time.time() < end.timestamp() + 120:
+        if ledger.execute(query, [json.dumps(states)]).fetchone()[0] >= count:
+            return (time.time() - end.timestamp()) * 1000
+        time.sleep(0.005)
+    raise AssertionError(f'not {count:.0f} of the occurrences were {" or ".join(states)}')
+
+
+def of_apscheduler(offsets: Sequence[timedelta]) -> Figures:
+    begin = after(3)
+    late = asyncio.run(bare([begin + offset for offset in offsets]))
+    return {'p50': p50(late), 'p99': p99(late)}
 
 
 async def bare(moments: Sequence[datetime]) -> list[float]:
@@ -42,67 +115,7 @@ async def bare(moments: Sequence[datetime]) -> list[float]:
     return late
 
 
-async def ours(moments: Sequence[datetime]) -> list[float]:
-    """Milliseconds of lateness of occurrences, by the ledger."""
-    with tempfile.TemporaryDirectory() as folder:
-        _plan(Path(folder), moments)
-        room = ControlRoom.build(Settings(data=Path(folder), workers=2, min_free_bytes=0))
-        await room.runs.pause_queue()  # what is measured is the firing, not a thousand processes
-        await room.start()
-        try:
-            if datetime.now(UTC) > min(moments):
-                raise SystemExit('Synapse was not up in time on this machine: allow more')
-            await asyncio.sleep((max(moments) - datetime.now(UTC)).total_seconds() + 3)
-            _, rows = await room.calendar.between(min(moments), max(moments) + timedelta(seconds=1))
-        finally:
-            await room.stop(grace=0)
-    late = [row.late_seconds * 1000 for row in rows if row.late_seconds is not None]
-    if len(late) != len(moments):
-        raise SystemExit(f'{len(late)} of {len(moments)} occurrences fired')
-    return late
-
-
-def _plan(folder: Path, moments: Sequence[datetime]) -> None:
-    now = datetime.now(UTC)
-    documents = Documents(folder / 'events.json')
-    events = [
-        Event(
-            id=f'e{number}',
-            title=f'event {number}',
-            pipeline='RunCommand',
-            parameters={'command': ['true']},
-            start=due.replace(tzinfo=None),
-            timezone='UTC',
-            created_at=now,
-            updated_at=now,
-            armed_from=now,
-        )
-        for number, due in enumerate(moments)
-    ]
-    documents.change({event.id: event.as_json() for event in events})
-    documents.close()
-
-
-def shown(name: str, late: Sequence[float]) -> tuple[float, float]:
-    """Print p50 and p99 in milliseconds, and give them."""
-    p50, p99 = statistics.median(late), statistics.quantiles(late, n=100)[98]
-    print(f'  {name:<22} p50 {p50:8.1f} ms   p99 {p99:8.1f} ms')
-    return p50, p99
-
-
-def after(seconds: float) -> datetime:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).replace(microsecond=0)
-
-
-async def main() -> None:
-    for title, spread in ((f'{EVENTS} at one second', 1), (f'{EVENTS} over 10 seconds', 10)):
-        print(title)
-        synapse = await ours([after(8) + timedelta(seconds=number % spread) for number in range(EVENTS)])
-        apscheduler = await bare([after(3) + timedelta(seconds=number % spread) for number in range(EVENTS)])
-        reference, measured = shown('bare APScheduler', apscheduler), shown('Synapse', synapse)
-        ratios = [mine / theirs for mine, theirs in zip(measured, reference, strict=True)]
-        print(f'  {"ratio":<22} p50 {ratios[0]:8.1f}      p99 {ratios[1]:8.1f}')
-
-
 if __name__ == '__main__':
-    asyncio.run(main())
+    from benchmarks.__main__ import main
+
+    sys.exit(main(['lateness', 'lateness-spread']))

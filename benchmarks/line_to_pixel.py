@@ -5,21 +5,22 @@ the row is painted, and begins where the line is said: at `print` or `run.log.in
 `POST /logs` when the control room appends it to its log, or when the caller sends it.
 """
 
-import statistics
+import itertools
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 
 from playwright.sync_api import BrowserContext, Page
 
 from benchmarks import bare_page
 from benchmarks.bare_page import moments
+from benchmarks.builds import Bench, Program
 from benchmarks.chromium import browser, open_log, painted, watch_lines
-from tests.parts.harness import SynapseUnderTest
+from benchmarks.measuring import REFERENCE, Figure, Figures, Sides, benchmark, p50, p95
 
 SAMPLES, ROUNDS = 200, 3
 SETTLE_SECONDS = 2.0
@@ -46,6 +47,54 @@ class Sampler(Pipeline):
 
 Latencies = list[float]
 """Milliseconds."""
+PARTS = {'p50': p50, 'p95': p95}
+_names = (f'sample{number}' for number in itertools.count())
+
+
+def _figures() -> dict[str, Figure]:
+    ways = {
+        'print': ('a line that a step prints', 2.0),
+        'log': ('`run.log.info` in a step', 2.0),
+        'taken': ('`POST /logs`, since the log took it', 2.0),
+        'sent': ('`POST /logs`, since the caller sent it', None),
+    }
+    return {
+        f'{way}_{part}': Figure(what=f'{words}, to pixel, {part}', of_reference=limit)
+        for way, (words, limit) in ways.items()
+        for part in ('p50', 'p95')
+    }
+
+
+@benchmark(
+    'line',
+    f'{SAMPLES} lines for each way to say one, {bare_page.RATE} a second: from the moment it is said to its paint in '
+    'the Logs page.',
+    reference='a bare page with one WebSocket and one `textContent`, from the moment it is sent',
+    rounds=ROUNDS,
+    figures=_figures(),
+)
+def line(bench: Bench) -> Iterator[Sides]:
+    with ExitStack() as stack:
+        context, url = stack.enter_context(browser()), stack.enter_context(bare_page.served())
+        programs = stack.enter_context(bench.programs(pipelines={'Sampler': PIPELINE}))
+        count = bench.count(SAMPLES)
+        sides = {side: partial(of_log, context, program, count) for side, program in programs.items()}
+        yield sides | {REFERENCE: partial(of_bare, context, url, count)}
+
+
+def of_log(context: BrowserContext, program: Program, count: int) -> Figures:
+    page = open_log(context, program.url)
+    watch_lines(page, '.log-rows')
+    time.sleep(SETTLE_SECONDS)
+    late = {way: of_step(program, page, way, next(_names), count) for way in ('print', 'log')}
+    late['taken'], late['sent'] = of_posts(program, page, next(_names), count)
+    page.close()
+    return {f'{way}_{part}': of(late[way]) for way in late for part, of in PARTS.items()}
+
+
+def of_bare(context: BrowserContext, url: str, count: int) -> Figures:
+    late = bare(context, url, next(_names), count)
+    return {name: PARTS[name[-3:]](late) for name in _figures()}
 
 
 def bare(context: BrowserContext, url: str, name: str, count: int) -> Latencies:
@@ -54,15 +103,17 @@ def bare(context: BrowserContext, url: str, name: str, count: int) -> Latencies:
     watch_lines(page, '#line')
     time.sleep(SETTLE_SECONDS)
     page.evaluate('(what) => bare.send(what)', f'{name} {count}')
-    return taken(page, name, count)
+    late = taken(page, name, count)
+    page.close()
+    return late
 
 
-def of_step(program: SynapseUnderTest, page: Page, way: str, name: str, count: int) -> Latencies:
+def of_step(program: Program, page: Page, way: str, name: str, count: int) -> Latencies:
     program.create_run('Sampler', name=name, moments=list(moments(count)), way=way)
     return taken(page, name, count)
 
 
-def of_posts(program: SynapseUnderTest, page: Page, name: str, count: int) -> tuple[Latencies, Latencies]:
+def of_posts(program: Program, page: Page, name: str, count: int) -> tuple[Latencies, Latencies]:
     """Since the control room appended it to its log, and since the caller sent it."""
     appended: dict[str, float] = {}
     begin = time.monotonic()
@@ -88,51 +139,7 @@ def taken(page: Page, name: str, count: int) -> Latencies:
     return [(seen - said) * 1000 for said, seen in painted(page, name, count).values()]
 
 
-def shown(found: dict[str, list[Latencies]]) -> None:
-    """Print the median over the rounds of p50 and p95, and the worst of all; and how often the bare page's that is."""
-    print(f'  {"milliseconds":<44}{"p50":>8}{"p95":>8}{"max":>8}   ratio of p50, p95')
-    reference = (0.0, 0.0)
-    for name, rounds in found.items():
-        p50 = statistics.median(statistics.median(one) for one in rounds)
-        p95 = statistics.median(statistics.quantiles(one, n=20)[18] for one in rounds)
-        reference = (p50, p95) if reference == (0.0, 0.0) else reference
-        ratios = f'{p50 / reference[0]:6.2f} {p95 / reference[1]:6.2f}'
-        print(f'  {name:<44}{p50:8.1f}{p95:8.1f}{max(map(max, rounds)):8.1f}   {ratios}')
-
-
-def main(arguments: Sequence[str]) -> None:
-    samples, rounds = (int(argument) for argument in arguments) if arguments else (SAMPLES, ROUNDS)
-    found: dict[str, list[Latencies]] = {
-        'bare WebSocket page, since it was sent': [],
-        'POST /logs, since the log took it': [],
-        'POST /logs, since the caller sent it': [],
-        'a line a step prints, since it printed it': [],
-        'run.log.info in a step, since it was called': [],
-    }
-    bares, logged, posted, printed, said = found.values()
-    with tempfile.TemporaryDirectory() as folder, bare_page.served() as url, browser() as context:
-        program = SynapseUnderTest(Path(folder) / 'data', '--no-login')
-        program.write_pipeline('sampler.py', PIPELINE)
-        program.start()
-        try:
-            program.wait_for_pipeline('Sampler')
-            for number in range(rounds):
-                bares.append(bare(context, url, f'bare{number}', samples))
-                page = open_log(context, program.url)
-                watch_lines(page, '.log-rows')
-                time.sleep(SETTLE_SECONDS)
-                for results, one in zip(
-                    (logged, posted), of_posts(program, page, f'post{number}', samples), strict=True
-                ):
-                    results.append(one)
-                printed.append(of_step(program, page, 'print', f'print{number}', samples))
-                said.append(of_step(program, page, 'log', f'log{number}', samples))
-                page.close()
-        finally:
-            program.stop()
-    print(f'{samples} lines at {bare_page.RATE} a second, {rounds} rounds')
-    shown(found)
-
-
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    from benchmarks.__main__ import main
+
+    sys.exit(main(['line']))

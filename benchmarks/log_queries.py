@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.seed import WORDS
 from storage.database import micros
 from storage.logs.store import LogStore
 from synapse.log.search import Search
@@ -24,11 +25,10 @@ MANY, FEW = 1_000_000, 10_000
 TIMES = 5
 START = datetime(2026, 10, 14, 8, tzinfo=UTC)
 SPAN = timedelta(hours=20)
-WORDS = ('encoding', 'muxing', 'demuxing', 'buffer', 'packet', 'keyframe', 'overhead', 'bitrate', 'dropped', 'stream')
-"""Lines as ffmpeg prints them, a warning in a hundred, an error in a thousand, twenty of them from a rare source."""
 
 
 def rows(count: int) -> Iterator[dict[str, Any]]:
+    """Lines as ffmpeg prints them, a warning in a hundred, an error in a thousand, some from a rare source."""
     chance = random.Random(1)  # noqa: S311 - the same lines in each run
     for seq in range(1, count + 1):
         fps, speed = chance.random() * 60, chance.random()

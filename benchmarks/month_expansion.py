@@ -11,21 +11,12 @@ from datetime import datetime, timedelta
 
 from dateutil.rrule import rrulestr
 
+from benchmarks.planned import RULES as RULES_BY_DAY
+from benchmarks.planned import ZONES
 from synapse.recurrence import Plan, instant_of, occurrences
 
 EVENTS = 10_000
-ZONES = ('Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kolkata', 'UTC')
-RULES = (
-    'FREQ=DAILY',
-    'FREQ=DAILY;INTERVAL=3',
-    'FREQ=DAILY;BYHOUR=6,18',
-    'FREQ=WEEKLY;BYDAY=MO,WE,FR',
-    'FREQ=WEEKLY;INTERVAL=2;BYDAY=SU',
-    'FREQ=MONTHLY;BYMONTHDAY=1,15',
-    'FREQ=MONTHLY;BYMONTHDAY=-1',
-    'FREQ=MONTHLY;BYDAY=-1FR',
-    'FREQ=YEARLY;BYMONTH=10;BYMONTHDAY=24',
-)
+RULES = (*RULES_BY_DAY[:2], 'FREQ=DAILY;BYHOUR=6,18', *RULES_BY_DAY[2:])
 FIRST_CELL, LAST_CELL = datetime(2026, 9, 28), datetime(2026, 11, 9)
 """The 42 days that October 2026 shows, with nights in which Lord Howe, Berlin and New York change their clocks."""
 

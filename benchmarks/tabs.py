@@ -6,29 +6,30 @@ screens, which one browser on one machine has to draw. Frames are watched in one
 bare page beside the others: what the machine alone makes of it.
 """
 
+import itertools
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-import psutil
 from playwright.sync_api import BrowserContext, Page
 
 from benchmarks import bare_page
+from benchmarks.builds import Bench, Program, running
 from benchmarks.chromium import browser, gaps, hide, last_row, open_log, painted, watch_frames, watch_lines
-from tests.parts.harness import SynapseUnderTest
+from benchmarks.measuring import OURS, REFERENCE, Figure, Sides, benchmark
+from tests.parts.harness import ROOT
 
 ROUNDS = 3
 LINES, SLOW_LINES = 100_000, 200
 IDLE_SECONDS = 10.0
-CALM_CPU, CALM_SECONDS = 0.1, 15
-"""Processor seconds in one second, below which the program counts as calm, and for how long that is waited for."""
+_names = (f'one{number}' for number in itertools.count())
 
 PIPELINE = """
 import time
@@ -81,80 +82,33 @@ class Figures:
     tabs_that_disagree: float
 
 
-class Server:
-    """The process of the control room, from outside."""
-
-    def __init__(self, program: SynapseUnderTest) -> None:
-        assert program.process is not None
-        self._process = psutil.Process(program.process.pid)
-
-    @property
-    def cpu(self) -> float:
-        times = self._process.cpu_times()
-        return times.user + times.system
-
-    @property
-    def megabytes(self) -> float:
-        return float(self._process.memory_info().rss) / 1e6
-
-    def calm(self) -> None:
-        """Wait until it has nothing left to do, but not for ever: open pages tell it something now and then."""
-        for _ in range(CALM_SECONDS):
-            before = self.cpu
-            time.sleep(1)
-            if self.cpu - before < CALM_CPU:
-                return
-
-    @contextmanager
-    def watched(self) -> Iterator[list[float]]:
-        """The memory in use, in megabytes, several times a second."""
-        found = [self.megabytes]
-        is_over = threading.Event()
-
-        def watch() -> None:
-            while not is_over.wait(0.1):
-                found.append(self.megabytes)
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            yield found
-        finally:
-            is_over.set()
-            watcher.join()
-
-
 def measured(context: BrowserContext, bare_url: str, scene: Scene, lines: int) -> Figures:
-    with tempfile.TemporaryDirectory() as folder:
-        program = SynapseUnderTest(Path(folder) / 'data', '--no-login', '--workers', '2')
-        program.write_pipeline('flood.py', PIPELINE)
-        program.start()
-        try:
-            program.wait_for_pipeline('Flood')
-            return _measured(context, program, bare_url, scene, lines)
-        finally:
-            for page in context.pages:
-                page.close()
-            program.stop()
+    with ExitStack() as stack:
+        data = Path(stack.enter_context(tempfile.TemporaryDirectory())) / 'data'
+        program = stack.enter_context(running(Program(ROOT, data), {'Flood': PIPELINE}))
+        figures = _measured(context, program, bare_url, scene, lines)
+        for page in context.pages:
+            page.close()
+        return figures
 
 
-def _measured(context: BrowserContext, program: SynapseUnderTest, bare_url: str, scene: Scene, lines: int) -> Figures:
-    server = Server(program)
+def _measured(context: BrowserContext, program: Program, bare_url: str, scene: Scene, lines: int) -> Figures:
+    server = program.tree
     server.calm()
-    begun = server.megabytes
+    begun = server.own_megabytes
     pages = [open_log(context, program.url) for _ in range(scene.tabs)]
     for page in pages[: -1 if scene.has_hidden else 0]:
         hide(page)
     server.calm()
-    opened = server.megabytes - begun
+    opened = server.own_megabytes - begun
 
-    idle_cpu = server.cpu
+    idle_cpu = server.own_cpu
     time.sleep(IDLE_SECONDS)
-    idle = server.cpu - idle_cpu
-    slow_cpu = server.cpu
+    idle = server.own_cpu - idle_cpu
+    slow_cpu = server.own_cpu
     run = program.create_run('Flood', name='slow', lines=SLOW_LINES, seconds_apart=1 / bare_page.RATE)
     program.wait_for_run(run['id'])
-    slow = server.cpu - slow_cpu
+    slow = server.own_cpu - slow_cpu
 
     bare = context.new_page()
     bare.goto(bare_url)
@@ -162,14 +116,14 @@ def _measured(context: BrowserContext, program: SynapseUnderTest, bare_url: str,
     if pages:
         watch_lines(front, '.log-rows')
     server.calm()
-    before = server.megabytes
-    flood_cpu = server.cpu
+    before = server.own_megabytes
+    flood_cpu = server.own_cpu
     with server.watched() as memory:
         longest, took, last = flood(program, front, 'first', lines, has_log=bool(pages))
         disagree = disagreeing(program, pages)
         server.calm()
-    flooded = server.cpu - flood_cpu
-    after = server.megabytes
+    flooded = server.own_cpu - flood_cpu
+    after = server.own_megabytes
     bare_longest, _, _ = flood(program, bare, 'second', lines, has_log=False)
     server.calm()
     return Figures(
@@ -187,7 +141,7 @@ def _measured(context: BrowserContext, program: SynapseUnderTest, bare_url: str,
     )
 
 
-def flood(program: SynapseUnderTest, page: Page, name: str, lines: int, *, has_log: bool) -> tuple[float, float, float]:
+def flood(program: Program, page: Page, name: str, lines: int, *, has_log: bool) -> tuple[float, float, float]:
     """The longest time between two frames of this page in milliseconds, the seconds the step took, and the seconds
     from its last print to the paint of that line, where the page shows lines."""
     page.bring_to_front()
@@ -208,7 +162,45 @@ def _seconds(step: dict[str, str]) -> float:
     return (ended - begun).total_seconds()
 
 
-def disagreeing(program: SynapseUnderTest, pages: Sequence[Page]) -> int:
+@benchmark(
+    'flood',
+    f'A step prints {LINES:,} lines as fast as it can, while one Logs page is open: from its last print to the paint '
+    'of that line, and the longest time between two frames of the page. Up to 1.1 is not worse.',
+    reference='a bare page while the same happens',
+    rounds=ROUNDS,
+    figures={
+        'last': Figure(what=f'flood of {LINES:,} lines: last line painted', of_old=1.1),
+        'gap': Figure(what='longest time between two frames', of_old=1.1),
+    },
+)
+def one_tab(bench: Bench) -> Iterator[Sides]:
+    with ExitStack() as stack:
+        context, url = stack.enter_context(browser()), stack.enter_context(bare_page.served())
+        programs = stack.enter_context(bench.programs(pipelines={'Flood': PIPELINE}))
+        lines = bench.count(LINES)
+        sides = {side: partial(of_log, context, program, lines) for side, program in programs.items()}
+        yield sides | {REFERENCE: partial(of_bare, context, programs[OURS], url, lines)}
+
+
+def of_log(context: BrowserContext, program: Program, lines: int) -> Mapping[str, float]:
+    page = open_log(context, program.url)
+    watch_lines(page, '.log-rows')
+    program.tree.calm()
+    gap, _, last = flood(program, page, next(_names), lines, has_log=True)
+    page.close()
+    return {'last': last * 1000, 'gap': gap}
+
+
+def of_bare(context: BrowserContext, program: Program, url: str, lines: int) -> Mapping[str, float]:
+    page = context.new_page()
+    page.goto(url)
+    program.tree.calm()
+    gap, _, _ = flood(program, page, next(_names), lines, has_log=False)
+    page.close()
+    return {'gap': gap}
+
+
+def disagreeing(program: Program, pages: Sequence[Page]) -> int:
     """How many tabs do not end with the newest line of the log, ten seconds later at most."""
     deadline = time.monotonic() + 10
     while True:

@@ -70,7 +70,7 @@ def serve(port: int) -> None:
 
     from pages.shell import theme
 
-    theme.install()
+    theme.install('UTC')
 
     @ui.page('/ours')
     def ours(name: str, rows: int, at_once: int, apart: float) -> None:

@@ -35,6 +35,9 @@ class Process(Protocol):
 class SynapseUnderTest:
     """`python main.py` on a data folder of its own and a free port."""
 
+    root = ROOT
+    command: tuple[str, ...] = ('main.py',)
+
     def __init__(self, data: Path, *flags: str, umask: int = -1, **variables: str) -> None:
         self.data = data
         self.umask = umask
@@ -64,8 +67,8 @@ class SynapseUnderTest:
     def _launch(self, arguments: list[str]) -> tuple[Process, IO[str]]:
         """Start the program; return its process and what it prints."""
         process = subprocess.Popen(
-            [sys.executable, 'main.py', *arguments],
-            cwd=ROOT,
+            [sys.executable, *self.command, *arguments],
+            cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
