@@ -63,21 +63,25 @@ def ensure_packages(extra: str = '') -> None:
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - the message for users of older versions
         sys.exit(f'Synapse needs Python 3.11 or newer; this is {sys.version.split()[0]}.')
-    requirements = _requirements(extra)
+    doubtful = _not_seen(_requirements(extra))
     is_ours = Path(sys.prefix).resolve() == OWN_ENVIRONMENT.resolve()
-    if not any(_missing(requirements)) and (not is_ours or _stamp(extra).is_file()):
+    is_in_another = sys.prefix != sys.base_prefix and not is_ours
+    python = OWN_ENVIRONMENT / ('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
+    is_ready = _stamp(extra).is_file() and python.is_file()
+    if doubtful and is_ready and not is_ours and not is_in_another:
+        _start_again(python)
+    missing = [name for name in doubtful if not _is_installed(name)]
+    if not missing and (not is_ours or is_ready):
         return
-    if sys.prefix != sys.base_prefix and not is_ours:
+    if is_in_another:
         target = f'{ROOT}[{extra}]' if extra else str(ROOT)
-        missing = ', '.join(_missing(requirements))
         print(
-            f'This virtual environment lacks {missing}. Install with: '
+            f'This virtual environment lacks {", ".join(missing)}. Install with: '
             f'{Path(sys.executable).name} -m pip install -e "{target}"',
             file=sys.stderr,
         )
         sys.exit(2)
-    python = OWN_ENVIRONMENT / ('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
-    if not _stamp(extra).is_file() or not python.is_file():
+    if not is_ready:
         _install(python, extra)
     _start_again(python)
 
@@ -89,18 +93,12 @@ def _requirements(extra: str) -> list[str]:
     return [*project['dependencies'], *(project['optional-dependencies'][extra] if extra else [])]
 
 
-def _missing(requirements: list[str]) -> Iterator[str]:
-    names = [re.split(r'[\s<>=!~;\[]', requirement, maxsplit=1)[0] for requirement in requirements]
-    folders = _folders_of_packages()
-    for name in names:
-        if re.sub(r'[-_.]+', '_', name).lower() not in folders and not _is_installed(name):
-            yield name
-
-
-def _folders_of_packages() -> set[str]:
-    """Return what is surely installed: the first parts of names like `python_dateutil-2.9.0.dist-info`."""
+def _not_seen(requirements: list[str]) -> list[str]:
+    """Return what has no folder like `python_dateutil-2.9.0.dist-info`; it may be installed in another way."""
     listed = [entry for path in sys.path if os.path.isdir(path) for entry in os.listdir(path)]  # noqa: PTH112, PTH208
-    return {entry.partition('-')[0].lower() for entry in listed if entry.endswith('.dist-info')}
+    seen = {entry.partition('-')[0].lower() for entry in listed if entry.endswith('.dist-info')}
+    names = [re.split(r'[\s<>=!~;\[]', requirement, maxsplit=1)[0] for requirement in requirements]
+    return [name for name in names if re.sub(r'[-_.]+', '_', name).lower() not in seen]
 
 
 def _is_installed(name: str) -> bool:

@@ -190,3 +190,24 @@ def test_a_variable_of_the_machine_does_not_cost_each_start_its_bytecode(
     )
 
     assert any(tmp_path.rglob('arguments.*.pyc')) == is_kept
+
+
+def test_its_own_environment_is_entered_at_once(tmp_path: Path) -> None:
+    environment = tmp_path / '.venv'
+    python = environment / ('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
+    python.parent.mkdir(parents=True)
+    python.touch()
+    program = f"""
+import sys
+sys.path = [path for path in sys.path if 'site-packages' not in path]
+sys.prefix = sys.base_prefix
+import main
+main.OWN_ENVIRONMENT = main.Path({str(environment)!r})
+main._stamp('').touch()
+main._start_again = lambda python: sys.exit(print('ENTERED', python) or print('MODULES', *sys.modules))
+main.ensure_packages()
+"""
+    lines = printed(program)
+
+    assert f'ENTERED {python}' in lines
+    assert 'importlib.metadata' not in lines[-1].split()
