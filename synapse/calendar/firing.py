@@ -152,6 +152,7 @@ class Firing:
                 overdue = [event.id for event in events if not self._arm(event, after=now)]
                 with contextlib.suppress(StorageError):  # it is logged and retried
                     await self._account_batch(overdue, now, timedelta(0), absence)
+                await self._publish()
                 self._rearm(overdue)
 
     def _events_written(self, message: EventsWritten) -> None:

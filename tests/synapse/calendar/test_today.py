@@ -126,8 +126,8 @@ async def test_a_burst_of_endings_is_counted_at_its_begin_and_its_end(
         runs = [ended(f'r{number}', NOON) for number in range(20)]
         for run in runs:
             day.store.create(run.as_json())
-        counts, counted = day.store.counts_since, []
-        monkeypatch.setattr(day.store, 'counts_since', lambda iso: counted.append(iso) or counts(iso))
+        counts, counted = day.today._sums.between, []
+        monkeypatch.setattr(day.today._sums, 'between', lambda *days: counted.append(days) or counts(*days))
 
         for run in runs:
             day.bus.publish(RunChanged(run))
