@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from .files import DiskFull, StorageError
+
 P = ParamSpec('P')
 T = TypeVar('T')
 
@@ -28,7 +30,7 @@ class GroupCommit:
         self._together = together
         self._waiting: deque[tuple[Call, asyncio.Future[Any]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='group-commit')
-        self._is_busy = False
+        self._is_busy = self._is_closed = False
 
     async def commit(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Call a method of the store, and return its result once that is on disk.
@@ -45,25 +47,31 @@ class GroupCommit:
         return await saved
 
     def close(self) -> None:
-        """Wait for the calls being made."""
+        """Wait for the calls being made; those that still wait fail."""
+        self._is_closed = True
         self._thread.shutdown()
 
     def _start(self) -> None:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_CALLS))]
-        made = asyncio.get_running_loop().run_in_executor(self._thread, self._made, [call for call, _ in group])
-        made.add_done_callback(partial(self._finish, [saved for _, saved in group]))
+        calls, saved = [call for call, _ in group], [future for _, future in group]
+        if self._is_closed:
+            self._settle(saved, [StorageError('The store is closed.')] * len(saved))
+            return
+        made = asyncio.get_running_loop().run_in_executor(self._thread, self._made, calls)
+        made.add_done_callback(lambda made: self._settle(saved, made.result()))
 
     def _made(self, calls: Sequence[Call]) -> Sequence[Any]:
         try:
             return self._together(calls)
         except Exception as error:
-            if len(calls) == 1:
-                return [error]
+            is_about_all = isinstance(error, StorageError) and not isinstance(error, DiskFull)
+            if is_about_all or len(calls) == 1:
+                return [error] * len(calls)
         # On a disk that is nearly full some of them may still fit, and no call must fail because of another one.
         return [result for call in calls for result in self._made([call])]
 
-    def _finish(self, saved: Sequence[asyncio.Future[Any]], made: asyncio.Future[Sequence[Any]]) -> None:
-        for future, result in zip(saved, made.result(), strict=True):
+    def _settle(self, saved: Sequence[asyncio.Future[Any]], results: Sequence[Any]) -> None:
+        for future, result in zip(saved, results, strict=True):
             if future.done():  # its caller was cancelled
                 continue
             if isinstance(result, Exception):

@@ -91,7 +91,11 @@ class RunStore:
         If a run was created with the same key before, returns that run as it is now and creates nothing.
         """
         with self.transaction() as connection:
-            known = _select(connection, 'WHERE idempotency_key = ?', [idempotency_key]) if idempotency_key else []
+            known = (
+                _select(connection, 'WHERE idempotency_key = ?', [idempotency_key])
+                if idempotency_key is not None
+                else []
+            )
             if known:
                 return known[0]
             return insert_run(connection, document | {'number': next_number(connection)}, idempotency_key)

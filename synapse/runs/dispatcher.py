@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from storage.files import free_bytes
+from storage.files import StorageError, free_bytes
 from synapse.log.log import Level
 from synapse.waiting import Timer
 
@@ -141,4 +141,7 @@ class Dispatcher:
             self.workers.release(live.worker)
             del self._live[live.run.id], self._tasks[live.run.id]
             self._context.bus.publish(QueueChanged())
-        self._estimates.ended(live.run)
+        try:
+            await self._estimates.ended(live.run)
+        except StorageError as error:
+            log.warning('the history could not be read: %s', error)

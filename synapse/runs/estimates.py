@@ -53,9 +53,12 @@ class Estimates:
         """Return how long a run still needs, None where that cannot be estimated."""
         return seconds_left(run, self.known(run.pipeline), now_utc())
 
-    def ended(self, run: RunRecord) -> None:
-        """Count a run that has ended; one of a pipeline that was not asked about yet is in the store."""
-        if run.pipeline not in self._known or run.state is not RunState.SUCCEEDED:
+    async def ended(self, run: RunRecord) -> None:
+        """Count a run that has ended, and is saved."""
+        if run.pipeline not in self._known:
+            await self.typical(run.pipeline)
+            return
+        if run.state is not RunState.SUCCEEDED:
             return
         times = self._times[run.pipeline]
         for step in run.steps:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from storage import group_commit
-from storage.files import DiskFull
+from storage.files import DiskFull, StorageError
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from tests.parts.writers import NOW, run_document
@@ -136,6 +136,33 @@ async def test_on_a_full_disk_each_write_fails_and_the_next_ones_work(store: Cou
 
     store.most_that_fit = 1_000
     assert [run['number'] for run in await asyncio.gather(*creates(store, 4, 5))] == [1, 2]
+
+
+async def test_an_error_of_the_disk_fails_all_at_once_and_is_not_waited_for_once_for_each(
+    store: CountedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        store.sizes.append(len(calls))
+        raise StorageError('database is locked')
+
+    monkeypatch.setattr(store.group, '_together', locked)
+    results = await asyncio.gather(*creates(store, *range(20)), return_exceptions=True)
+
+    assert [type(result) for result in results] == [StorageError] * 20
+    assert store.sizes == [20]
+
+
+async def test_what_still_waits_when_the_store_is_closed_fails(store: CountedStore) -> None:
+    first = await busy(store)
+    second = creates(store, 2)
+    await asyncio.sleep(0)
+
+    store.is_free.set()
+    store.close()
+    results = await asyncio.gather(first, *second, return_exceptions=True)
+
+    assert results[0]['number'] == 1
+    assert isinstance(results[1], StorageError)
 
 
 async def test_a_cancelled_caller_holds_up_no_one(store: CountedStore) -> None:

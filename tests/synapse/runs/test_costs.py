@@ -103,10 +103,11 @@ async def test_estimates_in_memory_are_those_of_the_store(tmp_path: Path) -> Non
     kept = Estimates(store)
 
     for number in range(1, 30):
-        state = RunState.FAILED if number % 7 == 0 else RunState.SUCCEEDED
+        state = RunState.FAILED if number % 7 == 6 else RunState.SUCCEEDED
         run = ended_after(number * 1.5, number, state)
         store.create(run.as_json())
-        kept.ended(run)
+        await kept.ended(run)
+        assert kept.known('Work')
         assert await kept.typical('Work') == await Estimates(store).typical('Work')
 
     assert all(len(seconds) <= LAST_RUNS for seconds in kept._times['Work'].values())
