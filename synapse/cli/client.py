@@ -107,7 +107,8 @@ def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
         wanted = schema.get('properties', {}).get(name, {})
         kinds = [wanted, *wanted.get('anyOf', [])]
         if any(kind.get('format') == 'path' for kind in kinds):
-            typed[name] = text if text.startswith('inbox:') else str(Path(text).expanduser().absolute())
+            is_as_typed = not text.strip() or text.startswith('inbox:')
+            typed[name] = text if is_as_typed else str(Path(text).expanduser().absolute())
         elif any(kind.get('type') == 'string' for kind in kinds):
             typed[name] = text
         else:
@@ -130,8 +131,12 @@ def _checked(response: httpx.Response) -> dict[str, Any]:
     if response.is_success:
         return dict(response.json())
     error = response.json()['error']
-    fields = ''.join(f'\n  {name}: {text}' for name, text in error.get('fields', {}).items())
-    raise _Refused(f'{error["message"]} {error.get("hint", "")}'.strip() + fields)
+    message, fields = error['message'], error.get('fields', {})
+    for name, text in fields.items():
+        # The message may repeat what is wrong with the fields, for programs that show nothing else.
+        message = message.replace(f'{name}: {text}', '').replace(text, '')
+    said = ' '.join(f'{message} {error.get("hint", "")}'.split())
+    raise _Refused('\n  '.join(filter(None, (said, *(f'{name}: {text}' for name, text in fields.items())))))
 
 
 def _base_url(settings: Settings) -> str | None:
