@@ -16,7 +16,7 @@ from storage.files import DiskFull, StorageError, write_atomically
 
 from .bus import Bus, Message
 from .destinations import DestinationError, check_destination
-from .destinations.address import without_login
+from .destinations.address import checked_address, without_login
 from .destinations.errors import HostKey
 from .destinations.known_hosts import accept
 from .destinations.trial import Trial, try_out
@@ -168,6 +168,7 @@ class Profiles:
                 raise Conflict('profile_exists', f'A profile already has the id {id!r}.', 'Give another id or none.')
             secrets = _merged_secrets({}, values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**values, 'id': id}, secrets)
+            await _check_folder(profile)
             await self._save(profile, secrets)
         self._bus.publish(ProfileChanged('created', profile))
         return profile
@@ -185,6 +186,8 @@ class Profiles:
                 raise _invalid({'id': 'An id cannot be changed. Create another profile instead.'})
             secrets = _merged_secrets(self._secrets.get(id, {}), values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**before.model_dump(), **values}, secrets)
+            if profile.destination != before.destination:
+                await _check_folder(profile)
             await self._save(profile, secrets)
         self._bus.publish(ProfileChanged('updated', profile))
         return profile
@@ -302,6 +305,14 @@ class Profiles:
                 problem = sentence_of(error.errors()[0], _WORDS)
                 self._notices.append(f'The profile {id!r} is left out: {problem} Fix it in profiles.json.')
         return profiles
+
+
+async def _check_folder(profile: Profile) -> None:
+    """:raises Invalid: if a file is where a destination on this machine should be"""
+    try:
+        await asyncio.to_thread(checked_address, profile.destination)
+    except ValueError as error:
+        raise _invalid({'destination': str(error)}) from None
 
 
 def _login_in(values: dict[str, Any]) -> dict[str, str]:

@@ -29,7 +29,9 @@ def sentence_of(details: ErrorDetails, known: Mapping[str, Sentence] = FIELDS) -
     context = details.get('ctx', {})
     sentence = known.get(details['type'])
     if sentence is None:
-        text = details['msg'].removeprefix('Value error, ').rstrip('.')
+        if details['type'] in _OWN_ERRORS:
+            return _own_words(details, context)  # as they are: they may begin with the name of a file
+        text = details['msg'].rstrip('.')
         return f'{text[:1].upper()}{text[1:]}.'
     return sentence(details, context) if callable(sentence) else sentence.format(**context)
 
@@ -58,10 +60,13 @@ def _number_of(one: str, many: str) -> Callable[[ErrorDetails, Mapping[str, Any]
     return sentence
 
 
+_OWN_ERRORS = ('value_error', 'assertion_error')
+"""Of validators, which say in their own words what is wrong."""
+
 _PARAMETERS: Mapping[str, Sentence] = {
     'missing': 'A value is needed here.',
     'extra_forbidden': _unknown,
-    **dict.fromkeys(('value_error', 'assertion_error'), _own_words),
+    **dict.fromkeys(_OWN_ERRORS, _own_words),
     **dict.fromkeys(('int_type', 'int_parsing', 'int_from_float'), 'Write a whole number.'),
     'int_parsing_size': 'Write a smaller whole number.',
     **dict.fromkeys(('float_type', 'float_parsing', 'decimal_type', 'decimal_parsing'), 'Write a number.'),
@@ -99,3 +104,12 @@ _PARAMETERS: Mapping[str, Sentence] = {
 def count_of(count: int, noun: str) -> str:
     """`1 line`, `412,000 lines`."""
     return f'{count:,} {noun}{"" if count == 1 else "s"}'
+
+
+def size_of(count: int) -> str:
+    """Return a size such as `812 B`, `9.1 kB` or `1.2 GB`; units are powers of 1000."""
+    size, unit = float(count), 'B'
+    for larger in ('kB', 'MB', 'GB'):
+        if round(size) >= 1000:
+            size, unit = size / 1000, larger
+    return f'{size:.0f} {unit}' if unit == 'B' or round(size, 1) >= 100 else f'{size:.1f} {unit}'

@@ -175,6 +175,21 @@ def test_run_follows_the_log_and_exits_0_only_if_the_run_succeeded(program: Syna
     assert_one_sentence(unknown, 1)
 
 
+def test_an_empty_path_is_a_missing_value_and_is_said_once(program: SynapseUnderTest, tmp_path: Path) -> None:
+    def run(pipeline: str, *values: str) -> subprocess.CompletedProcess[str]:
+        options = [part for value in values for part in ('--set', value)]
+        return synapse('run', pipeline, *options, '--data', str(program.data))
+
+    empty = run('BackupFolder', 'folder=')
+    wrong = run('BackupFolder', f'folder={tmp_path / "none"}', 'keep=0')
+
+    assert empty.returncode == 1
+    assert empty.stderr == 'These values do not fit BackupFolder.\n  folder: A value is needed here.\n'
+    assert wrong.stderr.count('There is no folder at') == wrong.stderr.count('Must be 1 or more.') == 1
+    with program.api as api:
+        assert api.get('/runs').json()['runs'] == []
+
+
 def test_an_active_environment_is_left_alone_and_the_command_is_printed(tmp_path: Path) -> None:
     venv.create(tmp_path / 'empty', with_pip=False)
     python = tmp_path / 'empty' / ('Scripts' if os.name == 'nt' else 'bin') / 'python'

@@ -7,20 +7,12 @@ from synapse.durations import clock
 from synapse.errors import NotFound
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
+from synapse.sentences import size_of as size_of
 
 
 def length_of(seconds: float | None) -> str:
     """Return a length such as `0:42` or `1:04:09`; empty for None."""
     return '' if seconds is None else clock(max(0, seconds))
-
-
-def size_of(count: int) -> str:
-    """Return a size such as `812 B`, `9.1 kB` or `1.2 GB`; units are powers of 1000."""
-    size, unit = float(count), 'B'
-    for larger in ('kB', 'MB', 'GB'):
-        if round(size) >= 1000:
-            size, unit = size / 1000, larger
-    return f'{size:.0f} {unit}' if unit == 'B' or round(size, 1) >= 100 else f'{size:.1f} {unit}'
 
 
 def clock_of(room: ControlRoom, moment: datetime | None) -> str:

@@ -94,7 +94,9 @@ class ProfileDialog:
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:
-            say(f'Saved the profile {data["label"].strip()}.', kind='success')
+            doubt = self._trial.doubt(_tried_part(data), is_new=self._is_other_destination(data))
+            saved = f'Saved the profile {data["label"].strip()}.'
+            say(f'{saved} {doubt}', kind='warning', timeout=10_000) if doubt else say(saved, kind='success')
             for note in notes_of(without_login(data['destination'])[0]) if data['destination'] else ():
                 say(note, kind='warning', timeout=10_000)
             self._dialog.close()
@@ -115,8 +117,11 @@ class ProfileDialog:
 
     def _destination_data(self) -> dict[str, Any]:
         """What is tried: the secrets too, since an endpoint or a passphrase may be among them."""
-        data = self._data()
-        return {name: data[name] for name in ('destination', 'secrets')}
+        return _tried_part(self._data())
+
+    def _is_other_destination(self, data: Mapping[str, Any]) -> bool:
+        before = self._profile.destination if self._profile else ''
+        return bool(data['destination']) and (data['destination'] != before or bool(self._login.change()))
 
     def _show_errors(self, errors: Mapping[str, str]) -> None:
         show = {
@@ -129,6 +134,10 @@ class ProfileDialog:
         for name, text in by_field.items():
             show[name](text)
         self._problem.set_text(' '.join(rest))
+
+
+def _tried_part(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in ('destination', 'secrets')}
 
 
 def _blank(room: ControlRoom) -> Profile:

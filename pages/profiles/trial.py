@@ -1,6 +1,6 @@
 """The button "Try it" of a destination, which can accept a host key or install what is missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pages.parts.cards import set_props
@@ -23,10 +23,22 @@ class TrialBox:
 
     def __init__(self, room: ControlRoom, profile: Profile | None, data: Callable[[], dict[str, Any]]) -> None:
         self._room, self._profile, self._data = room, profile, data
+        self._last: tuple[dict[str, Any], Trial] | None = None
         with el('div', 'sy-field'):
             self._button = button('Try it', icon_name='bolt', small=True)
             self._button.on('click', self._try)
             self._said = el('div', 'prof-trial', role='status')
+
+    def doubt(self, data: Mapping[str, Any], *, is_new: bool) -> str:
+        """Return why a destination may not work, in words for people; empty if the last trial of it worked.
+
+        :param data: `destination` and `secrets` as they are saved
+        :param is_new: whether it was not in use before, so that it should be tried
+        """
+        if self._last is None or self._last[0] != data:
+            return 'Its destination was not tried: edit it, and press Try it.' if is_new else ''
+        trial = self._last[1]
+        return '' if trial.works else f'Its destination did not work when you tried it. {trial.message}'
 
     async def _try(self) -> None:
         set_props(self._button, disabled=True)
@@ -39,6 +51,7 @@ class TrialBox:
         except SynapseError as error:
             self._say(f'{error.message} {error.hint}'.strip(), is_error=True)
         else:
+            self._last = data, trial
             self._show(trial)
         finally:
             if not self._button.is_deleted:

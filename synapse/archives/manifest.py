@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -85,14 +85,38 @@ def _without_files(document: bytes) -> bytes:
 
 
 def read_manifest(destination: Destination, name: str, *, with_files: bool = True) -> Archive | None:
-    """Return the archive that a file in the destination describes, None if it isn't one of our manifests."""
+    """Return the archive that a file in the destination describes, None if it isn't its manifest."""
+    archive = _read(destination, name, with_files=with_files)
+    return archive if archive is not None and f'{archive.name}.json' == name else None
+
+
+def find_manifest(destination: Destination, name: str, checksum: Callable[[], str]) -> tuple[Archive | None, str]:
+    """Return the manifest of an archive, or None and why it has none.
+
+    Where the archive was renamed, a manifest of another name is its own if it has its checksum.
+
+    :param checksum: returns the SHA-256 of the archive; called only if it is needed
+    """
+    names = set(destination.names())
+    own = f'{name}.json'
+    found = _read(destination, own) if own in names else None
+    if found is not None and found.name == name:
+        return found, ''
+    orphans = sorted(item for item in names if item.endswith(MANIFEST) and item.removesuffix('.json') not in names)
+    for other in [own] if found is not None else orphans:
+        known = _read(destination, other)
+        if known is not None and known.sha256 == checksum():
+            return known, ''
+    return None, f'The manifest {own} is for another archive, {found.name}' if found else f'{name} has no manifest'
+
+
+def _read(destination: Destination, name: str, *, with_files: bool = True) -> Archive | None:
     with destination.open(name) as file:
         data = file.read()
     try:
-        archive = archive_in(data, with_files=with_files)
+        return archive_in(data, with_files=with_files)
     except ValueError:
         return None
-    return archive if f'{archive.name}.json' == name else None
 
 
 def archives_in(destination: Destination, prefix: str = '') -> Iterator[Archive]:

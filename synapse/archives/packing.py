@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 GZIP = 31
 """For zlib's `wbits`: with the header and checksum of gzip (RFC 1952)."""
+_MAGIC = b'\x1f\x8b'
 _LEVEL = 2
 """Of ISA-L: a sixth of the time of its next level, for archives that are 2 to 5 % larger."""
 _BLOCK = 64 * 1024
@@ -34,6 +35,13 @@ class Output(Protocol):
 
 class DamagedArchive(Exception):
     """An archive that cannot be read to its end; the text says why."""
+
+
+class NotAnArchive(DamagedArchive):
+    """A file that has nothing of a .tar.gz archive, not even its start."""
+
+    def __init__(self) -> None:
+        super().__init__('it does not begin like a .tar.gz archive')
 
 
 class InputFailed(Exception):
@@ -141,7 +149,11 @@ class Unpacker:
 
     def _inflated(self) -> Iterator[bytes]:
         inflator: Any = None
+        is_start = True
         while data := self._read_file():
+            if is_start and not data.startswith(_MAGIC[: len(data)]):
+                raise NotAnArchive
+            is_start = False
             while data:
                 if inflator is None:
                     # Zeros may fill up the file, or the space between its members.
@@ -174,7 +186,7 @@ def _member(inflator: Any, data: bytes) -> Iterator[bytes]:
         try:
             block: bytes = inflator.decompress(data, _BLOCK)
         except _ERRORS as error:
-            raise DamagedArchive(f'it cannot be unpacked: {error}') from error
+            raise DamagedArchive('its compressed data is broken') from error
         data, is_full = inflator.unconsumed_tail, len(block) == _BLOCK
         if block:
             yield block

@@ -20,10 +20,12 @@ from typing import IO, Any, cast
 
 from .attributes import restore_attributes
 from .folders import folders_of
-from .packing import DamagedArchive, Unpacker
+from .packing import DamagedArchive, NotAnArchive, Unpacker
 
 _CHUNK = 1024 * 1024
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_BINARY', 0) | getattr(os, 'O_CLOEXEC', 0)
+_OLD = os.O_RDONLY | getattr(os, 'O_NOFOLLOW', 0) | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_BINARY', 0)
+_OTHERS = 5
 _NO_USE_TO_CONTINUE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _HAS_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
 _NANOSECONDS = 1_000_000_000
@@ -31,6 +33,11 @@ _NANOSECONDS = 1_000_000_000
 
 class DiskRefused(Exception):
     """Nothing more can be written, for instance because the disk is full; the text says why."""
+
+
+def new_part() -> str:
+    """Return a name for a file that is not complete."""
+    return f'.{secrets.token_hex(4)}.part'
 
 
 @dataclass(slots=True)
@@ -47,6 +54,17 @@ class Restored:
     """How many pipes and devices were left out."""
     plain: list[str] = field(default_factory=list)
     """What is back without all of its extended attributes, which this file system or user cannot have."""
+    chosen: int = 0
+    """How many names in the archive were wanted, whatever became of them."""
+    others: list[str] = field(default_factory=list)
+    """A few names of files that were not wanted."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.files and not self.links
+
+
+FOLDER_IN_THE_WAY = 'a folder has its name, and is never replaced'
 
 
 class _Refused(Exception):
@@ -60,17 +78,28 @@ class Restorer:
     :param is_wanted: whether a name in the archive was chosen
     :param sums: SHA-256 of files by name; one that differs does not appear
     :param replace: whether files that exist may be replaced
+    :param part: the name of a file until it is complete
+    :param is_continued: whether one with this `part` has stopped in this folder: what is there with the content that it
+        has in the archive is kept and counts as restored
     """
 
     def __init__(
-        self, target: Path, *, is_wanted: Callable[[str], bool], sums: Mapping[str, str], replace: bool = False
+        self,
+        target: Path,
+        *,
+        is_wanted: Callable[[str], bool],
+        sums: Mapping[str, str],
+        replace: bool = False,
+        part: str = '',
+        is_continued: bool = False,
     ) -> None:
         self.restored = Restored()
         self._is_wanted = is_wanted
         self._sums = sums
         self._replace = replace
         self._folders, self._sources = folders_of(target), folders_of(target)
-        self._part = f'.{secrets.token_hex(4)}.part'
+        self._part = part or new_part()
+        self._is_continued = is_continued
         self._copies: dict[str, list[str]] = {}
         """Links whose file was not chosen, or that the file system cannot have: the content is needed once more."""
         self._not_chosen: dict[str, tarfile.TarInfo] = {}
@@ -92,9 +121,12 @@ class Restorer:
         """
         for tar, info in _members(archive):
             if self._is_wanted(info.name):
+                self.restored.chosen += 1
                 self._try(info.name, self._restore, tar, info)
             elif info.isdir():
                 self._not_chosen[info.name.rstrip('/')] = info
+            elif len(self.restored.others) < _OTHERS:
+                self.restored.others.append(info.name)
 
     def unpack_copies(self, archive: Unpacker) -> None:
         """Unpack what links need that `unpack` could not make; raises what that raises."""
@@ -123,7 +155,9 @@ class Restorer:
         except _Refused as error:
             self.restored.failed[name] = str(error)
         except tarfile.TarError as error:
-            raise DamagedArchive(str(error)) from error
+            raise DamagedArchive(_reason(error)) from error
+        except IsADirectoryError:
+            self.restored.failed[name] = FOLDER_IN_THE_WAY
         except OSError as error:
             if error.errno in _NO_USE_TO_CONTINUE:
                 raise DiskRefused(os.strerror(error.errno).lower()) from error
@@ -181,7 +215,11 @@ class Restorer:
     def _restore_symlink(self, info: tarfile.TarInfo) -> None:
         last = self._enter_folder_of(info.name)
         folder = self._folders
-        self._place(last, lambda name: os.symlink(info.linkname, folder.prefix + name, dir_fd=folder.fd))
+        try:
+            self._place(last, lambda name: os.symlink(info.linkname, folder.prefix + name, dir_fd=folder.fd))
+        except FileExistsError:
+            if not self._is_continued or _target_of(folder.prefix + last, folder.fd) != info.linkname:
+                raise
         self.restored.links += 1
         if _is_root():
             uid, gid = _owner_of(info.uname, info.uid), _group_of(info.gname, info.gid)
@@ -194,7 +232,8 @@ class Restorer:
             try:
                 self._link(info.linkname, info.name)
             except OSError as error:
-                if error.errno not in _HAS_NO_LINKS:
+                is_kept = self._is_continued and isinstance(error, FileExistsError)  # if it has the same content
+                if error.errno not in _HAS_NO_LINKS and not is_kept:
                     raise
                 self._copies.setdefault(info.linkname, []).append(info.name)
         elif self._is_wanted(info.linkname):
@@ -223,6 +262,9 @@ class Restorer:
     def _restore_file(self, tar: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> None:
         last = self._enter_folder_of(name)
         here, fd = self._folders.prefix + self._part, self._folders.fd
+        if self._is_continued:
+            with suppress(FileNotFoundError):
+                os.unlink(here, dir_fd=fd)
         file = os.open(here, _NEW, 0o600, dir_fd=fd)
         try:
             try:
@@ -232,19 +274,21 @@ class Restorer:
                 self._restore_state(file if fd is not None else here, info)
             finally:
                 os.close(file)
-            self._settle(last)
+            self._settle(last, digest)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(here, dir_fd=fd)
         self.restored.files.add(name)
 
-    def _settle(self, last: str) -> None:
+    def _settle(self, last: str, digest: str) -> None:
         """Give the complete file its name."""
         prefix, fd = self._folders.prefix, self._folders.fd
         if not self._replace:
             try:
                 os.link(prefix + self._part, prefix + last, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
             except OSError as error:
+                if self._is_continued and _digest_of(prefix + last, fd) == digest:
+                    return
                 if error.errno not in _HAS_NO_LINKS or _exists(prefix + last, fd):
                     raise
             else:
@@ -293,8 +337,29 @@ def _members(archive: Unpacker) -> Iterator[tuple[tarfile.TarFile, tarfile.TarIn
                 # It would collect them all.
                 tar.members.clear()  # type: ignore[attr-defined]
     except (tarfile.TarError, ValueError, EOFError) as error:
-        raise DamagedArchive(f'it cannot be unpacked: {error}') from error
+        raise DamagedArchive(_reason(error)) from error
     archive.drain()
+
+
+def check_start(archive: Unpacker) -> None:
+    """Look at the first block of a file.
+
+    :raises NotAnArchive: if it isn't that of a .tar.gz archive
+    :raises DamagedArchive: if it cannot be read
+    """
+    block = archive.read(tarfile.BLOCKSIZE)
+    try:
+        if block.strip(b'\0'):  # else it is the end of an archive with nothing in it
+            tarfile.TarInfo.frombuf(block, 'utf-8', 'surrogateescape')
+    except tarfile.HeaderError as error:
+        raise NotAnArchive from error
+    if not block:
+        raise NotAnArchive
+
+
+def _reason(error: Exception) -> str:
+    is_cut = any(word in str(error) for word in ('unexpected end', 'truncated'))
+    return 'it is cut short' if is_cut or isinstance(error, EOFError) else 'what it lists cannot be read'
 
 
 def _parts(name: str) -> list[str]:
@@ -351,6 +416,23 @@ def _times(info: tarfile.TarInfo) -> tuple[int, int]:
     fraction = int(rest[:9].ljust(9, '0'))
     time = int(seconds) * _NANOSECONDS + (-fraction if seconds.startswith('-') else fraction)
     return time, time
+
+
+def _digest_of(path: str, fd: int | None) -> str:
+    """Return the SHA-256 of a file that is there, empty if there is none."""
+    try:
+        with open(os.open(path, _OLD, dir_fd=fd), 'rb') as file:  # noqa: PTH123 - an open file
+            is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return hashlib.file_digest(file, 'sha256').hexdigest() if is_file else ''
+    except OSError:
+        return ''
+
+
+def _target_of(path: str, fd: int | None) -> str:
+    try:
+        return os.readlink(path, dir_fd=fd)
+    except OSError:
+        return ''
 
 
 def _exists(path: str, fd: int | None) -> bool:

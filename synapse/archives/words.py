@@ -1,4 +1,4 @@
-"""Names and numbers of files as people read them."""
+"""Names of files as people read them."""
 
 import os
 from collections.abc import Sequence
@@ -15,11 +15,3 @@ def shown(name: str) -> str:
 def some_of(names: Sequence[str]) -> str:
     """Return the first few of many names."""
     return ', '.join(map(shown, names[:_SHOWN])) + (', ...' if len(names) > _SHOWN else '')
-
-
-def megabytes(size: int) -> str:
-    return f'{size / 1e6:,.1f} MB'
-
-
-def count_of(number: int, noun: str) -> str:
-    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'

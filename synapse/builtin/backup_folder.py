@@ -19,11 +19,12 @@ from synapse.archives.manifest import (
 from synapse.archives.packing import DamagedArchive, InputFailed, OutputFailed, Packer, Unpacker
 from synapse.archives.reading import problem_in
 from synapse.archives.walk import Found, find
-from synapse.archives.words import count_of, megabytes, shown, some_of
+from synapse.archives.words import shown, some_of
 from synapse.archives.writing import write_tree
 from synapse.destinations import Address, Destination, destination_of
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
+from synapse.sentences import count_of, size_of
 
 from .pace import Pace
 
@@ -50,6 +51,8 @@ class BackupFolder(Pipeline):
 
     @step
     def archive(self, run: Run) -> None:
+        if self.folder.is_file():
+            raise StepFailed(f'{self.folder} is a file, not a folder.', 'Choose the folder it is in, or another one.')
         if not self.folder.is_dir():
             raise StepFailed(
                 f'There is no folder {self.folder}.', 'It was moved or deleted, or its disk is not mounted.'
@@ -84,7 +87,11 @@ class BackupFolder(Pipeline):
                 f'{archive.name} has everything else.',
                 'Check the disk and the permissions, then run the backup again.',
             )
-        run.log.success(f'Every file in {archive.name} is intact')
+        run.log.success(
+            f'Every file in {archive.name} is intact'
+            if archive.files
+            else f'{archive.name} is intact, with no file in it'
+        )
 
     @step
     def prune(self, run: Run) -> None:
@@ -188,8 +195,10 @@ def _report(run: Run, archive: Archive, found: Found, seconds: float) -> None:
         kinds = ', '.join(count_of(number, kind) for kind, number in sorted(found.special.items()))
         run.log.info(f'Left out, as they have no content to keep: {kinds}')
     but = ''.join(f'; {len(paths)} {what}' for what, paths in not_whole if paths)
+    if not archive.files:
+        run.log.warning(f'There is no file in {archive.folder} to archive. Look at its path, and at exclude.')
     run.log.success(
-        f'Archived {count_of(len(archive.files), "file")}, {megabytes(archive.size)}, in {seconds:.1f} s{but}',
+        f'Archived {count_of(len(archive.files), "file")}, {size_of(archive.size)}, in {seconds:.1f} s{but}',
         files=len(archive.files),
         bytes=archive.size,
     )

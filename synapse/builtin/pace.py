@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from synapse.archives.words import megabytes
 from synapse.host.run import Run
+from synapse.sentences import size_of
 
 _SECONDS = 0.1
 
@@ -31,10 +31,10 @@ class Pace:
 
         def show(done: int) -> None:
             if time.monotonic() >= self._next:
-                self.show(min(99.9, 100 * done / total) if total else 0, f'{megabytes(done)} of {megabytes(total)}')
+                self.show(min(99.9, 100 * done / total) if total else 0, f'{size_of(done)} of {size_of(total)}')
 
         return show
 
     def finish(self, total: int) -> None:
         """Show that all bytes are done."""
-        self._run.progress(100, f'{megabytes(total)} of {megabytes(total)}')
+        self._run.progress(100, f'{size_of(total)} of {size_of(total)}')

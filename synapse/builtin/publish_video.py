@@ -34,6 +34,7 @@ from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_pla
 from synapse.media.sound import chosen_sound
 from synapse.media.tags import tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
+from synapse.sentences import count_of, size_of
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
 
@@ -175,6 +176,8 @@ class PublishVideo(Pipeline):
     @step
     def ingest(self, run: Run) -> None:
         started = time.monotonic()
+        if self.video.is_dir():
+            raise StepFailed(f'{self.video} is a folder, not a file.', 'Choose a video in it.')
         if not self.video.is_file():
             raise StepFailed(f'There is no file {self.video}.', 'It was moved or deleted. Choose it again.')
         size = self.video.stat().st_size
@@ -237,12 +240,12 @@ class PublishVideo(Pipeline):
         # Moved, since a copy would double the space that a film takes.
         self._rendered = target = run.artifact(target, move=True)
         self._took('render', started)
-        frames = outcome.progress.frame
-        run.progress(100, f'{frames} frames')
+        frames, size = outcome.progress.frame, target.stat().st_size
+        run.progress(100, count_of(frames, 'frame'))
         run.log.success(
-            f'Rendered {frames} frames, {target.stat().st_size / 1e6:.1f} MB, in {self._seconds["render"]:.1f} s',
+            f'Rendered {count_of(frames, "frame")}, {size_of(size)}, in {self._seconds["render"]:.1f} s',
             frames=frames,
-            bytes=target.stat().st_size,
+            bytes=size,
         )
 
     @step(retries=2, backoff='2s')

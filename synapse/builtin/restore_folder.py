@@ -1,24 +1,30 @@
 """Brings back a folder, or a part of it, from an archive of Backup folder or any other .tar.gz file."""
 
+import contextlib
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 from typing import ClassVar
 
 from pydantic import Field
 
-from synapse.archives.manifest import Archive, archives_in, read_manifest
-from synapse.archives.packing import DamagedArchive, InputFailed, Unpacker
-from synapse.archives.restoring import DiskRefused, Restored, Restorer
+from synapse.archives.manifest import Archive, archives_in, find_manifest
+from synapse.archives.packing import DamagedArchive, InputFailed, NotAnArchive, Unpacker
+from synapse.archives.restoring import FOLDER_IN_THE_WAY, DiskRefused, Restored, Restorer, check_start, new_part
 from synapse.archives.walk import matcher
-from synapse.archives.words import count_of, shown, some_of
-from synapse.destinations import Address, Destination, destination_of
+from synapse.archives.words import shown, some_of
+from synapse.destinations import CHUNK, Address, Destination, destination_of
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
+from synapse.sentences import count_of
 
 from .pace import Pace
+from .target import check_target, make_target, remove_empty
 
 _MOST_NAMED = 100
+_CONTINUE = 'Retry from RESTORE to continue.'
 
 
 class RestoreFolder(Pipeline):
@@ -56,6 +62,10 @@ class RestoreFolder(Pipeline):
     destination: Address = Field(default='', description='Where the archives are, instead of that of the profile.')
 
     _chosen: str = ''
+    _filling: str = ''
+    """The folder that this run has begun to restore into."""
+    _part: str = ''
+    """What it calls a file there until it is complete."""
 
     @step
     def choose(self, run: Run) -> None:
@@ -67,48 +77,44 @@ class RestoreFolder(Pipeline):
             run.log.info(f'{name} has {newest.folder} as of {newest.created_at.astimezone():%Y-%m-%d %H:%M}')
         if not destination.exists(name):
             raise StepFailed(f'There is no archive {destination.path(name)}.', 'Look at the name, and where it is.')
+        _check_archive(destination, name)
         self._chosen = name
 
     @step
     def restore(self, run: Run) -> None:
         self._check_target()
-        try:
-            self.into.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StepFailed(f'{self.into} cannot be created: {error.strerror}.', 'Choose another folder.') from error
         destination, name = self._place(run)
         name = name or self._chosen
         manifest = _manifest_of(run, destination, name)
+        # Saved first, so that a retry knows which files may be its own.
+        continues = self._part if self._filling == str(self.into) else ''
+        self._filling, self._part = str(self.into), continues or new_part()
+        run.checkpoint()
+        was_empty = not self.into.exists() or not any(self.into.iterdir())
+        made = make_target(self.into)
         restorer = Restorer(
             self.into,
             is_wanted=_chooser(self.only),
             sums=manifest.files if manifest else {},
             replace=self.replace,
+            part=self._part,
+            is_continued=bool(continues),
         )
-        problem = ''
         try:
-            problem = self._unpack(run, restorer, destination, name, manifest)
-            restorer.finish()
-        except DiskRefused as error:
-            problem = str(error)
-        except BaseException:
-            run.log.warning(f'Stopped: {len(restorer.restored.files)} files are in {self.into}, the rest is missing')
+            self._report(run, restorer.restored, manifest, self._unpack(run, restorer, destination, name, manifest))
+            _check_chosen(restorer.restored, name, self.only)
+        except BaseException as error:
+            if not isinstance(error, StepFailed):
+                count = count_of(len(restorer.restored.files), 'file')
+                run.log.warning(f'Stopped with {count} in {self.into}, and the rest missing. {_CONTINUE}')
+            if was_empty and restorer.restored.is_empty:
+                remove_empty(self.into, made)
             raise
         finally:
             restorer.close()
-        self._report(run, restorer.restored, manifest, problem)
 
     def _check_target(self) -> None:
-        if not self.into.is_absolute():
-            raise StepFailed(f'{self.into} is not a full path.', 'Start with /.')
-        try:
-            is_empty = not self.into.exists() or not any(self.into.iterdir())
-        except OSError as error:
-            raise StepFailed(
-                f'{self.into} cannot be used: {error.strerror}.', 'Choose a new or empty folder.'
-            ) from error
-        if not is_empty and not self.replace:
-            raise StepFailed(f'{self.into} is not empty.', 'Choose a new or empty folder, or let files be replaced.')
+        check_target(self.into, may_have_files=self.replace or self._filling == str(self.into))
 
     def _place(self, run: Run) -> tuple[Destination, str]:
         """Return where the archive is, and its name if a person has chosen one."""
@@ -138,10 +144,10 @@ class RestoreFolder(Pipeline):
 
     def _unpack(
         self, run: Run, restorer: Restorer, destination: Destination, name: str, manifest: Archive | None
-    ) -> str:
-        """Unpack the archive, and return why it cannot be unpacked to its end; empty if it can.
+    ) -> '_Problem | None':
+        """Unpack the archive, and return why it cannot be unpacked to its end, if it cannot.
 
-        :raises DiskRefused: if nothing more can be written
+        :raises StepFailed: if it isn't an archive
         """
         pace = Pace(run)
         try:
@@ -154,16 +160,21 @@ class RestoreFolder(Pipeline):
             if restorer.needs_copies:
                 with destination.open(name) as file:
                     restorer.unpack_copies(Unpacker(file, pace.of(total)))
-        except (DamagedArchive, InputFailed) as error:
-            return (
-                f'{name} is damaged: {error}'
-                if isinstance(error, DamagedArchive)
-                else f'{name} cannot be read: {error}'
-            )
+            restorer.finish()
+        except DiskRefused as error:
+            return _Problem(f'{self.into} cannot be written to: {error}.', f'Free some space. {_CONTINUE}')
+        except InputFailed as error:
+            return _Problem(f'{name} cannot be read: {error}.', f'Check the destination. {_CONTINUE}')
+        except DamagedArchive as error:
+            if isinstance(error, NotAnArchive) and manifest is None:
+                raise _not_an_archive(name) from error
+            with contextlib.suppress(DiskRefused):
+                restorer.finish()
+            return _Problem(f'{name} is damaged: {error}.', 'Try an older archive.')
         pace.finish(total)
-        return ''
+        return None
 
-    def _report(self, run: Run, restored: Restored, manifest: Archive | None, problem: str) -> None:
+    def _report(self, run: Run, restored: Restored, manifest: Archive | None, problem: '_Problem | None') -> None:
         """Log what is back and what isn't.
 
         :raises StepFailed: if something is missing
@@ -172,7 +183,7 @@ class RestoreFolder(Pipeline):
         missing = dict(restored.failed)
         for name in manifest.files if manifest else ():
             if name not in restored.files and is_wanted(name):
-                missing.setdefault(name, problem or 'it is not in the archive')
+                missing.setdefault(name, problem.text.rstrip('.') if problem else 'it is not in the archive')
         for name, reason in list(missing.items())[:_MOST_NAMED]:
             run.log.error(f'{shown(name)} is missing: {reason}')
         if restored.special:
@@ -181,26 +192,83 @@ class RestoreFolder(Pipeline):
             count = count_of(len(restored.plain), 'file')
             run.log.warning(f'{count} cannot have all extended attributes here: {some_of(restored.plain)}')
         _warn_of_old_gaps(run, manifest)
-        back = f'{count_of(len(restored.files), "file")} and {count_of(restored.links, "link")}'
+        counts = ((len(restored.files), 'file'), (restored.links, 'link'))
+        back = ' and '.join(count_of(number, noun) for number, noun in counts if number) or 'nothing'
         if missing or problem:
-            said = f'{problem[:1].upper()}{problem[1:]}. ' if problem else ''
-            named = (
-                f'{count_of(len(missing), "file")} missing: {some_of(list(missing))}'
-                if missing
-                else 'more may be missing'
-            )
-            raise StepFailed(f'{said}{back} restored, {named}.', f'What is back is in {self.into}; the log says more.')
-        if not (restored.files or restored.links):
-            run.log.warning('Nothing in the archive fits what was chosen')
+            raise StepFailed(*_failure(problem, back, missing, self.into))
         run.log.success(f'Restored {back} to {self.into}', files=len(restored.files), links=restored.links)
 
 
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Why an archive was not unpacked to its end, and what to do."""
+
+    text: str
+    hint: str
+
+
+def _failure(problem: _Problem | None, back: str, missing: dict[str, str], into: Path) -> tuple[str, str]:
+    """Return what to say of a restore that is not complete, and what to do."""
+    named = f'{count_of(len(missing), "file")} missing: {some_of(list(missing))}' if missing else 'more may be missing'
+    text = f'{back} restored, {named}.'
+    text = f'{problem.text} {text[:1].upper()}{text[1:]}' if problem else text[:1].upper() + text[1:]
+    hints = [problem.hint] if problem else []
+    if FOLDER_IN_THE_WAY in missing.values():
+        hints.append('Move the folder away that has the name of a file, or choose a new folder.')
+    if back != 'nothing':
+        hints.append(f'What is back is in {into}; the log says more.')
+    return text, ' '.join(hints) or 'The log says why.'
+
+
+def _check_chosen(restored: Restored, name: str, only: list[str]) -> None:
+    """:raises StepFailed: if the archive has nothing of what was chosen"""
+    if only and not restored.chosen:
+        known = some_of([path.partition('/')[2] or path for path in restored.others])
+        raise StepFailed(
+            f'{name} has nothing that fits {some_of(only)}.',
+            f'Choose names or paths in it, such as {known}.' if known else 'There is no file in it.',
+        )
+
+
+def _check_archive(destination: Destination, name: str) -> None:
+    """:raises StepFailed: if a file on this machine, where that costs little, isn't an archive"""
+    if destination.folder is None or destination.exists(f'{name}.json'):
+        return
+    if (destination.folder / name).is_dir():
+        raise StepFailed(f'{destination.path(name)} is a folder, not a file.', 'Choose an archive in it.')
+    with contextlib.suppress(DamagedArchive, InputFailed), destination.open(name) as file:
+        try:
+            check_start(Unpacker(file))
+        except NotAnArchive as error:
+            raise _not_an_archive(name) from error
+
+
+def _not_an_archive(name: str) -> StepFailed:
+    return StepFailed(
+        f'{name} is not a .tar.gz archive.', 'Choose one that Backup folder has made, or another .tar.gz file.'
+    )
+
+
 def _manifest_of(run: Run, destination: Destination, name: str) -> Archive | None:
-    manifest = f'{name}.json'
-    found = read_manifest(destination, manifest) if destination.exists(manifest) else None
+    found, reason = find_manifest(destination, name, lambda: _sum_of(run, destination, name))
     if found is None:
-        run.log.warning(f'{name} has no manifest, so its files are restored without comparing their checksums')
+        run.log.warning(f'{reason}, so its files are restored without comparing their checksums')
+    elif found.name != name:
+        run.log.info(f'{name} was made as {found.name}, as its checksum says')
     return found
+
+
+def _sum_of(run: Run, destination: Destination, name: str) -> str:
+    """Return the SHA-256 of a file in a destination, empty if it cannot be read."""
+    try:
+        with destination.open(name) as file:
+            digest = hashlib.sha256()
+            while data := file.read(CHUNK):
+                digest.update(data)
+                run.progress(0, 'comparing the checksum')
+    except Exception:  # each file system raises its own kinds, and unpacking says which
+        return ''
+    return digest.hexdigest()
 
 
 def _warn_of_old_gaps(run: Run, manifest: Archive | None) -> None:

@@ -93,5 +93,5 @@ def _settings(given: argparse.Namespace) -> 'Settings':
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition('=')
     if not equals or not name:
-        fail(f'--set takes NAME=VALUE, not {text!r}.', 2)
+        fail(f'--set takes NAME=VALUE, not {text}.', 2)
     return name, value

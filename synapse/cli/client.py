@@ -114,7 +114,8 @@ def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
         wanted = schema.get('properties', {}).get(name, {})
         kinds = [wanted, *wanted.get('anyOf', [])]
         if any(kind.get('format') == 'path' for kind in kinds):
-            typed[name] = text if text.startswith('inbox:') else str(Path(text).expanduser().absolute())
+            is_as_typed = not text.strip() or text.startswith('inbox:')
+            typed[name] = text if is_as_typed else str(Path(text).expanduser().absolute())
         elif any(kind.get('type') == 'string' for kind in kinds):
             typed[name] = text
         else:
@@ -166,8 +167,16 @@ class _Api:
         error = answer.get('error') if isinstance(answer, dict) else None
         if not isinstance(error, dict):
             raise ValueError(f'the answer {response.status} is not one of Synapse')
-        fields = ''.join(f'\n  {name}: {text}' for name, text in error.get('fields', {}).items())
-        raise _Refused(f'{error["message"]} {error.get("hint", "")}'.strip() + fields)
+        raise _Refused(_refusal(error))
+
+
+def _refusal(error: dict[str, Any]) -> str:
+    message, fields = error['message'], error.get('fields', {})
+    for name, text in fields.items():
+        # The message may repeat what is wrong with the fields, for programs that show nothing else.
+        message = message.replace(f'{name}: {text}', '').replace(text, '')
+    said = ' '.join(f'{message} {error.get("hint", "")}'.split())
+    return '\n  '.join(filter(None, (said, *(f'{name}: {text}' for name, text in fields.items()))))
 
 
 def _base_url(settings: Settings) -> str | None:

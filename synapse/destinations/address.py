@@ -111,12 +111,15 @@ def check_destination(destination: str) -> str:
 
 
 def checked_address(value: str) -> str:
-    """Return `check_destination` of a value, unless it is blank; for Pydantic.
+    """Return `check_destination` of a value, unless it is blank; for Pydantic. Looks at the disk, and at no server.
 
     :raises ValueError: with message and hint
     """
     try:
-        return check_destination(value) if value.strip() else ''
+        saved = check_destination(value) if value.strip() else ''
+        if saved and located(saved).is_local and Path(saved).is_file():
+            raise DestinationError(f'{saved} is a file, not a folder.', 'Choose a folder.')
+        return saved
     except DestinationError as error:
         raise ValueError(f'{error.message} {error.hint}'.strip()) from error
 
@@ -160,7 +163,7 @@ def _local(text: str) -> str:
     folder = Path(text).expanduser()
     if not folder.is_absolute():
         raise DestinationError(
-            f'{text!r} is not a full path.', 'Start with / or ~, or give an address like sftp://host/folder.'
+            f'{text} is not a full path.', 'Start with / or ~, or give an address like sftp://host/folder.'
         )
     return str(folder)
 
@@ -188,6 +191,8 @@ _EXAMPLES = {
     's3': 's3://bucket/folder',
     'smb': 'smb://host/share/folder',
 }
+ADDRESSES = ' or '.join((', '.join([*_EXAMPLES.values()][:-1]), _EXAMPLES['smb']))
+"""The kinds of addresses, for people."""
 
 
 def _check_other(scheme: str) -> None:
@@ -200,4 +205,4 @@ def _check_other(scheme: str) -> None:
     from fsspec.registry import known_implementations, registry
 
     if scheme not in known_implementations and scheme not in registry:
-        raise DestinationError(f'{scheme}:// is not a known protocol.', 'Try a folder, or sftp://, ftp:// or s3://.')
+        raise DestinationError(f'{scheme}:// is not a known kind of address.', f'Give a folder, or {ADDRESSES}.')

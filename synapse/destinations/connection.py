@@ -10,12 +10,11 @@ from synapse.scrubber import HIDDEN, Scrubber, masked
 from .address import Location
 from .errors import DestinationError
 from .kinds import connect
+from .reasons import CHECK, reason_of
 from .server import Login, Server
 
 IDLE_SECONDS = 10.0
 """A connection that was not used for this long is made again: servers end idle ones, some without a word."""
-
-CHECK = 'Check that it exists, has free space and is writable.'
 
 
 class Connection:
@@ -69,10 +68,11 @@ class Connection:
             text = f'{self.place.text_of(name)} already exists.'
             raise DestinationError(text, 'Move it away, or let the new file replace it.') from error
         except Exception as error:
-            text = f'The destination {self.place.text} cannot {what}: {self._reason(error)}.'
-            raise DestinationError(text, CHECK) from error
+            known = reason_of(error, self.place, self._login, is_new=what in ('be opened', 'be created'))
+            text, hint = (self._scrubber.text(known.text), known.hint) if known else (self._own_text(error), CHECK)
+            raise DestinationError(f'The destination {self.place.text} cannot {what}: {text}.', hint) from error
 
-    def _reason(self, error: Exception) -> str:
+    def _own_text(self, error: Exception) -> str:
         text = str(getattr(error, 'strerror', None) or error) or type(error).__name__
         text = masked(self._scrubber.text(' '.join(text.split())))
         if self._login.username:

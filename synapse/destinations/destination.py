@@ -11,9 +11,10 @@ from synapse.scrubber import secret_values
 
 from . import leftovers
 from .address import located
-from .connection import CHECK, Connection
+from .connection import Connection
 from .errors import DestinationError
 from .login import login_of
+from .reasons import CHECK
 from .server import Upload
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Destination:
         self.is_local = place.is_local
         self._inputs = inputs
         self._place = place
+        self._made: list[str] = []
         self._connection = Connection(place, login, secret_values(secrets))
         self._using = self._connection.using
         with self._using('be opened'):
@@ -77,9 +79,19 @@ class Destination:
         :raises DestinationError: if it cannot be created
         """
         with self._using('be created') as server:
-            server.make_folder()
+            self._made += server.make_folder()
         with contextlib.suppress(DestinationError):  # one that may only be written to cannot be listed
             self.remove_leftovers()
+
+    def undo_prepare(self) -> list[str]:
+        """Remove the folders that `prepare` has created if they are empty, and return those that are kept."""
+        while self._made:
+            try:
+                self._connection.server().remove_folder(self._made[-1])
+            except Exception:  # each kind of server raises its own, and some cannot
+                break
+            self._made.pop()
+        return self._made
 
     def remove_leftovers(self) -> list[str]:
         """Remove what deliveries of dead processes left here, and return the names; those that live are kept.
@@ -118,7 +130,7 @@ class Destination:
         """
         if if_exists == 'replace':
             for suffix in suffixes:
-                self._check_not_input(stem + suffix)
+                self._check_replaceable(stem + suffix)
             return stem
         if not self._taken(stem, suffixes):
             return stem
@@ -136,8 +148,13 @@ class Destination:
     def _taken(self, stem: str, suffixes: tuple[str, ...]) -> bool:
         return any(self.exists(stem + suffix) for suffix in suffixes)
 
-    def _check_not_input(self, name: str) -> None:
+    def _check_replaceable(self, name: str) -> None:
+        """:raises DestinationError: if the name is that of a folder on this machine, or of an input of the run"""
         target = self.folder / name if self.folder else None
+        if target is not None and target.is_dir():
+            raise DestinationError(
+                f'{target} is a folder, which no file replaces.', 'Move it away, or let the new file be renamed.'
+            )
         for path in self._inputs:
             with contextlib.suppress(OSError):
                 if target is not None and target.samefile(path):
@@ -218,7 +235,7 @@ class Destination:
         :raises DestinationError: if it cannot be written, or the name is taken
         """
         if replace:
-            self._check_not_input(name)
+            self._check_replaceable(name)
         with self._using('be written', name) as server:
             if server.writes_in_place and not replace and server.size(name) is not None:
                 raise FileExistsError
@@ -321,5 +338,9 @@ def destination_of(run: 'Run', address: str = '', *, inputs: Sequence[Path] = ()
         known_hosts=profile.known_hosts if profile else '',
         inputs=inputs,
     )
-    destination.prepare()
+    try:
+        destination.prepare()
+    except BaseException:
+        destination.close()
+        raise
     return destination

@@ -35,14 +35,19 @@ class FtpServer(Server):
             self._ftp.sock.settimeout(ANSWER_SECONDS)
         self._ftp.voidcmd('TYPE I')
 
-    def make_folder(self) -> None:
-        made = ''
+    def make_folder(self) -> list[str]:
+        made, missing = '', []
         for part in self._folder.split('/'):
             if not part:
                 continue
             made = f'{made}/{part}'
             if not self._is_folder(made):
                 self._ftp.mkd(made)
+                missing.append(made)
+        return missing
+
+    def remove_folder(self, path: str) -> None:
+        self._ftp.rmd(path)
 
     def _is_folder(self, path: str) -> bool:
         before = self._ftp.pwd()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .address import Location
-from .server import Entry, Login, Server, Upload
+from .server import Entry, Login, Server, Upload, not_a_folder
 
 
 class LocalFolder(Server):
@@ -13,8 +13,17 @@ class LocalFolder(Server):
         super().__init__(place, login)
         self.folder = Path(place.path)
 
-    def make_folder(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def make_folder(self) -> list[str]:
+        paths = (self.folder, *self.folder.parents)
+        missing = [str(path) for path in paths if not path.exists()]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise not_a_folder(str(next(path for path in paths if path.exists()))) from None
+        return missing[::-1]
+
+    def remove_folder(self, path: str) -> None:
+        Path(path).rmdir()
 
     def entries(self) -> list[Entry]:
         found = []

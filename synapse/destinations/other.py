@@ -22,9 +22,11 @@ class OtherServer(Server):
         self._fs, folder = fsspec.core.url_to_fs(place.text, skip_instance_cache=True, **options)
         self._folder = str(folder)
 
-    def make_folder(self) -> None:
-        if self.place.scheme not in _OBJECT_STORES:
-            self._fs.makedirs(self._folder, exist_ok=True)
+    def make_folder(self) -> list[str]:
+        if self.place.scheme in _OBJECT_STORES or self._fs.exists(self._folder):
+            return []
+        self._fs.makedirs(self._folder, exist_ok=True)
+        return [self._folder]
 
     def entries(self) -> list[Entry]:
         self._fs.invalidate_cache()

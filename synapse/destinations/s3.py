@@ -47,12 +47,13 @@ class S3Server(Server):
         self._fs.retries = 1
         self._bucket, self._folder = place.host, place.path.strip('/')
 
-    def make_folder(self) -> None:
+    def make_folder(self) -> list[str]:
         """Look for the bucket: one is never made, since a mistyped name must not become one."""
         try:
             self._call('head_bucket')
         except FileNotFoundError:
             raise FileNotFoundError(errno.ENOENT, f'There is no bucket {self._bucket}', self._bucket) from None
+        return []
 
     def entries(self) -> list[Entry]:
         return [

@@ -1,5 +1,6 @@
 """What a destination needs of each kind of server; a module for each kind says how it is done there."""
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,8 +67,15 @@ class Server(ABC):
         self.place, self.login = place, login
 
     @abstractmethod
-    def make_folder(self) -> None:
-        """Create the folder and those above it if they are missing."""
+    def make_folder(self) -> list[str]:
+        """Create the folder and those above it if they are missing, and return which were, the topmost first.
+
+        A file in its place is a `NotADirectoryError` with its path.
+        """
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder that `make_folder` has returned, unless something is in it, which must not be lost."""
+        raise NotImplementedError('a folder can only be removed with everything in it')
 
     @abstractmethod
     def entries(self) -> list[Entry]:
@@ -107,6 +115,10 @@ class Server(ABC):
 
 def join(folder: str, name: str) -> str:
     return f'{folder.rstrip("/")}/{name}'
+
+
+def not_a_folder(path: str) -> NotADirectoryError:
+    return NotADirectoryError(errno.ENOTDIR, 'Not a directory', path)
 
 
 def quiet(*loggers: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from .address import Location
 from .errors import HostKeyChanged, HostKeyUnknown
 from .known_hosts import OWN_FILE, accepted, host_key
-from .server import ANSWER_SECONDS, CONNECT_SECONDS, Entry, Login, Server, Upload, join, quiet
+from .server import ANSWER_SECONDS, CONNECT_SECONDS, Entry, Login, Server, Upload, join, not_a_folder, quiet
 
 PIECE = 32_000
 """Bytes in a write: servers take at least 32,768 in a packet. Larger ones are split by the library, and then wait for
@@ -61,20 +61,26 @@ class SftpServer(Server):
             raise
         return client
 
-    def make_folder(self) -> None:
-        made = '/' if self._folder.startswith('/') else ''
+    def make_folder(self) -> list[str]:
+        made, missing = '/' if self._folder.startswith('/') else '', []
         with contextlib.suppress(OSError):
             if stat.S_ISDIR(self._sftp.stat(self._folder or '.').st_mode or 0):
-                return
+                return []
         for part in self._folder.split('/'):
             if not part:
                 continue
             made = f'{made}{part}'
             try:
-                self._sftp.stat(made)
+                if not stat.S_ISDIR(self._sftp.stat(made).st_mode or 0):
+                    raise not_a_folder(made)
             except FileNotFoundError:
                 self._sftp.mkdir(made)
+                missing.append(made)
             made += '/'
+        return missing
+
+    def remove_folder(self, path: str) -> None:
+        self._sftp.rmdir(path)
 
     def entries(self) -> list[Entry]:
         return [

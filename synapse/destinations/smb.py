@@ -43,7 +43,11 @@ class SmbServer(Server):
             'connection_timeout': CONNECT_SECONDS,
             'connection_cache': self._kept,
         }
-        session = self._do('register_session', place.host.strip('[]'))
+        try:
+            session = self._do('register_session', place.host.strip('[]'))
+        except BaseException:
+            self.close()
+            raise
         # The library waits without end for an answer; so the system ends a connection that is cut without a word.
         with contextlib.suppress(AttributeError, OSError):
             session.connection.transport._sock.setsockopt(
@@ -54,7 +58,8 @@ class SmbServer(Server):
         with _plain_errors():
             return getattr(self._smb, function)(*arguments, **options, **self._with)
 
-    def make_folder(self) -> None:
+    def make_folder(self) -> list[str]:
+        missing = []
         made = '\\\\' + self.place.host.strip('[]') + '\\' + self._share
         if not self._exists(made):
             raise FileNotFoundError(errno.ENOENT, f'There is no share {self._share}', self._share)
@@ -62,6 +67,11 @@ class SmbServer(Server):
             made = f'{made}\\{part}'
             if part and not self._exists(made):
                 self._do('mkdir', made)
+                missing.append(made)
+        return missing
+
+    def remove_folder(self, path: str) -> None:
+        self._do('rmdir', path)
 
     def _exists(self, path: str) -> bool:
         try:

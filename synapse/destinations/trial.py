@@ -90,15 +90,21 @@ def tried(address: str, secrets: Mapping[str, str], known_hosts: str) -> Trial:
     notes = notes_of(address)
     try:
         with Destination(address, secrets, known_hosts=known_hosts) as destination:
-            destination.prepare()
-            destination.check_name(TRIAL_NAME)
+            try:
+                destination.prepare()
+                destination.check_name(TRIAL_NAME)
+            finally:
+                kept = destination.undo_prepare()
     except PackageMissing as error:
         return Trial(works=False, message=error.message, hint=error.hint, missing=error.extra)
     except HostKeyUnknown as error:
         return Trial(works=False, message=error.message, hint=error.hint, host_key=error.key, notes=notes)
     except DestinationError as error:
         return Trial(works=False, message=error.message, hint=error.hint, notes=notes)
-    return Trial(works=True, message='A small file was written, read back and removed.', notes=notes)
+    message = 'A small file was written, read back and removed.'
+    if kept:
+        message = f'{message} The folder {kept[-1]} was created.'
+    return Trial(works=True, message=message, notes=notes)
 
 
 if __name__ == '__main__':

@@ -14,7 +14,18 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import quote, unquote
 
 from .address import Location
-from .server import ANSWER_SECONDS, CONNECT_SECONDS, Entry, Login, Server, Upload, join, option_flag, quiet
+from .server import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    Entry,
+    Login,
+    Server,
+    Upload,
+    join,
+    not_a_folder,
+    option_flag,
+    quiet,
+)
 
 
 class WebdavServer(Server):
@@ -37,14 +48,19 @@ class WebdavServer(Server):
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         )
 
-    def make_folder(self) -> None:
-        made = ''
+    def make_folder(self) -> list[str]:
+        made, missing = '', []
         for part in self._folder.split('/') if self._folder else []:
             made = f'{made}/{quote(part)}'.lstrip('/')
-            if self._properties(made) is None:
+            known = self._properties(made)
+            if known is None:
                 self._client.mkdir(made)
+                missing.append(unquote(f'/{made}'))
+            elif not known.collection:
+                raise not_a_folder(unquote(f'/{made}'))
         if not made:
             self._client.propfind('', headers={'Depth': '0'})
+        return missing  # not to be removed: DELETE of a collection takes all that is in it (RFC 4918, 9.6.1)
 
     def entries(self) -> list[Entry]:
         answers = self._client.propfind(f'{quote(self._folder)}/'.lstrip('/'), headers={'Depth': '1'}).responses

@@ -44,8 +44,8 @@ def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterat
 def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> dict[str, str]:
     """Return a sentence for each path parameter whose file cannot be used; reads the disk."""
     found: dict[str, str] = {}
-    for name, value in _inputs_in(schema, parameters):
-        problem = _problem_with(value, inbox)
+    for name, value in _chosen_in(schema, parameters):
+        problem = _problem_with(value, schema['properties'][name], inbox)
         if problem:
             found.setdefault(name, problem)
     return found
@@ -54,6 +54,15 @@ def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbo
 def has_inputs(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
     """Whether there is anything for `problems_with` to look at."""
     return any(True for _ in _inputs_in(schema, parameters))
+
+
+def with_home(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with `~` at the start of a path replaced by the home folder."""
+    fields = schema.get('properties', {})
+    return {
+        name: mapped(value, _expanded) if _is_path(fields.get(name, {})) else value
+        for name, value in parameters.items()
+    }
 
 
 def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> str:
@@ -74,7 +83,7 @@ def newest_match(value: str) -> Path | None:
 
     Files whose name says that they are hidden or still being copied do not count.
     """
-    pattern = Path(value.removeprefix(NEWEST))
+    pattern = Path(_expanded(value.removeprefix(NEWEST)))
     found = []
     try:
         for path in pattern.parent.glob(pattern.name):
@@ -188,15 +197,19 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 
 _UNFINISHED = frozenset({'.part', '.tmp', '.crdownload', '.partial'})
+_FULL_PATH_HINT = 'Start with a drive, such as C:\\, or with ~.' if os.name == 'nt' else 'Start with / or ~.'
 _GONE_HINT = 'Put it back and retry, or start a new run with another file.'
 
 
 def _inputs_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """`paths_in` without defaults, which are up to the pipeline, and files the run will create (`x-new`)."""
-    for name, value in paths_in(schema, parameters):
-        field = schema['properties'][name]
-        if value != field.get('default') and not field.get('x-new'):
-            yield name, value
+    fields = schema.get('properties', {})
+    return ((name, value) for name, value in _chosen_in(schema, parameters) if not fields[name].get('x-new'))
+
+
+def _chosen_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    fields = schema.get('properties', {})
+    return ((name, value) for name, value in paths_in(schema, parameters) if value != fields[name].get('default'))
 
 
 def _is_path(field: Mapping[str, Any]) -> bool:
@@ -204,14 +217,19 @@ def _is_path(field: Mapping[str, Any]) -> bool:
     return any(option.get('format') in _PATH_FORMATS for option in options)
 
 
-def _problem_with(value: str, inbox: Inbox) -> str:
+def _expanded(text: str) -> str:
+    prefix = NEWEST if text.startswith(NEWEST) else ''
+    return prefix + os.path.expanduser(text.removeprefix(prefix))  # noqa: PTH111 - the other fails without a home
+
+
+def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox) -> str:
     if value == ASK:
         return ''
     if value.startswith(NEWEST):
         folder = Path(value.removeprefix(NEWEST)).parent
         if not folder.is_absolute():
             return 'Give the full path of the folder, such as newest:/srv/media/*.mp4.'
-        return '' if folder.is_dir() else f'There is no folder {folder}.'
+        return _not_fitting(folder, is_folder=True)
     if value.startswith(INBOX):
         try:
             inbox.get(value.removeprefix(INBOX))
@@ -220,11 +238,30 @@ def _problem_with(value: str, inbox: Inbox) -> str:
         return ''
     path = Path(value)
     if not path.is_absolute():
-        return f'Give the full path of {value}, such as {Path.home() / path.name}.'
+        return f'{value} is not a full path. {_FULL_PATH_HINT}'
+    is_folder = _is_folder(field)
+    if field.get('x-new'):
+        return f'{value} is a file, not a folder. Choose a new folder.' if is_folder and path.is_file() else ''
+    return _not_fitting(path, is_folder=is_folder)
+
+
+def _is_folder(field: Mapping[str, Any]) -> bool | None:
+    """Whether a path has to be a folder; None where it may be that or a file."""
+    formats = {option.get('format') for option in (field, *field.get('anyOf', ()), field.get('items') or {})}
+    if field.get('x-folder') or 'directory-path' in formats:
+        return True
+    return False if field.get('x-accepts') or 'file-path' in formats else None
+
+
+def _not_fitting(path: Path, *, is_folder: bool | None) -> str:
     try:
-        return '' if path.exists() else f'There is no file at {value}.'
+        if not path.exists():
+            return f'There is no {"folder" if is_folder else "file"} at {path}.'
+        if is_folder and not path.is_dir():
+            return f'{path} is a file, not a folder. Choose a folder.'
+        return f'{path} is a folder, not a file. Choose a file.' if is_folder is False and path.is_dir() else ''
     except OSError as error:
-        return f'{value} cannot be read: {error.strerror or error}.'
+        return f'{path} cannot be read: {error.strerror or error}.'
 
 
 def _source(value: str, inbox: Inbox) -> tuple[Path, str]:

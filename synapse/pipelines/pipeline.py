@@ -3,9 +3,11 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, overload
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_args, overload
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from synapse.durations import Duration, parse_duration
 
@@ -84,6 +86,35 @@ class Pipeline(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.__class_vars__.difference_update(cls.model_fields)
+
+    @model_validator(mode='before')
+    @classmethod
+    def _without_blank_paths(cls, values: Any) -> Any:
+        """Leave out paths without text, since `Path('')` is the current folder: they count as not given."""
+        if not isinstance(values, dict):
+            return values
+        paths = ((name, field) for name, field in cls.model_fields.items() if _is_path(field.annotation))
+        names = {key for name, field in paths for key in (name, field.alias) if key is not None}
+        blank = [(key, number) for key in names for number in _blank_items(values.get(key))]
+        if blank:
+            raise ValidationError.from_exception_data(
+                cls.__name__, [InitErrorDetails(type='missing', loc=place, input=values) for place in blank]
+            )
+        return {key: value for key, value in values.items() if not (key in names and _is_blank(value))}
+
+
+def _is_path(annotation: Any) -> bool:
+    """Whether a value must be a path, a list of paths, or None."""
+    kinds = get_args(annotation)
+    return annotation is Path or (str not in kinds and any(map(_is_path, kinds)))
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _blank_items(value: Any) -> list[int]:
+    return [number for number, item in enumerate(value) if _is_blank(item)] if isinstance(value, list) else []
 
 
 # Known as an option but not declared, so that a pipeline may have a parameter called `title` instead.

@@ -41,7 +41,8 @@ class NewRuns:
         info = self._catalog.get(wanted.pipeline)
         if not info.is_runnable:
             raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Fix its file, then run it.')
-        return self._record(info, wanted, self._with_defaults(info, wanted))
+        parameters = inputs.with_home(info.schema, self._with_defaults(info, wanted))
+        return self._record(info, wanted, parameters)
 
     async def check(self, wanted: RunRequest) -> None:
         """Check that a run could be created with these values now.
@@ -88,6 +89,7 @@ class NewRuns:
         return {name: value for name, value in defaults.items() if name in known} | dict(wanted.parameters)
 
     async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = inputs.with_home(info.schema, parameters)
         try:
             checked = await self._catalog.validate(info.name, parameters)
         except Invalid as error:

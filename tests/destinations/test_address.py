@@ -93,3 +93,10 @@ def test_only_what_is_secret_of_a_login_is_hidden() -> None:
     assert secret_values(secrets) == ['geheim-1', 'k-1']
     assert 'geheim-1' not in repr(login_of(secrets))
     assert login_of({'destination_endpoint_url': 'http://x', 'other': 'y'}).options == {'endpoint_url': 'http://x'}
+
+
+def test_an_address_is_repeated_as_it_was_typed() -> None:
+    with pytest.raises(DestinationError) as refused:
+        check_destination('films\\2026')
+
+    assert refused.value.message == 'films\\2026 is not a full path.'

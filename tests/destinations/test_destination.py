@@ -133,7 +133,7 @@ def test_a_folder_that_may_only_be_read_is_found_by_the_check(tmp_path: Path) ->
 
 
 def test_a_folder_that_is_a_file_is_found_by_the_check(file: Path) -> None:
-    with pytest.raises(DestinationError, match=r'cannot be created: File exists|cannot be written: Not a directory'):
+    with pytest.raises(DestinationError, match=f'cannot be written: {file} is a file, not a folder'):
         Destination(str(file)).check_name('film.mp4')
 
 
@@ -165,3 +165,16 @@ def test_only_what_no_living_process_writes_counts_as_left_behind() -> None:
     assert leftovers.left_behind([entry(own)]) == [own]
     assert leftovers.left_behind([entry(other, days_old=8), entry('.a.mp4.01234567.part', days_old=8)]) != []
     assert leftovers.left_behind([entry('.a.mp4.01234567.part')]) == []
+
+
+def test_a_folder_of_the_name_is_not_replaced_and_what_to_do_is_said(tmp_path: Path, file: Path) -> None:
+    (tmp_path / 'film.mp4').mkdir()
+    destination = Destination(str(tmp_path))
+
+    for work in (
+        lambda: destination.free_stem('film', ('.mp4', '.json'), 'replace'),
+        lambda: destination.put(file, 'film.mp4', replace=True),
+    ):
+        with pytest.raises(DestinationError, match=r'film\.mp4 is a folder, which no file replaces') as refused:
+            work()
+        assert refused.value.hint == 'Move it away, or let the new file be renamed.'

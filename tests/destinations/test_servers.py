@@ -280,7 +280,7 @@ def test_a_mistyped_bucket_or_share_is_said_soon_and_not_made(servers: Servers, 
     started = time.monotonic()
 
     mistyped = Destination(address.format(host=server.address.split('/')[2]), server.secrets)
-    with mistyped, pytest.raises(DestinationError, match=r'There is no bucket buckt|There is no share sahre'):
+    with mistyped, pytest.raises(DestinationError, match=r'there is no bucket buckt|there is no share sahre'):
         mistyped.prepare()
 
     assert time.monotonic() - started < SOON
@@ -291,7 +291,9 @@ def test_a_mistyped_bucket_or_share_is_said_soon_and_not_made(servers: Servers, 
 def test_a_server_that_does_not_answer_is_said_soon() -> None:
     started = time.monotonic()
 
-    with pytest.raises(DestinationError, match=r'ftp://127\.0\.0\.1:9/x cannot be opened: Connection refused'):
+    with pytest.raises(
+        DestinationError, match=r'ftp://127\.0\.0\.1:9/x cannot be opened: nothing listens at 127\.0\.0\.1:9'
+    ):
         Destination('ftp://127.0.0.1:9/x')
 
     assert time.monotonic() - started < SOON

@@ -194,3 +194,16 @@ def test_the_file_next_to_a_video_is_its_own_unless_synapse_put_it_there(tmp_pat
     assert neighbour(video) is None
     own.write_text('changed by hand')
     assert neighbour(video) == own
+
+
+def test_a_picture_is_not_to_be_saved_as_text(tmp_path: Path) -> None:
+    path = tmp_path / 'film.srt'
+    path.write_bytes(b'\xff\xd8\xff\xe0\0\x10JFIF\0' + bytes(range(256)) * 9)
+
+    with pytest.raises(StepFailed) as refused:
+        read_subtitles(path, 10)
+
+    assert (refused.value.message, refused.value.hint) == (
+        'film.srt is not a text file.',
+        'Choose a subtitle file, such as .srt or .vtt.',
+    )

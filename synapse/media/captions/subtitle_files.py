@@ -133,7 +133,7 @@ def decoded(data: bytes, name: str) -> tuple[str, str]:
         # The mark itself is no text, and `utf-8` would keep it.
         return data.decode(encoding).removeprefix('\ufeff'), encoding
     except (UnicodeError, LookupError):
-        raise StepFailed(f'{name} is not a text file.', 'Choose a subtitle file, or save it as UTF-8.') from None
+        raise StepFailed(f'{name} is not a text file.', 'Choose a subtitle file, such as .srt or .vtt.') from None
 
 
 def _unmarked(data: bytes) -> str:

@@ -324,4 +324,52 @@ async def test_a_destination_is_tried_as_it_is_typed(tmp_path: Path) -> None:
         await fire(stage.screen.button('Try it'))
 
         assert any(text.startswith('Nothing can be kept at memory://.') for text in stage.screen.texts)
-        assert list((tmp_path / 'out').iterdir()) == []
+        assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('folder', 'is_tried', 'said'),
+    [
+        ('out', False, 'Saved the profile One. Its destination was not tried: edit it, and press Try it.'),
+        ('out', True, 'Saved the profile One.'),
+        ('/proc/x', True, 'Saved the profile One. Its destination did not work when you tried it. '),
+    ],
+)
+async def test_a_destination_that_was_not_tried_or_did_not_work_is_saved_with_a_word(
+    tmp_path: Path, folder: str, is_tried: bool, said: str
+) -> None:
+    async with staged() as stage:
+        opened(stage)
+        await type_into(box(stage, 'label'), 'One')
+        await type_into(box(stage, 'destination'), str(tmp_path / folder))
+        if is_tried:
+            await fire(stage.screen.button('Try it'))
+        await save(stage)
+
+        (notice,) = stage.screen.notices
+        assert notice.startswith(said)
+        assert ('did not work' in said) == ('/proc/x cannot be created' in notice)
+        assert stage.room.profiles.get('one').destination == str(tmp_path / folder)
+
+
+async def test_what_was_changed_after_the_trial_counts_as_not_tried(tmp_path: Path) -> None:
+    async with staged() as stage:
+        opened(stage)
+        await type_into(box(stage, 'label'), 'One')
+        await type_into(box(stage, 'destination'), str(tmp_path / 'a'))
+        await fire(stage.screen.button('Try it'))
+        await type_into(box(stage, 'destination'), str(tmp_path / 'b'))
+        await save(stage)
+
+        assert stage.screen.notices[0].endswith('Its destination was not tried: edit it, and press Try it.')
+
+
+async def test_a_file_is_no_destination(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    async with staged() as stage:
+        opened(stage)
+        await type_into(box(stage, 'label'), 'One')
+        await type_into(box(stage, 'destination'), str(tmp_path / 'file'))
+        await save(stage)
+
+        assert error(stage, 'destination') == f'{tmp_path / "file"} is a file, not a folder. Choose a folder.'

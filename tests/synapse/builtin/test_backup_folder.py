@@ -66,6 +66,26 @@ def test_what_comes_out_of_the_archive_is_what_went_in(tmp_path: Path, photos: P
     assert not (restored / 'draft.tmp').exists()
 
 
+def test_a_folder_without_files_is_archived_with_a_word_and_right_numbers(tmp_path: Path) -> None:
+    (tmp_path / 'photos').mkdir()
+
+    run = backup(tmp_path, tmp_path / 'photos')
+
+    assert run.error == {}
+    said = ' / '.join(message for _, message in run.lines)
+    assert f'There is no file in {tmp_path / "photos"} to archive. ' in said
+    assert ' MB' not in said
+    assert 'Every file' not in said
+
+
+def test_a_file_is_not_taken_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / 'Flip.txt').write_text('x')
+
+    run = backup(tmp_path, tmp_path / 'Flip.txt')
+
+    assert run.error['message'] == f'{tmp_path / "Flip.txt"} is a file, not a folder.'
+
+
 def test_progress_counts_bytes_while_archiving_and_while_reading_back(tmp_path: Path, photos: Path) -> None:
     run = backup(tmp_path, photos)
 

@@ -222,6 +222,23 @@ def test_a_file_that_is_not_a_playable_video_is_refused_with_the_reason(
     assert delivered(tmp_path) == []
 
 
+def test_a_folder_is_not_taken_for_a_video(tmp_path: Path) -> None:
+    run = publish(tmp_path, tmp_path)
+
+    assert (run.failed_step, run.error['message']) == ('ingest', f'{tmp_path} is a folder, not a file.')
+
+
+def test_one_frame_is_one_frame(tmp_path: Path) -> None:
+    clip = make_video(tmp_path / 'one.mp4', seconds=0.04, sound=False)
+
+    run = publish(tmp_path, clip)
+
+    assert run.error == {}
+    rendered = next(message for _, message in run.lines if 'frame' in message)
+    assert rendered.startswith('Rendered 1 frame, ')
+    assert ' 0.0 MB' not in rendered
+
+
 def test_a_name_that_is_taken_is_never_overwritten_silently(tmp_path: Path, clip: Path) -> None:
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'launch_teaser v3.srt').write_text('mine')

@@ -1,9 +1,11 @@
 """A backup comes back through the built-in pipeline, from wherever it is."""
 
+import gzip
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from tests.parts.trees import facts_of, make_odd_tree
 
 OLD = Path(__file__).resolve().parents[2] / 'data' / 'backup'
 OLD_ARCHIVE = OLD / 'photos-20261129T153749Z.tar.gz'
+# The superuser may read and write everything, unless that right is taken from the program.
+_RIGHTS = '-dac_override,-dac_read_search'
+WITHOUT_RIGHTS = ('setpriv', '--bounding-set', _RIGHTS, '--inh-caps', _RIGHTS) if os.geteuid() == 0 else ()
 
 
 def run_of(pipeline: str, tmp_path: Path, **parameters: Any) -> OneRun:
@@ -167,7 +172,196 @@ def test_a_cut_archive_gives_what_it_has_and_says_what_it_has_not(tmp_path: Path
 
     run = restore(tmp_path)
 
-    assert run.error['message'].endswith(
-        'is damaged: it is cut short. 2 files and 0 links restored, 1 file missing: tree/c.'
-    )
+    assert run.error['message'].endswith('is damaged: it is cut short. 2 files restored, 1 file missing: tree/c.')
     assert (tmp_path / 'back' / 'tree' / 'b').read_bytes() == (tree / 'b').read_bytes()
+    assert run.error['hint'].startswith('Try an older archive. What is back is in ')
+
+
+def continued(tmp_path: Path, **parameters: Any) -> OneRun:
+    """Retry from RESTORE, with what the last run saved."""
+    state = json.loads((tmp_path / 'run' / 'checkpoint.json').read_text())['state']
+    return OneRun(
+        tmp_path / 'run',
+        'RestoreFolder',
+        parameters,
+        destination=tmp_path / 'out',
+        from_step='restore',
+        state=state | parameters,
+    ).finish(timeout=30)
+
+
+def odd_backup(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a folder with links and small files, and its archive."""
+    tree = make_odd_tree(tmp_path / 'tree')
+    for number in range(20):
+        (tree / f'more-{number}').write_bytes(os.urandom(50_000))
+    run_of('BackupFolder', tmp_path, folder=str(tree))
+    (archive,) = (tmp_path / 'out').glob('*.tar.gz')
+    return tree, archive
+
+
+def test_a_retry_from_restore_continues_in_the_folder_that_it_has_begun(tmp_path: Path) -> None:
+    tree, archive = odd_backup(tmp_path)
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    broken = restore(tmp_path)
+    (left,) = (tmp_path / 'back').iterdir()
+    unfinished = json.loads((tmp_path / 'run' / 'checkpoint.json').read_text())['state']['_part']
+    (left / unfinished).write_bytes(b'of a process that was killed')
+    archive.write_bytes(whole)
+
+    run = continued(tmp_path)
+
+    assert broken.state == 'failed'
+    assert (run.error, warnings(run)) == ({}, [])
+    assert facts_of(tmp_path / 'back' / 'tree') == facts_of(tree)
+
+
+def test_a_retry_replaces_nothing_that_was_changed_meanwhile_and_no_other_folder(tmp_path: Path) -> None:
+    (tmp_path / 'tree').mkdir()
+    for name in ('a', 'b', 'c'):
+        (tmp_path / 'tree' / name).write_bytes(os.urandom(300_000))
+    run_of('BackupFolder', tmp_path, folder=str(tmp_path / 'tree'))
+    (archive,) = (tmp_path / 'out').glob('*.tar.gz')
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:700_000])
+    restore(tmp_path)
+    archive.write_bytes(whole)
+    mine = tmp_path / 'back' / 'tree' / 'a'
+    mine.write_text('mine')
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'file').touch()
+
+    run = continued(tmp_path)
+    other = continued(tmp_path, into=str(tmp_path / 'other'))
+
+    assert run.error['message'] == '2 files restored, 1 file missing: tree/a.'
+    assert mine.read_text() == 'mine'
+    assert other.error['message'] == f'{tmp_path / "other"} is not empty.'
+
+
+def test_a_restore_that_filled_the_disk_continues_after_space_was_made(tmp_path: Path) -> None:
+    tree, _ = odd_backup(tmp_path)
+    full = tmp_path / 'full'
+    full.mkdir()
+    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=400k', 'none', str(full)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip('this user may not mount a small disk')
+    try:
+        first = restore(tmp_path, into=str(full / 'back'))
+        subprocess.run(['mount', '-o', 'remount,size=50m', str(full)], check=True)
+        second = continued(tmp_path)
+        back = facts_of(full / 'back' / 'tree')
+    finally:
+        subprocess.run(['umount', str(full)], check=True)
+
+    assert first.error['message'].startswith(f'{full / "back"} cannot be written to: no space left on device. ')
+    assert first.error['hint'].startswith('Free some space. Retry from RESTORE to continue. What is back is in ')
+    assert second.error == {}
+    assert back == facts_of(tree)
+
+
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        ('flip.zip', b'PK\x03\x04 and so on'),
+        ('flip.tar.gz', b''),
+        ('flip.gz', gzip.compress(b'only a text\n' * 100)),
+        ('flip.tgz', b'<html>'),
+    ],
+)
+def test_a_file_that_is_not_an_archive_is_said_to_be_none(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    run = restore(tmp_path, archive=str(tmp_path / name))
+
+    assert (run.failed_step, run.error['message']) == ('choose', f'{name} is not a .tar.gz archive.')
+    assert run.error['hint'].startswith('Choose ')
+    assert not (tmp_path / 'back').exists()
+
+
+def test_a_damaged_archive_is_named_as_it_is_and_leaves_no_empty_folder(tmp_path: Path) -> None:
+    archive = tmp_path / 'flip.tar.gz'
+    content = bytearray(OLD_ARCHIVE.read_bytes())
+    content[30:60] = bytes(30)
+    archive.write_bytes(content)
+    (tmp_path / 'here').mkdir()
+
+    run = restore(tmp_path, archive=str(archive), into=str(tmp_path / 'here' / 'there' / 'back'))
+
+    assert run.failed_step == 'restore'
+    assert run.error['message'].startswith('flip.tar.gz is damaged: its compressed data is broken. Nothing restored, ')
+    assert run.error['hint'] == 'Try an older archive.'
+    assert list((tmp_path / 'here').iterdir()) == []
+
+
+def test_a_choice_that_fits_nothing_fails_and_names_what_there_is(tmp_path: Path) -> None:
+    run = restore(tmp_path, archive=str(OLD_ARCHIVE), only=['*.docx', 'Letters'])
+
+    assert run.failed_step == 'restore'
+    assert run.error['message'] == f'{OLD_ARCHIVE.name} has nothing that fits *.docx, Letters.'
+    assert 'a.txt' in run.error['hint']
+    assert not (tmp_path / 'back').exists()
+
+
+@pytest.mark.parametrize('into', ['back', 'back/deep/er'])
+def test_a_target_that_cannot_be_written_to_is_said_before_anything_is_read(tmp_path: Path, into: str) -> None:
+    (tmp_path / 'back').mkdir(mode=0o500)
+    parameters = {'archive': str(OLD_ARCHIVE), 'into': str(tmp_path / into)}
+
+    run = OneRun(tmp_path / 'run', 'RestoreFolder', parameters, through=WITHOUT_RIGHTS).finish(timeout=30)
+
+    assert run.failed_step == 'choose'
+    assert run.error['message'].endswith('may not be written to.')
+    assert str(tmp_path / into) in run.error['message']
+    assert [message for level, message in run.lines if level == 'error'] == [
+        f'{run.error["message"]} {run.error["hint"]}'
+    ]
+
+
+def test_a_file_is_not_taken_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / 'flip').write_text('x')
+
+    file = restore(tmp_path, archive=str(OLD_ARCHIVE), into=str(tmp_path / 'flip'))
+    below = restore(tmp_path, archive=str(OLD_ARCHIVE), into=str(tmp_path / 'flip' / 'back'))
+    folder = restore(tmp_path, archive=str(tmp_path))
+
+    assert file.error['message'] == below.error['message'] == f'{tmp_path / "flip"} is a file, not a folder.'
+    assert folder.error['message'] == f'{tmp_path} is a folder, not a file.'
+
+
+def test_a_folder_with_the_name_of_a_file_is_kept_and_what_to_do_is_said(tmp_path: Path) -> None:
+    (tmp_path / 'back' / 'photos' / 'a.txt').mkdir(parents=True)
+
+    run = restore(tmp_path, archive=str(OLD_ARCHIVE), replace=True)
+
+    assert '1 file missing: photos/a.txt.' in run.error['message']
+    assert run.error['hint'].startswith('Move the folder away that has the name of a file, or choose a new folder.')
+
+
+@pytest.mark.parametrize('is_manifest_renamed', [True, False])
+def test_a_renamed_archive_keeps_its_manifest(tmp_path: Path, is_manifest_renamed: bool) -> None:
+    out = tmp_path / 'usb'
+    out.mkdir()
+    shutil.copy(OLD_ARCHIVE, out / 'holiday.tgz')
+    manifest = 'holiday.tgz.json' if is_manifest_renamed else f'{OLD_ARCHIVE.name}.json'
+    shutil.copy(OLD / f'{OLD_ARCHIVE.name}.json', out / manifest)
+
+    run = restore(tmp_path, archive=str(out / 'holiday.tgz'))
+
+    assert (run.error, warnings(run)) == ({}, [])
+    assert f'holiday.tgz was made as {OLD_ARCHIVE.name}, as its checksum says' in [line for _, line in run.lines]
+
+
+def test_a_manifest_of_another_archive_is_not_used(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / 'holiday.tgz', 'w:gz') as tar:
+        tar.add(OLD, 'photos', recursive=False)
+    shutil.copy(OLD / f'{OLD_ARCHIVE.name}.json', tmp_path / 'holiday.tgz.json')
+
+    run = restore(tmp_path, archive=str(tmp_path / 'holiday.tgz'))
+
+    assert run.error == {}
+    assert warnings(run) == [
+        f'The manifest holiday.tgz.json is for another archive, {OLD_ARCHIVE.name}, '
+        'so its files are restored without comparing their checksums'
+    ]

@@ -11,7 +11,7 @@ import pytest
 
 from storage import copies
 from synapse.control_room import ControlRoom
-from synapse.errors import NotFound
+from synapse.errors import Invalid, NotFound
 from synapse.log.entry import Entry
 from synapse.runs.records import RunRecord, RunState
 from tests.synapse.runs.test_runs import one_chunk, room_in, until
@@ -226,3 +226,65 @@ async def test_a_retry_of_a_run_that_died_while_taking_over_its_file_has_the_upl
     assert (dead / 'notes.txt').read_text() == 'abc'
     with pytest.raises(NotFound):
         room.inbox.resolve(value)
+
+
+async def test_a_path_without_text_is_a_value_that_is_missing_everywhere(room: ControlRoom, tmp_path: Path) -> None:
+    profile = await room.profiles.create({'label': 'A', 'defaults': {'folder': ' ', 'source': '', 'into': ''}})
+    event = {'pipeline': 'BackupFolder', 'parameters': {'folder': ''}, 'start': '2099-01-01T12:00', 'timezone': 'UTC'}
+
+    for pipeline, name, values, chosen in (
+        ('BackupFolder', 'folder', {'folder': ''}, None),
+        ('BackupFolder', 'folder', {}, profile.id),
+        ('RestoreFolder', 'into', {'into': '  ', 'archive': ''}, None),
+        ('PublishVideo', 'video', {'video': ''}, None),
+        ('Writer', 'source', {'source': ''}, None),
+        ('Writer', 'source', {}, profile.id),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await room.runs.create(pipeline, values, profile=chosen)
+        assert refused.value.fields == {name: 'A value is needed here.'}, pipeline
+    with pytest.raises(Invalid) as refused:
+        await room.editor.create(event)
+    assert refused.value.fields['parameters.folder'] == 'A value is needed here.'
+
+
+async def test_a_path_that_may_be_left_out_may_be_empty(room: ControlRoom) -> None:
+    run = await room.runs.create('RunCommand', {'command': ['true'], 'cwd': '', 'script': ' '})
+
+    assert (run.parameters['cwd'], run.parameters['script']) == (None, None)
+    assert (await until(room, run.id)).state is RunState.SUCCEEDED
+
+
+async def test_files_and_folders_are_told_apart_before_a_run_starts(room: ControlRoom, tmp_path: Path) -> None:
+    file, folder, missing = tmp_path / 'Flip.txt', tmp_path / 'films', tmp_path / 'missing'
+    file.write_text('x')
+    folder.mkdir()
+
+    for pipeline, values, wrong in (
+        ('BackupFolder', {'folder': str(file)}, f'{file} is a file, not a folder. Choose a folder.'),
+        ('BackupFolder', {'folder': str(missing)}, f'There is no folder at {missing}.'),
+        ('BackupFolder', {'folder': '.'}, '. is not a full path. Start with / or ~.'),
+        ('PublishVideo', {'video': str(folder)}, f'{folder} is a folder, not a file. Choose a file.'),
+        ('PublishVideo', {'video': str(missing)}, f'There is no file at {missing}.'),
+        ('RestoreFolder', {'into': str(file)}, f'{file} is a file, not a folder. Choose a new folder.'),
+        ('RestoreFolder', {'into': 'back'}, 'back is not a full path. Start with / or ~.'),
+        ('RunCommand', {'command': ['true'], 'cwd': str(file)}, f'{file} is a file, not a folder. Choose a folder.'),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await room.runs.create(pipeline, values)
+        assert list(refused.value.fields.values()) == [wrong]
+
+
+async def test_a_path_may_start_in_the_home_folder(
+    room: ControlRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    (tmp_path / 'notes.txt').write_text('abc')
+
+    created = await room.runs.create('Writer', {'source': '~/notes.txt'})
+    with pytest.raises(Invalid) as refused:
+        await room.runs.create('Writer', {'source': '~/none.txt'})
+
+    assert created.parameters['source'] == str(tmp_path / 'notes.txt')
+    assert refused.value.fields == {'source': f'There is no file at {tmp_path / "none.txt"}.'}
+    assert (await until(room, created.id)).state is RunState.SUCCEEDED

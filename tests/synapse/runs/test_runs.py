@@ -208,7 +208,7 @@ async def test_invalid_values_create_no_run(room_of_three: ControlRoom, tmp_path
     room = room_of_three
     for value, sentence in (
         (str(tmp_path / 'none.txt'), 'There is no file at'),
-        ('none.txt', 'Give the full path'),
+        ('none.txt', 'none.txt is not a full path. Start with / or ~.'),
         ('inbox:none', 'The inbox has no file'),
     ):
         with pytest.raises(Invalid) as caught:

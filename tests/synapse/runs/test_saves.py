@@ -14,7 +14,6 @@ from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunState
 from tests.parts.hosts import eventually
 from tests.parts.scripted import House, ScriptedHost, opened
-from tests.parts.writers import NOW
 from tests.synapse.runs.test_runs import until
 
 NAMES = ('one', 'two', 'three')
