@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -68,8 +68,17 @@ class DayPicture:
 
     def as_props(self) -> dict[str, Any]:
         """Return it as `day_cell.js` takes it; marks are `left, width, look, is_dim`."""
-        marks = [astuple(mark) for mark in self.marks]
-        return asdict(self) | {'day': self.day.isoformat(), 'is_weekend': self.day.weekday() > 4, 'marks': marks}
+        # By hand: `asdict` copies every value, which took a third of drawing a month.
+        return {name: getattr(self, name) for name in _PICTURE} | {
+            'day': self.day.isoformat(),
+            'is_weekend': self.day.weekday() > 4,
+            'chips': [{name: getattr(chip, name) for name in _CHIP} for chip in self.chips],
+            'marks': [(mark.left, mark.width, mark.look, mark.is_dim) for mark in self.marks],
+        }
+
+
+_PICTURE = [field.name for field in fields(DayPicture)]
+_CHIP = [field.name for field in fields(Chip)]
 
 
 @dataclass(frozen=True, slots=True)
