@@ -230,7 +230,8 @@ def _columns(document: Document) -> Sequence[Any]:
 
 
 def _seconds(work: Document) -> float | None:
-    """How long a run or step took, or None if it has not started and ended."""
+    """How long a run or step took, pauses of a step left out, or None if it has not started and ended."""
     if work.get('started_at') is None or work.get('finished_at') is None:
         return None
-    return (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000
+    took = (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000
+    return max(0.0, took - float(work.get('held_seconds', 0.0)))

@@ -66,10 +66,15 @@ def title_of(room: ControlRoom, run: RunRecord) -> str:
 
 
 def step_seconds(step: StepRun) -> float | None:
-    """Return how long a step took; None until it has ended."""
-    if step.started_at is None or step.finished_at is None:
-        return None
-    return (step.finished_at - step.started_at).total_seconds()
+    """Return how long a step took, pauses left out; None until it has ended."""
+    return step.worked_seconds(step.finished_at) if step.finished_at is not None else None
+
+
+def time_so_far(run: RunRecord) -> str:
+    """Return how long a run took, or until it was paused; empty while a clock has to count."""
+    if run.started_at is not None and run.held_at is not None:
+        return length_of((run.held_at - run.started_at).total_seconds())
+    return length_of(run.took_seconds)
 
 
 def filters_for(room: ControlRoom, pipeline: str, profile: str) -> tuple[dict[str, str], dict[str, str]]:

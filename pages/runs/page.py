@@ -11,7 +11,16 @@ from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS, Glyph, button, el, look_of, opens
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, day_of, filters_for, length_of, millis, pipeline_color, pipeline_title, title_of
+from pages.parts.words import (
+    clock_of,
+    day_of,
+    filters_for,
+    millis,
+    pipeline_color,
+    pipeline_title,
+    time_so_far,
+    title_of,
+)
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunChanged, RunsRemoved
 from synapse.runs.records import RunRecord, RunState
@@ -187,6 +196,6 @@ class _Row:
             self._bar.style(f'width:{active.progress:.1f}%')
 
     def _show_time(self, run: RunRecord) -> None:
-        since = None if run.state.is_final else run.started_at
-        self._took.set_text('' if since else length_of(run.took_seconds))
+        since = None if run.state.is_final or run.held_at else run.started_at
+        self._took.set_text('' if since else time_so_far(run))
         set_props(self._took, data_since=millis(since) if since else None)

@@ -9,7 +9,7 @@ from nicegui import background_tasks, ui
 from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt
 from pages.parts.html import Glyph, button, copy_button, el, icon, opens
-from pages.parts.words import millis, pipeline_color, pipeline_title, size_of, step_title, title_of
+from pages.parts.words import millis, pipeline_color, pipeline_title, size_of, step_title, time_so_far, title_of
 from synapse.control_room import ControlRoom
 from synapse.records import Problem
 from synapse.runs.records import RunRecord, RunState
@@ -86,7 +86,8 @@ class RunSummary:
             for fact in facts_of(self._room, run):
                 el('span', text=fact)
             if run.started_at and not run.state.is_final:
-                el('span', 'sy-num', data_since=millis(run.started_at))
+                since = None if run.held_at else millis(run.started_at)
+                el('span', 'sy-num', time_so_far(run), data_since=since)
 
     def _draw_problem(self, run: RunRecord, error: Problem) -> None:
         with el('div', 'run-why st-failed', role='alert'):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from pages.dashboard.current_run import CurrentRun, facts_line, run_to_show
+from pages.shell.state_pill import RoomPill
 from synapse.runs.records import RunRecord, RunState
 from tests.parts.run_records import NOW, a_run
 from tests.parts.screens import Stage, fire, is_shown, staged, text_of
@@ -67,6 +68,30 @@ async def test_the_card_goes_live_with_a_run_and_comes_to_rest_with_its_end() ->
 
         assert 'is-live' not in shown.classes
         assert text_of(stage.screen.one(role='status')) == 'Succeeded'
+
+
+async def test_the_clocks_of_a_paused_run_stand_still_and_every_part_says_that_it_is_paused() -> None:
+    async with staged() as stage:
+        card(stage)
+        pill = stage.screen.draw(lambda: RoomPill(stage.room))
+        run = await stage.run()
+        await stage.step(run, 'running')
+        clock = stage.screen.one(css='t')
+        assert clock.props.get('data-since')
+        assert text_of(pill).startswith('1 running')
+
+        stage.hosts[run.id].say(t='paused')
+        await stage.drawn(lambda: text_of(pill).startswith('1 paused'))
+
+        assert not clock.props.get('data-since')
+        assert text_of(clock) == '0:00'
+        assert {'st-paused'} <= set(stage.screen.one(css='sy-step').classes)
+        assert 'paused until you resume it' in stage.screen.texts
+
+        stage.hosts[run.id].say(t='resumed')
+        await stage.drawn(lambda: text_of(pill).startswith('1 running'))
+
+        assert clock.props.get('data-since')
 
 
 async def test_of_two_live_runs_the_first_stays_until_the_person_pages() -> None:

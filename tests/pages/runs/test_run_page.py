@@ -32,6 +32,22 @@ def buttons(stage: Stage) -> list[str]:
     return [text_of(item) for item in inside if item.tag == 'button' and is_shown(item)]
 
 
+async def test_on_the_time_axis_a_paused_step_keeps_its_time() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'running')
+        await opened(stage, stage.room.runs.live()[0])
+        time = stage.screen.one(css='took')
+        assert time.props.get('data-since')
+
+        stage.hosts[run.id].say(t='paused')
+        await stage.drawn(lambda: 'st-paused' in stage.screen.one(css='run-step').classes)
+
+        assert not time.props.get('data-since')
+        assert text_of(time) == '0:00'
+        assert stage.screen.one(css='run-step').props['aria-label'] == 'EXECUTE, Paused'
+
+
 # The head
 
 
