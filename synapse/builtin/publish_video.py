@@ -25,10 +25,11 @@ from synapse.media.check import check_playable
 from synapse.media.encoders import HEVC, SOFTWARE, Encoder, Quality, encoder_for
 from synapse.media.ffmpeg import FfmpegProgress, FfmpegResult, ffmpeg
 from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
+from synapse.media.length import measured
 from synapse.media.meter import RenderMeter
 from synapse.media.picture import PictureWishes
 from synapse.media.poster import make_poster
-from synapse.media.probe import MediaFile, measured, probe
+from synapse.media.probe import MediaFile, probe
 from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
 from synapse.media.sound import chosen_sound
 from synapse.media.tags import tag_arguments
