@@ -31,7 +31,7 @@ from synapse.media.picture import PictureWishes
 from synapse.media.poster import make_poster
 from synapse.media.probe import MediaFile, probe
 from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
-from synapse.media.sound import chosen_sound
+from synapse.media.sound import choice_of_sound
 from synapse.media.tags import tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 
@@ -189,10 +189,14 @@ class PublishVideo(Pipeline):
                 f'{self.video.name} has no picture, only sound.',
                 'Choose "film" for sound without a picture, and it is published with its cover or its waveform.',
             )
-        chosen_sound(facts, self.language)
+        sound = choice_of_sound(facts, self.language, keeps_all=self.all_sounds)
         if not facts.is_measured:
             facts = measured(self.video, facts, lambda part: run.progress(40 * part, 'measuring its length'))
         run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **_shown(facts))
+        if sound:
+            run.log.info(sound)
+        elif self.language and not facts.sounds:
+            run.log.warning(f'{self.video.name} has no sound, so the language {self.language} is ignored.')
         check_words(run, self.video, facts, self._caption_wishes(run, facts))
         played = check_playable(
             run, self.video, facts, lambda part: run.progress(40 + 60 * part, 'checking that it plays')
