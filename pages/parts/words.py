@@ -1,12 +1,17 @@
 """Numbers, moments and names as people read them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from synapse.control_room import ControlRoom
 from synapse.durations import clock
 from synapse.errors import NotFound
+from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
+
+MOST_SUFFIXES = 4
+"""More kinds of files than this are summed up."""
 
 
 def length_of(seconds: float | None) -> str:
@@ -21,6 +26,29 @@ def size_of(count: int) -> str:
         if round(size) >= 1000:
             size, unit = size / 1000, larger
     return f'{size:.0f} {unit}' if unit == 'B' or round(size, 1) >= 100 else f'{size:.1f} {unit}'
+
+
+def kinds_of(suffixes: Sequence[str]) -> str:
+    """Return which files these are: `mp4, mov`, or `video and sound files, such as mp4, mov, mkv`, or `any file`.
+
+    :param suffixes: in lower case, such as `.mp4`; none of them stands for all files
+    """
+    if not suffixes:
+        return 'any file'
+    if len(suffixes) <= MOST_SUFFIXES:
+        return _listed(suffixes)
+    kinds = {'video': VIDEO_SUFFIXES, 'sound': SOUND_SUFFIXES}
+    media = [suffix for known in kinds.values() for suffix in known if suffix in suffixes]
+    others = [suffix for suffix in suffixes if suffix not in media]
+    words = ' and '.join(kind for kind, known in kinds.items() if set(known).intersection(suffixes))
+    parts = [f'{words} files, such as {_listed(media[:3])}'] if media else []
+    if others:
+        parts.append(_listed(others) if len(others) <= MOST_SUFFIXES else f'files such as {_listed(others[:3])}')
+    return ', and '.join(parts)
+
+
+def _listed(suffixes: Sequence[str]) -> str:
+    return ', '.join(suffix.lstrip('.') for suffix in suffixes)
 
 
 def clock_of(room: ControlRoom, moment: datetime | None) -> str:

@@ -257,6 +257,7 @@ class RunFormDialog:
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:
+            await self._room.remember_choice(self._pipeline, self._profile)
             self._dialog.close()
             ui.navigate.to(f'/runs/{run.number}')
 
@@ -279,10 +280,12 @@ def open_run_form(
 ) -> None:
     """Ask for the parameters of a run and start it.
 
-    :param pipeline: selected at first, if it can run
+    :param pipeline: selected at first, if it can run; without one, what a person chose last, with its profile
     :param profile: selected at first, if it exists
     """
     infos = {info.name: info for info in room.catalog.all() if info.is_runnable}
+    if not pipeline:
+        pipeline, profile = room.chosen[0], profile or room.chosen[1]
     if infos:
         RunFormDialog(room, infos, pipeline=pipeline, profile=profile, values=values or {})
     else:
