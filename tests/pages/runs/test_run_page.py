@@ -233,7 +233,7 @@ async def test_a_click_on_a_step_of_the_axis_names_it() -> None:
 # Inputs, outputs and last runs
 
 
-def test_inputs_are_short_and_whole_on_hover(screen: Screen) -> None:
+async def test_inputs_are_short_and_whole_on_hover() -> None:
     parameters: dict[str, Any] = {
         'video': '/srv/media/office-tour.mov',
         'languages': ['en', 'de'],
@@ -243,17 +243,33 @@ def test_inputs_are_short_and_whole_on_hover(screen: Screen) -> None:
         'env': {},
         'sizes': {'a': 1},
     }
-    screen.draw(lambda: inputs_card(a_run(RunState.QUEUED, parameters=parameters)))
+    async with staged() as stage:
+        screen = stage.screen
+        screen.draw(lambda: inputs_card(stage.room, a_run(RunState.QUEUED, parameters=parameters)))
 
-    shown = {text_of(row)[:40]: None for row in screen.all(tag='dd')}
-    assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', '{"a": 1}']
-    assert screen.all(tag='dd')[0].props['title'] == '/srv/media/office-tour.mov'
+        shown = {text_of(row)[:40]: None for row in screen.all(tag='dd')}
+        assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', '{"a": 1}']
+        assert screen.all(tag='dd')[0].props['title'] == '/srv/media/office-tour.mov'
 
 
-def test_a_run_without_parameters_has_none_as_input(screen: Screen) -> None:
-    screen.draw(lambda: inputs_card(a_run(RunState.QUEUED)))
+async def test_inputs_are_called_as_in_the_form_with_the_labels_of_choices() -> None:
+    parameters = {'captions': 'mux', 'subtitle_shift': 0.5, 'height': 720, 'gone': 'mux'}
+    run = a_run(RunState.QUEUED, pipeline='PublishVideo', parameters=parameters)
+    async with staged() as stage:
+        stage.screen.draw(lambda: inputs_card(stage.room, run))
 
-    assert 'none' in screen.texts
+        names = [(text_of(item), item.props['title']) for item in stage.screen.all(tag='dt')]
+        values = [(text_of(item), item.props['title']) for item in stage.screen.all(tag='dd')]
+
+    assert names[:2] == [('Captions', 'captions'), ('Shift of the subtitles', 'subtitle_shift')]
+    assert values == [('as a track', 'mux'), ('0.5', '0.5'), ('720', '720'), ('mux', 'mux')]
+
+
+async def test_a_run_without_parameters_has_none_as_input() -> None:
+    async with staged() as stage:
+        stage.screen.draw(lambda: inputs_card(stage.room, a_run(RunState.QUEUED)))
+
+        assert 'none' in stage.screen.texts
 
 
 async def test_outputs_are_links_to_download_and_the_first_video_is_played() -> None:
