@@ -75,8 +75,10 @@ class FirstStart(Scope):
                             with el('span', 'sy-cap'):
                                 el('span', text='or press ')
                                 el('span', 'sy-kbd', 'R')
-                    with _step('3', 'Watch it', '') as (about, _):
-                        about.set_text('Steps and log lines appear the moment they happen.')
+                    with _step('3', 'Watch it, then plan it', '') as (about, _):
+                        about.set_text(
+                            'Steps and log lines appear the moment they happen. When it works, put it on the calendar.'
+                        )
             self._zone = UploadZone(self._room.settings.max_upload_bytes, self._choice.start, classes='hz')
         self._sample.on('click', self._run_sample)
         opens(self._form, lambda: self._choice.ask())

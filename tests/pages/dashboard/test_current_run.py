@@ -1,6 +1,7 @@
 """The card of the live run: which run it stays on, what it says of it, and how another try begins."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,22 @@ async def test_a_run_that_failed_is_retried_from_the_card() -> None:
         newest = (await stage.room.runs.page())[0]
 
         assert newest.retry_of == run.id
+
+
+async def test_a_file_that_was_refused_is_not_tried_again_but_replaced(tmp_path: Path) -> None:
+    video = tmp_path / 'notes.txt'
+    video.touch()
+    refused = {'message': 'notes.txt is empty.', 'type': 'StepFailed'}
+    async with staged() as stage:
+        card(stage)
+        run = await stage.run(pipeline='PublishVideo', parameters={'video': str(video)})
+        await stage.step(run, 'failed', 'ingest', error=refused)
+        await stage.end(run, 'failed', error=refused)
+
+        assert 'Retry from INGEST' not in stage.screen.texts
+        await fire(stage.screen.button('Choose another file'))
+
+        assert stage.screen.one(id='parameter-video').props['^value'] == str(video)
 
 
 async def test_a_run_that_succeeded_offers_no_retry() -> None:

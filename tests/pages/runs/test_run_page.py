@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,23 @@ async def test_a_run_that_failed_says_why_and_offers_another_go() -> None:
             'The cup is empty. Fill it. cup.py, line 3 Traceback, 2 lines'
         )
         assert buttons(stage)[:2] == ['Edit and run', 'Run all again']
+
+
+async def test_after_a_file_was_refused_another_one_is_the_main_way_on(tmp_path: Path) -> None:
+    video = tmp_path / 'notes.txt'
+    video.touch()
+    async with staged() as stage:
+        refused = {'message': 'notes.txt is empty.', 'type': 'StepFailed'}
+        run = await stage.run(pipeline='PublishVideo', parameters={'video': str(video), 'height': 480})
+        await stage.step(run, 'failed', 'ingest', error=refused)
+        await opened(stage, await stage.end(run, 'failed', error=refused))
+
+        assert buttons(stage)[:2] == ['Run all again', 'Choose another file']
+        assert 'is-primary' in stage.screen.button('Choose another file').classes
+        assert 'is-primary' not in stage.screen.button('Run all again').classes
+        await fire(stage.screen.button('Choose another file'))
+
+        assert stage.screen.one(id='parameter-video').props['^value'] == str(video)
 
 
 async def test_one_press_of_run_all_again_is_one_run() -> None:
