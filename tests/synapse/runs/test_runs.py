@@ -552,6 +552,8 @@ def test_the_clock_of_a_step_stands_still_while_it_is_paused() -> None:
     assert (held.counts_from, held.held_at) == (None, NOW + timedelta(seconds=5))
     assert resumed.counts_from == NOW + timedelta(seconds=60)
     assert resumed.worked_seconds(NOW + timedelta(seconds=70)) == 10
+    assert RunRecord.model_validate(run.as_json()).steps[0].held_at == held.held_at
+    assert not {'held_at', 'held_seconds'} & set(at_work((4, 20)).as_json()['steps'][0])
     assert (stopped.held_seconds, stopped.worked_seconds(NOW + timedelta(seconds=99))) == (30, 5)
 
 
