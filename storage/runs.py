@@ -296,7 +296,8 @@ def _columns(document: Document) -> Sequence[Any]:
 
 
 def seconds_of(work: Document) -> float | None:
-    """Return how long a run or step took, None if it has not started and ended."""
+    """Return how long a run or step took, pauses of a step left out, None if it has not started and ended."""
     if work.get('started_at') is None or work.get('finished_at') is None:
         return None
-    return (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000
+    took = (micros(work['finished_at']) - micros(work['started_at'])) / 1_000_000
+    return max(0.0, took - float(work.get('held_seconds', 0.0)))

@@ -75,6 +75,8 @@ class ControlRoom:
     """The commands used in the palette, latest first."""
     moved_logins: str = ''
     """What was done about passwords that earlier builds kept in addresses, for the log."""
+    chosen: tuple[str, str] = ('', '')
+    """The pipeline and the profile that a person chose last to start runs by hand; empty for none."""
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
     _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
@@ -176,6 +178,7 @@ class ControlRoom:
             preferences=preferences,
             history=store,
             recent_commands=tuple((preferences.get('palette') or {}).get('recent', ())),
+            chosen=_saved_choice(preferences),
             retention=Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now),
             moved_logins=moved,
         )
@@ -202,6 +205,14 @@ class ControlRoom:
         self.recent_commands = (command, *(known for known in self.recent_commands if known != command))[:MAX_RECENT]
         with contextlib.suppress(StorageError):
             await asyncio.to_thread(self.preferences.put, 'palette', {'recent': list(self.recent_commands)})
+
+    async def remember_choice(self, pipeline: str, profile: str) -> None:
+        """Offer this pipeline and profile for the next run by hand; forgotten on restart if the disk refuses."""
+        if self.chosen != (pipeline, profile):
+            self.chosen = (pipeline, profile)
+            with contextlib.suppress(StorageError):
+                document = {'pipeline': pipeline, 'profile': profile}
+                await asyncio.to_thread(self.preferences.put, 'chosen', document)
 
     async def start(self) -> None:
         """Start the parts: the log first, the queue last."""
@@ -273,6 +284,11 @@ class ControlRoom:
         self.calendar.close()
         self.history.close()
         self.preferences.close()
+
+
+def _saved_choice(preferences: Documents) -> tuple[str, str]:
+    saved = preferences.get('chosen') or {}
+    return str(saved.get('pipeline') or ''), str(saved.get('profile') or '')
 
 
 def _saved_workers(preferences: Documents, settings: Settings) -> int:

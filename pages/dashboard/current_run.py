@@ -6,10 +6,12 @@ from nicegui import background_tasks
 
 from pages.parts.cards import empty, set_class, set_props
 from pages.parts.dialogs import attempt
-from pages.parts.html import el, icon
+from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, pipeline_color, pipeline_title, profile_label, size_of, step_title, title_of
 from pages.runs.run_controls import RunControls, StatePill
+from pages.runs.run_form import open_run_form_of
+from pages.runs.run_words import is_input_refused
 from pages.runs.stepper import Stepper
 from pages.runs.time_left import TimeLeft
 from synapse.catalog.catalog import PipelinesChanged
@@ -93,6 +95,8 @@ class CurrentRun(Scope):
             icon('retry', size=14)
             self._retry_word = el('span')
         self._retry.on('click', self._ask_retry)
+        self._other = button('Choose another file', icon_name='upload')
+        opens(self._other, self._choose_another)
         with el('a', 'sy-btn is-ghost') as self._open:
             icon('open')
             el('span', text='Open run')
@@ -162,7 +166,9 @@ class CurrentRun(Scope):
         self._controls.show(run)
         set_props(self._open, href=f'/runs/{run.number}')
         step = run.failed_step
-        self._retry.set_visibility(run.state.is_final and run.state is not RunState.SUCCEEDED)
+        is_refused = is_input_refused(run)
+        self._other.set_visibility(run.state.is_final and is_refused)
+        self._retry.set_visibility(run.state.is_final and run.state is not RunState.SUCCEEDED and not is_refused)
         self._retry_word.set_text(
             f'Retry from {step_title(self._room, run.pipeline, step.name)}' if step else 'Run all again'
         )
@@ -177,6 +183,10 @@ class CurrentRun(Scope):
         if self._run is not None and self._run.id in places:
             self._run = live[(places.index(self._run.id) + by) % len(live)]
         self._show()
+
+    def _choose_another(self) -> None:
+        if self._run is not None:
+            open_run_form_of(self._room, self._run)
 
     async def _ask_retry(self) -> None:
         if self._run is not None:

@@ -13,8 +13,9 @@ from pages.parts.dialogs import attempt, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.upload import UploadZone
-from pages.runs.start_run import Choice, file_parameter
+from pages.runs.start_run import Choice
 from pages.runs.stepper import preview
+from pages.runs.takers import file_parameter
 from synapse.builtin.sample import make_sample_video
 from synapse.catalog.info import PipelineInfo
 from synapse.control_room import ControlRoom
@@ -64,7 +65,7 @@ class FirstStart(Scope):
                     with _step('1', 'Pick a pipeline', 'done') as (about, choice):
                         self._about = about
                         with choice:
-                            self._choice = Choice(self._room, None, self._show_choice)
+                            self._choice = Choice(self._room, self._show_choice)
                             el('a', 'sy-btn is-sm is-ghost', 'See its steps', href='/pipelines')
                     with _step('2', 'Give it a file', 'now') as (about, files):
                         self._give = about
@@ -74,8 +75,10 @@ class FirstStart(Scope):
                             with el('span', 'sy-cap'):
                                 el('span', text='or press ')
                                 el('span', 'sy-kbd', 'R')
-                    with _step('3', 'Watch it', '') as (about, _):
-                        about.set_text('Steps and log lines appear the moment they happen.')
+                    with _step('3', 'Watch it, then plan it', '') as (about, _):
+                        about.set_text(
+                            'Steps and log lines appear the moment they happen. When it works, put it on the calendar.'
+                        )
             self._zone = UploadZone(self._room.settings.max_upload_bytes, self._choice.start, classes='hz')
         self._sample.on('click', self._run_sample)
         opens(self._form, lambda: self._choice.ask())

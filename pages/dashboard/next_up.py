@@ -8,7 +8,7 @@ from nicegui import ui
 from pages.parts.cards import Card, empty, keep_rows, set_class, set_props, tick
 from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
-from pages.parts.words import pipeline_color
+from pages.parts.words import pipeline_color, time_so_far
 from pages.scheduler.event.dialog import open_event_dialog
 from pages.scheduler.parts.days import clock_in, day_in
 from synapse.calendar.events import Event
@@ -137,7 +137,7 @@ class _Row:
         self._show(run.pipeline, look_of(run.state), is_live=True)
         self._repeats.set_visibility(False)
         self._clock.classes(remove='is-next')
-        tick(self._clock, since=run.started_at)
+        tick(self._clock, since=None if run.held_at else run.started_at, text=time_so_far(run))
 
     def _show(self, pipeline: str, look: str, *, is_live: bool) -> None:
         self.row.classes(replace=f'{pipeline_color(self._room, pipeline)} st-{look}{" is-live" if is_live else ""}')

@@ -66,7 +66,7 @@ async def _dashboard(page: Scope, room: ControlRoom, last: RunRecord) -> None:
     with page, el('div', 'dash'):
         Figures(room, figures)
         CurrentRun(room, last)
-        StartCard(room, last)
+        StartCard(room)
         QueueCard(room)
         WorkersCard(room)
         NextUp(room)

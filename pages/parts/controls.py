@@ -140,11 +140,11 @@ def with_unit(unit: str) -> Iterator[TextElement]:
 class Picker(Scope):
     """A native select whose options can change; every key works in it.
 
-    :param changed: called with the key of the chosen option
+    :param changed: called with the key of the chosen option; may be async
     """
 
     def __init__(
-        self, options: Mapping[str, str], value: str, *, label: str, changed: Callable[[str], None], classes: str = ''
+        self, options: Mapping[str, str], value: str, *, label: str, changed: Callable[[str], Any], classes: str = ''
     ) -> None:
         super().__init__('span')
         self.classes(f'sy-in is-sm is-quiet sy-pick {classes}')
@@ -164,7 +164,7 @@ class Picker(Scope):
                 el('option', text=words, value=key)
         self._select.props['value'] = value
 
-    def _choose(self, key: str) -> None:
+    def _choose(self, key: str) -> Any:
         self.value = key
         self._select.props['value'] = key
-        self._changed(key)
+        return self._changed(key)

@@ -74,10 +74,7 @@ class Field:
 
     @property
     def title(self) -> str:
-        words = self.name.replace('_', ' ')
-        given = str(self.schema.get('title') or words.title())
-        # Pydantic makes Such Titles of names; ours are in sentence case.
-        return words.capitalize() if given == words.title() else given
+        return title_of_field(self.name, self.schema)
 
     def _kind_words(self) -> str:
         return self.expects
@@ -224,7 +221,7 @@ class ChoiceField(Field):
 
     def _control(self, value: Any) -> None:
         self._value = value if value in self._options else self._options[0]
-        words = {str(place): _words(option) for place, option in enumerate(self._options)}
+        words = {str(place): choice_words(self.schema, option) for place, option in enumerate(self._options)}
         chosen = str(self._options.index(self._value))
         if len(words) <= MOST_SEGMENTS and sum(map(len, words.values())) <= MOST_LETTERS:
             control = segments(self.id, words, chosen, self._choose, label=self.title)
@@ -313,6 +310,21 @@ def pairs_from(text: str, *, is_text: bool) -> dict[str, Any]:
             raise Unreadable(f'Write NAME=value, not “{line.strip()[:40]}”.')
         pairs[name.strip()] = value.strip() if is_text else _lenient(value.strip())
     return pairs
+
+
+def title_of_field(name: str, schema: Mapping[str, Any]) -> str:
+    """Return what people see instead of the name of a parameter."""
+    words = name.replace('_', ' ')
+    given = str(schema.get('title') or words.title())
+    # Pydantic makes Such Titles of names; ours are in sentence case.
+    return words.capitalize() if given == words.title() else given
+
+
+def choice_words(schema: Mapping[str, Any], option: Any) -> str:
+    """Return what people see instead of one of the values of a parameter: its `x-labels`, or the value itself."""
+    labels = schema.get('x-labels')
+    label = labels.get(str(option)) if isinstance(labels, Mapping) else None
+    return _words(option) if label is None else str(label)
 
 
 def sorted_errors(errors: Mapping[str, str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:

@@ -15,7 +15,7 @@ from .fields import TextField
 from .html import button, el, icon
 from .scope import Scope
 from .upload import FileZone, sending_row
-from .words import size_of
+from .words import kinds_of, size_of
 
 MOST_OFFERED = 20
 
@@ -40,7 +40,7 @@ class PathField(TextField):
     def _kind_words(self) -> str:
         if self._is_folder:
             return 'folder'
-        return ' '.join(suffix.lstrip('.') for suffix in self._accepts[:6]) or 'path'
+        return kinds_of(self._accepts) if self._accepts else 'path'
 
     def _control(self, value: Any) -> None:
         self._text = self._to_text(value)

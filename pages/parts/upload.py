@@ -10,6 +10,7 @@ from synapse.media.formats import VIDEO_SUFFIXES
 
 from .cards import set_props
 from .html import el, icon
+from .words import kinds_of, size_of
 
 Received = Callable[[Mapping[str, Any]], Any]
 """Called with each new item of the inbox, `{id, name, size, ...}`, in the order they arrive; may be async."""
@@ -29,14 +30,16 @@ class FileZone(ui.element):
         with self:
             self._input = el('input', type_='file', multiple=multiple, tabindex='-1', aria_hidden='true')
 
-    def accept(self, suffixes: Sequence[str], *, title: str, label: str) -> None:
+    def accept(self, suffixes: Sequence[str], *, title: str, label: str, kinds: str = '') -> None:
         """Take files with these suffixes, or any file if there are none.
 
         :param title: names the taker in a refusal
         :param label: for screen readers
+        :param kinds: what a refusal says that it takes, if not these suffixes
         """
         accepts = ','.join(suffixes) or None
-        set_props(self, data_accepts=accepts, data_pipeline=title, aria_label=label)
+        kinds = kinds or kinds_of(suffixes)
+        set_props(self, data_accepts=accepts, data_pipeline=title, data_kinds=kinds, aria_label=label)
         set_props(self._input, accept=accepts)
 
 
@@ -45,7 +48,7 @@ class UploadZone(FileZone):
 
     def __init__(self, max_bytes: int, received: Received, *, classes: str = '') -> None:
         super().__init__(max_bytes, received, classes=classes, multiple=True)
-        self._limit = f'up to {max_bytes / 1024**3:.0f} GB' if max_bytes >= 1024**3 else f'up to {max_bytes:,} bytes'
+        self._limit = f'up to {size_of(max_bytes)}'
         with self:
             with el('span', 'asking'):
                 with el('span', 'up'):
@@ -60,17 +63,20 @@ class UploadZone(FileZone):
                 icon('right', size=18, classes='sy-3 is-phone-only')
             sending_row()
 
-    def ask_for(self, info: PipelineInfo, *, profile: str, starts: bool) -> None:
-        """Take files for this pipeline.
+    def ask_for(self, info: PipelineInfo, *, profile: str, starts: bool, suffixes: Sequence[str]) -> None:
+        """Ask for files for this pipeline.
 
         :param starts: whether a run needs nothing but the file
+        :param suffixes: what is taken, for other pipelines too; any file if there are none
         """
+        kinds = kinds_of(info.accepts)
         what = 'a video' if set(info.accepts[:1]) & set(VIDEO_SUFFIXES) else 'a file'
-        self.accept(info.accepts, title=info.title, label=f'Drop {what} here or press Enter to choose one')
+        label = f'Drop {what} here or press Enter to choose one'
+        self.accept(suffixes, title=info.title, label=label, kinds=kinds)
         self._drop.set_text(f'Drop {what}')
         self._choose.set_text(f'Choose {what}')
         then = 'It starts right away.' if starts else 'A few questions follow.'
-        self._hint.set_text(f'{suffixes(info.accepts)} {self._limit}. {then}')
+        self._hint.set_text(f'{kinds[0].upper()}{kinds[1:]}, {self._limit}. {then}')
         set_props(self._hint, title=', '.join(info.accepts) or None, data_profile=profile)
 
 
@@ -87,8 +93,3 @@ def sending_row() -> None:
             el('i', data_bar='1').style('width:0%;--mc:var(--cmd-purple)')
         el('span', 'sy-cap sy-num', data_speed='1')
     el('span', 'refused sy-error', role='alert', data_refused='1')
-
-
-def suffixes(accepts: Sequence[str]) -> str:
-    """Return up to three suffixes, such as `mp4, mov, mkv`, or `Any file`; a refusal names all of them."""
-    return ', '.join(suffix.lstrip('.') for suffix in accepts[:3]) if accepts else 'Any file'

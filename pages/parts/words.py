@@ -1,18 +1,46 @@
 """Numbers, moments and names as people read them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from synapse.control_room import ControlRoom
 from synapse.durations import clock
 from synapse.errors import NotFound
+from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
 from synapse.sentences import size_of as size_of
+
+MOST_SUFFIXES = 4
+"""More kinds of files than this are summed up."""
 
 
 def length_of(seconds: float | None) -> str:
     """Return a length such as `0:42` or `1:04:09`; empty for None."""
     return '' if seconds is None else clock(max(0, seconds))
+
+
+def kinds_of(suffixes: Sequence[str]) -> str:
+    """Return which files these are: `mp4, mov`, or `video and sound files, such as mp4, mov, mkv`, or `any file`.
+
+    :param suffixes: in lower case, such as `.mp4`; none of them stands for all files
+    """
+    if not suffixes:
+        return 'any file'
+    if len(suffixes) <= MOST_SUFFIXES:
+        return _listed(suffixes)
+    kinds = {'video': VIDEO_SUFFIXES, 'sound': SOUND_SUFFIXES}
+    media = [suffix for known in kinds.values() for suffix in known if suffix in suffixes]
+    others = [suffix for suffix in suffixes if suffix not in media]
+    words = ' and '.join(kind for kind, known in kinds.items() if set(known).intersection(suffixes))
+    parts = [f'{words} files, such as {_listed(media[:3])}'] if media else []
+    if others:
+        parts.append(_listed(others) if len(others) <= MOST_SUFFIXES else f'files such as {_listed(others[:3])}')
+    return ', and '.join(parts)
+
+
+def _listed(suffixes: Sequence[str]) -> str:
+    return ', '.join(suffix.lstrip('.') for suffix in suffixes)
 
 
 def clock_of(room: ControlRoom, moment: datetime | None) -> str:
@@ -58,10 +86,15 @@ def title_of(room: ControlRoom, run: RunRecord) -> str:
 
 
 def step_seconds(step: StepRun) -> float | None:
-    """Return how long a step took; None until it has ended."""
-    if step.started_at is None or step.finished_at is None:
-        return None
-    return (step.finished_at - step.started_at).total_seconds()
+    """Return how long a step took, pauses left out; None until it has ended."""
+    return step.worked_seconds(step.finished_at) if step.finished_at is not None else None
+
+
+def time_so_far(run: RunRecord) -> str:
+    """Return how long a run took, or until it was paused; empty while a clock has to count."""
+    if run.started_at is not None and run.held_at is not None:
+        return length_of((run.held_at - run.started_at).total_seconds())
+    return length_of(run.took_seconds)
 
 
 def filters_for(room: ControlRoom, pipeline: str, profile: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pages.parts.html import Glyph, button, copy_button, el, icon, opens
 from pages.parts.scope import Scope
+from pages.parts.words import kinds_of
 from pages.runs.run_form import open_run_form
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
@@ -77,7 +78,8 @@ def _card(room: ControlRoom, info: PipelineInfo) -> Any:
         with el('dl', 'facts'):
             for name, value in _facts(info):
                 el('dt', text=name)
-                el('dd', 'sy-mono' if name == 'File' else '', value)
+                title = ', '.join(info.accepts) if name == 'Takes' else None
+                el('dd', 'sy-mono' if name == 'File' else '', value, title=title)
     return card
 
 
@@ -117,7 +119,7 @@ def _facts(info: PipelineInfo) -> list[tuple[str, str]]:
     required = info.schema.get('required', [])
     names = [f'{name} (required)' if name in required else name for name in info.schema.get('properties', {})]
     facts = [
-        ('Takes', ', '.join(suffix.lstrip('.') for suffix in info.accepts)),
+        ('Takes', kinds_of(info.accepts) if info.accepts else ''),
         ('Asks for', ', '.join(names)),
         ('At once', f'{info.max_parallel} at most' if info.max_parallel else ''),
         ('File', 'built in' if info.is_built_in else info.origin or info.source),

@@ -12,7 +12,16 @@ from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
 from pages.parts.html import WORDS, button, el, look_of, opens
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, day_of, filters_for, length_of, millis, pipeline_color, pipeline_title, title_of
+from pages.parts.words import (
+    clock_of,
+    day_of,
+    filters_for,
+    millis,
+    pipeline_color,
+    pipeline_title,
+    time_so_far,
+    title_of,
+)
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunChanged, RunsRemoved
 from synapse.runs.records import RunRecord, RunState
@@ -172,7 +181,7 @@ def row_of(room: ControlRoom, run: RunRecord) -> dict[str, Any]:
     title = title_of(room, run)
     pipeline = pipeline_title(room, run.pipeline) if run.subject else ''
     words = state_in_list(room, run)
-    since = None if run.state.is_final else run.started_at
+    since = None if run.state.is_final or run.held_at else run.started_at
     active = run.active_step
     return {
         'href': f'/runs/{run.number}',
@@ -185,7 +194,7 @@ def row_of(room: ControlRoom, run: RunRecord) -> dict[str, Any]:
         'facts': ' · '.join(filter(None, [pipeline, run.profile, run.because])),
         'state': words,
         'percent': None if active is None else round(active.progress, 1),
-        'took': '' if since else length_of(run.took_seconds),
+        'took': '' if since else time_so_far(run),
         'since': millis(since) if since else None,
         'when': f'{day_of(room, run.created_at)} {clock_of(room, run.created_at)}',
     }

@@ -17,6 +17,7 @@ from pages.parts.schema_fields import field_for
 from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
+from synapse.runs.records import RunRecord
 
 LEAST_FOLDED = 3
 
@@ -102,7 +103,8 @@ class RunForm:
         properties = schema.get('properties', {})
         # If nothing is required, the first parameter is still what the pipeline is about.
         needed = schema.get('required') or list(properties)[:1]
-        rare = [name for name in properties if name not in {*needed, *self._given}]
+        told = {name for name, value in self._given.items() if value != properties.get(name, {}).get('default')}
+        rare = [name for name in properties if name not in {*needed, *told}]
         self._rare = rare if self._folds and len(rare) >= LEAST_FOLDED else []
         first = {name: field.get('default') for name, field in properties.items()} | {**defaults, **values}
         self._body.clear()
@@ -218,7 +220,7 @@ class RunFormDialog:
             self._broken.set_text('The file of this pipeline has an error. Its last working version runs instead.')
         self._place.clear()
         with self._place:
-            self._form = RunForm(self._room, info, values, self._profile or None)
+            self._form = RunForm(self._room, info, values, self._profile or None, folds=True)
 
     async def _take_last(self) -> None:
         runs = await attempt(self._room.runs.page(state='succeeded', pipeline=self._pipeline, limit=1))
@@ -257,8 +259,14 @@ class RunFormDialog:
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:
+            await self._room.remember_choice(self._pipeline, self._profile)
             self._dialog.close()
             ui.navigate.to(f'/runs/{run.number}')
+
+
+def open_run_form_of(room: ControlRoom, run: RunRecord) -> None:
+    """Open the form with the values of a run."""
+    open_run_form(room, pipeline=run.pipeline, profile=run.profile, values=run.parameters)
 
 
 def problem_of(error: Invalid, rest: list[str]) -> str:
@@ -279,10 +287,12 @@ def open_run_form(
 ) -> None:
     """Ask for the parameters of a run and start it.
 
-    :param pipeline: selected at first, if it can run
+    :param pipeline: selected at first, if it can run; without one, what a person chose last, with its profile
     :param profile: selected at first, if it exists
     """
     infos = {info.name: info for info in room.catalog.all() if info.is_runnable}
+    if not pipeline:
+        pipeline, profile = room.chosen[0], profile or room.chosen[1]
     if infos:
         RunFormDialog(room, infos, pipeline=pipeline, profile=profile, values=values or {})
     else:

@@ -73,7 +73,7 @@ class RunPage:
                         el('span', text='usual time')
                 self._axis = TimeAxis(room, run, typical, self._choose)
             with el('aside', 'run-side'):
-                inputs_card(run)
+                inputs_card(room, run)
                 self._outputs = OutputsCard(room, run)
                 self._last = LastRuns(run)
             self._draw_log(line)

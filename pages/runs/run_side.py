@@ -6,7 +6,9 @@ from statistics import median
 from typing import Any
 from urllib.parse import quote
 
+from pages.parts.fields import choice_words, title_of_field
 from pages.parts.html import WORDS, copy_button, el, icon, look_of
+from pages.parts.schema_fields import plain
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
 from synapse.runs.records import Artifact, RunRecord, RunState
@@ -14,17 +16,21 @@ from synapse.runs.records import Artifact, RunRecord, RunState
 LAST_RUNS = 12
 
 
-def inputs_card(run: RunRecord) -> None:
-    """Draw the parameters of a run, shortened; the full value shows on hover."""
+def inputs_card(room: ControlRoom, run: RunRecord) -> None:
+    """Draw the parameters of a run as its form calls them, shortened; the name and the full value show on hover."""
+    info = room.catalog.find(run.pipeline)
+    schema = info.schema if info is not None else {}
     with el('section', 'glass-card', aria_label='Inputs'):
         with el('div', 'sy-head'):
             el('h2', text='Inputs')
             copy_button('Copy', json.dumps(run.parameters, indent=2, ensure_ascii=False))
         with el('dl', 'run-kv'):
             for name, value in run.parameters.items():
+                field, _ = plain(schema.get('properties', {}).get(name, {}), schema)
+                label = choice_words(field, value) if 'enum' in field and value is not None else ''
                 with el('div'):
-                    el('dt', text=name)
-                    el('dd', 'sy-ell', _short(value), title=_whole(value))
+                    el('dt', text=title_of_field(name, field), title=name)
+                    el('dd', 'sy-ell', label or _short(value), title=_whole(value))
             if not run.parameters:
                 with el('div'):
                     el('dt', text='none')

@@ -9,14 +9,14 @@ from nicegui import background_tasks, ui
 from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt
 from pages.parts.html import Glyph, button, copy_button, el, icon, opens
-from pages.parts.words import millis, pipeline_color, pipeline_title, size_of, step_title, title_of
+from pages.parts.words import millis, pipeline_color, pipeline_title, size_of, step_title, time_so_far, title_of
 from synapse.control_room import ControlRoom
 from synapse.records import Problem
 from synapse.runs.records import RunRecord, RunState
 
 from .run_controls import RunControls, StatePill
-from .run_form import open_run_form
-from .run_words import facts_of, state_words, step_to_retry, what_is_kept
+from .run_form import open_run_form_of
+from .run_words import facts_of, is_input_refused, state_words, step_to_retry, what_is_kept
 from .stepper import Stepper
 from .time_left import TimeLeft
 
@@ -86,7 +86,8 @@ class RunSummary:
             for fact in facts_of(self._room, run):
                 el('span', text=fact)
             if run.started_at and not run.state.is_final:
-                el('span', 'sy-num', data_since=millis(run.started_at))
+                since = None if run.held_at else millis(run.started_at)
+                el('span', 'sy-num', time_so_far(run), data_since=since)
 
     def _draw_problem(self, run: RunRecord, error: Problem) -> None:
         with el('div', 'run-why st-failed', role='alert'):
@@ -107,14 +108,17 @@ class RunSummary:
 
     def _draw_ways_on(self, run: RunRecord) -> None:
         step = step_to_retry(run)
+        is_refused = is_input_refused(run)
         with el('div', 'run-acts'):
-            opens(
-                button('Edit and run', icon_name='edit', kind='ghost'),
-                lambda: open_run_form(self._room, pipeline=run.pipeline, profile=run.profile, values=run.parameters),
-            )
             words = 'Run again' if run.state is RunState.SUCCEEDED else 'Run all again'
-            again = button(words, icon_name='retry', kind='' if step else 'primary')
+            again = button(words, icon_name='retry', kind='' if step or is_refused else 'primary')
             again.on('click', lambda: self._retry(again, run, None))
+            if is_refused:
+                edit = button('Choose another file', icon_name='upload', kind='primary')
+            else:
+                edit = button('Edit and run', icon_name='edit', kind='ghost')
+                edit.move(target_index=0)
+            opens(edit, lambda: open_run_form_of(self._room, run))
             if step is not None:
                 name = step.name
                 title = step_title(self._room, run.pipeline, name)

@@ -1,6 +1,7 @@
 """A run in words: its state, its facts, and what stopping or retrying it means. Nothing here draws."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from pages.parts.html import WORDS
 from pages.parts.words import clock_of, day_of, length_of, step_seconds, step_title
@@ -78,6 +79,15 @@ def step_to_retry(run: RunRecord) -> StepRun | None:
         return None
     place = next((place for place, step in enumerate(run.steps) if step.state is not StepState.SUCCEEDED), 0)
     return run.steps[place] if place else None
+
+
+def is_input_refused(run: RunRecord) -> bool:
+    """Whether the first step refused a file that the run was given: the same file would only be refused again."""
+    first = run.steps[0] if run.steps else None
+    if first is None or first.state is not StepState.FAILED or first.error is None or first.error.type != 'StepFailed':
+        return False
+    paths = (PurePath(value) for value in run.parameters.values() if isinstance(value, str))
+    return any(path.is_absolute() and path.name in first.error.message for path in paths)
 
 
 def what_is_kept(room: ControlRoom, run: RunRecord) -> str:

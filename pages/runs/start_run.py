@@ -1,11 +1,12 @@
 """What a dropped file or a click starts: the selected pipeline with the selected profile."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
-from pages.parts.cards import Card
+from pages.parts.cards import Card, set_props
 from pages.parts.controls import Picker
-from pages.parts.dialogs import attempt
+from pages.parts.dialogs import attempt, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.upload import UploadZone
@@ -13,22 +14,10 @@ from pages.parts.words import pipeline_color
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.inbox.inbox import PREFIX
-from synapse.pipelines.describe import is_path
 from synapse.profiles import Profile, ProfileChanged
-from synapse.runs.records import RunRecord
 
 from .run_form import open_run_form
-
-
-def file_parameter(info: PipelineInfo) -> str | None:
-    """Return the parameter that a dropped file fills: the first path with suffixes, else the first required path.
-
-    A built-in pipeline without suffixes, such as the backup of a folder, doesn't take a single file.
-    """
-    paths = {name: field for name, field in info.schema.get('properties', {}).items() if is_path(field)}
-    marked = [name for name, field in paths.items() if field.get('x-accepts')]
-    required = [] if info.is_built_in else [name for name in paths if name in info.schema.get('required', ())]
-    return next(iter([*marked, *required]), None)
+from .takers import file_parameter, suffixes_taken, taker_of
 
 
 def needs_only(info: PipelineInfo, parameter: str | None, defaults: Mapping[str, Any]) -> bool:
@@ -49,19 +38,19 @@ def pipeline_to_offer(infos: Sequence[PipelineInfo], wanted: str) -> PipelineInf
 
 
 class Choice(Scope):
-    """The selected pipeline and profile, at first those of the last run; follows changes of both lists.
+    """The selected pipeline and profile, at first those that a person chose last; follows changes of both lists.
 
     :param changed: called when another pipeline or profile is selected, or one of them has changed
     """
 
-    def __init__(self, room: ControlRoom, last: RunRecord | None, changed: Callable[[], None]) -> None:
+    def __init__(self, room: ControlRoom, changed: Callable[[], None]) -> None:
         super().__init__()
         self.classes('two')
         self._room = room
         self._changed = changed
         self.info: PipelineInfo | None = None
         self.profile: Profile | None = None
-        self._settle(last.pipeline if last else '', (last.profile if last else None) or '')
+        self._settle(*room.chosen)
         with self:
             self._pipelines = Picker({}, '', label='Pipeline', changed=self._select_pipeline, classes='has-dot')
             with self._pipelines:
@@ -100,14 +89,16 @@ class Choice(Scope):
         self._show()
         self._changed()
 
-    def _select_pipeline(self, name: str) -> None:
+    async def _select_pipeline(self, name: str) -> None:
         self._settle(name, self.profile_id or '')
         self._show_color()
         self._changed()
+        await self._room.remember_choice(self.pipeline, self.profile_id or '')
 
-    def _select_profile(self, id: str) -> None:
+    async def _select_profile(self, id: str) -> None:
         self._settle(self.pipeline, id)
         self._changed()
+        await self._room.remember_choice(self.pipeline, self.profile_id or '')
 
     # What it starts
 
@@ -116,40 +107,49 @@ class Choice(Scope):
         return self.info is not None and file_parameter(self.info) is not None
 
     def describe(self, zone: UploadZone) -> None:
-        """Let a zone take files for this pipeline, or hide it if the pipeline takes none."""
-        zone.set_visibility(self.takes_a_file)
-        if self.info is not None and self.takes_a_file and self.profile is not None:
+        """Let a zone ask for files for this pipeline, or hide it if the pipeline takes none.
+
+        Files for other pipelines are taken too, even by a hidden zone: see `start`.
+        """
+        set_props(zone, hidden=not self.takes_a_file)
+        if self.info is not None and self.profile is not None:
             is_enough = starts_with_a_file(self.info, self.profile.defaults)
-            zone.ask_for(self.info, profile=self.profile.label, starts=is_enough)
+            suffixes = suffixes_taken(self._room.catalog) or ()
+            zone.ask_for(self.info, profile=self.profile.label, starts=is_enough, suffixes=suffixes)
 
     async def start(self, item: Mapping[str, Any]) -> None:
         """Start a run with this file of the inbox, or open the form if a run needs more.
 
+        The selected pipeline gets it if it takes such files, else another that does.
+
         :param item: as `/api/v1/uploads` returns it
         """
-        if self.info is None:
+        name = str(item['name'])
+        info = taker_of(PurePath(name).suffix.lower(), self._room.catalog, self.pipeline)
+        parameter = file_parameter(info) if info is not None else None
+        if info is None or parameter is None:
+            say(f'No pipeline accepts {name}. The file is kept in the inbox.', kind='warning')
             return
-        parameter = file_parameter(self.info)
-        values = {parameter: f'{PREFIX}{item["id"]}'} if parameter else {}
-        if starts_with_a_file(self.info, self.profile.defaults if self.profile else {}):
+        values = {parameter: f'{PREFIX}{item["id"]}'}
+        if starts_with_a_file(info, self.profile.defaults if self.profile else {}):
             create = self._room.runs.create
-            await attempt(create(self.pipeline, values, profile=self.profile_id, because='file drop'))
+            await attempt(create(info.name, values, profile=self.profile_id, because='file drop'))
         else:
-            self.ask(values)
+            open_run_form(self._room, pipeline=info.name, profile=self.profile_id, values=values)
 
-    def ask(self, values: Mapping[str, Any] | None = None) -> None:
-        open_run_form(self._room, pipeline=self.pipeline, profile=self.profile_id, values=values)
+    def ask(self) -> None:
+        open_run_form(self._room, pipeline=self.pipeline, profile=self.profile_id)
 
 
 class StartCard(Card):
     """Pipeline, profile and the drop zone."""
 
-    def __init__(self, room: ControlRoom, last: RunRecord | None) -> None:
+    def __init__(self, room: ControlRoom) -> None:
         super().__init__('Start a run', 'start')
         with self.head:
             options = button('Options', kind='ghost', small=True)
         with self, el('div', 'startbody'):
-            self._choice = Choice(room, last, self._show)
+            self._choice = Choice(room, self._show)
             self._zone = UploadZone(room.settings.max_upload_bytes, self._choice.start)
             with el('div', 'sy-empty') as self._without:
                 el('p', 'sy-cap', "This pipeline doesn't take a file.")

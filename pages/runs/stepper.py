@@ -64,7 +64,8 @@ class _Step:
 
     def show(self, run: RunRecord, step: StepRun, usual: float | None, before: str) -> None:
         state = 'paused' if step.state is StepState.RUNNING and run.state == 'paused' else str(step.state)
-        shown = (state, step.progress, step.note, step.attempt, step.finished_at, run.is_stopping, usual)
+        clock = (step.counts_from, step.held_at, step.finished_at)
+        shown = (state, step.progress, step.note, step.attempt, clock, run.is_stopping, usual)
         if shown == self._shown:
             return
         self._shown = shown
@@ -82,13 +83,13 @@ class _Step:
         set_props(self._caption, title=step.note or None)
 
     def _show_time(self, step: StepRun, usual: float | None) -> None:
-        took = step_seconds(step)
+        took = step_seconds(step) if step.held_at is None else step.worked_seconds(step.held_at)
         is_active = step.state is StepState.RUNNING
         usually = f'~{length_of(usual)}' if usual and not step.state.is_final else ''
         set_props(self._time, title=f'usually {length_of(usual)}' if usual and is_active else None)
         tick(
             self._time,
-            since=step.started_at if is_active else None,
+            since=step.counts_from if is_active else None,
             text=length_of(took) if took is not None else usually,
         )
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pages.parts.cards import set_props
 from pages.parts.html import WORDS, Glyph, el, look_of
-from pages.parts.words import length_of, millis, step_seconds, step_title
+from pages.parts.words import length_of, millis, step_title
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun, StepState
@@ -137,18 +137,19 @@ class _Row:
     def show(self, step: StepRun, axis: Axis | None) -> None:
         if self._shown == (step, axis):
             return
-        is_same_state = self._shown is not None and self._shown[0].state is step.state and self._shown[1] == axis
+        before = self._shown
         self._shown = (step, axis)
-        if is_same_state and step.state is StepState.RUNNING:
+        is_same = before is not None and before[1] == axis and _clock(before[0]) == _clock(step)
+        if is_same and step.state is StepState.RUNNING:
             return  # the browser lets its bar and its time grow
         pressed = self._row.props.get('aria-pressed')
-        self._row.classes(replace=f'run-step st-{look_of(step.state)}')
-        self._glyph.show(step.state)
+        state = 'paused' if step.held_at else str(step.state)
+        self._row.classes(replace=f'run-step st-{look_of(state)}')
+        self._glyph.show(state)
         was_run = step.started_at is not None and axis is not None and step.started_at >= axis.start
-        was_kept = step.note.startswith('kept from')
-        self._show_bars(step, axis if was_run and not was_kept else None)
-        self._show_words(step, was_kept=was_kept)
-        set_props(self._row, aria_pressed=pressed, aria_label=f'{self._title}, {WORDS[step.state]}')
+        self._show_bars(step, axis if was_run and not step.is_kept else None)
+        self._show_words(step)
+        set_props(self._row, aria_pressed=pressed, aria_label=f'{self._title}, {WORDS[state]}')
 
     def _show_bars(self, step: StepRun, axis: Axis | None) -> None:
         set_props(self._bar, hidden=axis is None)
@@ -156,29 +157,34 @@ class _Row:
         if axis is None or step.started_at is None:
             return
         left = axis.percent(step.started_at)
-        is_running = step.state is StepState.RUNNING
-        width = axis.percent(step.finished_at or now_utc()) - left
+        is_growing = step.state is StepState.RUNNING and step.held_at is None
+        width = axis.percent(step.finished_at or step.held_at or now_utc()) - left
         self._bar.style(f'left:{left:.2f}%;width:{max(0.4, width):.2f}%')
         set_props(
             self._bar,
-            data_grows_from=millis(step.started_at) if is_running else None,
-            data_axis_start=millis(axis.start) if is_running else None,
-            data_axis_end=millis(axis.end) if is_running else None,
+            data_grows_from=millis(step.started_at) if is_growing else None,
+            data_axis_start=millis(axis.start) if is_growing else None,
+            data_axis_end=millis(axis.end) if is_growing else None,
         )
         if self._usual:
             end = axis.percent(step.started_at + timedelta(seconds=self._usual))
             self._ghost.style(f'left:{left:.2f}%;width:{max(0.4, end - left):.2f}%')
             set_props(self._ghost, title=f'usually {length_of(self._usual)}')
 
-    def _show_words(self, step: StepRun, *, was_kept: bool) -> None:
-        is_running = step.state is StepState.RUNNING and step.started_at is not None
-        set_props(self._time, data_since=millis(step.started_at) if is_running and step.started_at else None)
-        self._note.set_text(step.note if was_kept else 'never started' if step.state is StepState.SKIPPED else '')
+    def _show_words(self, step: StepRun) -> None:
+        since = step.counts_from if step.state is StepState.RUNNING else None
+        set_props(self._time, data_since=millis(since) if since else None)
+        self._note.set_text(step.note if step.is_kept else 'never started' if step.state is StepState.SKIPPED else '')
         if step.state is StepState.PENDING:
             self._time.set_text(f'~{length_of(self._usual)}' if self._usual else '')
-        elif was_kept:
+        elif step.is_kept:
             self._time.set_text('kept')
         elif step.state is StepState.SKIPPED:
             self._time.set_text('skipped')
         else:
-            self._time.set_text('' if is_running else length_of(step_seconds(step)))
+            self._time.set_text('' if since else length_of(step.worked_seconds(now_utc())))
+
+
+def _clock(step: StepRun) -> tuple[object, ...]:
+    """Return what the browser's clock and bar of a step depend on."""
+    return step.state, step.started_at, step.held_at, step.held_seconds

@@ -42,7 +42,10 @@ def figure_of(run: RunRecord, left: float | None, now: datetime, local: Callable
         ended = f'ended {local(run.finished_at):%H:%M}' if run.finished_at else 'ended'
         took = length_of(run.took_seconds)
         return Figure(text=took, note=f'total, {ended}' if took else ended)
-    return Figure(text=length_of(left), note='stopping' if run.is_stopping else 'paused until you resume it')
+    if run.is_stopping:
+        return Figure(text=length_of(left), note='stopping')
+    paused = 'paused until you resume it'
+    return Figure(text=length_of(left), note=paused if left is None else f'left, {paused}')
 
 
 def is_steady(shown: Figure | None, new: Figure, left: float | None) -> bool:

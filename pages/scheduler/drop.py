@@ -9,9 +9,8 @@ from pages.parts.cards import set_props
 from pages.parts.dialogs import say
 from pages.parts.html import el
 from pages.parts.upload import sending_row
-from pages.runs.start_run import file_parameter
-from synapse.catalog.catalog import Catalog
-from synapse.catalog.info import PipelineInfo
+from pages.parts.words import kinds_of
+from pages.runs.takers import file_parameter, suffixes_taken, taker_of
 from synapse.control_room import ControlRoom
 from synapse.inbox.inbox import PREFIX
 
@@ -43,7 +42,11 @@ class DropZone:
     def accept(self) -> None:
         """Accept the files that the pipelines take now."""
         suffixes = suffixes_taken(self._room.catalog)
-        set_props(self._zone, data_accepts=','.join(suffixes) if suffixes is not None else None)
+        set_props(
+            self._zone,
+            data_accepts=','.join(suffixes) if suffixes is not None else None,
+            data_kinds=kinds_of(suffixes or ()),
+        )
 
     def _uploaded(self, item: Mapping[str, Any]) -> None:
         info = taker_of(PurePath(str(item['name'])).suffix, self._room.catalog, self._wanted())
@@ -52,23 +55,3 @@ class DropZone:
             say(f'No pipeline accepts {item["name"]}. The file is kept in the inbox.', kind='warning')
             return
         self._plan(date.fromisoformat(str(item['day'])), info.name, {parameter: f'{PREFIX}{item["id"]}'})
-
-
-def suffixes_taken(catalog: Catalog) -> list[str] | None:
-    """Return the suffixes of the files that any pipeline takes; None if one of them takes every file."""
-    takers = [info.accepts for info in catalog.all() if info.is_runnable and file_parameter(info)]
-    return sorted({suffix for accepts in takers for suffix in accepts}) if all(takers) else None
-
-
-def taker_of(suffix: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | None:
-    """Return the pipeline for a file: one that names its suffix, or else one that takes any file.
-
-    :param wanted: preferred to others that take the file equally well
-    """
-    named = catalog.find_by_suffix(suffix)
-    any_file = [info for info in catalog.all() if info.is_runnable and not info.accepts]
-    for able in (named, any_file):
-        takers = [info for info in able if file_parameter(info) is not None]
-        if takers:
-            return next((info for info in takers if info.name == wanted), takers[0])
-    return None

@@ -9,6 +9,7 @@ from pages.parts.scope import Scope
 from pages.parts.words import step_title, title_of
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.runs.records import RunState
 from synapse.sentences import count_of
 from synapse.status import StatusChanged
 
@@ -32,21 +33,27 @@ class RoomPill(Scope):
         self._menu.on('hide', self._closed)
         self.follow(room.bus, StatusChanged, lambda _: self._show())
         self.follow(room.bus, QueueChanged, lambda _: self._show())
-        self.follow(room.bus, RunChanged, lambda message: self._fill_if_open() if message.moved else None)
+        self.follow(room.bus, RunChanged, lambda message: self._show() if message.moved else None)
         self._show()
 
     def _show(self) -> None:
         status = self._room.status
-        stopping = sum(run.is_stopping for run in self._room.runs.live())
+        live = self._room.runs.live()
+        stopping = sum(run.is_stopping for run in live)
+        held = sum(run.state is RunState.PAUSED for run in live)
+        running = status.running - held
         if stopping:
             first, look = 'Stopping', 'paused'
-        elif status.running:
-            first, look = f'{status.running} running', look_of(status.state)
+        elif running > 0:
+            first, look = f'{running} running', look_of(status.state)
+        elif held:
+            first, look = f'{held} paused', 'paused'
         elif status.queue_paused:
             first, look = 'Paused', 'paused'
         else:
             first, look = ('Last run failed', 'failed') if status.state == 'error' else ('Idle', 'idle')
-        parts = [f'{status.waiting} waiting'] if status.waiting else []
+        parts = [f'{held} paused'] if held and running > 0 and not stopping else []
+        parts += [f'{status.waiting} waiting'] if status.waiting else []
         parts += ['queue paused'] if status.queue_paused and status.running else []
         second = ', '.join(parts)
         self._first.set_text(first)

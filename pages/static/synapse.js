@@ -170,32 +170,31 @@
   // -- files: streamed to the inbox one by one, with speed, time left and cancel
   const size = (n) => n >= 1e9 ? `${(n / 1e9).toFixed(1)} GB` : n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(n / 1e3))} kB`;
   const isShown = (element) => element.getClientRects().length > 0;
-  const zoneOf = () => [...all('.upload-zone')].find(isShown);
+  // A zone that is hidden, as its pipeline takes no file, still takes those for other pipelines; it shows itself then.
+  const zoneOf = () => [...all('.upload-zone')].find(isShown) || document.querySelector('.upload-zone[hidden]');
   const waiting = new WeakMap();
 
   function refuse(zone, text) {
     say(zone.querySelector('[data-refused]'), text);
     zone.classList.toggle('is-refused', Boolean(text));
   }
-  function objection(zone, file) {
+  const short = (name) => name.length > 40 ? `${name.slice(0, 24)}…${name.slice(-12)}` : name;
+  const listed = (names) => names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names[0];
+  function isOfKind(zone, file) {
     const accepts = (zone.dataset.accepts || '').split(',').filter(Boolean);
     const suffix = file.name.includes('.') ? '.' + file.name.split('.').pop().toLowerCase() : '';
-    if (accepts.length && !accepts.includes(suffix)) {
-      const list = accepts.map((known) => known.slice(1));
-      const words = list.length > 1 ? `${list.slice(0, -1).join(', ')} or ${list.at(-1)}` : list[0];
-      return `That is a ${suffix || 'file without an extension'}. ${zone.dataset.pipeline} takes ${words}.`;
-    }
-    const most = Number(zone.dataset.max || 0);
-    return most && file.size > most ? `${file.name} has ${size(file.size)}, at most ${size(most)} are taken.` : '';
+    return !accepts.length || accepts.includes(suffix);
   }
   function take(zone, files) {
-    refuse(zone, '');
-    const queue = waiting.get(zone) || [];
+    const queue = waiting.get(zone) || [], others = [], reasons = [];
+    const most = Number(zone.dataset.max || 0);
     for (const file of files) {
-      const why = objection(zone, file);
-      if (why) refuse(zone, why);
+      if (!isOfKind(zone, file)) others.push(short(file.name));
+      else if (most && file.size > most) reasons.push(`${short(file.name)} has ${size(file.size)}, at most ${size(most)} are taken.`);
       else queue.push(file);
     }
+    if (others.length) reasons.unshift(`${listed(others.slice(0, 3))}${others.length > 3 ? ` and ${others.length - 3} more` : ''} ${others.length > 1 ? 'were' : 'was'} not taken. ${zone.dataset.pipeline} takes ${zone.dataset.kinds}.`);
+    refuse(zone, reasons.join(' '));
     waiting.set(zone, queue);
     if (queue.length && !zone.classList.contains('is-sending')) send(zone, queue.shift());
   }

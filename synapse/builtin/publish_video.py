@@ -31,12 +31,16 @@ from synapse.media.picture import PictureWishes
 from synapse.media.poster import make_poster
 from synapse.media.probe import MediaFile, probe
 from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
-from synapse.media.sound import chosen_sound
+from synapse.media.sound import choice_of_sound
 from synapse.media.tags import tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 from synapse.sentences import count_of, size_of
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
+
+
+def _labels(**labels: str) -> dict[str, Any]:
+    return {'x-labels': labels}
 
 
 class PublishVideo(Pipeline):
@@ -58,7 +62,7 @@ class PublishVideo(Pipeline):
         title='Caption',
         max_length=10_000,
         description='Shown over the video, line by line, unless there are subtitles. May contain {title}, {date}, '
-        '{duration} and {profile}; empty for the title.',
+        '{duration} and {profile}; empty for the title. Write {{ and }} for braces.',
     )
     subtitles: Annotated[
         Path | None,
@@ -85,8 +89,14 @@ class PublishVideo(Pipeline):
         description='Of the shorter side of the picture, in pixels: 1080 is 1920×1080, or 1080×1920 upright.',
     )
     enlarge: bool = Field(default=False, description='Enlarge a picture that is smaller than that.')
-    aspect: Literal['keep', '16:9', '9:16', '1:1'] = Field(default='keep', description='The shape of the picture.')
-    fit: Literal['pad', 'crop'] = Field(default='pad', description='How to reach another shape: bars, or cutting.')
+    aspect: Literal['keep', '16:9', '9:16', '1:1'] = Field(
+        default='keep', description='The shape of the picture.', json_schema_extra=_labels(keep='as it is')
+    )
+    fit: Literal['pad', 'crop'] = Field(
+        default='pad',
+        description='How to reach another shape: with bars, or by cutting the edges.',
+        json_schema_extra=_labels(pad='bars', crop='cut'),
+    )
     background: str = Field(
         default='#000000', description='The colour of bars and behind a transparent picture, such as #ffffff.'
     )
@@ -94,9 +104,12 @@ class PublishVideo(Pipeline):
         default='convert',
         title='HDR',
         description='Convert it to the colours that every screen shows, or keep it, as HEVC with 10 bits.',
+        json_schema_extra=_labels(keep='keep it'),
     )
     captions: Literal['sidecar', 'mux', 'burn'] = Field(
-        default='mux', description='Only next to the video, also as a track in it, or burned into the picture.'
+        default='mux',
+        description='Only next to the video, also as a track in it that can be switched on and off, or in the picture.',
+        json_schema_extra=_labels(sidecar='separate file', mux='as a track', burn='in the picture'),
     )
     own_subtitles: bool = Field(
         default=False,
@@ -115,12 +128,16 @@ class PublishVideo(Pipeline):
         description='The others follow the chosen one: other languages, comments.',
     )
     channels: Literal['keep', 'stereo'] = Field(
-        default='keep', title='Channels of the sound', description='Keep surround sound, or mix it down to stereo.'
+        default='keep',
+        title='Channels of the sound',
+        description='Keep surround sound, or mix it down to stereo.',
+        json_schema_extra=_labels(keep='as they are'),
     )
     without_picture: Literal['refuse', 'film'] = Field(
         default='refuse',
         title='Sound without a picture',
         description='Refuse it, or publish a film that shows its cover or, without one, its waveform.',
+        json_schema_extra=_labels(refuse='refuse it', film='make a film'),
     )
     keep_private: bool = Field(
         default=False,
@@ -135,7 +152,8 @@ class PublishVideo(Pipeline):
     if_exists: IfExists = Field(
         default='rename',
         title='If it already exists',
-        description='Rename the new one, refuse, or replace the old one.',
+        description='Give the new one another name, refuse it, or replace the old one.',
+        json_schema_extra=_labels(rename='another name', refuse='refuse it', replace='replace it'),
     )
 
     _facts: MediaFile | None = None
@@ -190,12 +208,16 @@ class PublishVideo(Pipeline):
         if facts.video is None and self.without_picture == 'refuse':
             raise StepFailed(
                 f'{self.video.name} has no picture, only sound.',
-                'Choose "film" for sound without a picture, and it is published with its cover or its waveform.',
+                'Choose "make a film" for sound without a picture, and it is published with its cover or its waveform.',
             )
-        chosen_sound(facts, self.language)
+        sound = choice_of_sound(facts, self.language, keeps_all=self.all_sounds)
         if not facts.is_measured:
             facts = measured(self.video, facts, lambda part: run.progress(40 * part, 'measuring its length'))
         run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **_shown(facts))
+        if sound:
+            run.log.info(sound)
+        elif self.language and not facts.sounds:
+            run.log.warning(f'{self.video.name} has no sound, so the language {self.language} is ignored.')
         check_words(run, self.video, facts, self._caption_wishes(run, facts))
         played = check_playable(
             run, self.video, facts, lambda part: run.progress(40 + 60 * part, 'checking that it plays')

@@ -79,6 +79,23 @@ def chosen_sound(media: MediaFile, language: str = '') -> AudioStream | None:
     return next((sound for sound in found if sound.is_default), found[0])
 
 
+def choice_of_sound(media: MediaFile, language: str = '', *, keeps_all: bool = False) -> str:
+    """Return which of several tracks is published, such as `Sound: deu (1 of 2); eng left out`; empty for only one.
+
+    :raises StepFailed: see `chosen_sound`
+    """
+    chosen = chosen_sound(media, language)
+    if chosen is None or len(media.sounds) < 2:
+        return ''
+    others = ', '.join(_name(track) for track in media.sounds if track != chosen)
+    what = f'then {others}' if keeps_all else f'{others} left out'
+    return f'Sound: {_name(chosen)} ({media.sounds.index(chosen) + 1} of {len(media.sounds)}); {what}'
+
+
+def _name(track: AudioStream) -> str:
+    return track.language or 'unknown language'
+
+
 def sound(track: AudioStream, channels: Channels = 'keep') -> Sound:
     """Return how a track is published."""
     layout = _layout(track, channels)

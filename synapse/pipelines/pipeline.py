@@ -45,7 +45,8 @@ class Pipeline(BaseModel):
     that the run gets: on start it must exist, and an uploaded file is copied into the run's folder first.
     `Field(json_schema_extra={...})` says more: `'x-folder': True` for a folder, `'x-new': True` for a file that the run
     creates, `'x-extra': True` for a file that accompanies another, so that an event does not offer to look for the
-    newest, `'x-multiline': True` for a text of several lines.
+    newest, `'x-multiline': True` for a text of several lines, `'x-labels': {'mux': 'as a track'}` for what people see
+    instead of the values of a choice.
 
     **State** for later steps goes into fields or private attributes (`_poster: Path | None = None`). Both are saved as
     JSON after each step, so that a retry can start from any step.

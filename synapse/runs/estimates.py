@@ -19,6 +19,12 @@ Typical = Mapping[str, float]
 LAST_RUNS = 10
 LEAST_PERCENT = 1.0
 """A speed isn't measured over less than this."""
+LEAST_HABIT = 0.1
+"""With less than this fraction of its usual time left, a step without progress isn't judged by that time."""
+SLOWER = (0.1, 20.0)
+"""How much faster or slower than usual a run is expected to become."""
+HEAD_START_SECONDS = 1.0
+"""Added to usual and real times alike before they are compared: short steps say little about long ones."""
 SURE_PERCENT = 10.0
 """From here on a step is judged by its own speed alone: a film of an hour says nothing about one of a minute."""
 
@@ -75,30 +81,44 @@ class Estimates:
 def seconds_left(run: RunRecord, typical: Typical, now: datetime) -> float | None:
     """Return the seconds a run still needs, None where that cannot be estimated.
 
-    A running step is judged by its usual time and, the nearer it is to `SURE_PERCENT`, by its own speed.
+    A running step is judged by its usual time and, the nearer it is to `SURE_PERCENT` or to the end of that time, by
+    its own speed. Usual times are scaled by how much slower or faster than usual the steps before were.
     """
-    total = 0.0
+    if run.state.is_final or not run.steps:
+        return None
+    total = real = habitual = 0.0
     for step in run.steps:
-        left = _step_left(step, typical.get(step.name), now)
+        usual = typical.get(step.name)
+        left = _step_left(step, None if usual is None else usual * _slower(real, habitual), now)
         if left is None:
             return None
         total += left
-    return total if run.steps and not run.state.is_final else None
+        worked = step.worked_seconds(now)
+        if usual is not None and worked is not None and not step.is_kept:
+            real += worked + left
+            habitual += usual
+    return total
+
+
+def _slower(real: float, habitual: float) -> float:
+    """Return by how much the steps that took `real` seconds instead of `habitual` ones were slower than usual."""
+    least, most = SLOWER
+    return min(most, max(least, (real + HEAD_START_SECONDS) / (habitual + HEAD_START_SECONDS)))
 
 
 def _step_left(step: StepRun, usual: float | None, now: datetime) -> float | None:
     if step.state is StepState.PENDING:
         return usual
-    if step.state is not StepState.RUNNING or step.started_at is None:
+    spent = step.worked_seconds(now)
+    if step.state is not StepState.RUNNING or spent is None:
         return 0.0
-    spent = max(0.0, (now - step.started_at).total_seconds())
     by_speed = _by_speed(step, spent, now)
-    if usual is None:
+    if usual is None or usual - spent < LEAST_HABIT * usual:
         return by_speed
-    by_habit = max(0.0, usual - spent)
+    by_habit = usual - spent
     if by_speed is None:
         return by_habit
-    weight = min(1.0, step.progress / SURE_PERCENT)
+    weight = min(1.0, max(step.progress / SURE_PERCENT, spent / usual))
     return weight * by_speed + (1 - weight) * by_habit
 
 
@@ -107,7 +127,7 @@ def _by_speed(step: StepRun, spent: float, now: datetime) -> float | None:
     done = step.progress
     if step.pace and step.progress - step.pace.percent >= LEAST_PERCENT:
         done -= step.pace.percent
-        spent = max(0.0, (now - step.pace.at).total_seconds())
+        spent = max(0.0, ((step.held_at or now) - step.pace.at).total_seconds())
     return spent * (100 - step.progress) / done if done >= LEAST_PERCENT else None
 
 

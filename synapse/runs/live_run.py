@@ -228,7 +228,8 @@ class LiveRun:
             case Kind.PAUSED:
                 await self._paused()
             case Kind.RESUMED:
-                await self._move(transitions.resumed, on_saved=self._log_resumed)
+                now = now_utc()
+                await self._move(lambda run: transitions.resumed(run, now), on_saved=self._log_resumed)
                 self._arm_backstop()
             case Kind.END:
                 self._ended(message)
@@ -276,8 +277,10 @@ class LiveRun:
     async def _paused(self) -> None:
         self._backstop.cancel()
         self._is_pausing = False
+        now = now_utc()
         await self._move(
-            transitions.paused, on_saved=lambda run: self._lifecycle.write(run, f'Run #{run.number} is paused')
+            lambda run: transitions.paused(run, now),
+            on_saved=lambda run: self._lifecycle.write(run, f'Run #{run.number} is paused'),
         )
 
     def _log_resumed(self, run: RunRecord) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,10 @@ from synapse.records import Problem, Record
 
 EVENT_WORK = 'event '
 """The prefix of `work_of` for the runs of an event, before the id of the event."""
+
+
+KEPT_FROM = 'kept from'
+"""How the note of a step begins that a retry has kept, before the number of the run."""
 
 
 class RunState(StrEnum):
@@ -79,6 +83,10 @@ class Pace(Record):
     percent: float
 
 
+def _is_unset(value: object) -> bool:
+    return not value
+
+
 class StepRun(Record):
     """One step inside one run; `progress` is 0–100."""
 
@@ -90,8 +98,31 @@ class StepRun(Record):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     error: Problem | None = None
+    held_seconds: float = Field(default=0.0, exclude_if=_is_unset)
+    """How long it has been paused, without a pause that isn't over; like `held_at` only in JSON if it was paused."""
+    held_at: datetime | None = Field(default=None, exclude_if=_is_unset)
+    """Since when it is paused."""
     pace: Pace | None = Field(default=None, exclude=True)
     """Only in memory, as long as the step runs; None before its first progress."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a retry has kept it from the run before."""
+        return self.note.startswith(KEPT_FROM)
+
+    @property
+    def counts_from(self) -> datetime | None:
+        """The moment from which its clock counts, pauses left out; None before its start and while it is paused."""
+        if self.started_at is None or self.held_at is not None:
+            return None
+        return self.started_at + timedelta(seconds=self.held_seconds)
+
+    def worked_seconds(self, now: datetime) -> float | None:
+        """Return how long it has worked until `now` or its end, pauses left out; None before its start."""
+        if self.started_at is None:
+            return None
+        until = self.finished_at or self.held_at or now
+        return max(0.0, (until - self.started_at).total_seconds() - self.held_seconds)
 
 
 class Artifact(Record):
@@ -157,6 +188,11 @@ class RunRecord(Record):
     @property
     def failed_step(self) -> StepRun | None:
         return next((step for step in self.steps if step.state is StepState.FAILED), None)
+
+    @property
+    def held_at(self) -> datetime | None:
+        """Since when it is paused in a step."""
+        return self.active_step.held_at if self.active_step else None
 
     @property
     def is_cancellable(self) -> bool:

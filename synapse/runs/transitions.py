@@ -6,12 +6,13 @@ arrow allows changes nothing, and the same object is returned.
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from synapse.records import Problem
 
 from .records import (
+    KEPT_FROM,
     RUN_ARROWS,
     STEP_ARROWS,
     Artifact,
@@ -32,14 +33,19 @@ def started(run: RunRecord, now: datetime) -> RunRecord:
     return moved(run, RunState.RUNNING, started_at=now) if run.state is RunState.QUEUED else run
 
 
-def paused(run: RunRecord) -> RunRecord:
-    """The host reports that it holds: running becomes paused."""
-    return moved(run, RunState.PAUSED) if run.state is RunState.RUNNING else run
+def paused(run: RunRecord, now: datetime) -> RunRecord:
+    """The host reports that it holds: running becomes paused, and the clocks of its running steps stop."""
+    if run.state is not RunState.RUNNING:
+        return run
+    steps = (step.changed(held_at=now) if step.state is StepState.RUNNING else step for step in run.steps)
+    return moved(run, RunState.PAUSED, steps=tuple(steps))
 
 
-def resumed(run: RunRecord) -> RunRecord:
+def resumed(run: RunRecord, now: datetime) -> RunRecord:
     """The host reports that it continues: paused becomes running."""
-    return moved(run, RunState.RUNNING) if run.state is RunState.PAUSED else run
+    if run.state is not RunState.PAUSED:
+        return run
+    return moved(run, RunState.RUNNING, steps=tuple(_released(step, now) for step in run.steps))
 
 
 def steps_named(run: RunRecord, names: Iterable[str]) -> RunRecord:
@@ -67,7 +73,7 @@ def step_reported(run: RunRecord, message: Mapping[str, Any], now: datetime) -> 
     changes: dict[str, Any] = {'finished_at': now, 'attempt': attempt, 'error': problem_from(message.get('error'))}
     if state is StepState.SUCCEEDED:
         changes['progress'] = 100.0
-    return _with_step(run, step_moved(step, state, **changes))
+    return _with_step(run, step_moved(_released(step, now), state, **changes))
 
 
 def progressed(run: RunRecord, message: Mapping[str, Any], now: datetime) -> RunRecord:
@@ -119,7 +125,7 @@ def kept_from(steps: tuple[StepRun, ...], from_step: str, number: int) -> tuple[
     """
     names = [step.name for step in steps]
     place = names.index(from_step)
-    kept = [step if step.note.startswith('kept from') else _kept(step, number) for step in steps[:place]]
+    kept = [step if step.is_kept else _kept(step, number) for step in steps[:place]]
     return (*kept, *(StepRun(name=name) for name in names[place:]))
 
 
@@ -162,8 +168,17 @@ def _with_step(run: RunRecord, step: StepRun) -> RunRecord:
     return run.changed(steps=tuple(step if known.name == step.name else known for known in run.steps))
 
 
+def _released(step: StepRun, now: datetime) -> StepRun:
+    """Return the step with its pause, if there is one, added to the time that doesn't count."""
+    if step.held_at is None:
+        return step
+    held = max(timedelta(), now - step.held_at)
+    pace = step.pace and step.pace.changed(at=step.pace.at + held)
+    return step.changed(held_at=None, held_seconds=step.held_seconds + held.total_seconds(), pace=pace)
+
+
 def _kept(step: StepRun, number: int) -> StepRun:
-    return step.changed(note=f'kept from #{number}')
+    return step.changed(note=f'{KEPT_FROM} #{number}')
 
 
 def _why_skipped(run: RunRecord, state: RunState) -> str:
@@ -191,4 +206,4 @@ def _step_ended(step: StepRun, state: RunState, now: datetime, error: Problem | 
     if step.state is not StepState.RUNNING:
         return step
     fate = _STEP_FATE[state]
-    return step_moved(step, fate, finished_at=now, error=error if fate is StepState.FAILED else None)
+    return step_moved(_released(step, now), fate, finished_at=now, error=error if fate is StepState.FAILED else None)

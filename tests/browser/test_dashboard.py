@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -106,6 +107,40 @@ def test_failures_of_the_same_kind_are_one_notice_with_a_count_that_opens_the_la
     page.wait_for_url(f'{program.url}runs/{last["number"]}')
     expect(notices.get_by_text('The cup is empty')).to_have_count(0)
     assert problems == []
+
+
+def test_files_of_other_kinds_are_named_and_the_rest_goes_to_the_pipelines_that_take_them(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    prepare(program)
+    page = sign_in(program)
+    card = page.get_by_role('region', name='Start a run')
+    card.get_by_label('Pipeline').select_option('RestoreFolder')
+    card.get_by_label('Pipeline').select_option('RunCommand')
+    zone = card.locator('.upload-zone')
+    expect(zone).to_be_hidden()
+    card.get_by_label('Pipeline').select_option('PublishVideo')
+    expect(zone).to_contain_text('Video and sound files, such as mp4, mov, mkv, up to 21.5 GB')
+
+    card.locator('input[type=file]').set_input_files(
+        [{'name': name, 'mimeType': 'text/plain', 'buffer': b'not a film'} for name in ('b.mp4', 'notes.txt')]
+    )
+
+    expect(zone.get_by_role('alert')).to_have_text(
+        'notes.txt was not taken. Publish video takes video and sound files, such as mp4, mov, mkv.'
+    )
+    wait_until(lambda: any(run['pipeline'] == 'PublishVideo' for run in runs_of(program)), timeout=20)
+    expect(zone.locator('.asking')).to_be_visible()
+    size = zone.locator('.up').bounding_box()
+    assert size is not None
+    assert size['width'] == size['height']
+    assert zone.evaluate('zone => zone.scrollHeight <= zone.clientHeight')
+    assert problems == []
+
+
+def runs_of(program: SynapseUnderTest) -> list[dict[str, Any]]:
+    with program.api as api:
+        return list(api.get('/runs').json()['runs'])
 
 
 def test_the_palette_finds_a_page_by_typing_and_keys_move_between_pages(

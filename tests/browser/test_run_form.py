@@ -34,7 +34,7 @@ class Greeting(Pipeline):
 '''
 
 
-def open_form(program: SynapseUnderTest, open_tab: SignIn) -> tuple[Page, Locator]:
+def open_form(program: SynapseUnderTest, open_tab: SignIn, *, unfolds: bool = True) -> tuple[Page, Locator]:
     program.write_pipeline('greeting.py', PIPELINE)
     program.wait_for_pipeline('Greeting')
     page = open_tab(program)
@@ -42,6 +42,9 @@ def open_form(program: SynapseUnderTest, open_tab: SignIn) -> tuple[Page, Locato
     page.get_by_role('button', name='Run Greeting').click()
     form = page.get_by_role('dialog', name='New run')
     expect(form.get_by_label('Who')).to_be_visible()
+    expect(form.get_by_label('Times')).to_be_hidden()
+    if unfolds:
+        form.get_by_text('More options').click()
     return page, form
 
 
@@ -73,7 +76,7 @@ def test_a_filled_form_starts_one_run_and_shows_it(
 
 
 def test_the_keyboard_begins_in_the_form(program: SynapseUnderTest, open_tab: SignIn) -> None:
-    page, form = open_form(program, open_tab)
+    page, form = open_form(program, open_tab, unfolds=False)
 
     expect(form.locator('select').first).to_be_focused()
     page.keyboard.press('Control+Enter')
@@ -93,6 +96,20 @@ def test_what_is_being_typed_stays_while_the_server_pushes(program: SynapseUnder
 
     expect(form.get_by_label('Who')).to_have_value('Ada')
     expect(form.get_by_label('Times')).to_have_value('2')
+
+
+def test_a_switch_begins_in_line_with_the_label_next_to_it(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    _, form = open_form(program, open_tab, unfolds=False)
+    form.get_by_label('Pipeline').select_option('PublishVideo')
+    expect(form.locator('#parameter-enlarge')).to_be_attached()
+    form.get_by_text('More options').click()
+    expect(form.locator('.form-sw:has(#parameter-enlarge)')).to_be_visible()
+
+    # In one look, since the dialog may still be growing.
+    tops = form.evaluate("""form => ['.form-sw:has(#parameter-enlarge)', '.sy-field:has(#parameter-height)'].map(
+        (selector) => form.querySelector(selector).getBoundingClientRect().top)""")
+
+    assert tops[0] == tops[1]
 
 
 def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, open_tab: SignIn) -> None:

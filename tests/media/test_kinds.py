@@ -1,5 +1,6 @@
 """Films of all kinds through the whole pipeline, judged by what a player finds in the files that arrive."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -260,8 +261,10 @@ def test_the_default_track_is_published_or_that_of_a_language(
 
 
 def test_all_tracks_are_kept_on_wish_the_chosen_one_first(clips: Clips, tmp_path: Path) -> None:
-    film = published(tmp_path, clips.get('two languages'), all_sounds=True, language='de')
+    run = publish(tmp_path, clips.get('two languages'), all_sounds=True, language='de')
+    film = Film(tmp_path / 'out' / 'clip.mp4')
 
+    assert any(re.fullmatch(r'Sound: deu \(\d of 2\); then eng', text) for text in messages(run, 'info'))
     assert film.languages == ['deu', 'eng']
     assert film.defaults == [True, False]
 

@@ -35,6 +35,28 @@ def test_a_caption_of_any_length_is_published_whole(tmp_path: Path, clip: Path, 
     assert ''.join(track_of(tmp_path / 'out' / 'film.mp4')[1]).replace('\n', '') == caption.replace('\n', '')
 
 
+def test_what_is_too_fast_to_read_is_said_before_the_film_is_rendered(tmp_path: Path, clip: Path) -> None:
+    chosen = tmp_path / 'fast.srt'
+    chosen.write_text(f'1\n00:00:00,500 --> 00:00:01,000\n{"word " * 8}\n\n2\n00:00:01,000 --> 00:00:02,000\nhello\n')
+
+    caption = publish(tmp_path / 'caption', clip, caption='a line of a caption\n' * 20, language='deu')
+    subtitles = publish(tmp_path / 'subtitles', clip, subtitles=str(chosen))
+    calm = publish(tmp_path / 'calm', clip, caption='hello')
+
+    assert warnings(caption) == [
+        'film.mp4 has no sound, so the language deu is ignored.',
+        'The caption is too long to read: that takes about 25 s, the film 2.0 s.',
+    ]
+    assert warnings(subtitles) == [
+        '1 of 2 captions is too fast to read. The first, at 0:00, takes about 2.6 s and is shown for 0.5 s.'
+    ]
+    assert warnings(calm) == []
+
+
+def warnings(run: OneRun) -> list[str]:
+    return [message for level, message in run.lines if level == 'warning']
+
+
 def test_commands_are_text_in_the_track_of_the_video(tmp_path: Path, clip: Path) -> None:
     typed = '{\\an8}up\na<b and c>d\nC:\\new {note}'
 

@@ -2,7 +2,7 @@ import pytest
 
 from synapse.media.languages import same_language, three_letters
 from synapse.media.probe import AudioStream, MediaFile
-from synapse.media.sound import chosen_sound, sound
+from synapse.media.sound import choice_of_sound, chosen_sound, sound
 from synapse.pipelines.pipeline import StepFailed
 
 
@@ -57,6 +57,16 @@ def test_of_a_language_the_default_track_is_chosen() -> None:
     assert chosen_sound(media, 'en-GB') == tracks[0]
     with pytest.raises(StepFailed, match='no sound in the language fr, only: eng, ger, deu'):
         chosen_sound(media, 'fr')
+
+
+def test_which_of_several_tracks_is_published_is_said() -> None:
+    tracks = (track(1, language='deu', is_default=True), track(2, language='eng'), track(3))
+    media = MediaFile(container='mkv', formats=('matroska',), sounds=tracks)
+
+    assert choice_of_sound(media) == 'Sound: deu (1 of 3); eng, unknown language left out'
+    assert choice_of_sound(media, 'en') == 'Sound: eng (2 of 3); deu, unknown language left out'
+    assert choice_of_sound(media, keeps_all=True) == 'Sound: deu (1 of 3); then eng, unknown language'
+    assert choice_of_sound(media.model_copy(update={'sounds': tracks[:1]})) == ''
 
 
 def test_a_film_without_sound_has_none_in_any_language() -> None:

@@ -21,6 +21,14 @@ async def test_the_commands_used_last_are_remembered_over_a_restart(tmp_path: Pa
     assert len(again.recent_commands) == 10
 
 
+async def test_what_was_chosen_last_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    room = ControlRoom.build(Settings(data=tmp_path / 'data'))
+    assert room.chosen == ('', '')
+    await room.remember_choice('BackupFolder', 'studio')
+
+    assert ControlRoom.build(Settings(data=tmp_path / 'data')).chosen == ('BackupFolder', 'studio')
+
+
 async def test_an_alert_that_cannot_be_read_is_reported_in_the_log(tmp_path: Path) -> None:
     (tmp_path / 'data').mkdir()
     documents = Documents(tmp_path / 'data' / 'alerts.json')

@@ -9,6 +9,7 @@ from synapse.media.probe import MediaFile
 from synapse.media.sound import chosen_sound
 
 from .fonts import check_letters
+from .reading_speed import too_fast
 from .speech import check_recognizer, heard
 from .subtitle_files import Subtitles, neighbour, read_subtitles
 from .text import Cue, cues, fitted
@@ -75,7 +76,7 @@ def check_words(run: Run, film: Path, media: MediaFile, wishes: CaptionWishes) -
 def find_words(
     run: Run, film: Path, media: MediaFile, wishes: CaptionWishes, on_progress: Callable[[float], None]
 ) -> Words:
-    """Return what is shown when.
+    """Return what is shown when; log a warning if some of it is too fast to read.
 
     :param on_progress: called with the fraction that is done, from 0 to 1, where that takes long
     :raises StepFailed: see `check_words`
@@ -83,18 +84,25 @@ def find_words(
     if own := _own(film, media, wishes):
         name, found = own
         run.log.info(f'Subtitles of {name}', cues=len(found.cues))
-        return Words(fitted(found.cues), name)
+        return _readable(run, Words(fitted(found.cues), name))
     sound = chosen_sound(media, wishes.language)
     if wishes.is_automatic and sound:
         said = heard(film, media, sound, on_progress)
         if said:
             run.log.info('Wrote down what is said', cues=len(said))
-            return Words(said, SPEECH)
+            return _readable(run, Words(said, SPEECH))
     if wishes.is_automatic:
         run.log.warning('No speech was recognized in the film, so its caption is shown instead.')
     lines = wishes.caption.splitlines()
     run.log.info(f'Caption: {lines[0]}', lines=len(lines))
-    return Words(cues(wishes.caption, media.seconds or 0.0), CAPTION)
+    return _readable(run, Words(cues(wishes.caption, media.seconds or 0.0), CAPTION))
+
+
+def _readable(run: Run, words: Words) -> Words:
+    """Return the words, after a warning if there is no time to read them."""
+    if warning := too_fast(words.cues, is_one_text=words.source == CAPTION):
+        run.log.warning(warning)
+    return words
 
 
 def _own(film: Path, media: MediaFile, wishes: CaptionWishes) -> tuple[str, Subtitles] | None:

@@ -12,13 +12,13 @@ from pathlib import Path
 from synapse.durations import clock
 from synapse.pipelines.pipeline import StepFailed
 
+from .reading_speed import READ_PER_SECOND
 from .text import JOINER, Cue
 
 SUFFIXES = ('.srt', '.vtt', '.ass', '.ssa')
 LARGEST_BYTES = 20_000_000
 LONGEST_CUE_SECONDS = 7.0
 """How long a cue without an end is shown at most."""
-_READ_PER_SECOND = 15  # characters: what subtitlers reckon with
 _TOGETHER_SECONDS = 0.5  # cues that begin this close are shown as one
 _SLIGHT_SECONDS = 0.1  # an overlap too short to report
 
@@ -268,7 +268,7 @@ def _apart(entries: list[_Entry], problems: _Problems) -> list[tuple[int, Cue]]:
         if end is None or end <= entry.start:
             what = 'has no end' if end is None else 'ends before it starts'
             problems.append((entry.line, f'the cue {what}, so it is shown for as long as it takes to read.'))
-            end = entry.start + min(LONGEST_CUE_SECONDS, max(1.0, len(entry.text) / _READ_PER_SECOND))
+            end = entry.start + min(LONGEST_CUE_SECONDS, max(1.0, len(entry.text) / READ_PER_SECOND))
         cue = Cue(entry.start, end, entry.text)
         line, before = result[-1] if result else (0, cue)
         if not result or before.end <= cue.start:

@@ -1,10 +1,12 @@
 """The card of the live run: which run it stays on, what it says of it, and how another try begins."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from pages.dashboard.current_run import CurrentRun, facts_line, run_to_show
+from pages.shell.state_pill import RoomPill
 from synapse.runs.records import RunRecord, RunState
 from tests.parts.run_records import NOW, a_run
 from tests.parts.screens import Stage, fire, is_shown, staged, text_of
@@ -69,6 +71,30 @@ async def test_the_card_goes_live_with_a_run_and_comes_to_rest_with_its_end() ->
         assert text_of(stage.screen.one(role='status')) == 'Succeeded'
 
 
+async def test_the_clocks_of_a_paused_run_stand_still_and_every_part_says_that_it_is_paused() -> None:
+    async with staged() as stage:
+        card(stage)
+        pill = stage.screen.draw(lambda: RoomPill(stage.room))
+        run = await stage.run()
+        await stage.step(run, 'running')
+        clock = stage.screen.one(css='t')
+        assert clock.props.get('data-since')
+        assert text_of(pill).startswith('1 running')
+
+        stage.hosts[run.id].say(t='paused')
+        await stage.drawn(lambda: text_of(pill).startswith('1 paused'))
+
+        assert not clock.props.get('data-since')
+        assert text_of(clock) == '0:00'
+        assert {'st-paused'} <= set(stage.screen.one(css='sy-step').classes)
+        assert 'paused until you resume it' in stage.screen.texts
+
+        stage.hosts[run.id].say(t='resumed')
+        await stage.drawn(lambda: text_of(pill).startswith('1 running'))
+
+        assert clock.props.get('data-since')
+
+
 async def test_of_two_live_runs_the_first_stays_until_the_person_pages() -> None:
     async with staged(workers=2) as stage:
         card(stage)
@@ -112,6 +138,22 @@ async def test_a_run_that_failed_is_retried_from_the_card() -> None:
         newest = (await stage.room.runs.page())[0]
 
         assert newest.retry_of == run.id
+
+
+async def test_a_file_that_was_refused_is_not_tried_again_but_replaced(tmp_path: Path) -> None:
+    video = tmp_path / 'notes.txt'
+    video.touch()
+    refused = {'message': 'notes.txt is empty.', 'type': 'StepFailed'}
+    async with staged() as stage:
+        card(stage)
+        run = await stage.run(pipeline='PublishVideo', parameters={'video': str(video)})
+        await stage.step(run, 'failed', 'ingest', error=refused)
+        await stage.end(run, 'failed', error=refused)
+
+        assert 'Retry from INGEST' not in stage.screen.texts
+        await fire(stage.screen.button('Choose another file'))
+
+        assert stage.screen.one(id='parameter-video').props['^value'] == str(video)
 
 
 async def test_a_run_that_succeeded_offers_no_retry() -> None:

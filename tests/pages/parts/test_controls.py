@@ -8,7 +8,8 @@ import pytest
 from pages.parts.cards import StatCard, area_of, empty, line_of, points_of, set_props, tick
 from pages.parts.controls import Picker, Slot, entry, segments, select, switch
 from pages.parts.html import LOOKS, WORDS, Glyph, button, el, look_of, opens
-from pages.parts.upload import UploadZone, suffixes
+from pages.parts.upload import UploadZone
+from pages.parts.words import kinds_of
 from synapse.catalog.info import PipelineInfo
 from synapse.runs.records import RunState, StepState
 from tests.parts.run_records import NOW
@@ -194,6 +195,9 @@ def test_given_limits_hold_a_curve_in_its_place() -> None:
 # Uploads
 
 
+FILMS = ('.mp4', '.mov', '.mkv', '.avi', '.webm')
+
+
 def zone(screen: Screen, received: Any = lambda item: None, *, max_bytes: int = 20 * 1024**3) -> UploadZone:
     return screen.draw(lambda: UploadZone(max_bytes, received))
 
@@ -204,19 +208,20 @@ def pipeline(*accepts: str) -> PipelineInfo:
 
 def test_a_zone_says_what_it_takes_how_large_and_what_happens_then(screen: Screen) -> None:
     made = zone(screen)
-    made.ask_for(pipeline('.mp4', '.mov', '.mkv', '.avi'), profile='Studio', starts=True)
+    made.ask_for(pipeline(*FILMS), profile='Studio', starts=True, suffixes=[*FILMS, '.gz'])
 
-    assert 'mp4, mov, mkv up to 20 GB. It starts right away.' in screen.texts
+    assert 'Video files, such as mp4, mov, mkv, up to 21.5 GB. It starts right away.' in screen.texts
     assert made.props['aria-label'] == 'Drop a video here or press Enter to choose one'
-    assert (made.props['data-accepts'], made.props['data-pipeline']) == ('.mp4,.mov,.mkv,.avi', 'Cut clips')
+    assert (made.props['data-accepts'], made.props['data-pipeline']) == ('.mp4,.mov,.mkv,.avi,.webm,.gz', 'Cut clips')
+    assert made.props['data-kinds'] == 'video files, such as mp4, mov, mkv'
 
 
 def test_a_pipeline_that_names_no_suffix_takes_any_file(screen: Screen) -> None:
     made = zone(screen, max_bytes=1000)
-    made.ask_for(pipeline('.mp4'), profile='', starts=False)
-    made.ask_for(pipeline(), profile='', starts=False)
+    made.ask_for(pipeline('.mp4'), profile='', starts=False, suffixes=['.mp4'])
+    made.ask_for(pipeline(), profile='', starts=False, suffixes=())
 
-    assert 'Any file up to 1,000 bytes. A few questions follow.' in screen.texts
+    assert 'Any file, up to 1.0 kB. A few questions follow.' in screen.texts
     assert 'Drop a file' in screen.texts
     assert 'data-accepts' not in made.props
     assert 'accept' not in screen.one(type='file').props
@@ -236,5 +241,5 @@ async def test_what_has_arrived_is_handed_on_in_its_order(screen: Screen) -> Non
 
 
 def test_at_most_three_suffixes_are_named() -> None:
-    assert suffixes(['.mp4', '.mov', '.mkv', '.avi']) == 'mp4, mov, mkv'
-    assert suffixes([]) == 'Any file'
+    assert kinds_of(FILMS) == 'video files, such as mp4, mov, mkv'
+    assert kinds_of([]) == 'any file'

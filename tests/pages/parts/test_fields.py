@@ -278,6 +278,14 @@ async def test_a_choice_is_the_value_itself_and_not_its_words(screen: Screen) ->
     assert made.value() == 720
 
 
+async def test_a_choice_shows_labels_where_it_has_them_and_keeps_its_values(screen: Screen) -> None:
+    made = field(screen, {'enum': ['mux', 'burn', 'none'], 'x-labels': {'mux': 'as a track', 'burn': 'in it'}}, 'burn')
+
+    assert {'as a track', 'in it', 'none'} <= set(screen.texts)
+    assert not {'mux', 'burn'} & set(screen.texts)
+    assert made.value() == 'burn'
+
+
 async def test_an_optional_choice_can_be_none(screen: Screen) -> None:
     made = field(screen, nullable({'enum': ['a', 'b', 'c', 'd']}), 'b')
     select = screen.one(tag='select')

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGES = Path(__file__).resolve().parents[3] / 'pages'
-DIALOGS = {'open_event_dialog', 'open_run_form', 'open_palette', 'ProfileDialog', 'ask', 'ask_scope', 'ask_files'}
+DIALOGS = {
+    'open_event_dialog',
+    'open_run_form',
+    'open_run_form_of',
+    'open_palette',
+    'ProfileDialog',
+    'ask',
+    'ask_scope',
+    'ask_files',
+}
 WITHIN = {
     'scheduler/event/dialog.py: self._leave',
     'scheduler/event/dialog.py: self._save_asked',

@@ -2,8 +2,9 @@
 
 from pages.parts.cards import line_of, points_of
 from pages.parts.scope import Scope
-from pages.parts.upload import suffixes
+from pages.parts.words import kinds_of
 from pages.shell.palette import MOST, Command, found
+from synapse.media.formats import VIDEO_SUFFIXES
 
 
 def command(words: str, *, group: str = 'Commands', note: str = '') -> Command:
@@ -44,8 +45,11 @@ def test_a_curve_without_change_is_a_line_in_the_middle() -> None:
 
 
 def test_at_most_three_endings_are_named() -> None:
-    assert suffixes(['.mp4', '.mov', '.mkv', '.avi']) == 'mp4, mov, mkv'
-    assert suffixes([]) == 'Any file'
+    assert kinds_of(['.mp4', '.mov', '.mkv', '.avi', '.mp3']) == 'video and sound files, such as mp4, mov, mkv'
+    assert kinds_of(['.mp4', '.mov']) == 'mp4, mov'
+    assert kinds_of([*VIDEO_SUFFIXES, '.gz', '.tgz']) == 'video files, such as mp4, mov, mkv, and gz, tgz'
+    assert kinds_of(['.a', '.b', '.c', '.d', '.e']) == 'files such as a, b, c'
+    assert kinds_of([]) == 'any file'
 
 
 def test_a_scope_belongs_to_an_element() -> None:

@@ -133,4 +133,4 @@ def test_the_drop_zone_of_a_field_takes_what_the_parameter_accepts(room: Control
 
     assert (zone.props['data-accepts'], zone.props['data-max']) == ('.mp4,.mov', '1000000')
     assert screen.one(type='file').props['accept'] == '.mp4,.mov'
-    assert 'mp4 mov' in screen.texts
+    assert 'mp4, mov' in screen.texts

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,22 @@ def buttons(stage: Stage) -> list[str]:
     return [text_of(item) for item in inside if item.tag == 'button' and is_shown(item)]
 
 
+async def test_on_the_time_axis_a_paused_step_keeps_its_time() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'running')
+        await opened(stage, stage.room.runs.live()[0])
+        time = stage.screen.one(css='took')
+        assert time.props.get('data-since')
+
+        stage.hosts[run.id].say(t='paused')
+        await stage.drawn(lambda: 'st-paused' in stage.screen.one(css='run-step').classes)
+
+        assert not time.props.get('data-since')
+        assert text_of(time) == '0:00'
+        assert stage.screen.one(css='run-step').props['aria-label'] == 'EXECUTE, Paused'
+
+
 # The head
 
 
@@ -46,6 +63,23 @@ async def test_a_run_that_failed_says_why_and_offers_another_go() -> None:
             'The cup is empty. Fill it. cup.py, line 3 Traceback, 2 lines'
         )
         assert buttons(stage)[:2] == ['Edit and run', 'Run all again']
+
+
+async def test_after_a_file_was_refused_another_one_is_the_main_way_on(tmp_path: Path) -> None:
+    video = tmp_path / 'notes.txt'
+    video.touch()
+    async with staged() as stage:
+        refused = {'message': 'notes.txt is empty.', 'type': 'StepFailed'}
+        run = await stage.run(pipeline='PublishVideo', parameters={'video': str(video), 'height': 480})
+        await stage.step(run, 'failed', 'ingest', error=refused)
+        await opened(stage, await stage.end(run, 'failed', error=refused))
+
+        assert buttons(stage)[:2] == ['Run all again', 'Choose another file']
+        assert 'is-primary' in stage.screen.button('Choose another file').classes
+        assert 'is-primary' not in stage.screen.button('Run all again').classes
+        await fire(stage.screen.button('Choose another file'))
+
+        assert stage.screen.one(id='parameter-video').props['^value'] == str(video)
 
 
 async def test_one_press_of_run_all_again_is_one_run() -> None:
@@ -217,7 +251,7 @@ async def test_a_click_on_a_step_of_the_axis_names_it() -> None:
 # Inputs, outputs and last runs
 
 
-def test_inputs_are_short_and_whole_on_hover(screen: Screen) -> None:
+async def test_inputs_are_short_and_whole_on_hover() -> None:
     parameters: dict[str, Any] = {
         'video': '/srv/media/office-tour.mov',
         'languages': ['en', 'de'],
@@ -227,17 +261,33 @@ def test_inputs_are_short_and_whole_on_hover(screen: Screen) -> None:
         'env': {},
         'sizes': {'a': 1},
     }
-    screen.draw(lambda: inputs_card(a_run(RunState.QUEUED, parameters=parameters)))
+    async with staged() as stage:
+        screen = stage.screen
+        screen.draw(lambda: inputs_card(stage.room, a_run(RunState.QUEUED, parameters=parameters)))
 
-    shown = {text_of(row)[:40]: None for row in screen.all(tag='dd')}
-    assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', '{"a": 1}']
-    assert screen.all(tag='dd')[0].props['title'] == '/srv/media/office-tour.mov'
+        shown = {text_of(row)[:40]: None for row in screen.all(tag='dd')}
+        assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', '{"a": 1}']
+        assert screen.all(tag='dd')[0].props['title'] == '/srv/media/office-tour.mov'
 
 
-def test_a_run_without_parameters_has_none_as_input(screen: Screen) -> None:
-    screen.draw(lambda: inputs_card(a_run(RunState.QUEUED)))
+async def test_inputs_are_called_as_in_the_form_with_the_labels_of_choices() -> None:
+    parameters = {'captions': 'mux', 'subtitle_shift': 0.5, 'height': 720, 'gone': 'mux'}
+    run = a_run(RunState.QUEUED, pipeline='PublishVideo', parameters=parameters)
+    async with staged() as stage:
+        stage.screen.draw(lambda: inputs_card(stage.room, run))
 
-    assert 'none' in screen.texts
+        names = [(text_of(item), item.props['title']) for item in stage.screen.all(tag='dt')]
+        values = [(text_of(item), item.props['title']) for item in stage.screen.all(tag='dd')]
+
+    assert names[:2] == [('Captions', 'captions'), ('Shift of the subtitles', 'subtitle_shift')]
+    assert values == [('as a track', 'mux'), ('0.5', '0.5'), ('720', '720'), ('mux', 'mux')]
+
+
+async def test_a_run_without_parameters_has_none_as_input() -> None:
+    async with staged() as stage:
+        stage.screen.draw(lambda: inputs_card(stage.room, a_run(RunState.QUEUED)))
+
+        assert 'none' in stage.screen.texts
 
 
 async def test_outputs_are_links_to_download_and_the_first_video_is_played() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pages.runs.run_words import (
     facts_of,
+    is_input_refused,
     listed,
     state_in_list,
     state_word,
@@ -180,3 +181,24 @@ async def test_a_run_that_has_ended_says_from_when_to_when_and_a_retry_says_of_w
 
     assert ' to ' in facts[0][0]
     assert any(fact.startswith('retry of') for fact in facts[1])
+
+
+REFUSED = Problem(message='notes.txt is a text file, not a video.', type='StepFailed')
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'steps', 'is_refused'),
+    [
+        ({'video': '/srv/notes.txt'}, [a_step('ingest', 'failed', error=REFUSED)], True),
+        ({'video': '/srv/other.mp4'}, [a_step('ingest', 'failed', error=REFUSED)], False),
+        ({'title': 'notes.txt'}, [a_step('ingest', 'failed', error=REFUSED)], False),
+        ({'video': '/srv/notes.txt'}, [a_step('ingest'), a_step('render', 'failed', error=REFUSED)], False),
+        ({'video': '/srv/notes.txt'}, [a_step('ingest', 'failed', error=REFUSED.changed(type='OSError'))], False),
+        ({'video': '/srv/notes.txt'}, [a_step('ingest')], False),
+        ({'video': '/srv/notes.txt'}, [], False),
+    ],
+)
+def test_a_file_is_refused_if_the_first_step_says_so_by_its_name(
+    parameters: dict[str, str], steps: list[StepRun], is_refused: bool
+) -> None:
+    assert is_input_refused(a_run(RunState.FAILED, *steps, parameters=parameters)) is is_refused

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
+from pages.runs.run_form import open_run_form
 from pages.runs.start_run import (
     Choice,
     StartCard,
-    file_parameter,
     needs_only,
     pipeline_to_offer,
     starts_with_a_file,
 )
+from pages.runs.takers import file_parameter
 from synapse.catalog.info import PipelineInfo
 from tests.parts.screens import Stage, fire, is_shown, staged
 
@@ -87,8 +88,8 @@ def test_without_a_pipeline_that_can_run_none_is_offered() -> None:
 # The card
 
 
-def card(stage: Stage, last: Any = None) -> StartCard:
-    return stage.screen.draw(lambda: StartCard(stage.room, last))
+def card(stage: Stage) -> StartCard:
+    return stage.screen.draw(lambda: StartCard(stage.room))
 
 
 def selects(stage: Stage, label: str) -> Any:
@@ -127,20 +128,43 @@ async def test_a_pipeline_without_a_file_offers_its_form() -> None:
         assert dialog is not None
 
 
-async def test_the_last_run_is_what_the_card_begins_with() -> None:
+async def test_what_a_person_chose_last_is_what_the_card_begins_with_whatever_ran_elsewhere() -> None:
     async with staged() as stage:
         await stage.room.profiles.create({'label': 'Studio'})
-        card(stage, await stage.run(profile='studio'))
+        before = card(stage)
+        await fire(selects(stage, 'Pipeline'), 'change', 'BackupFolder')
+        await fire(selects(stage, 'Profile'), 'change', 'studio')
+        before.delete()
+        await stage.end(await stage.run())
+        card(stage)
 
-        assert selects(stage, 'Pipeline').props['value'] == 'RunCommand'
+        assert selects(stage, 'Pipeline').props['value'] == 'BackupFolder'
         assert selects(stage, 'Profile').props['value'] == 'studio'
+        stage.screen.draw(lambda: open_run_form(stage.room))
+        assert 'Folder' in stage.screen.texts
+
+
+async def test_a_file_goes_to_the_pipeline_that_takes_it_whatever_is_selected() -> None:
+    async with staged() as stage:
+        card(stage)
+        await fire(selects(stage, 'Pipeline'), 'change', 'RunCommand')
+        zone = stage.screen.one(css='upload-zone')
+        assert {'.mp4', '.gz'} <= set(zone.props['data-accepts'].split(','))
+
+        await fire(zone, 'uploaded', await uploaded(stage, 'clip.mp4'))
+        (run,) = await stage.room.runs.page()
+        await fire(zone, 'uploaded', await uploaded(stage, 'backup.tar.gz'))
+
+        assert run.pipeline == 'PublishVideo'
+        assert stage.screen.one(role='dialog', aria_label='New run')
+        assert any('backup.tar.gz' in text for text in stage.screen.texts)
 
 
 async def test_a_profile_that_is_deleted_gives_way_to_another() -> None:
     async with staged() as stage:
         await stage.room.profiles.create({'label': 'Studio'})
         changes: list[str] = []
-        choice = stage.screen.draw(lambda: Choice(stage.room, None, lambda: changes.append('changed')))
+        choice = stage.screen.draw(lambda: Choice(stage.room, lambda: changes.append('changed')))
         await fire(selects(stage, 'Profile'), 'change', 'studio')
         assert choice.profile_id == 'studio'
 
@@ -152,7 +176,7 @@ async def test_a_profile_that_is_deleted_gives_way_to_another() -> None:
 
 async def test_a_profile_that_gives_what_is_missing_lets_a_file_start_at_once() -> None:
     async with staged() as stage:
-        choice = stage.screen.draw(lambda: Choice(stage.room, None, lambda: None))
+        choice = stage.screen.draw(lambda: Choice(stage.room, lambda: None))
         choice.info = pipeline(schema={'properties': {'video': VIDEO, 'who': {}}, 'required': ['video', 'who']})
         assert choice.profile is not None
         assert not starts_with_a_file(choice.info, choice.profile.defaults)

@@ -48,7 +48,7 @@ def test_a_run_without_an_estimate_counts_up_from_its_start() -> None:
 
 
 def test_a_paused_run_stands_still_at_what_is_left() -> None:
-    assert shown(a_run(RunState.PAUSED), 186) == Figure(text='3:06', note='paused until you resume it')
+    assert shown(a_run(RunState.PAUSED), 186) == Figure(text='3:06', note='left, paused until you resume it')
 
 
 def test_a_run_that_is_being_stopped_counts_nothing() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pages.scheduler.drop import taker_of
+from pages.runs.takers import taker_of
 from pages.scheduler.month.chip import Capacity, chip_of, is_movable
 from pages.scheduler.month.day_popover import picture_of, row_of
 from pages.scheduler.month.layout import STEEL, Setting, days_of, everything, laid_out, totals_of, waiting

@@ -468,12 +468,96 @@ def test_the_time_left_follows_habit_first_and_speed_later() -> None:
         return run.changed(steps=(steps[0].changed(progress=percent), steps[1]))
 
     assert seconds_left(run, {'one': 30, 'two': 5}, NOW) == 25
-    assert seconds_left(with_progress(5), {'one': 30, 'two': 5}, NOW) == pytest.approx(0.5 * 190 + 0.5 * 20 + 5)
-    assert seconds_left(with_progress(10), {'one': 1, 'two': 5}, NOW) == pytest.approx(90 + 5)
-    assert seconds_left(with_progress(50), {'one': 30, 'two': 5}, NOW) == pytest.approx(10 + 5)
+    assert seconds_left(with_progress(5), {'one': 30, 'two': 5}, NOW) == pytest.approx(105 + 5 * 116 / 31)
+    assert seconds_left(with_progress(10), {'one': 1, 'two': 5}, NOW) == pytest.approx(90 + 20 * 5)
+    assert seconds_left(with_progress(50), {'one': 30, 'two': 5}, NOW) == pytest.approx(10 + 5 * 21 / 31)
     assert seconds_left(with_progress(50), {'two': 5}, NOW) == 15
     assert seconds_left(run, {'one': 30}, NOW) is None
     assert seconds_left(run, {}, NOW) is None
+
+
+SHORT_CLIPS = {'ingest': 0.5, 'caption': 0.7, 'render': 3.0, 'publish': 0.1}
+
+
+def after_short_clips(*took: float, at: float, spent: float = 0.0, percent: float = 0.0) -> RunRecord:
+    """A run of a long film whose first steps took so many seconds, and whose next one has worked for `spent`."""
+    ended, steps = NOW + timedelta(seconds=at - spent), []
+    for name, seconds in zip(SHORT_CLIPS, took, strict=False):
+        start = ended - timedelta(seconds=seconds)
+        steps.append(StepRun(name=name, state=StepState.SUCCEEDED, started_at=start, finished_at=ended))
+    active, *pending = [*SHORT_CLIPS][len(took) :]
+    steps.append(StepRun(name=active, state=StepState.RUNNING, started_at=ended, progress=percent))
+    steps += [StepRun(name=name) for name in pending]
+    running = RunState.RUNNING
+    return RunRecord(
+        id='r', number=1, pipeline='Work', parameters={}, state=running, steps=tuple(steps), created_at=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ('took', 'spent', 'percent', 'least', 'most'),
+    [
+        ((), 2.0, 25.0, 20, 60),  # INGEST takes sixteen times as long as usual
+        ((8.0,), 1.0, 30.0, 12, 80),
+        ((8.0, 3.0), 0.5, 0.0, 10, 80),
+        ((8.0, 3.0), 13.0, 5.0, 180, 300),
+        ((8.0, 3.0), 125.0, 50.0, 125, 135),
+    ],
+)
+def test_a_long_film_after_short_clips_is_not_promised_in_seconds(
+    took: tuple[float, ...], spent: float, percent: float, least: float, most: float
+) -> None:
+    run = after_short_clips(*took, at=20, spent=spent, percent=percent)
+
+    left = seconds_left(run, SHORT_CLIPS, NOW + timedelta(seconds=20))
+
+    assert left is not None
+    assert least <= left <= most
+
+
+def test_a_step_without_progress_says_nothing_once_its_usual_time_is_nearly_over() -> None:
+    def left(spent: float) -> float | None:
+        run = after_short_clips(0.5, 0.7, at=spent, spent=spent)
+        return seconds_left(run, SHORT_CLIPS, NOW + timedelta(seconds=spent))
+
+    assert left(1.0) == pytest.approx(2.0 + 0.1)
+    assert left(2.6) == pytest.approx(0.4 + 0.1)
+    assert left(2.8) is None
+    assert left(60) is None
+
+
+def test_steps_kept_by_a_retry_do_not_make_the_others_slower() -> None:
+    run = after_short_clips(800.0, 300.0, at=1, spent=1)
+    kept = tuple(step.changed(note='kept from #1') if step.state.is_final else step for step in run.steps)
+
+    assert seconds_left(run.changed(steps=kept), SHORT_CLIPS, NOW + timedelta(seconds=1)) == pytest.approx(2.1)
+
+
+def test_a_pause_changes_nothing_about_the_time_left() -> None:
+    run = at_work((0, 0), (10, 20))
+    paused = transitions.paused(run, NOW + timedelta(seconds=10))
+    resumed = transitions.resumed(paused, NOW + timedelta(seconds=70))
+    again = transitions.progressed(resumed, {'step': 'one', 'percent': 40}, NOW + timedelta(seconds=80))
+
+    assert seconds_left(paused, {}, NOW + timedelta(seconds=10)) == pytest.approx(40)
+    assert seconds_left(paused, {}, NOW + timedelta(seconds=69)) == pytest.approx(40)
+    assert seconds_left(resumed, {}, NOW + timedelta(seconds=70)) == pytest.approx(40)
+    assert seconds_left(again, {}, NOW + timedelta(seconds=80)) == pytest.approx(30)
+
+
+def test_the_clock_of_a_step_stands_still_while_it_is_paused() -> None:
+    run = transitions.paused(at_work((4, 20)), NOW + timedelta(seconds=5))
+    held = run.steps[0]
+    resumed = transitions.resumed(run, NOW + timedelta(seconds=65)).steps[0]
+    stopped = transitions.ended(run, RunState.CANCELLED, NOW + timedelta(seconds=35)).steps[0]
+
+    assert held.worked_seconds(NOW + timedelta(seconds=60)) == 5
+    assert (held.counts_from, held.held_at) == (None, NOW + timedelta(seconds=5))
+    assert resumed.counts_from == NOW + timedelta(seconds=60)
+    assert resumed.worked_seconds(NOW + timedelta(seconds=70)) == 10
+    assert RunRecord.model_validate(run.as_json()).steps[0].held_at == held.held_at
+    assert not {'held_at', 'held_seconds'} & set(at_work((4, 20)).as_json()['steps'][0])
+    assert (stopped.held_seconds, stopped.worked_seconds(NOW + timedelta(seconds=99))) == (30, 5)
 
 
 def at_work(*reports: tuple[float, float]) -> RunRecord:

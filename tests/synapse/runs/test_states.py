@@ -62,7 +62,9 @@ def applied(run: RunRecord, news: Any) -> RunRecord:
         return transitions.steps_named(run, news['names'])
     if kind == 'artifact':
         return transitions.artifact_kept(run, news)
-    return {'paused': transitions.paused, 'resumed': transitions.resumed}.get(kind, lambda same: same)(run)
+    if kind == 'paused':
+        return transitions.paused(run, NOW)
+    return transitions.resumed(run, NOW) if kind == 'resumed' else run
 
 
 def assert_arrow(before: RunRecord, after: RunRecord) -> None:

@@ -1,0 +1,36 @@
+"""Which pipeline takes a file, and as which of its parameters."""
+
+from synapse.catalog.catalog import Catalog
+from synapse.catalog.info import PipelineInfo
+from synapse.pipelines.describe import is_path
+
+
+def file_parameter(info: PipelineInfo) -> str | None:
+    """Return the parameter that a dropped file fills: the first path with suffixes, else the first required path.
+
+    A built-in pipeline without suffixes, such as the backup of a folder, doesn't take a single file.
+    """
+    paths = {name: field for name, field in info.schema.get('properties', {}).items() if is_path(field)}
+    marked = [name for name, field in paths.items() if field.get('x-accepts')]
+    required = [] if info.is_built_in else [name for name in paths if name in info.schema.get('required', ())]
+    return next(iter([*marked, *required]), None)
+
+
+def suffixes_taken(catalog: Catalog) -> list[str] | None:
+    """Return the suffixes of the files that any pipeline takes; None if one of them takes every file."""
+    takers = [info.accepts for info in catalog.all() if info.is_runnable and file_parameter(info)]
+    return sorted({suffix for accepts in takers for suffix in accepts}) if all(takers) else None
+
+
+def taker_of(suffix: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | None:
+    """Return the pipeline for a file: one that names its suffix, or else one that takes any file.
+
+    :param wanted: preferred to others that take the file equally well
+    """
+    named = catalog.find_by_suffix(suffix)
+    any_file = [info for info in catalog.all() if info.is_runnable and not info.accepts]
+    for able in (named, any_file):
+        takers = [info for info in able if file_parameter(info) is not None]
+        if takers:
+            return next((info for info in takers if info.name == wanted), takers[0])
+    return None
