@@ -1,6 +1,5 @@
-"""New alerts at the bottom right, for a while or until closed: at most three, the rest as a number for the bell."""
+"""Alerts at the bottom right until they are closed: at most three, the rest as a number that opens the bell."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,8 +16,6 @@ from synapse.sentences import count_of
 from .bell import help_with
 
 MOST = 3
-SHOWN_SECONDS = 20.0
-"""After the last time it happened; the bell keeps the alert, and what lies below the toast can be read again."""
 
 
 class Toasts(Scope):
@@ -35,8 +32,6 @@ class Toasts(Scope):
         self._wanted: dict[str, Alert] = {}
         self._toasts: dict[str, _Toast] = {}
         self._more: _More | None = None
-        self._ends: dict[str, asyncio.TimerHandle] = {}
-        self.when_gone(self._cancel_ends)
         self.follow(room.bus, AlertsChanged, lambda _: self._update())
         self._router.on_path_changed(self._moved)
         self._moved(self._router.current_path)
@@ -59,23 +54,6 @@ class Toasts(Scope):
         self._news = alerts.news
         going = {alert.id: alert for alert in alerts if alert.is_active and not alert.is_seen}
         self._wanted = {id: going[id] for id in {**self._wanted, **fresh} if id in going}
-        for id in fresh:
-            self._end_later(id)
-        self._show()
-
-    def _end_later(self, id: str) -> None:
-        if id in self._ends:
-            self._ends[id].cancel()
-        self._ends[id] = asyncio.get_running_loop().call_later(SHOWN_SECONDS, lambda: self._call(lambda: self._end(id)))
-
-    def _cancel_ends(self) -> None:
-        for end in self._ends.values():
-            end.cancel()
-
-    def _end(self, id: str) -> None:
-        """Leave an alert to the bell."""
-        del self._ends[id]
-        self._wanted.pop(id, None)
         self._show()
 
     def _is_on_page(self, alert: Alert) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pages.shell import bell as bell_module
-from pages.shell import toasts as toasts_module
 from pages.shell.bell import LATEST, Bell
 from pages.shell.toasts import MOST, Toasts
 from synapse.alerts import alerts as alerts_module
@@ -264,18 +263,3 @@ async def test_a_list_of_runs_marks_nothing_as_seen(tmp_path: Path) -> None:
         it.go('/runs')
 
         assert it.room.alerts.unseen == 1
-
-
-async def test_a_toast_leaves_the_page_after_a_while_and_its_alert_stays_unseen_in_the_bell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(toasts_module, 'SHOWN_SECONDS', 0.2)
-    async with shown(tmp_path) as it:
-        it.tell('a')
-        await it.it.until(lambda: len(it.toasts) == 1)
-        await it.it.until(lambda: it.toasts == [])
-
-        assert it.face['unseen'] == 1
-
-        it.tell('a')
-        await it.it.until(lambda: len(it.toasts) == 1)
