@@ -17,13 +17,15 @@ _CHANGING = ('/proc/', '/sys/', '/dev/')
 _PROGRAMS = ('subprocess.Popen', 'os.system', 'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.exec')
 _VARYING = frozenset(
     {
-        *('now', 'utcnow', 'today', 'time', 'time_ns', 'monotonic', 'perf_counter', 'localtime', 'gmtime', 'strftime'),
+        *('now', 'utcnow', 'today', 'time', 'time_ns', 'monotonic', 'perf_counter', 'localtime', 'gmtime'),
         *('uuid1', 'uuid4', 'urandom', 'token_hex', 'token_bytes', 'token_urlsafe', 'random', 'randint', 'choice'),
         *('seed', 'default_rng', 'getpid', 'getcwd', 'cwd', 'mkdtemp', 'mkstemp', 'TemporaryDirectory'),
         *('TemporaryFile', 'NamedTemporaryFile'),
     }
 )
 """Calls whose result differs from run to run, or that are only right in the process in which they were made."""
+_OF_NOW = frozenset({'time', 'localtime', 'gmtime'})
+"""With arguments they are about another moment than now."""
 
 
 class ImportWatch:
@@ -146,7 +148,7 @@ def _moments(source: bytes, shown: str) -> str:
     while waiting:
         for call in _calls(waiting.pop()):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, 'id', '')
-            if name in _VARYING:
+            if name in _VARYING and not (name in _OF_NOW and call.args):
                 return f'{Path(shown).name} calls {name}() while it is imported, line {call.lineno}'
             if name in functions and name not in seen:
                 seen.add(name)

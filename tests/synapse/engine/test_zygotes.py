@@ -81,7 +81,12 @@ async def forge(tmp_path: Path) -> AsyncIterator[Forge]:
 
 
 async def test_a_file_is_imported_once_for_all_its_runs(forge: Forge) -> None:
-    file = await forge.warmed(forge.write(IMPORTED_BY, SAY_WHO))
+    constants = 'from datetime import datetime, time\nNINE = time(9, 0)\ndef now():\n    return datetime.now()\n'
+    file = await forge.warmed(
+        forge.write(f'{constants}import os\ntell = os.getpid\n', 'print(now() and tell())', options='')
+    )
+    assert forge.unfit == []
+    file = await forge.warmed(forge.write(IMPORTED_BY, SAY_WHO, name='second'))
 
     [first], [second] = await forge.run(file), await forge.run(file)
 
