@@ -19,6 +19,8 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.runs.records import RunRecord
 
+from .takers import pipeline_to_offer
+
 LEAST_FOLDED = 3
 
 
@@ -287,12 +289,13 @@ def open_run_form(
 ) -> None:
     """Ask for the parameters of a run and start it.
 
-    :param pipeline: selected at first, if it can run; without one, what a person chose last, with its profile
+    :param pipeline: selected at first, if it can run; without one, that which the dashboard offers
     :param profile: selected at first, if it exists
     """
     infos = {info.name: info for info in room.catalog.all() if info.is_runnable}
     if not pipeline:
-        pipeline, profile = room.chosen[0], profile or room.chosen[1]
+        offered = pipeline_to_offer(room.catalog.all(), room.chosen[0])
+        pipeline, profile = offered.name if offered else '', profile or room.chosen[1]
     if infos:
         RunFormDialog(room, infos, pipeline=pipeline, profile=profile, values=values or {})
     else:

@@ -1,6 +1,6 @@
 """What a dropped file or a click starts: the selected pipeline with the selected profile."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -17,7 +17,7 @@ from synapse.inbox.inbox import PREFIX
 from synapse.profiles import Profile, ProfileChanged
 
 from .run_form import open_run_form
-from .takers import file_parameter, suffixes_taken, taker_of
+from .takers import file_parameter, pipeline_to_offer, suffixes_taken, taker_of
 
 
 def needs_only(info: PipelineInfo, parameter: str | None, defaults: Mapping[str, Any]) -> bool:
@@ -29,12 +29,6 @@ def starts_with_a_file(info: PipelineInfo, defaults: Mapping[str, Any]) -> bool:
     """Whether a run needs nothing but a file and the defaults of the profile."""
     parameter = file_parameter(info)
     return parameter is not None and needs_only(info, parameter, defaults)
-
-
-def pipeline_to_offer(infos: Sequence[PipelineInfo], wanted: str) -> PipelineInfo | None:
-    """Return the wanted pipeline if it can run, else the first that takes files, else the first that can run."""
-    runnable = (info for info in infos if info.is_runnable)
-    return min(runnable, key=lambda info: (info.name != wanted, not info.accepts), default=None)
 
 
 class Choice(Scope):

@@ -1,5 +1,7 @@
 """Which pipeline takes a file, and as which of its parameters."""
 
+from collections.abc import Sequence
+
 from synapse.catalog.catalog import Catalog
 from synapse.catalog.info import PipelineInfo
 from synapse.pipelines.describe import is_path
@@ -34,3 +36,9 @@ def taker_of(suffix: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | 
         if takers:
             return next((info for info in takers if info.name == wanted), takers[0])
     return None
+
+
+def pipeline_to_offer(infos: Sequence[PipelineInfo], wanted: str) -> PipelineInfo | None:
+    """Return the wanted pipeline if it can run, else the first that takes files, else the first that can run."""
+    runnable = (info for info in infos if info.is_runnable)
+    return min(runnable, key=lambda info: (info.name != wanted, not info.accepts), default=None)

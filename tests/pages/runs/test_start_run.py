@@ -9,10 +9,9 @@ from pages.runs.start_run import (
     Choice,
     StartCard,
     needs_only,
-    pipeline_to_offer,
     starts_with_a_file,
 )
-from pages.runs.takers import file_parameter
+from pages.runs.takers import file_parameter, pipeline_to_offer
 from synapse.catalog.info import PipelineInfo
 from tests.parts.screens import Stage, fire, is_shown, staged
 
