@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from synapse import control_room
 from synapse.control_room import ControlRoom
+from synapse.engine.zygotes import Zygotes
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState
 from synapse.settings import Settings
@@ -130,8 +131,16 @@ def drawn() -> Iterator[Screen]:
 
 
 class _Engine(ScriptedEngine):
-    def __init__(self, boot: str) -> None:
+    """Its runs are scripted; the catalog reads files in real processes."""
+
+    def __init__(self, boot: str, zygotes: Zygotes | None) -> None:
         super().__init__()
+        self.zygotes = zygotes
+
+    async def close(self) -> None:
+        await super().close()
+        if self.zygotes is not None:
+            await self.zygotes.close()
 
 
 class Stage:
