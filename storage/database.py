@@ -91,6 +91,18 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def erasing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Overwrite what is replaced or deleted meanwhile, so that it can't be read in the file or its journal any more."""
+    before = connection.execute('PRAGMA secure_delete').fetchone()[0]
+    connection.execute('PRAGMA secure_delete=ON').fetchall()
+    try:
+        yield
+    finally:
+        connection.execute(f'PRAGMA secure_delete={before}').fetchall()
+        connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
+
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .database import micros, named_sqlite_errors, open_database, transaction
+from .database import erasing, micros, named_sqlite_errors, open_database, transaction
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -112,13 +112,17 @@ class RunStore:
                 [*_columns(document), json.dumps(document), document['id']],
             )
 
-    def rewrite(self, text: str, change: Callable[[Document], Document]) -> list[str]:
+    def rewrite(self, text: str, change: Callable[[Document], Document], *, once: bool = False) -> list[str]:
         """Apply `change` to the documents, also those of traces, with a text in them; return whose changed.
 
-        Each run is looked at once: the next call for the same text begins with the first newer one.
+        What was there before is overwritten in the file and its journal.
+
+        :param once: look at each run once: the next such call for this text, which is saved, begins with the first
+            newer one
         """
         changed = []
-        with self.transaction() as connection:
+        with self._lock, named_sqlite_errors(self._path), erasing(self._connection), transaction(self._connection):
+            connection = self._connection
             for find, save in (
                 ('SELECT id, document FROM runs', 'UPDATE runs SET document = ? WHERE id = ?'),
                 ('SELECT id, document FROM traces', 'UPDATE traces SET document = ? WHERE id = ?'),
@@ -126,14 +130,15 @@ class RunStore:
                 where = (
                     'WHERE number > COALESCE((SELECT value FROM facts WHERE name = ?), 0) AND instr(document, ?) > 0'
                 )
-                rows = connection.execute(f'{find} {where}', [f'rewritten {text}', text]).fetchall()
+                rows = connection.execute(f'{find} {where}', [f'rewritten {text}' if once else '', text]).fetchall()
                 for id, document in rows:
                     before = json.loads(document)
                     if (after := change(before)) != before:
                         connection.execute(save, [json.dumps(after), id])
                         changed.append(str(id))
-            newest = "SELECT ?, seq FROM sqlite_sequence WHERE name = 'runs'"
-            connection.execute(f'INSERT OR REPLACE INTO facts {newest}', [f'rewritten {text}'])
+            if once:
+                newest = "SELECT ?, seq FROM sqlite_sequence WHERE name = 'runs'"
+                connection.execute(f'INSERT OR REPLACE INTO facts {newest}', [f'rewritten {text}'])
         return changed
 
     def get(self, id: str) -> Document | None:

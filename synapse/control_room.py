@@ -71,6 +71,8 @@ class ControlRoom:
     retention: Retention
     recent_commands: tuple[str, ...] = ()
     """The commands used in the palette, latest first."""
+    moved_logins: str = ''
+    """What was done about passwords that earlier builds kept in addresses, for the log."""
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
     _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
@@ -97,10 +99,11 @@ class ControlRoom:
         boot = secrets.token_hex(8)
         bus = Bus()
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
-        log = Log(LogStore(data / 'logs.db'), bus)
+        logs, store = LogStore(data / 'logs.db'), RunStore(data / 'runs.db')
         events, identities = Documents(data / 'events.json'), Documents(data / 'profiles.json')
-        store = RunStore(data / 'runs.db')
-        move_old_logins(data, profiles=identities, events=events, runs=store)
+        alerts = Documents(data / 'alerts.json')
+        moved = move_old_logins(data, profiles=identities, events=events, runs=store, alerts=alerts, logs=logs)
+        log = Log(logs, bus)
         event_store = EventStore(events, log, bus, now=now())
         profiles = Profiles(identities, data / 'secrets.json', bus, event_store.titles_using)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
@@ -144,7 +147,7 @@ class ControlRoom:
             log=log,
             status=status,
             machine=Machine(status, data, bus),
-            alerts=Alerts(Documents(data / 'alerts.json'), bus),
+            alerts=Alerts(alerts, bus),
             catalog=catalog,
             profiles=profiles,
             inbox=inbox,
@@ -169,6 +172,7 @@ class ControlRoom:
             history=store,
             recent_commands=tuple((preferences.get('palette') or {}).get('recent', ())),
             retention=Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now),
+            moved_logins=moved,
         )
 
     async def set_workers(self, count: int) -> None:
@@ -209,6 +213,8 @@ class ControlRoom:
             *self.history.notices,
         ]:
             self.log.append(Level.WARNING, notice, source='storage')
+        if self.moved_logins:
+            self.log.append(Level.INFO, self.moved_logins, source='storage')
         self._log_timezone()
         self._watch = AlertWatch(
             self.alerts,

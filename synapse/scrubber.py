@@ -47,7 +47,7 @@ class Scrubber:
 
     def hide(self, owner: str, secrets: Iterable[str]) -> None:
         """Hide these until `unhide`, instead of what was hidden for the same owner."""
-        self._secrets[owner] = frozenset(form for secret in secrets for form in _forms(secret))
+        self._secrets[owner] = frozenset(form for secret in secrets for form in forms_of(secret))
         self._compile()
 
     def unhide(self, owner: str) -> None:
@@ -100,7 +100,8 @@ class Scrubber:
         self._pattern = re.compile('|'.join(map(re.escape, forms))) if forms else None
 
 
-def _forms(secret: str) -> Iterable[str]:
+def forms_of(secret: str) -> Iterable[str]:
+    """Yield how a secret may appear in a text; nothing if it is too short to be hidden."""
     for part in (secret, *secret.splitlines()):
         if len(part.strip()) >= SHORTEST_SECRET:
             yield from (part, part.strip(), json.dumps(part)[1:-1], quote(part, safe=''))

@@ -18,7 +18,8 @@ from synapse.destinations.trial import notes_of
 from synapse.errors import Invalid, SynapseError
 from synapse.profiles import COLORS, Profile
 
-from .trial import LOGIN, LoginFields, TrialBox
+from .login import TITLES, LoginFields
+from .trial import TrialBox
 
 ICONS = ('profiles', 'film', 'folder', 'globe', 'upload', 'terminal', 'bolt', 'flag', 'file', 'repeat')
 
@@ -58,7 +59,8 @@ class ProfileDialog:
                 f'If empty, {self._room.profiles.default_destination}.'
             )
             self._destination = _text_field('destination', 'Destination', first.destination, help_text=help_text)
-            self._login = LoginFields([*first.secrets])
+            self._login = LoginFields(first.secrets, first.destination)
+            self._destination.changed = lambda: self._login.show_for(self._destination.text)
             self._trial = TrialBox(self._room, self._profile, self._destination_data)
             schema = {
                 'title': 'Default parameters',
@@ -66,7 +68,7 @@ class ProfileDialog:
                 'additionalProperties': {},
             }
             self._defaults = PairsField('defaults', schema, first.defaults, is_required=False, is_nullable=False)
-            self._secrets = _Secrets([name for name in first.secrets if name not in LOGIN])
+            self._secrets = _Secrets([name for name in first.secrets if name not in TITLES])
         with el('footer'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
             button('Cancel').on('click', self._dialog.close)

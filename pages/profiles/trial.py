@@ -1,10 +1,9 @@
-"""Who delivers, and whether it works: the fields of a login, and "Try it", which can accept a host key or install."""
+"""The button "Try it" of a destination, which can accept a host key or install what is missing."""
 
 from collections.abc import Callable
 from typing import Any
 
 from pages.parts.cards import set_props
-from pages.parts.controls import TYPED
 from pages.parts.dialogs import attempt
 from pages.parts.fields import Unreadable
 from pages.parts.html import button, el
@@ -13,57 +12,7 @@ from synapse.destinations.kinds import EXTRAS
 from synapse.destinations.packages import install
 from synapse.destinations.trial import Trial
 from synapse.errors import SynapseError
-from synapse.profiles import MASK, Profile
-
-LOGIN = {
-    'destination_username': 'User',
-    'destination_password': 'Password',
-    'destination_key_file': 'Key file',
-    'destination_endpoint_url': 'S3 endpoint',
-}
-"""The secrets of a profile that have a field of their own, and its title."""
-_HELP = {
-    'destination_username': 'of the server; for S3 the access key',
-    'destination_password': 'for S3 the secret key',
-    'destination_key_file': 'of SSH, such as ~/.ssh/id_ed25519',
-    'destination_endpoint_url': 'if it is not Amazon',
-}
-
-
-class LoginFields:
-    """Boxes for the login of a destination. What is saved is never shown: an empty box keeps it."""
-
-    def __init__(self, known: list[str]) -> None:
-        self._known = known
-        self._typed: dict[str, str] = {}
-        self._removed: set[str] = set()
-        with el('div', 'form-two'):
-            for name, title in LOGIN.items():
-                self._draw(name, title)
-
-    def change(self) -> dict[str, str | None]:
-        """Return the change as `Profiles.update` takes it."""
-        return {name: value for name, value in self._typed.items() if value.strip()} | dict.fromkeys(self._removed)
-
-    def _draw(self, name: str, title: str) -> None:
-        with el('div', 'sy-field'):
-            with el('label', 'sy-label', for_=f'login-{name}'):
-                el('span', text=title)
-                el('span', 'ty', _HELP[name])
-            with el('div', 'sy-x'):
-                kind = 'password' if name == 'destination_password' else 'text'
-                box = el('input', 'sy-control sy-grow', type_=kind, autocomplete='new-password', spellcheck='false')
-                set_props(box, id=f'login-{name}', placeholder=MASK if name in self._known else '')
-                box.on('input', lambda event: self._typed.update({name: str(event.args)}), js_handler=TYPED)
-                if name in self._known:
-                    remove = button('', icon_name='trash', kind='ghost', aria_label=f'Remove the {title.lower()}')
-
-                    def forget() -> None:
-                        self._removed.add(name)
-                        set_props(box, placeholder='')
-                        remove.delete()
-
-                    remove.on('click', forget)
+from synapse.profiles import Profile
 
 
 class TrialBox:

@@ -11,11 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from storage.database import micros, named_sqlite_errors, open_database, transaction
+from storage.database import erasing, micros, named_sqlite_errors, open_database, transaction
 
 from . import counts, trigrams
 from .query import LEVELS as LEVELS
 from .query import LogQuery, Part
+from .rewriting import rewrite_some
 from .rows import Document, LineBatch, LogRow, Values, from_document, iso, tally_of, to_document
 from .schema import MINUTE, SECOND, migrate
 from .text import folded, plain
@@ -26,6 +27,7 @@ Matcher = Callable[[Sequence[str]], Sequence[int]]
 _PAGE = 1_000
 _INSERT_ROWS = 2_500
 _CLEAR_ROWS = 4_000
+_TEXTS = 100
 _VACUUM_PAGES = 250
 _SCAN_ROWS = 40_000
 _MATCH_ROWS = 2_000
@@ -95,6 +97,23 @@ class LogStore:
             return False
         with self._write_lock, named_sqlite_errors(self._path), transaction(self._writer):
             return trigrams.index_next(self._writer)
+
+    def rewrite(self, texts: Sequence[str], change: Callable[[str], str]) -> int:
+        """Apply `change` to messages and fields of entries that contain one of these texts; returns how many changed.
+
+        Some thousand entries at a time. What was there before is overwritten in the file and its journal. If the
+        process dies meanwhile, do it again. From the first changed entry on, the text index is built again.
+        """
+        total = 0
+        with self._write_lock, named_sqlite_errors(self._path), erasing(self._writer):
+            for start in range(0, len(texts), _TEXTS):
+                reached: int | None = 0
+                while reached is not None:
+                    with transaction(self._writer):
+                        some = texts[start : start + _TEXTS]
+                        reached, changed = rewrite_some(self._writer, reached, some, change)
+                    total += changed
+        return total
 
     def last_seq(self) -> int:
         """The greatest `seq` ever stored; clearing rows does not lower it."""

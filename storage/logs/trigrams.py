@@ -62,6 +62,17 @@ def drop_before(connection: sqlite3.Connection, seq: int) -> None:
             connection.execute(f'DROP TABLE words_{number}')
 
 
+def rewind(connection: sqlite3.Connection, seq: int) -> None:
+    """Drop the tables from that of this entry on, within a transaction; `index_next` builds them again."""
+    first = seq // SEGMENT
+    if _value(connection, 'words_to') <= first * SEGMENT:
+        return
+    for number in _segments(lambda sql, values: connection.execute(sql, values).fetchall()):
+        if number >= first:
+            connection.execute(f'DROP TABLE words_{number}')
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'words_to'", [first * SEGMENT])
+
+
 def end_of(read: Read) -> int:
     """The first `seq` that is not indexed."""
     return int(read("SELECT value FROM meta WHERE key = 'words_to'", [])[0][0])

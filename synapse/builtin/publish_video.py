@@ -23,12 +23,13 @@ from synapse.media.captions.text import as_ass, as_srt, as_vtt, check_template, 
 from synapse.media.captions.track import write_track
 from synapse.media.check import check_playable
 from synapse.media.encoders import HEVC, SOFTWARE, Encoder, Quality, encoder_for
-from synapse.media.ffmpeg import FfmpegResult, ffmpeg
+from synapse.media.ffmpeg import FfmpegProgress, FfmpegResult, ffmpeg
 from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
+from synapse.media.length import measured
 from synapse.media.meter import RenderMeter
 from synapse.media.picture import PictureWishes
 from synapse.media.poster import make_poster
-from synapse.media.probe import MediaFile, measured, probe
+from synapse.media.probe import MediaFile, probe
 from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
 from synapse.media.sound import chosen_sound
 from synapse.media.tags import tag_arguments
@@ -286,11 +287,13 @@ class PublishVideo(Pipeline):
 
     def _encode(self, run: Run, encoder: Encoder, plan: RenderPlan, target: Path) -> FfmpegResult:
         meter = RenderMeter(self._known_facts())
-        return ffmpeg(
-            run,
-            self._render_arguments(plan, encoder, target),
-            on_progress=lambda progress: run.progress(meter.percent(progress), meter.note(progress)),
-        )
+
+        def show(progress: FfmpegProgress) -> None:
+            # Before its first frame the encoder only looks ahead, which says nothing about its speed.
+            if progress.frame:
+                run.progress(meter.percent(progress), meter.note(progress))
+
+        return ffmpeg(run, self._render_arguments(plan, encoder, target), on_progress=show)
 
     def _known_facts(self) -> MediaFile:
         if self._facts is None:

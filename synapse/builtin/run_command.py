@@ -18,7 +18,8 @@ from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 class RunCommand(Pipeline):
     """Run a program or a script, with its output as log lines.
 
-    The secrets of the profile are in its environment. Any exit code that is not listed as good is a failure.
+    The secrets of the profile are in its environment, except those of its destination (`destination_...`). Any exit
+    code that is not listed as good is a failure.
     """
 
     command: list[str] = Field(
@@ -74,7 +75,7 @@ class RunCommand(Pipeline):
     @step
     def execute(self, run: Run) -> None:
         argv = self.command if self.script is None else script_arguments(self.script)
-        secrets = dict(run.profile.secrets) if run.profile else {}
+        secrets = {**run.profile.secrets} if run.profile else {}
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
         code = run.shell(argv, cwd=self.cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)

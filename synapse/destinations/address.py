@@ -13,9 +13,10 @@ from synapse.scrubber import masked
 from .errors import DestinationError
 
 USERNAME, PASSWORD, KEY_FILE = 'destination_username', 'destination_password', 'destination_key_file'
+ENDPOINT = 'destination_endpoint_url'
 """The secrets of a profile that open its destination."""
 
-_ALIASES = {'ssh': 'sftp', 'dav': 'webdav', 'davs': 'webdavs', 's3a': 's3'}
+_ALIASES = {'ssh': 'sftp', 'dav': 'webdav', 'davs': 'webdavs', 's3a': 's3', 'local': 'file'}
 SERVERS = frozenset({'sftp', 'ftp', 'webdav', 'webdavs', 's3', 'smb'})
 _READ_ONLY = {'http': 'webdav', 'https': 'webdavs'}
 _NO_PLACE = frozenset({'memory', 'data', 'zip', 'tar', 'libarchive', 'cached', 'blockcache', 'filecache'})
@@ -54,12 +55,20 @@ class Location:
     password: str = field(default='', repr=False)
 
     @property
+    def is_local(self) -> bool:
+        return self.scheme == 'file'
+
+    @property
     def text(self) -> str:
         """The address without user and password."""
-        if self.scheme == 'file':
+        if self.is_local:
             return self.path
         port = '' if self.port is None else f':{self.port}'
         return f'{self.scheme}://{self.host}{port}{self.path}'
+
+    def text_of(self, name: str) -> str:
+        """The address of a file in the folder, without user and password."""
+        return str(Path(self.path) / name) if self.is_local else f'{self.text.rstrip("/")}/{name}'
 
 
 def located(address: str) -> Location:
@@ -73,16 +82,18 @@ def located(address: str) -> Location:
         raise DestinationError('No destination is given.', 'Give a folder, or an address like sftp://host/folder.')
     if _CONTROL.search(text):
         raise DestinationError('The address has a line break or a control character in it.', 'Type it again.')
-    url = _URL.fullmatch(text)
-    if url is None:
-        return Location('file', _local(text))
-    scheme = _ALIASES.get(url[1].lower(), url[1].lower())
-    if scheme in ('file', 'local'):
-        return Location('file', _local(url[2]))
+    scheme, rest = _parts(text)
+    if scheme == 'file':
+        return Location('file', _local(rest))
     if scheme in SERVERS:
-        return _on_server(scheme, url[2])
+        return _on_server(scheme, rest)
     _check_other(scheme)
-    return Location(scheme, url[2])
+    return Location(scheme, rest)
+
+
+def scheme_of(address: str) -> str:
+    """Return the scheme of an address as `Location` has it, also while the address is still being typed."""
+    return _parts(address.strip())[0]
 
 
 def check_destination(destination: str) -> str:
@@ -127,6 +138,22 @@ def without_login(address: str) -> tuple[str, dict[str, str]]:
     if not any(found.values()):
         return address, {}
     return replace(place, username='', password='').text, {name: value for name, value in found.items() if value}
+
+
+def passwords_in(address: str) -> set[str]:
+    """Return the password in an address as it is typed there and as it is meant; empty if there is none."""
+    scheme, rest = _parts(address.strip())
+    parts = _REST.fullmatch(rest) if scheme in SERVERS else None
+    typed = parts['login'].partition(':')[2] if parts and parts['login'] else ''
+    return {typed, unquote(typed)} - {''}
+
+
+def _parts(text: str) -> tuple[str, str]:
+    url = _URL.fullmatch(text)
+    if url is None:
+        return 'file', text
+    scheme = url[1].lower()
+    return _ALIASES.get(scheme, scheme), url[2]
 
 
 def _local(text: str) -> str:

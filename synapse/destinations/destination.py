@@ -1,31 +1,26 @@
 """Delivers to one folder: a file appears whole or not at all, and takes the place of none unless asked."""
 
 import contextlib
-import re
-import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from synapse.scrubber import HIDDEN, Scrubber, masked, secret_values
+from synapse.scrubber import secret_values
 
 from . import leftovers
 from .address import located
+from .connection import CHECK, Connection
 from .errors import DestinationError
-from .kinds import connect
 from .login import login_of
-from .server import Login, Server, Upload
+from .server import Upload
 
 if TYPE_CHECKING:
     from synapse.host.run import Run
 
 IfExists = Literal['rename', 'refuse', 'replace']
 CHUNK = 1024 * 1024
-IDLE_SECONDS = 10.0
-"""A connection that was not used for this long is made again: servers end idle ones, some without a word."""
-
-_CHECK = 'Check that it exists, has free space and is writable.'
 
 
 class Destination:
@@ -45,25 +40,17 @@ class Destination:
         known_hosts: str = '',
         inputs: Sequence[Path] = (),
     ) -> None:
-        place = located(address)
+        secrets = secrets or {}
+        place, login = located(address), login_of(secrets, known_hosts)
+        login = changed(login, username=place.username or login.username, password=place.password or login.password)
         self.address = place.text
-        self.is_local = place.scheme == 'file'
-        self._place = place
-        login = login_of(secrets or {}, known_hosts)
-        self._login = Login(
-            username=place.username or login.username,
-            password=place.password or login.password,
-            key_file=login.key_file,
-            known_hosts=known_hosts,
-            options=login.options,
-        )
+        self.is_local = place.is_local
         self._inputs = inputs
-        self._scrubber = Scrubber()
-        self._scrubber.hide('login', [*secret_values(secrets or {}), self._login.password])
-        self._server: Server | None = None
-        self._used_at = 0.0
-        with self._named_errors('be opened'):
-            self._connected()
+        self._place = place
+        self._connection = Connection(place, login, secret_values(secrets))
+        self._using = self._connection.using
+        with self._using('be opened'):
+            pass
 
     @property
     def folder(self) -> Path | None:
@@ -72,7 +59,7 @@ class Destination:
 
     def path(self, name: str) -> str:
         """Return the full address of a file here, without user and password."""
-        return str(Path(self.address) / name) if self.is_local else f'{self.address.rstrip("/")}/{name}'
+        return self._place.text_of(name)
 
     def __enter__(self) -> Self:
         return self
@@ -82,18 +69,15 @@ class Destination:
 
     def close(self) -> None:
         """End the connection; the next use makes a new one."""
-        server, self._server = self._server, None
-        if server is not None:
-            with contextlib.suppress(Exception):
-                server.close()
+        self._connection.close()
 
     def prepare(self) -> None:
         """Create the folder if it is missing, and remove what deliveries of dead processes left in it.
 
         :raises DestinationError: if it cannot be created
         """
-        with self._named_errors('be created'):
-            self._connected().make_folder()
+        with self._using('be created') as server:
+            server.make_folder()
         with contextlib.suppress(DestinationError):  # one that may only be written to cannot be listed
             self.remove_leftovers()
 
@@ -102,8 +86,7 @@ class Destination:
 
         :raises DestinationError: if the folder cannot be read
         """
-        with self._named_errors('be read'):
-            server = self._connected()
+        with self._using('be read') as server:
             found = leftovers.left_behind(server.entries())
         for name in found:
             with contextlib.suppress(Exception):
@@ -111,22 +94,22 @@ class Destination:
         return found
 
     def exists(self, name: str) -> bool:
-        with self._named_errors('be read'):
-            return self._connected().size(name) is not None
+        with self._using('be read') as server:
+            return server.size(name) is not None
 
     def names(self) -> list[str]:
         """Return the names of the files in the folder, sorted."""
-        with self._named_errors('be read'):
-            return sorted(entry.name for entry in self._connected().entries())
+        with self._using('be read') as server:
+            return sorted(entry.name for entry in server.entries())
 
     def remove(self, name: str) -> None:
-        with self._named_errors('be changed'):
-            self._connected().remove(name)
+        with self._using('be changed') as server:
+            server.remove(name)
 
     def open(self, name: str) -> Any:
         """Open a file to read bytes from."""
-        with self._named_errors('be read'):
-            return self._connected().read(name)
+        with self._using('be read') as server:
+            return server.read(name)
 
     def free_stem(self, stem: str, suffixes: tuple[str, ...], if_exists: IfExists) -> str:
         """Return a name, without suffix, that is free for all these suffixes: `talk`, else `talk-2`, ...
@@ -169,10 +152,11 @@ class Destination:
         :raises DestinationError: if nothing can be written here, or no file of that name
         """
         content = b'Synapse tries whether it can write here.\n'
-        hidden = leftovers.new_trial(name)
+        with self._using('be opened') as server:
+            pass
         try:
-            self._connected().check_name(name)
-            self._try_out(hidden, content)
+            server.check_name(name)
+            self._try_out(leftovers.new_trial(name), content)
         except ValueError as error:
             raise self._name_refused(name, str(error)) from error
         except DestinationError as error:
@@ -185,27 +169,29 @@ class Destination:
         return DestinationError(f'{self.address} takes no file called {name}: {reason}.', 'Give the file another name.')
 
     def _try_out(self, hidden: str, content: bytes) -> None:
-        stem = hidden.rpartition('~')[0] or hidden
         leftovers.hold(hidden)
         try:
             with self.create(hidden) as writer:
                 writer.write(content)
-            with self._named_errors('be read'):
-                server = self._connected()
+            with self._using('be read') as server:
                 with server.read(hidden) as file:
                     found = file.read()
-                names = [entry.name for entry in server.entries()]
-            if found != content:
-                raise DestinationError(f'{self.address} returned something else than was written.', _CHECK)
-            if server.lists_hidden and not any(_is_same(hidden, name) for name in names):
-                raise _Misnamed(hidden)
+                if found != content:
+                    raise DestinationError(f'{self.address} returned something else than was written.', CHECK)
+                if server.lists_hidden and not any(_is_same(hidden, entry.name) for entry in server.entries()):
+                    raise _Misnamed(hidden)
         finally:
-            with contextlib.suppress(Exception):
-                self._connected().remove(hidden)
-            with contextlib.suppress(Exception):
-                for name in [entry.name for entry in self._connected().entries() if entry.name.startswith(stem)]:
-                    self._connected().remove(name)
+            self._remove_trial(hidden)
             leftovers.release(hidden)
+
+    def _remove_trial(self, hidden: str) -> None:
+        """Remove a trial file, also where the server has kept only the start of its name."""
+        with contextlib.suppress(DestinationError):
+            self.remove(hidden)
+        start = hidden.rpartition('~')[0] or hidden
+        with contextlib.suppress(DestinationError):
+            for name in [name for name in self.names() if name.startswith(start)]:
+                self.remove(name)
 
     def put(
         self, source: Path, name: str, *, replace: bool = False, sent: Callable[[int], None] = lambda _: None
@@ -233,86 +219,60 @@ class Destination:
         """
         if replace:
             self._check_not_input(name)
-        server = self._connected()
+        with self._using('be written', name) as server:
+            if server.writes_in_place and not replace and server.size(name) is not None:
+                raise FileExistsError
         part = name if server.writes_in_place else leftovers.new_part()
         leftovers.hold(part)
-        upload: Upload | None = None
-        is_finished = False
         try:
-            with self._named_errors('be written', name):
-                if server.writes_in_place and not replace and server.size(name) is not None:
-                    raise FileExistsError
+            with self._connection.named_errors('be written', name):
                 upload = server.upload(part, size=size, replace=replace)
-            writer = Writer(upload, lambda: self._named_errors('be written'))
-            yield writer
-            with self._named_errors('be written', name):
-                upload.finish()
-            is_finished = True
-            self._check_size(server, part, writer.size)
-            if part != name:
-                with self._named_errors('be written', name):
-                    server.rename(part, name, replace=replace)
-                self._check_arrived(server, name)
-        except BaseException:
-            if upload is not None and not is_finished:
-                self._abort(upload)
-            if upload is not None and part != name:
-                with contextlib.suppress(Exception):
-                    self._connected().remove(part)
-            raise
+            with contextlib.nullcontext() if part == name else self._removed_on_failure(part):
+                with self._finished(upload, name) as writer:
+                    yield writer
+                self._check_size(part, writer.size)
+                if part != name:
+                    self._rename(part, name, replace=replace)
         finally:
-            self._used_at = time.monotonic()
             leftovers.release(part)
 
-    def _abort(self, upload: Upload) -> None:
-        with contextlib.suppress(Exception):
-            upload.abort()
-        if not self.is_local:
-            self.close()  # it was interrupted in the middle of a conversation
+    @contextlib.contextmanager
+    def _finished(self, upload: Upload, name: str) -> Iterator['Writer']:
+        """Finish an upload when the block ends, or abort it."""
+        try:
+            yield Writer(upload, lambda: self._connection.named_errors('be written'))
+            with self._connection.named_errors('be written', name):
+                upload.finish()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                upload.abort()
+            if not self.is_local:
+                self.close()  # it was interrupted in the middle of a conversation
+            raise
 
-    def _check_size(self, server: Server, name: str, expected: int) -> None:
-        with self._named_errors('be read'):
+    @contextlib.contextmanager
+    def _removed_on_failure(self, part: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._connection.server().remove(part)
+            raise
+
+    def _check_size(self, name: str, expected: int) -> None:
+        with self._using('be read') as server:
             size = server.size(name)
         if size is not None and size != expected:
             raise DestinationError(
                 f'Only {size:,} of {expected:,} bytes arrived at {self.address}.', 'Check the connection, then retry.'
             )
 
-    def _check_arrived(self, server: Server, name: str) -> None:
-        """Some servers take a name apart when a file is renamed, and report no error."""
-        if not self.is_local and server.size(name) is None:
+    def _rename(self, part: str, name: str, *, replace: bool) -> None:
+        with self._using('be written', name) as server:
+            server.rename(part, name, replace=replace)
+        # Some servers take a name apart then, and report no error.
+        if not self.is_local and not self.exists(name):
             raise _Misnamed(name)
-
-    def _connected(self) -> Server:
-        if self._server is not None and not self.is_local and time.monotonic() - self._used_at > IDLE_SECONDS:
-            self.close()
-        if self._server is None:
-            self._server = connect(self._place, self._login)
-        self._used_at = time.monotonic()
-        return self._server
-
-    @contextlib.contextmanager
-    def _named_errors(self, what: str, name: str = '') -> Iterator[None]:
-        """Turn any exception into a `DestinationError`: each kind of server raises its own."""
-        try:
-            yield
-        except DestinationError:
-            raise
-        except FileExistsError as error:
-            raise DestinationError(
-                f'{self.path(name)} already exists.', 'Move it away, or let the new file replace it.'
-            ) from error
-        except Exception as error:
-            raise DestinationError(
-                f'The destination {self.address} cannot {what}: {self._reason(error)}.', _CHECK
-            ) from error
-
-    def _reason(self, error: Exception) -> str:
-        text = str(getattr(error, 'strerror', None) or error) or type(error).__name__
-        text = masked(self._scrubber.text(' '.join(text.split())))
-        if self._login.username:
-            text = re.sub(rf'\b{re.escape(self._login.username)}\b', HIDDEN, text)
-        return text[:300].rstrip('.')
 
 
 def _is_same(name: str, other: str) -> bool:
@@ -357,7 +317,7 @@ def destination_of(run: 'Run', address: str = '', *, inputs: Sequence[Path] = ()
         raise DestinationError('There is nowhere to deliver to.', 'Choose a profile, or give a destination.')
     destination = Destination(
         chosen,
-        profile.secrets if profile else {},
+        profile.secrets.login if profile else {},
         known_hosts=profile.known_hosts if profile else '',
         inputs=inputs,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
-from .address import Location
+from .address import ENDPOINT, KEY_FILE, PASSWORD, USERNAME, Location, scheme_of
 from .errors import PackageMissing
 from .server import Login, Server
 
@@ -26,6 +26,8 @@ class Kind:
     module: str
     server: str
     extra: str = ''
+    login: tuple[str, ...] = (USERNAME, PASSWORD)
+    """The secrets of a profile that open it."""
     limits: tuple[str, ...] = ()
     """What it cannot do, a sentence each, for people."""
 
@@ -38,22 +40,26 @@ _FTP_LIMITS = (
     'FTP sends the password and the files unencrypted.',
     'FTP cannot prevent that another program takes the same name at the same moment.',
 )
+_WEBDAV_LIMITS = ('webdav:// sends the password and the files unencrypted; see webdavs://.',)
 _KINDS = {
-    'file': Kind('local', 'LocalFolder'),
-    'sftp': Kind('sftp', 'SftpServer', 'sftp'),
+    'file': Kind('local', 'LocalFolder', login=()),
+    'sftp': Kind('sftp', 'SftpServer', 'sftp', login=(USERNAME, PASSWORD, KEY_FILE)),
     'ftp': Kind('ftp', 'FtpServer', limits=_FTP_LIMITS),
-    'webdav': Kind(
-        'webdav', 'WebdavServer', 'webdav', ('webdav:// sends the password and the files unencrypted; see webdavs://.',)
-    ),
+    'webdav': Kind('webdav', 'WebdavServer', 'webdav', limits=_WEBDAV_LIMITS),
     'webdavs': Kind('webdav', 'WebdavServer', 'webdav'),
-    's3': Kind('s3', 'S3Server', 's3', ('A bucket is never created; it must exist.',)),
-    'smb': Kind('smb', 'SmbServer', 'smb', (r'Names on a share cannot contain \ : * ? " < > or |.',)),
+    's3': Kind('s3', 'S3Server', 's3', (USERNAME, PASSWORD, ENDPOINT), ('A bucket is never created; it must exist.',)),
+    'smb': Kind('smb', 'SmbServer', 'smb', limits=(r'Names on a share cannot contain \ : * ? " < > or |.',)),
 }
 _OTHER = Kind('other', 'OtherServer', limits=('This kind of server is not tested with Synapse; press Try it.',))
 
 
 def kind_of(place: Location) -> Kind:
     return _KINDS.get(place.scheme, _OTHER)
+
+
+def login_fields(address: str) -> tuple[str, ...]:
+    """Return the names of the secrets that can open an address, also while it is still being typed."""
+    return _KINDS.get(scheme_of(address), _OTHER).login
 
 
 def is_installed(extra: str) -> bool:

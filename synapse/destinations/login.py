@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 
+from synapse.host.profile import LOGIN_PREFIX
+
 from .server import Login
 
-OPTION_PREFIX = 'destination_'
-"""Secrets of a profile with this prefix are for its destination: `destination_endpoint_url` is `endpoint_url`."""
 _USERNAMES = ('destination_username', 'destination_user', 'destination_key')
 _PASSWORDS = ('destination_password', 'destination_secret')
 _KEY_FILES = ('destination_key_file', 'destination_key_filename')
 
 
 def login_of(secrets: Mapping[str, str], known_hosts: str = '') -> Login:
-    """Return the login that the secrets of a profile hold.
+    """Return the login that the secrets of a profile hold; `destination_endpoint_url` is its option `endpoint_url`.
 
     :param known_hosts: the file of the host keys that were accepted
     """
@@ -23,9 +23,9 @@ def login_of(secrets: Mapping[str, str], known_hosts: str = '') -> Login:
         key_file=_first(secrets, _KEY_FILES),
         known_hosts=known_hosts,
         options={
-            name.removeprefix(OPTION_PREFIX): value
+            name.removeprefix(LOGIN_PREFIX): value
             for name, value in secrets.items()
-            if name.startswith(OPTION_PREFIX) and name not in own
+            if name.startswith(LOGIN_PREFIX) and name not in own
         },
     )
 

@@ -30,7 +30,8 @@ from synapse.sentences import sentences
 from .channel import Channel
 from .control import Cancelled, Control
 from .deadline import Deadline, Interrupts
-from .run import Run, RunProfile
+from .profile import RunProfile, Secrets
+from .run import Run
 from .shell import kill_descendants
 
 if TYPE_CHECKING:
@@ -119,18 +120,24 @@ class Runner:
             raise StepFailed(f'The {what} not fit the pipeline. {wrong}', 'Start a new run from its form.') from error
 
     def _run_of(self) -> Run:
-        profile = self._job.get('profile')
-        keys = ('id', 'label', 'destination', 'defaults', 'secrets', 'known_hosts')
         return Run(
             id=self._job['id'],
             number=self._job.get('number') or 0,
             pipeline=self._job['pipeline'],
             folder=self._folder,
-            profile=None if profile is None else RunProfile(**{k: profile[k] for k in keys if profile.get(k)}),
+            profile=self._profile(),
             channel=self._channel,
             control=self._control,
             save=self._save,
         )
+
+    def _profile(self) -> RunProfile | None:
+        profile = self._job.get('profile')
+        if profile is None:
+            return None
+        keys = ('id', 'label', 'destination', 'defaults', 'known_hosts')
+        values = {key: profile[key] for key in keys if profile.get(key)}
+        return RunProfile(**values, secrets=Secrets(profile.get('secrets') or {}))
 
     # One step
 

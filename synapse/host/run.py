@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,31 +15,12 @@ from synapse.scrubber import Scrubber
 
 from .channel import Channel
 from .control import Cancelled, Control
+from .profile import RunProfile
 from .streams import FilteredOutput, ProgramOutput
 
 __all__ = ['Cancelled', 'Run', 'RunLog', 'RunProfile']
 
 NOTE_LENGTH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class RunProfile:
-    """The profile a run was started with, `Run.profile`.
-
-    :param id: its id in the API
-    :param label: its name, as people see it
-    :param destination: a folder or URL to deliver to; empty if it has none
-    :param defaults: parameter values by name. Those that the pipeline has are filled in before the run starts
-    :param secrets: secret values by name. They are left out of `repr`, and become `***` in logs, notes and errors
-    :param known_hosts: the file of the SSH host keys that were accepted for destinations; empty if there is none
-    """
-
-    id: str
-    label: str = ''
-    destination: str = ''
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    known_hosts: str = field(default='', repr=False)
 
 
 class RunLog:

@@ -8,8 +8,10 @@ from synapse.durations import clock
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import StepFailed
 
+from .dolby_vision import is_dolby_only
 from .ffmpeg import FfmpegResult, ffmpeg, source
-from .probe import MediaFile, last_end
+from .length import last_end
+from .probe import MediaFile
 from .structure import stated_bytes
 
 WHOLE_SECONDS = 60.0
@@ -45,8 +47,9 @@ def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable
     words.
 
     :param on_progress: called with the fraction that is done, from 0 to 1
-    :raises StepFailed: if the end is missing or it cannot be decoded
+    :raises StepFailed: if its colours cannot be converted, the end is missing, or it cannot be decoded
     """
+    _check_colours(path, media)
     _check_end(path, media)
     on_progress(0.1)
     places = _places(media.seconds or 0.0)
@@ -88,6 +91,14 @@ def _places(seconds: float) -> list[_Place]:
 def _from(at: float) -> list[str]:
     """Start at the key frame before: decoding up to the exact place would take most of the time."""
     return ['-noaccurate_seek', '-ss', f'{at:.3f}']
+
+
+def _check_colours(path: Path, media: MediaFile) -> None:
+    if media.video and 'mov' in media.formats and is_dolby_only(path):
+        raise StepFailed(
+            f'{path.name} has the colours of Dolby Vision only, which would come out green and purple.',
+            'Export it as HDR10, HLG or SDR, or as Dolby Vision of profile 8, and publish that.',
+        )
 
 
 def _check_end(path: Path, media: MediaFile) -> None:

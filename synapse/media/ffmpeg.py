@@ -1,9 +1,12 @@
 """Runs the ffmpeg of the imageio-ffmpeg wheel, and reports its progress and why it failed."""
 
 import re
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import StepFailed
@@ -70,33 +73,54 @@ def ffmpeg(
 ) -> FfmpegResult:
     """Run ffmpeg in the `workdir` of the run, and stop it with the run.
 
-    :param on_progress: called about twice a second
+    :param on_progress: called about twice a second, in another thread
     :param is_quiet: whether to keep warnings and errors out of the log; they are in the result in any case
     """
     result = FfmpegResult(0, FfmpegProgress())
     messages = _Messages(run, result, is_quiet=is_quiet)
 
-    def take(line: str) -> bool:
-        found = _PROGRESS.fullmatch(line)
-        if found is None:
-            messages.take(line)
-        elif _advance(result.progress, found[1], found[2].strip()) and on_progress:
-            on_progress(result.progress)
-        return True  # already logged, at the level that ffmpeg gave it
-
-    # No level below warning: that is where ffmpeg quotes titles, comments and chapters, which can say anything.
-    command = [
-        executable(),
-        *('-hide_banner', '-nostdin', '-nostats', '-y', '-loglevel', 'level+warning', '-progress', 'pipe:1'),
-        *map(str, arguments),
-    ]
-    result.code = run.shell(command, on_line=take, can_hold=True)
+    with TemporaryDirectory(prefix='ffmpeg-', dir=run.workdir) as folder, ThreadPoolExecutor(1) as threads:
+        # Not through the pipe of the messages: these quote names, which can have line ends.
+        report = Path(folder) / 'progress'
+        report.touch()
+        # No level below warning: that is where ffmpeg quotes titles, comments and chapters, which can say anything.
+        command = [
+            executable(),
+            *('-hide_banner', '-nostdin', '-nostats', '-y', '-loglevel', 'level+warning'),
+            *('-progress', f'file:{report}'),
+            *map(str, arguments),
+        ]
+        is_over = threading.Event()
+        follower = threads.submit(_follow, report, is_over, result.progress, on_progress)
+        try:
+            result.code = run.shell(command, on_line=messages.take, can_hold=True)
+        finally:
+            is_over.set()
+        follower.result()
     return result
 
 
-_PROGRESS = re.compile(
-    r'(frame|fps|bitrate|total_size|out_time|out_time_us|out_time_ms|dup_frames|drop_frames|speed|progress|stream_\w+)=(.*)'
-)
+def _follow(
+    report: Path,
+    is_over: threading.Event,
+    progress: FfmpegProgress,
+    on_progress: Callable[[FfmpegProgress], None] | None,
+) -> None:
+    """Read what `-progress` writes to a file, until that is over and all of it is read."""
+    rest = ''
+    with report.open(encoding='ascii', errors='replace') as file:
+        while True:
+            is_last = is_over.wait(_LOOK_SECONDS)
+            *lines, rest = (rest + file.read()).split('\n')
+            for line in lines:
+                key, _, value = line.partition('=')
+                if _advance(progress, key, value.strip()) and on_progress:
+                    on_progress(progress)
+            if is_last:
+                return
+
+
+_LOOK_SECONDS = 0.2
 _LEVEL = re.compile(r'(?:\[[^\[\]]* @ (?:0x)?[0-9a-f]+\] )*\[(panic|fatal|error|warning)\] ')
 """Where ffmpeg puts it: behind the names of the components, before the message."""
 
@@ -121,19 +145,21 @@ class _Messages:
         self._is_quiet = is_quiet
         self._level = 'error'
 
-    def take(self, line: str) -> None:
+    def take(self, line: str) -> bool:
+        """Take a line; True, since it is logged here."""
         found = _LEVEL.match(line)
         if found:
             self._level = 'warning' if found[1] == 'warning' else 'error'
         # Without the address of the component, which means nothing to people and differs each time.
         text = re.sub(r' @ (?:0x)?[0-9a-f]+\]', ']', line.replace(f'[{found[1]}] ', '', 1) if found else line).rstrip()
         if not text or any(phrase in text for phrase in _NOISE):
-            return
+            return True
         kept = self._result.warnings if self._level == 'warning' else self._result.errors
         if len(kept) < KEPT_LINES:
             kept.append(text)
         if not self._is_quiet:
             (self._run.log.warning if self._level == 'warning' else self._run.log.error)(text)
+        return True
 
 
 def source(path: Path) -> list[str]:

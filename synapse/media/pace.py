@@ -1,7 +1,7 @@
 """Whether the frames of a film come as regularly as its header says."""
 
 from contextlib import suppress
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 PLACES = (0.0, 0.3, 0.6, 0.9)
@@ -9,14 +9,19 @@ PLACES = (0.0, 0.3, 0.6, 0.9)
 SAMPLED_PACKETS = 40
 """Of the picture, at each place."""
 _MOST_PACKETS = 500
+_MOST_AT_END = 5000
+"""Of all streams, from the last key frame on."""
+LASTING_FRAMES = 4
+"""Longer than this many frames take, the last one isn't shown in a steady film: it ends a slide show, say."""
 _REORDERED = 8
 """Left out at the end of a sample: frames that are shown between these may be stored after it."""
 
 
 def has_uneven_frames(container: Any, stream: Any) -> bool:
-    """Whether frames are missing or late in any of the samples; reads without decoding, then returns to the start.
+    """Whether frames are missing or late in any of the samples, or the last one is shown long; decodes nothing.
 
-    Matroska has no field for a varying rate: screen recorders write one that is too high, or none.
+    Returns to the start of the film. Matroska has no field for a varying rate: screen recorders write one that is too
+    high, or none.
 
     :param container: an `av.container.InputContainer`
     :param stream: one of its pictures
@@ -35,8 +40,18 @@ def has_uneven_frames(container: Any, stream: Any) -> bool:
             gaps = [later - earlier for earlier, later in pairwise(moments)]
             is_uneven = is_uneven or max(gaps, default=0.0) * rate > 1.6
     with suppress(av.error.FFmpegError):
+        container.seek((container.start_time or 0) + length)
+        is_uneven = is_uneven or _longest_at_end(container, stream) * rate > LASTING_FRAMES
+    with suppress(av.error.FFmpegError):
         container.seek(container.start_time or 0)
     return is_uneven
+
+
+def _longest_at_end(container: Any, stream: Any) -> float:
+    """Return how long a frame lasts at most from here on, in seconds, as far as the container says it."""
+    packets = islice(container.demux(), _MOST_AT_END)
+    own = (packet for packet in packets if packet.stream_index == stream.index and packet.duration)
+    return max((float(packet.duration * packet.time_base) for packet in own), default=0.0)
 
 
 def _moments(container: Any, stream: Any) -> list[float]:

@@ -66,10 +66,6 @@ class Picture:
         """What ffmpeg needs before the input."""
         return ['-c:v', self.decoder] if self.decoder else []
 
-    @property
-    def sentence(self) -> str:
-        return ', '.join([*self.changes, '{}x{}'.format(*self.size)])
-
 
 def picture(video: VideoStream, wishes: PictureWishes) -> Picture:
     """Return how a picture is published."""

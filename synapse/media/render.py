@@ -59,8 +59,9 @@ class RenderPlan:
 
     @property
     def sentence(self) -> str:
-        text = ', '.join([*self.changes, '{}x{}'.format(*self.size)])
-        return text[0].upper() + text[1:]
+        """What is made of the film, in one line."""
+        size = 'Renders at {}×{}'.format(*self.size)
+        return f'{size}: {", ".join(self.changes)}' if self.changes else size
 
     def picture_arguments(self, *more: str) -> list[str]:
         """Map and filter the picture.

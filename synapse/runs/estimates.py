@@ -16,6 +16,8 @@ Typical = Mapping[str, float]
 """Seconds that each step usually takes, by its name."""
 
 LAST_RUNS = 10
+LEAST_PERCENT = 1.0
+"""A speed isn't measured over less than this."""
 SURE_PERCENT = 10.0
 """From here on a step is judged by its own speed alone: a film of an hour says nothing about one of a minute."""
 
@@ -74,7 +76,7 @@ def _step_left(step: StepRun, usual: float | None, now: datetime) -> float | Non
     if step.state is not StepState.RUNNING or step.started_at is None:
         return 0.0
     spent = max(0.0, (now - step.started_at).total_seconds())
-    by_speed = spent * (100 - step.progress) / step.progress if step.progress >= 1 else None
+    by_speed = _by_speed(step, spent, now)
     if usual is None:
         return by_speed
     by_habit = max(0.0, usual - spent)
@@ -82,6 +84,15 @@ def _step_left(step: StepRun, usual: float | None, now: datetime) -> float | Non
         return by_habit
     weight = min(1.0, step.progress / SURE_PERCENT)
     return weight * by_speed + (1 - weight) * by_habit
+
+
+def _by_speed(step: StepRun, spent: float, now: datetime) -> float | None:
+    """Return the seconds left at the speed since the first progress, for what came before isn't the work itself."""
+    done = step.progress
+    if step.pace and step.progress - step.pace.percent >= LEAST_PERCENT:
+        done -= step.pace.percent
+        spent = max(0.0, (now - step.pace.at).total_seconds())
+    return spent * (100 - step.progress) / done if done >= LEAST_PERCENT else None
 
 
 def expected_starts(

@@ -229,7 +229,7 @@ class LiveRun:
 
     async def _progressed(self, message: Mapping[str, Any]) -> None:
         async with self._moving:
-            after = transitions.progressed(self.run, message)
+            after = transitions.progressed(self.run, message, now_utc())
             if after is self.run:
                 return
             self.run = after

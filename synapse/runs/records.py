@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from synapse.records import Problem, Record
 
 EVENT_WORK = 'event '
@@ -70,6 +72,13 @@ STEP_ARROWS: dict[StepState, frozenset[StepState]] = {
 } | {state: frozenset() for state in _STEP_ENDS}
 
 
+class Pace(Record):
+    """The first progress that an attempt of a step reported: its speed is measured from here, not from its start."""
+
+    at: datetime
+    percent: float
+
+
 class StepRun(Record):
     """One step inside one run; `progress` is 0–100."""
 
@@ -81,6 +90,8 @@ class StepRun(Record):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     error: Problem | None = None
+    pace: Pace | None = Field(default=None, exclude=True)
+    """Only in memory, as long as the step runs; None before its first progress."""
 
 
 class Artifact(Record):
@@ -204,4 +215,4 @@ def step_moved(step: StepRun, state: StepState, **changes: Any) -> StepRun:
     """
     if state not in STEP_ARROWS[step.state]:
         raise IllegalMove(f'step {step.name}: no arrow from {step.state} to {state}')
-    return step.model_copy(update={'state': state, **changes})
+    return step.model_copy(update={'state': state, 'pace': None, **changes})

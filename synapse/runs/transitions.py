@@ -11,7 +11,18 @@ from typing import Any
 
 from synapse.records import Problem
 
-from .records import RUN_ARROWS, STEP_ARROWS, Artifact, RunRecord, RunState, StepRun, StepState, moved, step_moved
+from .records import (
+    RUN_ARROWS,
+    STEP_ARROWS,
+    Artifact,
+    Pace,
+    RunRecord,
+    RunState,
+    StepRun,
+    StepState,
+    moved,
+    step_moved,
+)
 
 NOTE_LENGTH = 500
 
@@ -48,7 +59,7 @@ def step_reported(run: RunRecord, message: Mapping[str, Any], now: datetime) -> 
         return run
     attempt = _attempt(message.get('attempt'), step.attempt)
     if state is StepState.RUNNING and step.state is StepState.RUNNING:
-        return _with_step(run, step.changed(attempt=attempt, progress=0.0, note=''))
+        return _with_step(run, step.changed(attempt=attempt, progress=0.0, note='', pace=None))
     if state not in STEP_ARROWS[step.state]:
         return run
     if state is StepState.RUNNING:
@@ -59,7 +70,7 @@ def step_reported(run: RunRecord, message: Mapping[str, Any], now: datetime) -> 
     return _with_step(run, step_moved(step, state, **changes))
 
 
-def progressed(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
+def progressed(run: RunRecord, message: Mapping[str, Any], now: datetime) -> RunRecord:
     """Apply a `progress` message: percent is clamped to 0 to 100, and only a running step advances."""
     step = _step(run, message.get('step'))
     percent = message.get('percent')
@@ -67,8 +78,11 @@ def progressed(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:
         return run
     if not isinstance(percent, int | float) or not math.isfinite(percent):
         percent = step.progress
+    percent = min(100.0, max(0.0, float(percent)))
     note = str(message.get('note') or '')[:NOTE_LENGTH]
-    return _with_step(run, step.changed(progress=min(100.0, max(0.0, float(percent))), note=note))
+    # A step that falls back behind its first progress, as with another encoder, starts its work again.
+    pace = step.pace if step.pace and step.pace.percent <= percent else Pace(at=now, percent=percent)
+    return _with_step(run, step.changed(progress=percent, note=note, pace=pace))
 
 
 def artifact_kept(run: RunRecord, message: Mapping[str, Any]) -> RunRecord:

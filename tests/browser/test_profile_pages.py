@@ -36,6 +36,31 @@ def test_a_profile_made_here_shows_there_and_its_secret_nowhere(
     assert problems == []
 
 
+def test_the_fields_of_a_login_follow_the_address_and_keep_what_is_typed(
+    program: SynapseUnderTest, open_tab: SignIn
+) -> None:
+    page = open_tab(program)
+    page.goto(f'{program.url}profiles')
+    page.get_by_role('button', name='New profile').click()
+    form = page.get_by_role('dialog', name='New profile')
+    address, password = form.get_by_label('Destination'), form.get_by_label('Password', exact=True)
+    key_file = form.get_by_role('textbox', name='Key file')
+    expect(form.get_by_label('User', exact=True)).to_be_hidden()
+
+    address.press_sequentially('sftp://host/films')
+    password.fill('hunter2')
+    expect(key_file).to_be_visible()
+    address.fill('/srv/films')
+    expect(password).to_be_hidden()
+    address.fill('s3://bucket')
+    expect(form.get_by_label('Secret key', exact=True)).to_have_value('hunter2')
+    expect(form.get_by_role('textbox', name='S3 endpoint')).to_be_visible()
+    expect(key_file).to_be_hidden()
+    address.fill('ftp://host')
+
+    expect(password).to_have_value('hunter2')
+
+
 def test_a_profile_is_mended_and_deleted_after_a_question(program: SynapseUnderTest, open_tab: SignIn) -> None:
     with program.api as api:
         api.post('/profiles', json={'label': 'Studio', 'secrets': {'OLD': 'x1'}}).raise_for_status()

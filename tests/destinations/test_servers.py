@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from synapse.destinations import Destination, DestinationError
-from synapse.destinations import destination as module
+from synapse.destinations import connection as module
 from tests.destinations.conftest import Servers
-from tests.parts.servers import PASSWORD, RunningServer, s3_client
+from tests.parts.servers import KINDS, PASSWORD, RunningServer, s3_client
 
 SOON = 30.0
 """Seconds; on an idle machine it is one or two, but the first use of a library can take ten on a busy one."""
@@ -225,7 +225,25 @@ def test_a_server_that_dies_is_a_sentence_without_the_password(
     assert everything(server) == []
 
 
-@pytest.mark.parametrize('kind', ['sftp', 'ftp', 'webdav', 'smb'])  # moto keeps objects in memory
+def test_a_server_that_is_gone_when_it_is_needed_again_is_a_sentence(
+    server: RunningServer, small: Path, monkeypatch: pytest.MonkeyPatch, opened: Opener
+) -> None:
+    delivery = opened(server)
+    monkeypatch.setattr(module, 'IDLE_SECONDS', 0.0)
+    server.program.cut()
+
+    try:
+        for work in (lambda: delivery.put(small, 'a.bin'), lambda: delivery.check_name('a.bin'), delivery.names):
+            with pytest.raises(DestinationError, match=re.escape(f'The destination {server.address} cannot be ')):
+                work()
+    finally:
+        server.restart()
+
+    delivery.put(small, 'a.bin')
+    assert everything(server) == ['a.bin']
+
+
+@pytest.mark.parametrize('kind', KINDS)  # moto keeps what is larger than 5 MB in files, which the system refuses
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(
     servers: Servers, kind: str, film: Path, small: Path, opened: Opener
 ) -> None:

@@ -9,7 +9,8 @@ import pytest
 from synapse.media import check
 from synapse.media.check import check_playable
 from synapse.media.ffmpeg import FfmpegResult, ffmpeg
-from synapse.media.probe import measured, probe
+from synapse.media.length import measured
+from synapse.media.probe import probe
 from synapse.pipelines.pipeline import StepFailed
 from tests.parts.local_run import LocalRun
 from tests.parts.videos import call_ffmpeg

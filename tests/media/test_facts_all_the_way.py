@@ -8,7 +8,8 @@ import pytest
 from synapse.builtin import publish_video
 from synapse.builtin.publish_video import PublishVideo
 from synapse.media.encoders import Encoder
-from synapse.media.probe import MediaFile, measured, probe
+from synapse.media.length import measured
+from synapse.media.probe import MediaFile, probe
 from tests.parts.local_run import LocalRun
 from tests.parts.one_run import OneRun
 from tests.parts.videos import call_ffmpeg, make_video
@@ -60,6 +61,24 @@ def test_a_recording_of_a_browser_is_published(tmp_path: Path) -> None:
     assert delivered(tmp_path).seconds == pytest.approx(2, abs=0.1)
     assert run.progress('render')[-1][0] == 100
     assert all(' of 50' in note for _, note in run.progress('render')[:-1])
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+@pytest.mark.parametrize('has_sound', [True, False])
+def test_a_last_frame_that_lasts_a_minute_is_shown_for_a_minute(tmp_path: Path, suffix: str, has_sound: bool) -> None:
+    video = tmp_path / f'slides{suffix}'
+    sound = ('-f', 'lavfi', '-i', 'sine=duration=61') if has_sound else ()
+    call_ffmpeg(
+        *('-f', 'lavfi', '-i', 'testsrc2=s=160x90:r=25:d=1', *sound, '-c:v', 'libx264', '-preset', 'ultrafast'),
+        *('-pix_fmt', 'yuv420p', '-bsf:v', "setts=duration='if(eq(N,24),60/TB,DURATION)'", str(video)),
+    )
+
+    run = publish(tmp_path, video)
+
+    assert (run.error, [line for line in run.lines if line[0] == 'warning']) == ({}, [])
+    media = delivered(tmp_path)
+    assert media.video is not None
+    assert (media.video.frames, media.video.seconds) == (25, pytest.approx(61, abs=0.1))
 
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])

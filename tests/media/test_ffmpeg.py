@@ -1,5 +1,6 @@
 """What a call of ffmpeg says of itself."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,38 @@ def test_text_in_the_film_is_neither_a_message_nor_progress(local: LocalRun, fil
     assert (result.code, result.errors, result.warnings) == (0, [], [])
     assert max(seen) == result.progress.frame == 50
     assert result.progress.seconds == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no line ends in names there')
+@pytest.mark.parametrize('is_there', [True, False])
+def test_line_ends_in_a_name_fake_no_progress(local: LocalRun, film: Path, tmp_path: Path, is_there: bool) -> None:
+    name = 'Film\nframe=9000\nout_time_us=9000000000\nprogress=end\n.mp4'
+    path = tmp_path / name
+    if is_there:
+        path.write_bytes(film.read_bytes())
+    seen: list[int] = []
+
+    result = ffmpeg(
+        local.run,
+        # The other output cannot be made, and the error says its name.
+        [*source(path), '-f', 'null', '-', *([] if is_there else [f'file:{tmp_path / "absent" / name}'])],
+        on_progress=lambda progress: seen.append(progress.frame),
+    )
+
+    expected = 50 if is_there else 0
+    assert (result.code == 0, result.progress.frame) == (is_there, expected)
+    assert max(seen, default=0) == expected
+    assert is_there or 'frame=9000' in result.errors
+
+
+def test_nothing_of_a_call_is_left_and_its_fault_is_raised(local: LocalRun, film: Path) -> None:
+    def fail(progress: FfmpegProgress) -> None:
+        raise LookupError('by a listener')
+
+    with pytest.raises(LookupError, match='by a listener'):
+        ffmpeg(local.run, [*source(film), '-f', 'null', '-'], on_progress=fail)
+
+    assert list(local.run.workdir.iterdir()) == []
 
 
 def test_a_damaged_film_does_not_fill_the_memory_with_errors(local: LocalRun, film: Path, tmp_path: Path) -> None:

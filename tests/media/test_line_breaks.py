@@ -1,9 +1,12 @@
+import unicodedata
+from itertools import pairwise
+
 import pytest
 import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synapse.media.captions.line_breaks import width, wrapped
+from synapse.media.captions.line_breaks import COLUMNS, width, wrapped
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,7 @@ def test_width_is_that_of_what_is_seen(text: str, columns: int) -> None:
     assert width(text) == columns
 
 
-words = st.text(st.sampled_from('abc дж 日本、。「」한국 กำลัง -—👩‍👧❤️'), max_size=200)
+words = st.text(st.sampled_from('abc дж 日本、。「」한국 กำลังเแาๆ្ក -—👩‍👧❤️'), max_size=200)
 
 
 @given(text=words, columns=st.integers(2, 60))
@@ -49,3 +52,30 @@ def test_nothing_is_lost_and_nothing_is_too_wide(text: str, columns: int) -> Non
 
     assert regex.sub(r'\s', '', ''.join(lines)) == regex.sub(r'\s', '', text)
     assert all(width(line) <= columns for line in lines)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'เราไปเที่ยวทะเลกันในวันหยุดและถ่ายภาพเด็กๆที่เล่นน้ำอยู่ใต้ต้นมะพร้าวแล้วก็โทรหาแม่ใหม่',
+        'ພວກເຮົາໄປທ່ຽວທະເລໃນວັນພັກແລະຖ່າຍຮູບເດັກນ້ອຍຢູ່ແຄມນ້ຳໂດຍໃຊ້ກ້ອງໃໝ່',
+        'យើងទៅលេងសមុទ្រនៅថ្ងៃឈប់សម្រាកហើយថតរូបក្មេងៗដែលកំពុងលេងទឹកនៅក្រោមដើមដូង។',
+        'ကျွန်တော်တို့သည်အားလပ်ရက်တွင်ပင်လယ်ကမ်းခြေသို့သွားပြီးဗုဒ္ဓဘာသာဝင်များကိုဓာတ်ပုံရိုက်ခဲ့သည်',
+    ],
+    ids=['Thai', 'Lao', 'Khmer', 'Burmese'],
+)
+@pytest.mark.parametrize('columns', [5, 7, 10, 17, 42])
+def test_scripts_without_spaces_break_between_syllables_as_they_are_written(text: str, columns: int) -> None:
+    lines = wrapped(text, columns)
+
+    assert ''.join(lines) == text
+    assert max(map(width, lines)) <= columns
+    for before, after in pairwise(lines):
+        assert before[-1] not in 'เแโใไເແໂໃໄ\u17d2\u1039'
+        assert after[0] not in 'ะาำๅๆຳະາໆៗ។'
+        assert unicodedata.category(after[0])[0] != 'M'
+
+
+def test_a_vowel_that_someone_held_down_still_becomes_lines() -> None:
+    for text in ('เ' * 500, 'ค่' + 'า' * 500, 'ក្' * 500):
+        assert max(map(width, wrapped(text))) <= COLUMNS

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from synapse.media.probe import MediaFile, last_end, measured, probe
+from synapse.media.length import last_end, measured
+from synapse.media.probe import MediaFile, probe
 from synapse.pipelines.pipeline import StepFailed
 from tests.parts.videos import call_ffmpeg, make_video
 

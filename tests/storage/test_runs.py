@@ -140,11 +140,13 @@ def test_a_text_is_looked_for_once_in_each_run(store: RunStore) -> None:
         return run | {'pipeline': run['pipeline'].replace('old', 'new')}
 
     store.create(run_document(1, pipeline='old'))
-    assert store.rewrite('old', change) == ['r1']
+    assert store.rewrite('old', change, once=True) == ['r1']
     store.create(run_document(2, pipeline='old'))
     store.create(run_document(3))
-    assert store.rewrite('old', change) == ['r2']
-    assert store.rewrite('old', change) == store.rewrite('nowhere', change) == []
+    assert store.rewrite('old', change, once=True) == ['r2']
+    assert store.rewrite('old', change, once=True) == store.rewrite('nowhere', change, once=True) == []
 
     assert seen == ['r1', 'r2']
+    assert store.rewrite('new', change) == []
+    assert seen == ['r1', 'r2', 'r1', 'r2']
     assert [run['pipeline'] for run in store.page()] == ['Demo', 'new', 'new']

@@ -12,8 +12,9 @@ def wrapped(text: str, columns: int = COLUMNS) -> list[str]:
     """Return the text as the fewest lines of at most `columns`, about equally long.
 
     Lines break at spaces, after hyphens and dashes, and between Chinese or Japanese characters where their
-    punctuation allows it. Anything longer is broken between two characters as a reader sees them: Thai, Lao, Khmer
-    and Burmese too, whose words only a dictionary could tell apart.
+    punctuation allows it. Anything longer is broken between two characters as a reader sees them. So are Thai, Lao,
+    Khmer and Burmese, whose words only a dictionary could tell apart, but never inside a syllable's spelling: not after
+    a vowel that is written first, not before one that is written last, and not in a stack of consonants.
 
     :param text: one line; a tab counts as a space, other control characters are dropped
     """
@@ -50,6 +51,14 @@ _NEVER_FIRST = frozenset(
     '、。，．,.・：；:;？！?!）)］]｝}」』】〕〉》’”…‥ー々ゝゞぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ％%〜'
 )
 _NEVER_LAST = frozenset('（(［[｛{「『【〔〈《‘“￥＄$')
+
+
+_WRITTEN_FIRST = frozenset('เแโใไເແໂໃໄ')
+"""Vowels of Thai and Lao that are written before their consonant."""
+_STACKING = frozenset('\u17d2\u1039')
+"""Signs of Khmer and Burmese that put the next consonant below the one before."""
+_WRITTEN_LAST = frozenset('ะาำๅๆฯະາຳໆຯៗ។៕៖៘')
+"""Vowels, repetition and ends of sentences after the consonant; marks above and below are part of the character."""
 
 
 def _printable(text: str) -> str:
@@ -116,14 +125,30 @@ def _filled(pieces: Sequence[_Piece], columns: int) -> list[str]:
 
 def _broken(piece: str, columns: int) -> list[str]:
     lines, used = [''], 0
-    for letter in graphemes(piece):
-        size = _width(letter)
-        if used + size > columns and letter not in _SPACES:
+    for cluster in _clusters(piece, columns):
+        size = width(cluster)
+        if used + size > columns and cluster not in _SPACES:
             lines.append('')
             used = 0
-        lines[-1] += letter
+        lines[-1] += cluster
         used += size
     return lines
+
+
+def _clusters(text: str, columns: int) -> list[str]:
+    """Return the characters, those together that belong to one syllable of Thai, Lao, Khmer or Burmese.
+
+    :param columns: how much may be together: people hold a key down
+    """
+    clusters: list[str] = []
+    for letter in graphemes(text):
+        last = clusters[-1] if clusters else ''
+        is_together = last[-1:] in _WRITTEN_FIRST | _STACKING or letter[0] in _WRITTEN_LAST
+        if last and is_together and width(last) + _width(letter) <= columns:
+            clusters[-1] += letter
+        else:
+            clusters.append(letter)
+    return clusters
 
 
 def _width(letter: str) -> int:

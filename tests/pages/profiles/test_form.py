@@ -9,7 +9,7 @@ from nicegui import ui
 from pages.profiles.form import NewSecret, ProfileDialog, SecretEdits, shown
 from pages.profiles.page import profiles_page
 from synapse.profiles import COLORS, MASK
-from tests.parts.screens import Stage, fire, staged, text_of, type_into
+from tests.parts.screens import Stage, fire, is_shown, own_text, staged, text_of, type_into
 
 # What is changed of the secrets
 
@@ -232,10 +232,79 @@ async def test_a_login_has_fields_of_its_own_and_becomes_secrets() -> None:
         assert 'FTP sends the password and the files unencrypted.' in stage.screen.notices
 
 
+def login_titles(stage: Stage) -> list[str]:
+    """The titles of the fields for a login that are shown."""
+    labels = [item for item in stage.screen.all(tag='label') if str(item.props.get('for')).startswith('login-')]
+    return [own_text(label.default_slot.children[0]) for label in labels if is_shown(label)]
+
+
+@pytest.mark.parametrize(
+    ('address', 'titles'),
+    [
+        ('', []),
+        ('/srv/films', []),
+        ('file:///srv', []),
+        ('sftp:', []),
+        ('ssh://', ['User', 'Password', 'Key file']),
+        ('ftp://host', ['User', 'Password']),
+        ('webdavs://host', ['User', 'Password']),
+        ('smb://host/share', ['User', 'Password']),
+        ('S3://bucket', ['Access key', 'Secret key', 'S3 endpoint']),
+        ('gs://bucket', ['User', 'Password']),
+    ],
+)
+async def test_only_the_login_that_an_address_can_use_is_asked_for(address: str, titles: list[str]) -> None:
+    async with staged() as stage:
+        opened(stage)
+        assert login_titles(stage) == []
+        await type_into(box(stage, 'destination'), address)
+
+        assert login_titles(stage) == titles
+
+
+async def test_what_was_typed_into_a_login_is_saved_only_where_it_is_used() -> None:
+    async with staged() as stage:
+        opened(stage)
+        await type_into(box(stage, 'label'), 'Studio')
+        await type_into(box(stage, 'destination'), 'sftp://host/films')
+        await type_into(stage.screen.one(id='login-destination_username'), 'anna')
+        await type_into(stage.screen.one(id='login-destination_key_file'), '~/.ssh/films')
+        await type_into(box(stage, 'destination'), 'ftp://host/films')
+        await save(stage)
+        assert stage.room.profiles.secrets_of('studio') == {'destination_username': 'anna'}
+
+
+async def test_what_was_typed_into_a_login_is_kept_until_the_address_can_use_it_again() -> None:
+    async with staged() as stage:
+        opened(stage)
+        await type_into(box(stage, 'label'), 'Loft')
+        await type_into(box(stage, 'destination'), 'sftp://host/films')
+        await type_into(stage.screen.one(id='login-destination_username'), 'anna')
+        await type_into(box(stage, 'destination'), '/srv')
+        await type_into(box(stage, 'destination'), 'sftp://host')
+        await save(stage)
+        assert stage.room.profiles.secrets_of('loft') == {'destination_username': 'anna'}
+
+
+async def test_a_saved_login_that_an_address_cannot_use_is_named_and_can_be_removed() -> None:
+    async with staged() as stage:
+        secrets: dict[str, Any] = {'destination_username': 'anna', 'destination_key_file': '~/.ssh/films'}
+        await stage.room.profiles.update('default', {'secrets': secrets, 'destination': 'ftp://host'})
+        opened(stage, 'default')
+        assert 'Saved, but not used by this address: key file' in stage.screen.texts
+        await type_into(box(stage, 'destination'), '/srv')
+        assert 'Saved, but not used by this address: user, key file' in stage.screen.texts
+        await type_into(box(stage, 'destination'), 'ftp://host')
+        await fire(stage.screen.button('Remove'))
+        await save(stage)
+
+        assert stage.room.profiles.secrets_of('default') == {'destination_username': 'anna'}
+
+
 async def test_a_kept_password_is_shown_as_a_mask_and_can_be_removed() -> None:
     async with staged() as stage:
         secrets: dict[str, Any] = {'destination_username': 'anna', 'destination_password': 'hunter2'}
-        await stage.room.profiles.update('default', {'secrets': secrets})
+        await stage.room.profiles.update('default', {'secrets': secrets, 'destination': 'ftp://host/films'})
         opened(stage, 'default')
         assert stage.screen.one(id='login-destination_password').props['placeholder'] == MASK
         await fire(stage.screen.button('Remove the password'))

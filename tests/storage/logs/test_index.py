@@ -143,6 +143,45 @@ def test_a_table_of_the_index_goes_with_its_last_entry(tmp_path: Path) -> None:
     assert [row['seq'] for row in store.query(q='frame 2', limit=3)] == [24, 23, 22]
 
 
+@pytest.mark.parametrize('indexed', [0, 3, 100])
+def test_rewritten_entries_are_found_by_their_new_text_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indexed: int
+) -> None:
+    monkeypatch.setattr('storage.logs.rewriting._ROWS', 3)
+    store = LogStore(tmp_path / 'logs.db')
+    messages = [f'frame {seq}' for seq in range(1, 31)]
+    messages[13:16] = ['ein GEHEIM\x1b[0m', 'Über geheim', 'nothing']
+    fields = {16: {'url': ['x', {'with': 'a geheim "b"'}]}, 17: {'geheim': 1}}
+    store.append([row_of(seq, text, fields=fields.get(seq, {})) for seq, text in enumerate(messages, 1)])
+    for _ in range(indexed):
+        store.index_next()
+
+    assert store.rewrite(['geheim', 'GEHEIM'], lambda text: text.replace('geheim', '***').replace('GEHEIM', '***')) == 3
+
+    for _ in range(2):
+        found = {row['seq']: row for row in store.query(q='***')}
+        assert sorted(found) == [14, 15]
+        assert store.query(q='geheim') == []
+        assert [row['seq'] for row in store.query(q='frame', limit=100)] == [*range(30, 16, -1), *range(13, 0, -1)]
+        while store.index_next():
+            pass
+    rows = {row['seq']: row for row in store.query(limit=100)}
+    assert rows[16]['fields'] == {'url': ['x', {'with': 'a *** "b"'}]}
+    assert rows[17]['fields'] == {'geheim': 1}, 'names of fields are kept'
+    assert store.rewrite(['***'], lambda text: text) == store.rewrite([], str.upper) == 0
+
+
+def test_what_was_rewritten_is_in_no_file_any_more(tmp_path: Path) -> None:
+    store = LogStore(tmp_path / 'logs.db')
+    store.append([row_of(seq, f'line {seq} with a geheim word') for seq in range(1, 200)])
+    while store.index_next():
+        pass
+
+    store.rewrite(['geheim'], lambda text: text.replace('geheim', '***'))
+
+    assert not any(b'geheim' in path.read_bytes() for path in tmp_path.iterdir())
+
+
 def test_a_search_ends_when_it_is_over_and_returns_how_far_it_came(tmp_path: Path) -> None:
     store = LogStore(tmp_path / 'logs.db')
     store.append([row_of(seq, f'frame {seq}') for seq in range(1, 25)])

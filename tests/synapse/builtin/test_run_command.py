@@ -48,6 +48,17 @@ def test_folder_variables_and_secrets_reach_the_command(tmp_path: Path) -> None:
     assert ('info', f'{tmp_path} red True') in run.lines
 
 
+def test_a_command_does_not_get_the_login_of_its_destination(tmp_path: Path) -> None:
+    login = {'destination_username': 'anna', 'destination_password': 'canary-1', 'destination_region': 'eu-1'}
+    code = 'import os; [print(name, value) for name, value in os.environ.items()]'
+
+    run = execute(tmp_path, command=python(code), secrets=login | {'TOKEN': 's3cret'}, env={'COLOUR': 'red'})
+
+    assert ('info', 'COLOUR red') in run.lines
+    assert any(text.startswith('TOKEN ') for _, text in run.lines)
+    assert not any(word in text for _, text in run.lines for word in ('destination_', 'anna', 'canary', 'eu-1'))
+
+
 def test_another_exit_code_is_a_failure_that_names_it(tmp_path: Path) -> None:
     run = execute(tmp_path, command=python('raise SystemExit(7)'))
 

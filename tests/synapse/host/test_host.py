@@ -639,6 +639,32 @@ def test_the_profile_reaches_the_step_and_prints_without_its_secrets(host: Host)
     assert host.lines == ["RunProfile(id='me', label='Me', destination='/out', defaults={'a': 1})", '6 7']
 
 
+def test_only_code_that_names_the_login_of_a_destination_gets_it(host: Host) -> None:
+    secrets = {'KEY': 'k-canary', 'destination_username': 'anna', 'destination_password': 'p-canary'}
+    host.start(
+        """
+        @step
+        def show(self, run: Run):
+            import dataclasses, json
+            known = run.profile.secrets
+            everything = [dict(known), {**known}, known | {}, known.copy(), [*known.items()]]
+            print(sorted(known), len(known), 'destination_' in repr(known) + json.dumps(known) + repr(everything)
+                  + repr(dataclasses.asdict(run.profile)))
+            print('destination_password' in known, known.get('destination_password') == known['destination_password'])
+            print(len(known['destination_password']), known.get('destination_key_file'), 'NONE' in known)
+            run.shell(['env'], env=known)
+        """,
+        profile={'id': 'me', 'secrets': secrets},
+    )
+    host.end()
+
+    assert host.lines[:3] == ["['KEY'] 1 False", 'True True', '8 None False']
+    assert 'KEY=k-canary' in host.lines
+    assert not any(
+        word in line for word in ('destination_username', 'destination_password', 'p-canary') for line in host.lines
+    )
+
+
 def test_a_program_is_run_and_its_lines_are_entries(host: Host) -> None:
     host.start(
         """

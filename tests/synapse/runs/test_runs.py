@@ -14,6 +14,7 @@ from storage.daily_sums import DailySums
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
+from synapse.runs import transitions
 from synapse.runs.estimates import expected_starts, seconds_left
 from synapse.runs.figures import read_figures
 from synapse.runs.messages import RunChanged
@@ -473,6 +474,59 @@ def test_the_time_left_follows_habit_first_and_speed_later() -> None:
     assert seconds_left(with_progress(50), {'two': 5}, NOW) == 15
     assert seconds_left(run, {'one': 30}, NOW) is None
     assert seconds_left(run, {}, NOW) is None
+
+
+def at_work(*reports: tuple[float, float]) -> RunRecord:
+    """A run whose only step has started and reported, each time seconds after its start and a percentage."""
+    run = RunRecord(id='r', number=1, pipeline='Work', parameters={}, steps=(StepRun(name='one'),), created_at=NOW)
+    run = transitions.started(run, NOW)
+    run = transitions.step_reported(run, {'name': 'one', 'state': 'running', 'attempt': 1}, NOW)
+    for after, percent in reports:
+        moment = NOW + timedelta(seconds=after)
+        run = transitions.progressed(run, {'step': 'one', 'percent': percent}, moment)
+    return run
+
+
+@pytest.mark.parametrize('startup', [0, 5, 60])
+@pytest.mark.parametrize('first', [0, 0.4, 8])
+def test_what_a_step_needs_to_start_up_does_not_make_the_time_left_longer(startup: float, first: float) -> None:
+    """From its first progress on, this one takes a second for each percent."""
+    for percent in (10, 12, 25, 50, 75, 99):
+        run = at_work((startup, first), (startup + percent - first, percent))
+        now = NOW + timedelta(seconds=startup + percent - first)
+
+        assert seconds_left(run, {}, now) == pytest.approx(100 - percent)
+        assert seconds_left(run, {'one': 3000}, now) == pytest.approx(100 - percent)
+
+
+def test_the_first_report_alone_is_judged_by_the_time_since_the_start() -> None:
+    run = at_work((10, 50))
+
+    assert seconds_left(run, {}, NOW + timedelta(seconds=10)) == pytest.approx(10)
+
+
+def test_work_that_begins_again_is_judged_by_its_own_speed() -> None:
+    run = at_work((1, 5), (41, 45), (50, 0), (60, 20))
+
+    assert seconds_left(run, {}, NOW + timedelta(seconds=60)) == pytest.approx(40)
+
+
+def test_another_attempt_is_judged_by_its_own_speed() -> None:
+    run = at_work((1, 5), (41, 45))
+    run = transitions.step_reported(run, {'name': 'one', 'state': 'running', 'attempt': 2}, NOW)
+    for after, percent in ((100, 5), (105, 15)):
+        moment = NOW + timedelta(seconds=after)
+        run = transitions.progressed(run, {'step': 'one', 'percent': percent}, moment)
+
+    assert seconds_left(run, {}, NOW + timedelta(seconds=105)) == pytest.approx(42.5)
+
+
+def test_what_the_speed_is_measured_from_is_kept_in_memory_only() -> None:
+    run = at_work((10, 50))
+
+    assert run.steps[0].pace is not None
+    assert 'pace' not in run.as_json()['steps'][0]
+    assert RunRecord.model_validate(run.as_json()).steps[0].progress == 50
 
 
 def test_waiting_runs_are_expected_when_a_worker_and_a_place_are_free() -> None:

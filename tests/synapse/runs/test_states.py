@@ -57,7 +57,7 @@ def applied(run: RunRecord, news: Any) -> RunRecord:
     if kind == 'step':
         return transitions.step_reported(run, news, NOW)
     if kind == 'progress':
-        return transitions.progressed(run, news)
+        return transitions.progressed(run, news, NOW)
     if kind == 'steps':
         return transitions.steps_named(run, news['names'])
     if kind == 'artifact':
@@ -156,11 +156,12 @@ def test_the_running_step_of_a_cancelled_run_is_cancelled_and_later_ones_are_ski
 def test_a_second_attempt_changes_no_state_but_is_counted() -> None:
     run = transitions.started(queued(), NOW)
     run = transitions.step_reported(run, {'name': 'one', 'state': 'running', 'attempt': 1}, NOW)
-    run = transitions.progressed(run, {'step': 'one', 'percent': 40, 'note': 'near'})
+    run = transitions.progressed(run, {'step': 'one', 'percent': 40, 'note': 'near'}, NOW)
 
     run = transitions.step_reported(run, {'name': 'one', 'state': 'running', 'attempt': 2}, NOW)
 
     assert (run.steps[0].attempt, run.steps[0].progress) == (2, 0.0)
+    assert run.steps[0].pace is None
 
 
 actions = st.lists(
