@@ -104,7 +104,7 @@ class ControlRoom:
         alerts = Documents(data / 'alerts.json')
         moved = move_old_logins(data, profiles=identities, events=events, runs=store, alerts=alerts, logs=logs)
         log = Log(logs, bus)
-        event_store = EventStore(events, log, bus, now=now())
+        event_store = EventStore(events, log, bus)
         profiles = Profiles(identities, data / 'secrets.json', bus, event_store.titles_using)
         catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot)
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
