@@ -1,26 +1,35 @@
 """API, socket and pages as one ASGI application, and the gate in front of it."""
 
 from functools import cached_property
+from pathlib import Path
 
+import nicegui
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import core, ui
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import pages
+from pages.shell.static_files import FilesInMemory
+from pages.shell.theme import FOR_EVER
 from storage.files import make_private_folder
 from synapse.api.gate.gate import Gate
 from synapse.api.updates.socket import Updates
 from synapse.control_room import ControlRoom
 from synapse.settings import Settings
 
+NICEGUI_STATIC = Path(nicegui.__file__).parent / 'static'
+
 
 def build_gate(room: ControlRoom) -> Gate:
     """Return everything that is served, behind the gate."""
     settings = room.settings
+    app: ASGIApp = build_app(room)
+    if settings.is_loopback:  # elsewhere they are packed on their way
+        app = FilesInMemory(app, f'/_nicegui/{nicegui.__version__}/static/', NICEGUI_STATIC, FOR_EVER)
     return Gate(
-        build_app(room),
+        app,
         auth=room.auth,
         allowed_hosts=frozenset(_hosts(settings)),
         origins=frozenset(_origins(settings)),

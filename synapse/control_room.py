@@ -108,7 +108,7 @@ class ControlRoom:
         alerts = Documents(data / 'alerts.json')
         moved = move_old_logins(data, profiles=identities, events=events, runs=store, alerts=alerts, logs=logs)
         log = Log(logs, bus)
-        event_store = EventStore(events, log, bus, now=now())
+        event_store = EventStore(events, log, bus)
         profiles = Profiles(identities, data / 'secrets.json', bus, event_store.titles_using)
         zygotes = Zygotes(boot) if sys.platform == 'linux' else None
         if zygotes is not None:

@@ -29,14 +29,14 @@ Before = dict[str, Event | None]
 class EventStore:
     """`events` by id, in the order of their creation; only `write` changes them."""
 
-    def __init__(self, documents: Documents, log: Log, bus: Bus, *, now: datetime) -> None:
+    def __init__(self, documents: Documents, log: Log, bus: Bus) -> None:
         self.events: dict[str, Event] = {}
         self._documents = documents
         self._log = log
         self._bus = bus
         self._skipped: list[str] = []
         self._changes: dict[str, tuple[Before, Before]] = {}
-        self._read(now)
+        self._read()
 
     @property
     def notices(self) -> Sequence[str]:
@@ -111,7 +111,7 @@ class EventStore:
             elif earlier is not None:
                 self._bus.publish(ScheduleChanged('deleted', earlier))
 
-    def _read(self, now: datetime) -> None:
+    def _read(self) -> None:
         for document in self._documents.all():
             try:
                 event = Event.model_validate(document)

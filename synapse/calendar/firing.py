@@ -147,6 +147,8 @@ class Firing:
     async def _begin(self, event_ids: Sequence[str], absence: Absence | None, *, now: datetime) -> None:
         """Account for what was due before this start, then set the alarms, without holding up the event loop."""
         for begin in range(0, len(event_ids), BATCH):
+            if not self.is_running:  # the next start continues
+                return
             async with self.changing:
                 events = [self._events[id] for id in event_ids[begin : begin + BATCH] if id in self._events]
                 overdue = [event.id for event in events if not self._arm(event, after=now)]

@@ -144,7 +144,9 @@ def test_a_text_is_looked_for_once_in_each_run(store: RunStore) -> None:
     store.create(run_document(2, pipeline='old'))
     store.create(run_document(3))
     assert store.rewrite('old', change, once=True) == ['r2']
-    assert store.rewrite('old', change, once=True) == store.rewrite('nowhere', change) == []
+    assert store.rewrite('old', change, once=True) == store.rewrite('nowhere', change, once=True) == []
 
     assert seen == ['r1', 'r2']
+    assert store.rewrite('new', change) == []
+    assert seen == ['r1', 'r2', 'r1', 'r2']
     assert [run['pipeline'] for run in store.page()] == ['Demo', 'new', 'new']
