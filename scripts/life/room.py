@@ -11,7 +11,7 @@ from scripts.life.moved_time import Offset
 from synapse.calendar import alarm_clock
 from synapse.calendar.alarm_clock import Clocks
 from synapse.control_room import ControlRoom
-from synapse.engine import children, engine, host_process
+from synapse.engine import child, children, engine
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState
 from synapse.settings import Settings
@@ -152,7 +152,7 @@ def _quicken() -> None:
     """See at once that time has passed, and have the next run host ready; hosts are those on the moved clock."""
     alarm_clock.HEARTBEAT_SECONDS = LOOK_SECONDS
     engine.SPARE_AFTER_SECONDS = 0.0
-    host_process.host_command = _on_moved_clock  # type: ignore[attr-defined]
+    child.host_command = _on_moved_clock  # type: ignore[attr-defined]
 
 
 def _on_moved_clock(module: str, *arguments: str) -> list[str]:

@@ -13,7 +13,7 @@ from synapse.pipelines.load import load_module, pipelines_in
 Stamp = tuple[int, int, int] | None
 
 _INSTALLED = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)})
-_CHANGING = ('/proc/', '/sys/', '/dev/')
+_CHANGING = ('/proc/', '/sys/')
 _PROGRAMS = ('subprocess.Popen', 'os.system', 'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.exec')
 _VARYING = frozenset(
     {
@@ -88,7 +88,7 @@ class ImportWatch:
             return
         text = os.fsdecode(path)
         is_written = flags & (os.O_WRONLY | os.O_RDWR) if mode is None else set(mode) & set('wax+')
-        if text.startswith(_CHANGING) or os.path.realpath(text).startswith(_INSTALLED):
+        if text.startswith(_CHANGING) or os.path.realpath(text).startswith(_INSTALLED) or _is_device(text):
             return
         if not Path(text).is_absolute():
             self.reason = self.reason or f'it opens {text!r} relative to the folder of the run while it is imported'
@@ -104,6 +104,10 @@ def _stamp(path: str) -> Stamp:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _is_device(path: str) -> bool:
+    return Path(path).exists() and not Path(path).is_file()
 
 
 def _own_sources(names: set[str]) -> set[str]:

@@ -12,6 +12,8 @@ READ_PER_SECOND = 15
 """Characters a second: what subtitlers reckon with."""
 TOO_FAST_PER_SECOND = 25
 """No one reads more; a CJK character counts as two."""
+A_GLANCE_SECONDS = 1.0
+"""What is read in less than this is not worth a warning, however short the film."""
 
 
 def too_fast(cues: Sequence[Cue], *, is_one_text: bool) -> str:
@@ -24,6 +26,8 @@ def too_fast(cues: Sequence[Cue], *, is_one_text: bool) -> str:
         return ''
     if is_one_text:
         needed = sum(map(_letters, cues)) / READ_PER_SECOND
+        if needed < A_GLANCE_SECONDS:
+            return ''
         there = cues[-1].end - cues[0].start
         return f'The caption is too long to read: that takes about {_in_words(needed)}, the film {_in_words(there)}.'
     first = hurried[0]
