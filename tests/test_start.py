@@ -65,6 +65,7 @@ NEEDED = {
     'apscheduler': 'occurrences are armed before anything is shown',
     'cython_runtime': 'made by uvloop, which is built with Cython',
     'dateutil': 'what was missed is accounted for, by the rules',
+    'six': 'dateutil before 3.0, which the extra s3 still asks for',
     'tzdata': 'the newest zones, see `synapse.zone_data`',
     'tzlocal': 'the zone of the calendar is that of the machine',
     'filelock': 'the folder is locked before anything is read',

@@ -53,7 +53,7 @@ def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbo
 
 def has_inputs(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
     """Whether there is anything for `problems_with` to look at."""
-    return any(True for _ in _inputs_in(schema, parameters))
+    return any(True for _ in _chosen_in(schema, parameters))
 
 
 def with_home(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -242,7 +242,7 @@ class LiveRun:
     async def _log_line(self, line: str) -> None:
         """Log a line that bypassed the protocol: C code, a child that kept our descriptor, a dying interpreter."""
         level = Level.ERROR if line.startswith(('Fatal Python error', 'Segmentation fault')) else Level.INFO
-        step = (self._newest or self.run).active_step
+        step = (self._newest or self.run).latest_step  # it comes by a pipe of its own, perhaps after the step's end
         self._context.log.append(level, line, source='stderr', run=self.run.id, step=step.name if step else None)
         await self._context.log.room_to_write()
 

@@ -186,6 +186,12 @@ class RunRecord(Record):
         return next((step for step in self.steps if step.state is StepState.RUNNING), None)
 
     @property
+    def latest_step(self) -> StepRun | None:
+        """The step that works, else the last one that did."""
+        started = [step for step in self.steps if step.state not in (StepState.PENDING, StepState.SKIPPED)]
+        return self.active_step or (started[-1] if started else None)
+
+    @property
     def failed_step(self) -> StepRun | None:
         return next((step for step in self.steps if step.state is StepState.FAILED), None)
 
