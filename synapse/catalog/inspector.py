@@ -5,7 +5,7 @@ import os
 import re
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Inspector:
         self._room_tag = room_tag
         self._zygotes = zygotes
         self._seconds = seconds
-        self._idle: dict[Key, _Checker] = {}
+        self._idle: dict[Key, list[_Checker]] = {}
         # An interpreter takes a quarter of a second of CPU to start.
         self._turns = asyncio.Semaphore(TURNS if zygotes else 2)
 
@@ -77,27 +77,28 @@ class Inspector:
     async def close(self) -> None:
         """End the processes that wait for further parameters."""
         idle, self._idle = self._idle, {}
-        await asyncio.gather(*(checker.stop() for checker in idle.values()))
+        await asyncio.gather(*(checker.stop() for checkers in idle.values() for checker in checkers))
 
     @property
     def _can_fork(self) -> bool:
         return self._zygotes is not None and self._zygotes.is_usable
 
     async def _check(self, file: Path, origin: Path, check: Check) -> Answer:
-        key = str(file), str(origin)
-        checker = self._idle.pop(key, None)
-        answer = await checker.ask(check, self._seconds) if checker else None
-        if checker is None or answer is None:  # it has ended since, for example because a module has changed
+        idle = self._idle.setdefault((str(file), str(origin)), [])
+        checker, answer = None, None
+        while idle and answer is None and (checker is None or not checker.hangs):
+            checker = idle.pop()  # it may have ended since, for example because a module has changed
+            answer = await checker.ask(check, self._seconds)
+        if checker is None or (answer is None and not checker.hangs):
             checker = _Checker(await self._started('check', file, origin))
             answer = await checker.ask(check, self._seconds)
         if answer is None:
             outcome = await checker.process.wait()
             raise FileBroken(_error(origin, self._why(outcome), list(checker.lines)))
-        if answer.pop('is_last') or key in self._idle:
-            checker.end_soon()
+        if answer.pop('is_last'):
+            checker.finish()
         else:
-            self._idle[key] = checker
-            checker.wait_for_more(lambda: self._idle.pop(key, None))
+            checker.wait_for_more(idle)
         return answer
 
     async def _started(self, question: str, file: Path, origin: Path, name: str | None = None) -> HostProcess:
@@ -118,7 +119,8 @@ class Inspector:
         answers: list[Answer] = []
         lines: deque[str] = deque(maxlen=MAX_LINES)
         host.begin(answers.append, lines.append)
-        host.send_last(parameters or {})
+        host.send(parameters or {})
+        host.close_input()
         outcome = await _ended_within(host, self._seconds)
         if answers and not outcome.fault:
             return answers[0]
@@ -138,6 +140,7 @@ class _Checker:
     def __init__(self, process: HostProcess) -> None:
         self.process = process
         self.lines: deque[str] = deque(maxlen=MAX_LINES)
+        self.hangs = False
         self._answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         self._idle = Timer()
         process.begin(self._take, self.lines.append)
@@ -154,22 +157,26 @@ class _Checker:
             async with asyncio.timeout(seconds):
                 return await self._answer
         except TimeoutError:
+            self.hangs = True
             await _end_hanging(self.process)
             return None
         except asyncio.CancelledError:
-            self.end_soon()
+            self.process.end_soon()
             raise
 
-    def wait_for_more(self, on_end: Callable[[], object]) -> None:
-        def end() -> None:
-            on_end()
-            self.end_soon()
+    def wait_for_more(self, idle: 'list[_Checker]') -> None:
+        """Be among the idle ones for a while."""
 
+        def end() -> None:
+            idle.remove(self)
+            self.finish()
+
+        idle.append(self)
         self._idle.start(IDLE_SECONDS, end)
 
-    def end_soon(self) -> None:
-        self._idle.cancel()
-        self.process.end_soon()
+    def finish(self) -> None:
+        """Let it end."""
+        self.process.close_input()
 
     async def stop(self) -> None:
         self._idle.cancel()

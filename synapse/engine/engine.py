@@ -40,7 +40,10 @@ class HostHandle(Protocol):
 
     host_id: str
     pid: int
-    started_at: float
+
+    @property
+    def started_at(self) -> float:
+        """When it started, in seconds since the epoch."""
 
     def send(self, message: HostCommand) -> None:
         """Write one control message; does nothing if the host no longer reads."""

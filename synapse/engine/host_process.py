@@ -11,6 +11,7 @@ import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from synapse import zone_data
@@ -58,7 +59,6 @@ class HostProcess:
     def __init__(self, host_id: str, child: Child) -> None:
         self.host_id = host_id
         self.pid = child.pid
-        self.started_at = start_time(self.pid)
         self.last_lines: deque[str] = deque(maxlen=20)
         self._child = child
         self._pipes = child.pipes
@@ -105,6 +105,11 @@ class HostProcess:
         hello.cancel()
         return self._hello.is_set() and self.is_alive
 
+    @cached_property
+    def started_at(self) -> float:
+        """When it started, in seconds since the epoch; 0 if it was gone when first asked."""
+        return start_time(self.pid)
+
     @property
     def is_alive(self) -> bool:
         return not self._pipes.exited.is_set()
@@ -113,9 +118,8 @@ class HostProcess:
         """Write one control message; does nothing if the host no longer reads."""
         self._child.write(json.dumps(message).encode() + b'\n')
 
-    def send_last(self, message: Mapping[str, Any]) -> None:
-        """Write one message and close the input, for one-shot questions to a host."""
-        self.send(message)
+    def close_input(self) -> None:
+        """Send nothing more: one that only answers questions ends then."""
         self._child.close_input()
 
     async def tree(self) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from synapse.bus import Bus
 from synapse.catalog import built_in, info
 from synapse.catalog.catalog import Catalog, PipelineInfo, PipelinesChanged, is_pipeline_name
 from synapse.catalog.info import built_in_infos
+from synapse.catalog.inspector import TURNS
 from synapse.engine.warden import ROOM, tagged_processes
 from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
@@ -353,6 +354,28 @@ async def test_a_check_that_hangs_or_dies_harms_no_other(house: House) -> None:
     assert (await house.catalog.validate('Checked', {'how': 'well'}))['how'].startswith('well in ')
     with pytest.raises(Conflict, match='line 13: Reading it took more than 3 s'):
         await hanging
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Conflict, match='line 13: Reading it took more than 3 s'):  # in one that waits for more
+        await house.catalog.validate('Checked', {'how': 'hang'})
+    assert asyncio.get_running_loop().time() - began < 6
+
+
+@pytest.mark.skipif('forked' not in WAYS, reason='each check starts an interpreter')
+async def test_checks_share_the_processes_that_have_imported_the_file(tmp_path: Path) -> None:
+    house = House(tmp_path, 'forked')
+    await house.log.start()
+    house.write('checked.py', CHECKED)
+    await house.catalog.start()
+
+    async def pids() -> set[str]:
+        answers = await asyncio.gather(*(house.catalog.validate('Checked', {'how': 'x'}) for _ in range(20)))
+        return {answer['how'] for answer in answers}
+
+    first, second = await pids(), await pids()
+
+    assert second <= first
+    assert len(first) <= TURNS
+    await house.close()
 
 
 async def test_an_unknown_name_is_answered_with_a_near_one(house: House) -> None:
