@@ -87,7 +87,8 @@ def _import_what_runs_need() -> None:
 class Zygote:
     """Forks as it is asked to, and reports and cleans up after its children.
 
-    :param file: the pipeline file that was imported, with its own path; None for the first zygote
+    :param link: where requests come from and answers go
+    :param reason: why no run should be forked from it; empty if that is safe
     """
 
     def __init__(self, link: socket.socket, hosts: '_Hosts', *, reason: str = '') -> None:
