@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from datetime import time
 
 from nicegui.events import GenericEventArguments
 
@@ -13,7 +14,7 @@ from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError
 from synapse.ical.importing import ImportResult, import_drafts
-from synapse.ical.reading import MAX_BYTES, Draft, read_calendar
+from synapse.ical.reading import MAX_BYTES, MORNING, Contents, read_calendar
 
 from .import_dialog import ImportDialog, Key, result_in_words
 
@@ -98,7 +99,7 @@ class ImportButton:
             )
         self._problem = el('span', 'sy-error', role='alert')
         chosen.on('change', self._receive, js_handler=_SEND)
-        set_props(label, title='An .ics file of at most 1 MB, exported from another calendar')
+        set_props(label, title='An .ics file of at most 10 MB, exported from another calendar')
 
     async def _receive(self, event: GenericEventArguments) -> None:
         news = event.args
@@ -107,7 +108,7 @@ class ImportButton:
             hint = (
                 'could not be read. Try again.'
                 if news.get('is_broken')
-                else 'is larger than 1 MB. Export fewer events.'
+                else 'is larger than 10 MB. Export fewer events.'
             )
             self._problem.set_text(f'{name} {hint}')
             return
@@ -122,26 +123,33 @@ class ImportButton:
             except SynapseError as error:
                 self._problem.set_text(f'{error.message} {error.hint}'.strip())
 
-    async def _ask(self, name: str, text: bytes) -> None:
-        drafts = await asyncio.to_thread(read_calendar, text, zone=self._room.calendar.zone)
-        planned = await self._import(drafts, frozenset(), is_dry=True)
-        if planned.events or planned.deleted:
-            is_on = await ImportDialog(self._room, name, planned).answer()
-            if is_on is None:
-                return
-            planned = await self._import(drafts, is_on, is_dry=False)
-        change, editor = planned.change, self._room.editor
-        undo = (lambda: editor.undo(change)) if change else None
-        say(result_in_words(name, planned), kind='success', undo=undo, timeout=10_000)
+    async def _ask(self, name: str, text: bytes, all_day_at: time = MORNING) -> None:
+        zone = self._room.calendar.zone
+        contents = await asyncio.to_thread(read_calendar, text, zone=zone, all_day_at=all_day_at)
+        planned = await self._import(contents, frozenset(), is_dry=True)
+        if not (planned.events or planned.deleted):
+            self._tell(name, planned)
+            return
+        shown = all_day_at if contents.has_whole_days else None
+        answer = await ImportDialog(self._room, name, planned, all_day_at=shown).answer()
+        if isinstance(answer, time):
+            await self._ask(name, text, answer)
+        elif answer is not None:
+            self._tell(name, await self._import(contents, answer, is_dry=False))
 
-    async def _import(self, drafts: Sequence[Draft], is_on: Collection[Key], *, is_dry: bool) -> ImportResult:
+    def _tell(self, name: str, result: ImportResult) -> None:
+        change, editor = result.change, self._room.editor
+        undo = (lambda: editor.undo(change)) if change else None
+        say(result_in_words(name, result), kind='success', undo=undo, timeout=10_000)
+
+    async def _import(self, contents: Contents, is_on: Collection[Key], *, is_dry: bool) -> ImportResult:
         """:param is_on: the events that the person has seen and wants switched on"""
         room = self._room
         return await import_drafts(
             room.calendar,
             room.editor,
             room.catalog,
-            drafts,
+            contents,
             is_trusted=lambda draft: (draft.uid, draft.replaced) in is_on or draft.is_signed(room.auth.sign),
             because='imported on the Settings page',
             is_dry=is_dry,

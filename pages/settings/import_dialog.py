@@ -1,18 +1,21 @@
 """The question before a calendar file is imported: when each event would run, and exactly what."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props, work_box
-from pages.parts.html import button, el
+from pages.parts.html import button, el, icon
 from synapse.control_room import ControlRoom
 from synapse.ical.importing import ImportedEvent, ImportResult
 
 SHOWN = 20
 """Events shown at most; only those that were shown can be switched on."""
+TOLD = 100
+"""How many sentences about what was left out, or read differently, are shown at most."""
 WORDS = {'created': 'new', 'updated': 'changed', 'deleted': 'deleted', 'unchanged': 'as before'}
 
 Key = tuple[str, datetime | None]
@@ -23,9 +26,10 @@ class ImportDialog:
     """Asks whether to import a file, and which of its events to switch on.
 
     :param planned: the result of a dry run
+    :param all_day_at: when events without a time of day would run; None if there are none
     """
 
-    def __init__(self, room: ControlRoom, name: str, planned: ImportResult) -> None:
+    def __init__(self, room: ControlRoom, name: str, planned: ImportResult, *, all_day_at: time | None = None) -> None:
         self._zone = ZoneInfo(room.calendar.zone)
         self._on: set[Key] = set()
         events = sorted(planned.events, key=lambda event: not event.is_held)
@@ -39,13 +43,15 @@ class ImportDialog:
             if planned.disabled:
                 text = 'Someone else wrote this. It stays switched off until you have reviewed what it runs.'
                 el('p', 'hint', text)
+            if all_day_at is not None:
+                self._draw_time(all_day_at)
             with el('ul', 'im-list', aria_label='Events of the file'):
                 for event in events[:SHOWN]:
                     self._draw(event)
             if len(events) > SHOWN:
                 el('p', 'sy-cap', _unseen(events[SHOWN:]))
-            for sentence in planned.skipped[:2]:
-                el('p', 'sy-cap', sentence)
+            _folded(f'{len(planned.skipped):,} left out', planned.skipped)
+            _folded('Read differently', planned.notes)
             with el('div', 'sy-dialog-buttons'):
                 button('Cancel', autofocus=True).on('click', lambda: self._dialog.submit(None))
                 with button('', kind='primary').classes(remove='is-icon') as yes:
@@ -54,12 +60,24 @@ class ImportDialog:
         self._is_held = bool(planned.disabled)
         self._count()
 
-    async def answer(self) -> frozenset[Key] | None:
-        """Wait for the keys of the events to switch on; None means no import."""
+    async def answer(self) -> frozenset[Key] | time | None:
+        """Wait for the keys of the events to switch on, or another time for whole days; None means no import."""
         answer = await self._dialog
         if not self._dialog.is_deleted:  # leaving the page with the dialog open deletes it
             self._dialog.delete()
-        return answer if isinstance(answer, frozenset) else None
+        return answer if isinstance(answer, frozenset | time) else None
+
+    def _draw_time(self, at: time) -> None:
+        with el('label', 'sy-x'):
+            el('span', 'sy-cap', 'Events without a time of day run at')
+            field = el('input', 'sy-control im-time', type_='time', value=f'{at:%H:%M}')
+        field.on('change', self._choose_time, js_handler='(e) => emit(e.target.value)')
+
+    def _choose_time(self, news: GenericEventArguments) -> None:
+        try:
+            self._dialog.submit(time.fromisoformat(str(news.args)))
+        except ValueError:  # an emptied field
+            return
 
     def _draw(self, event: ImportedEvent) -> None:
         with el('li'):
@@ -93,6 +111,20 @@ class ImportDialog:
     def _count(self) -> None:
         off = 'Import, switched off' if self._is_held else 'Import'
         self._words.set_text(f'Import, switch {len(self._on)} on' if self._on else off)
+
+
+def _folded(title: str, sentences: Sequence[str]) -> None:
+    if not sentences:
+        return
+    with el('details', 'form-fold'):
+        with el('summary'):
+            icon('right', size=14)
+            el('span', text=title)
+        with el('ul', 'im-told sy-cap'):
+            for sentence in sentences[:TOLD]:
+                el('li', text=sentence)
+            if len(sentences) > TOLD:
+                el('li', text=f'and {len(sentences) - TOLD:,} more')
 
 
 def counts_in_words(result: ImportResult) -> str:

@@ -1,6 +1,7 @@
 """Importing the events of a calendar file: new ones are created, changed ones updated, cancelled ones removed.
 
-An event whose UID is known is updated, never duplicated. All drafts are validated before anything is written.
+An event whose UID is known is updated, never duplicated. All drafts are validated before anything is written; those
+that are invalid are named and left out.
 
 Importing isn't trusting. What an untrusted file removes counts at once. What it adds, or changes about what runs and
 when, is switched off until a person approves it, since they approved something else.
@@ -23,7 +24,8 @@ from synapse.records import Record, now_utc
 from synapse.recurrence import words as rule_words
 from synapse.recurrence.rules import Rule, read_rule
 
-from .reading import Draft
+from .reading import Contents, Unread
+from .series import Draft
 from .writing import canonical_rule, uid_of
 
 INHERITED = ('title', 'pipeline', 'parameters', 'profile', 'enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
@@ -32,9 +34,9 @@ PLAN = ('start', 'timezone', 'rrule')
 APPROVED_FIELDS = frozenset({*INHERITED, *PLAN} - {'title', 'enabled'})
 """What a person approved by switching an event on. Occurrences may be excluded, but not included again."""
 MAX_NAMED = 3
-"""How many invalid events the message names."""
+"""How many events the message names, if none can be imported."""
 MAX_PROBLEMS = 100
-"""How many problems are collected for `fields`."""
+"""How many of them are in `fields`."""
 
 
 class Refused(Record):
@@ -80,6 +82,8 @@ class ImportResult(Record):
     """Created or updated, and switched off until a person approves them."""
     events: tuple[ImportedEvent, ...] = ()
     """The new and changed ones."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was read otherwise than it is written."""
     change: str = ''
     """The id with which `EventEditor.undo` undoes the import; empty if nothing was changed."""
 
@@ -88,7 +92,7 @@ async def import_drafts(
     calendar: Calendar,
     editor: EventEditor,
     catalog: Catalog,
-    drafts: Sequence[Draft],
+    contents: Contents,
     *,
     is_trusted: Callable[[Draft], bool],
     because: str = '',
@@ -101,11 +105,11 @@ async def import_drafts(
     :param because: is logged with the change
     :param is_dry: only return what would be done
     :param now: aware; events without an occurrence after it are skipped
-    :raises Invalid: with a sentence for each invalid event; then nothing was imported
+    :raises Invalid: with a sentence for each event, if none can be imported
     :raises Conflict: if there would be too many events; then nothing was imported
     """
     planned = _Import(calendar.events(), catalog, is_trusted, now or now_utc())
-    await asyncio.to_thread(planned.decide, drafts)
+    await asyncio.to_thread(planned.decide, contents)
     await planned.validate(calendar)
     editor.require_room(planned.added)
     change = '' if is_dry else await planned.write(editor, because)
@@ -180,12 +184,16 @@ class _Import:
         self._unchanged: list[str] = []
         self._skipped: list[str] = []
         self._refused: list[Refused] = []
-        self._problems: list[tuple[str, str]] = []
-        """Pairs of the name of an event and a sentence."""
+        self._problems: list[Unread] = []
+        """What cannot be read or imported."""
+        self._notes: tuple[str, ...] = ()
+        self._is_whole = True
 
-    def decide(self, drafts: Sequence[Draft]) -> None:
+    def decide(self, contents: Contents) -> None:
+        self._problems += contents.unread
+        self._notes, self._is_whole = contents.notes, contents.is_whole
         groups: dict[str, list[Draft]] = {}
-        for draft in drafts:
+        for draft in contents.drafts:
             groups.setdefault(draft.uid, []).append(draft)
         for uid, group in groups.items():
             self._decide_group(uid, group)
@@ -213,7 +221,7 @@ class _Import:
         values = self._values_of(draft)
         if not values.get('pipeline') and not self._is_past(values):
             sentence = 'names no pipeline; add a line like "pipeline: BackupFolder" to its description.'
-            self._add_problem(draft.name, sentence)
+            self._add_problem(draft, sentence)
         else:
             self._create(draft, values)
         return True
@@ -307,6 +315,8 @@ class _Import:
 
     def _remove_other_overrides(self, overrides: Mapping[datetime, Draft], existing: _Group) -> None:
         """Remove the overrides that the file, which has the whole series, no longer has."""
+        if not self._is_whole:
+            return
         removed = (event for moment, event in existing.items() if moment is not None and moment not in overrides)
         self._deletes |= dict.fromkeys(event.id for event in removed if not self._is_past(event.model_dump()))
 
@@ -350,30 +360,42 @@ class _Import:
         self._skipped.append(sentence)
         self._refused.append(Refused(uid=draft.uid, reason=sentence))
 
-    def _add_problem(self, name: str, sentence: str) -> None:
-        self._problems.append((name, f'{_quoted(name)} {sentence}'))
+    def _add_problem(self, draft: Draft, sentence: str) -> None:
+        self._problems.append(Unread(uid=draft.uid, name=draft.name, reason=f'{_quoted(draft.name)} {sentence}'))
 
     async def validate(self, calendar: Calendar) -> None:
-        """:raises Invalid: if an event is invalid"""
+        """Leave out what is invalid, and what replaces occurrences of a series that is left out.
+
+        :raises Invalid: if nothing is left
+        """
+        invalid: set[str] = set()
+        valid = []
         for step in self._steps:
-            if len(self._problems) >= MAX_PROBLEMS:
-                break
             problems = await calendar.problems(step.values, id=step.id)
+            text = ' '.join(f'({field}) {sentence}' for field, sentence in problems.items())
             if problems:
-                text = ' '.join(f'({field}) {sentence}' for field, sentence in problems.items())
-                self._add_problem(step.draft.name, f'cannot be imported: {text}')
+                self._add_problem(step.draft, f'cannot be imported: {text}')
+            elif step.event is None and step.draft.recurrence_at is not None and step.draft.uid in invalid:
+                self._add_problem(step.draft, 'replaces an occurrence of an event that cannot be imported.')
+            else:
+                valid.append(step)
+                continue
+            if step.draft.recurrence_at is None:
+                invalid.add(step.draft.uid)
             await asyncio.sleep(0)  # cached validations await nothing: give others on the loop a turn
-        if self._problems:
-            sentences = [sentence for _, sentence in self._problems]
+        self._steps = valid
+        if self._problems and not (self._steps or self._deletes or self._unchanged or self._skipped):
+            sentences = [problem.reason for problem in self._problems]
             more = f' {len(sentences) - MAX_NAMED:,} more cannot be imported.' if len(sentences) > MAX_NAMED else ''
             message = f'Nothing was imported. {" ".join(sentences[:MAX_NAMED])}{more}'
             raise Invalid(message, self._fields(), 'Fix them in the file, or remove them from it.')
 
     def _fields(self) -> dict[str, str]:
         fields: dict[str, str] = {}
-        for name, sentence in self._problems[:MAX_PROBLEMS]:
+        for problem in self._problems[:MAX_PROBLEMS]:
+            name = problem.name
             number = sum(key == name or key.startswith(f'{name} (') for key in fields) + 1
-            fields[name if number == 1 else f'{name} ({number})'] = sentence
+            fields[name if number == 1 else f'{name} ({number})'] = problem.reason
         return fields
 
     async def write(self, editor: EventEditor, because: str) -> str:
@@ -390,11 +412,12 @@ class _Import:
             updated=tuple(step.id for step in self._steps if step.event is not None),
             deleted=tuple(self._deletes),
             unchanged=tuple(self._unchanged),
-            skipped=tuple(self._skipped),
+            skipped=(*self._skipped, *(problem.reason for problem in self._problems)),
             cancelled=tuple(self._cancelled),
-            refused=tuple(self._refused),
+            refused=(*self._refused, *(Refused(uid=one.uid, reason=one.reason) for one in self._problems)),
             disabled=tuple(step.id for step in self._steps if step.is_held),
             events=tuple(step.as_imported(self._now) for step in self._steps),
+            notes=self._notes,
             change=change,
         )
 

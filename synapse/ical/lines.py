@@ -41,6 +41,8 @@ class Component:
     properties: list[Property] = field(default_factory=list)
     parts: list['Component'] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    is_cut: bool = False
+    """Whether its END is missing."""
 
     def all(self, name: str) -> list[Property]:
         return [item for item in self.properties if item.name == name]
@@ -55,29 +57,50 @@ class Component:
 
 
 def read_components(data: bytes) -> list[Component]:
-    """Return the calendars in a file.
+    """Return the calendars in a file; events and zones outside of any make one of their own.
 
-    :raises Malformed: if there is none, or the file is truncated
+    A component whose END is missing, in a truncated file for example, is marked as `is_cut`.
+
+    :raises Malformed: if there is no whole event or zone, and no calendar that ends
     """
-    calendars: list[Component] = []
+    found: list[Component] = []
     open_ones: list[Component] = []
     for line in _lines(data):
-        _read_line(line, open_ones, calendars)
-    if open_ones:
-        raise _malformed(f'The file ends inside a {open_ones[-1].name}.', 'It may be truncated: export it again.')
-    calendars = [component for component in calendars if component.name == 'VCALENDAR']
-    if not calendars:
+        _read_line(line, open_ones, found)
+    has_more = any(component.parts for component in open_ones)
+    while open_ones:
+        _cut(open_ones, found)
+    calendars = [component for component in found if component.name == 'VCALENDAR']
+    loose = [component for component in found if component.name in ('VEVENT', 'VTIMEZONE') and not component.is_cut]
+    if loose:
+        calendars.append(Component('VCALENDAR', parts=loose))
+    if not has_more and not any(not calendar.is_cut for calendar in calendars):
+        if found and found[-1].is_cut:
+            name = _innermost(found[-1]).name
+            raise _malformed(f'The file ends inside a {name}.', 'It may be truncated: export it again.')
         raise _malformed('This is not a calendar file.', 'Choose one that begins with BEGIN:VCALENDAR.')
     return calendars
 
 
+def _innermost(component: Component) -> Component:
+    while component.parts and component.parts[-1].is_cut:
+        component = component.parts[-1]
+    return component
+
+
 def _lines(data: bytes) -> Iterator[Contentline]:
-    try:
-        text = data.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        raise _malformed('This is not a calendar file in UTF-8.', 'Export it as iCalendar (.ics).') from error
-    lines: list[Contentline] = Contentlines.from_ical(text)  # type: ignore[no-untyped-call]
+    lines: list[Contentline] = Contentlines.from_ical(_decoded(data))  # type: ignore[no-untyped-call]
     yield from (line for line in lines if line.strip())
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a file: UTF-8 by RFC 5545, 3.1.4, else what its mark says or older programs write."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode('utf-16', errors='replace')
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError:
+        return data.decode('cp1252', errors='replace')
 
 
 def _read_line(line: Contentline, open_ones: list[Component], done: list[Component]) -> None:
@@ -93,8 +116,19 @@ def _read_line(line: Contentline, open_ones: list[Component], done: list[Compone
 
 
 def _end(name: str, open_ones: list[Component], done: list[Component]) -> None:
-    if not open_ones or open_ones[-1].name != name:
+    if all(component.name != name for component in open_ones):
         raise _malformed(f'The file ends a {name} that it did not begin.', 'It may be damaged: export it again.')
+    while open_ones[-1].name != name:
+        _cut(open_ones, done)
+    _close(open_ones, done)
+
+
+def _cut(open_ones: list[Component], done: list[Component]) -> None:
+    open_ones[-1].is_cut = True
+    _close(open_ones, done)
+
+
+def _close(open_ones: list[Component], done: list[Component]) -> None:
     component = open_ones.pop()
     (open_ones[-1].parts if open_ones else done).append(component)
 

@@ -38,6 +38,7 @@ class ZoneBook:
         self._described = {component.text('TZID'): component for component in described}
         self._preferred = preferred
         self._found: dict[tuple[str, int], str | None] = {}
+        self._contradicted: dict[tuple[str, int], bool] = {}
 
     def find(self, tzid: str, at: datetime) -> str | None:
         """Return the IANA name of what the file calls `tzid`; None if it cannot be identified.
@@ -53,6 +54,22 @@ class ZoneBook:
             self._found[key] = None if component is None else self._zone_described_by(component, at)
         return self._found.get(key)
 
+    def contradicts(self, tzid: str, at: datetime) -> bool:
+        """Whether the file describes a zone with an IANA name otherwise than it is in the year after `at`."""
+        name, component = tzid.strip().strip('/'), self._described.get(tzid)
+        if component is None or name not in _known_names():
+            return False
+        key = (tzid, at.year)
+        if key not in self._contradicted and len(self._contradicted) < _MAX_DESCRIBED:
+            try:
+                days = _days_from(at)
+                self._contradicted[key] = not any(
+                    _fitting([name], days, _offsets(_all_changes(component, at.year), days))
+                )
+            except (ValueError, OverflowError, recurrence.RuleError):
+                self._contradicted[key] = False
+        return self._contradicted.get(key, False)
+
     def _zone_described_by(self, component: Component, at: datetime) -> str | None:
         named = iana_name(component.text('X-LIC-LOCATION'))
         if named is not None:
@@ -61,8 +78,7 @@ class ZoneBook:
             changes = _all_changes(component, at.year)
         except (ValueError, OverflowError, recurrence.RuleError):
             return None
-        noon = datetime.combine(at.date(), time(12))
-        days = [noon + timedelta(days=number) for number in range(_SAMPLED_DAYS)]
+        days = _days_from(at)
         fitting = list(_fitting(self._candidates(component), days, _offsets(changes, days)))
         exact = (name for name in fitting if _changes_at(name, changes, days))
         return next(exact, next(iter(fitting), None))
@@ -96,6 +112,11 @@ def _known_names() -> frozenset[str]:
 
 _Change = tuple[datetime, timedelta, timedelta]
 """A clock change: naive wall time before it, the offset before it, and the offset after it."""
+
+
+def _days_from(at: datetime) -> list[datetime]:
+    noon = datetime.combine(at.date(), time(12))
+    return [noon + timedelta(days=number) for number in range(_SAMPLED_DAYS)]
 
 
 def _fitting(names: Iterable[str], days: Sequence[datetime], offsets: Sequence[timedelta]) -> Iterator[str]:

@@ -39,7 +39,7 @@ def kept(program: SynapseUnderTest) -> dict[str, bool]:
     """Which events there are by their titles, and whether they are switched on."""
     with program.api as api:
         text = api.get('/scheduler/calendar.ics').content
-    return {draft.name: draft.values['enabled'] for draft in read_calendar(text, zone='UTC')}
+    return {draft.name: draft.values['enabled'] for draft in read_calendar(text, zone='UTC').drafts}
 
 
 def test_what_a_file_would_run_is_shown_in_full_and_kept_off_until_a_person_switches_it_on(
@@ -120,3 +120,28 @@ def test_a_long_file_shows_its_first_events_and_counts_the_others(
     expect(question.get_by_text('and 1,480 more, 1,480 of them stay switched off.')).to_be_visible()
     expect(question.get_by_role('listitem')).to_have_count(20)
     expect(question.get_by_text('1,500 new.')).to_be_visible()
+
+
+def test_what_is_left_out_is_named_and_whole_days_run_at_the_chosen_time(
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
+) -> None:
+    page = open_tab(program)
+    file = a_file(user_folder, 'Lunch', 'Whole day', 'Odd')
+    text = file.read_text().replace('\nSUMMARY:Odd', '\nSUMMARY=Odd')
+    second = text.index('DTSTART', text.index('DTSTART') + 1)
+    file.write_text(f'{text[:second]}DTSTART;VALUE=DATE:20311006{text[text.index(chr(10), second) - 1 :]}', newline='')
+
+    question = choose(page, program, file)
+    question.get_by_text('1 left out').click()
+    expect(question.get_by_text("'2@stranger' has a line that cannot be read: SUMMARY=Odd")).to_be_visible()
+    at = question.get_by_label('Events without a time of day run at')
+    expect(at).to_have_value('09:00')
+    at.fill('07:15')
+    at.blur()
+    expect(page.get_by_text('Next on Mon 6 Oct 2031, 07:15.')).to_be_visible()
+    page.get_by_role('button', name='Import, switched off').last.click()
+
+    expect(page.get_by_text('2 new. 2 switched off until you switch them on.')).to_be_visible()
+    with program.api as api:
+        events = api.get('/scheduler/list').json()['events']
+    assert [event['start'] for event in events if event['title'] == 'Whole day'] == ['2031-10-06T07:15:00']

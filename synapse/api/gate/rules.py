@@ -13,10 +13,12 @@ from synapse.api.responses import HttpError
 MAX_URL_BYTES = 8 * 1024
 MAX_HEADER_BYTES = 32 * 1024
 MAX_BODY_BYTES = 1_000_000
+MAX_CALENDAR_BYTES = 10_000_000
 MULTIPART_SLACK_BYTES = 1_000_000
 
 UPLOAD_PATHS = frozenset({'/api/v1/uploads'})
-OTHER_TYPES = UPLOAD_PATHS | {'/api/v1/scheduler/import'}
+CALENDAR_PATHS = frozenset({'/api/v1/scheduler/import'})
+OTHER_TYPES = UPLOAD_PATHS | CALENDAR_PATHS
 """Paths under `/api` whose body is not JSON; their routes check its type themselves."""
 
 
@@ -103,7 +105,7 @@ def check_site(scope: Scope) -> None:
 def body_limit(scope: Scope, max_upload_bytes: int) -> int:
     if scope['path'] in UPLOAD_PATHS:
         return max_upload_bytes + MULTIPART_SLACK_BYTES
-    return MAX_BODY_BYTES
+    return MAX_CALENDAR_BYTES if scope['path'] in CALENDAR_PATHS else MAX_BODY_BYTES
 
 
 def check_announced_length(scope: Scope, limit: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -64,10 +64,13 @@ def scheduler_api(room: ControlRoom) -> APIRouter:
 def _add_list(api: APIRouter, room: ControlRoom) -> None:
     @api.get('/scheduler/list')
     async def list_events(start: Due = None, end: Due = None) -> Response:
-        """List events, and their occurrences from `start` up to but excluding `end`: local days, or moments."""
+        """List events, and their occurrences from `start` up to but excluding `end`: local days, or moments.
+
+        Without both, all events are listed, with the occurrences of the last and the next 31 days.
+        """
         first, last = _span(start, end, room.calendar.zone)
         events, occurrences = await room.calendar.between(first, last)
-        shown = await _events_json(room, events)
+        shown = await _events_json(room, events if start or end else room.calendar.events())
         # In a thread: there may be fifty thousand, and other events fall due meanwhile.
         body = await asyncio.to_thread(
             lambda: encode({'events': shown, 'occurrences': [occurrence.as_json() for occurrence in occurrences]})
@@ -101,8 +104,14 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         '/scheduler/import',
         openapi_extra={'requestBody': {'content': {CALENDAR: {'schema': {'type': 'string'}}}, 'required': True}},
     )
-    async def import_calendar(request: Request, trust: bool = False, dry_run: bool = False) -> Response:
-        """Import the events of an iCalendar file of at most 1 MB, all or none; known events are updated.
+    async def import_calendar(
+        request: Request, trust: bool = False, dry_run: bool = False, all_day: time = time(9)
+    ) -> Response:
+        """Import the events of an iCalendar file of at most 10 MB; known events are updated.
+
+        An event that cannot be read or run is left out and listed in `refused`; if there is no other, nothing is
+        imported and the answer is 422. Events without a time of day run at `all_day`. `notes` say what was read
+        otherwise than it is written.
 
         Only events that this Synapse exported stay enabled. Any other event that is new, or changes what runs or when,
         is disabled and listed in `disabled`. `trust=true` keeps events enabled as in the file, and needs the token.
@@ -127,12 +136,12 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         from synapse.ical.reading import read_calendar
 
         text = await request.body()
-        drafts = await asyncio.to_thread(read_calendar, text, zone=room.calendar.zone)
+        contents = await asyncio.to_thread(read_calendar, text, zone=room.calendar.zone, all_day_at=all_day)
         result = await import_drafts(
             room.calendar,
             room.editor,
             room.catalog,
-            drafts,
+            contents,
             is_trusted=lambda draft: trust or draft.is_signed(room.auth.sign),
             because=f'imported by {caller_of(request)}',
             is_dry=dry_run,

@@ -186,7 +186,7 @@ async def test_a_second_file_starts_from_its_beginning(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('news', 'problem'),
     [
-        ({'size': MAX_BYTES + 1}, 'big.ics is larger than 1 MB. Export fewer events.'),
+        ({'size': MAX_BYTES + 1}, 'big.ics is larger than 10 MB. Export fewer events.'),
         ({'size': 5, 'is_broken': True}, 'big.ics could not be read. Try again.'),
     ],
 )

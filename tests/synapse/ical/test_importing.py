@@ -28,9 +28,9 @@ async def take(room: ControlRoom, *events: str, head: str = '') -> ImportResult:
 
 
 async def take_file(room: ControlRoom, text: bytes) -> ImportResult:
-    drafts = read_calendar(text, zone='Europe/Berlin')
+    contents = read_calendar(text, zone='Europe/Berlin')
     return await import_drafts(
-        room.calendar, room.editor, room.catalog, drafts, is_trusted=lambda _: True, because='imported'
+        room.calendar, room.editor, room.catalog, contents, is_trusted=lambda _: True, because='imported'
     )
 
 
@@ -93,7 +93,7 @@ async def test_a_file_imported_again_changes_nothing(room: ControlRoom, file: st
 
     again = await take_file(room, file.encode())
 
-    assert again == ImportResult(unchanged=first.created)
+    assert again == ImportResult(unchanged=first.created, notes=first.notes)
     assert room.calendar.events() == before
     assert news == []
 
@@ -346,21 +346,62 @@ async def test_past_events_are_skipped_with_a_sentence(room: ControlRoom) -> Non
         (('SUMMARY:Dentist', 'SUMMARY:' + 'x' * 300), ['(title)']),
     ],
 )
-async def test_one_invalid_event_rejects_the_whole_file(
+async def test_an_invalid_event_is_refused_by_name_and_the_others_are_imported(
     room: ControlRoom, change: tuple[str, str], sentences: list[str]
 ) -> None:
     await take(room, WEEKLY.replace('a@b', 'known@b'))
-    before = room.calendar.events()
     wrong = ONCE.replace('Greet', 'Dentist').replace('a@b', 'c@d').replace(*change)
     assert wrong != ONCE
 
-    with pytest.raises(Invalid) as caught:
-        await take(room, ONCE, wrong, WEEKLY.replace('a@b', 'known@b').replace('160000', '170000') + '\nSEQUENCE:1')
+    result = await take(
+        room, ONCE, wrong, WEEKLY.replace('a@b', 'known@b').replace('160000', '170000') + '\nSEQUENCE:1'
+    )
 
-    assert caught.value.message.startswith('Nothing was imported.')
-    assert all(sentence in caught.value.message for sentence in sentences)
-    assert len(caught.value.fields) == 1
-    assert room.calendar.events() == before
+    assert (len(result.created), len(result.updated)) == (1, 1)
+    (refused,) = result.refused
+    assert refused.uid == 'c@d'
+    assert all(sentence in refused.reason for sentence in sentences)
+    assert result.skipped == (refused.reason,)
+    assert [event.start.hour for event in room.calendar.events()] == [17, 16]
+    with pytest.raises(Invalid, match=r'^Nothing was imported') as caught:
+        await take(room, wrong)
+    assert list(caught.value.fields) == [refused.reason.split("'")[1]]
+
+
+async def test_of_sixty_events_with_an_unreadable_line_the_others_are_imported(room: ControlRoom) -> None:
+    texts = [ONCE.replace('a@b', f'{number}@b') for number in range(60)]
+    texts[7] += '\nX-APPLE-RADIUS=49.9'
+
+    result = await take(room, *texts)
+
+    assert len(result.created) == 59
+    assert result.refused == (Refused(uid='7@b', reason="'Greet' has a line that cannot be read: X-APPLE-RADIUS=49.9"),)
+
+
+async def test_an_occurrence_whose_replacement_cannot_be_read_does_not_run_as_if_it_had_not_moved(
+    room: ControlRoom,
+) -> None:
+    await take(room, WEEKLY, MOVED + '\nnonsense')
+
+    assert planned(room)['Greet'].exdates == (datetime(2031, 10, 13, 16),)
+
+
+async def test_what_replaces_occurrences_of_a_refused_series_is_refused_too(room: ControlRoom) -> None:
+    result = await take(room, WEEKLY.replace('Hello', 'Helo'), MOVED, ONCE.replace('a@b', 'c@d'))
+
+    assert [event.uid for event in room.calendar.events()] == ['c@d']
+    assert [refused.uid for refused in result.refused] == ['a@b', 'a@b']
+
+
+async def test_a_truncated_file_removes_nothing(room: ControlRoom) -> None:
+    await take(room, WEEKLY, MOVED)
+    cut = calendar_file(WEEKLY.replace('Greet', 'Hi') + '\nSEQUENCE:1', ONCE.replace('a@b', 'c@d'))
+
+    result = await take_file(room, cut[: cut.index(b'UID:c@d')])
+
+    assert sorted(planned(room)) == ['Greet later', 'Hi']
+    assert (len(result.updated), result.deleted) == (1, ())
+    assert 'has no end' in result.refused[0].reason
 
 
 async def test_a_rejection_names_some_events_and_counts_the_others(room: ControlRoom) -> None:
@@ -403,12 +444,12 @@ async def test_an_empty_file_changes_nothing(room: ControlRoom) -> None:
 
 
 async def test_events_are_past_or_not_by_the_given_moment(room: ControlRoom) -> None:
-    drafts = read_calendar(calendar_file(ONCE), zone='UTC')
+    contents = read_calendar(calendar_file(ONCE), zone='UTC')
 
     late = datetime(2031, 10, 6, 14, tzinfo=UTC)
-    result = await import_drafts(room.calendar, room.editor, room.catalog, drafts, is_trusted=bool, now=late)
+    result = await import_drafts(room.calendar, room.editor, room.catalog, contents, is_trusted=bool, now=late)
     early = await import_drafts(
-        room.calendar, room.editor, room.catalog, drafts, is_trusted=bool, now=late - timedelta(seconds=1)
+        room.calendar, room.editor, room.catalog, contents, is_trusted=bool, now=late - timedelta(seconds=1)
     )
 
     assert (counts(result), counts(early)) == ((0, 0, 0, 0, 1), (1, 0, 0, 0, 0))

@@ -47,9 +47,9 @@ async def api(room: ControlRoom) -> AsyncIterator[httpx.AsyncClient]:
 
 async def take_file(room: ControlRoom, text: bytes, **options: Any) -> ImportResult:
     """As the API takes it without `trust`."""
-    drafts = read_calendar(text, zone='Europe/Berlin')
+    contents = read_calendar(text, zone='Europe/Berlin')
     trusted = {'is_trusted': lambda draft: draft.is_signed(room.auth.sign)}
-    return await import_drafts(room.calendar, room.editor, room.catalog, drafts, **(trusted | options))
+    return await import_drafts(room.calendar, room.editor, room.catalog, contents, **(trusted | options))
 
 
 async def take(room: ControlRoom, *events: str, **options: Any) -> ImportResult:
