@@ -1,6 +1,8 @@
 """Real programs, run as `RunCommand` in a real control room: what was published meanwhile, and what is left of it."""
 
+import asyncio
 import os
+import re
 import shutil
 import sys
 import time
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.log.entry import Entry
 from synapse.log.messages import LinesLogged
@@ -110,6 +113,16 @@ class Programs:
     """Runs programs in a control room, one after the other."""
 
     room: ControlRoom
+
+    async def add(self, source: str) -> None:
+        """Add a file with pipelines, and wait until they can be run."""
+        names = re.findall(r'^class (\w+)\(Pipeline\)', source, flags=re.MULTILINE)
+        news = asyncio.ensure_future(
+            self.room.bus.next(PipelinesChanged, timeout=20, where=lambda message: names[0] in message.names)
+        )
+        await asyncio.sleep(0)  # so that it is subscribed before the file is there
+        (self.room.settings.data / 'pipelines' / f'{names[0].lower()}.py').write_text(source)
+        await news
 
     async def run(
         self,
