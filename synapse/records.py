@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Record(BaseModel):
@@ -19,6 +19,11 @@ class Record(BaseModel):
         return self.model_dump(mode='json')
 
 
+def is_unset(value: object) -> bool:
+    """Whether to leave a field out of the JSON."""
+    return not value
+
+
 class Problem(Record):
     """Why a run or step did not succeed."""
 
@@ -29,6 +34,21 @@ class Problem(Record):
     file: str | None = None
     line: int | None = None
     traceback: str | None = None
+    program: str = Field(default='', exclude_if=is_unset)
+    """The program that failed, which may have said why; like those below only in JSON if it is known."""
+    exit_code: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    """How the program or process ended, if that is what this problem is about; negative for a signal."""
+    reason: str = Field(default='', exclude_if=is_unset)
+    """Why, in the words of the program: a line of its output."""
+    seq: int | None = Field(default=None, exclude_if=is_unset)
+    """The log entry that has the reason."""
+
+    @property
+    def words(self) -> str:
+        """The message, with the reason if it is not part of it."""
+        if not self.reason or self.reason in self.message:
+            return self.message
+        return f'{self.message.rstrip(".")}: {self.reason}'
 
 
 def now_utc() -> datetime:

@@ -39,9 +39,11 @@ async def run_page(room: ControlRoom, id: str) -> None:
 
 
 async def _first_error(room: ControlRoom, run: RunRecord) -> int | None:
-    """Return the line at which the log of a failed run opens: the first error of the failed step."""
+    """Return the line at which the log of a failed run opens: the one that says why, else the first error."""
     if run.state is not RunState.FAILED or run.failed_step is None:
         return None
+    if run.error is not None and run.error.seq is not None:
+        return run.error.seq
     found = await room.log.query(
         run=run.id, step=run.failed_step.name, levels=['error', 'critical'], limit=1, oldest_first=True
     )
@@ -64,7 +66,7 @@ class RunPage:
         room.runs.status.mark_failure_seen(run.id)
         ui.page_title(f'#{run.number} {title_of(room, run)} · Synapse')
         with el('div', 'run-page'):
-            self._summary = RunSummary(room, run, typical)
+            self._summary = RunSummary(room, run, typical, self._show_line)
             with el('section', 'glass-card run-steps', aria_label='Steps'):
                 with el('div', 'sy-head'):
                     el('h2', text='Steps')
@@ -130,11 +132,24 @@ class RunPage:
         self._show_step('' if step == self._step else step)
 
     def _show_step(self, step: str) -> None:
+        self._mark_step(step)
+        self._view.show(LogFilter(run=self._run.id, step=step))
+
+    def _mark_step(self, step: str) -> None:
         self._step = step
         for name, segment in self._segments.items():
             set_props(segment, aria_checked=str(name == step).lower())
         self._axis.press(step)
-        self._view.show(LogFilter(run=self._run.id, step=step))
+
+    async def _show_line(self, seq: int) -> None:
+        """Scroll to a line of the log, among the lines of all steps if those of another one are shown."""
+        self._view.run_method('scrollIntoView', {'block': 'nearest'})
+        failed = self._run.failed_step
+        if self._step in ('', failed.name if failed else ''):
+            await self._view.go_to(seq)
+        else:
+            self._mark_step('')
+            self._view.show(LogFilter(run=self._run.id), line=seq)
 
     def _changed(self, message: RunChanged) -> None:
         run = message.run

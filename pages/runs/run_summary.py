@@ -1,7 +1,7 @@
 """The head of a run: its state in words, what it is about, why it failed, and the cheapest way forward."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import background_tasks, ui
@@ -25,10 +25,20 @@ POLL_SECONDS = 0.25
 
 
 class RunSummary:
-    """Redrawn when the run changes its state; while it only makes progress, stepper and time left change in place."""
+    """Redrawn when the run changes its state; while it only makes progress, stepper and time left change in place.
 
-    def __init__(self, room: ControlRoom, run: RunRecord, typical: Mapping[str, float]) -> None:
+    :param on_line: called with the number of the log entry that says why the run failed, to show it
+    """
+
+    def __init__(
+        self,
+        room: ControlRoom,
+        run: RunRecord,
+        typical: Mapping[str, float],
+        on_line: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self._room = room
+        self._on_line = on_line
         self._typical = typical
         self._live: tuple[TimeLeft, RunControls, Stepper] | None = None
         self._drawn: tuple[Any, ...] = ()
@@ -94,7 +104,13 @@ class RunSummary:
             with el('span', 'wi'):
                 Glyph('failed', size=18)
             with el('div', 'sy-grow'):
-                el('b', text=error.message)
+                el('b', text=error.words)
+                if error.seq is not None:
+                    seq = error.seq
+                    with el('button', 'run-said', type_='button', title='Show this line in the log') as link:
+                        icon('arrdown', size=13)
+                        el('span', text='Line in the log')
+                    link.on('click', lambda: self._on_line(seq))
                 el('p', text=f'{error.hint} {what_is_kept(self._room, run)}'.strip())
                 if error.file:
                     el('p', 'sy-mono', f'{error.file}, line {error.line}' if error.line else error.file)
@@ -103,7 +119,7 @@ class RunSummary:
                         el('summary', text=f'Traceback, {error.traceback.count(chr(10)) + 1} lines')
                         el('pre', text=error.traceback)
             with el('div', 'run-acts'):
-                copy_button('Copy error', '\n'.join(filter(None, (error.message, error.hint, error.traceback))))
+                copy_button('Copy error', '\n'.join(filter(None, (error.words, error.hint, error.traceback))))
                 copy_button('Copy folder', str(self._room.runs.folder_of(run.id)))
 
     def _draw_ways_on(self, run: RunRecord) -> None:

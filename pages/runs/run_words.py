@@ -29,7 +29,7 @@ def state_in_list(room: ControlRoom, run: RunRecord) -> str:
     if words == WORDS[RunState.RUNNING] and run.active_step is not None:
         return f'{_name(room, run, run.active_step)} {run.active_step.progress:.0f} %'
     if run.state is RunState.FAILED and run.failed_step is not None and run.error is not None:
-        return f'{words}: {run.error.message}'
+        return f'{words}: {run.error.reason or run.error.message}'
     return words
 
 

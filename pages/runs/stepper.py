@@ -100,7 +100,7 @@ def _caption(step: StepRun, percent: float, before: str) -> str:
         words = step.note or (f'{percent:.0f} %' if percent else 'Working')
         return f'{words}, {again}' if again else words
     if step.state is StepState.FAILED and step.error:
-        return step.error.message
+        return step.error.words
     if step.state is StepState.PENDING:
         return f'Waits for {before}' if before else 'Waits for a worker'
     return step.note if step.state is StepState.SUCCEEDED else step.note or WORDS.get(str(step.state), '')

@@ -103,7 +103,7 @@ class AlertWatch:
     def _incident_of(self, run: RunRecord) -> Incident:
         has_failed = run.state is RunState.FAILED
         step = run.failed_step.name if run.failed_step else ''
-        reason, hint = (run.error.message, run.error.hint) if run.error else ('', '')
+        reason, hint = (run.error.words, run.error.hint) if run.error else ('', '')
         name, at = self._names_of(run.pipeline, step)
         work = work_of(run)
         event = self._title_of_event(work)

@@ -3,7 +3,9 @@
 import os
 import shlex
 import shutil
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -11,8 +13,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from synapse.durations import parse_duration
+from synapse.failures.exit_codes import meaning_of
+from synapse.failures.memory import memory_watch
 from synapse.host.run import Run
-from synapse.pipelines.pipeline import Pipeline, StepFailed, step
+from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
 
 class RunCommand(Pipeline):
@@ -78,9 +82,10 @@ class RunCommand(Pipeline):
         secrets = {**run.profile.secrets} if run.profile else {}
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
+        why_killed = memory_watch()
         code = run.shell(argv, cwd=self.cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)
         if code not in self.ok_codes:
-            raise _failed(argv[0], code)
+            raise _failed(argv[0], code, why_killed)
         run.log.success(f'{Path(argv[0]).name} ended with code {code}')
 
 
@@ -104,9 +109,9 @@ def script_arguments(script: Path) -> list[str]:
     raise StepFailed(f'It is not known which program runs {script.name}.', f'Try: chmod +x {script}, or add a #! line.')
 
 
-def _failed(program: str, code: int) -> StepFailed:
+def _failed(program: str, code: int, why_killed: Callable[[], str]) -> ProgramFailed:
     name = Path(program).name
-    if code < 0:
-        return StepFailed(f'{name} was killed by signal {-code}.', 'The last lines of its log may say why.')
-    hint = {126: 'It may not be executable.', 127: 'A program it calls was not found.'}.get(code)
-    return StepFailed(f'{name} ended with exit code {code}.', hint or 'The last lines of its log may say why.')
+    hint = why_killed() if code in (-signal.SIGKILL, 128 + signal.SIGKILL) else ''
+    how = f'was killed by signal {-code}' if code < 0 else f'ended with exit code {code}'
+    hint = hint or meaning_of(name, code) or 'The last lines of its log may say why.'
+    return ProgramFailed(f'{name} {how}.', hint, program=name, exit_code=code)

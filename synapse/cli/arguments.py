@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from synapse.settings import Settings
 
 
+_SET = """a parameter; repeatable. A list is JSON, --set 'command=["echo", "hi"]', or one --set for each of its items,
+--set command=echo --set command=hi. A mapping is JSON too, or --set env=NAME=VALUE for each of its names"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommandLine:
     """A parsed command line. `name` is `serve`, `open` or `run`."""
@@ -18,7 +22,8 @@ class CommandLine:
     settings: 'Settings'
     only_print: bool = False
     pipeline: str = ''
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, list[str]] = field(default_factory=dict)
+    """What `--set` was given for each parameter, in order."""
     profile: str | None = None
 
 
@@ -29,7 +34,9 @@ def parse(arguments: list[str]) -> CommandLine:
     if given.command == 'open':
         return CommandLine(name='open', settings=settings, only_print=given.print)
     if given.command == 'run':
-        values = dict(_pair(text) for text in given.set)
+        values: dict[str, list[str]] = {}
+        for name, value in map(_pair, given.set):
+            values.setdefault(name, []).append(value)
         return CommandLine(name='run', settings=settings, pipeline=given.pipeline, values=values, profile=given.profile)
     return CommandLine(name='serve', settings=settings)
 
@@ -61,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     opener.add_argument('--print', action='store_true', help='print the link instead of opening a browser')
     runner = commands.add_parser('run', parents=[common], help='start a run in the control room and follow its log')
     runner.add_argument('pipeline', metavar='PIPELINE', help='class name of the pipeline, such as PublishVideo')
-    runner.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a parameter; repeatable')
+    runner.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help=_SET)
     runner.add_argument('--profile', metavar='ID', help='id of the profile to run with')
     return parser
 

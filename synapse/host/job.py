@@ -148,7 +148,7 @@ class Runner:
         self._control.gate()
         self._channel.step = step.name
         for attempt in range(1, step.retries + 2):
-            self._run.attempt = attempt
+            self._run.attempt, self._run._failed_program = attempt, ''
             self._report_step(step, 'running')
             problem = self._attempt(step)
             if problem is None:
@@ -177,7 +177,10 @@ class Runner:
         except SystemExit as error:
             return None if not error.code else problem_of(error)
         except BaseException as error:  # the edge of the pipeline's code: whatever it raises is a failed step
-            return problem_of(error, self._origin)
+            problem = problem_of(error, self._origin)
+            if isinstance(error, StepFailed | RuntimeError) and not problem.program:
+                return problem.changed(program=self._run._failed_program)  # most likely it failed because of that
+            return problem
         finally:
             self._finish_lines()
         return None

@@ -168,6 +168,7 @@ class Run:
         self._channel = channel
         self._control = control
         self._save = save
+        self._failed_program = ''  # the program that `shell` ran last, if it failed
 
     @property
     def cancelled(self) -> bool:
@@ -256,8 +257,9 @@ class Run:
         words = _arguments(argv)
         source = Path(words[0]).name or words[0]
         output = ProgramOutput(self._channel, source)
+        self._failed_program = ''
         try:
-            return run_program(
+            code = run_program(
                 words,
                 cwd=self.workdir if cwd is None else Path(cwd),
                 env=_environment(env or {}),
@@ -268,6 +270,8 @@ class Run:
             )
         finally:
             output.finish()
+        self._failed_program = source if code else ''
+        return code
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None, *, move: bool = False) -> Path:
         """Keep a file as a result of this run, shown and offered for download on its page.

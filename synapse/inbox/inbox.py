@@ -26,6 +26,8 @@ from synapse.errors import DiskIsFull, NotFound, NotReady, TooLarge
 from synapse.records import Record, now_utc
 from synapse.waiting import to_the_end
 
+from .names import without_controls
+
 PREFIX = 'inbox:'
 
 _WRITE_AT_ONCE = 1 << 20
@@ -200,7 +202,7 @@ def _found_in(folder: Path) -> Iterator[InboxItem]:
 def _clean_name(name: str) -> str:
     """Return the last part of the sender's path, printable, cut to 255 characters with its suffix kept."""
     last = name.replace('\\', '/').rstrip('/').rsplit('/', 1)[-1]
-    text = ''.join(char for char in last if char.isprintable()).strip() or 'file'
+    text = without_controls(last).strip() or 'file'
     if len(text) <= _LONGEST_NAME:
         return text
     suffix = PurePath(text).suffix[:20]

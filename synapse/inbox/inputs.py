@@ -12,6 +12,7 @@ from synapse.errors import NotFound, SynapseError
 
 from .inbox import PREFIX as INBOX
 from .inbox import Inbox
+from .names import without_controls
 
 NEWEST = 'newest:'
 """In an event: the newest file that matches a pattern such as `newest:/srv/media/*.mp4` when it falls due."""
@@ -306,7 +307,7 @@ def _stamp(path: Path) -> list[int]:
 
 def _safe_name(label: str) -> str:
     """Return a safe file name: no folder, no control characters, not too long, never hidden."""
-    text = ''.join(char for char in label.replace('\\', '/').rsplit('/', 1)[-1] if char.isprintable()).strip()
+    text = without_controls(label.replace('\\', '/').rsplit('/', 1)[-1]).strip()
     path = PurePath(text.lstrip('.') or 'input')
     suffix = path.suffix[:20]
     stem = path.stem.encode()[: _LONGEST_NAME - len(suffix.encode())].decode(errors='ignore')

@@ -30,6 +30,18 @@ class StepFailed(Exception):
         self.hint = hint
 
 
+class ProgramFailed(StepFailed):
+    """A program that a step ran has ended with a code that means failure.
+
+    :param exit_code: negative for a signal
+    """
+
+    def __init__(self, message: str, hint: str = '', *, program: str, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.program = program
+        self.exit_code = exit_code
+
+
 class BrokenPipeline(TypeError):
     """A pipeline that cannot be used as it is written; the message says why."""
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +10,7 @@ from typing import Any
 
 from synapse.records import Problem
 
-from .pipeline import BrokenPipeline, StepFailed
+from .pipeline import BrokenPipeline, ProgramFailed, StepFailed
 
 LONGEST_MESSAGE = 2_000
 LONGEST_TRACEBACK = 32_000
@@ -28,6 +29,9 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
 
     :param origin: path of the person's file; the problem is placed at the innermost line in it
     """
+    if isinstance(error, ProgramFailed):
+        about: dict[str, Any] = {'program': error.program, 'exit_code': error.exit_code}
+        return Problem(message=error.message, hint=error.hint, type='StepFailed', **about)
     if isinstance(error, StepFailed):
         return Problem(message=error.message or 'The step failed.', hint=error.hint, type='StepFailed')
     if isinstance(error, BrokenPipeline):
@@ -45,7 +49,30 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
         file=file,
         line=line,
         traceback=_traceback(error),
+        **_program_of(error),
     )
+
+
+def _program_of(error: BaseException) -> dict[str, Any]:
+    """Return what is known of the program if one has failed, with what it said if its output was captured."""
+    # Only a step that has imported it can raise this, and most do without it.
+    failed = getattr(sys.modules.get('subprocess'), 'CalledProcessError', None)
+    if failed is None or not isinstance(error, failed):
+        return {}
+    from synapse.failures.last_words import last_words
+
+    program = _program_in(error.cmd)
+    captured = [os.fsdecode(part) for part in (error.output, error.stderr) if part]
+    said = last_words('\n'.join(captured).splitlines(), program, longest=LONGEST_MESSAGE)
+    return {'program': program, 'exit_code': error.returncode, 'reason': said.text if said else ''}
+
+
+def _program_in(command: Any) -> str:
+    """Return the name of the program in a command as `subprocess` takes it, a text or a list."""
+    if isinstance(command, str | bytes):
+        words = os.fsdecode(command).split()
+        return Path(words[0]).name if words else ''
+    return Path(os.fsdecode(command[0] if isinstance(command, list | tuple) and command else command or '')).name
 
 
 def sentence(error: BaseException) -> str:

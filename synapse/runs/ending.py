@@ -22,14 +22,15 @@ class Ending:
     """All that is known when the process of a run is gone.
 
     `reported` is the state in the host's `end` message, None if none came; `signal` the name of the signal that ended
-    the process; `fault` why the engine ended it unasked; `timed_out` a step that the control room had to end, and
-    `overran` the seconds that its event allows, if they have passed.
+    the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `timed_out` a step that
+    the control room had to end, and `overran` the seconds that its event allows, if they have passed.
     """
 
     reported: RunState | None = None
     error: Problem | None = None
     returncode: int = 0
     signal: str | None = None
+    why_killed: str = ''
     fault: str = ''
     timed_out: StepRun | None = None
     timeout_seconds: float = 0.0
@@ -69,13 +70,15 @@ def _why_it_died(ending: Ending) -> Problem:
     if ending.signal is not None:
         return Problem(
             message=f'The process of this run was killed by {ending.signal} ({-ending.returncode}).',
-            hint=_SIGNAL_HINTS.get(ending.signal, 'Something outside Synapse ended it.'),
+            hint=ending.why_killed or _SIGNAL_HINTS.get(ending.signal, 'Something outside Synapse ended it.'),
             type='signal',
+            exit_code=ending.returncode,
         )
     return Problem(
         message=f'The process of this run ended with code {ending.returncode} before its work was done.',
         hint='The last lines of the log may say why.',
         type='exit',
+        exit_code=ending.returncode,
     )
 
 

@@ -53,7 +53,7 @@ class LifecycleLog:
 
     def ended(self, run: RunRecord) -> None:
         where = f' in {label_of(run.failed_step.name)}' if run.state is RunState.FAILED and run.failed_step else ''
-        reason = f': {run.error.message}' if run.error else ''
+        reason = f': {run.error.words}' if run.error else ''
         message = f'Run #{run.number} {_ENDS[run.state]}{where}{_after(run.took_seconds)}{reason}'
         fields: dict[str, Any] = {'hint': run.error.hint} if run.error and run.error.hint else {}
         self.write(run, message, level=_LEVELS[run.state], **fields)

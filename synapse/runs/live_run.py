@@ -11,6 +11,7 @@ from storage.copies import CopyStopped
 from storage.files import DiskFull, StorageError
 from synapse.engine.engine import HostHandle
 from synapse.errors import SynapseError
+from synapse.failures.memory import memory_watch
 from synapse.log.log import Level
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 from synapse.records import Problem, now_utc
@@ -23,6 +24,7 @@ from .intake import Intake
 from .jobs import RunJobs
 from .lifecycle_log import LifecycleLog
 from .messages import RunChanged
+from .reasons import with_reason
 from .records import RunRecord, RunState, StepRun, StepState
 
 log = logging.getLogger(__name__)
@@ -150,6 +152,7 @@ class LiveRun:
         if self._must_end():
             return outcome(self._ending())
         self._intake = Intake.of_job(self._context.log, job)
+        why_killed = memory_watch()
         self._handle = await self._context.engine.run(job, self._receive, self._log_line)
         if self._must_end():
             self._stop_handle(now=self._stop_now)
@@ -158,7 +161,19 @@ class LiveRun:
         host_exit = await self._handle.wait()
         await self._intake.finish()
         self._log_killed(host_exit.ended, host_exit.survivors)
-        return outcome(self._ending(returncode=host_exit.returncode, signal=host_exit.signal, fault=host_exit.fault))
+        state, problem = outcome(
+            self._ending(
+                returncode=host_exit.returncode,
+                signal=host_exit.signal,
+                fault=host_exit.fault,
+                why_killed=why_killed() if host_exit.signal == 'SIGKILL' else '',
+            )
+        )
+        return state, problem and await self._with_reason(problem)
+
+    async def _with_reason(self, problem: Problem) -> Problem:
+        step = (self._newest or self.run).latest_step
+        return await with_reason(problem, self._context.log, self.run.id, step.name if step else None)
 
     async def _take_over(self) -> Job:
         created = self.run
@@ -258,6 +273,8 @@ class LiveRun:
             message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
         name = message.get('name')
         now = self._moment_of(message.get('at'))
+        if problem := transitions.problem_from(message.get('error')):
+            message = {**message, 'error': (await self._with_reason(problem)).as_json()}
 
         def log_step(run: RunRecord) -> None:
             self._lifecycle.step_moved(run, next(step for step in run.steps if step.name == name))

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from synapse.records import Problem, Record
+from synapse.records import Problem, Record, is_unset
 
 EVENT_WORK = 'event '
 """The prefix of `work_of` for the runs of an event, before the id of the event."""
@@ -83,10 +83,6 @@ class Pace(Record):
     percent: float
 
 
-def _is_unset(value: object) -> bool:
-    return not value
-
-
 class StepRun(Record):
     """One step inside one run; `progress` is 0–100."""
 
@@ -98,9 +94,9 @@ class StepRun(Record):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     error: Problem | None = None
-    held_seconds: float = Field(default=0.0, exclude_if=_is_unset)
+    held_seconds: float = Field(default=0.0, exclude_if=is_unset)
     """How long it has been paused, without a pause that isn't over; like `held_at` only in JSON if it was paused."""
-    held_at: datetime | None = Field(default=None, exclude_if=_is_unset)
+    held_at: datetime | None = Field(default=None, exclude_if=is_unset)
     """Since when it is paused."""
     pace: Pace | None = Field(default=None, exclude=True)
     """Only in memory, as long as the step runs; None before its first progress."""

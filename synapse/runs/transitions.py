@@ -133,7 +133,7 @@ def problem_from(value: Any) -> Problem | None:
     """Return the problem in a message of a host, however malformed it is."""
     if not isinstance(value, Mapping):
         return None
-    line = value.get('line')
+    line, exit_code, seq = (value.get(name) for name in ('line', 'exit_code', 'seq'))
     return Problem(
         message=str(value.get('message') or 'No reason was given.'),
         hint=str(value.get('hint') or ''),
@@ -141,6 +141,10 @@ def problem_from(value: Any) -> Problem | None:
         file=str(value['file']) if value.get('file') else None,
         line=line if isinstance(line, int) else None,
         traceback=str(value['traceback']) if value.get('traceback') else None,
+        program=str(value.get('program') or ''),
+        exit_code=exit_code if isinstance(exit_code, int) else None,
+        reason=str(value.get('reason') or ''),
+        seq=seq if isinstance(seq, int) else None,
     )
 
 

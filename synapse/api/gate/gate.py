@@ -82,11 +82,12 @@ class Gate:
         if scope['type'] == 'http':
             await self._http(scope, receive, send)
         elif scope['type'] == 'websocket':
-            await self._websocket(scope, receive, send)
+            await self._websocket(rules.with_single_slashes(scope), receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, scope = scope['path'], rules.with_single_slashes(scope)
         send = _with_headers(scope, send)
         try:
             self._check_shape(scope)
@@ -96,12 +97,12 @@ class Gate:
                 return
             limit = rules.body_limit(scope, self._max_upload_bytes)
             rules.check_announced_length(scope, limit)
-            await self._enter(scope, _Bounded(receive, send, limit))
+            # What is open to strangers, exactly as it is written.
+            await self._enter(scope, (scope['method'], path), _Bounded(receive, send, limit))
         except HttpError as error:
             await _refuse(scope, receive, send, error)
 
-    async def _enter(self, scope: Scope, bounded: '_Bounded') -> None:
-        call = (scope['method'], scope['path'])
+    async def _enter(self, scope: Scope, call: tuple[str, str], bounded: '_Bounded') -> None:
         sessions = self._sessions(scope)
         caller = self._caller(scope, sessions)
         if call in SIGN_IN_ROUTES:

@@ -4,6 +4,7 @@ Each rule raises an `HttpError` that says how to fix the request. They keep fore
 Sec-Fetch-Site) and limit what is read (address, headers, body).
 """
 
+import re
 from collections.abc import Collection
 
 from starlette.types import Scope
@@ -29,6 +30,17 @@ def header_values(scope: Scope, name: bytes) -> list[str]:
 def header(scope: Scope, name: bytes) -> str:
     """The last value of a header, or an empty text."""
     return (header_values(scope, name) or [''])[-1]
+
+
+def with_single_slashes(scope: Scope) -> Scope:
+    """The scope with each run of slashes in its path as one.
+
+    `"$(cat DATA/url)/api/v1/status"` has two, since the URL ends in one.
+    """
+    if '//' not in scope['path']:
+        return scope
+    raw = re.sub(rb'/{2,}', b'/', scope.get('raw_path') or b'')
+    return {**scope, 'path': re.sub(r'/{2,}', '/', scope['path']), 'raw_path': raw}
 
 
 def is_api(path: str) -> bool:

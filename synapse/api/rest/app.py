@@ -11,6 +11,7 @@ from synapse.api.limits import WriteLimits
 from synapse.api.problems import add_problem_handlers
 from synapse.control_room import ControlRoom
 
+from .heads import HeadRequests
 from .logs import logs_api
 from .pipelines import pipelines_api
 from .profiles import profiles_api
@@ -37,6 +38,7 @@ def build_api(room: ControlRoom) -> FastAPI:
     _add_docs(api)
     add_problem_handlers(api)
     api.add_middleware(WriteLimits)
+    api.add_middleware(HeadRequests)
     return api
 
 

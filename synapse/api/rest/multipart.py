@@ -13,6 +13,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from synapse.errors import Malformed
 
+from .file_names import Headers, disposition_of, writes_literally
+
 MAX_HEADER_BYTES = 8 * 1024
 
 _BEGIN, _NAME, _VALUE, _HEADER, _BODY, _DATA, _PART_END, _END = range(8)
@@ -29,15 +31,17 @@ class Part(NamedTuple):
 class PartReader:
     """Iterates over the parts of a body; whatever is left unread of a part is skipped.
 
+    :param headers: of the request, with names in lower case; they tell how the client writes the names of files
     :raises Malformed: without a boundary on creation; while reading if the body is malformed or ends too early
     """
 
-    def __init__(self, content_type: str, body: AsyncIterator[bytes]) -> None:
+    def __init__(self, content_type: str, body: AsyncIterator[bytes], headers: Headers | None = None) -> None:
         _, options = parse_options_header(content_type)
         boundary = options.get(b'boundary')
         if not boundary:
             raise _malformed('its Content-Type names no boundary')
         self._body = body
+        self._is_literal = writes_literally(boundary.decode('latin-1'), headers or {})
         self._events: deque[tuple[int, bytes]] = deque()
         self._is_over = False
         try:
@@ -49,7 +53,8 @@ class PartReader:
         while not self._is_over:
             kind, _ = await self._next()
             if kind == _BEGIN:
-                field, filename = _disposition(await self._headers())
+                value = (await self._headers()).get(b'content-disposition', b'')
+                field, filename = disposition_of(value, is_literal=self._is_literal)
                 yield Part(field, filename, self._chunks())
 
     async def _chunks(self) -> AsyncIterator[bytes]:
@@ -114,13 +119,6 @@ class PartReader:
             'on_part_end': mark(_PART_END),
             'on_end': mark(_END),
         }
-
-
-def _disposition(headers: dict[bytes, bytes]) -> tuple[str, str | None]:
-    _, options = parse_options_header(headers.get(b'content-disposition', b''))
-    filename = options.get(b'filename')
-    field = options.get(b'name', b'').decode(errors='replace')
-    return field, None if filename is None else filename.decode(errors='replace')
 
 
 def _malformed(why: str) -> Malformed:

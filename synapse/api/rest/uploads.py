@@ -42,7 +42,7 @@ def uploads_api(room: ControlRoom) -> APIRouter:
             )
         received: list[InboxItem] = []
         try:
-            async for part in PartReader(content_type, request.stream()):
+            async for part in PartReader(content_type, request.stream(), request.headers):
                 received.append(await _receive(room, part, len(received), _announced(room, request)))
         except BaseException:
             await _forget(room, received)

@@ -730,3 +730,11 @@ def _then(first: Callable[[Any], object], second: Callable[[], object]) -> Calla
         second()
 
     return both
+
+
+@pytest.mark.parametrize('path', ['//api/v1/runs', '/api//v1/runs', '///api/v1///runs', '//runs'])
+async def test_extra_slashes_change_nothing_for_those_who_may_enter(entry: Auth, path: str) -> None:
+    bearer = [(b'host', HOST.encode()), (b'authorization', f'Bearer {entry.token}'.encode())]
+
+    assert await status_of(gate(entry), path, bearer) == 200
+    assert await status_of(gate(entry), path) == (303 if path == '//runs' else 401)

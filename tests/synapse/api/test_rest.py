@@ -71,6 +71,33 @@ async def test_unknown_paths_are_404_in_json(api: httpx.AsyncClient, path: str) 
     error_of(await api.get(path), 404, 'not_found')
 
 
+async def test_the_url_of_the_data_folder_may_be_joined_with_or_without_a_slash(
+    api: httpx.AsyncClient, authority: str
+) -> None:
+    for path in ('/api/v1/status', '//api/v1/status', '/api//v1/status'):
+        response = await api.get(f'http://{authority}{path}')
+
+        assert response.json()['state'] == 'idle'
+    error_of(await api.get(f'http://{authority}//api/nothing'), 404, 'not_found')
+
+
+@pytest.mark.parametrize(
+    'path', ['/status', '/health', '/logs/export?format=csv', '/pipelines', '/nothing', '/profiles/x']
+)
+async def test_head_answers_as_get_without_the_body(api: httpx.AsyncClient, path: str) -> None:
+    whole, head = await api.get(path), await api.head(path)
+
+    assert (head.status_code, head.content) == (whole.status_code, b'')
+    same = ('content-type', 'content-disposition', 'cache-control')
+    assert [head.headers.get(name) for name in same] == [whole.headers.get(name) for name in same]
+
+
+async def test_head_of_a_call_that_only_changes_things_is_405(api: httpx.AsyncClient) -> None:
+    response = await api.head('/queue/pause')
+
+    assert (response.status_code, response.headers['allow'], response.content) == (405, 'POST', b'')
+
+
 async def test_unknown_methods_are_405_in_json(api: httpx.AsyncClient) -> None:
     response = await api.put('/status', json={})
 
