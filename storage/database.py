@@ -95,6 +95,16 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def insert_from_json(table: str, *columns: str) -> str:
+    """Return the statement that inserts the rows of a JSON text, each a list of the values of these columns.
+
+    One call of SQLite for all of them: it doesn't wait for Python's lock between two rows, as `executemany` does, so
+    the event loop may work meanwhile.
+    """
+    values = ', '.join(f"json_extract(value, '$[{place}]')" for place in range(len(columns)))
+    return f'INSERT INTO {table} ({", ".join(columns)}) SELECT {values} FROM json_each(?)'  # noqa: S608 - our own names
+
+
 @contextlib.contextmanager
 def erasing(connection: sqlite3.Connection) -> Iterator[None]:
     """Overwrite what is replaced or deleted meanwhile, so that it can't be read in the file or its journal any more."""

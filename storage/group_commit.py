@@ -38,13 +38,17 @@ class GroupCommit:
         The call may be repeated, if the transaction it shared with others failed. A caller that is cancelled no longer
         waits, but the call is made all the same.
         """
+        return await self.submit(function, *arguments, **named)
+
+    def submit(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> asyncio.Future[T]:
+        """As `commit`, but return a future of the result; the call is made in the next turn of the loop or later."""
         loop = asyncio.get_running_loop()
         saved: asyncio.Future[T] = loop.create_future()
         self._waiting.append((partial(function, *arguments, **named), saved))
         if not self._is_busy:
             self._is_busy = True
             loop.call_soon(self._start)
-        return await saved
+        return saved
 
     def close(self) -> None:
         """Wait for the calls being made; those that still wait fail."""

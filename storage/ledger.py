@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from .database import EPOCH, json_text, micros
-from .runs import RunStore, insert_run, next_number
+from .database import EPOCH, insert_from_json, json_text, micros
+from .runs import RunStore, insert_run, insert_runs, next_number
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -45,6 +45,17 @@ SELECT document, run, due FROM occurrences WHERE due >= ?1 AND due < ?2 UNION AL
 SELECT document, run, due FROM occurrences WHERE due >= ?2 AND since < ?2 AND since < due
 """
 
+# Rows never overlap, so only the next one at or after a moment could cover it.
+_ACCOUNTED = """
+SELECT key FROM json_each(?) WHERE (
+    SELECT since FROM occurrences WHERE event = json_extract(value, '$[0]') AND due >= json_extract(value, '$[1]')
+    ORDER BY due LIMIT 1
+) <= json_extract(value, '$[2]')
+"""
+_INSERT = insert_from_json(
+    'occurrences', 'since', 'state', 'run', 'retry', 'unanswered', 'count', 'document', 'event', 'due'
+)
+
 
 class Ledger:
     """Rows as plain documents with at least `event_id, due, state, run, since, count, retry_at, is_open`.
@@ -65,15 +76,14 @@ class Ledger:
         :return: the added rows, runs with their numbers; rows whose moment is already accounted for are left out with
             their runs
         """
-        added: Pairs = []
         with self._runs.transaction() as connection:
             number = next_number(connection)
-            for row, run in pairs:
-                if not _is_accounted(connection, row):
-                    numbered = None if run is None else insert_run(connection, run | {'number': number})
-                    number += numbered is not None
-                    _insert(connection, row)
-                    added.append((row, numbered))
+            added: Pairs = []
+            for row, run in _unaccounted(connection, list(pairs)):
+                added.append((row, None if run is None else run | {'number': number}))
+                number += run is not None
+            insert_runs(connection, [run for _, run in added if run is not None])
+            _insert(connection, [row for row, _ in added])
         return added
 
     def save(self, rows: Iterable[Document]) -> None:
@@ -153,20 +163,20 @@ class Ledger:
         return [json.loads(text) for (text,) in rows]
 
 
-def _is_accounted(connection: sqlite3.Connection, row: Document) -> bool:
-    # Rows never overlap, so only the next one at or after this moment could cover it.
-    due, since = micros(row['due']), micros(row.get('since') or row['due'])
-    query = 'SELECT since FROM occurrences WHERE event = ? AND due >= ? ORDER BY due LIMIT 1'
-    found = connection.execute(query, [row['event_id'], since]).fetchone()
-    return found is not None and found[0] <= due
+def _unaccounted(connection: sqlite3.Connection, pairs: Pairs) -> Pairs:
+    """Return the pairs whose moment is not accounted for yet, each moment once."""
+    unique = {(row['event_id'], row['due']): (row, run) for row, run in reversed(pairs)}
+    moments = [
+        [row['event_id'], micros(row.get('since') or row['due']), micros(row['due'])] for row, _ in unique.values()
+    ]
+    rows = connection.execute(_ACCOUNTED, [json_text(moments)]).fetchall()
+    accounted = {place for (place,) in rows}
+    return [pair for place, pair in enumerate(unique.values()) if place not in accounted][::-1]
 
 
-def _insert(connection: sqlite3.Connection, row: Document) -> None:
-    connection.execute(
-        'INSERT INTO occurrences (since, state, run, retry, unanswered, count, document, event, due) '
-        'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        [*_columns(row), row['event_id'], micros(row['due'])],
-    )
+def _insert(connection: sqlite3.Connection, rows: Documents) -> None:
+    values = [[*_columns(row), row['event_id'], micros(row['due'])] for row in rows]
+    connection.execute(_INSERT, [json_text(values)])
 
 
 def _update(connection: sqlite3.Connection, row: Document) -> None:

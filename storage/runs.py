@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .database import erasing, json_text, micros, named_sqlite_errors, open_database, transaction
+from .database import erasing, insert_from_json, json_text, micros, named_sqlite_errors, open_database, transaction
 from .group_commit import GroupCommit
 
 Document = dict[str, Any]
@@ -69,6 +69,9 @@ CREATE TRIGGER IF NOT EXISTS run_came_ended AFTER INSERT ON runs
 WHEN NEW.finished IS NOT NULL BEGIN INSERT OR IGNORE INTO uncounted VALUES (NEW.number); END;
 COMMIT;
 """
+
+_COLUMNS = ('number', 'id', 'state', 'pipeline', 'profile', 'created', 'finished', 'document')
+_INSERT_MANY = insert_from_json('runs', *_COLUMNS)
 
 
 class RunStore:
@@ -264,6 +267,12 @@ def insert_run(connection: sqlite3.Connection, document: Document, idempotency_k
         [document['number'], document['id'], *_columns(document), idempotency_key, json_text(document)],
     )
     return document
+
+
+def insert_runs(connection: sqlite3.Connection, documents: Documents) -> None:
+    """Add many runs with their numbers; see `insert_run`."""
+    rows = [[run['number'], run['id'], *_columns(run), json_text(run)] for run in documents]
+    connection.execute(_INSERT_MANY, [json_text(rows)])
 
 
 def _attempted(connection: sqlite3.Connection, call: Callable[[], Any]) -> Any:

@@ -139,6 +139,9 @@ class Profiles:
     def all(self) -> list[Profile]:
         return [*self._profiles.values()]
 
+    def find(self, id: str) -> Profile | None:
+        return self._profiles.get(id)
+
     def get(self, id: str) -> Profile:
         """:raises NotFound: `profile_not_found`"""
         profile = self._profiles.get(id)

@@ -145,6 +145,16 @@ class AlarmClock:
             heappop(self._moments)
         return self._moments[0] if self._moments else None
 
+    def soon(self, until: datetime) -> list[tuple[datetime, str]]:
+        """Return the armed moments up to and including this one, with their events, in no order."""
+        found, places = [], [0]
+        while places:  # down the heap, where moments only grow
+            place = places.pop()
+            if place < len(self._moments) and self._moments[place][0] <= until:
+                found.append(self._moments[place])
+                places += [2 * place + 1, 2 * place + 2]
+        return [moment for moment in found if self._is_armed(*moment)]
+
     def _is_armed(self, due: datetime, event_id: str) -> bool:
         return self._armed.get(event_id) == due
 
@@ -185,11 +195,13 @@ class AlarmClock:
         if due != self._awaited:
             return
         self._job, self._awaited = None, None
-        until = max(due, self._clocks().wall)
+        until, event_ids = max(due, self._clocks().wall), []
         while (following := self.next()) is not None and following[0] <= until:
             heappop(self._moments)
             del self._armed[following[1]]
-            self._gather(following[1])
+            event_ids.append(following[1])
+        if event_ids:
+            self._gather(*event_ids)
         self._wait()
 
     def _gather(self, *event_ids: str) -> None:

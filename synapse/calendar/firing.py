@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from storage.files import StorageError
-from storage.ledger import Ledger
+from storage.ledger import Ledger, Pairs
 from synapse.bus import Bus
-from synapse.errors import SynapseError
-from synapse.inbox import inputs
 from synapse.log.log import Level, Log
 from synapse.recurrence import TICK, next_after, occurrences
-from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 
 from .alarm_clock import Absence, AlarmClock, Clocks
+from .claims import Claim, Claims
 from .events import Event, Occurrence, OccurrenceState
 from .messages import EventsWritten, OccurrencesChanged
 from .misfires import GRACE, FiringDecision, decide
@@ -34,11 +32,13 @@ from .retries import Retries
 log = logging.getLogger(__name__)
 
 SOURCE = 'scheduler'
-BATCH = 500
+AHEAD = timedelta(seconds=2)
+"""How long before their moment claims are prepared; it is looked for them every second."""
+BATCH = 250
 """How many events share a transaction: a thousand in one second need not wait for the last, nor do the pages."""
 
-Accounted = tuple[Occurrence, RunRecord | None]
-"""A row of the ledger, and the run if the occurrence fires."""
+Saving = tuple[Sequence[Claim], asyncio.Future[Pairs]]
+"""Claims, and what the ledger adds of them once it is on disk."""
 
 
 class Firing:
@@ -75,7 +75,8 @@ class Firing:
         self._alarm = AlarmClock(self._events_due, self._clock_jumped, clocks)
         self._cursors: dict[str, datetime] = {}
         self._broken: dict[str, str] = {}
-        self._unpublished: list[Occurrence] = []
+        self._claims = Claims(events=events, runs=runs, cursor_of=self.cursor_of, now=now)
+        self._unpublished: list[tuple[Occurrence, datetime]] = []
         self._retries = Retries(
             events=events,
             ledger=ledger,
@@ -192,11 +193,14 @@ class Firing:
         """Account for events up to now; return whether all is saved. What isn't is retried."""
         now, absence = now or self._now(), self._take_absence()
         ids, is_saved = list(event_ids), True
-        for begin in range(0, len(ids), BATCH):
-            try:
-                await self._account_batch(ids[begin : begin + BATCH], now, GRACE, absence)
-            except StorageError:
-                is_saved = False
+        saving: Saving | None = None
+        try:
+            for begin in range(0, len(ids), BATCH):
+                claims = await self._claimed(ids[begin : begin + BATCH], now, GRACE, absence)
+                before, saving = saving, self._save(claims)
+                is_saved &= await self._is_queued(before, absence)
+        finally:  # whatever failed above, what is saved must not miss its queue
+            is_saved &= await self._is_queued(saving, absence)
         await self._publish()
         return is_saved
 
@@ -207,19 +211,16 @@ class Firing:
     async def _account_batch(
         self, event_ids: Sequence[str], now: datetime, grace: timedelta, absence: Absence | None
     ) -> None:
+        await self._queued(self._save(await self._claimed(event_ids, now, grace, absence)), absence)
+
+    async def _claimed(
+        self, event_ids: Sequence[str], now: datetime, grace: timedelta, absence: Absence | None
+    ) -> list[Claim]:
+        await asyncio.sleep(0)  # the transaction of the batch before begins
         decided = [pair for id in event_ids for pair in self._decide(id, now, grace, absence)]
-        if not decided:
-            await asyncio.sleep(0)
-            return
         if absence is not None and any(decision.is_late for _, decision in decided):
             self.absence = absence
-        try:
-            await self._save(await self._with_runs(decided))
-        except StorageError as error:
-            self._log_disk_error(error)
-            self._pending_absence = absence
-            self._alarm.retry({event.id for event, _ in decided})
-            raise
+        return await self._claims.made(decided) if decided else []
 
     def _decide(
         self, event_id: str, now: datetime, grace: timedelta, absence: Absence | None
@@ -227,6 +228,9 @@ class Firing:
         event = self._events.get(event_id)
         if event is None or not event.enabled:
             return []
+        prepared = self._claims.decision_of(event, now)
+        if prepared is not None and now - prepared.due <= grace:
+            return [(event, prepared)]
         try:
             dues = occurrences(event.plan, self.cursor_of(event) + TICK, now + TICK)
         except Exception as error:  # one broken event must not keep the others from firing
@@ -235,87 +239,49 @@ class Firing:
         cause = '' if absence is None else absence.sentence
         return [(event, decision) for decision in decide(dues, event.misfire, now, grace=grace, cause=cause)]
 
-    async def _with_runs(self, decided: Sequence[tuple[Event, FiringDecision]]) -> list[Accounted]:
-        unfinished = dict(self._runs.unfinished_of_events())
-        chosen = await self._chosen_files({event.id: event for event, decision in decided if decision.fires})
-        accounted = []
-        for event, decision in decided:
-            row, run = self._with_run(event, decision, unfinished.get(event.id, 0), chosen.get(event.id))
-            if run is not None:
-                unfinished[event.id] = unfinished.get(event.id, 0) + 1
-            accounted.append((row, run))
-        return accounted
+    def _save(self, claims: Sequence[Claim]) -> Saving | None:
+        """Begin to write claimed rows and their runs, in one transaction."""
+        documents = [claim.documents for claim in claims]
+        return (claims, self._ledger.group.submit(self._ledger.account, documents)) if documents else None
 
-    async def _chosen_files(self, events: Mapping[str, Event]) -> Mapping[str, Mapping[str, Any] | SynapseError]:
-        """Return the parameters of events whose files are chosen when they are due, or why they cannot be."""
-        later = {id: event for id, event in events.items() if inputs.is_unresolved(event.parameters)}
-
-        def choose(event: Event) -> Mapping[str, Any] | SynapseError:
-            try:
-                return inputs.resolved(event.parameters)
-            except SynapseError as error:
-                return error
-
-        return await asyncio.to_thread(lambda: {id: choose(event) for id, event in later.items()}) if later else {}
-
-    def _with_run(
-        self,
-        event: Event,
-        decision: FiringDecision,
-        unfinished: int,
-        chosen: Mapping[str, Any] | SynapseError | None,
-    ) -> Accounted:
-        def accounted(
-            state: OccurrenceState, reason: str = decision.reason, run: RunRecord | None = None, *, is_open: bool
-        ) -> Accounted:
-            row = Occurrence(
-                event_id=event.id,
-                due=decision.due,
-                state=state,
-                run=None if run is None else run.id,
-                reason=reason,
-                title=event.title,
-                pipeline=event.pipeline,
-                profile=event.profile,
-                since=decision.since,
-                count=decision.count,
-                is_open=is_open,
-            )
-            return row, run
-
-        is_late = decision.is_late
-        if not decision.fires:
-            return accounted(OccurrenceState.MISSED, is_open=is_late)
-        skip_reason = '' if is_late else _skip_reason(event, unfinished)
-        if skip_reason:
-            return accounted(OccurrenceState.SKIPPED, skip_reason, is_open=is_late)
+    async def _is_queued(self, saving: Saving | None, absence: Absence | None) -> bool:
         try:
-            if isinstance(chosen, SynapseError):
-                raise chosen
-            run = self._runs.scheduled(event.request(decision.due, event.parameters if chosen is None else chosen))
-        except SynapseError as error:
-            return accounted(OccurrenceState.MISSED, f'{error.message} {error.hint}'.strip(), is_open=True)
-        return accounted(OccurrenceState.CLAIMED, run=run, is_open=is_late)
+            await self._queued(saving, absence)
+        except StorageError:
+            return False
+        return True
 
-    async def _save(self, accounted: Sequence[Accounted]) -> None:
-        """Write claimed rows and their runs in one transaction, then queue the runs."""
-        pairs = [(row.as_json(), None if run is None else run.as_json()) for row, run in accounted]
-        added = await self._ledger.group.commit(self._ledger.account, pairs)
+    async def _queued(self, saving: Saving | None, absence: Absence | None) -> None:
+        """Wait until claims are saved, then queue their runs.
+
+        :raises StorageError: if they could not be saved; it is logged, and their events are retried
+        """
+        if saving is None:
+            return
+        claims, saved = saving
+        try:
+            added = await saved
+        except StorageError as error:
+            self._log_disk_error(error)
+            self._pending_absence = absence
+            self._alarm.retry({claim.row.event_id for claim in claims})
+            raise
         self._has_logged_disk_error = False
-        for row, _ in accounted:
+        await asyncio.sleep(0)  # the transaction of the next batch begins
+        for row in [claim.row for claim in claims]:
             self._cursors[row.event_id] = max(row.due, self._cursors.get(row.event_id, row.due))
-        runs = {run['id']: run['number'] for _, run in added if run is not None}
-        self._runs.admit([run.changed(number=runs[run.id]) for _, run in accounted if run and run.id in runs])
-        keys = {(row['event_id'], row['due']) for row, _ in added}
+        saved_runs = {(row['event_id'], row['due']): run for row, run in added}
+        fresh = [claim for claim in claims if claim.key in saved_runs]
+        self._runs.admit([run for claim in fresh if (run := claim.run_of(saved_runs[claim.key]))])
         now = self._now()
-        for (row, _), (saved, _) in zip(accounted, pairs, strict=True):
-            if (saved['event_id'], saved['due']) in keys:
-                self._log_unfired(row)
-                self._unpublished.append(row.fired(now) if row.state is OccurrenceState.CLAIMED else row)
+        for claim in fresh:
+            self._log_unfired(claim.row)
+            self._unpublished.append((claim.row, now))
 
     async def _publish(self) -> None:
         """Save that claimed occurrences have fired, then publish them: once all that are due together are queued."""
-        rows, self._unpublished = self._unpublished, []
+        rows = [row.fired(at) if row.state is OccurrenceState.CLAIMED else row for row, at in self._unpublished]
+        self._unpublished = []
         for begin in range(0, len(rows), BATCH):
             batch = rows[begin : begin + BATCH]
             fired = [row.as_json() for row in batch if row.state is OccurrenceState.FIRED]
@@ -389,6 +355,7 @@ class Firing:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.to_thread(_touch, self._alive)
+            self._in_background(self._claims.prepare(self._alarm.soon(self._now() + AHEAD)))
             await asyncio.sleep(1.0)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
@@ -403,14 +370,6 @@ class Firing:
             self._log_disk_error(error)
         except Exception:  # the edge of a background task
             log.exception('an occurrence could not be handled')
-
-
-def _skip_reason(event: Event, unfinished: int) -> str:
-    if event.overlap == 'skip' and unfinished:
-        return 'Its last run was still running.'
-    if event.overlap == 'queue' and unfinished > 1:
-        return 'Its last run was still running, and another one was waiting.'
-    return ''
 
 
 def _touch(path: Path) -> None:

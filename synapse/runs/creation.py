@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,12 +13,21 @@ from synapse.catalog.catalog import Catalog, PipelineInfo
 from synapse.errors import Conflict, Invalid
 from synapse.inbox import inputs
 from synapse.inbox.inbox import Inbox
-from synapse.profiles import Profiles
+from synapse.profiles import Profile, Profiles
 from synapse.records import now_utc
 
 from . import transitions
 from .folders import RunFolders, not_saved
 from .records import RunRecord, RunRequest, StepRun, StepState, work_of
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """The record of a run that is created soon, and what it was made from."""
+
+    run: RunRecord
+    info: PipelineInfo
+    profile: Profile | None
 
 
 class NewRuns:
@@ -43,6 +52,18 @@ class NewRuns:
             raise Conflict('pipeline_broken', f'{info.title} is broken.', 'Fix its file, then run it.')
         parameters = inputs.with_home(info.schema, self._with_defaults(info, wanted))
         return self._record(info, wanted, parameters)
+
+    def prepared(self, wanted: RunRequest) -> PreparedRun:
+        """See `Runs.prepared`."""
+        profile = None if wanted.profile is None else self._profiles.get(wanted.profile)
+        return PreparedRun(self.scheduled(wanted), self._catalog.get(wanted.pipeline), profile)
+
+    def is_current(self, prepared: PreparedRun) -> bool:
+        """Whether the same record would be made now."""
+        run, profile = prepared.run, prepared.profile
+        if self._catalog.find(run.pipeline) is not prepared.info:
+            return False
+        return run.profile is None or self._profiles.find(run.profile) is profile
 
     async def check(self, wanted: RunRequest) -> None:
         """Check that a run could be created with these values now.

@@ -23,7 +23,7 @@ from synapse.status import Status
 
 from . import transitions
 from .context import Planned, RunContext
-from .creation import NewRuns
+from .creation import NewRuns, PreparedRun
 from .dispatcher import Dispatcher
 from .ending import interrupted
 from .estimates import Estimates, expected_starts
@@ -259,6 +259,22 @@ class Runs:
         """
         self._check_room()
         return self.new.scheduled(wanted)
+
+    def prepared(self, wanted: RunRequest) -> PreparedRun:
+        """Return a run that falls due soon; see `created_now`.
+
+        :raises SynapseError: if the pipeline is gone or broken, or the profile is gone
+        """
+        return self.new.prepared(wanted)
+
+    def created_now(self, prepared: PreparedRun) -> datetime | None:
+        """Return the moment of creation for this run, None if `scheduled` would return another one by now.
+
+        :raises TooMany: if the queue is full
+        :raises NotReady: before `start` and after `stop`
+        """
+        self._check_room()
+        return now_utc() if self.new.is_current(prepared) else None
 
     def admit(self, runs: Sequence[RunRecord]) -> None:
         """Add runs that are saved already to the end of the queue."""

@@ -70,12 +70,33 @@ def test_runs_claimed_together_are_numbered_in_order_and_none_twice(store: RunSt
     assert [found['number'] for found in store.page()] == [5, 4, 3, 2, 1]
 
 
+def test_many_claims_are_saved_by_as_few_statements_as_one(store: RunStore, ledger: Ledger) -> None:
+    def statements(*names: str) -> int:
+        asked: list[str] = []
+        with store.reading() as connection:
+            connection.set_trace_callback(asked.append)
+            ledger.account([(row(name, run=name), run(name)) for name in names])
+            connection.set_trace_callback(None)
+        return len(set(asked))  # a statement with a trigger is traced once more for each row
+
+    assert statements(*(f'e{number}' for number in range(50))) == statements('x') == 6
+    assert len(store.page(limit=100)) == 51
+
+
+def test_a_moment_that_is_claimed_twice_at_once_is_saved_once(store: RunStore, ledger: Ledger) -> None:
+    added = ledger.account([(row(run='r1'), run('r1')), (row(run='r2'), run('r2')), (row('e2', run='r3'), run('r3'))])
+
+    assert [(kept['run'], led and led['number']) for kept, led in added] == [('r1', 1), ('r3', 2)]
+    assert [found['id'] for found in store.page()] == ['r3', 'r1']
+
+
 def test_a_name_that_is_no_text_is_saved_too(store: RunStore) -> None:
     name = b'film-\xe9.mp4'.decode(errors='surrogateescape')
 
     store.create(run('r1') | {'subject': name})
+    Ledger(store).account([(row(run='r2', reason=name), run('r2') | {'subject': name})])
 
-    assert store.page()[0]['subject'] == name
+    assert [found['subject'] for found in store.page()] == [name, name]
 
 
 def test_a_failure_in_the_middle_keeps_nothing(store: RunStore, ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from synapse.calendar.events import Event, OccurrenceState
 from synapse.calendar.messages import OccurrencesChanged
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord, RunRequest
 from tests.fault.calendar_lives import closed, opened
 
 EVENTS = 30
@@ -76,6 +78,63 @@ async def test_events_of_one_moment_are_claimed_in_few_transactions(
     assert sizes == [1] * 6
     assert [run.number for run in room.runs.waiting()] == list(range(1, EVENTS + 1))
     assert {run.event_id for run in room.runs.waiting()} == {f'e{number}' for number in range(EVENTS)}
+
+
+async def test_their_runs_are_prepared_before_the_moment(room: ControlRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[datetime] = []
+    scheduled = room.runs.new.scheduled
+
+    def noted(wanted: RunRequest) -> RunRecord:
+        made.append(datetime.now(UTC))
+        return scheduled(wanted)
+
+    monkeypatch.setattr(room.runs.new, 'scheduled', noted)
+    await all_fired(room)
+
+    [due] = {run.due for run in room.runs.waiting() if run.due}
+    assert len(made) == EVENTS
+    assert max(made) < due
+    assert min(run.created_at for run in room.runs.waiting()) >= due
+
+
+async def test_a_transaction_begins_before_the_runs_of_the_one_before_are_queued(
+    room: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    start, admit = room.history.group._start, room.runs.admit
+
+    def started() -> None:
+        done.append('begun')
+        start()
+
+    def admitted(runs: Sequence[RunRecord]) -> None:
+        done.append('queued')
+        admit(runs)
+
+    monkeypatch.setattr(room.history.group, '_start', started)
+    monkeypatch.setattr(room.runs, 'admit', admitted)
+    await all_fired(room)
+
+    assert done[:6] == ['begun', 'begun', 'queued', 'begun', 'queued', 'queued']
+
+
+async def test_a_failure_between_two_transactions_loses_no_run_of_the_first(
+    room: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('synapse.calendar.alarm_clock.RETRY_SECONDS', 0.1)
+    claims, calls = room.calendar._firing._claims, count(1)
+    made = claims.made
+
+    async def odd(decided: Any) -> Any:
+        if next(calls) == 2:
+            raise LookupError('odd')
+        return await made(decided)
+
+    monkeypatch.setattr(claims, 'made', odd)
+    await all_fired(room)
+
+    assert {run.event_id for run in room.runs.waiting()} == {f'e{number}' for number in range(EVENTS)}
+    assert len(room.runs.waiting()) == EVENTS
 
 
 async def test_a_run_is_shown_when_its_claim_is_on_disk(room: ControlRoom) -> None:
