@@ -168,19 +168,22 @@ class Runner:
 
         :raises Cancelled: if the run was asked to stop
         """
+        deadline = Deadline(step, self._control, self._interrupts, self._give_up)
+        problem = None
         try:
-            with Deadline(step, self._control, self._interrupts, self._give_up) as deadline:
+            with deadline:
                 self._call(step, deadline)
         except Cancelled:
             self._report_step(step, 'cancelled')
             raise
         except SystemExit as error:
-            return None if not error.code else problem_of(error)
+            problem = problem_of(error, self._origin) if error.code else None
         except BaseException as error:  # the edge of the pipeline's code: whatever it raises is a failed step
-            return problem_of(error, self._origin)
+            problem = problem_of(error, self._origin)
         finally:
             self._finish_lines()
-        return None
+        # A step that catches everything has caught the timeout too, and whatever it did then came too late.
+        return problem_of(deadline.timeout()) if deadline.has_passed else problem
 
     def _call(self, step: Step, deadline: 'Deadline') -> None:
         method = getattr(self._instance, step.name)
