@@ -16,9 +16,10 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any, BinaryIO
 
+from synapse.host.capture import capture
 from synapse.host.channel import Channel
 from synapse.host.control import Control
-from synapse.host.streams import Stream, capture
+from synapse.host.streams import Stream
 from synapse.protocol.messages import Do, Hello, HostMessage, Job, Kind
 
 PR_SET_PDEATHSIG = 1

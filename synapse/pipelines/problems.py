@@ -113,7 +113,7 @@ def _hint(error: BaseException) -> str:
     if isinstance(error, ValueError) and 'object has no field' in str(error):
         return 'Declare it in the class, for example `_name: str = ""`; then it is also saved for later steps.'
     if isinstance(error, KeyboardInterrupt):
-        return 'The step, or something it called, raised this as if Ctrl-C had been pressed. To end a run early, use sys.exit().'
+        return 'Something raised this as if Ctrl-C had been pressed. To end a step early, call sys.exit().'
     return ''
 
 
