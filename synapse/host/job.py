@@ -6,6 +6,7 @@ Steps run in the main thread, where a signal can interrupt them; one that ignore
 import inspect
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from synapse.scrubber import Scrubber, secret_values
 from synapse.sentences import sentences
 
 from .channel import Channel
+from .children import offer
 from .control import Cancelled, Control
 from .deadline import Deadline, Interrupts
 from .profile import RunProfile, Secrets
@@ -92,7 +94,10 @@ class Runner:
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
         self._control.gate()
-        pipeline = load_pipeline(self._job['pipeline'], self._job.get('file'), self._origin)
+        file = self._job.get('file')
+        pipeline = load_pipeline(self._job['pipeline'], file, self._origin)
+        if file is not None:
+            offer(sys.modules[pipeline.__module__], file, self._origin, self._folder)
         steps = steps_of(pipeline)
         self._channel.send(Steps(t=Kind.STEPS, names=[step.name for step in steps]))
         steps = self._steps_to_run(steps)
