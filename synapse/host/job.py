@@ -6,6 +6,7 @@ Steps run in the main thread, where a signal can interrupt them; one that ignore
 import inspect
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from synapse.scrubber import Scrubber, secret_values
 from synapse.sentences import sentences
 
 from .channel import Channel
+from .children import offer
 from .control import Cancelled, Control
 from .deadline import Deadline, Interrupts
 from .profile import RunProfile, Secrets
@@ -92,7 +94,10 @@ class Runner:
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
         self._control.gate()
-        pipeline = load_pipeline(self._job['pipeline'], self._job.get('file'), self._origin)
+        file = self._job.get('file')
+        pipeline = load_pipeline(self._job['pipeline'], file, self._origin)
+        if file is not None:
+            offer(sys.modules[pipeline.__module__], file, self._origin, self._folder)
         steps = steps_of(pipeline)
         self._channel.send(Steps(t=Kind.STEPS, names=[step.name for step in steps]))
         steps = self._steps_to_run(steps)
@@ -168,22 +173,24 @@ class Runner:
 
         :raises Cancelled: if the run was asked to stop
         """
+        deadline = Deadline(step, self._control, self._interrupts, self._give_up)
+        problem = None
         try:
-            with Deadline(step, self._control, self._interrupts, self._give_up) as deadline:
+            with deadline:
                 self._call(step, deadline)
         except Cancelled:
             self._report_step(step, 'cancelled')
             raise
         except SystemExit as error:
-            return None if not error.code else problem_of(error)
+            problem = problem_of(error, self._origin) if error.code else None
         except BaseException as error:  # the edge of the pipeline's code: whatever it raises is a failed step
             problem = problem_of(error, self._origin)
             if isinstance(error, StepFailed | RuntimeError) and not problem.program:
-                return problem.changed(program=self._run._failed_program)  # most likely it failed because of that
-            return problem
+                problem = problem.changed(program=self._run._failed_program)  # most likely it failed because of that
         finally:
             self._finish_lines()
-        return None
+        # A step that catches everything has caught the timeout too, and whatever it did then came too late.
+        return problem_of(deadline.timeout()) if deadline.has_passed else problem
 
     def _call(self, step: Step, deadline: 'Deadline') -> None:
         method = getattr(self._instance, step.name)

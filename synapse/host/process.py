@@ -16,9 +16,11 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any, BinaryIO
 
+from synapse.host.capture import capture
 from synapse.host.channel import Channel
+from synapse.host.children import stop_helpers
 from synapse.host.control import Control
-from synapse.host.streams import Stream, capture
+from synapse.host.streams import Stream
 from synapse.protocol.messages import Do, Hello, HostMessage, Job, Kind
 
 PR_SET_PDEATHSIG = 1
@@ -31,6 +33,7 @@ def run_spawned(answers: int) -> None:
 
     :param answers: the descriptor for messages
     """
+    atexit.register(stop_helpers)  # handlers run in reverse order, so after those of what a step imports
     lead_own_group()
     die_with_parent()
     die_first()
@@ -148,7 +151,14 @@ def _handle_sigterm(runner: Any, control: Control) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    def be_default() -> None:
+        if signal.getsignal(signal.SIGTERM) is on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     signal.signal(signal.SIGTERM, on_sigterm)
+    # A pool ends its workers with SIGTERM. One that waits for a lock would miss a handler written in Python, if the
+    # signal came a moment before it began to wait.
+    os.register_at_fork(after_in_child=be_default)
 
 
 def _exit_soon(channel: Channel) -> None:
@@ -171,6 +181,7 @@ def exit_quickly() -> None:
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
+    stop_helpers()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()

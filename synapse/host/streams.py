@@ -1,14 +1,12 @@
-"""Sends what a step prints, logs and warns to the control room, in order."""
+"""Sends what a step prints and warns to the control room, in order."""
 
 import contextlib
 import io
 import itertools
-import logging
 import os
 import sys
 import threading
 import time
-import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -48,6 +46,8 @@ class Stream(io.TextIOWrapper):
     ) -> None:
         self._channel = channel
         self._can_hold = can_hold
+        self._captures: dict[int, list[str]] = {}
+        self._captures_lock = threading.Lock()
         self._sink = _Sink(channel, source, fd, before, self._line_sent)
         # Line ends are not translated, even where files have other ones: the control room cuts the lines.
         sink: Any = self._sink
@@ -106,6 +106,31 @@ class Stream(io.TextIOWrapper):
             self._sink.drain(chunks + 1)
         return is_much or not self.line_buffering
 
+    @property
+    def is_captured(self) -> bool:
+        """Whether what this thread prints is being captured."""
+        return threading.get_ident() in self._captures
+
+    def begin_capture(self, printed: list[str]) -> None:
+        """Append what this thread prints to a list, instead of sending it, until `end_capture`."""
+        with self._captures_lock:
+            self._captures[threading.get_ident()] = printed
+            # An attribute, found before the method, which costs nothing while there is no capture.
+            self.write = self._write_captured  # type: ignore[method-assign]
+
+    def end_capture(self) -> None:
+        with self._captures_lock:
+            self._captures.pop(threading.get_ident(), None)
+            if not self._captures:
+                vars(self).pop('write', None)
+
+    def _write_captured(self, text: str, /) -> int:
+        printed = self._captures.get(threading.get_ident())
+        if printed is None:
+            return super().write(text)
+        printed.append(text)
+        return len(text)
+
     def _line_sent(self) -> None:
         self._channel.wake()
         if self._can_hold and self._sink.lines >= FLOOD_LINES and not self._channel.is_backed_up:
@@ -123,6 +148,7 @@ class Stream(io.TextIOWrapper):
                 self._sink.is_holding = False
 
     def _become_fork(self) -> None:
+        self._captures_lock = threading.Lock()
         if not self._channel.is_open:
             return
         self._sink.renew_lock()
@@ -251,8 +277,11 @@ class _Bytes(io.RawIOBase):
         self._text, self._sink = text, sink
 
     def write(self, data: Any, /) -> int:
-        self._text.collect()
         taken = bytes(data)
+        if self._text.is_captured:
+            self._text.write(taken.decode('utf-8', 'replace'))
+            return len(taken)
+        self._text.collect()
         self._sink.write(taken)
         if self._text.line_buffering:
             self._sink.flush()
@@ -307,44 +336,13 @@ class FilteredOutput:
                 self._output.feed(f'{line}\n'.encode('utf-8', 'replace'))
 
 
-class RecordHandler(logging.Handler):
-    """Sends `logging` records of a step to the run's log; the source is the logger's name."""
-
-    def __init__(self, channel: Channel) -> None:
-        super().__init__()
-        self._channel = channel
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            message = record.getMessage()
-            if record.exc_info and record.exc_info[1] is not None:
-                message = f'{message}\n{"".join(traceback.format_exception(record.exc_info[1])).rstrip()}'
-            self._channel.log(_level_name(record.levelno), record.name, message)
-        except Exception:
-            self.handleError(record)
-        self._channel.after_output()
-
-
-def _level_name(number: int) -> str:
-    for floor, name in ((50, 'critical'), (40, 'error'), (30, 'warning'), (20, 'info')):
-        if number >= floor:
-            return name
-    return 'debug'
-
-
-def capture(channel: Channel) -> Callable[[], None]:
-    """Send everything that this process prints, logs and warns to the channel from now on.
-
-    :return: a function that sends text that has no line end yet, as a line
-    """
+def capture_streams(channel: Channel) -> tuple[Stream, Stream]:
+    """Send everything that this process prints and warns to the channel from now on."""
     out = Stream(channel, 'stdout', 1, can_hold=True)
     err = Stream(channel, 'stderr', 2, before=out.drain)
     channel.drain_streams, channel.on_tick = out.drain, out.tick
     sys.stdout = sys.__stdout__ = out  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = err  # type: ignore[misc]
-    root = logging.getLogger()
-    root.addHandler(RecordHandler(channel))
-    root.setLevel(logging.INFO)
 
     def show(
         message: Warning | str,
@@ -358,9 +356,4 @@ def capture(channel: Channel) -> Callable[[], None]:
         channel.log('warning', 'warnings', text, {'file': filename, 'line': lineno})
 
     warnings.showwarning = show
-
-    def finish() -> None:
-        out.finish()
-        err.finish()
-
-    return finish
+    return out, err

@@ -25,9 +25,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from synapse.host import process
+from synapse.host.capture import capture
 from synapse.host.channel import Channel
 from synapse.host.imported import ImportWatch
-from synapse.host.streams import capture
 from synapse.protocol.messages import CANNOT_IMPORT, Check, Fork, Forked, HostExited, Ready
 
 HOST_TAG = 'SYNAPSE_HOST'

@@ -40,7 +40,7 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
         hint = 'Raise its timeout in @step, or find out why it takes so long.'
         return Problem(message=str(error), hint=hint, type='timeout')
     if isinstance(error, SystemExit):
-        return Problem(message=f'It ended Python with exit code {error.code}.', type='exit')
+        return Problem(message=_exit_words(error), type='exit')
     file, line = place_of(error, origin)
     return Problem(
         message=sentence(error),
@@ -75,6 +75,14 @@ def _program_in(command: Any) -> str:
     return Path(os.fsdecode(command[0] if isinstance(command, list | tuple) and command else command or '')).name
 
 
+def _exit_words(error: SystemExit) -> str:
+    """Return the text given to `sys.exit`, as Python prints it, or the number."""
+    if isinstance(error.code, int):
+        return f'It ended Python with exit code {error.code}.'
+    text = str(error.code).strip()
+    return _cut(text) if text else 'It ended Python with exit code 1.'
+
+
 def sentence(error: BaseException) -> str:
     """Return class and message, `KeyError: 'x'`, or only the class if it has no message."""
     try:
@@ -82,7 +90,11 @@ def sentence(error: BaseException) -> str:
     except Exception:  # the `__str__` of a person's own exception may fail
         text = ''
     full = f'{type(error).__name__}: {text}' if text.strip() else type(error).__name__
-    return full if len(full) <= LONGEST_MESSAGE else f'{full[:LONGEST_MESSAGE]} …'
+    return _cut(full)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_MESSAGE else f'{text[:LONGEST_MESSAGE]} …'
 
 
 def place_of(error: BaseException, origin: str | None) -> tuple[str | None, int | None]:
@@ -127,6 +139,8 @@ def _hint(error: BaseException) -> str:
         return 'Free some space, then retry from this step.'
     if isinstance(error, ValueError) and 'object has no field' in str(error):
         return 'Declare it in the class, for example `_name: str = ""`; then it is also saved for later steps.'
+    if isinstance(error, KeyboardInterrupt):
+        return 'Something raised this as if Ctrl-C had been pressed. To end a step early, call sys.exit().'
     return ''
 
 

@@ -43,6 +43,17 @@ class Heard:
         return [entry[3] for message in self.messages if message['t'] == 'logs' for entry in message['e']]
 
     @property
+    def entries(self) -> list[tuple[str, str, str]]:
+        """Level, source and message of all log entries."""
+        logs = [message for message in self.messages if message['t'] == 'logs']
+        return [(entry[1], entry[2], entry[3]) for message in logs for entry in message['e']]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """Why the run failed."""
+        return next((message['error'] for message in self.messages if message['t'] == 'end'), None) or {}
+
+    @property
     def end(self) -> str | None:
         return next((message['state'] for message in self.messages if message['t'] == 'end'), None)
 
@@ -74,6 +85,12 @@ class Bench:
         if heard.said is not None:
             heard.messages += heard.said.rest()
         return heard, outcome
+
+    async def run_file(self, source: str, **job: Any) -> tuple[Heard, HostExit]:
+        """Run the pipeline `Work` of a file with this source to its end."""
+        file = self.folder / f'whole{self._count}.py'
+        file.write_text(textwrap.dedent(source))
+        return await self.run('pass', file=str(file), origin=str(file), **job)
 
     def job(self, body: str, **changes: Any) -> dict[str, Any]:
         self._count += 1

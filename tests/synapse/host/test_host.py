@@ -278,6 +278,34 @@ def test_a_step_that_ignores_its_timeout_ends_with_its_process(host: Host) -> No
     assert host.step_states[-1] == ('stubborn', 'failed', 1)
 
 
+@pytest.mark.parametrize('kind', ['def', 'async def'])
+@pytest.mark.parametrize('then', ['pass', 'return', 'raise ValueError("odd")', 'sys.exit(0)', 'sys.exit("bye")'])
+def test_a_step_that_catches_everything_is_still_timed_out(host: Host, kind: str, then: str) -> None:
+    wait = 'time.sleep(60)' if kind == 'def' else 'await asyncio.sleep(60)'
+    host.start(
+        f"""
+        @step(timeout='100ms')
+        {kind} greedy(self, run: Run):
+            try: {wait}
+            except BaseException: {then}
+        @step
+        def never(self, run: Run): print('never')
+        """
+    )
+
+    end = host.end(10)
+
+    assert (end['state'], end['error']['type']) == ('failed', 'timeout')
+    assert end['error']['message'] == 'GREEDY took longer than the 0.1 s it may take.'
+    assert host.step_states[-1] == ('greedy', 'failed', 1)
+
+
+def test_an_async_step_may_exit_with_a_text(host: Host) -> None:
+    host.start('@step\nasync def leave(self, run: Run): sys.exit("no disk")')
+
+    assert host.end()['error']['message'] == 'no disk'
+
+
 def test_an_expected_failure_is_reported_without_a_traceback(host: Host) -> None:
     host.start(
         """
@@ -321,6 +349,10 @@ def test_an_unexpected_exception_names_the_line_in_the_file_of_the_person(host: 
     [
         ('sys.exit(3)', 'failed', 'It ended Python with exit code 3.'),
         ('sys.exit()', 'succeeded', None),
+        ('sys.exit(0)', 'succeeded', None),
+        ('sys.exit("cannot go on: no disk")', 'failed', 'cannot go on: no disk'),
+        ('sys.exit(" ")', 'failed', 'It ended Python with exit code 1.'),
+        ('sys.exit(["a", 1])', 'failed', "['a', 1]"),
         ('raise KeyboardInterrupt', 'failed', 'KeyboardInterrupt'),
         ('self.found = 1', 'failed', 'ValueError: "Mine" object has no field "found"'),
     ],

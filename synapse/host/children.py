@@ -1,0 +1,44 @@
+"""The processes that `multiprocessing` starts for a step: what they import, and those that it would leave behind."""
+
+import contextlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+FOLDER = 'modules'
+
+
+def offer(module: ModuleType, file: str, origin: str | None, folder: Path) -> None:
+    """Make the module of a pipeline file importable by name for processes that take over our `sys.path`.
+
+    With the start methods `spawn` and `forkserver`, and in joblib, workers import the module of each function that they
+    are given. They read the same snapshot as this process, even if the person's file has changed since.
+
+    :param folder: of the run; gets a module that loads the file
+    """
+    place = folder / FOLDER
+    source = f'from synapse.pipelines.load import load_module\n\nload_module({file!r}, {origin!r})\n'
+    with contextlib.suppress(OSError):  # no room on the disk: a run that starts no such processes works all the same
+        place.mkdir(mode=0o700, exist_ok=True)
+        (place / f'{module.__name__}.py').write_text(source, encoding='utf-8')
+        sys.path.append(str(place))
+
+
+def stop_helpers() -> None:
+    """End the processes that `multiprocessing` and joblib keep for others, after these packages have tidied up.
+
+    They would end a moment after this process, which looks as if the run had left something behind.
+    """
+    for name, attribute in _HELPERS:
+        helper = getattr(sys.modules.get(name), attribute, None)
+        with contextlib.suppress(Exception):  # internals, which may change
+            if helper is not None:
+                helper._stop()
+
+
+# Fork servers first: they hold the pipe of the resource tracker open.
+_HELPERS = (
+    ('multiprocessing.forkserver', '_forkserver'),
+    ('joblib.externals.loky.backend.resource_tracker', '_resource_tracker'),
+    ('multiprocessing.resource_tracker', '_resource_tracker'),
+)
