@@ -34,6 +34,7 @@ from .deadline import Deadline, Interrupts
 from .profile import RunProfile, Secrets
 from .run import Run
 from .shell import kill_descendants
+from .surroundings import enter, enter_step
 
 if TYPE_CHECKING:
     import asyncio
@@ -91,6 +92,7 @@ class Runner:
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
+        enter(self._job)
         self._control.gate()
         pipeline = load_pipeline(self._job['pipeline'], self._job.get('file'), self._origin)
         steps = steps_of(pipeline)
@@ -147,6 +149,7 @@ class Runner:
     def _carry_out_step(self, step: Step) -> None:
         self._control.gate()
         self._channel.step = step.name
+        enter_step(step.name)
         for attempt in range(1, step.retries + 2):
             self._run.attempt = attempt
             self._report_step(step, 'running')

@@ -21,9 +21,6 @@ from synapse.pipelines.pipeline import StepFailed
 
 from .control import Cancelled, Control
 
-TAGS = ('SYNAPSE_ROOM', 'SYNAPSE_HOST')
-"""Environment variables by which the control room finds every process of a run, even without its parents."""
-
 TERM_SECONDS = 1.5
 PIPE_BYTES = 1024**2
 BUSY_BYTES, BUSY_SECONDS = 16 * 1024, 0.002
