@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from synapse.auth import Auth
 from synapse.log.text import plain, visible
+from synapse.pasted_paths import understood
 from synapse.settings import Settings
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
         kinds = [wanted, *wanted.get('anyOf', [])]
         if any(kind.get('format') == 'path' for kind in kinds):
             is_as_typed = not text.strip() or text.startswith('inbox:')
-            typed[name] = text if is_as_typed else str(Path(text).expanduser().absolute())
+            typed[name] = text if is_as_typed else str(Path(understood(text)).absolute())
         elif any(kind.get('type') == 'string' for kind in kinds):
             typed[name] = text
         else:
