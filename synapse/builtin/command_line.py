@@ -49,6 +49,24 @@ def command_line(text: str) -> CommandLine:
     return _Reader(text.strip().removeprefix('$ ')).read()
 
 
+def typed_command(text: str) -> CommandLine:
+    """Return the words that a person typed: a command line, or each word on a line of its own.
+
+    :raises UnclosedQuote: if a quote in a command line has no end
+    """
+    lines = [line.strip() for line in text.split('\n') if line.strip()]
+    try:
+        line = command_line(text)
+    except UnclosedQuote:
+        if len(lines) < 2:
+            raise
+        return CommandLine(words=lines)
+    if not line.has_lines or len(lines[0].split()) > 1:
+        return line
+    plain = plainly_shell(lines)
+    return CommandLine(words=lines, syntax=[plain] if plain else [])
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text

@@ -90,9 +90,9 @@ class RunCommand(Pipeline):
         return self
 
     def _words(self) -> list[str]:
-        """Return the command as words; a single text with blanks is split as a shell would, unless it names a file."""
+        """Return the command as words; a command line is split as a shell would."""
         first = self.command[0]
-        if len(self.command) > 1 or len(first.split()) < 2 or os.path.isfile(first):  # noqa: PTH113 - the other fails for a long text
+        if not is_command_line(self.command):
             if word := plainly_shell(self.command):
                 raise self._wrong_command(f'{explained(word, is_first=word == first)} {SHELL_HINT}')
             return self.command
@@ -104,7 +104,8 @@ class RunCommand(Pipeline):
             word = line.syntax[0] if line.syntax else 'more than one line'
             is_first = bool(line.words) and word == line.words[0]
             raise self._wrong_command(f'{explained(word, is_first=is_first)} {SHELL_HINT}')
-        return line.words
+        # Only quotes tell an operator from an argument like it: such a line is kept, and split when it runs.
+        return self.command if plainly_shell(line.words) else line.words
 
     def _wrong_command(self, text: str) -> ValidationError:
         error = PydanticCustomError('command', '{text}', {'text': text})
@@ -128,7 +129,7 @@ class RunCommand(Pipeline):
         if self.script is not None:
             return script_arguments(self.script)
         if not self.shell:
-            return self.command
+            return command_line(self.command[0]).words if is_command_line(self.command) else self.command
         if not Path(SHELL).exists():
             raise StepFailed(f'There is no {SHELL} on this machine.', 'Run it without a shell, or as a script file.')
         script = run.workdir.parent / 'command.sh'
@@ -136,6 +137,13 @@ class RunCommand(Pipeline):
         script.touch(mode=0o700)
         script.write_text(f'{script_of(self.command)}\n')
         return [SHELL, str(script)]
+
+
+def is_command_line(command: list[str]) -> bool:
+    """Whether the only entry is a program with its arguments: it has blanks, and there is no file of this name."""
+    if len(command) > 1 or len(command[0].split()) < 2:
+        return False
+    return not os.path.isfile(command[0])  # noqa: PTH113 - the other fails for a long text
 
 
 def _failed(program: str, code: int) -> StepFailed:
