@@ -28,7 +28,7 @@ class RunCommand(Pipeline):
 
     command: list[str] = Field(
         default=[],
-        description='Paste a command line, or give the program and each argument on a line of its own.',
+        description='A command line, or the program and each argument on a line of its own. No shell interprets them.',
         json_schema_extra={'x-command': 'shell'},
     )
     script: Path | None = Field(

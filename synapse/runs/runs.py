@@ -402,7 +402,7 @@ class Runs:
             self.waiting(),
             self.live(),
             workers=len(self._dispatcher.workers),
-            typical=self.estimates.known,
+            typical=self.estimates.known_of,
             limit=self._dispatcher.limit_of,
             now=now_utc(),
         )
