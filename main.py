@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 OWN_ENVIRONMENT = ROOT / '.venv'
+STARTED_AGAIN = 'SYNAPSE_STARTED_AGAIN'
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,13 +34,27 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run_pipeline(command.settings, command.pipeline, command.values, profile=command.profile)
     gc.disable()  # what is imported stays; looking for garbage meanwhile finds none. `GarbageCollector` enables it
-    # NiceGUI reads this on import, and would otherwise keep its files in the working directory.
-    os.environ['NICEGUI_STORAGE_PATH'] = str(command.settings.data / 'ui')
-    with _hidden('aiohttp', 'requests'):  # NiceGUI's server does without them, and they take long
+    # NiceGUI reads it on import, and would otherwise keep its files in the working directory.
+    storage = _variable('NICEGUI_STORAGE_PATH', str(command.settings.data / 'ui'))
+    with storage, _hidden('aiohttp', 'requests'):  # NiceGUI's server does without them, and they take long
         import nicegui  # noqa: F401
     from pages.server import serve
 
     return serve(command.settings)
+
+
+@contextlib.contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable meanwhile; afterwards programs inherit what the person had."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 @contextlib.contextmanager
@@ -72,6 +87,7 @@ def ensure_packages(extra: str = '') -> None:
         _start_again(python)
     missing = [name for name in doubtful if not _is_installed(name)]
     if not missing and (not is_ours or is_ready):
+        os.environ.pop(STARTED_AGAIN, None)
         return
     if is_in_another:
         target = f'{ROOT}[{extra}]' if extra else str(ROOT)
@@ -139,9 +155,9 @@ def _install(python: Path, extra: str) -> None:
 
 def _start_again(python: Path) -> None:
     # If packages are still missing in our own environment, restarting would loop forever.
-    if os.environ.get('SYNAPSE_STARTED_AGAIN') == str(python):
+    if os.environ.get(STARTED_AGAIN) == str(python):
         sys.exit(f'Packages are missing in {OWN_ENVIRONMENT}. Delete that folder and start again.')
-    os.environ['SYNAPSE_STARTED_AGAIN'] = str(python)
+    os.environ[STARTED_AGAIN] = str(python)
     command = [str(python), *sys.argv]
     if os.name == 'nt':
         import subprocess

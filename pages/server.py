@@ -16,6 +16,7 @@ import uvicorn
 from storage.files import StorageError, make_private_folder, write_atomically
 from storage.folder_lock import FolderLock, LockHeld
 from synapse.control_room import ControlRoom
+from synapse.engine.login import LoginEnvironment, has_terminal
 from synapse.garbage import GarbageCollector
 from synapse.settings import Settings
 
@@ -102,7 +103,7 @@ def _listener(settings: Settings) -> socket.socket:
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
-    room = ControlRoom.build(settings)
+    room = ControlRoom.build(settings, login=None if has_terminal() else LoginEnvironment())
     config = uvicorn.Config(
         build_gate(room),
         log_config=None,

@@ -221,14 +221,18 @@ class RunStore:
 
     def step_seconds(self, pipeline: str, *, limit: int = 10) -> dict[str, list[float]]:
         """The durations of succeeded steps in the last `limit` succeeded runs of a pipeline, newest first."""
-        where = "WHERE state = 'succeeded' AND pipeline = ? ORDER BY number DESC LIMIT ?"
         took: dict[str, list[float]] = {}
-        for run in self._many(where, [pipeline, limit]):
+        for run in self.last_succeeded(pipeline, limit=limit):
             for step in run.get('steps', ()):
                 seconds = seconds_of(step)
                 if step['state'] == 'succeeded' and seconds is not None:
                     took.setdefault(step['name'], []).append(seconds)
         return took
+
+    def last_succeeded(self, pipeline: str, *, limit: int) -> Documents:
+        """The last `limit` succeeded runs of a pipeline, newest first."""
+        where = "WHERE state = 'succeeded' AND pipeline = ? ORDER BY number DESC LIMIT ?"
+        return self._many(where, [pipeline, limit])
 
     def with_inbox_files(self) -> Documents:
         """Runs whose parameters name files in the inbox that they have not taken over."""

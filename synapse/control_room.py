@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from .calendar.firing import Firing
 from .calendar.validation import EventValidator
 from .catalog.catalog import Catalog
 from .engine.engine import LocalEngine
+from .engine.login import LoginEnvironment
 from .engine.zygotes import Zygotes
 from .errors import DiskIsFull
 from .inbox.inbox import Inbox
@@ -35,6 +36,7 @@ from .log.log import Level, Log
 from .machine import Machine
 from .old_logins import move_old_logins
 from .profiles import Profiles
+from .protocol import environment
 from .records import now_utc
 from .recurrence.machine_zone import MachineZone, machine_zone
 from .recurrence.zones import use_newest_data
@@ -77,6 +79,8 @@ class ControlRoom:
     """What was done about passwords that earlier builds kept in addresses, for the log."""
     chosen: tuple[str, str] = ('', '')
     """The pipeline and the profile that a person chose last to start runs by hand; empty for none."""
+    login: LoginEnvironment | None = None
+    """What programs of runs have in addition to the environment of this process."""
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
     _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
@@ -88,12 +92,14 @@ class ControlRoom:
         now: Callable[[], datetime] = now_utc,
         clocks: Callable[[], Clocks] = read_clocks,
         zone: str | None = None,
+        login: LoginEnvironment | None = None,
     ) -> 'ControlRoom':
         """Open the data folder and build the parts; nothing runs yet.
 
         :param now: the wall clock of the calendar
         :param clocks: the clocks that its alarm clock compares
         :param zone: its time zone, that of the machine by default
+        :param login: what programs of runs have in addition to the environment of this process
         :raises storage.files.StorageError: if the folder holds something that cannot be read
         """
         zones = use_newest_data()
@@ -134,6 +140,7 @@ class ControlRoom:
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
             planned=event_store.planned_work,
+            environment=lambda: _run_environment(settings, login),
         )
         validator = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(
@@ -181,6 +188,7 @@ class ControlRoom:
             chosen=_saved_choice(preferences),
             retention=Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now),
             moved_logins=moved,
+            login=login,
         )
 
     async def set_workers(self, count: int) -> None:
@@ -243,6 +251,8 @@ class ControlRoom:
             is_queue_paused=lambda: self.runs.is_queue_paused,
             min_free_bytes=self.settings.min_free_bytes,
         )
+        if self.login is not None:
+            self.login.ask_soon()
         await self.engine.start()
         await self.catalog.start()
         await self.machine.start()
@@ -274,6 +284,8 @@ class ControlRoom:
         await self.machine.stop()
         await self.catalog.stop()
         await self.engine.close()
+        if self.login is not None:
+            await self.login.close()
         if self._watch is not None:
             await self._watch.stop()
         await self.alerts.stop()
@@ -284,6 +296,12 @@ class ControlRoom:
         self.calendar.close()
         self.history.close()
         self.preferences.close()
+
+
+async def _run_environment(settings: Settings, login: LoginEnvironment | None) -> Mapping[str, str | None]:
+    """Return the variables for the programs of runs: as in a terminal, and where they find this control room."""
+    as_in_terminal = await login.variables() if login is not None else {}
+    return {**as_in_terminal, environment.URL: settings.url, environment.DATA: str(settings.data)}
 
 
 def _saved_choice(preferences: Documents) -> tuple[str, str]:

@@ -159,7 +159,7 @@ class CurrentRun(Scope):
             self._steps = names
             self._place.clear()
             with self._place:
-                self._stepper = Stepper(self._room, run, self._room.runs.estimates.known(run.pipeline))
+                self._stepper = Stepper(self._room, run, self._room.runs.estimates.known_of(run))
         self._stepper.show(run)
 
     def _show_foot(self, run: RunRecord) -> None:

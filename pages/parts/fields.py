@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from nicegui.elements.mixins.text_element import TextElement
+
 from .cards import set_class, set_props
 from .controls import TYPED, entry, segments, select
 from .html import el
@@ -60,6 +62,9 @@ class Field:
             if help_text:
                 el('span', 'help', help_text, id=f'{self.id}-help')
             self._error = el('span', 'sy-error', role='alert', id=f'{self.id}-error')
+
+    def connect(self, fields: 'Mapping[str, Field]') -> None:
+        """Take note of the other fields of the form, once all are drawn."""
 
     def _draw(self, value: Any) -> None:
         self._label()
@@ -120,6 +125,7 @@ class TextField(Field):
             control.on('input', lambda event: self._typed(str(event.args)), js_handler=TYPED)
         else:
             control = entry(self.id, self._text, self._typed, **self._attributes())
+        self._text_box = control
         set_props(control, aria_describedby=self._described, placeholder=self.placeholder)
 
     def _attributes(self) -> dict[str, str]:
@@ -193,15 +199,26 @@ class SwitchField(Field):
 
     def _draw(self, value: Any) -> None:
         self._value = bool(value)
+        self.turned: Callable[[], None] = lambda: None
+        """Called when it was turned on or off."""
         with el('label', 'form-sw'):
             control = el('input', type_='checkbox', role='switch', id=self.id, aria_describedby=self._described)
             control.props['^checked'] = self._value or None
             el('i', 'sy-sw', aria_hidden='true')
             el('span', text=self.title)
-        control.on('change', self._turned, js_handler='(e) => emit(e.target.checked)')
+        control.on(
+            'change', lambda event: self._take(is_on=bool(event.args)), js_handler='(e) => emit(e.target.checked)'
+        )
+        self._switch = control
 
-    def _turned(self, event: Any) -> None:
-        self._value = bool(event.args)
+    def turn(self, *, is_on: bool) -> None:
+        """Turn it on or off, as the person would."""
+        set_in_browser(self._switch, 'checked', is_on)
+        self._take(is_on=is_on)
+
+    def _take(self, *, is_on: bool) -> None:
+        self._value = is_on
+        self.turned()
         self._touch()
 
     def value(self) -> Any:
@@ -290,6 +307,11 @@ class CodeField(TextField):
 
     def value(self) -> Any:
         return _json(self._text, 'This is not valid JSON.') if self._text.strip() else self._nothing()
+
+
+def set_in_browser(control: TextElement, name: str, value: Any) -> None:
+    """Set a property of a control that the person may have changed, such as its text, which attributes no longer do."""
+    control.client.run_javascript(f'getElement({control.id}).{name} = {json.dumps(value)}')
 
 
 FieldMaker = Callable[..., Field]

@@ -5,6 +5,7 @@ from typing import Any
 
 from synapse.control_room import ControlRoom
 
+from .command_field import CommandField
 from .fields import (
     ChoiceField,
     CodeField,
@@ -48,6 +49,8 @@ def field_for(
 
 def _maker_of(merged: Mapping[str, Any]) -> FieldMaker:
     kind = merged.get('type')
+    if 'x-command' in merged:
+        return CommandField
     if 'enum' in merged:
         return ChoiceField
     is_nested = kind == 'array' and (merged.get('items') or {}).get('type') in ('object', 'array')

@@ -118,6 +118,8 @@ class RunForm:
                     self._draw_fields(self._rare, first)
             if not properties:
                 el('p', 'sy-cap', 'This pipeline has no parameters.')
+        for field in self.fields.values():
+            field.connect(self.fields)
 
     def _draw_fields(self, names: list[str], values: Mapping[str, Any]) -> None:
         schema = self._info.schema

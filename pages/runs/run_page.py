@@ -32,7 +32,7 @@ async def run_page(room: ControlRoom, id: str) -> None:
         except NotFound as error:
             missing(error.message, error.hint)
             return
-        typical = await room.runs.estimates.typical(run.pipeline)
+        typical = await room.runs.estimates.usual(run.pipeline, run.parameters, run.id)
         first_error = await _first_error(room, run)
         if not scope.is_deleted:
             RunPage(room, scope, await room.runs.get(run.id), typical, first_error)

@@ -11,6 +11,7 @@ from pages.parts.html import WORDS, copy_button, el, icon, look_of
 from pages.parts.schema_fields import plain
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
+from synapse.runs.estimates import kind_of_run
 from synapse.runs.records import Artifact, RunRecord, RunState
 
 LAST_RUNS = 12
@@ -103,7 +104,8 @@ class LastRuns:
     def show(self, ended: Sequence[RunRecord]) -> None:
         """Show these runs, newest first."""
         self._title.set_text(f'Last {len(ended)} runs' if len(ended) > 1 else 'Last runs')
-        green = [run.took_seconds for run in ended if run.state is RunState.SUCCEEDED and run.took_seconds is not None]
+        same = [run for run in ended if kind_of_run(run) == kind_of_run(self._run)]
+        green = [run.took_seconds for run in same if run.state is RunState.SUCCEEDED and run.took_seconds is not None]
         self._typical.set_text(f'typical {length_of(median(green))}' if green else '')
         longest = max([run.took_seconds or 0.0 for run in ended] + [0.001])
         self._bars.clear()

@@ -1,10 +1,7 @@
 """Runs any program, as a line in a crontab does, with its output in the log."""
 
 import os
-import shlex
-import shutil
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -18,6 +15,13 @@ from synapse.failures.memory import memory_watch
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
+from .command_line import UnclosedQuote, command_line, explained, plainly_shell, script_of
+from .leftovers import Outputs, keep_files
+from .scripts import script_arguments
+
+SHELL = '/bin/sh'
+SHELL_HINT = 'To run it with /bin/sh, set “shell” to true.'
+
 
 class RunCommand(Pipeline):
     """Run a program or a script, with its output as log lines.
@@ -27,18 +31,34 @@ class RunCommand(Pipeline):
     """
 
     command: list[str] = Field(
-        default=[], description='The program and its arguments, one entry each. No shell interprets them.'
+        default=[],
+        description='A command line, or the program and each argument on a line of its own. No shell interprets them.',
+        json_schema_extra={'x-command': 'shell'},
     )
-    script: Path | None = Field(default=None, description='A script file to run instead of a command.')
+    script: Path | None = Field(
+        default=None,
+        description='A script file to run instead of a command: by the program of its #! line, else by its suffix.',
+    )
     cwd: Path | None = Field(
         default=None,
         title='Folder',
-        description='Where it starts; empty for a new folder.',
+        description='Where it starts; empty for the folder of the script, or a new folder for a command.',
         json_schema_extra={'x-folder': True},
     )
     env: dict[str, str] = Field(default={}, title='Environment', description='Variables to add to the inherited ones.')
     ok_codes: list[int] = Field(default=[0], min_length=1, title='Good exit codes')
     timeout: str = Field(default='', description='Stop it after this time, like 90s, 30m or 1h30m; empty for no limit.')
+    shell: bool = Field(
+        default=False,
+        title='Run it with /bin/sh',
+        description='The command becomes a script: pipes, variables, wildcards and several lines work.',
+    )
+    outputs: Outputs = Field(
+        default='small',
+        title='Files as outputs',
+        description='Which files that it leaves in a new folder are kept as outputs: small ones up to 20 MB each.',
+        json_schema_extra={'x-labels': {'small': 'small ones', 'all': 'all', 'none': 'none'}},
+    )
 
     @field_validator('command')
     @classmethod
@@ -68,45 +88,67 @@ class RunCommand(Pipeline):
     def _has_one(self) -> Self:
         if bool(self.command) == (self.script is not None):
             text = 'Give a command or a script, not both.' if self.command else 'Give a command, or a script.'
-            problem = InitErrorDetails(
-                type=PydanticCustomError('one_of_both', text),
-                loc=('command',),
-                input=self.command,
-            )
-            raise ValidationError.from_exception_data(type(self).__name__, [problem])
+            raise self._wrong_command(text)
+        if self.command and not self.shell:
+            self.command = self._words()
         return self
+
+    def _words(self) -> list[str]:
+        """Return the command as words; a command line is split as a shell would."""
+        first = self.command[0]
+        if not is_command_line(self.command):
+            if word := plainly_shell(self.command):
+                raise self._wrong_command(f'{explained(word, is_first=word == first)} {SHELL_HINT}')
+            return self.command
+        try:
+            line = command_line(first)
+        except UnclosedQuote as error:
+            raise self._wrong_command(str(error)) from error
+        if line.syntax or line.has_lines:
+            word = line.syntax[0] if line.syntax else 'more than one line'
+            is_first = bool(line.words) and word == line.words[0]
+            raise self._wrong_command(f'{explained(word, is_first=is_first)} {SHELL_HINT}')
+        # Only quotes tell an operator from an argument like it: such a line is kept, and split when it runs.
+        return self.command if plainly_shell(line.words) else line.words
+
+    def _wrong_command(self, text: str) -> ValidationError:
+        error = PydanticCustomError('command', '{text}', {'text': text})
+        problem = InitErrorDetails(type=error, loc=('command',), input=self.command)
+        return ValidationError.from_exception_data(type(self).__name__, [problem])
 
     @step
     def execute(self, run: Run) -> None:
-        argv = self.command if self.script is None else script_arguments(self.script)
+        argv = self._arguments(run)
         secrets = {**run.profile.secrets} if run.profile else {}
+        cwd = self.cwd or (self.script.parent if self.script else None)
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
         why_killed = memory_watch()
-        code = run.shell(argv, cwd=self.cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)
+        code = run.shell(argv, cwd=cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)
+        keep_files(run, self.outputs)
         if code not in self.ok_codes:
             raise _failed(argv[0], code, why_killed)
         run.log.success(f'{Path(argv[0]).name} ended with code {code}')
 
+    def _arguments(self, run: Run) -> list[str]:
+        if self.script is not None:
+            return script_arguments(self.script)
+        if not self.shell:
+            return command_line(self.command[0]).words if is_command_line(self.command) else self.command
+        if not Path(SHELL).exists():
+            raise StepFailed(f'There is no {SHELL} on this machine.', 'Run it without a shell, or as a script file.')
+        script = run.workdir.parent / 'command.sh'
+        script.unlink(missing_ok=True)
+        script.touch(mode=0o700)
+        script.write_text(f'{script_of(self.command)}\n')
+        return [SHELL, str(script)]
 
-def script_arguments(script: Path) -> list[str]:
-    """Return the command for a script: itself if it is executable, else the program of its `#!` line or suffix.
 
-    :raises StepFailed: if there is no such file, or no program is known for it
-    """
-    if not script.is_file():
-        raise StepFailed(f'There is no script {script}.', 'It may have been moved since this run was created.')
-    if os.access(script, os.X_OK):
-        return [str(script)]
-    with script.open('rb') as file:
-        first = file.readline(1000).decode(errors='replace')
-    if first.startswith('#!') and first[2:].strip():
-        return [*shlex.split(first[2:]), str(script)]
-    if script.suffix == '.py':
-        return [sys.executable, str(script)]
-    if script.suffix in ('.sh', '.bash'):
-        return [shutil.which('bash') or '/bin/sh', str(script)]
-    raise StepFailed(f'It is not known which program runs {script.name}.', f'Try: chmod +x {script}, or add a #! line.')
+def is_command_line(command: list[str]) -> bool:
+    """Whether the only entry is a program with its arguments: it has blanks, and there is no file of this name."""
+    if len(command) > 1 or len(command[0].split()) < 2:
+        return False
+    return not os.path.isfile(command[0])  # noqa: PTH113 - the other fails for a long text
 
 
 def _failed(program: str, code: int, why_killed: Callable[[], str]) -> ProgramFailed:

@@ -16,6 +16,7 @@ from synapse.errors import Invalid
 from synapse.inbox import inputs
 from synapse.recurrence import words as rule_words
 from synapse.recurrence.words import PreviewLine
+from synapse.runs.estimates import kind_of
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 from synapse.status import Status
@@ -150,8 +151,8 @@ class Calendar:
         holds up the event loop, even in a thread: their parts are cut at each of the moments.
         """
         planned = await self._planned(edges[0], edges[-1])
-        pipelines = {event.pipeline for event, _ in planned}
-        typical = {pipeline: await self._usual_seconds(pipeline) for pipeline in pipelines}
+        kinds = {kind_of(event.pipeline, event.parameters): event for event, _ in planned}
+        typical = {kind: await self._usual_seconds(event.pipeline, event.parameters) for kind, event in kinds.items()}
         if await asyncio.to_thread(self._count, planned, edges[0], edges[-1]) <= AT_ONCE:
             yield edges[0], edges[-1], await self._entries(edges[0], edges[-1], planned, typical)
             return
@@ -190,8 +191,8 @@ class Calendar:
         cursors = [(event, self._firing.cursor_of(event) if event.enabled else now) for event in self._events.values()]
         return await asyncio.to_thread(self._cache.between, cursors, start, end)
 
-    async def _usual_seconds(self, pipeline: str) -> float | None:
-        typical = await self._runs.estimates.typical(pipeline)
+    async def _usual_seconds(self, pipeline: str, parameters: Mapping[str, Any]) -> float | None:
+        typical = await self._runs.estimates.usual(pipeline, parameters)
         return sum(typical.values()) or None
 
     async def run_now(self, id: str, *, parameters: Mapping[str, Any] | None = None) -> RunRecord:
@@ -231,7 +232,7 @@ class Calendar:
             wrong = next((problems[name] for name in ('rrule', 'timezone', 'start', 'exdates') if name in problems), '')
             return Preview(sentence=wrong, problems=problems)
         moments = rule_words.preview_lines(plan, now, PREVIEWED)
-        overlap, is_overloaded = await self._load(moments, str(merged.get('pipeline') or ''), id)
+        overlap, is_overloaded = await self._load(moments, merged, id)
         return Preview(
             sentence=rule_words.in_words(plan),
             problems=problems,
@@ -240,12 +241,15 @@ class Calendar:
             is_overloaded=is_overloaded,
         )
 
-    async def _load(self, moments: Sequence[PreviewLine], pipeline: str, id: str | None) -> tuple[str, bool]:
+    async def _load(
+        self, moments: Sequence[PreviewLine], values: Mapping[str, Any], id: str | None
+    ) -> tuple[str, bool]:
         """Return a sentence on the load at these moments, and whether some runs would have to wait."""
         if not moments:
             return '', False
         workers = max(1, len(self._status.workers))
-        own = await self._usual_seconds(pipeline) if pipeline else None
+        pipeline, parameters = values.get('pipeline'), values.get('parameters')
+        own = await self._usual_seconds(str(pipeline), parameters or {}) if pipeline else None
         for moment in moments:
             others = [
                 entry

@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.database import micros
 from synapse.recurrence import TICK, occurrences
+from synapse.runs.estimates import kind_of
 from synapse.runs.records import RunRecord
 
 from .events import CalendarEntry, EntryState, Event, Occurrence, OccurrenceState, work_in_words
@@ -80,7 +81,7 @@ def entries_of(
     :param rows: of the ledger, each with its run or the trace of it
     :param documents: runs, or their traces, that were created in this time
     :param live: runs as they are now, which may be ahead of what is on disk
-    :param typical: how many seconds a run of a pipeline usually takes
+    :param typical: how many seconds a run usually takes, by its `kind_of`
     """
     past = [(Occurrence.model_validate(row), run) for row, run in rows]
     entries = [_of_row(row, run, live, repeating, now) for row, run in past if not _is_forgotten(row, run, live)]
@@ -88,7 +89,7 @@ def entries_of(
     alone = [document for document in documents if document.get('due') is None]
     entries += [_of_run(live.get(run['id']) or RunRecord.model_validate(run), titles, now) for run in alone]
     for event, dues in planned:
-        seconds = typical.get(event.pipeline)
+        seconds = typical.get(kind_of(event.pipeline, event.parameters))
         reason = '' if event.enabled else _work_of(event)
         for due in dues:
             key = key_of(event.id, due)

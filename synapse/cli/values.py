@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from synapse.pasted_paths import understood
+
 Schema = Mapping[str, Any]
 
 
@@ -72,7 +74,7 @@ def _pair(text: str, kind: Schema, schema: Schema) -> tuple[str, Any]:
 
 def _path(text: str) -> str:
     is_as_typed = not text.strip() or text.startswith('inbox:')
-    return text if is_as_typed else str(Path(text).expanduser().absolute())
+    return text if is_as_typed else str(Path(understood(text)).absolute())
 
 
 def _as_json(text: str) -> Any:

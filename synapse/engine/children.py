@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .process_tree import HOST_TAG
+from synapse.protocol.environment import PREFIX
 
-ROOM_TAG = 'SYNAPSE_ROOM'
 REPO = Path(__file__).resolve().parents[2]
 
 
@@ -19,16 +18,10 @@ def host_command(module: str, *arguments: str) -> list[str]:
 
 
 def child_environment(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return our environment for a child: `synapse` importable, without our secrets and tags, with `tags`."""
-    kept = {name: value for name, value in os.environ.items() if not _is_ours_alone(name)}
+    """Return our environment for a child: `synapse` importable, without any variable of ours but `tags`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     path = [str(REPO), *filter(None, [kept.get('PYTHONPATH')])]
     return {**kept, 'PYTHONPATH': os.pathsep.join(path), **tags}
-
-
-def _is_ours_alone(name: str) -> bool:
-    if name in (ROOM_TAG, HOST_TAG):
-        return True
-    return name.startswith('SYNAPSE_') and any(word in name for word in ('TOKEN', 'PASSWORD', 'SECRET', 'KEY'))
 
 
 def new_session() -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Starts and ends the processes in which runs do their work. What a run is, is up to `synapse/runs/`."""
 
 import asyncio
+import json
 import logging
 from typing import Any, Protocol
 
 from synapse.errors import NotReady, SynapseError
+from synapse.protocol.environment import Mark, mark_of
 from synapse.protocol.messages import HostCommand, Job
 
 from .children import child_environment, host_command, new_session
@@ -81,7 +83,8 @@ class Engine(Protocol):
 class LocalEngine:
     """Executes runs on this machine: one process per run, in a session of its own, forked or taken from warm spares.
 
-    Every process has the room's tag in its environment, by which the warden ends them when this process dies.
+    Every process of ours has the room's tag in its environment, and every program of a run the mark of the run. By
+    these the warden ends them when this process dies.
 
     :param room_tag: unique for this start of the control room
     :param zygotes: what to fork from, where the system can do that
@@ -97,6 +100,7 @@ class LocalEngine:
         self._tasks: list[asyncio.Task[None]] = []
         self._spares_wanted = asyncio.Event()
         self._warden: asyncio.subprocess.Process | None = None
+        self._live: set[Mark] = set()
         self._is_open = False
 
     @property
@@ -126,9 +130,21 @@ class LocalEngine:
             raise NotReady('engine_closed', 'Synapse is starting or stopping, so no run can start.')
         host = await self._forked(job) or await self._ready_host()
         self._hosts.add(host)
+        mark = mark_of(job)
+        self._note(mark, is_live=True)
         host.begin(on_message, on_line, job)
-        host.on_end(lambda: self._hosts.discard(host))
+        host.on_end(lambda: self._ended(host, mark))
         return host
+
+    def _ended(self, host: HostProcess, mark: Mark) -> None:
+        self._hosts.discard(host)
+        self._note(mark, is_live=False)
+
+    def _note(self, mark: Mark, *, is_live: bool) -> None:
+        """Tell the warden whose programs to end if this process dies."""
+        (self._live.add if is_live else self._live.discard)(mark)
+        if self._warden is not None:
+            _write_to(self._warden, mark, is_live=is_live)
 
     async def close(self) -> None:
         """Kill every host, spare and leftover process of this room, then end the warden."""
@@ -148,7 +164,7 @@ class LocalEngine:
         if self.zygotes is None or not self.zygotes.is_usable:
             return None
         try:
-            return await self.zygotes.fork('host', job['file'], job['origin'])
+            return await self.zygotes.fork('host', job['file'], job['origin'], run=job['id'])
         except OSError as error:
             log.warning('no run host could be forked: %s', error)
             return None
@@ -223,7 +239,7 @@ class LocalEngine:
         return False
 
     async def _spawn_warden(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        warden = await asyncio.create_subprocess_exec(
             *host_command('synapse.engine.warden', self.room_tag),
             env=child_environment({}),
             stdin=asyncio.subprocess.PIPE,
@@ -231,6 +247,9 @@ class LocalEngine:
             stderr=asyncio.subprocess.DEVNULL,
             **new_session(),
         )
+        for mark in self._live:
+            _write_to(warden, mark, is_live=True)
+        return warden
 
     async def _keep_warden(self) -> None:
         while self._warden is not None:
@@ -252,3 +271,8 @@ class LocalEngine:
         except TimeoutError:
             warden.kill()
             await warden.wait()
+
+
+def _write_to(warden: asyncio.subprocess.Process, mark: Mark, *, is_live: bool) -> None:
+    if warden.stdin is not None and not warden.stdin.is_closing():
+        warden.stdin.write(json.dumps([is_live, sorted(mark)]).encode() + b'\n')

@@ -15,13 +15,13 @@ from functools import cached_property
 from typing import Any
 
 from synapse import zone_data
+from synapse.protocol.environment import HOST_TAG, ROOM_TAG, mark_of
 from synapse.protocol.line_cutter import LineCutter, readable
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 
 from .child import Child, SpawnedChild
-from .children import ROOM_TAG
 from .pipes import FairShare
-from .process_tree import HOST_TAG, KillReport, Seen, end_all, figures_of, start_time, tree_of
+from .process_tree import KillReport, Seen, end_all, figures_of, marks_of_host, start_time, tree_of
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ class HostProcess:
         self.pid = child.pid
         self.last_lines: deque[str] = deque(maxlen=20)
         self._child = child
+        self._marks = marks_of_host(host_id)
         self._pipes = child.pipes
         self._on_message: OnMessage | None = None
         self._on_line: OnLine | None = None
@@ -96,6 +97,7 @@ class HostProcess:
         """Send the job, and from now on pass on every message and every raw line, each kind in order."""
         self._on_message, self._on_line = on_message, on_line
         if job is not None:
+            self._marks = marks_of_host(self.host_id, mark_of(job))
             self.send(HostCommand(do=Do.RUN, run=job))
 
     async def is_ready(self, timeout: float) -> bool:
@@ -129,7 +131,7 @@ class HostProcess:
     def _tree_figures(self) -> list[dict[str, Any]]:
         # The objects of the last call are used again: CPU use is the difference between two calls on the same object.
         # Their commands are not: a child seen between its fork and its exec still had that of its parent.
-        tree = tree_of(self.pid, self.host_id)
+        tree = tree_of(self.pid, self._marks)
         self._watched = {seen.process: self._watched.get(seen.process, seen.process) for seen in tree}
         again = [replace(seen, process=self._watched[seen.process]) for seen in tree]
         return [figures for figures in map(figures_of, again) if figures is not None]
@@ -186,7 +188,7 @@ class HostProcess:
         return self._pipes.exited.is_set()
 
     def _remember_tree(self) -> None:
-        for seen in tree_of(self.pid, self.host_id):
+        for seen in tree_of(self.pid, self._marks):
             self._known.setdefault(seen.process, seen)
 
     def signal_group(self, number: int) -> None:
@@ -217,7 +219,7 @@ class HostProcess:
         left = self._child.left
         if left is not None and not self._known:
             return KillReport(tuple(command for _, command in left), ())
-        found = await asyncio.to_thread(end_all, self.pid, self.host_id, list(self._known.values()))
+        found = await asyncio.to_thread(end_all, self.pid, self._marks, list(self._known.values()))
         known = {process.pid for process in self._known}
         more = tuple(command for pid, command in left or () if pid not in known)
         return replace(found, ended=(*found.ended, *more))

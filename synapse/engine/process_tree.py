@@ -3,15 +3,16 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
-from .warden import tagged_processes
+from synapse.protocol.environment import HOST_TAG, Mark
 
-HOST_TAG = 'SYNAPSE_HOST'
+from .warden import marked_processes
+
 END_SECONDS = 3.0
 """How long `end_all` keeps killing what keeps appearing."""
 COMMAND_LENGTH = 300
@@ -33,19 +34,24 @@ class KillReport:
     survivors: tuple[str, ...]
 
 
-def tree_of(pid: int, tag: str) -> list[Seen]:
-    """Return the process, its descendants, and whatever else carries the tag although it left the tree."""
+def marks_of_host(host_id: str, run: Mark | None = None) -> list[Mark]:
+    """Return what a host itself has in its environment, and what the programs of its run have."""
+    return [frozenset({f'{HOST_TAG}={host_id}'}), *([run] if run else [])]
+
+
+def tree_of(pid: int, marks: Collection[Mark]) -> list[Seen]:
+    """Return the process, its descendants, and whatever else carries a mark although it left the tree."""
     family: dict[psutil.Process, None] = {}
     with contextlib.suppress(psutil.Error):
         root = psutil.Process(pid)
         family[root] = None
         family |= dict.fromkeys(root.children(recursive=True))
-    family |= dict.fromkeys(tagged_processes(HOST_TAG, tag))
+    family |= dict.fromkeys(marked_processes(marks))
     return [Seen(process, command_of(process)) for process in family if not is_gone(process)]
 
 
-def end_all(pid: int, tag: str, known: Iterable[Seen]) -> KillReport:
-    """Kill what is known, tagged or in the session of `pid`, with all descendants, until two scans find nothing.
+def end_all(pid: int, marks: Collection[Mark], known: Iterable[Seen]) -> KillReport:
+    """Kill what is known, marked or in the session of `pid`, with all descendants, until two scans find nothing.
 
     Blocks up to 3 s. A known process that has exited by itself counts as ended.
     """
@@ -54,7 +60,7 @@ def end_all(pid: int, tag: str, known: Iterable[Seen]) -> KillReport:
     # Two scans: one takes milliseconds, in which a process may fork a child where the scan has already been.
     empty_scans = 0
     while empty_scans < 2 and time.monotonic() < deadline:
-        candidates = {*seen, *tagged_processes(HOST_TAG, tag), *_session_members(pid)}
+        candidates = {*seen, *marked_processes(marks), *_session_members(pid)}
         living = {process for process in candidates if not is_gone(process)}
         living |= _descendants(living)
         seen |= {process: command_of(process) for process in living if process not in seen}

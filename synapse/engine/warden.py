@@ -1,14 +1,17 @@
 """`python -m synapse.engine.warden TAG`: outlives the control room, then ends every process that carries its tag.
 
-Processes of a run are found by a variable in their environment, which a new session, parent or name does not remove.
-It needs nothing but psutil.
+Processes of a run are found by variables in their environment, which a new session, parent or name does not remove.
+Its input says which runs are live: lines of JSON, `[true, ["NAME=value", ...]]` when one starts, with false when it has
+ended. It needs nothing but psutil.
 """
 
 import contextlib
+import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import psutil
@@ -24,9 +27,15 @@ def tagged_processes(variable: str, value: str) -> list[psutil.Process]:
 
     Processes of other users cannot be read and are skipped.
     """
+    return marked_processes([frozenset({f'{variable}={value}'})])
+
+
+def marked_processes(marks: Collection[frozenset[str]]) -> list[psutil.Process]:
+    """Return all living processes, except this one, whose environment holds all entries of one of the marks."""
     found: list[psutil.Process] = []
+    wanted = [frozenset(entry.encode() for entry in mark) for mark in marks]
     for pid in psutil.pids():
-        if pid != os.getpid() and _is_tagged(pid, variable, value):
+        if pid != os.getpid() and _has_any(pid, wanted):
             with contextlib.suppress(psutil.Error):
                 process = psutil.Process(pid)
                 if process.status() != psutil.STATUS_ZOMBIE:
@@ -35,14 +44,19 @@ def tagged_processes(variable: str, value: str) -> list[psutil.Process]:
 
 
 def kill_all(variable: str, value: str) -> tuple[list[int], list[int]]:
-    """Kill every process whose environment holds `variable=value`, until two scans in a row find none, for at most 5 s.
+    """Kill every process whose environment holds `variable=value`; see `kill_marked`."""
+    return kill_marked([frozenset({f'{variable}={value}'})])
+
+
+def kill_marked(marks: Collection[frozenset[str]]) -> tuple[list[int], list[int]]:
+    """Kill every marked process, until two scans in a row find none, for at most 5 s.
 
     :return: the pids that are gone, and those that survived
     """
     killed: dict[int, None] = {}
     until, empty_scans = time.monotonic() + SECONDS, 0
     while empty_scans < 2 and time.monotonic() < until:
-        present = tagged_processes(variable, value)
+        present = marked_processes(marks)
         empty_scans = 0 if present else empty_scans + 1
         for process in present:
             killed[process.pid] = None
@@ -50,22 +64,26 @@ def kill_all(variable: str, value: str) -> tuple[list[int], list[int]]:
                 process.kill()
         # Our own children must be waited for, or they remain as zombies; for others this only waits for their exit.
         psutil.wait_procs(present, timeout=_ROUND_SECONDS)
-    survivors = [process.pid for process in tagged_processes(variable, value)]
+    survivors = [process.pid for process in marked_processes(marks)]
     return [pid for pid in killed if pid not in survivors], survivors
 
 
-def _is_tagged(pid: int, variable: str, value: str) -> bool:
+def _has_any(pid: int, marks: Iterable[frozenset[bytes]]) -> bool:
+    entries = _entries_of(pid)
+    return any(mark <= entries for mark in marks)
+
+
+def _entries_of(pid: int) -> set[bytes]:
     if _ENVIRONMENTS.exists():
         # A tenth of the time that psutil needs to make a dictionary of every environment.
         try:
-            environment = Path(f'/proc/{pid}/environ').read_bytes()
+            return set(Path(f'/proc/{pid}/environ').read_bytes().split(b'\0'))
         except OSError:
-            return False
-        return f'{variable}={value}'.encode() in environment.split(b'\0')
+            return set()
     try:
-        return psutil.Process(pid).environ().get(variable) == value
+        return {f'{name}={value}'.encode() for name, value in psutil.Process(pid).environ().items()}
     except (psutil.Error, OSError):
-        return False
+        return set()
 
 
 def main(arguments: list[str]) -> int:
@@ -78,9 +96,11 @@ def main(arguments: list[str]) -> int:
             signal.signal(number, signal.SIG_IGN)
         if os.getpgrp() != os.getpid():
             os.setsid()
-    while sys.stdin.buffer.read(4096):
-        pass
-    _, survivors = kill_all(ROOM, arguments[0])
+    live: set[frozenset[str]] = set()
+    for line in sys.stdin.buffer:
+        is_live, mark = json.loads(line)
+        (live.add if is_live else live.discard)(frozenset(mark))
+    _, survivors = kill_marked([frozenset({f'{ROOM}={arguments[0]}'}), *live])
     return 1 if survivors else 0
 
 

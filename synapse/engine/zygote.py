@@ -59,18 +59,19 @@ class Zygote:
                 await self._news.wait()
         return self.is_alive and self.reason is not None
 
-    async def fork(self, do: str, key: Key, *passed: socket.socket) -> HostProcess:
+    async def fork(self, do: str, key: Key, *passed: socket.socket, run: str = '') -> HostProcess:
         """Return a new process.
 
         :param do: see `synapse.protocol.messages.Fork`
         :param passed: sockets that it gets
+        :param run: the id of the run that a host is for
         :raises NotForked: if what was imported has changed, if this process is gone, or if the system refuses
         :raises OSError: if there are too many open files
         """
         async with self._turns:
-            return await self._fork(do, key, passed)
+            return await self._fork(do, key, passed, run)
 
-    async def _fork(self, do: str, key: Key, passed: tuple[socket.socket, ...]) -> HostProcess:
+    async def _fork(self, do: str, key: Key, passed: tuple[socket.socket, ...], run: str) -> HostProcess:
         host_id, child = secrets.token_hex(8), ForkedChild()
         descriptors = await child.connect()
         pid = self._forks[host_id] = asyncio.get_running_loop().create_future()
@@ -78,7 +79,7 @@ class Zygote:
         try:
             if not self.is_alive:
                 raise NotForked(GONE)
-            request = Fork(do=do, id=host_id, file=key[0], origin=key[1])
+            request = Fork(do=do, id=host_id, file=key[0], origin=key[1], run=run)
             every = [*descriptors, *(item.fileno() for item in passed)]
             socket.send_fds(self._link, [json.dumps(request).encode()], every)
             child.pid = await pid

@@ -59,26 +59,27 @@ class Zygotes:
         """
         await self._first_zygote()
 
-    async def fork(self, do: str, file: str | None = None, origin: str | None = None) -> HostProcess:
+    async def fork(self, do: str, file: str | None = None, origin: str | None = None, *, run: str = '') -> HostProcess:
         """Return a new process in which as much as possible is imported already.
 
         :param do: see `synapse.protocol.messages.Fork`
         :param file: the pipeline file that it is about; None for a built-in pipeline
+        :param run: the id of the run that a host is for
         :raises OSError: if no process can be forked; the message says why
         """
         key = (file, origin) if file and origin else BUILT_IN
         if do != 'describe' and (zygote := self._zygote_of(key)):
             with contextlib.suppress(NotForked):
-                return await zygote.fork(do, key)
+                return await zygote.fork(do, key, run=run)
             self._of_files.pop(key, None)
             zygote.retire()
             self._zygote_of(key)
         try:
-            return await (await self._first_zygote()).fork(do, key)
+            return await (await self._first_zygote()).fork(do, key, run=run)
         except NotForked:
             if (await self._first_zygote()).is_alive:
                 raise
-        return await (await self._first_zygote()).fork(do, key)
+        return await (await self._first_zygote()).fork(do, key, run=run)
 
     async def close(self) -> None:
         """End all zygotes, and everything forked from them."""

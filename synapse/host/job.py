@@ -36,6 +36,7 @@ from .deadline import Deadline, Interrupts
 from .profile import RunProfile, Secrets
 from .run import Run
 from .shell import kill_descendants
+from .surroundings import enter, enter_step
 
 if TYPE_CHECKING:
     import asyncio
@@ -93,6 +94,7 @@ class Runner:
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
+        enter(self._job)
         self._control.gate()
         file = self._job.get('file')
         pipeline = load_pipeline(self._job['pipeline'], file, self._origin)
@@ -152,6 +154,7 @@ class Runner:
     def _carry_out_step(self, step: Step) -> None:
         self._control.gate()
         self._channel.step = step.name
+        enter_step(step.name)
         for attempt in range(1, step.retries + 2):
             self._run.attempt, self._run._failed_program = attempt, ''
             self._report_step(step, 'running')

@@ -17,6 +17,7 @@ from .channel import Channel
 from .control import Cancelled, Control
 from .profile import RunProfile
 from .streams import FilteredOutput, ProgramOutput
+from .surroundings import environment_with
 
 __all__ = ['Cancelled', 'Run', 'RunLog', 'RunProfile']
 
@@ -262,7 +263,7 @@ class Run:
             code = run_program(
                 words,
                 cwd=self.workdir if cwd is None else Path(cwd),
-                env=_environment(env or {}),
+                env=environment_with(env or {}),
                 timeout=None if timeout is None else parse_duration(timeout),
                 control=self._control,
                 output=output if on_line is None else FilteredOutput(on_line, output),
@@ -323,14 +324,6 @@ def _arguments(argv: Sequence[str | os.PathLike[str]]) -> list[str]:
     if any('\0' in word for word in words):
         raise ValueError('run.shell cannot pass on an argument with a NUL character')
     return words
-
-
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    from .shell import TAGS
-
-    # Without PYTHONUNBUFFERED the lines of a Python program would arrive all at once at its end.
-    environment = {'PYTHONUNBUFFERED': '1', **os.environ, **{str(name): str(value) for name, value in extra.items()}}
-    return environment | {tag: os.environ[tag] for tag in TAGS if tag in os.environ}
 
 
 def _relative(name: str) -> PurePosixPath:

@@ -20,9 +20,7 @@ if sys.platform == 'linux':
 from synapse.pipelines.pipeline import StepFailed
 
 from .control import Cancelled, Control
-
-TAGS = ('SYNAPSE_ROOM', 'SYNAPSE_HOST')
-"""Environment variables by which the control room finds every process of a run, even without its parents."""
+from .not_found import how_to_name
 
 TERM_SECONDS = 1.5
 PIPE_BYTES = 1024**2
@@ -116,11 +114,7 @@ def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 'subproc
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        if ' ' in program:
-            hint = 'Give the program and each argument as a separate entry.'
-        else:
-            hint = 'Install it, or give its full path.' if os.sep not in program else 'Check the path.'
-        raise StepFailed(f'The program {program!r} was not found.', hint) from error
+        raise StepFailed(f'The program {program!r} was not found.', how_to_name(program)) from error
     except PermissionError as error:
         raise StepFailed(f'The program {program!r} is not executable.', f'Try: chmod +x {program}') from error
     except OSError as error:

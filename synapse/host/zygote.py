@@ -28,9 +28,9 @@ from synapse.host import process
 from synapse.host.capture import capture
 from synapse.host.channel import Channel
 from synapse.host.imported import ImportWatch
+from synapse.protocol.environment import HOST_TAG, PREFIX, RUN_ID
 from synapse.protocol.messages import CANNOT_IMPORT, Check, Fork, Forked, HostExited, Ready
 
-HOST_TAG = 'SYNAPSE_HOST'
 PR_SET_CHILD_SUBREAPER = 36
 MESSAGE_BYTES = 64 * 1024
 LEFTOVER_SECONDS = 3.0
@@ -42,7 +42,7 @@ BUILT_IN = ('publish_video', 'run_command', 'backup_folder', 'restore_folder')
 _libc = ctypes.CDLL(None)
 _libc.getenv.restype = ctypes.c_void_p
 _tag_place = _libc.getenv(HOST_TAG.encode())
-"""Where the tag is in the environment that the system shows; once it is set anew, `getenv` returns another place."""
+"""Where the tag is in the environment that the system shows. It is still there after the variable was removed."""
 
 Task = Callable[[], None]
 
@@ -54,6 +54,8 @@ def main(descriptor: int) -> int:
     process.die_first()
     process.take_input()
     process.hide_from_children()
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]  # what a file keeps of its environment when it is imported ends up in programs of its runs
     faulthandler.enable(file=2, all_threads=True)
     channel = Channel()
     finish_lines = capture(channel)
@@ -95,6 +97,7 @@ class Zygote:
         self._link = link
         self._hosts = hosts
         self._children: dict[int, str] = {}
+        self._runs: dict[str, str] = {}
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._wake, self._woken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
@@ -135,6 +138,7 @@ class Zygote:
             return None
         if pid:
             self._children[pid] = request['id']
+            self._runs[request['id']] = request['run']
             self._answer(request, descriptors, pid=pid)
             return None
         self._become_child(request['id'], parent)
@@ -174,12 +178,12 @@ class Zygote:
         if not ended:
             return
         orphans = self._end_orphans()
-        tags = {host_id for host_id, _ in ended}
+        tags = {tag for host_id, _ in ended for tag in (host_id, self._runs[host_id])}
         for host_id, code in ended:
-            left = None
+            left, own = None, {host_id, self._runs.pop(host_id)}
             if orphans is not None:
                 # Of one that hides its environment nobody knows whose it was, if several ended at the same moment.
-                mine = [item for item in orphans if item[2] == host_id or item[2] not in tags]
+                mine = [item for item in orphans if item[2] in own or item[2] not in tags]
                 orphans = [item for item in orphans if item not in mine]
                 left = [(pid, command) for pid, command, _ in mine[:REPORTED]]
             self._send(HostExited(t='exit', id=host_id, code=code, left=left))
@@ -187,7 +191,7 @@ class Zygote:
     def _end_orphans(self) -> list[tuple[int, str, str]] | None:
         """Kill what has come to this process from hosts that are gone, until nothing more comes.
 
-        :return: pid, command and tag of each; None if some could not be ended within 3 s
+        :return: pid, command and tag (see `_tag_of`) of each; None if some could not be ended within 3 s
         """
         found: dict[int, tuple[int, str, str]] = {}
         deadline = time.monotonic() + LEFTOVER_SECONDS
@@ -295,7 +299,6 @@ def _renew_randomness() -> None:
 def _tag(host_id: str) -> None:
     """Write the tag into our environment as the system shows it, which forks share with their parent."""
     ctypes.memmove(_tag_place, host_id.encode(), len(host_id))
-    os.environ[HOST_TAG] = host_id
 
 
 def _children() -> list[int]:
@@ -304,12 +307,13 @@ def _children() -> list[int]:
 
 
 def _tag_of(pid: int) -> str:
-    start = f'{HOST_TAG}='.encode()
+    """Return the id of its run, or of its host where it was forked without becoming another program."""
     try:
-        environment = Path(f'/proc/{pid}/environ').read_bytes()
+        entries = Path(f'/proc/{pid}/environ').read_bytes().decode('utf-8', 'replace').split('\0')
     except OSError:
         return ''
-    return next((item[len(start) :].decode() for item in environment.split(b'\0') if item.startswith(start)), '')
+    variables = dict(entry.split('=', 1) for entry in entries if '=' in entry)
+    return variables.get(RUN_ID) or variables.get(HOST_TAG, '')
 
 
 def _command(pid: int) -> str:

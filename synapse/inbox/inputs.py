@@ -9,6 +9,7 @@ from typing import Any
 from storage.copies import Watch, break_hard_links, copy
 from storage.files import named_errors, write_atomically
 from synapse.errors import NotFound, SynapseError
+from synapse.pasted_paths import understood
 
 from .inbox import PREFIX as INBOX
 from .inbox import Inbox
@@ -58,7 +59,7 @@ def has_inputs(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool
 
 
 def with_home(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters with `~` at the start of a path replaced by the home folder."""
+    """Return the parameters with the paths that people meant: without quotes around, with the home folder for `~`."""
     fields = schema.get('properties', {})
     return {
         name: mapped(value, _expanded) if _is_path(fields.get(name, {})) else value
@@ -76,7 +77,7 @@ def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: 
         except NotFound:
             return value
     command = parameters.get('command')
-    return ' '.join(map(str, command))[:80] if isinstance(command, list) else ''
+    return ' '.join(' '.join(map(str, command)).split())[:80] if isinstance(command, list) else ''
 
 
 def newest_match(value: str) -> Path | None:
@@ -220,7 +221,7 @@ def _is_path(field: Mapping[str, Any]) -> bool:
 
 def _expanded(text: str) -> str:
     prefix = NEWEST if text.startswith(NEWEST) else ''
-    return prefix + os.path.expanduser(text.removeprefix(prefix))  # noqa: PTH111 - the other fails without a home
+    return prefix + understood(text.removeprefix(prefix))
 
 
 def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox) -> str:

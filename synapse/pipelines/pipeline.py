@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from synapse.durations import Duration, parse_duration
+from synapse.pasted_paths import understood
 
 F = TypeVar('F', bound=Callable[..., Any])
 
@@ -102,8 +103,8 @@ class Pipeline(BaseModel):
 
     @model_validator(mode='before')
     @classmethod
-    def _without_blank_paths(cls, values: Any) -> Any:
-        """Leave out paths without text, since `Path('')` is the current folder: they count as not given."""
+    def _with_paths_understood(cls, values: Any) -> Any:
+        """Read paths as people paste them. One without text counts as not given: `Path('')` is the current folder."""
         if not isinstance(values, dict):
             return values
         paths = ((name, field) for name, field in cls.model_fields.items() if _is_path(field.annotation))
@@ -113,7 +114,8 @@ class Pipeline(BaseModel):
             raise ValidationError.from_exception_data(
                 cls.__name__, [InitErrorDetails(type='missing', loc=place, input=values) for place in blank]
             )
-        return {key: value for key, value in values.items() if not (key in names and _is_blank(value))}
+        given = {key: value for key, value in values.items() if not (key in names and _is_blank(value))}
+        return {key: _understood(value) if key in names else value for key, value in given.items()}
 
 
 def _is_path(annotation: Any) -> bool:
@@ -124,6 +126,12 @@ def _is_path(annotation: Any) -> bool:
 
 def _is_blank(value: Any) -> bool:
     return isinstance(value, str) and not value.strip()
+
+
+def _understood(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_understood(item) for item in value]
+    return understood(value) if isinstance(value, str) else value
 
 
 def _blank_items(value: Any) -> list[int]:

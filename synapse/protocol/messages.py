@@ -21,6 +21,7 @@ class Job(TypedDict):
 
     `file` is the snapshot to load, `origin` the person's own file, which errors name. `zone` is for wall times in log
     lines. `profile` has the real secrets. `state` has the pipeline's fields as they were before `from_step`.
+    `environment` has variables to set, or to remove where the value is None.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Job(TypedDict):
     zone: str
     from_step: str | None
     state: dict[str, Any] | None
+    environment: NotRequired[dict[str, str | None]]
 
 
 class HostCommand(TypedDict):
@@ -146,13 +148,15 @@ class Fork(TypedDict):
     """To a zygote, with the descriptors for the standard streams of the new process.
 
     `do` is `host`, `describe`, `check` or `zygote`, the last with the descriptor of its socket too. `id` becomes the
-    tag of the process. `file` and `origin` are those of a `Job`; empty for a host.
+    tag of the process. `file` and `origin` are those of a `Job`; empty for a host. `run` is the id of the run that a
+    host is for.
     """
 
     do: str
     id: str
     file: str
     origin: str
+    run: str
 
 
 class Check(TypedDict):

@@ -1,6 +1,6 @@
 """What the parts of `Runs` share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,14 @@ from .unfinished import UnfinishedRuns
 
 Planned = Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
 """Returns pipeline and parameters of whatever will still become a run, such as events."""
+
+Environment = Callable[[], Awaitable[Mapping[str, str | None]]]
+"""Returns variables to set for the programs of runs, None for those to remove."""
+
+
+async def nothing_more() -> Mapping[str, str | None]:
+    """Leave the environment of runs as it is."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +45,4 @@ class RunContext:
     unfinished: UnfinishedRuns
     planned: Planned
     zone: str
+    environment: Environment = nothing_more

@@ -1,13 +1,14 @@
 """How long runs usually take, and so how long a live one still needs and when a waiting one may start."""
 
 import asyncio
+import hashlib
 import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Protocol
+from typing import Any, Protocol
 
 from synapse.records import now_utc
 
@@ -17,6 +18,11 @@ Typical = Mapping[str, float]
 """Seconds that each step usually takes, by its name."""
 
 LAST_RUNS = 10
+COMMANDS = ('RunCommand',)
+"""Pipelines whose runs are as alike as the commands that they run."""
+READ_RUNS = 500
+"""In so many of the last runs of such a pipeline those of the same command are looked for."""
+MOST_COMMANDS = 500
 LEAST_PERCENT = 1.0
 """A speed isn't measured over less than this."""
 LEAST_HABIT = 0.1
@@ -34,9 +40,32 @@ class StepTimes(Protocol):
 
     def step_seconds(self, pipeline: str, *, limit: int = ...) -> dict[str, list[float]]: ...
 
+    def last_succeeded(self, pipeline: str, *, limit: int) -> Sequence[Mapping[str, Any]]: ...
+
+
+def kind_of(pipeline: str, parameters: Mapping[str, Any], run_id: str = '') -> str:
+    """Return a key that is the same for runs which usually take as long: for those of a pipeline, or of a command.
+
+    :param run_id: of the run, whose folder may be in the parameters
+    """
+    if pipeline not in COMMANDS:
+        return pipeline
+    # Words and the same command line in one text are the same command.
+    command = parameters.get('command')
+    words = [parameters.get('script') or '', *(command if isinstance(command, list) else [command])]
+    what = ' '.join(map(str, words))
+    return f'{pipeline} {hashlib.sha256((what.replace(run_id, "") if run_id else what).encode()).hexdigest()[:16]}'
+
+
+def kind_of_run(run: RunRecord) -> str:
+    return kind_of(run.pipeline, run.parameters, run.id)
+
 
 class Estimates:
-    """The usual time of each step: the median over the last ten runs that succeeded. Read once, then kept current."""
+    """The usual time of each step: the median over the last ten runs that succeeded. Read once, then kept current.
+
+    Runs of a command are compared with runs of the same command.
+    """
 
     def __init__(self, store: StepTimes) -> None:
         self._store = store
@@ -47,17 +76,36 @@ class Estimates:
         """Return seconds by step; empty if no run has succeeded yet."""
         if pipeline not in self._known:
             times = await asyncio.to_thread(self._store.step_seconds, pipeline, limit=LAST_RUNS)
+            if pipeline in COMMANDS:
+                await self._read_commands(pipeline)
             self._times[pipeline] = {step: deque(seconds, LAST_RUNS) for step, seconds in times.items()}
             self._count(pipeline)
         return self._known[pipeline]
 
+    async def usual(self, pipeline: str, parameters: Mapping[str, Any], run_id: str = '') -> Typical:
+        """Return seconds by step for runs with these parameters; see `kind_of`."""
+        await self.typical(pipeline)
+        return self._known.get(kind_of(pipeline, parameters, run_id), {})
+
     def known(self, pipeline: str) -> Typical:
-        """Return what is cached, without reading the disk."""
+        """Return what is cached for all runs of a pipeline, without reading the disk."""
         return self._known.get(pipeline, {})
+
+    def known_of(self, run: RunRecord) -> Typical:
+        """Return what is cached for runs like this one, without reading the disk."""
+        return self._known.get(kind_of_run(run), {})
+
+    async def _read_commands(self, pipeline: str) -> None:
+        def read() -> list[RunRecord]:
+            documents = self._store.last_succeeded(pipeline, limit=READ_RUNS)
+            return [RunRecord.model_validate(document) for document in documents]
+
+        for run in reversed(await asyncio.to_thread(read)):
+            self._add(kind_of_run(run), run)
 
     def seconds_left(self, run: RunRecord) -> float | None:
         """Return how long a run still needs, None where that cannot be estimated."""
-        return seconds_left(run, self.known(run.pipeline), now_utc())
+        return seconds_left(run, self.known_of(run), now_utc())
 
     async def ended(self, run: RunRecord) -> None:
         """Count a run that has ended, and is saved."""
@@ -66,16 +114,24 @@ class Estimates:
             return
         if run.state is not RunState.SUCCEEDED:
             return
-        times = self._times[run.pipeline]
+        for kind in {run.pipeline, kind_of_run(run)}:
+            self._add(kind, run)
+
+    def _add(self, kind: str, run: RunRecord) -> None:
+        times = self._times.pop(kind, {})
         for step in run.steps:
             if step.state is StepState.SUCCEEDED and step.started_at is not None and step.finished_at is not None:
                 seconds = (step.finished_at - step.started_at).total_seconds()
                 times.setdefault(step.name, deque(maxlen=LAST_RUNS)).appendleft(seconds)
-        self._count(run.pipeline)
+        self._times[kind] = times
+        self._count(kind)
+        if len(self._times) > MOST_COMMANDS:
+            oldest = next((known for known in self._times if ' ' in known), kind)  # ran longest ago
+            del self._times[oldest], self._known[oldest]
 
-    def _count(self, pipeline: str) -> None:
-        times = self._times[pipeline]
-        self._known[pipeline] = {step: median(seconds) for step, seconds in times.items() if seconds}
+    def _count(self, kind: str) -> None:
+        times = self._times[kind]
+        self._known[kind] = {step: median(seconds) for step, seconds in times.items() if seconds}
 
 
 def seconds_left(run: RunRecord, typical: Typical, now: datetime) -> float | None:
@@ -136,7 +192,7 @@ def expected_starts(
     live: Iterable[RunRecord],
     *,
     workers: int,
-    typical: Callable[[str], Typical],
+    typical: Callable[[RunRecord], Typical],
     limit: Callable[[str], int | None],
     now: datetime,
 ) -> dict[str, datetime]:
@@ -147,7 +203,7 @@ def expected_starts(
     free = [0.0] * workers
     slots: dict[str, list[float]] = {}
     for run in live:
-        left = seconds_left(run, typical(run.pipeline), now)
+        left = seconds_left(run, typical(run), now)
         _occupy(free, slots.setdefault(run.pipeline, []), math.inf if left is None else left)
     starts: dict[str, datetime] = {}
     for run in waiting:
@@ -155,7 +211,7 @@ def expected_starts(
         start = max(free[0], _slot_free(own, limit(run.pipeline)))
         if math.isfinite(start):
             starts[run.id] = now + timedelta(seconds=start)
-        takes = seconds_left(run, typical(run.pipeline), now)
+        takes = seconds_left(run, typical(run), now)
         _occupy(free, own, math.inf if takes is None else start + takes)
     return starts
 

@@ -73,6 +73,7 @@ class RunJobs:
             'zone': self._context.zone,
             'from_step': from_step,
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
+            'environment': dict(await self._context.environment()),
         }
         return run.changed(parameters=parameters), job
 

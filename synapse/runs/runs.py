@@ -22,7 +22,7 @@ from synapse.settings import MOST_WORKERS
 from synapse.status import Status
 
 from . import transitions
-from .context import Planned, RunContext
+from .context import Environment, Planned, RunContext, nothing_more
 from .creation import NewRuns, PreparedRun
 from .dispatcher import Dispatcher
 from .ending import interrupted
@@ -69,6 +69,7 @@ class Runs:
         min_free_bytes: int = 0,
         zone: str = 'UTC',
         planned: Planned = lambda: (),
+        environment: Environment = nothing_more,
     ) -> None:
         self._store = store
         self._sums = DailySums(store)
@@ -90,6 +91,7 @@ class Runs:
             unfinished=self._unfinished,
             planned=planned,
             zone=zone,
+            environment=environment,
         )
         self._jobs = RunJobs(context)
         self.new = NewRuns(catalog, profiles, inbox, self._folders)
@@ -416,7 +418,7 @@ class Runs:
             self.waiting(),
             self.live(),
             workers=len(self._dispatcher.workers),
-            typical=self.estimates.known,
+            typical=self.estimates.known_of,
             limit=self._dispatcher.limit_of,
             now=now_utc(),
         )

@@ -16,8 +16,7 @@ import pytest
 from synapse.engine.children import REPO
 from synapse.engine.engine import LocalEngine
 from synapse.engine.process_tree import is_gone
-from synapse.engine.warden import ROOM, tagged_processes
-from tests.parts.hosts import WAYS, Bench, Heard, engine_of, eventually
+from tests.parts.hosts import WAYS, Bench, Heard, engine_of, eventually, processes_of
 
 pytestmark = pytest.mark.fault
 
@@ -27,12 +26,12 @@ no thread could."""
 
 
 @pytest.fixture(params=WAYS)
-async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LocalEngine]:
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LocalEngine]:
     engine = engine_of(request.param, f'fault-{secrets.token_hex(6)}')
     await engine.start()
     yield engine
     await engine.close()
-    assert tagged_processes(ROOM, engine.room_tag) == []
+    assert processes_of(engine.room_tag, tmp_path) == []
 
 
 @pytest.fixture
@@ -223,13 +222,13 @@ async def test_nothing_outlives_a_killed_control_room(tmp_path: Path, bodies: li
     assert parent.stdout is not None
     async with asyncio.timeout(30):
         warden = psutil.Process(int((await parent.stdout.readline()).split()[1]))
-    await eventually(lambda: len(tagged_processes(ROOM, tag)) >= (6 if bodies else 1), 10, 'all are up')
+    await eventually(lambda: len(processes_of(tag, tmp_path)) >= (6 if bodies else 1), 10, 'all are up')
 
     parent.kill()
     begun = time.monotonic()
     await parent.wait()
 
-    await eventually(lambda: not tagged_processes(ROOM, tag), 2 - (time.monotonic() - begun), 'a process is left')
+    await eventually(lambda: not processes_of(tag, tmp_path), 2 - (time.monotonic() - begun), 'a process is left')
     await eventually(lambda: is_gone(warden), 5, 'the warden stays')
 
 

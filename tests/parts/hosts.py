@@ -7,8 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from synapse.engine.engine import HostExit, HostHandle, LocalEngine
+from synapse.engine.process_tree import is_gone
+from synapse.engine.warden import marked_processes
 from synapse.engine.zygotes import Zygotes
+from synapse.protocol.environment import DATA, ROOM_TAG, mark
 from tests.parts.said import Said
 
 WAYS = ['spawned', 'forked'] if sys.platform == 'linux' else ['spawned']
@@ -18,6 +23,19 @@ WAYS = ['spawned', 'forked'] if sys.platform == 'linux' else ['spawned']
 def engine_of(way: str, tag: str) -> LocalEngine:
     """Return an engine that starts its hosts in one of the `WAYS`."""
     return LocalEngine(tag, Zygotes(tag) if way == 'forked' else None)
+
+
+def processes_of(room_tag: str, folder: Path) -> list[psutil.Process]:
+    """Return all processes of a room whose runs come from a `Bench` on this folder: ours, and the programs of runs."""
+    return marked_processes([mark([(ROOM_TAG, room_tag)]), mark([(DATA, str(folder))])])
+
+
+def is_living(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and was not waited for counts as gone."""
+    try:
+        return not is_gone(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Heard:
@@ -108,6 +126,7 @@ class Bench:
             'profile': None,
             'from_step': None,
             'state': None,
+            'environment': {DATA: str(self.folder)},
         } | changes
 
 

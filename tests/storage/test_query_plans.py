@@ -80,6 +80,7 @@ QUESTIONS: dict[str, Callable[[History], object]] = {
     'how many created in a month': lambda it: it.runs.count_created(START, LATER),
     'ended in an hour': lambda it: it.runs.count_ended(START, LATER),
     'lengths of steps': lambda it: it.runs.step_seconds('Demo'),
+    'last good ones of a pipeline': lambda it: it.runs.last_succeeded('Demo', limit=500),
     'with files in the inbox': lambda it: it.runs.with_inbox_files(),
     'sums of a week': lambda it: it.sums.between(START.date(), LATER.date(), UTC),
     'to be pruned': lambda it: it.pruned.prunable(LATER, spared=['a'], limit=20),

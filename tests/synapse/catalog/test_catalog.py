@@ -20,7 +20,7 @@ from synapse.engine.warden import ROOM, tagged_processes
 from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
-from tests.parts.hosts import WAYS, eventually, write_pipeline
+from tests.parts.hosts import WAYS, eventually, is_living, write_pipeline
 
 GREET = '''
 from pathlib import Path
@@ -281,13 +281,16 @@ async def test_folders_and_dangling_links_are_skipped(house: House) -> None:
     assert house.theirs == {}
 
 
-async def test_processes_that_a_file_starts_on_import_are_ended(house: House) -> None:
-    house.write('greet.py', 'import subprocess\nsubprocess.Popen(["setsid", "sleep", "75"])\n' + GREET)
+async def test_processes_that_a_file_starts_on_import_are_ended(house: House, tmp_path: Path) -> None:
+    head = 'import subprocess\npid = subprocess.Popen(["setsid", "sleep", "75"]).pid\n'
+    head += f'open({str(tmp_path / "pid")!r}, "w").write(str(pid))\n'
+    house.write('greet.py', head + GREET)
 
     await house.catalog.start()
 
     assert house.catalog.get('Greet').is_runnable
     assert len(tagged_processes(ROOM, house.tag)) == (1 if house.zygotes else 0)
+    assert not is_living(int((tmp_path / 'pid').read_text()))
 
 
 async def test_parameters_come_back_whole(house: House) -> None:

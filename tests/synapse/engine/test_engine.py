@@ -14,21 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synapse.engine.engine import HostNotStarted, LocalEngine
-from synapse.engine.process_tree import HOST_TAG
-from synapse.engine.warden import ROOM, tagged_processes
+from synapse.engine.warden import tagged_processes
 from synapse.errors import NotReady
+from synapse.protocol.environment import HOST_TAG
 from synapse.protocol.line_cutter import LineCutter, readable
-from tests.parts.hosts import WAYS, Bench, Heard, engine_of, eventually
+from tests.parts.hosts import WAYS, Bench, Heard, engine_of, eventually, processes_of
 from tests.parts.said import Said
 
 
 @pytest.fixture(params=WAYS)
-async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LocalEngine]:
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LocalEngine]:
     engine = engine_of(request.param, f'test-{secrets.token_hex(6)}')
     await engine.start()
     yield engine
     await engine.close()
-    assert tagged_processes(ROOM, engine.room_tag) == []
+    assert processes_of(engine.room_tag, tmp_path) == []
 
 
 spawned = pytest.mark.parametrize('engine', ['spawned'], indirect=True)
@@ -92,7 +92,7 @@ async def test_secrets_are_in_no_environment_and_no_argument(
     host = await bench.start(body, heard, profile=profile)
     await heard.until(lambda: heard.printed[:1] == ['True'])
 
-    for process in tagged_processes(ROOM, engine.room_tag):
+    for process in processes_of(engine.room_tag, bench.folder):
         seen = ' '.join([*process.cmdline(), *(f'{k}={v}' for k, v in process.environ().items())])
         assert 'hidden-canary' not in seen
         assert 'our-own-password' not in seen
@@ -290,7 +290,7 @@ async def test_closing_ends_runs_and_what_they_came_from(tmp_path: Path, way: st
 
     await engine.close()
 
-    assert tagged_processes(ROOM, 'test-close') == []
+    assert processes_of('test-close', tmp_path) == []
     assert tagged_processes(HOST_TAG, host.host_id) == []
     assert engine.warden_pid is None
     assert (await host.wait()).signal == 'SIGKILL'

@@ -1,6 +1,7 @@
 """What runs are forked from: when that is safe, that each run is still one of its own, and that it may die."""
 
 import os
+import re
 import secrets
 import signal
 import sys
@@ -12,9 +13,8 @@ import psutil
 import pytest
 
 from synapse.engine.engine import LocalEngine
-from synapse.engine.warden import ROOM, tagged_processes
 from synapse.engine.zygotes import KEPT, Zygotes
-from tests.parts.hosts import Bench, Heard, eventually
+from tests.parts.hosts import Bench, Heard, eventually, processes_of
 
 pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='run hosts are forked on Linux only')
 
@@ -77,7 +77,7 @@ async def forge(tmp_path: Path) -> AsyncIterator[Forge]:
     await forge.engine.start()
     yield forge
     await forge.engine.close()
-    assert tagged_processes(ROOM, forge.tag) == []
+    assert processes_of(forge.tag, tmp_path) == []
 
 
 async def test_a_file_is_imported_once_for_all_its_runs(forge: Forge) -> None:
@@ -165,8 +165,8 @@ async def test_each_run_is_a_process_of_its_own(forge: Forge) -> None:
     body = """
         with open('/proc/self/environ') as file:
             own = [item for item in file.read().split(chr(0)) if item.startswith('SYNAPSE_HOST=')]
-        print(own[0], os.environ['SYNAPSE_HOST'], os.getsid(0) == os.getpid(), random.random(), os.getcwd())
-        run.shell(['sh', '-c', 'echo $SYNAPSE_HOST'])
+        print(own[0], os.environ['SYNAPSE_RUN_ID'], os.getsid(0) == os.getpid(), random.random(), os.getcwd())
+        run.shell(['sh', '-c', 'echo $SYNAPSE_RUN_ID $SYNAPSE_HOST'])
     """
     file = await forge.warmed(forge.write(head, body.strip()))
 
@@ -174,7 +174,7 @@ async def test_each_run_is_a_process_of_its_own(forge: Forge) -> None:
 
     for seen, *_, tag in first, second:
         own, here, leads, *_ = seen.split()
-        assert own == f'SYNAPSE_HOST={here}'
+        assert re.fullmatch('SYNAPSE_HOST=[0-9a-f]{16}', own)
         assert tag == here
         assert leads == 'True'
     assert not {*first[0].split()[:2], *first[0].split()[3:]} & {*second[0].split()[:2], *second[0].split()[3:]}

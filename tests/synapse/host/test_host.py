@@ -17,7 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
-from synapse.engine.warden import kill_all
+from synapse.engine.warden import kill_marked
+from synapse.protocol.environment import DATA, HOST_TAG, mark
 from tests.parts.said import Said
 
 Message = dict[str, Any]
@@ -134,7 +135,7 @@ class Host:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        kill_all('SYNAPSE_HOST', self.tag)
+        kill_marked([mark([(HOST_TAG, self.tag)]), mark([(DATA, str(self.folder / 'run'))])])
         self.join()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe is not None
@@ -702,8 +703,8 @@ def test_a_program_is_run_and_its_lines_are_entries(host: Host) -> None:
         """
         @step
         def call(self, run: Run):
-            code = run.shell(['sh', '-c', 'echo out; echo err >&2; echo "$A $SYNAPSE_HOST $SYNAPSE_ROOM"; exit 3'],
-                             env={'A': 'b', 'SYNAPSE_HOST': 'other'})
+            code = run.shell(['sh', '-c', 'echo out; echo err >&2; echo "$A $SYNAPSE_RUN_ID $SYNAPSE_ROOM"; exit 3'],
+                             env={'A': 'b', 'SYNAPSE_RUN_ID': 'other'})
             run.log.info(code)
             seen = []
             run.shell(['printf', 'frame=1\\nplain\\nframe=2\\n'],
@@ -716,7 +717,7 @@ def test_a_program_is_run_and_its_lines_are_entries(host: Host) -> None:
     assert [entry[2:4] for entry in host.entries] == [
         ['sh', 'out'],
         ['sh', 'err'],
-        ['sh', f'b {host.tag} room-1'],
+        ['sh', 'b r1 '],
         ['call', '3'],
         ['printf', 'plain'],
         ['stdout', "['frame=1', 'plain', 'frame=2']"],
