@@ -147,6 +147,7 @@ class Runner:
     def _carry_out_step(self, step: Step) -> None:
         self._control.gate()
         self._channel.step = step.name
+        self._channel.watch()
         for attempt in range(1, step.retries + 2):
             self._run.attempt = attempt
             self._report_step(step, 'running')
