@@ -44,6 +44,7 @@ class Scrubber:
     def __init__(self) -> None:
         self._secrets: dict[str, frozenset[str]] = {}
         self._pattern: re.Pattern[str] | None = None
+        self._forms: list[str] = []
 
     def hide(self, owner: str, secrets: Iterable[str]) -> None:
         """Hide these until `unhide`, instead of what was hidden for the same owner."""
@@ -69,6 +70,18 @@ class Scrubber:
         except UnicodeEncodeError:  # half a surrogate pair, as in file names that are not UTF-8
             text = text.encode(errors='backslashreplace').decode()
         return text
+
+    def unfinished(self, text: str) -> str:
+        """As `text`, for a text that may be cut in the middle of a secret: what may be the start of one is hidden."""
+        text = self.text(text)
+        ends = (
+            size
+            for form in self._forms
+            for size in range(len(form) - 1, SHORTEST_SECRET - 1, -1)
+            if text.endswith(form[:size])
+        )
+        size = max(ends, default=0)
+        return text[:-size] + HIDDEN if size else text
 
     def value(self, value: Any, *, depth: int = 0) -> Any:
         """Return the value as plain JSON, without secrets; what JSON cannot hold becomes its `str`."""
@@ -96,7 +109,7 @@ class Scrubber:
 
     def _compile(self) -> None:
         # Longest first: where one secret starts with another, the rest of the longer one must not stay readable.
-        forms = sorted(frozenset().union(*self._secrets.values()), key=len, reverse=True)
+        forms = self._forms = sorted(frozenset().union(*self._secrets.values()), key=len, reverse=True)
         self._pattern = re.compile('|'.join(map(re.escape, forms))) if forms else None
 
 

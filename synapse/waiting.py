@@ -40,7 +40,16 @@ class Timer:
     def start(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> None:
         """Call back after this time, instead of any call that is still to come."""
         self.cancel()
-        self._handle = asyncio.get_running_loop().call_later(seconds, callback, *arguments)
+        self._handle = asyncio.get_running_loop().call_later(seconds, self._call, callback, *arguments)
+
+    def _call(self, callback: Callable[..., object], *arguments: Any) -> None:
+        self._handle = None
+        callback(*arguments)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a call is still to come."""
+        return self._handle is not None
 
     def cancel(self) -> None:
         """Drop the call that is still to come."""

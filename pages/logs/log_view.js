@@ -5,12 +5,13 @@ export default {
   beforeUnmount() { this.lines.end(); },
   methods: {
     call(method, ...values) { return this.lines[method](...values); },
+    live() { return this.lines.live.map(({ id, source, run, text }) => ({ id, source, run, text })); },
     // All rows as plain values, for tests and benchmarks.
     rows() { return this.lines.rows.map(({ first, count, last, level, source, run, text, kind }) => ({ first, count, last, level: window.synapseLines.LEVELS[level], source, run, text, kind })); },
   },
   template: `
     <div :class="['log-lines', 'sy-log', { 'has-run': hasRun }]" role="table" :aria-label="label" aria-rowcount="-1">
       <div class="r hd" role="row"><span role="columnheader">Time</span><span role="columnheader">Level</span><span role="columnheader">Source</span><span role="columnheader" class="run">Run</span><span role="columnheader">Message</span></div>
-      <div class="log-port" role="rowgroup" tabindex="0"><div class="log-space"><div class="log-rows"></div></div></div>
+      <div class="log-port" role="rowgroup" tabindex="0"><div class="log-space"><div class="log-rows"></div><div class="log-live"></div></div></div>
     </div>`,
 };

@@ -18,7 +18,7 @@ from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError
 from synapse.log.log import Entry
-from synapse.log.messages import LinesLogged, LogCleared
+from synapse.log.messages import LinesLogged, LogCleared, RowsRedrawn
 from synapse.log.search import Search
 from synapse.waiting import is_set_within
 
@@ -41,6 +41,8 @@ QUIET_SECONDS = 0.08
 FRAME_SECONDS = 0.016
 FEW_LINES = 20
 CALM_SECONDS = 0.35
+MOST_WRITTEN = 50
+"""Rows shown that are still being written, the newest."""
 MOST_FOLDED = 20_000
 """Lines read at most for one page of rows when most lines repeat the one before."""
 
@@ -89,6 +91,8 @@ class LogStream:
         self.rows = 0
         self.sampled = 0
         """One of this many lines is shown; 0 if all are."""
+        self.written = 0
+        """How many rows are shown that are still being written."""
         self.trouble: SynapseError | None = None
         self.names = RunNames(room)
         self._room, self._lines, self._scope = room, lines, scope
@@ -108,10 +112,14 @@ class LogStream:
         self._pending: deque[Entry] = deque(maxlen=CAP)
         self._pending_count = 0
         """Lines since the last batch, including those that no longer fit into `_pending`."""
+        self._written: Sequence[Entry] = ()
+        """The rows that are still being written, as they were when the newest of `_pending` was logged."""
+        self._is_redrawn = False
         self._window = (0, 0)
         self._wake = asyncio.Event()
         self._wake.set()
         scope.follow(room.bus, LinesLogged, self._add)
+        scope.follow(room.bus, RowsRedrawn, lambda _: self._redrawn())
         scope.follow(room.bus, LogCleared, self._cleared)
         scope.when_gone(background_tasks.create(self._pump(), name='log view').cancel)
 
@@ -154,6 +162,17 @@ class LogStream:
             self._pending_count += len(matching)
             self._wake.set()
         self._on_lines(matching)
+
+    def _redrawn(self) -> None:
+        if not self.is_attached:
+            return
+        before, self._written = self._written, self._rows_now()
+        if self._written != before:
+            self._is_redrawn = True
+            self._wake.set()
+
+    def _rows_now(self) -> Sequence[Entry]:
+        return self.only.chosen(self._room.log.rows(self.only.run))[-MOST_WRITTEN:]
 
     def _matching(self, entries: Sequence[Entry], *, after: int = 0) -> Sequence[Entry]:
         """The entries to show, out of these, which are in order."""
@@ -199,7 +218,7 @@ class LogStream:
         if self._requests:
             kind = min(self._requests)
             await self._work[kind](self._requests.pop(kind))
-        elif self._pending:
+        elif self._pending or self._is_redrawn:
             await self._send()
         else:
             return
@@ -232,12 +251,14 @@ class LogStream:
         self.is_attached = False
         self._pending.clear()
         self._pending_count = 0
+        self._written, self._is_redrawn = (), False
 
     def _attach(self) -> None:
         """Append what is logged from now on. Nothing may be awaited since the window was found to reach this far."""
         self._detach()
         self.is_attached = True
         self._last_heard = self._room.log.last_seq
+        self._written = self._rows_now()
 
     # Reading
 
@@ -248,6 +269,7 @@ class LogStream:
             entries, has_older = await self._around(await self._line_at(place))
         if Request.LOAD in self._requests:  # for another place, meanwhile
             return
+        written = self._written
         rows = await self._rows_of(entries)
         is_unfiltered = self.only in (LogFilter(), LogFilter(run=self.only.run)) and not self.cleared_to
         how = {
@@ -255,6 +277,7 @@ class LogStream:
             'hasOlder': has_older,
             'isAtEnd': self.is_attached,
             'follows': self.is_following,
+            'live': await self._live_rows(written),
             'beginning': 'The log starts here' if is_unfiltered else 'No earlier lines match',
         }
         if isinstance(place, int):
@@ -333,7 +356,10 @@ class LogStream:
     # Sending
 
     async def _append(self, entries: list[Entry], *, is_at_end: bool) -> None:
-        await self._call('append', await self._rows_of(entries), {'isAtEnd': is_at_end, 'after': self._window[1]})
+        written = self._written if is_at_end else ()
+        self._is_redrawn = False
+        rows, live = await self._rows_of(entries), await self._live_rows(written)
+        await self._call('append', rows, {'isAtEnd': is_at_end, 'after': self._window[1], 'live': live})
 
     async def _send(self) -> None:
         entries, count = list(self._pending), self._pending_count
@@ -360,6 +386,12 @@ class LogStream:
         while count != self._pending_count and clock() < until:
             count = self._pending_count
             await asyncio.sleep(min(QUIET_SECONDS, until - clock()))
+
+    async def _live_rows(self, written: Sequence[Entry]) -> list[Row]:
+        """The rows that are still being written, each after what tells it from others."""
+        await self.names.learn(written)
+        self.written = len(written)
+        return [[row.id, *row_of(row, self.names.of(row.run)[0], self._search)] for row in written]
 
     async def _rows_of(self, entries: Sequence[Entry]) -> list[Row]:
         await self.names.learn(entries)

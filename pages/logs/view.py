@@ -210,7 +210,7 @@ class LogView(Scope):
         if trouble is not None:
             self._empty.set_text(f'The log cannot be read. {trouble.message} {trouble.hint}')
         else:
-            self._empty.set_text('' if self._stream.rows else self._why_empty())
+            self._empty.set_text('' if self._stream.rows or self._stream.written else self._why_empty())
 
     def _show_pill(self) -> None:
         is_shown = not self._stream.is_following and (self._missed > 0 or not self._stream.is_attached)

@@ -3,6 +3,7 @@
   'use strict';
   const { LEVELS, copyText, isSame, lineText, rowOf } = window.synapseRows;
   const CAP = 5000;
+  const liveOf = ([id, ...fields]) => ({ ...rowOf(fields), id });
   const CUT_KEY = 'synapse-log-cut';
 
   class LogLines extends window.synapseLogWindow {
@@ -25,7 +26,7 @@
     // -- called by Python
 
     /* Replace all rows. `place`: 'end', 'begin', 'keep' (the line being read stays) or the number of a line. */
-    reset(rows, { place, hasOlder, isAtEnd, follows, beginning }) {
+    reset(rows, { place, hasOlder, isAtEnd, follows, beginning, live }) {
       this.watchConnection();
       const anchor = place === 'keep' ? this.anchor() : null;
       this.rows = this.folded(rows.map(rowOf));
@@ -35,6 +36,7 @@
       this.hasOlder = hasOlder;
       this.isAtEnd = isAtEnd;
       this.follows = follows;
+      this.drawLive(live.map(liveOf));
       this.measure();
       if (typeof place === 'number') {
         this.current = place;
@@ -51,8 +53,9 @@
       else if (typeof place === 'number') this.takeFocus();
       return this.report();
     }
-    /* Add rows after the one that ends with `after`; any other place would leave a gap, or repeat lines. */
-    append(rows, { isAtEnd, after }) {
+    /* Add rows after the one that ends with `after`; any other place would leave a gap, or repeat lines. `live` are those
+       still being written, after all others: what they have become is among the new ones. */
+    append(rows, { isAtEnd, after, live }) {
       if (after !== this.report().last) return { ...this.report(), isTorn: true };
       const fresh = this.folded(rows.map(rowOf));
       const gone = this.keep(() => {
@@ -60,6 +63,7 @@
         if (last && fresh.length && this.folds && isSame(last, fresh[0])) this.join(last, fresh.shift(), true);
         this.rows.push(...fresh);
         this.isAtEnd = isAtEnd;
+        this.drawLive(live.map(liveOf));
         this.asked = {};
         return this.follows || !isAtEnd ? this.trim(0, this.rows.length - CAP) : 0;
       });
@@ -78,7 +82,7 @@
         this.rows.unshift(...older);
         this.hasOlder = hasOlder;
         this.asked = {};
-        if (this.rows.length > CAP && !this.follows) { this.trim(CAP, this.rows.length - CAP); this.isAtEnd = false; }
+        if (this.rows.length > CAP && !this.follows) { this.trim(CAP, this.rows.length - CAP); this.isAtEnd = false; this.drawLive([]); }
       });
       this.draw();
       return this.report();

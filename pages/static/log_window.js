@@ -17,6 +17,9 @@
       this.port = root.querySelector('.log-port');
       this.space = root.querySelector('.log-space');
       this.box = root.querySelector('.log-rows');
+      this.liveBox = root.querySelector('.log-live');
+      this.live = [];
+      this.liveHeight = 0;
       this.rows = [];
       this.tops = new Float64Array(1);
       this.follows = follows;
@@ -65,7 +68,7 @@
     }
     redraw(row) { row.height = 0; row.isStale = true; }
     trim(start, count) { return this.rows.splice(start, Math.max(0, count)).length; }
-    get total() { return this.tops[this.rows.length] || 0; }
+    get total() { return (this.tops[this.rows.length] || 0) + this.liveHeight; }
     get lineHeight() { return isNarrow() ? 42 : 22; }
     measure() {
       const rows = this.rows;
@@ -77,6 +80,7 @@
         top += rows[i].height || line;
       }
       this.tops[rows.length] = top;
+      this.liveHeight = this.wraps ? this.liveBox.offsetHeight : this.live.length * line;
     }
     indexAt(y) {
       let [low, high] = [0, this.rows.length - 1];
@@ -199,6 +203,25 @@
       this.place(start);
       return this.remeasure(start, end);
     }
+    /* Rows that are still being written, below the last line; they change in place. */
+    drawLive(rows) {
+      this.live = rows;
+      while (this.liveBox.children.length > rows.length) this.liveBox.lastChild.remove();
+      rows.forEach((row, index) => {
+        let shown = this.liveBox.children[index];
+        if (!shown) {
+          const parts = newLine();
+          shown = parts.shown;
+          shown.parts = parts;
+          shown.setAttribute('role', 'row');
+          this.liveBox.append(shown);
+        }
+        const [id, ms, text] = shown.drawn || [];
+        if (id === row.id && ms === row.ms && text === row.text) return;
+        shown.drawn = [row.id, row.ms, row.text];
+        fill(shown.parts, row, synapse.wall(row.ms));
+      });
+    }
     /* Elements of rows out of sight are reused where they are, so that a flood moves no elements. */
     release(start, end) {
       const kept = new Set();
@@ -219,6 +242,7 @@
       if (this.total !== this.drawnTotal) { this.drawnTotal = this.total; this.space.style.height = `${this.total}px`; }
       // Not a transform, which would repaint every row although none has moved.
       this.box.style.top = `${this.tops[start] || 0}px`;
+      if (this.live.length) this.liveBox.style.top = `${this.tops[this.rows.length] || 0}px`;
       if (!this.isMoved) return;
       this.isMoved = false;
       this.setTop = this.top;

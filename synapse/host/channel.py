@@ -1,5 +1,6 @@
 """The output of a run host: JSON lines on a private descriptor, floods of log lines by files; nothing is dropped."""
 
+import contextlib
 import json
 import os
 import threading
@@ -14,6 +15,7 @@ from synapse.protocol.messages import HostMessage, Kind, Logs, Progress, Raw
 from synapse.protocol.spool import Spool
 
 FLUSH_SECONDS = 0.025
+IDLE_SECONDS = 0.1
 FLOOD_SECONDS = 0.05
 FLOOD_BYTES = 2 * 1024**2
 """When more than this is held, it is sent more often, and a step that is faster than the disk waits for the disk."""
@@ -54,6 +56,8 @@ class Channel:
 
         Its argument is the seconds since the last call.
         """
+        self.on_idle: Callable[[], None] = lambda: None
+        """Called every 100 ms while nothing is sent, once `watch` was called."""
         self.is_fork = False
         self.is_open = False
         self._fd = -1
@@ -66,6 +70,7 @@ class Channel:
         self._last_time = datetime.min.replace(tzinfo=UTC)
         self._lock = threading.RLock()
         self._wake, self._hurry = threading.Event(), threading.Event()
+        self._idle_seconds: float | None = None
         self._seconds, self._bytes = FLUSH_SECONDS, 0
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(after_in_child=self._become_fork)
@@ -174,15 +179,24 @@ class Channel:
         self._hurry.set()
         self._wake_flusher()
 
+    def watch(self) -> None:
+        """From now on, also send what has no line end yet."""
+        if self._idle_seconds is None:
+            self._idle_seconds = IDLE_SECONDS
+            self._wake_flusher()
+
     def _wake_flusher(self) -> None:
         self._wake.set()
-        if self._flusher is None:  # a thread takes a while to start, and most steps never hold anything
+        if self._flusher is None:
             self._flusher = threading.Thread(target=self._flush_forever, name='synapse-flush', daemon=True)
             self._flusher.start()
 
     def _flush_forever(self) -> None:
         while True:
-            self._wake.wait()
+            if not self._wake.wait(self._idle_seconds):
+                with contextlib.suppress(OSError):
+                    self.on_idle()
+                continue
             if self._hurry.wait(self._seconds):
                 self._hurry.clear()
                 self._seconds = FLOOD_STARTS_SECONDS

@@ -155,6 +155,7 @@ class Runner:
         self._control.gate()
         self._channel.step = step.name
         enter_step(step.name)
+        self._channel.watch()
         for attempt in range(1, step.retries + 2):
             self._run.attempt, self._run._failed_program = attempt, ''
             self._report_step(step, 'running')

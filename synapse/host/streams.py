@@ -12,12 +12,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from synapse.protocol.lines import ByteLines
+from synapse.protocol.lines import ByteLines, leaves_rows
 
 from .channel import FLOOD_BYTES, FLOOD_SECONDS, Channel
 
 FLOOD_LINES = 20
 """This many lines within 25 ms are a flood, which ends when fewer come within 50 ms."""
+
+REDRAW_SECONDS = 0.1
+AGAIN = '\r\x1b[K'
+"""To the start of a row, which is then drawn again."""
 
 _numbers = itertools.count(1)
 
@@ -179,7 +183,7 @@ class _Sink:
         self._number = next(_numbers)
         self._chunks: deque[bytes] = deque()
         self.write = self._chunks.append
-        self._has_open_line = self._is_draining = self._must_repeat = False
+        self._is_unfinished = self._is_draining = self._must_repeat = False
         self._lock = threading.RLock()
 
     def flush(self) -> None:
@@ -218,8 +222,9 @@ class _Sink:
         return has_sent
 
     def finish(self) -> None:
-        if self._has_open_line:
-            self._has_open_line = False
+        # Even after a line end: the row before may have been redrawn, or a colour still be on.
+        if self._is_unfinished:
+            self._is_unfinished = False
             self._channel.raw(self._number, self._source, b'', is_last=True)
 
     @property
@@ -233,7 +238,7 @@ class _Sink:
             os.write(self._fd, data)
             return
         self.lines += data.count(b'\n')
-        self._has_open_line = not data.endswith(b'\n')
+        self._is_unfinished = self._is_unfinished or leaves_rows(data)
         self._channel.raw(self._number, self._source, data)
 
     def renew_lock(self) -> None:
@@ -303,29 +308,37 @@ class ProgramOutput:
     def __init__(self, channel: Channel, source: str) -> None:
         self._channel, self._source = channel, source
         self._number = next(_numbers)
-        self._has_open_line = False
+        self._is_unfinished = False
 
     def feed(self, data: bytes) -> None:
         self._channel.drain_streams()
-        self._has_open_line = not data.endswith(b'\n')
+        self._is_unfinished = self._is_unfinished or leaves_rows(data)
         self._channel.raw(self._number, self._source, data)
         self._channel.after_output()
 
     def finish(self) -> None:
-        if self._has_open_line:
-            self._has_open_line = False
+        if self._is_unfinished:
+            self._is_unfinished = False
             self._channel.raw(self._number, self._source, b'', is_last=True)
 
 
 class FilteredOutput:
-    """Passes lines on to a `ProgramOutput`, without those for which `on_line` returns True."""
+    """Passes lines on to a `ProgramOutput`, without those for which `on_line` returns True.
+
+    A redrawn row is passed on too, as it is then, at most every 100 ms, and is drawn again.
+    """
 
     def __init__(self, on_line: Callable[[str], bool | None], output: ProgramOutput) -> None:
         self._on_line, self._output = on_line, output
         self._lines = ByteLines()
+        self._row = ''
+        self._drawn_at = float('-inf')
 
     def feed(self, data: bytes) -> None:
-        self._pass_on(self._lines.feed(data, time.monotonic()))
+        now = time.monotonic()
+        self._pass_on([*self._lines.settle(now), *self._lines.feed(data, now)])
+        if now - self._drawn_at >= REDRAW_SECONDS:
+            self._draw(now)
 
     def finish(self) -> None:
         self._pass_on(self._lines.finish())
@@ -333,14 +346,28 @@ class FilteredOutput:
     def _pass_on(self, lines: list[str]) -> None:
         for line in lines:
             if not self._on_line(line):
-                self._output.feed(f'{line}\n'.encode('utf-8', 'replace'))
+                self._output.feed(f'{AGAIN if self._row else ""}{line}\n'.encode('utf-8', 'replace'))
+                self._row = ''
+
+    def _draw(self, now: float) -> None:
+        row = next((row.text for row in self._lines.rows if row.is_drawn), '')
+        if row and row != self._row:
+            self._drawn_at = now
+            if not self._on_line(row):
+                self._row = row
+                self._output.feed(f'{AGAIN}{row}'.encode('utf-8', 'replace'))
 
 
 def capture_streams(channel: Channel) -> tuple[Stream, Stream]:
     """Send everything that this process prints and warns to the channel from now on."""
     out = Stream(channel, 'stdout', 1, can_hold=True)
     err = Stream(channel, 'stderr', 2, before=out.drain)
-    channel.drain_streams, channel.on_tick = out.drain, out.tick
+
+    def drain_both() -> None:
+        out.drain()
+        err.drain()
+
+    channel.drain_streams, channel.on_tick, channel.on_idle = out.drain, out.tick, drain_both
     sys.stdout = sys.__stdout__ = out  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = err  # type: ignore[misc]
 

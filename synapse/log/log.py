@@ -21,7 +21,7 @@ from .counters import LogCounters as LogCounters
 from .entry import LEVELS
 from .entry import Entry as Entry
 from .entry import Level as Level
-from .messages import LinesLogged
+from .messages import LinesLogged, RowsRedrawn
 from .pruning import LogPruner
 from .queries import Histogram as Histogram
 from .queries import Matches as Matches
@@ -64,6 +64,8 @@ class Log:
         self._boot = secrets.token_hex(4)
         self._fresh: deque[Entry] = deque()
         self._publish_at = 0.0
+        self._rows: dict[str, tuple[Entry, ...]] = {}
+        self._redrawn: dict[str, tuple[Entry, ...]] = {}
         self._is_due = False
         self._publish_timer: asyncio.TimerHandle | None = None
         self._scrubber = Scrubber()
@@ -147,6 +149,21 @@ class Log:
         self.last_seq = seq
         self._add(entries)
         return entries
+
+    def redraw(self, run: str, rows: Sequence[Entry]) -> None:
+        """Show these rows of a run, instead of those shown before: what its programs have written of their next lines.
+
+        They are not entries, and are not saved. Entries logged before this call are published before the rows are, so
+        that a row and the entry it has become never appear together.
+
+        :param rows: in order, with a `seq` of 0 and ids that tell them apart
+        """
+        self._redrawn[run] = tuple(row._replace(message=self._scrubber.unfinished(row.message)) for row in rows)
+        self._publish_soon()
+
+    def rows(self, run: str | None = None) -> list[Entry]:
+        """The rows that are being written now, of one run or of all; `seq` is 0, and `id` tells them apart."""
+        return [row for owner, rows in self._rows.items() if run in (None, owner) for row in rows]
 
     def hide(self, run_id: str, secrets: Iterable[str]) -> None:
         """Replace these values by `***` in everything that is logged, until `unhide`."""
@@ -355,6 +372,7 @@ class Log:
             self._publish_timer.cancel()
             self._publish_timer = None
         if not self._fresh:
+            self._publish_rows()
             return
         entries = tuple(self._fresh.popleft() for _ in range(min(len(self._fresh), PUBLISH_ENTRIES)))
         if len(entries) > FEW:
@@ -371,6 +389,15 @@ class Log:
             self._bus.publish(LinesLogged(entries))
         finally:
             self.is_publishing = False
+        if not self._fresh:
+            self._publish_rows()
+
+    def _publish_rows(self) -> None:
+        if not self._redrawn:
+            return
+        self._rows = {run: rows for run, rows in {**self._rows, **self._redrawn}.items() if rows}
+        self._redrawn = {}
+        self._bus.publish(RowsRedrawn())
 
     def _publish_all(self) -> None:
         # A subscriber that calls this while being notified must not let others see later entries first.

@@ -15,6 +15,11 @@ class LinesLogged(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class RowsRedrawn(Message):
+    """Rows that are still being written have changed; `Log.rows` has them. What they became comes before it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogCleared(Message):
     """Entries up to and including `seq` were deleted."""
 

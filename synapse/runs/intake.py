@@ -1,26 +1,34 @@
 """Logs the output of a run: its entries, and raw output, from pipe or spool, which is cut into lines here."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from synapse.engine.pipes import FairShare
-from synapse.log.log import Level, Log
+from synapse.log.log import Entry, Level, Log
 from synapse.protocol.lines import ByteLines
 from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
 from synapse.protocol.messages import Job, Kind
+from synapse.protocol.screen import LiveRow
 from synapse.protocol.spool_reader import SpoolReader
 from synapse.scrubber import Scrubber, secret_values
+from synapse.waiting import Timer
+
+P = ParamSpec('P')
+T = TypeVar('T')
 
 SLICE_LINES = 250
 SLICE_CHARACTERS = 128 * 1024
 """The most to log in one go; then other tasks on the loop may have a turn."""
 TURN_SECONDS = 0.003
 """The longest they wait for one; publishing these lines then takes as long again."""
+ROWS_SECONDS = 0.1
+"""How old an unfinished row is when it is shown, and how often it is drawn again."""
 PAUSE_SECONDS = 0.001
 """How long to pause between slices of a flood, since a browser on this machine needs the processor too."""
 
@@ -35,6 +43,7 @@ class Printed:
     fields: Mapping[str, Any] | None = None
 
 
+OnRows = Callable[[Sequence[Entry]], object]
 Entries = list[Any]
 """Log entries as a host sends them: the `e` of a `Logs`."""
 
@@ -46,18 +55,46 @@ class Cutter:
         self._long_lines = long_lines
         self._open: dict[Any, ByteLines] = {}
         self._last: dict[Any, Mapping[str, Any]] = {}
+        """The message that each of these was last written by."""
 
     def lines(self, message: Mapping[str, Any], data: bytes) -> list[Printed]:
         """Return the lines that this piece completes; `message` is a `Raw`."""
         stream = message.get('id')
-        cut = self._open.setdefault(stream, ByteLines())
-        lines = cut.feed(data, _seconds(message.get('at')))
-        self._last[stream] = message
+        cut, now = self._open.get(stream) or ByteLines(), _seconds(message.get('at'))
+        settled = self._settled(stream, cut, now)
+        lines = cut.feed(data, now)
         if message.get('last'):
             lines += cut.finish()
-        if message.get('last') or data.endswith(b'\n'):
-            del self._open[stream], self._last[stream]
-        return self._printed(message, lines)
+        if message.get('last') or cut.is_idle:
+            self._open.pop(stream, None)
+            self._last.pop(stream, None)
+        else:
+            self._open[stream], self._last[stream] = cut, message
+        return [*settled, *self._printed(message, lines)]
+
+    def settled(self, now: float) -> list[Printed]:
+        """Return the lines of redrawn rows that have been left alone for long enough."""
+        return [printed for stream, cut in self._open.items() for printed in self._settled(stream, cut, now)]
+
+    def _settled(self, stream: Any, cut: ByteLines, now: float) -> list[Printed]:
+        # With the time when they were last written: the same whether they are noticed now or by the next piece.
+        due = cut.due
+        return self._printed(self._last[stream], cut.settle(now)) if due is not None and due <= now else []
+
+    @property
+    def due(self) -> float | None:
+        """When `settled` will return something if nothing more is printed."""
+        return min((due for cut in self._open.values() if (due := cut.due) is not None), default=None)
+
+    @property
+    def has_rows(self) -> bool:
+        return bool(self._open)
+
+    def rows(self) -> Iterator[tuple[Mapping[str, Any], LiveRow]]:
+        """Yield the rows that are not complete, each with the `Raw` by which its stream was last written."""
+        for stream, cut in self._open.items():
+            for row in cut.rows:
+                yield self._last[stream], row
 
     def rest(self) -> list[Printed]:
         """Return what is left without a line end."""
@@ -88,37 +125,48 @@ class Intake:
 
     A flood waits in the spool and is read from there as fast as the log can take it: the run does not wait.
 
+    What is not a line yet is shown by `Log.redraw` after 100 ms, and then again at most every 100 ms.
+
     :param folder: of the run
     :param secrets: values to hide in the files of the run too
+    :param on_rows: called with the rows that are redrawn, whenever they are shown
     """
 
-    def __init__(self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = (), on_rows: OnRows = lambda rows: None
+    ) -> None:
         scrubber = Scrubber()
         scrubber.hide(run_id, secrets)
         self._log, self._run_id = log, run_id
         self._cutter = Cutter(LongLines(folder / LONG_LINES, scrubber.text))
         self._spool = SpoolReader(folder)
         self._finished: tuple[list[Path], int] = ([], 0)
+        self._on_rows, self._rows_due = on_rows, Timer()
+        self._shown: frozenset[str] = frozenset()
+        self._is_cutting = False
+        """Whether a thread is: then the rows have to wait."""
         self._fair_share = FairShare(TURN_SECONDS)
 
     @classmethod
-    def of_job(cls, log: Log, job: Job) -> 'Intake':
+    def of_job(cls, log: Log, job: Job, on_rows: OnRows = lambda rows: None) -> 'Intake':
         profile = job.get('profile') or {}
-        return cls(log, job['id'], Path(job['folder']), secret_values(profile.get('secrets') or {}))
+        return cls(log, job['id'], Path(job['folder']), secret_values(profile.get('secrets') or {}), on_rows)
 
     async def take(self, message: Mapping[str, Any]) -> None:
         """Log what a message of kind `logs`, `raw` or `spool` holds; returns when all of it is logged."""
-        kind = message.get('t')
+        kind, seq = message.get('t'), self._log.last_seq
         if kind == Kind.LOGS:
             await self._log_item(list(message.get('e') or ()))
         elif kind == Kind.RAW:
             cut = self._cutter.lines
             data = str(message.get('text') or '').encode('latin-1', 'replace')
             is_long = self._cutter.is_long(message)
-            for item in await asyncio.to_thread(cut, message, data) if is_long else cut(message, data):
+            for item in await self._in_thread(cut, message, data) if is_long else cut(message, data):
                 await self._log_item(item)
+            self._follow_rows(seq)
         elif kind == Kind.SPOOL:
             await self._take_spooled((int(message.get('file') or 0), int(message.get('size') or 0)))
+            self._follow_rows(seq)
 
     async def finish(self) -> None:
         """Once the host is gone, log what is left, also in the spool, and remove the spool."""
@@ -127,12 +175,72 @@ class Intake:
             await self._take_spooled(None)
         for item in self._cutter.rest():
             await self._log_item(item)
+        self.close()
         if has_spool:
             await self._log.saved(self._log.last_seq)
             await asyncio.to_thread(self._spool.remove)
 
+    def close(self) -> None:
+        """Show no rows any more. Nothing that is printed may come after this."""
+        self._rows_due.cancel()
+        if self._shown:
+            self._shown = frozenset()
+            self._log.redraw(self._run_id, ())
+
+    # Rows that are not lines yet
+
+    def _follow_rows(self, seq: int) -> None:
+        """Show the rows soon. A row that has become a line leaves at once, together with the line.
+
+        :param seq: of the newest entry before what was just taken
+        """
+        if self._shown and self._log.last_seq > seq:
+            self._redraw(lambda row: row.id in self._shown)
+        if self._cutter.has_rows and not self._rows_due.is_running:
+            self._rows_due.start(ROWS_SECONDS, self._show_rows)
+
+    def _show_rows(self) -> None:
+        now = time.time()
+        if self._is_cutting:
+            self._rows_due.start(ROWS_SECONDS, self._show_rows)
+            return
+        for item in self._cutter.settled(now):
+            for part in _slices(item):
+                self._log_part(part)
+        self._redraw(lambda row: True)
+        if (due := self._cutter.due) is not None:
+            self._rows_due.start(max(ROWS_SECONDS, due - now), self._show_rows)
+
+    def _redraw(self, is_shown: Callable[[Entry], bool]) -> None:
+        rows = [(self._row_of(message, row), row.is_drawn) for message, row in self._cutter.rows()]
+        shown = [row for row, _ in rows if is_shown(row)]
+        if shown or self._shown:
+            self._shown = frozenset(row.id for row in shown)
+            self._log.redraw(self._run_id, shown)
+        self._on_rows([row for row, is_drawn in rows if is_drawn])
+
+    def _row_of(self, message: Mapping[str, Any], row: LiveRow) -> Entry:
+        return Entry(
+            id=f'{self._run_id}/{message.get("id")}/{row.number}',
+            seq=0,
+            timestamp=datetime.fromtimestamp(_seconds(message.get('at')), UTC),
+            level=Level.INFO,
+            message=row.text,
+            source=str(message.get('source')),
+            run=self._run_id,
+            step=_text_or_none(message.get('step')),
+        )
+
+    async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call a function that uses the cutter in a thread."""
+        self._is_cutting = True
+        try:
+            return await asyncio.to_thread(function, *arguments, **named)
+        finally:
+            self._is_cutting = False
+
     async def _take_spooled(self, until: tuple[int, int] | None) -> None:
-        while not self._spool.has_read(until) and (items := await asyncio.to_thread(self._read, until)):
+        while not self._spool.has_read(until) and (items := await self._in_thread(self._read, until)):
             for item in items:
                 await self._log_item(item, PAUSE_SECONDS)
             await self._remove_finished()

@@ -12,7 +12,7 @@ from storage.files import DiskFull, StorageError
 from synapse.engine.engine import HostHandle
 from synapse.errors import SynapseError
 from synapse.failures.memory import memory_watch
-from synapse.log.log import Level
+from synapse.log.log import Entry, Level
 from synapse.protocol.messages import Do, HostCommand, Job, Kind
 from synapse.records import Problem, now_utc
 from synapse.waiting import Throttle, Timer
@@ -24,6 +24,7 @@ from .intake import Intake
 from .jobs import RunJobs
 from .lifecycle_log import LifecycleLog
 from .messages import RunChanged
+from .read_progress import ReadProgress
 from .reasons import with_reason
 from .records import RunRecord, RunState, StepRun, StepState
 
@@ -62,6 +63,7 @@ class LiveRun:
         self._intake: Intake | None = None
         self._is_stopping = self._stop_now = self._is_closing = False
         self._is_pausing = False
+        self._read: ReadProgress | None = None
         self._reported: RunState | None = None
         self._error: Problem | None = None
         self._timed_out: tuple[StepRun, float] | None = None
@@ -78,6 +80,8 @@ class LiveRun:
         try:
             await self._end(*await self._outcome())
         finally:
+            if self._intake is not None:
+                self._intake.close()
             if self._saving is not None:
                 self._saving.cancel()
 
@@ -151,8 +155,8 @@ class LiveRun:
             return outcome(self._ending())
         if self._must_end():
             return outcome(self._ending())
-        self._intake = Intake.of_job(self._context.log, job)
         why_killed = memory_watch()
+        self._intake = Intake.of_job(self._context.log, job, self._read_progress)
         self._handle = await self._context.engine.run(job, self._receive, self._log_line)
         if self._must_end():
             self._stop_handle(now=self._stop_now)
@@ -263,6 +267,18 @@ class LiveRun:
 
     async def _progressed(self, message: Mapping[str, Any]) -> None:
         await self._shown()
+        self._read = None  # the step knows better than its programs
+        self._apply_progress(message)
+
+    def _read_progress(self, rows: Sequence[Entry]) -> None:
+        """Take the progress of a step that does not report it from the rows that are redrawn."""
+        step = self.run.active_step
+        if self._read is None or step is None or self._saving is not None:
+            return
+        if found := self._read.of([row for row in rows if row.step == step.name]):
+            self._apply_progress({'step': step.name, 'percent': found[0], 'note': found[1]})
+
+    def _apply_progress(self, message: Mapping[str, Any]) -> None:
         after = transitions.progressed(self.run, message, now_utc())
         if after is not self.run:
             self.run = after
@@ -271,6 +287,8 @@ class LiveRun:
     async def _step_moved(self, message: Mapping[str, Any]) -> None:
         if self._is_stopping and message.get('state') == StepState.FAILED:
             message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
+        if message.get('state') == StepState.RUNNING:
+            self._read = ReadProgress()
         name = message.get('name')
         now = self._moment_of(message.get('at'))
         if problem := transitions.problem_from(message.get('error')):

@@ -20,6 +20,7 @@ class ScriptedBrowser:
 
     def __init__(self, client: Client) -> None:
         self.rows: list[Row] = []
+        self.live: list[Row] = []
         self.calls: list[tuple[str, list[Any]]] = []
         self.marks: dict[int, Any] = {}
         self.details: dict[int, Any] = {}
@@ -91,14 +92,14 @@ class ScriptedBrowser:
     # The methods that Python calls
 
     def _reset(self, rows: list[Row], how: dict[str, Any]) -> dict[str, Any]:
-        self.rows = rows
+        self.rows, self.live = rows, how['live']
         self.is_at_end, self.has_older, self.is_following = how['isAtEnd'], how['hasOlder'], how['follows']
         return self._report()
 
     def _append(self, rows: list[Row], how: dict[str, Any]) -> dict[str, Any]:
         if how['after'] != self._report()['last']:
             return self._report() | {'isTorn': True}
-        self.rows = self.rows + rows
+        self.rows, self.live = self.rows + rows, how['live']
         self.is_at_end = how['isAtEnd']
         if self.is_following or not self.is_at_end:
             self.rows = self.rows[-CAP:]

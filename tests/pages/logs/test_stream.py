@@ -79,6 +79,60 @@ def numbered(count: int, start: int = 0) -> list[str]:
     return [f'line {number}' for number in range(start, start + count)]
 
 
+# Rows that are still being written
+
+
+def row(text: str, number: int = 0) -> Entry:
+    moment = datetime(2026, 10, 14, tzinfo=UTC)
+    return Entry(f'r1/1/{number}', 0, moment, Level.INFO, text, 'tar', 'r1', 'pack')
+
+
+def live_texts(browser: ScriptedBrowser) -> list[str]:
+    return [fields[8] for fields in browser.live]
+
+
+async def test_a_row_changes_in_place_and_leaves_as_its_line_arrives(tmp_path: Path) -> None:
+    async with streaming(tmp_path, history=['before']) as it:
+        for text in ('10 %', '20 %'):
+            it.room.log.redraw('r1', [row(text)])
+            await it.until(lambda text=text: live_texts(it.browser) == [text])  # type: ignore[misc]
+        calls = len(it.browser.calls)
+        it.room.log.append('info', 'done', source='tar', run='r1')
+        it.room.log.redraw('r1', [])
+        await it.until(lambda: it.browser.texts == ['before', 'done'])
+
+        assert live_texts(it.browser) == []
+        assert len(it.browser.calls) == calls + 1
+        assert it.room.log.rows() == []
+
+
+async def test_a_view_that_is_opened_shows_the_rows_that_are_there(tmp_path: Path) -> None:
+    rows = [row('outer 10 %'), row('inner 90 %', 1)]
+    async with streaming(tmp_path, before=lambda room: room.log.redraw('r1', rows)) as it:
+        await it.until(lambda: live_texts(it.browser) == ['outer 10 %', 'inner 90 %'])
+
+        assert it.stream.written == 2
+
+
+async def test_rows_are_filtered_as_lines_are(tmp_path: Path) -> None:
+    only = LogFilter(run='r1', search=Search(text='outer'))
+    async with streaming(tmp_path, only) as it:
+        it.room.log.redraw('r2', [row('outer 1 %')._replace(run='r2')])
+        it.room.log.redraw('r1', [row('outer 10 %'), row('inner 90 %', 1)])
+        await it.until(lambda: live_texts(it.browser) == ['outer 10 %'])
+
+
+async def test_a_reader_who_is_not_at_the_end_gets_no_rows(tmp_path: Path) -> None:
+    async with streaming(tmp_path, history=numbered(3 * PAGE)) as it:
+        it.stream.follow(False)
+        it.stream.load('begin')
+        await it.until(lambda: not it.browser.is_at_end)
+        it.room.log.redraw('r1', [row('10 %')])
+        await it.it.settled()
+
+        assert live_texts(it.browser) == []
+
+
 # History and what follows it
 
 
@@ -469,5 +523,5 @@ async def test_a_view_that_is_left_hears_of_nothing(tmp_path: Path) -> None:
         it.say('too late')
         await it.it.settled()
 
-        assert inside - it.room.bus.subscriber_count() == 2
+        assert inside - it.room.bus.subscriber_count() == 3
         assert it.watched.heard == []

@@ -18,7 +18,7 @@ from synapse.errors import DiskIsFull
 from synapse.log import writer as log_writer
 from synapse.log.handler import LogHandler
 from synapse.log.log import RING, Entry, Level, Log
-from synapse.log.messages import LinesLogged, LogCleared
+from synapse.log.messages import LinesLogged, LogCleared, RowsRedrawn
 from synapse.scrubber import Scrubber
 
 
@@ -496,3 +496,58 @@ async def test_a_listener_that_fails_at_every_line_does_not_go_round_for_ever(
         await asyncio.sleep(0)
 
     assert len(log.ring) == 2
+
+
+# Rows that are still being written
+
+
+def written(text: str) -> Entry:
+    return Entry('r/1/0', 0, datetime(2026, 10, 14, tzinfo=UTC), Level.INFO, text, 'tar', 'r', 'pack')
+
+
+async def test_a_row_is_no_entry_and_leaves_together_with_its_line(log: Log, bus: Bus) -> None:
+    seen: list[tuple[list[str], list[str]]] = []
+    for kind in (LinesLogged, RowsRedrawn):
+        bus.subscribe(kind, lambda _: seen.append(([e.message for e in log.ring], [e.message for e in log.rows()])))
+
+    log.redraw('r', [written('10 %')])
+    await until(lambda: len(seen) == 1)
+    say(log, 'done')
+    log.redraw('r', [])
+    await until(lambda: len(seen) == 3)
+
+    assert seen == [([], ['10 %']), (['done'], ['10 %']), (['done'], [])]
+    assert [entry.seq for entry in await log.query()] == [1]
+
+
+async def test_rows_wait_for_the_lines_of_a_flood_before_them(log: Log, bus: Bus) -> None:
+    lines: list[Entry] = []
+    bus.subscribe(LinesLogged, lambda message: lines.extend(message.entries))
+    waiting = asyncio.create_task(bus.next(RowsRedrawn, timeout=5))
+    await asyncio.sleep(0)
+
+    for number in range(10_000):
+        say(log, f'line {number}')
+    log.redraw('r', [written('10 %')])
+    await waiting
+
+    assert len(lines) == 10_000
+
+
+@pytest.mark.parametrize(
+    ('text', 'shown'),
+    [
+        ('login s3cret-canary ok', 'login *** ok'),
+        ('login s3cret-can', 'login ***'),
+        ('login s3c', 'login ***'),
+        ('login s3', 'login s3'),
+        ('none', 'none'),
+    ],
+)
+async def test_a_row_shows_no_part_of_a_secret(log: Log, text: str, shown: str) -> None:
+    log.hide('r', ['s3cret-canary'])
+
+    log.redraw('r', [written(text)])
+    await until(lambda: bool(log.rows('r')))
+
+    assert [row.message for row in log.rows('r')] == [shown]

@@ -4,7 +4,8 @@ import asyncio
 import itertools
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from storage.logs.store import LogStore
 from synapse.bus import Bus
 from synapse.log.log import Log
+from synapse.log.messages import RowsRedrawn
 from synapse.protocol import long_lines
 from synapse.protocol import spool as spool_module
 from synapse.protocol.lines import ByteLines
@@ -48,7 +50,10 @@ def raw(text: str, number: int) -> tuple[str, bytes]:
     return json.dumps(said), data
 
 
-@given(lines=st.lists(st.text(st.characters(exclude_characters='\r\n', codec='utf-8'), max_size=9)), data=st.data())
+LINES = st.lists(st.text(st.characters(exclude_characters='\r\n\b\x1b', codec='utf-8'), max_size=9))
+
+
+@given(lines=LINES, data=st.data())
 def test_printed_lines_are_the_same_however_they_come_in_pieces(lines: list[str], data: st.DataObject) -> None:
     stream = ''.join(f'{line}\n' for line in lines).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
@@ -194,3 +199,80 @@ def test_nothing_is_saved_where_there_is_no_run() -> None:
     text, fields = LongLines(None).cut('x' * 20_000, {'a': 1})
 
     assert (len(text), fields) == (LONGEST, {'a': 1, 'cut': 20_000})
+
+
+# What is not a line yet
+
+
+def now_raw(text: str, *, stream: int = 1, last: bool = False) -> dict[str, object]:
+    at = datetime.now(UTC).isoformat(timespec='microseconds')
+    return {'t': 'raw', 'id': stream, 'at': at, 'source': 'tar', 'step': 's', 'text': text, 'last': last}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - several messages announce it
+            await asyncio.sleep(0.01)
+
+
+def rows(log: Log) -> list[str]:
+    return [row.message for row in log.rows(RUN)]
+
+
+async def test_an_unfinished_line_is_shown_and_becomes_one_entry(log: Log, tmp_path: Path) -> None:
+    intake = Intake(log, RUN, tmp_path)
+
+    await intake.take(now_raw('Uploading backup... '))
+    await until(lambda: rows(log) == ['Uploading backup... '])
+    assert await printed(log) == []
+    await intake.take(now_raw('done\n'))
+    await until(lambda: rows(log) == [])
+
+    assert await printed(log) == ['Uploading backup... done']
+
+
+async def test_redraws_are_shown_at_a_bounded_rate_and_stored_once(log: Log, tmp_path: Path) -> None:
+    intake, seen = Intake(log, RUN, tmp_path), list[str]()
+    log._bus.subscribe(RowsRedrawn, lambda _: seen.extend(rows(log)))
+
+    for number in range(100):
+        await intake.take(now_raw(f'\r{number} %'))
+        await asyncio.sleep(0.01)
+    await intake.take(now_raw('', last=True))
+
+    await until(lambda: rows(log) == [])
+    assert 5 <= len(seen) <= 20
+    assert await printed(log) == ['99 %']
+
+
+async def test_a_redrawn_row_that_is_left_alone_is_stored_without_further_output(log: Log, tmp_path: Path) -> None:
+    intake = Intake(log, RUN, tmp_path)
+
+    await intake.take(now_raw('\r 50%\r100%\n'))
+    await until(lambda: log.last_seq == 1)
+
+    assert await printed(log) == ['100%']
+    assert rows(log) == []
+
+
+async def test_rows_of_two_programs_are_apart(log: Log, tmp_path: Path) -> None:
+    intake = Intake(log, RUN, tmp_path)
+
+    await intake.take(now_raw('\rone 1%', stream=1))
+    await intake.take(now_raw('\rtwo 2%', stream=2))
+
+    await until(lambda: rows(log) == ['one 1%', 'two 2%'])
+    await intake.finish()
+    assert sorted(await printed(log)) == ['one 1%', 'two 2%']
+    await until(lambda: rows(log) == [])
+
+
+async def test_a_kill_loses_no_more_than_the_rows(log: Log, tmp_path: Path) -> None:
+    spool, first = Spool(tmp_path / SPOOL), Intake(log, RUN, tmp_path)
+    spool.append(*raw('\r 1%\r 2%', 1))
+    await first.take(spool.size_message() or {})
+    spool.append(*raw('\r100%\nafter\n', 2))
+
+    await Recovery(log, RUN, tmp_path).finish()
+
+    assert await printed(log) == ['100%', 'after']
