@@ -41,15 +41,17 @@ async def with_reason(problem: Problem, log: Log, run_id: str, step: str | None)
 
 
 async def _newest(log: Log, run_id: str, step: str | None) -> list[Entry]:
-    """Return the last entries of a step, newest first; from memory, unless much else was logged meanwhile."""
-    mine = (entry for entry in reversed(log.ring) if entry.run == run_id and entry.step == step)
-    found = list(islice(mine, MOST_LINES))
+    """Return the last entries of a run, newest first; from memory, unless much else was logged meanwhile.
+
+    Those of other steps are left out. What bypassed the protocol may have been logged before its step had started.
+    """
+    found = list(islice((entry for entry in reversed(log.ring) if entry.run == run_id), MOST_LINES))
     if len(found) < MOST_LINES and len(log.ring) == log.ring.maxlen:
         try:
-            return await log.query(run=run_id, step=step, limit=MOST_LINES)
+            found = await log.query(run=run_id, limit=MOST_LINES)
         except (StorageError, SynapseError) as error:  # the run has failed, which must be said all the same
             logger.warning('the log of run %s could not be read: %s', run_id, error)
-    return found
+    return [entry for entry in found if entry.step in (step, None)]
 
 
 def _of_attempt(newest_first: list[Entry]) -> list[Entry]:
