@@ -167,4 +167,7 @@ def _start_again(python: Path) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # while packages are imported or installed
+        sys.exit(130)

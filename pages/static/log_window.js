@@ -132,6 +132,7 @@
       this.isMoved = true;
     }
     reveal(seq) {
+      this.unseen = this.height ? null : seq;  // where its middle is, is known once it is laid out
       const index = Math.max(0, this.nearest(seq));
       this.scrollTo(this.tops[index] - this.height / 2 + this.lineHeight);
     }
@@ -170,6 +171,7 @@
       this.shape = shape;
       this.height = this.port.clientHeight;
       this.keep(() => { if (hasChanged) for (const row of this.rows) row.height = 0; });
+      if (this.height && this.unseen) this.reveal(this.unseen);
       this.draw();
     }
 

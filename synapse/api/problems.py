@@ -85,15 +85,22 @@ async def _storage(request: Request, error: StorageError) -> Response:
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
-    code = _CODES.get(error.status_code, 'refused')
+    code, headers = _CODES.get(error.status_code, 'refused'), dict(error.headers or {})
     if code == 'not_found':
         body = error_body(code, f'Nothing is at {request.url.path[:200]}.', 'GET /api/v1/docs lists every call.')
     elif code == 'method_not_allowed':
-        allowed = (error.headers or {}).get('Allow', '')
-        body = error_body(code, f'{request.method} is not allowed here.', f'Allowed: {allowed}.' if allowed else '')
+        headers['Allow'] = _allowed(request) or headers.get('Allow', '')
+        body = error_body(code, f'{request.method} is not allowed here.', f'Allowed: {headers["Allow"]}.')
     else:
         body = error_body(code, str(error.detail))
-    return ApiResponse(body, error.status_code, dict(error.headers or {}))
+    return ApiResponse(body, error.status_code, headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of this path. The router knows only those of the first route that it tried."""
+    methods = getattr(request.app.state, 'methods', {})
+    allowed: set[str] = set(methods.get(getattr(request.scope.get('route'), 'path', ''), ()))
+    return ', '.join(sorted(allowed | {'HEAD'} if 'GET' in allowed else allowed))
 
 
 async def _validation(request: Request, error: RequestValidationError) -> Response:

@@ -142,7 +142,7 @@ class Follower:
         return dict(json.loads(text))
 
     def _interrupted(self) -> None:
-        if self._has_asked or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if self._has_asked or not all(stream and stream.isatty() for stream in (sys.stdin, sys.stderr)):
             raise KeyboardInterrupt
         self._has_asked = True
         if self._wants_to_stop():

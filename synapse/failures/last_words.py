@@ -52,6 +52,7 @@ def _lines(messages: Sequence[str]) -> Iterator[tuple[str, int]]:
     for row, message in enumerate(messages[-MOST_LINES:], max(0, len(messages) - MOST_LINES)):
         for line in plain(message).split('\n'):
             drawn = next((part for part in reversed(line.split('\r')) if part.strip()), '')[:LONGEST_LINE]
+            drawn = _FRAME_OF_BOX.sub('', drawn)
             # Its meter has no line end, so its error stands in the same line.
             yield (found[0] if (found := _CURL.search(drawn)) else drawn.rstrip()), row
 
@@ -108,6 +109,7 @@ def _with_its_rest(lines: Sequence[str], place: int) -> str:
 
 
 _WORD = re.compile(r'[^\W\d_]{2}')
+_FRAME_OF_BOX = re.compile('^[╭╮╰╯│┃─━┏┓┗┛]+ *| *[╭╮╰╯│┃─━┏┓┗┛]+ *$')
 _CURL = re.compile(r'curl: \(\d+\) .*')
 _TRACEBACK = re.compile(r'\s*(Exception Group )?Traceback \(most recent call last\):|  File ".+", line \d+$')
 _TRACED = re.compile(r'[\w.]+(Error|Exception|Warning|Exit|Interrupt)?: ')
@@ -124,6 +126,7 @@ _NOISE = re.compile(
     r'|^\s*[~^]+\s*$|^\s*(at|from) .+[:(]\S*\d+\)?:?$|^\s*File ".+", line \d+'  # frames
     r'|^\s*<[/!?a-zA-Z][^>]*>|^\s*[\]})(\[{]+,?\s*$|^\s*&\w+;'  # markup
     r'|^\s*-{1,2}[\w?][\w-]*[ =,]'  # options
+    r'|^\W*(errors?|fatal|failed|failures?)[^\w:]*$'  # titles
     r'|^\s*#|^npm (error|ERR!)\s*$|^npm (error|ERR!) {2,}'
     r"|^\s*('.*'|\".*\"),?$",
     re.IGNORECASE,

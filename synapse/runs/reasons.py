@@ -1,10 +1,17 @@
 """Adds to the failure of a run what its program said, from the log, and which entry of the log that is."""
 
+import logging
+from itertools import islice
+
+from storage.files import StorageError
+from synapse.errors import SynapseError
 from synapse.failures.last_words import MOST_LINES, last_words, shortened
 from synapse.log.log import Entry, Log
 from synapse.records import Problem
 
 from .lifecycle_log import SOURCE
+
+logger = logging.getLogger(__name__)
 
 _LOOK_AT_THE_LOG = 'The last lines of '
 """How hints begin that the reason answers."""
@@ -20,7 +27,7 @@ async def with_reason(problem: Problem, log: Log, run_id: str, step: str | None)
     """
     if not problem.program and problem.exit_code is None:
         return problem
-    entries = _of_attempt(await log.query(run=run_id, step=step, limit=MOST_LINES))
+    entries = _of_attempt(await _newest(log, run_id, step))
     entries = [entry for entry in entries if entry.source in RAW | {problem.program}]
     said = last_words([entry.message for entry in entries], problem.program)
     if said is not None:
@@ -31,6 +38,20 @@ async def with_reason(problem: Problem, log: Log, run_id: str, step: str | None)
         return problem
     hint = '' if problem.hint.startswith(_LOOK_AT_THE_LOG) else problem.hint
     return problem.changed(message=problem.words, hint=hint)
+
+
+async def _newest(log: Log, run_id: str, step: str | None) -> list[Entry]:
+    """Return the last entries of a run, newest first; from memory, unless much else was logged meanwhile.
+
+    Those of other steps are left out. What bypassed the protocol may have been logged before its step had started.
+    """
+    found = list(islice((entry for entry in reversed(log.ring) if entry.run == run_id), MOST_LINES))
+    if len(found) < MOST_LINES and len(log.ring) == log.ring.maxlen:
+        try:
+            found = await log.query(run=run_id, limit=MOST_LINES)
+        except (StorageError, SynapseError) as error:  # the run has failed, which must be said all the same
+            logger.warning('the log of run %s could not be read: %s', run_id, error)
+    return [entry for entry in found if entry.step in (step, None)]
 
 
 def _of_attempt(newest_first: list[Entry]) -> list[Entry]:

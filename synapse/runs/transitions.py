@@ -114,7 +114,7 @@ def ended(run: RunRecord, state: RunState, now: datetime, *, error: Problem | No
     if state not in RUN_ARROWS[run.state]:
         return run
     note = _why_skipped(run, state)
-    steps = tuple(_step_ended(step, state, now, error, note) for step in run.steps)
+    steps = tuple(_explained(_step_ended(step, state, now, error, note), error) for step in run.steps)
     return moved(run, state, steps=steps, finished_at=now, error=error, is_pausing=False, is_stopping=False)
 
 
@@ -183,6 +183,15 @@ def _released(step: StepRun, now: datetime) -> StepRun:
 
 def _kept(step: StepRun, number: int) -> StepRun:
     return step.changed(note=f'{KEPT_FROM} #{number}')
+
+
+def _explained(step: StepRun, error: Problem | None) -> StepRun:
+    """Return the step with the reason of the run's failure, if only that was found once the whole log was there."""
+    known = step.error
+    if error is None or known is None or not error.reason or known.reason:
+        return step
+    is_same = (known.program, known.exit_code, known.type) == (error.program, error.exit_code, error.type)
+    return step.changed(error=error) if is_same else step
 
 
 def _why_skipped(run: RunRecord, state: RunState) -> str:

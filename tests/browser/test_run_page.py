@@ -106,3 +106,27 @@ def test_a_run_that_is_not_there_says_so(program: SynapseUnderTest, open_tab: Si
 
     expect(page.get_by_text('There is no run #77.')).to_be_visible()
     expect(page.get_by_role('link', name='All runs')).to_be_visible()
+
+
+def test_the_line_that_says_why_is_where_the_log_opens_and_is_found_again(
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
+) -> None:
+    script = 'seq 300; echo "ERROR: the disk is gone"; seq 100; exit 3'
+    run = program.create_run('RunCommand', command=['sh', '-c', script])
+    program.wait_for_run(run['id'])
+    page = open_tab(program)
+
+    page.goto(f'{program.url}runs/{run["id"]}')
+    log = page.get_by_role('region', name='Log', exact=True)
+    line = log.get_by_text('ERROR: the disk is gone', exact=True)
+    expect(
+        page.get_by_role('alert').filter(has_text='sh ended with exit code 3: ERROR: the disk is gone')
+    ).to_be_visible()
+    expect(line).to_be_in_viewport()
+    page.get_by_role('button', name='Paused').click()  # follow: to the end
+    expect(line).to_have_count(0)
+    page.get_by_role('button', name='Line in the log').click()
+    expect(line).to_be_in_viewport()
+
+    page.goto(f'{program.url}runs')
+    expect(page.get_by_text('Failed at EXECUTE: ERROR: the disk is gone')).to_be_visible()

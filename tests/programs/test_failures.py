@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from pages.runs.run_words import state_in_list
+from synapse.log.messages import LinesLogged
+from tests.parts.api_room import run_in
 from tests.parts.program_runs import Programs, Ran, need, python_program
 
 PYTHON = sys.executable
@@ -214,3 +216,28 @@ async def test_a_program_that_the_kernel_kills_for_memory_says_so(programs: Prog
 
     assert 'was killed by signal 9' in ran.error
     assert 'memory ran out' in ran.error
+
+
+async def test_the_line_is_found_among_hundreds_of_thousands(programs: Programs) -> None:
+    script = 'echo ERROR: long ago; seq 200000; echo "ERROR: the disk is gone"; seq 50; exit 3'
+
+    ran = await programs.run('sh', '-c', script, timeout=60)
+
+    assert_said(programs, ran, 'ERROR: the disk is gone')
+
+
+async def test_other_runs_that_print_much_do_not_hide_it(programs: Programs, tmp_path: Path) -> None:
+    room, go = programs.room, tmp_path / 'go'
+    script = f'echo "ERROR: the disk is gone"; while [ ! -e {go} ]; do sleep 0.05; done; exit 3'
+
+    async def print_much(run_id: str) -> None:
+        await room.bus.next(LinesLogged, timeout=20, where=lambda news: news.entries[-1].source == 'sh')
+        noisy = await room.runs.create('RunCommand', {'command': ['seq', '6000']})
+        await run_in(room, noisy.id)
+        go.touch()
+
+    ran = await programs.run('sh', '-c', script, meanwhile=print_much)
+
+    assert not [entry for entry in room.log.ring if entry.source == 'sh' and 'gone' in entry.message]
+    assert ran.run.error is not None
+    assert ran.run.error.reason == 'ERROR: the disk is gone'

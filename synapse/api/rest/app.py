@@ -1,5 +1,7 @@
 """The REST API under `/api/v1`, assembled from its parts."""
 
+from collections import defaultdict
+
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import Response
@@ -33,8 +35,13 @@ def build_api(room: ControlRoom) -> FastAPI:
     )
     api.router.route_class = StrictRoute
     api.openapi_version = '3.0.3'  # the newest that the bundled Swagger UI supports
+    methods: defaultdict[str, set[str]] = defaultdict(set)
     for part in (pipelines_api, runs_api, logs_api, uploads_api, profiles_api, scheduler_api):
-        api.include_router(part(room))
+        calls = part(room)
+        for route in calls.routes:
+            methods[getattr(route, 'path', '')] |= getattr(route, 'methods', None) or set()
+        api.include_router(calls)
+    api.state.methods = methods
     _add_docs(api)
     add_problem_handlers(api)
     api.add_middleware(WriteLimits)

@@ -103,6 +103,8 @@ async def test_unknown_methods_are_405_in_json(api: httpx.AsyncClient) -> None:
 
     assert 'GET' in error_of(response, 405, 'method_not_allowed')['hint']
     assert 'GET' in response.headers['allow']
+    for method, path in (('PUT', '/runs'), ('TRACE', '/runs'), ('OPTIONS', '/runs')):
+        assert (await api.request(method, path)).headers['allow'] == 'GET, HEAD, POST'
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,19 @@ def test_a_real_failure_is_told_in_its_own_words(name: str, program: str, output
         ('level=info msg=start\nlevel=error msg="no disk"\nlevel=info msg=bye', 'level=error msg="no disk"'),
         ('tar: a: Funktion stat failed: Datei oder Verzeichnis nicht gefunden', 'tar: a: Funktion stat failed: Datei'),
         ('\x1b[31mERROR\x1b[0m: \x1b[1mno disk\x1b[0m', 'ERROR: no disk'),
+        (
+            "Usage: sync [OPTIONS] X\nTry 'sync --help' for help.\n╭─ Error ──╮\n│ Missing argument 'X'. │\n╰─────╯",
+            "Missing argument 'X'.",
+        ),
+        (
+            "Usage: sync [OPTIONS] X\nTry 'sync --help' for help.\n\nError: Missing argument 'X'.",
+            'Error: Missing argument',
+        ),
+        (
+            '╭── Traceback (most recent call last) ──╮\n│ a.py:3 in go │\n╰───╯\nValueError: no rows',
+            'ValueError: no rows',
+        ),
+        ('ERROR:\n  no disk\n', 'ERROR: no disk'),
         ('10 errors were ignored\nERROR: the eleventh', 'ERROR: the eleventh'),
         ('make: *** [all] Error 2', 'make: *** [all] Error 2'),
     ],

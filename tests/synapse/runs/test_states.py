@@ -244,3 +244,15 @@ async def act(house: Any, run_id: str, kind: str, value: Any) -> None:
             await house.runs.stop_everything()
         else:
             await getattr(house.runs, kind)(run_id)
+
+
+def test_a_reason_that_is_found_last_is_the_reason_of_the_step_too() -> None:
+    known = Problem(message='ls ended with exit code 2.', type='StepFailed', program='ls', exit_code=2)
+    found = known.changed(message='ls ended with exit code 2: no disk', reason='no disk', seq=7)
+    step = StepRun(name='two', state=StepState.FAILED, error=known)
+    run = transitions.started(RunRecord(id='r', number=1, pipeline='P', parameters={}, created_at=NOW), NOW)
+
+    ended = transitions.ended(run.changed(steps=(step,)), RunState.FAILED, NOW, error=found)
+    other = transitions.ended(run.changed(steps=(step,)), RunState.FAILED, NOW, error=found.changed(program='cp'))
+
+    assert (ended.steps[0].error, other.steps[0].error) == (found, known)
