@@ -155,6 +155,21 @@ def read_cron(text: str) -> CronSchedule:
     return schedule
 
 
+def rule_text(text: str) -> str:
+    """Return the rule that a schedule of cron stands for; any other text, and one that needs two rules, unchanged.
+
+    >>> rule_text('0 3 * * *'), rule_text('FREQ=DAILY')
+    ('FREQ=DAILY;BYHOUR=3;BYMINUTE=0', 'FREQ=DAILY')
+    """
+    if not re.fullmatch(r'@\w+|(?:[0-9*][\w*/,~-]*\s+){4}[\w*][\w*/,~-]*', text.strip()):
+        return text
+    try:
+        rules = read_cron(text).rules()
+    except CronError:
+        return text
+    return write_rule(rules[0]) if len(rules) == 1 else text
+
+
 def cron_plans(text: str, zone: str, *, after: datetime) -> list[Plan]:
     """Return the plans that together are a schedule of cron: two where either of two day fields suffices.
 

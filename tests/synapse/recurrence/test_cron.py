@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synapse.recurrence import Plan, instant_of, next_after, occurrences
-from synapse.recurrence.cron import NAMED, CronError, cron_plans, read_cron
+from synapse.recurrence.cron import NAMED, CronError, cron_plans, read_cron, rule_text
 
 AFTER = datetime(2026, 10, 3, 12)
 
@@ -129,3 +129,19 @@ def test_a_plan_starts_at_its_first_moment() -> None:
     (plan,) = cron_plans('0 9 * * fri', 'America/Sao_Paulo', after=AFTER)
 
     assert plan == Plan(datetime(2026, 10, 9, 9), 'America/Sao_Paulo', 'FREQ=WEEKLY;BYDAY=FR')
+
+
+@pytest.mark.parametrize(
+    ('text', 'rule'),
+    [
+        ('0 3 * * *', 'FREQ=DAILY;BYHOUR=3;BYMINUTE=0'),
+        ('  */10 * * * 1-5 ', 'FREQ=HOURLY;BYDAY=MO,TU,WE,TH,FR;BYMINUTE=0,10,20,30,40,50'),
+        ('@monthly', 'FREQ=MONTHLY;BYMONTHDAY=1;BYHOUR=0;BYMINUTE=0'),
+        ('FREQ=DAILY', 'FREQ=DAILY'),
+        ('0 4 1 * mon', '0 4 1 * mon'),
+        ('03***', '03***'),
+        ('', ''),
+    ],
+)
+def test_a_schedule_is_a_rule_where_one_describes_it(text: str, rule: str) -> None:
+    assert rule_text(text) == rule
