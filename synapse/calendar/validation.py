@@ -12,6 +12,7 @@ from synapse import recurrence
 from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid, NotFound, SynapseError
 from synapse.profiles import Profiles
+from synapse.recurrence.cron import rule_text
 from synapse.runs.records import RunRequest
 from synapse.runs.runs import Runs
 from synapse.sentences import sentence_of
@@ -196,7 +197,7 @@ def _parsed(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     except (ValueError, TypeError, recurrence.RuleError):
         problems['exdates'] = 'Give a list of dates and times like 2026-10-14T16:00:00.'
     if isinstance(values.get('rrule'), str):
-        values['rrule'] = values['rrule'].strip().removeprefix('RRULE:').strip() or None
+        values['rrule'] = rule_text(values['rrule'].strip().removeprefix('RRULE:').strip()) or None
     if isinstance(values.get('title'), str):
         values['title'] = values['title'].strip()
     return values, problems

@@ -83,6 +83,11 @@ def read_rule(text: str) -> Rule:
     lines = [line for line in re.sub(r'\r?\n[ \t]', '', text.strip()).splitlines() if line.strip()]
     if len(lines) != 1:
         raise _wrong('Write a single rule on one line, like FREQ=WEEKLY;BYDAY=MO.')
+    if '=' not in lines[0]:
+        raise _wrong(
+            f'{lines[0].strip()[:60]!r} cannot be read. '
+            'Write a rule like FREQ=DAILY, or a schedule of cron like 0 3 * * * that one rule can describe.'
+        )
     parts = _parts(re.sub(r'\s', '', lines[0]).upper().removeprefix('RRULE:'))
     freq = _frequency(parts.pop('FREQ', ''))
     values: dict[str, Any] = {}

@@ -138,7 +138,9 @@ class RuleFields:
                 )
 
     def _draw_raw(self) -> None:
-        slot = self._slots['raw'] = Slot('event-raw', 'Rule', help_text='In the format of RFC 5545, including its end.')
+        slot = self._slots['raw'] = Slot(
+            'event-raw', 'Rule', help_text='In the format of RFC 5545, including its end, or as in a crontab.'
+        )
         slot.show_fact('RRULE')
         with slot.body:
             box = entry('event-raw', self.form.raw, lambda text: self._set(replace(self.form, raw=text)))

@@ -19,7 +19,7 @@ MULTIPART_SLACK_BYTES = 1_000_000
 
 UPLOAD_PATHS = frozenset({'/api/v1/uploads'})
 CALENDAR_PATHS = frozenset({'/api/v1/scheduler/import'})
-OTHER_TYPES = UPLOAD_PATHS | CALENDAR_PATHS
+OTHER_TYPES = UPLOAD_PATHS | CALENDAR_PATHS | {'/api/v1/scheduler/import-crontab'}
 """Paths under `/api` whose body is not JSON; their routes check its type themselves."""
 
 

@@ -23,6 +23,7 @@ from synapse.records import now_utc
 from .reading import Body, Id, caller_of, has_token, router
 
 CALENDAR = 'text/calendar'
+CRONTAB = 'text/plain'
 MAX_DAYS = 400
 DEFAULT_SPAN = timedelta(days=31)
 """How far before and after now occurrences are listed by default."""
@@ -117,21 +118,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         is disabled and listed in `disabled`. `trust=true` keeps events enabled as in the file, and needs the token.
         `dry_run=true` changes nothing and returns what an import would do.
         """
-        if trust and not has_token(request):
-            raise HttpError(
-                403,
-                'token_needed',
-                'Only the token can vouch for a file.',
-                'Send it as "Authorization: Bearer TOKEN", or import without trust and enable the events you reviewed.',
-            )
-        media_type = request.headers.get('content-type', '').partition(';')[0].strip().lower()
-        if media_type != CALENDAR:
-            raise HttpError(
-                415,
-                'unsupported_media_type',
-                f'A body of type {media_type[:100] or "unknown"!r} is not a calendar.',
-                f'Send an .ics file with Content-Type: {CALENDAR}.',
-            )
+        _check_import(request, CALENDAR, trust=trust)
         from synapse.ical.importing import import_drafts  # takes 30 ms, which the first call does not wait for
         from synapse.ical.reading import read_calendar
 
@@ -148,6 +135,55 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         )
         # In a thread: it lists what each of thousands of events would run.
         return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=ApiResponse.media_type)
+
+    @api.post(
+        '/scheduler/import-crontab',
+        openapi_extra={'requestBody': {'content': {CRONTAB: {'schema': {'type': 'string'}}}, 'required': True}},
+    )
+    async def import_crontab(
+        request: Request, trust: bool = False, dry_run: bool = False, users: bool | None = None
+    ) -> Response:
+        """Import the jobs of a crontab as events of RunCommand; a job that was imported before is not doubled.
+
+        Each event has the next five moments as Synapse computes them and as cron does. `problems` are the lines that no
+        event can stand for. `users=true` says that each line names a user, as in `/etc/crontab`; by default it is found
+        out. The events are disabled, unless `trust=true` is sent with the token.
+        """
+        _check_import(request, CRONTAB, trust=trust)
+        from synapse.crontab.importing import import_crontab
+
+        text = (await request.body()).decode(errors='replace')
+        result = await import_crontab(
+            room.calendar,
+            room.editor,
+            room.catalog,
+            text,
+            has_users=users,
+            is_trusted=lambda _: trust,
+            because=f'imported by {caller_of(request)}',
+            is_dry=dry_run,
+        )
+        return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=ApiResponse.media_type)
+
+
+def _check_import(request: Request, wanted: str, *, trust: bool) -> None:
+    """:raises HttpError: if the body is of another type, or trust is asked for without the token"""
+    if trust and not has_token(request):
+        raise HttpError(
+            403,
+            'token_needed',
+            'Only the token can vouch for a file.',
+            'Send it as "Authorization: Bearer TOKEN", or import without trust and enable the events you reviewed.',
+        )
+    media_type = request.headers.get('content-type', '').partition(';')[0].strip().lower()
+    if media_type != wanted:
+        what = 'a calendar' if wanted == CALENDAR else 'a crontab'
+        raise HttpError(
+            415,
+            'unsupported_media_type',
+            f'A body of type {media_type[:100] or "unknown"!r} is not {what}.',
+            f'Send the file with Content-Type: {wanted}.',
+        )
 
 
 def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:

@@ -1,0 +1,91 @@
+"""Lines of a crontab, as crontab(5) of cronie describes them."""
+
+from getpass import getuser
+
+import pytest
+
+from synapse.crontab.reading import CronJob, Crontab, read_crontab
+
+
+def jobs(text: str) -> list[CronJob]:
+    crontab = read_crontab(text)
+    assert crontab.problems == []
+    return crontab.jobs
+
+
+def test_a_line_is_a_schedule_and_a_command_with_the_comment_above_it() -> None:
+    first, second, third = jobs('# Back up the photos\n0 3 * * *   rsync -a /a /b\n\n@daily  b\n-*/5 * * * * c\n')
+
+    assert (first.line, first.schedule, first.command, first.title) == (
+        2,
+        '0 3 * * *',
+        'rsync -a /a /b',
+        'Back up the photos',
+    )
+    assert (second.schedule, second.command, second.title) == ('@daily', 'b', '')
+    assert (third.schedule, third.command) == ('*/5 * * * *', 'c')
+
+
+def test_variables_count_for_the_lines_below_them() -> None:
+    first, second = jobs("PATH=/bin:/usr/bin\n0 3 * * * a\nMAILTO = \"me\"\n'X'=' y '\nPATH=\n0 4 * * * b X=1")
+
+    assert first.environment == {'PATH': '/bin:/usr/bin'}
+    assert second.environment == {'PATH': '', 'MAILTO': 'me', 'X': ' y '}
+    assert second.command == 'b X=1'
+
+
+def test_what_follows_a_percent_sign_is_the_input() -> None:
+    mail, date = jobs('0 3 * * * mail me%Hello%how are you?\n0 4 * * * date +\\%F')
+
+    assert (mail.command, mail.input) == ('mail me', 'Hello\nhow are you?\n')
+    assert (date.command, date.input) == ('date +%F', None)
+
+
+def test_a_job_that_was_switched_off_is_no_title() -> None:
+    (job,) = jobs('#0 3 * * * old\n0 4 * * * new')
+
+    assert (job.command, job.title) == ('new', '')
+
+
+def test_the_crontab_of_the_system_names_users() -> None:
+    me, other = getuser(), 'nobody'
+    system = f'17 * * * * {me} cd / && run-parts /etc/cron.hourly\n25 6 * * * {other} ls'
+
+    found = read_crontab(system)
+
+    assert [job.command for job in found.jobs] == ['cd / && run-parts /etc/cron.hourly']
+    assert [problem.line for problem in found.problems] == [2]
+    assert f"It runs as 'nobody', and Synapse runs as {me!r}." in found.problems[0].reason
+    assert [job.command for job in read_crontab('0 3 * * * nobody', has_users=False).jobs] == ['nobody']
+    assert [job.command for job in read_crontab(f'0 3 * * * {me} ls', has_users=True).jobs] == ['ls']
+
+
+@pytest.mark.parametrize(
+    ('line', 'reason'),
+    [
+        ('@reboot a', 'It runs when the machine starts, which no event does.'),
+        ('0 3 * * *', 'No command follows the schedule.'),
+        ('0 3 * *', 'A schedule has five fields'),
+        ('99 3 * * * a', "The minute '99' cannot be read."),
+        ('hello', 'A schedule has five fields'),
+        ('@often a', '@often is not a time.'),
+        ('0~30 3 * * * a', "'0~30' is a random minute"),
+    ],
+)
+def test_a_line_that_is_no_event_is_a_problem_and_the_others_are_read(line: str, reason: str) -> None:
+    found = read_crontab(f'0 3 * * * a\n{line}\n0 4 * * * b')
+
+    assert [job.command for job in found.jobs] == ['a', 'b']
+    (problem,) = found.problems
+    assert (problem.line, problem.text) == (2, line)
+    assert problem.reason.startswith(reason)
+
+
+def test_an_empty_crontab_has_nothing() -> None:
+    assert read_crontab('# only a comment\n\n') == Crontab()
+
+
+def test_a_crontab_without_end_is_cut() -> None:
+    found = read_crontab('0 3 * * * a\n' * 6000)
+
+    assert (len(found.jobs), found.problems[0].reason) == (5000, 'Only the first 5,000 lines are read.')
