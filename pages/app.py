@@ -6,7 +6,7 @@ from pathlib import Path
 import nicegui
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
-from nicegui import core, ui
+from nicegui import client, core, ui
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -72,6 +72,7 @@ def import_rest() -> None:
     from synapse.catalog.info import built_in_infos
 
     built_in_infos()
+    client.templates.get_template('index.html')  # compiled, if the first page was not shown yet
 
 
 class LateApi:

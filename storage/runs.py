@@ -126,6 +126,12 @@ class RunStore:
         with self._lock, named_sqlite_errors(self._path):
             yield self._connection
 
+    @property
+    def changes(self) -> int:
+        """How many rows have been written since the start: what was read is current as long as this is the same."""
+        with self.reading() as connection:
+            return connection.total_changes
+
     def save(self, document: Document) -> None:
         """Save the current state of an existing run; its number does not change."""
         with self.reading() as connection:

@@ -15,10 +15,9 @@ SPRITE = '/static/synapse/icons.svg'
 def el(tag: str, classes: str = '', text: str = '', **attributes: Any) -> TextElement:
     """Return one element; for the names of attributes see `attribute`."""
     element = TextElement(tag=tag, text=text)
-    if classes:
-        element.classes(classes)
-    for name, value in attributes.items():
-        element.props[attribute(name)] = value
+    # Past NiceGUI's observers: it is new, so there is nothing to tell, and they took a third of the time.
+    list.extend(element.classes, dict.fromkeys(classes.split()))
+    dict.update(element.props, {attribute(name): value for name, value in attributes.items()})
     return element
 
 
@@ -31,7 +30,7 @@ def icon(name: str, *, size: int = 16, classes: str = '') -> TextElement:
     """Return an icon of the sprite, such as `play`; it is decorative, so screen readers skip it."""
     with el('svg', f'sy-ico {classes}', viewBox='0 0 24 24', aria_hidden='true') as svg:
         el('use', href=f'{SPRITE}#i-{name}')
-    svg.style(f'width:{size}px;height:{size}px')
+    dict.update(svg.style, width=f'{size}px', height=f'{size}px')  # as in `el`
     return svg
 
 

@@ -51,7 +51,11 @@ async def scheduler_page(
     :param month: such as `2026-10`
     :param day: such as `2026-10-14`; the month, the week or the agenda shows this day
     """
-    with Scope().classes('sy-page') as scope:
+    scope = Scope().classes('sy-page')
+    await asyncio.sleep(0)  # the shell around it has held the event loop long enough
+    if scope.is_deleted:
+        return
+    with scope:
         only = EntryFilter(pipeline, profile, state if state in GROUPS else '')
         page = SchedulerPage(room, scope, view if view in VIEWS else 'month', day_asked(day, month), only)
         await page.load()
@@ -99,6 +103,7 @@ class SchedulerPage:
 
     async def load(self) -> None:
         """Show what the address asks for; entries that take long to read appear later."""
+        await asyncio.sleep(0)
         await asyncio.wait([self._soon(self._build())], timeout=PATIENCE_SECONDS)
 
     # Around the view
@@ -148,6 +153,7 @@ class SchedulerPage:
             else:
                 self._view = Agenda(room, day, **options, **plans, chosen=self._go_to)
         self._frame()
+        await asyncio.sleep(0)
         await self._load_view()
 
     def _grid_actions(self) -> GridActions:

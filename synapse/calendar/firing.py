@@ -129,7 +129,11 @@ class Firing:
 
     def cursor_of(self, event: Event) -> datetime:
         """Return the moment up to which, inclusive, the event is accounted for or didn't have to fire."""
-        return max(event.armed_from, self._cursors.get(event.id, event.armed_from))
+        return cursor_of(event, self._cursors)
+
+    def cursors(self) -> dict[str, datetime]:
+        """Return the last moments accounted for, by event id, as they are now: for `cursor_of` in a thread."""
+        return dict(self._cursors)
 
     def armed(self) -> Mapping[str, datetime]:
         """Return the next due moment of each event that has one, by event id."""
@@ -370,6 +374,14 @@ class Firing:
             self._log_disk_error(error)
         except Exception:  # the edge of a background task
             log.exception('an occurrence could not be handled')
+
+
+def cursor_of(event: Event, cursors: Mapping[str, datetime]) -> datetime:
+    """See `Firing.cursor_of`.
+
+    :param cursors: the last moments accounted for, by event id
+    """
+    return max(event.armed_from, cursors.get(event.id, event.armed_from))
 
 
 def _touch(path: Path) -> None:

@@ -11,13 +11,28 @@ from storage.runs import RunStore
 DAYS = 7
 
 
-def read_figures(store: RunStore, sums: DailySums, now: datetime) -> dict[str, Any]:
-    """Return what the four cards show, see `figures`; days are those of the zone of `now`. It waits for the disk."""
-    if now.tzinfo is None:
-        raise ValueError(f'{now} has no time zone')
-    today, week_ago = now.date(), now - timedelta(days=7)
-    counted = sums.between(today - timedelta(days=DAYS - 1), today, now.tzinfo)
-    return figures(counted, today, store.count_ended(midnight(week_ago.date(), now), week_ago))
+class Figures:
+    """What the four cards show, see `figures`. The days are added up again only if something was saved meanwhile.
+
+    It waits for the disk; safe to use from several threads.
+    """
+
+    def __init__(self, store: RunStore, sums: DailySums) -> None:
+        self._store, self._sums = store, sums
+        self._known: tuple[tuple[int, date, str], dict[str, Any]] | None = None
+
+    def read(self, now: datetime) -> dict[str, Any]:
+        """Return the figures; days are those of the zone of `now`."""
+        if now.tzinfo is None:
+            raise ValueError(f'{now} has no time zone')
+        today, week_ago = now.date(), now - timedelta(days=7)
+        key, known = (self._store.changes, today, str(now.tzinfo)), self._known
+        if known is None or known[0] != key:
+            counted = self._sums.between(today - timedelta(days=DAYS - 1), today, now.tzinfo)
+            # With the count of changes from before: whatever is saved meanwhile is read the next time.
+            self._known = known = key, figures(counted, today, 0)
+        before = self._store.count_ended(midnight(week_ago.date(), now), week_ago)
+        return known[1] | {'runs_delta': known[1]['runs_today'] - before}
 
 
 def figures(counted: Iterable[DaySum], today: date, before: int) -> dict[str, Any]:

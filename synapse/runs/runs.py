@@ -27,7 +27,7 @@ from .creation import NewRuns, PreparedRun
 from .dispatcher import Dispatcher
 from .ending import interrupted
 from .estimates import Estimates, expected_starts
-from .figures import read_figures
+from .figures import Figures
 from .folders import RunFolders, not_saved
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE, LifecycleLog
@@ -72,7 +72,7 @@ class Runs:
         environment: Environment = nothing_more,
     ) -> None:
         self._store = store
-        self._sums = DailySums(store)
+        self._figures = Figures(store, DailySums(store))
         self._log = log
         self._bus = bus
         self._lifecycle = LifecycleLog(log)
@@ -425,7 +425,7 @@ class Runs:
 
     async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
         """Return the figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""
-        return await asyncio.to_thread(read_figures, self._store, self._sums, now)
+        return await asyncio.to_thread(self._figures.read, now)
 
     # The queue
 

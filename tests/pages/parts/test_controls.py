@@ -31,6 +31,17 @@ def test_text_is_text_and_attributes_keep_their_dashes(screen: Screen) -> None:
     assert (element.text, element.props['type'], element.props['aria-label']) == ('<b>', 'button', 'Close')
 
 
+def test_an_element_is_announced_once_however_much_it_has(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def announced(**attributes: str) -> int:
+        sent: list[object] = []
+        monkeypatch.setattr(type(screen.client.outbox), 'enqueue_update', lambda _, element: sent.append(element))
+        made = screen.draw(lambda: el('button', 'sy-btn sy-btn is-sm', 'Close', **attributes))
+        assert made.classes == ['sy-btn', 'is-sm']
+        return sent.count(made)
+
+    assert announced(type_='button', aria_label='Close', data_key='x') == announced()
+
+
 @pytest.mark.parametrize('state', [*RunState, *StepState])
 def test_every_state_has_a_word_and_a_look(screen: Screen, state: str) -> None:
     glyph = screen.draw(lambda: Glyph(state))

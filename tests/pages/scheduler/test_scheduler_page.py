@@ -1,5 +1,6 @@
 """The page on a real room: what a person does in the calendar happens in the control room, and what failed is said."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from pages.scheduler.agenda.view import Agenda
 from pages.scheduler.month.day_popover import DayPopover
 from pages.scheduler.month.grid import DayCell, MonthGrid
 from pages.scheduler.page import scheduler_page
+from pages.scheduler.toolbar import Toolbar
 from pages.scheduler.week.view import WeekView
 from synapse.calendar.entries import key_of
 from synapse.calendar.events import Event
@@ -83,6 +85,34 @@ async def test_an_address_with_nonsense_shows_this_month(open_page: OpenPage) ->
     assert page.view() == 'month'
     assert page.part(MonthGrid).name == f'{page.now:%B}'
     assert page.addresses[-1] == '/scheduler'
+
+
+async def test_others_have_their_turn_while_the_page_is_made(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, turn, turns = asyncio.get_running_loop(), 0, {}
+
+    def count() -> None:
+        nonlocal turn, handle
+        turn += 1
+        handle = loop.call_soon(count)
+
+    def note(kind: type[Any], name: str) -> None:
+        work = getattr(kind, name)
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            turns[kind.__name__, name] = turn
+            return work(*arguments, **named)
+
+        monkeypatch.setattr(kind, name, noted)
+
+    for kind, name in ((Toolbar, '__init__'), (MonthGrid, '__init__'), (MonthGrid, 'load')):
+        note(kind, name)
+    handle = loop.call_soon(count)
+    await open_page()
+    handle.cancel()
+
+    assert 0 < turns['Toolbar', '__init__'] < turns['MonthGrid', '__init__'] < turns['MonthGrid', 'load']
 
 
 async def test_a_phone_shows_the_agenda_and_a_wide_window_the_month_again(open_page: OpenPage) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from threading import get_ident
 from time import process_time
 from typing import Any
 
@@ -14,6 +15,7 @@ from storage.documents import Documents
 from synapse.calendar.alarm_clock import AlarmClock
 from synapse.calendar.entries import MAX_WORK_LENGTH
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
+from synapse.calendar.firing import cursor_of
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
@@ -152,6 +154,24 @@ async def test_a_busy_stretch_comes_in_parts_that_add_up_to_the_whole(
     assert [entry for *_, entries in parts for entry in entries] == whole
     assert await desk.calendar.entries(edges[0], edges[-1]) == whole
     assert len(whole) > 60
+
+
+async def test_what_is_planned_is_found_without_holding_up_the_event_loop(
+    desk: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [await planned(desk), await planned(desk, enabled=False)]
+    threads: set[int] = set()
+
+    def noted(event: Event, cursors: Mapping[str, datetime]) -> datetime:
+        threads.add(get_ident())
+        return cursor_of(event, cursors)
+
+    monkeypatch.setattr('synapse.calendar.calendar.cursor_of', noted)
+    entries = await desk.calendar.entries(*around(events[0]))
+
+    assert {entry.event_id for entry in entries} == {event.id for event in events}
+    assert threads
+    assert get_ident() not in threads
 
 
 async def test_an_unfinished_run_makes_the_next_one_skip_queue_or_run(room: ControlRoom) -> None:

@@ -4,19 +4,19 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.daily_sums import DailySums
+from storage.daily_sums import DailySums, DaySum
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.runs import transitions
 from synapse.runs.estimates import expected_starts, seconds_left
-from synapse.runs.figures import read_figures
+from synapse.runs.figures import Figures
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState, StepRun, StepState, moved
 from synapse.settings import Settings
@@ -631,29 +631,64 @@ def test_waiting_runs_are_expected_when_a_worker_and_a_place_are_free() -> None:
     assert expected_starts(waiting, [live], workers=1, typical=lambda _: {}, limit=lambda _: None, now=NOW) == {}
 
 
+def ended_run(store: RunStore, days_ago: int, state: str, seconds: float, *, hour: int = 10) -> None:
+    at = (NOW - timedelta(days=days_ago)).replace(hour=hour)
+    times = {'created_at': at - timedelta(seconds=seconds), 'finished_at': at}
+    run = a_run(RunState(state), id=secrets.token_hex(4), started_at=times['created_at'], **times)
+    store.create(run.as_json())
+
+
 def test_the_figures_of_the_dashboard(tmp_path: Path) -> None:
     store = RunStore(tmp_path / 'runs.db')
+    ended_run(store, 7, 'succeeded', 1)
+    ended_run(store, 7, 'succeeded', 1, hour=20)
+    ended_run(store, 1, 'succeeded', 20)
+    ended_run(store, 0, 'succeeded', 10)
+    ended_run(store, 0, 'failed', 1)
+    ended_run(store, 0, 'cancelled', 1)
 
-    def ended(days_ago: int, state: str, seconds: float, *, hour: int = 10) -> None:
-        at = (NOW - timedelta(days=days_ago)).replace(hour=hour)
-        times = {'created_at': at - timedelta(seconds=seconds), 'finished_at': at}
-        run = a_run(RunState(state), id=secrets.token_hex(4), started_at=times['created_at'], **times)
-        store.create(run.as_json())
-
-    ended(7, 'succeeded', 1)
-    ended(7, 'succeeded', 1, hour=20)
-    ended(1, 'succeeded', 20)
-    ended(0, 'succeeded', 10)
-    ended(0, 'failed', 1)
-    ended(0, 'cancelled', 1)
-
-    shown = read_figures(store, DailySums(store), NOW)
+    shown = Figures(store, DailySums(store)).read(NOW)
 
     assert (shown['runs_today'], shown['runs_delta'], shown['failed_today']) == (3, 2, 1)
     assert (shown['success_ok'], shown['success_total'], shown['success_percent']) == (2, 3, 66.7)
     assert shown['median_seconds'] == 15
     assert shown['series']['runs'] == [0, 0, 0, 0, 0, 1, 3]
     assert shown['series']['median_seconds'][-2:] == [20, 10]
+
+
+def test_days_are_added_up_again_only_if_something_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore(tmp_path / 'runs.db')
+    sums, reads = DailySums(store), 0
+    between = sums.between
+
+    def counted(*days: Any) -> list[DaySum]:
+        nonlocal reads
+        reads += 1
+        return between(*days)
+
+    monkeypatch.setattr(sums, 'between', counted)
+    shown = Figures(store, sums)
+
+    def runs(now: datetime = NOW) -> tuple[int, int]:
+        figures = shown.read(now)
+        return figures['runs_today'], figures['runs_delta']
+
+    ended_run(store, 7, 'succeeded', 1, hour=20)
+    ended_run(store, 0, 'succeeded', 10)
+    assert [runs() for _ in range(5)] == [(1, 1)] * 5
+    assert reads == 2  # the first added the new runs to the sums, which is a change too
+
+    assert runs(NOW.replace(hour=21)) == (1, 0)
+    assert reads == 2
+
+    other = DailySums(store)
+    ended_run(store, 0, 'failed', 1)
+    other.between(NOW.date(), NOW.date(), UTC)  # others count it first
+    assert [runs() for _ in range(3)] == [(2, 2)] * 3
+
+    assert runs(NOW + timedelta(days=1)) == (0, 0)
+    assert runs(NOW.astimezone(timezone(timedelta(hours=13)))) == (0, 0)
+    store.close()
 
 
 async def test_figures_and_counts_come_from_what_has_ended(room: ControlRoom) -> None:
