@@ -252,14 +252,14 @@ class ControlRoom:
             is_queue_paused=lambda: self.runs.is_queue_paused,
             min_free_bytes=self.settings.min_free_bytes,
         )
-        if self.login is not None:
-            self.login.ask_soon()
         await self.engine.start()
         await self.catalog.start()
         await self.machine.start()
         await self.runs.start()
         await self.calendar.start()
         await self.retention.start()
+        if self.login is not None:
+            self.login.ask_soon()
         self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
 
     def local(self, moment: datetime) -> datetime:
