@@ -49,6 +49,13 @@ def command_line(text: str) -> CommandLine:
     return _Reader(text.strip().removeprefix('$ ')).read()
 
 
+def needs_shell(line: CommandLine) -> str:
+    """Return what a shell is needed for, in one or two sentences; empty if none is."""
+    if line.syntax:
+        return explained(line.syntax[0], is_first=line.words[:1] == line.syntax[:1])
+    return 'Several lines are for a shell, which is not used here.' if line.has_lines else ''
+
+
 def typed_command(text: str) -> CommandLine:
     """Return the words that a person typed: a command line, or each word on a line of its own.
 

@@ -110,7 +110,7 @@ def test_a_program_whose_name_has_a_blank_is_one_word(tmp_path: Path) -> None:
         (['$HOME/x'], 'Only a shell replaces $HOME/x'),
         (['LANG=C ls'], 'LANG=C in front of a program'),
         (['cd /srv\n./sync.sh'], "“cd” isn't a program"),
-        (['make a\nmake b'], 'more than one line'),
+        (['make a\nmake b'], 'Several lines are for a shell'),
     ],
 )
 def test_shell_syntax_is_refused_with_the_offer_of_a_shell(command: list[str], meant: str) -> None:
@@ -314,3 +314,15 @@ async def test_files_in_a_folder_of_the_person_stay_there(commands: Commands, tm
 
     assert outputs_of(heard) == []
     assert (tmp_path / 'mine' / 'here').exists()
+
+
+async def test_an_uploaded_script_starts_in_a_new_folder_and_leaves_outputs(commands: Commands) -> None:
+    job = commands.bench.job('')
+    script = Path(job['folder']) / 'inputs' / 'report.sh'
+    script.parent.mkdir()
+    script.write_text('echo a,b > report.csv')
+    values = {'pipeline': 'RunCommand', 'file': None, 'origin': None, 'parameters': {'script': str(script)}}
+
+    heard, _ = await commands.bench.run('', **{'id': job['id'], 'folder': job['folder']} | values)
+
+    assert outputs_of(heard) == ['report.csv']
