@@ -231,7 +231,7 @@ _ENDS = ('-exec', '-execdir', '-ok', '-okdir', '-x', '-X', '--exec', '--exec-bat
 def plainly_shell(command: Sequence[str]) -> str:
     """Return the first word that would mean something only to a shell, empty if there is none.
 
-    An argument that merely contains such characters is no such word, nor is one for which the program has a use.
+    An argument that merely contains such characters does not count, nor does one that the program has a use for.
     """
     words = list(command)
     if words and _is_for_shell(words[0]):

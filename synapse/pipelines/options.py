@@ -1,4 +1,4 @@
-"""How the process of a run is to be set up, as class variables of its pipeline say."""
+"""How to set up the process of a run, as class variables of its pipeline say."""
 
 import re
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def options_of(pipeline: type[Pipeline]) -> ProcessOptions:
 
 
 def _declared(pipeline: type[Pipeline], name: str) -> Any:
-    """Return the value of an option, None if it isn't declared; a parameter or method of this name is no option."""
+    """Return the value of an option, None if it isn't declared; a parameter or method of this name does not count."""
     value = None if name in pipeline.model_fields else getattr(pipeline, name, None)
     return None if callable(value) or isinstance(value, property) else value
 

@@ -204,7 +204,7 @@ async def test_python_in_a_project_is_run_by_the_environment_at_its_root(command
     assert f'{environment}/bin/python {environment}' in (await commands.run(script=str(script))).printed
 
 
-async def test_the_environment_of_a_folder_above_that_is_no_project_is_not_used(commands: Commands) -> None:
+async def test_the_environment_of_a_folder_above_is_not_used_outside_a_project(commands: Commands) -> None:
     script = commands.script('notes/train.py', WHO)
     environment = python_environment(script.parents[1] / '.venv')
 
@@ -228,7 +228,11 @@ async def test_python_is_never_that_of_synapse(commands: Commands, monkeypatch: 
     [
         ('#!/bin/sh\r\necho hello\r\n', 0o700, 'end as on Windows (CRLF)'),
         ('#!/usr/bin/env python3\r\nprint(1)\r\n', 0o600, 'end as on Windows (CRLF)'),
-        ('#!/opt/no/such/ruby\nputs 1\n', 0o700, 'is to be run by /opt/no/such/ruby, which does not exist.'),
+        (
+            '#!/opt/no/such/ruby\nputs 1\n',
+            0o700,
+            'The first line of sync names /opt/no/such/ruby, which does not exist.',
+        ),
     ],
 )
 async def test_a_first_line_that_cannot_work_is_explained(commands: Commands, text: str, mode: int, what: str) -> None:
@@ -300,7 +304,7 @@ async def test_which_files_are_outputs_is_a_choice(commands: Commands, outputs: 
     assert outputs_of(heard) == expected
 
 
-async def test_a_tree_of_files_is_no_list_of_outputs(commands: Commands) -> None:
+async def test_a_tree_of_files_is_left_alone(commands: Commands) -> None:
     heard = await commands.in_shell('for n in $(seq 60); do echo > "$n"; done')
 
     assert outputs_of(heard) == []

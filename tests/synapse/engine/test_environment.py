@@ -97,7 +97,7 @@ async def test_variables_are_set_and_removed_as_the_job_says(bench: Bench, monke
     assert 'LC_CTYPE' not in variables(heard)
 
 
-async def test_the_umask_is_that_of_whoever_started_synapse(umask: int, bench: Bench, tmp_path: Path) -> None:
+async def test_the_umask_is_the_one_synapse_was_started_with(umask: int, bench: Bench, tmp_path: Path) -> None:
     body = f"run.shell(['sh', '-c', 'umask; touch {tmp_path}/film'])\nopen({str(tmp_path / 'own')!r}, 'w').close()"
 
     heard, _ = await bench.run(body)
