@@ -57,8 +57,12 @@ def enter_step(name: str) -> None:
     os.environ[STEP] = name
 
 
-def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program, with variables that cannot change whose it is."""
+def environment_with(extra: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a program, with variables that cannot change whose it is.
+
+    :param defaults: variables for programs where the person has none of these names
+    """
     # Without PYTHONUNBUFFERED the lines of a Python program would arrive all at once at its end.
-    environment = {'PYTHONUNBUFFERED': '1', **os.environ, **{str(name): str(value) for name, value in extra.items()}}
+    environment = {'PYTHONUNBUFFERED': '1', **(defaults or {}), **os.environ}
+    environment |= {str(name): str(value) for name, value in extra.items()}
     return environment | {name: os.environ[name] for name in IDENTITY if name in os.environ}
