@@ -28,7 +28,7 @@ class RunCommand(Pipeline):
 
     command: list[str] = Field(
         default=[],
-        description='A command line, or the program and each argument on a line of its own. No shell interprets them.',
+        description='A command line, or a word on each line. No shell reads it unless you choose one.',
         json_schema_extra={'x-command': 'shell'},
     )
     script: Path | None = Field(
