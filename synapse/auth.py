@@ -15,7 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,13 @@ class CodeState(Enum):
     """Not signed by us."""
 
 
+class Scope(StrEnum):
+    """What a token that was granted may do: read and log, or also upload files and start and stop runs."""
+
+    READ = 'read'
+    RUN = 'run'
+
+
 class Auth:
     """The credentials of one data folder. Safe to use from any thread; methods that write to the disk say so.
 
@@ -63,6 +70,7 @@ class Auth:
         self._path = data / 'sessions.json'
         self._sessions, self._used_codes = self._read()
         self._listeners: dict[str, list[Callable[[], object]]] = {}
+        self._grants: dict[str, Scope] = {}
 
     @property
     def storage_secret(self) -> str:
@@ -76,6 +84,25 @@ class Auth:
     def is_token(self, value: str) -> bool:
         """Whether this is the bearer token, compared in constant time."""
         return hmac.compare_digest(value.encode(errors='replace'), self.token.encode())
+
+    def grant(self, scope: Scope) -> str:
+        """Return a new token that is valid until `revoke`, and at most until this process ends."""
+        token = f'syn_{scope}_{secrets.token_urlsafe(32)}'
+        self._grants[_hashed(token)] = scope
+        return token
+
+    def revoke(self, token: str) -> None:
+        """Make a granted token invalid and call its `on_end` callbacks; harmless for an unknown one."""
+        key = _hashed(token)
+        with self._lock:
+            self._grants.pop(key, None)
+            listeners = self._listeners.pop(key, [])
+        for callback in listeners:
+            callback()
+
+    def scope_of(self, token: str) -> Scope | None:
+        """Return what a granted token may do, None if it isn't valid."""
+        return self._grants.get(_hashed(token))
 
     def feed_address(self, base: str) -> str | None:
         """The address that calendar programs can subscribe to, or None.
@@ -172,7 +199,10 @@ class Auth:
             callback()
 
     def on_end(self, value: str, callback: Callable[[], object]) -> Callable[[], None]:
-        """Call `callback` when this session ends, in the thread that ends it; the returned function unsubscribes."""
+        """Call `callback` when this session or granted token ends, in the thread that ends it.
+
+        :return: unsubscribes
+        """
         key = _hashed(value)
         with self._lock:
             self._listeners.setdefault(key, []).append(callback)

@@ -123,7 +123,7 @@ class ControlRoom:
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot, zygotes)
         preferences = Documents(data / 'settings.json')
-        ledger = Ledger(store)
+        ledger, auth = Ledger(store), Auth(data)
         runs = Runs(
             store=store,
             engine=engine,
@@ -141,6 +141,7 @@ class ControlRoom:
             zone=here.name,
             planned=event_store.planned_work,
             environment=lambda: _run_environment(settings, login),
+            auth=auth,
         )
         validator = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(
@@ -181,7 +182,7 @@ class ControlRoom:
                 now=now,
             ),
             editor=EventEditor(event_store, validator, firing, zone=here.name, now=now),
-            auth=Auth(data),
+            auth=auth,
             preferences=preferences,
             history=store,
             recent_commands=tuple((preferences.get('palette') or {}).get('recent', ())),
@@ -251,14 +252,14 @@ class ControlRoom:
             is_queue_paused=lambda: self.runs.is_queue_paused,
             min_free_bytes=self.settings.min_free_bytes,
         )
-        if self.login is not None:
-            self.login.ask_soon()
         await self.engine.start()
         await self.catalog.start()
         await self.machine.start()
         await self.runs.start()
         await self.calendar.start()
         await self.retention.start()
+        if self.login is not None:
+            self.login.ask_soon()
         self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
 
     def local(self, moment: datetime) -> datetime:

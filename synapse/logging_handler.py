@@ -52,12 +52,16 @@ class SynapseHandler(logging.Handler):
     warning in the log says how many. Extra attributes of a record and its traceback become fields of the entry, and
     the level 25 or the level name SUCCESS becomes `success`. Formatters are ignored: what they add to the message, the
     log shows in columns.
-    :param url: the URL of Synapse; defaults to the file `url` in its data folder
-    :param token: its bearer token; defaults to the file `token` there
+
+    In a program of a run it finds Synapse, and its lines belong to that run and step: see the defaults.
+
+    :param url: the URL of Synapse; defaults to the file `url` in its data folder, else to `SYNAPSE_URL`
+    :param token: its bearer token; defaults to `SYNAPSE_TOKEN` or the file `token` in the data folder
     :param data: the data folder of Synapse; defaults to `SYNAPSE_DATA` or the user data folder
     :param source: the source shown in the log; defaults to the name of each logger
     :param level: the minimum level to send
-    :param run: the id of a run that the lines belong to, with `step` the name of one of its steps
+    :param run: the id of a run that the lines belong to, with `step` the name of one of its steps; they default to
+        those of the run that this program belongs to, unless `url` or `data` lead to a Synapse of your choice
     :param exit_seconds: how long the program may wait at its end for unsent lines
     """
 
@@ -76,6 +80,9 @@ class SynapseHandler(logging.Handler):
         super().__init__(level)
         self.exit_seconds = exit_seconds
         self._source = source
+        if url is None and data is None and run is None:
+            run, step = os.environ.get('SYNAPSE_RUN_ID'), step or os.environ.get('SYNAPSE_STEP')
+            step = step if run else None
         self._place = {name: value for name, value in (('run', run), ('step', step)) if value is not None}
         self._sender = _Sender(_Address(url, token, data))
 
@@ -130,11 +137,23 @@ class _Address:
     def __init__(self, url: str | None, token: str | None, data: str | os.PathLike[str] | None) -> None:
         self._url = url
         self._token = token
+        self._is_chosen = bool(url or data)
+        """Whether it was said which Synapse is meant; otherwise it is that of the run, if there is one."""
         self._data = Path(data or os.environ.get('SYNAPSE_DATA') or _default_data_folder()).expanduser()
 
     def connection(self) -> _Connection:
         """:raises OSError: if Synapse is not running"""
-        return _Connection(self._url or self._read('url'), self._token or self._read('token'))
+        token = self._token or (None if self._is_chosen else os.environ.get('SYNAPSE_TOKEN'))
+        return _Connection(self._url or self._found_url(), token or self._read('token'))
+
+    def _found_url(self) -> str:
+        try:
+            return self._read('url')
+        except OSError:
+            url = None if self._is_chosen else os.environ.get('SYNAPSE_URL')
+            if not url:
+                raise
+            return url
 
     def _read(self, name: str) -> str:
         try:

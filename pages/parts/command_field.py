@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from synapse.builtin.command_line import CommandLine, UnclosedQuote, explained, plainly_shell, typed_command
+from synapse.builtin.command_line import CommandLine, UnclosedQuote, needs_shell, plainly_shell, typed_command
 
 from .cards import set_class
 from .fields import Field, SwitchField, TextField, Unreadable, set_in_browser
@@ -79,7 +79,7 @@ class CommandField(TextField):
         except Unreadable:
             line = CommandLine()
         is_for_shell = self._is_for_shell
-        reason = '' if is_for_shell else self._reason(line)
+        reason = '' if is_for_shell else needs_shell(line)
         self._words = [] if is_for_shell or reason or '\n'.join(line.words) == self._text.strip() else line.words
         self._seen.clear()
         set_class(self.box, 'is-for-shell', is_for_shell)
@@ -90,12 +90,6 @@ class CommandField(TextField):
                 self._offer(reason, 'Run it with /bin/sh', is_on=True)
             elif len(self._words) > 1:
                 self._draw_words()
-
-    def _reason(self, line: CommandLine) -> str:
-        if line.syntax:
-            is_first = bool(line.words) and line.syntax[0] == line.words[0]
-            return explained(line.syntax[0], is_first=is_first)
-        return 'Several lines are for a shell, which is not used here.' if line.has_lines else ''
 
     def _offer(self, reason: str, words: str, *, is_on: bool) -> None:
         with el('div', 'form-shell'):

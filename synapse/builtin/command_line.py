@@ -49,6 +49,13 @@ def command_line(text: str) -> CommandLine:
     return _Reader(text.strip().removeprefix('$ ')).read()
 
 
+def needs_shell(line: CommandLine) -> str:
+    """Return what a shell is needed for, in one or two sentences; empty if none is."""
+    if line.syntax:
+        return explained(line.syntax[0], is_first=line.words[:1] == line.syntax[:1])
+    return 'Several lines are for a shell, which is not used here.' if line.has_lines else ''
+
+
 def typed_command(text: str) -> CommandLine:
     """Return the words that a person typed: a command line, or each word on a line of its own.
 
@@ -224,7 +231,7 @@ _ENDS = ('-exec', '-execdir', '-ok', '-okdir', '-x', '-X', '--exec', '--exec-bat
 def plainly_shell(command: Sequence[str]) -> str:
     """Return the first word that would mean something only to a shell, empty if there is none.
 
-    An argument that merely contains such characters is no such word, nor is one for which the program has a use.
+    An argument that merely contains such characters does not count, nor does one that the program has a use for.
     """
     words = list(command)
     if words and _is_for_shell(words[0]):

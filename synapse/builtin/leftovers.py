@@ -13,14 +13,14 @@ SMALL_BYTES = 20 * 1024**2
 MOST_BYTES = 100 * 1024**2
 """All small files together."""
 MOST_FILES = 50
-"""With more of them it is a tree, such as a checkout, and no list of results."""
+"""More than these are a tree, such as a checkout, rather than results."""
 MOST_OF_ALL = 1000
 
 
 def keep_files(run: Run, which: Outputs) -> None:
     """Move the files in `run.workdir` to the outputs of the run, and log which ones are not kept.
 
-    Links, hidden files and what is in hidden folders are no outputs.
+    Links, hidden files and what is in hidden folders are left out.
     """
     files = sorted(_files_in(run.workdir)) if which != 'none' else []
     if not files:

@@ -15,7 +15,7 @@ from synapse.failures.memory import memory_watch
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
-from .command_line import UnclosedQuote, command_line, explained, plainly_shell, script_of
+from .command_line import UnclosedQuote, command_line, explained, needs_shell, plainly_shell, script_of
 from .leftovers import Outputs, keep_files
 from .scripts import script_arguments
 
@@ -32,7 +32,7 @@ class RunCommand(Pipeline):
 
     command: list[str] = Field(
         default=[],
-        description='A command line, or the program and each argument on a line of its own. No shell interprets them.',
+        description='A command line, or a word on each line. No shell reads it unless you choose one.',
         json_schema_extra={'x-command': 'shell'},
     )
     script: Path | None = Field(
@@ -104,10 +104,8 @@ class RunCommand(Pipeline):
             line = command_line(first)
         except UnclosedQuote as error:
             raise self._wrong_command(str(error)) from error
-        if line.syntax or line.has_lines:
-            word = line.syntax[0] if line.syntax else 'more than one line'
-            is_first = bool(line.words) and word == line.words[0]
-            raise self._wrong_command(f'{explained(word, is_first=is_first)} {SHELL_HINT}')
+        if reason := needs_shell(line):
+            raise self._wrong_command(f'{reason} {SHELL_HINT}')
         # Only quotes tell an operator from an argument like it: such a line is kept, and split when it runs.
         return self.command if plainly_shell(line.words) else line.words
 
@@ -120,7 +118,7 @@ class RunCommand(Pipeline):
     def execute(self, run: Run) -> None:
         argv = self._arguments(run)
         secrets = {**run.profile.secrets} if run.profile else {}
-        cwd = self.cwd or (self.script.parent if self.script else None)
+        cwd = self.cwd or self._folder_of_script(run)
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
         why_killed = memory_watch()
@@ -129,6 +127,12 @@ class RunCommand(Pipeline):
         if code not in self.ok_codes:
             raise _failed(argv[0], code, why_killed)
         run.log.success(f'{Path(argv[0]).name} ended with code {code}')
+
+    def _folder_of_script(self, run: Run) -> Path | None:
+        """Return where a script of the person is; None for a command, and for an uploaded script."""
+        if self.script is None or self.script.is_relative_to(run.workdir.parent):
+            return None
+        return self.script.parent
 
     def _arguments(self, run: Run) -> list[str]:
         if self.script is not None:

@@ -95,7 +95,7 @@ def _interpreter(script: Path, first: bytes) -> list[str]:
     words = [words[0], *(word.strip() for word in words[1:])]
     if os.name != 'nt' and not Path(words[0]).is_file():
         raise StepFailed(
-            f'{script.name} is to be run by {words[0]}, which does not exist.',
+            f'The first line of {script.name} names {words[0]}, which does not exist.',
             f'Install it, or change the first line of {script}.',
         )
     return words

@@ -36,6 +36,8 @@ class PipelineInfo:
     origin: str | None = None
     """The person's file."""
     color_index: int = 0
+    token_scope: str | None = None
+    """What a token of the API that its runs get may do; None for no token."""
 
     @property
     def is_built_in(self) -> bool:
@@ -48,7 +50,7 @@ class PipelineInfo:
     def as_json(self) -> dict[str, Any]:
         """Return the fields of the API, without the paths of the files."""
         values = asdict(self)
-        del values['file'], values['origin']
+        del values['file'], values['origin'], values['token_scope']
         return {**values, 'is_runnable': self.is_runnable}
 
 

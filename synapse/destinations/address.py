@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator
 
+from synapse.pasted_paths import understood
 from synapse.scrubber import masked
 
 from .errors import DestinationError
@@ -82,6 +83,8 @@ def located(address: str) -> Location:
         raise DestinationError('No destination is given.', 'Give a folder, or an address like sftp://host/folder.')
     if _CONTROL.search(text):
         raise DestinationError('The address has a line break or a control character in it.', 'Type it again.')
+    if _parts(text)[0] == 'file':
+        text = understood(text)
     scheme, rest = _parts(text)
     if scheme == 'file':
         return Location('file', _local(rest))

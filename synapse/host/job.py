@@ -19,9 +19,11 @@ from pydantic import ValidationError
 
 from storage.files import write_atomically
 from synapse.pipelines.load import load_pipeline
+from synapse.pipelines.options import options_of
 from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, steps_of, takes_run
 from synapse.pipelines.problems import StepTimeout, problem_of
 from synapse.pipelines.state import restored, state_of
+from synapse.protocol.environment import TOKEN
 from synapse.protocol.long_lines import LONG_LINES, LongLines
 from synapse.protocol.messages import End, Job, Kind, StepMoved, Steps
 from synapse.protocol.spool import SPOOL, Spool
@@ -36,7 +38,7 @@ from .deadline import Deadline, Interrupts
 from .profile import RunProfile, Secrets
 from .run import Run
 from .shell import kill_descendants
-from .surroundings import enter, enter_step
+from .surroundings import apply, enter, enter_step
 
 if TYPE_CHECKING:
     import asyncio
@@ -90,7 +92,9 @@ class Runner:
         for name in ('work', 'artifacts'):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         scrubber = Scrubber()
-        scrubber.hide('run', secret_values((self._job.get('profile') or {}).get('secrets') or {}))
+        secrets = secret_values((self._job.get('profile') or {}).get('secrets') or {})
+        token = (self._job.get('environment') or {}).get(TOKEN)
+        scrubber.hide('run', [*secrets, *([token] if token else [])])
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
@@ -100,6 +104,7 @@ class Runner:
         pipeline = load_pipeline(self._job['pipeline'], file, self._origin)
         if file is not None:
             offer(sys.modules[pipeline.__module__], file, self._origin, self._folder)
+        apply(options_of(pipeline), self._warn)
         steps = steps_of(pipeline)
         self._channel.send(Steps(t=Kind.STEPS, names=[step.name for step in steps]))
         steps = self._steps_to_run(steps)

@@ -1,8 +1,11 @@
 """What the process of a run gives to the programs of its steps: variables, priority, umask."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import psutil
+
+from synapse.pipelines.options import ProcessOptions
 from synapse.protocol.environment import IDENTITY, PREFIX, STEP, variables_of
 from synapse.protocol.messages import Job
 
@@ -19,13 +22,47 @@ def enter(job: Job) -> None:
     os.environ.update(variables_of(job))
 
 
+def apply(options: ProcessOptions, warn: Callable[[str], None]) -> None:
+    """Set this process up as the pipeline says; what is not allowed is a warning.
+
+    On Linux priorities belong to threads: steps run in the one that calls this, and programs inherit from it.
+    """
+    os.environ.update(options.environment)
+    if options.umask is not None:
+        os.umask(options.umask)
+    for name, value, set_to in (('nice', options.nice, _set_nice), ('ionice', options.ionice, _set_ionice)):
+        if value is None:
+            continue
+        try:
+            set_to(value)
+        except (OSError, psutil.Error, AttributeError) as error:
+            reason = getattr(error, 'strerror', None) or 'this system has no such thing'
+            warn(f'{name} = {value!r} of the pipeline could not be set: {reason}')
+
+
+def _set_nice(value: int | str) -> None:
+    os.nice(int(value))
+
+
+def _set_ionice(value: int | str) -> None:
+    process = psutil.Process()
+    if value == 'idle':
+        process.ionice(psutil.IOPRIO_CLASS_IDLE)
+    else:
+        process.ionice(psutil.IOPRIO_CLASS_BE, value if isinstance(value, int) else None)
+
+
 def enter_step(name: str) -> None:
     """Say in the environment which step runs."""
     os.environ[STEP] = name
 
 
-def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program, with variables that cannot change whose it is."""
+def environment_with(extra: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a program, with variables that cannot change whose it is.
+
+    :param defaults: variables for programs where the person has none of these names
+    """
     # Without PYTHONUNBUFFERED the lines of a Python program would arrive all at once at its end.
-    environment = {'PYTHONUNBUFFERED': '1', **os.environ, **{str(name): str(value) for name, value in extra.items()}}
+    environment = {'PYTHONUNBUFFERED': '1', **(defaults or {}), **os.environ}
+    environment |= {str(name): str(value) for name, value in extra.items()}
     return environment | {name: os.environ[name] for name in IDENTITY if name in os.environ}

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from synapse.sentences import WHOLE, sentences
 
 from .load import load_module, pipelines_in
+from .options import options_of
 from .pipeline import BrokenPipeline, Pipeline, steps_of
 from .problems import as_describe_error
 
@@ -54,6 +55,7 @@ def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
         'schema': schema_of(pipeline),
         'accepts': list(_suffixes(pipeline)),
         'max_parallel': _positive(pipeline),
+        'token_scope': options_of(pipeline).token_scope,
     }
 
 

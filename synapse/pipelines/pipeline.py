@@ -88,6 +88,11 @@ class Pipeline(BaseModel):
     forked for its runs, which saves them the import: None to find out, False if the import does what each run needs for
     itself, True if it looks unsafe but isn't. A class whose name starts with `_`, or that has subclasses in the same
     file and no steps, is only a base for others.
+
+    What the programs of a run inherit can be set too: `nice` (added to the niceness of Synapse, 0 to 19), `ionice`
+    (`'idle'`, `'best-effort'`, or a level of the latter from 0 to 7; Linux), `umask` (such as `0o027`) and
+    `environment` (`{'NAME': 'value'}`). With `token_scope` they find a token of the API in `SYNAPSE_TOKEN`, valid until
+    the run ends: `'read'` to read and to log, `'run'` also to upload files and to start and stop runs.
     """
 
     model_config = ConfigDict(extra='forbid', protected_namespaces=(), validate_default=False)
@@ -138,8 +143,8 @@ def _blank_items(value: Any) -> list[int]:
     return [number for number, item in enumerate(value) if _is_blank(item)] if isinstance(value, list) else []
 
 
-# Known as an option but not declared, so that a pipeline may have a parameter called `title` instead.
-Pipeline.__class_vars__.add('title')
+# Known as options but not declared, so that a pipeline may have parameters of these names instead.
+Pipeline.__class_vars__.update(('title', 'nice', 'ionice', 'umask', 'environment', 'token_scope'))
 
 
 @dataclass(frozen=True, slots=True)

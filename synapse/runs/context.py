@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.runs import RunStore
+from synapse.auth import Auth
 from synapse.bus import Bus
 from synapse.catalog.catalog import Catalog
 from synapse.engine.engine import Engine
@@ -31,7 +32,7 @@ async def nothing_more() -> Mapping[str, str | None]:
 class RunContext:
     """The rooms below, the folders of runs, the runs that have not ended, and what is planned.
 
-    `zone` is for wall times in messages and log lines.
+    `zone` is for wall times in messages and log lines, `auth` grants the tokens of runs.
     """
 
     store: RunStore
@@ -46,3 +47,4 @@ class RunContext:
     planned: Planned
     zone: str
     environment: Environment = nothing_more
+    auth: Auth | None = None

@@ -137,7 +137,7 @@ class Dispatcher:
         try:
             await live.carry_out()
         finally:
-            self._context.log.unhide(live.run.id)
+            self._jobs.ended(live.run)
             self.workers.release(live.worker)
             del self._live[live.run.id], self._tasks[live.run.id]
             self._context.bus.publish(QueueChanged())

@@ -21,7 +21,7 @@ LAST_RUNS = 10
 COMMANDS = ('RunCommand',)
 """Pipelines whose runs are as alike as the commands that they run."""
 READ_RUNS = 500
-"""In so many of the last runs of such a pipeline those of the same command are looked for."""
+"""How many of the last runs of such a pipeline are searched for those of the same command."""
 MOST_COMMANDS = 500
 LEAST_PERCENT = 1.0
 """A speed isn't measured over less than this."""

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from storage.copies import Watch
+from synapse.auth import Scope
+from synapse.catalog.catalog import PipelineInfo
 from synapse.errors import NotFound, SynapseError
 from synapse.inbox import inputs
 from synapse.inbox.inbox import PREFIX
 from synapse.log.log import Level
+from synapse.protocol.environment import TOKEN
 from synapse.protocol.messages import Job
 from synapse.scrubber import secret_values
 
@@ -35,6 +38,7 @@ class RunJobs:
         self._catalog, self._profiles, self._inbox = context.catalog, context.profiles, context.inbox
         self._folders, self._log = context.folders, context.log
         self._lifecycle = LifecycleLog(context.log)
+        self._tokens: dict[str, str] = {}
 
     async def prepare(self, run: RunRecord, keep_going: KeepGoing) -> tuple[RunRecord, Job]:
         """Return the run with real paths in its parameters, and its job. From now on the log hides its secrets.
@@ -73,9 +77,26 @@ class RunJobs:
             'zone': self._context.zone,
             'from_step': from_step,
             'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
-            'environment': dict(await self._context.environment()),
+            'environment': {**await self._context.environment(), **self._token_for(run, info)},
         }
         return run.changed(parameters=parameters), job
+
+    def _token_for(self, run: RunRecord, info: PipelineInfo) -> dict[str, str]:
+        """Return the token of a run whose pipeline declares one, as a variable; `ended` makes it invalid."""
+        auth = self._context.auth
+        if auth is None or info.token_scope is None:
+            return {}
+        token = self._tokens[run.id] = auth.grant(Scope(info.token_scope))
+        hidden = self._profiles.secrets_of(run.profile) if run.profile is not None else {}
+        self._log.hide(run.id, [*secret_values(hidden), token])
+        return {TOKEN: token}
+
+    def ended(self, run: RunRecord) -> None:
+        """Revoke the token of a run and stop hiding its secrets in the log."""
+        token = self._tokens.pop(run.id, None)
+        if token is not None and self._context.auth is not None:
+            self._context.auth.revoke(token)
+        self._log.unhide(run.id)
 
     async def settle_inputs(self, run: RunRecord, keep_going: KeepGoing) -> None:
         """Remove from the inbox what this run took over, then make its own files independent of what is left there.

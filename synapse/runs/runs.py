@@ -10,6 +10,7 @@ from typing import Any
 from storage.daily_sums import DailySums
 from storage.files import StorageError, make_private_folder
 from storage.runs import RunStore
+from synapse.auth import Auth
 from synapse.bus import Bus
 from synapse.catalog.catalog import Catalog
 from synapse.engine.engine import Engine
@@ -70,6 +71,7 @@ class Runs:
         zone: str = 'UTC',
         planned: Planned = lambda: (),
         environment: Environment = nothing_more,
+        auth: Auth | None = None,
     ) -> None:
         self._store = store
         self._figures = Figures(store, DailySums(store))
@@ -92,6 +94,7 @@ class Runs:
             planned=planned,
             zone=zone,
             environment=environment,
+            auth=auth,
         )
         self._jobs = RunJobs(context)
         self.new = NewRuns(catalog, profiles, inbox, self._folders)

@@ -110,7 +110,7 @@ def test_a_program_whose_name_has_a_blank_is_one_word(tmp_path: Path) -> None:
         (['$HOME/x'], 'Only a shell replaces $HOME/x'),
         (['LANG=C ls'], 'LANG=C in front of a program'),
         (['cd /srv\n./sync.sh'], "“cd” isn't a program"),
-        (['make a\nmake b'], 'more than one line'),
+        (['make a\nmake b'], 'Several lines are for a shell'),
     ],
 )
 def test_shell_syntax_is_refused_with_the_offer_of_a_shell(command: list[str], meant: str) -> None:
@@ -204,7 +204,7 @@ async def test_python_in_a_project_is_run_by_the_environment_at_its_root(command
     assert f'{environment}/bin/python {environment}' in (await commands.run(script=str(script))).printed
 
 
-async def test_the_environment_of_a_folder_above_that_is_no_project_is_not_used(commands: Commands) -> None:
+async def test_the_environment_of_a_folder_above_is_not_used_outside_a_project(commands: Commands) -> None:
     script = commands.script('notes/train.py', WHO)
     environment = python_environment(script.parents[1] / '.venv')
 
@@ -228,7 +228,11 @@ async def test_python_is_never_that_of_synapse(commands: Commands, monkeypatch: 
     [
         ('#!/bin/sh\r\necho hello\r\n', 0o700, 'end as on Windows (CRLF)'),
         ('#!/usr/bin/env python3\r\nprint(1)\r\n', 0o600, 'end as on Windows (CRLF)'),
-        ('#!/opt/no/such/ruby\nputs 1\n', 0o700, 'is to be run by /opt/no/such/ruby, which does not exist.'),
+        (
+            '#!/opt/no/such/ruby\nputs 1\n',
+            0o700,
+            'The first line of sync names /opt/no/such/ruby, which does not exist.',
+        ),
     ],
 )
 async def test_a_first_line_that_cannot_work_is_explained(commands: Commands, text: str, mode: int, what: str) -> None:
@@ -300,7 +304,7 @@ async def test_which_files_are_outputs_is_a_choice(commands: Commands, outputs: 
     assert outputs_of(heard) == expected
 
 
-async def test_a_tree_of_files_is_no_list_of_outputs(commands: Commands) -> None:
+async def test_a_tree_of_files_is_left_alone(commands: Commands) -> None:
     heard = await commands.in_shell('for n in $(seq 60); do echo > "$n"; done')
 
     assert outputs_of(heard) == []
@@ -314,3 +318,15 @@ async def test_files_in_a_folder_of_the_person_stay_there(commands: Commands, tm
 
     assert outputs_of(heard) == []
     assert (tmp_path / 'mine' / 'here').exists()
+
+
+async def test_an_uploaded_script_starts_in_a_new_folder_and_leaves_outputs(commands: Commands) -> None:
+    job = commands.bench.job('')
+    script = Path(job['folder']) / 'inputs' / 'report.sh'
+    script.parent.mkdir()
+    script.write_text('echo a,b > report.csv')
+    values = {'pipeline': 'RunCommand', 'file': None, 'origin': None, 'parameters': {'script': str(script)}}
+
+    heard, _ = await commands.bench.run('', **{'id': job['id'], 'folder': job['folder']} | values)
+
+    assert outputs_of(heard) == ['report.csv']

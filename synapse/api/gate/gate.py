@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -19,7 +19,7 @@ from synapse.api.limits import client_address
 from synapse.api.responses import ApiResponse, HttpError, error_body
 from synapse.auth import Auth
 
-from . import rules
+from . import rules, scopes
 from .failed_sign_ins import FailedSignIns
 from .rules import header, header_values
 from .sign_in import SIGN_IN_CSP, SIGN_IN_ROUTES, SignIn
@@ -112,6 +112,7 @@ class Gate:
             return
         if caller is None and call not in PUBLIC_ROUTES and not self._is_feed(*call):
             raise self._no_credentials(scope)
+        self._check_scope(scope, *call)
         rules.check_body_type(scope)
         if call == ('POST', '/logout'):
             response = await self._sign_in.sign_out(sessions)
@@ -129,6 +130,7 @@ class Gate:
             caller = self._caller(scope, sessions)
             if caller is None:
                 raise self._no_credentials(scope)
+            self._check_scope(scope, 'GET', scope['path'])
         except HttpError as error:
             # Closing before accepting is how ASGI refuses the upgrade: the client reads a 403.
             await receive()
@@ -136,7 +138,9 @@ class Gate:
             return
         cleaned = _cleaned(scope, caller)
         if caller.startswith('session'):
-            await self._until_signed_out(sessions[0], cleaned, receive, send)
+            await self._while_valid(sessions[0], self._auth.is_session, cleaned, receive, send)
+        elif token := self._granted(scope):
+            await self._while_valid(token, lambda value: bool(self._auth.scope_of(value)), cleaned, receive, send)
         else:
             await self._app(cleaned, receive, send)
 
@@ -145,7 +149,7 @@ class Gate:
         rules.check_path(scope)
         rules.check_host(scope, self._hosts)
         rules.check_origin(scope, self._origins)
-        if not self._has_token(scope):
+        if not self._has_token(scope) and not self._granted(scope):
             rules.check_site(scope)
 
     def _other_address(self, scope: Scope) -> str | None:
@@ -166,6 +170,8 @@ class Gate:
         """The caller, as a key for rate limits and for the log; None without credentials."""
         if self._has_token(scope):
             return 'token'
+        if token := self._granted(scope):
+            return f'run token {hashlib.sha256(token.encode()).hexdigest()[:8]}'
         if sessions:
             return f'session {hashlib.sha256(sessions[0].encode()).hexdigest()[:8]}'
         return 'anyone' if self._no_login else None
@@ -182,10 +188,20 @@ class Gate:
             {'www-authenticate': 'Bearer'},
         )
 
+    def _check_scope(self, scope: Scope, method: str, path: str) -> None:
+        """:raises HttpError: 403 if the token of a run may not send this"""
+        may = self._auth.scope_of(self._granted(scope))
+        if may is not None and not scopes.allows(may, method, path):
+            text = f'The token of this run may not send {method} {path[:200]}.'
+            raise HttpError(403, 'forbidden', text, f'It has the scope “{may}”, which its pipeline declares.')
+
     def _has_token(self, scope: Scope) -> bool:
-        values = header_values(scope, b'authorization')
-        scheme, _, token = (values[0] if len(values) == 1 else '').partition(' ')
-        return scheme.lower() == 'bearer' and self._auth.is_token(token.strip())
+        return self._auth.is_token(_bearer(scope))
+
+    def _granted(self, scope: Scope) -> str:
+        """Return the token of a live run, empty if the request has none."""
+        token = _bearer(scope)
+        return token if token and self._auth.scope_of(token) else ''
 
     def _is_feed(self, method: str, path: str) -> bool:
         found = FEED_PATH.fullmatch(path)
@@ -202,8 +218,10 @@ class Gate:
             await asyncio.to_thread(self._auth.renew_session, sessions[0])
             bounded.set_cookie = self._sign_in.cookie(sessions[0])
 
-    async def _until_signed_out(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a socket, and close it with 4401 when its session ends."""
+    async def _while_valid(
+        self, key: str, is_valid: Callable[[str], bool], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Serve a socket, and close it with 4401 when its session or granted token ends."""
         loop = asyncio.get_running_loop()
         is_open = is_closed = False
 
@@ -214,7 +232,7 @@ class Gate:
             is_open = is_open or message['type'] == 'websocket.accept'
             is_closed = message['type'] == 'websocket.close'
             await send(message)
-            if message['type'] == 'websocket.accept' and not self._auth.is_session(session):
+            if message['type'] == 'websocket.accept' and not is_valid(key):
                 await close()
 
         async def close() -> None:
@@ -226,7 +244,7 @@ class Gate:
 
         closings: set[asyncio.Task[None]] = set()
         unsubscribe = self._auth.on_end(
-            session, lambda: loop.call_soon_threadsafe(lambda: closings.add(loop.create_task(close())))
+            key, lambda: loop.call_soon_threadsafe(lambda: closings.add(loop.create_task(close())))
         )
         try:
             await self._app(scope, receive, guarded)
@@ -305,6 +323,12 @@ async def _is_drained(scope: Scope, receive: Receive) -> bool:
     except TimeoutError:
         pass
     return False
+
+
+def _bearer(scope: Scope) -> str:
+    values = header_values(scope, b'authorization')
+    scheme, _, token = (values[0] if len(values) == 1 else '').partition(' ')
+    return token.strip() if scheme.lower() == 'bearer' else ''
 
 
 def _cleaned(scope: Scope, caller: str) -> Scope:

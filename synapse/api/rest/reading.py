@@ -55,7 +55,7 @@ def caller_of(request: Request) -> str:
     caller = str(request.scope.get('synapse.caller', 'anyone'))
     if caller.startswith('session'):
         return f'the browser {caller}'
-    return 'the token' if caller == 'token' else caller
+    return f'the {caller}' if 'token' in caller else caller
 
 
 def has_token(request: Request) -> bool:

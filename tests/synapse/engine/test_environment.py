@@ -97,10 +97,47 @@ async def test_variables_are_set_and_removed_as_the_job_says(bench: Bench, monke
     assert 'LC_CTYPE' not in variables(heard)
 
 
-async def test_the_umask_is_that_of_whoever_started_synapse(umask: int, bench: Bench, tmp_path: Path) -> None:
+async def test_the_umask_is_the_one_synapse_was_started_with(umask: int, bench: Bench, tmp_path: Path) -> None:
     body = f"run.shell(['sh', '-c', 'umask; touch {tmp_path}/film'])\nopen({str(tmp_path / 'own')!r}, 'w').close()"
 
     heard, _ = await bench.run(body)
 
     assert heard.printed == [f'{umask:04o}']
     assert [oct((tmp_path / name).stat().st_mode & 0o777) for name in ('film', 'own')] == ['0o640', '0o640']
+
+
+OPTIONS = """
+from typing import ClassVar
+from synapse import Pipeline, step
+
+class Work(Pipeline):
+    nice = 7
+    ionice: ClassVar[str] = 'idle'
+    umask: ClassVar[int] = 0o077
+    environment: ClassVar[dict[str, str]] = {'COLOUR': 'red', 'PATH': '/opt/x:/usr/bin:/bin'}
+
+    @step
+    def go(self, run):
+        run.shell(['sh', '-c', 'nice; umask; echo $COLOUR $PATH; ionice || echo idle'])
+"""
+
+
+async def test_priority_umask_and_environment_are_those_of_the_pipeline(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / 'options.py').write_text(OPTIONS)
+    file = str(tmp_path / 'options.py')
+
+    heard, _ = await bench.run('', file=file, origin=file)
+
+    nice = os.getpriority(os.PRIO_PROCESS, 0) + 7
+    assert heard.printed == [str(min(19, nice)), '0077', 'red /opt/x:/usr/bin:/bin', 'idle']
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason='root may do it')
+async def test_a_priority_that_is_not_allowed_is_a_warning(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / 'options.py').write_text(OPTIONS.replace('nice = 7', 'nice = -5'))
+    file = str(tmp_path / 'options.py')
+
+    heard, _ = await bench.run('', file=file, origin=file)
+
+    assert 'nice = -5 of the pipeline could not be set: Permission denied' in heard.printed
+    assert heard.end == 'succeeded'

@@ -1,0 +1,71 @@
+"""Options for the process of a run: what a pipeline may declare. Parameters and methods may have the same names."""
+
+from typing import Any, ClassVar
+
+import pytest
+
+from synapse.pipelines.describe import describe, validate_parameters
+from synapse.pipelines.options import ProcessOptions, options_of
+from synapse.pipelines.pipeline import BrokenPipeline, Pipeline, step
+
+
+def pipeline(**options: Any) -> type[Pipeline]:
+    def go(self: Pipeline) -> None: ...
+
+    declared = dict.fromkeys(options, ClassVar[Any])
+    body = {'__annotations__': declared, '__module__': __name__, 'go': step(go), **options}
+    return type('Mine', (Pipeline,), body)
+
+
+def test_nothing_is_changed_unless_it_is_declared() -> None:
+    assert options_of(pipeline()) == ProcessOptions()
+
+
+def test_options_are_what_a_pipeline_declares() -> None:
+    given = {'nice': 10, 'ionice': 'idle', 'umask': 0o027, 'environment': {'A': 'b'}, 'token_scope': 'read'}
+
+    assert options_of(pipeline(**given)) == ProcessOptions(**given)
+    assert describe(pipeline(**given))['token_scope'] == 'read'
+
+
+def test_no_annotation_is_needed() -> None:
+    class Mine(Pipeline):
+        nice = 5
+
+        @step
+        def go(self) -> None: ...
+
+    assert options_of(Mine).nice == 5
+    assert Mine.model_fields == {}
+
+
+def test_parameters_and_methods_may_have_these_names() -> None:
+    class Mine(Pipeline):
+        nice: int = 3
+        environment: dict[str, str] = {'A': 'b'}  # noqa: RUF012 - a parameter: each run gets a copy
+
+        @step
+        def umask(self) -> None: ...
+
+    assert options_of(Mine) == ProcessOptions()
+    assert validate_parameters(Mine, {'nice': 4})['parameters'] == {'nice': 4, 'environment': {'A': 'b'}}
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'nice': 20}, 'Mine.nice must be a whole number from -20 to 19, not 20'),
+        ({'nice': True}, 'Mine.nice must be'),
+        ({'ionice': 'fast'}, "Mine.ionice must be 'idle' or 'best-effort', or a level from 0 to 7, not 'fast'"),
+        ({'ionice': 8}, 'Mine.ionice must be'),
+        ({'umask': '022'}, "Mine.umask must be a whole number from 0o0 to 0o777, not '022'"),
+        ({'environment': {'A': 1}}, "Mine.environment must be like {'NAME': 'value'}, not {'A': 1}"),
+        ({'environment': {'SYNAPSE_DATA': '/x'}}, 'Mine.environment cannot set SYNAPSE_DATA'),
+        ({'token_scope': 'admin'}, "Mine.token_scope must be 'read' or 'run', not 'admin'"),
+    ],
+)
+def test_an_invalid_option_breaks_the_pipeline(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BrokenPipeline) as raised:
+        describe(pipeline(**options))
+
+    assert str(raised.value).startswith(message)
