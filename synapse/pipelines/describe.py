@@ -1,27 +1,45 @@
 """Describes the pipelines in a file and checks parameters against their fields, without running a step."""
 
+import ast
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
 
 from synapse.sentences import WHOLE, sentences
 
-from .load import load_module, pipelines_in
+from .load import PipelineMissing, is_own, load_module, own_sources, pipelines_in
 from .pipeline import BrokenPipeline, Pipeline, steps_of
-from .problems import as_describe_error
+from .problems import as_describe_error, files_in
 
 
 def describe_file(file: str, origin: str | None = None) -> dict[str, Any]:
-    """Return `{"pipelines": [...]}` in file order, or `{"error": {file, line, message, hint, traceback}}`."""
+    """Return `{"pipelines": [...]}` in file order, or `{"error": {file, line, message, hint, traceback}}`.
+
+    Either has `uses` too: the person's other files that this one imports, those that failed included. One without a
+    pipeline, unless it is empty, has `is_helper`.
+    """
     shown = origin or file
+    before = set(sys.modules)
     try:
-        pipelines = pipelines_in(load_module(file, origin))
+        module = load_module(file, origin)
+        found = _described(module, shown)
     except BaseException as error:  # a file may also call sys.exit()
-        return {'error': as_describe_error(error, shown)}
+        found = {'error': as_describe_error(error, shown)}
+        found['is_helper'] = isinstance(error, PipelineMissing) and _says_anything(file)
+        failed = {name for name in files_in(error) if is_own(name)}
+    else:
+        failed = set()
+    return {**found, 'uses': sorted((own_sources(set(sys.modules) - before) | failed) - {file, shown})}
+
+
+def _described(module: ModuleType, shown: str) -> dict[str, Any]:
+    pipelines = pipelines_in(module)
     described = []
     for pipeline in pipelines:
         try:
@@ -29,6 +47,12 @@ def describe_file(file: str, origin: str | None = None) -> dict[str, Any]:
         except Exception as error:
             return {'error': {**as_describe_error(error, shown), 'file': shown, 'line': _line_of(pipeline)}}
     return {'pipelines': described}
+
+
+def _says_anything(file: str) -> bool:
+    """Whether there is more in a file than comments and a docstring: an editor may have emptied it for a moment."""
+    body = ast.parse(Path(file).read_bytes()).body
+    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
 def _line_of(pipeline: type[Pipeline]) -> int | None:
