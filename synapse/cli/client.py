@@ -112,7 +112,7 @@ def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     for name, text in values.items():
         wanted = schema.get('properties', {}).get(name, {})
-        kinds = [wanted, *wanted.get('anyOf', [])]
+        kinds = [_resolved(kind, schema) for kind in (wanted, *wanted.get('anyOf', []))]
         if any(kind.get('format') == 'path' for kind in kinds):
             is_as_typed = not text.strip() or text.startswith('inbox:')
             typed[name] = text if is_as_typed else str(Path(text).expanduser().absolute())
@@ -121,6 +121,12 @@ def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
         else:
             typed[name] = _as_json(text)
     return typed
+
+
+def _resolved(kind: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the definition that a schema refers to, such as that of an `Enum`, else the schema itself."""
+    name = str(kind.get('$ref', '')).rsplit('/', 1)[-1]
+    return dict(schema.get('$defs', {}).get(name, kind))
 
 
 def _as_json(text: str) -> Any:

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from synapse.sentences import WHOLE, sentences
 
@@ -132,6 +132,9 @@ def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
     """Return the JSON Schema of the parameters; the first path parameter has `x-accepts`."""
     schema = pipeline.model_json_schema()
     schema['title'] = title_of(pipeline)
+    for name, field in pipeline.model_fields.items():
+        if AwareDatetime in (field.annotation, *get_args(field.annotation)):
+            schema['properties'][field.alias or name]['x-aware'] = True
     suffixes = _suffixes(pipeline)
     for field in schema.get('properties', {}).values() if suffixes else ():
         if is_path(field):
