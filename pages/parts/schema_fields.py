@@ -103,8 +103,11 @@ def plain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[dict[str,
     real = [choice for choice in choices if choice.get('type') != 'null']
     if len(real) == 1:
         merged = {**real[0], **merged}
-    elif number := _decimal_in(real):
-        merged = {**number, 'format': 'decimal', **merged}
+    elif real:
+        merged['anyOf'] = real
+    if number := _number_of_decimal(merged):
+        del merged['anyOf']
+        merged = {**number, **merged}
     for part in merged.pop('allOf', []):
         merged = {**part, **merged}
     if reference := merged.pop('$ref', None):
@@ -116,8 +119,8 @@ def plain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[dict[str,
     return merged, len(real) < len(choices)
 
 
-def _decimal_in(choices: list[Any]) -> Mapping[str, Any] | None:
-    """Return the number among the two forms that Pydantic gives a `Decimal`: a number, or text with a pattern."""
-    kinds = {choice.get('type'): choice for choice in choices}
-    is_decimal = len(choices) == 2 and kinds.keys() == {'number', 'string'} and 'pattern' in kinds['string']
-    return kinds['number'] if is_decimal else None
+def _number_of_decimal(merged: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the number among the two forms of a `Decimal`, a number or text; None for any other type."""
+    if merged.get('format') != 'decimal':
+        return None
+    return next((choice for choice in merged.get('anyOf', ()) if choice.get('type') == 'number'), None)

@@ -22,6 +22,7 @@ from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
 from synapse.pipelines.describe import validate_parameters
 from synapse.pipelines.load import load_pipeline
+from synapse.sealed import CannotOpen, Seal
 from synapse.sentences import WHOLE
 
 from .built_in import remembered_built_in
@@ -74,6 +75,7 @@ class Catalog:
     :param room_tag: tag for the processes that import the files
     :param zygotes: what to fork these from, where the system can do that
     :param seconds: how long importing a file may take
+    :param seal: for secrets among parameters; by default one with its key in the cache
     """
 
     def __init__(
@@ -86,7 +88,9 @@ class Catalog:
         room_tag: str = '',
         zygotes: Zygotes | None = None,
         seconds: float = DESCRIBE_SECONDS,
+        seal: Seal | None = None,
     ) -> None:
+        self.seal = seal or Seal(cache / 'key')
         self._folder = folder
         self._cache = cache
         self._bus = bus
@@ -153,6 +157,8 @@ class Catalog:
     async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with defaults filled in, as JSON values. Whether files exist is not checked.
 
+        Secrets among them are sealed; those given may be.
+
         :raises NotFound: if there is no such pipeline
         :raises Conflict: if it is broken and has no good version
         :raises Invalid: with a sentence for each field that does not fit
@@ -160,10 +166,23 @@ class Catalog:
         info = self.get(name)
         if not info.is_runnable:
             raise _broken(info, info.error or {})
-        answer = await self._checked(info, parameters)
+        answer = await self._checked(info, self._opened(info, parameters))
         if not answer['ok']:
             raise _invalid(info, answer['fields'])
-        return dict(answer['parameters'])
+        if not answer.get('secrets'):
+            return dict(answer['parameters'])
+        return await asyncio.to_thread(self.seal.with_sealed, answer['parameters'], answer['secrets'])
+
+    def _opened(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        opened, unreadable = dict(parameters), {}
+        for name, value in parameters.items():
+            try:
+                opened[name] = self.seal.opened(value)
+            except CannotOpen:
+                unreadable[name] = 'This secret was saved by another Synapse. Enter it again.'
+        if unreadable:
+            raise _invalid(info, unreadable)
+        return opened
 
     async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if info.file is None or info.origin is None:

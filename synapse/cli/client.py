@@ -3,6 +3,7 @@
 import json
 import sys
 import uuid
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,7 @@ def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     for name, text in values.items():
         wanted = schema.get('properties', {}).get(name, {})
-        kinds = [_resolved(kind, schema) for kind in (wanted, *wanted.get('anyOf', []))]
+        kinds = list(_kinds(wanted, schema))
         if any(kind.get('format') == 'path' for kind in kinds):
             is_as_typed = not text.strip() or text.startswith('inbox:')
             typed[name] = text if is_as_typed else str(Path(text).expanduser().absolute())
@@ -123,10 +124,13 @@ def _typed(values: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
     return typed
 
 
-def _resolved(kind: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition that a schema refers to, such as that of an `Enum`, else the schema itself."""
-    name = str(kind.get('$ref', '')).rsplit('/', 1)[-1]
-    return dict(schema.get('$defs', {}).get(name, kind))
+def _kinds(wanted: dict[str, Any], schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what a parameter may be, with references to definitions, such as that of an `Enum`, resolved."""
+    name = str(wanted.get('$ref', '')).rsplit('/', 1)[-1]
+    kind = schema.get('$defs', {}).get(name, wanted)
+    yield kind
+    for choice in kind.get('anyOf', []):
+        yield from _kinds(choice, schema)
 
 
 def _as_json(text: str) -> Any:

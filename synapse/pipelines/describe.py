@@ -7,15 +7,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from synapse.sentences import WHOLE, sentences
 
 from .load import PipelineMissing, is_own, load_module, own_sources, pipelines_in
 from .pipeline import BrokenPipeline, Pipeline, steps_of
 from .problems import as_describe_error, files_in
+from .secrets import revealed
 
 
 def describe_file(file: str, origin: str | None = None) -> dict[str, Any]:
@@ -82,12 +85,16 @@ def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
 
 
 def validate_parameters(pipeline: type[Pipeline], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`."""
+    """Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`.
+
+    Secrets are in clear text; if there are any, `secrets` has the place of each.
+    """
     try:
         instance = pipeline.model_validate(dict(parameters))
         if unusable := _unusable_paths(instance):
             return {'ok': False, 'fields': unusable}
-        return {'ok': True, 'parameters': instance.model_dump(mode='json', warnings=False)}
+        values, places = revealed(instance)
+        return {'ok': True, 'parameters': values} | ({'secrets': places} if places else {})
     except ValidationError as error:
         return {'ok': False, 'fields': sentences(error)}
     except Exception as error:  # a validator in the person's file may raise anything
@@ -128,13 +135,21 @@ def words(name: str) -> str:
     return text[0].upper() + text[1:]
 
 
+class _ParameterSchema(GenerateJsonSchema):
+    """Tells apart what a form has to, and Pydantic's own schema does not."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        return super().decimal_schema(schema) | {'format': 'decimal'}  # else it may be any number or text
+
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
+        needs_zone = schema.get('tz_constraint') == 'aware'
+        return super().datetime_schema(schema) | ({'x-aware': True} if needs_zone else {})
+
+
 def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
     """Return the JSON Schema of the parameters; the first path parameter has `x-accepts`."""
-    schema = pipeline.model_json_schema()
+    schema = pipeline.model_json_schema(schema_generator=_ParameterSchema)
     schema['title'] = title_of(pipeline)
-    for name, field in pipeline.model_fields.items():
-        if AwareDatetime in (field.annotation, *get_args(field.annotation)):
-            schema['properties'][field.alias or name]['x-aware'] = True
     suffixes = _suffixes(pipeline)
     for field in schema.get('properties', {}).values() if suffixes else ():
         if is_path(field):

@@ -105,7 +105,8 @@ class Intake:
     @classmethod
     def of_job(cls, log: Log, job: Job) -> 'Intake':
         profile = job.get('profile') or {}
-        return cls(log, job['id'], Path(job['folder']), secret_values(profile.get('secrets') or {}))
+        hidden = [*secret_values(profile.get('secrets') or {}), *job.get('secrets', ())]
+        return cls(log, job['id'], Path(job['folder']), hidden)
 
     async def take(self, message: Mapping[str, Any]) -> None:
         """Log what a message of kind `logs`, `raw` or `spool` holds; returns when all of it is logged."""
