@@ -43,6 +43,7 @@ from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
 from .retention import Retention
 from .runs.runs import Runs
+from .sealed import Seal
 from .sentences import count_of
 from .settings import MOST_WORKERS, Settings
 from .status import Status
@@ -119,7 +120,15 @@ class ControlRoom:
         zygotes = Zygotes(boot) if sys.platform == 'linux' else None
         if zygotes is not None:
             zygotes.on_change = lambda count, size: setattr(status, 'warm', (count, size))
-        catalog = Catalog(data / 'pipelines', data / 'cache' / 'pipelines', bus, log, room_tag=boot, zygotes=zygotes)
+        catalog = Catalog(
+            data / 'pipelines',
+            data / 'cache' / 'pipelines',
+            bus,
+            log,
+            room_tag=boot,
+            zygotes=zygotes,
+            seal=Seal(data / 'secrets.key'),
+        )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot, zygotes)
         preferences = Documents(data / 'settings.json')

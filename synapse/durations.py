@@ -8,6 +8,16 @@ from typing import Any
 Duration = str | float | timedelta
 
 _UNITS = {'ms': 0.001, 's': 1.0, 'm': 60.0, 'h': 3600.0, 'd': 86400.0}
+_WORDS = {
+    '': 1.0,
+    **dict.fromkeys(('ms',), 0.001),
+    **dict.fromkeys(('s', 'sec', 'secs', 'second', 'seconds'), 1.0),
+    **dict.fromkeys(('m', 'min', 'mins', 'minute', 'minutes'), 60.0),
+    **dict.fromkeys(('h', 'hr', 'hrs', 'hour', 'hours'), 3600.0),
+    **dict.fromkeys(('d', 'day', 'days'), 86400.0),
+    **dict.fromkeys(('w', 'week', 'weeks'), 604800.0),
+}
+_CLOCK = re.compile(r'(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?')
 _PART = re.compile(r'(\d+(?:\.\d+)?) *([a-z]*) *')
 
 
@@ -21,6 +31,32 @@ def parse_duration(value: Duration) -> float:
     if seconds is None or not 0 <= seconds < float('inf'):
         raise ValueError(f'{value!r} is not a duration; write seconds, or text like "90s", "30m" or "1h30m"')
     return seconds
+
+
+def read_duration(text: str) -> timedelta | None:
+    """Return a length of time as people write it: `90` seconds, `1h 30m`, `2 hours`, `00:05` for five minutes.
+
+    :return: None if it is none of these; with two colons the last part is seconds
+    """
+    if found := _CLOCK.fullmatch(text.strip()):
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    seconds_ = seconds_of(text.replace(' ', '').lower(), _WORDS)
+    try:
+        return None if seconds_ is None else timedelta(seconds=seconds_)
+    except OverflowError:
+        return None
+
+
+def words_of(length: timedelta) -> str:
+    """Return a length of time as `read_duration` reads it: `1h 30m`, `0s`."""
+    if length < timedelta(0):
+        return f'-PT{-length.total_seconds():g}S'
+    minutes, seconds = divmod(length.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    exact = f'{seconds + length.microseconds / 1e6:.6f}'.rstrip('0').rstrip('.')
+    parts = [(f'{length.days}', 'd'), (f'{hours}', 'h'), (f'{minutes}', 'm'), (exact, 's')]
+    return ' '.join(f'{number}{unit}' for number, unit in parts if number != '0') or '0s'
 
 
 def clock(seconds: float) -> str:

@@ -94,7 +94,7 @@ _PARAMETERS: Mapping[str, Sentence] = {
         ('datetime_type', 'datetime_parsing', 'datetime_from_date_parsing'),
         'Write a date and time like 2026-10-14T14:30:00.',
     ),
-    **dict.fromkeys(('time_delta_type', 'time_delta_parsing'), 'Write a duration like PT30M, or a number of seconds.'),
+    **dict.fromkeys(('time_delta_type', 'time_delta_parsing'), 'Write a length of time such as 90 s, 1h 30m or 0:05.'),
     'none_required': 'Leave this empty.',
     **dict.fromkeys(('url_parsing', 'url_type'), 'Write a URL like https://example.org/.'),
     'url_scheme': 'The URL must begin with {expected_schemes}.',

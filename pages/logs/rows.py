@@ -15,6 +15,7 @@ from pages.parts.words import length_of
 from synapse.log.log import Entry
 from synapse.log.search import Search
 from synapse.log.text import plain, styled, visible
+from synapse.protocol.tracebacks import summary_of
 from synapse.sentences import count_of
 
 LONGEST_LINE = 1_000
@@ -72,6 +73,8 @@ def _best_line(said: str) -> tuple[int, int]:
     end = said.find('\n', start)
     if end < 0:
         return start, len(said)
+    if found := summary_of(said[start:]):
+        return start + found[0], start + found[1]
     if said.startswith(_TRACEBACK, start):
         last = said.rstrip('\n')
         return last.rfind('\n') + 1, len(last)

@@ -271,8 +271,9 @@ class ListField(TextField):
             raise KeyError(self.name)
         if not lines and self.is_nullable:
             return None
-        kind = (self.schema.get('items') or {}).get('type', 'string')
-        return [line.strip() if kind == 'string' else _json(line, 'Enter one value per line.') for line in lines]
+        items = self.schema.get('items') or {}
+        is_text = items.get('type', 'string') == 'string' or items.get('format') == 'decimal'
+        return [line.strip() if is_text else _json(line, 'Enter one value per line.') for line in lines]
 
 
 class PairsField(TextField):
@@ -291,7 +292,7 @@ class PairsField(TextField):
         if not self._text.strip() and (self.is_required or self.is_nullable):
             return self._nothing()
         kind = self.schema.get('additionalProperties')
-        is_text = isinstance(kind, dict) and kind.get('type') == 'string'
+        is_text = isinstance(kind, dict) and (kind.get('type') == 'string' or kind.get('format') == 'decimal')
         return pairs_from(self._text, is_text=is_text)
 
 
@@ -306,7 +307,10 @@ class CodeField(TextField):
         return '' if value is None else json.dumps(value, indent=2, ensure_ascii=False)
 
     def value(self) -> Any:
-        return _json(self._text, 'This is not valid JSON.') if self._text.strip() else self._nothing()
+        if not self._text.strip():
+            return self._nothing()
+        takes_text = any(choice.get('type') == 'string' for choice in self.schema.get('anyOf', ()))
+        return _lenient(self._text.strip()) if takes_text else _json(self._text, 'This is not valid JSON.')
 
 
 def set_in_browser(control: TextElement, name: str, value: Any) -> None:

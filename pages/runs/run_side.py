@@ -13,6 +13,7 @@ from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
 from synapse.runs.estimates import kind_of_run
 from synapse.runs.records import Artifact, RunRecord, RunState
+from synapse.sealed import masked
 
 LAST_RUNS = 12
 
@@ -24,9 +25,9 @@ def inputs_card(room: ControlRoom, run: RunRecord) -> None:
     with el('section', 'glass-card', aria_label='Inputs'):
         with el('div', 'sy-head'):
             el('h2', text='Inputs')
-            copy_button('Copy', json.dumps(run.parameters, indent=2, ensure_ascii=False))
+            copy_button('Copy', json.dumps(masked(run.parameters), indent=2, ensure_ascii=False))
         with el('dl', 'run-kv'):
-            for name, value in run.parameters.items():
+            for name, value in masked(run.parameters).items():
                 field, _ = plain(schema.get('properties', {}).get(name, {}), schema)
                 label = choice_words(field, value) if 'enum' in field and value is not None else ''
                 with el('div'):

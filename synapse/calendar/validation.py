@@ -15,6 +15,7 @@ from synapse.profiles import Profiles
 from synapse.recurrence.cron import rule_text
 from synapse.runs.records import RunRequest
 from synapse.runs.runs import Runs
+from synapse.sealed import has_sealed
 from synapse.sentences import sentence_of
 
 from .events import Event
@@ -89,17 +90,21 @@ class EventValidator:
         plan = _plan_in(values, problems) if event is None else event.plan
         if plan is not None:
             problems |= _plan_problems(plan, now, is_new_plan=is_new_plan)
-        problems |= await self._run_problems(values)
+        sealed: dict[str, Any] = {}
+        problems |= await self._run_problems(values, sealed)
         if problems or event is None:
             raise Invalid('The event was not saved.', problems, 'Fix the named fields.')
-        return event
+        return event.changed(parameters={**event.parameters, **sealed}) if sealed else event
 
     def plan_of(self, values: Mapping[str, Any]) -> recurrence.Plan | None:
         """Return the plan in these values; None if it cannot be read."""
         return _plan_in(*_parsed(values))
 
-    async def _run_problems(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Return a sentence for each reason that a run with these values would be refused."""
+    async def _run_problems(self, values: Mapping[str, Any], sealed: dict[str, Any]) -> dict[str, str]:
+        """Return a sentence for each reason that a run with these values would be refused.
+
+        :param sealed: gets those parameters that have secrets, sealed
+        """
         pipeline, parameters, profile = values.get('pipeline'), values.get('parameters', {}), values.get('profile')
         if not isinstance(pipeline, str) or not isinstance(parameters, Mapping):
             return {}
@@ -113,12 +118,14 @@ class EventValidator:
         if not problems and self._valid_until.get(key, 0.0) > time.monotonic():
             return {}
         try:
-            await self._runs.new.check(RunRequest(pipeline, parameters, profile=None if problems else profile))
+            wanted = RunRequest(pipeline, parameters, profile=None if problems else profile)
+            checked = await self._runs.new.check(wanted)
+            sealed |= {name: checked[name] for name in parameters if has_sealed(checked.get(name))}
         except Invalid as error:
             problems |= {f'parameters.{name}': sentence for name, sentence in error.fields.items()}
         except SynapseError as error:
             problems['pipeline'] = f'{error.message} {error.hint}'.strip()
-        if not problems and key is not None:
+        if not problems and not sealed and key is not None:
             self._valid_until[key] = time.monotonic() + CACHE_SECONDS
             while len(self._valid_until) > MAX_CACHED:
                 del self._valid_until[next(iter(self._valid_until))]

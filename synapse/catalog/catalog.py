@@ -7,8 +7,9 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from synapse.errors import Conflict, Invalid, NotFound
 from synapse.log.log import Level, Log
 from synapse.pipelines.describe import validate_parameters
 from synapse.pipelines.load import load_pipeline
+from synapse.sealed import CannotOpen, Seal
 from synapse.sentences import WHOLE
 
 from .built_in import remembered_built_in
@@ -32,8 +34,13 @@ logger = logging.getLogger(__name__)
 
 FIRST_LOOK_SECONDS = 5.0
 """How long `start` waits for files that were never described; the others are known from last time."""
+CLOCK_NANOSECONDS = 20_000_000
+"""How far the times of files may be behind the clock."""
 RESCAN_MILLISECONDS = 500
 """How often to scan the folder anyway: a network drive sends no notifications, and a full queue drops them."""
+
+
+Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,15 @@ class _Source:
     """One file of the person, as last seen, and its last good version."""
 
     path: Path
-    stamp: tuple[int, ...] = ()
+    stamp: Stamp = ()
     digest: str = ''
     good: tuple[dict[str, Any], ...] = ()
     good_digest: str = ''
     error: dict[str, Any] | None = None
+    uses: dict[str, Stamp | None] = field(default_factory=dict)
+    """The person's other files that it imports, as they were then."""
+    is_helper: bool = False
+    """Whether it has no pipeline, as last seen in one piece: then it is only there for others to import."""
     task: asyncio.Task[None] | None = None
 
 
@@ -64,6 +75,7 @@ class Catalog:
     :param room_tag: tag for the processes that import the files
     :param zygotes: what to fork these from, where the system can do that
     :param seconds: how long importing a file may take
+    :param seal: for secrets among parameters; by default one with its key in the cache
     """
 
     def __init__(
@@ -76,7 +88,9 @@ class Catalog:
         room_tag: str = '',
         zygotes: Zygotes | None = None,
         seconds: float = DESCRIBE_SECONDS,
+        seal: Seal | None = None,
     ) -> None:
+        self.seal = seal or Seal(cache / 'key')
         self._folder = folder
         self._cache = cache
         self._bus = bus
@@ -143,6 +157,8 @@ class Catalog:
     async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with defaults filled in, as JSON values. Whether files exist is not checked.
 
+        Secrets among them are sealed; those given may be.
+
         :raises NotFound: if there is no such pipeline
         :raises Conflict: if it is broken and has no good version
         :raises Invalid: with a sentence for each field that does not fit
@@ -150,10 +166,23 @@ class Catalog:
         info = self.get(name)
         if not info.is_runnable:
             raise _broken(info, info.error or {})
-        answer = await self._checked(info, parameters)
+        answer = await self._checked(info, self._opened(info, parameters))
         if not answer['ok']:
             raise _invalid(info, answer['fields'])
-        return dict(answer['parameters'])
+        if not answer.get('secrets'):
+            return dict(answer['parameters'])
+        return await asyncio.to_thread(self.seal.with_sealed, answer['parameters'], answer['secrets'])
+
+    def _opened(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        opened, unreadable = dict(parameters), {}
+        for name, value in parameters.items():
+            try:
+                opened[name] = self.seal.opened(value)
+            except CannotOpen:
+                unreadable[name] = 'This secret was saved by another Synapse. Enter it again.'
+        if unreadable:
+            raise _invalid(info, unreadable)
+        return opened
 
     async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if info.file is None or info.origin is None:
@@ -179,7 +208,7 @@ class Catalog:
         inode = self._folder.stat().st_ino
         notifications = awatch(
             self._folder,
-            watch_filter=lambda _, path: is_pipeline_name(Path(path).name),
+            watch_filter=lambda _, path: path.endswith('.py') and Path(path).name[0] not in '.#~',
             debounce=200,
             step=50,
             rust_timeout=RESCAN_MILLISECONDS,
@@ -202,6 +231,21 @@ class Catalog:
             if source.stamp != stamp:
                 source.stamp = stamp
                 self._start_reading(source)
+        await self._read_users_of_changed()
+
+    async def _read_users_of_changed(self) -> None:
+        """Start to read each file again of which a file that it imports has changed."""
+        used = {path for source in self._sources.values() for path in source.uses}
+        stamps = await asyncio.to_thread(lambda: {path: _stamp(path) for path in used})
+        for source in self._sources.values():
+            changed = [path for path, stamp in source.uses.items() if stamps.get(path, stamp) != stamp]
+            if changed:
+                if any(source.uses[path] for path in changed):
+                    names = ', '.join(sorted(Path(path).name for path in changed))
+                    text = f'{source.path.name} is read again, as {names} has changed'
+                    self._log.append(Level.INFO, text, source='pipelines')
+                source.uses = {path: stamps.get(path) for path in source.uses}
+                self._start_reading(source)
 
     def _forget(self, name: str) -> None:
         source = self._sources.pop(name)
@@ -216,10 +260,16 @@ class Catalog:
         source.task = asyncio.create_task(self._read(source))
 
     async def _read(self, source: _Source) -> None:
+        started = time.time_ns()
         try:
             await self._describe(source)
         except FileBroken as broken:
-            self._set_broken(source, broken.error)
+            if broken.uses is not None:
+                source.uses = await asyncio.to_thread(_stamps_of, [*broken.uses, str(self._folder)], started)
+            if broken.is_helper:
+                self._set_helper(source)
+            else:
+                self._set_broken(source, broken.error)
         except (OSError, StorageError) as error:
             reason = getattr(error, 'strerror', None) or error
             self._set_broken(source, _problem(source.path, f'It cannot be read: {reason}.'))
@@ -231,11 +281,20 @@ class Catalog:
         digest = hashlib.sha256(data).hexdigest()
         snapshot = self._snapshot(digest)
         await asyncio.to_thread(_keep, snapshot, data)
-        described = await self._inspector.describe(snapshot, source.path)
+        started = time.time_ns()
+        described, uses = await self._inspector.describe(snapshot, source.path)
+        source.uses = await asyncio.to_thread(_stamps_of, uses, started)
         if source.error or source.good_digest != digest:
             names = ', '.join(item['name'] for item in described)
             self._log.append(Level.INFO, f'{source.path.name} is good: {names}', source='pipelines')
-        source.good, source.good_digest, source.error = described, digest, None
+        source.good, source.good_digest, source.error, source.is_helper = described, digest, None, False
+
+    def _set_helper(self, source: _Source) -> None:
+        if not source.is_helper:
+            text = f'{source.path.name} has no pipeline, so it is only for other files to import'
+            self._log.append(Level.INFO, text, source='pipelines')
+        source.good, source.good_digest, source.error, source.is_helper = (), '', None, True
+        source.uses.pop(str(self._folder), None)
 
     def _set_broken(self, source: _Source, error: dict[str, Any]) -> None:
         if source.error == error:
@@ -243,6 +302,9 @@ class Catalog:
         source.error = error
         line = f', line {error["line"]}' if error.get('line') else ''
         fallback = ' Its last good version stays in use.' if source.good else ''
+        if error['file'] != str(source.path):  # which the last good version imports too
+            line = f' by {Path(error["file"]).name}{line}'
+            fallback = ' Its runs fail until that is fixed.'
         self._log.append(
             Level.ERROR,
             f'{source.path.name} is broken{line}: {error["message"]}{fallback}',
@@ -270,7 +332,7 @@ class Catalog:
             self._bus.publish(PipelinesChanged(tuple(changed)))
 
     def _infos_of(self, source: _Source) -> Iterator[PipelineInfo]:
-        problem = None if source.good else source.error
+        problem = None if source.good or self._is_only_imported(source) else source.error
         for item in source.good:
             owner = self._infos.get(item['name'])
             if owner is None:
@@ -287,6 +349,10 @@ class Catalog:
                 error=problem,
                 color_index=color_of(name),
             )
+
+    def _is_only_imported(self, source: _Source) -> bool:
+        path = str(source.path)
+        return source.is_helper or any(path in other.uses for other in self._sources.values())
 
     def _info(self, source: _Source, described: dict[str, Any]) -> PipelineInfo:
         return replace(
@@ -346,9 +412,27 @@ def is_pipeline_name(name: str) -> bool:
     return name.endswith('.py') and name[0] not in '._#~'
 
 
-def _stamps(folder: Path) -> dict[str, tuple[int, ...]]:
+def _stamps_of(paths: Iterable[str], since: int) -> dict[str, Stamp | None]:
+    """Return the stamps of files that were read a moment ago.
+
+    :param since: when reading began, in nanoseconds since the epoch; of a file that has changed then or after that it
+        isn't known which version was read, so it has no stamp
+    """
+    stamps = {path: _stamp(path) for path in paths}
+    return {path: None if stamp and stamp[0] > since - CLOCK_NANOSECONDS else stamp for path, stamp in stamps.items()}
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        stat = os.stat(path)  # noqa: PTH116  called often
+    except OSError:
+        return ()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _stamps(folder: Path) -> dict[str, Stamp]:
     """Return, by file name, what differs when a file has changed."""
-    found: dict[str, tuple[int, ...]] = {}
+    found: dict[str, Stamp] = {}
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             with contextlib.suppress(OSError):
@@ -380,6 +464,8 @@ def _problem(path: Path, message: str, hint: str = '') -> dict[str, Any]:
 
 def _broken(info: PipelineInfo, error: Mapping[str, Any]) -> Conflict:
     line = f' line {error["line"]}:' if error.get('line') else ''
+    if error.get('file') not in (None, info.origin):
+        line = f' {Path(error["file"]).name}{"," if line else ":"}{line}'
     message = f'The pipeline {info.name} is broken:{line} {error.get("message", "it cannot be read.")}'
     return Conflict('pipeline_broken', message, 'Fix its file; it is read again as soon as it is saved.')
 

@@ -5,9 +5,9 @@ import os
 import re
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from synapse.engine.host_process import HostExit, HostProcess
 from synapse.engine.zygotes import Zygotes
@@ -27,11 +27,22 @@ Key = tuple[str, str]
 
 
 class FileBroken(Exception):
-    """A pipeline file that cannot be used; `error` is `{file, line, message, hint, traceback}`."""
+    """A pipeline file that cannot be used; `error` is `{file, line, message, hint, traceback}`.
 
-    def __init__(self, error: dict[str, Any]) -> None:
+    :param uses: the person's other files that it imports, as far as known
+    :param is_helper: whether it has no pipeline, but something that other files may import
+    """
+
+    def __init__(self, error: dict[str, Any], uses: Sequence[str] | None = None, *, is_helper: bool = False) -> None:
         super().__init__(error['message'])
-        self.error = error
+        self.error, self.uses, self.is_helper = error, uses, is_helper
+
+
+class Described(NamedTuple):
+    """The pipelines in a file, and the person's other files that it imports."""
+
+    pipelines: tuple[dict[str, Any], ...]
+    uses: Sequence[str]
 
 
 class Inspector:
@@ -50,7 +61,7 @@ class Inspector:
         # An interpreter takes a quarter of a second of CPU to start.
         self._turns = asyncio.Semaphore(TURNS if zygotes else 2)
 
-    async def describe(self, file: Path, origin: Path) -> tuple[dict[str, Any], ...]:
+    async def describe(self, file: Path, origin: Path) -> Described:
         """Return the pipelines in a file, as `synapse.pipelines.describe` describes them.
 
         :param file: the snapshot to import
@@ -60,8 +71,8 @@ class Inspector:
         async with self._turns:
             answer = await self._answer_of(await self._started('describe', file, origin), origin)
         if 'error' in answer:
-            raise FileBroken(answer['error'])
-        return tuple(answer['pipelines'])
+            raise FileBroken(answer['error'], answer['uses'], is_helper=answer.get('is_helper', False))
+        return Described(tuple(answer['pipelines']), answer['uses'])
 
     async def validate(self, file: Path, origin: Path, name: str, parameters: Mapping[str, Any]) -> Answer:
         """Return `{"ok": true, "parameters"}` or `{"ok": false, "fields"}`.

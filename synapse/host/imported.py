@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from synapse.pipelines.load import load_module, pipelines_in
+from synapse.pipelines.load import is_installed, load_module, own_sources, pipelines_in
 
 Stamp = tuple[int, int, int] | None
 
-_INSTALLED = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)})
 _CHANGING = ('/proc/', '/sys/')
 _PROGRAMS = ('subprocess.Popen', 'os.system', 'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.exec')
 _VARYING = frozenset(
@@ -58,6 +57,9 @@ class ImportWatch:
             module = load_module(file, origin)
         finally:
             self._is_active = False
+        own = own_sources(set(sys.modules) - before) - {origin}
+        for source in own:  # where Python found it compiled, it has not opened the source
+            self._read.setdefault(source, _stamp(source))
         declared = {pipeline.fork_safe for pipeline in pipelines_in(module)}
         if False in declared:
             self.reason = 'it says fork_safe = False'
@@ -67,7 +69,7 @@ class ImportWatch:
             self.reason = (
                 self.reason or _threads() or _connections(sockets) or _moments(Path(file).read_bytes(), origin)
             )
-            for source in _own_sources(set(sys.modules) - before) - {origin}:
+            for source in own:
                 self.reason = self.reason or _moments(_bytes_of(source), source)
 
     @property
@@ -88,7 +90,7 @@ class ImportWatch:
             return
         text = os.fsdecode(path)
         is_written = flags & (os.O_WRONLY | os.O_RDWR) if mode is None else set(mode) & set('wax+')
-        if text.startswith(_CHANGING) or os.path.realpath(text).startswith(_INSTALLED) or _is_device(text):
+        if text.startswith(_CHANGING) or is_installed(text) or _is_device(text):
             return
         if not Path(text).is_absolute():
             self.reason = self.reason or f'it opens {text!r} relative to the folder of the run while it is imported'
@@ -108,12 +110,6 @@ def _stamp(path: str) -> Stamp:
 
 def _is_device(path: str) -> bool:
     return Path(path).exists() and not Path(path).is_file()
-
-
-def _own_sources(names: set[str]) -> set[str]:
-    """Return the files of those modules that aren't installed packages."""
-    files = {getattr(sys.modules[name], '__file__', None) or '' for name in names}
-    return {file for file in files if file.endswith('.py') and not os.path.realpath(file).startswith(_INSTALLED)}
 
 
 def _bytes_of(source: str) -> bytes:

@@ -92,9 +92,9 @@ class Runner:
         for name in ('work', 'artifacts'):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         scrubber = Scrubber()
-        secrets = secret_values((self._job.get('profile') or {}).get('secrets') or {})
+        of_profile = secret_values((self._job.get('profile') or {}).get('secrets') or {})
         token = (self._job.get('environment') or {}).get(TOKEN)
-        scrubber.hide('run', [*secrets, *([token] if token else [])])
+        scrubber.hide('run', [*of_profile, *(self._job.get('secrets') or ()), *([token] if token else [])])
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
         self._channel.spool = Spool(self._folder / SPOOL)
         os.chdir(self._folder / 'work')
@@ -127,7 +127,7 @@ class Runner:
         state = self._job.get('state')
         try:
             if state is not None:
-                return restored(pipeline, state)
+                return restored(pipeline, state, self._job.get('parameters') or {})
             return pipeline.model_validate(self._job.get('parameters') or {})
         except ValidationError as error:
             wrong = ' '.join(f'{name}: {text}' for name, text in sentences(error).items())

@@ -1,28 +1,49 @@
 """Describes the pipelines in a file and checks parameters against their fields, without running a step."""
 
+import ast
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from synapse.sentences import WHOLE, sentences
 
-from .load import load_module, pipelines_in
+from .load import PipelineMissing, is_own, load_module, own_sources, pipelines_in
 from .options import options_of
 from .pipeline import BrokenPipeline, Pipeline, steps_of
-from .problems import as_describe_error
+from .problems import as_describe_error, files_in
+from .secrets import revealed
 
 
 def describe_file(file: str, origin: str | None = None) -> dict[str, Any]:
-    """Return `{"pipelines": [...]}` in file order, or `{"error": {file, line, message, hint, traceback}}`."""
+    """Return `{"pipelines": [...]}` in file order, or `{"error": {file, line, message, hint, traceback}}`.
+
+    Either has `uses` too: the person's other files that this one imports, those that failed included. One without a
+    pipeline, unless it is empty, has `is_helper`.
+    """
     shown = origin or file
+    before = set(sys.modules)
     try:
-        pipelines = pipelines_in(load_module(file, origin))
+        module = load_module(file, origin)
+        found = _described(module, shown)
     except BaseException as error:  # a file may also call sys.exit()
-        return {'error': as_describe_error(error, shown)}
+        found = {'error': as_describe_error(error, shown)}
+        found['is_helper'] = isinstance(error, PipelineMissing) and _says_anything(file)
+        failed = {name for name in files_in(error) if is_own(name)}
+    else:
+        failed = set()
+    return {**found, 'uses': sorted((own_sources(set(sys.modules) - before) | failed) - {file, shown})}
+
+
+def _described(module: ModuleType, shown: str) -> dict[str, Any]:
+    pipelines = pipelines_in(module)
     described = []
     for pipeline in pipelines:
         try:
@@ -30,6 +51,12 @@ def describe_file(file: str, origin: str | None = None) -> dict[str, Any]:
         except Exception as error:
             return {'error': {**as_describe_error(error, shown), 'file': shown, 'line': _line_of(pipeline)}}
     return {'pipelines': described}
+
+
+def _says_anything(file: str) -> bool:
+    """Whether there is more in a file than comments and a docstring: an editor may have emptied it for a moment."""
+    body = ast.parse(Path(file).read_bytes()).body
+    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
 def _line_of(pipeline: type[Pipeline]) -> int | None:
@@ -60,12 +87,16 @@ def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
 
 
 def validate_parameters(pipeline: type[Pipeline], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`."""
+    """Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`.
+
+    Secrets are in clear text; if there are any, `secrets` has the place of each.
+    """
     try:
         instance = pipeline.model_validate(dict(parameters))
         if unusable := _unusable_paths(instance):
             return {'ok': False, 'fields': unusable}
-        return {'ok': True, 'parameters': instance.model_dump(mode='json', warnings=False)}
+        values, places = revealed(instance)
+        return {'ok': True, 'parameters': values} | ({'secrets': places} if places else {})
     except ValidationError as error:
         return {'ok': False, 'fields': sentences(error)}
     except Exception as error:  # a validator in the person's file may raise anything
@@ -106,9 +137,20 @@ def words(name: str) -> str:
     return text[0].upper() + text[1:]
 
 
+class _ParameterSchema(GenerateJsonSchema):
+    """Tells apart what a form has to, and Pydantic's own schema does not."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        return super().decimal_schema(schema) | {'format': 'decimal'}  # else it may be any number or text
+
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
+        needs_zone = schema.get('tz_constraint') == 'aware'
+        return super().datetime_schema(schema) | ({'x-aware': True} if needs_zone else {})
+
+
 def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
     """Return the JSON Schema of the parameters; the first path parameter has `x-accepts`."""
-    schema = pipeline.model_json_schema()
+    schema = pipeline.model_json_schema(schema_generator=_ParameterSchema)
     schema['title'] = title_of(pipeline)
     suffixes = _suffixes(pipeline)
     for field in schema.get('properties', {}).values() if suffixes else ():

@@ -2,14 +2,18 @@
 
 import importlib
 import linecache
+import os
 import re
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 from .pipeline import BrokenPipeline, Pipeline, steps_of
 
+_INSTALLED = tuple({os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)})
+_OURS = tuple(str(Path(__file__).parents[2] / room) + os.sep for room in ('synapse', 'storage'))
 _loaded: dict[tuple[str, str | None], ModuleType] = {}
 """By file and origin; a process that runs are forked from has imported the file for them."""
 
@@ -54,6 +58,22 @@ def load_module(file: str, origin: str | None = None) -> ModuleType:
     exec(compile(source, shown, 'exec', dont_inherit=True), vars(module))  # noqa: S102  running it is the purpose
     _loaded[file, origin] = module
     return module
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed package."""
+    return os.path.realpath(file).startswith(_INSTALLED)
+
+
+def own_sources(names: Iterable[str]) -> set[str]:
+    """Return the files of those modules that the person wrote: neither installed packages nor ours."""
+    files = {getattr(sys.modules.get(name), '__file__', None) or '' for name in names}
+    return {file for file in files if is_own(file)}
+
+
+def is_own(file: str) -> bool:
+    """Whether a file is Python code that the person wrote."""
+    return file.endswith('.py') and not file.startswith(_OURS) and not is_installed(file)
 
 
 def pipelines_in(module: ModuleType) -> list[type[Pipeline]]:

@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args, overload
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from synapse.durations import Duration, parse_duration
+from synapse.durations import Duration, parse_duration, read_duration
 from synapse.pasted_paths import understood
 
 F = TypeVar('F', bound=Callable[..., Any])
@@ -121,6 +122,33 @@ class Pipeline(BaseModel):
             )
         given = {key: value for key, value in values.items() if not (key in names and _is_blank(value))}
         return {key: _understood(value) if key in names else value for key, value in given.items()}
+
+    @model_validator(mode='before')
+    @classmethod
+    def _with_durations(cls, values: Any) -> Any:
+        """Read lengths of time as people write them, such as `1h 30m`, besides the forms that Pydantic knows."""
+        if not isinstance(values, dict):
+            return values
+        fields = [(name, field) for name, field in cls.model_fields.items() if _is_duration(field.annotation)]
+        names = {key for name, field in fields for key in (name, field.alias) if key in values}
+        return {**values, **{name: _durations(values[name]) for name in names}}
+
+
+def _is_duration(annotation: Any) -> bool:
+    """Whether a value must be a length of time, several of them, or None."""
+    kinds = get_args(annotation)
+    if get_origin(annotation) is dict:
+        kinds = kinds[1:]
+    return annotation is timedelta or (str not in kinds and any(map(_is_duration, kinds)))
+
+
+def _durations(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _durations(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_durations(item) for item in value]
+    length = read_duration(value) if isinstance(value, str) else None
+    return value if length is None else length
 
 
 def _is_path(annotation: Any) -> bool:

@@ -101,10 +101,23 @@ def place_of(error: BaseException, origin: str | None) -> tuple[str | None, int 
     """Return file and line to look at first: the innermost in `origin`, else the innermost outside Synapse."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    frames = _frames(error)
     theirs = [place for place in frames if place[0] == origin]
     others = [place for place in frames if not place[0].startswith((*_OURS, '<frozen'))]
     return next(reversed(theirs or others), (None, None))
+
+
+def files_in(error: BaseException) -> set[str]:
+    """Return the files through which an error passed, also one that came before it."""
+    files = {file for file, _ in _frames(error)}
+    if isinstance(error, SyntaxError) and error.filename:
+        files.add(error.filename)
+    earlier = error.__cause__ or error.__context__
+    return files | files_in(earlier) if earlier is not None else files
+
+
+def _frames(error: BaseException) -> list[tuple[str, int]]:
+    return [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
 
 
 def length_of(seconds: float) -> str:
@@ -147,9 +160,13 @@ def _hint(error: BaseException) -> str:
 def as_describe_error(error: BaseException, file: str) -> dict[str, Any]:
     """Return what is wrong with a pipeline file, as the catalog shows it."""
     problem = problem_of(error, file)
+    place = problem.file or os.fspath(file), problem.line
+    if problem.traceback and not isinstance(error, SyntaxError):
+        folder = os.path.join(os.path.dirname(file), '')  # noqa: PTH118, PTH120  compared as text
+        place = next((each for each in reversed(_frames(error)) if each[0].startswith(folder)), place)
     return {
-        'file': problem.file or os.fspath(file),
-        'line': problem.line,
+        'file': place[0],
+        'line': place[1],
         'message': problem.message,
         'hint': problem.hint,
         'traceback': problem.traceback,

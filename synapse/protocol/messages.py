@@ -20,8 +20,8 @@ class Job(TypedDict):
     """What a host needs for its one run.
 
     `file` is the snapshot to load, `origin` the person's own file, which errors name. `zone` is for wall times in log
-    lines. `profile` has the real secrets. `state` has the pipeline's fields as they were before `from_step`.
-    `environment` has variables to set, or to remove where the value is None.
+    lines. `profile` has the real secrets, and `secrets` those among the parameters. `state` has the pipeline's fields
+    as they were before `from_step`. `environment` has variables to set, or to remove where the value is None.
     """
 
     id: str
@@ -32,6 +32,7 @@ class Job(TypedDict):
     origin: str | None
     parameters: dict[str, Any]
     profile: dict[str, Any] | None
+    secrets: NotRequired[list[str]]
     zone: str
     from_step: str | None
     state: dict[str, Any] | None

@@ -65,13 +65,13 @@ class NewRuns:
             return False
         return run.profile is None or self._profiles.find(run.profile) is profile
 
-    async def check(self, wanted: RunRequest) -> None:
-        """Check that a run could be created with these values now.
+    async def check(self, wanted: RunRequest) -> dict[str, Any]:
+        """Check that a run could be created with these values now, and return its parameters.
 
         :raises SynapseError: as `Runs.create`
         """
         info = self._catalog.get(wanted.pipeline)
-        await self._checked(info, self._with_defaults(info, wanted))
+        return await self._checked(info, self._with_defaults(info, wanted))
 
     async def retry(self, old: RunRecord, wanted: RunRequest, from_step: str | None = None) -> RunRecord:
         """See `Runs.retry`; with `from_step` the folder of the new run exists when this returns.

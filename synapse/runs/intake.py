@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +16,11 @@ from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
 from synapse.protocol.messages import Job, Kind
 from synapse.protocol.screen import LiveRow
 from synapse.protocol.spool_reader import SpoolReader
+from synapse.records import now_utc
 from synapse.scrubber import Scrubber, secret_values
 from synapse.waiting import Timer
+
+from .tracebacks import Printed, Tracebacks
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -29,18 +32,9 @@ TURN_SECONDS = 0.003
 """The longest they wait for one; publishing these lines then takes as long again."""
 ROWS_SECONDS = 0.1
 """How old an unfinished row is when it is shown, and how often it is drawn again."""
+HOLD_SECONDS = 0.1
 PAUSE_SECONDS = 0.001
 """How long to pause between slices of a flood, since a browser on this machine needs the processor too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """Lines of one source, each with the ISO timestamp of when it was printed; `fields` belong to all of them."""
-
-    source: str
-    step: str | None
-    lines: list[tuple[str, str]]
-    fields: Mapping[str, Any] | None = None
 
 
 OnRows = Callable[[Sequence[Entry]], object]
@@ -108,15 +102,16 @@ class Cutter:
         return (cut.size if cut else 0) + len(message.get('text') or '') > LONGEST
 
     def _printed(self, message: Mapping[str, Any], lines: list[str]) -> list[Printed]:
+        stream = message.get('id')
         at, source, step = str(message.get('at')), str(message.get('source')), _text_or_none(message.get('step'))
         long = [place for place, line in enumerate(lines) if len(line) > LONGEST]
         printed = []
         for before, place in pairwise([-1, *long, len(lines)]):
             if between := lines[before + 1 : place]:
-                printed.append(Printed(source, step, [(at, line) for line in between]))
+                printed.append(Printed(source, step, [(at, line) for line in between], stream=stream))
             if place < len(lines):
                 text, fields = self._long_lines.cut(lines[place])
-                printed.append(Printed(source, step, [(at, text)], fields))
+                printed.append(Printed(source, step, [(at, text)], fields, stream=stream))
         return printed
 
 
@@ -132,13 +127,17 @@ class Intake:
     :param on_rows: called with the rows that are redrawn, whenever they are shown
     """
 
+    hold_seconds: float | None = HOLD_SECONDS
+    """How long lines wait for the rest of their traceback; None until `finish`."""
+
     def __init__(
         self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = (), on_rows: OnRows = lambda rows: None
     ) -> None:
         scrubber = Scrubber()
         scrubber.hide(run_id, secrets)
         self._log, self._run_id = log, run_id
-        self._cutter = Cutter(LongLines(folder / LONG_LINES, scrubber.text))
+        long_lines = LongLines(folder / LONG_LINES, scrubber.text)
+        self._cutter = Cutter(long_lines)
         self._spool = SpoolReader(folder)
         self._finished: tuple[list[Path], int] = ([], 0)
         self._on_rows, self._rows_due = on_rows, Timer()
@@ -146,27 +145,35 @@ class Intake:
         self._is_cutting = False
         """Whether a thread is: then the rows have to wait."""
         self._fair_share = FairShare(TURN_SECONDS)
+        self._tracebacks = Tracebacks(long_lines)
+        self._release: asyncio.TimerHandle | None = None
 
     @classmethod
     def of_job(cls, log: Log, job: Job, on_rows: OnRows = lambda rows: None) -> 'Intake':
         profile = job.get('profile') or {}
-        return cls(log, job['id'], Path(job['folder']), secret_values(profile.get('secrets') or {}), on_rows)
+        hidden = [*secret_values(profile.get('secrets') or {}), *job.get('secrets', ())]
+        return cls(log, job['id'], Path(job['folder']), hidden, on_rows)
 
     async def take(self, message: Mapping[str, Any]) -> None:
         """Log what a message of kind `logs`, `raw` or `spool` holds; returns when all of it is logged."""
         kind, seq = message.get('t'), self._log.last_seq
         if kind == Kind.LOGS:
-            await self._log_item(list(message.get('e') or ()))
+            await self._take_item(list(message.get('e') or ()))
         elif kind == Kind.RAW:
             cut = self._cutter.lines
             data = str(message.get('text') or '').encode('latin-1', 'replace')
             is_long = self._cutter.is_long(message)
             for item in await self._in_thread(cut, message, data) if is_long else cut(message, data):
-                await self._log_item(item)
+                await self._take_item(item)
             self._follow_rows(seq)
         elif kind == Kind.SPOOL:
             await self._take_spooled((int(message.get('file') or 0), int(message.get('size') or 0)))
             self._follow_rows(seq)
+
+    async def take_line(self, line: str, step: str | None, level: Level = Level.INFO) -> None:
+        """Log a line that came past the channel."""
+        at = now_utc().isoformat(timespec='microseconds')
+        await self._take_item(Printed('stderr', step, [(at, line)], level=level))
 
     async def finish(self) -> None:
         """Once the host is gone, log what is left, also in the spool, and remove the spool."""
@@ -174,6 +181,8 @@ class Intake:
         if has_spool:
             await self._take_spooled(None)
         for item in self._cutter.rest():
+            await self._take_item(item)
+        for item in self._tracebacks.release():
             await self._log_item(item)
         self.close()
         if has_spool:
@@ -205,8 +214,10 @@ class Intake:
             self._rows_due.start(ROWS_SECONDS, self._show_rows)
             return
         for item in self._cutter.settled(now):
-            for part in _slices(item):
-                self._log_part(part)
+            for whole in self._tracebacks.fold(item):
+                for part in _slices(whole):
+                    self._log_part(part)
+        self._release_soon()
         self._redraw(lambda row: True)
         if (due := self._cutter.due) is not None:
             self._rows_due.start(max(ROWS_SECONDS, due - now), self._show_rows)
@@ -242,7 +253,7 @@ class Intake:
     async def _take_spooled(self, until: tuple[int, int] | None) -> None:
         while not self._spool.has_read(until) and (items := await self._in_thread(self._read, until)):
             for item in items:
-                await self._log_item(item, PAUSE_SECONDS)
+                await self._take_item(item, PAUSE_SECONDS)
             await self._remove_finished()
 
     def _read(self, until: tuple[int, int] | None) -> list[Printed | Entries]:
@@ -267,6 +278,22 @@ class Intake:
             await self._log.saved(seq)
             await asyncio.to_thread(_remove, paths)
 
+    async def _take_item(self, item: Printed | Entries, pause: float = 0.0) -> None:
+        """Log an item, with each traceback as one entry; what may belong to one waits for a moment."""
+        for part in [item] if isinstance(item, list) else self._tracebacks.fold(item):
+            await self._log_item(part, pause)
+        self._release_soon()
+
+    def _release_soon(self) -> None:
+        if self._tracebacks.is_holding and self.hold_seconds and self._release is None:
+            self._release = asyncio.get_running_loop().call_later(self.hold_seconds, self._release_held)
+
+    def _release_held(self) -> None:
+        self._release, seq = None, self._log.last_seq
+        for item in self._tracebacks.release():
+            self._log_part(item)
+        self._follow_rows(seq)
+
     async def _log_item(self, item: Printed | Entries, pause: float = 0.0) -> None:
         for part in _slices(item):
             self._log_part(part)
@@ -277,11 +304,11 @@ class Intake:
         if isinstance(part, list):
             self._log.extend([row for row in map(self._row, part) if row is not None])
         elif part.fields:
-            about = {'level': Level.INFO, 'source': part.source, 'run': self._run_id, 'step': part.step}
+            about = {'level': part.level, 'source': part.source, 'run': self._run_id, 'step': part.step}
             rows = [{'timestamp': at, 'message': text, 'fields': part.fields} | about for at, text in part.lines]
             self._log.extend(rows)
         else:
-            self._log.append_lines(part.lines, level=Level.INFO, source=part.source, run=self._run_id, step=part.step)
+            self._log.append_lines(part.lines, level=part.level, source=part.source, run=self._run_id, step=part.step)
 
     def _row(self, entry: Any) -> dict[str, Any] | None:
         try:
@@ -305,6 +332,8 @@ class Recovery(Intake):
     The timestamps of one source never go back, so the newest one in the log marks where to continue; the entries
     with that very timestamp are counted.
     """
+
+    hold_seconds = None
 
     def __init__(self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = ()) -> None:
         super().__init__(log, run_id, folder, secrets)
@@ -346,11 +375,15 @@ def _gather(items: list[Printed | Entries], printed: Iterable[Printed]) -> None:
     """Append lines to the last item if it has the same source, so that they are logged together."""
     for item in printed:
         last = items[-1] if items else None
-        is_alike = isinstance(last, Printed) and (last.source, last.step) == (item.source, item.step)
+        is_alike = isinstance(last, Printed) and _origin(last) == _origin(item)
         if isinstance(last, Printed) and is_alike and not last.fields and not item.fields:
             last.lines.extend(item.lines)
         else:
             items.append(item)
+
+
+def _origin(item: Printed) -> tuple[Any, ...]:
+    return item.source, item.step, item.stream
 
 
 def _slices(item: Printed | Entries) -> Iterator[Printed | Entries]:

@@ -17,6 +17,7 @@ from synapse.log.log import Level
 from synapse.protocol.environment import TOKEN
 from synapse.protocol.messages import Job
 from synapse.scrubber import secret_values
+from synapse.sealed import CannotOpen, has_sealed
 
 from .context import RunContext
 from .intake import Recovery
@@ -48,7 +49,8 @@ class RunJobs:
         :raises CopyStopped: when `keep_going` returns False
         """
         info = self._catalog.get(run.pipeline)
-        profile = self._profile_of(run)
+        hidden = self._secrets_in(run)
+        profile = self._profile_of(run, hidden)
         from_step, watch = _first_to_run(run), self._watch(run, keep_going)
 
         def in_its_folder() -> tuple[Path, dict[str, str], dict[str, Any] | None]:
@@ -72,13 +74,16 @@ class RunJobs:
             'pipeline': run.pipeline,
             'file': info.file,
             'origin': info.origin,
-            'parameters': parameters,
+            'parameters': self._opened(parameters),
             'profile': profile,
+            'secrets': hidden,
             'zone': self._context.zone,
             'from_step': from_step,
-            'state': inputs.with_places(checkpoint['state'], places) if from_step and checkpoint else None,
+            'state': None,
             'environment': {**await self._context.environment(), **self._token_for(run, info)},
         }
+        if from_step and checkpoint:
+            job['state'] = self._opened(inputs.with_places(checkpoint['state'], places))
         return run.changed(parameters=parameters), job
 
     def _token_for(self, run: RunRecord, info: PipelineInfo) -> dict[str, str]:
@@ -88,7 +93,7 @@ class RunJobs:
             return {}
         token = self._tokens[run.id] = auth.grant(Scope(info.token_scope))
         hidden = self._profiles.secrets_of(run.profile) if run.profile is not None else {}
-        self._log.hide(run.id, [*secret_values(hidden), token])
+        self._log.hide(run.id, [*secret_values(hidden), *self._secrets_in(run), token])
         return {TOKEN: token}
 
     def ended(self, run: RunRecord) -> None:
@@ -97,6 +102,21 @@ class RunJobs:
         if token is not None and self._context.auth is not None:
             self._context.auth.revoke(token)
         self._log.unhide(run.id)
+
+    def _secrets_in(self, run: RunRecord) -> list[str]:
+        return self._catalog.seal.texts_in(run.parameters) if has_sealed(run.parameters) else []
+
+    def _opened(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        if not has_sealed(values):
+            return dict(values)
+        try:
+            return dict(self._catalog.seal.opened(values))
+        except CannotOpen:
+            raise SynapseError(
+                'secret_not_readable',
+                'A secret among the parameters was saved with another key than this.',
+                'Start a new run from its form, and enter the secret again.',
+            ) from None
 
     async def settle_inputs(self, run: RunRecord, keep_going: KeepGoing) -> None:
         """Remove from the inbox what this run took over, then make its own files independent of what is left there.
@@ -136,17 +156,18 @@ class RunJobs:
         if run.profile is not None:
             with contextlib.suppress(NotFound):
                 secrets = self._profiles.secrets_of(run.profile)
-        hidden = secret_values(secrets)
+        hidden = [*secret_values(secrets), *self._secrets_in(run)]
         self._log.hide(run.id, hidden)
         await Recovery(self._log, run.id, self._folders.of(run.id), hidden).finish()
         self._log.unhide(run.id)
 
-    def _profile_of(self, run: RunRecord) -> dict[str, Any] | None:
+    def _profile_of(self, run: RunRecord, also_hidden: list[str]) -> dict[str, Any] | None:
+        self._log.hide(run.id, also_hidden)
         if run.profile is None:
             return None
         profile = self._profiles.get(run.profile)
         hidden = self._profiles.secrets_of(run.profile)
-        self._log.hide(run.id, secret_values(hidden))
+        self._log.hide(run.id, [*secret_values(hidden), *also_hidden])
         return {
             'id': profile.id,
             'label': profile.label,

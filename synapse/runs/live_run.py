@@ -262,7 +262,8 @@ class LiveRun:
         """Log a line that bypassed the protocol: C code, a child that kept our descriptor, a dying interpreter."""
         level = Level.ERROR if line.startswith(('Fatal Python error', 'Segmentation fault')) else Level.INFO
         step = (self._newest or self.run).latest_step  # it comes by a pipe of its own, perhaps after the step's end
-        self._context.log.append(level, line, source='stderr', run=self.run.id, step=step.name if step else None)
+        if self._intake is not None:
+            await self._intake.take_line(line, step.name if step else None, level)
         await self._context.log.room_to_write()
 
     async def _progressed(self, message: Mapping[str, Any]) -> None:

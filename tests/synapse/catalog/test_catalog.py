@@ -183,7 +183,7 @@ async def test_a_broken_file_stays_runnable_through_a_restart(house: House) -> N
     [
         ('import no_such_module\n', 1, 'No module named'),
         ('x = 1\nimport sys; sys.exit(3)\n', None, 'exit code 3'),
-        ('x = 1\n', None, 'This file has no pipeline'),
+        ('# to do\n', None, 'This file has no pipeline'),
         ('from synapse import Pipeline\n\nclass Idle(Pipeline): ...\n', 3, 'Idle has no step'),
         ('import ctypes\n\nctypes.string_at(0)\n', 3, 'Reading it ended Python with SIGSEGV.'),
         ('import time\n\n\ntime.sleep(60)\n', 4, 'Reading it took more than 3 s, so it was stopped.'),
@@ -457,3 +457,85 @@ def test_a_broken_one_is_not_remembered(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert [info.name for info in infos if info.error] == ['NoSuchPipeline']
     assert not (tmp_path / 'built-in.json').exists()
+
+
+# Files that others import
+
+USES = """
+from {module} import word
+from synapse import Pipeline, step
+
+class {name}(Pipeline):
+    text: str = word()
+
+    @step
+    def say_it(self, run): print(word())
+"""
+
+
+@pytest.mark.parametrize('module', ['_helpers', 'helpers', 'parts.words'])
+async def test_a_helper_is_no_pipeline_and_reloads_its_users(house: House, module: str) -> None:
+    helper = f'{module.replace(".", "/")}.py'
+    (house.folder / helper).parent.mkdir(exist_ok=True)
+    house.write(helper, 'def word(): return "one"\n')
+    house.write('a_user.py', USES.format(module=module, name='User'))
+    await house.catalog.start()
+    assert list(house.theirs) == ['User']
+    assert await house.catalog.validate('User', {}) == {'text': 'one'}
+    assert house.said(Level.ERROR) == []
+
+    await house.after_change(helper, 'def word(): return "other"\n', of='User')
+
+    assert house.catalog.get('User').schema['properties']['text']['default'] == 'other'
+    assert await house.catalog.validate('User', {}) == {'text': 'other'}
+
+    await house.after_change(helper, 'x = 1\ndef word(: return\n', of='User')
+
+    error = house.catalog.get('User').error
+    assert error is not None
+    assert (error['file'], error['line']) == (str(house.folder / helper), 2)
+    assert list(house.theirs) == ['User']
+    said = house.said(Level.ERROR)
+    assert f'a_user.py is broken by {Path(helper).name}, line 2: SyntaxError: invalid syntax' in said[-1]
+
+    await house.after_change(helper, 'def word(): return LATER\nLATER = "later"\n', of='User')
+
+    assert house.catalog.get('User').error is None
+    assert await house.catalog.validate('User', {}) == {'text': 'later'}
+
+
+async def test_a_user_of_a_broken_helper_names_its_line_from_the_start(house: House) -> None:
+    house.write('helpers.py', 'import json\n\nWORD = json.loads("{")\n')
+    house.write('user.py', USES.format(module='helpers', name='User'))
+
+    await house.catalog.start()
+
+    assert list(house.theirs) == ['user']
+    error = house.catalog.get('user').error
+    assert error is not None
+    assert (error['file'], error['line']) == (str(house.folder / 'helpers.py'), 3)
+    with pytest.raises(Conflict, match=r'is broken: helpers\.py, line 3'):
+        await house.catalog.validate('user', {})
+
+
+async def test_a_helper_that_comes_later_is_found(house: House) -> None:
+    house.write('user.py', USES.format(module='_later', name='User'))
+    await house.catalog.start()
+    assert list(house.theirs) == ['user']
+
+    await house.after_change('_later.py', 'def word(): return "at last"\n', of='User')
+
+    assert await house.catalog.validate('User', {}) == {'text': 'at last'}
+
+
+async def test_a_file_becomes_a_helper_and_a_pipeline_again(house: House) -> None:
+    house.write('greet.py', GREET)
+    await house.catalog.start()
+
+    await house.after_change('greet.py', 'def word(): return "one"\n', of='Greet')
+    assert house.theirs == {}
+    assert 'greet.py has no pipeline, so it is only for other files to import' in house.said(Level.INFO)
+
+    await house.after_change('greet.py', GREET, of='Greet')
+    await house.after_change('greet.py', '', of='Greet')
+    assert house.catalog.get('Greet').is_runnable  # emptied by an editor that is about to save

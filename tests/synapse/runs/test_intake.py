@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storage.logs.store import LogStore
 from synapse.bus import Bus
-from synapse.log.log import Log
+from synapse.log.log import Level, Log
 from synapse.log.messages import RowsRedrawn
 from synapse.protocol import long_lines
 from synapse.protocol import spool as spool_module
@@ -276,3 +276,89 @@ async def test_a_kill_loses_no_more_than_the_rows(log: Log, tmp_path: Path) -> N
     await Recovery(log, RUN, tmp_path).finish()
 
     assert await printed(log) == ['100%', 'after']
+
+
+# Tracebacks
+
+TRACE = 'Traceback (most recent call last):\n  File "/x.py", line 1, in f\n    1 / 0\nZeroDivisionError: no\n'
+
+
+def said(text: str, number: int, stream: int = 1, source: str = 'stderr') -> dict[str, object]:
+    return {'t': 'raw', 'id': stream, 'at': at(number), 'source': source, 'step': 's', 'text': text}
+
+
+async def test_a_traceback_is_one_error_whatever_other_streams_print_meanwhile(log: Log, tmp_path: Path) -> None:
+    intake = Intake(log, RUN, tmp_path)
+    pieces = TRACE.splitlines(keepends=True)
+
+    for number, piece in enumerate(pieces):
+        await intake.take(said(piece, number))
+        await intake.take(said(f'chat {number}\n', number, stream=2, source='stdout'))
+        await intake.take(said(piece, number, stream=3, source='tool'))
+    await intake.take(said('next\n', 9))
+    await intake.finish()
+
+    entries = [entry async for page in log.pages(run=RUN) for entry in page]
+    of_levels = [(entry.level, entry.source, entry.message) for entry in entries if entry.source != 'stdout']
+    assert of_levels == [
+        ('error', 'stderr', TRACE.rstrip()),
+        ('info', 'stderr', 'next'),
+        ('error', 'tool', TRACE.rstrip()),
+    ]
+    assert sum(entry.source == 'stdout' for entry in entries) == 4
+
+
+async def test_what_looks_like_a_traceback_waits_a_moment_and_no_longer(log: Log, tmp_path: Path) -> None:
+    intake = Intake(log, RUN, tmp_path)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+
+    await intake.take(said(TRACE[:70], 1))
+    while not (entries := log.recent(9)):
+        await asyncio.sleep(0.005)
+        await intake.take(said('    and more\n', 2))
+
+    assert loop.time() - started < 0.3
+    assert entries[0].level == 'error'
+    assert entries[0].message.startswith('Traceback (most recent call last):\n  File')
+    await intake.finish()
+
+
+async def test_lines_that_came_past_the_channel_are_folded_too(log: Log, tmp_path: Path) -> None:
+    intake = Intake(log, RUN, tmp_path)
+
+    for line in TRACE.splitlines():
+        await intake.take_line(line, 's')
+    await intake.take_line('Fatal Python error: Aborted', 's', Level.ERROR)
+    await intake.finish()
+
+    assert [(entry.level, entry.message) for entry in log.recent(9)] == [
+        ('error', TRACE.rstrip()),
+        ('error', 'Fatal Python error: Aborted'),
+    ]
+
+
+async def test_a_very_long_traceback_keeps_its_end_and_is_saved_whole(log: Log, tmp_path: Path) -> None:
+    intake = Intake(log, RUN, tmp_path)
+    frames = ''.join(f'  File "/x.py", line {number}, in f\n    f()\n' for number in range(2_000))
+
+    await intake.take(said(f'Traceback (most recent call last):\n{frames}ValueError: deep\n', 1))
+    await intake.finish()
+
+    (entry,) = log.recent(9)
+    assert len(entry.message) <= LONGEST
+    assert entry.message.startswith('Traceback (most recent call last):\n')
+    assert entry.message.endswith('ValueError: deep')
+    assert (tmp_path / LONG_LINES).read_text() == f'Traceback (most recent call last):\n{frames}ValueError: deep\n'
+
+
+async def test_a_traceback_is_recovered_once(log: Log, tmp_path: Path) -> None:
+    spool, first = Spool(tmp_path / SPOOL), Intake(log, RUN, tmp_path)
+    header, data = raw(TRACE + 'after\n', 1)
+    spool.append(header, data)
+    await first.take(spool.size_message() or {})
+    await log.saved(log.last_seq)
+
+    await Recovery(log, RUN, tmp_path).finish()
+
+    assert await printed(log) == [TRACE.rstrip(), 'after']

@@ -1,0 +1,138 @@
+"""Hides the secrets among the parameters of runs and events from everyone who reads the files with them.
+
+They are encrypted with a key in a private file of its own: keystream and tag are HMAC-SHA256 (RFC 2104), the first in
+counter mode as in NIST SP 800-108, and the tag is that of the encrypted text. The nonce is derived from the text, so
+that equal secrets have equal texts, as comparing parameters needs.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from storage.files import write_atomically
+
+PREFIX = 'sealed:1:'
+SHOWN = '••••••••'
+_KEY_BYTES = 32
+_PART = 16
+
+
+class CannotOpen(Exception):
+    """A sealed value of another data folder, or a damaged one."""
+
+
+class Seal:
+    """Seals and opens values.
+
+    :param path: of the key, which is made when something is first sealed
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._key = b''
+
+    def sealed(self, value: Any) -> str:
+        """Return a text that stands for a JSON value.
+
+        :raises storage.files.StorageError: if the key cannot be saved
+        """
+        data = json.dumps(value).encode()
+        nonce = self._mac('nonce', data)[:_PART]
+        hidden = nonce + self._crypted(nonce, data)
+        return PREFIX + base64.urlsafe_b64encode(hidden + self._mac('tag', hidden)[:_PART]).decode()
+
+    def open(self, text: str) -> Any:
+        """Return the value that a text stands for; other texts stand for themselves.
+
+        :raises CannotOpen: if it was sealed with another key
+        """
+        if not is_sealed(text):
+            return text
+        try:
+            data = base64.urlsafe_b64decode(text.removeprefix(PREFIX))
+        except (ValueError, binascii.Error):
+            return text
+        hidden, tag = data[:-_PART], data[-_PART:]
+        if not hmac.compare_digest(self._mac('tag', hidden)[:_PART], tag):
+            raise CannotOpen
+        return json.loads(self._crypted(hidden[:_PART], hidden[_PART:]))
+
+    def opened(self, value: Any) -> Any:
+        """Return a JSON value with everything in it opened.
+
+        :raises CannotOpen: if that is impossible
+        """
+        if isinstance(value, str):
+            return self.open(value)
+        if isinstance(value, Mapping):
+            return {name: self.opened(item) for name, item in value.items()}
+        return [self.opened(item) for item in value] if isinstance(value, list) else value
+
+    def with_sealed(self, values: Mapping[str, Any], places: Iterable[Sequence[str | int]]) -> dict[str, Any]:
+        """Return a copy of these values with those at some places sealed, unless they are empty."""
+        copy = json.loads(json.dumps(values)) if places else dict(values)
+        for *path, last in places:
+            target = copy
+            for key in path:
+                target = target[key]
+            if target[last] not in ('', None):
+                target[last] = self.sealed(target[last])
+        return dict(copy)
+
+    def texts_in(self, value: Any) -> list[str]:
+        """Return the texts of all secrets in a JSON value; those that cannot be opened are left out."""
+        found = []
+        for text in _sealed_in(value):
+            try:
+                found.append(str(self.open(text)))
+            except CannotOpen:
+                continue
+        return found
+
+    def _crypted(self, nonce: bytes, data: bytes) -> bytes:
+        blocks = range(0, len(data), 32)
+        stream = b''.join(self._mac('stream', nonce + block.to_bytes(8)) for block in blocks)
+        return bytes(a ^ b for a, b in zip(data, stream, strict=False))
+
+    def _mac(self, purpose: str, data: bytes) -> bytes:
+        return hmac.digest(self._read_key(), purpose.encode() + b'\0' + data, 'sha256')
+
+    def _read_key(self) -> bytes:
+        if not self._key:
+            try:
+                self._key = self._path.read_bytes()
+            except FileNotFoundError:
+                self._key = secrets.token_bytes(_KEY_BYTES)
+                write_atomically(self._path, self._key, mode=0o600)
+        return self._key
+
+
+def is_sealed(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(PREFIX)
+
+
+def has_sealed(value: Any) -> bool:
+    """Whether anything in a JSON value is sealed."""
+    return next(_sealed_in(value), None) is not None
+
+
+def masked(value: Any) -> Any:
+    """Return a JSON value for screens, with dots for everything that is sealed."""
+    if is_sealed(value):
+        return SHOWN
+    if isinstance(value, Mapping):
+        return {name: masked(item) for name, item in value.items()}
+    return [masked(item) for item in value] if isinstance(value, list) else value
+
+
+def _sealed_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and is_sealed(value):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _sealed_in(item)
