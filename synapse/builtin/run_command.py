@@ -34,6 +34,10 @@ class RunCommand(Pipeline):
     )
     env: dict[str, str] = Field(default={}, title='Environment', description='Variables to add to the inherited ones.')
     ok_codes: list[int] = Field(default=[0], min_length=1, title='Good exit codes')
+    terminal: bool = Field(
+        default=False,
+        description='Give it a terminal: many programs then print progress, colours, and each line at once.',
+    )
     timeout: str = Field(default='', description='Stop it after this time, like 90s, 30m or 1h30m; empty for no limit.')
 
     @field_validator('command')
@@ -78,7 +82,14 @@ class RunCommand(Pipeline):
         secrets = {**run.profile.secrets} if run.profile else {}
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
-        code = run.shell(argv, cwd=self.cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)
+        code = run.shell(
+            argv,
+            cwd=self.cwd,
+            env=secrets | self.env,
+            timeout=self.timeout or None,
+            can_hold=True,
+            terminal=self.terminal,
+        )
         if code not in self.ok_codes:
             raise _failed(argv[0], code)
         run.log.success(f'{Path(argv[0]).name} ended with code {code}')
