@@ -47,6 +47,10 @@ class RunCommand(Pipeline):
     )
     env: dict[str, str] = Field(default={}, title='Environment', description='Variables to add to the inherited ones.')
     ok_codes: list[int] = Field(default=[0], min_length=1, title='Good exit codes')
+    terminal: bool = Field(
+        default=False,
+        description='Give it a terminal: many programs then print progress, colours, and each line at once.',
+    )
     timeout: str = Field(default='', description='Stop it after this time, like 90s, 30m or 1h30m; empty for no limit.')
     shell: bool = Field(
         default=False,
@@ -122,7 +126,14 @@ class RunCommand(Pipeline):
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
         why_killed = memory_watch()
-        code = run.shell(argv, cwd=cwd, env=secrets | self.env, timeout=self.timeout or None, can_hold=True)
+        code = run.shell(
+            argv,
+            cwd=cwd,
+            env=secrets | self.env,
+            timeout=self.timeout or None,
+            can_hold=True,
+            terminal=self.terminal,
+        )
         keep_files(run, self.outputs)
         if code not in self.ok_codes:
             raise _failed(argv[0], code, why_killed)

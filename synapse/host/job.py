@@ -144,6 +144,7 @@ class Runner:
             channel=self._channel,
             control=self._control,
             save=self._save,
+            force_color=self._instance.force_color,
         )
 
     def _profile(self) -> RunProfile | None:

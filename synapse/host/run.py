@@ -11,6 +11,7 @@ from storage.files import StorageError
 from synapse.durations import Duration, parse_duration
 from synapse.pipelines.pipeline import StepFailed
 from synapse.protocol.messages import Artifact, Kind
+from synapse.protocol.screen import HEIGHT
 from synapse.scrubber import Scrubber
 
 from .channel import Channel
@@ -22,6 +23,9 @@ from .surroundings import environment_with
 __all__ = ['Cancelled', 'Run', 'RunLog', 'RunProfile']
 
 NOTE_LENGTH = 500
+COLUMNS, FEWEST_COLUMNS, MOST_COLUMNS = 120, 20, 1000
+COLORED = {'FORCE_COLOR': '1', 'CLICOLOR_FORCE': '1'}
+"""What most programs take as a request for colours without a terminal (force-color.org, bixense.com/clicolors)."""
 
 
 class RunLog:
@@ -158,6 +162,7 @@ class Run:
         channel: Channel,
         control: Control,
         save: Callable[[], None],
+        force_color: bool = False,
     ) -> None:
         self.id = id
         self.number = number
@@ -170,6 +175,7 @@ class Run:
         self._control = control
         self._save = save
         self._failed_program = ''  # the program that `shell` ran last, if it failed
+        self._force_color = force_color
 
     @property
     def cancelled(self) -> bool:
@@ -216,8 +222,13 @@ class Run:
         *,
         on_line: Callable[[str], bool | None] | None = None,
         can_hold: bool = False,
+        terminal: bool = False,
+        columns: int = COLUMNS,
     ) -> int:
         """Run a program to its end and return its exit code. Each line of its output becomes a log entry.
+
+        What it draws over itself, such as a progress bar, is one row that changes in place, and one log entry when it
+        is done. A percent in such a row becomes the progress of the step, unless the step calls `progress` itself.
 
         A code other than 0 raises nothing; a negative one is the signal that ended the program. The program has no
         input, and does not start while the run is paused. If the step is stopped or times out, the program and its
@@ -245,17 +256,26 @@ class Run:
         :param timeout: a number of seconds, a `timedelta`, or text like `"90s"`, `"30m"` or `"1h30m"`; None for no
             limit. Paused time does not count
         :param on_line: called with each line, without its line end, before it is logged. If it returns True, the line
-            is not logged. Called in the thread that calls `shell`; what it raises stops the program
+            is not logged. A row that is redrawn is passed as it is then, at most every 100 ms, and once more when it is
+            done. Called in the thread that calls `shell`; what it raises stops the program
         :param can_hold: whether to suspend the program (SIGSTOP) while the run is paused. By default it keeps running,
             and the run holds after it
+        :param terminal: whether the program gets a terminal, with `TERM=xterm-256color`, `COLUMNS` and `LINES` in its
+            environment. Many programs then use colours, show progress, and print each line at once instead of
+            thousands of characters at a time. Its input is at its end, so that a question is answered by nothing, and
+            what it starts in the background ends with it. Not on Windows
+        :param columns: the width of that terminal, from 20 to 1,000
         :raises StepFailed: if the program isn't found or cannot be started, if `cwd` isn't a folder, or after `timeout`
         :raises TypeError: if `argv` isn't a sequence of strings and paths
-        :raises ValueError: if `argv` is empty or has a NUL character, or `timeout` isn't a duration
+        :raises ValueError: if `argv` is empty or has a NUL character, `timeout` isn't a duration, or `columns` are too
+            few or too many
         :raises Cancelled: if the run is asked to stop, once the program and its children are gone
         """
         from .shell import run_program
 
         words = _arguments(argv)
+        if not FEWEST_COLUMNS <= columns <= MOST_COLUMNS:
+            raise ValueError(f'run.shell(columns) must be from {FEWEST_COLUMNS} to {MOST_COLUMNS}, not {columns}')
         source = Path(words[0]).name or words[0]
         output = ProgramOutput(self._channel, source)
         self._failed_program = ''
@@ -263,16 +283,23 @@ class Run:
             code = run_program(
                 words,
                 cwd=self.workdir if cwd is None else Path(cwd),
-                env=environment_with(env or {}),
+                env=self._environment(env or {}, columns if terminal else None),
                 timeout=None if timeout is None else parse_duration(timeout),
                 control=self._control,
                 output=output if on_line is None else FilteredOutput(on_line, output),
                 can_hold=can_hold,
+                columns=columns if terminal else None,
             )
         finally:
             output.finish()
         self._failed_program = source if code else ''
         return code
+
+    def _environment(self, extra: Mapping[str, str], columns: int | None) -> dict[str, str]:
+        of_terminal: dict[str, str] = {}
+        if columns is not None:
+            of_terminal = {'TERM': 'xterm-256color', 'COLUMNS': str(columns), 'LINES': str(HEIGHT)}
+        return environment_with({**of_terminal, **extra}, COLORED if self._force_color else None)
 
     def artifact(self, path: str | os.PathLike[str], name: str | None = None, *, move: bool = False) -> Path:
         """Keep a file as a result of this run, shown and offered for download on its page.

@@ -19,6 +19,7 @@ if sys.platform == 'linux':
 
 from synapse.pipelines.pipeline import StepFailed
 
+from . import terminal
 from .control import Cancelled, Control
 from .not_found import how_to_name
 
@@ -38,6 +39,16 @@ class Output(Protocol):
         """Take the end of the output, which may be in the middle of a line."""
 
 
+class Source(Protocol):
+    """Where the output of a program is read from."""
+
+    def read(self) -> bytes:
+        """Wait for the next bytes; empty at the end."""
+
+    def close(self) -> None:
+        """Read no more."""
+
+
 _running: set[subprocess.Popen[bytes]] = set()
 
 
@@ -50,21 +61,23 @@ def run_program(
     control: Control,
     output: Output,
     can_hold: bool = False,
+    columns: int | None = None,
 ) -> int:
     """Run a program to its end and return its exit code, negative for the signal that ended it.
 
     :param output: is fed in this thread with what the program prints, both streams in order
     :param timeout: seconds, not counting the time for which the run is paused
     :param can_hold: whether to suspend it with its children while the run is paused
+    :param columns: of a terminal to run it in; None for none
     :raises StepFailed: if it cannot be started or takes too long
     :raises Cancelled: if the run is asked to stop, once the program and its children are gone
     """
     control.gate()
-    process = _started(argv, cwd, env)
+    process, source = _started(argv, cwd, env, columns if terminal.IS_AVAILABLE else None)
     _running.add(process)
     chunks: queue.Queue[bytes] = queue.Queue(maxsize=4)
     is_over = threading.Event()
-    threading.Thread(target=_read, args=(process, chunks, is_over), daemon=True).start()
+    threading.Thread(target=_read, args=(source, chunks, is_over), daemon=True).start()
     try:
         _follow(process, chunks, output, control, _deadline(timeout, control, argv), can_hold)
         return process.wait()
@@ -98,12 +111,16 @@ def stop_tree(process: 'subprocess.Popen[bytes]') -> None:
         process.wait()
 
 
-def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 'subprocess.Popen[bytes]':
+def _started(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], columns: int | None
+) -> 'tuple[subprocess.Popen[bytes], Source]':
     program = argv[0]
     if not cwd.is_dir():
         raise StepFailed(f'{program} cannot start in {cwd}: there is no such folder.')
     try:
-        return subprocess.Popen(
+        if columns is not None:
+            return _started_in_terminal(argv, cwd, env, columns)
+        process = subprocess.Popen(
             argv,
             cwd=cwd,
             env=env,
@@ -113,6 +130,7 @@ def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 'subproc
             bufsize=0,
             start_new_session=True,
         )
+        return process, _Pipe(process)
     except FileNotFoundError as error:
         raise StepFailed(f'The program {program!r} was not found.', how_to_name(program)) from error
     except PermissionError as error:
@@ -121,15 +139,48 @@ def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> 'subproc
         raise StepFailed(f'The program {program!r} could not be started: {error.strerror or error}.') from error
 
 
-def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_over: threading.Event) -> None:
-    pipe = process.stdout
-    if pipe is None:
-        return
+def _started_in_terminal(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], columns: int
+) -> 'tuple[subprocess.Popen[bytes], Source]':
+    screen = terminal.Terminal(columns)
+    try:
+        command = screen.command(argv, cwd, env)
+        none = subprocess.DEVNULL
+        process = subprocess.Popen(
+            command, cwd=cwd, env=env, stdin=none, stdout=none, stderr=none, start_new_session=True
+        )
+    except BaseException:
+        screen.release()
+        screen.close()
+        raise
+
+    def release_at_end() -> None:
+        process.wait()
+        screen.release()
+
+    threading.Thread(target=release_at_end, daemon=True).start()
+    return process, screen
+
+
+class _Pipe:
+    def __init__(self, process: 'subprocess.Popen[bytes]') -> None:
+        self._file = process.stdout
+        self._fd = self._file.fileno() if self._file else -1
+        _widen(self._fd)
+
+    def read(self) -> bytes:
+        return os.read(self._fd, PIPE_BYTES)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+
+def _read(source: Source, chunks: 'queue.Queue[bytes]', is_over: threading.Event) -> None:
     # Keeps reading after the program: a background child that has the pipe would die of writing to a closed one.
-    _widen(pipe.fileno())
     read_at = 0.0
     while True:
-        data = os.read(pipe.fileno(), PIPE_BYTES)
+        data = source.read()
         before, read_at = read_at, time.monotonic()
         if len(data) > BUSY_BYTES or read_at - before < 2 * BUSY_SECONDS:
             time.sleep(BUSY_SECONDS)  # a program that prints much must not wait for us at every line
@@ -140,7 +191,7 @@ def _read(process: 'subprocess.Popen[bytes]', chunks: 'queue.Queue[bytes]', is_o
             except queue.Full:
                 continue
         if not data:
-            pipe.close()
+            source.close()
             return
 
 

@@ -397,7 +397,7 @@ class Log:
             return
         self._rows = {run: rows for run, rows in {**self._rows, **self._redrawn}.items() if rows}
         self._redrawn = {}
-        self._bus.publish(RowsRedrawn())
+        self._bus.publish(RowsRedrawn(tuple(self.rows())))
 
     def _publish_all(self) -> None:
         # A subscriber that calls this while being notified must not let others see later entries first.

@@ -16,7 +16,9 @@ class LinesLogged(Message):
 
 @dataclass(frozen=True, slots=True)
 class RowsRedrawn(Message):
-    """Rows that are still being written have changed; `Log.rows` has them. What they became comes before it."""
+    """Rows that are still being written have changed; `rows` are all there are. What others became was published."""
+
+    rows: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)

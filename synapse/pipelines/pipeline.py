@@ -87,8 +87,9 @@ class Pipeline(BaseModel):
     which decides where a dropped file may go; `max_parallel` is how many runs of this pipeline may run at the same
     time, None for as many as there are workers; `fork_safe` says whether a process that has imported the file may be
     forked for its runs, which saves them the import: None to find out, False if the import does what each run needs for
-    itself, True if it looks unsafe but isn't. A class whose name starts with `_`, or that has subclasses in the same
-    file and no steps, is only a base for others.
+    itself, True if it looks unsafe but isn't; `force_color` says whether `FORCE_COLOR` and `CLICOLOR_FORCE` ask the
+    programs of `run.shell` for colours although they have no terminal. A class whose name starts with `_`, or that has
+    subclasses in the same file and no steps, is only a base for others.
 
     What the programs of a run inherit can be set too: `nice` (added to the niceness of Synapse, 0 to 19), `ionice`
     (`'idle'`, `'best-effort'`, or a level of the latter from 0 to 7; Linux), `umask` (such as `0o027`) and
@@ -101,6 +102,7 @@ class Pipeline(BaseModel):
     accepts: ClassVar[tuple[str, ...]] = ()
     max_parallel: ClassVar[int | None] = None
     fork_safe: ClassVar[bool | None] = None
+    force_color: ClassVar[bool] = False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

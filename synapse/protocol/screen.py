@@ -69,7 +69,7 @@ class LiveRow(NamedTuple):
 class _Row:
     """Characters by column, each with its style; the second column of a wide character is empty."""
 
-    __slots__ = ('chars', 'is_counted', 'is_drawn', 'number', 'reached_at', 'styles', 'tail', 'touched_at')
+    __slots__ = ('chars', 'counted', 'is_counted', 'is_drawn', 'number', 'reached_at', 'styles', 'tail', 'touched_at')
 
     def __init__(self, number: int, now: float) -> None:
         self.number = number
@@ -77,6 +77,8 @@ class _Row:
         self.styles: list[str] = []
         self.tail: list[str] = []
         self.is_drawn = self.is_counted = False
+        self.counted = ''
+        """The last complete row of dots, shown while the next one is written over it."""
         self.touched_at = now
         self.reached_at: float | None = None
 
@@ -196,7 +198,7 @@ class Screen:
         """The rows that are not complete, from top to bottom, without blank ones."""
         if self._rows:
             rows = [*self._rows, *filter(None, [self._away])]
-            live = [LiveRow(row.number, row.text[:LONGEST_SHOWN], row.is_drawn) for row in rows]
+            live = [LiveRow(row.number, (row.counted or row.text)[:LONGEST_SHOWN], row.is_drawn) for row in rows]
             return [row for row in live if row.text.strip()]
         if not self._parts:
             return []
@@ -327,8 +329,10 @@ class Screen:
             row = self._rows[self._y]
             if _SOME_DOTS in ''.join(row.chars) and not row.is_counted and _DOTS.fullmatch(row.text):
                 row.is_counted = row.is_drawn = True
+                row.counted = row.text
                 self._x = 0
             else:
+                row.counted = ''
                 if row.is_counted:  # then its own line end is still to come
                     row.is_counted = False
                     self._line_feed(lines)
@@ -358,8 +362,6 @@ class Screen:
     def _act(self, act: str, codes: str, lines: list[str]) -> None:
         if act == 'm':
             self._style.apply(codes)
-        elif act in 'nct':  # questions to the terminal
-            self._add_unseen(f'\x1b[{codes}{act}')
         elif act in 'hl':
             self._set_mode(codes, is_on=act == 'h')
         elif act in _MOVES:

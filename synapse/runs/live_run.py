@@ -290,6 +290,8 @@ class LiveRun:
             message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
         if message.get('state') == StepState.RUNNING:
             self._read = ReadProgress()
+        elif self._read is not None and message.get('state') == StepState.SUCCEEDED:
+            self._apply_progress({'step': message.get('name'), 'note': ''})  # that it was read matters no more
         name = message.get('name')
         now = self._moment_of(message.get('at'))
         if problem := transitions.problem_from(message.get('error')):

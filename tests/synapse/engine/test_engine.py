@@ -280,12 +280,16 @@ async def test_a_process_that_tried_to_escape_is_ended_and_reported(bench: Bench
     assert not psutil.pid_exists(int((tmp_path / 'pid').read_text()))
 
 
+PROGRAMS = ["['setsid', 'sleep', '64']", "['sh', '-c', 'setsid -f sleep 64; sleep 64'], terminal=True"]
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
 @pytest.mark.parametrize('way', WAYS)
-async def test_closing_ends_runs_and_what_they_came_from(tmp_path: Path, way: str) -> None:
+async def test_closing_ends_runs_and_what_they_came_from(tmp_path: Path, way: str, program: str) -> None:
     engine = engine_of(way, 'test-close')
     await engine.start()
     heard = Heard()
-    host = await Bench(engine, tmp_path).start("print('up')\nrun.shell(['setsid', 'sleep', '64'])", heard)
+    host = await Bench(engine, tmp_path).start(f"print('up')\nrun.shell({program})", heard)
     await heard.until(lambda: 'up' in heard.printed)
 
     await engine.close()

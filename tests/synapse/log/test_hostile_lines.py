@@ -31,7 +31,7 @@ KEPT = 16_384
 LONGEST_QUESTION = 500
 
 DRAWN = {
-    'screen': '\x1b[5n gone?',
+    'screen': ' gone?',
     'controls': 'bell\x07 ba vertical\x0b feed\x0c delete\x7f next\x85line',
 }
 """What is left of lines that move the cursor when a program prints them; in all others nothing moves."""
