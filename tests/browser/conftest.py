@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from tests.parts.chromium import ARGUMENTS
 from tests.parts.harness import SynapseUnderTest
@@ -13,13 +13,18 @@ from tests.parts.harness import SynapseUnderTest
 expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope='module')
-def browser(chromium_path: str | None) -> Iterator[Browser]:
-    # One a module, not one a session: while Playwright's loop lives, pytest-asyncio can't run its own.
+@pytest.fixture(scope='package')
+def playwright() -> Iterator[Playwright]:
+    # Not for the session: while Playwright's loop lives, pytest-asyncio can't run its own for tests of other rooms.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope='package')
+def browser(playwright: Playwright, chromium_path: str | None) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

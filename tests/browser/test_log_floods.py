@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
 from synapse.log.text import plain, visible
 from tests.parts.chromium import ARGUMENTS
@@ -156,13 +156,14 @@ def cable(program: SynapseUnderTest) -> Iterator[Cable]:
 
 
 @pytest.fixture(scope='module')
-def browser(program: SynapseUnderTest, cable: Cable, chromium_path: str | None) -> Iterator[Browser]:
+def browser(
+    playwright: Playwright, program: SynapseUnderTest, cable: Cable, chromium_path: str | None
+) -> Iterator[Browser]:
     # Chromium keeps the address of the program, which lets in no other, but goes there by the cable.
     by_cable = f'--host-resolver-rules=MAP 127.0.0.1:{program.port} 127.0.0.1:{cable.port}'
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=[*ARGUMENTS, by_cable])
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=[*ARGUMENTS, by_cable])
+    yield browser
+    browser.close()
 
 
 class Flood:

@@ -16,6 +16,7 @@ from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
 from synapse.settings import Settings
+from tests.parts.harness import PLAIN
 
 PIPELINES = '''
 import time
@@ -96,9 +97,8 @@ def gated(room: ControlRoom, port: int, updates: Updates | None = None) -> Gate:
 
 
 def client_of(room: ControlRoom, authority: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=f'http://{authority}/api/v1', headers={'Authorization': f'Bearer {room.auth.token}'}, timeout=20
-    )
+    headers = {'Authorization': f'Bearer {room.auth.token}'}
+    return httpx.AsyncClient(base_url=f'http://{authority}/api/v1', headers=headers, timeout=20, verify=PLAIN)
 
 
 async def run_in(room: ControlRoom, id: str, *states: str, timeout: float = 20) -> RunRecord:

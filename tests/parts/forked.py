@@ -1,7 +1,8 @@
-"""The real program without its imports: a fork of a process that did them once for all tests of a worker.
+"""The real program and the real run host without their imports: forks of a process that did them once per worker.
 
-From `main.main` on it is what `python main.py` is, a process of its own on a folder of its own, in a fifth of the time.
-Tests of the command line, and of what is read while modules are imported, start a `SynapseUnderTest` instead.
+From `main.main` on it is what `python main.py` is, a process of its own on a folder of its own, in a fifth of the time;
+so is a run host, as it is on Linux anyway. Tests of the command line, and of what is read while modules are imported,
+start a `SynapseUnderTest` instead.
 """
 
 import multiprocessing
@@ -9,11 +10,12 @@ import os
 import sys
 import time
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
-from tests.parts.harness import Process, SynapseUnderTest
+from tests.parts.harness import ROOT, Process, SynapseUnderTest
 
 
 def forked(data: Path, *flags: str, **variables: str) -> SynapseUnderTest:
@@ -24,13 +26,27 @@ def forked(data: Path, *flags: str, **variables: str) -> SynapseUnderTest:
 
 class _Forked(SynapseUnderTest):
     def _launch(self, arguments: list[str]) -> tuple[Process, TextIO]:
-        context = multiprocessing.get_context('forkserver')
-        context.set_forkserver_preload([__name__, 'tests.parts.imported'])
-        reading, writing = context.Pipe(duplex=False)
+        reading, writing = multiprocessing.Pipe(duplex=False)
         with reading, writing:
-            process = context.Process(target=_run, args=(writing, arguments, self.variables), daemon=True)
+            process = _context().Process(target=_run, args=(writing, arguments, self.variables), daemon=True)
             process.start()
             return _Process(process), os.fdopen(os.dup(reading.fileno()), encoding='utf-8')
+
+
+def forked_host(environment: dict[str, str]) -> 'ForkedHost':
+    """A process with this environment that is what `python -m synapse.host` is (Linux only)."""
+    commands, telling = multiprocessing.Pipe(duplex=False)
+    hearing, answers = multiprocessing.Pipe(duplex=False)
+    with commands, telling, hearing, answers:
+        process = _context().Process(target=_run_host, args=(commands, answers, environment), daemon=True)
+        process.start()
+        return ForkedHost(process, os.fdopen(os.dup(telling.fileno()), 'wb'), os.fdopen(os.dup(hearing.fileno()), 'rb'))
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload([__name__, 'tests.parts.imported'])
+    return context
 
 
 class _Process:
@@ -56,6 +72,30 @@ class _Process:
 
     def kill(self) -> None:
         self._process.kill()
+
+
+class ForkedHost(_Process):
+    """A run host with its pipes."""
+
+    def __init__(self, process: BaseProcess, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+        super().__init__(process)
+        self.stdin, self.stdout = stdin, stdout
+
+
+def _run_host(commands: Connection, answers: Connection, environment: dict[str, str]) -> None:
+    os.setsid()
+    os.dup2(commands.fileno(), 0)
+    os.dup2(answers.fileno(), 1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    commands.close()
+    answers.close()
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    time.tzset()
+    from synapse.host.__main__ import main
+
+    sys.exit(main([]))
 
 
 def _run(output: Connection, arguments: list[str], variables: dict[str, str]) -> None:

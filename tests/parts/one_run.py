@@ -9,15 +9,30 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.parts.forked import ForkedHost, forked_host
+from tests.parts.harness import ROOT
 from tests.parts.said import Said
 
-ROOT = Path(__file__).resolve().parents[2]
+
+def _start(through: Sequence[str]) -> subprocess.Popen[bytes] | ForkedHost:
+    environment = os.environ | {'SYNAPSE_ROOM': 'test', 'SYNAPSE_HOST': 'test', 'PYTHONPATH': str(ROOT)}
+    if sys.platform == 'linux' and not through:
+        return forked_host(environment)
+    return subprocess.Popen(
+        [*through, sys.executable, '-m', 'synapse.host'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        start_new_session=True,
+        env=environment,
+    )
 
 
 class OneRun:
     """Starts a run; `finish` waits for its end and stores its output in the attributes.
 
-    :param through: a program that starts the host, with its arguments
+    :param through: a program that starts the host, with its arguments; without one it is forked on Linux
     """
 
     def __init__(
@@ -35,15 +50,7 @@ class OneRun:
         self.folder = folder
         self.messages: list[dict[str, Any]] = []
         self._on_message = on_message
-        self._process = subprocess.Popen(
-            [*through, sys.executable, '-m', 'synapse.host'],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-            start_new_session=True,
-            env=os.environ | {'SYNAPSE_ROOM': 'test', 'SYNAPSE_HOST': 'test', 'PYTHONPATH': str(ROOT)},
-        )
+        self._process = _start(through)
         profile = {'id': 'studio', 'label': 'Studio', 'defaults': {}, 'secrets': secrets or {}}
         run = {'id': 'r1', 'number': 1, 'folder': str(folder), 'pipeline': pipeline, 'file': None, 'origin': None}
         run |= {'parameters': parameters, 'profile': {**profile, 'destination': str(destination or '')}}
