@@ -42,11 +42,10 @@ def _wanted(name: str, schema: Schema) -> Schema:
 
 
 def _kinds(wanted: Schema, schema: Schema) -> list[Schema]:
-    """Return what a value may be: each way of an `anyOf`, with what a `$ref` leads to."""
-    ways = [wanted, *wanted.get('anyOf', ())]
-    return [
-        schema.get('$defs', {}).get(str(way['$ref']).rpartition('/')[2], way) if '$ref' in way else way for way in ways
-    ]
+    """Return what a value may be: each way of an `anyOf`, also within another, with what a `$ref` leads to."""
+    if '$ref' in wanted:
+        wanted = schema.get('$defs', {}).get(str(wanted['$ref']).rpartition('/')[2], wanted)
+    return [wanted, *(kind for way in wanted.get('anyOf', ()) for kind in _kinds(way, schema))]
 
 
 def _typed(texts: Sequence[str], wanted: Schema, schema: Schema) -> Any:

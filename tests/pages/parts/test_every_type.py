@@ -15,7 +15,7 @@ import pytest_asyncio
 from pages.parts.fields import Field
 from pages.parts.schema_fields import field_for
 from pages.runs.run_side import inputs_card
-from synapse.cli.client import _typed
+from synapse.cli.values import typed
 from synapse.control_room import ControlRoom
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
@@ -236,7 +236,10 @@ async def lives(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lives
             lives.arrived['event'] = await said_by(room, await fired(room, retried.number))
 
             given = {name: text for name, (_, text, _) in TYPES.items()} | {'real': '0.5'}
-            answer = await api.post('/runs', json={'pipeline': 'Types', 'parameters': _typed(given, schema)})
+            answer = await api.post(
+                '/runs',
+                json={'pipeline': 'Types', 'parameters': typed({name: [text] for name, text in given.items()}, schema)},
+            )
             assert answer.status_code == 201, answer.text
             lives.arrived['command line'] = await said_by(room, await run_in(room, answer.json()['id']))
     yield lives
