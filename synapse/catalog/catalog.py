@@ -171,7 +171,11 @@ class Catalog:
             raise _invalid(info, answer['fields'])
         if not answer.get('secrets'):
             return dict(answer['parameters'])
-        return await asyncio.to_thread(self.seal.with_sealed, answer['parameters'], answer['secrets'])
+        try:
+            return await asyncio.to_thread(self.seal.with_sealed, answer['parameters'], answer['secrets'])
+        except CannotOpen as error:
+            names = {str(place[0]): f'{error}. Restore it from a backup, or remove it.' for place in answer['secrets']}
+            raise _invalid(info, names) from error
 
     def _opened(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
         opened, unreadable = dict(parameters), {}
