@@ -1,6 +1,6 @@
 """`python tests`: brings the test packages and a real Chromium, then runs pytest with the arguments given here.
 
-The whole suite and whole folders run in several processes, one per core; `-n 0` runs them in one.
+The whole suite and whole folders run in several processes, three for two cores; `-n 0` runs them in one.
 """
 
 import os
@@ -15,7 +15,9 @@ sys.path[0] = str(ROOT)
 from main import ensure_packages  # noqa: E402 - the path above must come first
 from tests.parts.chromium import find_chromium, install_chromium  # noqa: E402
 
-MOST_PROCESSES = 4
+PROCESSES_PER_CORE = 1.5
+"""With one per core a quarter of the time of browser tests is waiting, and a third of that of page tests."""
+MOST_PROCESSES = 6
 """However many cores there are: each process has a browser and a program or two."""
 IN_MEMORY = Path('/dev/shm')
 """Where tests keep their files if they fit: each program and each room waits for the disk some fifty times."""
@@ -37,7 +39,7 @@ def main() -> int:
 
 def distribution(arguments: list[str]) -> list[str]:
     """Options that spread the tests over processes; none if single files are named or `arguments` choose themselves."""
-    count = min(usable_cores(), MOST_PROCESSES)
+    count = min(int(usable_cores() * PROCESSES_PER_CORE), MOST_PROCESSES)
     if count == 1 or any(argument.startswith(OWN_CHOICE) or is_file(argument) for argument in arguments):
         return []
     # All tests of a file run in one process, since many share a program and a browser. Files are started in the order

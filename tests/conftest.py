@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from synapse.recurrence.zones import use_newest_data
 from tests.parts.chromium import find_chromium
@@ -19,6 +21,18 @@ def pytest_configure() -> None:
     # How long an example takes by the clock says nothing on a machine that others use.
     settings.register_profile('synapse', deadline=None)
     settings.load_profile('synapse')
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return _ByFile(config, log) if config.getvalue('dist') == 'loadfile' else None
+
+
+class _ByFile(LoadFileScheduling):
+    """All tests of a file in one process, and all that look at the demo, since making it takes as long as they do."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return 'demo' if nodeid.startswith('tests/scripts/') else super()._split_scope(nodeid)
 
 
 @pytest.fixture(scope='module', autouse=True)
