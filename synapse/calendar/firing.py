@@ -276,8 +276,10 @@ class Firing:
             self._cursors[row.event_id] = max(row.due, self._cursors.get(row.event_id, row.due))
         saved_runs = {(row['event_id'], row['due']): run for row, run in added}
         fresh = [claim for claim in claims if claim.key in saved_runs]
-        self._runs.admit([run for claim in fresh if (run := claim.run_of(saved_runs[claim.key]))])
+        runs = [run for claim in fresh if (run := claim.run_of(saved_runs[claim.key]))]
+        self._runs.queue_up(runs)
         now = self._now()
+        self._runs.announce(runs)
         for claim in fresh:
             self._log_unfired(claim.row)
             self._unpublished.append((claim.row, now))

@@ -283,8 +283,17 @@ class Runs:
 
     def admit(self, runs: Sequence[RunRecord]) -> None:
         """Add runs that are saved already to the end of the queue."""
+        self.queue_up(runs)
+        self.announce(runs)
+
+    def queue_up(self, runs: Sequence[RunRecord]) -> None:
+        """The first half of `admit`: afterwards they are in the queue, from which none starts before the next turn."""
         for run in runs:
             self._queue.add(run)
+
+    def announce(self, runs: Sequence[RunRecord]) -> None:
+        """The second half of `admit`, in the same turn of the event loop: log and publish them."""
+        for run in runs:
             self._lifecycle.queued(run)
             self._bus.publish(RunChanged(run))
         self._bus.publish(QueueChanged())

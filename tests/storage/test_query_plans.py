@@ -69,6 +69,7 @@ def test_a_page_of_runs_is_found_in_an_index_that_knows_its_filters(history: His
 
 
 QUESTIONS: dict[str, Callable[[History], object]] = {
+    'how many changes': lambda it: it.runs.changes,
     'one by id': lambda it: it.runs.get('r1'),
     'one by number': lambda it: it.runs.find_by_number(1),
     'one by key': lambda it: it.runs.find_by_key('k'),

@@ -101,18 +101,18 @@ async def test_a_transaction_begins_before_the_runs_of_the_one_before_are_queued
     room: ControlRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    start, admit = room.history.group._start, room.runs.admit
+    start, queue_up = room.history.group._start, room.runs.queue_up
 
     def started() -> None:
         done.append('begun')
         start()
 
-    def admitted(runs: Sequence[RunRecord]) -> None:
+    def queued(runs: Sequence[RunRecord]) -> None:
         done.append('queued')
-        admit(runs)
+        queue_up(runs)
 
     monkeypatch.setattr(room.history.group, '_start', started)
-    monkeypatch.setattr(room.runs, 'admit', admitted)
+    monkeypatch.setattr(room.runs, 'queue_up', queued)
     await all_fired(room)
 
     assert done[:6] == ['begun', 'begun', 'queued', 'begun', 'queued', 'queued']
