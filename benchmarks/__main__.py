@@ -27,6 +27,7 @@ for _name in (
     'lateness',
     'line_to_pixel',
     'tabs',
+    'program_flood',
     'start',
     'pages',
     'suite',

@@ -62,7 +62,7 @@ class LevelCounters(Scope, component='log_counters.js'):
             }
         self.on('all', lambda: self._choose(None))
         self.on('looking', lambda event: self._set_visible(bool(event.args)))
-        show_counts = self.at_most_every(COUNTS_SECONDS, self._show_counts, at_once=True)
+        show_counts = self.at_most_every(COUNTS_SECONDS, self._show_counts)
         show_recent_soon = self.at_most_every(RECENT_SHOW_SECONDS, self._show_recent)
         self._age = self.at_most_every(AGEING_SECONDS, self._show_recent)
         # The total is set after the counts of the levels, so all of them are new.

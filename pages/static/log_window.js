@@ -138,7 +138,9 @@
     }
     scrolled() {
       const top = this.port.scrollTop;
-      if (Math.abs(top - this.setTop) > 1) {
+      // What this has scrolled itself is drawn already; another frame would only make the next line wait for it.
+      const isOwn = Math.abs(top - this.setTop) <= 1;
+      if (!isOwn) {
         const isAtBottom = top + this.height >= this.total - 6;
         const wentUp = top < this.top - 1;
         this.top = top;
@@ -146,7 +148,7 @@
         if (this.follows && wentUp) this.setFollows(false);
         else if (!this.follows && isAtBottom && this.isAtEnd) this.setFollows(true);
       }
-      if (!this.frame) this.frame = requestAnimationFrame(() => { this.frame = 0; this.draw(); });
+      if (!isOwn && !this.frame) this.frame = requestAnimationFrame(() => { this.frame = 0; this.draw(); });
     }
     setFollows(follows, isFromPython) {
       if (follows === this.follows) return;

@@ -99,8 +99,11 @@
     for (const e of all('[data-away]')) say(e, isAway ? e.dataset.away : '');
   }
   setInterval(tick, 250);
-  // A new clock must not stay empty until the next tick.
-  addEventListener('DOMContentLoaded', () => new MutationObserver(tick).observe(document.body, {
+  // A new clock must not stay empty until the next tick. Most of what is added, such as log lines, has none.
+  const CLOCKS = '[data-since], [data-until], [data-clock], [data-away]';
+  const hasClock = (node) => node.nodeType === Node.ELEMENT_NODE && (node.matches(CLOCKS) || node.querySelector(CLOCKS));
+  const isNews = (record) => record.type === 'attributes' || [...record.addedNodes].some(hasClock);
+  addEventListener('DOMContentLoaded', () => new MutationObserver((records) => { if (records.some(isNews)) tick(); }).observe(document.body, {
     subtree: true, childList: true, attributes: true, attributeFilter: ['data-since', 'data-until'],
   }));
 
@@ -115,9 +118,8 @@
   const SILENCE_MS = 2000, OFFLINE_SECONDS = 30, PING_MS = 1000;
   let wired = null, lostAt = 0, askedAt = 0, lags = [];
   function show(kind, text, lag) {
-    root.dataset.connection = kind;
+    for (const e of [root, ...all('.sy-live[data-connection]')]) if (e.dataset.connection !== kind) e.dataset.connection = kind;
     for (const e of all('.sy-live[data-connection]')) {
-      e.dataset.connection = kind;
       say(e.querySelector('[data-word]'), text);
       say(e.querySelector('[data-lag]'), lag);
     }

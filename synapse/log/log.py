@@ -356,6 +356,12 @@ class Log:
         self.ring.extend(entries)
         self._writer.add(entries)
 
+    def publish_at_once(self) -> None:
+        """Publish what is logged before this turn of the loop ends, even in a flood: because it ends."""
+        self._publish_at = 0.0
+        if self._fresh:
+            self._publish_soon()
+
     def _publish_soon(self) -> None:
         if self._is_due:
             return

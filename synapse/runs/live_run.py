@@ -238,6 +238,7 @@ class LiveRun:
             case Kind.PROGRESS:
                 await self._progressed(message)
             case Kind.STEP:
+                self._context.log.publish_at_once()
                 await self._step_moved(message)
             case Kind.STEPS:
                 names = [str(name) for name in message.get('names') or []]
