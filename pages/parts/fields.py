@@ -18,6 +18,8 @@ MOST_SEGMENTS = 4
 MOST_LETTERS = 40
 """With more than this in all, options side by side would not fit into half of a dialog."""
 LONG_TEXT = 120
+PARTS = ('items', 'additionalProperties')
+"""Where the schema of a list, or of names with values, has that of one of them."""
 
 
 class Unreadable(ValueError):
@@ -127,6 +129,9 @@ class TextField(Field):
             control = entry(self.id, self._text, self._typed, **self._attributes())
         self._text_box = control
         set_props(control, aria_describedby=self._described, placeholder=self.placeholder)
+        parts = [part for part in map(self.schema.get, PARTS) if isinstance(part, Mapping)]
+        if any(part.get('format') == 'password' for part in parts):
+            control.classes('is-secret')
 
     def _attributes(self) -> dict[str, str]:
         """Return further attributes of the text box of this kind of field."""

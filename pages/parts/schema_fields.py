@@ -7,6 +7,7 @@ from synapse.control_room import ControlRoom
 
 from .command_field import CommandField
 from .fields import (
+    PARTS,
     ChoiceField,
     CodeField,
     Field,
@@ -51,7 +52,7 @@ def field_for(
     """Return the field for this parameter, filled with `value`."""
     merged, is_nullable = plain(schema, root)
     options: dict[str, Any] = {'is_required': is_required, 'is_nullable': is_nullable, 'prefix': prefix}
-    for part in ('items', 'additionalProperties'):
+    for part in PARTS:
         if isinstance(merged.get(part), Mapping):
             merged[part] = plain(merged[part], root)[0]
     if is_path(merged):

@@ -167,7 +167,7 @@ class SecretField(Field):
         self._given = value
         self._text = ''
         control = entry(self.id, '', self._typed, kind='password', autocomplete='new-password')
-        placeholder = 'kept as it is' if value else ''
+        placeholder = 'kept as it is' if value else None
         set_props(control, aria_describedby=self._described or described(self.id), placeholder=placeholder)
 
     def _typed(self, text: str) -> None:

@@ -16,6 +16,7 @@ from synapse.records import Record
 from synapse.recurrence import Plan
 from synapse.recurrence.words import PreviewLine
 from synapse.runs.records import RunRequest
+from synapse.sealed import masked
 
 
 class Misfire(Record):
@@ -181,9 +182,10 @@ class Preview(Record):
 def work_in_words(pipeline: str, parameters: Mapping[str, Any], profile: str | None = None) -> list[str]:
     """Return the pipeline, each parameter as JSON, and the profile, a line each.
 
-    Invisible characters, and those that change the direction of text, are shown as escapes.
+    Invisible characters, and those that change the direction of text, are shown as escapes, and secrets as dots.
     """
-    lines = [pipeline, *(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in parameters.items())]
+    shown = masked(parameters)
+    lines = [pipeline, *(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in shown.items())]
     return [_visible(line) for line in [*lines, *([f'profile: {profile}'] if profile else [])]]
 
 

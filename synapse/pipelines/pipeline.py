@@ -213,11 +213,13 @@ def step(
     """Mark a method as a step, as `@step` or with options as `@step(retries=2, timeout='30m')`.
 
     The method may be sync or async. It takes the `Run`, or nothing but `self`; what it returns is ignored. It succeeds
-    when it returns or calls `sys.exit(0)`, and fails when it raises anything else.
+    when it returns or calls `sys.exit(0)`, and fails when it raises anything else; the text of `sys.exit("text")` is
+    its error.
 
     After its `timeout` a step is interrupted by an exception that isn't an `Exception`, so that `finally` runs but
-    `except Exception` does not catch it; that is a failure like any other. A step that ignores this for 2 s ends the
-    run, with its process and all programs it started. Time for which the run is paused does not count.
+    `except Exception` does not catch it; that is a failure like any other, also if the step catches it and returns. A
+    step that ignores this for 2 s ends the run, with its process and all programs it started. Time for which the run
+    is paused does not count.
 
     :param function: the method, for `@step` without options
     :param retries: how many more times to try the step after it fails; 0 or more

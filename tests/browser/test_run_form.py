@@ -147,3 +147,70 @@ def test_defaults_of_a_profile_fill_in_what_was_not_touched(program: SynapseUnde
 
     expect(form.get_by_label('Who')).to_have_value('Grace')
     expect(form.get_by_label('Times')).to_have_value('1')
+
+
+SORTS = '''
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Literal
+from pydantic import SecretStr
+from synapse import Pipeline, Run, step
+
+
+class Tone(Enum):
+    WARM = 'warm'
+    COOL = 'cool'
+
+
+class Sorts(Pipeline):
+    """One parameter of each sort."""
+
+    front: Tone = Tone.WARM
+    back: Tone = Tone.COOL
+    days: set[Literal['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']] = {'Mon'}
+    day: date
+    at: time = time(9)
+    moment: datetime
+    length: timedelta = timedelta(minutes=90)
+    price: Decimal = Decimal('0.10')
+    key: SecretStr
+
+    @step
+    def tell(self, run: Run) -> None:
+        run.log.success(f'{self.front.value} {self.back.value} {sorted(self.days)} {self.day} {self.at} {self.moment}')
+        run.log.success(f'{self.length} {self.price} {len(self.key.get_secret_value())}')
+        print(self.key.get_secret_value())
+'''
+
+
+def test_each_sort_of_value_has_its_field_with_a_label_and_works_by_keyboard(
+    program: SynapseUnderTest, open_tab: SignIn
+) -> None:
+    program.write_pipeline('sorts.py', SORTS)
+    program.wait_for_pipeline('Sorts')
+    page = open_tab(program)
+    page.goto(f'{program.url}pipelines')
+    page.get_by_role('button', name='Run Sorts').click()
+    form = page.get_by_role('dialog', name='New run')
+    form.get_by_text('More options').click()
+
+    expect(form.get_by_role('group', name='Front')).to_be_visible()
+    expect(form.get_by_role('group', name='Back')).to_be_visible()
+    days = form.get_by_role('group', name='Days')
+    expect(days.get_by_role('checkbox', name='Mon')).to_be_checked()
+    days.get_by_role('checkbox', name='Tue').focus()
+    page.keyboard.press('Space')
+    expect(form.get_by_label('Length')).to_have_value('1h 30m')
+    expect(form.get_by_label('Key')).to_have_attribute('type', 'password')
+    form.get_by_role('textbox', name='Day required').fill('2026-10-14')
+    form.get_by_label('Moment').fill('2026-10-14T14:30')
+    form.get_by_label('Length').fill('00:05')
+    form.get_by_label('Price').fill('1,50')
+    form.get_by_label('Key').fill('correct horse')
+    page.keyboard.press('Control+Enter')
+
+    expect(page.get_by_text("warm cool ['Mon', 'Tue'] 2026-10-14 09:00:00 2026-10-14 14:30:00")).to_be_visible()
+    expect(page.get_by_text('0:05:00 1.50 13')).to_be_visible()
+    expect(page.get_by_text('\u2022\u2022\u2022\u2022\u2022\u2022\u2022\u2022').first).to_be_visible()
+    expect(page.get_by_text('correct horse')).to_have_count(0)

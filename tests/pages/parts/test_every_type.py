@@ -143,6 +143,7 @@ class Lives:
         self.fields: dict[str, Field] = {}
         self.kinds: dict[str, str] = {}
         self.card = ''
+        self.masked: list[str] = []
         self.folder = Path()
 
 
@@ -195,6 +196,8 @@ async def lives(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lives
                         room, name, part, schema, None, is_required=True, prefix='types'
                     )
                 )
+                if any('is-secret' in item.classes for item in made.box.descendants()):
+                    lives.masked.append(name)
                 await enter(screen, made, text)
                 lives.fields[name], lives.kinds[name], values[name] = made, made.kind, made.value()
 
@@ -272,6 +275,10 @@ async def test_each_type_has_the_field_that_people_expect(lives: Lives) -> None:
     assert {kinds[name] for name in ('seconds', 'words', 'colon', 'iso')} == {'duration'}
     assert {kinds[name] for name in ('exact', 'price', 'maybe_exact')} == {'number'}
     assert {kinds[name] for name in ('secret', 'secret_bytes', 'maybe_secret')} == {'secret'}
+
+
+async def test_secrets_in_lines_are_shown_as_dots(lives: Lives) -> None:
+    assert lives.masked == ['secrets']
 
 
 async def test_parameters_of_one_enum_have_their_own_names(lives: Lives) -> None:

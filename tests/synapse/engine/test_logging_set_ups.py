@@ -172,7 +172,6 @@ async def test_what_threads_print_while_a_handler_works_stays_theirs(bench: Benc
 
 
 async def test_loguru_keeps_its_levels(bench: Bench) -> None:
-    pytest.importorskip('loguru')
     heard, _ = await bench.run_file("""
         from loguru import logger
         from synapse import Pipeline, step
@@ -206,7 +205,6 @@ async def test_loguru_keeps_its_levels(bench: Bench) -> None:
 
 
 async def test_records_passed_on_to_loguru_are_not_doubled(bench: Bench) -> None:
-    pytest.importorskip('loguru')
     heard, _ = await bench.run_file("""
         import logging
         from loguru import logger
@@ -228,7 +226,6 @@ async def test_records_passed_on_to_loguru_are_not_doubled(bench: Bench) -> None
 
 
 async def test_structlog_keeps_its_levels(bench: Bench) -> None:
-    pytest.importorskip('structlog')
     heard, _ = await bench.run_file("""
         import logging
         import structlog

@@ -117,7 +117,6 @@ async def test_workers_run_the_version_of_the_file_that_the_run_has(bench: Bench
 
 
 async def test_joblib_works_with_functions_of_the_file(bench: Bench) -> None:
-    pytest.importorskip('joblib')
     heard, outcome = await bench.run_file(
         work("""
 from joblib import Parallel, delayed

@@ -1,6 +1,7 @@
 """What runs are forked from: when that is safe, that each run is still one of its own, and that it may die."""
 
 import os
+import py_compile
 import re
 import secrets
 import signal
@@ -128,6 +129,18 @@ async def test_a_file_may_say_that_it_is_unfit_or_fit(forge: Forge) -> None:
 
     assert len(set(line.split())) == 1
     assert forge.unfit == ['it says fork_safe = False']
+
+
+async def test_a_module_that_python_had_compiled_is_read_again_when_it_has_changed(forge: Forge) -> None:
+    module = forge.folder / '_helper.py'
+    module.write_text('VALUE = 1')
+    py_compile.compile(str(module), doraise=True)  # so an import opens only what is in __pycache__
+    file = await forge.warmed(forge.write('import _helper\n', 'print(_helper.VALUE)', options=''))
+    assert forge.unfit == []
+
+    module.write_text('VALUE = 22')
+
+    assert await forge.run(file) == ['22']
 
 
 @pytest.mark.parametrize('change', ['module', 'data', 'new module'])
