@@ -277,7 +277,7 @@ class HostProcess:
 
     async def _read_lines(self) -> None:
         """Pass on lines that bypass the protocol: of C code, inherited children, a dying interpreter."""
-        cutter, fair_share = LineCutter(MAX_LINE_BYTES), FairShare()
+        cutter, fair_share = LineCutter(MAX_LINE_BYTES, drops_redrawn=True), FairShare()
         while chunk := await self._pipes.lines.read():
             for line, length in cutter.feed(chunk):
                 await self._receive_line(line, length)

@@ -9,10 +9,15 @@ _HARMFUL = re.compile(r'\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9
 
 
 class LineCutter:
-    """Bytes in, lines without line ends out; of a line longer than `limit` bytes only the start is kept."""
+    """Bytes in, lines without line ends out; of a line longer than `limit` bytes only the start is kept.
 
-    def __init__(self, limit: int) -> None:
+    :param drops_redrawn: whether to drop what a carriage return within a line lets the program write over, so that a
+        progress bar is one line
+    """
+
+    def __init__(self, limit: int, *, drops_redrawn: bool = False) -> None:
         self._limit = limit
+        self._drops_redrawn = drops_redrawn
         self._kept = bytearray()
         self.length = 0
         """How many bytes the unfinished line has so far, kept or not."""
@@ -31,8 +36,18 @@ class LineCutter:
             yield self._taken()
 
     def _add(self, part: bytes) -> None:
+        if self._drops_redrawn and (b'\r' in part or self._kept.endswith(b'\r')):
+            part = self._last_drawn(part)
         self._kept += part[: max(0, self._limit - len(self._kept))]
         self.length += len(part)
+
+    def _last_drawn(self, part: bytes) -> bytes:
+        text = part.rstrip(b'\r')
+        place = text.rfind(b'\r') + 1
+        if text and (place or self._kept.endswith(b'\r')):
+            self._kept.clear()
+            self.length = 0
+        return part[place:]
 
     def _taken(self) -> tuple[bytes, int]:
         line = bytes(self._kept), self.length
