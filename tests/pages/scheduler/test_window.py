@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,8 +88,15 @@ def today(room: ControlRoom) -> date:
     return day_in(now_utc(), ZoneInfo(room.calendar.zone))
 
 
-async def plan(room: ControlRoom, title: str, *, seconds: float = 3600, rule: str | None = None) -> str:
-    start = datetime.now(ZoneInfo(room.calendar.zone)).replace(tzinfo=None) + timedelta(seconds=seconds)
+def later_this_week(now: datetime) -> timedelta:
+    """Return an hour, or less where the shown week ends before."""
+    midnight = datetime.combine(now.date(), time()) + timedelta(days=7 - now.weekday())
+    return min(timedelta(hours=1), (midnight - now) / 2)
+
+
+async def plan(room: ControlRoom, title: str, *, seconds: float | None = None, rule: str | None = None) -> str:
+    now = datetime.now(ZoneInfo(room.calendar.zone)).replace(tzinfo=None)
+    start = now + (later_this_week(now) if seconds is None else timedelta(seconds=seconds))
     event = await room.editor.create(
         {
             'title': title,
