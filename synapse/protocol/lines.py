@@ -2,7 +2,8 @@
 
 import codecs
 
-from .screen import LiveRow, Screen
+from .screen import Screen
+from .screen_row import LiveRow
 
 
 def leaves_rows(data: bytes) -> bool:

@@ -1,16 +1,29 @@
 """What a program draws, as a terminal of endless length would show it: lines that scroll, and rows that are redrawn.
 
 A line is complete at its line end. A row that was drawn over with `\\r`, `\\b` or moves of the cursor is complete when
-the program leaves it alone, so that a progress bar is one line, in its last state. Measured with pyte 0.8.2: it takes
-9,500 lines or 7,300 redraws per second, this takes 100 times as many, and it has no lines that scroll out of reach.
+the program leaves it alone, so that a progress bar is one line, in its last state.
+
+pyte 0.8.2 was measured beside it: 9,500 lines or 7,300 redraws per second, where this takes 11 million or 56,000. It
+also would have to be told which rows are complete, which is most of what is here.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import NamedTuple
 
-from .sgr import RESET, Style
+from .drawing import (
+    BACK_TO_LINES,
+    DOTS,
+    DOTS_BEGIN,
+    RETURNS,
+    SOME_DOTS,
+    TOKEN,
+    UNFINISHED,
+    before_moves,
+    moves,
+)
+from .screen_row import LONGEST_UNSEEN, LiveRow, Row, cells_of
+from .sgr import Style
 
 HEIGHT = 50
 """Rows that can still be redrawn, as on a terminal of this height."""
@@ -23,106 +36,10 @@ DRAWING_SECONDS = 1.0
 """The same for all rows while a program moves the cursor between rows, or hides it, as it does before it draws."""
 REACHED_SECONDS = 2.0
 """The same for rows that the cursor has returned to. While it is hidden, they are kept as long as it returns."""
-LONGEST_UNSEEN = 200
 LONGEST_SHOWN = 4096
 """Characters of an unfinished row that are shown."""
 
 FULL_SCREEN = '(draws a full screen, which a log cannot show)'
-
-_RETURNS = re.compile('\r+\n')
-_UNFINISHED = re.compile(r'(?:\r+|\x1b(?:\[[0-?]{0,100}[ -/]*)?)\Z')
-_INERT = re.compile(
-    r'\x1b(?:'
-    r'\[[0-9;:]*m'
-    r'|\[0?K'  # erases to the end of the line, where there is nothing
-    r'|\[[?>=]?[0-9;]*[cnqt]'  # questions to the terminal
-    r'|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?'  # titles, links
-    r'|[PX^_][^\x1b\n]*(?:\x1b\\)?'
-    r'|[()*+][0-9A-Z]'
-    r'|[=>\\]'
-    r')'
-)
-"""Escapes that move nothing, so that a line with them comes out unchanged."""
-_TOKEN = re.compile(
-    r'(?P<text>[^\x00\x07\x08\t\n\r\x1b]+)'
-    r'|(?P<control>[\x08\t\n\r])'
-    r'|\x1b\[(?P<codes>[0-?]*)[ -/]*(?P<act>[@-~])'
-    r'|(?P<unseen>\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b\n]*(?:\x1b\\)?|\x1b\\|[\x00\x07])'
-    r'|\x1b[ -/]*(?P<escape>[0-~])'
-    r'|(?P<lone>\x1b)'
-)
-_BACK_TO_LINES = re.compile(r'\x1b\[\?(?:47|1047|1049)l|\x1bc')
-# wget without a terminal: `  150K .......... .......... .......... .......... ..........  0% 12.3M 24s`
-_DOTS = re.compile(r'\s*\d+[KM] [. ,]{10,}(?:\s*\d+%.*)?')
-_DOTS_BEGIN = re.compile(r'\s*\d+[KM]')
-_SOME_DOTS = '..........'
-
-
-class LiveRow(NamedTuple):
-    """A row that is not complete yet; `number` counts the rows of this output, `is_drawn` says that it is redrawn."""
-
-    number: int
-    text: str
-    is_drawn: bool
-
-
-class _Row:
-    """Characters by column, each with its style; the second column of a wide character is empty."""
-
-    __slots__ = ('chars', 'counted', 'is_counted', 'is_drawn', 'number', 'reached_at', 'styles', 'tail', 'touched_at')
-
-    def __init__(self, number: int, now: float) -> None:
-        self.number = number
-        self.chars: list[str] = []
-        self.styles: list[str] = []
-        self.tail: list[str] = []
-        self.is_drawn = self.is_counted = False
-        self.counted = ''
-        """The last complete row of dots, shown while the next one is written over it."""
-        self.touched_at = now
-        self.reached_at: float | None = None
-
-    @property
-    def text(self) -> str:
-        chars, styles = self.chars, self.styles
-        if self.is_drawn and not self.tail:
-            end = len(chars)
-            while end and chars[end - 1] in ('', ' '):
-                end -= 1
-            chars, styles = chars[:end], styles[:end]
-        return (_painted(chars, styles) if any(styles) else ''.join(chars)) + ''.join(self.tail)
-
-    @property
-    def is_blank(self) -> bool:
-        return not self.tail and not ''.join(self.chars).strip()
-
-    def write(self, column: int, cells: list[str], style: str) -> None:
-        missing = column - len(self.chars)
-        if missing > 0:
-            self.chars += [' '] * missing
-            self.styles += [''] * missing
-        self.chars[column : column + len(cells)] = cells
-        self.styles[column : column + len(cells)] = [style] * len(cells)
-
-    def add(self, column: int, text: str) -> None:
-        """Add what takes no place of its own to the character before this column."""
-        place = min(column, len(self.chars)) - 1
-        while place > 0 and not self.chars[place]:
-            place -= 1
-        if place < 0:
-            self.write(0, [text], '')
-        elif len(self.chars[place]) + len(text) <= LONGEST_UNSEEN:
-            self.chars[place] += text
-
-    def erase(self, start: int, end: int) -> None:
-        end = min(end, len(self.chars))
-        if start < end:
-            self.chars[start:end] = [' '] * (end - start)
-            self.styles[start:end] = [''] * (end - start)
-
-    def cut(self, column: int) -> None:
-        del self.chars[column:], self.styles[column:]
-        self.tail.clear()
 
 
 class Screen:
@@ -137,11 +54,11 @@ class Screen:
         self._number = 0
         self._rest = ''
         self._style = Style()
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
         """Empty while lines only scroll; then `_parts` has the unfinished one."""
         self._y = self._x = 0
         self._saved: tuple[int, int] | None = None
-        self._away: _Row | None = None
+        self._away: Row | None = None
         """A row at a place of its own on the screen, such as the bottom, drawn until the cursor is back."""
         self._is_hidden = self._is_full = self._has_said_full = False
         self._unseen = ''
@@ -162,7 +79,7 @@ class Screen:
 
     def feed(self, text: str, now: float) -> list[str]:
         """Return the lines that this text completes."""
-        has_signs = '\x1b' in text or '\r' in text or '\b' in text or _SOME_DOTS in text
+        has_signs = '\x1b' in text or '\r' in text or '\b' in text or SOME_DOTS in text
         if not (has_signs or self._rows or self._rest):
             return self._scrolled(text)
         self._now = max(self._now, now)
@@ -181,7 +98,7 @@ class Screen:
         """Return all that is left, as lines. This screen takes no more text."""
         if self._rows:
             rows = [*self._rows[: self._y], *(row for row in self._rows[self._y :] if row.chars or row.tail)]
-            return [line for row in rows for line in _lines_of(row)]
+            return [line for row in rows for line in row.lines]
         text = ''.join(self._parts) + self._rest.strip('\r')
         return [self._line(text)] if text else []
 
@@ -241,16 +158,16 @@ class Screen:
 
     def _drawn(self, text: str) -> list[str]:
         self._rest = ''
-        if found := _UNFINISHED.search(text, max(0, len(text) - 120)):
+        if found := UNFINISHED.search(text, max(0, len(text) - 120)):
             self._rest, text = found[0], text[: found.start()]
         if '\r' in text:
-            text = _RETURNS.sub('\n', text)
-        if not self._rows and not _moves(text):
+            text = RETURNS.sub('\n', text)
+        if not self._rows and not moves(text):
             return self._scrolled(text)
         lines: list[str] = []
         if not self._rows:
             # Complete lines before the first move are sooner cut than drawn.
-            scrolled, text = _before_moves(text)
+            scrolled, text = before_moves(text)
             lines = self._scrolled(scrolled)
             if self._size > WIDTH:
                 lines += self._cut_endless()
@@ -259,7 +176,7 @@ class Screen:
         place = 0
         while place < len(text):
             if self._is_full:
-                back = _BACK_TO_LINES.search(text, place)
+                back = BACK_TO_LINES.search(text, place)
                 if (back.start() if back else len(text)) > place:
                     lines += self._say_full_screen()
                 if back is None:
@@ -267,7 +184,7 @@ class Screen:
                 place = back.end()
                 self._leave_full_screen(is_reset=back[0] == '\x1bc')
                 continue
-            if found := _TOKEN.match(text, place):
+            if found := TOKEN.match(text, place):
                 self._apply(found, lines)
             place = found.end() if found else place + 1
         lines += self._released()
@@ -291,7 +208,7 @@ class Screen:
         row = self._away or self._rows[self._y]
         if row.is_counted:
             row.is_counted = False
-            if _DOTS_BEGIN.match(text):
+            if DOTS_BEGIN.match(text):
                 row.cut(0)
             else:
                 self._line_feed(lines)
@@ -305,7 +222,7 @@ class Screen:
         if row.chars and self._x < len(row.chars) and text:
             row.is_drawn = True
         room = WIDTH - self._x
-        cells = _cells(text[:room])
+        cells = cells_of(text[:room])
         if self._unseen and cells:
             cells[0], self._unseen = self._unseen + cells[0], ''
         if room > 0:
@@ -327,7 +244,7 @@ class Screen:
         if char == '\n':
             self._away = None
             row = self._rows[self._y]
-            if _SOME_DOTS in ''.join(row.chars) and not row.is_counted and _DOTS.fullmatch(row.text):
+            if SOME_DOTS in ''.join(row.chars) and not row.is_counted and DOTS.fullmatch(row.text):
                 row.is_counted = row.is_drawn = True
                 row.counted = row.text
                 self._x = 0
@@ -495,8 +412,8 @@ class Screen:
 
     # Which rows are complete
 
-    def _new_row(self) -> _Row:
-        row = _Row(self._number, self._now)
+    def _new_row(self) -> Row:
+        row = Row(self._number, self._now)
         self._number += 1
         return row
 
@@ -510,13 +427,13 @@ class Screen:
         rows = self._rows[:count]
         del self._rows[:count]
         self._y -= count
-        return [line for row in rows for line in _lines_of(row)]
+        return [line for row in rows for line in row.lines]
 
-    def _is_complete(self, row: _Row, below: int) -> bool:
+    def _is_complete(self, row: Row, below: int) -> bool:
         seconds = self._kept_seconds(row)
         return below >= HEIGHT or (seconds is not None and self._now >= row.touched_at + seconds)
 
-    def _kept_seconds(self, row: _Row) -> float | None:
+    def _kept_seconds(self, row: Row) -> float | None:
         """How long a row is kept after it was left alone; None for as long as the cursor is hidden."""
         if row.reached_at is not None:
             if not self._is_hidden:
@@ -560,56 +477,6 @@ _ERASES: dict[str, _Act] = {
     'P': Screen._delete,
     'X': Screen._blank,
 }
-
-
-def _moves(text: str) -> bool:
-    """Whether a text does more than add to lines."""
-    if '\r' in text or '\b' in text or (_SOME_DOTS in text and _has_dots(text)):
-        return True
-    return '\x1b' in text and '\x1b' in _INERT.sub('', text)
-
-
-def _has_dots(text: str) -> bool:
-    return any(_DOTS_BEGIN.match(line) for line in text.split('\n') if _SOME_DOTS in line)
-
-
-def _before_moves(text: str) -> tuple[str, str]:
-    """Split a text after the last line end before its first move."""
-    place = 0
-    while (end := text.find('\n', place)) >= 0 and not _moves(text[place : end + 1]):
-        place = end + 1
-    return text[:place], text[place:]
-
-
-def _lines_of(row: _Row) -> list[str]:
-    return [] if row.is_drawn and row.is_blank else [row.text]
-
-
-def _cells(text: str) -> list[str]:
-    """One string a column; a wide character has an empty one after it, a combining one adds to the one before."""
-    if text.isascii():
-        return list(text)
-    cells: list[str] = []
-    for char in text:
-        if cells and unicodedata.combining(char):
-            place = -1 if cells[-1] else -2
-            if len(cells[place]) < LONGEST_UNSEEN:
-                cells[place] += char
-        elif unicodedata.east_asian_width(char) in 'WF':
-            cells += [char, '']
-        else:
-            cells.append(char)
-    return cells
-
-
-def _painted(chars: list[str], styles: list[str]) -> str:
-    parts, on = [], ''
-    for char, style in zip(chars, styles, strict=True):
-        if style != on:
-            parts.append((RESET if on else '') + style)
-            on = style
-        parts.append(char)
-    return ''.join(parts)
 
 
 def _numbers(codes: str) -> list[int]:

@@ -14,7 +14,7 @@ from synapse.log.log import Entry, Level, Log
 from synapse.protocol.lines import ByteLines
 from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
 from synapse.protocol.messages import Job, Kind
-from synapse.protocol.screen import LiveRow
+from synapse.protocol.screen_row import LiveRow
 from synapse.protocol.spool_reader import SpoolReader
 from synapse.records import now_utc
 from synapse.scrubber import Scrubber, secret_values
@@ -141,7 +141,7 @@ class Intake:
         self._spool = SpoolReader(folder)
         self._finished: tuple[list[Path], int] = ([], 0)
         self._on_rows, self._rows_due = on_rows, Timer()
-        self._shown: frozenset[str] = frozenset()
+        self._shown: list[Entry] = []
         self._is_cutting = False
         """Whether a thread is: then the rows have to wait."""
         self._fair_share = FairShare(TURN_SECONDS)
@@ -193,7 +193,7 @@ class Intake:
         """Show no rows any more. Nothing that is printed may come after this."""
         self._rows_due.cancel()
         if self._shown:
-            self._shown = frozenset()
+            self._shown = []
             self._log.redraw(self._run_id, ())
 
     # Rows that are not lines yet
@@ -204,7 +204,8 @@ class Intake:
         :param seq: of the newest entry before what was just taken
         """
         if self._shown and self._log.last_seq > seq:
-            self._redraw(lambda row: row.id in self._shown)
+            known = {row.id for row in self._shown}
+            self._redraw(lambda row: row.id in known)
         if self._cutter.has_rows and not self._rows_due.is_running:
             self._rows_due.start(ROWS_SECONDS, self._show_rows)
 
@@ -219,14 +220,14 @@ class Intake:
                     self._log_part(part)
         self._release_soon()
         self._redraw(lambda row: True)
-        if (due := self._cutter.due) is not None:
-            self._rows_due.start(max(ROWS_SECONDS, due - now), self._show_rows)
+        if self._cutter.due is not None:  # rows change until then, too
+            self._rows_due.start(ROWS_SECONDS, self._show_rows)
 
     def _redraw(self, is_shown: Callable[[Entry], bool]) -> None:
         rows = [(self._row_of(message, row), row.is_drawn) for message, row in self._cutter.rows()]
         shown = [row for row, _ in rows if is_shown(row)]
-        if shown or self._shown:
-            self._shown = frozenset(row.id for row in shown)
+        if shown != self._shown:
+            self._shown = shown
             self._log.redraw(self._run_id, shown)
         self._on_rows([row for row, is_drawn in rows if is_drawn])
 

@@ -255,6 +255,20 @@ async def test_a_redrawn_row_that_is_left_alone_is_stored_without_further_output
     assert rows(log) == []
 
 
+async def test_a_row_is_redrawn_while_one_above_waits_to_be_complete(log: Log, tmp_path: Path) -> None:
+    intake, seen = Intake(log, RUN, tmp_path), list[str]()
+    log._bus.subscribe(RowsRedrawn, lambda _: seen.extend(rows(log)[1:]))
+    await intake.take(now_raw('\router 1%\n\rinner 1%\x1b[A\n'))
+
+    for number in range(60):
+        await intake.take(now_raw(f'\rinner {number}%'))
+        await asyncio.sleep(0.02)
+
+    assert len(set(seen)) >= 4
+    await intake.finish()
+    assert await printed(log) == ['outer 1%', 'inner 59%']
+
+
 async def test_rows_of_two_programs_are_apart(log: Log, tmp_path: Path) -> None:
     intake = Intake(log, RUN, tmp_path)
 
