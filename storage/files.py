@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,8 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, sync: bool =
     :raises DiskFull: if there is no room; the old file is unchanged
     :raises StorageError: if the disk refuses otherwise
     """
-    beside = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    # Of this thread: two that write the same file at once must not take the other's away.
+    beside = path.with_name(f'{path.name}.{os.getpid()}-{threading.get_ident()}.tmp')
     with named_errors(path):
         try:
             _write_new(beside, data, mode, sync=sync)

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-VARIABLE = 'SYNAPSE_DEMO_OFFSET'
-"""Names the file for a run host."""
+VARIABLE = 'DEMO_CLOCK_OFFSET'
+"""Names the file for a run host, which is given no unknown variable of Synapse."""
 _DATETIME = module.datetime
 
 

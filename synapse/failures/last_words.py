@@ -127,6 +127,7 @@ _NOISE = re.compile(
     r'|^\s*<[/!?a-zA-Z][^>]*>|^\s*[\]})(\[{]+,?\s*$|^\s*&\w+;'  # markup
     r'|^\s*-{1,2}[\w?][\w-]*[ =,]'  # options
     r'|^\W*(errors?|fatal|failed|failures?)[^\w:]*$'  # titles
+    r'|^Fatal Python error: (Segmentation fault|Aborted|Bus error|Illegal instruction|Floating-point exception)$'
     r'|^\s*#|^npm (error|ERR!)\s*$|^npm (error|ERR!) {2,}'
     r"|^\s*('.*'|\".*\"),?$",
     re.IGNORECASE,

@@ -20,7 +20,9 @@ def offer(module: ModuleType, file: str, origin: str | None, folder: Path) -> No
     source = f'from synapse.pipelines.load import load_module\n\nload_module({file!r}, {origin!r})\n'
     with contextlib.suppress(OSError):  # no room on the disk: a run that starts no such processes works all the same
         place.mkdir(mode=0o700, exist_ok=True)
-        (place / f'{module.__name__}.py').write_text(source, encoding='utf-8')
+        path = place / f'{module.__name__}.py'
+        path.touch(mode=0o600)
+        path.write_text(source, encoding='utf-8')
         sys.path.append(str(place))
 
 

@@ -289,6 +289,12 @@ class Intake:
         if self._tracebacks.is_holding and self.hold_seconds and self._release is None:
             self._release = asyncio.get_running_loop().call_later(self.hold_seconds, self._release_held)
 
+    def settle(self) -> None:
+        """Log what still waits for the rest of a traceback."""
+        if self._release is not None:
+            self._release.cancel()
+            self._release_held()
+
     def _release_held(self) -> None:
         self._release, seq = None, self._log.last_seq
         for item in self._tracebacks.release():

@@ -296,6 +296,8 @@ class LiveRun:
         name = message.get('name')
         now = self._moment_of(message.get('at'))
         if problem := transitions.problem_from(message.get('error')):
+            if self._intake is not None:
+                self._intake.settle()  # a traceback at the end of the step may have the reason
             message = {**message, 'error': (await self._with_reason(problem)).as_json()}
 
         def log_step(run: RunRecord) -> None:

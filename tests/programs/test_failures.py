@@ -198,7 +198,10 @@ class Dies(Pipeline):
 async def test_without_its_programs_a_run_fails_as_before(programs: Programs) -> None:
     missing = await programs.run('no-such-program-here')
 
-    assert missing.error == "The program 'no-such-program-here' was not found. Install it, or give its full path."
+    assert missing.error == (
+        "The program 'no-such-program-here' was not found. Install it, or give its full path. "
+        'If it is an alias of your shell, write what it stands for.'
+    )
     assert missing.run.error is not None
     assert set(missing.run.error.as_json()) == {'message', 'hint', 'type', 'file', 'line', 'traceback'}
 

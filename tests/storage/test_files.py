@@ -1,4 +1,5 @@
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,17 @@ def test_an_incoming_file_is_in_its_place_only_when_whole(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ['video']
     assert (tmp_path / 'video').read_bytes() == b'abcd'
     assert incoming.size == 4
+
+
+def test_a_file_that_several_threads_write_at_once_is_that_of_one_of_them(tmp_path: Path) -> None:
+    path, texts = tmp_path / 'file', [bytes([65 + number]) * 5000 for number in range(8)]
+
+    def write(text: bytes) -> None:
+        for _ in range(20):
+            write_atomically(path, text, sync=False)
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        list(pool.map(write, texts))
+
+    assert path.read_bytes() in texts
+    assert list(tmp_path.iterdir()) == [path]
