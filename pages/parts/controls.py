@@ -80,6 +80,12 @@ class MomentField:
     def say(self, words: str) -> None:
         self._words.set_text(words)
 
+    def show(self, value: str, words: str) -> None:
+        """Replace what was typed."""
+        self.control.props['^value'] = value
+        self.control.update()
+        self.say(words)
+
 
 def select(
     id: str,

@@ -12,7 +12,7 @@ from synapse import recurrence
 from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid, NotFound, SynapseError
 from synapse.profiles import Profiles
-from synapse.recurrence.cron import rule_text
+from synapse.recurrence.cron import CronError, rule_text
 from synapse.runs.records import RunRequest
 from synapse.runs.runs import Runs
 from synapse.sealed import has_sealed
@@ -204,7 +204,10 @@ def _parsed(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     except (ValueError, TypeError, recurrence.RuleError):
         problems['exdates'] = 'Give a list of dates and times like 2026-10-14T16:00:00.'
     if isinstance(values.get('rrule'), str):
-        values['rrule'] = rule_text(values['rrule'].strip().removeprefix('RRULE:').strip()) or None
+        try:
+            values['rrule'] = rule_text(values['rrule'].strip().removeprefix('RRULE:').strip()) or None
+        except CronError as error:
+            problems['rrule'], values['rrule'] = f'{error}', None
     if isinstance(values.get('title'), str):
         values['title'] = values['title'].strip()
     return values, problems

@@ -155,19 +155,25 @@ def read_cron(text: str) -> CronSchedule:
     return schedule
 
 
+def is_cron(text: str) -> bool:
+    """Whether a text looks like a schedule of cron: five fields, or a name such as `@daily`."""
+    return re.fullmatch(r'@\w+|(?:[0-9*][\w*/,~-]*\s+){4}[\w*][\w*/,~-]*', text.strip()) is not None
+
+
 def rule_text(text: str) -> str:
-    """Return the rule that a schedule of cron stands for; any other text, and one that needs two rules, unchanged.
+    """Return the rule that a schedule of cron stands for, and any other text unchanged.
 
     >>> rule_text('0 3 * * *'), rule_text('FREQ=DAILY')
     ('FREQ=DAILY;BYHOUR=3;BYMINUTE=0', 'FREQ=DAILY')
+
+    :raises CronError: if it cannot be read, or no single rule describes it
     """
-    if not re.fullmatch(r'@\w+|(?:[0-9*][\w*/,~-]*\s+){4}[\w*][\w*/,~-]*', text.strip()):
+    if not is_cron(text):
         return text
-    try:
-        rules = read_cron(text).rules()
-    except CronError:
-        return text
-    return write_rule(rules[0]) if len(rules) == 1 else text
+    rules = read_cron(text).rules()
+    if len(rules) > 1:
+        raise CronError(f'{text.strip()!r} runs on either of two sorts of days. Plan an event for each.')
+    return write_rule(rules[0])
 
 
 def cron_plans(text: str, zone: str, *, after: datetime) -> list[Plan]:
@@ -187,7 +193,7 @@ def cron_plans(text: str, zone: str, *, after: datetime) -> list[Plan]:
 
 
 def _plan_of(rule: Rule, zone: str, after: datetime) -> Plan | None:
-    plan = Plan(start=after, zone=zone, rule=write_rule(rule))
+    plan = Plan(start=after.replace(second=0, microsecond=0), zone=zone, rule=write_rule(rule))
     first = next_after(plan, instant_of(after, zone))
     if not first:
         return None

@@ -86,7 +86,7 @@ def read_rule(text: str) -> Rule:
     if '=' not in lines[0]:
         raise _wrong(
             f'{lines[0].strip()[:60]!r} cannot be read. '
-            'Write a rule like FREQ=DAILY, or a schedule of cron like 0 3 * * * that one rule can describe.'
+            'Write a rule like FREQ=DAILY, or the five fields of a schedule of cron, like 0 3 * * *.'
         )
     parts = _parts(re.sub(r'\s', '', lines[0]).upper().removeprefix('RRULE:'))
     freq = _frequency(parts.pop('FREQ', ''))

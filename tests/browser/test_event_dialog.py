@@ -196,6 +196,28 @@ def test_what_never_matches_cannot_be_saved_and_says_why(
     expect(save).to_be_enabled()
 
 
+def test_a_schedule_of_cron_becomes_the_rule_and_the_start_that_it_means(
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
+) -> None:
+    series = plan(program, user_folder, rrule='FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12')
+    dialog = open_event(open_tab(program), program, 'Weekly clips')
+
+    rule = dialog.get_by_label('Rule')
+    rule.fill('0 24 * * *')
+    expect(dialog.get_by_text("The hour '24' cannot be read. Use 0 to 23.").first).to_be_visible()
+    rule.fill('15 3 * * mon-fri')
+    rule.press('Tab')
+    expect(dialog.get_by_role('radio', name='Weekly')).to_be_checked()
+    expect(dialog.get_by_label('Time', exact=True)).to_have_value('03:15')
+    expect(dialog.get_by_role('checkbox', name='Friday')).to_be_checked()
+    dialog.get_by_role('button', name='Save event').click()
+    dialog.page.get_by_role('button', name='Save all').click()
+    expect(dialog).to_be_hidden()
+
+    saved = event_of(program, series['id'])
+    assert (saved['rrule'], saved['start'][11:]) == ('FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR', '03:15:00')
+
+
 def test_leaving_asks_once_and_only_if_something_would_be_lost(
     program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:

@@ -46,7 +46,14 @@ class EventForm:
         self._take_pipeline(values['parameters'])
         el('h3', text='When')
         self._draw_start()
-        self.rule = RuleFields(values['rrule'], values['start'], values['timezone'], lambda: self._changed('rrule'))
+        self.rule = RuleFields(
+            values['rrule'],
+            values['start'],
+            values['timezone'],
+            lambda: self._changed('rrule'),
+            now=lambda: (self._start(), self._zone.value),
+            moved=self._move_start,
+        )
         self._draw_limits()
 
     # Values and problems
@@ -167,6 +174,11 @@ class EventForm:
         self._time = text
         self._time_box.say(text)
         self._changed('start')
+
+    def _move_start(self, start: datetime) -> None:
+        self._day, self._time = start.date().isoformat(), start.time().isoformat('auto')
+        self._day_box.show(self._day, day_words(start.date()))
+        self._time_box.show(f'{start:%H:%M}', f'{start:%H:%M}')
 
     def _start(self) -> datetime | None:
         return start_in(self._day, self._time)

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 
+from nicegui.element import Element
+
 from pages.parts.cards import set_props
 from pages.parts.controls import MomentField, Slot, entry, segments, select, with_unit
 from pages.parts.html import el
 from pages.scheduler.parts.days import WEEKDAYS, day_words
+from synapse.recurrence import TICK
+from synapse.recurrence.cron import cron_plans, is_cron
 from synapse.recurrence.rules import MAX_COUNT, MAX_INTERVAL
 
 from .rule_form import LAST, Custom, Ends, Repeats, RuleForm, followed, form_of, number_in, rule_of
@@ -30,9 +34,21 @@ class RuleFields:
     """Repeats, on, every, ends. `form` is what the controls hold, `problems` a sentence for each that cannot be read.
 
     :param changed: called with each change by the person
+    :param now: returns the start and the zone that the dialog shows; the start is None if it cannot be read
+    :param moved: called with the start of a schedule of cron, which has its own time
     """
 
-    def __init__(self, rule: str | None, start: datetime, zone: str, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        rule: str | None,
+        start: datetime,
+        zone: str,
+        changed: Callable[[], None],
+        *,
+        now: Callable[[], tuple[datetime | None, str]],
+        moved: Callable[[datetime], None],
+    ) -> None:
+        self._now, self._moved = now, moved
         self._given = rule
         self._first = form_of(rule, start, zone)
         self._start = self._last_start = start
@@ -40,11 +56,11 @@ class RuleFields:
         self.form = self._first
         self.problems: dict[str, str] = {}
         with el('div', 'ev-row is-rule'):
-            with Slot('event-repeats', 'Repeats', is_group=True).body:
-                segments('event-repeats', REPEATS, self.form.repeats.value, self._repeat)
+            self._repeats = Slot('event-repeats', 'Repeats', is_group=True).body
             self._on = el('div', 'ev-on')
         self._more = el('div', 'ev-row')
         self._error = el('span', 'sy-error', role='alert', id='event-rrule-error')
+        self._draw_repeats()
         self._draw()
 
     def rule(self, start: datetime) -> str | None:
@@ -99,6 +115,13 @@ class RuleFields:
 
     # Controls, drawn again when another way to repeat needs different ones
 
+    def _draw_repeats(self) -> Element:
+        """Draw the ways to repeat, and return the radio button of the chosen one."""
+        self._repeats.clear()
+        with self._repeats:
+            group = segments('event-repeats', REPEATS, self.form.repeats.value, self._repeat)
+        return next(item for item in group.descendants() if item.props.get('^checked'))
+
     def _draw(self) -> None:
         self._slots: dict[str, Slot] = {}
         self.problems = {}
@@ -145,6 +168,25 @@ class RuleFields:
         with slot.body:
             box = entry('event-raw', self.form.raw, lambda text: self._set(replace(self.form, raw=text)))
             box.classes('sy-mono')
+        box.on('change', self._take_cron, js_handler='() => emit()')
+
+    def _take_cron(self) -> None:
+        """Turn a schedule of cron into the controls of its rule, and the start into its first moment."""
+        start, zone = self._now()
+        if start is None or not is_cron(self.form.raw):
+            return
+        try:
+            plan, *more = cron_plans(self.form.raw, zone, after=start - TICK)
+        except ValueError:  # said by the check of all values
+            return
+        if more or plan.rule is None:
+            return
+        self._moved(plan.start)
+        self._last_start = plan.start
+        self.form = form_of(plan.rule, plan.start, zone)
+        self._draw_repeats().run_method('focus')  # what had the focus is drawn again
+        self._draw()
+        self._changed()
 
     def _draw_day(self) -> None:
         slot = self._slots['day'] = Slot('event-on', 'On', is_group=True)

@@ -607,10 +607,20 @@ async def test_the_socket_sends_changes_and_occurrences(
     assert (news[-1]['change'], news[-1]['event']['id'], news[-1]['event']['next']) == ('deleted', event['id'], [])
 
 
-async def test_a_schedule_of_cron_is_taken_as_a_rule_and_other_text_is_quoted(api: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(
+    ('rule', 'sentence'),
+    [
+        ('0 3 1 * mon', "'0 3 1 * mon' runs on either of two sorts of days."),
+        ('0 3 31 2 *', "'0 3 31 2 *' never comes: no month has such a day."),
+        ('03***', "'03***' cannot be read. Write a rule like FREQ=DAILY, or the five fields of a schedule of cron"),
+        ('0 3 * *', "'0 3 * *' cannot be read."),
+    ],
+)
+async def test_a_schedule_of_cron_is_taken_as_a_rule_and_other_text_is_quoted(
+    api: httpx.AsyncClient, rule: str, sentence: str
+) -> None:
     event = await created(api, rrule='15 3 * * mon-fri')
-    wrong = await api.post('/scheduler/create', json={'pipeline': 'Hello', 'start': ahead(DAY), 'rrule': '0 3 1 * mon'})
+    wrong = await api.post('/scheduler/create', json={'pipeline': 'Hello', 'start': ahead(DAY), 'rrule': rule})
 
     assert event['rrule'] == 'FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=3;BYMINUTE=15'
-    fields = error_of(wrong, 422, 'invalid_values')['fields']
-    assert fields['rrule'].startswith("'0 3 1 * mon' cannot be read. Write a rule like FREQ=DAILY, or a schedule")
+    assert error_of(wrong, 422, 'invalid_values')['fields']['rrule'].startswith(sentence)

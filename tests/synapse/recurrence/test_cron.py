@@ -138,10 +138,30 @@ def test_a_plan_starts_at_its_first_moment() -> None:
         ('  */10 * * * 1-5 ', 'FREQ=HOURLY;BYDAY=MO,TU,WE,TH,FR;BYMINUTE=0,10,20,30,40,50'),
         ('@monthly', 'FREQ=MONTHLY;BYMONTHDAY=1;BYHOUR=0;BYMINUTE=0'),
         ('FREQ=DAILY', 'FREQ=DAILY'),
-        ('0 4 1 * mon', '0 4 1 * mon'),
         ('03***', '03***'),
         ('', ''),
     ],
 )
 def test_a_schedule_is_a_rule_where_one_describes_it(text: str, rule: str) -> None:
     assert rule_text(text) == rule
+
+
+@pytest.mark.parametrize(
+    ('text', 'sentence'),
+    [
+        ('0 4 1 * mon', "'0 4 1 * mon' runs on either of two sorts of days. Plan an event for each."),
+        ('0 24 * * *', "The hour '24' cannot be read. Use 0 to 23."),
+        ('@reboot', '@reboot is not a time.'),
+    ],
+)
+def test_a_schedule_that_is_no_rule_says_why(text: str, sentence: str) -> None:
+    with pytest.raises(CronError) as caught:
+        rule_text(text)
+
+    assert f'{caught.value}'.startswith(sentence)
+
+
+def test_seconds_of_the_moment_after_which_it_is_asked_are_none_of_the_schedule() -> None:
+    (plan,) = cron_plans('15 3 * * *', 'UTC', after=datetime(2026, 10, 3, 3, 14, 59))
+
+    assert (plan.start, plan.rule) == (datetime(2026, 10, 3, 3, 15), 'FREQ=DAILY')
