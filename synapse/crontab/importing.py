@@ -96,7 +96,7 @@ async def import_crontab(
         for sentence in error.fields.values():
             job = next(lines[draft.uid] for draft in drafts if sentence.startswith(f"'{draft.name}'"))
             problems.append(CronProblem(line=job.line, text=job.text, reason=sentence))
-        return CrontabResult(problems=tuple(problems))
+        return CrontabResult(problems=tuple(problems), notes=tuple(crontab.notes))
     problems += [
         CronProblem(line=lines[one.uid].line, text=lines[one.uid].text, reason=one.reason) for one in result.refused
     ]
@@ -105,7 +105,7 @@ async def import_crontab(
     return CrontabResult(
         events=tuple(events),
         problems=tuple(sorted(problems, key=lambda problem: problem.line)),
-        notes=_notes(crontab.jobs),
+        notes=(*crontab.notes, *_notes(crontab.jobs)),
         **{name: getattr(result, name) for name in ('created', 'updated', 'unchanged', 'disabled', 'change')},
     )
 

@@ -5,6 +5,7 @@ Nothing is guessed.
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from getpass import getuser
@@ -46,6 +47,7 @@ class CronJob:
 class Crontab:
     jobs: list[CronJob] = field(default_factory=list)
     problems: list[CronProblem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_crontab(text: str, *, has_users: bool | None = None) -> Crontab:
@@ -72,10 +74,22 @@ class _Reader:
             except CronError as error:
                 self._found.problems.append(CronProblem(line=number, text=line[:1000], reason=f'{error}'))
             self._comment = line.lstrip('# ').rstrip('# ') if line.startswith('#') else ''
+        self._note_users()
+        if not (self._found.jobs or self._found.problems):
+            self._found.notes.append('The crontab has no jobs.')
         if len(lines) > MAX_LINES:
             reason = f'Only the first {MAX_LINES:,} lines are read.'
             self._found.problems.append(CronProblem(line=MAX_LINES + 1, text='', reason=reason))
         return self._found
+
+    def _note_users(self) -> None:
+        """Say which lines look as if they named a user, where not all of them do."""
+        users = frozenset() if self._has_users else _known_users()
+        for job in self._found.jobs:
+            first, _, rest = job.command.partition(' ')
+            if rest and first in users and shutil.which(first) is None:
+                note = f'Line {job.line} begins with the user {first!r}. If this is a crontab of the system, say users=true.'
+                self._found.notes.append(note)
 
     def _line(self, number: int, line: str) -> None:
         if not line or line.startswith('#'):

@@ -33,6 +33,8 @@ INHERITED = ('title', 'pipeline', 'parameters', 'profile', 'enabled', 'misfire',
 PLAN = ('start', 'timezone', 'rrule')
 APPROVED_FIELDS = frozenset({*INHERITED, *PLAN} - {'title', 'enabled'})
 """What a person approved by switching an event on. Occurrences may be excluded, but not included again."""
+_ADD_LINE = 'add a line like "pipeline: BackupFolder" to their description.'
+_NAMES_NONE = 'names no pipeline; add a line like "pipeline: BackupFolder" to its description.'
 MAX_NAMED = 3
 """How many events the message names, if none can be imported."""
 MAX_PROBLEMS = 100
@@ -220,8 +222,7 @@ class _Import:
             return self._update(draft, event)
         values = self._values_of(draft)
         if not values.get('pipeline') and not self._is_past(values):
-            sentence = 'names no pipeline; add a line like "pipeline: BackupFolder" to its description.'
-            self._add_problem(draft, sentence)
+            self._add_problem(draft, _NAMES_NONE)
         else:
             self._create(draft, values)
         return True
@@ -385,7 +386,11 @@ class _Import:
             await asyncio.sleep(0)  # cached validations await nothing: give others on the loop a turn
         self._steps = valid
         if self._problems and not (self._steps or self._deletes or self._unchanged or self._skipped):
+            nameless = [problem for problem in self._problems if problem.reason.endswith(_NAMES_NONE)]
             sentences = [problem.reason for problem in self._problems]
+            if len(nameless) > 1:  # what to do comes first: most events of other calendars are like that
+                sentences = [problem.reason for problem in self._problems if problem not in nameless]
+                sentences.insert(0, f'{len(nameless):,} events name no pipeline; {_ADD_LINE}')
             more = f' {len(sentences) - MAX_NAMED:,} more cannot be imported.' if len(sentences) > MAX_NAMED else ''
             message = f'Nothing was imported. {" ".join(sentences[:MAX_NAMED])}{more}'
             raise Invalid(message, self._fields(), 'Fix them in the file, or remove them from it.')

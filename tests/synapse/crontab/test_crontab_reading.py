@@ -82,10 +82,17 @@ def test_a_line_that_is_no_event_is_a_problem_and_the_others_are_read(line: str,
 
 
 def test_an_empty_crontab_has_nothing() -> None:
-    assert read_crontab('# only a comment\n\n') == Crontab()
+    assert read_crontab('# only a comment\n\n') == Crontab(notes=['The crontab has no jobs.'])
 
 
 def test_a_crontab_without_end_is_cut() -> None:
     found = read_crontab('0 3 * * * a\n' * 6000)
 
     assert (len(found.jobs), found.problems[0].reason) == (5000, 'Only the first 5,000 lines are read.')
+
+
+def test_a_line_that_seems_to_name_a_user_is_told() -> None:
+    found = read_crontab('0 3 * * * root rsync x\n0 4 * * * plain')
+
+    assert [job.command for job in found.jobs] == ['root rsync x', 'plain']
+    assert [note[:38] for note in found.notes] == ["Line 1 begins with the user 'root'. If"]

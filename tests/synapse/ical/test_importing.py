@@ -406,12 +406,16 @@ async def test_a_truncated_file_removes_nothing(room: ControlRoom) -> None:
 
 async def test_a_rejection_names_some_events_and_counts_the_others(room: ControlRoom) -> None:
     texts = [f'UID:{number}@b\nDTSTART:20311006T160000Z\nSUMMARY:Dentist' for number in range(5)]
+    broken = [f'UID:{number}@c\nDTSTART:x\nSUMMARY:Odd' for number in range(4)]
 
     with pytest.raises(Invalid) as caught:
-        await take(room, *texts)
+        await take(room, *texts, *broken)
 
+    sentence = '5 events name no pipeline; add a line like "pipeline: BackupFolder" to their description.'
+    assert caught.value.message.startswith(f"Nothing was imported. {sentence} 'Odd' has a date that cannot be read")
     assert caught.value.message.endswith(' 2 more cannot be imported.')
-    assert list(caught.value.fields) == ['Dentist', 'Dentist (2)', 'Dentist (3)', 'Dentist (4)', 'Dentist (5)']
+    names = [f'{name} ({number})' if number > 1 else name for name in ('Odd', 'Dentist') for number in range(1, 6)]
+    assert list(caught.value.fields) == [name for name in names if name != 'Odd (5)']
 
 
 async def test_an_import_is_undone_as_a_whole(room: ControlRoom) -> None:
