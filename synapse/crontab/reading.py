@@ -88,7 +88,7 @@ class _Reader:
         for job in self._found.jobs:
             first, _, rest = job.command.partition(' ')
             if rest and first in users and shutil.which(first) is None:
-                note = f'Line {job.line} begins with the user {first!r}. If this is a crontab of the system, say users=true.'
+                note = f'Line {job.line} begins with the user {first!r}. In a crontab of the system, say users=true.'
                 self._found.notes.append(note)
 
     def _line(self, number: int, line: str) -> None:
