@@ -95,4 +95,4 @@ def test_a_line_that_seems_to_name_a_user_is_told() -> None:
     found = read_crontab('0 3 * * * root rsync x\n0 4 * * * plain')
 
     assert [job.command for job in found.jobs] == ['root rsync x', 'plain']
-    assert [note[:38] for note in found.notes] == ["Line 1 begins with the user 'root'. If"]
+    assert [note[:38] for note in found.notes] == ["Line 1 begins with the user 'root'. In"]
