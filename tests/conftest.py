@@ -1,6 +1,7 @@
 """Fixtures that hand out real parts: a real program on a temporary folder, a real browser."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.parts.harness import SynapseUnderTest
 def pytest_configure() -> None:
     """As the program does at its start: otherwise the first room would change the rules of zones for later tests."""
     use_newest_data()
+    # Programs without a terminal ask the login shell for its PATH: a process of some weight for each of a thousand.
+    os.environ['SHELL'] = '/bin/true'
     # How long an example takes by the clock says nothing on a machine that others use.
     settings.register_profile('synapse', deadline=None)
     settings.load_profile('synapse')

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 SECONDS = 5.0
 """How long start files may take; what they start and wait for may hang."""
+LEAVE_SECONDS = 300.0
+"""How long they may go on afterwards."""
+HANG_UP_SECONDS = 2.0
 MOST_BYTES = 1024**2
 EDGE = 'synapse-5f0c1b'
 """Printed around the variables, since start files may print too."""
@@ -48,6 +51,7 @@ class LoginEnvironment:
         self._started_with = dict(os.environ if started_with is None else started_with)
         self._shell = _login_shell() if shell is None else shell
         self._answer: asyncio.Task[Variables] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     def ask_soon(self) -> None:
         """Ask in the background, so that the first run finds the answer."""
@@ -63,10 +67,11 @@ class LoginEnvironment:
         return await asyncio.shield(self._asking())
 
     async def close(self) -> None:
-        """Stop asking."""
-        if self._answer is not None:
-            self._answer.cancel()
-            await asyncio.gather(self._answer, return_exceptions=True)
+        """Stop asking, and hang up on a shell that is still at its start files."""
+        for task in (self._answer, self._leaving):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def _variables(self) -> Variables:
         login = await self._asked()
@@ -99,10 +104,7 @@ class LoginEnvironment:
             text = 'the login shell %s took more than %g s: programs of runs get the PATH that Synapse was started with'
             log.warning(text, self._shell, SECONDS)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(transport.get_pid(), signal.SIGKILL)
-            await output.has_exited.wait()
-            transport.close()
+            self._leaving = asyncio.create_task(_leave(transport, output))
         return output.variables()
 
     def _inherited(self) -> dict[str, str]:
@@ -110,6 +112,25 @@ class LoginEnvironment:
         if kept.get('LC_CTYPE') == COERCED:
             del kept['LC_CTYPE']
         return {**kept, **_person_of(kept), 'TERM': 'dumb'}
+
+
+async def _leave(transport: asyncio.SubprocessTransport, output: '_Output') -> None:
+    """Let the shell come to its end, then hang up on what it has left, as when a terminal is closed.
+
+    Killed in the middle of its start files it may leave a lock behind, as of pyenv, for which each later login waits.
+    """
+    try:
+        async with asyncio.timeout(LEAVE_SECONDS):
+            await output.has_exited.wait()
+    except TimeoutError:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(transport.get_pid(), signal.SIGHUP)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANG_UP_SECONDS):
+                await output.has_exited.wait()
+        transport.close()  # kills it if it is still there
 
 
 def has_terminal() -> bool:
@@ -156,13 +177,14 @@ def _machine_locale() -> str:
 
 
 def _login_shell() -> str:
-    if sys.platform == 'win32':
-        return ''
+    if sys.platform == 'win32' or os.environ.get('SHELL'):
+        return os.environ.get('SHELL', '')
     import pwd
 
-    with contextlib.suppress(KeyError):
+    try:
         return pwd.getpwuid(os.getuid()).pw_shell or '/bin/sh'
-    return os.environ.get('SHELL', '')
+    except KeyError:
+        return ''
 
 
 def _person_of(given: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from synapse.engine import login
 from synapse.engine.login import LoginEnvironment, joined_path, locale_of
-from tests.parts.hosts import is_living
+from tests.parts.hosts import eventually, is_living
 
 pytestmark = pytest.mark.skipif(sys.platform == 'win32', reason='it has no login shells')
 BASH = shutil.which('bash') or ''
@@ -52,7 +52,29 @@ async def test_a_shell_that_hangs_is_waited_for_once_and_leaves_nothing(
     assert time.monotonic() - begun < 3
     assert [item['PATH'] for item in found] == [BARE['PATH']] * 3
     assert [record.getMessage().partition(' took ')[0] for record in caplog.records] == [f'the login shell {BASH}']
+    assert is_living(int((tmp_path / 'pid').read_text()))
+    await environment.close()
     assert not is_living(int((tmp_path / 'pid').read_text()))
+
+
+async def test_a_slow_start_file_is_not_stopped_in_the_middle_and_may_tidy_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, 'SECONDS', 0.3)
+    lock = 'bash -c \'touch lock; trap "rm lock" EXIT; while ! [ -e go ]; do sleep 0.05; done\''
+
+    for is_let_go in (True, False):
+        (tmp_path / 'go').unlink(missing_ok=True)
+        (tmp_path / '.bash_profile').write_text(f'cd {tmp_path}; {lock}; touch done')
+        environment = LoginEnvironment(BARE | {'HOME': str(tmp_path)}, BASH)
+        await environment.variables()
+        await eventually((tmp_path / 'lock').exists, 10)
+        if is_let_go:
+            (tmp_path / 'go').touch()
+            await eventually((tmp_path / 'done').exists, 10)
+        await environment.close()
+
+        await eventually(lambda: not (tmp_path / 'lock').exists(), 10)
 
 
 async def test_what_a_start_file_leaves_in_the_background_does_not_delay_the_answer(tmp_path: Path) -> None:
