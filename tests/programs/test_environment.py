@@ -62,7 +62,7 @@ def test_runs_have_the_environment_of_the_person_and_find_synapse(tmp_path: Path
     (tmp_path / 'home' / '.profile').write_text('export PATH="$HOME/bin:$PATH" LANG=de_DE.UTF-8\n')
     (tmp_path / 'home' / '.bash_profile').write_text('. ~/.profile\n')
     bare = {'HOME': str(tmp_path / 'home'), 'LANG': 'C', 'LC_ALL': '', 'SYNAPSE_WORKERS': '2'}
-    bare |= {'NICEGUI_STORAGE_PATH': str(tmp_path / 'mine')}
+    bare |= {'NICEGUI_STORAGE_PATH': str(tmp_path / 'mine'), 'SHELL': '/bin/bash'}
     program = SynapseUnderTest(data, umask=0o022, **bare)
     program.write_pipeline('asking.py', ASKING)
     program.start()
