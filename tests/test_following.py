@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -151,6 +152,22 @@ def test_head_ends_it_quietly_and_the_run_continues(house: SynapseUnderTest) -> 
     with house.api as api:
         assert len(api.get('/runs', params={'state': 'running'}).json()['runs']) == 1
     stop_all(house)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='pipes of a shell')
+def test_head_ends_it_at_once_although_more_lines_are_on_their_way(house: SynapseUnderTest) -> None:
+    words = shlex.join([sys.executable, 'main.py', *command(house, 'command=seq 20000')])
+
+    done = subprocess.run(
+        ['bash', '-c', f'{words} | head -8; echo ${{PIPESTATUS[0]}}'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=9,  # less than the ten seconds for which a closing handshake is awaited
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[-1] == '141'
 
 
 def follow(house: SynapseUnderTest, *values: str) -> subprocess.CompletedProcess[str]:

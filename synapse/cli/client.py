@@ -65,7 +65,8 @@ def _run_pipeline(settings: Settings, pipeline: str, values: Mapping[str, Sequen
             body['profile'] = profile
         # Connect first, then start the run, so that no line is missed.
         socket_url = base.replace('http', 'ws', 1) + 'ws/updates'
-        with connect(socket_url, additional_headers=headers, max_size=None) as socket:
+        # Close without a handshake: its answer would come after all messages that are still unread.
+        with connect(socket_url, additional_headers=headers, max_size=None, close_timeout=0) as socket:
             return Follower(api, base, api.post('runs', body)).follow(socket)
     except Refused as refusal:
         say(refusal.words(lambda name: how_to_write(name, schema)))
