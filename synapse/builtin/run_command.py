@@ -17,7 +17,7 @@ from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
 from .command_line import UnclosedQuote, command_line, explained, needs_shell, plainly_shell, script_of
 from .leftovers import Outputs, keep_files
-from .scripts import script_arguments
+from .scripts import command_arguments, script_arguments
 
 SHELL = '/bin/sh'
 SHELL_HINT = 'To run it with /bin/sh, set “shell” to true.'
@@ -120,9 +120,9 @@ class RunCommand(Pipeline):
 
     @step
     def execute(self, run: Run) -> None:
-        argv = self._arguments(run)
-        secrets = {**run.profile.secrets} if run.profile else {}
         cwd = self.cwd or self._folder_of_script(run)
+        argv = self._arguments(run, cwd or run.workdir)
+        secrets = {**run.profile.secrets} if run.profile else {}
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
         why_killed = memory_watch()
@@ -145,11 +145,12 @@ class RunCommand(Pipeline):
             return None
         return self.script.parent
 
-    def _arguments(self, run: Run) -> list[str]:
+    def _arguments(self, run: Run, cwd: Path) -> list[str]:
         if self.script is not None:
             return script_arguments(self.script)
         if not self.shell:
-            return command_line(self.command[0]).words if is_command_line(self.command) else self.command
+            words = command_line(self.command[0]).words if is_command_line(self.command) else self.command
+            return command_arguments(words, cwd)
         if not Path(SHELL).exists():
             raise StepFailed(f'There is no {SHELL} on this machine.', 'Run it without a shell, or as a script file.')
         script = run.workdir.parent / 'command.sh'
