@@ -208,6 +208,15 @@ def test_a_list_that_cannot_be_read_is_answered_with_how_to_write_it(house: Syna
     assert """--set 'env={"NAME": "value"}' or as --set env=NAME=value""" in done.stderr
 
 
+def test_what_needs_a_shell_is_answered_with_the_flag_for_it(house: SynapseUnderTest) -> None:
+    done = follow(house, 'command=ls | wc')
+
+    assert done.returncode == 1
+    assert 'which is not used here. To run it with /bin/sh, add --set shell=true.\n' in done.stderr
+    assert 'Write it as' not in done.stderr
+    assert follow(house, 'command=ls | wc', 'shell=true').returncode == 0
+
+
 def test_the_reason_of_a_failure_is_the_last_that_is_said(house: SynapseUnderTest, tmp_path: Path) -> None:
     done = follow(house, 'command=ls', f'command={tmp_path / "none"}')
 

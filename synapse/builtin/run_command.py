@@ -15,12 +15,13 @@ from synapse.failures.memory import memory_watch
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
-from .command_line import UnclosedQuote, command_line, explained, needs_shell, plainly_shell, script_of
+from .command_line import UnclosedQuote, command_line, needs_shell, plainly_shell, script_of, why_shell
 from .leftovers import Outputs, keep_files
 from .scripts import command_arguments, script_arguments
 
 SHELL = '/bin/sh'
 SHELL_HINT = 'To run it with /bin/sh, set “shell” to true.'
+"""For programs; a form names its switch instead, and the command line its flag."""
 
 
 class RunCommand(Pipeline):
@@ -101,8 +102,8 @@ class RunCommand(Pipeline):
         """Return the command as words; a command line is split as a shell would."""
         first = self.command[0]
         if not is_command_line(self.command):
-            if word := plainly_shell(self.command):
-                raise self._wrong_command(f'{explained(word, is_first=word == first)} {SHELL_HINT}')
+            if found := plainly_shell(self.command):
+                raise self._wrong_command(f'{why_shell(found, first)} {SHELL_HINT}')
             return self.command
         try:
             line = command_line(first)
