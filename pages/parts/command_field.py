@@ -6,8 +6,15 @@ from typing import Any
 
 from nicegui.element import Element
 
-from synapse.builtin.command_line import CommandLine, UnclosedQuote, needs_shell, plainly_shell, typed_command
-from synapse.builtin.run_command import SHELL_HINT
+from synapse.builtin.command_line import (
+    CommandLine,
+    UnclosedQuote,
+    hides_failures,
+    needs_shell,
+    plainly_shell,
+    typed_command,
+)
+from synapse.builtin.run_command import PIPE_WORDS, SHELL_HINT
 
 from .cards import set_class
 from .fields import Field, SwitchField, TextField, Unreadable, set_in_browser
@@ -93,7 +100,8 @@ class CommandField(TextField):
         set_class(self.box, 'is-for-shell', is_for_shell)
         with self._seen:
             if is_for_shell and self._text.strip():
-                self._offer('/bin/sh runs this as a script.', 'Run it without a shell', is_on=False)
+                about_pipes = f' {PIPE_WORDS}' if hides_failures(self._text) else ''
+                self._offer(f'/bin/sh runs this as a script.{about_pipes}', 'Run it without a shell', is_on=False)
             elif reason:
                 self._offer(reason, 'Run it with /bin/sh', is_on=True)
             elif wrong:

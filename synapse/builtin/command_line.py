@@ -57,6 +57,15 @@ def needs_shell(line: CommandLine) -> str:
     return 'Several lines are for a shell, which is not used here.' if line.has_lines else ''
 
 
+def hides_failures(script: str) -> bool:
+    """Whether a script has a pipe, of which a shell ignores all exit codes but the last, and does not say otherwise."""
+    try:
+        syntax = command_line(script).syntax
+    except UnclosedQuote:
+        return False
+    return ('|' in syntax or '|&' in syntax) and 'pipefail' not in script
+
+
 def typed_command(text: str) -> CommandLine:
     """Return the words that a person typed: a command line, or each word on a line of its own.
 

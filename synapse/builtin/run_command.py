@@ -15,13 +15,15 @@ from synapse.failures.memory import memory_watch
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
-from .command_line import UnclosedQuote, command_line, needs_shell, plainly_shell, script_of, why_shell
+from .command_line import UnclosedQuote, command_line, hides_failures, needs_shell, plainly_shell, script_of, why_shell
 from .leftovers import Outputs, keep_files
 from .scripts import command_arguments, script_arguments
 
 SHELL = '/bin/sh'
 SHELL_HINT = 'To run it with /bin/sh, set “shell” to true.'
 """For programs; a form names its switch instead, and the command line its flag."""
+PIPE_WORDS = 'A pipe succeeds if its last command does.'
+"""True of POSIX shells without `set -o pipefail`, which not every /bin/sh knows."""
 
 
 class RunCommand(Pipeline):
@@ -138,6 +140,8 @@ class RunCommand(Pipeline):
         keep_files(run, self.outputs)
         if code not in self.ok_codes:
             raise _failed(argv[0], code, why_killed)
+        if self.shell and self.command and hides_failures(script_of(self.command)):
+            run.log.warning(f"{PIPE_WORDS} To fail with any of them, run: bash -o pipefail -c '...'")
         run.log.success(f'{Path(argv[0]).name} ended with code {code}')
 
     def _folder_of_script(self, run: Run) -> Path | None:

@@ -147,6 +147,23 @@ async def test_words_with_operators_mean_to_a_shell_what_they_say(commands: Comm
     assert heard.printed[1:3] == ['c b', '2']
 
 
+@pytest.mark.parametrize(
+    ('text', 'is_warned'),
+    [
+        ('false | cat', True),
+        ('false || echo "a | b"', False),
+        ("bash -o pipefail -c 'true | cat'", False),
+    ],
+)
+async def test_a_pipe_that_succeeds_warns_that_only_its_last_command_counts(
+    commands: Commands, text: str, is_warned: bool
+) -> None:
+    heard = await commands.in_shell(text)
+
+    assert heard.end == 'succeeded'
+    assert any('A pipe succeeds if its last command does.' in line for line in heard.printed) is is_warned
+
+
 # Scripts
 
 HELLO = 'echo "hello from $PWD" $0'

@@ -116,6 +116,16 @@ async def test_lines_for_a_shell_stay_lines(screen: Screen) -> None:
     assert await Form(screen, in_shell=True).type('make\ninstall') == ['make\ninstall']
 
 
+async def test_for_a_shell_the_form_says_what_a_pipe_makes_of_failures(screen: Screen) -> None:
+    form = Form(screen, in_shell=True)
+
+    await form.type('date > out')
+    assert 'pipe' not in form.offers[0]
+    await form.type('pg_dump x | gzip > x.gz')
+
+    assert 'A pipe succeeds if its last command does.' in form.offers[0]
+
+
 async def test_an_open_quote_is_said_when_the_value_is_read(screen: Screen) -> None:
     with pytest.raises(Unreadable, match='is not closed'):
         await Form(screen).type('echo "a')
