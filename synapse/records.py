@@ -44,6 +44,11 @@ class Problem(Record):
     """The log entry that has the reason."""
 
     @property
+    def is_hint_at_log(self) -> bool:
+        """Whether the hint says no more than to look at the log, which a reason answers."""
+        return self.hint.startswith('The last lines of ')
+
+    @property
     def words(self) -> str:
         """The message, with the reason if it is not part of it."""
         if not self.reason or self.reason in self.message:

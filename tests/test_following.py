@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -153,6 +154,22 @@ def test_head_ends_it_quietly_and_the_run_continues(house: SynapseUnderTest) -> 
     stop_all(house)
 
 
+@pytest.mark.skipif(os.name == 'nt', reason='pipes of a shell')
+def test_head_ends_it_at_once_although_more_lines_are_on_their_way(house: SynapseUnderTest) -> None:
+    words = shlex.join([sys.executable, 'main.py', *command(house, 'command=seq 20000')])
+
+    done = subprocess.run(
+        ['bash', '-c', f'{words} | head -8; echo ${{PIPESTATUS[0]}}'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=9,  # less than the ten seconds for which a closing handshake is awaited
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[-1] == '141'
+
+
 def follow(house: SynapseUnderTest, *values: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, 'main.py', *command(house, *values)],
@@ -189,6 +206,15 @@ def test_a_list_that_cannot_be_read_is_answered_with_how_to_write_it(house: Syna
     assert done.returncode == 1
     assert """--set 'command=["echo", "hi"]' or as --set command=echo --set command=hi""" in done.stderr
     assert """--set 'env={"NAME": "value"}' or as --set env=NAME=value""" in done.stderr
+
+
+def test_what_needs_a_shell_is_answered_with_the_flag_for_it(house: SynapseUnderTest) -> None:
+    done = follow(house, 'command=ls | wc')
+
+    assert done.returncode == 1
+    assert 'which is not used here. To run it with /bin/sh, add --set shell=true.\n' in done.stderr
+    assert 'Write it as' not in done.stderr
+    assert follow(house, 'command=ls | wc', 'shell=true').returncode == 0
 
 
 def test_the_reason_of_a_failure_is_the_last_that_is_said(house: SynapseUnderTest, tmp_path: Path) -> None:

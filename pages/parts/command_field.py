@@ -4,7 +4,17 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from synapse.builtin.command_line import CommandLine, UnclosedQuote, needs_shell, plainly_shell, typed_command
+from nicegui.element import Element
+
+from synapse.builtin.command_line import (
+    CommandLine,
+    UnclosedQuote,
+    hides_failures,
+    needs_shell,
+    plainly_shell,
+    typed_command,
+)
+from synapse.builtin.run_command import PIPE_WORDS, SHELL_HINT
 
 from .cards import set_class
 from .fields import Field, SwitchField, TextField, Unreadable, set_in_browser
@@ -49,6 +59,10 @@ class CommandField(TextField):
         needs_quotes = bool(line.syntax) or line.has_lines or bool(plainly_shell(line.words))
         return [self._text.strip()] if needs_quotes and '\n'.join(line.words) != self._text.strip() else line.words
 
+    def show_error(self, text: str) -> None:
+        hint = f'Turn on “{self._shell.title}”.' if self._shell else SHELL_HINT
+        super().show_error(text.replace(SHELL_HINT, hint))
+
     @property
     def _is_for_shell(self) -> bool:
         return self._shell is not None and bool(self._shell.value())
@@ -73,11 +87,12 @@ class CommandField(TextField):
     # What is made of it
 
     def _show(self) -> None:
-        """Show the words of a command line, or what a shell is needed for."""
+        """Show the words of a command line, or what a shell is needed for, or that a quote is open."""
+        line, wrong = CommandLine(), ''
         try:
             line = self._read()
-        except Unreadable:
-            line = CommandLine()
+        except Unreadable as error:
+            wrong = str(error)
         is_for_shell = self._is_for_shell
         reason = '' if is_for_shell else needs_shell(line)
         self._words = [] if is_for_shell or reason or '\n'.join(line.words) == self._text.strip() else line.words
@@ -85,18 +100,25 @@ class CommandField(TextField):
         set_class(self.box, 'is-for-shell', is_for_shell)
         with self._seen:
             if is_for_shell and self._text.strip():
-                self._offer('/bin/sh runs this as a script.', 'Run it without a shell', is_on=False)
+                about_pipes = f' {PIPE_WORDS}' if hides_failures(self._text) else ''
+                self._offer(f'/bin/sh runs this as a script.{about_pipes}', 'Run it without a shell', is_on=False)
             elif reason:
                 self._offer(reason, 'Run it with /bin/sh', is_on=True)
+            elif wrong:
+                self._say(wrong)
             elif len(self._words) > 1:
                 self._draw_words()
 
     def _offer(self, reason: str, words: str, *, is_on: bool) -> None:
-        with el('div', 'form-shell'):
-            icon('terminal', size=14)
-            el('span', 'sy-grow', reason)
+        with self._say(reason):
             press = button(words, small=True)
         press.on('click', lambda: self._turn(is_on=is_on))
+
+    def _say(self, text: str) -> Element:
+        with el('div', 'form-shell') as line:
+            icon('terminal', size=14)
+            el('span', 'sy-grow', text)
+        return line
 
     def _turn(self, *, is_on: bool) -> None:
         self._text_box.run_method('focus')  # the pressed button goes, and keys must still reach the dialog

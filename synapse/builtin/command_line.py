@@ -18,6 +18,7 @@ from synapse.host.not_found import BUILT_INS
 BLANKS = ' \t\u00a0'
 """A no-break space is what web pages put between words."""
 OPERATORS = ('<<<', '<<-', '&>>', '&&', '||', ';;', '|&', '<<', '>>', '>|', '>&', '<&', '<>', '&>', *'|&;<>()')
+MOST_NAMED = 5
 _EXPANSION = re.compile(r'\$(?:[A-Za-z_]\w*|\{[^}]*\}?|\([^)]*\)?|[0-9@*#?$!-])')
 _DESCRIPTOR = re.compile(r'\d*|-')
 _ASSIGNMENT = re.compile(r'[A-Za-z_]\w*=')
@@ -52,8 +53,17 @@ def command_line(text: str) -> CommandLine:
 def needs_shell(line: CommandLine) -> str:
     """Return what a shell is needed for, in one or two sentences; empty if none is."""
     if line.syntax:
-        return explained(line.syntax[0], is_first=line.words[:1] == line.syntax[:1])
+        return why_shell(line.syntax, first=line.words[0])
     return 'Several lines are for a shell, which is not used here.' if line.has_lines else ''
+
+
+def hides_failures(script: str) -> bool:
+    """Whether a script has a pipe, of which a shell ignores all exit codes but the last, and does not say otherwise."""
+    try:
+        syntax = command_line(script).syntax
+    except UnclosedQuote:
+        return False
+    return ('|' in syntax or '|&' in syntax) and 'pipefail' not in script
 
 
 def typed_command(text: str) -> CommandLine:
@@ -70,8 +80,7 @@ def typed_command(text: str) -> CommandLine:
         return CommandLine(words=lines)
     if not line.has_lines or len(lines[0].split()) > 1:
         return line
-    plain = plainly_shell(lines)
-    return CommandLine(words=lines, syntax=[plain] if plain else [])
+    return CommandLine(words=lines, syntax=plainly_shell(lines))
 
 
 class _Reader:
@@ -228,23 +237,19 @@ _OPTIONS |= {'awk': '-F', 'gawk': '-F', 'mawk': '-F', 'grep': '-e', 'sed': '-e',
 _ENDS = ('-exec', '-execdir', '-ok', '-okdir', '-x', '-X', '--exec', '--exec-batch')
 
 
-def plainly_shell(command: Sequence[str]) -> str:
-    """Return the first word that would mean something only to a shell, empty if there is none.
+def plainly_shell(command: Sequence[str]) -> list[str]:
+    """Return the words that would mean something only to a shell.
 
     An argument that merely contains such characters does not count, nor does one that the program has a use for.
     """
     words = list(command)
-    if words and _is_for_shell(words[0]):
-        return words[0]
+    found = words[:1] if words and _is_for_shell(words[0]) else []
     while len(words) > 1 and words[0] in _WRAPPERS:
         del words[0]
-    program = Path(words[0]).name if words else ''
-    if program in _SHELLS:
-        return ''
-    for place, word in enumerate(words):
-        if place and _is_syntax(word) and not _is_argument(words[:place], word):
-            return word
-    return ''
+    if words and Path(words[0]).name in _SHELLS:
+        return found
+    rest = (word for place, word in enumerate(words) if place and not _is_argument(words[:place], word))
+    return [*found, *filter(_is_syntax, rest)]
 
 
 def _is_for_shell(first: str) -> bool:
@@ -272,6 +277,22 @@ def _is_argument(words: Sequence[str], word: str) -> bool:
         return True
     operands = [item for item in before if not item.startswith('-')]
     return len(operands) < _OPERANDS.get(program, 0)
+
+
+def why_shell(found: Sequence[str], first: str) -> str:
+    """Return what a shell is needed for, all of it, in one or two sentences.
+
+    :param found: what only a shell acts upon
+    :param first: the first word of the command
+    """
+    found = sorted(dict.fromkeys(found), key=lambda word: not _OPERATOR.match(word))
+    can_be_written_out = all(_HOME.fullmatch(word) or _VARIABLE.fullmatch(word) for word in found)
+    if len(found) <= (2 if can_be_written_out else 1):
+        return ' '.join(explained(word, is_first=word == first) for word in found)
+    names = [f'“{word}”' for word in found]
+    if len(names) > MOST_NAMED:
+        names[MOST_NAMED - 1 :] = [f'{len(names) - MOST_NAMED + 1} more']
+    return f'{", ".join(names[:-1])} and {names[-1]} are for a shell, which is not used here.'
 
 
 def explained(word: str, *, is_first: bool) -> str:

@@ -15,12 +15,15 @@ from synapse.failures.memory import memory_watch
 from synapse.host.run import Run
 from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
-from .command_line import UnclosedQuote, command_line, explained, needs_shell, plainly_shell, script_of
+from .command_line import UnclosedQuote, command_line, hides_failures, needs_shell, plainly_shell, script_of, why_shell
 from .leftovers import Outputs, keep_files
-from .scripts import script_arguments
+from .scripts import command_arguments, script_arguments
 
 SHELL = '/bin/sh'
 SHELL_HINT = 'To run it with /bin/sh, set “shell” to true.'
+"""For programs; a form names its switch instead, and the command line its flag."""
+PIPE_WORDS = 'A pipe succeeds if its last command does.'
+"""True of POSIX shells without `set -o pipefail`, which not every /bin/sh knows."""
 
 
 class RunCommand(Pipeline):
@@ -101,8 +104,8 @@ class RunCommand(Pipeline):
         """Return the command as words; a command line is split as a shell would."""
         first = self.command[0]
         if not is_command_line(self.command):
-            if word := plainly_shell(self.command):
-                raise self._wrong_command(f'{explained(word, is_first=word == first)} {SHELL_HINT}')
+            if found := plainly_shell(self.command):
+                raise self._wrong_command(f'{why_shell(found, first)} {SHELL_HINT}')
             return self.command
         try:
             line = command_line(first)
@@ -120,9 +123,9 @@ class RunCommand(Pipeline):
 
     @step
     def execute(self, run: Run) -> None:
-        argv = self._arguments(run)
-        secrets = {**run.profile.secrets} if run.profile else {}
         cwd = self.cwd or self._folder_of_script(run)
+        argv = self._arguments(run, cwd or run.workdir)
+        secrets = {**run.profile.secrets} if run.profile else {}
         # Without the arguments: they may be private, and they are among the parameters anyway.
         run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
         why_killed = memory_watch()
@@ -137,6 +140,8 @@ class RunCommand(Pipeline):
         keep_files(run, self.outputs)
         if code not in self.ok_codes:
             raise _failed(argv[0], code, why_killed)
+        if self.shell and self.command and hides_failures(script_of(self.command)):
+            run.log.warning(f"{PIPE_WORDS} To fail with any of them, run: bash -o pipefail -c '...'")
         run.log.success(f'{Path(argv[0]).name} ended with code {code}')
 
     def _folder_of_script(self, run: Run) -> Path | None:
@@ -145,11 +150,12 @@ class RunCommand(Pipeline):
             return None
         return self.script.parent
 
-    def _arguments(self, run: Run) -> list[str]:
+    def _arguments(self, run: Run, cwd: Path) -> list[str]:
         if self.script is not None:
             return script_arguments(self.script)
         if not self.shell:
-            return command_line(self.command[0]).words if is_command_line(self.command) else self.command
+            words = command_line(self.command[0]).words if is_command_line(self.command) else self.command
+            return command_arguments(words, cwd)
         if not Path(SHELL).exists():
             raise StepFailed(f'There is no {SHELL} on this machine.', 'Run it without a shell, or as a script file.')
         script = run.workdir.parent / 'command.sh'

@@ -1,11 +1,14 @@
 """Which program runs a script: that of its `#!` line, else one for its suffix; for Python the one of its project."""
 
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from synapse.host.shebang import first_line, interpreter_of
+from synapse.pasted_paths import understood
 from synapse.pipelines.pipeline import StepFailed
 
 PROGRAMS = {
@@ -20,7 +23,6 @@ PROGRAMS = {
 ENVIRONMENTS = ('.venv', 'venv')
 ROOTS = ('pyproject.toml', 'setup.py', 'setup.cfg', 'requirements.txt', 'uv.lock', 'Pipfile', '.git')
 """What marks the root of a Python project."""
-_LINE_BYTES = 1000
 _PYTHON = 'Scripts/python.exe' if os.name == 'nt' else 'bin/python'
 
 
@@ -31,21 +33,37 @@ def script_arguments(script: Path) -> list[str]:
     """
     if not script.is_file():
         raise StepFailed(f'There is no script {script}.', 'It may have been moved since this run was created.')
-    with script.open('rb') as file:
-        first = file.readline(_LINE_BYTES)
     is_executable = os.access(script, os.X_OK)
-    if first.startswith(b'#!') and first[2:].strip():
-        words = _interpreter(script, first)
+    if words := interpreter_of(script):
         return [str(script)] if is_executable and os.name != 'nt' else [*words, str(script)]
     if script.suffix == '.py':
         return [python_of(script), str(script)]
     if script.suffix in PROGRAMS:
         return [_found(PROGRAMS[script.suffix], script), str(script)]
-    if script.suffix == '.sh' or (is_executable and b'\0' not in first):
+    if script.suffix == '.sh' or (is_executable and b'\0' not in first_line(script)):
         return ['/bin/sh', str(script)]  # without a #! line, a shell runs an executable text itself
     if is_executable:
         return [str(script)]
-    raise StepFailed(f'It is not known which program runs {script.name}.', f'Try: chmod +x {script}, or add a #! line.')
+    hint = f'Try: chmod +x {shlex.quote(str(script))}, or add a #! line.'
+    raise StepFailed(f'It is not known which program runs {script.name}.', hint)
+
+
+def command_arguments(words: Sequence[str], cwd: Path) -> list[str]:
+    """Return the words of a command whose first one may be the path, or the `file://` address, of a script.
+
+    :param cwd: where the command starts, which a relative path begins at
+    :raises StepFailed: as for a script, if the first word is a file
+    """
+    first, *rest = words
+    if first.lower().startswith('file:'):
+        first = understood(first)
+    if os.sep not in first or not (cwd / first).is_file():
+        return [first, *rest]
+    try:
+        *before, _ = script_arguments(cwd / first)
+    except PermissionError:  # a program may be executable for those who cannot read it
+        before = []
+    return [*before, first, *rest]
 
 
 def python_of(script: Path) -> str:
@@ -81,24 +99,6 @@ def _is_ours(python: Path) -> bool:
     if sys.prefix == sys.base_prefix:
         return False
     return python.parent.parent.resolve() == Path(sys.prefix).resolve()
-
-
-def _interpreter(script: Path, first: bytes) -> list[str]:
-    """Return the words of a `#!` line as the system reads it: a program and at most one argument."""
-    line = first[2:].rstrip(b'\n').decode('utf-8', 'replace')
-    if line.endswith('\r'):
-        raise StepFailed(
-            f'The lines of {script.name} end as on Windows (CRLF), so its first one names “{line.strip()}␍”.',
-            f"Convert it: sed -i 's/\\r$//' {script}",
-        )
-    words = line.split(None, 1)
-    words = [words[0], *(word.strip() for word in words[1:])]
-    if os.name != 'nt' and not Path(words[0]).is_file():
-        raise StepFailed(
-            f'The first line of {script.name} names {words[0]}, which does not exist.',
-            f'Install it, or change the first line of {script}.',
-        )
-    return words
 
 
 def _found(program: str, script: Path) -> str:

@@ -15,17 +15,17 @@ class Refused(Exception):
         super().__init__(error['message'])
         self._error = error
 
-    def words(self, more_about: Callable[[str], str] = lambda field: '') -> str:
+    def words(self, about_field: Callable[[str, str], str] = lambda name, text: text) -> str:
         """Return what is wrong: a line, and one for each field.
 
-        :param more_about: returns what to add about a field
+        :param about_field: returns what to say about a field, given its name and what is wrong with it
         """
         message, fields = self._error['message'], self._error.get('fields', {})
         for name, text in fields.items():
             # The message may repeat what is wrong with the fields, for programs that show nothing else.
             message = message.replace(f'{name}: {text}', '').replace(text, '')
         said = ' '.join(f'{message} {self._error.get("hint", "")}'.split())
-        about = (f'{name}: {text} {more_about(name)}'.rstrip() for name, text in fields.items())
+        about = (f'{name}: {about_field(name, text)}' for name, text in fields.items())
         return '\n  '.join(filter(None, (said, *about)))
 
 

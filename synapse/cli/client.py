@@ -10,7 +10,7 @@ from synapse.settings import Settings
 
 from .calls import Api, Refused
 from .following import INTERRUPTED, Follower, OutputClosed, end_quietly, say, write
-from .values import how_to_write, typed
+from .values import typed, with_advice
 
 
 def open_link(settings: Settings, *, only_print: bool) -> int:
@@ -65,10 +65,11 @@ def _run_pipeline(settings: Settings, pipeline: str, values: Mapping[str, Sequen
             body['profile'] = profile
         # Connect first, then start the run, so that no line is missed.
         socket_url = base.replace('http', 'ws', 1) + 'ws/updates'
-        with connect(socket_url, additional_headers=headers, max_size=None) as socket:
+        # Close without a handshake: its answer would come after all messages that are still unread.
+        with connect(socket_url, additional_headers=headers, max_size=None, close_timeout=0) as socket:
             return Follower(api, base, api.post('runs', body)).follow(socket)
     except Refused as refusal:
-        say(refusal.words(lambda name: how_to_write(name, schema)))
+        say(refusal.words(lambda name, text: with_advice(text, name, schema)))
         return 1
     except (HTTPException, WebSocketException, OSError, ValueError) as error:
         say(f'The connection to the control room at {base} was lost: {error}.')

@@ -20,6 +20,18 @@ def typed(values: Mapping[str, Sequence[str]], schema: Schema) -> dict[str, Any]
     return {name: _typed(texts, _wanted(name, schema), schema) for name, texts in values.items()}
 
 
+def with_advice(text: str, name: str, schema: Schema) -> str:
+    """Return what is wrong with a parameter, and how to write it with `--set`.
+
+    :param text: the words of the control room; where they name a switch as JSON has it, its flag takes that place
+    """
+    switch = _wanted(name, schema).get('x-command')
+    as_json = f'set “{switch}” to true'
+    if switch and as_json in text:
+        return text.replace(as_json, f'add --set {switch}=true')
+    return f'{text} {how_to_write(name, schema)}'.rstrip()
+
+
 def how_to_write(name: str, schema: Schema) -> str:
     """Return how a list or mapping is written, as a sentence; empty for any other parameter."""
     kinds = _kinds(_wanted(name, schema), schema)

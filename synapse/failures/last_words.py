@@ -11,6 +11,10 @@ LONGEST = 300
 MOST_LINES = 120
 """How many of the last lines are looked at."""
 LONGEST_LINE = 4_000
+LONE_COMPLAINT = 35
+"""The points of a line that has a word like "failed", and nothing else of an error message."""
+LONE_COMPLAINT_LINES = 6
+"""Such a line counts only among this many last ones."""
 
 
 class LastWords(NamedTuple):
@@ -24,10 +28,12 @@ def last_words(messages: Sequence[str], program: str = '', *, longest: int = LON
     """Return why a program failed, in its own words; None if none of its lines says so.
 
     Each line gets points: most for one that calls itself an error or ends a traceback, fewer for the message of a
-    system call, fewer still for a word like "failed". A line that only points at others ("see previous errors",
-    `make: *** [all] Error 1`) counts if nothing better is there. Of equal ones the last is taken, and a line loses
-    half a point with each line after it, since what it complained about may have been coped with. Progress, stack
-    frames, markup and the help that follows a usage error have no points.
+    system call, fewer still for a word like "failed". Such a word alone counts only near the end, and not in a line
+    that says what is being done ("Cleaning up after failure") or only mentions it ("The error report is ready"). A
+    line that only points at others ("see previous errors", `make: *** [all] Error 1`) counts if nothing better is
+    there. Of equal ones the last is taken, and a line loses half a point with each line after it, since what it
+    complained about may have been coped with. Progress, stack frames, markup and the help that follows a usage error
+    have no points.
 
     :param messages: rows of the log, oldest first, without secrets; one may have several lines
     :param program: the name of the program, with which it may begin its messages
@@ -73,7 +79,11 @@ def _points(lines: Sequence[str], program: str) -> Iterator[int]:
         elif in_usage or _NOISE.search(text):
             yield 0
         else:
-            yield _points_of(text, program, is_thrown=_FRAME.match('\n'.join(lines[place + 1 : place + 2])) is not None)
+            points = _points_of(
+                text, program, is_thrown=_FRAME.match(''.join(lines[place + 1 : place + 2])) is not None
+            )
+            is_early = len(lines) - place > LONE_COMPLAINT_LINES
+            yield 0 if points in _LONE and (is_early or _is_mention(text)) else points
 
 
 def _points_of(line: str, program: str, *, is_thrown: bool) -> int:
@@ -84,12 +94,19 @@ def _points_of(line: str, program: str, *, is_thrown: bool) -> int:
     if _ERROR.search(line):
         points = 110 if is_thrown else 100
         return points // 2 if _COPED_WITH.search(line) else points
-    points = 60 * bool(_SYSTEM.search(line)) + 35 * bool(_COMPLAINT.search(line))
+    points = 60 * bool(_SYSTEM.search(line)) + LONE_COMPLAINT * bool(_COMPLAINT.search(line))
     if program and line.startswith(f'{program}: '):
         points += 25
     elif points and _PREFIX.match(line):
         points += 10
     return points // 3 if _COPED_WITH.search(line) else points
+
+
+def _is_mention(line: str) -> bool:
+    """Whether a line has words of a complaint but does not complain."""
+    if _VERDICT.search(line):
+        return False
+    return bool(_ACTIVITY.match(line)) or not _COMPLAINT.search(_TOPIC.sub('', line))
 
 
 def _is_help(line: str) -> bool:
@@ -181,3 +198,13 @@ _COMPLAINT = re.compile(
 )
 _PREFIX = re.compile(r'[\w.+/@-]+(\[\d+\])?: (line )?\S')
 _COPED_WITH = re.compile(r'\bwarn(ing)?\b|\bignor(ed|ing)\b|\b(retrying|skipp(ed|ing))\b', re.IGNORECASE)
+_LONE = (LONE_COMPLAINT, LONE_COMPLAINT // 3)
+_ACTIVITY = re.compile(r'[\W\d_]*((?!missing\b)[a-z]+ing|after|before|if|when|on|in case)\b', re.IGNORECASE)
+_VERDICT = re.compile(
+    r'(failed|failure|refused|denied|rejected|aborted|timed out|lost|errors?|not found|missing|invalid)(\s*([.:,;!(]|$)'
+    r'| (to|with|because|due|by|while|after|in|at)\b)|\b(cannot|could not|unable to)\b',
+    re.IGNORECASE,
+)
+_TOPIC = re.compile(
+    r'\b(failures?|fails?|failed|errors?|exceptions?|time ?outs?|conflicts?)\b(?!\s*[:.!]|$)', re.IGNORECASE
+)

@@ -283,7 +283,8 @@ class Runner:
         self._channel.log('warning', self._channel.step or self._job['pipeline'], text)
 
     def _log_problem(self, problem: Problem) -> None:
-        text = f'{problem.message} {problem.hint}'.rstrip()
+        hint = '' if problem.is_hint_at_log else problem.hint  # its reader is looking at it
+        text = f'{problem.message} {hint}'.rstrip()
         if problem.traceback:
             text = f'{text}\n{problem.traceback}'
         where = {'file': problem.file, 'line': problem.line} if problem.file else None

@@ -1,7 +1,15 @@
-"""What to write where a program was not found: what only a shell knows has no file."""
+"""Why a program could not be started, and what to write instead: what only a shell knows has no file."""
 
+import errno
 import os
 import re
+import shlex
+import shutil
+from pathlib import Path
+
+from synapse.pipelines.pipeline import StepFailed
+
+from .shebang import interpreter_of
 
 _WORDS = (
     '. : [[ alias bg builtin case cd command declare dirs disown do done elif else esac eval exec exit export fg fi '
@@ -11,6 +19,35 @@ _WORDS = (
 BUILT_INS = frozenset(_WORDS.split())
 """What a shell does itself. Some systems have programs of these names, which do nothing useful but for POSIX."""
 IN_SHELL = "run it with a shell: ['sh', '-c', '...']"
+
+
+def not_started(program: str, cwd: Path, error: OSError) -> StepFailed:
+    """Return the failure to raise for an error of the system when it was to start a program.
+
+    :param cwd: where it was to start, which a relative path begins at
+    """
+    path = cwd / program if os.sep in program else Path(shutil.which(program) or '')
+    if path.is_dir() and os.sep in program:
+        return StepFailed(f'{program} is a folder, not a program.', 'Give the path of a program in it.')
+    if isinstance(error, FileNotFoundError):
+        return _of_its_interpreter(path) or StepFailed(f'The program {program!r} was not found.', how_to_name(program))
+    if isinstance(error, PermissionError):
+        return StepFailed(f'The program {program!r} is not executable.', f'Try: chmod +x {shlex.quote(program)}')
+    hint = 'It needs a first line like #!/bin/sh, or it was built for another kind of machine.'
+    hint = hint if error.errno == errno.ENOEXEC else ''
+    return StepFailed(f'The program {program!r} could not be started: {error.strerror or error}.', hint)
+
+
+def _of_its_interpreter(path: Path) -> StepFailed | None:
+    """Return what is wrong with the `#!` line of a script that exists but was not found by the system."""
+    try:
+        if path.is_file():
+            interpreter_of(path)
+    except StepFailed as failure:
+        return failure
+    except OSError:
+        pass
+    return None
 
 
 def how_to_name(program: str) -> str:

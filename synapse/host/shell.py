@@ -21,7 +21,7 @@ from synapse.pipelines.pipeline import StepFailed
 
 from . import terminal
 from .control import Cancelled, Control
-from .not_found import how_to_name
+from .not_found import not_started
 
 TERM_SECONDS = 1.5
 PIPE_BYTES = 1024**2
@@ -131,12 +131,8 @@ def _started(
             start_new_session=True,
         )
         return process, _Pipe(process)
-    except FileNotFoundError as error:
-        raise StepFailed(f'The program {program!r} was not found.', how_to_name(program)) from error
-    except PermissionError as error:
-        raise StepFailed(f'The program {program!r} is not executable.', f'Try: chmod +x {program}') from error
     except OSError as error:
-        raise StepFailed(f'The program {program!r} could not be started: {error.strerror or error}.') from error
+        raise not_started(program, cwd, error) from error
 
 
 def _started_in_terminal(

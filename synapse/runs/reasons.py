@@ -13,8 +13,6 @@ from .lifecycle_log import SOURCE
 
 logger = logging.getLogger(__name__)
 
-_LOOK_AT_THE_LOG = 'The last lines of '
-"""How hints begin that the reason answers."""
 RAW = frozenset({'stdout', 'stderr'})
 """Sources of what a step prints, and of programs that it starts without `run.shell`."""
 
@@ -36,7 +34,7 @@ async def with_reason(problem: Problem, log: Log, run_id: str, step: str | None)
         problem = problem.changed(reason=shortened(problem.reason))
     if not problem.reason or problem.exit_code is None:
         return problem
-    hint = '' if problem.hint.startswith(_LOOK_AT_THE_LOG) else problem.hint
+    hint = '' if problem.is_hint_at_log else problem.hint
     return problem.changed(message=problem.words, hint=hint)
 
 

@@ -26,6 +26,7 @@ def assert_said(programs: Programs, ran: Ran, words: str, *, step: str = 'execut
     [alert] = programs.room.alerts
     assert words in alert.text
     assert words in state_in_list(programs.room, ran.run)
+    assert not [entry.message for entry in ran.entries if 'The last lines of ' in entry.message]
     assert words in ran.entries[-1].message  # Run #1 has failed in EXECUTE after 1.0 s: ...
 
 

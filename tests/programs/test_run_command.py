@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -146,6 +147,23 @@ async def test_words_with_operators_mean_to_a_shell_what_they_say(commands: Comm
     assert heard.printed[1:3] == ['c b', '2']
 
 
+@pytest.mark.parametrize(
+    ('text', 'is_warned'),
+    [
+        ('false | cat', True),
+        ('false || echo "a | b"', False),
+        ("bash -o pipefail -c 'true | cat'", False),
+    ],
+)
+async def test_a_pipe_that_succeeds_warns_that_only_its_last_command_counts(
+    commands: Commands, text: str, is_warned: bool
+) -> None:
+    heard = await commands.in_shell(text)
+
+    assert heard.end == 'succeeded'
+    assert any('A pipe succeeds if its last command does.' in line for line in heard.printed) is is_warned
+
+
 # Scripts
 
 HELLO = 'echo "hello from $PWD" $0'
@@ -252,6 +270,58 @@ async def test_a_program_that_is_executable_needs_no_first_line(commands: Comman
     assert (await commands.run(script=str(commands.script('list', 'echo hello', 0o700)))).printed[1] == 'hello'
 
 
+# Scripts as the first word of a command
+
+
+@pytest.mark.parametrize('mode', [0o600, 0o700], ids=['plain', 'executable'])
+@pytest.mark.parametrize(
+    ('name', 'text'),
+    [
+        ('show.py', 'import sys\nprint("shown", *sys.argv[1:])\n'),
+        ('show.sh', 'echo shown "$@"\n'),
+        ('show', '#!/bin/sh\necho shown "$@"\n'),
+    ],
+)
+@pytest.mark.parametrize('pasted', ['{path}', '{url}', './{name}'])
+async def test_a_script_in_a_command_runs_as_in_its_own_field(
+    commands: Commands, name: str, text: str, mode: int, pasted: str
+) -> None:
+    script = commands.script(name, text, mode)
+    first = pasted.format(path=script, url=script.as_uri(), name=name)
+
+    heard = await commands.run(command=[f"{shlex.quote(first)} one 'two three'"], cwd=str(script.parent))
+
+    assert 'shown one two three' in heard.printed
+
+
+@pytest.mark.parametrize(
+    ('text', 'mode', 'what', 'hint'),
+    [
+        ('#!/bin/sh\r\necho hello\r\n', 0o700, 'end as on Windows (CRLF)', "sed -i 's/\\r$//' '{}'"),
+        ('#!/bin/sh\r\necho hello\r\n', 0o600, 'end as on Windows (CRLF)', "sed -i 's/\\r$//' '{}'"),
+        ('#!/opt/no/such/ruby\nputs 1\n', 0o700, 'names /opt/no/such/ruby, which does not exist.', '{}'),
+        ('hello', 0o600, 'It is not known which program runs sync.', "chmod +x '{}',"),
+    ],
+)
+async def test_a_script_in_a_command_that_cannot_run_is_explained(
+    commands: Commands, text: str, mode: int, what: str, hint: str
+) -> None:
+    script = commands.script('sync', text, mode)
+
+    error = error_of(await commands.run(command=[str(script), 'one']))
+
+    assert what in error['message']
+    assert hint.format(script) in error['hint']
+
+
+async def test_a_folder_in_place_of_a_program_is_named(commands: Commands) -> None:
+    for terminal in (False, True):
+        error = error_of(await commands.run(command=['/tmp'], terminal=terminal))
+
+        assert error['message'] == '/tmp is a folder, not a program.'
+        assert 'chmod' not in error['hint']
+
+
 # Programs that are not there
 
 
@@ -278,6 +348,25 @@ async def test_a_step_that_calls_what_only_a_shell_knows_is_told_so(
     heard, _ = await Bench(engine, tmp_path).run(f'run.shell([{program!r}])')
 
     assert hint in error_of(heard)['hint']
+
+
+@pytest.mark.parametrize(
+    ('text', 'mode', 'what', 'hint'),
+    [
+        ('echo hello', 0o600, 'is not executable.', "Try: chmod +x '{}'"),
+        ('echo hello', 0o700, 'could not be started: Exec format error.', 'first line like #!/bin/sh'),
+        ('#!/bin/sh\r\necho hello\r\n', 0o700, 'end as on Windows (CRLF)', "'{}'"),
+    ],
+)
+async def test_a_step_that_calls_a_file_that_cannot_start_is_told_why(
+    commands: Commands, text: str, mode: int, what: str, hint: str
+) -> None:
+    script = commands.script('sync', text, mode)
+
+    heard, _ = await commands.bench.run(f'run.shell([{str(script)!r}])')
+
+    assert what in error_of(heard)['message']
+    assert hint.format(script) in error_of(heard)['hint']
 
 
 # Files that are left

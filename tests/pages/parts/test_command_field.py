@@ -8,10 +8,13 @@ import pytest
 from pages.parts.command_field import CommandField
 from pages.parts.fields import SwitchField, Unreadable
 from pages.parts.schema_fields import field_for
+from synapse.builtin.run_command import SHELL_HINT
 from synapse.control_room import ControlRoom
 from tests.parts.screens import Screen, drawn, fire, text_of, type_into
 
 COMMAND = {'type': 'array', 'items': {'type': 'string'}, 'x-command': 'shell'}
+
+SHELL = {'type': 'boolean', 'title': 'Run it with /bin/sh'}
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ class Form:
         def draw() -> tuple[Any, Any]:
             fields = {
                 'command': field_for(no_room, 'command', COMMAND, {}, value, is_required=False),
-                'shell': field_for(no_room, 'shell', {'type': 'boolean'}, {}, in_shell, is_required=False),
+                'shell': field_for(no_room, 'shell', SHELL, {}, in_shell, is_required=False),
             }
             for made in fields.values():
                 made.connect(fields)
@@ -113,9 +116,39 @@ async def test_lines_for_a_shell_stay_lines(screen: Screen) -> None:
     assert await Form(screen, in_shell=True).type('make\ninstall') == ['make\ninstall']
 
 
+async def test_for_a_shell_the_form_says_what_a_pipe_makes_of_failures(screen: Screen) -> None:
+    form = Form(screen, in_shell=True)
+
+    await form.type('date > out')
+    assert 'pipe' not in form.offers[0]
+    await form.type('pg_dump x | gzip > x.gz')
+
+    assert 'A pipe succeeds if its last command does.' in form.offers[0]
+
+
 async def test_an_open_quote_is_said_when_the_value_is_read(screen: Screen) -> None:
     with pytest.raises(Unreadable, match='is not closed'):
         await Form(screen).type('echo "a')
+
+
+async def test_an_open_quote_is_said_while_typing(screen: Screen) -> None:
+    form = Form(screen)
+
+    await type_into(screen.one(id='parameter-command'), 'echo "a')
+    assert form.offers == ['The quote " is not closed.']
+    await form.type('echo "a"')
+
+    assert form.offers == []
+
+
+async def test_the_form_names_its_own_switch(screen: Screen) -> None:
+    form = Form(screen)
+
+    form.command.show_error(f'“|” is for a shell, which is not used here. {SHELL_HINT}')
+
+    assert text_of(screen.one(id='parameter-command-error')) == (
+        '“|” is for a shell, which is not used here. Turn on “Run it with /bin/sh”.'
+    )
 
 
 @pytest.mark.parametrize(

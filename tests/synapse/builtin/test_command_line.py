@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synapse.builtin.command_line import UnclosedQuote, command_line, explained, plainly_shell, script_of
+from synapse.builtin.command_line import (
+    UnclosedQuote,
+    command_line,
+    explained,
+    needs_shell,
+    plainly_shell,
+    script_of,
+    why_shell,
+)
 
 posix = pytest.mark.skipif(sys.platform == 'win32', reason='needs a POSIX shell')
 
@@ -131,15 +139,37 @@ HARMLESS = [
 
 @pytest.mark.parametrize('words', REFUSED, ids=' '.join)
 def test_words_that_are_plainly_shell_syntax_are_named(words: list[str]) -> None:
-    word = plainly_shell(words)
+    found = plainly_shell(words)
 
-    assert word in words
-    assert word in explained(word, is_first=word == words[0])
+    assert found
+    assert set(found) <= set(words)
+    assert all(word in explained(word, is_first=word == words[0]) for word in found)
 
 
 @pytest.mark.parametrize('words', HARMLESS, ids=' '.join)
 def test_arguments_that_merely_contain_such_characters_are_harmless(words: list[str]) -> None:
-    assert plainly_shell(words) == ''
+    assert plainly_shell(words) == []
+
+
+@pytest.mark.parametrize(
+    ('text', 'why'),
+    [
+        ('ls ~ | wc -l', '“|” and “~” are for a shell, which is not used here.'),
+        ('a; b; c', '“;” is for a shell, which is not used here.'),
+        ('cat *.txt | sort > x', '“|”, “>” and “*.txt” are for a shell, which is not used here.'),
+        ('A=1 b < c > d 2>&1 | e && f', '“<”, “>”, “2>&1”, “|” and 2 more are for a shell, which is not used here.'),
+    ],
+)
+def test_all_that_only_a_shell_acts_upon_is_said_at_once_operators_first(text: str, why: str) -> None:
+    assert needs_shell(command_line(text)) == why
+    assert why_shell(plainly_shell(['ls', '~', '|', 'wc']), 'ls').startswith('“|” and “~” are')
+
+
+def test_what_can_be_written_out_is() -> None:
+    why = needs_shell(command_line('cp ~/a ~/b'))
+
+    assert why.split(' Only ')[0].endswith('/a instead.')
+    assert why.endswith('/b instead.')
 
 
 @posix

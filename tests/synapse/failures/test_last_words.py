@@ -122,10 +122,32 @@ def test_other_programs_are_understood_too(output: str, wanted: str) -> None:
         '    at fail (/x/error.js:1:22)',
         '}\n]\n)',
         '2026-11-29 INFO root: could not find the cache, making one',
+        'Cleaning up after failure recovery test',
+        '2026-11-29 21:48:23 Checking for broken links',
+        'Retrying failed uploads',
+        'The error report is ready',
+        'Sent 3 failed items to the queue',
+        'backup of nas failed\n' + 'and then\n' * 10,
     ],
 )
 def test_where_nothing_says_why_nothing_is_made_up(output: str) -> None:
     assert reason_of(*output.split('\n')) == ''
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        'Backup failed',
+        'Upload failed after 3 tries',
+        'Connecting to the database failed',
+        '12 errors',
+        'the disk is full',
+        'Missing argument X',
+        'Finishing the upload: cannot rename it',
+    ],
+)
+def test_a_complaint_is_enough_near_the_end(line: str) -> None:
+    assert reason_of('start', line, 'bye') == line
 
 
 def test_the_row_is_the_one_that_has_the_line() -> None:
