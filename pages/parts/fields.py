@@ -12,7 +12,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from .cards import set_class, set_props
 from .controls import TYPED, entry, segments, select
-from .html import el
+from .html import el, prose
 
 MOST_SEGMENTS = 4
 MOST_LETTERS = 40
@@ -62,7 +62,7 @@ class Field:
         with el('div', f'sy-field form-{self.kind}') as self.box:
             self._draw(value)
             if help_text:
-                el('span', 'help', help_text, id=f'{self.id}-help')
+                prose('span', 'help', help_text, id=f'{self.id}-help')
             self._error = el('span', 'sy-error', role='alert', id=f'{self.id}-error')
 
     def connect(self, fields: 'Mapping[str, Field]') -> None:
