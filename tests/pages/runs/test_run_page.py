@@ -13,6 +13,7 @@ from pages.runs.run_side import LastRuns, OutputsCard, inputs_card
 from pages.runs.stepper import Stepper, preview
 from pages.runs.time_axis import TimeAxis
 from synapse.control_room import ControlRoom
+from synapse.log.log import Level
 from synapse.records import Problem, now_utc
 from synapse.runs.records import Artifact, RunRecord, RunState
 from tests.parts.run_records import NOW, a_run, a_step
@@ -65,6 +66,20 @@ async def test_a_run_that_failed_says_why_and_offers_another_go() -> None:
             'The cup is empty. Fill it. cup.py, line 3 Traceback, 2 lines'
         )
         assert buttons(stage)[:2] == ['Edit and run', 'Run all again']
+
+
+async def test_a_reason_whose_line_was_removed_from_the_log_offers_no_way_there() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'failed')
+        said = stage.room.log.append(Level.ERROR, 'The cup is empty.', source='cup', run=run.id, step='execute')
+        await opened(stage, await stage.end(run, 'failed', error=FAILURE | {'seq': said.seq}))
+        before = 'Line in the log' in summary(stage)
+        await stage.room.log.clear(who='Ada')
+        await opened(stage, run)
+
+        assert before
+        assert 'Line in the log' not in text_of(stage.screen.all(aria_label='Run summary')[-1])
 
 
 async def test_after_a_file_was_refused_another_one_is_the_main_way_on(tmp_path: Path) -> None:
