@@ -1,6 +1,7 @@
 """Turns errors of Pydantic into sentences that say what to do."""
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -104,6 +105,11 @@ _PARAMETERS: Mapping[str, Sentence] = {
 def count_of(count: int, noun: str) -> str:
     """`1 line`, `412,000 lines`."""
     return f'{count:,} {noun}{"" if count == 1 else "s"}'
+
+
+def command_text(words: Sequence[Any]) -> str:
+    """Return the words of a command quoted as a shell needs them; a single one may be a whole line, kept as it is."""
+    return str(words[0]) if len(words) == 1 else shlex.join(map(str, words))
 
 
 def size_of(count: int) -> str:

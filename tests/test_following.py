@@ -221,5 +221,6 @@ def test_the_reason_of_a_failure_is_the_last_that_is_said(house: SynapseUnderTes
     done = follow(house, 'command=ls', f'command={tmp_path / "none"}')
 
     assert done.returncode == 1
+    assert re.search(r' ls +ls: cannot access ', done.stdout)  # its source is the program, as on the page of the log
     assert done.stderr.startswith('The run failed. ls ended with exit code 2: ls: cannot access ')
     assert 'No such file or directory' in done.stderr

@@ -11,7 +11,7 @@ from pages.parts.scope import Scope
 from pages.parts.words import clock_of, pipeline_color, pipeline_title, profile_label, size_of, step_title, title_of
 from pages.runs.run_controls import RunControls, StatePill
 from pages.runs.run_form import open_run_form_of
-from pages.runs.run_words import is_input_refused
+from pages.runs.run_words import is_input_refused, step_to_retry
 from pages.runs.stepper import Stepper
 from pages.runs.time_left import TimeLeft
 from synapse.catalog.catalog import PipelinesChanged
@@ -165,7 +165,7 @@ class CurrentRun(Scope):
     def _show_foot(self, run: RunRecord) -> None:
         self._controls.show(run)
         set_props(self._open, href=f'/runs/{run.number}')
-        step = run.failed_step
+        step = step_to_retry(run)
         is_refused = is_input_refused(run)
         self._other.set_visibility(run.state.is_final and is_refused)
         self._retry.set_visibility(run.state.is_final and run.state is not RunState.SUCCEEDED and not is_refused)
@@ -190,7 +190,7 @@ class CurrentRun(Scope):
 
     async def _ask_retry(self) -> None:
         if self._run is not None:
-            step = self._run.failed_step
+            step = step_to_retry(self._run)
             await attempt(self._room.runs.retry(self._run.id, from_step=step.name if step else None))
 
     # CPU and memory

@@ -117,7 +117,7 @@ class _Row:
         self._millis.set_text(f'.{local.microsecond // 1000:03}')
         set_props(self._glyph, href=f'{SPRITE}#g-{look}')
         self._level.set_text(WORDS[entry.level])
-        self._source.set_text(entry.step or entry.source)
+        self._source.set_text(entry.source)
         self._run.set_text(f'#{number}' if number else '')
         self.redraw(entry)
 

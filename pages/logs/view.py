@@ -29,6 +29,7 @@ class LogView(Scope):
 
     :param line: the number of a line to open at instead of the end
     :param has_run: whether each line names its run
+    :param is_over: whether nothing more will be logged here
     :param on_lines: called with new lines that match the filter, whether they are shown or not
     :param on_context: called with the number of a line to show among all others, whatever the filter
     :param on_source: called with the source to filter by
@@ -42,6 +43,7 @@ class LogView(Scope):
         line: int | None = None,
         has_run: bool = True,
         label: str = 'Log',
+        is_over: Callable[[], bool] = lambda: False,
         on_lines: Callable[[Sequence[Entry]], None] = lambda _: None,
         on_context: Callable[[int], None] | None = None,
         on_source: Callable[[str], None] = lambda _: None,
@@ -50,6 +52,7 @@ class LogView(Scope):
         self.classes('log-view')
         self._room = room
         self._on_lines, self._on_source = on_lines, on_source
+        self._is_over = is_over
         self._on_context = on_context or (lambda seq: self.show(LogFilter(run=self.only.run), line=seq))
         self._missed = self._missed_errors = 0
         self._opened: dict[int, Entry] = {}
@@ -237,6 +240,10 @@ class LogView(Scope):
         if self.only == LogFilter():
             return 'Nothing has been logged yet. Lines appear here as soon as something runs.'
         if self.only == LogFilter(run=self.only.run, step=self.only.step):
+            if self._is_over():
+                return (
+                    f'{"No log lines of this step are kept" if self.only.step else "Its log lines are no longer kept"}.'
+                )
             return 'Nothing has been logged here yet.'
         return 'No lines match these filters. Remove one to see more.'
 

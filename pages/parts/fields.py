@@ -12,7 +12,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from .cards import set_class, set_props
 from .controls import TYPED, entry, segments, select
-from .html import el
+from .html import el, prose
 
 MOST_SEGMENTS = 4
 MOST_LETTERS = 40
@@ -62,7 +62,7 @@ class Field:
         with el('div', f'sy-field form-{self.kind}') as self.box:
             self._draw(value)
             if help_text:
-                el('span', 'help', help_text, id=f'{self.id}-help')
+                prose('span', 'help', help_text, id=f'{self.id}-help')
             self._error = el('span', 'sy-error', role='alert', id=f'{self.id}-error')
 
     def connect(self, fields: 'Mapping[str, Field]') -> None:
@@ -290,8 +290,7 @@ class PairsField(TextField):
     is_area = True
 
     def _to_text(self, value: Any) -> str:
-        pairs = value if isinstance(value, dict) else {}
-        return '\n'.join(f'{name}={_text(item)}' for name, item in pairs.items())
+        return pairs_text(value) if isinstance(value, dict) else ''
 
     def value(self) -> Any:
         if not self._text.strip() and (self.is_required or self.is_nullable):
@@ -324,6 +323,11 @@ def set_in_browser(control: TextElement, name: str, value: Any) -> None:
 
 
 FieldMaker = Callable[..., Field]
+
+
+def pairs_text(pairs: Mapping[str, Any]) -> str:
+    """Return lines of `NAME=value`, as `pairs_from` reads them."""
+    return '\n'.join(f'{name}={_text(item)}' for name, item in pairs.items())
 
 
 def pairs_from(text: str, *, is_text: bool) -> dict[str, Any]:

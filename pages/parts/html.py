@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 E = TypeVar('E', bound=ui.element)
+_CODE = re.compile(r'`{1,2}([^`\n]+)`{1,2}')
 SPRITE = '/static/synapse/icons.svg'
 
 
@@ -19,6 +21,23 @@ def el(tag: str, classes: str = '', text: str = '', **attributes: Any) -> TextEl
     list.extend(element.classes, dict.fromkeys(classes.split()))
     dict.update(element.props, {attribute(name): value for name, value in attributes.items()})
     return element
+
+
+def prose(tag: str, classes: str, text: str, **attributes: Any) -> TextElement:
+    """Return an element of text in which what stands between backticks, as in docstrings, is code."""
+    parts = _CODE.split(text)
+    if len(parts) == 1:
+        return el(tag, classes, text, **attributes)
+    with el(tag, classes, **attributes) as element:
+        for place, part in enumerate(parts):
+            if part:
+                el('code' if place % 2 else 'span', text=part)
+    return element
+
+
+def without_backticks(text: str) -> str:
+    """Return the text of `prose` for where it cannot be more than text."""
+    return _CODE.sub(r'\1', text)
 
 
 def attribute(name: str) -> str:

@@ -124,12 +124,7 @@ class DurationField(TextField):
     placeholder = '1h 30m'
 
     def _to_text(self, value: Any) -> str:
-        if value is None:
-            return ''
-        try:
-            return words_of(_DURATION.validate_python(value))
-        except ValidationError:
-            return str(value)
+        return '' if value is None else duration_words(value)
 
     def value(self) -> Any:
         text = self._text.strip()
@@ -182,6 +177,14 @@ class SecretField(Field):
         if self._given:  # the stars of a default
             raise KeyError(self.name)
         return self._nothing()
+
+
+def duration_words(value: Any) -> str:
+    """Return a length of time as `DurationField` reads it, such as `1h 30m`; what isn't one as it is."""
+    try:
+        return words_of(_DURATION.validate_python(value))
+    except ValidationError:
+        return str(value)
 
 
 def _wall(value: Any) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pages.parts.html import Glyph, button, copy_button, el, icon, opens
+from pages.parts.html import Glyph, button, copy_button, el, icon, opens, prose
 from pages.parts.scope import Scope
 from pages.parts.words import kinds_of
 from pages.runs.run_form import open_run_form
@@ -67,7 +67,7 @@ def _card(room: ControlRoom, info: PipelineInfo) -> Any:
         if info.error is not None:
             _problem(info, info.error)
         if info.description:
-            el('p', 'sy-2 about', unwrapped(info.description))
+            prose('p', 'sy-2 about', unwrapped(info.description))
         if info.steps:
             with el('ol', 'steps', aria_label='Steps'):
                 for step in info.steps:

@@ -12,7 +12,7 @@ from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, focus_first_field, say
 from pages.parts.fields import Field, FieldMaker, Unreadable, sorted_errors
-from pages.parts.html import button, el, icon
+from pages.parts.html import button, el, icon, without_backticks
 from pages.parts.schema_fields import field_for
 from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
@@ -217,7 +217,7 @@ class RunFormDialog:
     def _show(self, values: Mapping[str, Any]) -> None:
         info = self._infos[self._pipeline]
         self._dot.classes(replace=f'sy-pdot p{info.color_index % 6 + 1}')
-        self._about.set_text(info.description.split('\n')[0])
+        self._about.set_text(without_backticks(info.description.split('\n')[0]))
         self._problem.set_text('')
         set_props(self._broken, hidden=info.error is None)
         if info.error is not None:

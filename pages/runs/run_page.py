@@ -33,9 +33,18 @@ async def run_page(room: ControlRoom, id: str) -> None:
             missing(error.message, error.hint)
             return
         typical = await room.runs.estimates.usual(run.pipeline, run.parameters, run.id)
-        first_error = await _first_error(room, run)
+        is_gone = await _is_reason_gone(room, run)
+        first_error = None if is_gone else await _first_error(room, run)
         if not scope.is_deleted:
-            RunPage(room, scope, await room.runs.get(run.id), typical, first_error)
+            RunPage(room, scope, await room.runs.get(run.id), typical, first_error, is_reason_gone=is_gone)
+
+
+async def _is_reason_gone(room: ControlRoom, run: RunRecord) -> bool:
+    """Whether the line of the log that says why the run failed has been deleted."""
+    if run.error is None or run.error.seq is None:
+        return False
+    seq = run.error.seq
+    return not await room.log.query(run=run.id, after=seq - 1, before=seq + 1, limit=1)
 
 
 async def _first_error(room: ControlRoom, run: RunRecord) -> int | None:
@@ -54,10 +63,18 @@ class RunPage:
     """The parts of the page, kept up to date with the run.
 
     :param line: the line of the log to open at, if not at its end
+    :param is_reason_gone: whether the line that says why the run failed is no longer in the log
     """
 
     def __init__(
-        self, room: ControlRoom, scope: Scope, run: RunRecord, typical: Mapping[str, float], line: int | None
+        self,
+        room: ControlRoom,
+        scope: Scope,
+        run: RunRecord,
+        typical: Mapping[str, float],
+        line: int | None,
+        *,
+        is_reason_gone: bool = False,
     ) -> None:
         self._room = room
         self._scope = scope
@@ -66,7 +83,7 @@ class RunPage:
         room.runs.status.mark_failure_seen(run.id)
         ui.page_title(f'#{run.number} {title_of(room, run)} · Synapse')
         with el('div', 'run-page'):
-            self._summary = RunSummary(room, run, typical, self._show_line)
+            self._summary = RunSummary(room, run, typical, None if is_reason_gone else self._show_line)
             with el('section', 'glass-card run-steps', aria_label='Steps'):
                 with el('div', 'sy-head'):
                     el('h2', text='Steps')
@@ -101,6 +118,7 @@ class RunPage:
                 line=line,
                 has_run=False,
                 label=f'Log of #{run.number}',
+                is_over=lambda: self._run.state.is_final,
             )
         with tools:
             first = button(

@@ -1,19 +1,21 @@
 """The side column of a run: its inputs, its outputs, and how the last runs of its pipeline went."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from pages.parts.fields import choice_words, title_of_field
+from pages.parts.fields import choice_words, pairs_text, title_of_field
 from pages.parts.html import WORDS, copy_button, el, icon, look_of
 from pages.parts.schema_fields import plain
+from pages.parts.typed_fields import duration_words
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
 from synapse.runs.estimates import kind_of_run
 from synapse.runs.records import Artifact, RunRecord, RunState
 from synapse.sealed import masked
+from synapse.sentences import command_text
 
 LAST_RUNS = 12
 
@@ -29,10 +31,10 @@ def inputs_card(room: ControlRoom, run: RunRecord) -> None:
         with el('dl', 'run-kv'):
             for name, value in masked(run.parameters).items():
                 field, _ = plain(schema.get('properties', {}).get(name, {}), schema)
-                label = choice_words(field, value) if 'enum' in field and value is not None else ''
+                short, whole = _words_of(name, field, value)
                 with el('div'):
                     el('dt', text=title_of_field(name, field), title=name)
-                    el('dd', 'sy-ell', label or _short(value), title=_whole(value))
+                    el('dd', 'sy-ell', short, title=whole)
             if not run.parameters:
                 with el('div'):
                     el('dt', text='none')
@@ -128,11 +130,28 @@ def _address(run: RunRecord, artifact: Artifact) -> str:
     return f'/api/v1/runs/{run.id}/artifacts/{quote(artifact.name)}'
 
 
+def _words_of(name: str, field: Mapping[str, Any], value: Any) -> tuple[str, str]:
+    """Return a value as its form field writes it, shortened and whole."""
+    whole = _whole(value)
+    if 'enum' in field and value is not None:
+        return choice_words(field, value), whole
+    if value is None or value in ('', [], {}):
+        return whole, whole
+    if field.get('format') == 'duration':
+        return duration_words(value), duration_words(value)
+    if isinstance(value, list) and ('x-command' in field or name == 'command'):
+        return command_text(value), command_text(value)
+    if isinstance(value, dict) and not any(isinstance(item, list | dict) for item in value.values()):
+        pairs = pairs_text(value)
+        return pairs.replace('\n', ', '), pairs
+    return _short(value), whole
+
+
 def _short(value: Any) -> str:
     if isinstance(value, str) and value.startswith('/'):
         return value.rstrip('/').rsplit('/', 1)[-1] or value
-    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
-        return (' ' if any(str(item).startswith('-') for item in value) else ', ').join(map(str, value))
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        return ', '.join(map(str, value))
     return _whole(value)
 
 

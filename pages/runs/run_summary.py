@@ -27,7 +27,8 @@ POLL_SECONDS = 0.25
 class RunSummary:
     """Redrawn when the run changes its state; while it only makes progress, stepper and time left change in place.
 
-    :param on_line: called with the number of the log entry that says why the run failed, to show it
+    :param on_line: called with the number of the log entry that says why the run failed, to show it;
+        None if the log no longer has that entry
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class RunSummary:
         room: ControlRoom,
         run: RunRecord,
         typical: Mapping[str, float],
-        on_line: Callable[[int], object] = lambda _: None,
+        on_line: Callable[[int], object] | None = None,
     ) -> None:
         self._room = room
         self._on_line = on_line
@@ -105,12 +106,12 @@ class RunSummary:
                 Glyph('failed', size=18)
             with el('div', 'sy-grow'):
                 el('b', text=error.words)
-                if error.seq is not None:
-                    seq = error.seq
+                if error.seq is not None and self._on_line is not None:
+                    seq, show = error.seq, self._on_line
                     with el('button', 'run-said', type_='button', title='Show this line in the log') as link:
                         icon('arrdown', size=13)
                         el('span', text='Line in the log')
-                    link.on('click', lambda: self._on_line(seq))
+                    link.on('click', lambda: show(seq))
                 el('p', text=f'{error.hint} {what_is_kept(self._room, run)}'.strip())
                 if error.file:
                     el('p', 'sy-mono', f'{error.file}, line {error.line}' if error.line else error.file)

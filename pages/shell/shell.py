@@ -255,9 +255,7 @@ class Shell:
         for target, link in self._links:
             is_here = path == target or (target != '/' and path.startswith(f'{target}/'))
             set_props(link, aria_current='page' if is_here else None)
-        place = next(
-            (name for target, name, _ in PLACES[1:] if path == target or path.startswith(f'{target}/')), 'Dashboard'
-        )
+        place = place_at(path)
         run = self._run_at(path)
         is_calendar = path == '/scheduler'
         is_log = path == '/logs'
@@ -361,6 +359,12 @@ def brand(place: str) -> None:
         el('circle', cx='12', cy='12', r='3', **{**pen, 'fill': 'var(--cmd-bg)'})
         for x, y in ((5, 5), (19, 5), (5, 19), (19, 19)):
             el('circle', cx=str(x), cy=str(y), r='2', fill=ink)
+
+
+def place_at(path: str) -> str:
+    """Return the name of the page at an address without a query, or that there is none."""
+    here = '/runs' if path.startswith('/runs/') and path.count('/') == 2 else path
+    return next((name for target, name, _ in PLACES if here == target), 'Page not found')
 
 
 class Pages(ui.sub_pages):

@@ -113,7 +113,7 @@ class Follower:
         self._last_seq = entry['seq']
         # Output of a program must not move the cursor, set the title or fill the clipboard of this terminal.
         time, message = entry['timestamp'][11:23], visible(plain(entry['message']))
-        source = visible(plain(entry['step'] or entry['source']))
+        source = visible(plain(entry['source']))
         write(f'{time} {entry["level"].upper():<8} {source:<10} {message}')
 
     # Ctrl-C

@@ -10,6 +10,7 @@ from storage.copies import Watch, break_hard_links, copy
 from storage.files import named_errors, write_atomically
 from synapse.errors import NotFound, SynapseError
 from synapse.pasted_paths import understood
+from synapse.sentences import command_text
 
 from .inbox import PREFIX as INBOX
 from .inbox import Inbox
@@ -25,6 +26,7 @@ RECORD = 'inputs.json'
 
 _PATH_FORMATS = ('path', 'file-path', 'directory-path')
 _LONGEST_NAME = 200
+_LONGEST_SUBJECT = 80
 
 
 class InputGone(SynapseError):
@@ -77,7 +79,10 @@ def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: 
         except NotFound:
             return value
     command = parameters.get('command')
-    return ' '.join(' '.join(map(str, command)).split())[:80] if isinstance(command, list) else ''
+    if not isinstance(command, list):
+        return ''
+    text = ' '.join(command_text(command).split())
+    return text if len(text) <= _LONGEST_SUBJECT else f'{text[: _LONGEST_SUBJECT - 1].rstrip()}…'
 
 
 def newest_match(value: str) -> Path | None:

@@ -3,8 +3,9 @@
 import re
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.parts.harness import SynapseUnderTest
 
@@ -130,3 +131,31 @@ def test_the_line_that_says_why_is_where_the_log_opens_and_is_found_again(
 
     page.goto(f'{program.url}runs')
     expect(page.get_by_text('Failed at EXECUTE: ERROR: the disk is gone')).to_be_visible()
+
+
+def test_on_a_phone_the_numbers_of_a_run_do_not_overlap(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    def box(place: Locator) -> dict[str, float]:
+        found = place.bounding_box()
+        assert found is not None
+        return {**found}
+
+    run = program.create_run('RunCommand', command=['sleep', '5.2'])  # six lines of the axis, a second apart
+    program.wait_for_run(run['id'], 'running')
+    page = open_tab(program)
+    page.set_viewport_size({'width': 390, 'height': 844})
+
+    page.goto(f'{program.url}runs/{run["id"]}')
+    expect(page.locator('.run-left .big')).to_have_text(re.compile(r'\d:\d\d'))
+    title = page.get_by_role('region', name='Run summary').get_by_role('heading')
+    assert box(page.locator('.run-left'))['y'] > box(title)['y']
+    program.wait_for_run(run['id'], 'succeeded')
+    expect(page.locator('.run-ticks span')).to_have_count(7)
+    edges = page.locator('.run-ticks span').evaluate_all(
+        """(spans) => spans.filter((span) => getComputedStyle(span).visibility === 'visible').map((span) => {
+          const range = document.createRange();
+          range.selectNodeContents(span);
+          return [range.getBoundingClientRect().left, range.getBoundingClientRect().right];
+        })"""
+    )
+    assert len(edges) > 2
+    assert all(left - right > 4 for (_, right), (left, _) in pairwise(edges))

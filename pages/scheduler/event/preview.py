@@ -16,6 +16,8 @@ from .reading import misfire_in, misfire_texts
 
 SHOWN = 5
 DAY_SECONDS = 86_400
+_TIME = r'\d\d:\d\d(?::\d\d)?'
+_TIMES = rf'{_TIME}(?:, {_TIME})*(?: and {_TIME})?'
 POLICIES = {
     'latest': 'Run once when Synapse is back',
     'skip': 'Skip it',
@@ -166,9 +168,7 @@ def sentence_parts(preview: Preview) -> tuple[str, str, str]:
 
 def in_parts(sentence: str) -> tuple[str, str, str]:
     """Split a sentence before and after what matters in it: the days and the time."""
-    found = re.match(r'(Runs )(.*? at \d\d:\d\d(?::\d\d)?)(.*)$', sentence) or re.match(
-        r'(Runs )([^,.]*)(.*)$', sentence
-    )
+    found = re.match(rf'(Runs )(.*? at {_TIMES}|.*? minutes past|[^,.]*)(.*)$', sentence)
     return (found[1], found[2], found[3]) if found else ('', '', sentence)
 
 

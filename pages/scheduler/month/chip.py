@@ -43,8 +43,8 @@ def chip_of(entry: CalendarEntry, color: str, zone: ZoneInfo, now: datetime) -> 
 
 
 def is_movable(entry: CalendarEntry, now: datetime) -> bool:
-    """Whether it may be moved to another day: only what is planned and still to come."""
-    return entry.state == 'planned' and entry.event_id is not None and entry.at > now
+    """Whether it may be moved to another day: only one occurrence that is planned and still to come."""
+    return entry.state == 'planned' and entry.event_id is not None and entry.at > now and entry.count == 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pages.scheduler.parts.days import DAY, clock_change_words, day_in, midnight, turned, weekday_of
-from pages.scheduler.parts.entries import counts_of, survivors
+from pages.scheduler.parts.entries import counts_of, gathered, survivors
 from pages.scheduler.parts.entry_filter import GROUPS, EntryFilter
 from synapse.calendar.events import CalendarEntry
 from synapse.recurrence.words import clock_change_on
@@ -123,7 +123,8 @@ def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end:
     shown = [entry for entry in counted if only.passes(entry)] if only.group else counted
     states = counts_of(shown)
     today = setting.today
-    chosen = survivors(shown, setting.capacity.most(len(shown), is_today=day == today))
+    lines = shown if len(shown) <= setting.capacity.rows else gathered(shown)
+    chosen = survivors(lines, setting.capacity.most(len(lines), is_today=day == today))
     loads = [entry for entry in entries if entry.state != 'off']
     crowd = Crowd()
     if day >= today:
@@ -137,7 +138,7 @@ def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end:
         chips=tuple(
             chip_of(entry, setting.colors.get(entry.pipeline, STEEL), setting.zone, setting.now) for entry in chosen
         ),
-        more=len(shown) - len(chosen),
+        more=len(lines) - len(chosen),
         counts=(done, failed, missed),
         load=f'{crowd.most} at once' if crowd.most else '',
         marks=marks_of(loads, start, end, everything if only.is_open else only.passes),

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
 from typing import Literal
 
 from synapse.calendar.events import CalendarEntry
 
+MOST_APART = 4
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Exceptions first: what stays visible if there is no room for all.
 RANKS = {
@@ -31,6 +33,27 @@ def survivors(entries: Sequence[CalendarEntry], most: int) -> Sequence[CalendarE
         return entries
     chosen = nsmallest(most, range(len(entries)), key=lambda place: (RANKS[entries[place].state], place))
     return [entries[place] for place in sorted(chosen)]
+
+
+def gathered(entries: Sequence[CalendarEntry]) -> Sequence[CalendarEntry]:
+    """Return the entries of a day, with one entry for an event that has more than `MOST_APART` occurrences ahead.
+
+    It is the first of them, with their number as its count. Occurrences that have become a run stay apart.
+    """
+    alike = Counter((entry.event_id, entry.state) for entry in entries if _is_ahead(entry))
+    kept, seen = [], set()
+    for entry in entries:
+        kind = entry.event_id, entry.state
+        if alike[kind] <= MOST_APART:
+            kept.append(entry)
+        elif kind not in seen:
+            seen.add(kind)
+            kept.append(replace(entry, count=alike[kind]))
+    return kept
+
+
+def _is_ahead(entry: CalendarEntry) -> bool:
+    return entry.state in ('planned', 'off') and entry.event_id is not None
 
 
 def counts_of(entries: Iterable[CalendarEntry]) -> Counter[str]:

@@ -134,7 +134,7 @@ async def test_a_run_that_failed_is_retried_from_the_card() -> None:
         await stage.step(run, 'failed')
         await stage.end(run, 'failed', error={'message': 'The cup is empty.'})
 
-        await fire(stage.screen.button('Retry from EXECUTE'))
+        await fire(stage.screen.button('Run all again'))
         newest = (await stage.room.runs.page())[0]
 
         assert newest.retry_of == run.id

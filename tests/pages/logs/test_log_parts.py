@@ -136,17 +136,17 @@ async def test_a_cleared_log_leaves_the_tail_with_the_line_that_says_so(tmp_path
         await it.until(lambda: len(shown(it)) == 1 and 'Ada cleared the log' in shown(it)[0])
 
 
-async def test_a_row_of_the_tail_names_its_level_step_and_run(tmp_path: Path) -> None:
+async def test_a_row_of_the_tail_names_its_level_source_and_run(tmp_path: Path) -> None:
     def draw(room: ControlRoom) -> LogTail:
         add_run(room.history, tmp_path / 'data' / 'runs', 'r1', now_utc())
         return LogTail(room, rows=1)
 
     async with opened(tmp_path, draw) as it:
-        it.say('it broke', level=Level.CRITICAL, run='r1', step='render')
+        it.say('it broke', level=Level.CRITICAL, source='ffmpeg', run='r1', step='render')
         await it.until(lambda: text_of(it.part._rows[0]._run) == '#1')
 
         row = it.part._rows[0]
-        assert (text_of(row._level), text_of(row._source)) == ('CRIT', 'render')
+        assert (text_of(row._level), text_of(row._source)) == ('CRIT', 'ffmpeg')
         assert 'lv-error' in row._row.classes
 
 

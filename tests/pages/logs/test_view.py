@@ -200,6 +200,20 @@ async def test_an_empty_view_says_why(tmp_path: Path, only: LogFilter, words: st
         assert it.empty.startswith(words)
 
 
+@pytest.mark.parametrize(
+    ('step', 'words'), [('', 'Its log lines are no longer kept.'), ('render', 'No log lines of this step are kept.')]
+)
+async def test_an_empty_log_of_a_run_that_has_ended_is_not_said_to_begin(tmp_path: Path, step: str, words: str) -> None:
+    def draw(room: Any) -> LogView:
+        return LogView(room, LogFilter(run='r1', step=step), is_over=lambda: True)
+
+    async with on_page(tmp_path, draw) as it:
+        browser = ScriptedBrowser(await it.user.open('/'))
+        await browser.until(lambda: 'reset' in browser.methods)
+
+        await it.until(lambda: text_of(it.part._empty) == words)
+
+
 async def test_a_view_with_lines_says_nothing_instead_of_them(tmp_path: Path) -> None:
     async with viewing(tmp_path) as it:
         it.say('first')

@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from pydantic import Field as ModelField
 
 from pages.parts.fields import Field, Unreadable, pairs_from, sorted_errors
+from pages.parts.html import prose, without_backticks
 from pages.parts.schema_fields import field_for, plain
 from synapse.control_room import ControlRoom
-from tests.parts.screens import Screen, drawn, fire, text_of, type_into
+from tests.parts.screens import Screen, drawn, fire, own_text, text_of, type_into
 
 
 class Example(BaseModel):
@@ -143,6 +144,15 @@ def test_the_range_of_a_number_is_said(screen: Screen, limits: dict[str, Any], w
     field(screen, {'type': 'number', **limits})
 
     assert words in screen.texts
+
+
+def test_what_stands_between_backticks_is_code(screen: Screen) -> None:
+    help_text = 'Keeps `*.mp4` and ``a b``, all of it.'
+    screen.draw(lambda: prose('p', 'help', help_text))
+
+    assert [text_of(code) for code in screen.all(tag='code')] == ['*.mp4', 'a b']
+    assert ''.join(map(own_text, screen.one(tag='p').descendants())) == without_backticks(help_text)
+    assert without_backticks(help_text) == 'Keeps *.mp4 and a b, all of it.'
 
 
 def test_help_and_error_describe_the_control_to_a_screen_reader(screen: Screen) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +12,8 @@ from pages.runs.run_page import run_page
 from pages.runs.run_side import LastRuns, OutputsCard, inputs_card
 from pages.runs.stepper import Stepper, preview
 from pages.runs.time_axis import TimeAxis
+from synapse.control_room import ControlRoom
+from synapse.log.log import Level
 from synapse.records import Problem, now_utc
 from synapse.runs.records import Artifact, RunRecord, RunState
 from tests.parts.run_records import NOW, a_run, a_step
@@ -63,6 +66,20 @@ async def test_a_run_that_failed_says_why_and_offers_another_go() -> None:
             'The cup is empty. Fill it. cup.py, line 3 Traceback, 2 lines'
         )
         assert buttons(stage)[:2] == ['Edit and run', 'Run all again']
+
+
+async def test_a_reason_whose_line_was_removed_from_the_log_offers_no_way_there() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'failed')
+        said = stage.room.log.append(Level.ERROR, 'The cup is empty.', source='cup', run=run.id, step='execute')
+        await opened(stage, await stage.end(run, 'failed', error=FAILURE | {'seq': said.seq}))
+        before = 'Line in the log' in summary(stage)
+        await stage.room.log.clear(who='Ada')
+        await opened(stage, run)
+
+        assert before
+        assert 'Line in the log' not in text_of(stage.screen.all(aria_label='Run summary')[-1])
 
 
 async def test_after_a_file_was_refused_another_one_is_the_main_way_on(tmp_path: Path) -> None:
@@ -266,7 +283,7 @@ async def test_inputs_are_short_and_whole_on_hover() -> None:
         screen.draw(lambda: inputs_card(stage.room, a_run(RunState.QUEUED, parameters=parameters)))
 
         shown = {text_of(row)[:40]: None for row in screen.all(tag='dd')}
-        assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', '{"a": 1}']
+        assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', 'a=1']
         assert screen.all(tag='dd')[0].props['title'] == '/srv/media/office-tour.mov'
 
 
@@ -281,6 +298,21 @@ async def test_inputs_are_called_as_in_the_form_with_the_labels_of_choices() -> 
 
     assert names[:2] == [('Captions', 'captions'), ('Shift of the subtitles', 'subtitle_shift')]
     assert values == [('as a track', 'mux'), ('0.5', '0.5'), ('720', '720'), ('mux', 'mux')]
+
+
+async def test_inputs_read_as_their_form_fields_write_them() -> None:
+    command = ['sh', '-c', 'echo "a b"']
+    parameters: dict[str, Any] = {'command': command, 'env': {'A': '1', 'B': 'two words'}, 'limit': 'PT1H30M'}
+    schema = {'properties': {'limit': {'type': 'string', 'format': 'duration'}}}
+    catalog = SimpleNamespace(find=lambda _: SimpleNamespace(schema=schema))
+    async with staged() as stage:
+        room = cast(ControlRoom, SimpleNamespace(catalog=catalog))
+        stage.screen.draw(lambda: inputs_card(room, a_run(RunState.QUEUED, parameters=parameters)))
+
+        values = [(text_of(item), item.props['title']) for item in stage.screen.all(tag='dd')]
+
+    line = """sh -c 'echo "a b"'"""
+    assert values == [(line, line), ('A=1, B=two words', 'A=1\nB=two words'), ('1h 30m', '1h 30m')]
 
 
 async def test_a_run_without_parameters_has_none_as_input() -> None:

@@ -317,6 +317,29 @@ def test_a_month_of_a_hundred_thousand_entries_sends_a_few_chips_a_day() -> None
     assert all(len(str(day.picture.as_props())) < 20_000 for day in days.values())
 
 
+def test_the_many_occurrences_of_one_event_on_a_day_are_one_chip() -> None:
+    often = [
+        entry(21, quarter / 4, state, key=f'{state}-{quarter}', title=state, event_id=state)
+        for quarter in range(96)
+        for state in ('off', 'planned')
+    ]
+    day = month_of([*often, entry(21, 9, 'planned', title='Nine', event_id='nine')])[date(2026, 10, 21)]
+
+    chips = [(chip.time, chip.title, chip.is_movable) for chip in day.picture.chips]
+    assert chips == [('00:00', 'off ×96', False), ('00:00', 'planned ×96', False), ('09:00', 'Nine', True)]
+    assert (day.picture.more, day.count) == (0, 193)
+    assert day.picture.label.endswith('97 planned')
+    assert set(day.entries) == {chip.key for chip in day.picture.chips}
+
+
+def test_a_few_occurrences_of_one_event_stay_apart() -> None:
+    found = [entry(21, hour, 'planned', event_id='e', key=str(hour)) for hour in (8, 12, 16, 20)]
+    day = month_of([*found, entry(21, 9, 'failed')])[date(2026, 10, 21)]
+
+    assert [chip.time for chip in day.picture.chips] == ['08:00', '09:00', '12:00']
+    assert day.picture.more == 2
+
+
 FEW = settings(max_examples=25, deadline=None)
 """Each of these lays out a whole month."""
 LOADED = st.lists(st.tuples(st.integers(1, 31), st.integers(0, 23), STATES, st.integers(1, 3)), max_size=60)

@@ -24,6 +24,8 @@ SENTENCE = 'Runs every Monday at 16:00, Berlin time, with no end date.'
     [
         (SENTENCE, 'every Monday at 16:00'),
         ('Runs every day at 16:00:30, Berlin time.', 'every day at 16:00:30'),
+        ('Runs every day at 09:00, 12:00 and 15:30, Berlin time.', 'every day at 09:00, 12:00 and 15:30'),
+        ('Runs every hour at 0, 15, 30 and 45 minutes past.', 'every hour at 0, 15, 30 and 45 minutes past'),
         ('Runs every 15 minutes, with no end date.', 'every 15 minutes'),
         ('No day matches. Pick another day.', ''),
     ],

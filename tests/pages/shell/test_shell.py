@@ -150,7 +150,13 @@ async def test_the_page_that_is_open_is_marked_in_the_rail_and_named_in_the_top_
 
 @pytest.mark.parametrize(
     ('path', 'title', 'crumb'),
-    [('/', 'Dashboard', ''), ('/runs/12', 'Runs', '#12'), ('/runs', 'Runs', ''), ('/nowhere', 'Dashboard', '')],
+    [
+        ('/', 'Dashboard', ''),
+        ('/runs/12', 'Runs', '#12'),
+        ('/runs', 'Runs', ''),
+        ('/nowhere', 'Page not found', ''),
+        ('/logs/x', 'Page not found', ''),
+    ],
 )
 async def test_the_top_bar_names_the_page_and_the_run(tmp_path: Path, path: str, title: str, crumb: str) -> None:
     async with opened(tmp_path, Shell) as it:

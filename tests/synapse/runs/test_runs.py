@@ -131,6 +131,22 @@ async def test_a_run_succeeds_and_logs_it(room: ControlRoom) -> None:
     assert entries[0].level == 'success'
 
 
+@pytest.mark.parametrize(
+    ('command', 'subject'),
+    [
+        (['sh', '-c', 'kill -SEGV $$'], "sh -c 'kill -SEGV $$'"),
+        (['echo "a b"'], "echo 'a b'"),
+        (['echo', 'x' * 90], f'echo {"x" * 74}…'),
+    ],
+)
+async def test_a_run_is_named_by_its_command_as_a_shell_takes_it(
+    room: ControlRoom, command: list[str], subject: str
+) -> None:
+    await room.runs.pause_queue()
+
+    assert (await room.runs.create('RunCommand', {'command': command})).subject == subject
+
+
 async def test_a_failing_command_fails_the_run_with_its_reason(room: ControlRoom) -> None:
     run = await room.runs.create('RunCommand', {'command': ['sh', '-c', 'exit 3']})
 
