@@ -13,6 +13,7 @@ import pytest
 from storage.daily_sums import DailySums, DaySum
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
+from synapse.engine.engine import HostExit
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.runs import transitions
 from synapse.runs.estimates import expected_starts, seconds_left
@@ -350,6 +351,28 @@ async def test_a_waiting_run_is_cancelled_without_a_process(house: House) -> Non
     with pytest.raises(Conflict) as caught:
         await house.runs.cancel(run.id)
     assert caught.value.code == 'run_not_cancellable'
+
+
+async def test_a_stop_while_the_log_is_saved_does_not_undo_a_failure(house: House) -> None:
+    run = await house.runs.create('Work', {})
+    host = await house.engine.next_host()
+    host.say(t='step', name='one', state='running', attempt=1)
+    await until(house, run.id, RunState.RUNNING)
+    failed_at = datetime.now(UTC).isoformat()
+
+    async def stop(*, now: bool = False) -> HostExit:
+        error = {'message': 'It took longer than 3 s.', 'type': 'timeout'}
+        host.say(t='step', name='one', state='failed', attempt=1, error=error, at=failed_at)
+        host.exit(-9 if now else -15)
+        return await host.wait()
+
+    host.stop = stop  # type: ignore[method-assign]
+    await house.runs.cancel(run.id)
+
+    ended = await until(house, run.id)
+    assert (ended.state, ended.steps[0].state) == (RunState.FAILED, StepState.FAILED)
+    assert ended.error is not None
+    assert ended.error.message == 'It took longer than 3 s.'
 
 
 async def test_the_emergency_stop_kills_live_runs_and_keeps_waiting_ones(house: House) -> None:
