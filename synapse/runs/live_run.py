@@ -162,7 +162,9 @@ class LiveRun:
         if self._must_end():
             return outcome(self._ending())
         why_killed = memory_watch()
-        self._intake = Intake.of_job(self._context.log, job, self._read_progress)
+        self._intake = Intake.of_job(
+            self._context.log, job, self._read_progress, most_bytes=self._context.run_log_bytes()
+        )
         self._handle = await self._context.engine.run(job, self._receive, self._log_line)
         if self._must_end():
             self._stop_handle(now=self._stop_now)
@@ -307,6 +309,8 @@ class LiveRun:
         elif self._read is not None and message.get('state') == StepState.SUCCEEDED:
             self._apply_progress({'step': message.get('name'), 'note': ''})  # that it was read matters no more
         name = message.get('name')
+        if self._intake is not None:
+            await self._intake.log_last_lines()
         if problem := transitions.problem_from(message.get('error')):
             if self._intake is not None:
                 self._intake.settle()  # a traceback at the end of the step may have the reason
