@@ -151,7 +151,9 @@ class ControlRoom:
             planned=event_store.planned_work,
             environment=lambda: _run_environment(settings, login),
             auth=auth,
+            run_log_bytes=lambda: retention.policy.run_log_bytes,
         )
+        retention = Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now)
         validator = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(
             events=event_store.events,
@@ -196,7 +198,7 @@ class ControlRoom:
             history=store,
             recent_commands=tuple((preferences.get('palette') or {}).get('recent', ())),
             chosen=_saved_choice(preferences),
-            retention=Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now),
+            retention=retention,
             moved_logins=moved,
             login=login,
         )

@@ -62,6 +62,11 @@ class RetentionPolicy(Record):
     def log_bytes(self) -> int:
         return self.log_megabytes * MEGABYTE
 
+    @property
+    def run_log_bytes(self) -> int:
+        """How much of the log one run may take, so that a flood leaves the lines of other runs."""
+        return self.log_bytes // 4
+
 
 _KEEP_ALL = RetentionPolicy(log_megabytes=1_000_000)
 _LIMITS = {

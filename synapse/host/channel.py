@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,6 +75,7 @@ class Channel:
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(after_in_child=self._become_fork)
         self._flusher: threading.Thread | None = None
+        self._unwaiting: set[int] = set()
         if fd is not None:
             self.open(fd)
 
@@ -154,7 +155,8 @@ class Channel:
         """Send a message at once, after everything before it."""
         if self.is_fork:
             return
-        self.drain_streams()
+        with self.without_waiting():
+            self.drain_streams()
         with self._lock:
             self._write_held(_as_json(message))
 
@@ -163,6 +165,18 @@ class Channel:
         self.drain_streams()
         with self._lock:
             self._write_held()
+
+    @contextlib.contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """A context in which this thread doesn't wait for a full spool, for what is little and must not come late."""
+        thread = threading.get_ident()
+        is_outermost = thread not in self._unwaiting
+        self._unwaiting.add(thread)
+        try:
+            yield
+        finally:
+            if is_outermost:
+                self._unwaiting.discard(thread)
 
     @property
     def is_backed_up(self) -> bool:
@@ -268,7 +282,9 @@ class Channel:
     def _wait_for_spool(self) -> None:
         """Wait while the spool is full. The flusher never does: it has to tell the control room how much to read."""
         spool = self.spool
-        if spool is None or not spool.is_full or threading.current_thread() is self._flusher:
+        if spool is None or threading.get_ident() in self._unwaiting or not spool.is_full:
+            return
+        if threading.current_thread() is self._flusher:
             return
         self.flush()
         while spool.is_full:

@@ -198,7 +198,8 @@ class Runner:
             if isinstance(error, StepFailed | RuntimeError) and not problem.program:
                 problem = problem.changed(program=self._run._failed_program)  # most likely it failed because of that
         finally:
-            self._finish_lines()
+            with self._channel.without_waiting():
+                self._finish_lines()
         # A step that catches everything has caught the timeout too, and whatever it did then came too late.
         return problem_of(deadline.timeout()) if deadline.has_passed else problem
 
@@ -242,7 +243,8 @@ class Runner:
         reason = problem.message if problem.message.endswith(('.', '!', '?')) else f'{problem.message}.'
         text = f'Attempt {attempt} of {step.retries + 1} failed: {reason} Next attempt in {wait:g} s, at {at}.'
         where = {'file': problem.file, 'line': problem.line} if problem.file else None
-        self._channel.log('warning', step.name, text, where)
+        with self._channel.without_waiting():
+            self._channel.log('warning', step.name, text, where)
         try:
             self._control.sleep(wait)
         except Cancelled:
@@ -280,7 +282,8 @@ class Runner:
         self._channel.send(StepMoved(t=Kind.STEP, name=step.name, state=state, attempt=attempt, error=error, at=at))
 
     def _warn(self, text: str) -> None:
-        self._channel.log('warning', self._channel.step or self._job['pipeline'], text)
+        with self._channel.without_waiting():
+            self._channel.log('warning', self._channel.step or self._job['pipeline'], text)
 
     def _log_problem(self, problem: Problem) -> None:
         hint = '' if problem.is_hint_at_log else problem.hint  # its reader is looking at it
@@ -288,10 +291,12 @@ class Runner:
         if problem.traceback:
             text = f'{text}\n{problem.traceback}'
         where = {'file': problem.file, 'line': problem.line} if problem.file else None
-        self._channel.log('error', self._channel.step or self._job['pipeline'], text, where)
+        with self._channel.without_waiting():
+            self._channel.log('error', self._channel.step or self._job['pipeline'], text, where)
 
     def _report_end(self, state: str, problem: Problem | None = None) -> None:
-        self._finish_lines()
+        with self._channel.without_waiting():
+            self._finish_lines()
         self._channel.send(End(t=Kind.END, state=state, error=problem.as_json() if problem else None))
 
     def _give_up(self, step: Step, timeout: StepTimeout) -> None:

@@ -27,10 +27,15 @@ TERM_SECONDS = 1.5
 PIPE_BYTES = 1024**2
 BUSY_BYTES, BUSY_SECONDS = 16 * 1024, 0.002
 _POLL_SECONDS = 0.1
+_FULL_SECONDS = 0.01
 
 
 class Output(Protocol):
     """Takes what a program prints."""
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether so much waits to be logged that the program has to wait."""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes, cut anywhere."""
@@ -212,6 +217,11 @@ def _follow(
         if control.cancelled:
             raise Cancelled
         check_deadline()
+        if output.is_backed_up:  # not left to `output`, which has no deadline to check while it waits
+            time.sleep(_FULL_SECONDS)
+            if can_hold:
+                _hold(process, control)
+            continue
         try:
             data = chunks.get(timeout=_POLL_SECONDS)
         except queue.Empty:

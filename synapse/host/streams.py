@@ -303,23 +303,32 @@ class _Bytes(io.RawIOBase):
 
 
 class ProgramOutput:
-    """The output of one program that a step runs, sent as it arrives."""
+    """The output of one program that a step runs, sent as it arrives.
+
+    It never waits for a full spool: the caller, which has a timeout to watch, does so while `is_backed_up`.
+    """
 
     def __init__(self, channel: Channel, source: str) -> None:
         self._channel, self._source = channel, source
         self._number = next(_numbers)
         self._is_unfinished = False
 
+    @property
+    def is_backed_up(self) -> bool:
+        return self._channel.is_backed_up
+
     def feed(self, data: bytes) -> None:
-        self._channel.drain_streams()
-        self._is_unfinished = self._is_unfinished or leaves_rows(data)
-        self._channel.raw(self._number, self._source, data)
+        with self._channel.without_waiting():
+            self._channel.drain_streams()
+            self._is_unfinished = self._is_unfinished or leaves_rows(data)
+            self._channel.raw(self._number, self._source, data)
         self._channel.after_output()
 
     def finish(self) -> None:
         if self._is_unfinished:
             self._is_unfinished = False
-            self._channel.raw(self._number, self._source, b'', is_last=True)
+            with self._channel.without_waiting():
+                self._channel.raw(self._number, self._source, b'', is_last=True)
 
 
 class FilteredOutput:
@@ -333,6 +342,10 @@ class FilteredOutput:
         self._lines = ByteLines()
         self._row = ''
         self._drawn_at = float('-inf')
+
+    @property
+    def is_backed_up(self) -> bool:
+        return self._output.is_backed_up
 
     def feed(self, data: bytes) -> None:
         now = time.monotonic()

@@ -14,6 +14,7 @@ from synapse.log.log import Log
 from synapse.profiles import Profiles
 
 from .folders import RunFolders
+from .log_limit import RUN_BYTES
 from .unfinished import UnfinishedRuns
 
 Planned = Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
@@ -32,7 +33,8 @@ async def nothing_more() -> Mapping[str, str | None]:
 class RunContext:
     """The rooms below, the folders of runs, the runs that have not ended, and what is planned.
 
-    `zone` is for wall times in messages and log lines, `auth` grants the tokens of runs.
+    `zone` is for wall times in messages and log lines, `auth` grants the tokens of runs, `run_log_bytes` returns how
+    much of the log one run may take.
     """
 
     store: RunStore
@@ -48,3 +50,4 @@ class RunContext:
     zone: str
     environment: Environment = nothing_more
     auth: Auth | None = None
+    run_log_bytes: Callable[[], int] = lambda: RUN_BYTES

@@ -20,6 +20,8 @@ from synapse.records import now_utc
 from synapse.scrubber import Scrubber, secret_values
 from synapse.waiting import Timer
 
+from .lifecycle_log import SOURCE
+from .log_limit import RUN_BYTES, Entries, Piece, RunLimit
 from .tracebacks import Printed, Tracebacks
 
 P = ParamSpec('P')
@@ -38,8 +40,6 @@ PAUSE_SECONDS = 0.001
 
 
 OnRows = Callable[[Sequence[Entry]], object]
-Entries = list[Any]
-"""Log entries as a host sends them: the `e` of a `Logs`."""
 
 
 class Cutter:
@@ -125,17 +125,26 @@ class Intake:
     :param folder: of the run
     :param secrets: values to hide in the files of the run too
     :param on_rows: called with the rows that are redrawn, whenever they are shown
+    :param most_bytes: how much of the log this run may take; what it prints beyond that is skipped
     """
 
     hold_seconds: float | None = HOLD_SECONDS
     """How long lines wait for the rest of their traceback; None until `finish`."""
 
     def __init__(
-        self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = (), on_rows: OnRows = lambda rows: None
+        self,
+        log: Log,
+        run_id: str,
+        folder: Path,
+        secrets: Iterable[str] = (),
+        on_rows: OnRows = lambda rows: None,
+        *,
+        most_bytes: int = RUN_BYTES,
     ) -> None:
         scrubber = Scrubber()
         scrubber.hide(run_id, secrets)
         self._log, self._run_id = log, run_id
+        self._limit = RunLimit(most_bytes)
         long_lines = LongLines(folder / LONG_LINES, scrubber.text)
         self._cutter = Cutter(long_lines)
         self._spool = SpoolReader(folder)
@@ -149,10 +158,12 @@ class Intake:
         self._release: asyncio.TimerHandle | None = None
 
     @classmethod
-    def of_job(cls, log: Log, job: Job, on_rows: OnRows = lambda rows: None) -> 'Intake':
+    def of_job(
+        cls, log: Log, job: Job, on_rows: OnRows = lambda rows: None, *, most_bytes: int = RUN_BYTES
+    ) -> 'Intake':
         profile = job.get('profile') or {}
         hidden = [*secret_values(profile.get('secrets') or {}), *job.get('secrets', ())]
-        return cls(log, job['id'], Path(job['folder']), hidden, on_rows)
+        return cls(log, job['id'], Path(job['folder']), hidden, on_rows, most_bytes=most_bytes)
 
     async def take(self, message: Mapping[str, Any]) -> None:
         """Log what a message of kind `logs`, `raw` or `spool` holds; returns when all of it is logged."""
@@ -160,15 +171,23 @@ class Intake:
         if kind == Kind.LOGS:
             await self._take_item(list(message.get('e') or ()))
         elif kind == Kind.RAW:
-            cut = self._cutter.lines
-            data = str(message.get('text') or '').encode('latin-1', 'replace')
-            is_long = self._cutter.is_long(message)
-            for item in await self._in_thread(cut, message, data) if is_long else cut(message, data):
-                await self._take_item(item)
+            await self._take_raw(message, str(message.get('text') or '').encode('latin-1', 'replace'))
             self._follow_rows(seq)
         elif kind == Kind.SPOOL:
             await self._take_spooled((int(message.get('file') or 0), int(message.get('size') or 0)))
             self._follow_rows(seq)
+
+    async def _take_raw(self, message: Mapping[str, Any], data: bytes) -> None:
+        if self._limit.is_reached:
+            await self._take_item(Piece.of(message, data))
+            return
+        for item in await self._cut(message, data):
+            await self._take_item(item)
+
+    async def _cut(self, message: Mapping[str, Any], data: bytes) -> list[Printed]:
+        is_long = len(data) > LONGEST or self._cutter.is_long(message)
+        cut = self._cutter.lines
+        return await self._in_thread(cut, message, data) if is_long else cut(message, data)
 
     async def take_line(self, line: str, step: str | None, level: Level = Level.INFO) -> None:
         """Log a line that came past the channel."""
@@ -184,10 +203,36 @@ class Intake:
             await self._take_item(item)
         for item in self._tracebacks.release():
             await self._log_item(item)
+        await self.log_last_lines()
         self.close()
         if has_spool:
             await self._log.saved(self._log.last_seq)
             await asyncio.to_thread(self._spool.remove)
+
+    async def log_last_lines(self) -> None:
+        """If lines were left out, say how many, and log the last of them. Call it when a step has ended."""
+        if not self._limit.has_left_out:
+            return
+        self.settle()
+        summary, last = self._limit.take_last()
+        if summary:
+            step = _text_or_none(last[0].step) if last else None
+            self._log.append(Level.WARNING, summary, source=SOURCE, run=self._run_id, step=step)
+        self._limit.is_lifted = True
+        try:
+            for part in last:
+                for item in [part] if isinstance(part, Printed) else await self._cut(part.message, part.data):
+                    await self._take_item(item)
+            await self._take_unfinished()
+            self.settle()
+        finally:
+            self._limit.is_lifted = False
+
+    async def _take_unfinished(self) -> None:
+        if self._cutter.has_rows:
+            for item in self._cutter.rest():
+                await self._take_item(item)
+            self._redraw(lambda row: True)
 
     def close(self) -> None:
         """Show no rows any more. Nothing that is printed may come after this."""
@@ -257,13 +302,15 @@ class Intake:
                 await self._take_item(item, PAUSE_SECONDS)
             await self._remove_finished()
 
-    def _read(self, until: tuple[int, int] | None) -> list[Printed | Entries]:
+    def _read(self, until: tuple[int, int] | None) -> list[Printed | Entries | Piece]:
         """Return the next items of the spool; empty only at its end."""
-        items: list[Printed | Entries] = []
+        items: list[Printed | Entries | Piece] = []
         while not items and (records := self._spool.read(until)):
             for header, data in records:
                 if header.get('t') == Kind.LOGS:
                     items.append(list(header.get('e') or ()))
+                elif header.get('t') == Kind.RAW and self._limit.is_reached:
+                    items.append(Piece.of(header, data))
                 elif header.get('t') == Kind.RAW:
                     _gather(items, self._cutter.lines(header, data))
         return items
@@ -279,8 +326,12 @@ class Intake:
             await self._log.saved(seq)
             await asyncio.to_thread(_remove, paths)
 
-    async def _take_item(self, item: Printed | Entries, pause: float = 0.0) -> None:
+    async def _take_item(self, item: Printed | Entries | Piece, pause: float = 0.0) -> None:
         """Log an item, with each traceback as one entry; what may belong to one waits for a moment."""
+        if isinstance(item, Piece):
+            await self._take_unfinished()
+            self._limit.leave_out(item)
+            return
         for part in [item] if isinstance(item, list) else self._tracebacks.fold(item):
             await self._log_item(part, pause)
         self._release_soon()
@@ -308,6 +359,14 @@ class Intake:
             await self._fair_share.yield_if_due(pause)
 
     def _log_part(self, part: Printed | Entries) -> None:
+        if not self._limit.admits(part):
+            self._limit.leave_out(part)
+            return
+        self._append(part)
+        if self._limit.count(part):
+            self._log.append(Level.WARNING, self._limit.warning(), source=SOURCE, run=self._run_id)
+
+    def _append(self, part: Printed | Entries) -> None:
         if isinstance(part, list):
             self._log.extend([row for row in map(self._row, part) if row is not None])
         elif part.fields:
@@ -342,8 +401,10 @@ class Recovery(Intake):
 
     hold_seconds = None
 
-    def __init__(self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = ()) -> None:
-        super().__init__(log, run_id, folder, secrets)
+    def __init__(
+        self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = (), *, most_bytes: int = RUN_BYTES
+    ) -> None:
+        super().__init__(log, run_id, folder, secrets, most_bytes=most_bytes)
         self._known: dict[str, tuple[str, int]] = {}
 
     async def _log_item(self, item: Printed | Entries, pause: float = 0.0) -> None:
@@ -378,7 +439,7 @@ def _remove(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _gather(items: list[Printed | Entries], printed: Iterable[Printed]) -> None:
+def _gather(items: list[Printed | Entries | Piece], printed: Iterable[Printed]) -> None:
     """Append lines to the last item if it has the same source, so that they are logged together."""
     for item in printed:
         last = items[-1] if items else None

@@ -158,7 +158,8 @@ class RunJobs:
                 secrets = self._profiles.secrets_of(run.profile)
         hidden = [*secret_values(secrets), *self._secrets_in(run)]
         self._log.hide(run.id, hidden)
-        await Recovery(self._log, run.id, self._folders.of(run.id), hidden).finish()
+        most_bytes = self._context.run_log_bytes()
+        await Recovery(self._log, run.id, self._folders.of(run.id), hidden, most_bytes=most_bytes).finish()
         self._log.unhide(run.id)
 
     def _profile_of(self, run: RunRecord, also_hidden: list[str]) -> dict[str, Any] | None:

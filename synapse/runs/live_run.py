@@ -63,6 +63,11 @@ class LiveRun:
         self._intake: Intake | None = None
         self._is_stopping = self._stop_now = self._is_closing = False
         self._is_pausing = False
+        self._is_behind = False
+        """Whether output is being logged, so that what the host said after it is still unread."""
+        self._stopped_at: datetime | None = None
+        self._failed_before = False
+        """Whether a step had failed before the stop; then the run failed, however late its messages are read."""
         self._read: ReadProgress | None = None
         self._reported: RunState | None = None
         self._error: Problem | None = None
@@ -119,6 +124,7 @@ class LiveRun:
         """
         self._is_closing = self._is_closing or (closing and not self._is_stopping)
         self._is_stopping = True
+        self._stopped_at = self._stopped_at or now_utc()
         self._stop_now = self._stop_now or now
         self._is_pausing = False
         self._publish_flags()
@@ -156,7 +162,9 @@ class LiveRun:
         if self._must_end():
             return outcome(self._ending())
         why_killed = memory_watch()
-        self._intake = Intake.of_job(self._context.log, job, self._read_progress)
+        self._intake = Intake.of_job(
+            self._context.log, job, self._read_progress, most_bytes=self._context.run_log_bytes()
+        )
         self._handle = await self._context.engine.run(job, self._receive, self._log_line)
         if self._must_end():
             self._stop_handle(now=self._stop_now)
@@ -198,8 +206,8 @@ class LiveRun:
             timed_out=step,
             timeout_seconds=seconds,
             overran=self._overran,
-            is_stopping=self._is_stopping,
-            is_closing=self._is_closing,
+            is_stopping=self._is_stopping and not self._failed_before,
+            is_closing=self._is_closing and not self._failed_before,
             **how,
         )
 
@@ -231,7 +239,11 @@ class LiveRun:
         kind = message.get('t')
         if kind in (Kind.LOGS, Kind.RAW, Kind.SPOOL) and self._intake is not None:
             await self._shown()  # the line that says that a step has started comes before what the step prints
-            await self._intake.take(message)
+            self._is_behind = True
+            try:
+                await self._intake.take(message)
+            finally:
+                self._is_behind = False
             return
         message = self._without_secrets(message)
         match kind:
@@ -287,18 +299,25 @@ class LiveRun:
             self._publish_progress()
 
     async def _step_moved(self, message: Mapping[str, Any]) -> None:
-        if self._is_stopping and message.get('state') == StepState.FAILED:
-            message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
+        now = self._moment_of(message.get('at'))
+        if self._stopped_at is not None and message.get('state') == StepState.FAILED:
+            self._failed_before = now < self._stopped_at
+            if not self._failed_before:
+                message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
         if message.get('state') == StepState.RUNNING:
             self._read = ReadProgress()
         elif self._read is not None and message.get('state') == StepState.SUCCEEDED:
             self._apply_progress({'step': message.get('name'), 'note': ''})  # that it was read matters no more
         name = message.get('name')
-        now = self._moment_of(message.get('at'))
+        if self._intake is not None:
+            await self._intake.log_last_lines()
         if problem := transitions.problem_from(message.get('error')):
             if self._intake is not None:
                 self._intake.settle()  # a traceback at the end of the step may have the reason
-            message = {**message, 'error': (await self._with_reason(problem)).as_json()}
+            problem = await self._with_reason(problem)
+            message = {**message, 'error': problem.as_json()}
+            if self._failed_before:
+                self._reported, self._error = RunState.FAILED, problem  # it may be killed before it says so
 
         def log_step(run: RunRecord) -> None:
             self._lifecycle.step_moved(run, next(step for step in run.steps if step.name == name))
@@ -362,6 +381,9 @@ class LiveRun:
         self._stop_handle(now=False)
 
     def _step_timed_out(self, step: StepRun, seconds: float) -> None:
+        if self._is_behind:  # the end of the step may be among what is unread
+            self._backstop.start(BACKSTOP_SECONDS, self._step_timed_out, step, seconds)
+            return
         self._timed_out = (step, seconds)
         self._stop_handle(now=True)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from .folders import RunFolders, not_saved
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE, LifecycleLog
 from .live_run import LiveRun
+from .log_limit import RUN_BYTES
 from .messages import EverythingStopped, QueueChanged, RunChanged
 from .past import PastRuns
 from .queue import Queue
@@ -72,6 +73,7 @@ class Runs:
         planned: Planned = lambda: (),
         environment: Environment = nothing_more,
         auth: Auth | None = None,
+        run_log_bytes: Callable[[], int] = lambda: RUN_BYTES,
     ) -> None:
         self._store = store
         self._figures = Figures(store, DailySums(store))
@@ -95,6 +97,7 @@ class Runs:
             zone=zone,
             environment=environment,
             auth=auth,
+            run_log_bytes=run_log_bytes,
         )
         self._jobs = RunJobs(context)
         self.new = NewRuns(catalog, profiles, inbox, self._folders)

@@ -39,8 +39,12 @@ class Tracebacks:
     def is_holding(self) -> bool:
         return any(folder.is_holding for folder in self._folders.values())
 
-    def fold(self, printed: Printed) -> Iterator[Printed]:
-        """Yield what can be logged of these lines and of those kept back."""
+    def fold(self, printed: Printed) -> list[Printed]:
+        """Return what can be logged of these lines and of those kept back."""
+        # In one go: more lines of the stream may be folded while the caller still logs these.
+        return list(self._folded(printed))
+
+    def _folded(self, printed: Printed) -> Iterator[Printed]:
         key = printed.source, printed.stream
         folder = self._folders.get(key) or TracebackFolder()
         if printed.fields or printed.level is not Level.INFO:  # a line that was cut is none of a traceback

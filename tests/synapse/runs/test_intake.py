@@ -23,6 +23,7 @@ from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
 from synapse.protocol.spool import SPOOL, Spool
 from synapse.protocol.spool_reader import SpoolReader
 from synapse.runs.intake import Intake, Recovery
+from synapse.runs.tracebacks import Printed, Tracebacks
 
 RUN = 'r1'
 
@@ -376,3 +377,14 @@ async def test_a_traceback_is_recovered_once(log: Log, tmp_path: Path) -> None:
     await Recovery(log, RUN, tmp_path).finish()
 
     assert await printed(log) == [TRACE.rstrip(), 'after']
+
+
+def test_lines_may_be_folded_while_earlier_ones_of_their_stream_are_still_logged(tmp_path: Path) -> None:
+    tracebacks = Tracebacks(LongLines(tmp_path / LONG_LINES))
+    earlier, later = (Printed('cat', 's', [(at(1), text)], stream=1) for text in ('earlier', 'later'))
+
+    folding = iter(tracebacks.fold(earlier))
+
+    assert next(folding) == earlier
+    assert list(tracebacks.fold(later)) == [later]
+    assert list(folding) == []

@@ -13,10 +13,12 @@ import pytest
 from storage.daily_sums import DailySums, DaySum
 from storage.runs import RunStore
 from synapse.control_room import ControlRoom
+from synapse.engine.engine import HostExit
 from synapse.errors import Conflict, Invalid, NotFound
-from synapse.runs import transitions
+from synapse.runs import live_run, transitions
 from synapse.runs.estimates import expected_starts, seconds_left
 from synapse.runs.figures import Figures
+from synapse.runs.live_run import LiveRun
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState, StepRun, StepState, moved
 from synapse.settings import Settings
@@ -366,6 +368,58 @@ async def test_a_waiting_run_is_cancelled_without_a_process(house: House) -> Non
     with pytest.raises(Conflict) as caught:
         await house.runs.cancel(run.id)
     assert caught.value.code == 'run_not_cancellable'
+
+
+async def test_a_stop_while_the_log_is_saved_does_not_undo_a_failure(house: House) -> None:
+    run = await house.runs.create('Work', {})
+    host = await house.engine.next_host()
+    host.say(t='step', name='one', state='running', attempt=1)
+    await until(house, run.id, RunState.RUNNING)
+    failed_at = datetime.now(UTC).isoformat()
+
+    async def stop(*, now: bool = False) -> HostExit:
+        error = {'message': 'It took longer than 3 s.', 'type': 'timeout'}
+        host.say(t='step', name='one', state='failed', attempt=1, error=error, at=failed_at)
+        host.exit(-9 if now else -15)
+        return await host.wait()
+
+    host.stop = stop  # type: ignore[method-assign]
+    await house.runs.cancel(run.id)
+
+    ended = await until(house, run.id)
+    assert (ended.state, ended.steps[0].state) == (RunState.FAILED, StepState.FAILED)
+    assert ended.error is not None
+    assert ended.error.message == 'It took longer than 3 s.'
+
+
+async def test_a_step_whose_output_is_still_being_logged_is_not_taken_for_one_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_run, 'BACKSTOP_SECONDS', 0.05)
+    is_checked, may_log = asyncio.Event(), asyncio.Event()
+    check = LiveRun._step_timed_out
+
+    def checked(self: LiveRun, *arguments: Any) -> None:
+        check(self, *arguments)
+        is_checked.set()
+
+    monkeypatch.setattr(LiveRun, '_step_timed_out', checked)
+    steps = ({'name': 'one', 'title': 'ONE', 'retries': 0, 'timeout': 0.05},)
+    async with opened(tmp_path / 'data', steps=steps) as house:
+        monkeypatch.setattr(house.log, 'room_to_write', may_log.wait)
+        run = await house.runs.create('Work', {})
+        host = await house.engine.next_host()
+        host.say(t='step', name='one', state='running', attempt=1)
+        host.say(t='logs', e=[['2026-10-14T12:00:00+00:00', 'info', 'one', 'hello', 'one', None]])
+        host.say(t='step', name='one', state='succeeded', attempt=1)
+        host.say(t='end', state='succeeded')
+
+        await asyncio.wait_for(is_checked.wait(), 20)
+        may_log.set()
+        host.exit(0)
+
+        assert (await until(house, run.id)).state is RunState.SUCCEEDED
+        assert 'kill' not in host.sent
 
 
 async def test_the_emergency_stop_kills_live_runs_and_keeps_waiting_ones(house: House) -> None:
