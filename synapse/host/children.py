@@ -2,10 +2,14 @@
 
 import contextlib
 import sys
+import threading
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 FOLDER = 'modules'
+_POOL = 'multiprocessing.pool'
 
 
 def offer(module: ModuleType, file: str, origin: str | None, folder: Path) -> None:
@@ -24,6 +28,18 @@ def offer(module: ModuleType, file: str, origin: str | None, folder: Path) -> No
         path.touch(mode=0o600)
         path.write_text(source, encoding='utf-8')
         sys.path.append(str(place))
+
+
+def silence_pools(is_stopping: Callable[[], bool]) -> None:
+    """Let no pool complain that it cannot replace its workers once the run is being stopped."""
+    before = threading.excepthook
+
+    def unless_of_a_pool(arguments: threading.ExceptHookArgs) -> None:
+        frames = (frame for frame, _ in traceback.walk_tb(arguments.exc_traceback))
+        if not (is_stopping() and any(frame.f_globals.get('__name__') == _POOL for frame in frames)):
+            before(arguments)
+
+    threading.excepthook = unless_of_a_pool
 
 
 def stop_helpers() -> None:

@@ -32,7 +32,7 @@ from synapse.scrubber import Scrubber, secret_values
 from synapse.sentences import sentences
 
 from .channel import Channel
-from .children import offer
+from .children import offer, silence_pools
 from .control import Cancelled, Control
 from .deadline import Deadline, Interrupts
 from .profile import RunProfile, Secrets
@@ -104,6 +104,7 @@ class Runner:
         pipeline = load_pipeline(self._job['pipeline'], file, self._origin)
         if file is not None:
             offer(sys.modules[pipeline.__module__], file, self._origin, self._folder)
+            silence_pools(lambda: self._control.cancelled)
         apply(options_of(pipeline), self._warn)
         steps = steps_of(pipeline)
         self._channel.send(Steps(t=Kind.STEPS, names=[step.name for step in steps]))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.parts.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 SignIn = Callable[[SynapseUnderTest], Page]
 
@@ -149,7 +149,7 @@ def test_on_a_phone_the_numbers_of_a_run_do_not_overlap(program: SynapseUnderTes
     title = page.get_by_role('region', name='Run summary').get_by_role('heading')
     assert box(page.locator('.run-left'))['y'] > box(title)['y']
     program.wait_for_run(run['id'], 'succeeded')
-    expect(page.locator('.run-ticks span')).to_have_count(7)
+    wait_until(lambda: page.locator('.run-ticks span').count() >= 5, timeout=20)  # then every other one is shown
     edges = page.locator('.run-ticks span').evaluate_all(
         """(spans) => spans.filter((span) => getComputedStyle(span).visibility === 'visible').map((span) => {
           const range = document.createRange();

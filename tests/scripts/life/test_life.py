@@ -67,7 +67,9 @@ def test_the_calendar_has_fired_and_missed(program: SynapseUnderTest) -> None:
     late = [item for item in occurrences if item['state'] == 'fired' and item['late_seconds'] >= 60]
     missed = [item for item in occurrences if item['state'] == 'missed']
     assert len(on_time) >= 4
-    assert [item['reason'].split('.')[0] for item in [*late, *missed]] == ['This machine was asleep'] * 2
+    assert len(missed) == 1
+    assert len(late) == (2 if (now - timedelta(days=1)).weekday() == 6 else 1)  # an event of Sundays is due that night
+    assert {item['reason'].split('.')[0] for item in [*late, *missed]} == {'This machine was asleep'}
     assert all(item['state'] != 'pending' for item in occurrences)
 
 
