@@ -216,6 +216,7 @@ class _Sender:
         self._thread: threading.Thread | None = None
         self._connection: _Connection | None = None
         self._attempts = 0
+        self._is_trying = False
         self._failures = 0
         self._is_away = False
         self._is_hurried = False
@@ -247,7 +248,7 @@ class _Sender:
         """Wait until everything is sent; returns whether it is."""
         deadline = time.monotonic() + seconds
         with self._changed:
-            attempts = self._attempts
+            attempts = self._attempts + self._is_trying  # one under way may have found nothing before this call
             self._is_hurried = True
             self._changed.notify_all()
             while self._is_busy() and time.monotonic() < deadline:
@@ -288,8 +289,11 @@ class _Sender:
 
     def _send_forever(self) -> None:
         while (batch := self._next_batch()) is not None:
+            with self._changed:
+                self._is_trying = True
             wait = self._send(batch)
             with self._changed:
+                self._is_trying = False
                 self._attempts += 1
                 self._changed.notify_all()
                 if wait:
