@@ -65,9 +65,9 @@ print("nobody's tag", told(good.notify(body='hello', tag='other')))
 server.shutdown()
 END
 
-for version in 1.13.1 2.3.0; do
-  python3 -m venv "$tmp/$version"
-  "$tmp/$version/bin/pip" install -qq --disable-pip-version-check "apprise==$version"
-  "$tmp/$version/bin/python" "$tmp/probe.py"
+for package in apprise==1.13.1 apprise==2.3.0; do
+  python3 -m venv "$tmp/$package"
+  "$tmp/$package/bin/pip" install -qq --disable-pip-version-check "$package"
+  "$tmp/$package/bin/python" "$tmp/probe.py"
 done | tee "$tmp/seen"
 diff "$tmp/expected" "$tmp/seen"
