@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -28,11 +28,39 @@ def main(arguments: list[str] | None = None) -> int:
     if command.name == 'open':
         from synapse.cli.client import open_link
 
-        return open_link(command.settings, only_print=command.only_print)
+        return open_link(command.settings, only_print=command.only_print, only_looks=command.only_looks, at=command.at)
     if command.name == 'run':
         from synapse.cli.client import run_pipeline
 
         return run_pipeline(command.settings, command.pipeline, command.values, profile=command.profile)
+    if command.name == 'password':
+        from synapse.cli.client import set_password
+
+        return set_password(command.settings)
+    if command.name == 'crontab':
+        from synapse.cli.client import print_crontab
+
+        return print_crontab(command.settings)
+    if command.name == 'answer':
+        from synapse.cli.client import answer_run
+
+        return answer_run(command.settings, command.run, command.answer)
+    if command.name == 'queue':
+        from synapse.cli.queue import control_queue
+
+        return control_queue(command)
+    if command.name == 'restore':
+        from synapse.cli.restore import restore
+
+        return restore(command)
+    if command.name == 'service':
+        from synapse.cli.service import control_service
+
+        return control_service(command)
+    if command.name == 'why':
+        from synapse.cli.client import say_why
+
+        return say_why(command.settings, command.event, command.at)
     gc.disable()  # what is imported stays; looking for garbage meanwhile finds none. `GarbageCollector` enables it
     # NiceGUI reads it on import, and would otherwise keep its files in the working directory.
     storage = _variable('NICEGUI_STORAGE_PATH', str(command.settings.data / 'ui'))
@@ -76,6 +104,8 @@ def ensure_packages(extra: str = '') -> None:
 
     :param extra: name of an optional dependency group of `pyproject.toml` that is needed too
     """
+    if not (ROOT / 'pyproject.toml').is_file():  # installed, with all it needs
+        return
     if sys.version_info < (3, 11):  # noqa: UP036 - the message for users of older versions
         sys.exit(f'Synapse needs Python 3.11 or newer; this is {sys.version.split()[0]}.')
     doubtful = _not_seen(_requirements(extra))
@@ -91,15 +121,23 @@ def ensure_packages(extra: str = '') -> None:
         return
     if is_in_another:
         target = f'{ROOT}[{extra}]' if extra else str(ROOT)
-        print(
-            f'This virtual environment lacks {", ".join(missing)}. Install with: '
-            f'{Path(sys.executable).name} -m pip install -e "{target}"',
-            file=sys.stderr,
-        )
+        _ = _texts()
+        names, command = ', '.join(missing), f'{Path(sys.executable).name} -m pip install -e "{target}"'
+        text = _('This virtual environment lacks {names}. Install with: {command}', names=names, command=command)
+        print(text, file=sys.stderr)
         sys.exit(2)
     if not is_ready:
         _install(python, extra)
     _start_again(python)
+
+
+def _texts() -> Callable[..., str]:
+    """Return what says a text in the language of the person; it needs no package."""
+    from synapse.cli.arguments import speak_as_asked
+    from synapse.language import _
+
+    speak_as_asked(sys.argv[1:])
+    return _
 
 
 def _requirements(extra: str) -> list[str]:
@@ -136,27 +174,63 @@ def _stamp(extra: str) -> Path:
 def _install(python: Path, extra: str) -> None:
     import subprocess
 
-    print(f'Installing the packages of Synapse into {OWN_ENVIRONMENT} (once, about a minute) ...', flush=True)
+    _ = _texts()
+    place = OWN_ENVIRONMENT
+    print(_('Installing the packages of Synapse into {place} (once, about a minute) ...', place=place), flush=True)
     try:
         if not python.is_file():
             subprocess.run([sys.executable, '-m', 'venv', str(OWN_ENVIRONMENT)], check=True)
         target = f'{ROOT}[{extra}]' if extra else str(ROOT)
-        pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
-        subprocess.run([*pip, '--editable', target], check=True)
+        _run_pip([str(python), '-m', 'pip', 'install', '--disable-pip-version-check', '--editable', target])
         # pip compiles what it copies; our own files stay where they are.
         sources = [str(ROOT / name) for name in ('synapse', 'storage', 'pages')]
         subprocess.run([str(python), '-m', 'compileall', '-q', *sources], check=False)
     except subprocess.CalledProcessError as error:
-        hint = 'On Debian: apt install python3-venv. ' if 'venv' in error.cmd else 'Is the network reachable? '
-        sys.exit(f'The packages could not be installed. {hint}Nothing else was changed; start again to retry.')
+        hint = _('On Debian: apt install python3-venv.') if 'venv' in error.cmd else _('Is the network reachable?')
+        sys.exit(
+            _('The packages could not be installed. {hint} Nothing else was changed; start again to retry.', hint=hint)
+        )
     for group in {'', extra}:
         _stamp(group).touch()
+
+
+def _run_pip(command: list[str]) -> None:
+    """Run pip and say how far it is: on a terminal in one line that changes, elsewhere once for each part.
+
+    :raises subprocess.CalledProcessError: after it has printed what pip said last
+    """
+    import subprocess
+
+    _ = _texts()
+    last: list[str] = []
+    found, is_terminal = 0, sys.stdout.isatty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
+        for line in pip.stdout or ():
+            last = [*last[-9:], line]
+            words = line.split()
+            if line.startswith('Collecting'):
+                found += 1
+                if is_terminal:
+                    name = re.split(r'[<>=!~;\[(]', words[1], maxsplit=1)[0]
+                    text = _('{count} packages found: {name}', count=found, name=name)
+                    print(f'\r\x1b[K{text}', end='', flush=True)
+            elif line.startswith('Installing collected packages'):
+                count = line.count(',') + 1
+                start, end = ('\r\x1b[K', '') if is_terminal else ('', '\n')
+                text = _('{count} packages are here; unpacking them ...', count=count)
+                print(f'{start}{text}', end=end, flush=True)
+    if is_terminal:
+        print('\r\x1b[K', end='', flush=True)
+    if pip.returncode != 0:
+        sys.stderr.writelines(last)
+        raise subprocess.CalledProcessError(pip.returncode, command)
 
 
 def _start_again(python: Path) -> None:
     # If packages are still missing in our own environment, restarting would loop forever.
     if os.environ.get(STARTED_AGAIN) == str(python):
-        sys.exit(f'Packages are missing in {OWN_ENVIRONMENT}. Delete that folder and start again.')
+        _ = _texts()
+        sys.exit(_('Packages are missing in {place}. Delete that folder and start again.', place=OWN_ENVIRONMENT))
     os.environ[STARTED_AGAIN] = str(python)
     command = [str(python), *sys.argv]
     if os.name == 'nt':
@@ -166,8 +240,13 @@ def _start_again(python: Path) -> None:
     os.execv(python, command)  # noqa: S606 - no shell: replaces this process by the same program
 
 
-if __name__ == '__main__':
+def command() -> int:
+    """Run the command line; what `synapse` calls where it is installed."""
     try:
-        sys.exit(main())
+        return main()
     except KeyboardInterrupt:  # while packages are imported or installed
-        sys.exit(130)
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(command())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .files import DiskFull, StorageError, free_bytes, named_errors
 from .folders import remove_folder
+from .texts import Count, _
 
 PIECE_BYTES = 16 * 1024**2
 """How much is copied between two calls of `watch`; larger pieces are no faster."""
@@ -132,7 +133,7 @@ def _take_after(source: Path, target: Path, as_new: bool) -> None:
 
 def _copy_file(source: Path, target: Path, watch: Watch, as_new: bool, *, sync: bool = False) -> None:
     if not source.is_file():  # opening a pipe would wait for its other end
-        raise StorageError(f'There is neither a file nor a folder at {source}.')
+        raise StorageError(_('There is neither a file nor a folder at {source}.', source=source))
     with named_errors(source), contextlib.ExitStack() as opened:
         reader = os.open(source, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
         opened.callback(os.close, reader)
@@ -164,7 +165,12 @@ def _check_room(source: Path, known: os.stat_result, target: Path) -> None:
     free = free_bytes(target.parent)
     if takes > max(0, free - RESERVED_BYTES):
         raise DiskFull(
-            f'{source.name} takes {takes:,} bytes, but only {free:,} are free for its copy; nothing was copied.'
+            _(
+                '{name} takes {takes} bytes, but only {free} are free for its copy; nothing was copied.',
+                name=source.name,
+                takes=Count(takes),
+                free=Count(free),
+            )
         )
 
 
@@ -176,7 +182,7 @@ def _copy_bytes(reader: int, writer: int, source: Path, size: int, watch: Watch)
                 raise CopyStopped(str(source))
             copied = _piece(reader, writer, at, min(end - at, PIECE_BYTES))
             if not copied:
-                raise StorageError(f'{source} became shorter while it was copied.')
+                raise StorageError(_('{source} became shorter while it was copied.', source=source))
             at += copied
     os.ftruncate(writer, size)
 

@@ -6,8 +6,10 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
+
+from . import descriptors
+from .texts import _
 
 
 class StorageError(Exception):
@@ -29,8 +31,14 @@ def named_errors(what: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise DiskFull(f'No room is left on the disk for {what}; nothing was saved.') from error
-        raise StorageError(f'{what} cannot be read or written: {error.strerror or error}') from error
+            raise DiskFull(_('No room is left on the disk for {what}; nothing was saved.', what=what)) from error
+        if error.errno in descriptors.USED_UP:
+            raise StorageError(
+                _('{what} cannot be opened. {reason}', what=what, reason=descriptors.sentence())
+            ) from error
+        raise StorageError(
+            _('{what} cannot be read or written: {reason}', what=what, reason=error.strerror or error)
+        ) from error
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
@@ -98,11 +106,6 @@ class IncomingFile:
         with contextlib.suppress(OSError):
             self._file.close()
             self._part.unlink(missing_ok=True)
-
-
-def path_aside(path: Path) -> Path:
-    """A new name beside `path`, under which an unreadable file is kept."""
-    return path.with_name(f'{path.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}')
 
 
 def sync_folder(folder: Path) -> None:

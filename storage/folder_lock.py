@@ -8,13 +8,14 @@ from typing import Any
 import filelock
 
 from .files import StorageError, named_errors, write_atomically
+from .texts import _
 
 
 class LockHeld(StorageError):
     """Another process owns the folder; `info` is what it published about itself."""
 
     def __init__(self, folder: Path, info: dict[str, Any]) -> None:
-        super().__init__(f'{folder} is in use')
+        super().__init__(_('{folder} is in use', folder=folder))
         self.info = info
 
 
@@ -37,7 +38,7 @@ class FolderLock:
             try:
                 self._lock.acquire(timeout=0)
             except filelock.Timeout as error:
-                raise LockHeld(self._folder, self._read_info()) from error
+                raise LockHeld(self._folder, self.info()) from error
         self.update(info)
 
     def update(self, info: Mapping[str, Any]) -> None:
@@ -50,13 +51,14 @@ class FolderLock:
             self._info_path.unlink(missing_ok=True)
             self._lock.release()
 
-    @property
-    def _info_path(self) -> Path:
-        return self._folder / 'lock.json'
-
-    def _read_info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, Any]:
+        """What the owner of the folder has published about itself; empty if that cannot be read."""
         try:
             info = json.loads(self._info_path.read_bytes())
         except (OSError, ValueError):
             return {}
         return info if isinstance(info, dict) else {}
+
+    @property
+    def _info_path(self) -> Path:
+        return self._folder / 'lock.json'

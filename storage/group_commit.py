@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from .files import DiskFull, StorageError
+from .texts import _
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -56,10 +57,10 @@ class GroupCommit:
         self._thread.shutdown()
 
     def _start(self) -> None:
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_CALLS))]
-        calls, saved = [call for call, _ in group], [future for _, future in group]
+        group = [self._waiting.popleft() for _each in range(min(len(self._waiting), MOST_CALLS))]
+        calls, saved = [call for call, _future in group], [future for _call, future in group]
         if self._is_closed:
-            self._settle(saved, [StorageError('The store is closed.')] * len(saved))
+            self._settle(saved, [StorageError(_('The store is closed.'))] * len(saved))
             return
         made = asyncio.get_running_loop().run_in_executor(self._thread, self._made, calls)
         made.add_done_callback(lambda made: self._settle(saved, made.result()))

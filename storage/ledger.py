@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from .database import EPOCH, insert_from_json, json_text, micros
 from .runs import RunStore, insert_run, insert_runs, next_number
@@ -17,8 +17,16 @@ Document = dict[str, Any]
 Documents = list[Document]
 Pairs = list[tuple[Document, Document | None]]
 
+
+class Outcome(NamedTuple):
+    """A row, and `number, state, started_at, finished_at` of its run, also of one that was pruned."""
+
+    row: Document
+    run: Document | None
+
+
 # `since` equals `due`, except in a row for a whole span of time. `unanswered`: a person still has to decide.
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS occurrences (
     event TEXT NOT NULL,
     due INTEGER NOT NULL,
@@ -52,9 +60,28 @@ SELECT key FROM json_each(?) WHERE (
     ORDER BY due LIMIT 1
 ) <= json_extract(value, '$[2]')
 """
+_WITH_RUNS = 'occurrences o LEFT JOIN runs r ON r.id = o.run LEFT JOIN traces t ON t.id = o.run'
+_NOT_SUCCEEDING = f"""
+SELECT value FROM json_each(?1) WHERE (
+    SELECT COUNT(*) = ?2 AND SUM(state = 'succeeded') = 0 FROM (
+        SELECT COALESCE(r.state, t.state, '') AS state FROM {_WITH_RUNS}
+        WHERE o.event = value ORDER BY o.due DESC LIMIT ?2
+    )
+)
+"""  # noqa: S608 - our own constants
+_NEWEST = f"""
+SELECT o.document, CASE WHEN COALESCE(r.number, t.number) IS NULL THEN NULL ELSE json_object(
+    'number', COALESCE(r.number, t.number), 'state', COALESCE(r.state, t.state),
+    'started_at', json_extract(COALESCE(r.document, t.document), '$.started_at'),
+    'finished_at', json_extract(COALESCE(r.document, t.document), '$.finished_at')
+) END FROM {_WITH_RUNS} WHERE o.event = ? AND o.due > ? ORDER BY o.due DESC LIMIT ?
+"""  # noqa: S608 - our own constants
 _INSERT = insert_from_json(
     'occurrences', 'since', 'state', 'run', 'retry', 'unanswered', 'count', 'document', 'event', 'due'
 )
+
+
+_ASSUMED = 'accounted until'
 
 
 class Ledger:
@@ -68,7 +95,7 @@ class Ledger:
         self.group = runs.group
         """For writes on the event loop."""
         with runs.reading() as connection:
-            connection.executescript(_SCHEMA)
+            connection.executescript(SCHEMA)
 
     def account(self, pairs: Iterable[tuple[Document, Document | None]]) -> Pairs:
         """Add rows, each with its run, in one transaction.
@@ -109,10 +136,41 @@ class Ledger:
         with self._runs.reading() as connection:
             query = f'SELECT value, ({last}) FROM json_each(?)'  # noqa: S608 - our own constants
             rows = connection.execute(query, [json.dumps([*event_ids])]).fetchall()
-        return {event: EPOCH + timedelta(microseconds=due) for event, due in rows if due is not None}
+            assumed = connection.execute('SELECT value FROM facts WHERE name = ?', [_ASSUMED]).fetchone()
+        least = -1 if assumed is None else assumed[0]
+        found = [(event, max(least if due is None else due, least)) for event, due in rows]
+        return {event: EPOCH + timedelta(microseconds=due) for event, due in found if due >= 0}
+
+    def assume_accounted(self, until: datetime) -> None:
+        """Treat everything due up to this moment as accounted for: rows were lost, and nothing may fire twice."""
+        with self._runs.transaction() as connection:
+            connection.execute('INSERT OR REPLACE INTO facts VALUES (?, ?)', [_ASSUMED, micros(until)])
 
     def get(self, event_id: str, due: datetime) -> Document | None:
         return next(iter(self._read('WHERE event = ? AND due = ?', [event_id, micros(due)])), None)
+
+    def of_event(self, event_id: str, start: datetime, end: datetime) -> tuple[Document, Document | None] | None:
+        """The row of an event from `start` up to but excluding `end`, or a span over it, with its run or trace."""
+        query = (
+            'SELECT found.document, COALESCE(r.document, t.document) FROM ('
+            'SELECT document, run, since FROM occurrences WHERE event = ? AND due >= ? ORDER BY due LIMIT 1) found '
+            'LEFT JOIN runs r ON r.id = found.run LEFT JOIN traces t ON t.id = found.run WHERE found.since < ?'
+        )
+        with self._runs.reading() as connection:
+            found = connection.execute(query, [event_id, micros(start), micros(end)]).fetchone()
+        return None if found is None else (json.loads(found[0]), None if found[1] is None else json.loads(found[1]))
+
+    def not_succeeding(self, event_ids: Sequence[str], *, times: int) -> list[str]:
+        """Those of these events that have as many rows, the newest of which have no run that succeeded."""
+        with self._runs.reading() as connection:
+            rows = connection.execute(_NOT_SUCCEEDING, [json.dumps([*event_ids]), times]).fetchall()
+        return [event for (event,) in rows]
+
+    def newest(self, event_id: str, *, since: datetime, limit: int) -> list[Outcome]:
+        """How the rows of an event after `since` ended, newest first."""
+        with self._runs.reading() as connection:
+            rows = connection.execute(_NEWEST, [event_id, micros(since), limit]).fetchall()
+        return [Outcome(json.loads(row), None if run is None else json.loads(run)) for row, run in rows]
 
     def of_run(self, run_id: str) -> Document | None:
         return next(iter(self._read('WHERE run = ?', [run_id])), None)

@@ -12,8 +12,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .database import erasing, insert_from_json, json_text, micros, named_sqlite_errors, open_database, transaction
+from .database import (
+    Rescue,
+    close_database,
+    erasing,
+    insert_from_json,
+    json_text,
+    micros,
+    named_sqlite_errors,
+    open_database,
+    transaction,
+)
 from .group_commit import GroupCommit
+from .run_index import SCHEMA as INDEX_SCHEMA
+from .run_index import RunIndex, TextOf, forget, index_next, prepare
+from .run_rescue import is_whole, recover
+from .taken_files import SCHEMA as TAKEN_SCHEMA
+from .taken_files import insert_found
 
 Document = dict[str, Any]
 Documents = list[Document]
@@ -22,7 +37,7 @@ Documents = list[Document]
 # `storage.pruned_runs`, and ended ones are marked to be counted, see `storage.daily_sums`; the tables are here because
 # questions and triggers need them together. An index for a filter also holds what the other filters ask for, so that a
 # page of runs is found without reading documents that do not fit.
-_SCHEMA = """
+SCHEMA = """
 BEGIN;
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,6 +59,12 @@ CREATE INDEX IF NOT EXISTS runs_of_pipeline_by_end ON runs (pipeline, finished) 
 CREATE INDEX IF NOT EXISTS runs_by_end ON runs (finished) WHERE finished IS NOT NULL;
 CREATE INDEX IF NOT EXISTS runs_by_creation ON runs (created);
 CREATE INDEX IF NOT EXISTS runs_with_inbox ON runs (number) WHERE instr(document, '"inbox:') > 0;
+CREATE INDEX IF NOT EXISTS runs_that_retry ON runs (json_extract(document, '$.retry_of'))
+WHERE instr(document, '"retry_of":null') = 0;
+CREATE INDEX IF NOT EXISTS good_runs_of_event ON runs (json_extract(document, '$.event_id'), number)
+WHERE state = 'succeeded' AND instr(document, '"event_id":null') = 0;
+CREATE TABLE IF NOT EXISTS shared (key TEXT PRIMARY KEY, used INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS shared_by_use ON shared (used);
 CREATE TABLE IF NOT EXISTS traces (
     id TEXT PRIMARY KEY,
     number INTEGER NOT NULL UNIQUE,
@@ -78,13 +99,20 @@ class RunStore:
     """Runs as plain documents with at least `id, state, pipeline, profile, created_at, finished_at`.
 
     Safe to use from several threads. Times inside are ISO 8601 with offset.
+
+    :param was_used: whether there must be a history already; a missing or empty file is damage then
     """
 
-    def __init__(self, path: Path) -> None:
-        self.notices: list[str] = []
+    def __init__(self, path: Path, *, was_used: bool = False) -> None:
         self._path = path
         self._lock = threading.RLock()
-        self._connection = open_database(path, _SCHEMA, synchronous='FULL', notices=self.notices)
+        rescue = Rescue(is_whole, recover, was_used)
+        schema = SCHEMA + TAKEN_SCHEMA + INDEX_SCHEMA
+        self._connection, self.damage = open_database(path, schema, synchronous='FULL', rescue=rescue)
+        with named_sqlite_errors(path):
+            prepare(self._connection)
+        self.notices = [self.damage.sentence] if self.damage else []
+        """What was found damaged and recovered when the file was opened."""
         self.group = GroupCommit(self.together)
         """For writes on the event loop."""
 
@@ -165,6 +193,7 @@ class RunStore:
                     if (after := change(before)) != before:
                         connection.execute(save, [json_text(after), id])
                         changed.append(str(id))
+            forget(connection, changed)
             if once:
                 newest = "SELECT ?, seq FROM sqlite_sequence WHERE name = 'runs'"
                 connection.execute(f'INSERT OR REPLACE INTO facts {newest}', [f'rewritten {text}'])
@@ -197,6 +226,21 @@ class RunStore:
         where = f'WHERE {" AND ".join(given)}' if given else ''
         numbers = f'SELECT number FROM runs {where} ORDER BY number DESC LIMIT ?'  # noqa: S608 - our own constants
         return self._many(f'WHERE number IN ({numbers}) ORDER BY number DESC', [*given.values(), limit])
+
+    def numbered(self, numbers: Sequence[int]) -> Documents:
+        """The runs with these numbers that are still there, newest first."""
+        return self._many(
+            'WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number DESC', [json.dumps(numbers)]
+        )
+
+    def index(self, text_of: TextOf) -> RunIndex:
+        """The index that `index_next` writes; its owner closes it."""
+        return RunIndex(self._path, text_of)
+
+    def index_next(self, text_of: TextOf) -> bool:
+        """Add some runs to the index that are not in it as they are now; returns whether there may be more."""
+        with self.transaction() as connection:
+            return index_next(connection, text_of)
 
     def with_states(self, states: Iterable[str]) -> Documents:
         where = 'WHERE state IN (SELECT value FROM json_each(?)) ORDER BY number'
@@ -240,6 +284,19 @@ class RunStore:
         where = "WHERE state = 'succeeded' AND pipeline = ? ORDER BY number DESC LIMIT ?"
         return self._many(where, [pipeline, limit])
 
+    def retries_of(self, id: str) -> Documents:
+        """The runs that retry this one, oldest first."""
+        where = "WHERE instr(document, '\"retry_of\":null') = 0 AND json_extract(document, '$.retry_of') = ?"
+        return self._many(f'{where} ORDER BY number', [id])
+
+    def last_good_of_event(self, event_id: str, *, before: int) -> Document | None:
+        """The last run of an event that succeeded, of those with a smaller number."""
+        return self._one(
+            "WHERE state = 'succeeded' AND instr(document, '\"event_id\":null') = 0 "
+            "AND json_extract(document, '$.event_id') = ? AND number < ? ORDER BY number DESC LIMIT 1",
+            [event_id, before],
+        )
+
     def with_inbox_files(self) -> Documents:
         """Runs whose parameters name files in the inbox that they have not taken over."""
         return self._many("WHERE instr(document, '\"inbox:') > 0", [])
@@ -247,7 +304,7 @@ class RunStore:
     def close(self) -> None:
         self.group.close()
         with self._lock:
-            self._connection.close()
+            close_database(self._path, self._connection)
 
     def _one(self, tail: str, values: Sequence[Any]) -> Document | None:
         return next(iter(self._many(tail, values)), None)
@@ -276,6 +333,7 @@ def insert_run(connection: sqlite3.Connection, document: Document, idempotency_k
         'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
         [document['number'], document['id'], *_columns(document), idempotency_key, json_text(document)],
     )
+    insert_found(connection, [document])
     return document
 
 
@@ -283,6 +341,7 @@ def insert_runs(connection: sqlite3.Connection, documents: Documents) -> None:
     """Add many runs with their numbers; see `insert_run`."""
     rows = [[run['number'], run['id'], *_columns(run), json_text(run)] for run in documents]
     connection.execute(_INSERT_MANY, [json_text(rows)])
+    insert_found(connection, documents)
 
 
 def _attempted(connection: sqlite3.Connection, call: Callable[[], Any]) -> Any:

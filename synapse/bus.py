@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from synapse.language import N_
+
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +45,7 @@ class Bus:
             try:
                 callback(message)
             except Exception:
-                log.exception('a subscriber of %s failed', type(message).__name__)
+                log.exception(N_('a subscriber of %s failed'), type(message).__name__)
 
     def subscriber_count(self) -> int:
         """Return how many subscriptions exist; tests for leaks count them."""

@@ -6,49 +6,75 @@ import logging
 import secrets
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
+from storage.damage import Damage
 from storage.documents import Documents
 from storage.files import StorageError, make_private_folder, remove_leftovers
 from storage.ledger import Ledger
 from storage.logs.store import LogStore
+from storage.past_plans import PastPlans
+from storage.run_rescue import missing_in
 from storage.runs import RunStore
+from synapse.language import _, _n, filled, joined, own, translated
 
 from .alerts.alerts import Alerts
+from .alerts.silent_events import SilenceWatch
 from .alerts.watch import AlertWatch
 from .auth import Auth
-from .bus import Bus
+from .backup.backups import Backups
+from .bus import Bus, Message
 from .calendar.alarm_clock import Clocks, read_clocks
+from .calendar.answers import Answers
 from .calendar.calendar import Calendar
 from .calendar.editor import EventEditor
 from .calendar.event_store import EventStore
 from .calendar.firing import Firing
+from .calendar.plan_history import PlanHistory
 from .calendar.validation import EventValidator
+from .calendar.zone_changes import ZoneChanges
 from .catalog.catalog import Catalog
+from .catalog.colors import PipelineColors
+from .credentials.messages import SessionsChanged
+from .credentials.password import first_line
+from .credentials.tokens import ApiTokens
+from .damage import RESTORED, DamageChanged, DamageFound, DamageReports
 from .engine.engine import LocalEngine
+from .engine.leftovers import sweep
 from .engine.login import LoginEnvironment
 from .engine.zygotes import Zygotes
 from .errors import DiskIsFull
+from .ical.import_rules import ImportRules
 from .inbox.inbox import Inbox
 from .log.handler import LogHandler
 from .log.log import Level, Log
 from .machine import Machine
+from .notifications.notifications import Notifications
 from .old_logins import move_old_logins
+from .preferences import SavedPreferences, chosen_zone
 from .profiles import Profiles
 from .protocol import environment
 from .records import now_utc
 from .recurrence.machine_zone import MachineZone, machine_zone
 from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
+from .restored import Restored
 from .retention import Retention
+from .runs.rebuilding import rebuild
 from .runs.runs import Runs
 from .sealed import Seal
-from .sentences import count_of
 from .settings import MOST_WORKERS, Settings
-from .status import Status
+from .status import Status, StatusChanged
+from .subscriptions.subscriptions import Subscriptions
+from .watches.watches import Watches
 
 MAX_RECENT = 10
+
+
+class StopAsked(Message):
+    """Somebody wants Synapse to stop; whoever serves it does."""
 
 
 @dataclass(kw_only=True)
@@ -63,6 +89,7 @@ class ControlRoom:
     status: Status
     machine: Machine
     alerts: Alerts
+    damage: DamageReports
     catalog: Catalog
     profiles: Profiles
     inbox: Inbox
@@ -70,10 +97,22 @@ class ControlRoom:
     runs: Runs
     calendar: Calendar
     editor: EventEditor
+    zone_changes: ZoneChanges
+    watches: Watches
+    answers: Answers
     auth: Auth
+    tokens: ApiTokens
     preferences: Documents
+    choices: SavedPreferences
     history: RunStore
     retention: Retention
+    import_rules: ImportRules
+    subscriptions: Subscriptions
+    notifications: Notifications
+    silence: SilenceWatch
+    backups: Backups
+    restored: Restored | None = None
+    """From which backup the data folder came back, until the time between is accounted for."""
     recent_commands: tuple[str, ...] = ()
     """The commands used in the palette, latest first."""
     moved_logins: str = ''
@@ -82,6 +121,8 @@ class ControlRoom:
     """The pipeline and the profile that a person chose last to start runs by hand; empty for none."""
     login: LoginEnvironment | None = None
     """What programs of runs have in addition to the environment of this process."""
+    zone_update: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    """Held while a newer `tzdata` package is looked for."""
     _handler: LogHandler | None = field(default=None, init=False, repr=False)
     _watch: AlertWatch | None = field(default=None, init=False, repr=False)
 
@@ -104,22 +145,36 @@ class ControlRoom:
         :raises storage.files.StorageError: if the folder holds something that cannot be read
         """
         zones = use_newest_data()
-        here = machine_zone() if zone is None else MachineZone(zone, 'It was chosen at start.')
         data = settings.data
         make_private_folder(data)
         boot = secrets.token_hex(8)
         bus = Bus()
+        # Its folder is made by the first start, so that what is missing now is lost, and not yet to be made.
+        was_used = (data / 'runs').is_dir()
+        preferences = Documents(data / 'settings.json', was_used=was_used)
+        choices = SavedPreferences(preferences, bus, is_language_fixed=settings.language is not None)
+        here = _zone(zone, preferences)
         status = Status(timezone=here.as_json(), timezone_data=zones.as_json())
-        logs, store = LogStore(data / 'logs.db'), RunStore(data / 'runs.db')
-        events, identities = Documents(data / 'events.json'), Documents(data / 'profiles.json')
-        alerts = Documents(data / 'alerts.json')
-        moved = move_old_logins(data, profiles=identities, events=events, runs=store, alerts=alerts, logs=logs)
+        restored = Restored.read(data)
+        logs, store = LogStore(data / 'logs.db', was_used=was_used), RunStore(data / 'runs.db', was_used=was_used)
+        events = Documents(data / 'events.json', was_used=was_used)
+        identities = Documents(data / 'profiles.json', was_used=was_used)
+        saved_alerts = Documents(data / 'alerts.json', was_used=was_used)
+        moved = move_old_logins(data, profiles=identities, events=events, runs=store, alerts=saved_alerts, logs=logs)
         log = Log(logs, bus)
         event_store = EventStore(events, log, bus)
-        profiles = Profiles(identities, data / 'secrets.json', bus, event_store.titles_using)
+        profiles = Profiles(
+            identities,
+            data / 'secrets.json',
+            bus,
+            lambda id: {'event': event_store.titles_using(id), 'watch folder': watches.folders_using(id)},
+        )
+        seal = Seal(data / 'secrets.key')
         zygotes = Zygotes(boot) if sys.platform == 'linux' else None
         if zygotes is not None:
             zygotes.on_change = lambda count, size: setattr(status, 'warm', (count, size))
+        seal = Seal(data / 'secrets.key')
+        preferences = Documents(data / 'settings.json', was_used=was_used)
         catalog = Catalog(
             data / 'pipelines',
             data / 'cache' / 'pipelines',
@@ -127,12 +182,17 @@ class ControlRoom:
             log,
             room_tag=boot,
             zygotes=zygotes,
-            seal=Seal(data / 'secrets.key'),
+            seal=seal,
+            colors=PipelineColors(preferences.get('colors')),
         )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         engine = LocalEngine(boot, zygotes)
-        preferences = Documents(data / 'settings.json')
-        ledger, auth = Ledger(store), Auth(data)
+        given_tokens = Documents(data / 'tokens.json')
+        tokens = ApiTokens(given_tokens, bus, now=now)
+        ledger, auth = (
+            Ledger(store),
+            Auth(data, tokens=tokens, password=first_line(settings.password_file) if settings.password_file else None),
+        )
         runs = Runs(
             store=store,
             engine=engine,
@@ -154,6 +214,17 @@ class ControlRoom:
             run_log_bytes=lambda: retention.policy.run_log_bytes,
         )
         retention = Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now)
+        watched = Documents(data / 'watches.json')
+        watches = Watches(
+            watched,
+            restored=restored,
+            data=data,
+            runs=runs,
+            catalog=catalog,
+            profiles=profiles,
+            log=log,
+            bus=bus,
+        )
         validator = EventValidator(catalog, profiles, runs, here.name)
         firing = Firing(
             events=event_store.events,
@@ -162,9 +233,53 @@ class ControlRoom:
             bus=bus,
             log=log,
             alive=data / 'alive',
+            restored=restored,
             now=now,
             clocks=clocks,
         )
+        plans = PlanHistory(events=event_store.events, store=PastPlans(store), runs=runs, bus=bus, now=now)
+        calendar = Calendar(
+            event_store=event_store,
+            validator=validator,
+            firing=firing,
+            history=plans,
+            store=store,
+            ledger=ledger,
+            runs=runs,
+            catalog=catalog,
+            status=status,
+            bus=bus,
+            zone=here.name,
+            now=now,
+        )
+        editor = EventEditor(event_store, validator, firing, zone=here.name, now=now)
+        import_rules = ImportRules(preferences, profiles=profiles, new_runs=runs.new, bus=bus)
+        subscriptions = Subscriptions(
+            documents=preferences,
+            calendar=calendar,
+            editor=editor,
+            catalog=catalog,
+            auth=auth,
+            rules=import_rules,
+            log=log,
+            bus=bus,
+            now=now,
+        )
+        alerts = Alerts(saved_alerts, bus)
+        channels = Documents(data / 'notifications.json')
+        notifications = Notifications(
+            documents=channels,
+            seal=seal,
+            alerts=alerts,
+            bus=bus,
+            log=log,
+            title_of=catalog.title_of,
+            room=settings.people_url,
+        )
+        damage = DamageReports(Documents(data / 'damage.json'), data, bus, now=now)
+        bus.subscribe(DamageChanged, lambda message: _show_damage(status, message, bus))
+        files = (logs, events, identities, profiles, saved_alerts, preferences, watched, given_tokens, seal)
+        damage.add([_rebuilt(store, ledger, logs, data), *(file.damage for file in files), *auth.damages])
         return cls(
             settings=settings,
             boot=boot,
@@ -173,32 +288,60 @@ class ControlRoom:
             log=log,
             status=status,
             machine=Machine(status, data, bus),
-            alerts=Alerts(alerts, bus),
+            alerts=alerts,
+            damage=damage,
             catalog=catalog,
             profiles=profiles,
             inbox=inbox,
             engine=engine,
             runs=runs,
-            calendar=Calendar(
+            calendar=calendar,
+            editor=editor,
+            zone_changes=ZoneChanges(
+                data / 'zones.json', events=event_store.events, data=status.timezone_data, bus=bus, log=log, now=now
+            ),
+            watches=watches,
+            answers=Answers(
                 event_store=event_store,
-                validator=validator,
-                firing=firing,
-                store=store,
                 ledger=ledger,
+                history=plans,
                 runs=runs,
                 catalog=catalog,
-                status=status,
-                bus=bus,
+                profiles=profiles,
                 zone=here.name,
                 now=now,
             ),
-            editor=EventEditor(event_store, validator, firing, zone=here.name, now=now),
             auth=auth,
+            tokens=tokens,
             preferences=preferences,
+            choices=choices,
             history=store,
             recent_commands=tuple((preferences.get('palette') or {}).get('recent', ())),
             chosen=_saved_choice(preferences),
             retention=retention,
+            import_rules=import_rules,
+            subscriptions=subscriptions,
+            notifications=notifications,
+            restored=restored if restored is not None and not restored.is_settled else None,
+            backups=Backups(
+                data,
+                documents=(events, identities, preferences, watched, channels, saved_alerts, given_tokens),
+                inbox=inbox,
+                log=log,
+                bus=bus,
+                least_free=settings.min_free_bytes,
+                now=now,
+            ),
+            silence=SilenceWatch(
+                alerts,
+                bus,
+                events=calendar.events,
+                ledger=ledger,
+                status=status,
+                is_queue_paused=lambda: runs.is_queue_paused,
+                zone=here.name,
+                now=now,
+            ),
             moved_logins=moved,
             login=login,
         )
@@ -215,9 +358,15 @@ class ControlRoom:
             await asyncio.to_thread(self.preferences.put, 'workers', {'count': count})
         except StorageError as error:
             self.runs.set_workers(before)
-            raise DiskIsFull(f'The number of workers could not be saved: {error}') from error
+            raise DiskIsFull(_('The number of workers could not be saved: {error}', error=error)) from error
         self.log.append(
-            Level.INFO, f'Up to {count_of(count, "run")} may work at the same time from now on', source='synapse'
+            Level.INFO,
+            _n(
+                'Up to {count} run may work at the same time from now on',
+                'Up to {count} runs may work at the same time from now on',
+                count,
+            ),
+            source='synapse',
         )
 
     async def remember_command(self, command: str) -> None:
@@ -234,6 +383,12 @@ class ControlRoom:
                 document = {'pipeline': pipeline, 'profile': profile}
                 await asyncio.to_thread(self.preferences.put, 'chosen', document)
 
+    async def choose_color(self, pipeline: str, color: str) -> None:
+        """Let this colour stand for a pipeline, empty for its own; forgotten on restart if the disk refuses."""
+        self.catalog.choose_color(pipeline, color)
+        with contextlib.suppress(StorageError):
+            await asyncio.to_thread(self.preferences.put, 'colors', dict(self.catalog.colors.chosen))
+
     async def start(self) -> None:
         """Start the parts: the log first, the queue last."""
         await self.log.start()
@@ -243,10 +398,16 @@ class ControlRoom:
         await self.profiles.start()
         for notice in [
             *self.preferences.notices,
+            *self.import_rules.notices,
+            *self.subscriptions.notices,
             *self.alerts.notices,
             *self.profiles.notices,
             *self.calendar.notices,
+            *self.watches.notices,
+            *self.notifications.notices,
+            *self.tokens.notices,
             *self.history.notices,
+            *(damage.sentence for damage in self.auth.damages),
         ]:
             self.log.append(Level.WARNING, notice, source='storage')
         if self.moved_logins:
@@ -263,36 +424,68 @@ class ControlRoom:
             is_queue_paused=lambda: self.runs.is_queue_paused,
             min_free_bytes=self.settings.min_free_bytes,
         )
+        self.notifications.start()
+        loop = asyncio.get_running_loop()
+        self.auth.on_sessions(lambda: loop.call_soon_threadsafe(self.bus.publish, SessionsChanged()))
+        # Before anything is started: what carries a tag of ours now is from before.
+        leftovers = await asyncio.to_thread(sweep, self.settings.data, self.boot)
         await self.engine.start()
         await self.catalog.start()
         await self.machine.start()
-        await self.runs.start()
+        self.damage.start()
+        await self.runs.start(leftovers)
         await self.calendar.start()
+        self.silence.start()
+        await self.watches.start()
+        await self._settle_restore()
+        self.zone_changes.start()
         await self.retention.start()
+        await self.subscriptions.start()
+        await self.backups.start()
         if self.login is not None:
             self.login.ask_soon()
-        self.log.append(Level.INFO, f'Synapse is up at {self.settings.url}', source='synapse')
+        self.log.append(Level.INFO, _('Synapse is up at {url}', url=self.settings.url), source='synapse')
+
+    async def _settle_restore(self) -> None:
+        """Note that what lies between the backup and this start is accounted for, and say what is missing."""
+        restored, self.restored = self.restored, None
+        if restored is not None:
+            made = f'{self.local(restored.made_at):%Y-%m-%d %H:%M}'
+            self.bus.publish(DamageFound(_after_restore(restored, made)))
+            text = _('Synapse was restored from {name}, made {made}', name=restored.backup, made=made)
+            self.log.append(Level.WARNING, text, source='backup')
+            await asyncio.to_thread(restored.changed(is_settled=True).write, self.settings.data)
 
     def local(self, moment: datetime) -> datetime:
         """The moment in the time zone of the calendar, which all pages use."""
         return moment.astimezone(zone_of(self.here.name))
 
     def _log_timezone(self) -> None:
-        version, source = self.status.timezone_data['version'], self.status.timezone_data['source']
-        data = f'version {version}, {source}' if version else f'unknown version, {source}'
+        version, source = self.status.timezone_data['version'], filled(self.status.timezone_data['source'])
+        data = (
+            _('version {version}, {source}', version=version, source=source)
+            if version
+            else _('unknown version, {source}', source=source)
+        )
         level = Level.INFO if self.here.is_known else Level.WARNING
-        text = f'The time zone is {self.here.name}. {self.here.why} Time-zone data: {data}.'
+        text = _(
+            'The time zone is {name}. {why} Time-zone data: {data}.', name=self.here.name, why=self.here.why, data=data
+        )
         self.log.append(level, text, source='synapse')
 
     async def stop_work(self, *, grace: float = 10.0) -> None:
         """Stop firing events and starting runs, and let running steps end within `grace` seconds."""
+        await self.backups.stop()
+        await self.subscriptions.stop()
         await self.retention.stop()
+        await self.watches.stop()
         await self.calendar.stop()
         await self.runs.stop(grace=grace)
 
     async def stop(self, *, grace: float = 10.0) -> None:
         """Stop work as `stop_work` does, stop what is left, and save everything."""
         await self.stop_work(grace=grace)
+        await self.zone_changes.stop()
         await self.machine.stop()
         await self.catalog.stop()
         await self.engine.close()
@@ -300,12 +493,17 @@ class ControlRoom:
             await self.login.close()
         if self._watch is not None:
             await self._watch.stop()
+        await self.silence.stop()
+        await self.notifications.stop()
+        await self.damage.stop()
         await self.alerts.stop()
-        self.log.append(Level.INFO, 'Synapse has stopped', source='synapse')
+        self.log.append(Level.INFO, _('Synapse has stopped'), source='synapse')
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
         await self.log.stop()
         self.calendar.close()
+        self.watches.close()
+        self.tokens.close()
         self.history.close()
         self.preferences.close()
 
@@ -314,6 +512,59 @@ async def _run_environment(settings: Settings, login: LoginEnvironment | None) -
     """Return the variables for the programs of runs: as in a terminal, and where they find this control room."""
     as_in_terminal = await login.variables() if login is not None else {}
     return {**as_in_terminal, environment.URL: settings.url, environment.DATA: str(settings.data)}
+
+
+def _rebuilt(store: RunStore, ledger: Ledger, logs: LogStore, data: Path) -> Damage | None:
+    """Return what was found damaged of the history, after all was added to it that the rest of the folder tells."""
+    damage = store.damage
+    if damage is None:
+        return None
+    with contextlib.suppress(OSError):
+        ledger.assume_accounted(datetime.fromtimestamp((data / 'alive').stat().st_mtime, UTC))
+    more = rebuild(store, ledger, logs, data / 'runs')
+    with store.reading() as connection:
+        missing = missing_in(connection)
+    damage = replace(damage, recovered=joined(damage.recovered, more), missing=missing)
+    store.notices = [damage.sentence]
+    return damage
+
+
+def _after_restore(restored: Restored, made: str) -> Damage:
+    """Return what a person has to know after a restore, for the card of damaged files.
+
+    :param made: when the backup was made, in words
+    """
+    from synapse.language.formats import listed  # Babel, which a start does without
+
+    is_without = restored.secrets == 'left out'
+    text = _('This is how it was at {made}, in {name}.', made=made, name=restored.backup)
+    sentences = [text, _('What fell due since then is missed, and did not fire.')]
+    if restored.interrupted:
+        sentences.append(
+            _n(
+                '{count} run had not ended then, and did not start again: retry it if it has not run elsewhere.',
+                '{count} runs had not ended then, and did not start again: retry what has not run elsewhere.',
+                restored.interrupted,
+            )
+        )
+    missing = _('Its secrets were not opened, as no passphrase was given.') if is_without else ''
+    if restored.left_out:
+        missing = _('Not in it: {parts}.', parts=listed(list(map(translated, restored.left_out))))
+    hint = _('Enter the secrets again on the pages Profiles and Settings.') if is_without else ''
+    return Damage(RESTORED, '', own(joined(*sentences)), own(missing), own(hint))
+
+
+def _show_damage(status: Status, message: DamageChanged, bus: Bus) -> None:
+    status.damage = tuple(report.as_json() for report in message.left)
+    bus.publish(StatusChanged())
+
+
+def _zone(wanted: str | None, preferences: Documents) -> MachineZone:
+    """Return the zone of the calendar: the one asked for, else the one chosen in Settings, else that of the machine."""
+    if wanted is not None:
+        return MachineZone(wanted, _('It was chosen at start.'))
+    chosen = chosen_zone(preferences)
+    return machine_zone() if chosen is None else MachineZone(chosen, _('It was chosen in Settings.'), is_chosen=True)
 
 
 def _saved_choice(preferences: Documents) -> tuple[str, str]:

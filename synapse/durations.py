@@ -5,18 +5,23 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from synapse.language import _
+
 Duration = str | float | timedelta
 
 _UNITS = {'ms': 0.001, 's': 1.0, 'm': 60.0, 'h': 3600.0, 'd': 86400.0}
 _WORDS = {
     '': 1.0,
     **dict.fromkeys(('ms',), 0.001),
-    **dict.fromkeys(('s', 'sec', 'secs', 'second', 'seconds'), 1.0),
-    **dict.fromkeys(('m', 'min', 'mins', 'minute', 'minutes'), 60.0),
-    **dict.fromkeys(('h', 'hr', 'hrs', 'hour', 'hours'), 3600.0),
-    **dict.fromkeys(('d', 'day', 'days'), 86400.0),
-    **dict.fromkeys(('w', 'week', 'weeks'), 604800.0),
+    # In each language, whichever the reader's is: the words of one are none of another.
+    **dict.fromkeys(('s', 'sec', 'secs', 'second', 'seconds', 'seg', 'segundo', 'segundos'), 1.0),
+    **dict.fromkeys(('m', 'min', 'mins', 'minute', 'minutes', 'minuto', 'minutos'), 60.0),
+    **dict.fromkeys(('h', 'hr', 'hrs', 'hour', 'hours', 'hora', 'horas'), 3600.0),
+    **dict.fromkeys(('d', 'day', 'days', 'dia', 'dias'), 86400.0),
+    **dict.fromkeys(('w', 'week', 'weeks', 'semana', 'semanas'), 604800.0),
 }
+_DECIMAL_COMMA = re.compile(r'(?<=\d),(?=\d{1,2}(?!\d))')
+"""A comma before three digits may be one of thousands."""
 _CLOCK = re.compile(r'(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?')
 _PART = re.compile(r'(\d+(?:\.\d+)?) *([a-z]*) *')
 
@@ -29,7 +34,9 @@ def parse_duration(value: Duration) -> float:
     """
     seconds = _seconds(value)
     if seconds is None or not 0 <= seconds < float('inf'):
-        raise ValueError(f'{value!r} is not a duration; write seconds, or text like "90s", "30m" or "1h30m"')
+        raise ValueError(
+            _('{value!r} is not a duration; write seconds, or text like "90s", "30m" or "1h30m"', value=value)
+        )
     return seconds
 
 
@@ -41,7 +48,7 @@ def read_duration(text: str) -> timedelta | None:
     if found := _CLOCK.fullmatch(text.strip()):
         hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    seconds_ = seconds_of(text.replace(' ', '').lower(), _WORDS)
+    seconds_ = seconds_of(_DECIMAL_COMMA.sub('.', text.replace(' ', '').lower()), _WORDS)
     try:
         return None if seconds_ is None else timedelta(seconds=seconds_)
     except OverflowError:
@@ -64,6 +71,16 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
+
+
+def spoken(seconds: float) -> str:
+    """Return a length of time as a sentence has it: `40 s`, `42 min`, `2 h 5 min`."""
+    if seconds < 90:
+        return _('{seconds} s', seconds=f'{seconds:.0f}')
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours:
+        return _('{hours} h {minutes} min', hours=hours, minutes=minutes)
+    return _('{minutes} min', minutes=minutes)
 
 
 def _seconds(value: Any) -> float | None:

@@ -13,6 +13,8 @@ SynapseError
 
 from collections.abc import Mapping
 
+from synapse.language import _
+
 
 class SynapseError(Exception):
     """An error to show: what happened, and what to do next.
@@ -87,5 +89,5 @@ class DiskIsFull(SynapseError):
 
     status = 507
 
-    def __init__(self, message: str, hint: str = 'Free some space, then try again.') -> None:
-        super().__init__('disk_full', message, hint)
+    def __init__(self, message: str, hint: str = '') -> None:
+        super().__init__('disk_full', message, hint or _('Free some space, then try again.'))

@@ -20,7 +20,7 @@ MAX_WAIT_SECONDS = 300.0
 
 
 class GarbageCollector:
-    """Runs full collections when old objects may be garbage, as soon as the program is calm, every two seconds at most.
+    """Runs full collections when old objects may be garbage, once none have been made for two seconds and all is calm.
 
     :param is_calm: called on the event loop; ignored after waiting for five minutes
     """
@@ -54,8 +54,12 @@ class GarbageCollector:
             self._loop.call_soon_threadsafe(self._request)
 
     def _request(self) -> None:
+        now = asyncio.get_running_loop().time()
         if self._timer is None:
-            self._requested_at = asyncio.get_running_loop().time()
+            self._requested_at = now
+            self._wait()
+        elif now - self._requested_at <= MAX_WAIT_SECONDS:
+            self._timer.cancel()  # a thread that makes many objects, as an import does, still has them all
             self._wait()
 
     def _wait(self) -> None:

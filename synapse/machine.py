@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from synapse.language import N_
 from synapse.waiting import is_set_within
 
 from .bus import Bus, Message
@@ -74,6 +75,7 @@ class Machine:
         self._folder = folder
         self._bus = bus
         self._watchers = 0
+        self._problem = ''
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         # psutil remembers the last CPU times of each thread, so all samples are taken by the same one.
@@ -120,8 +122,11 @@ class Machine:
         try:
             sample = await loop.run_in_executor(self._thread, lambda: take_sample(self._folder, first_cpu=first_cpu))
         except OSError as error:
-            log.warning('the machine could not be measured: %s', error)
+            if str(error) != self._problem:  # it may last for days
+                self._problem = str(error)
+                log.warning(N_('the machine could not be measured: %s'), error)
             return
+        self._problem = ''
         self.history.append(sample)
         for name, value in asdict(sample).items():
             setattr(self._status, name, value)

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.documents import GENERATIONS, Document, Documents
+from storage.documents import Documents
 from storage.files import StorageError, write_atomically
+from storage.journal import Document
 from storage.logs.rewriting import mapped
 from storage.logs.store import LogStore
+from storage.recovery import GENERATIONS
 from storage.runs import RunStore
+from synapse.language import N_, _, _n
 
 from .destinations.address import passwords_in, without_login
 from .scrubber import HIDDEN, Scrubber, forms_of, masked
-from .sentences import count_of
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def move_old_logins(
         for documents, name in ((profiles, 'profiles.json'), (events, 'events.json')):
             if moved[name]:
                 documents.change(moved[name])
+                documents.forget_changes()
                 _mask_generations(data / name)
     for id in runs.rewrite('://', lambda run: _without_logins(run, passwords), once=True):
         _clean_checkpoint(data / 'runs' / id / 'checkpoint.json', passwords)
@@ -53,7 +56,9 @@ def move_old_logins(
     try:
         done = _erase(passwords.known, runs, alerts, logs)
     except StorageError as error:
-        return f'Passwords from addresses could not be erased everywhere; the next start tries again: {error}'
+        return _(
+            'Passwords from addresses could not be erased everywhere; the next start tries again: {error}', error=error
+        )
     passwords.forget()
     return done
 
@@ -86,8 +91,12 @@ def _erase(passwords: set[str], runs: RunStore, alerts: Documents, logs: LogStor
     lines = logs.rewrite(forms, scrubber.text)
     in_runs = {id for form in forms for id in runs.rewrite(form, lambda run: _scrubbed(run, scrubber.text, forms))}
     in_alerts = _erase_from_alerts(alerts, scrubber.text)
-    counts = f'{count_of(lines, "log line")}, {count_of(len(in_runs), "run")} and {count_of(in_alerts, "alert")}'
-    return f'Passwords that earlier versions kept in addresses were erased from {counts}.'
+    return _(
+        'Passwords that earlier versions kept in addresses were erased from {lines}, {runs} and {alerts}.',
+        lines=_n('{count} log line', '{count} log lines', lines),
+        runs=_n('{count} run', '{count} runs', len(in_runs)),
+        alerts=_n('{count} alert', '{count} alerts', in_alerts),
+    )
 
 
 def _scrubbed(run: Document, scrub: Callable[[str], str], forms: list[str]) -> Document:
@@ -118,7 +127,7 @@ def _without_password(text: str, forms: list[str]) -> str:
 def _erase_from_alerts(alerts: Documents, scrub: Callable[[str], str]) -> int:
     before = (alerts.get('alerts') or {}).get('items') or []
     after = [_changed(alert, ('title', 'text'), scrub) for alert in before]
-    for _ in range(GENERATIONS if before else 0):  # so that no older copy of the file has them either
+    for _each in range(GENERATIONS if before else 0):  # so that no older copy of the file has them either
         alerts.put('alerts', {'items': after})
     return sum(new != old for new, old in zip(after, before, strict=True))
 
@@ -146,7 +155,7 @@ def _moved(
         own = secrets.setdefault(str(document.get(owner) or 'default'), {})
         if 'destination_password' not in own:
             own.update(found)
-        log.warning('the password in an address of %s was moved to the secrets of its profile', document['id'])
+        log.warning(N_('the password in an address of %s was moved to the secrets of its profile'), document['id'])
     return changed
 
 

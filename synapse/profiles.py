@@ -1,7 +1,6 @@
 """Profiles: the named identities of runs, a document each; their secrets are in one private file."""
 
 import asyncio
-import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +10,11 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
+from storage.damage import Damage
 from storage.documents import Documents
-from storage.files import DiskFull, StorageError, write_atomically
+from storage.files import DiskFull
+from synapse.language import N_, _, _n, in_thread
+from synapse.language.formats import listed
 
 from .bus import Bus, Message
 from .destinations import DestinationError, check_destination
@@ -21,8 +23,9 @@ from .destinations.errors import HostKey
 from .destinations.known_hosts import accept
 from .destinations.trial import Trial, try_out
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
-from .records import Record, now_utc
-from .sentences import count_of, sentence_of
+from .profile_secrets import ProfileSecrets
+from .records import Record
+from .sentences import sentence_of
 
 MASK = '***'
 DEFAULT_ID = 'default'
@@ -30,9 +33,13 @@ COLORS = ('#a78bfa', '#22d3ee', '#f472b6', '#bef264', '#93a4bf', '#e0b989')
 """Offered, and assigned in turn: identity colours of the design, which never stand for a state."""
 
 _WORDS = {
-    'missing': 'Give a value.',
-    'string_too_short': 'Give a value.',
-    'extra_forbidden': 'A profile has no such field.',
+    'missing': N_('Give a value.'),
+    'string_too_short': N_('Give a value.'),
+    'extra_forbidden': N_('A profile has no such field.'),
+}
+_USERS: Mapping[str, Callable[[int], str]] = {
+    'event': lambda count: _n('{count} event', '{count} events', count),
+    'watch folder': lambda count: _n('{count} watch folder', '{count} watch folders', count),
 }
 _SECRET_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]{0,63}')
 
@@ -67,14 +74,14 @@ class Profile(Record):
     @classmethod
     def _is_color(cls, value: str) -> str:
         if not re.fullmatch(r'#[0-9a-fA-F]{6}', value):
-            raise ValueError('Give a colour as six hex digits, such as #a78bfa.')
+            raise ValueError(_('Give a colour as six hex digits, such as #a78bfa.'))
         return value.lower()
 
     @field_validator('icon')
     @classmethod
     def _is_icon(cls, value: str) -> str:
         if not re.fullmatch(r'[a-z0-9_-]{1,40}', value):
-            raise ValueError('Give the name of an icon, in lower case.')
+            raise ValueError(_('Give the name of an icon, in lower case.'))
         return value
 
     @field_validator('destination')
@@ -91,41 +98,50 @@ class Profile(Record):
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
-            raise ValueError('Use only text, numbers, true, false, lists and objects.') from None
+            raise ValueError(_('Use only text, numbers, true, false, lists and objects.')) from None
         address = value.get('destination')
         if isinstance(address, str) and without_login(address)[0] != address:
-            raise ValueError('Enter user and password of a destination in their own fields.')
+            raise ValueError(_('Enter user and password of a destination in their own fields.'))
         return value
 
 
 class Profiles:
     """All profiles, in the order of their creation. Use it on the event loop; the disk is written in threads.
 
-    :param in_use: returns the titles of the events that need a profile, which prevent its deletion
+    :param in_use: returns what needs a profile, by kind, such as the titles of events; these prevent its deletion
     """
 
     def __init__(
-        self, documents: Documents, secrets_path: Path, bus: Bus, in_use: Callable[[str], Sequence[str]] = lambda _: ()
+        self,
+        documents: Documents,
+        secrets_path: Path,
+        bus: Bus,
+        in_use: Callable[[str], Mapping[str, Sequence[str]]] = lambda _: {},
     ) -> None:
         self._documents = documents
         self._secrets_path = secrets_path
         self._bus = bus
         self._writing = asyncio.Lock()
         self._notices: list[str] = []
-        self._secrets = self._read_secrets()
+        self._secrets = ProfileSecrets(secrets_path, documents.get)
         self._taken_ids: set[str] = set()
         self._profiles = self._read_profiles()
-        self.in_use = in_use
+        self._in_use = in_use
 
     @property
     def notices(self) -> list[str]:
         """What could not be read, a sentence each."""
-        return [*self._documents.notices, *self._notices]
+        return [*self._documents.notices, *self._secrets.notices, *self._notices]
+
+    @property
+    def damage(self) -> Damage | None:
+        """Whether the secrets were found damaged."""
+        return self._secrets.damage
 
     async def start(self) -> None:
         """Create the profile `default` in a new data folder; it delivers to the folder `published` in it."""
         if not self._taken_ids:
-            await self._save(Profile(id=DEFAULT_ID, label='Default', destination=str(self.default_destination)), {})
+            await self._save(Profile(id=DEFAULT_ID, label=_('Default'), destination=str(self.default_destination)), {})
 
     @property
     def default_destination(self) -> Path:
@@ -146,13 +162,19 @@ class Profiles:
         """:raises NotFound: `profile_not_found`"""
         profile = self._profiles.get(id)
         if profile is None:
-            raise NotFound('profile_not_found', f'No profile has the id {id!r}.', 'Pick one of GET /api/v1/profiles.')
+            raise NotFound(
+                'profile_not_found', _('No profile has the id {id!r}.', id=id), _('Pick one of GET /api/v1/profiles.')
+            )
         return profile
 
     def secrets_of(self, id: str) -> dict[str, str]:
         """The real values: only for the process of a run and the scrubber of its log, never to be shown."""
         self.get(id)
-        return dict(self._secrets.get(id, {}))
+        return self._secrets.of(id)
+
+    def in_use(self, id: str) -> bool:
+        """Whether something needs this profile, so that it cannot be deleted."""
+        return any(self._in_use(id).values())
 
     async def create(self, data: Mapping[str, Any]) -> Profile:
         """Create a profile; its id comes from `data`, else from its label.
@@ -166,9 +188,11 @@ class Profiles:
             values = {'destination': '', 'color': COLORS[len(self._profiles) % len(COLORS)], **data}
             id = values.pop('id', None) or self._free_id(str(values.get('label', '')))
             if not isinstance(id, str) or not re.fullmatch(r'[A-Za-z0-9_-]{1,64}', id):
-                raise _invalid({'id': 'Use letters, digits, - and _, at most 64.'})
+                raise _invalid({'id': _('Use letters, digits, - and _, at most 64.')})
             if id in self._taken_ids:
-                raise Conflict('profile_exists', f'A profile already has the id {id!r}.', 'Give another id or none.')
+                raise Conflict(
+                    'profile_exists', _('A profile already has the id {id!r}.', id=id), _('Give another id or none.')
+                )
             secrets = _merged_secrets({}, values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**values, 'id': id}, secrets)
             await _check_folder(profile)
@@ -186,8 +210,8 @@ class Profiles:
             before = self.get(id)
             values = dict(data)
             if values.pop('id', id) != id:
-                raise _invalid({'id': 'An id cannot be changed. Create another profile instead.'})
-            secrets = _merged_secrets(self._secrets.get(id, {}), values.pop('secrets', {})) | _login_in(values)
+                raise _invalid({'id': _('An id cannot be changed. Create another profile instead.')})
+            secrets = _merged_secrets(self._secrets.of(id), values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**before.model_dump(), **values}, secrets)
             if profile.destination != before.destination:
                 await _check_folder(profile)
@@ -204,7 +228,7 @@ class Profiles:
         :raises Invalid: if a secret does not fit
         """
         values = {'destination': self.get(id).destination if id is not None else '', **data}
-        known = self._secrets.get(id, {}) if id is not None else {}
+        known = self._secrets.of(id) if id is not None else {}
         secrets = _merged_secrets(known, values.pop('secrets', {})) | _login_in(values)
         address = values['destination'] or str(self.default_destination)
         return await try_out(address, secrets, str(self.known_hosts))
@@ -216,10 +240,10 @@ class Profiles:
         """
         try:
             async with self._writing:
-                await asyncio.to_thread(accept, self.known_hosts, key)
+                await in_thread(accept, self.known_hosts, key)
         except (ValueError, IndexError):
             raise Invalid(
-                'That is not the key of a host.', {'key': 'Give the key that a trial has returned.'}
+                _('That is not the key of a host.'), {'key': _('Give the key that a trial has returned.')}
             ) from None
 
     async def delete(self, id: str) -> None:
@@ -231,18 +255,30 @@ class Profiles:
         async with self._writing:
             profile = self.get(id)
             if len(self._profiles) == 1:
-                raise Conflict('last_profile', f'{profile.label} is the only profile.', 'Create another one first.')
-            if titles := self.in_use(id):
-                more = f' and {len(titles) - 3} more' if len(titles) > 3 else ''
                 raise Conflict(
-                    'profile_in_use',
-                    f'{profile.label} is used by {count_of(len(titles), "event")}: {", ".join(titles[:3])}{more}.',
-                    'Give them another profile, or delete them first.',
+                    'last_profile',
+                    _('{label} is the only profile.', label=profile.label),
+                    _('Create another one first.'),
                 )
-            await asyncio.to_thread(self._documents.remove, id)
+            users = {kind: titles for kind, titles in self._in_use(id).items() if titles}
+            if users:
+                titles = [title for kind in users.values() for title in kind]
+                counts = listed([_USERS[kind](len(found)) for kind, found in users.items()])
+                words = {'profile': profile.label, 'counts': counts, 'titles': ', '.join(titles[:3])}
+                text = _('{profile} is used by {counts}: {titles}.', **words)
+                if (left := len(titles) - 3) > 0:
+                    text = _n(
+                        '{profile} is used by {counts}: {titles} and {count} more.',
+                        '{profile} is used by {counts}: {titles} and {count} more.',
+                        left,
+                        **words,
+                    )
+                raise Conflict('profile_in_use', text, _('Give them another profile, or delete them first.'))
+            await asyncio.to_thread(self._remove, id)
+            self._secrets.take(id, {})
             del self._profiles[id]
             self._taken_ids.discard(id)
-            await self._write_secrets({key: value for key, value in self._secrets.items() if key != id})
+            await asyncio.to_thread(self._secrets.settle)
         self._bus.publish(ProfileChanged('deleted', profile))
 
     def _checked(self, values: dict[str, Any], secrets: Mapping[str, str]) -> Profile:
@@ -260,41 +296,23 @@ class Profiles:
         return next(name for name in names if name not in self._taken_ids)
 
     async def _save(self, profile: Profile, secrets: dict[str, str]) -> None:
-        earlier = self._secrets
-        document = profile.model_dump(mode='json', exclude={'secrets'})
         try:
-            await self._write_secrets({**earlier, profile.id: secrets})
-            await asyncio.to_thread(self._documents.put, profile.id, document)
-        except StorageError as error:
-            with contextlib.suppress(StorageError):
-                await self._write_secrets(earlier)
-            self._secrets = earlier
-            if isinstance(error, DiskFull):
-                raise DiskIsFull(f'The profile {profile.label} was not saved: the disk is full.') from error
-            raise
+            await asyncio.to_thread(self._write, profile, secrets)
+        except DiskFull as error:
+            raise DiskIsFull(_('The profile {label} was not saved: the disk is full.', label=profile.label)) from error
+        self._secrets.take(profile.id, secrets)
         self._profiles[profile.id] = profile
         self._taken_ids.add(profile.id)
+        await asyncio.to_thread(self._secrets.settle)
 
-    async def _write_secrets(self, secrets: dict[str, dict[str, str]]) -> None:
-        kept = {id: values for id, values in secrets.items() if values}
-        if kept != self._secrets:
-            data = json.dumps({'version': 1, 'secrets': kept}, indent=1, ensure_ascii=False).encode()
-            await asyncio.to_thread(write_atomically, self._secrets_path, data, mode=0o600)
-        self._secrets = kept
+    def _write(self, profile: Profile, secrets: dict[str, str]) -> None:
+        document = profile.model_dump(mode='json', exclude={'secrets'})
+        self._secrets.prepare(profile.id, document, secrets)
+        self._documents.put(profile.id, document)
 
-    def _read_secrets(self) -> dict[str, dict[str, str]]:
-        try:
-            secrets = json.loads(self._secrets_path.read_bytes())['secrets']
-            return {str(id): {str(key): str(value) for key, value in values.items()} for id, values in secrets.items()}
-        except FileNotFoundError:
-            return {}
-        except (ValueError, KeyError, TypeError, AttributeError):
-            aside = self._secrets_path.with_name(f'secrets.json.corrupt-{now_utc():%Y%m%dT%H%M%SZ}')
-            self._secrets_path.replace(aside)
-            self._notices.append(
-                f'The secrets of profiles could not be read; they are kept in {aside.name}. Enter them again.'
-            )
-            return {}
+    def _remove(self, id: str) -> None:
+        self._secrets.prepare(id, None, {})
+        self._documents.remove(id)
 
     def _read_profiles(self) -> dict[str, Profile]:
         profiles = {}
@@ -302,18 +320,20 @@ class Profiles:
             id = str(document.get('id', ''))
             self._taken_ids.add(id)
             try:
-                secrets = dict.fromkeys(self._secrets.get(id, {}), MASK)
+                secrets = dict.fromkeys(self._secrets.of(id), MASK)
                 profiles[id] = Profile.model_validate({**document, 'secrets': secrets})
             except ValidationError as error:
                 problem = sentence_of(error.errors()[0], _WORDS)
-                self._notices.append(f'The profile {id!r} is left out: {problem} Fix it in profiles.json.')
+                self._notices.append(
+                    _('The profile {id!r} is left out: {problem} Fix it in profiles.json.', id=id, problem=problem)
+                )
         return profiles
 
 
 async def _check_folder(profile: Profile) -> None:
     """:raises Invalid: if a file is where a destination on this machine should be"""
     try:
-        await asyncio.to_thread(checked_address, profile.destination)
+        await in_thread(checked_address, profile.destination)
     except ValueError as error:
         raise _invalid({'destination': str(error)}) from None
 
@@ -332,19 +352,19 @@ def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
     :raises Invalid: naming each invalid secret, never its value
     """
     if not isinstance(change, Mapping):
-        raise _invalid({'secrets': 'Give an object of names and values.'})
+        raise _invalid({'secrets': _('Give an object of names and values.')})
     secrets = dict(before)
-    problems = {}
+    problems: dict[str, str] = {}
     for name, value in change.items():
         if not isinstance(name, str) or not _SECRET_NAME.fullmatch(name):
-            problems['secrets'] = 'Names of secrets are letters, digits and _, and do not start with a digit.'
+            problems['secrets'] = _('Names of secrets are letters, digits and _, and do not start with a digit.')
         elif value is None:
             secrets.pop(name, None)
         elif value == MASK:
             if name not in before:
-                problems[f'secrets.{name}'] = 'It has no value yet. Give one.'
+                problems[f'secrets.{name}'] = _('It has no value yet. Give one.')
         elif not isinstance(value, str) or not value.strip():
-            problems[f'secrets.{name}'] = 'Give some text, or null to remove it.'
+            problems[f'secrets.{name}'] = _('Give some text, or null to remove it.')
         else:
             secrets[name] = value
     if problems:
@@ -353,4 +373,4 @@ def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
 
 
 def _invalid(fields: dict[str, str]) -> Invalid:
-    return Invalid('The profile was not saved.', fields, 'Correct the marked fields.')
+    return Invalid(_('The profile was not saved.'), fields, _('Correct the marked fields.'))

@@ -1,9 +1,14 @@
 """The base of frozen records. Their field names are those of the API, so their JSON is what programs read."""
 
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from synapse.language import ENGLISH, N_, Text, own, own_language, translated
+
+Kept = Annotated[str, BeforeValidator(lambda value: own(value) if isinstance(value, Text) else value)]
+"""A text that is kept and read later: in our own language, whoever asked for it."""
 
 
 class Record(BaseModel):
@@ -12,7 +17,8 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra='forbid')
 
     def changed(self, **values: Any) -> Self:
-        return self.model_copy(update=values)
+        said = {name: own(value) if isinstance(value, Text) else value for name, value in values.items()}
+        return self.model_copy(update=said)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values, times as ISO 8601 with offset."""
@@ -24,11 +30,14 @@ def is_unset(value: object) -> bool:
     return not value
 
 
+_AT_LOG = (N_('The last lines of the log may say why.'), N_('The last lines of its log may say why.'))
+
+
 class Problem(Record):
     """Why a run or step did not succeed."""
 
-    message: str
-    hint: str = ''
+    message: Kept
+    hint: Kept = ''
     type: str = ''
     """Exception class, `signal`, `timeout`, `exit`, or empty."""
     file: str | None = None
@@ -42,11 +51,15 @@ class Problem(Record):
     """Why, in the words of the program: a line of its output."""
     seq: int | None = Field(default=None, exclude_if=is_unset)
     """The log entry that has the reason."""
+    step: str = Field(default='', exclude_if=is_unset)
+    """The step in which a run was interrupted."""
+    last_sign_at: datetime | None = Field(default=None, exclude_if=is_unset)
+    """When an interrupted run gave its last sign of life."""
 
     @property
     def is_hint_at_log(self) -> bool:
         """Whether the hint says no more than to look at the log, which a reason answers."""
-        return self.hint.startswith('The last lines of ')
+        return any(self.hint == translated(text, chosen) for text in _AT_LOG for chosen in (ENGLISH, own_language()))
 
     @property
     def words(self) -> str:

@@ -14,6 +14,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from storage.documents import Documents
 from storage.files import StorageError
+from synapse.language import N_, _, _n, answering_in, joined, own_language, spoken, translated
+from synapse.language.formats import listed, number
 from synapse.waiting import is_set_within
 
 from .bus import Bus, Message
@@ -22,7 +24,6 @@ from .log.log import Level, Log
 from .log.messages import LinesLogged
 from .records import Record, now_utc
 from .runs.past import PastRuns
-from .sentences import count_of
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +71,10 @@ class RetentionPolicy(Record):
 
 _KEEP_ALL = RetentionPolicy(log_megabytes=1_000_000)
 _LIMITS = {
-    'log_days': 'Between 1 and 3,650 days, or forever.',
-    'log_megabytes': 'Between 10 and 1,000,000 MB.',
-    'run_days': 'Between 1 and 3,650 days, or forever.',
-    'run_count': 'Between 1 and 1,000,000 runs, or all of them.',
+    'log_days': N_('Between 1 and 3,650 days, or forever.'),
+    'log_megabytes': N_('Between 10 and 1,000,000 MB.'),
+    'run_days': N_('Between 1 and 3,650 days, or forever.'),
+    'run_count': N_('Between 1 and 1,000,000 runs, or all of them.'),
 }
 
 
@@ -171,8 +172,9 @@ class Retention:
             return RetentionPolicy.model_validate(self.policy.model_dump() | dict(values))
         except ValidationError as error:
             wrong = {str(found['loc'][0]) for found in error.errors()}
-            fields = {name: _LIMITS.get(name, 'There is no such setting.') for name in sorted(wrong)}
-            raise Invalid('This retention is not possible.', fields) from error
+            limits = {name: translated(text) for name, text in _LIMITS.items()}
+            fields = {name: limits.get(name, _('There is no such setting.')) for name in sorted(wrong)}
+            raise Invalid(_('This retention is not possible.'), fields) from error
 
     async def set(self, values: Mapping[str, Any]) -> RetentionPolicy:
         """Change the policy; what it no longer keeps is removed at once, in the background.
@@ -184,9 +186,11 @@ class Retention:
         try:
             await asyncio.to_thread(self._preferences.put, _DOCUMENT, policy.as_json())
         except StorageError as error:
-            raise DiskIsFull(f'The retention could not be saved: {error}') from error
+            raise DiskIsFull(_('The retention could not be saved: {error}', error=error)) from error
         self.policy = policy
-        self._log.append(Level.INFO, f'Kept from now on: {describe_policy(policy)}', source=SOURCE)
+        with answering_in(own_language()):
+            text = _('Kept from now on: {policy}', policy=describe_policy(policy))
+        self._log.append(Level.INFO, text, source=SOURCE)
         self._bus.publish(RetentionChanged())
         self._is_requested = True
         self._wake.set()
@@ -241,8 +245,10 @@ class Retention:
         try:
             return await asyncio.shield(self._cleaning)
         except StorageError as error:
-            hint = 'Check the disk of the data folder; cleaning is retried within the hour.'
-            raise NotReady('not_cleaned', f'Not everything old could be removed: {error}', hint) from error
+            hint = _('Check the disk of the data folder; cleaning is retried within the hour.')
+            raise NotReady(
+                'not_cleaned', _('Not everything old could be removed: {error}', error=error), hint
+            ) from error
 
     # -- cleaning -----------------------------------------------------------------------------------------------------
 
@@ -263,9 +269,9 @@ class Retention:
         try:
             await work()
         except (SynapseError, StorageError) as error:
-            self._log.append(Level.WARNING, f'{error} {getattr(error, "hint", "")}'.strip(), source=SOURCE)
+            self._log.append(Level.WARNING, joined(spoken(error), getattr(error, 'hint', '')), source=SOURCE)
         except Exception:  # the edge of a background task
-            log.exception('cleaning up failed')
+            log.exception(_('cleaning up failed'))
 
     def _lines_logged(self, _: LinesLogged) -> None:
         if self._log.last_seq - self._checked_seq >= GREW_LINES:
@@ -347,7 +353,9 @@ class Retention:
     def _log_report(self, policy: RetentionPolicy, report: RetentionReport) -> None:
         if not report.is_empty:
             fields = {'lines': report.lines, 'runs': report.runs, 'bytes': report.run_bytes}
-            self._log.append(Level.INFO, f'Removed {describe_report(report, policy)}.', source=SOURCE, fields=fields)
+            with answering_in(own_language()):
+                text = _('Removed {removed}.', removed=describe_report(report, policy))
+            self._log.append(Level.INFO, text, source=SOURCE, fields=fields)
 
     def _load_policy(self, preferences: Documents) -> RetentionPolicy:
         """The saved policy; if it cannot be read, everything is kept until it is set again."""
@@ -357,16 +365,32 @@ class Retention:
         try:
             return RetentionPolicy.model_validate(document)
         except ValidationError:
-            self.notices.append('The retention could not be read, so everything is kept. Set it on the Settings page.')
+            self.notices.append(
+                _('The retention could not be read, so everything is kept. Set it on the Settings page.')
+            )
             return _KEEP_ALL
 
 
 def describe_policy(policy: RetentionPolicy) -> str:
     """`log lines of 30 days, up to 1,000 MB; all runs`."""
-    days = f'log lines of {_days(policy.log_days)}' if policy.log_days is not None else 'log lines'
-    runs = [f'of {_days(policy.run_days)}'] if policy.run_days is not None else []
-    runs += [f'at most {policy.run_count:,}'] if policy.run_count is not None else []
-    return f'{days}, up to {policy.log_megabytes:,} MB; ' + (f'runs {", ".join(runs)}' if runs else 'all runs')
+    return _('{lines}; {runs}', lines=_lines_kept(policy), runs=_runs_kept(policy))
+
+
+def _lines_kept(policy: RetentionPolicy) -> str:
+    size = number(policy.log_megabytes)
+    if policy.log_days is None:
+        return _('log lines, up to {size} MB', size=size)
+    return _('log lines of {days}, up to {size} MB', days=_days(policy.log_days), size=size)
+
+
+def _runs_kept(policy: RetentionPolicy) -> str:
+    days = _days(policy.run_days) if policy.run_days is not None else ''
+    count = number(policy.run_count) if policy.run_count is not None else ''
+    if days and count:
+        return _('runs of {days}, at most {number}', days=days, number=count)
+    if days:
+        return _('runs of {days}', days=days)
+    return _('runs at most {number}', number=count) if count else _('all runs')
 
 
 def describe_report(report: RetentionReport, policy: RetentionPolicy, *, is_ahead: bool = False) -> str:
@@ -374,21 +398,45 @@ def describe_report(report: RetentionReport, policy: RetentionPolicy, *, is_ahea
 
     :param is_ahead: it is not removed yet, so that some of it is an estimate
     """
-    about = 'about ' if is_ahead else ''
-    parts = []
-    if report.old_lines:
-        parts.append(f'{count_of(report.old_lines, "log line")} older than {_days(policy.log_days)}')
+    parts: list[str] = []
+    if count := report.old_lines:
+        days = _days(policy.log_days)
+        parts.append(_n('{count} log line older than {days}', '{count} log lines older than {days}', count, days=days))
     if report.surplus_lines:
-        parts.append(f'{about}{count_of(report.surplus_lines, "log line")} beyond {policy.log_megabytes:,} MB')
-    if report.old_runs:
-        parts.append(f'{count_of(report.old_runs, "run")} that ended more than {_days(policy.run_days)} ago')
-    if report.surplus_runs:
-        parts.append(f'{count_of(report.surplus_runs, "run")} beyond the newest {policy.run_count:,}')
+        parts.append(_surplus_words(report.surplus_lines, number(policy.log_megabytes), is_ahead=is_ahead))
+    if count := report.old_runs:
+        parts.append(
+            _n(
+                '{count} run that ended more than {days} ago',
+                '{count} runs that ended more than {days} ago',
+                count,
+                days=_days(policy.run_days),
+            )
+        )
+    if count := report.surplus_runs:
+        words = {'newest': number(policy.run_count or 0)}
+        parts.append(
+            _n(
+                '{count} run beyond the newest {newest}',
+                '{count} runs beyond the newest {newest}',
+                count,
+                **words,
+            )
+        )
     if report.run_bytes:
-        size = f'{report.run_bytes / MEGABYTE:,.1f} MB of files'
-        parts.append(f'with them {size}' if report.runs else f'{size} of runs removed before')
-    return ', '.join(parts[:-1]) + f' and {parts[-1]}' if len(parts) > 1 else parts[0] if parts else 'nothing'
+        size = number(report.run_bytes / MEGABYTE, digits=1)
+        with_them = _('with them {size} MB of files', size=size)
+        parts.append(with_them if report.runs else _('{size} MB of files of runs removed before', size=size))
+    return listed(parts) if parts else _('nothing')
+
+
+def _surplus_words(count: int, size: str, *, is_ahead: bool) -> str:
+    if is_ahead:
+        return _n(
+            'about {count} log line beyond {size} MB', 'about {count} log lines beyond {size} MB', count, size=size
+        )
+    return _n('{count} log line beyond {size} MB', '{count} log lines beyond {size} MB', count, size=size)
 
 
 def _days(days: int | None) -> str:
-    return count_of(days or 0, 'day')
+    return _n('{count} day', '{count} days', days or 0)

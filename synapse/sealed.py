@@ -5,19 +5,25 @@ secrets have equal texts, as comparing parameters needs.
 """
 
 import base64
+import hashlib
+import hmac
 import json
+import secrets
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.files import write_atomically
+from storage.damage import Damage
+from storage.twins import TwinFile
+from synapse.language import _
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 PREFIX = 'sealed:1:'
 SHOWN = '••••••••'
-_KEY_BITS = 512
+_KEY_BYTES = 64
 
 
 class CannotOpen(Exception):
@@ -31,8 +37,20 @@ class Seal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._key = b''
+        self._file = TwinFile(
+            path,
+            lambda content: len(content) == _KEY_BYTES,
+            missing=_('Secrets among the parameters of runs and events can no longer be read.'),
+            hint=_('Put the key of a backup in its place, or delete {path} and enter the secrets again.', path=path),
+            is_replaced=False,
+        )
+        self._key = self._file.read() or b''
+        self._making = threading.Lock()
+
+    @property
+    def damage(self) -> Damage | None:
+        """Whether the key was found damaged."""
+        return self._file.damage
 
     def sealed(self, value: Any) -> str:
         """Return a text that stands for a JSON value.
@@ -82,6 +100,14 @@ class Seal:
                 target[last] = self.sealed(target[last])
         return dict(copy)
 
+    def digest(self, value: Any) -> str:
+        """Return a text that is the same for equal JSON values, and tells nothing about them without the key.
+
+        :raises storage.files.StorageError: if the key cannot be saved
+        """
+        text = f'synapse digest {json.dumps(value, sort_keys=True)}'
+        return hmac.new(self._known_key(), text.encode(), hashlib.sha256).hexdigest()[:16]
+
     def texts_in(self, value: Any) -> list[str]:
         """Return the texts of all secrets in a JSON value; those that cannot be opened are left out."""
         found = []
@@ -95,16 +121,20 @@ class Seal:
     def _cipher(self) -> 'AESSIV':
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # 11 ms, which most starts can save
 
-        if not self._key:
-            try:
-                self._key = self._path.read_bytes()
-            except FileNotFoundError:
-                self._key = AESSIV.generate_key(_KEY_BITS)
-                write_atomically(self._path, self._key, mode=0o600)
-        try:
-            return AESSIV(self._key)
-        except ValueError as error:
-            raise CannotOpen(f'{self._path} is damaged') from error
+        return AESSIV(self._known_key())
+
+    def _known_key(self) -> bytes:
+        """Return the key, made if there is none.
+
+        :raises CannotOpen: if it is damaged
+        """
+        with self._making:  # two threads that find no key must not make one each
+            if not self._key:
+                self._key = secrets.token_bytes(_KEY_BYTES)
+                self._file.write(self._key)
+        if len(self._key) != _KEY_BYTES:
+            raise CannotOpen(_('{path} is damaged', path=self._file.path))
+        return self._key
 
 
 def is_sealed(value: object) -> bool:

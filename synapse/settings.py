@@ -2,14 +2,52 @@
 
 import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
+
+from synapse.addresses import Address, AllowedHost, address_in_network
+from synapse.language import AUTO, LANGUAGES, _, read_language, tag_of
 
 GIB = 1024**3
 MOST_WORKERS = 64
+BASE_PATH = re.compile(r'(?:/[A-Za-z0-9][A-Za-z0-9._~-]*)*')
+"""Nothing that would have to be encoded in an address, or quoted in a page."""
+OWN_PATHS = frozenset(
+    (
+        'api',
+        'auth',
+        'help',
+        'login',
+        'logout',
+        'logs',
+        'pipelines',
+        'profiles',
+        'runs',
+        'scheduler',
+        'settings',
+        'static',
+        'ws',
+    )
+)
+
+
+def _listed(value: Any) -> Any:
+    """Split texts such as `a,b`, one of a variable or each of a repeated flag."""
+    texts = [value] if isinstance(value, str) else value
+    return [part.strip() for text in texts for part in text.split(',') if part.strip()] if _are_texts(texts) else value
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def _names(value: Any) -> Any:
+    texts = _listed(value)
+    return [AllowedHost.read(text) for text in texts] if _are_texts(texts) else texts
 
 
 def default_data_folder() -> Path:
@@ -27,8 +65,23 @@ class Settings(BaseModel):
     data: Path = Field(default_factory=default_data_folder)
     workers: int = Field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)), ge=1, le=MOST_WORKERS)
     no_browser: bool = False
+    no_link: bool = False
+    """Whether not to print the sign-in link, where what is printed is kept."""
     native: bool = False
     no_login: bool = False
+
+    allow_host: Annotated[tuple[AllowedHost, ...], BeforeValidator(_names)] = ()
+    """Further names at which it may be reached; the first one is in the links for people."""
+    trusted_proxy: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_listed)] = ()
+    base_path: str = ''
+    """Path below which browsers find it, without a slash at its end; empty for the root."""
+    password_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    """Files in PEM: the certificate with those that vouch for it, and its private key."""
+
+    language: str | None = None
+    """What everything is said in, a key of `LANGUAGES`; None for what was chosen in Settings."""
 
     max_upload_bytes: int = Field(default=20 * GIB, ge=1)
     min_free_bytes: int = Field(default=500 * 1024**2, ge=0)
@@ -38,6 +91,58 @@ class Settings(BaseModel):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator('language', mode='before')
+    @classmethod
+    def _known_language(cls, value: Any) -> Any:
+        if value is None or value == AUTO:
+            return None
+        known = read_language(str(value))
+        if known is None:
+            names = ', '.join(tag_of(name) for name in LANGUAGES)
+            raise ValueError(
+                _('Synapse does not speak {language!r} yet. It speaks {names}.', language=value, names=names)
+            )
+        return known
+
+    @field_validator('password_file', 'tls_cert', 'tls_key')
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        path = value.expanduser().absolute()
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise ValueError(
+                _('{path} cannot be read: {reason}.', path=path, reason=error.strerror or error)
+            ) from error
+        return path
+
+    @field_validator('tls_key')
+    @classmethod
+    def _both(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if 'tls_cert' not in info.data:  # it has an error of its own
+            return value
+        certificate = info.data['tls_cert']
+        if (value is None) != (certificate is None):
+            raise ValueError(_('A certificate and its key belong together: give --tls-cert and --tls-key.'))
+        if value is not None:
+            _check_certificate(certificate, value)
+        return value
+
+    @field_validator('base_path')
+    @classmethod
+    def _path(cls, value: str) -> str:
+        path = value.strip('/')
+        path = f'/{path}' if path else ''
+        if not BASE_PATH.fullmatch(path):
+            raise ValueError(_('{value!r} is no path such as /synapse, of letters, digits and - . _ ~.', value=value))
+        if path.split('/')[1:2] and path.split('/')[1] in OWN_PATHS:
+            raise ValueError(
+                _('{path} begins like a page of Synapse itself. Choose another, such as /synapse.', path=path)
+            )
+        return path
 
     @property
     def is_loopback(self) -> bool:
@@ -54,13 +159,60 @@ class Settings(BaseModel):
 
     @property
     def authority(self) -> str:
-        """`host:port` as a browser writes it in its Host header."""
-        host = f'[{self.host}]' if ':' in self.host else self.host
-        return f'{host}:{self.port}'
+        """`host:port` as a browser of this machine writes it in its Host header."""
+        host = {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(self.host, self.host)  # noqa: S104
+        return f'[{host}]:{self.port}' if ':' in host else f'{host}:{self.port}'
+
+    @property
+    def is_of_all_addresses(self) -> bool:
+        """Whether it listens on every address of this machine."""
+        return self.host in ('0.0.0.0', '::')  # noqa: S104
+
+    @property
+    def scheme(self) -> str:
+        return 'https' if self.tls_cert is not None else 'http'
 
     @property
     def url(self) -> str:
-        return f'http://{self.authority}/'
+        """Where programs of this machine find it."""
+        return f'{self.scheme}://{self.authority}{self.base_path}/'
+
+    @property
+    def people_url(self) -> str:
+        """Where people find it, also from elsewhere: under the first name that it was given."""
+        if self.allow_host:
+            return f'{self.allow_host[0].origin}{self.base_path}/'
+        if self.is_of_all_addresses and (address := address_in_network()):
+            return f'{self.scheme}://{address}:{self.port}{self.base_path}/'
+        return self.url
+
+    def url_for(self, address: Address | None) -> str:
+        """Where the sender of a request finds it, in a form for calendars and others to keep.
+
+        :param address: at which the request came; None stands for a loopback one
+        """
+        if address is None or (address.is_loopback and self.allow_host):
+            return self.people_url
+        return address.url
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """:raises ValueError: if the files are no certificate and its key"""
+    import ssl  # not needed on a machine of one's own
+
+    try:
+        # An encrypted key would be asked for at the terminal otherwise.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password='')
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, 'reason', None) or str(error)
+        raise ValueError(
+            _(
+                '{certificate} with {key} is no certificate with its key, in PEM ({reason}).',
+                certificate=certificate,
+                key=key,
+                reason=reason,
+            )
+        ) from error
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:

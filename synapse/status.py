@@ -35,9 +35,15 @@ class Status:
     job: Mapping[str, Any] | None = None
     waiting: int = 0
     running: int = 0
+    """Runs that work; those a person has paused are not among them."""
+    held: int = 0
+    """Runs that a person has paused."""
     queue_paused: bool = False
+    queue_pause: Mapping[str, Any] | None = None
+    """While the queue is paused: `since`, `until`, `because`, `drain`, `drained`, and `by` if it is known."""
     workers: tuple[Mapping[str, Any], ...] = ()
     busy_workers: int = 0
+    """Workers whose runs work; one with a paused run is neither busy nor free."""
     cpu_percent: float = 0.0
     ram_percent: float = 0.0
     disk_usage: float = 0.0
@@ -52,6 +58,10 @@ class Status:
     next: Mapping[str, Any] | None = None
     notice: str = ''
     """Why waiting runs do not start, as a sentence; empty while all is well."""
+    fault: str = ''
+    """Why nothing can be saved and no run is accepted, as sentences; empty while all is well."""
+    damage: tuple[Mapping[str, Any], ...] = ()
+    """Files of the data folder that were found damaged, until a person has read it."""
     timezone: Mapping[str, Any] = field(default_factory=dict)
     """The time zone of the calendar, and why it was chosen."""
     timezone_data: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +77,13 @@ class Status:
         return {
             'state': self.state,
             'job': dict(self.job) if self.job is not None else None,
-            'queue': {'waiting': self.waiting, 'running': self.running, 'paused': self.queue_paused},
+            'queue': {
+                'waiting': self.waiting,
+                'running': self.running,
+                **({'held': self.held} if self.held else {}),
+                'paused': self.queue_paused,
+                **(self.queue_pause or {}),
+            },
             'workers': workers,
             'bots': workers,
             'system': {
@@ -82,4 +98,6 @@ class Status:
             'version': self.version,
             'started_at': self.started_at.isoformat(),
             **({'notice': self.notice} if self.notice else {}),
+            **({'fault': self.fault} if self.fault else {}),
+            **({'damage': [dict(report) for report in self.damage]} if self.damage else {}),
         }

@@ -1,7 +1,7 @@
 """Waits: for an event for a while, for a thread to its end, and between calls that would come too often."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec('P')
@@ -23,11 +23,16 @@ async def is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
 
 async def to_the_end(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Call a function in a thread; a cancelled task waits for the call to end, so that it may close what it used."""
-    call = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    return await finished(asyncio.to_thread(function, *arguments, **named))
+
+
+async def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Await work that must not be left half done: a cancelled task waits for its end first."""
+    task = asyncio.ensure_future(work)
     try:
-        return await asyncio.shield(call)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({call})
+        await asyncio.wait({task})
         raise
 
 
@@ -89,3 +94,32 @@ class Throttle:
         self._timer = None
         self._called_at = asyncio.get_running_loop().time()
         self._callback()
+
+
+class Latest:
+    """Work on the newest request, one piece at a time: what is requested meanwhile shares the next piece.
+
+    So however fast requests come, no work queues up, and no older answer arrives after a newer one.
+
+    :param work: reads what is wanted at the moment it is called
+    :param create: starts a task
+    """
+
+    def __init__(
+        self, work: Callable[[], Awaitable[None]], create: Callable[[Coroutine[Any, Any, None]], 'asyncio.Task[None]']
+    ) -> None:
+        self._work, self._create = work, create
+        self._task: asyncio.Task[None] | None = None
+        self._is_wanted = False
+
+    def __call__(self) -> 'asyncio.Task[None]':
+        """Request it; the task that is returned ends once this request is worked on."""
+        self._is_wanted = True
+        if self._task is None or self._task.done():
+            self._task = self._create(self._run())
+        return self._task
+
+    async def _run(self) -> None:
+        while self._is_wanted:
+            self._is_wanted = False
+            await self._work()

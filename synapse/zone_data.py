@@ -11,6 +11,8 @@ import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
 
+from synapse.language import N_
+
 TZPATH = 'SYNAPSE_TZPATH'
 """Passes the folders to a run host, which removes it before a step runs: programs of steps see the person's own."""
 
@@ -59,9 +61,9 @@ def use_newest() -> ZoneData:
     if paths != zoneinfo.TZPATH:
         use(paths)
     if not newest:
-        return ZoneData(None, 'nothing: only UTC is known')
+        return ZoneData(None, N_('nothing: only UTC is known'))
     first = newest[0]
-    return ZoneData(first.version, 'tzdata package' if first.is_package else first.path)
+    return ZoneData(first.version, N_('tzdata package') if first.is_package else first.path)
 
 
 def use(paths: tuple[str, ...]) -> None:
@@ -80,6 +82,16 @@ def adopt_from_environment() -> None:
     paths = os.environ.pop(TZPATH, None)
     if paths is not None:
         use(tuple(filter(None, paths.split(os.pathsep))))
+
+
+def content_of(name: str) -> bytes | None:
+    """Return the zone file (RFC 8536) that is read for a zone; None if there is none."""
+    for folder in zoneinfo.TZPATH:
+        try:
+            return Path(folder, name).read_bytes()
+        except OSError:
+            continue
+    return None
 
 
 def version_of(folder: Path) -> str | None:

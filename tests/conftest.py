@@ -32,9 +32,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
 
 class _ByFile(LoadFileScheduling):
-    """All tests of a file in one process, and all that look at the demo, since making it takes as long as they do."""
+    """All tests of a file in one process, and all that look at the demo, since making it takes as long as they do.
+
+    Those of the fault sweep are apart by operation: together they would be the last to end.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith('tests/fault/test_fault_sweep.py'):
+            return nodeid.rpartition('-')[0]
         return 'demo' if nodeid.startswith('tests/scripts/') else super()._split_scope(nodeid)
 
 

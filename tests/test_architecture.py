@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.rooms import PICTURE, drawn
+
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURE = (ROOT / 'docs' / 'architecture.md').read_text(encoding='utf-8')
 CONTRIBUTING = (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8')
@@ -37,7 +39,11 @@ def rooms() -> set[str]:
 def folders() -> Iterator[str]:
     for floor in FLOORS:
         for path in [ROOT / floor, *(ROOT / floor).rglob('*')]:
-            if path.is_dir() and path.name != '__pycache__' and any(item.is_file() for item in path.iterdir()):
+            if (
+                path.is_dir()
+                and path.name not in ('__pycache__', 'LC_MESSAGES')
+                and any(item.is_file() for item in path.iterdir())
+            ):
                 yield f'{path.relative_to(ROOT).as_posix()}/'
 
 
@@ -83,6 +89,10 @@ def test_the_picture_is_the_staircase_that_is_checked(floor: str) -> None:
     layers = next(item['layers'] for item in tools['importlinter']['contracts'] if item.get('containers') == [floor])
     picture = section('The staircase', ARCHITECTURE).split('```')[1].split(f'{floor}/')[1].split('\n   |')[0]
     assert [step.strip() for step in re.split(r'[>\n]', picture)] == layers
+
+
+def test_the_drawn_rooms_are_those_of_the_contracts() -> None:
+    assert PICTURE.read_text(encoding='utf-8') == drawn(), 'Run: python scripts/rooms.py'
 
 
 def test_each_wish_leads_to_two_files_that_are_there() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from synapse.settings import Settings
+from tests.parts.forked import forked
 from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
 
 
@@ -51,8 +52,17 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int) -> No
         ['--workers', '0'],
         ['--nonsense'],
         ['--host', '0.0.0.0'],  # noqa: S104 - expected to be refused
+        ['--allow-host', '*'],
+        ['--trusted-proxy', 'nginx'],
+        ['--base-path', '/a b'],
+        ['--no-login', '--allow-host', 'synapse.example.com'],
+        ['--no-login', '--trusted-proxy', '127.0.0.1'],
+        ['open', '--at', '127.0.0.1:9000'],
         ['run'],
         ['run', 'Hello', '--set', 'no-equals-sign'],
+        ['queue', 'pause', '--for', 'soon'],
+        ['queue', 'pause', '--until', 'tomorrow'],
+        ['queue', 'hold'],
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
@@ -143,6 +153,22 @@ def test_a_second_signal_stops_at_once(program: SynapseUnderTest) -> None:
     assert program.process.wait(3) == 0
 
 
+def test_sigterm_ends_it_even_if_nobody_reads_what_it_prints_any_more(tmp_path: Path) -> None:
+    arguments = ['main.py', '--data', str(tmp_path / 'data'), '--port', '0', '--no-browser']
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith('Synapse is ready'):
+            assert process.poll() is None
+        process.stdout.readline()
+        process.stdout.close()  # as `main.py | head` does, or a terminal that is closed
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 0
+
+
 def test_open_prints_a_link_that_signs_in(program: SynapseUnderTest) -> None:
     done = synapse('open', '--print', '--data', str(program.data))
 
@@ -151,12 +177,35 @@ def test_open_prints_a_link_that_signs_in(program: SynapseUnderTest) -> None:
     assert done.stdout.strip() != program.link
 
 
+def test_a_printed_link_is_for_where_people_are(tmp_path: Path) -> None:
+    names = 'https://synapse.example.com:8443, other.example.com'
+    program = forked(tmp_path / 'data', '--base-path', 'room', '--workers', '1', SYNAPSE_ALLOW_HOST=names).start()
+    try:
+        given = synapse('open', '--print', '--data', str(program.data))
+        at = synapse('open', '--at', 'http://127.0.0.1:9000/room', '--data', str(program.data))
+
+        assert program.url == f'http://127.0.0.1:{program.port}/room/'
+        assert program.link.startswith(f'{program.url}auth#')
+        assert given.stdout.startswith('https://synapse.example.com:8443/room/auth#')
+        assert at.stdout.startswith('http://127.0.0.1:9000/room/auth#')
+        assert (program.data / 'url').read_text() == program.url
+    finally:
+        program.stop()
+
+
+def test_who_asks_through_ssh_is_told_how_to_get_here(program: SynapseUnderTest) -> None:
+    done = synapse('open', '--print', '--data', str(program.data), SSH_CONNECTION='192.0.2.1 50000 192.0.2.2 22')
+
+    assert done.stdout.startswith(program.url)
+    assert f'ssh -L {program.port}:127.0.0.1:{program.port}' in done.stderr
+
+
 def test_open_and_run_say_so_when_nothing_runs(tmp_path: Path) -> None:
-    for arguments in (['open'], ['run', 'Hello']):
+    for arguments in (['open'], ['run', 'Hello'], ['why', 'Hello', '2030-01-01 09:00'], ['answer', '1', 'yes']):
         done = synapse(*arguments, '--data', str(tmp_path))
 
         assert_one_sentence(done, 1)
-        assert 'python main.py' in done.stderr
+        assert f'python main.py --data {tmp_path}' in done.stderr
 
 
 def test_run_follows_the_log_and_exits_0_only_if_the_run_succeeded(program: SynapseUnderTest) -> None:
@@ -173,6 +222,84 @@ def test_run_follows_the_log_and_exits_0_only_if_the_run_succeeded(program: Syna
     assert bad.returncode == 1
     assert '7' in bad.stderr
     assert_one_sentence(unknown, 1)
+
+
+ASKS = """
+from pydantic import BaseModel
+from synapse import Pipeline, Run, step
+
+class Letter(BaseModel):
+    to: str
+    copies: int = 1
+
+class Asks(Pipeline):
+    @step
+    def work(self, run: Run):
+        run.log.info(run.ask('Publish this?', ['yes', 'no']))
+        run.log.info(run.ask('Whom?', model=Letter).to)
+"""
+
+
+def test_answer_answers_the_question_of_a_run_by_its_number(program: SynapseUnderTest) -> None:
+    program.write_pipeline('asks.py', ASKS)
+    program.wait_for_pipeline('Asks')
+    run = program.create_run('Asks')
+    number = str(run['number'])
+
+    def answer(text: str) -> subprocess.CompletedProcess[str]:
+        return synapse('answer', number, text, '--data', str(program.data))
+
+    def asks(text: str) -> bool:
+        return (program.run(run['id'])['question'] or {}).get('text') == text
+
+    wait_until(lambda: asks('Publish this?'), timeout=30)
+    wrong, right = answer('maybe'), answer('yes')
+    wait_until(lambda: asks('Whom?'), timeout=30)
+    unread, form = answer('anna'), answer('{"to": "anna"}')
+    done = program.wait_for_run(run['id'])
+    late = answer('yes')
+
+    assert (wrong.returncode, wrong.stderr.count('one of these: yes, no')) == (1, 1)
+    assert right.stdout == f'Run #{number} has its answer.\n'
+    assert '{"to": "...", "copies": 1}' in unread.stderr
+    assert form.returncode == 0, form.stderr
+    assert [given['answer'] for given in done['answers']] == ['yes', {'to': 'anna', 'copies': 1}]
+    assert_one_sentence(late, 1)
+
+
+def test_the_queue_is_paused_for_a_time_drained_and_resumed(program: SynapseUnderTest) -> None:
+    paused = synapse('queue', 'pause', '--for', '15m', '--because', 'a new disk', '--data', str(program.data))
+    drained = synapse('queue', 'drain', '--data', str(program.data))
+    shown = synapse('queue', '--data', str(program.data))
+    resumed = synapse('queue', 'resume', '--data', str(program.data))
+
+    assert re.fullmatch(
+        r'Paused until \w+ \d+ \w+ \d\d:\d\d by a program: a new disk. 0 running, 0 waiting.\n', paused.stdout
+    )
+    assert drained.stdout == shown.stdout == 'Drained by a program. 0 running, 0 waiting.\n'
+    assert resumed.stdout == 'Open. 0 running, 0 waiting.\n'
+    assert {answer.returncode for answer in (paused, drained, shown, resumed)} == {0}
+
+
+def test_why_answers_for_an_event_by_its_name_or_id(program: SynapseUnderTest) -> None:
+    plan = {'start': '2030-03-04T09:00:00', 'timezone': 'Europe/Berlin', 'rrule': 'FREQ=DAILY'}
+    what = {'title': 'Weekly letters', 'pipeline': 'RunCommand', 'parameters': {'command': ['true']}}
+    with program.api as api:
+        event = api.post('/scheduler/create', json=plan | what).raise_for_status().json()
+
+    def why(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return synapse('why', *arguments, '--data', str(program.data))
+
+    by_name, by_id = why('Weekly letters', '2030-03-05 09:00'), why(event['id'], '2030-03-05T08:00:00Z')
+    unknown, unread = why('Nothing', '2030-03-05 09:00'), why(event['id'], 'soon')
+    in_capitals, similar = why('WEEKLY LETTERS', '2030-03-05 09:00'), why('weekly leters', '2030-03-05 09:00')
+
+    answer = 'It is planned and runs Tue 5 March 2030 09:00. Times are Berlin time.\n'
+    assert by_name.stdout == by_id.stdout == in_capitals.stdout == answer
+    assert 'No event is called weekly leters. Did you mean Weekly letters?' in similar.stderr
+    assert (by_name.returncode, by_id.returncode, unread.returncode) == (0, 0, 1)
+    assert_one_sentence(unknown, 1)
+    assert 'Traceback' not in unread.stderr
 
 
 def test_an_empty_path_is_a_missing_value_and_is_said_once(program: SynapseUnderTest, tmp_path: Path) -> None:
@@ -206,3 +333,18 @@ def test_the_readme_lists_every_flag_and_its_variable() -> None:
 
     offered = {name for name in Settings.model_fields if name not in ('max_upload_bytes', 'min_free_bytes')}
     assert shown == {(name.replace('_', '-'), name.upper()) for name in offered}
+
+
+def test_a_calendar_is_printed_as_a_crontab(program: SynapseUnderTest) -> None:
+    values = {'pipeline': 'RunCommand', 'rrule': 'FREQ=DAILY', 'start': '2026-01-01T03:30:00'}
+    with program.api as api:
+        api.post('/scheduler/create', json={**values, 'parameters': {'command': ['date', '+%F']}, 'title': 'Äpfel'})
+
+    done = synapse('crontab', '--data', str(program.data))
+
+    assert (done.returncode, done.stderr) == (0, '')
+    assert done.stdout.splitlines()[-2:] == ['# Äpfel', '30 3 * * * cd "$(mktemp -d)" || exit; date +\\%F']
+
+
+def test_a_crontab_needs_a_control_room(tmp_path: Path) -> None:
+    assert_one_sentence(synapse('crontab', '--data', str(tmp_path)), 1)

@@ -62,6 +62,7 @@ print('MODULES', *sys.modules)
 
 # Installed packages that the program needs before its first answer, beyond those that NiceGUI needs itself.
 NEEDED = {
+    'babel': 'how a language writes dates and numbers',
     'apscheduler': 'occurrences are armed before anything is shown',
     'cython_runtime': 'made by uvloop, which is built with Cython',
     'dateutil': 'what was missed is accounted for, by the rules',

@@ -120,6 +120,40 @@ def test_system_data_newer_than_the_package_is_used(started: Start, tmp_path: Pa
         assert api.get('/status').json()['timezone_data'] == {'version': '9999a', 'source': new}
 
 
+def test_newer_rules_move_events_and_that_is_told_until_it_is_dismissed(started: Start, tmp_path: Path) -> None:
+    # Counts as the newest, since a person names it and it tells no version.
+    old = str(zone_folder(tmp_path / 'zoneinfo', '', OLD_RULES))
+    first = started(PYTHONTZPATH=old)
+    daily = created(
+        first, title='Report', start='2030-12-02T09:00:00', timezone='America/Vancouver', rrule='FREQ=DAILY'
+    )
+    created(first, title='Lunch', start='2030-12-02T12:00:00', timezone='Europe/Berlin', rrule='FREQ=DAILY')
+    kept = first.data / 'zones.json'
+    wait_until(lambda: kept.exists() and 'Berlin' in kept.read_text(), timeout=20)
+    assert first.stop() == 0
+
+    second = started()
+
+    wait_until(lambda: changes(second) != [], timeout=20)
+    (change,) = changes(second)
+    assert change['sentence'] == '1 event moved by an hour: the rules of America/Vancouver changed.'
+    assert change['version'] == tzdata.IANA_VERSION
+    moved = {'event_id': daily['id'], 'title': 'Report', 'timezone': 'America/Vancouver'}
+    assert change['moved'] == [moved | {'was': '2030-12-02T17:00:00Z', 'due': '2030-12-02T16:00:00Z'}]
+    with second.api as api:
+        entries = api.get('/logs', params={'q': 'moved by an hour'}).json()['entries']
+        assert [entry['level'] for entry in entries] == ['warning']
+        assert api.get(f'/scheduler/{daily["id"]}').json()['start'] == '2030-12-02T09:00:00'
+        assert api.delete('/scheduler/zone-changes/other').status_code == 404
+        assert api.delete(f'/scheduler/zone-changes/{change["id"]}').status_code == 204
+    assert changes(second) == []
+
+
+def changes(program: SynapseUnderTest) -> list[dict[str, Any]]:
+    with program.api as api:
+        return list(api.get('/scheduler/zone-changes').json()['changes'])
+
+
 @pytest.mark.parametrize(
     ('setting', 'zone', 'level'),
     [

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from storage.database import EPOCH, micros
+from storage.database import iso, micros
 
 from .counts import Tally
 from .query import LEVELS, RANK
@@ -81,11 +81,6 @@ def tally_of(row: LogRow | LineBatch) -> Tally:
     return first.at, first.level, first.source, first.run or '', first.seq, row.last
 
 
-def iso(at: int) -> str:
-    """Microseconds since 1970 as ISO 8601 in UTC."""
-    return (EPOCH + timedelta(microseconds=at)).isoformat()
-
-
 def from_document(document: Mapping[str, Any]) -> LogRow:
     row = row_of(
         document['seq'],
@@ -102,16 +97,23 @@ def from_document(document: Mapping[str, Any]) -> LogRow:
 
 
 def to_document(values: Values) -> Document:
-    """A row as `LogStore` selects it, with the message last, as a document."""
+    """A row as `LogStore` selects it, with the message last, as a document; what is damaged in it is left out."""
     seq, id, at, timestamp, level, source, run, step, fields, message = values
     return {
         'id': id,
         'seq': seq,
         'timestamp': timestamp or iso(at),
-        'level': LEVELS[level],
+        'level': LEVELS[level if 0 <= level < len(LEVELS) else 0],
         'message': message,
         'source': source,
         'run': run,
         'step': step,
-        'fields': json.loads(fields) if fields else {},
+        'fields': _fields_in(fields) if fields else {},
     }
+
+
+def _fields_in(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}

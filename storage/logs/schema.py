@@ -67,7 +67,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """
     version = connection.execute('PRAGMA user_version').fetchone()[0]
     if version > VERSION:
-        raise NewerSchema(f'{path} was written by a newer version (format {version}, this one reads {VERSION}).')
+        raise NewerSchema(path, version, VERSION)
     if version == VERSION:
         return
     with transaction(connection):

@@ -4,6 +4,7 @@ A commit survives the death of the process; a power loss may take the last momen
 """
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,23 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from storage.database import erasing, micros, named_sqlite_errors, open_database, transaction
+from storage.database import (
+    Rescue,
+    close_database,
+    erasing,
+    iso,
+    micros,
+    named_sqlite_errors,
+    open_database,
+    transaction,
+)
 
 from . import counts, trigrams
 from .query import LEVELS as LEVELS
 from .query import LogQuery, Part
+from .rescue import is_whole, recover
 from .rewriting import rewrite_some
-from .rows import Document, LineBatch, LogRow, Values, from_document, iso, tally_of, to_document
+from .rows import Document, LineBatch, LogRow, Values, from_document, tally_of, to_document
 from .schema import MINUTE, SECOND, migrate
 from .text import folded, plain
 
@@ -56,19 +67,25 @@ class LogStore:
     One connection writes and another reads, so a long search never delays a write. No single statement reads for
     long: the journal can only be emptied while nothing reads.
 
+    :param was_used: whether there must be a log already; a missing or empty file is damage then
     :raises NewerSchema: if the file was written by a newer version; it is left untouched
     """
 
-    def __init__(self, path: Path) -> None:
-        self.notices: list[str] = []
+    def __init__(self, path: Path, *, was_used: bool = False) -> None:
         self._path = path
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
-        self._writer = open_database(
-            path, '', synchronous='NORMAL', notices=self.notices, prepare=lambda connection: migrate(connection, path)
+        self._writer, self.damage = open_database(
+            path,
+            '',
+            synchronous='NORMAL',
+            prepare=lambda connection: migrate(connection, path),
+            rescue=Rescue(is_whole, recover, was_used),
         )
+        self.notices = [self.damage.sentence] if self.damage else []
+        """What was found damaged and recovered when the file was opened."""
         self._writer.execute(f'PRAGMA journal_size_limit={_JOURNAL_BYTES}')
         self.has_index = trigrams.is_available(self._writer)
-        self._reader = open_database(path, '', synchronous='NORMAL', notices=self.notices)
+        self._reader, _ = open_database(path, '', synchronous='NORMAL')
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -264,7 +281,7 @@ class LogStore:
     def close(self) -> None:
         with self._write_lock, self._read_lock:
             self._reader.close()
-            self._writer.close()
+            close_database(self._path, self._writer)
 
     # -- internals ----------------------------------------------------------------------------------------------------
 
@@ -371,6 +388,13 @@ class LogStore:
 
     def _read(self, query: str, values: Sequence[Any]) -> list[Values]:
         with self._read_lock, named_sqlite_errors(self._path):
+            try:
+                return self._reader.execute(query, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if 'Could not decode' not in str(error):
+                    raise
+            # A byte of a line is damaged: the line is shown all the same, and so are those around it.
+            self._reader.text_factory = lambda data: data.decode(errors='replace')
             return self._reader.execute(query, values).fetchall()
 
 

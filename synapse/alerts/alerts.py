@@ -13,11 +13,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 
 from storage.documents import Documents
 from storage.files import StorageError
 from synapse.bus import Bus, Message
+from synapse.language import _, own
 from synapse.records import Record, now_utc
 from synapse.waiting import is_set_within
 
@@ -38,13 +39,32 @@ class AlertsChanged(Message):
     unseen: int
 
 
+@dataclass(frozen=True, slots=True)
+class AlertRaised(Message):
+    """Something happened, `times` times; `alert` has all that happened to it so far."""
+
+    alert: 'Alert'
+    times: int
+
+
 class AlertKind(StrEnum):
     RUN_FAILED = 'run_failed'
     RUN_INTERRUPTED = 'run_interrupted'
+    QUESTION_ASKED = 'question_asked'
+    PROGRAMS_LEFT = 'programs_left'
+    RUN_SILENT = 'run_silent'
+    RUN_STALLED = 'run_stalled'
+    SPACE_NEEDED = 'space_needed'
     OCCURRENCES_MISSED = 'occurrences_missed'
     DISK_LOW = 'disk_low'
     QUEUE_HELD = 'queue_held'
     EVERYTHING_STOPPED = 'everything_stopped'
+    EVENTS_MOVED = 'events_moved'
+    CALENDAR_UNREADABLE = 'calendar_unreadable'
+    WATCH_STUCK = 'watch_stuck'
+    EVENT_SILENT = 'event_silent'
+    CHANNEL_FAILED = 'channel_failed'
+    FILE_DAMAGED = 'file_damaged'
 
 
 class AlertAction(StrEnum):
@@ -71,6 +91,11 @@ class Incident(Record):
     """The number of the run it is about, if any."""
     crowd: str = ''
     """Alerts that may become many share a crowd: when there are too many, they replace each other and no others."""
+
+    @field_validator('title', 'text', 'verb', mode='before')
+    @classmethod
+    def _in_our_language(cls, text: str) -> str:
+        return own(text)
 
 
 class Alert(Incident):
@@ -161,8 +186,10 @@ class Alerts:
             last_at=now,
             news=self.news,
         )
+        alert = self._alerts[incident.key]
         self._make_room()
         self._changed()
+        self._bus.publish(AlertRaised(alert, times))
 
     def resolve(self, key: str) -> None:
         """Mark as resolved what ended by itself; the alert is kept."""
@@ -256,7 +283,7 @@ class Alerts:
                 await asyncio.to_thread(self._documents.put, _DOCUMENT, document)
             except StorageError as error:
                 if not is_failing:
-                    log.warning('alerts could not be saved, a restart would forget the newest: %s', error)
+                    log.warning(_('alerts could not be saved, a restart would forget the newest: %s'), error)
                 is_failing = True
 
     def _read(self) -> Iterator[Alert]:
@@ -266,4 +293,4 @@ class Alerts:
             try:
                 yield Alert.model_validate({name: item[name] for name in Alert.model_fields if name in item})
             except (ValidationError, TypeError) as error:
-                self._notices.append(f'An alert could not be read and is left out: {error}')
+                self._notices.append(_('An alert could not be read and is left out: {error}', error=error))

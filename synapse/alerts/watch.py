@@ -4,32 +4,64 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from storage.files import StorageError
-from synapse.bus import Bus
+from synapse.bus import Bus, Message
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
-from synapse.calendar.messages import OccurrencesChanged
+from synapse.calendar.messages import OccurrencesChanged, ZonesChanged
 from synapse.catalog.catalog import Catalog
+from synapse.damage import DamageChanged
 from synapse.errors import NotFound
+from synapse.language import _, _n, answering_in, own, own_language, translated
 from synapse.machine import MachineMeasured
-from synapse.runs.messages import EverythingStopped, QueueChanged, RunChanged
-from synapse.runs.records import EVENT_WORK, RunRecord, RunState, work_of
+from synapse.runs.messages import EverythingStopped, LeftoversFound, QueueChanged, RunChanged
+from synapse.runs.records import EVENT_WORK, Question, RunRecord, RunState, work_of
 from synapse.runs.transitions import label_of
-from synapse.sentences import count_of
 from synapse.status import Status, StatusChanged
+from synapse.subscriptions.records import ALARMING, Subscription, SubscriptionChanged, SubscriptionRead
+from synapse.watches.records import WatchStuck
 
 from .alerts import Alert, AlertAction, AlertKind, Alerts, Incident
+from .incidents import (
+    DISK,
+    HELD,
+    MAX_TEXT,
+    MISSED,
+    MOVED,
+    SILENT,
+    STALLED,
+    STOPPED,
+    asking,
+    damage_incident,
+    ended,
+    hold_incident,
+    key_of_calendar,
+    key_of_damage,
+    key_of_missed,
+    key_of_space,
+    move_incident,
+    sentences,
+    short,
+    silence_incident,
+    size_words,
+    space_incident,
+    stall_incident,
+    unreadable_incident,
+)
+from .incidents import incident_of_leftovers as incident_of_leftovers
 
 log = logging.getLogger(__name__)
+
+M = TypeVar('M', bound=Message)
 
 LOW_SHARE, FINE_SHARE = 0.10, 0.12
 """Below the first share of free space a disk is nearly full; above the second one it no longer is."""
 LOW_TIMES, FINE_TIMES = 2.0, 2.5
 """The same, in multiples of the space below which no run starts."""
-MAX_SUBJECT = 48
-MAX_TEXT = 400
-MISSED, DISK, HELD, STOPPED = 'missed', 'disk', 'held', 'stopped'
+REMINDED = 24
+"""A calendar that still cannot be read is told again after as many hours."""
 
 
 class AlertWatch:
@@ -63,18 +95,28 @@ class AlertWatch:
         self._unanswered = unanswered
         self._is_queue_paused = is_queue_paused
         self._min_free_bytes = min_free_bytes
+        self._asked: dict[str, str] = {}
         self._check: asyncio.Task[None] | None = None
         self._must_check = False
+        self._silent: set[str] = set()
+        self._told: set[str] = set()
+        self._short_of_space: dict[str, set[str]] = {}
         # Tracked apart from the alerts: one that was dismissed must not return while nothing has changed.
         self._is_low = alerts.active(DISK) is not None
         self._is_held = alerts.active(HELD) is not None
         self._undo = [
-            bus.subscribe(RunChanged, self._run_changed),
-            bus.subscribe(OccurrencesChanged, self._occurrences_changed),
-            bus.subscribe(MachineMeasured, self._measured),
-            bus.subscribe(StatusChanged, lambda _: self._status_changed()),
-            bus.subscribe(EverythingStopped, self._stopped),
-            bus.subscribe(QueueChanged, lambda _: self._queue_changed()),
+            _subscribe(bus, RunChanged, self._run_changed),
+            _subscribe(bus, OccurrencesChanged, self._occurrences_changed),
+            _subscribe(bus, MachineMeasured, self._measured),
+            _subscribe(bus, StatusChanged, lambda _: self._status_changed()),
+            _subscribe(bus, LeftoversFound, lambda message: alerts.report(incident_of_leftovers(message))),
+            _subscribe(bus, EverythingStopped, self._stopped),
+            _subscribe(bus, QueueChanged, lambda _: self._queue_changed()),
+            _subscribe(bus, ZonesChanged, self._zones_changed),
+            _subscribe(bus, SubscriptionRead, lambda message: self._calendar_read(message.subscription)),
+            _subscribe(bus, SubscriptionChanged, self._calendar_changed),
+            _subscribe(bus, WatchStuck, self._watch_stuck),
+            _subscribe(bus, DamageChanged, self._damage_changed),
         ]
 
     async def stop(self) -> None:
@@ -89,10 +131,72 @@ class AlertWatch:
     def _run_changed(self, message: RunChanged) -> None:
         if not message.moved:
             return
+        self._ask_or_remove(message.run)
+        self._follow_silence(message.run)
+        self._follow_stall(message.run)
+        self._follow_space(message.run)
         if message.run.state in (RunState.FAILED, RunState.INTERRUPTED):
             self._alerts.report(self._incident_of(message.run))
         elif message.run.state is RunState.SUCCEEDED:
             self._succeeded(message.run)
+
+    def _ask_or_remove(self, run: RunRecord) -> None:
+        """Report a question once, also if its alert was dismissed; it is gone when the question is no longer open."""
+        known = self._asked.get(run.id)
+        key = f'question {run.id} {run.question.id}' if run.question is not None else None
+        if key == known:
+            return
+        if known is not None:
+            self._alerts.remove(self._asked.pop(run.id))
+        if run.question is not None and key is not None:
+            self._asked[run.id] = key
+            if self._alerts.active(key) is None:
+                self._alerts.report(self._question_of(run, key, run.question))
+
+    def _question_of(self, run: RunRecord, key: str, question: Question) -> Incident:
+        name, at = self._names_of(run.pipeline, question.step or '')
+        event = self._title_of_event(work_of(run))
+        return Incident.model_construct(
+            key=key,
+            kind=AlertKind.QUESTION_ASKED,
+            title=asking(short(event or run.subject or name), at if question.step else ''),
+            text=question.text[:MAX_TEXT],
+            look='paused',
+            target=f'/runs/{run.number}',
+            verb=_('Answer'),
+            run_number=run.number,
+            crowd='questions',
+        )
+
+    def _follow_silence(self, run: RunRecord) -> None:
+        key = f'{SILENT} {run.id}'
+        if run.silence is None:
+            self._alerts.resolve(key)
+        elif self._alerts.active(key) is None and run.id not in self._silent:
+            name = self._names_of(run.pipeline, '')[0]
+            self._alerts.report(silence_incident(run, run.silence, run.subject or name))
+        (self._silent.discard if run.silence is None else self._silent.add)(run.id)
+
+    def _follow_stall(self, run: RunRecord) -> None:
+        """Report a stall once, also if its alert was dismissed; it is over when the step is heard of again."""
+        key = f'{STALLED} {run.id}'
+        if run.stall is None:
+            self._alerts.resolve(key)
+        elif self._alerts.active(key) is None and key not in self._told:
+            name = self._names_of(run.pipeline, '')[0]
+            self._alerts.report(stall_incident(run, run.stall, key, run.subject or name))
+        (self._told.discard if run.stall is None else self._told.add)(key)
+
+    def _follow_space(self, run: RunRecord) -> None:
+        """Report that runs of a pipeline wait for space, once until none of them does."""
+        waiting = self._short_of_space.setdefault(run.pipeline, set())
+        is_first = bool(run.waits_for) and not waiting
+        (waiting.add if run.waits_for else waiting.discard)(run.id)
+        if not waiting:
+            self._alerts.resolve(key_of_space(run))
+        elif is_first and self._alerts.active(key_of_space(run)) is None:
+            name = self._names_of(run.pipeline, '')[0]
+            self._alerts.report(space_incident(run, name))
 
     def _succeeded(self, run: RunRecord) -> None:
         """Resolve the alert of work that succeeds again, unless a later run of it failed."""
@@ -107,17 +211,16 @@ class AlertWatch:
         name, at = self._names_of(run.pipeline, step)
         work = work_of(run)
         event = self._title_of_event(work)
-        what = 'failed' if has_failed else 'was interrupted'
         return Incident.model_construct(
             # Not by its reason: much work fails with "exit code 1", and a failed backup must not be counted as a video.
             # When the reason of the same work changes, the newest one is what has to be fixed now.
             key=work,
             kind=AlertKind.RUN_FAILED if has_failed else AlertKind.RUN_INTERRUPTED,
-            title=f'{_short(event or run.subject or name)} {what}{f" at {at}" if at else ""}',
-            text=_sentences(reason, hint)[:MAX_TEXT],
+            title=ended(short(event or run.subject or name), at, has_failed=has_failed),
+            text=sentences(reason, hint)[:MAX_TEXT],
             look='failed',
             target=f'/runs/{run.number}',
-            verb=f'Open run #{run.number}',
+            verb=_('Open run #{number}', number=run.number),
             run_number=run.number,
             crowd='events' if work.startswith(EVENT_WORK) else f'runs of {run.pipeline}',
         )
@@ -132,8 +235,8 @@ class AlertWatch:
         """The titles of the pipeline and the step, from the pipeline file if it still exists."""
         with contextlib.suppress(NotFound):
             info = self._catalog.get(pipeline)
-            titles = {item['name']: str(item['title']) for item in info.steps}
-            return info.title, titles.get(step, label_of(step))
+            titles = {item['name']: translated(str(item['title'])) for item in info.steps}
+            return translated(info.title), titles.get(step, label_of(step))
         return pipeline, label_of(step)
 
     # Occurrences
@@ -148,13 +251,13 @@ class AlertWatch:
     def _miss(self, missed: Sequence[Occurrence]) -> None:
         newest = max(missed, key=lambda item: item.due)
         incident = Incident(
-            key=_key_of_missed(newest),
+            key=key_of_missed(newest),
             kind=AlertKind.OCCURRENCES_MISSED,
-            title=f'{_short(newest.title)} was missed',
-            text=f'{newest.reason[:MAX_TEXT]} Decide on the calendar what to do.'.strip(),
+            title=_('{title} was missed', title=short(newest.title)),
+            text=' '.join((newest.reason[:MAX_TEXT], _('Decide on the calendar what to do.'))).strip(),
             look='missed',
             target=f'/scheduler?day={newest.due.astimezone(self._zone).date()}',
-            verb='Open calendar',
+            verb=_('Open calendar'),
             crowd=MISSED,
         )
         self._alerts.report(incident, times=sum(item.count for item in missed))
@@ -174,9 +277,9 @@ class AlertWatch:
             try:
                 left = await self._unanswered()
             except StorageError as error:
-                log.warning('unanswered occurrences could not be read: %s', error)
+                log.warning(_('unanswered occurrences could not be read: %s'), error)
                 return
-            unanswered = {_key_of_missed(item) for item in left if item.state is OccurrenceState.MISSED}
+            unanswered = {key_of_missed(item) for item in left if item.state is OccurrenceState.MISSED}
             for alert in before:
                 is_answered = alert.key not in unanswered and not (alert.key == MISSED and unanswered)
                 if is_answered and alert == self._alerts.active(alert.key):
@@ -196,15 +299,17 @@ class AlertWatch:
                 self._alerts.report(self._low(message))
 
     def _low(self, message: MachineMeasured) -> Incident:
-        left = f'{_size(message.disk_free)} of {_size(message.disk_total)} are left on the disk with {message.folder}.'
+        free, total, least = map(size_words, (message.disk_free, message.disk_total, self._min_free_bytes))
+        left = _('{free} of {total} are left on the disk with {folder}.', free=free, total=total, folder=message.folder)
+        below = _('Below {size} no run starts. You can delete the outputs of old runs.', size=least)
         return Incident(
             key=DISK,
             kind=AlertKind.DISK_LOW,
-            title='The disk is nearly full',
-            text=f'{left} Below {_size(self._min_free_bytes)} no run starts. You can delete the outputs of old runs.',
+            title=_('The disk is nearly full'),
+            text=f'{left} {below}',
             look='warning',
             target='/settings',
-            verb='Open settings',
+            verb=_('Open settings'),
         )
 
     def _status_changed(self) -> None:
@@ -216,19 +321,24 @@ class AlertWatch:
             self._is_held = True
             # Reported once: the full disk that holds the queue is the one that was nearly full before.
             self._alerts.remove(DISK)
-            self._alerts.report(_held(notice))
+            self._alerts.report(hold_incident(notice))
 
     def _stopped(self, message: EverythingStopped) -> None:
-        ended = f'{count_of(message.live, "live run")} ended. ' if message.live else ''
-        waiting = f'{count_of(message.waiting, "waiting run")} kept in the queue. ' if message.waiting else ''
+        live, waiting = message.live, message.waiting
+        parts = [_n('{count} live run ended.', '{count} live runs ended.', live)] if live else []
+        if waiting:
+            parts.append(
+                _n('{count} waiting run kept in the queue.', '{count} waiting runs kept in the queue.', waiting)
+            )
+        parts.append(_('Nothing new starts until the queue is resumed.'))
         incident = Incident(
             key=STOPPED,
             kind=AlertKind.EVERYTHING_STOPPED,
-            title='Everything was stopped',
-            text=f'{ended}{waiting}Nothing new starts until the queue is resumed.',
+            title=_('Everything was stopped'),
+            text=' '.join(parts),
             look='paused',
             target='/runs',
-            verb='Resume the queue',
+            verb=_('Resume the queue'),
             action=AlertAction.RESUME_QUEUE,
         )
         self._alerts.report(incident)
@@ -237,34 +347,58 @@ class AlertWatch:
         if not self._is_queue_paused():
             self._alerts.remove(STOPPED)
 
+    def _zones_changed(self, message: ZonesChanged) -> None:
+        if message.found:
+            self._alerts.report(move_incident(*message.found))
+        elif not message.is_open:
+            self._alerts.remove(MOVED)
 
-def _held(notice: str) -> Incident:
-    return Incident(
-        key=HELD,
-        kind=AlertKind.QUEUE_HELD,
-        title='The queue is held: the disk is full',
-        text=f'{notice} Free some space, then waiting runs start by themselves.',
-        look='failed',
-        target='/settings',
-        verb='Free space',
-    )
+    # Subscribed calendars
+
+    def _calendar_read(self, calendar: Subscription) -> None:
+        if calendar.failures == 0:
+            self._alerts.resolve(key_of_calendar(calendar))
+        elif calendar.failures % REMINDED == ALARMING:
+            self._alerts.report(unreadable_incident(calendar))
+
+    def _calendar_changed(self, message: SubscriptionChanged) -> None:
+        if message.is_removed:
+            self._alerts.remove(key_of_calendar(message.subscription))
+
+    # Watch folders
+
+    def _watch_stuck(self, message: WatchStuck) -> None:
+        key = f'watch {message.id}'
+        if message.error is None:
+            self._alerts.resolve(key)
+            return
+        incident = Incident(
+            key=key,
+            kind=AlertKind.WATCH_STUCK,
+            title=_('Nothing is taken from {title}', title=short(message.folder)),
+            text=own(message.error)[:MAX_TEXT],
+            look='warning',
+            target='/pipelines',
+            verb=_('Open pipelines'),
+        )
+        self._alerts.report(incident)
+
+    # Damaged files
+
+    def _damage_changed(self, message: DamageChanged) -> None:
+        for report in message.found:
+            self._alerts.report(damage_incident(report))
+        left = {key_of_damage(report) for report in message.left}
+        for alert in self._alerts:
+            if alert.kind is AlertKind.FILE_DAMAGED and alert.key not in left:
+                self._alerts.remove(alert.key)
 
 
-def _sentences(*parts: str) -> str:
-    """Join the parts, each ending in a full stop if another one follows."""
-    said = [part.strip() for part in parts if part.strip()]
-    return ' '.join([part if part[-1] in '.!?:' else f'{part}.' for part in said[:-1]] + said[-1:])
+def _subscribe(bus: Bus, kind: type[M], handle: Callable[[M], None]) -> Callable[[], None]:
+    """Handle messages in our own language, whoever it was that caused them: alerts are kept."""
 
+    def handled(message: M) -> None:
+        with answering_in(own_language()):
+            handle(message)
 
-def _short(text: str) -> str:
-    """A subject cut to leave room for what happened: a command may be a whole program."""
-    line = ' '.join(text.split())
-    return line if len(line) <= MAX_SUBJECT else f'{line[: MAX_SUBJECT - 1].rstrip()}…'
-
-
-def _key_of_missed(occurrence: Occurrence) -> str:
-    return f'{MISSED} {occurrence.event_id}'
-
-
-def _size(count: float) -> str:
-    return f'{count / 1e9:.1f} GB' if count >= 1e9 else f'{count / 1e6:.0f} MB'
+    return bus.subscribe(kind, handled)

@@ -7,15 +7,20 @@ from synapse import recurrence
 from synapse.calendar.calendar import Calendar
 from synapse.calendar.events import Event
 from synapse.errors import Invalid, NotFound
+from synapse.language import _
 
 
 def event_json(calendar: Calendar, event: Event) -> dict[str, Any]:
-    """An event with `next`, its next five moments; none if it is disabled, over or deleted."""
+    """An event with `next`, its next five moments; none if it is disabled, over or deleted.
+
+    `problem` says why it cannot run, and what to do; null if nothing is known to be wrong.
+    """
     try:
         following = calendar.next_due(event.id)
     except NotFound:
         following = []
-    return event.as_json() | {'next': [due.isoformat().replace('+00:00', 'Z') for due in following]}
+    moments = [due.isoformat().replace('+00:00', 'Z') for due in following]
+    return event.as_json() | {'next': moments, 'problem': calendar.problem_of(event) or None}
 
 
 def moment_of(text: str, name: str, *, zone: str | None = None) -> datetime:
@@ -35,7 +40,29 @@ def moment_of(text: str, name: str, *, zone: str | None = None) -> datetime:
             raise ValueError('no offset')
         moment.timestamp()
     except (ValueError, OverflowError):
-        day = 'a day such as 2026-10-14 or ' if zone is not None else ''
-        hint = f'Use {day}a moment with an offset, such as 2026-10-14T16:00:00+02:00.'
-        raise Invalid(f'This is not a {"day or " if day else ""}moment.', {name: hint}) from None
+        if zone is None:
+            hint = _('Use a moment with an offset, such as 2026-10-14T16:00:00+02:00.')
+            raise Invalid(_('This is not a moment.'), {name: hint}) from None
+        hint = _('Use a day such as 2026-10-14 or a moment with an offset, such as 2026-10-14T16:00:00+02:00.')
+        raise Invalid(_('This is not a day or moment.'), {name: hint}) from None
+    return moment
+
+
+def wall_or_moment(text: str, name: str) -> datetime:
+    """An aware moment, or a naive wall time, from a query string; either may have a blank between day and time.
+
+    :param name: of the parameter, for the error
+    :raises Invalid: if it is neither
+    """
+    text = text.strip()
+    day, blank, rest = text.partition(' ')
+    # A blank between day and time, else the plus of an offset in a query string that was not quoted.
+    text = f'{day}T{rest}'.replace(' ', '+') if blank and 'T' not in day.upper() else text.replace(' ', '+')
+    try:
+        moment = datetime.fromisoformat(text)
+        if 'T' not in text.upper():
+            raise ValueError('no time of day')
+    except ValueError:
+        hint = _('Use a time of the event such as 2026-10-14T16:00, or a moment such as 2026-10-14T16:00:00+02:00.')
+        raise Invalid(_('This is not a moment.'), {name: hint}) from None
     return moment

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synapse.errors import TooMany
+from synapse.language import _
 
 from .problems import response_of
 
@@ -66,12 +67,20 @@ class LogBudget:
     def take_bytes(self, caller: str, count: int) -> None:
         """:raises TooMany: if the caller has to wait"""
         if wait := self._bytes.take(caller, count):
-            raise _too_many(f'More than {LOG_BYTES.per_second:,} bytes a second were logged.', wait, 'Send less')
+            raise _too_many(
+                _('More than {per_second:,} bytes a second were logged.', per_second=LOG_BYTES.per_second),
+                wait,
+                _('Send less'),
+            )
 
     def take_entries(self, caller: str, count: int) -> None:
         """:raises TooMany: if the caller has to wait"""
         if wait := self._entries.take(caller, count):
-            raise _too_many(f'More than {LOG_ENTRIES.per_second:,} log entries a second were sent.', wait, 'Send fewer')
+            raise _too_many(
+                _('More than {per_second:,} log entries a second were sent.', per_second=LOG_ENTRIES.per_second),
+                wait,
+                _('Send fewer'),
+            )
 
 
 class WriteLimits:
@@ -93,8 +102,10 @@ class WriteLimits:
         rate = _rate_of(scope)
         if not (wait := self._buckets[rate].take(rate_limit_key(scope))):
             return None
-        hint = 'Send many entries as one JSON array' if rate is LOG_WRITES else 'Slow down'
-        return _too_many(f'More than {rate.per_second:,} changes a second were requested.', wait, hint)
+        hint = _('Send many entries as one JSON array') if rate is LOG_WRITES else _('Slow down')
+        return _too_many(
+            _('More than {per_second:,} changes a second were requested.', per_second=rate.per_second), wait, hint
+        )
 
 
 def _rate_of(scope: Any) -> Rate:
@@ -115,7 +126,7 @@ def client_address(scope: Any) -> str:
 def _too_many(message: str, wait: float, hint: str) -> TooMany:
     seconds = math.ceil(wait)
     return TooMany(
-        f'{message} Nothing was changed.',
+        _('{message} Nothing was changed.', message=message),
         retry_after=wait,
-        hint=f'{hint}, and repeat this after {seconds} s (Retry-After).',
+        hint=_('{hint}, and repeat this after {seconds} s (Retry-After).', hint=hint, seconds=seconds),
     )

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from storage.files import DiskFull, StorageError
 from synapse.errors import Invalid, SynapseError, TooMany
+from synapse.language import N_, _, spoken
 from synapse.sentences import sentence_of
 
 from .responses import ApiResponse, error_body
@@ -58,10 +59,10 @@ class LastResort:
         except ClientDisconnect:
             return  # there is no client left to respond to
         except Exception:
-            log.exception('%s %s failed', scope.get('method'), scope['path'])
+            log.exception(N_('%s %s failed'), scope.get('method'), scope['path'])
             if is_started:
                 raise  # the server cuts the connection: half a response must not look like a whole one
-            body = error_body('internal_error', 'Synapse made a mistake.', "See the program's log for details.")
+            body = error_body('internal_error', _('Synapse made a mistake.'), _("See the program's log for details."))
             await ApiResponse(body, 500)(scope, receive, send)
 
 
@@ -79,18 +80,24 @@ async def _known(request: Request, error: SynapseError) -> Response:
 
 async def _storage(request: Request, error: StorageError) -> Response:
     if isinstance(error, DiskFull):
-        return ApiResponse(error_body('disk_full', str(error), 'Free some space, then try again.'), 507)
-    log.error('%s %s: %s', request.method, request.url.path, error)
-    return ApiResponse(error_body('storage_failed', str(error), 'Nothing was changed. Check the disk.'), 500)
+        return ApiResponse(error_body('disk_full', spoken(error), _('Free some space, then try again.')), 507)
+    log.error(N_('%s %s: %s'), request.method, request.url.path, error)
+    return ApiResponse(error_body('storage_failed', spoken(error), _('Nothing was changed. Check the disk.')), 500)
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
     code, headers = _CODES.get(error.status_code, 'refused'), dict(error.headers or {})
     if code == 'not_found':
-        body = error_body(code, f'Nothing is at {request.url.path[:200]}.', 'GET /api/v1/docs lists every call.')
+        body = error_body(
+            code, _('Nothing is at {path}.', path=request.url.path[:200]), _('GET /api/v1/docs lists every call.')
+        )
     elif code == 'method_not_allowed':
         headers['Allow'] = _allowed(request) or headers.get('Allow', '')
-        body = error_body(code, f'{request.method} is not allowed here.', f'Allowed: {headers["Allow"]}.')
+        body = error_body(
+            code,
+            _('{method} is not allowed here.', method=request.method),
+            _('Allowed: {allow}.', allow=headers['Allow']),
+        )
     else:
         body = error_body(code, str(error.detail))
     return ApiResponse(body, error.status_code, headers)
@@ -106,11 +113,13 @@ def _allowed(request: Request) -> str:
 async def _validation(request: Request, error: RequestValidationError) -> Response:
     items = error.errors()
     if any(item['loc'][:1] == ('path',) for item in items):
-        body = error_body('not_found', f'Nothing is at {request.url.path[:200]}.', 'Ids are letters, digits, - and _.')
+        body = error_body(
+            'not_found', _('Nothing is at {path}.', path=request.url.path[:200]), _('Ids are letters, digits, - and _.')
+        )
         return ApiResponse(body, 404)
     if any(item['type'] == 'json_invalid' or item['loc'] == ('body',) for item in items):
         return ApiResponse(
-            error_body('malformed', 'The body is not a JSON object.', 'Send {"name": "value", ...}.'), 400
+            error_body('malformed', _('The body is not a JSON object.'), _('Send {"name": "value", ...}.')), 400
         )
     fields = {'.'.join(map(str, item['loc'][1:])): sentence_of(item) for item in items}
-    return response_of(Invalid('Some values are invalid.', fields, 'Correct the named fields.'))
+    return response_of(Invalid(_('Some values are invalid.'), fields, _('Correct the named fields.')))

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import Protocol
 
+from synapse.language import _
+
 HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.scandir in os.supports_fd
 """Whether the system opens files relative to an open folder; Windows does not."""
 _OPEN_FOLDERS = 64
@@ -91,7 +93,7 @@ class _Level:
             return
         self.fd = os.open('..', _FOLDER, dir_fd=child.fd)
         if identity_of(os.fstat(self.fd)) != self._identity:
-            raise OSError(errno.ESTALE, 'the folder was moved meanwhile')
+            raise OSError(errno.ESTALE, _('the folder was moved meanwhile'))
 
     def close(self) -> None:
         if self.fd >= 0:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from synapse import __version__
 from synapse.destinations import Destination
+from synapse.language import _
 
 ARCHIVE, MANIFEST = '.tar.gz', '.tar.gz.json'
 MADE_BY = 'Synapse BackupFolder'
@@ -66,7 +67,7 @@ def archive_in(document: bytes, *, with_files: bool = True) -> Archive:
     try:
         values = json.loads(document if with_files else _without_files(document))
         if values.get('made_by') != MADE_BY:
-            raise ValueError('it was not made by a backup')
+            raise ValueError(_('it was not made by a backup'))
         known = {name: values[name] for name in ('name', 'folder', 'created_at', 'size', 'sha256')}
         archive = Archive.model_validate(known)
         # Pydantic takes no names that aren't UTF-8.
@@ -74,13 +75,13 @@ def archive_in(document: bytes, *, with_files: bool = True) -> Archive:
         for name in _LISTS:
             setattr(archive, name, [str(path) for path in values.get(name, [])])
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'it has no {error}') from error
+        raise ValueError(_('it has no {error}', error=error)) from error
     return archive
 
 
 def _without_files(document: bytes) -> bytes:
     """Cut off the last value; in the text of another its name would have its quotes escaped."""
-    head, files, _ = document.partition(b'"files": {')
+    head, files, __ = document.partition(b'"files": {')
     return head + files + b'}}' if files else document
 
 
@@ -107,7 +108,9 @@ def find_manifest(destination: Destination, name: str, checksum: Callable[[], st
         known = _read(destination, other)
         if known is not None and known.sha256 == checksum():
             return known, ''
-    return None, f'The manifest {own} is for another archive, {found.name}' if found else f'{name} has no manifest'
+    return None, _('The manifest {own} is for another archive, {name}', own=own, name=found.name) if found else _(
+        '{name} has no manifest', name=name
+    )
 
 
 def _read(destination: Destination, name: str, *, with_files: bool = True) -> Archive | None:

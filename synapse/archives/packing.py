@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Protocol
 
+from synapse.language import _
+
 GZIP = 31
 """For zlib's `wbits`: with the header and checksum of gzip (RFC 1952)."""
 _MAGIC = b'\x1f\x8b'
@@ -41,7 +43,7 @@ class NotAnArchive(DamagedArchive):
     """A file that has nothing of a .tar.gz archive, not even its start."""
 
     def __init__(self) -> None:
-        super().__init__('it does not begin like a .tar.gz archive')
+        super().__init__(_('it does not begin like a .tar.gz archive'))
 
 
 class InputFailed(Exception):
@@ -164,7 +166,7 @@ class Unpacker:
                     data = bytes(inflator.unused_data)
                     inflator = None if inflator.eof else inflator
         if inflator is not None:
-            raise DamagedArchive('it is cut short')
+            raise DamagedArchive(_('it is cut short'))
 
     def _read_file(self) -> bytes:
         try:
@@ -186,7 +188,7 @@ def _member(inflator: Any, data: bytes) -> Iterator[bytes]:
         try:
             block: bytes = inflator.decompress(data, _BLOCK)
         except _ERRORS as error:
-            raise DamagedArchive('its compressed data is broken') from error
+            raise DamagedArchive(_('its compressed data is broken')) from error
         data, is_full = inflator.unconsumed_tail, len(block) == _BLOCK
         if block:
             yield block

@@ -6,6 +6,8 @@ It understands what Synapse has written, now and before; to unpack archives of a
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from synapse.language import _
+
 from .headers import BLOCK, FILE, LINK, block_sum
 from .packing import DamagedArchive, Unpacker
 from .sparse import hash_hole
@@ -27,11 +29,11 @@ def problem_in(archive: Unpacker, sums: Mapping[str, str]) -> str:
     try:
         for name, digest in _sums_in(archive, sums):
             if missing.pop(name, None) != digest:
-                return f'{shown(name)} differs'
+                return _('{name} differs', name=shown(name))
     except (ValueError, KeyError) as error:
-        raise DamagedArchive('it has a broken header') from error
+        raise DamagedArchive(_('it has a broken header')) from error
     archive.drain()
-    return f'{shown(next(iter(missing)))} is missing' if missing else ''
+    return _('{name} is missing', name=shown(next(iter(missing)))) if missing else ''
 
 
 def _sums_in(archive: Unpacker, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -68,9 +70,9 @@ def _sums_in(archive: Unpacker, known: Mapping[str, str]) -> Iterator[tuple[str,
 
 def _check(block: bytes) -> None:
     if len(block) < BLOCK:
-        raise DamagedArchive('it is cut short')
+        raise DamagedArchive(_('it is cut short'))
     if int(block[148:154], 8) != block_sum(block):
-        raise ValueError('its checksum is wrong')
+        raise ValueError(_('its checksum is wrong'))
 
 
 def _records_in(data: bytes) -> dict[bytes, bytes]:
@@ -79,11 +81,11 @@ def _records_in(data: bytes) -> dict[bytes, bytes]:
         return {}
     records: dict[bytes, bytes] = {}
     while data:
-        digits, _, _ = data.partition(b' ')
+        digits, __, __ = data.partition(b' ')
         length = int(digits)
         if length <= len(digits):
-            raise ValueError('a record has no length')
-        key, _, value = data[len(digits) + 1 : length - 1].partition(b'=')
+            raise ValueError(_('a record has no length'))
+        key, __, value = data[len(digits) + 1 : length - 1].partition(b'=')
         records[key] = value
         data = data[length:]
     return records
@@ -119,7 +121,7 @@ def _extents(archive: Unpacker) -> list[tuple[int, int]]:
     while text.count(b'\n') < 2 * count + 1:
         more = archive.read(BLOCK)
         if not more:
-            raise DamagedArchive('it is cut short')
+            raise DamagedArchive(_('it is cut short'))
         text += more
     numbers = [int(number) for number in text.split(b'\n')[1 : 2 * count + 1]]
     return list(zip(numbers[::2], numbers[1::2], strict=True))

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
 
+from synapse.language import N_, _
+
 from .attributes import restore_attributes
 from .folders import folders_of
 from .packing import DamagedArchive, NotAnArchive, Unpacker
@@ -64,7 +66,7 @@ class Restored:
         return not self.files and not self.links
 
 
-FOLDER_IN_THE_WAY = 'a folder has its name, and is never replaced'
+FOLDER_IN_THE_WAY = N_('a folder has its name, and is never replaced')
 
 
 class _Refused(Exception):
@@ -119,7 +121,7 @@ class Restorer:
         :raises InputFailed: if the file of the archive cannot be read
         :raises DiskRefused: if nothing more can be written
         """
-        for tar, info in _members(archive):
+        for tar, info in members(archive):
             if self._is_wanted(info.name):
                 self.restored.chosen += 1
                 self._try(info.name, self._restore, tar, info)
@@ -130,7 +132,7 @@ class Restorer:
 
     def unpack_copies(self, archive: Unpacker) -> None:
         """Unpack what links need that `unpack` could not make; raises what that raises."""
-        for tar, info in _members(archive):
+        for tar, info in members(archive):
             first, *others = self._copies.get(info.name, [''])
             if first:
                 self._try(first, self._restore_file, tar, info, first)
@@ -184,7 +186,7 @@ class Restorer:
             try:
                 self._folders.enter(path)
             except FileNotFoundError:
-                above, _, name = path.rpartition('/')
+                above, __, name = path.rpartition('/')
                 self._enter(above)
                 info = self._not_chosen.get(path)
                 os.mkdir(self._folders.prefix + name, 0o700 if info else mode, dir_fd=self._folders.fd)
@@ -193,7 +195,7 @@ class Restorer:
                     self._unfinished.append((path, info))
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise _Refused('a link or a file is where its folder belongs') from error
+                raise _Refused(_('a link or a file is where its folder belongs')) from error
             raise
 
     def _make_writable(self) -> None:
@@ -208,7 +210,7 @@ class Restorer:
         """Open the folder that a file belongs into, and return the file's own name."""
         *folder, last = _parts(name) or ['']
         if not last:
-            raise _Refused('it has no name')
+            raise _Refused(_('it has no name'))
         self._enter('/'.join(folder))
         return last
 
@@ -237,7 +239,7 @@ class Restorer:
                     raise
                 self._copies.setdefault(info.linkname, []).append(info.name)
         elif self._is_wanted(info.linkname):
-            raise _Refused('the file it is a link to is missing')
+            raise _Refused(_('the file it is a link to is missing'))
         else:
             _parts(info.linkname)
             self._copies.setdefault(info.linkname, []).append(info.name)
@@ -270,7 +272,7 @@ class Restorer:
             try:
                 digest = _fill(file, tar, info)
                 if self._sums.get(name, digest) != digest:
-                    raise _Refused('its content is damaged')
+                    raise _Refused(_('its content is damaged'))
                 self._restore_state(file if fd is not None else here, info)
             finally:
                 os.close(file)
@@ -328,8 +330,11 @@ class Restorer:
         os.utime(file, ns=_times(info))
 
 
-def _members(archive: Unpacker) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield each member while its content can be read."""
+def members(archive: Unpacker) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield each member while its content can be read.
+
+    :raises DamagedArchive: if it cannot be read to its end
+    """
     try:
         with tarfile.open(fileobj=cast(Any, archive), mode='r|') as tar:
             while (info := tar.next()) is not None:
@@ -359,7 +364,23 @@ def check_start(archive: Unpacker) -> None:
 
 def _reason(error: Exception) -> str:
     is_cut = any(word in str(error) for word in ('unexpected end', 'truncated'))
-    return 'it is cut short' if is_cut or isinstance(error, EOFError) else 'what it lists cannot be read'
+    return _('it is cut short') if is_cut or isinstance(error, EOFError) else _('what it lists cannot be read')
+
+
+def is_inside(name: str) -> bool:
+    """Whether a name in an archive stays below the folder in which it is unpacked."""
+    try:
+        return bool(_parts(name))
+    except _Refused:
+        return False
+
+
+def content_of(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Iterator[bytes]:
+    """Yield the content of a member in pieces, with the zeros of its holes.
+
+    :raises DamagedArchive: if it is cut short
+    """
+    return _pieces(cast(IO[bytes], tar.extractfile(info)), info.size)
 
 
 def _parts(name: str) -> list[str]:
@@ -369,9 +390,9 @@ def _parts(name: str) -> list[str]:
     """
     parts = [part for part in name.split('/') if part not in ('', '.')]
     if name.startswith('/') or '..' in parts or '\0' in name:
-        raise _Refused('its name leads out of the folder')
+        raise _Refused(_('its name leads out of the folder'))
     if os.name == 'nt' and any(sign in name for sign in '\\:'):
-        raise _Refused('its name cannot be one on Windows')
+        raise _Refused(_('its name cannot be one on Windows'))
     return parts
 
 
@@ -399,7 +420,7 @@ def _pieces(content: IO[bytes], size: int) -> Iterator[bytes]:
     while size > 0:
         data = content.read(min(size, _CHUNK))
         if not data:
-            raise DamagedArchive('it is cut short')
+            raise DamagedArchive(_('it is cut short'))
         size -= len(data)
         yield data
 
@@ -412,7 +433,7 @@ def _write(file: int, data: bytes) -> None:
 
 def _times(info: tarfile.TarInfo) -> tuple[int, int]:
     """Return access and modification time in nanoseconds; `tarfile` itself rounds them to a float."""
-    seconds, _, rest = info.pax_headers.get('mtime', str(int(info.mtime))).partition('.')
+    seconds, __, rest = info.pax_headers.get('mtime', str(int(info.mtime))).partition('.')
     fraction = int(rest[:9].ljust(9, '0'))
     time = int(seconds) * _NANOSECONDS + (-fraction if seconds.startswith('-') else fraction)
     return time, time

@@ -9,6 +9,8 @@ from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 from typing import Any
 
+from synapse.language import _
+
 from .attributes import attribute_records
 from .folders import Folders, folders_of, identity_of, is_gone
 from .headers import BLOCK, FILE, FOLDER, LINK, SYMLINK, file_header, header, name_of, owner_of, padding
@@ -56,6 +58,15 @@ def write_tree(
     :raises OSError: if the folder itself cannot be opened
     :raises Exception: what the packer raises
     """
+    written = add_tree(top, name, found, packer, show)
+    finish(packer)
+    return written
+
+
+def add_tree(
+    top: Path, name: str, found: Found, packer: Packer, show: Callable[[int], None] = lambda done: None
+) -> Written:
+    """Write one folder of an archive that may have several; like `write_tree` apart from that."""
     folders = folders_of(top)
     try:
         writer = _TreeWriter(folders, name, packer, show)
@@ -63,9 +74,20 @@ def write_tree(
             writer.add_folder(folder)
     finally:
         folders.close()
+    return writer.written
+
+
+def add_bytes(name: str, data: bytes, packer: Packer, mtime_ns: int) -> None:
+    """Write a private file of ours that is on no disk."""
+    owner = owner_of(os.getuid(), os.getgid()) if hasattr(os, 'getuid') else owner_of(0, 0)
+    start = header(name_of(name), kind=FILE, mode=0o600, mtime_ns=mtime_ns, owner=owner, size=len(data))
+    packer.add(start, data, padding(len(data)))
+
+
+def finish(packer: Packer) -> None:
+    """Write the end of an archive."""
     packer.add(bytes(2 * BLOCK))
     packer.finish()
-    return writer.written
 
 
 class _TreeWriter:
@@ -118,7 +140,7 @@ class _TreeWriter:
         here = self._prefix + name
         found = os.lstat(here, dir_fd=self._fd)
         if not S_ISLNK(found.st_mode):
-            raise OSError(errno.ESTALE, 'it is no longer a link')
+            raise OSError(errno.ESTALE, _('it is no longer a link'))
         target = name_of(os.readlink(here, dir_fd=self._fd))
         self._packer.add(_header(name_of(self._inside + name), SYMLINK, found, target=target))
 
@@ -148,7 +170,7 @@ class _TreeWriter:
 
     def _add_with_care(self, file: int, before: os.stat_result, archived: str) -> None:
         if not S_ISREG(before.st_mode):
-            raise OSError(errno.ESTALE, 'it is no longer a file')
+            raise OSError(errno.ESTALE, _('it is no longer a file'))
         os.lseek(file, 0, os.SEEK_SET)
         if before.st_nlink == 1:
             self._add_content(file, before, archived)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synapse.host.not_found import BUILT_INS
+from synapse.language import _
 
 BLANKS = ' \t\u00a0'
 """A no-break space is what web pages put between words."""
@@ -54,7 +55,7 @@ def needs_shell(line: CommandLine) -> str:
     """Return what a shell is needed for, in one or two sentences; empty if none is."""
     if line.syntax:
         return why_shell(line.syntax, first=line.words[0])
-    return 'Several lines are for a shell, which is not used here.' if line.has_lines else ''
+    return _('Several lines are for a shell, which is not used here.') if line.has_lines else ''
 
 
 def hides_failures(script: str) -> bool:
@@ -149,7 +150,7 @@ class _Reader:
             else:
                 self._add(char, is_quoted=True)
                 self._place += 1
-        raise UnclosedQuote(f'The quote {quote} is not closed.')
+        raise UnclosedQuote(_('The quote {quote} is not closed.', quote=quote))
 
     def _operator(self) -> None:
         operator = next(item for item in OPERATORS if self._text.startswith(item, self._place))
@@ -291,27 +292,34 @@ def why_shell(found: Sequence[str], first: str) -> str:
         return ' '.join(explained(word, is_first=word == first) for word in found)
     names = [f'“{word}”' for word in found]
     if len(names) > MOST_NAMED:
-        names[MOST_NAMED - 1 :] = [f'{len(names) - MOST_NAMED + 1} more']
-    return f'{", ".join(names[:-1])} and {names[-1]} are for a shell, which is not used here.'
+        return _(
+            '{names} and {count} more are for a shell, which is not used here.',
+            names=', '.join(names[: MOST_NAMED - 1]),
+            count=len(names) - MOST_NAMED + 1,
+        )
+    return _('{names} and {last} are for a shell, which is not used here.', names=', '.join(names[:-1]), last=names[-1])
 
 
 def explained(word: str, *, is_first: bool) -> str:
     """Return what a word is to a shell, and what to write instead without one; one or two sentences."""
     if _HOME.fullmatch(word):
-        return f'Only a shell replaces {word}: write {_filled(word)} instead.'
+        return _('Only a shell replaces {word}: write {filled} instead.', word=word, filled=_filled(word))
     if _VARIABLE.fullmatch(word):
         filled = _filled(word)
-        instead = f': write {filled} instead' if filled != word else ''
-        return f'Only a shell replaces {word}{instead}.'
+        if filled == word:
+            return _('Only a shell replaces {word}.', word=word)
+        return _('Only a shell replaces {word}: write {filled} instead.', word=word, filled=filled)
     if _OUTPUT.fullmatch(word):
-        return f'Only a shell runs {word} and puts in what it prints.'
+        return _('Only a shell runs {word} and puts in what it prints.', word=word)
     if is_first and _ASSIGNMENT.match(word):
-        return f'{word} in front of a program is for a shell: give it as a variable of the environment instead.'
+        return _(
+            '{word} in front of a program is for a shell: give it as a variable of the environment instead.', word=word
+        )
     if word in ('cd', 'pushd', 'popd'):
-        return f"“{word}” isn't a program but part of a shell: give the folder to start in instead."
+        return _("“{word}” isn't a program but part of a shell: give the folder to start in instead.", word=word)
     if word in BUILT_INS:
-        return f"“{word}” isn't a program but part of a shell."
-    return f'“{word}” is for a shell, which is not used here.'
+        return _("“{word}” isn't a program but part of a shell.", word=word)
+    return _('“{word}” is for a shell, which is not used here.', word=word)
 
 
 def _filled(word: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from synapse.host.run import Run
+from synapse.language import _, _n
 
 Outputs = Literal['small', 'all', 'none']
 
@@ -27,7 +28,11 @@ def keep_files(run: Run, which: Outputs) -> None:
         return
     most = MOST_FILES if which == 'small' else MOST_OF_ALL
     if len(files) > most:
-        text = f'It left {len(files):,} files in its folder, too many to be outputs'
+        text = _n(
+            'It left {count} file in its folder, too many to be outputs',
+            'It left {count} files in its folder, too many to be outputs',
+            len(files),
+        )
         run.log.info(text, folder=str(run.workdir), most=most)
         return
     left_out, total = [], 0
@@ -40,8 +45,9 @@ def keep_files(run: Run, which: Outputs) -> None:
         total += size
         run.artifact(path, name, move=True)
     if left_out:
-        text = f'Too large to be outputs: {", ".join(left_out[:5])}{" ..." if len(left_out) > 5 else ""}'
-        run.log.info(f'{text}. Choose “all” for outputs to keep such files', folder=str(run.workdir))
+        names = ', '.join(left_out[:5]) + (' ...' if len(left_out) > 5 else '')
+        text = _('Too large to be outputs: {names}. Choose “all” for outputs to keep such files', names=names)
+        run.log.info(text, folder=str(run.workdir))
 
 
 def _files_in(folder: Path) -> Iterator[str]:

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 from synapse.host.run import Run
-from synapse.sentences import size_of
+from synapse.language import _
+from synapse.sizes import size_of
 
 _SECONDS = 0.1
 
@@ -31,10 +32,13 @@ class Pace:
 
         def show(done: int) -> None:
             if time.monotonic() >= self._next:
-                self.show(min(99.9, 100 * done / total) if total else 0, f'{size_of(done)} of {size_of(total)}')
+                self.show(
+                    min(99.9, 100 * done / total) if total else 0,
+                    _('{done} of {total}', done=size_of(done), total=size_of(total)),
+                )
 
         return show
 
     def finish(self, total: int) -> None:
         """Show that all bytes are done."""
-        self._run.progress(100, f'{size_of(total)} of {size_of(total)}')
+        self._run.progress(100, _('{done} of {total}', done=size_of(total), total=size_of(total)))

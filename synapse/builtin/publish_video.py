@@ -17,6 +17,8 @@ from synapse import __version__
 from synapse.destinations import CHUNK, Address, Destination, DestinationError, IfExists, destination_of
 from synapse.durations import clock
 from synapse.host.run import Run
+from synapse.language import N_, _, _n, translated
+from synapse.language.figures import number
 from synapse.media.captions.choice import CaptionWishes, Words, check_words, find_words
 from synapse.media.captions.subtitle_files import SUFFIXES as SUBTITLE_SUFFIXES
 from synapse.media.captions.text import as_ass, as_srt, as_vtt, check_template, filled
@@ -34,7 +36,7 @@ from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_pla
 from synapse.media.sound import choice_of_sound
 from synapse.media.tags import tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
-from synapse.sentences import count_of, size_of
+from synapse.sizes import size_of
 
 DELIVERED = ('.mp4', '.jpg', '.srt', '.vtt', '.json')
 
@@ -44,116 +46,148 @@ def _labels(**labels: str) -> dict[str, Any]:
 
 
 class PublishVideo(Pipeline):
-    """Check, caption, render and deliver one video.
+    __doc__ = N_(
+        'Check, caption, render and deliver one video.\n\n'
+        'The rendered file, a poster, the caption as .srt and .vtt, and a .json with '
+        'sizes and checksums are delivered\n'
+        'together to the destination of the profile.'
+    )
 
-    The rendered file, a poster, the caption as .srt and .vtt, and a .json with sizes and checksums are delivered
-    together to the destination of the profile.
-    """
+    title: ClassVar[str] = N_('Publish video')
 
     model_config = ConfigDict(validate_by_alias=True, validate_by_name=True, serialize_by_alias=True)
 
     accepts: ClassVar[tuple[str, ...]] = VIDEO_SUFFIXES + SOUND_SUFFIXES
 
-    video: Annotated[Path, Field(description='The video to publish.', json_schema_extra={'x-accepts': list(accepts)})]
+    video: Annotated[
+        Path,
+        Field(
+            title=N_('Video'), description=N_('The video to publish.'), json_schema_extra={'x-accepts': list(accepts)}
+        ),
+    ]
     # A step is called `caption` too, so this name is only used outside.
     template: str = Field(
         default='',
         alias='caption',
-        title='Caption',
+        title=N_('Caption'),
         max_length=10_000,
-        description='Shown over the video, line by line, unless there are subtitles. May contain {title}, {date}, '
-        '{duration} and {profile}; empty for the title. Write {{ and }} for braces.',
+        description=N_(
+            'Shown over the video, line by line, unless there are subtitles. May contain {title}, '
+            '{date}, {duration} and {profile}; empty for the title. Write {{ and }} for braces.'
+        ),
     )
     subtitles: Annotated[
         Path | None,
         Field(
-            description='A file to show instead of the caption. Without one, a file next to the video with the same '
-            'name is used.',
+            title=N_('Subtitles'),
+            description=N_(
+                'A file to show instead of the caption. Without one, a file next to the video with the same '
+                'name is used.'
+            ),
             json_schema_extra={'x-accepts': list(SUBTITLE_SUFFIXES), 'x-extra': True},
         ),
     ] = None
     subtitle_shift: float = Field(
         default=0.0,
-        title='Shift of the subtitles',
+        title=N_('Shift of the subtitles'),
         ge=-86_400,
         le=86_400,
-        description='Seconds by which those of the file are shown later, or earlier if negative.',
+        description=N_('Seconds by which those of the file are shown later, or earlier if negative.'),
     )
     automatic_captions: bool = Field(
         default=False,
-        description='Write down what is said, if there is no subtitle file. Works on this machine, understands '
-        'English only, and makes mistakes.',
+        title=N_('Automatic Captions'),
+        description=N_(
+            'Write down what is said, if there is no subtitle file. Works on this machine, understands '
+            'English only, and makes mistakes.'
+        ),
     )
     height: Literal[480, 720, 1080] = Field(
         default=1080,
-        description='Of the shorter side of the picture, in pixels: 1080 is 1920×1080, or 1080×1920 upright.',
+        title=N_('Height'),
+        description=N_('Of the shorter side of the picture, in pixels: 1080 is 1920×1080, or 1080×1920 upright.'),
     )
-    enlarge: bool = Field(default=False, description='Enlarge a picture that is smaller than that.')
+    enlarge: bool = Field(
+        default=False, title=N_('Enlarge'), description=N_('Enlarge a picture that is smaller than that.')
+    )
     aspect: Literal['keep', '16:9', '9:16', '1:1'] = Field(
-        default='keep', description='The shape of the picture.', json_schema_extra=_labels(keep='as it is')
+        default='keep',
+        title=N_('Aspect'),
+        description=N_('The shape of the picture.'),
+        json_schema_extra=_labels(keep=N_('as it is')),
     )
     fit: Literal['pad', 'crop'] = Field(
         default='pad',
-        description='How to reach another shape: with bars, or by cutting the edges.',
-        json_schema_extra=_labels(pad='bars', crop='cut'),
+        title=N_('Fit'),
+        description=N_('How to reach another shape: with bars, or by cutting the edges.'),
+        json_schema_extra=_labels(pad=N_('bars'), crop=N_('cut')),
     )
     background: str = Field(
-        default='#000000', description='The colour of bars and behind a transparent picture, such as #ffffff.'
+        default='#000000',
+        title=N_('Background'),
+        description=N_('The colour of bars and behind a transparent picture, such as #ffffff.'),
     )
     hdr: Literal['convert', 'keep'] = Field(
         default='convert',
-        title='HDR',
-        description='Convert it to the colours that every screen shows, or keep it, as HEVC with 10 bits.',
-        json_schema_extra=_labels(keep='keep it'),
+        title=N_('HDR'),
+        description=N_('Convert it to the colours that every screen shows, or keep it, as HEVC with 10 bits.'),
+        json_schema_extra=_labels(convert=N_('convert'), keep=N_('keep it')),
     )
     captions: Literal['sidecar', 'mux', 'burn'] = Field(
         default='mux',
-        description='Only next to the video, also as a track in it that can be switched on and off, or in the picture.',
-        json_schema_extra=_labels(sidecar='separate file', mux='as a track', burn='in the picture'),
+        title=N_('Captions'),
+        description=N_(
+            'Only next to the video, also as a track in it that can be switched on and off, or in the picture.'
+        ),
+        json_schema_extra=_labels(sidecar=N_('separate file'), mux=N_('as a track'), burn=N_('in the picture')),
     )
     own_subtitles: bool = Field(
         default=False,
-        title="Keep the video's own subtitles",
-        description='As tracks after the caption. Only text: subtitles of DVDs and television are pictures.',
+        title=N_("Keep the video's own subtitles"),
+        description=N_('As tracks after the caption. Only text: subtitles of DVDs and television are pictures.'),
     )
     language: str = Field(
         default='',
-        title='Language of the sound',
+        title=N_('Language of the sound'),
         max_length=20,
-        description='Which sound track to publish, such as en or deu; empty for the one that players choose.',
+        description=N_('Which sound track to publish, such as en or deu; empty for the one that players choose.'),
     )
     all_sounds: bool = Field(
         default=False,
-        title='Keep all sound tracks',
-        description='The others follow the chosen one: other languages, comments.',
+        title=N_('Keep all sound tracks'),
+        description=N_('The others follow the chosen one: other languages, comments.'),
     )
     channels: Literal['keep', 'stereo'] = Field(
         default='keep',
-        title='Channels of the sound',
-        description='Keep surround sound, or mix it down to stereo.',
-        json_schema_extra=_labels(keep='as they are'),
+        title=N_('Channels of the sound'),
+        description=N_('Keep surround sound, or mix it down to stereo.'),
+        json_schema_extra=_labels(keep=N_('as they are'), stereo=N_('stereo')),
     )
     without_picture: Literal['refuse', 'film'] = Field(
         default='refuse',
-        title='Sound without a picture',
-        description='Refuse it, or publish a film that shows its cover or, without one, its waveform.',
-        json_schema_extra=_labels(refuse='refuse it', film='make a film'),
+        title=N_('Sound without a picture'),
+        description=N_('Refuse it, or publish a film that shows its cover or, without one, its waveform.'),
+        json_schema_extra=_labels(refuse=N_('refuse it'), film=N_('make a film')),
     )
     keep_private: bool = Field(
         default=False,
-        title='Keep private details',
-        description='Leave position, camera and the like in the file. Title, date and language are always kept.',
+        title=N_('Keep private details'),
+        description=N_('Leave position, camera and the like in the file. Title, date and language are always kept.'),
     )
     quality: Quality = Field(
         default='good',
-        description='Better quality takes longer. Except for the best, the graphics card encodes where it can.',
+        title=N_('Quality'),
+        description=N_('Better quality takes longer. Except for the best, the graphics card encodes where it can.'),
+        json_schema_extra=_labels(draft=N_('draft'), good=N_('good'), best=N_('best')),
     )
-    destination: Address = Field(default='', description='A folder or URL to use instead of that of the profile.')
+    destination: Address = Field(
+        default='', title=N_('Destination'), description=N_('A folder or URL to use instead of that of the profile.')
+    )
     if_exists: IfExists = Field(
         default='rename',
-        title='If it already exists',
-        description='Give the new one another name, refuse it, or replace the old one.',
-        json_schema_extra=_labels(rename='another name', refuse='refuse it', replace='replace it'),
+        title=N_('If it already exists'),
+        description=N_('Give the new one another name, refuse it, or replace the old one.'),
+        json_schema_extra=_labels(rename=N_('another name'), refuse=N_('refuse it'), replace=N_('replace it')),
     )
 
     _facts: MediaFile | None = None
@@ -170,14 +204,14 @@ class PublishVideo(Pipeline):
     def _is_template(cls, value: str) -> str:
         check_template(value)
         if '\0' in value:
-            raise ValueError('NUL characters are not allowed.')
+            raise ValueError(_('NUL characters are not allowed.'))
         return value
 
     @field_validator('background')
     @classmethod
     def _is_colour(cls, value: str) -> str:
         if not re.fullmatch('#[0-9a-fA-F]{6}', value):
-            raise ValueError('Write a colour as # and six digits from 0 to f, such as #ffffff.')
+            raise ValueError(_('Write a colour as # and six digits from 0 to f, such as #ffffff.'))
         return value
 
     @property
@@ -191,60 +225,72 @@ class PublishVideo(Pipeline):
         """The title of the video, made from its file name."""
         return re.sub(r'[\s_]+', ' ', self.name).strip() or self.name
 
-    @step
+    @step(title=N_('INGEST'))
     def ingest(self, run: Run) -> None:
         started = time.monotonic()
         if self.video.is_dir():
-            raise StepFailed(f'{self.video} is a folder, not a file.', 'Choose a video in it.')
+            raise StepFailed(_('{video} is a folder, not a file.', video=self.video), _('Choose a video in it.'))
         if not self.video.is_file():
-            raise StepFailed(f'There is no file {self.video}.', 'It was moved or deleted. Choose it again.')
+            raise StepFailed(
+                _('There is no file {video}.', video=self.video), _('It was moved or deleted. Choose it again.')
+            )
         size = self.video.stat().st_size
         if not size:
-            raise StepFailed(f'{self.video.name} is empty.', 'Copy it again from its source.')
+            raise StepFailed(_('{name} is empty.', name=self.video.name), _('Copy it again from its source.'))
         # Fails now rather than after an hour of rendering.
         self._check_destination(run)
-        run.progress(0, 'probing')
+        run.progress(0, _('probing'))
         facts = probe(self.video)
         if facts.video is None and self.without_picture == 'refuse':
             raise StepFailed(
-                f'{self.video.name} has no picture, only sound.',
-                'Choose "make a film" for sound without a picture, and it is published with its cover or its waveform.',
+                _('{name} has no picture, only sound.', name=self.video.name),
+                _(
+                    'Choose "{choice}" for sound without a picture, and it is published with its cover or its '
+                    'waveform.',
+                    choice=translated('make a film'),
+                ),
             )
         sound = choice_of_sound(facts, self.language, keeps_all=self.all_sounds)
         if not facts.is_measured:
-            facts = measured(self.video, facts, lambda part: run.progress(40 * part, 'measuring its length'))
+            facts = measured(self.video, facts, lambda part: run.progress(40 * part, _('measuring its length')))
         run.log.info(f'{self.video.name}: {facts.sentence}', bytes=size, **_shown(facts))
         if sound:
             run.log.info(sound)
         elif self.language and not facts.sounds:
-            run.log.warning(f'{self.video.name} has no sound, so the language {self.language} is ignored.')
+            run.log.warning(
+                _(
+                    '{name} has no sound, so the language {language} is ignored.',
+                    name=self.video.name,
+                    language=self.language,
+                )
+            )
         check_words(run, self.video, facts, self._caption_wishes(run, facts))
         played = check_playable(
-            run, self.video, facts, lambda part: run.progress(40 + 60 * part, 'checking that it plays')
+            run, self.video, facts, lambda part: run.progress(40 + 60 * part, _('checking that it plays'))
         )
-        run.log.success(f'{self.video.name} plays {played}')
+        run.log.success(_('{name} plays {parts}', name=self.video.name, parts=played))
         self._facts = facts
         self._took('ingest', started)
 
-    @step
+    @step(title=N_('CAPTION'))
     def caption(self, run: Run) -> None:
         started = time.monotonic()
         facts = self._known_facts()
         wishes = self._caption_wishes(run, facts)
         self._text = wishes.caption
         self._words = words = find_words(
-            run, self.video, facts, wishes, lambda part: run.progress(80 * part, 'listening')
+            run, self.video, facts, wishes, lambda part: run.progress(80 * part, _('listening'))
         )
         self._srt = self._write(run, '.srt', as_srt(words.cues))
         self._vtt = self._write(run, '.vtt', as_vtt(words.cues))
-        run.progress(80, 'poster')
+        run.progress(80, _('poster'))
         poster = run.workdir / f'{self.name}.jpg'
         make_poster(run, self.video, poster, facts, self._plan(run, keep_hdr=False))
         self._poster = run.artifact(poster)
         run.progress(100)
         self._took('caption', started)
 
-    @step(timeout='12h')
+    @step(timeout='12h', title=N_('RENDER'))
     def render(self, run: Run) -> None:
         started = time.monotonic()
         facts = self._known_facts()
@@ -254,23 +300,35 @@ class PublishVideo(Pipeline):
         encoder = HEVC if plan.hdr else encoder_for(run, self.quality)
         outcome = self._encode(run, encoder, plan, target)
         if outcome.code and encoder not in (SOFTWARE, HEVC):
-            run.log.warning(f'{encoder.name} failed, so the processor encodes: {outcome.first_error}')
+            run.log.warning(
+                _(
+                    '{name} failed, so the processor encodes: {error}',
+                    name=encoder.name,
+                    error=outcome.first_error,
+                )
+            )
             outcome = self._encode(run, SOFTWARE, plan, target)
         if outcome.code:
-            raise outcome.failure('The video could not be rendered')
+            raise outcome.failure(_('The video could not be rendered'))
         self._check_rendered(run, target, facts, plan)
         # Moved, since a copy would double the space that a film takes.
         self._rendered = target = run.artifact(target, move=True)
         self._took('render', started)
         frames, size = outcome.progress.frame, target.stat().st_size
-        run.progress(100, count_of(frames, 'frame'))
+        run.progress(100, _n('{count} frame', '{count} frames', frames))
         run.log.success(
-            f'Rendered {count_of(frames, "frame")}, {size_of(size)}, in {self._seconds["render"]:.1f} s',
+            _n(
+                'Rendered {count} frame, {size}, in {seconds} s',
+                'Rendered {count} frames, {size}, in {seconds} s',
+                frames,
+                size=size_of(size),
+                seconds=number(self._seconds['render'], digits=1),
+            ),
             frames=frames,
             bytes=size,
         )
 
-    @step(retries=2, backoff='2s')
+    @step(retries=2, backoff='2s', title=N_('PUBLISH'))
     def publish(self, run: Run) -> None:
         files = {
             '.mp4': _require(self._rendered, 'render'),
@@ -281,10 +339,12 @@ class PublishVideo(Pipeline):
         with destination_of(run, self.destination, inputs=[self.video]) as destination:
             stem = destination.free_stem(self.name, DELIVERED, self.if_exists)
             if stem != self.name:
-                run.log.warning(f'{self.name}.mp4 already exists, so this one is called {stem}.mp4')
+                run.log.warning(
+                    _('{name}.mp4 already exists, so this one is called {stem}.mp4', name=self.name, stem=stem)
+                )
             sidecar = self._write_sidecar(run, stem, files)
             self._deliver(run, destination, stem, files | {'.json': sidecar})
-        run.log.success(f'Delivered to {destination.path(f"{stem}.mp4")}', files=len(DELIVERED))
+        run.log.success(_('Delivered to {path}', path=destination.path(f'{stem}.mp4')), files=len(DELIVERED))
 
     def _check_destination(self, run: Run) -> None:
         with destination_of(run, self.destination, inputs=[self.video]) as destination:
@@ -322,12 +382,16 @@ class PublishVideo(Pipeline):
 
     def _known_facts(self) -> MediaFile:
         if self._facts is None:
-            raise StepFailed('Nothing is known about the video yet.', 'Retry from INGEST.')
+            raise StepFailed(
+                _('Nothing is known about the video yet.'), _('Retry from {step}.', step=translated('INGEST'))
+            )
         return self._facts
 
     def _known_words(self) -> Words:
         if self._words is None:
-            raise StepFailed('Nothing is known about the captions yet.', 'Retry from CAPTION.')
+            raise StepFailed(
+                _('Nothing is known about the captions yet.'), _('Retry from {step}.', step=translated('CAPTION'))
+            )
         return self._words
 
     def _took(self, name: str, started: float) -> None:
@@ -386,16 +450,26 @@ class PublishVideo(Pipeline):
         made = probe(target)
         size = (made.video.width, made.video.height) if made.video else (0, 0)
         if size != plan.size:
-            raise StepFailed('The rendered video has {}x{} pixels instead of {}x{}.'.format(*size, *plan.size))
+            raise StepFailed(
+                _(
+                    'The rendered video has {made} pixels instead of {wanted}.',
+                    made='{}x{}'.format(*size),
+                    wanted='{}x{}'.format(*plan.size),
+                )
+            )
         if not made.is_measured:
             made = measured(target, made)
         seconds, wanted = made.seconds or 0, facts.seconds or 0
         if abs(seconds - wanted) > max(2.0, wanted * 0.05):
             raise StepFailed(
-                f'The rendered video lasts {clock(seconds)} instead of {clock(wanted)}.',
-                'The input may be damaged in the middle.',
+                _(
+                    'The rendered video lasts {made} instead of {wanted}.',
+                    made=clock(seconds),
+                    wanted=clock(wanted),
+                ),
+                _('The input may be damaged in the middle.'),
             )
-        run.log.info(f'Rendered video: {made.sentence}')
+        run.log.info(_('Rendered video: {sentence}', sentence=made.sentence))
 
     def _write_sidecar(self, run: Run, stem: str, files: dict[str, Path]) -> Path:
         facts = self._known_facts()
@@ -414,7 +488,7 @@ class PublishVideo(Pipeline):
                 {
                     'name': stem + suffix,
                     'size': path.stat().st_size,
-                    'sha256': sha256_of(path, lambda: run.progress(0, 'checksums')),
+                    'sha256': sha256_of(path, lambda: run.progress(0, _('checksums'))),
                 }
                 for suffix, path in files.items()
             ],
@@ -468,7 +542,10 @@ def _shown(facts: MediaFile) -> dict[str, Any]:
 
 def _require(path: Path | None, step_name: str) -> Path:
     if path is None or not path.is_file():
-        raise StepFailed(f'The result of {step_name.upper()} is gone.', f'Retry from {step_name.upper()}.')
+        raise StepFailed(
+            _('The result of {step} is gone.', step=translated(step_name.upper())),
+            _('Retry from {step}.', step=translated(step_name.upper())),
+        )
     return path
 
 

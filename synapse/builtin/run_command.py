@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -13,6 +13,7 @@ from synapse.durations import parse_duration
 from synapse.failures.exit_codes import meaning_of
 from synapse.failures.memory import memory_watch
 from synapse.host.run import Run
+from synapse.language import N_, _, translated
 from synapse.pipelines.pipeline import Pipeline, ProgramFailed, StepFailed, step
 
 from .command_line import UnclosedQuote, command_line, hides_failures, needs_shell, plainly_shell, script_of, why_shell
@@ -20,60 +21,72 @@ from .leftovers import Outputs, keep_files
 from .scripts import command_arguments, script_arguments
 
 SHELL = '/bin/sh'
-SHELL_HINT = 'To run it with /bin/sh, set “shell” to true.'
+SHELL_HINT = N_('To run it with /bin/sh, set “shell” to true.')
 """For programs; a form names its switch instead, and the command line its flag."""
-PIPE_WORDS = 'A pipe succeeds if its last command does.'
+PIPE_WORDS = N_('A pipe succeeds if its last command does.')
 """True of POSIX shells without `set -o pipefail`, which not every /bin/sh knows."""
 
 
 class RunCommand(Pipeline):
-    """Run a program or a script, with its output as log lines.
+    __doc__ = N_(
+        'Run a program or a script, with its output as log lines.\n\n'
+        'The secrets of the profile are in its environment, except those of its destination (`destination_...`). '
+        'Any exit\n'
+        'code that is not listed as good is a failure.'
+    )
 
-    The secrets of the profile are in its environment, except those of its destination (`destination_...`). Any exit
-    code that is not listed as good is a failure.
-    """
+    title: ClassVar[str] = N_('Run command')
 
     command: list[str] = Field(
         default=[],
-        description='A command line, or a word on each line. No shell reads it unless you choose one.',
+        title=N_('Command'),
+        description=N_('A command line, or a word on each line. No shell reads it unless you choose one.'),
         json_schema_extra={'x-command': 'shell'},
     )
     script: Path | None = Field(
         default=None,
-        description='A script file to run instead of a command: by the program of its #! line, else by its suffix.',
+        title=N_('Script'),
+        description=N_('A script file to run instead of a command: by the program of its #! line, else by its suffix.'),
     )
     cwd: Path | None = Field(
         default=None,
-        title='Folder',
-        description='Where it starts; empty for the folder of the script, or a new folder for a command.',
+        title=N_('Folder'),
+        description=N_('Where it starts; empty for the folder of the script, or a new folder for a command.'),
         json_schema_extra={'x-folder': True},
     )
-    env: dict[str, str] = Field(default={}, title='Environment', description='Variables to add to the inherited ones.')
-    ok_codes: list[int] = Field(default=[0], min_length=1, title='Good exit codes')
+    env: dict[str, str] = Field(
+        default={}, title=N_('Environment'), description=N_('Variables to add to the inherited ones.')
+    )
+    ok_codes: list[int] = Field(default=[0], min_length=1, title=N_('Good exit codes'))
     terminal: bool = Field(
         default=False,
-        description='Give it a terminal: many programs then print progress, colours, and each line at once.',
+        title=N_('Terminal'),
+        description=N_('Give it a terminal: many programs then print progress, colours, and each line at once.'),
     )
-    timeout: str = Field(default='', description='Stop it after this time, like 90s, 30m or 1h30m; empty for no limit.')
+    timeout: str = Field(
+        default='',
+        title=N_('Timeout'),
+        description=N_('Stop it after this time, like 90s, 30m or 1h30m; empty for no limit.'),
+    )
     shell: bool = Field(
         default=False,
-        title='Run it with /bin/sh',
-        description='The command becomes a script: pipes, variables, wildcards and several lines work.',
+        title=N_('Run it with /bin/sh'),
+        description=N_('The command becomes a script: pipes, variables, wildcards and several lines work.'),
     )
     outputs: Outputs = Field(
         default='small',
-        title='Files as outputs',
-        description='Which files that it leaves in a new folder are kept as outputs: small ones up to 20 MB each.',
-        json_schema_extra={'x-labels': {'small': 'small ones', 'all': 'all', 'none': 'none'}},
+        title=N_('Files as outputs'),
+        description=N_('Which files that it leaves in a new folder are kept as outputs: small ones up to 20 MB each.'),
+        json_schema_extra={'x-labels': {'small': N_('small ones'), 'all': N_('all'), 'none': N_('none')}},
     )
 
     @field_validator('command')
     @classmethod
     def _are_arguments(cls, value: list[str]) -> list[str]:
         if value and not value[0].strip():
-            raise ValueError('Start with the name of a program.')
+            raise ValueError(_('Start with the name of a program.'))
         if any('\0' in word for word in value):
-            raise ValueError('NUL characters are not allowed.')
+            raise ValueError(_('NUL characters are not allowed.'))
         return value
 
     @field_validator('env')
@@ -81,20 +94,20 @@ class RunCommand(Pipeline):
     def _are_variables(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
             if not name or '=' in name or '\0' in name + text:
-                raise ValueError(f'{name!r} cannot be the name of a variable.')
+                raise ValueError(_('{name!r} cannot be the name of a variable.', name=name))
         return value
 
     @field_validator('timeout')
     @classmethod
     def _is_duration(cls, value: str) -> str:
         if value and parse_duration(value) == 0:
-            raise ValueError('Give more than 0 seconds, or leave it empty.')
+            raise ValueError(_('Give more than 0 seconds, or leave it empty.'))
         return value
 
     @model_validator(mode='after')
     def _has_one(self) -> Self:
         if bool(self.command) == (self.script is not None):
-            text = 'Give a command or a script, not both.' if self.command else 'Give a command, or a script.'
+            text = _('Give a command or a script, not both.') if self.command else _('Give a command, or a script.')
             raise self._wrong_command(text)
         if self.command and not self.shell:
             self.command = self._words()
@@ -105,14 +118,14 @@ class RunCommand(Pipeline):
         first = self.command[0]
         if not is_command_line(self.command):
             if found := plainly_shell(self.command):
-                raise self._wrong_command(f'{why_shell(found, first)} {SHELL_HINT}')
+                raise self._wrong_command(f'{why_shell(found, first)} {translated(SHELL_HINT)}')
             return self.command
         try:
             line = command_line(first)
         except UnclosedQuote as error:
             raise self._wrong_command(str(error)) from error
         if reason := needs_shell(line):
-            raise self._wrong_command(f'{reason} {SHELL_HINT}')
+            raise self._wrong_command(f'{reason} {translated(SHELL_HINT)}')
         # Only quotes tell an operator from an argument like it: such a line is kept, and split when it runs.
         return self.command if plainly_shell(line.words) else line.words
 
@@ -121,13 +134,13 @@ class RunCommand(Pipeline):
         problem = InitErrorDetails(type=error, loc=('command',), input=self.command)
         return ValidationError.from_exception_data(type(self).__name__, [problem])
 
-    @step
+    @step(title=N_('EXECUTE'))
     def execute(self, run: Run) -> None:
         cwd = self.cwd or self._folder_of_script(run)
         argv = self._arguments(run, cwd or run.workdir)
         secrets = {**run.profile.secrets} if run.profile else {}
         # Without the arguments: they may be private, and they are among the parameters anyway.
-        run.log.info(f'Starting {Path(argv[0]).name}', arguments=len(argv) - 1)
+        run.log.info(_('Starting {name}', name=Path(argv[0]).name), arguments=len(argv) - 1)
         why_killed = memory_watch()
         code = run.shell(
             argv,
@@ -141,8 +154,10 @@ class RunCommand(Pipeline):
         if code not in self.ok_codes:
             raise _failed(argv[0], code, why_killed)
         if self.shell and self.command and hides_failures(script_of(self.command)):
-            run.log.warning(f"{PIPE_WORDS} To fail with any of them, run: bash -o pipefail -c '...'")
-        run.log.success(f'{Path(argv[0]).name} ended with code {code}')
+            run.log.warning(
+                _("{pipes} To fail with any of them, run: bash -o pipefail -c '...'", pipes=translated(PIPE_WORDS))
+            )
+        run.log.success(_('{name} ended with code {code}', name=Path(argv[0]).name, code=code))
 
     def _folder_of_script(self, run: Run) -> Path | None:
         """Return where a script of the person is; None for a command, and for an uploaded script."""
@@ -157,7 +172,10 @@ class RunCommand(Pipeline):
             words = command_line(self.command[0]).words if is_command_line(self.command) else self.command
             return command_arguments(words, cwd)
         if not Path(SHELL).exists():
-            raise StepFailed(f'There is no {SHELL} on this machine.', 'Run it without a shell, or as a script file.')
+            raise StepFailed(
+                _('There is no {shell} on this machine.', shell=SHELL),
+                _('Run it without a shell, or as a script file.'),
+            )
         script = run.workdir.parent / 'command.sh'
         script.unlink(missing_ok=True)
         script.touch(mode=0o700)
@@ -175,6 +193,8 @@ def is_command_line(command: list[str]) -> bool:
 def _failed(program: str, code: int, why_killed: Callable[[], str]) -> ProgramFailed:
     name = Path(program).name
     hint = why_killed() if code in (-signal.SIGKILL, 128 + signal.SIGKILL) else ''
-    how = f'was killed by signal {-code}' if code < 0 else f'ended with exit code {code}'
-    hint = hint or meaning_of(name, code) or 'The last lines of its log may say why.'
-    return ProgramFailed(f'{name} {how}.', hint, program=name, exit_code=code)
+    text = _('{name} ended with exit code {code}.', name=name, code=code)
+    if code < 0:
+        text = _('{name} was killed by signal {signal}.', name=name, signal=-code)
+    hint = hint or meaning_of(name, code) or _('The last lines of its log may say why.')
+    return ProgramFailed(text, hint, program=name, exit_code=code)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from synapse.host.shebang import first_line, interpreter_of
+from synapse.language import _
 from synapse.pasted_paths import understood
 from synapse.pipelines.pipeline import StepFailed
 
@@ -32,7 +33,9 @@ def script_arguments(script: Path) -> list[str]:
     :raises StepFailed: if there is no such file, no program is known for it, or its `#!` line names one that is missing
     """
     if not script.is_file():
-        raise StepFailed(f'There is no script {script}.', 'It may have been moved since this run was created.')
+        raise StepFailed(
+            _('There is no script {script}.', script=script), _('It may have been moved since this run was created.')
+        )
     is_executable = os.access(script, os.X_OK)
     if words := interpreter_of(script):
         return [str(script)] if is_executable and os.name != 'nt' else [*words, str(script)]
@@ -44,8 +47,8 @@ def script_arguments(script: Path) -> list[str]:
         return ['/bin/sh', str(script)]  # without a #! line, a shell runs an executable text itself
     if is_executable:
         return [str(script)]
-    hint = f'Try: chmod +x {shlex.quote(str(script))}, or add a #! line.'
-    raise StepFailed(f'It is not known which program runs {script.name}.', hint)
+    hint = _('Try: chmod +x {script}, or add a #! line.', script=shlex.quote(str(script)))
+    raise StepFailed(_('It is not known which program runs {name}.', name=script.name), hint)
 
 
 def command_arguments(words: Sequence[str], cwd: Path) -> list[str]:
@@ -60,7 +63,7 @@ def command_arguments(words: Sequence[str], cwd: Path) -> list[str]:
     if os.sep not in first or not (cwd / first).is_file():
         return [first, *rest]
     try:
-        *before, _ = script_arguments(cwd / first)
+        *before, __ = script_arguments(cwd / first)
     except PermissionError:  # a program may be executable for those who cannot read it
         before = []
     return [*before, first, *rest]
@@ -81,8 +84,8 @@ def python_of(script: Path) -> str:
             found = shutil.which(name, path=place)
             if found and not _is_ours(Path(found)):
                 return found
-    hint = 'Install Python, or make an environment next to the script: python3 -m venv .venv'
-    raise StepFailed(f'There is no Python to run {script.name}.', hint)
+    hint = _('Install Python, or make an environment next to the script: python3 -m venv .venv')
+    raise StepFailed(_('There is no Python to run {name}.', name=script.name), hint)
 
 
 def _project_folders(script: Path) -> Iterator[Path]:
@@ -104,5 +107,8 @@ def _is_ours(python: Path) -> bool:
 def _found(program: str, script: Path) -> str:
     found = shutil.which(program)
     if found is None:
-        raise StepFailed(f'{script.name} needs {program}, which was not found.', f'Install {program}.')
+        raise StepFailed(
+            _('{name} needs {program}, which was not found.', name=script.name, program=program),
+            _('Install {program}.', program=program),
+        )
     return found

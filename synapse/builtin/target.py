@@ -4,9 +4,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
-
-_CHOOSE = 'Choose a new or empty folder.'
 
 
 def check_target(folder: Path, *, may_have_files: bool) -> None:
@@ -15,18 +14,25 @@ def check_target(folder: Path, *, may_have_files: bool) -> None:
     :raises StepFailed: if it cannot, or has something in it that it may not have
     """
     if not folder.is_absolute():
-        raise StepFailed(f'{folder} is not a full path.', 'Start with / or ~.')
+        raise StepFailed(_('{folder} is not a full path.', folder=folder), _('Start with / or ~.'))
     try:
         place = next(path for path in (folder, *folder.parents) if path.exists())
         if not place.is_dir():
-            raise StepFailed(f'{place} is a file, not a folder.', _CHOOSE)
+            raise StepFailed(_('{place} is a file, not a folder.', place=place), _('Choose a new or empty folder.'))
         if place == folder and not may_have_files and any(folder.iterdir()):
-            raise StepFailed(f'{folder} is not empty.', 'Choose a new or empty folder, or let files be replaced.')
+            raise StepFailed(
+                _('{folder} is not empty.', folder=folder), _('Choose a new or empty folder, or let files be replaced.')
+            )
     except OSError as error:
-        raise StepFailed(f'{folder} cannot be used: {error.strerror}.', _CHOOSE) from error
+        raise StepFailed(
+            _('{folder} cannot be used: {reason}.', folder=folder, reason=error.strerror),
+            _('Choose a new or empty folder.'),
+        ) from error
     if not os.access(place, os.W_OK | os.X_OK):
-        why = 'may not be written to' if place == folder else f'cannot be created: {place} may not be written to'
-        raise StepFailed(f'{folder} {why}.', 'Choose another folder, or change the permissions of this one.')
+        text = _('{folder} may not be written to.', folder=folder)
+        if place != folder:
+            text = _('{folder} cannot be created: {place} may not be written to.', folder=folder, place=place)
+        raise StepFailed(text, _('Choose another folder, or change the permissions of this one.'))
 
 
 def make_target(folder: Path) -> list[Path]:
@@ -38,13 +44,16 @@ def make_target(folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StepFailed(f'{folder} cannot be created: {error.strerror}.', 'Choose another folder.') from error
+        raise StepFailed(
+            _('{folder} cannot be created: {reason}.', folder=folder, reason=error.strerror),
+            _('Choose another folder.'),
+        ) from error
     return missing
 
 
 def remove_empty(folder: Path, made: list[Path]) -> None:
     """Remove the empty folders in a folder, and those of `made` that are empty then."""
-    for path, _, _ in os.walk(folder, topdown=False):
+    for path, __, __ in os.walk(folder, topdown=False):
         if path != str(folder):
             with contextlib.suppress(OSError):
                 os.rmdir(path)  # noqa: PTH106 - of a path that may be no text

@@ -21,6 +21,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
+from synapse.language import LANGUAGES, N_, filled, translated
 from synapse.records import now_utc
 
 log = logging.getLogger(__name__)
@@ -33,22 +34,33 @@ SPARE_MOMENTS = 1_000
 """How many moments that aren't armed any more may wait in the heap, as many as armed ones aside."""
 
 
+Cause = Literal['off', 'asleep', 'clock', 'restored']
+SENTENCES: dict[Cause, str] = {
+    'off': N_('Synapse was not running.'),
+    'asleep': N_('This machine was asleep.'),
+    'clock': N_('The clock of this machine was set forward.'),
+    'restored': N_('Synapse was restored from a backup made before: whether it ran since then is not known here.'),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Absence:
     """A stretch of time in which nothing could fire."""
 
     start: datetime
     end: datetime
-    why: Literal['off', 'asleep', 'clock']
+    why: Cause
 
     @property
     def sentence(self) -> str:
         """Why the occurrences in it did not fire."""
-        return {
-            'off': 'Synapse was not running.',
-            'asleep': 'This machine was asleep.',
-            'clock': 'The clock of this machine was set forward.',
-        }[self.why]
+        return filled(SENTENCES[self.why])
+
+    def without_sentence(self, reason: str) -> str:
+        """Return a reason that was kept, in whatever language, without the sentence that it begins with."""
+        for chosen in LANGUAGES:
+            reason = reason.removeprefix(translated(SENTENCES[self.why], chosen))
+        return reason.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +188,7 @@ class AlarmClock:
                 self.check_clocks()
                 self._scheduler.wakeup()
             except Exception:  # the edge of a background task: without a heartbeat, a suspend would go unnoticed
-                log.exception('the heartbeat of the alarm clock failed')
+                log.exception(N_('the heartbeat of the alarm clock failed'))
 
     def _wait(self) -> None:
         """Let APScheduler ring at the earliest moment: it needs a tenth of a millisecond for each job."""
@@ -222,5 +234,5 @@ class AlarmClock:
         try:
             await self._on_due(due_ids)
         except Exception:  # the edge of a background task: due events must be retried, not forgotten
-            log.exception('%d due events could not be handled', len(due_ids))
+            log.exception(N_('%d due events could not be handled'), len(due_ids))
             self.retry(due_ids)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from pydantic_core import to_jsonable_python
 
 from synapse.errors import SynapseError
-from synapse.inbox import inputs
+from synapse.inbox.newest import AlreadyTaken, Chosen, is_unresolved, resolved
+from synapse.language import N_, _, own, own_language, translated
 from synapse.runs.creation import PreparedRun
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
@@ -30,6 +31,12 @@ SECOND = timedelta(seconds=1)
 """The least time between two occurrences of an event."""
 KEPT = timedelta(seconds=10)
 """How long a prepared claim is kept after its moment, if it was not used."""
+
+OVERLAPPED = (
+    N_('Its last run was still running.'),
+    N_('Its last run was still running, and another one was waiting.'),
+)
+"""Why occurrences are skipped."""
 
 Document = dict[str, Any]
 
@@ -124,16 +131,20 @@ class Claims:
         for event, decision in decided:
             claim = self._claim(event, decision, unfinished.get(event.id, 0), chosen.get(event.id))
             if claim.run is not None:
+                if claim.run.found:
+                    chosen[event.id] = AlreadyTaken(
+                        _('An occurrence that was due with this one has taken the newest file.')
+                    )
                 unfinished[event.id] = unfinished.get(event.id, 0) + 1
             claims.append(claim)
         return claims
 
     def _prepare(self, event: Event, due: datetime) -> None:
-        if not event.enabled or inputs.is_unresolved(event.parameters):
+        if not event.enabled or is_unresolved(event.parameters):
             return
         decision = FiringDecision(due, fires=True)
         with contextlib.suppress(Exception):  # when it is due, it is said why it cannot run
-            run = self._runs.prepared(event.request(due, event.parameters))
+            run = self._runs.new.prepared(event.request(due, Chosen(event.parameters)))
             claim = Claim.of(_row(event, decision, OccurrenceState.CLAIMED, run=run.run), run.run)
             self._prepared[event.id] = _Prepared(event, self._cursor_of(event), decision, run, claim)
 
@@ -149,13 +160,13 @@ class Claims:
         documents = (row, run | {'created_at': to_jsonable_python(created_at)})
         return Claim(known.claim.row, known.claim.run, documents, created_at)
 
-    async def _chosen_files(self, events: Mapping[str, Event]) -> Mapping[str, Mapping[str, Any] | SynapseError]:
+    async def _chosen_files(self, events: Mapping[str, Event]) -> dict[str, Chosen | SynapseError]:
         """Return the parameters of events whose files are chosen when they are due, or why they cannot be."""
-        later = {id: event for id, event in events.items() if inputs.is_unresolved(event.parameters)}
+        later = {id: event for id, event in events.items() if is_unresolved(event.parameters)}
 
-        def choose(event: Event) -> Mapping[str, Any] | SynapseError:
+        def choose(event: Event) -> Chosen | SynapseError:
             try:
-                return inputs.resolved(event.parameters)
+                return resolved(event.parameters, event.owner, self._runs.is_taken)
             except SynapseError as error:
                 return error
 
@@ -166,7 +177,7 @@ class Claims:
         event: Event,
         decision: FiringDecision,
         unfinished: int,
-        chosen: Mapping[str, Any] | SynapseError | None,
+        chosen: Chosen | SynapseError | None,
     ) -> Claim:
         is_late = decision.is_late
         if not decision.fires:
@@ -174,15 +185,17 @@ class Claims:
         skip_reason = '' if is_late else _skip_reason(event, unfinished)
         if skip_reason:
             return Claim.of(_row(event, decision, OccurrenceState.SKIPPED, skip_reason, is_open=is_late))
+        if isinstance(chosen, AlreadyTaken):
+            return Claim.of(_row(event, decision, OccurrenceState.SKIPPED, chosen.message, is_open=is_late))
         try:
             if isinstance(chosen, SynapseError):
                 raise chosen
             prepared = self._take(event, decision)
             if prepared is not None:
                 return prepared
-            run = self._runs.scheduled(event.request(decision.due, event.parameters if chosen is None else chosen))
+            run = self._runs.scheduled(event.request(decision.due, chosen or Chosen(event.parameters)))
         except SynapseError as error:
-            reason = f'{error.message} {error.hint}'.strip()
+            reason = f'{own(error.message)} {own(error.hint)}'.strip()
             return Claim.of(_row(event, decision, OccurrenceState.MISSED, reason, is_open=True))
         return Claim.of(_row(event, decision, OccurrenceState.CLAIMED, run=run, is_open=is_late), run)
 
@@ -201,7 +214,7 @@ def _row(
         due=decision.due,
         state=state,
         run=None if run is None else run.id,
-        reason=decision.reason if reason is None else reason,
+        reason=decision.reason if reason is None else own(reason),
         title=event.title,
         pipeline=event.pipeline,
         profile=event.profile,
@@ -213,7 +226,7 @@ def _row(
 
 def _skip_reason(event: Event, unfinished: int) -> str:
     if event.overlap == 'skip' and unfinished:
-        return 'Its last run was still running.'
+        return translated(OVERLAPPED[0], own_language())
     if event.overlap == 'queue' and unfinished > 1:
-        return 'Its last run was still running, and another one was waiting.'
+        return translated(OVERLAPPED[1], own_language())
     return ''

@@ -1,19 +1,23 @@
 """Changing the calendar: planning, moving and deleting events, and undoing a change."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from storage.files import DiskFull
 from synapse import recurrence
 from synapse.errors import Conflict, DiskIsFull, Invalid
+from synapse.language import N_, _, filled, formats
 from synapse.records import Record
 
 from . import series
 from .event_store import EventStore, new_id
 from .events import Event
 from .firing import Firing
+from .left import LeftEvent, left_among
 from .series import Edit, EditScope
 from .validation import EventValidator
 
@@ -49,6 +53,7 @@ class EventEditor:
         self._validator = validator
         self._firing = firing
         self._now = now
+        self._imports = 0
 
     async def create(self, values: Mapping[str, Any], *, because: str = '', trusted: bool = False) -> Event:
         """Create an event. Its title defaults to that of the pipeline, its zone to that of this machine.
@@ -64,7 +69,7 @@ class EventEditor:
         event = await self._validator.validated(merged, self._now(), id=new_id())
         async with self._firing.changing:
             edit = Edit(saved=[event], result=event)
-            await self._event_store.write(edit, f'{event.title} was planned{_reason(because)}')
+            await self._event_store.write(edit, _because(_('{title} was planned', title=event.title), because))
         return event
 
     async def update(
@@ -82,7 +87,7 @@ class EventEditor:
         :raises NotFound: `event_not_found`
         :raises Invalid: with a sentence for each invalid field; then nothing has changed
         """
-        return await self._edit(id, scope, due, lambda event, part: dict(changes), 'Changed', because=because)
+        return await self._edit(id, scope, due, lambda event, part: dict(changes), _('Changed'), because=because)
 
     async def move(self, id: str, due: datetime, to: datetime, *, scope: EditScope = 'one') -> Change:
         """Move an occurrence, and with it the later ones or all, to a naive wall time in the zone of this calendar.
@@ -98,7 +103,8 @@ class EventEditor:
             except recurrence.RuleError as error:
                 raise Invalid(error.sentence, {error.field: error.sentence}) from error
 
-        return await self._edit(id, scope, due, moved, f'Moved to {to.day} {to:%b}, {to:%H:%M}')
+        sentence = _('Moved to {day}, {time}', day=formats.moment('MMMd', to), time=f'{to:%H:%M}')
+        return await self._edit(id, scope, due, moved, sentence)
 
     async def delete(
         self, id: str, *, scope: EditScope = 'all', due: datetime | None = None, because: str = ''
@@ -111,39 +117,92 @@ class EventEditor:
         async with self._firing.changing:
             event = self._event_store.get(id)
             now = await self._account_for(id)
-            scope, moment = self._scope(event, scope, due, now)
+            scope, since = self._scope(event, scope, due, now)
             if scope == 'all':
                 removed = [event, *series.overrides_of(self._events, id)]
-                edit = Edit(removed=[item.id for item in removed])
+                edit = await self._removal([item.id for item in removed], now)
             elif scope == 'one':
-                edit = Edit(saved=[_revised(event, series.changes_to_exclude(event, moment), now)])
+                edit = Edit(saved=[_revised(event, series.changes_to_exclude(event, since), now)])
             else:
-                wall = recurrence.wall_of(moment, event.timezone)
+                wall = recurrence.wall_of(since, event.timezone)
                 later = [item.id for item in series.overrides_of(self._events, id, since=wall)]
-                kept = _revised(event, series.changes_to_end_before(event, moment), now)
-                edit = Edit(saved=[kept], removed=later)
-            sentence = f'{event.title} was deleted{_scope_words(scope)}{_reason(because)}'
+                kept = _revised(event, series.changes_to_end_before(event, since), now)
+                edit = replace(await self._removal(later, now), saved=[kept])
+            sentence = _because(filled(_DELETED[scope], title=event.title), because)
             change_id = await self._event_store.write(edit, sentence)
-        return Change(id=change_id, event=self._events.get(id), sentence=f'Deleted {event.title}')
+        return Change(id=change_id, event=self._events.get(id), sentence=_('Deleted {title}', title=event.title))
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """Say that thousands of events are on their way: see `is_importing`."""
+        self._imports += 1
+        try:
+            yield
+        finally:
+            self._imports -= 1
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether old garbage had better be collected later, since what an import has made is still alive."""
+        return self._imports > 0
 
     async def change_many(
-        self, values: Mapping[str, Mapping[str, Any]], removed: Sequence[str], *, because: str = ''
+        self,
+        values: Mapping[str, Mapping[str, Any]],
+        removed: Sequence[str],
+        *,
+        because: str = '',
+        count: Callable[[int, int], None] = lambda *_: None,
+        is_import: bool = False,
     ) -> str:
         """Create, change and delete many events in one write, and return the id for `undo`.
 
         :param values: by the id of an existing or new event; internal fields are taken too
+        :param count: called for each event with its number and how many there are; if it raises, nothing changes
+        :param is_import: whether a calendar file, and no person, removes what is removed
         :raises Invalid: for the first invalid event; then nothing has changed
         :raises Conflict: `too_many_events`
         """
+        checked = []
+        for number, (id, changes) in enumerate(values.items(), 1):
+            count(number, len(values))
+            await asyncio.sleep(0)  # so that others on the loop get a turn
+            checked.append(await self._checked(id, changes))
+        # Events that are due wait for this lock, so that only what needs it is done in it.
         async with self._firing.changing:
-            new = sum(id not in self._events for id in values)
+            new = sum(event.id not in self._events for _before, event in checked)
             self.require_room(new)
-            saved = [await self._one_of_many(id, changes) for id, changes in values.items()]
+            saved = []
+            for before, event in checked:
+                if self._events.get(event.id) is not before:  # others have changed it meanwhile
+                    before, event = await self._checked(event.id, values[event.id])
+                # A new event is armed from when it was checked: what has been due since then has to fire.
+                saved.append(event if before is None else event.changed(armed_from=await self._account_for(event.id)))
             removed = [id for id in removed if id in self._events]
             for id in removed:
                 await self._account_for(id)
-            sentence = f'{new:,} events were planned, {len(saved) - new:,} changed, {len(removed):,} deleted'
-            return await self._event_store.write(Edit(saved=saved, removed=removed), f'{sentence}{_reason(because)}')
+            sentence = _(
+                '{planned} events were planned, {changed} changed, {deleted} deleted',
+                planned=formats.number(new),
+                changed=formats.number(len(saved) - new),
+                deleted=formats.number(len(removed)),
+            )
+            removal = await self._removal(removed, self._now(), is_deleted=not is_import)
+            return await self._event_store.write(replace(removal, saved=saved), _because(sentence, because))
+
+    def left(self, source: str) -> Sequence[LeftEvent]:
+        """Return the events that a subscribed calendar had before, as they were left."""
+        return [item for item in self._event_store.left.values() if item.source == source]
+
+    async def forget_left(self, source: str) -> None:
+        """:raises DiskIsFull: if that cannot be saved"""
+        async with self._firing.changing:
+            await self._event_store.forget_left(source)
+
+    async def _removal(self, ids: Sequence[str], now: datetime, *, is_deleted: bool = True) -> Edit:
+        # In a thread: of thousands it takes a second to tell whether they are over. The lock keeps others from writing.
+        left = await asyncio.to_thread(left_among, ids, self._events, now, is_deleted=is_deleted)
+        return Edit(removed=ids, left=left)
 
     def require_room(self, new: int) -> None:
         """Check that this many more events are allowed.
@@ -151,27 +210,32 @@ class EventEditor:
         :raises Conflict: `too_many_events`
         """
         if len(self._events) + new > MAX_EVENTS:
-            raise Conflict('too_many_events', f'A calendar holds at most {MAX_EVENTS:,} events.', 'Delete some first.')
+            message = _(
+                'A calendar holds at most {most} events. It has {count}, and {new} are new.',
+                most=formats.number(MAX_EVENTS),
+                count=formats.number(len(self._events)),
+                new=formats.number(new),
+            )
+            raise Conflict('too_many_events', message, _('Delete some first, or add fewer.'))
 
-    async def _one_of_many(self, id: str, changes: Mapping[str, Any]) -> Event:
-        await asyncio.sleep(0)  # so that others on the loop get a turn
+    async def _checked(self, id: str, changes: Mapping[str, Any]) -> tuple[Event | None, Event]:
+        """Return an event as it is, and as it would be; an import brings its version, to be compared with later."""
         before = self._events.get(id)
-        now = self._now() if before is None else await self._account_for(id)
         merged = self._validator.merged(before, changes, is_trusted=True)
-        # An import brings its version, with which the next import is compared.
-        return (await self._validator.validated(merged, now, id=id, before=before)).changed(armed_from=now)
+        return before, await self._validator.validated(merged, self._now(), id=id, before=before)
 
-    async def undo(self, change_id: str) -> None:
+    async def undo(self, change_id: str, *later_ids: str) -> None:
         """Restore the events as they were before a change.
 
+        :param later_ids: changes of the same events since, oldest first, that are undone too
         :raises Conflict: `nothing_to_undo`, if they have changed since, or the change is too old
         """
         async with self._firing.changing:
-            edit = self._event_store.undo_edit(change_id, self._now())
+            edit = self._event_store.undo_edit([change_id, *later_ids], self._now())
             for id in [*(event.id for event in edit.saved), *edit.removed]:
                 if id in self._events:
                     await self._account_for(id)
-            await self._event_store.write(edit, 'A change of the calendar was undone')
+            await self._event_store.write(edit, _('A change of the calendar was undone'))
 
     async def _edit(
         self,
@@ -198,9 +262,8 @@ class EventEditor:
                 accounted_at = await self._account_for(id)
                 if kind != 'all' and moment <= accounted_at:
                     raise _over()
-                change_id = await self._event_store.write(
-                    edit, f'{event.title} was changed{_scope_words(kind)}{_reason(because)}'
-                )
+                logged = _because(filled(_CHANGED[kind], title=event.title), because)
+                change_id = await self._event_store.write(edit, logged)
             return Change(id=change_id, event=edit.result, sentence=sentence)
 
     async def _all_edited(self, event: Event, changes: Mapping[str, Any], now: datetime) -> Edit:
@@ -240,13 +303,14 @@ class EventEditor:
     def _scope(self, event: Event, scope: EditScope, due: datetime | None, now: datetime) -> tuple[EditScope, datetime]:
         """Return what is really edited, and from which moment on, which is now for all of it."""
         if scope not in ('one', 'following', 'all'):
-            raise Invalid('The scope is unknown.', {'scope': 'Use one, following or all.'})
+            raise Invalid(_('The scope is unknown.'), {'scope': _('Use one, following or all.')})
         if scope == 'all':
             return scope, now
         if due is None:
-            raise Invalid('An occurrence is required.', {'due': 'Give the moment at which it is due.'})
+            raise Invalid(_('An occurrence is required.'), {'due': _('Give the moment at which it is due.')})
         if not recurrence.is_in_series(event.plan, due):
-            raise Invalid('The event has no occurrence at that moment.', {'due': 'Give the moment of an occurrence.'})
+            fields = {'due': _('Give the moment of an occurrence.')}
+            raise Invalid(_('The event has no occurrence at that moment.'), fields)
         if due <= now:
             raise _over()
         return series.effective_scope(event, scope, due), due
@@ -258,7 +322,7 @@ class EventEditor:
         try:
             return await self._firing.account_for(id)
         except DiskFull as error:
-            raise DiskIsFull(f'Nothing was changed: {error}') from error
+            raise DiskIsFull(_('Nothing was changed: {reason}', reason=error)) from error
 
 
 def _revised(event: Event, changes: Mapping[str, Any], now: datetime) -> Event:
@@ -267,12 +331,20 @@ def _revised(event: Event, changes: Mapping[str, Any], now: datetime) -> Event:
 
 
 def _over() -> Invalid:
-    return Invalid('That occurrence is in the past.', {'due': 'Choose an upcoming one.'})
+    return Invalid(_('That occurrence is in the past.'), {'due': _('Choose an upcoming one.')})
 
 
-def _scope_words(scope: EditScope) -> str:
-    return {'one': ' once', 'following': ' from one occurrence on', 'all': ''}[scope]
+_CHANGED: Mapping[EditScope, str] = {
+    'one': N_('{title} was changed once'),
+    'following': N_('{title} was changed from one occurrence on'),
+    'all': N_('{title} was changed'),
+}
+_DELETED: Mapping[EditScope, str] = {
+    'one': N_('{title} was deleted once'),
+    'following': N_('{title} was deleted from one occurrence on'),
+    'all': N_('{title} was deleted'),
+}
 
 
-def _reason(because: str) -> str:
-    return f': {because}' if because else ''
+def _because(change: str, because: str) -> str:
+    return _('{change}: {reason}', change=change, reason=because) if because else change

@@ -4,6 +4,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any
 
@@ -22,6 +23,8 @@ MAX_WORK_LENGTH = 400
 Dues = tuple[datetime, ...]
 """A tuple, since the garbage collector need not look into one of moments: a busy month has a hundred thousand."""
 Planned = list[tuple[Event, Dues]]
+Work = tuple[str, str | None]
+"""A pipeline and a profile."""
 
 
 class OccurrenceCache:
@@ -74,6 +77,7 @@ def entries_of(
     titles: Mapping[str, str],
     typical: Mapping[str, float | None],
     repeating: set[str],
+    problems: Mapping[Work, str],
     now: datetime,
 ) -> list[CalendarEntry]:
     """Return all entries, by time and without doubles.
@@ -82,6 +86,7 @@ def entries_of(
     :param documents: runs, or their traces, that were created in this time
     :param live: runs as they are now, which may be ahead of what is on disk
     :param typical: how many seconds a run usually takes, by its `kind_of`
+    :param problems: why what cannot run can't
     """
     past = [(Occurrence.model_validate(row), run) for row, run in rows]
     entries = [_of_row(row, run, live, repeating, now) for row, run in past if not _is_forgotten(row, run, live)]
@@ -90,7 +95,7 @@ def entries_of(
     entries += [_of_run(live.get(run['id']) or RunRecord.model_validate(run), titles, now) for run in alone]
     for event, dues in planned:
         seconds = typical.get(kind_of(event.pipeline, event.parameters))
-        reason = '' if event.enabled else _work_of(event)
+        reason = problems.get((event.pipeline, event.profile), '') if event.enabled else _work_of(event)
         for due in dues:
             key = key_of(event.id, due)
             if key not in accounted:
@@ -116,9 +121,13 @@ def most_at_once(entries: Sequence[CalendarEntry], start: datetime, seconds: flo
     An entry of unknown length counts for its first second only.
     """
     end = start + timedelta(seconds=seconds or 1)
-    spans = [(entry.at, entry.at + timedelta(seconds=entry.seconds or 1)) for entry in entries]
-    moments = [start, *(begin for begin, _ in spans if start <= begin < end)]
-    return max(sum(begin <= moment < finish for begin, finish in spans) for moment in moments)
+    steps: list[tuple[datetime, int]] = []
+    for entry in entries:
+        finish = entry.at + timedelta(seconds=entry.seconds or 1)
+        if entry.at < end and start < finish:
+            steps += [(max(entry.at, start), 1), (finish, -1)]
+    # At the same moment one that ends goes before one that begins: -1 sorts first.
+    return max(accumulate((step for _, step in sorted(steps)), initial=0))
 
 
 _STATES: Mapping[OccurrenceState, EntryState] = {
@@ -158,6 +167,7 @@ def _of_row(
         is_repeating=row.event_id in repeating,
         reason=row.reason or _reason(run),
         count=row.count,
+        late_seconds=_late_seconds(row, run),
     )
 
 
@@ -180,7 +190,7 @@ def _of_event(event: Event, due: datetime, key: str, seconds: float | None, reas
     return CalendarEntry(
         key=key,
         at=due,
-        state='planned' if event.enabled else 'off',
+        state='off' if not event.enabled else 'broken' if reason else 'planned',
         title=event.title,
         pipeline=event.pipeline,
         profile=event.profile,
@@ -196,6 +206,11 @@ def _work_of(event: Event) -> str:
     """Return what it would run if it were switched on, shortened, since each entry repeats it."""
     work = ', '.join(work_in_words(event.pipeline, event.parameters, event.profile))
     return work if len(work) <= MAX_WORK_LENGTH else f'{work[: MAX_WORK_LENGTH - 1]}…'
+
+
+def _late_seconds(row: Occurrence, run: RunRecord | None) -> float | None:
+    since = (run.started_at if run is not None else None) or row.fired_at
+    return None if since is None else max(0.0, (since - row.due).total_seconds())
 
 
 def _reason(run: RunRecord | None) -> str:

@@ -13,29 +13,37 @@ from storage.files import DiskFull
 from synapse import recurrence
 from synapse.bus import Bus
 from synapse.errors import Conflict, DiskIsFull, NotFound
+from synapse.language import _, own
 from synapse.log.log import Level, Log
 
 from .events import Event
+from .left import MARK, MAX_LEFT, LeftEvent
 from .messages import EventsWritten, ScheduleChanged
 from .series import Edit
 
 SOURCE = 'scheduler'
-KEPT_CHANGES = 100
-"""This many changes can be undone."""
+KEPT_CHANGES, KEPT_CHARACTERS = 100, 4_000_000
+"""This many changes can be undone, of events with so many characters in all; the newest one whatever its size."""
+PUBLISHED_AT_ONCE = 20
+"""How many changed events are armed and shown in one turn of the event loop; an import has thousands."""
 
 Before = dict[str, Event | None]
 
 
 class EventStore:
-    """`events` by id, in the order of their creation; only `write` changes them."""
+    """`events` by id, in the order of their creation; only `write` changes them.
+
+    `left` are those that went, oldest first, by id too.
+    """
 
     def __init__(self, documents: Documents, log: Log, bus: Bus) -> None:
         self.events: dict[str, Event] = {}
+        self.left: dict[str, LeftEvent] = {}
         self._documents = documents
         self._log = log
         self._bus = bus
         self._skipped: list[str] = []
-        self._changes: dict[str, tuple[Before, Before]] = {}
+        self._changes: dict[str, tuple[Before, Before, int]] = {}
         self._read()
 
     @property
@@ -50,7 +58,7 @@ class EventStore:
         """:raises NotFound: `event_not_found`"""
         event = self.events.get(id)
         if event is None:
-            raise NotFound('event_not_found', f'No event has the id {id!r}.', 'It may have been deleted.')
+            raise NotFound('event_not_found', _('No event has the id {id!r}.', id=id), _('It may have been deleted.'))
         return event
 
     def planned_work(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
@@ -66,29 +74,64 @@ class EventStore:
         """
         touched = [*(event.id for event in edit.saved), *edit.removed]
         before: Before = {id: self.events.get(id) for id in touched}
-        saved = {event.id: event.as_json() for event in edit.saved}
         try:
-            await asyncio.to_thread(self._documents.change, saved, edit.removed)
+            size = await asyncio.to_thread(self._save, edit)
         except DiskFull as error:
-            raise DiskIsFull('The calendar was not changed: the disk is full.') from error
+            raise DiskIsFull(_('The calendar was not changed: the disk is full.')) from error
         for id in edit.removed:
             self.events.pop(id, None)
         self.events.update({event.id: event for event in edit.saved})
-        change_id = self._remember(before)
-        self._bus.publish(EventsWritten(touched))
+        self._keep_left(edit)
+        change_id = self._remember(before, size)
         self._log.append(Level.INFO, sentence, source=SOURCE)
-        self._publish_changes(before)
+        await self._publish(before)
         return change_id
 
-    def undo_edit(self, change_id: str, now: datetime) -> Edit:
-        """Return the edit that undoes a change; restored events don't catch up on occurrences before `now`.
+    def _save(self, edit: Edit) -> int:
+        left = {item.event.id: item.as_document() for item in edit.left}
+        puts = left | {event.id: event.as_json() for event in edit.saved}
+        return self._documents.change(puts, {*edit.removed, *self._outdated(edit)} - puts.keys())
 
-        :raises Conflict: `nothing_to_undo`, if the events have changed since, or the change is too old
+    def _outdated(self, edit: Edit) -> list[str]:
+        """Return the oldest of what is left that has to make room."""
+        back = {event.id for event in edit.saved}
+        others = [id for id in self.left if id not in back]
+        return others[: max(0, len(others) + len(edit.left) - MAX_LEFT)]
+
+    def _keep_left(self, edit: Edit) -> None:
+        for id in [*self._outdated(edit), *(event.id for event in edit.saved)]:
+            self.left.pop(id, None)
+        self.left |= {item.event.id: item for item in edit.left}
+
+    async def forget_left(self, source: str) -> None:
+        """Forget the events that a calendar left here.
+
+        :raises DiskIsFull: if that cannot be saved
         """
-        before, after = self._changes.get(change_id, ({}, {}))
-        if not before or any(self.events.get(id) != event for id, event in after.items()):
-            raise Conflict('nothing_to_undo', 'That change can no longer be undone.', 'Change the event by hand.')
-        del self._changes[change_id]
+        ids = [id for id, item in self.left.items() if item.source == source]
+        try:
+            await asyncio.to_thread(self._documents.change, {}, ids)
+        except DiskFull as error:
+            raise DiskIsFull(_('The calendar was not changed: the disk is full.')) from error
+        for id in ids:
+            self.left.pop(id, None)
+
+    def undo_edit(self, change_ids: Sequence[str], now: datetime) -> Edit:
+        """Return the edit that undoes changes, oldest first; restored events don't catch up on what is before `now`.
+
+        :raises Conflict: `nothing_to_undo`, if the events have changed otherwise, or a change is too old
+        """
+        before: Before = {}
+        after: Before = {}
+        for change_id in change_ids:
+            was, became, _size = self._changes.get(change_id, ({}, {}, 0))
+            if not was or any(id in after and after[id] != event for id, event in was.items()):
+                raise _nothing_to_undo()
+            before, after = was | before, after | became
+        if any(self.events.get(id) != event for id, event in after.items()):
+            raise _nothing_to_undo()
+        for change_id in change_ids:
+            del self._changes[change_id]
         saved = [
             event.changed(armed_from=now, updated_at=now, sequence=event.sequence + 2)
             for event in before.values()
@@ -96,31 +139,51 @@ class EventStore:
         ]
         return Edit(saved=saved, removed=[id for id, event in before.items() if event is None])
 
-    def _remember(self, before: Before) -> str:
+    def _remember(self, before: Before, size: int) -> str:
         change_id = new_id()
-        self._changes[change_id] = (before, {id: self.events.get(id) for id in before})
-        while len(self._changes) > KEPT_CHANGES:
-            del self._changes[next(iter(self._changes))]
+        self._changes[change_id] = (before, {id: self.events.get(id) for id in before}, size)
+        total = sum(size for _was, _became, size in self._changes.values())
+        while len(self._changes) > KEPT_CHANGES or (total > KEPT_CHARACTERS and len(self._changes) > 1):
+            total -= self._changes.pop(next(iter(self._changes)))[2]
         return change_id
 
-    def _publish_changes(self, before: Before) -> None:
-        for id, earlier in before.items():
-            event = self.events.get(id)
-            if event is not None:
-                self._bus.publish(ScheduleChanged('created' if earlier is None else 'updated', event))
-            elif earlier is not None:
-                self._bus.publish(ScheduleChanged('deleted', earlier))
+    async def _publish(self, before: Before) -> None:
+        """Publish what has changed, in batches: others on the event loop get a turn after each."""
+        ids = [*before]
+        for begin in range(0, len(ids), PUBLISHED_AT_ONCE):
+            if begin:
+                await asyncio.sleep(0)
+            batch = ids[begin : begin + PUBLISHED_AT_ONCE]
+            self._bus.publish(EventsWritten(batch))
+            for id in batch:
+                self._publish_change(before[id], self.events.get(id))
+
+    def _publish_change(self, before: Event | None, now: Event | None) -> None:
+        if now is not None:
+            self._bus.publish(ScheduleChanged('created' if before is None else 'updated', now, before))
+        elif before is not None:
+            self._bus.publish(ScheduleChanged('deleted', before))
 
     def _read(self) -> None:
         for document in self._documents.all():
             try:
+                if MARK in document:
+                    self.left[document['id']] = LeftEvent.of_document(document)
+                    continue
                 event = Event.model_validate(document)
                 recurrence.series_of(event.plan)  # a past one is kept; one that makes no sense raises
                 self.events[event.id] = event
             except Exception as error:  # one broken event must not keep out the others
                 problem = error.errors()[0]['msg'] if isinstance(error, ValidationError) else str(error)
                 title = document.get('title') or document.get('id')
-                self._skipped.append(f'The event {title!r} is skipped: {problem} Fix it in events.json.')
+                text = _(
+                    'The event {title!r} is skipped: {problem} Fix it in events.json.', title=title, problem=problem
+                )
+                self._skipped.append(own(text))
+
+
+def _nothing_to_undo() -> Conflict:
+    return Conflict('nothing_to_undo', _('That change can no longer be undone.'), _('Change the event by hand.'))
 
 
 def new_id() -> str:

@@ -5,14 +5,17 @@ The field names are those of the API: a record's JSON is what other programs rea
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from synapse.records import Record
+from synapse.inbox.newest import Chosen
+from synapse.language import _
+from synapse.pipelines.options import MOST_GRACE, StopSignal
+from synapse.records import Record, is_unset
 from synapse.recurrence import Plan
 from synapse.recurrence.words import PreviewLine
 from synapse.runs.records import RunRequest
@@ -30,10 +33,14 @@ class Misfire(Record):
 
 
 class Retry(Record):
-    """How often a failed run is retried, and how long after its end."""
+    """How often a failed run is retried, and how long after its end.
+
+    `interrupted` says whether a run counts as failed too if it ended because Synapse or the machine stopped.
+    """
 
     attempts: int = Field(default=0, ge=0, le=10)
     delay_seconds: int = Field(default=300, ge=0, le=86_400)
+    interrupted: bool = Field(default=False, exclude_if=is_unset)
 
 
 Overlap = Literal['skip', 'queue', 'allow']
@@ -56,6 +63,12 @@ class Event(Record):
     overlap: Overlap = 'skip'
     retry: Retry = Retry()
     timeout_seconds: float | None = Field(default=None, gt=0, le=30 * 86_400)
+    stop_signal: StopSignal | None = None
+    """By which a stop asks the programs of its runs to end; None for what the pipeline says."""
+    grace_seconds: float | None = Field(default=None, ge=0, le=MOST_GRACE)
+    """How long they may take to end before they are killed; None for what the pipeline says."""
+    silence_after_seconds: int | None = Field(default=None, ge=60, le=366 * 86_400)
+    """After how long without a success a person is told; None for when that is longer than usual."""
     created_at: datetime
     # Additions to the contract:
     armed_from: datetime
@@ -69,25 +82,43 @@ class Event(Record):
     """The id of the series in which this replaces one occurrence: RECURRENCE-ID of RFC 5545, 3.8.4.4."""
     override_at: datetime | None = None
     """The naive wall time of the replaced occurrence, in the zone of the series."""
+    source: str = Field(default='', exclude_if=is_unset)
+    """The id of the subscribed calendar that it comes from."""
+    imported: str = Field(default='', exclude_if=is_unset)
+    """What its calendar file and the rules of imports said last, as `ical.assignment` compares it."""
 
     @property
     def plan(self) -> Plan:
-        return Plan(start=self.start, zone=self.timezone, rule=self.rrule, exdates=frozenset(self.exdates))
+        plan = Plan(start=self.start, zone=self.timezone, rule=self.rrule)
+        return replace(plan, exdates=frozenset(self.exdates)) if self.exdates else plan
 
     @property
     def is_repeating(self) -> bool:
         return self.rrule is not None
 
-    def request(self, due: datetime, parameters: Mapping[str, Any], *, because: str = '') -> RunRequest:
+    @property
+    def owner(self) -> str:
+        """The owner of the files that were found for it."""
+        return f'event {self.id}'
+
+    def request(self, due: datetime | None, chosen: Chosen, *, because: str = '') -> RunRequest:
+        """Return what to run.
+
+        :param due: None for a run in addition to the plan, which waits for no other run of the event
+        """
         return RunRequest(
             self.pipeline,
-            parameters,
+            chosen.parameters,
             profile=self.profile,
             because=because or self.title,
             event_id=self.id,
             due=due,
             timeout_seconds=self.timeout_seconds,
-            is_alone=self.overlap != 'allow',
+            stop_signal=self.stop_signal,
+            grace_seconds=self.grace_seconds,
+            is_alone=due is not None and self.overlap != 'allow',
+            subject=self.title,
+            found=chosen.found,
         )
 
 
@@ -134,10 +165,11 @@ class Occurrence(Record):
 
 
 EntryState = (
-    Literal['planned', 'off', 'missed', 'skipped']
+    Literal['planned', 'off', 'broken', 'missed', 'skipped']
     | Literal['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled', 'interrupted']
 )
-"""The states of a run, and those of an occurrence without one; `off` if its event is switched off."""
+"""The states of a run, and those of an occurrence without one; `off` if its event is switched off, `broken`
+if it is on but cannot run, and the reason says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +195,8 @@ class CalendarEntry:
     is_repeating: bool = False
     reason: str = ''
     count: int = 1
+    late_seconds: float | None = None
+    """How long after its moment an occurrence started or, before that, fired."""
 
 
 class Preview(Record):
@@ -170,6 +204,8 @@ class Preview(Record):
 
     sentence: str
     """The rule in plain words, such as `Runs every Monday at 16:00, Berlin time, with no end date.`"""
+    when: str = Field(default='', exclude=True)
+    """What matters in it, such as `every Monday at 16:00`."""
     problems: dict[str, str] = Field(default_factory=dict)
     """A sentence for each invalid field; empty if it can be saved."""
     moments: tuple[PreviewLine, ...] = ()
@@ -186,7 +222,7 @@ def work_in_words(pipeline: str, parameters: Mapping[str, Any], profile: str | N
     """
     shown = masked(parameters)
     lines = [pipeline, *(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in shown.items())]
-    return [_visible(line) for line in [*lines, *([f'profile: {profile}'] if profile else [])]]
+    return [_visible(line) for line in [*lines, *([_('profile: {profile}', profile=profile)] if profile else [])]]
 
 
 def _visible(text: str) -> str:

@@ -18,14 +18,16 @@ from typing import Any
 from storage.files import StorageError
 from storage.ledger import Ledger, Pairs
 from synapse.bus import Bus
+from synapse.language import N_, _, _n, own, spoken
 from synapse.log.log import Level, Log
 from synapse.recurrence import TICK, next_after, occurrences
+from synapse.restored import Restored
 from synapse.runs.runs import Runs
 
 from .alarm_clock import Absence, AlarmClock, Clocks
 from .claims import Claim, Claims
 from .events import Event, Occurrence, OccurrenceState
-from .messages import EventsWritten, OccurrencesChanged
+from .messages import Absent, EventsWritten, OccurrencesChanged
 from .misfires import GRACE, FiringDecision, decide
 from .retries import Retries
 
@@ -46,6 +48,7 @@ class Firing:
 
     :param events: the current events by id
     :param alive: a file whose modification time says when this program was last running
+    :param restored: from which backup the data folder came back: nothing fires late that was due since that was made
     :param now: the wall clock
     """
 
@@ -58,6 +61,7 @@ class Firing:
         bus: Bus,
         log: Log,
         alive: Path,
+        restored: Restored | None = None,
         now: Callable[[], datetime],
         clocks: Callable[[], Clocks],
     ) -> None:
@@ -71,6 +75,7 @@ class Firing:
         self._bus = bus
         self._log = log
         self._alive = alive
+        self._restored = restored
         self._now = now
         self._alarm = AlarmClock(self._events_due, self._clock_jumped, clocks)
         self._cursors: dict[str, datetime] = {}
@@ -85,6 +90,7 @@ class Firing:
             now=now,
             changing=self.changing,
             in_background=self._in_background,
+            restored=restored,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._alive_task: asyncio.Task[None] | None = None
@@ -97,7 +103,9 @@ class Firing:
         """Account for what was due while the program was down, then wait for the next occurrences."""
         now = self._now()
         alive_at = await asyncio.to_thread(_modified_at, self._alive)
-        if alive_at is not None and alive_at < now:
+        if self._restored is not None and not self._restored.is_settled:
+            self._pending_absence = Absence(self._restored.made_at, now, 'restored')
+        elif alive_at is not None and alive_at < now:
             self._pending_absence = Absence(alive_at, now, 'off')
         self._cursors = await asyncio.to_thread(self._ledger.last_dues, [*self._events])
         await self._finish_claims()
@@ -107,7 +115,9 @@ class Firing:
         event_ids = [*self._events]
         await begin(event_ids[:BATCH], absence)
         self._alarm.resume()
-        if len(event_ids) > BATCH:  # those can wait until the program answers
+        if absence is not None and absence.why == 'restored':  # it is noted as settled, so all of it has to be
+            await begin(event_ids[BATCH:], absence)
+        elif len(event_ids) > BATCH:  # those can wait until the program answers
             self._in_background(begin(event_ids[BATCH:], absence))
         await self._retries.start()
         self._alive_task = asyncio.create_task(self._keep_alive(), name='alive')
@@ -210,6 +220,8 @@ class Firing:
 
     def _take_absence(self) -> Absence | None:
         absence, self._pending_absence = self._pending_absence, None
+        if absence is not None:
+            self._bus.publish(Absent(absence))
         return absence
 
     async def _account_batch(
@@ -240,8 +252,9 @@ class Firing:
         except Exception as error:  # one broken event must not keep the others from firing
             self._mark_broken(event, error)
             return []
-        cause = '' if absence is None else absence.sentence
-        return [(event, decision) for decision in decide(dues, event.misfire, now, grace=grace, cause=cause)]
+        cause = '' if absence is None else own(absence.sentence)
+        misfire = None if absence is not None and absence.why == 'restored' else event.misfire
+        return [(event, decision) for decision in decide(dues, misfire, now, grace=grace, cause=cause)]
 
     def _save(self, claims: Sequence[Claim]) -> Saving | None:
         """Begin to write claimed rows and their runs, in one transaction."""
@@ -295,7 +308,7 @@ class Firing:
                 await self._ledger.group.commit(self._ledger.save, fired)
             except StorageError as error:
                 # The runs are saved and queued; the rows stay `claimed` until the next start makes them `fired`.
-                log.warning('%d occurrences are still claimed: %s', len(fired), error)
+                log.warning(N_('%d occurrences are still claimed: %s'), len(fired), error)
             self._bus.publish(OccurrencesChanged(tuple(batch)))
 
     async def _finish_claims(self) -> None:
@@ -324,8 +337,8 @@ class Firing:
     def _mark_broken(self, event: Event, error: Exception) -> None:
         """Log that this event doesn't fire until it is changed."""
         self._alarm.disarm(event.id)
-        reason = str(error).rstrip('.') or type(error).__name__
-        text = f'{event.title} does not fire: {reason}. Change or delete it.'
+        reason = own(getattr(error, 'sentence', '') or spoken(error)).rstrip('.') or type(error).__name__
+        text = own(_('{title} does not fire: {reason}. Change or delete it.', title=event.title, reason=reason))
         if self._broken.get(event.id) != text:
             self._broken[event.id] = text
             trace = ''.join(traceback.format_exception(error))
@@ -334,14 +347,16 @@ class Firing:
     def _log_unfired(self, row: Occurrence) -> None:
         if row.state is OccurrenceState.CLAIMED:
             return  # its run is logged
-        text = f'{row.title} was {row.state}: {row.reason}'
-        level = Level.WARNING if row.state is OccurrenceState.MISSED else Level.INFO
+        if row.state is OccurrenceState.MISSED:
+            level, text = Level.WARNING, _('{title} was missed: {reason}', title=row.title, reason=row.reason)
+        else:
+            level, text = Level.INFO, _('{title} was skipped: {reason}', title=row.title, reason=row.reason)
         self._log.append(level, text, source=SOURCE, fields={'event': row.event_id, 'due': row.due.isoformat()})
 
     def _log_disk_error(self, error: StorageError) -> None:
         if not self._has_logged_disk_error:
             self._has_logged_disk_error = True
-            text = f'Due events could not be saved and will run once they can: {error}'
+            text = _('Due events could not be saved and will run once they can: {reason}', reason=error)
             self._log.append(Level.ERROR, text, source=SOURCE)
 
     # Clocks
@@ -349,18 +364,25 @@ class Firing:
     def _clock_jumped(self, moved: float, slept: float, before: Clocks) -> None:
         now = self._now()
         if slept > abs(moved):
-            message = f'This machine was asleep for {timedelta(seconds=round(slept))}'
+            message = _('This machine was asleep for {length}', length=_length(slept))
             self._pending_absence = Absence(before.wall, now, 'asleep')
         else:
-            direction, by = 'forward' if moved > 0 else 'back', timedelta(seconds=round(abs(moved)))
-            message = f'The clock of this machine was set {direction} by {by}'
+            length = _length(abs(moved))
+            if moved > 0:
+                message = _('The clock of this machine was set forward by {length}', length=length)
+            else:
+                message = _('The clock of this machine was set back by {length}', length=length)
             self._pending_absence = Absence(before.wall, now, 'clock') if moved > 0 else None
         self._log.append(Level.WARNING, message, source=SOURCE)
         self._in_background(self._events_due(list(self._events)))
 
     async def _keep_alive(self) -> None:
+        known = ''
         while True:
-            await asyncio.to_thread(_touch, self._alive)
+            problem = await asyncio.to_thread(_touch, self._alive)
+            if problem and problem != known:  # it may last for days
+                log.warning(N_('%s could not be written: %s'), self._alive, problem)
+            known = problem
             self._in_background(self._claims.prepare(self._alarm.soon(self._now() + AHEAD)))
             await asyncio.sleep(1.0)
 
@@ -375,7 +397,7 @@ class Firing:
         except StorageError as error:
             self._log_disk_error(error)
         except Exception:  # the edge of a background task
-            log.exception('an occurrence could not be handled')
+            log.exception(N_('an occurrence could not be handled'))
 
 
 def cursor_of(event: Event, cursors: Mapping[str, datetime]) -> datetime:
@@ -386,11 +408,18 @@ def cursor_of(event: Event, cursors: Mapping[str, datetime]) -> datetime:
     return max(event.armed_from, cursors.get(event.id, event.armed_from))
 
 
-def _touch(path: Path) -> None:
+def _length(seconds: float) -> str:
+    days, rest = divmod(round(seconds), 86_400)
+    clock = f'{timedelta(seconds=rest)}'
+    return _n('{count} day, {time}', '{count} days, {time}', days, time=clock) if days else clock
+
+
+def _touch(path: Path) -> str:
     try:
         path.touch(mode=0o600)
     except OSError as error:
-        log.warning('%s could not be written: %s', path, error)
+        return str(error)
+    return ''
 
 
 def _modified_at(path: Path) -> datetime | None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from synapse.language import _, _n, own
+
 from .events import Misfire
 
 GRACE = timedelta(seconds=60)
@@ -25,7 +27,12 @@ class FiringDecision:
 
 
 def decide(
-    dues: Sequence[datetime], misfire: Misfire, now: datetime, *, grace: timedelta = GRACE, cause: str = ''
+    dues: Sequence[datetime],
+    misfire: Misfire | None,
+    now: datetime,
+    *,
+    grace: timedelta = GRACE,
+    cause: str = '',
 ) -> list[FiringDecision]:
     """Return a decision on every due occurrence, oldest first.
 
@@ -44,17 +51,21 @@ def decide(
     [(10, False), (11, True), (12, True)]
 
     :param dues: what is due and not accounted for yet, oldest first
+    :param misfire: None if nothing late may fire, whatever the event says
     :param grace: an occurrence that is late by exactly this much is still in time
-    :param cause: a sentence that says why some are late; may be empty
+    :param cause: a sentence that says why some are late, in our own language, as reasons are; may be empty
     """
     late = [due for due in dues if now - due > grace]
     in_time = [FiringDecision(due, fires=True) for due in dues[len(late) :]]
     if not late:
         return in_time
+    if misfire is None:
+        return _missed(late, cause) + in_time
     chosen = _chosen(late, misfire, now, has_newer=bool(in_time))
-    reason = f'{cause} {_missed_reason(misfire, late, now)}'.strip()
+    reason = f'{cause} {own(_missed_reason(misfire, late, now))}'.strip()
     decisions = _missed([due for due in late if due not in chosen], reason)
-    late_reason = f'{cause} Run late, as its event says.'.strip()
+    is_allowed = own(_('Run late, as its event says.'))
+    late_reason = f'{cause} {is_allowed}'.strip()
     decisions += [FiringDecision(due, fires=True, reason=late_reason, is_late=True) for due in chosen]
     return sorted(decisions, key=lambda decision: decision.due) + in_time
 
@@ -76,25 +87,29 @@ def _missed(missed: Sequence[datetime], reason: str) -> list[FiringDecision]:
     old, new = missed[:-SINGLE_ROWS], missed[-SINGLE_ROWS:]
     decisions = [FiringDecision(due, fires=False, reason=reason, is_late=True) for due in new]
     if old:
-        reason = f'{reason} This stands for {len(old):,} occurrences.'
+        many = _n('This stands for {count} occurrence.', 'This stands for {count} occurrences.', len(old))
+        reason = f'{reason} {own(many)}'
         decisions.append(
             FiringDecision(old[-1], fires=False, reason=reason, is_late=True, since=old[0], count=len(old))
         )
-    return decisions
+    return sorted(decisions, key=lambda decision: decision.due)
 
 
 def _missed_reason(misfire: Misfire, late: Sequence[datetime], now: datetime) -> str:
     if misfire.policy == 'skip':
-        return 'Its event skips what was missed.'
+        return _('Its event skips what was missed.')
     if misfire.policy == 'all':
-        return f'Its event runs at most {misfire.limit} of the missed ones.'
+        return _('Its event runs at most {count} of the missed ones.', count=misfire.limit)
     if late and _is_too_late(late[-1], misfire, now):
-        return f'It was more than {_length(misfire.within_seconds)} late.'
-    return 'Only the latest one is run.'
+        return _('It was more than {length} late.', length=_length(misfire.within_seconds))
+    return _('Only the latest one is run.')
 
 
 def _length(seconds: int) -> str:
-    for size, word in ((86_400, 'day'), (3600, 'hour'), (60, 'minute')):
-        if seconds >= size and seconds % size == 0:
-            return f'{seconds // size} {word}{"s" if seconds > size else ""}'
-    return f'{seconds} seconds'
+    if seconds >= 86_400 and seconds % 86_400 == 0:
+        return _n('{count} day', '{count} days', seconds // 86_400)
+    if seconds >= 3600 and seconds % 3600 == 0:
+        return _n('{count} hour', '{count} hours', seconds // 3600)
+    if seconds >= 60 and seconds % 60 == 0:
+        return _n('{count} minute', '{count} minutes', seconds // 60)
+    return _n('{count} second', '{count} seconds', seconds)

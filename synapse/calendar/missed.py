@@ -1,7 +1,7 @@
 """What a person decides about missed occurrences: run them after all, or dismiss them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 from storage.ledger import Ledger
 from synapse.bus import Bus
 from synapse.errors import Conflict
-from synapse.inbox import inputs
+from synapse.inbox.arriving import FoundFile
+from synapse.inbox.newest import resolved
+from synapse.language import _, own
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 
@@ -41,7 +43,7 @@ class Missed:
         """Run missed occurrences after all, oldest first, or dismiss them.
 
         :raises Conflict: `already_answered`, `event_gone` or `event_off`; then none is run
-        :raises SynapseError: as `Runs.scheduled`
+        :raises SynapseError: as `Runs.scheduled` and `resolved`
         """
         async with self.changing:
             found = [await asyncio.to_thread(self.ledger.get, *key) for key in sorted(keys, key=lambda key: key[1])]
@@ -55,13 +57,18 @@ class Missed:
 
     async def _run_missed(self, rows: Sequence[Occurrence], parameters: Mapping[str, Any] | None) -> list[RunRecord]:
         if any(row.run is not None for row in rows):
-            raise Conflict('already_answered', 'One of these has already been run.', 'Look at its run.')
+            raise Conflict('already_answered', _('One of these has already been run.'), _('Look at its run.'))
         # All runs are prepared before the first is saved: if one cannot run, none does.
-        records = [await self._run_for(row, parameters) for row in rows]
+        records: list[RunRecord] = []
+        for row in rows:
+            taken = {file for record in records for file in record.found}
+            records.append(await self._run_for(row, parameters, taken))
         now = self.now()
         runs = []
         for row, record in zip(rows, records, strict=True):
-            fired = row.fired(now).changed(run=record.id, reason='Run by hand after it was missed.', is_open=False)
+            fired = row.fired(now).changed(
+                run=record.id, reason=own(_('Run by hand after it was missed.')), is_open=False
+            )
             run = await self.ledger.group.commit(
                 self.ledger.replace_run, fired.as_json(), record.as_json(), before=None
             )
@@ -71,19 +78,30 @@ class Missed:
                 self.bus.publish(OccurrencesChanged((fired,)))
         return runs
 
-    async def _run_for(self, row: Occurrence, parameters: Mapping[str, Any] | None) -> RunRecord:
+    async def _run_for(
+        self, row: Occurrence, parameters: Mapping[str, Any] | None, taken: Collection[FoundFile]
+    ) -> RunRecord:
+        """:param taken: files that are not chosen again, in addition to those of earlier runs of the event"""
         event = self.events.get(row.event_id)
         if event is None:
-            raise Conflict('event_gone', f'The event {row.title} was deleted.', 'Skip it, or run its pipeline.')
+            message = _('The event {title} was deleted.', title=row.title)
+            raise Conflict('event_gone', message, _('Skip it, or run its pipeline.'))
         if not event.enabled:  # an untrusted import may have changed it since
-            raise Conflict('event_off', f'{event.title} is switched off.', 'Check what it runs, then switch it on.')
+            message = _('{title} is switched off.', title=event.title)
+            raise Conflict('event_off', message, _('Check what it runs, then switch it on.'))
         wanted = event.parameters | dict(parameters or {})
-        return self.runs.scheduled(event.request(row.due, await asyncio.to_thread(inputs.resolved, wanted)))
+
+        def is_taken(file: FoundFile) -> bool:
+            return file in taken or self.runs.is_taken(file)
+
+        return self.runs.scheduled(
+            event.request(row.due, await asyncio.to_thread(resolved, wanted, event.owner, is_taken))
+        )
 
 
 def _dismissed(row: Occurrence) -> Occurrence:
     if row.state is OccurrenceState.MISSED:
-        return row.changed(
-            state=OccurrenceState.SKIPPED, reason=f'{row.reason} Skipped by hand.'.strip(), is_open=False
-        )
+        by_hand = own(_('Skipped by hand.'))
+        reason = f'{row.reason} {by_hand}'.strip()
+        return row.changed(state=OccurrenceState.SKIPPED, reason=reason, is_open=False)
     return row.changed(is_open=False)

@@ -8,9 +8,13 @@ from typing import Any
 
 from storage.ledger import Ledger
 from synapse.bus import Bus
-from synapse.errors import Conflict, SynapseError
+from synapse.errors import SynapseError
+from synapse.inbox.newest import Chosen
+from synapse.language import _, own
+from synapse.restored import Restored
 from synapse.runs.messages import RunChanged
-from synapse.runs.records import RunRecord, RunState
+from synapse.runs.records import RunRecord, RunRequest, RunState
+from synapse.runs.recovery import interrupted_because, unfinished_step
 from synapse.runs.runs import Runs
 
 from .events import Event, Occurrence, OccurrenceState
@@ -26,6 +30,7 @@ class Retries:
 
     :param changing: see `Firing`: a run may end before its occurrence is saved as fired
     :param in_background: runs a coroutine as a task and logs its errors
+    :param restored: from which backup the data folder came back: what was due before that was made is not retried
     """
 
     events: Mapping[str, Event]
@@ -35,13 +40,19 @@ class Retries:
     now: Callable[[], datetime]
     changing: asyncio.Lock
     in_background: Callable[[Coroutine[Any, Any, None]], None]
+    restored: Restored | None = None
     _waiting: dict[tuple[str, datetime], asyncio.TimerHandle] = field(default_factory=dict, init=False)
     _unsubscribe: Callable[[], None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
         """Watch for failed runs, and restore the retries that were waiting before a restart."""
         self._unsubscribe = self.bus.subscribe(RunChanged, self._run_changed)
+        for run in self.runs.settled.resumed:
+            await self._resume(run)
         await self._restore()
+        for run in self.runs.settled.ended:  # however long ago: nobody has looked at them before
+            if run.due is not None:
+                await self._ended(run)
 
     def stop(self) -> None:
         """Stop retrying until the next start."""
@@ -70,9 +81,9 @@ class Retries:
             return None
         row = Occurrence.model_validate(found)
         if run.state is RunState.CANCELLED and run.started_at is None:
-            row = row.changed(state=OccurrenceState.CANCELLED, reason='Its run was taken out of the queue.')
+            row = row.changed(state=OccurrenceState.CANCELLED, reason=own(_('Its run was taken out of the queue.')))
             await self.ledger.group.commit(self.ledger.save, [row.as_json()])
-        elif run.state is RunState.FAILED and event and event.enabled and row.retries < event.retry.attempts:
+        elif event and row.retry_at is None and self._is_retried(run, row, event):
             at = (run.finished_at or self.now()) + timedelta(seconds=event.retry.delay_seconds)
             row = row.changed(retry_at=at)
             await self.ledger.group.commit(self.ledger.save, [row.as_json()])
@@ -91,8 +102,30 @@ class Retries:
         reach = REACH + timedelta(seconds=max(event.retry.delay_seconds for event in events))
         now = self.now()
         for found, run in await asyncio.to_thread(self.ledger.between_with_runs, now - reach, now):
-            if run is not None and run['state'] == RunState.FAILED and found.get('retry_at') is None:
-                await self._ended(RunRecord.model_validate(run))
+            ended = run is not None and run['state'] in (RunState.FAILED, RunState.INTERRUPTED)
+            if run is not None and ended and found.get('retry_at') is None:
+                record = RunRecord.model_validate(run)
+                if self.restored is None or record.created_at > self.restored.made_at:
+                    await self._ended(record)
+
+    def _is_retried(self, run: RunRecord, row: Occurrence, event: Event) -> bool:
+        """Whether the event retries this run: an interrupted one only if it says so, and it isn't retried anyway."""
+        if not event.enabled or row.retries >= event.retry.attempts or run.is_all_done:
+            return False
+        if run.state is RunState.INTERRUPTED:
+            return event.retry.interrupted and run not in self.runs.settled.resumed
+        return run.state is RunState.FAILED
+
+    async def _resume(self, run: RunRecord) -> None:
+        """Retry a run whose pipeline may be retried after an interruption, from that step; no attempt is used up."""
+        found = await asyncio.to_thread(self.ledger.of_run, run.id)
+        event = self.events.get(run.event_id or '')
+        if found is None or event is None or run.due is None:
+            return
+        row = Occurrence.model_validate(found)
+        await self._replace(
+            row, row, event.request(run.due, Chosen({}), because=interrupted_because(run)), unfinished_step(run)
+        )
 
     def _retry_at(self, row: Occurrence, at: datetime) -> None:
         wait = max(0.0, (at - self.now()).total_seconds())
@@ -106,17 +139,22 @@ class Retries:
         if self._unsubscribe is None or row.run is None:
             return
         retried = row.changed(retry_at=None, retries=row.retries + 1)
+        if event is None or not event.enabled:
+            gone = _('Its event was deleted.') if event is None else _('Its event is switched off.')
+            await self._give_up(retried, gone)
+            return
+        tries, most = retried.retries + 1, event.retry.attempts + 1
+        because = _('{title}, try {number} of {count}', title=row.title, number=tries, count=most)
+        await self._replace(row, retried, event.request(row.due, Chosen({}), because=own(because)))
+
+    async def _replace(
+        self, row: Occurrence, retried: Occurrence, wanted: RunRequest, from_step: str | None = None
+    ) -> None:
+        """Give a row a run that retries its present one, and queue that."""
         try:
-            if event is None:
-                raise Conflict('event_gone', 'Its event was deleted.')
-            if not event.enabled:
-                raise Conflict('event_off', 'Its event is switched off.')
-            because = f'{row.title}, try {retried.retries + 1} of {event.retry.attempts + 1}'
-            record = await self.runs.retry_record(row.run, event.request(row.due, {}, because=because))
+            record = await self.runs.retry_record(row.run or '', wanted, from_step)
         except SynapseError as error:
-            retried = retried.changed(reason=f'It could not be retried: {error.message}')
-            await self.ledger.group.commit(self.ledger.save, [retried.as_json()])
-            self.bus.publish(OccurrencesChanged((retried,)))
+            await self._give_up(retried, error.message)
             return
         retried = retried.changed(run=record.id)
         run = await self.ledger.group.commit(
@@ -125,3 +163,8 @@ class Retries:
         if run is not None:
             self.runs.admit([RunRecord.model_validate(run)])
             self.bus.publish(OccurrencesChanged((retried,)))
+
+    async def _give_up(self, row: Occurrence, why: str) -> None:
+        row = row.changed(reason=own(_('It could not be retried: {reason}', reason=why)))
+        await self.ledger.group.commit(self.ledger.save, [row.as_json()])
+        self.bus.publish(OccurrencesChanged((row,)))

@@ -12,17 +12,22 @@ from typing import Any, Literal
 from synapse import recurrence
 
 from .events import Event
+from .left import LeftEvent
 
 EditScope = Literal['one', 'following', 'all']
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """What is written together: events to save, ids to remove, and the edited event, None if it is removed."""
+    """What is written together: events to save, ids to remove, and the edited event, None if it is removed.
+
+    :param left: what to remember of those that are removed
+    """
 
     saved: Sequence[Event] = ()
     removed: Sequence[str] = ()
     result: Event | None = None
+    left: Sequence[LeftEvent] = ()
 
 
 def effective_scope(event: Event, scope: EditScope, due: datetime) -> EditScope:
@@ -98,4 +103,5 @@ def shifted_exdates(event: Event, start: datetime) -> tuple[datetime, ...]:
 
 
 def _copied(event: Event) -> dict[str, Any]:
-    return event.model_dump(exclude={'override_of', 'override_at', 'sequence', 'created_at', 'updated_at'})
+    ours = {'override_of', 'override_at', 'sequence', 'created_at', 'updated_at', 'source', 'imported'}
+    return event.model_dump(exclude=ours)

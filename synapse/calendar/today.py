@@ -10,6 +10,7 @@ from storage.daily_sums import DailySums
 from storage.ledger import Ledger
 from storage.runs import RunStore
 from synapse.bus import Bus
+from synapse.language import N_
 from synapse.recurrence.zones import zone as zone_of
 from synapse.runs.figures import midnight
 from synapse.runs.messages import RunChanged
@@ -81,7 +82,7 @@ class Today:
             try:
                 await self._count()
             except Exception:
-                log.exception('the runs that ended today could not be counted')
+                log.exception(N_('the runs that ended today could not be counted'))
 
     async def _count(self) -> None:
         now = self._now().astimezone(self._zone)

@@ -11,29 +11,38 @@ from pydantic import ValidationError
 from synapse import recurrence
 from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid, NotFound, SynapseError
+from synapse.language import N_, _
+from synapse.language.formats import moment
 from synapse.profiles import Profiles
 from synapse.recurrence.cron import CronError, rule_text
 from synapse.runs.records import RunRequest
 from synapse.runs.runs import Runs
 from synapse.sealed import has_sealed
-from synapse.sentences import sentence_of
+from synapse.sentences import Sentence, sentence_of
 
 from .events import Event
 
 INTERNAL_FIELDS = frozenset(
     {'id', 'created_at', 'updated_at', 'armed_from', 'sequence', 'uid', 'override_of', 'override_at'}
+    | {'source', 'imported'}
 )
-READ_ONLY_FIELDS = frozenset({'next', *INTERNAL_FIELDS})
+READ_ONLY_FIELDS = frozenset({'next', 'problem', *INTERNAL_FIELDS})
 """Fields in answers of the API that are ignored in requests, so that clients may send an event back."""
 
-_WORDS = {
-    'missing': 'Give a value.',
-    'string_too_short': 'Give a value.',
-    'extra_forbidden': f'There is no such field. Use {", ".join(sorted(Event.model_fields.keys() - INTERNAL_FIELDS))}.',
-    'literal_error': 'Must be one of {expected}.',
-    'greater_than_equal': 'Must be {ge:g} or more.',
-    'less_than_equal': 'Must be {le:g} or less.',
-    'greater_than': 'Must be more than {gt:g}.',
+
+def _no_such_field(*_details: object) -> str:
+    names = ', '.join(sorted(Event.model_fields.keys() - INTERNAL_FIELDS))
+    return _('There is no such field. Use {names}.', names=names)
+
+
+_WORDS: Mapping[str, Sentence] = {
+    'missing': N_('Give a value.'),
+    'string_too_short': N_('Give a value.'),
+    'extra_forbidden': _no_such_field,
+    'literal_error': N_('Must be one of {expected}.'),
+    'greater_than_equal': N_('Must be {ge:g} or more.'),
+    'less_than_equal': N_('Must be {le:g} or less.'),
+    'greater_than': N_('Must be more than {gt:g}.'),
 }
 
 CACHE_SECONDS = 60.0
@@ -93,12 +102,40 @@ class EventValidator:
         sealed: dict[str, Any] = {}
         problems |= await self._run_problems(values, sealed)
         if problems or event is None:
-            raise Invalid('The event was not saved.', problems, 'Fix the named fields.')
+            raise Invalid(_('The event was not saved.'), problems, _('Fix the named fields.'))
         return event.changed(parameters={**event.parameters, **sealed}) if sealed else event
 
-    def plan_of(self, values: Mapping[str, Any]) -> recurrence.Plan | None:
-        """Return the plan in these values; None if it cannot be read."""
-        return _plan_in(*_parsed(values))
+    def problem_of(self, event: Event) -> str:
+        """Return why no run of this event could start, and what to do; values that no longer fit are not looked for."""
+        info = self._catalog.find(event.pipeline)
+        if info is None:
+            return _(
+                'Its pipeline {pipeline} is gone. '
+                'Put the file of the pipeline back, choose another pipeline, or delete the event.',
+                pipeline=event.pipeline,
+            )
+        if not info.is_runnable:
+            return _(
+                'Its pipeline {pipeline} is broken. Fix the file of the pipeline, or choose another one.',
+                pipeline=info.title,
+            )
+        if event.profile is not None and self._profiles.find(event.profile) is None:
+            return _('Its profile is gone. Choose another profile.')
+        return ''
+
+    def plan_of(
+        self, merged: Mapping[str, Any], now: datetime, *, before: Event | None = None
+    ) -> tuple[recurrence.Plan | None, dict[str, str]]:
+        """Return the plan in values that come from `merged`, and a sentence for each field that makes it invalid.
+
+        The plan is None if it cannot be read. What is to be run is not looked at, and any thread may call this.
+        """
+        values, problems = _parsed(merged)
+        plan = _plan_in(values, problems)
+        if plan is not None:
+            is_new_plan = before is None or _decisive(merged) != _decisive(before.model_dump())
+            problems |= _plan_problems(plan, now, is_new_plan=is_new_plan)
+        return plan, problems
 
     async def _run_problems(self, values: Mapping[str, Any], sealed: dict[str, Any]) -> dict[str, str]:
         """Return a sentence for each reason that a run with these values would be refused.
@@ -147,8 +184,8 @@ class EventValidator:
 def _decisive(values: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the values that make a plan a new one."""
     start = values.get('start')
-    moment = start if isinstance(start, datetime) else str(start)
-    return moment, values.get('timezone'), values.get('rrule'), values.get('enabled')
+    begins = start if isinstance(start, datetime) else str(start)
+    return begins, values.get('timezone'), values.get('rrule'), values.get('enabled')
 
 
 def _event_of(values: Mapping[str, Any], problems: dict[str, str]) -> Event | None:
@@ -181,9 +218,14 @@ def _plan_problems(plan: recurrence.Plan, now: datetime, *, is_new_plan: bool) -
         return {error.field: error.sentence}
     if is_new_plan and not recurrence.next_after(plan, now):
         if plan.rule is not None:
-            return {'rrule': 'This rule ended in the past. Let it end later, or never.'}
+            return {'rrule': _('This rule ended in the past. Let it end later, or never.')}
         here = recurrence.wall_of(now, plan.zone)
-        return {'start': f'That moment has passed: it is {here:%H:%M:%S} on {here:%Y-%m-%d} there. Pick a later one.'}
+        passed = _(
+            'That moment has passed: it is {day}, {time} there. Pick a later one.',
+            day=moment('yMMMEd', here),
+            time=f'{here:%H:%M:%S}',
+        )
+        return {'start': passed}
     return {}
 
 
@@ -195,14 +237,14 @@ def _parsed(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
             try:
                 values[name] = _wall(values[name], zone)
             except (ValueError, TypeError, recurrence.RuleError):
-                problems[name] = 'Write a date and time like 2026-10-14T16:00:00.'
+                problems[name] = _('Write a date and time like 2026-10-14T16:00:00.')
     exdates = values.get('exdates', ())
     try:
         if not isinstance(exdates, list | tuple):
             raise TypeError('exdates are not a list')
         values['exdates'] = tuple(sorted({_wall(value, zone) for value in exdates}))
     except (ValueError, TypeError, recurrence.RuleError):
-        problems['exdates'] = 'Give a list of dates and times like 2026-10-14T16:00:00.'
+        problems['exdates'] = _('Give a list of dates and times like 2026-10-14T16:00:00.')
     if isinstance(values.get('rrule'), str):
         try:
             values['rrule'] = rule_text(values['rrule'].strip().removeprefix('RRULE:').strip()) or None
@@ -215,7 +257,7 @@ def _parsed(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 def _wall(value: Any, zone: Any) -> datetime:
     """Return a naive wall time in whole seconds; one with an offset is converted to the zone of the event."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if moment.tzinfo is not None:
-        moment = recurrence.wall_of(moment, str(zone))
-    return moment.replace(microsecond=0, fold=0)
+    wall = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if wall.tzinfo is not None:
+        wall = recurrence.wall_of(wall, str(zone))
+    return wall.replace(microsecond=0, fold=0)

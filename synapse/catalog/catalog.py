@@ -19,6 +19,7 @@ from storage.files import StorageError, make_private_folder, write_atomically
 from synapse.bus import Bus, Message
 from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
+from synapse.language import ENGLISH, N_, _, in_this_language, language
 from synapse.log.log import Level, Log
 from synapse.pipelines.describe import validate_parameters
 from synapse.pipelines.load import load_pipeline
@@ -26,8 +27,9 @@ from synapse.sealed import CannotOpen, Seal
 from synapse.sentences import WHOLE
 
 from .built_in import remembered_built_in
+from .colors import PipelineColors
 from .info import PipelineInfo as PipelineInfo
-from .info import color_of, info_of
+from .info import in_language, info_of
 from .inspector import DESCRIBE_SECONDS, FileBroken, Inspector
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,8 @@ class _Source:
     error: dict[str, Any] | None = None
     uses: dict[str, Stamp | None] = field(default_factory=dict)
     """The person's other files that it imports, as they were then."""
+    helpers: tuple[str, ...] = ()
+    """The person's other files that the last good version imports."""
     is_helper: bool = False
     """Whether it has no pipeline, as last seen in one piece: then it is only there for others to import."""
     task: asyncio.Task[None] | None = None
@@ -76,6 +80,7 @@ class Catalog:
     :param zygotes: what to fork these from, where the system can do that
     :param seconds: how long importing a file may take
     :param seal: for secrets among parameters; by default one with its key in the cache
+    :param colors: those that a person has chosen
     """
 
     def __init__(
@@ -89,7 +94,9 @@ class Catalog:
         zygotes: Zygotes | None = None,
         seconds: float = DESCRIBE_SECONDS,
         seal: Seal | None = None,
+        colors: PipelineColors | None = None,
     ) -> None:
+        self.colors = colors or PipelineColors()
         self.seal = seal or Seal(cache / 'key')
         self._folder = folder
         self._cache = cache
@@ -101,6 +108,7 @@ class Catalog:
         self._built_in: dict[str, PipelineInfo] = {}
         self._sources: dict[str, _Source] = {}
         self._infos: dict[str, PipelineInfo] = {}
+        self._translated: dict[tuple[str, str], PipelineInfo] = {}
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -129,7 +137,8 @@ class Catalog:
 
     def all(self) -> list[PipelineInfo]:
         """Return all pipelines, those built in first, then by title."""
-        return sorted(self._infos.values(), key=lambda info: (not info.is_built_in, info.title.casefold(), info.name))
+        infos = [self._shown(info) for info in self._infos.values()]
+        return sorted(infos, key=lambda info: (not info.is_built_in, info.title.casefold(), info.name))
 
     def get(self, name: str) -> PipelineInfo:
         """Return the pipeline of this name.
@@ -137,22 +146,32 @@ class Catalog:
         :raises NotFound: with a suggestion
         """
         if name in self._infos:
-            return self._infos[name]
+            return self._shown(self._infos[name])
         near = difflib.get_close_matches(name, self._infos, n=1) or sorted(self._infos)
-        hint = f'Did you mean {near[0]}?' if len(near) == 1 else f'There are {", ".join(near)}.'
-        raise NotFound('pipeline_not_found', f'No pipeline is called {name!r}.', hint)
+        hint = (
+            _('Did you mean {name}?', name=near[0])
+            if len(near) == 1
+            else _('There are {names}.', names=', '.join(near))
+        )
+        raise NotFound('pipeline_not_found', _('No pipeline is called {name!r}.', name=name), hint)
 
     def find(self, name: str) -> PipelineInfo | None:
         """Return the pipeline of this name, None if it is gone."""
-        return self._infos.get(name)
+        info = self._infos.get(name)
+        return info and self._shown(info)
 
     def title_of(self, name: str) -> str:
         """Return what a pipeline is called: its class name if it is gone."""
-        return self._infos[name].title if name in self._infos else name
+        return self._shown(self._infos[name]).title if name in self._infos else name
 
     def find_by_suffix(self, suffix: str) -> list[PipelineInfo]:
         """Return the pipelines that accept a file with this suffix, like `.mp4`, in any case."""
         return [info for info in self.all() if info.is_runnable and suffix.lower() in info.accepts]
+
+    def choose_color(self, name: str, color: str) -> None:
+        """Give a pipeline this colour, one of `COLORS`; empty for the one that it has by itself."""
+        self.colors.chosen[name] = color
+        self._rebuild()
 
     async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with defaults filled in, as JSON values. Whether files exist is not checked.
@@ -174,8 +193,26 @@ class Catalog:
         try:
             return await asyncio.to_thread(self.seal.with_sealed, answer['parameters'], answer['secrets'])
         except CannotOpen as error:
-            names = {str(place[0]): f'{error}. Restore it from a backup, or remove it.' for place in answer['secrets']}
+            names = {
+                str(place[0]): _('{error}. Restore it from a backup, or remove it.', error=error)
+                for place in answer['secrets']
+            }
             raise _invalid(info, names) from error
+
+    async def check_answer(self, name: str, model: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a person has answered to a question of a run, as JSON values with defaults filled in.
+
+        :param name: of the pipeline
+        :param model: of the question, as `load_model` names it
+        :raises NotFound: if there is no such pipeline
+        :raises Conflict: if its file can't be read
+        :raises Invalid: with a sentence for each field that does not fit
+        """
+        info = self.get(name)
+        checked = await self._checked(info, answer, model)
+        if not checked['ok']:
+            raise Invalid(_('The answer does not fit.'), checked['fields'])
+        return dict(checked['parameters'])
 
     def _opened(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
         opened, unreadable = dict(parameters), {}
@@ -183,16 +220,17 @@ class Catalog:
             try:
                 opened[name] = self.seal.opened(value)
             except CannotOpen:
-                unreadable[name] = 'This secret was saved by another Synapse. Enter it again.'
+                unreadable[name] = _('This secret was saved by another Synapse. Enter it again.')
         if unreadable:
             raise _invalid(info, unreadable)
         return opened
 
-    async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def _checked(self, info: PipelineInfo, parameters: Mapping[str, Any], model: str = '') -> dict[str, Any]:
         if info.file is None or info.origin is None:
-            return await asyncio.to_thread(lambda: validate_parameters(load_pipeline(info.name, None), parameters))
+            check = in_this_language(lambda: validate_parameters(load_pipeline(info.name, None), parameters))
+            return await asyncio.to_thread(check)
         try:
-            return await self._inspector.validate(Path(info.file), Path(info.origin), info.name, parameters)
+            return await self._inspector.validate(Path(info.file), Path(info.origin), info.name, parameters, model)
         except FileBroken as broken:
             raise _broken(info, broken.error) from broken
 
@@ -203,11 +241,14 @@ class Catalog:
             try:
                 await self._watch_folder()
             except (OSError, StorageError, RuntimeError) as error:
-                logger.warning('the pipeline folder cannot be watched: %s', error)
+                logger.warning(N_('the pipeline folder cannot be watched: %s'), error)
                 await asyncio.sleep(RESCAN_MILLISECONDS / 1000)
 
     async def _watch_folder(self) -> None:
         """Scan at each notification and every half second; return when the folder is replaced by another one."""
+        if not self._folder.parent.exists():  # the data folder was moved: a new one would be in the way of its return
+            await asyncio.sleep(RESCAN_MILLISECONDS / 1000)
+            return
         await asyncio.to_thread(make_private_folder, self._folder)
         inode = self._folder.stat().st_ino
         notifications = awatch(
@@ -220,7 +261,7 @@ class Catalog:
             recursive=False,
         )
         async with contextlib.aclosing(notifications):
-            async for _ in notifications:
+            async for __ in notifications:
                 await self._scan()
                 if not self._folder.exists() or self._folder.stat().st_ino != inode:
                     return
@@ -246,7 +287,7 @@ class Catalog:
             if changed:
                 if any(source.uses[path] for path in changed):
                     names = ', '.join(sorted(Path(path).name for path in changed))
-                    text = f'{source.path.name} is read again, as {names} has changed'
+                    text = _('{name} is read again, as {names} has changed', name=source.path.name, names=names)
                     self._log.append(Level.INFO, text, source='pipelines')
                 source.uses = {path: stamps.get(path) for path in source.uses}
                 self._start_reading(source)
@@ -255,7 +296,7 @@ class Catalog:
         source = self._sources.pop(name)
         if source.task is not None:
             source.task.cancel()
-        self._log.append(Level.INFO, f'The pipeline file {name} was removed', source='pipelines')
+        self._log.append(Level.INFO, _('The pipeline file {name} was removed', name=name), source='pipelines')
         self._rebuild()
 
     def _start_reading(self, source: _Source) -> None:
@@ -276,7 +317,7 @@ class Catalog:
                 self._set_broken(source, broken.error)
         except (OSError, StorageError) as error:
             reason = getattr(error, 'strerror', None) or error
-            self._set_broken(source, _problem(source.path, f'It cannot be read: {reason}.'))
+            self._set_broken(source, _problem(source.path, _('It cannot be read: {reason}.', reason=reason)))
         self._rebuild()
         await self._remember()
 
@@ -290,12 +331,15 @@ class Catalog:
         source.uses = await asyncio.to_thread(_stamps_of, uses, started)
         if source.error or source.good_digest != digest:
             names = ', '.join(item['name'] for item in described)
-            self._log.append(Level.INFO, f'{source.path.name} is good: {names}', source='pipelines')
+            self._log.append(
+                Level.INFO, _('{name} is good: {names}', name=source.path.name, names=names), source='pipelines'
+            )
         source.good, source.good_digest, source.error, source.is_helper = described, digest, None, False
+        source.helpers = tuple(path for path in uses if path.endswith('.py'))
 
     def _set_helper(self, source: _Source) -> None:
         if not source.is_helper:
-            text = f'{source.path.name} has no pipeline, so it is only for other files to import'
+            text = _('{name} has no pipeline, so it is only for other files to import', name=source.path.name)
             self._log.append(Level.INFO, text, source='pipelines')
         source.good, source.good_digest, source.error, source.is_helper = (), '', None, True
         source.uses.pop(str(self._folder), None)
@@ -304,22 +348,25 @@ class Catalog:
         if source.error == error:
             return
         source.error = error
-        line = f', line {error["line"]}' if error.get('line') else ''
-        fallback = ' Its last good version stays in use.' if source.good else ''
-        if error['file'] != str(source.path):  # which the last good version imports too
-            line = f' by {Path(error["file"]).name}{line}'
-            fallback = ' Its runs fail until that is fixed.'
+        is_own = error['file'] == str(source.path)  # otherwise the last good version imports the broken one too
+        text = _broken_in(source.path.name, error, '' if is_own else Path(error['file']).name)
+        if not is_own:
+            text = ' '.join((text, _('Its runs fail until that is fixed.')))
+        elif source.good:
+            text = ' '.join((text, _('Its last good version stays in use.')))
         self._log.append(
             Level.ERROR,
-            f'{source.path.name} is broken{line}: {error["message"]}{fallback}',
+            text,
             source='pipelines',
             fields={'file': error['file'], 'line': error.get('line')},
         )
 
     def _log_unfit(self, origin: str, reason: str) -> None:
-        text = (
-            f'Each run of {Path(origin).name} imports it anew, because {reason}. '
-            'If its runs can share that, set fork_safe = True in the class: they start sooner.'
+        text = _(
+            'Each run of {name} imports it anew, because {reason}. If its runs can share that, set '
+            'fork_safe = True in the class: they start sooner.',
+            name=Path(origin).name,
+            reason=reason,
         )
         self._log.append(Level.INFO, text, source='pipelines')
 
@@ -327,13 +374,27 @@ class Catalog:
 
     def _rebuild(self) -> None:
         """Rebuild the index and publish which names changed. The first file with a name keeps it."""
-        before, self._infos = self._infos, dict(self._built_in)
+        before, self._infos = self._infos, {name: self._colored(info) for name, info in self._built_in.items()}
+        self._translated.clear()
         for source in self._sources.values():
             for info in self._infos_of(source):
                 self._infos[info.name] = info
         changed = [name for name in {**before, **self._infos} if before.get(name) != self._infos.get(name)]
         if changed:
             self._bus.publish(PipelinesChanged(tuple(changed)))
+
+    def _shown(self, info: PipelineInfo) -> PipelineInfo:
+        """Return a pipeline in the language of whoever asks; only the built-in ones are in several."""
+        chosen = language()
+        if not info.is_built_in or chosen == ENGLISH:
+            return info
+        key = info.name, chosen
+        if key not in self._translated:
+            self._translated[key] = in_language(info, chosen)
+        return self._translated[key]
+
+    def _colored(self, info: PipelineInfo) -> PipelineInfo:
+        return replace(info, color_index=self.colors.of_built_in(info.name, info.color_index))
 
     def _infos_of(self, source: _Source) -> Iterator[PipelineInfo]:
         problem = None if source.good or self._is_only_imported(source) else source.error
@@ -351,7 +412,7 @@ class Catalog:
                 source=str(source.path),
                 origin=str(source.path),
                 error=problem,
-                color_index=color_of(name),
+                color_index=self.colors.of(name, None),
             )
 
     def _is_only_imported(self, source: _Source) -> bool:
@@ -359,11 +420,14 @@ class Catalog:
         return source.is_helper or any(path in other.uses for other in self._sources.values())
 
     def _info(self, source: _Source, described: dict[str, Any]) -> PipelineInfo:
+        info = info_of(described)
         return replace(
-            info_of(described),
+            info,
+            color_index=self.colors.of(info.name, info.color),
             source=str(source.path),
             origin=str(source.path),
             file=str(self._snapshot(source.good_digest)),
+            helpers=source.helpers,
             error=source.error,
         )
 
@@ -382,24 +446,31 @@ class Catalog:
 
     async def _remember(self) -> None:
         known = {
-            name: {'digest': source.good_digest, 'pipelines': source.good}
+            name: {'digest': source.good_digest, 'pipelines': source.good, 'helpers': source.helpers}
             for name, source in self._sources.items()
             if source.good
         }
-        data = json.dumps({'version': 1, 'files': known}).encode()
+        data = json.dumps({'version': 1, 'files': known, 'colors': self.colors.given}).encode()
         try:
             await asyncio.to_thread(_write_if_new, self._index, data)
         except StorageError as error:
-            logger.warning('the descriptions of pipelines could not be saved: %s', error)
+            logger.warning(N_('the descriptions of pipelines could not be saved: %s'), error)
 
     def _remembered(self) -> dict[str, _Source]:
         """Return the last good versions of files that still exist, in the order in which they were added."""
         make_private_folder(self._folder)
         make_private_folder(self._cache)
         try:
-            files = json.loads(self._index.read_bytes())['files']
+            index = json.loads(self._index.read_bytes())
+            self.colors.recall(index.get('colors'))
+            files = index['files']
             known = {
-                name: _Source(self._folder / name, good=tuple(entry['pipelines']), good_digest=entry['digest'])
+                name: _Source(
+                    self._folder / name,
+                    good=tuple(entry['pipelines']),
+                    good_digest=entry['digest'],
+                    helpers=tuple(entry.get('helpers', ())),
+                )
                 for name, entry in files.items()
                 if (self._folder / name).is_file() and self._snapshot(entry['digest']).is_file()
             }
@@ -456,10 +527,23 @@ def _write_if_new(path: Path, data: bytes) -> None:
         write_atomically(path, data)
 
 
+def _broken_in(name: str, error: Mapping[str, Any], file: str) -> str:
+    """Return that a file is broken, by another one if that is named."""
+    message, line = error['message'], error.get('line')
+    if file and line:
+        return _('{name} is broken by {file}, line {line}: {message}', name=name, file=file, line=line, message=message)
+    if file:
+        return _('{name} is broken by {file}: {message}', name=name, file=file, message=message)
+    if line:
+        return _('{name} is broken, line {line}: {message}', name=name, line=line, message=message)
+    return _('{name} is broken: {message}', name=name, message=message)
+
+
 def _taken(path: Path, name: str, owner: PipelineInfo) -> dict[str, Any]:
-    whose = 'a built-in pipeline' if owner.is_built_in else f'the pipeline in {owner.source}'
-    message = f'The name {name} already belongs to {whose}.'
-    return _problem(path, message, 'Rename the class.')
+    message = _('The name {name} already belongs to the pipeline in {file}.', name=name, file=owner.source)
+    if owner.is_built_in:
+        message = _('The name {name} already belongs to a built-in pipeline.', name=name)
+    return _problem(path, message, _('Rename the class.'))
 
 
 def _problem(path: Path, message: str, hint: str = '') -> dict[str, Any]:
@@ -467,13 +551,18 @@ def _problem(path: Path, message: str, hint: str = '') -> dict[str, Any]:
 
 
 def _broken(info: PipelineInfo, error: Mapping[str, Any]) -> Conflict:
-    line = f' line {error["line"]}:' if error.get('line') else ''
-    if error.get('file') not in (None, info.origin):
-        line = f' {Path(error["file"]).name}{"," if line else ":"}{line}'
-    message = f'The pipeline {info.name} is broken:{line} {error.get("message", "it cannot be read.")}'
-    return Conflict('pipeline_broken', message, 'Fix its file; it is read again as soon as it is saved.')
+    what, line = error.get('message') or _('it cannot be read.'), error.get('line')
+    file = '' if error.get('file') in (None, info.origin) else Path(error['file']).name
+    if file and line:
+        what = _('{file}, line {line}: {message}', file=file, line=line, message=what)
+    elif line:
+        what = _('line {line}: {message}', line=line, message=what)
+    elif file:
+        what = f'{file}: {what}'
+    message = _('The pipeline {name} is broken: {message}', name=info.name, message=what)
+    return Conflict('pipeline_broken', message, _('Fix its file; it is read again as soon as it is saved.'))
 
 
 def _invalid(info: PipelineInfo, fields: Mapping[str, str]) -> Invalid:
     texts = [text if name == WHOLE else f'{name}: {text}' for name, text in fields.items()]
-    return Invalid(f'These values do not fit {info.name}. {" ".join(texts)}', fields)
+    return Invalid(_('These values do not fit {name}. {problems}', name=info.name, problems=' '.join(texts)), fields)

@@ -1,21 +1,19 @@
 """Descriptions of pipelines, and those of the built-in ones."""
 
-import hashlib
 import logging
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from synapse.pipelines.describe import describe
+from synapse.language import N_, translated
+from synapse.pipelines.describe import describe, is_path
 from synapse.pipelines.load import load_pipeline
 from synapse.pipelines.problems import as_describe_error
+
+from .colors import OF_BUILT_IN
 
 log = logging.getLogger(__name__)
 
 BUILT_IN = ('PublishVideo', 'RunCommand', 'BackupFolder', 'RestoreFolder')
-COLORS = 6
-"""How many colours the design has for pipelines."""
-_BUILT_IN_COLORS = 3
-"""Restore folder has that of Backup folder, as the two belong together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,16 @@ class PipelineInfo:
     """The snapshot to run; None for a built-in pipeline."""
     origin: str | None = None
     """The person's file."""
+    helpers: tuple[str, ...] = ()
+    """The person's other files that it imports, by their absolute paths."""
+    color: str | None = None
+    """The colour that its class declares, see `colors`."""
     color_index: int = 0
+    """That which it has."""
+    on_interrupt: str = 'mark'
+    """Whether a run that ends with the control room is only marked, or retried at the next start: `mark` or `retry`."""
+    limits: dict[str, Any] = field(default_factory=dict)
+    """Those that it declares: `nice`, `ionice`, sizes in bytes, and `stall_after` in seconds."""
     token_scope: str | None = None
     """What a token of the API that its runs get may do; None for no token."""
 
@@ -50,15 +57,30 @@ class PipelineInfo:
     def as_json(self) -> dict[str, Any]:
         """Return the fields of the API, without the paths of the files."""
         values = asdict(self)
-        del values['file'], values['origin'], values['token_scope']
+        del values['file'], values['origin'], values['helpers'], values['token_scope'], values['color']
+        if self.on_interrupt == 'mark':
+            del values['on_interrupt']
+        if not self.limits:
+            del values['limits']
         return {**values, 'is_runnable': self.is_runnable}
+
+
+def file_parameter(info: PipelineInfo) -> str | None:
+    """Return the parameter that a single file fills: the first path with suffixes, else the first required path.
+
+    A built-in pipeline without suffixes, such as the backup of a folder, doesn't take a single file.
+    """
+    paths = {name: field for name, field in info.schema.get('properties', {}).items() if is_path(field)}
+    marked = [name for name, field in paths.items() if field.get('x-accepts')]
+    required = [] if info.is_built_in else [name for name in paths if name in info.schema.get('required', ())]
+    return next(iter([*marked, *required]), None)
 
 
 def built_in_infos() -> list[PipelineInfo]:
     """Load and describe the built-in pipelines in this process. Slow; call it from a thread."""
+    # Restore folder has the colour of Backup folder, as the two belong together.
     return [
-        replace(_built_in_info(name), color_index=min(number, _BUILT_IN_COLORS - 1))
-        for number, name in enumerate(BUILT_IN)
+        replace(_built_in_info(name), color_index=min(number, OF_BUILT_IN - 1)) for number, name in enumerate(BUILT_IN)
     ]
 
 
@@ -66,17 +88,33 @@ def _built_in_info(name: str) -> PipelineInfo:
     try:
         return info_of(describe(load_pipeline(name, None)))
     except Exception as error:  # a package it needs is broken: the others still work, and this one shows why
-        log.exception('the built-in pipeline %s cannot be loaded', name)
+        log.exception(N_('the built-in pipeline %s cannot be loaded'), name)
         return PipelineInfo(name=name, title=name, error=as_describe_error(error, 'built-in'))
 
 
 def info_of(described: dict[str, Any]) -> PipelineInfo:
     """Build it from what `synapse.pipelines.describe` returns."""
     lists = {name: tuple(described[name]) for name in ('steps', 'accepts')}
-    return PipelineInfo(**described | lists, color_index=color_of(described['name']))
+    return PipelineInfo(**described | lists)
 
 
-def color_of(name: str) -> int:
-    """Return the index of a colour, always the same for a name, and none of the built-in pipelines."""
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
-    return _BUILT_IN_COLORS + number % (COLORS - _BUILT_IN_COLORS)
+def in_language(info: PipelineInfo, chosen: str) -> PipelineInfo:
+    """Return a built-in pipeline with its title, its description, its steps and its parameters in a language."""
+    return replace(
+        info,
+        title=translated(info.title, chosen),
+        description=translated(info.description, chosen),
+        steps=tuple({**step, 'title': translated(step['title'], chosen)} for step in info.steps),
+        schema=_shown(info.schema, chosen) | {'properties': _parameters(info.schema.get('properties', {}), chosen)},
+    )
+
+
+def _parameters(fields: dict[str, dict[str, Any]], chosen: str) -> dict[str, dict[str, Any]]:
+    return {name: _shown(field, chosen) for name, field in fields.items()}
+
+
+def _shown(field: dict[str, Any], chosen: str) -> dict[str, Any]:
+    texts: dict[str, Any] = {key: translated(field[key], chosen) for key in ('title', 'description') if key in field}
+    if 'x-labels' in field:
+        texts['x-labels'] = {value: translated(label, chosen) for value, label in field['x-labels'].items()}
+    return field | texts

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from synapse.engine.host_process import HostExit, HostProcess
 from synapse.engine.zygotes import Zygotes
+from synapse.language import _, language, own_language
 from synapse.protocol.messages import Check
 from synapse.waiting import Timer
 
@@ -74,15 +75,20 @@ class Inspector:
             raise FileBroken(answer['error'], answer['uses'], is_helper=answer.get('is_helper', False))
         return Described(tuple(answer['pipelines']), answer['uses'])
 
-    async def validate(self, file: Path, origin: Path, name: str, parameters: Mapping[str, Any]) -> Answer:
+    async def validate(
+        self, file: Path, origin: Path, name: str, parameters: Mapping[str, Any], model: str = ''
+    ) -> Answer:
         """Return `{"ok": true, "parameters"}` or `{"ok": false, "fields"}`.
 
+        :param model: checked instead of the pipeline, as `load_model` names it
         :raises FileBroken: if the process crashes or hangs
         """
         async with self._turns:
             if self._can_fork:
-                return await self._check(file, origin, Check(name=name, parameters=dict(parameters)))
-            host = await self._started('validate', file, origin, name)
+                return await self._check(
+                    file, origin, Check(name=name, parameters=dict(parameters), model=model, language=language())
+                )
+            host = await self._started('validate', file, origin, name, model)
             return await self._answer_of(host, origin, parameters)
 
     async def close(self) -> None:
@@ -112,7 +118,7 @@ class Inspector:
             checker.wait_for_more(idle)
         return answer
 
-    async def _started(self, question: str, file: Path, origin: Path, name: str | None = None) -> HostProcess:
+    async def _started(self, question: str, file: Path, origin: Path, name: str = '', model: str = '') -> HostProcess:
         try:
             if self._zygotes is not None and self._can_fork:
                 try:
@@ -120,11 +126,22 @@ class Inspector:
                 except OSError:
                     if self._zygotes.is_usable or question == 'check':
                         raise
-            arguments = [question, str(file), *([name] if name else []), str(origin)]
+            spoken = own_language() if question == 'describe' else language()  # what is described is kept
+            arguments = [
+                '--language',
+                spoken,
+                question,
+                str(file),
+                *([name] if name else []),
+                str(origin),
+                *([model] if model else []),
+            ]
             # The fault handler prints the line of a crash, and that of a hang when the process gets SIGABRT.
             return await HostProcess.spawn(self._room_tag, arguments, {'PYTHONFAULTHANDLER': '1'})
         except OSError as error:
-            raise FileBroken(_error(origin, f'No process could be started to read it: {error}.')) from error
+            raise FileBroken(
+                _error(origin, _('No process could be started to read it: {error}.', error=error))
+            ) from error
 
     async def _answer_of(self, host: HostProcess, origin: Path, parameters: Mapping[str, Any] | None = None) -> Answer:
         answers: list[Answer] = []
@@ -139,10 +156,15 @@ class Inspector:
 
     def _why(self, outcome: HostExit) -> str:
         if outcome.fault == 'hangs':
-            return f'Reading it took more than {self._seconds:g} s, so it was stopped. Move the work into steps.'
+            return _(
+                'Reading it took more than {seconds:g} s, so it was stopped. Move the work into steps.',
+                seconds=self._seconds,
+            )
         if outcome.fault:
             return outcome.fault
-        return f'Reading it ended Python with {outcome.signal or f"exit code {outcome.returncode}"}.'
+        if outcome.signal:
+            return _('Reading it ended Python with {signal}.', signal=outcome.signal)
+        return _('Reading it ended Python with exit code {code}.', code=outcome.returncode)
 
 
 class _Checker:

@@ -3,9 +3,15 @@
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection
-from typing import Any
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from synapse.language import _, language, tag_of
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 class Refused(Exception):
@@ -32,11 +38,16 @@ class Refused(Exception):
 class Api:
     """Calls of a control room, a connection for each. `http.client` is imported five times as fast as httpx.
 
+    :param certificate: the one that it has, for `https:`; whatever its name, as this is the same machine
+
     Each raises `Refused` if it answers with an error, and `OSError`, `HTTPException` or `ValueError` if none comes.
     """
 
-    def __init__(self, base: str, headers: dict[str, str], *, timeout: float = 60) -> None:
+    def __init__(
+        self, base: str, headers: dict[str, str], *, timeout: float = 60, certificate: Path | None = None
+    ) -> None:
         self._address = urlsplit(base)
+        self._certificate = certificate
         self._headers = headers
         self._timeout = timeout
 
@@ -47,19 +58,56 @@ class Api:
         headers = {'Content-Type': 'application/json', 'Idempotency-Key': uuid.uuid4().hex}
         return self._call('POST', path, json.dumps(body).encode(), headers)
 
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._call('PUT', path, json.dumps(body).encode(), {'Content-Type': 'application/json'})
+
+    def text(self, path: str) -> str:
+        """Return an answer that is no JSON."""
+        status, answer = self._answer('GET', path, None, {})
+        if status < 400:
+            return answer.decode()
+        return str(self._checked(status, json.loads(answer)))
+
     def _call(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        connection = HTTPConnection(self._address.hostname or '', self._address.port, timeout=self._timeout)
+        status, answer = self._answer(method, path, body, headers or {})
+        return self._checked(status, json.loads(answer))
+
+    def _answer(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        connection = self._connection()
         try:
-            connection.request(method, f'/api/v1/{path}', body, {**self._headers, **(headers or {})})
+            connection.request(
+                method, f'/api/v1/{path}', body, {'Accept-Language': tag_of(language()), **self._headers, **headers}
+            )
             response = connection.getresponse()
-            answer = json.loads(response.read())
+            return response.status, response.read()
         finally:
             connection.close()
-        if response.status < 400:
+
+    def _connection(self) -> HTTPConnection:
+        host, port = self._address.hostname or '', self._address.port
+        if self._address.scheme == 'https':
+            return HTTPSConnection(host, port, timeout=self._timeout, context=trusting(self._certificate))
+        return HTTPConnection(host, port, timeout=self._timeout)
+
+    @staticmethod
+    def _checked(status: int, answer: Any) -> dict[str, Any]:
+        if status < 400:
             return dict(answer)
         error = answer.get('error') if isinstance(answer, dict) else None
         if not isinstance(error, dict):
-            raise ValueError(f'the answer {response.status} is not one of Synapse')
+            raise ValueError(_('the answer {status} is not one of Synapse', status=status))
         raise Refused(error)
+
+
+def trusting(certificate: Path | None) -> 'SSLContext':
+    """Trust this certificate, and no other."""
+    import ssl  # takes as long to import as all the rest
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if certificate is not None:
+        context.load_verify_locations(certificate)
+    return context

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from synapse.language import _
 from synapse.log.text import plain, visible
 
 from .calls import Api, Refused
@@ -52,7 +53,9 @@ class Follower:
         try:
             return self._follow(socket)
         except KeyboardInterrupt:
-            say(f'\nRun #{self._number} continues: {self._base}runs/{self._number}')
+            place = f'{self._base}runs/{self._number}'
+            text = _('Run #{number} continues: {address}', number=self._number, address=place)
+            say(f'\n{text}')
             return INTERRUPTED
         finally:
             signal.signal(signal.SIGINT, before)
@@ -60,7 +63,7 @@ class Follower:
     def _follow(self, socket: 'ClientConnection') -> int:
         types = ['log_entry', 'run_update', 'lagged']
         socket.send(json.dumps({'type': 'subscribe', 'types': types, 'run': self._id}))
-        write(f'Run #{self._number} of {self._pipeline}')
+        write(_('Run #{number} of {pipeline}', number=self._number, pipeline=self._pipeline))
         self._catch_up()
         # The run may have ended before we subscribed; from here on every change reaches us.
         state = self._api.get(f'runs/{self._id}')['state']
@@ -94,8 +97,7 @@ class Follower:
         reason = error.get('reason', '')
         if reason and reason not in message:
             message = f'{message.rstrip(".")}: {reason}'
-        how = run['state'] if run['state'] == 'failed' else f'was {run["state"]}'
-        say(visible(f'The run {how}. {message} {error.get("hint", "")}'.strip()))
+        say(visible(f'{_end_of(run["state"])} {message} {error.get("hint", "")}'.strip()))
         return 1
 
     def _catch_up(self) -> None:
@@ -147,15 +149,17 @@ class Follower:
         self._has_asked = True
         if self._wants_to_stop():
             try:
-                self._api.post(f'runs/{self._id}/cancel', {'because': 'the command line'})
+                self._api.post(f'runs/{self._id}/cancel', {'because': _('the command line')})
             except Refused as refusal:  # it has just ended
                 say(refusal.words())
 
     def _wants_to_stop(self) -> bool:
-        say('\nStop the run? It goes on otherwise. [y/N, Ctrl-C stops only following] ', end='')
+        question = _('Stop the run? It goes on otherwise. [y/N, Ctrl-C stops only following]')
+        say(f'\n{question} ', end='')
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            return sys.stdin.readline().strip().lower() in ('y', 'yes')
+            # Translators: what may be answered to stop the run, in small letters: what [y/N] names, and the word
+            return sys.stdin.readline().strip().lower() in ('y', 'yes', *_('y yes').split())
         finally:
             signal.signal(signal.SIGINT, handler)
 
@@ -183,3 +187,9 @@ def end_quietly() -> int:
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + getattr(signal, 'SIGPIPE', 13)
+
+
+def _end_of(state: str) -> str:
+    if state == 'failed':
+        return _('The run failed.')
+    return _('The run was cancelled.') if state == 'cancelled' else _('The run was interrupted.')

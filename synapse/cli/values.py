@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from synapse.language import _, translated
 from synapse.pasted_paths import understood
 
 Schema = Mapping[str, Any]
@@ -26,9 +27,11 @@ def with_advice(text: str, name: str, schema: Schema) -> str:
     :param text: the words of the control room; where they name a switch as JSON has it, its flag takes that place
     """
     switch = _wanted(name, schema).get('x-command')
-    as_json = f'set “{switch}” to true'
-    if switch and as_json in text:
-        return text.replace(as_json, f'add --set {switch}=true')
+    if switch:
+        from synapse.builtin.run_command import SHELL_HINT  # with all that such a pipeline imports
+
+        if (as_json := translated(SHELL_HINT)) in text:
+            return text.replace(as_json, _('To run it with /bin/sh, add --set {switch}=true.', switch=switch))
     return f'{text} {how_to_write(name, schema)}'.rstrip()
 
 
@@ -39,9 +42,15 @@ def how_to_write(name: str, schema: Schema) -> str:
     if items is not None:
         two = [_example(items, number) for number in (0, 1)]
         as_json = shlex.quote(f'{name}={json.dumps(two)}')
-        return f'Write it as --set {as_json} or as --set {name}={two[0]} --set {name}={two[1]}'
+        return _(
+            'Write it as --set {as_json} or as --set {name}={one} --set {name}={two}',
+            as_json=as_json,
+            name=name,
+            one=two[0],
+            two=two[1],
+        )
     if any(kind.get('type') == 'object' for kind in kinds):
-        return f"""Write it as --set '{name}={{"NAME": "value"}}' or as --set {name}=NAME=value"""
+        return _('Write it as --set \'{name}={{"NAME": "value"}}\' or as --set {name}=NAME=value', name=name)
     return ''
 
 
@@ -78,7 +87,7 @@ def _typed(texts: Sequence[str], wanted: Schema, schema: Schema) -> Any:
 
 
 def _pair(text: str, kind: Schema, schema: Schema) -> tuple[str, Any]:
-    name, _, value = text.partition('=')
+    name, __, value = text.partition('=')
     items = kind.get('additionalProperties')
     return name, _typed([value], items if isinstance(items, Mapping) else {}, schema)
 

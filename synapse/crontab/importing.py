@@ -1,45 +1,39 @@
 """Jobs of a crontab as events of *Run command*, under the same rules of trust as a calendar file."""
 
 import asyncio
-import hashlib
-from collections import Counter
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from synapse import recurrence
 from synapse.calendar.calendar import Calendar
 from synapse.calendar.editor import EventEditor
+from synapse.calendar.events import Event
 from synapse.catalog.catalog import Catalog
-from synapse.errors import Invalid
-from synapse.ical.importing import ImportedEvent, import_drafts
-from synapse.ical.reading import Contents
+from synapse.foreign_jobs.clock_changes import skipped_times
+from synapse.foreign_jobs.importing import import_jobs
+from synapse.foreign_jobs.jobs import ANCHOR, Dues, ForeignJob, Found, JobEvent, JobProblem, identities
 from synapse.ical.series import Draft
+from synapse.language import _
 from synapse.records import Record, now_utc
-from synapse.recurrence.cron import NAMED, cron_plans
+from synapse.recurrence.cron import NAMED, CronSchedule, cron_plans, read_cron
 from synapse.recurrence.rules import RuleError
 
-from .reading import CronJob, CronProblem, read_crontab
+from .reading import CronJob, CronProblem, Crontab, read_crontab
+from .work import END_OF_INPUT, command_of
+from .writing import write_crontab
 
-COMPARED = 5
-_ANCHOR = datetime(2026, 1, 1)
-"""Where series start to be counted from: the same for each import, so that importing again changes nothing."""
 _FOR_CRON = frozenset({'SHELL', 'MAILTO', 'MAILFROM', 'CRON_TZ', 'RANDOM_DELAY'})
 """Variables that are cron's own settings."""
+_UNSET = re.compile(r'unset ([\w ]+); ')
+"""How a printed line takes back variables of the lines above it."""
 
 
-class CronEvent(ImportedEvent):
-    """An event that a line became, with what cron would do."""
-
-    line: int
-    text: str
-    upcoming: tuple[datetime, ...]
-    """The next five moments of all events of this line."""
+class CronEvent(JobEvent):
     cron: tuple[datetime, ...]
-    """The next five moments of cron, as another program computes them."""
+    """As `theirs`: its name before other schedulers were read."""
 
 
 class CrontabResult(Record):
@@ -74,75 +68,97 @@ async def import_crontab(
     :param is_dry: only return what would be done
     :raises Conflict: if there would be too many events; then nothing was imported
     """
-    crontab = await asyncio.to_thread(read_crontab, text, has_users=has_users)
-    problems = list(crontab.problems)
-    lines: dict[str, CronJob] = {}
-    drafts: list[Draft] = []
-    for job, uid in _with_uids(crontab.jobs):
-        zone = job.environment.get('CRON_TZ') or calendar.zone
-        try:
-            plans = cron_plans(job.schedule, zone, after=_ANCHOR)
-        except RuleError as error:
-            problems.append(CronProblem(line=job.line, text=job.text, reason=error.sentence))
-            continue
-        for number, plan in enumerate(plans, 1):
-            drafts.append(_draft(job, plan, uid if number == 1 else f'{uid}/{number}'))
-            lines[drafts[-1].uid] = job
-    contents = Contents(drafts=tuple(drafts))
+    found = await asyncio.to_thread(
+        jobs_of_crontab, text, calendar.zone, calendar.events(), has_users=has_users, now=now
+    )
     options: dict[str, Any] = {'is_trusted': is_trusted, 'because': because, 'is_dry': is_dry, 'now': now}
-    try:
-        result = await import_drafts(calendar, editor, catalog, contents, **options)
-    except Invalid as error:
-        for sentence in error.fields.values():
-            job = next(lines[draft.uid] for draft in drafts if sentence.startswith(f"'{draft.name}'"))
-            problems.append(CronProblem(line=job.line, text=job.text, reason=sentence))
-        return CrontabResult(problems=tuple(problems), notes=tuple(crontab.notes))
-    problems += [
-        CronProblem(line=lines[one.uid].line, text=lines[one.uid].text, reason=one.reason) for one in result.refused
-    ]
-    at = now or now_utc()
-    events = [_compared(event, lines[event.uid], calendar.zone, at) for event in result.events]
+    result = await import_jobs(calendar, editor, catalog, found, **options)
+    problems = [problem.model_dump(include={'line', 'text', 'reason'}) for problem in result.problems]
     return CrontabResult(
-        events=tuple(events),
-        problems=tuple(sorted(problems, key=lambda problem: problem.line)),
-        notes=(*crontab.notes, *_notes(crontab.jobs)),
-        **{name: getattr(result, name) for name in ('created', 'updated', 'unchanged', 'disabled', 'change')},
+        events=tuple(CronEvent(**event.model_dump(), cron=event.theirs) for event in result.events),
+        problems=tuple(CronProblem(**problem) for problem in problems),
+        **result.model_dump(exclude={'events', 'problems'}),
     )
 
 
-def _with_uids(jobs: list[CronJob]) -> list[tuple[CronJob, str]]:
-    """Return each job with a UID that is the same at the next import, also if lines were moved."""
-    seen: Counter[str] = Counter()
-    found = []
-    for job in jobs:
-        name = hashlib.sha256(f'{job.schedule}\0{job.command}\0{job.input}'.encode()).hexdigest()[:32]
-        seen[name] += 1
-        found.append((job, f'{name}{f"-{seen[name]}" if seen[name] > 1 else ""}@crontab'))
+def jobs_of_crontab(
+    text: str, zone: str, events: Sequence[Event], *, has_users: bool | None = None, now: datetime | None = None
+) -> Found:
+    """Return what is in a crontab. Call it in a thread.
+
+    A line as `python main.py crontab` prints it for one of the events is that event, and is not imported.
+
+    :param zone: that of times without `CRON_TZ`
+    :param events: those of the calendar
+    """
+    now = now or now_utc()
+    crontab = read_crontab(text, has_users=has_users)
+    found = Found(problems=[JobProblem(**problem.model_dump()) for problem in crontab.problems])
+    uids, printed = {event.uid for event in events}, _printed(events, crontab.jobs, zone, now)
+    seeds = (f'{job.schedule}\0{job.command}\0{job.input}' for job in crontab.jobs)
+    for job, identity in zip(crontab.jobs, identities(seeds, 'crontab'), strict=True):
+        if identity not in uids and (same := printed.get(_key(job, zone))):
+            found.unchanged += same.pop()
+            continue
+        try:
+            found.jobs.append(_job(job, identity, job.environment.get('CRON_TZ') or zone))
+        except RuleError as error:
+            found.problems.append(JobProblem(line=job.line, text=job.text, reason=error.sentence))
+    skipped = skipped_times(found.jobs, now)
+    theirs = (one.words(_('cron starts it at {change:%H:%M}', change=one.change)) for one in skipped)
+    found.notes = [*crontab.notes, *_notes(crontab), *theirs]
     return found
 
 
-def _draft(job: CronJob, plan: recurrence.Plan, uid: str) -> Draft:
-    title = job.title or (job.command if len(job.command) <= 80 else f'{job.command[:79]}…')
-    values = {
-        'title': title,
-        'pipeline': 'RunCommand',
-        'parameters': _parameters(job),
-        'start': plan.start,
-        'timezone': plan.zone,
-        'rrule': plan.rule,
-        'exdates': (),
-        # As cron has it: what was missed is not made up for, and a run does not wait for the one before.
-        'misfire': {'policy': 'skip'},
-        'overlap': 'allow',
-    }
-    return Draft(uid=uid, sequence=0, values=values, name=title)
+_Key = tuple[CronSchedule, str, str, str | None, frozenset[tuple[str, str]]]
+
+
+def _key(job: CronJob, zone: str) -> _Key:
+    env = {name: value for name, value in job.environment.items() if name not in _FOR_CRON}
+    unset = _UNSET.match(job.command)
+    for name in unset[1].split() if unset else ():
+        env.pop(name, None)
+    command = job.command[unset.end() :] if unset else job.command
+    return read_cron(job.schedule), job.environment.get('CRON_TZ') or zone, command, job.input, frozenset(env.items())
+
+
+def _printed(
+    events: Sequence[Event], jobs: Sequence[CronJob], zone: str, now: datetime
+) -> dict[_Key, list[tuple[str, ...]]]:
+    """Return the ids of events that run the command of one of the jobs, by what they are printed as, read back."""
+    commands = {_key(job, zone)[2] for job in jobs}
+    events = [event for event in events if command_of(event) in commands]
+    written = write_crontab(events, zone, now=now, with_disabled=True)
+    found: dict[_Key, list[tuple[str, ...]]] = {}
+    for job in read_crontab(written.text, has_users=False).jobs:
+        found.setdefault(_key(job, zone), []).append(written.ids[job.line])
+    return found
+
+
+def _job(job: CronJob, identity: str, zone: str) -> ForeignJob:
+    return ForeignJob(
+        line=job.line,
+        text=job.text,
+        name=job.command,
+        title=job.title,
+        parameters=_parameters(job),
+        plans=tuple(cron_plans(job.schedule, zone, after=ANCHOR)),
+        identity=identity,
+        theirs=_of_cron(job.schedule, zone),
+        warning=_(
+            'It would run a command called {seeming_user!r}, which is a user of this machine.',
+            seeming_user=job.seeming_user,
+        )
+        if job.seeming_user
+        else '',
+    )
 
 
 def _parameters(job: CronJob) -> dict[str, Any]:
     shell = job.environment.get('SHELL', '/bin/sh')
     text = job.command
     if job.input is not None:
-        end = 'END_OF_INPUT'
+        end = END_OF_INPUT
         while end in job.input:
             end += '_'
         # Not `{ ...; } <<`: there dash 0.5.12 forgets the redirection of a last subshell.
@@ -154,30 +170,27 @@ def _parameters(job: CronJob) -> dict[str, Any]:
     return {'command': [shell, '-c', text], 'cwd': home, 'env': env}
 
 
-def _compared(event: ImportedEvent, job: CronJob, zone: str, now: datetime) -> CronEvent:
-    zone = job.environment.get('CRON_TZ') or zone
-    plans = cron_plans(job.schedule, zone, after=_ANCHOR)
-    ours = sorted({due for plan in plans for due in recurrence.next_after(plan, now, limit=COMPARED)})[:COMPARED]
-    return CronEvent(
-        **event.model_dump(), line=job.line, text=job.text, upcoming=tuple(ours), cron=_of_cron(job.schedule, zone, now)
-    )
+def _of_cron(schedule: str, zone: str) -> Dues:
+    def dues(now: datetime) -> Iterator[datetime]:
+        from cronsim import CronSim, CronSimError
+
+        try:
+            text = NAMED.get(schedule.lower(), schedule).upper()
+            for due in CronSim(text, now.astimezone(ZoneInfo(zone))):
+                yield due.astimezone(now.tzinfo)
+        except CronSimError:
+            return
+
+    return dues
 
 
-def _of_cron(schedule: str, zone: str, now: datetime) -> tuple[datetime, ...]:
-    from cronsim import CronSim, CronSimError
-
-    try:
-        dues = CronSim(NAMED.get(schedule.lower(), schedule).upper(), now.astimezone(ZoneInfo(zone)))
-        return tuple(due.astimezone(now.tzinfo) for due in islice(dues, COMPARED))
-    except CronSimError:
-        return ()
-
-
-def _notes(jobs: list[CronJob]) -> tuple[str, ...]:
+def _notes(crontab: Crontab) -> tuple[str, ...]:
     notes: dict[str, None] = {}
-    for job in jobs:
+    for job in crontab.jobs:
         if to := job.environment.get('MAILTO'):
-            notes[f'What the commands print is in the log, and not mailed to {to}.'] = None
+            notes[_('What the commands print is in the log, and not mailed to {to}.', to=to)] = None
         if job.environment.get('RANDOM_DELAY'):
-            notes['RANDOM_DELAY is left out: events start at their exact time.'] = None
+            notes[_('RANDOM_DELAY is left out: events start at their exact time.')] = None
+        if job.text.startswith('-'):
+            notes[_('A minus sign before a line keeps cron from logging it. Here every run is in the log.')] = None
     return tuple(notes)

@@ -7,15 +7,22 @@ Nothing is guessed.
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from getpass import getuser
 
+from synapse.language import _
 from synapse.records import Record
 from synapse.recurrence.cron import CronError, read_cron
 
 MAX_LINES = 5000
 MAX_TITLE = 80
-_VARIABLE = re.compile(r"""(?P<quote>["']?)(?P<name>[^\s"'=]+)(?P=quote)\s*=\s*(?P<value>.*)""")
+_VARIABLE = re.compile(
+    r"""(?:"(?P<in_double>[^"=]*)"|'(?P<in_single>[^'=]*)'|(?P<name>[^\s"'=][^\s=]*))\s*=\s*"""
+    r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<value>(?!["']).*))\s*"""
+)
+"""As `load_env` of cronie reads one: nothing may follow the quote that ends a value."""
+OF_JOBS = '-*@~0123456789'
+"""What a line that runs something begins with."""
 _AS_ROOT = frozenset({'root'})
 
 
@@ -40,6 +47,8 @@ class CronJob:
     input: str | None = None
     title: str = ''
     """The comment above it."""
+    seeming_user: str = ''
+    """The user that its command begins with, where lines name none."""
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,9 +64,12 @@ def read_crontab(text: str, *, has_users: bool | None = None) -> Crontab:
 
     :param has_users: whether a user follows the schedule, as in `/etc/crontab`; None: if each line has a known one
     """
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.split('\n')]
     users = _known_users() if has_users is None else frozenset()
-    return _Reader(has_users if has_users is not None else _names_users(lines, users)).read(lines)
+    found = _Reader(has_users if has_users is not None else _names_users(lines, users)).read(lines)
+    if not found.jobs and (words := _other_kind(lines)):
+        return Crontab(problems=[CronProblem(line=1, text='', reason=_('This is not a crontab: {words}', words=words))])
+    return found
 
 
 class _Reader:
@@ -76,32 +88,37 @@ class _Reader:
             self._comment = line.lstrip('# ').rstrip('# ') if line.startswith('#') else ''
         self._note_users()
         if not (self._found.jobs or self._found.problems):
-            self._found.notes.append('The crontab has no jobs.')
+            self._found.notes.append(_('The crontab has no jobs.'))
         if len(lines) > MAX_LINES:
-            reason = f'Only the first {MAX_LINES:,} lines are read.'
+            reason = _('Only the first {max_lines:,} lines are read.', max_lines=MAX_LINES)
             self._found.problems.append(CronProblem(line=MAX_LINES + 1, text='', reason=reason))
         return self._found
 
     def _note_users(self) -> None:
         """Say which lines look as if they named a user, where not all of them do."""
         users = frozenset() if self._has_users else _known_users()
-        for job in self._found.jobs:
-            first, _, rest = job.command.partition(' ')
+        for place, job in enumerate(self._found.jobs):
+            first, rest = _first_word(job.command)
             if rest and first in users and shutil.which(first) is None:
-                note = f'Line {job.line} begins with the user {first!r}. In a crontab of the system, say users=true.'
-                self._found.notes.append(note)
+                note = _('Line {line} begins with the user {first!r}.', line=job.line, first=first)
+                self._found.notes.append(
+                    _('{note} In a crontab of the system all lines do: say so (users=true).', note=note)
+                )
+                self._found.jobs[place] = replace(job, seeming_user=first)
 
     def _line(self, number: int, line: str) -> None:
         if not line or line.startswith('#'):
             return
-        if line[0] not in '-*@~0123456789' and (variable := _VARIABLE.fullmatch(line)):
-            self._environment[variable['name']] = _unquoted(variable['value'])
+        if line[0] not in OF_JOBS and (variable := _VARIABLE.fullmatch(line)):
+            name = variable['name'] or variable['in_double'] or variable['in_single'] or ''
+            values = (variable['double'], variable['single'], variable['value'])
+            self._environment[name] = next(value for value in values if value is not None)
             return
         schedule, command = _parted(line.removeprefix('-'))
         if self._has_users:
             command = self._own(command)
         if not command:
-            raise CronError('No command follows the schedule.')
+            raise CronError(_('No command follows the schedule.'))
         read_cron(schedule)
         command, given = _command_and_input(command)
         title = self._comment if 0 < len(self._comment) <= MAX_TITLE and not _is_job(self._comment) else ''
@@ -122,24 +139,44 @@ class _Reader:
 
         :raises CronError: if Synapse would run it as someone else
         """
-        user, _, command = text.partition(' ')
+        user, command = _first_word(text)
         me = getuser()
         if user != me:
             raise CronError(
-                f'It runs as {user!r}, and Synapse runs as {me!r}. Import it there, or let sudo run it: '
-                f'sudo -n -u {user} ...'
+                _(
+                    'It runs as {user!r}, and Synapse runs as {me!r}. Import it there, or let sudo run it: '
+                    'sudo -n -u {user} ...',
+                    user=user,
+                    me=me,
+                )
             )
-        return command.strip()
+        return command
+
+
+def _other_kind(lines: Sequence[str]) -> str:
+    """Return what a text is if it has no line of a crontab, in words; empty if it may be one."""
+    text = '\n'.join(lines)
+    if '\0' in text or text.count('\ufffd') > len(lines):
+        return _('it is no text.')
+    if text.lstrip('\ufeff\n').startswith('<'):
+        return _('it is XML. Tasks of Windows are imported on the Settings page: Bring your crontab.')
+    if re.search(r'^\[(Timer|Service|Unit)\]$', text, re.MULTILINE):
+        return _('these are units of systemd. Import them on the Settings page: Bring your crontab.')
+    if text.startswith('#!'):
+        return _('it is a script. Plan an event of Run command that runs it.')
+    others = [line for line in lines if line and not line.startswith('#') and not _VARIABLE.fullmatch(line)]
+    has_times = any(line[0] in OF_JOBS for line in others)
+    return _('none of its lines begins with a time.') if len(others) > 1 and not has_times else ''
 
 
 def _parted(line: str) -> tuple[str, str]:
     """Return the schedule and what follows it."""
     if line.startswith('@reboot'):
-        raise CronError('It runs when the machine starts, which no event does. Start it as a service instead.')
+        raise CronError(_('It runs when the machine starts, which no event does. Start it as a service instead.'))
     parts = line.split(None, 1 if line.startswith('@') else 5)
     fields = 1 if line.startswith('@') else 5
     if len(parts) < fields:
-        raise CronError('A schedule has five fields: minute, hour, day of the month, month, day of the week.')
+        raise CronError(_('A schedule has five fields: minute, hour, day of the month, month, day of the week.'))
     return ' '.join(parts[:fields]), parts[fields].strip() if len(parts) > fields else ''
 
 
@@ -151,15 +188,23 @@ def _is_job(comment: str) -> bool:
         return False
 
 
+def _first_word(text: str) -> tuple[str, str]:
+    """Return the first word, which blanks or tabs may end, and what follows it."""
+    first, *rest = text.split(None, 1) or ['']
+    return first, rest[0] if rest else ''
+
+
 def _command_and_input(text: str) -> tuple[str, str | None]:
-    """Return what is before the first `%` that has no backslash, and the lines after it: the input of the command."""
-    command, *rest = (part.replace(r'\%', '%') for part in re.split(r'(?<!\\)%', text))
-    return command.strip(), ''.join(f'{line}\n' for line in rest) if rest else None
+    """Return what is before the first `%` that has no backslash, and the lines after it: the input of the command.
 
-
-def _unquoted(value: str) -> str:
-    value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in '"\'' else value
+    Source: `do_command.c` of cronie. Before that `%`, a backslash takes the next character with it, so `\\\\%` ends the
+    command; after it, `\\%` is always a `%`.
+    """
+    begun = re.match(r'(?:\\.|[^\\%])*\\?', text)
+    command = begun[0] if begun else ''  # it matches every text
+    given = re.sub(r'\\%|%', lambda found: '%' if found[0] == r'\%' else '\n', text[len(command) + 1 :])
+    command = re.sub(r'\\(.)', lambda found: '%' if found[1] == '%' else found[0], command).strip()
+    return command, (given if given.endswith('\n') else f'{given}\n') if given else None
 
 
 def _names_users(lines: Sequence[str], users: frozenset[str]) -> bool:
@@ -167,12 +212,12 @@ def _names_users(lines: Sequence[str], users: frozenset[str]) -> bool:
     found = False
     for line in lines:
         try:
-            _, rest = _parted(line) if line[:1] in tuple('-*@0123456789') else ('', '')
+            __, rest = _parted(line) if line[:1] in tuple('-*@0123456789') else ('', '')
         except CronError:
             continue
         if rest:
-            user, _, command = rest.partition(' ')
-            if user not in users or not command.strip():
+            user, command = _first_word(rest)
+            if user not in users or not command:
                 return False
             found = True
     return found

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator
 
+from synapse.language import _
 from synapse.pasted_paths import understood
 from synapse.scrubber import masked
 
@@ -80,9 +81,11 @@ def located(address: str) -> Location:
     """
     text = address.strip()
     if not text:
-        raise DestinationError('No destination is given.', 'Give a folder, or an address like sftp://host/folder.')
+        raise DestinationError(
+            _('No destination is given.'), _('Give a folder, or an address like sftp://host/folder.')
+        )
     if _CONTROL.search(text):
-        raise DestinationError('The address has a line break or a control character in it.', 'Type it again.')
+        raise DestinationError(_('The address has a line break or a control character in it.'), _('Type it again.'))
     if _parts(text)[0] == 'file':
         text = understood(text)
     scheme, rest = _parts(text)
@@ -108,7 +111,7 @@ def check_destination(destination: str) -> str:
     is_read = place.scheme == 'file' or place.scheme in SERVERS
     if place.username or place.password or (not is_read and masked(destination) != destination):
         raise DestinationError(
-            'A destination must not contain a user or password.', 'Enter them in the fields of the profile.'
+            _('A destination must not contain a user or password.'), _('Enter them in the fields of the profile.')
         )
     return place.text
 
@@ -121,7 +124,7 @@ def checked_address(value: str) -> str:
     try:
         saved = check_destination(value) if value.strip() else ''
         if saved and located(saved).is_local and Path(saved).is_file():
-            raise DestinationError(f'{saved} is a file, not a folder.', 'Choose a folder.')
+            raise DestinationError(_('{path} is a file, not a folder.', path=saved), _('Choose a folder.'))
         return saved
     except DestinationError as error:
         raise ValueError(f'{error.message} {error.hint}'.strip()) from error
@@ -166,7 +169,8 @@ def _local(text: str) -> str:
     folder = Path(text).expanduser()
     if not folder.is_absolute():
         raise DestinationError(
-            f'{text} is not a full path.', 'Start with / or ~, or give an address like sftp://host/folder.'
+            _('{text} is not a full path.', text=text),
+            _('Start with / or ~, or give an address like sftp://host/folder.'),
         )
     return str(folder)
 
@@ -176,13 +180,16 @@ def _on_server(scheme: str, rest: str) -> Location:
     port = parts and parts['port']
     if parts is None or not parts['host'] or (port is not None and not (port and 0 < int(port) < 65536)):
         raise DestinationError(
-            f'What follows {scheme}:// cannot be read.',
-            f'Write it as {_EXAMPLES[scheme]}, and enter user and password in the fields of the profile.',
+            _('What follows {scheme}:// cannot be read.', scheme=scheme),
+            _(
+                'Write it as {example}, and enter user and password in the fields of the profile.',
+                example=_EXAMPLES[scheme],
+            ),
         )
     path = parts['path'] or ''
     if scheme == 'smb' and not path.strip('/'):
-        raise DestinationError('The address names no share.', f'Write it as {_EXAMPLES[scheme]}.')
-    username, _, password = (parts['login'] or '').partition(':')
+        raise DestinationError(_('The address names no share.'), _('Write it as {example}.', example=_EXAMPLES[scheme]))
+    username, __, password = (parts['login'] or '').partition(':')
     return Location(scheme, path, parts['host'], int(port) if port else None, unquote(username), unquote(password))
 
 
@@ -194,18 +201,28 @@ _EXAMPLES = {
     's3': 's3://bucket/folder',
     'smb': 'smb://host/share/folder',
 }
-ADDRESSES = ' or '.join((', '.join([*_EXAMPLES.values()][:-1]), _EXAMPLES['smb']))
-"""The kinds of addresses, for people."""
+
+
+def addresses() -> str:
+    """Return the kinds of addresses, for people."""
+    *others, last = _EXAMPLES.values()
+    return _('{addresses} or {last}', addresses=', '.join(others), last=last)
 
 
 def _check_other(scheme: str) -> None:
     if scheme in _READ_ONLY:
         raise DestinationError(
-            f'{scheme}:// can only be read from.', f'If the server speaks WebDAV, write {_READ_ONLY[scheme]}://.'
+            _('{scheme}:// can only be read from.', scheme=scheme),
+            _('If the server speaks WebDAV, write {scheme}://.', scheme=_READ_ONLY[scheme]),
         )
     if scheme in _NO_PLACE:
-        raise DestinationError(f'Nothing can be kept at {scheme}://.', 'Give a folder, or the address of a server.')
+        raise DestinationError(
+            _('Nothing can be kept at {scheme}://.', scheme=scheme), _('Give a folder, or the address of a server.')
+        )
     from fsspec.registry import known_implementations, registry
 
     if scheme not in known_implementations and scheme not in registry:
-        raise DestinationError(f'{scheme}:// is not a known kind of address.', f'Give a folder, or {ADDRESSES}.')
+        raise DestinationError(
+            _('{scheme}:// is not a known kind of address.', scheme=scheme),
+            _('Give a folder, or {addresses}.', addresses=addresses()),
+        )

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 
+from synapse.language import _, translated
 from synapse.scrubber import HIDDEN, Scrubber, masked
 
 from .address import Location
@@ -65,12 +66,14 @@ class Connection:
         except DestinationError:
             raise
         except FileExistsError as error:
-            text = f'{self.place.text_of(name)} already exists.'
-            raise DestinationError(text, 'Move it away, or let the new file replace it.') from error
+            text = _('{path} already exists.', path=self.place.text_of(name))
+            raise DestinationError(text, _('Move it away, or let the new file replace it.')) from error
         except Exception as error:
             known = reason_of(error, self.place, self._login, is_new=what in ('be opened', 'be created'))
-            text, hint = (self._scrubber.text(known.text), known.hint) if known else (self._own_text(error), CHECK)
-            raise DestinationError(f'The destination {self.place.text} cannot {what}: {text}.', hint) from error
+            text, hint = (
+                (self._scrubber.text(known.text), known.hint) if known else (self._own_text(error), translated(CHECK))
+            )
+            raise DestinationError(_cannot(what, self.place.text, text), hint) from error
 
     def _own_text(self, error: Exception) -> str:
         text = str(getattr(error, 'strerror', None) or error) or type(error).__name__
@@ -78,3 +81,15 @@ class Connection:
         if self._login.username:
             text = re.sub(rf'\b{re.escape(self._login.username)}\b', HIDDEN, text)
         return text[:300].rstrip('.')
+
+
+def _cannot(what: str, address: str, reason: str) -> str:
+    if what == 'be opened':
+        return _('The destination {address} cannot be opened: {reason}.', address=address, reason=reason)
+    if what == 'be created':
+        return _('The destination {address} cannot be created: {reason}.', address=address, reason=reason)
+    if what == 'be changed':
+        return _('The destination {address} cannot be changed: {reason}.', address=address, reason=reason)
+    if what == 'be written':
+        return _('The destination {address} cannot be written: {reason}.', address=address, reason=reason)
+    return _('The destination {address} cannot be read: {reason}.', address=address, reason=reason)

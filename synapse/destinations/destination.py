@@ -7,6 +7,8 @@ from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from synapse.language import _, translated
+from synapse.language.figures import number
 from synapse.scrubber import secret_values
 
 from . import leftovers
@@ -137,8 +139,8 @@ class Destination:
         if if_exists == 'refuse':
             taken = next(suffix for suffix in suffixes if self.exists(stem + suffix))
             raise DestinationError(
-                f'{self.path(stem + taken)} already exists.',
-                'Move it away, or let the new file be renamed or replace it.',
+                _('{path} already exists.', path=self.path(stem + taken)),
+                _('Move it away, or let the new file be renamed or replace it.'),
             )
         count = 2
         while self._taken(f'{stem}-{count}', suffixes):
@@ -153,14 +155,15 @@ class Destination:
         target = self.folder / name if self.folder else None
         if target is not None and target.is_dir():
             raise DestinationError(
-                f'{target} is a folder, which no file replaces.', 'Move it away, or let the new file be renamed.'
+                _('{path} is a folder, which no file replaces.', path=target),
+                _('Move it away, or let the new file be renamed.'),
             )
         for path in self._inputs:
             with contextlib.suppress(OSError):
                 if target is not None and target.samefile(path):
                     raise DestinationError(
-                        f'{target} is the input of this run, so it cannot be replaced.',
-                        'Deliver to another folder, or let the new file be renamed.',
+                        _('{path} is the input of this run, so it cannot be replaced.', path=target),
+                        _('Deliver to another folder, or let the new file be renamed.'),
                     )
 
     def check_name(self, name: str) -> None:
@@ -178,12 +181,15 @@ class Destination:
             raise self._name_refused(name, str(error)) from error
         except DestinationError as error:
             self._try_out(leftovers.new_part(), content)  # fails with its own reason if the name isn't to blame
-            reason = 'it would be kept under another name' if isinstance(error, _Misnamed) else error.message
+            reason = _('it would be kept under another name') if isinstance(error, _Misnamed) else error.message
             raise self._name_refused(name, reason) from error
 
     def _name_refused(self, name: str, reason: str) -> DestinationError:
         reason = reason.rstrip('.')
-        return DestinationError(f'{self.address} takes no file called {name}: {reason}.', 'Give the file another name.')
+        return DestinationError(
+            _('{address} takes no file called {name}: {reason}.', address=self.address, name=name, reason=reason),
+            _('Give the file another name.'),
+        )
 
     def _try_out(self, hidden: str, content: bytes) -> None:
         leftovers.hold(hidden)
@@ -194,7 +200,10 @@ class Destination:
                 with server.read(hidden) as file:
                     found = file.read()
                 if found != content:
-                    raise DestinationError(f'{self.address} returned something else than was written.', CHECK)
+                    raise DestinationError(
+                        _('{address} returned something else than was written.', address=self.address),
+                        translated(CHECK),
+                    )
                 if server.lists_hidden and not any(_is_same(hidden, entry.name) for entry in server.entries()):
                     raise _Misnamed(hidden)
         finally:
@@ -281,7 +290,13 @@ class Destination:
             size = server.size(name)
         if size is not None and size != expected:
             raise DestinationError(
-                f'Only {size:,} of {expected:,} bytes arrived at {self.address}.', 'Check the connection, then retry.'
+                _(
+                    'Only {size} of {expected} bytes arrived at {address}.',
+                    size=number(size),
+                    expected=number(expected),
+                    address=self.address,
+                ),
+                _('Check the connection, then retry.'),
             )
 
     def _rename(self, part: str, name: str, *, replace: bool) -> None:
@@ -301,7 +316,9 @@ class _Misnamed(DestinationError):
     """A server has taken a name and kept another."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'The server has kept {name} under another name.', 'Give it a simpler name, then try again.')
+        super().__init__(
+            _('The server has kept {name} under another name.', name=name), _('Give it a simpler name, then try again.')
+        )
 
 
 class Writer:
@@ -331,7 +348,7 @@ def destination_of(run: 'Run', address: str = '', *, inputs: Sequence[Path] = ()
     profile = run.profile
     chosen = address or (profile.destination if profile else '')
     if not chosen:
-        raise DestinationError('There is nowhere to deliver to.', 'Choose a profile, or give a destination.')
+        raise DestinationError(_('There is nowhere to deliver to.'), _('Choose a profile, or give a destination.'))
     destination = Destination(
         chosen,
         profile.secrets.login if profile else {},

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 
@@ -15,8 +16,8 @@ class PackageMissing(DestinationError):
     def __init__(self, scheme: str, extra: str, packages: tuple[str, ...]) -> None:
         names = ' '.join(packages)
         super().__init__(
-            f'{scheme}:// needs a package that is not installed: {names}.',
-            f'Install it with the button in the profile, or with: python -m pip install {names}',
+            _('{scheme}:// needs a package that is not installed: {names}.', scheme=scheme, names=names),
+            _('Install it with the button in the profile, or with: python -m pip install {names}', names=names),
         )
         self.extra = extra
 
@@ -38,8 +39,13 @@ class HostKeyUnknown(DestinationError):
 
     def __init__(self, key: HostKey) -> None:
         super().__init__(
-            f'The server {key.host} is not known yet. Its {key.type} key has the fingerprint {key.fingerprint}.',
-            'If that is the key of your server, press Try it in the profile and accept it.',
+            _(
+                'The server {host} is not known yet. Its {type} key has the fingerprint {fingerprint}.',
+                host=key.host,
+                type=key.type,
+                fingerprint=key.fingerprint,
+            ),
+            _('If that is the key of your server, press Try it in the profile and accept it.'),
         )
         self.key = key
 
@@ -49,8 +55,12 @@ class HostKeyChanged(DestinationError):
 
     def __init__(self, key: HostKey, file: str) -> None:
         super().__init__(
-            f'The server {key.host} shows another key than before, with the fingerprint {key.fingerprint}. '
-            'Another machine may be answering in its place, so nothing was sent.',
-            f'If the server was set up again, remove its line from {file}, then try again.',
+            _(
+                'The server {host} shows another key than before, with the fingerprint {fingerprint}. '
+                'Another machine may be answering in its place, so nothing was sent.',
+                host=key.host,
+                fingerprint=key.fingerprint,
+            ),
+            _('If the server was set up again, remove its line from {file}, then try again.', file=file),
         )
         self.key = key

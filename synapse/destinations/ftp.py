@@ -8,6 +8,8 @@ import tempfile
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
+from synapse.language import _
+
 from .address import Location
 from .server import ANSWER_SECONDS, CONNECT_SECONDS, Entry, Login, Server, Upload, join
 
@@ -107,7 +109,7 @@ class FtpServer(Server):
 
     def check_name(self, name: str) -> None:
         if '\r' in name or '\n' in name:
-            raise ValueError('A line break in a name cannot be sent by FTP.')
+            raise ValueError(_('A line break in a name cannot be sent by FTP.'))
 
     def _path(self, name: str) -> str:
         return join(self._folder, name)

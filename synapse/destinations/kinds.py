@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
+from synapse.language import N_
+
 from .address import ENDPOINT, KEY_FILE, PASSWORD, USERNAME, Location, scheme_of
 from .errors import PackageMissing
 from .server import Login, Server
@@ -37,20 +39,22 @@ class Kind:
 
 
 _FTP_LIMITS = (
-    'FTP sends the password and the files unencrypted.',
-    'FTP cannot prevent that another program takes the same name at the same moment.',
+    N_('FTP sends the password and the files unencrypted.'),
+    N_('FTP cannot prevent that another program takes the same name at the same moment.'),
 )
-_WEBDAV_LIMITS = ('webdav:// sends the password and the files unencrypted; see webdavs://.',)
+_WEBDAV_LIMITS = (N_('webdav:// sends the password and the files unencrypted; see webdavs://.'),)
 _KINDS = {
     'file': Kind('local', 'LocalFolder', login=()),
     'sftp': Kind('sftp', 'SftpServer', 'sftp', login=(USERNAME, PASSWORD, KEY_FILE)),
     'ftp': Kind('ftp', 'FtpServer', limits=_FTP_LIMITS),
     'webdav': Kind('webdav', 'WebdavServer', 'webdav', limits=_WEBDAV_LIMITS),
     'webdavs': Kind('webdav', 'WebdavServer', 'webdav'),
-    's3': Kind('s3', 'S3Server', 's3', (USERNAME, PASSWORD, ENDPOINT), ('A bucket is never created; it must exist.',)),
-    'smb': Kind('smb', 'SmbServer', 'smb', limits=(r'Names on a share cannot contain \ : * ? " < > or |.',)),
+    's3': Kind(
+        's3', 'S3Server', 's3', (USERNAME, PASSWORD, ENDPOINT), (N_('A bucket is never created; it must exist.'),)
+    ),
+    'smb': Kind('smb', 'SmbServer', 'smb', limits=(N_('Names on a share cannot contain \\ : * ? " < > or |.'),)),
 }
-_OTHER = Kind('other', 'OtherServer', limits=('This kind of server is not tested with Synapse; press Try it.',))
+_OTHER = Kind('other', 'OtherServer', limits=(N_('This kind of server is not tested with Synapse; press Try it.'),))
 
 
 def kind_of(place: Location) -> Kind:

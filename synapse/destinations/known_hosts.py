@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.files import write_atomically
+from synapse.language import _
 
 from .errors import HostKey
 
@@ -28,7 +29,7 @@ def accept(file: Path, key: HostKey) -> None:
     blob = base64.b64decode(key.key, validate=True)
     length = int.from_bytes(blob[:4], 'big')
     if blob[4 : 4 + length] != key.type.encode() or not key.host or set(key.host) & set(' \t\r\n,*?!|#'):
-        raise ValueError('That is not the key of a host.')
+        raise ValueError(_('That is not the key of a host.'))
     lines = file.read_text(encoding='utf-8').splitlines() if file.exists() else []
     line = f'{key.host} {key.type} {key.key}'
     if line not in lines:

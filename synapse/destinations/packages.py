@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from synapse.errors import NotFound, NotReady
+from synapse.language import _
 
 from .kinds import EXTRAS, is_installed
 
@@ -23,14 +24,22 @@ async def install(extra: str, on_line: Callable[[str], None] = lambda _: None) -
     :raises NotReady: with pip's own last words if they could not be installed
     """
     if extra not in EXTRAS:
-        raise NotFound('extra_not_found', f'There is nothing to install for {extra!r}.', f'One of {", ".join(EXTRAS)}.')
+        raise NotFound(
+            'extra_not_found',
+            _('There is nothing to install for {extra!r}.', extra=extra),
+            _('One of {names}.', names=', '.join(EXTRAS)),
+        )
     async with _installing:
         if is_installed(extra):
             return
         code, said = await _pip([*EXTRAS[extra]], on_line)
         importlib.invalidate_caches()
     if code or not is_installed(extra):
-        raise NotReady('not_installed', f'{extra} could not be installed: {_reason(said)}', _hint(extra, said))
+        raise NotReady(
+            'not_installed',
+            _('{extra} could not be installed: {reason}', extra=extra, reason=_reason(said)),
+            _hint(extra, said),
+        )
 
 
 async def _pip(packages: list[str], on_line: Callable[[str], None]) -> tuple[int, list[str]]:
@@ -52,7 +61,7 @@ async def _pip(packages: list[str], on_line: Callable[[str], None]) -> tuple[int
                     on_line(text)
             return await process.wait(), said
     except TimeoutError:
-        return 1, [*said, f'it took longer than {LIMIT_SECONDS:g} seconds']
+        return 1, [*said, _('it took longer than {seconds:g} seconds', seconds=LIMIT_SECONDS)]
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -61,13 +70,16 @@ async def _pip(packages: list[str], on_line: Callable[[str], None]) -> tuple[int
 
 def _reason(said: list[str]) -> str:
     errors = [line for line in said if line.lower().startswith('error')]
-    return (errors or said or ['pip said nothing'])[0].rstrip('.') + '.'
+    return (errors or said or [_('pip said nothing')])[0].rstrip('.') + '.'
 
 
 def _hint(extra: str, said: list[str]) -> str:
     text = ' '.join(said).lower()
     if 'externally-managed' in text:
-        return f'This Python is managed by the system. Install its package of {" ".join(EXTRAS[extra])} instead.'
+        return _(
+            'This Python is managed by the system. Install its package of {packages} instead.',
+            packages=' '.join(EXTRAS[extra]),
+        )
     if any(word in text for word in ('connection', 'resolve', 'no matching distribution', 'network')):
-        return 'Check that this machine reaches the internet, then try again.'
-    return f'Or install it yourself: python -m pip install {" ".join(EXTRAS[extra])}'
+        return _('Check that this machine reaches the internet, then try again.')
+    return _('Or install it yourself: python -m pip install {packages}', packages=' '.join(EXTRAS[extra]))

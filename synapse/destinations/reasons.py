@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .address import ADDRESSES, Location
+from synapse.language import N_, _, translated
+
+from .address import Location, addresses
 from .server import Login
 
-CHECK = 'Check that it exists, has free space and is writable.'
+CHECK = N_('Check that it exists, has free space and is writable.')
 _PORTS = {'sftp': 22, 'ftp': 21, 'webdav': 80, 'webdavs': 443, 'smb': 445}
 _PROTOCOLS = {'sftp': 'SSH', 'ftp': 'FTP', 'webdav': 'WebDAV', 'webdavs': 'WebDAV', 's3': 'S3', 'smb': 'SMB'}
 
@@ -32,14 +34,14 @@ _NO_KEYS = {'NoCredentialsError', 'PartialCredentialsError'}
 _BAD_KEYS = {'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'ExpiredToken', 'AuthFailure'}
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
 _HINTS = {
-    errno.ENOSPC: 'Free some space there.',
-    errno.EDQUOT: 'Free some space there.',
-    errno.EACCES: 'Check who may write there.',
-    errno.EPERM: 'Check who may write there.',
-    errno.EROFS: 'Choose a folder that can be written to.',
-    errno.ENAMETOOLONG: 'Choose a shorter name.',
-    errno.ENOTDIR: 'Choose a folder.',
-    errno.EISDIR: 'Move the folder of that name away, or choose another name.',
+    errno.ENOSPC: N_('Free some space there.'),
+    errno.EDQUOT: N_('Free some space there.'),
+    errno.EACCES: N_('Check who may write there.'),
+    errno.EPERM: N_('Check who may write there.'),
+    errno.EROFS: N_('Choose a folder that can be written to.'),
+    errno.ENAMETOOLONG: N_('Choose a shorter name.'),
+    errno.ENOTDIR: N_('Choose a folder.'),
+    errno.EISDIR: N_('Move the folder of that name away, or choose another name.'),
 }
 
 
@@ -78,60 +80,77 @@ class _Failure:
     def network(self) -> Reason | None:
         """What any kind of server has in common: the way to it."""
         if self._names & _NO_HOST:
-            return Reason(f'there is no host called {self._host}', 'Check its spelling, and the network.')
+            return Reason(
+                _('there is no host called {host}', host=self._host), _('Check its spelling, and the network.')
+            )
         if 'ConnectionRefusedError' in self._names:
-            return Reason(f'nothing listens at {self._server}', 'Check the port, and that the server is running.')
+            return Reason(
+                _('nothing listens at {server}', server=self._server),
+                _('Check the port, and that the server is running.'),
+            )
         if any(number in _UNREACHABLE for number in self._numbers):
-            return Reason(f'{self._host} cannot be reached from here', 'Check the address, and the network.')
+            return Reason(
+                _('{host} cannot be reached from here', host=self._host), _('Check the address, and the network.')
+            )
         if 'SSLCertVerificationError' in self._names:
             why = next(text for item in self._chain if (text := str(getattr(item, 'verify_message', ''))))
             return Reason(
-                f'the certificate of {self._host} is not trusted ({why})',
-                'Give the host by the name in its certificate, or let this machine trust who has signed it.',
+                _('the certificate of {host} is not trusted ({why})', host=self._host, why=why),
+                _('Give the host by the name in its certificate, or let this machine trust who has signed it.'),
             )
         if 'WRONG_VERSION_NUMBER' in self._texts or 'RECORD_LAYER_FAILURE' in self._texts:
-            plain = 'http:// in the endpoint' if self._place.scheme == 's3' else 'webdav://'
+            plain = _('http:// in the endpoint') if self._place.scheme == 's3' else 'webdav://'
             return Reason(
-                f'{self._server} does not speak https',
-                f'Give the port of https, or write {plain}, which is unencrypted.',
+                _('{server} does not speak https', server=self._server),
+                _('Give the port of https, or write {plain}, which is unencrypted.', plain=plain),
             )
         if 'SSLError' in self._names:
-            hint = 'Check the port, and that the server allows TLS 1.2 or later.'
-            return Reason(f'no encrypted connection to {self._server} can be made', hint)
+            hint = _('Check the port, and that the server allows TLS 1.2 or later.')
+            return Reason(_('no encrypted connection to {server} can be made', server=self._server), hint)
         return None
 
     def protocol(self, *, is_new: bool) -> Reason | None:
         """What answers isn't a server of this kind, or does not answer at all."""
         if self._names & _TIMEOUTS or 'Connection timeout of' in self._texts:  # of smbprotocol
-            hint = f'Check host and port, and that {self._a_server} answers there.'
-            return Reason(f'{self._server} did not answer in time', hint)
+            hint = _('Check host and port, and that {kind} answers there.', kind=self._a_server)
+            return Reason(_('{server} did not answer in time', server=self._server), hint)
         if is_new and ('SSH protocol banner' in self._texts or self._names & (_OTHER_PROTOCOL | _ENDED)):
             return self._other_protocol()
         if is_new and self._place.scheme in ('webdav', 'webdavs') and self._status in (400, 404, 405, 501):
             return self._other_protocol()
         if not is_new and self._names & _ENDED:
-            return Reason(f'the connection to {self._host} was lost', 'Check the network, then retry.')
+            return Reason(_('the connection to {host} was lost', host=self._host), _('Check the network, then retry.'))
         return None
 
     def _other_protocol(self) -> Reason:
         port = _PORTS.get(self._place.scheme)
-        usual = f': {self._protocol} usually has port {port}' if port else ''
-        return Reason(f'what answers at {self._server} is not {self._a_server}', f'Check host and port{usual}.')
+        hint = _('Check host and port.')
+        if port:
+            hint = _('Check host and port: {protocol} usually has port {port}.', protocol=self._protocol, port=port)
+        return Reason(_('what answers at {server} is not {kind}', server=self._server, kind=self._a_server), hint)
 
     @property
     def _a_server(self) -> str:
-        return f'{"a" if self._protocol == "WebDAV" else "an"} {self._protocol} server'
+        if self._protocol == 'WebDAV':
+            return _('a WebDAV server')
+        return _('an {protocol} server', protocol=self._protocol)
 
     def login(self) -> Reason | None:
-        names = 'access key or the secret key' if self._place.scheme == 's3' else 'user or the password'
-        both = names.replace('or', 'and')
-        enter = 'Enter them in the fields of the profile.'
+        has_keys = self._place.scheme == 's3'
+        enter = _('Enter them in the fields of the profile.')
         is_missing = not (self._login.username or self._login.password or self._login.key_file)
         if self._names & _NO_KEYS or 'No authentication methods' in self._texts:
-            return Reason(f'the {both} are missing', enter)
-        if self._place.scheme == 's3' and self._status == 403:
-            text = f'{self._host} refused the access key, or does not let it use the bucket {self._place.host}'
-            return Reason(text, 'Check the keys in the profile, and what they are allowed.')
+            missing = (
+                _('the access key and the secret key are missing') if has_keys else _('user and password are missing')
+            )
+            return Reason(missing, enter)
+        if has_keys and self._status == 403:
+            text = _(
+                '{host} refused the access key, or does not let it use the bucket {bucket}',
+                host=self._host,
+                bucket=self._place.host,
+            )
+            return Reason(text, _('Check the keys in the profile, and what they are allowed.'))
         is_refused = (
             self._names & _REFUSED_LOGIN
             or self._status == 401
@@ -141,21 +160,30 @@ class _Failure:
         if not is_refused:
             return None
         if is_missing:
-            return Reason(f'{self._host} asks for a {names.replace(" or the", " and a")}', enter)
-        return Reason(f'{self._host} refused the {names}', 'Enter them again in the fields of the profile.')
+            asks = _('{host} asks for a user and a password', host=self._host)
+            return Reason(_('{host} asks for its keys', host=self._host) if has_keys else asks, enter)
+        refused = _('{host} refused the user or the password', host=self._host)
+        if has_keys:
+            refused = _('{host} refused the access key or the secret key', host=self._host)
+        return Reason(refused, _('Enter them again in the fields of the profile.'))
 
     def bucket(self) -> Reason | None:
         """The bucket or share, which is never created."""
         if 'There is no share' in self._texts:
             share = self._place.path.strip('/').partition('/')[0]
-            return Reason(f'there is no share {share}', f'Check its name, and that {self._host} offers it.')
+            return Reason(
+                _('there is no share {share}', share=share),
+                _('Check its name, and that {host} offers it.', host=self._host),
+            )
         if self._place.scheme != 's3':
             return None
         if 'ParamValidationError' in self._names and 'bucket name' in self._texts:
-            hint = 'Its name has only letters, digits, dots, - and _, such as s3://my-films/2026.'
-            return Reason(f'a bucket cannot be called {self._place.host}', hint)
+            hint = _('Its name has only letters, digits, dots, - and _, such as s3://my-films/2026.')
+            return Reason(_('a bucket cannot be called {name}', name=self._place.host), hint)
         if 'There is no bucket' in self._texts:
-            return Reason(f'there is no bucket {self._place.host}', 'Check its name, or create it first.')
+            return Reason(
+                _('there is no bucket {name}', name=self._place.host), _('Check its name, or create it first.')
+            )
         return None
 
     def system(self) -> Reason | None:
@@ -163,17 +191,21 @@ class _Failure:
         for item in self._chain:
             if isinstance(item, NotADirectoryError) and item.filename:
                 file = _file_above(item.filename) if self._place.is_local else item.filename
-                return Reason(f'{file} is a file, not a folder', _HINTS[errno.ENOTDIR])
+                return Reason(_('{file} is a file, not a folder', file=file), translated(_HINTS[errno.ENOTDIR]))
             if isinstance(item, OSError) and item.errno in _HINTS and item.strerror:
-                return Reason(item.strerror, _HINTS[item.errno])
+                return Reason(item.strerror, translated(_HINTS[item.errno]))
         if self._status == 403:
-            return Reason(f'{self._host} does not let this user write there', 'Check its permissions.')
+            return Reason(_('{host} does not let this user write there', host=self._host), _('Check its permissions.'))
         if self._status == 507:
-            return Reason('no space is left there', _HINTS[errno.ENOSPC])
+            return Reason(_('no space is left there'), translated(_HINTS[errno.ENOSPC]))
         if isinstance(self._chain[0], ImportError) and (package := _package_in(str(self._chain[0]))):
             return Reason(
-                f'the package {package} is not installed',
-                f'Install it with: python -m pip install {package}. Or give a folder, or {ADDRESSES}.',
+                _('the package {package} is not installed', package=package),
+                _(
+                    'Install it with: python -m pip install {package}. Or give a folder, or {addresses}.',
+                    package=package,
+                    addresses=addresses(),
+                ),
             )
         return None
 
@@ -209,7 +241,7 @@ def _server_of(place: Location, login: Login) -> tuple[str, str]:
         port = place.port or _PORTS.get(place.scheme)
         return place.host, f'{place.host}:{port}' if port else place.host
     endpoint = urlsplit(login.options.get('endpoint_url') or '')
-    return endpoint.hostname or 'Amazon S3', endpoint.netloc.rpartition('@')[2] or 'Amazon S3'
+    return endpoint.hostname or _('Amazon S3'), endpoint.netloc.rpartition('@')[2] or _('Amazon S3')
 
 
 def _package_in(text: str) -> str:

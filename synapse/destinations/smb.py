@@ -14,6 +14,8 @@ from pathlib import PureWindowsPath
 from stat import S_ISREG
 from typing import Any, BinaryIO, cast
 
+from synapse.language import _
+
 from .address import Location
 from .server import ANSWER_SECONDS, CONNECT_SECONDS, Entry, Login, Server, Upload, quiet
 
@@ -111,9 +113,9 @@ class SmbServer(Server):
     def check_name(self, name: str) -> None:
         wrong = _FORBIDDEN.search(name)
         if wrong:
-            raise ValueError(f'A name on a Windows share cannot contain {wrong[0]}.')
+            raise ValueError(_('A name on a Windows share cannot contain {sign}.', sign=wrong[0]))
         if _RESERVED.fullmatch(PureWindowsPath(name).name) or name.endswith((' ', '.')):
-            raise ValueError('Windows reserves this name, or drops its last letter.')
+            raise ValueError(_('Windows reserves this name, or drops its last letter.'))
 
     def close(self) -> None:
         self._smb.reset_connection_cache(connection_cache=self._kept, fail_on_error=False)
@@ -147,7 +149,7 @@ class _SmbUpload(Upload):
         tree = self._opened.tree_connect
         for start in range(0, len(data), self._piece):
             piece = bytes(data[start : start + self._piece])
-            request, _ = self._opened.write(piece, self._offset, send=False)
+            request, __ = self._opened.write(piece, self._offset, send=False)
             self._sent.append(
                 self._opened.connection.send(request, sid=tree.session.session_id, tid=tree.tree_connect_id)
             )

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from synapse.language import _, language, speak, translated
+
 from .address import located
 from .destination import Destination
 from .errors import DestinationError, HostKey, HostKeyUnknown, PackageMissing
@@ -44,15 +46,18 @@ def notes_of(address: str) -> tuple[str, ...]:
     except DestinationError as error:
         return (error.message,)
     kind = kind_of(place)
+    limits = tuple(map(translated, kind.limits))
     if kind.is_installed:
-        return kind.limits
+        return limits
     missing = PackageMissing(place.scheme, kind.extra, EXTRAS[kind.extra])
-    return (f'{missing.message} {missing.hint}', *kind.limits)
+    return (f'{missing.message} {missing.hint}', *limits)
 
 
 async def try_out(address: str, secrets: Mapping[str, str], known_hosts: str) -> Trial:
     """Try a destination with the secrets of a profile; takes at most half a minute, and doesn't block the loop."""
-    order = json.dumps({'address': address, 'secrets': dict(secrets), 'known_hosts': known_hosts})
+    order = json.dumps(
+        {'address': address, 'secrets': dict(secrets), 'known_hosts': known_hosts, 'language': language()}
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         '-m',
@@ -63,12 +68,16 @@ async def try_out(address: str, secrets: Mapping[str, str], known_hosts: str) ->
     )
     try:
         # Over a pipe: arguments and the environment of a process can be seen by others.
-        said, _ = await asyncio.wait_for(process.communicate(order.encode()), LIMIT_SECONDS)
+        said, __ = await asyncio.wait_for(process.communicate(order.encode()), LIMIT_SECONDS)
         return _trial_from(json.loads(said))
     except TimeoutError:
-        return _failed(address, f'It did not answer within {LIMIT_SECONDS:g} seconds.', 'Check the address.')
+        return _failed(
+            address,
+            _('It did not answer within {seconds:g} seconds.', seconds=LIMIT_SECONDS),
+            _('Check the address.'),
+        )
     except (ValueError, TypeError):
-        return _failed(address, 'The trial ended without a result.', 'Try again.')
+        return _failed(address, _('The trial ended without a result.'), _('Try again.'))
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -101,12 +110,13 @@ def tried(address: str, secrets: Mapping[str, str], known_hosts: str) -> Trial:
         return Trial(works=False, message=error.message, hint=error.hint, host_key=error.key, notes=notes)
     except DestinationError as error:
         return Trial(works=False, message=error.message, hint=error.hint, notes=notes)
-    message = 'A small file was written, read back and removed.'
+    message = _('A small file was written, read back and removed.')
     if kept:
-        message = f'{message} The folder {kept[-1]} was created.'
+        message = _('{message} The folder {folder} was created.', message=message, folder=kept[-1])
     return Trial(works=True, message=message, notes=notes)
 
 
 if __name__ == '__main__':
     wanted = json.load(sys.stdin)
+    speak(wanted['language'])
     print(json.dumps(tried(wanted['address'], wanted['secrets'], wanted['known_hosts']).as_json()))

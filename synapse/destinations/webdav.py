@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote, unquote
 
+from synapse.language import _
+
 from .address import Location
 from .server import (
     ANSWER_SECONDS,
@@ -162,7 +164,7 @@ class _WebdavUpload(Upload):
         while True:
             piece = self._pieces.get()
             if self._is_aborted:
-                raise ConnectionAbortedError('The transfer was stopped.')
+                raise ConnectionAbortedError(_('The transfer was stopped.'))
             if piece is None:
                 return
             yield piece

@@ -5,12 +5,15 @@ import json
 import logging
 from typing import Any, Protocol
 
+from storage import descriptors
 from synapse.errors import NotReady, SynapseError
+from synapse.language import N_, _, spoken
 from synapse.protocol.environment import Mark, mark_of
 from synapse.protocol.messages import HostCommand, Job
 
 from .children import child_environment, host_command, new_session
 from .host_process import HostExit, HostProcess, OnLine, OnMessage
+from .process_tree import Activity, MemoryUse
 from .zygotes import Zygotes
 
 __all__ = ['Engine', 'HostExit', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'OnMessage']
@@ -30,10 +33,11 @@ class HostNotStarted(SynapseError):
     status = 503
 
     def __init__(self, reason: str) -> None:
+        hint = _('Check the free memory and the process limit, then try again.')
+        if descriptors.are_used_up():  # the event loop has no better words for it than "Unknown error -1"
+            reason, hint = spoken(descriptors.finding()), spoken(descriptors.way_out())
         super().__init__(
-            'host_not_started',
-            f'No process could be started for the run: {reason}',
-            'Check the free memory and the process limit, then try again.',
+            'host_not_started', _('No process could be started for the run: {reason}', reason=reason), hint
         )
 
 
@@ -58,6 +62,12 @@ class HostHandle(Protocol):
 
     async def tree(self) -> list[dict[str, Any]]:
         """Return its processes right now: `{pid, command, cpu_percent, memory_bytes, state}`."""
+
+    async def memory(self, limit: int) -> MemoryUse:
+        """Return what its processes take together; exactly only near and above `limit`."""
+
+    async def activity(self) -> Activity:
+        """Return what its processes have done so far."""
 
 
 class Engine(Protocol):
@@ -127,7 +137,7 @@ class LocalEngine:
     async def run(self, job: Job, on_message: OnMessage, on_line: OnLine) -> HostProcess:
         """See `Engine.run`."""
         if not self._is_open:
-            raise NotReady('engine_closed', 'Synapse is starting or stopping, so no run can start.')
+            raise NotReady('engine_closed', _('Synapse is starting or stopping, so no run can start.'))
         host = await self._forked(job) or await self._ready_host()
         self._hosts.add(host)
         mark = mark_of(job)
@@ -166,12 +176,12 @@ class LocalEngine:
         try:
             return await self.zygotes.fork('host', job['file'], job['origin'], run=job['id'])
         except OSError as error:
-            log.warning('no run host could be forked: %s', error)
+            log.warning(N_('no run host could be forked: %s'), error)
             return None
 
     async def _ready_host(self) -> HostProcess:
         reason = ''
-        for _ in range(self._spare_count + 2):
+        for __ in range(self._spare_count + 2):
             host = self._spares.pop(0) if self._spares else await self._spawn()
             self._want_spares_soon()
             try:
@@ -181,7 +191,9 @@ class LocalEngine:
                 self._give_up(host)
                 raise
             outcome = await host.stop(now=True)
-            reason = '; '.join(host.last_lines) or f'it ended with {outcome.signal or outcome.returncode}'
+            reason = '; '.join(host.last_lines) or _(
+                'it ended with {signal}', signal=outcome.signal or outcome.returncode
+            )
         raise HostNotStarted(reason)
 
     def _want_spares_soon(self) -> None:
@@ -218,7 +230,7 @@ class LocalEngine:
             try:
                 await self.zygotes.start()
             except OSError as error:
-                log.warning('run hosts cannot be forked, so each is started: %s', error)
+                log.warning(N_('run hosts cannot be forked, so each is started: %s'), error)
         return self.zygotes is not None and self.zygotes.is_usable
 
     async def _add_spare(self) -> bool:
@@ -226,7 +238,7 @@ class LocalEngine:
         try:
             host = await self._spawn()
         except HostNotStarted as error:
-            log.warning('no warm spare: %s', error)
+            log.warning(N_('no warm spare: %s'), error)
             return False
         self._spares.append(host)
         host.on_end(self._spares_wanted.set)
@@ -234,7 +246,7 @@ class LocalEngine:
             return True
         if host in self._spares:
             self._spares.remove(host)
-            log.warning('a warm spare ended before its hello: %s', '; '.join(host.last_lines))
+            log.warning(N_('a warm spare ended before its hello: %s'), '; '.join(host.last_lines))
             self._give_up(host)
         return False
 
@@ -254,12 +266,12 @@ class LocalEngine:
     async def _keep_warden(self) -> None:
         while self._warden is not None:
             code = await self._warden.wait()
-            log.warning('the warden ended with %s; starting another one', code)
+            log.warning(N_('the warden ended with %s; starting another one'), code)
             await asyncio.sleep(0.5)
             try:
                 self._warden = await self._spawn_warden()
             except OSError:
-                log.exception('no warden could be started')
+                log.exception(N_('no warden could be started'))
                 await asyncio.sleep(MAX_BACKOFF_SECONDS)
 
     async def _stop_warden(self, warden: asyncio.subprocess.Process) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +16,27 @@ from functools import cached_property
 from typing import Any
 
 from synapse import zone_data
+from synapse.language import N_, _
 from synapse.protocol.environment import HOST_TAG, ROOM_TAG, mark_of
 from synapse.protocol.line_cutter import LineCutter, readable
-from synapse.protocol.messages import Do, HostCommand, Job, Kind
+from synapse.protocol.messages import Do, HostCommand, Job, Kind, Silent
 
 from .child import Child, SpawnedChild
 from .pipes import FairShare
-from .process_tree import KillReport, Seen, end_all, figures_of, marks_of_host, start_time, tree_of
+from .process_tree import (
+    Activity,
+    KillReport,
+    MemoryUse,
+    Seen,
+    activity_of,
+    end_all,
+    figures_of,
+    is_suspended_by_system,
+    marks_of_host,
+    memory_of,
+    start_time,
+    tree_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +46,15 @@ OnLine = Callable[[str], Awaitable[None] | None]
 MAX_MESSAGE_BYTES = 8 * 1024**2
 MAX_LINE_BYTES = 16 * 1024
 GRACE_SECONDS = 2.0
-"""Between cancel and SIGTERM, and again between SIGTERM and SIGKILL."""
+"""Between cancel and SIGTERM, and again between SIGTERM and SIGKILL, unless the host asks for more."""
+MOST_GRACE_SECONDS = 3600.0
 LINGER_SECONDS = 5.0
 """How long a host may live after it reported the end of its run, or closed its output."""
 SILENT_PIPE_SECONDS = 0.5
+ASK_SECONDS = 4.0
+"""How often a host that says nothing is asked to."""
+MOST_UNANSWERED = 3
+"""Questions in a row after which it counts as silent. Counted, since time also passes while this machine sleeps."""
 MAX_AFTER_EXIT_BYTES = 4 * 1024**2
 
 
@@ -70,6 +90,9 @@ class HostProcess:
         self._known: dict[Any, Seen] = {}
         self._watched: dict[Any, Any] = {}
         self._fault = ''
+        self._grace = GRACE_SECONDS
+        self._busy_until = 0.0
+        self._asking: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._lingering: asyncio.Task[None] | None = None
         self._readers = [asyncio.create_task(self._read_messages()), asyncio.create_task(self._read_lines())]
@@ -99,6 +122,7 @@ class HostProcess:
         if job is not None:
             self._marks = marks_of_host(self.host_id, mark_of(job))
             self.send(HostCommand(do=Do.RUN, run=job))
+            self._asking = asyncio.create_task(self._keep_asking())
 
     async def is_ready(self, timeout: float) -> bool:
         """Whether it says hello within `timeout` seconds and is alive."""
@@ -136,12 +160,22 @@ class HostProcess:
         again = [replace(seen, process=self._watched[seen.process]) for seen in tree]
         return [figures for figures in map(figures_of, again) if figures is not None]
 
+    async def memory(self, limit: int) -> MemoryUse:
+        """Return what all its processes take; see `memory_of`."""
+        return await asyncio.to_thread(lambda: memory_of(tree_of(self.pid, self._marks), limit))
+
+    async def activity(self) -> Activity:
+        """Return what all its processes have done so far."""
+        return await asyncio.to_thread(lambda: activity_of(tree_of(self.pid, self._marks)))
+
     async def wait(self) -> HostExit:
         """Return the outcome once the process is gone, its leftovers are ended and its last line is passed on."""
         return await asyncio.shield(self._life)
 
     async def stop(self, *, now: bool = False, fault: str = '') -> HostExit:
         """End it: ask, 2 s later SIGTERM to its group, 2 s later SIGKILL to everything that belongs to it.
+
+        A host that answers gets the time it says: for its programs to end, and for its step to tidy up.
 
         :param now: straight to SIGKILL, even when a gentle stop is under way
         :param fault: why, if no one asked for it; appears in the outcome
@@ -171,18 +205,23 @@ class HostProcess:
                 return
         if not self._at_once.is_set():
             self.signal_group(signal.SIGTERM)
-            if await self._ends_within(GRACE_SECONDS):
+            if await self._ends_within(self._grace):
                 return
         await asyncio.to_thread(self._remember_tree)
         self.signal_group(getattr(signal, 'SIGKILL', signal.SIGTERM))
         self._at_once.clear()
         if not await self._ends_within(5.0):
-            log.error('host %s (pid %s) cannot be killed; the system keeps it alive', self.host_id, self.pid)
+            log.error(N_('host %s (pid %s) cannot be killed; the system keeps it alive'), self.host_id, self.pid)
             self._pipes.exited.set()
 
     async def _ends_within(self, seconds: float) -> bool:
+        """Wait for its end this long, or longer while it is busy ending programs, but not if it is hurried."""
+        until = time.monotonic() + seconds
         waits = [asyncio.create_task(event.wait()) for event in (self._pipes.exited, self._at_once)]
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        while (left := max(until, self._busy_until + seconds) - time.monotonic()) > 0:
+            done, __ = await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                break
         for task in waits:
             task.cancel()
         return self._pipes.exited.is_set()
@@ -210,6 +249,8 @@ class HostProcess:
         ending = await self._end_leftovers()
         await self._drain()
         self._child.close()
+        if self._asking:
+            self._asking.cancel()
         if self._lingering:
             self._lingering.cancel()
         return self._outcome(ending)
@@ -233,7 +274,7 @@ class HostProcess:
         at_exit = self._pipes.received
         while True:
             received = self._pipes.received
-            _, unfinished = await asyncio.wait(self._readers, timeout=SILENT_PIPE_SECONDS)
+            __, unfinished = await asyncio.wait(self._readers, timeout=SILENT_PIPE_SECONDS)
             if not unfinished:
                 return
             is_silent = received == self._pipes.received and not self._pipes.is_paused
@@ -251,9 +292,15 @@ class HostProcess:
                 await self._receive(message)
                 await fair_share.yield_if_due()
             if cutter.length > MAX_MESSAGE_BYTES:
-                self._end_after(0, f'It sent a message of more than {MAX_MESSAGE_BYTES // 1024**2} MB.')
+                self._end_after(
+                    0,
+                    _(
+                        'It sent a message of more than {most} MB.',
+                        most=MAX_MESSAGE_BYTES // 1024**2,
+                    ),
+                )
                 return
-        self._end_after(LINGER_SECONDS, 'It closed its output to the control room but kept running.')
+        self._end_after(LINGER_SECONDS, _('It closed its output to the control room but kept running.'))
 
     def _parsed(self, line: bytes) -> dict[str, Any]:
         """Return the message in a line, empty if it isn't one."""
@@ -264,16 +311,42 @@ class HostProcess:
         if isinstance(message, dict):
             return message
         # Without its text, which may hold a secret.
-        log.warning('host %s sent %d bytes that are not a message', self.host_id, len(line))
+        log.warning(N_('host %s sent %d bytes that are not a message'), self.host_id, len(line))
         return {}
 
     async def _receive(self, message: dict[str, Any]) -> None:
         if message.get('t') == Kind.HELLO:
             self._hello.set()
-        elif message and self._on_message is not None:
+            return
+        if message.get('t') == Kind.ALIVE:
+            return
+        if message.get('t') == Kind.STOPPING:
+            self._busy_until = max(self._busy_until, time.monotonic() + _seconds_in(message, 'wait'))
+            self._grace = max(self._grace, _seconds_in(message, 'grace'))
+        if message and self._on_message is not None:
             await _pass_on(self._on_message, message)
             if message.get('t') == Kind.END:
                 self._end_after(LINGER_SECONDS)
+
+    async def _keep_asking(self) -> None:
+        """Ask the host whether it is alive, and report when it doesn't answer and when it does again."""
+        heard, unanswered = self._pipes.received, 0
+        while self.is_alive:
+            self.send(HostCommand(do=Do.PING))
+            await asyncio.sleep(ASK_SECONDS)
+            # Whatever it says is an answer. What has arrived and waits to be read is not its fault.
+            is_heard = self._pipes.received != heard or self._pipes.is_paused
+            if is_heard and unanswered >= MOST_UNANSWERED:
+                await self._report_silence(0)
+            elif not is_heard and unanswered >= MOST_UNANSWERED - 1:
+                await self._report_silence((unanswered + 1) * ASK_SECONDS)
+            heard, unanswered = self._pipes.received, 0 if is_heard else unanswered + 1
+
+    async def _report_silence(self, seconds: float) -> None:
+        is_suspended = bool(seconds) and await asyncio.to_thread(is_suspended_by_system, self.pid)
+        if self._on_message is not None:
+            message = Silent(t=Kind.SILENT, seconds=seconds, pid=self.pid, is_suspended=is_suspended)
+            await _pass_on(self._on_message, {**message})
 
     async def _read_lines(self) -> None:
         """Pass on lines that bypass the protocol: of C code, inherited children, a dying interpreter."""
@@ -294,7 +367,7 @@ class HostProcess:
     def _end_after(self, seconds: float, fault: str = '') -> None:
         async def end() -> None:
             await asyncio.sleep(seconds)
-            log.warning('host %s (pid %s) had to be ended. %s', self.host_id, self.pid, fault)
+            log.warning(N_('host %s (pid %s) had to be ended. %s'), self.host_id, self.pid, fault)
             await self.stop(now=True, fault=fault)
 
         if self._lingering is None and self.is_alive:
@@ -315,6 +388,11 @@ def _without_outdated(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, 
         yield pending
 
 
+def _seconds_in(message: Mapping[str, Any], name: str) -> float:
+    seconds = message.get(name)
+    return min(max(0.0, seconds), MOST_GRACE_SECONDS) if isinstance(seconds, int | float) else 0.0
+
+
 async def _pass_on(receiver: Callable[[Any], Awaitable[None] | None], value: Any) -> None:
     """Call the receiver and await it if it is async. If it fails, later messages must still be received."""
     try:
@@ -322,7 +400,7 @@ async def _pass_on(receiver: Callable[[Any], Awaitable[None] | None], value: Any
         if inspect.isawaitable(result):
             await result
     except Exception:
-        log.exception('a message of a host could not be handled')
+        log.exception(N_('a message of a host could not be handled'))
 
 
 def signal_name(returncode: int) -> str | None:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from synapse.language import N_
 from synapse.protocol.environment import PREFIX
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class LoginEnvironment:
                 cwd=Path.home() if Path.home().is_dir() else '/',
             )
         except OSError as error:
-            log.warning('the login shell %s cannot be started: %s', self._shell, error.strerror)
+            log.warning(N_('the login shell %s cannot be started: %s'), self._shell, error.strerror)
             return {}
         try:
             async with asyncio.timeout(SECONDS):

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,73 @@ def _descendants(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """How much memory processes take together, in bytes, and which of them takes most."""
+
+    total: int
+    biggest: Seen | None = None
+    biggest_bytes: int = 0
+
+
+def memory_of(tree: Iterable[Seen], limit: int) -> MemoryUse:
+    """Measure what these processes take. What several share counts once, in the time it takes only near the limit.
+
+    Memory that they have reserved but not touched doesn't count, nor what the system has swapped out.
+    """
+    seen = [*tree]
+    use = _memory_of(seen, _resident)
+    return use if use.total <= limit else _memory_of(seen, _own_share)
+
+
+def _memory_of(tree: Iterable[Seen], measure: Callable[[psutil.Process], int]) -> MemoryUse:
+    sizes = {seen: measure(seen.process) for seen in tree}
+    biggest = max(sizes, key=sizes.__getitem__, default=None)
+    return MemoryUse(sum(sizes.values()), biggest, sizes[biggest] if biggest else 0)
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _own_share(process: psutil.Process) -> int:
+    """Return the memory of a process, with its share of what it shares (PSS) where the system knows that."""
+    try:
+        full = process.memory_full_info()
+    except (psutil.Error, OSError):
+        return _resident(process)
+    return int(getattr(full, 'pss', 0) or full.uss)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What processes have done so far: seconds of CPU, with ended children, and bytes read and written."""
+
+    cpu_seconds: float
+    io_bytes: int
+
+
+def activity_of(tree: Iterable[Seen]) -> Activity:
+    cpu, io = 0.0, 0
+    for seen in tree:
+        with contextlib.suppress(psutil.Error, AttributeError):  # macOS doesn't count bytes
+            times = seen.process.cpu_times()
+            cpu += times.user + times.system + times.children_user + times.children_system
+            counters = seen.process.io_counters()
+            is_linux = hasattr(counters, 'read_chars')  # there `read_bytes` are only those from the disk
+            io += counters.read_chars + counters.write_chars if is_linux else counters.read_bytes + counters.write_bytes
+    return Activity(cpu, io)
+
+
+def kill(seen: Seen) -> None:
+    """Kill one process, unless it is gone; another one with its pid is left alone."""
+    with contextlib.suppress(psutil.Error):
+        seen.process.kill()
+
+
 def is_gone(process: psutil.Process) -> bool:
     """Whether it has exited; a zombie that was not waited for yet counts as gone."""
     try:
@@ -104,6 +171,14 @@ def is_gone(process: psutil.Process) -> bool:
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:
+        return False
+
+
+def is_suspended_by_system(pid: int) -> bool:
+    """Whether a signal such as SIGSTOP, or a debugger, keeps this process from working."""
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.Error:
         return False
 
 

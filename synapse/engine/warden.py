@@ -69,11 +69,12 @@ def kill_marked(marks: Collection[frozenset[str]]) -> tuple[list[int], list[int]
 
 
 def _has_any(pid: int, marks: Iterable[frozenset[bytes]]) -> bool:
-    entries = _entries_of(pid)
+    entries = entries_of(pid)
     return any(mark <= entries for mark in marks)
 
 
-def _entries_of(pid: int) -> set[bytes]:
+def entries_of(pid: int) -> set[bytes]:
+    """Return the environment of a process, entries `NAME=value`; empty if it is gone or cannot be read."""
     if _ENVIRONMENTS.exists():
         # A tenth of the time that psutil needs to make a dictionary of every environment.
         try:

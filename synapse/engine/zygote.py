@@ -8,6 +8,7 @@ import secrets
 import socket
 from typing import Any
 
+from synapse.language import own_language
 from synapse.protocol.messages import Fork
 
 from .child import ForkedChild
@@ -79,7 +80,7 @@ class Zygote:
         try:
             if not self.is_alive:
                 raise NotForked(GONE)
-            request = Fork(do=do, id=host_id, file=key[0], origin=key[1], run=run)
+            request = Fork(do=do, id=host_id, file=key[0], origin=key[1], run=run, language=own_language())
             every = [*descriptors, *(item.fileno() for item in passed)]
             socket.send_fds(self._link, [json.dumps(request).encode()], every)
             child.pid = await pid

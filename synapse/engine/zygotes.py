@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from synapse.language import _, own_language
 from synapse.protocol.messages import CANNOT_IMPORT
 from synapse.waiting import Throttle
 
@@ -114,7 +115,7 @@ class Zygotes:
             raise NotForked('Synapse is stopping')
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            arguments = ['zygote', str(theirs.fileno())]
+            arguments = ['--language', own_language(), 'zygote', str(theirs.fileno())]
             process = await HostProcess.spawn(self._room_tag, arguments, descriptors=[theirs.fileno()])
         try:
             zygote = await self._when_ready(Zygote(process, ours), READY_SECONDS)
@@ -133,7 +134,7 @@ class Zygotes:
             zygote.end_soon()
             outcome = await zygote.process.wait()
             lines = '; '.join(zygote.process.last_lines)
-            raise NotForked(lines or f'it ended with {outcome.signal or outcome.returncode}')
+            raise NotForked(lines or _('it ended with {signal}', signal=outcome.signal or outcome.returncode))
         return zygote
 
     def _ended(self, zygote: Zygote) -> None:
@@ -185,7 +186,7 @@ class Zygotes:
         """End the zygotes that were not used for the longest time, while there are too many or they are too large."""
         sizes = await asyncio.to_thread(self.memory)
         while len(self._of_files) > KEPT or (len(self._of_files) > 1 and sum(sizes) > MOST_BYTES):
-            _, task = self._of_files.popitem(last=False)
+            __, task = self._of_files.popitem(last=False)
             if task.done() and _is_usable(task) and (zygote := task.result()):
                 zygote.retire()
             sizes = await asyncio.to_thread(self.memory)

@@ -39,19 +39,32 @@ def last_words(messages: Sequence[str], program: str = '', *, longest: int = LON
     :param program: the name of the program, with which it may begin its messages
     :param longest: characters of the text; what is scrubbed only later must not be cut in the middle of a secret
     """
-    lines = [*_lines(messages)][-MOST_LINES:]
-    texts = [line for line, _ in lines]
-    worth = [points and points - (len(lines) - place) / 2 for place, points in enumerate(_points(texts, program), 1)]
+    lines, texts, worth = _weighed(messages, program)
     best = max(range(len(lines)), key=lambda place: (worth[place], place), default=0)
     if not lines or worth[best] <= 0:
         return None
     return LastWords(shortened(_with_its_rest(texts, best), longest), lines[best][1])
 
 
+def complaints(messages: Sequence[str], program: str = '', *, most: int = 3) -> list[LastWords]:
+    """Return the lines that complain most, at most this many, in the order in which they were printed."""
+    lines, texts, worth = _weighed(messages, program)
+    best = sorted((place for place, points in enumerate(worth) if points > 0), key=lambda place: worth[place])
+    return [LastWords(shortened(texts[place]), lines[place][1]) for place in sorted(best[-most:])]
+
+
 def shortened(text: str, longest: int = LONGEST) -> str:
     """Return the text in one line, cut after this many characters."""
     line = ' '.join(text.split())
     return line if len(line) <= longest else f'{line[: longest - 1].rstrip()}…'
+
+
+def _weighed(messages: Sequence[str], program: str) -> tuple[list[tuple[str, int]], list[str], list[float]]:
+    """Return the last lines with their rows, their texts alone, and what each is worth as a reason."""
+    lines = [*_lines(messages)][-MOST_LINES:]
+    texts = [line for line, _ in lines]
+    points = enumerate(_points(texts, program), 1)
+    return lines, texts, [worth and worth - (len(lines) - place) / 2 for place, worth in points]
 
 
 def _lines(messages: Sequence[str]) -> Iterator[tuple[str, int]]:

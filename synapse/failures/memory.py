@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-CERTAIN = 'The kernel killed it because memory ran out. Give it less to do at once, or allow it more memory.'
-LIKELY = 'The kernel killed processes of this machine because memory ran out, most likely this one too.'
+from synapse.language import N_, translated
+
+CERTAIN = N_('The kernel killed it because memory ran out. Give it less to do at once, or allow it more memory.')
+LIKELY = N_('The kernel killed processes of this machine because memory ran out, most likely this one too.')
 
 _PROC, _CGROUPS = Path('/proc'), Path('/sys/fs/cgroup')
 
@@ -23,8 +25,8 @@ def memory_watch(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> Callable[[], s
 
     def why_killed() -> str:
         if _of_group(proc, cgroups) > group:
-            return CERTAIN
-        return LIKELY if _count_in(proc / 'vmstat') > machine else ''
+            return translated(CERTAIN)
+        return translated(LIKELY) if _count_in(proc / 'vmstat') > machine else ''
 
     return why_killed
 

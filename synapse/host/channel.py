@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from synapse.language import _
 from synapse.protocol.long_lines import LONGEST, LongLines
-from synapse.protocol.messages import HostMessage, Kind, Logs, Progress, Raw
-from synapse.protocol.spool import Spool
+from synapse.protocol.messages import REPORTS, HostMessage, Kind, Logs, Progress, Raw
+from synapse.protocol.spool import Echo, Spool
 
 FLUSH_SECONDS = 0.025
 IDLE_SECONDS = 0.1
@@ -30,6 +31,7 @@ SPOOL_BYTES = 4 * 1024
 """Larger pieces go by the spool: a pipe holds little, and would make the step wait."""
 PIECE_BYTES = 256 * 1024
 FULL_SPOOL_SECONDS = 0.01
+ORPHAN_SECONDS = 5.0
 LAST = ',"last":true'
 
 
@@ -47,6 +49,7 @@ class Channel:
         self.long_lines = LongLines(None)
         self.spool: Spool | None = None
         """Takes floods; without it everything goes through the pipe."""
+        self.echo: Echo | None = None
         self.after_output: Callable[[], None] = lambda: None
         """Called by the step's thread after its output is sent; raises an interrupt that had to wait for that."""
         self.drain_streams: Callable[[], None] = lambda: None
@@ -58,6 +61,10 @@ class Channel:
         """
         self.on_idle: Callable[[], None] = lambda: None
         """Called every 100 ms while nothing is sent, once `watch` was called."""
+        self.has_said = False
+        """Set by whatever a step says or does; the one who wants to know resets it."""
+        self.reports: list[Mapping[str, Any]] = []
+        """What was said of steps and artifacts, for a control room that did not live to save it."""
         self.is_fork = False
         self.is_open = False
         self._fd = -1
@@ -98,6 +105,7 @@ class Channel:
             if len(self._entries) < BATCH:
                 self._entries.append(['', level, source, message[:LONGEST], self.step, fields])
             return
+        self.has_said = True
         self.drain_streams()
         if len(message) > LONGEST:
             message, fields = self.long_lines.cut(message, fields)
@@ -128,6 +136,7 @@ class Channel:
         self._wait_for_spool()
 
     def _send_piece(self, stream: int, source: str, piece: bytes, *, is_last: bool = False) -> None:
+        self.has_said = True
         with self._lock:
             self._bytes += len(piece)
             if self._entries:
@@ -144,6 +153,7 @@ class Channel:
 
     def progress(self, step: str | None, percent: float, note: str) -> None:
         """Send how far a step is; of several within 25 ms only the last one is sent."""
+        self.has_said = True
         with self._lock:
             self._progress[step] = Progress(t=Kind.PROGRESS, step=step, percent=percent, note=note)
             if time.monotonic() - self._written_at < FLUSH_SECONDS:
@@ -158,7 +168,15 @@ class Channel:
         with self.without_waiting():
             self.drain_streams()
         with self._lock:
+            if message['t'] in REPORTS:
+                self.reports.append(message)
             self._write_held(_as_json(message))
+
+    def answer(self) -> None:
+        """Say that this process is alive, before anything that is held."""
+        if not self.is_fork:
+            with self._lock:
+                self._write([_as_json(HostMessage(t=Kind.ALIVE))])
 
     def flush(self) -> None:
         """Send everything that is held; it is in the pipe or the spool when this returns."""
@@ -252,7 +270,9 @@ class Channel:
     def _put(self, header: str, piece: bytes) -> None:
         is_busy = self._is_busy()
         by_spool = is_busy or len(piece) > SPOOL_BYTES or self._has_spooled
-        if not (by_spool and self._is_spooled(f'{header},"size":{len(piece)}}}', piece)):
+        record = f'{header},"size":{len(piece)}}}'
+        if not (by_spool and self._is_spooled(record, piece)):
+            self._keep(record, piece)
             # Any byte is a character of Latin-1: JSON has no bytes, and a piece may end within a character of UTF-8.
             self._write_held(f'{header},"text":{json.dumps(piece.decode("latin-1"))}}}')
         elif is_busy:
@@ -274,10 +294,20 @@ class Channel:
         except OSError as error:
             self._write(self._spool_size())
             self.spool = None
-            text = f'The lines of this step cannot be spooled, so it waits for the log from now on: {error}'
+            text = _(
+                'The lines of this step cannot be spooled, so it waits for the log from now on: {error}', error=error
+            )
             self._entries.append([self._now(), 'warning', 'synapse', text, self.step, None])
             return False
         return True
+
+    def _keep(self, header: str, data: bytes = b'') -> None:
+        """Put a record where it is found if the control room dies before it has saved it."""
+        if self.echo is not None:
+            try:
+                self.echo.append(header, data)
+            except OSError:  # a full disk, on which the log cannot be saved either
+                self.echo = None
 
     def _wait_for_spool(self) -> None:
         """Wait while the spool is full. The flusher never does: it has to tell the control room how much to read."""
@@ -301,6 +331,8 @@ class Channel:
         entries += self._entries  # a warning that the spool failed
         self._entries = []
         logs = [_as_json(Logs(t=Kind.LOGS, e=entries))] if entries else []
+        for log in logs:
+            self._keep(log)
         self._write([*self._spool_size(), *logs, *map(_as_json, progress.values()), *more])
 
     def _spool_size(self) -> list[str]:
@@ -309,8 +341,14 @@ class Channel:
 
     def _write(self, messages: list[str]) -> None:
         data = ''.join(f'{message}\n' for message in messages).encode('utf-8', 'replace')
-        while data:
-            data = data[os.write(self._fd, data) :]
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except BrokenPipeError:
+            # The control room is gone, and this process is killed in a moment. Until then the step must not be told of
+            # an error, which it would take for its own failure.
+            time.sleep(ORPHAN_SECONDS)
+            raise
 
     def _become_fork(self) -> None:
         if not self.is_open:

@@ -3,10 +3,20 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 
 class Cancelled(BaseException):
     """The run was asked to stop. Not an `Exception`, so that `except Exception` in a step does not swallow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question as a JSON value, or that no one answered in time."""
+
+    answer: Any
+    is_expired: bool = False
 
 
 class Control:
@@ -17,6 +27,7 @@ class Control:
 
     def __init__(self, on_hold: Callable[[bool], None]) -> None:
         self.cancelled = False
+        self._allowed_until = 0.0
         self._on_hold = on_hold
         self._changed = threading.Condition()
         self._pausing = False
@@ -24,6 +35,7 @@ class Control:
         self._held_since = 0.0
         self._held_seconds = 0.0
         self._on_cancel: list[Callable[[], None]] = []
+        self._replies: dict[str, Reply] = {}
 
     @property
     def is_pausing(self) -> bool:
@@ -59,15 +71,40 @@ class Control:
             callback()
         return lambda: self._on_cancel.remove(callback)
 
+    def allow(self, seconds: float) -> None:
+        """Give what is being ended this many seconds from now, before anything else is done about it."""
+        self._allowed_until = max(self._allowed_until, time.monotonic() + seconds)
+
+    @property
+    def allowed(self) -> float:
+        """The seconds that are left of what was allowed, 0 if nothing is being ended."""
+        return max(0.0, self._allowed_until - time.monotonic())
+
     def gate(self) -> None:
         """Hold here while the run is paused.
 
         :raises Cancelled: if the run was asked to stop
         """
         if self._pausing and not self.cancelled:
-            self._hold()
+            self._hold(lambda: True)
         if self.cancelled:
             raise Cancelled
+
+    def reply(self, question: str, reply: Reply) -> None:
+        """Let the thread that waits for this question continue."""
+        with self._changed:
+            self._replies[question] = reply
+            self._changed.notify_all()
+
+    def wait_for_reply(self, question: str) -> Reply:
+        """Hold here until `reply` is called for this question, and longer while the run is paused.
+
+        :raises Cancelled: if the run was asked to stop
+        """
+        self._hold(lambda: question in self._replies)
+        if self.cancelled:
+            raise Cancelled
+        return self._replies.pop(question)
 
     def sleep(self, seconds: float) -> None:
         """Wait, then hold while the run is paused.
@@ -83,14 +120,14 @@ class Control:
         with self._changed:
             return (self._held_since if self._holding else time.monotonic()) - self._held_seconds
 
-    def _hold(self) -> None:
+    def _hold(self, is_over: Callable[[], bool]) -> None:
         with self._changed:
             self._holding += 1
             if self._holding == 1:
                 self._held_since = time.monotonic()
                 self._on_hold(True)
             try:
-                self._changed.wait_for(lambda: self.cancelled or not self._pausing)
+                self._changed.wait_for(lambda: self.cancelled or (is_over() and not self._pausing))
             finally:
                 self._holding -= 1
                 if not self._holding:

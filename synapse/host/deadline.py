@@ -83,6 +83,8 @@ def _is_in_output_code(frame: FrameType | None) -> bool:
 class Deadline:
     """Watches one attempt of a step: interrupts it after its timeout, and gives up on it 2 s later.
 
+    If it is ending a program then, it is given up when the time for that is over.
+
     Time for which the run is paused does not count.
 
     :param give_up: called from another thread if the step ignores the interrupt
@@ -124,5 +126,11 @@ class Deadline:
             self.cancel_task()
         else:
             self._interrupts.interrupt(self.timeout())
-        if not self._over.wait(GIVE_UP_SECONDS) and not self._control.cancelled:
-            self._give_up(self._step, self.timeout())
+        wait = GIVE_UP_SECONDS
+        while not self._over.wait(wait):
+            if allowed := self._control.allowed:
+                wait = allowed + GIVE_UP_SECONDS
+                continue
+            if not self._control.cancelled:
+                self._give_up(self._step, self.timeout())
+            return

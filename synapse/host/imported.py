@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from synapse.language import _, _n
 from synapse.pipelines.load import is_installed, load_module, own_sources, pipelines_in
 
 Stamp = tuple[int, int, int] | None
@@ -62,7 +63,7 @@ class ImportWatch:
             self._read.setdefault(source, _stamp(source))
         declared = {pipeline.fork_safe for pipeline in pipelines_in(module)}
         if False in declared:
-            self.reason = 'it says fork_safe = False'
+            self.reason = _('it says fork_safe = False')
         elif True in declared:
             self.reason = ''
         else:
@@ -83,7 +84,7 @@ class ImportWatch:
         if event == 'open':
             self._note_open(*arguments)
         elif event.startswith(_PROGRAMS):
-            self.reason = self.reason or 'it starts a program while it is imported'
+            self.reason = self.reason or _('it starts a program while it is imported')
 
     def _note_open(self, path: Any, mode: str | None, flags: int) -> None:
         if not isinstance(path, str | bytes | os.PathLike):
@@ -93,9 +94,11 @@ class ImportWatch:
         if text.startswith(_CHANGING) or is_installed(text) or _is_device(text):
             return
         if not Path(text).is_absolute():
-            self.reason = self.reason or f'it opens {text!r} relative to the folder of the run while it is imported'
+            self.reason = self.reason or _(
+                'it opens {text!r} relative to the folder of the run while it is imported', text=text
+            )
         elif is_written:
-            self.reason = self.reason or f'it writes to {text} while it is imported'
+            self.reason = self.reason or _('it writes to {text} while it is imported', text=text)
         else:
             self._read.setdefault(text, _stamp(text))
 
@@ -121,11 +124,13 @@ def _bytes_of(source: str) -> bytes:
 
 def _threads() -> str:
     count = len(list(Path('/proc/self/task').iterdir())) - 1
-    return f'it starts {"a thread" if count == 1 else f"{count} threads"} while it is imported' if count else ''
+    if not count:
+        return ''
+    return _n('it starts a thread while it is imported', 'it starts {count} threads while it is imported', count)
 
 
 def _connections(before: set[str]) -> str:
-    return 'it opens a connection while it is imported' if _sockets() - before else ''
+    return _('it opens a connection while it is imported') if _sockets() - before else ''
 
 
 def _sockets() -> set[str]:
@@ -149,7 +154,12 @@ def _moments(source: bytes, shown: str) -> str:
         for call in _calls(waiting.pop()):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, 'id', '')
             if name in _VARYING and not (name in _OF_NOW and call.args):
-                return f'{Path(shown).name} calls {name}() while it is imported, line {call.lineno}'
+                return _(
+                    '{name} calls {function}() while it is imported, line {line}',
+                    name=Path(shown).name,
+                    function=name,
+                    line=call.lineno,
+                )
             if name in functions and name not in seen:
                 seen.add(name)
                 waiting += functions[name].body

@@ -3,13 +3,14 @@
 Steps run in the main thread, where a signal can interrupt them; one that ignores even that ends with the process.
 """
 
+import contextlib
 import inspect
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from storage.files import write_atomically
+from storage.files import StorageError, write_atomically
+from synapse.language import _
+from synapse.language.figures import number
 from synapse.pipelines.load import load_pipeline
 from synapse.pipelines.options import options_of
 from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, steps_of, takes_run
@@ -25,12 +28,13 @@ from synapse.pipelines.problems import StepTimeout, problem_of
 from synapse.pipelines.state import restored, state_of
 from synapse.protocol.environment import TOKEN
 from synapse.protocol.long_lines import LONG_LINES, LongLines
-from synapse.protocol.messages import End, Job, Kind, StepMoved, Steps
-from synapse.protocol.spool import SPOOL, Spool
+from synapse.protocol.messages import RESULT, AttemptFailed, End, Job, Kind, StepMoved, Steps, Stopping
+from synapse.protocol.spool import ECHO, SPOOL, Echo, Spool
 from synapse.records import Problem
 from synapse.scrubber import Scrubber, secret_values
 from synapse.sentences import sentences
 
+from .asking import Asking
 from .channel import Channel
 from .children import offer, silence_pools
 from .control import Cancelled, Control
@@ -38,6 +42,7 @@ from .deadline import Deadline, Interrupts
 from .profile import RunProfile, Secrets
 from .run import Run
 from .shell import kill_descendants
+from .stopping import StopRule
 from .surroundings import apply, enter, enter_step
 
 if TYPE_CHECKING:
@@ -61,7 +66,9 @@ class Runner:
         self._folder = Path(job['folder'])
         self._origin: str | None = job.get('origin') or job.get('file')
         self._done: list[str] = []
+        self._scrubber = Scrubber()
         self._warned_of: set[str] = set()
+        self._asking = Asking(job.get('answers') or (), channel, control)
         self._interrupts = Interrupts()
         channel.after_output = self._interrupts.raise_pending
         self._async: asyncio.Runner | None = None
@@ -91,12 +98,12 @@ class Runner:
     def _work(self) -> None:
         for name in ('work', 'artifacts'):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        scrubber = Scrubber()
+        scrubber = self._scrubber
         of_profile = secret_values((self._job.get('profile') or {}).get('secrets') or {})
         token = (self._job.get('environment') or {}).get(TOKEN)
         scrubber.hide('run', [*of_profile, *(self._job.get('secrets') or ()), *([token] if token else [])])
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
-        self._channel.spool = Spool(self._folder / SPOOL)
+        self._channel.spool, self._channel.echo = Spool(self._folder / SPOOL), Echo(self._folder / ECHO)
         os.chdir(self._folder / 'work')
         enter(self._job)
         self._control.gate()
@@ -105,7 +112,10 @@ class Runner:
         if file is not None:
             offer(sys.modules[pipeline.__module__], file, self._origin, self._folder)
             silence_pools(lambda: self._control.cancelled)
-        apply(options_of(pipeline), self._warn)
+        options = options_of(pipeline)
+        apply(options, self._warn)
+        self._stop = StopRule.of(options, self._job.get('stop_signal'), self._job.get('grace_seconds'))
+        self._control.on_cancel(self._report_stop)
         steps = steps_of(pipeline)
         self._channel.send(Steps(t=Kind.STEPS, names=[step.name for step in steps]))
         steps = self._steps_to_run(steps)
@@ -120,7 +130,9 @@ class Runner:
         if first is None:
             return steps
         if first not in names:
-            raise StepFailed(f'The pipeline no longer has a step called {first!r}.', 'Run it again from its start.')
+            raise StepFailed(
+                _('The pipeline no longer has a step called {first!r}.', first=first), _('Run it again from its start.')
+            )
         self._done = names[: names.index(first)]
         return steps[names.index(first) :]
 
@@ -132,8 +144,10 @@ class Runner:
             return pipeline.model_validate(self._job.get('parameters') or {})
         except ValidationError as error:
             wrong = ' '.join(f'{name}: {text}' for name, text in sentences(error).items())
-            what = 'parameters do' if state is None else 'saved state does'
-            raise StepFailed(f'The {what} not fit the pipeline. {wrong}', 'Start a new run from its form.') from error
+            text = _('The saved state does not fit the pipeline. {wrong}', wrong=wrong)
+            if state is None:
+                text = _('The parameters do not fit the pipeline. {wrong}', wrong=wrong)
+            raise StepFailed(text, _('Start a new run from its form.')) from error
 
     def _run_of(self) -> Run:
         return Run(
@@ -145,6 +159,8 @@ class Runner:
             channel=self._channel,
             control=self._control,
             save=self._save,
+            asking=self._asking,
+            stop=self._stop,
             force_color=self._instance.force_color,
         )
 
@@ -166,6 +182,7 @@ class Runner:
         for attempt in range(1, step.retries + 2):
             self._run.attempt, self._run._failed_program = attempt, ''
             self._report_step(step, 'running')
+            self._asking.begin(attempt)
             problem = self._attempt(step)
             if problem is None:
                 break
@@ -176,6 +193,8 @@ class Runner:
             self._wait_to_retry(step, attempt, problem)
         self._done.append(step.name)
         self._save()
+        if any(report.get('step') == step.name for report in self._channel.reports):
+            self._save_reports()  # its artifacts
         self._report_step(step, 'succeeded')
         self._channel.step = None
 
@@ -242,10 +261,19 @@ class Runner:
         zone = ZoneInfo(self._job.get('zone') or 'UTC')  # log lines are shown in its wall time
         at = f'{datetime.now(zone) + timedelta(seconds=wait):%H:%M:%S}'
         reason = problem.message if problem.message.endswith(('.', '!', '?')) else f'{problem.message}.'
-        text = f'Attempt {attempt} of {step.retries + 1} failed: {reason} Next attempt in {wait:g} s, at {at}.'
+        text = _(
+            'Attempt {attempt} of {most} failed: {reason} Next attempt in {wait} s, at {at}.',
+            attempt=attempt,
+            most=step.retries + 1,
+            reason=reason,
+            wait=number(wait),
+            at=at,
+        )
         where = {'file': problem.file, 'line': problem.line} if problem.file else None
         with self._channel.without_waiting():
             self._channel.log('warning', step.name, text, where)
+            failed = AttemptFailed(t=Kind.ATTEMPT, name=step.name, attempt=attempt, error=problem.as_json(), at=_now())
+            self._channel.send(failed)
         try:
             self._control.sleep(wait)
         except Cancelled:
@@ -258,12 +286,25 @@ class Runner:
             document = {'pipeline': self._job['pipeline'], 'state': state, 'done': self._done}
             write_atomically(self._folder / 'checkpoint.json', json.dumps(document).encode(), sync=self._is_sync_due())
         except Exception as error:  # the step has succeeded all the same; only a retry from the next one is lost
-            self._warn(f'The checkpoint could not be saved: {error}')
+            self._warn(_('The checkpoint could not be saved: {error}', error=error))
             return
         for name in left_out:
             if name not in self._warned_of:
                 self._warned_of.add(name)
-                self._warn(f'{name} cannot be saved as JSON, so a retry from a later step starts without it.')
+                self._warn(
+                    _('{name} cannot be saved as JSON, so a retry from a later step starts without it.', name=name)
+                )
+
+    def _save_reports(self, **end: Any) -> None:
+        """Put on disk what was said: the control room may be gone in this moment, and all work be done."""
+        document = {'reports': [self._without_secrets(report) for report in self._channel.reports], **end}
+        # One that lives hears it all the same.
+        with contextlib.suppress(StorageError):
+            write_atomically(self._folder / RESULT, json.dumps(document).encode(), sync=self._is_sync_due())
+
+    def _without_secrets(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        error = message.get('error')
+        return {**message, 'error': self._scrubber.value(error)} if error else {**message}
 
     def _is_sync_due(self) -> bool:
         """Whether a power failure could cost more than a sync does: steps of milliseconds are soon repeated."""
@@ -278,9 +319,13 @@ class Runner:
     def _report_step(self, step: Step, state: str, problem: Problem | None = None) -> None:
         error = problem.as_json() if problem else None
         # The time is taken here, as for every line that the step prints, so that all are in order.
-        at = datetime.now(UTC).isoformat(timespec='microseconds')
         attempt = self._run.attempt
-        self._channel.send(StepMoved(t=Kind.STEP, name=step.name, state=state, attempt=attempt, error=error, at=at))
+        self._channel.send(StepMoved(t=Kind.STEP, name=step.name, state=state, attempt=attempt, error=error, at=_now()))
+
+    def _report_stop(self) -> None:
+        """Say how long a step may tidy up. One that holds the interpreter cannot say it, and is not waited for."""
+        with self._channel.without_waiting():
+            self._channel.send(Stopping(t=Kind.STOPPING, wait=0, grace=self._stop.grace, program='', signal=''))
 
     def _warn(self, text: str) -> None:
         with self._channel.without_waiting():
@@ -298,7 +343,9 @@ class Runner:
     def _report_end(self, state: str, problem: Problem | None = None) -> None:
         with self._channel.without_waiting():
             self._finish_lines()
-        self._channel.send(End(t=Kind.END, state=state, error=problem.as_json() if problem else None))
+        end = End(t=Kind.END, state=state, error=problem.as_json() if problem else None)
+        self._save_reports(end={**self._without_secrets(end), 'at': _now()})
+        self._channel.send(end)
 
     def _give_up(self, step: Step, timeout: StepTimeout) -> None:
         # Called in another thread than the step's: what hangs there ends only with the process.
@@ -313,16 +360,20 @@ class Runner:
         """End the tasks and threads that async steps left behind, and give up on them after 2 s."""
         if self._async is None:
             return
-        late = threading.Timer(CLOSE_SECONDS, self._interrupts.interrupt, [TimeoutError('some are still running')])
+        late = threading.Timer(CLOSE_SECONDS, self._interrupts.interrupt, [TimeoutError(_('some are still running'))])
         late.daemon = True
         late.start()
         try:
             with self._interrupts.armed():
                 self._async.close()
         except BaseException as error:  # what a step left behind may raise; the run is over all the same
-            self._warn(f'Tasks or threads that async steps left behind could not be ended: {error!r}')
+            self._warn(_('Tasks or threads that async steps left behind could not be ended: {error!r}', error=error))
         finally:
             late.cancel()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec='microseconds')
 
 
 class _Failed(Exception):

@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 from .shebang import interpreter_of
@@ -18,7 +19,6 @@ _WORDS = (
 )
 BUILT_INS = frozenset(_WORDS.split())
 """What a shell does itself. Some systems have programs of these names, which do nothing useful but for POSIX."""
-IN_SHELL = "run it with a shell: ['sh', '-c', '...']"
 
 
 def not_started(program: str, cwd: Path, error: OSError) -> StepFailed:
@@ -28,14 +28,28 @@ def not_started(program: str, cwd: Path, error: OSError) -> StepFailed:
     """
     path = cwd / program if os.sep in program else Path(shutil.which(program) or '')
     if path.is_dir() and os.sep in program:
-        return StepFailed(f'{program} is a folder, not a program.', 'Give the path of a program in it.')
+        return StepFailed(
+            _('{program} is a folder, not a program.', program=program), _('Give the path of a program in it.')
+        )
     if isinstance(error, FileNotFoundError):
-        return _of_its_interpreter(path) or StepFailed(f'The program {program!r} was not found.', how_to_name(program))
+        return _of_its_interpreter(path) or StepFailed(
+            _('The program {program!r} was not found.', program=program), how_to_name(program)
+        )
     if isinstance(error, PermissionError):
-        return StepFailed(f'The program {program!r} is not executable.', f'Try: chmod +x {shlex.quote(program)}')
-    hint = 'It needs a first line like #!/bin/sh, or it was built for another kind of machine.'
+        return StepFailed(
+            _('The program {program!r} is not executable.', program=program),
+            _('Try: chmod +x {program}', program=shlex.quote(program)),
+        )
+    hint = _('It needs a first line like #!/bin/sh, or it was built for another kind of machine.')
     hint = hint if error.errno == errno.ENOEXEC else ''
-    return StepFailed(f'The program {program!r} could not be started: {error.strerror or error}.', hint)
+    return StepFailed(
+        _(
+            'The program {program!r} could not be started: {reason}.',
+            program=program,
+            reason=error.strerror or error,
+        ),
+        hint,
+    )
 
 
 def _of_its_interpreter(path: Path) -> StepFailed | None:
@@ -54,15 +68,19 @@ def how_to_name(program: str) -> str:
     """Return a sentence on what was probably meant, and how to write it."""
     meant = os.path.expandvars(os.path.expanduser(program))  # noqa: PTH111 - the other fails without a home
     if program.startswith('~') or '$' in program:
-        return f'Only a shell replaces ~ and variables. Write {meant}.' if meant != program else 'Write its full path.'
+        return (
+            _('Only a shell replaces ~ and variables. Write {meant}.', meant=meant)
+            if meant != program
+            else _('Write its full path.')
+        )
     if program in ('cd', 'pushd', 'popd'):
-        return f'{program} is part of a shell. Give the folder to start in with cwd instead.'
+        return _('{program} is part of a shell. Give the folder to start in with cwd instead.', program=program)
     if program in BUILT_INS:
-        return f'{program} is part of a shell. To use it, {IN_SHELL}.'
+        return _("{program} is part of a shell. To use it, run it with a shell: ['sh', '-c', '...'].", program=program)
     if re.match(r'[A-Za-z_]\w*=', program):
-        return f'{program} sets a variable in a shell. Give it with env instead.'
+        return _('{program} sets a variable in a shell. Give it with env instead.', program=program)
     if ' ' in program:
-        return 'Give the program and each argument as a separate entry.'
+        return _('Give the program and each argument as a separate entry.')
     if os.sep in program:
-        return 'Check the path.'
-    return 'Install it, or give its full path. If it is an alias of your shell, write what it stands for.'
+        return _('Check the path.')
+    return _('Install it, or give its full path. If it is an alias of your shell, write what it stands for.')

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 from synapse.host.capture import capture
 from synapse.host.channel import Channel
 from synapse.host.children import stop_helpers
-from synapse.host.control import Control
+from synapse.host.control import Control, Reply
 from synapse.host.streams import Stream
+from synapse.language import ENGLISH, speak
 from synapse.protocol.messages import Do, Hello, HostMessage, Job, Kind
 
 PR_SET_PDEATHSIG = 1
@@ -53,12 +54,16 @@ def serve(commands: BinaryIO, channel: Channel, finish_lines: Callable[[], None]
     """
     control = Control(lambda is_held: channel.send(HostMessage(t=Kind.PAUSED if is_held else Kind.RESUMED)))
     jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(commands, control, jobs), name='synapse-listen', daemon=True).start()
+    threading.Thread(
+        target=_listen, args=(commands, control, jobs, channel), name='synapse-listen', daemon=True
+    ).start()
 
     from synapse.host.job import Runner  # imports Pydantic while a spare has nothing else to do
 
     channel.send(Hello(t=Kind.HELLO, pid=os.getpid()))
-    runner = Runner(jobs.get(), channel, control, finish_lines)
+    job = jobs.get()
+    speak(job.get('language', ENGLISH))
+    runner = Runner(job, channel, control, finish_lines)
     _handle_sigterm(runner, control)
     runner.carry_out()
     _exit_soon(channel)
@@ -110,7 +115,7 @@ def hide_from_children() -> None:
         os.environ.pop('PYTHONPATH', None)
 
 
-def _listen(commands: BinaryIO, control: Control, jobs: 'queue.SimpleQueue[Job]') -> None:
+def _listen(commands: BinaryIO, control: Control, jobs: 'queue.SimpleQueue[Job]', channel: Channel) -> None:
     for line in commands:
         try:
             command = json.loads(line)
@@ -125,6 +130,12 @@ def _listen(commands: BinaryIO, control: Control, jobs: 'queue.SimpleQueue[Job]'
             control.resume()
         elif do == Do.CANCEL:
             control.cancel()
+        elif do == Do.ANSWER:
+            reply = Reply(command.get('answer'), is_expired=bool(command.get('is_expired')))
+            control.reply(str(command.get('question')), reply)
+        elif do == Do.PING:
+            with contextlib.suppress(OSError):
+                channel.answer()
     _die()
 
 
@@ -144,8 +155,11 @@ def _handle_sigterm(runner: Any, control: Control) -> None:
     if sys.platform == 'win32':
         return
 
+    host = os.getpid()
+
     def on_sigterm(*_: object) -> None:
-        if control.cancelled:
+        # A child that was forked a moment ago still has this handler, and a copy of the request to stop.
+        if control.cancelled and os.getpid() == host:
             runner.interrupt()
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -5,8 +5,9 @@ import os
 import sys
 from typing import Any
 
+from synapse.language import _
 from synapse.pipelines.describe import describe_file, validate_parameters
-from synapse.pipelines.load import load_pipeline
+from synapse.pipelines.load import load_model, load_pipeline
 from synapse.sentences import WHOLE
 
 
@@ -21,12 +22,18 @@ def answer_spawned(answers: int, question: str, file: str, *rest: str) -> None:
     os._exit(0)  # threads that the file has started would keep this process alive
 
 
-def validate(file: str, name: str, origin: str | None = None, *, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return `{"ok": true, "parameters"}` or `{"ok": false, "fields"}`."""
+def validate(
+    file: str, name: str, origin: str | None = None, model: str = '', *, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """Return `{"ok": true, "parameters"}` or `{"ok": false, "fields"}`.
+
+    :param model: checked instead of the pipeline, once that is loaded
+    """
     try:
-        return validate_parameters(load_pipeline(name, file, origin), parameters)
+        pipeline = load_pipeline(name, file, origin)
+        return validate_parameters(load_model(model) if model else pipeline, parameters, is_form=bool(model))
     except BaseException as error:  # the file broke since it was described
-        return {'ok': False, 'fields': {WHOLE: f'The pipeline could not be loaded: {error}'}}
+        return {'ok': False, 'fields': {WHOLE: _('The pipeline could not be loaded: {error}', error=error)}}
 
 
 def give(answers: int, answer: dict[str, Any]) -> None:

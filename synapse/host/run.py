@@ -9,20 +9,28 @@ from typing import Any
 from storage.copies import Watch, copy
 from storage.files import StorageError
 from synapse.durations import Duration, parse_duration
+from synapse.failures.memory import memory_watch
+from synapse.language import _, spoken
+from synapse.language.figures import number
+from synapse.pipelines.options import MOST_GRACE, SIGNALS
 from synapse.pipelines.pipeline import StepFailed
-from synapse.protocol.messages import Artifact, Kind
+from synapse.protocol.messages import Artifact, Kind, Stopping
 from synapse.protocol.screen import HEIGHT
 from synapse.scrubber import Scrubber
 
+from .asking import Asking
 from .channel import Channel
 from .control import Cancelled, Control
 from .profile import RunProfile
+from .stopping import PLAIN_STOP, StopRule
 from .streams import FilteredOutput, ProgramOutput
 from .surroundings import environment_with
 
 __all__ = ['Cancelled', 'Run', 'RunLog', 'RunProfile']
 
 NOTE_LENGTH = 500
+KILLED = (-9, 128 + 9)
+"""Exit codes of a program that SIGKILL has ended, and of a shell whose program it has."""
 COLUMNS, FEWEST_COLUMNS, MOST_COLUMNS = 120, 20, 1000
 COLORED = {'FORCE_COLOR': '1', 'CLICOLOR_FORCE': '1'}
 """What most programs take as a request for colours without a terminal (force-color.org, bixense.com/clicolors)."""
@@ -128,11 +136,15 @@ class Run:
     **Stop.** The next call of `progress`, `checkpoint`, `shell` or `artifact` raises `Cancelled`, and so does one that
     is running; a program that `shell` runs is stopped first. An async step is cancelled where it waits. A step that
     makes no such call is interrupted with the same exception after 2 s (not on Windows). `Cancelled` isn't an
-    `Exception`: clean up in `finally`, and do not catch it. After another 2 s the process and every program it started
-    are killed.
+    `Exception`: clean up in `finally`, and do not catch it. After another 10 s, or the `grace_seconds` of the pipeline,
+    the process and every program it started are killed.
 
     **Kill.** "Stop now" and the emergency stop kill all of these at once: no `finally` runs. So a step must leave
     files that are complete or recognizably unfinished, as for a power failure.
+
+    **Questions.** A step that calls `ask` before anything else gives up its process and its worker until a person has
+    answered, and so does any step that asks when Synapse itself ends: it is then called again from its beginning, and
+    `ask` returns the answer at once.
 
     **Retry.** A new run, which may start at a later step: it has copies of the files in `workdir` and of the artifacts,
     and the pipeline's fields as they were last saved, see `checkpoint`.
@@ -162,6 +174,8 @@ class Run:
         channel: Channel,
         control: Control,
         save: Callable[[], None],
+        asking: Asking | None = None,
+        stop: StopRule = PLAIN_STOP,
         force_color: bool = False,
     ) -> None:
         self.id = id
@@ -174,7 +188,9 @@ class Run:
         self._channel = channel
         self._control = control
         self._save = save
+        self._asking = asking or Asking((), channel, control)
         self._failed_program = ''  # the program that `shell` ran last, if it failed
+        self._stop = stop
         self._force_color = force_color
 
     @property
@@ -197,7 +213,7 @@ class Run:
         """
         value = float(percent)
         if math.isnan(value):
-            raise ValueError('progress(percent) must be a number from 0 to 100, not NaN')
+            raise ValueError(_('progress(percent) must be a number from 0 to 100, not NaN'))
         self._channel.progress(self._channel.step, min(100.0, max(0.0, value)), str(note)[:NOTE_LENGTH])
         self._control.gate()
 
@@ -210,8 +226,61 @@ class Run:
 
         :raises Cancelled: if the run was asked to stop
         """
+        self._channel.has_said = True
         self._save()
         self._control.gate()
+
+    def ask(
+        self,
+        text: str,
+        choices: Sequence[str] | None = None,
+        model: type[Any] | None = None,
+        timeout: Duration | None = None,
+        default: Any = None,
+    ) -> Any:
+        """Ask a person, and return the answer. The run is paused meanwhile, and that time counts toward no timeout.
+
+        The question is shown on the dashboard, in the bell, on the page of the run, and to programs as `question` of
+        the run. Who answered, and when, is in the log.
+
+        If this is the first thing the step does with its `run`, and nothing is printed before it, its process ends
+        while it waits, and the step is called again with the answer. A step that asks later keeps its process, but not
+        its worker; it is called again only if Synapse ends meanwhile. So what must not happen twice belongs after the
+        question, or into an earlier step. An answer is found again by the step, the position of the question in it,
+        and the question itself; a retry of the run asks again, another attempt of the step does not.
+
+        A question that decides whether a step goes on::
+
+            from synapse import Pipeline, Run, StepFailed, step
+
+            class SendLetter(Pipeline):
+                to: str = 'everyone'
+
+                @step
+                def approve(self, run: Run) -> None:
+                    answer = run.ask(f'Send it to {self.to}?', ['Send', 'Not now'], timeout='2d', default='Not now')
+                    if answer != 'Send':
+                        raise StepFailed('It was not approved.')
+
+                @step
+                def send(self, run: Run) -> None:
+                    run.log.success(f'Sent to {self.to}')
+
+        :param text: the question, 1 to 4,000 characters
+        :param choices: the possible answers, 1 to 50 different texts; without them and a model the answer is any text
+        :param model: a Pydantic model, whose fields become a form; defined at the top level of a module, and without
+            secrets
+        :param timeout: how long to wait, as in `shell`; None for as long as it takes
+        :param default: the answer if no one has answered in time; it has to fit
+        :return: one of the choices, an instance of the model, or a text
+        :raises StepFailed: after `timeout` without a default
+        :raises TypeError: if `choices` or `model` is something else
+        :raises RuntimeError: in a process that the step has forked
+        :raises ValueError: if a text is empty or too long, or `default` does not fit
+        :raises Cancelled: if the run was asked to stop
+        """
+        self._control.gate()
+        return self._asking.ask(text, choices=choices, model=model, timeout=timeout, default=default)
 
     def shell(
         self,
@@ -224,6 +293,8 @@ class Run:
         can_hold: bool = False,
         terminal: bool = False,
         columns: int = COLUMNS,
+        stop_signal: str | None = None,
+        grace: Duration | None = None,
     ) -> int:
         """Run a program to its end and return its exit code. Each line of its output becomes a log entry.
 
@@ -232,7 +303,8 @@ class Run:
 
         A code other than 0 raises nothing; a negative one is the signal that ended the program. The program has no
         input, and does not start while the run is paused. If the step is stopped or times out, the program and its
-        children get SIGTERM, and SIGKILL 1.5 s later. In an async step call it through `asyncio.to_thread`.
+        children get SIGTERM, each once, and SIGKILL 10 s later; what they print until then is logged. In an async step
+        call it through `asyncio.to_thread`.
 
         To read the output::
 
@@ -265,20 +337,33 @@ class Run:
             thousands of characters at a time. Its input is at its end, so that a question is answered by nothing, and
             what it starts in the background ends with it. Not on Windows
         :param columns: the width of that terminal, from 20 to 1,000
+        :param stop_signal: the name of the signal that asks the program to end, such as `SIGINT` for one that tidies up
+            only after Ctrl-C; by default `stop_signal` of the event, then of the pipeline, then `SIGTERM`
+        :param grace: how long it may take to end before it is killed, at most an hour, 0 for not at all; by default
+            `grace_seconds` of the event, then of the pipeline, then 10 s
         :raises StepFailed: if the program isn't found or cannot be started, if `cwd` isn't a folder, or after `timeout`
         :raises TypeError: if `argv` isn't a sequence of strings and paths
-        :raises ValueError: if `argv` is empty or has a NUL character, `timeout` isn't a duration, or `columns` are too
-            few or too many
+        :raises ValueError: if `argv` is empty or has a NUL character, `timeout` or `grace` isn't a duration, `columns`
+            are too few or too many, or `stop_signal` isn't one of SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2
         :raises Cancelled: if the run is asked to stop, once the program and its children are gone
         """
         from .shell import run_program
 
+        self._channel.has_said = True
         words = _arguments(argv)
         if not FEWEST_COLUMNS <= columns <= MOST_COLUMNS:
-            raise ValueError(f'run.shell(columns) must be from {FEWEST_COLUMNS} to {MOST_COLUMNS}, not {columns}')
+            raise ValueError(
+                _(
+                    'run.shell(columns) must be from {fewest} to {most}, not {columns}',
+                    fewest=FEWEST_COLUMNS,
+                    most=MOST_COLUMNS,
+                    columns=columns,
+                )
+            )
+        stop = self._stop_rule(stop_signal, grace)
         source = Path(words[0]).name or words[0]
         output = ProgramOutput(self._channel, source)
-        self._failed_program = ''
+        self._failed_program, why_killed = '', memory_watch()
         try:
             code = run_program(
                 words,
@@ -289,11 +374,44 @@ class Run:
                 output=output if on_line is None else FilteredOutput(on_line, output),
                 can_hold=can_hold,
                 columns=columns if terminal else None,
+                stop=stop,
+                on_stop=lambda killed: self._report_stop(source, stop, killed),
             )
         finally:
             output.finish()
         self._failed_program = source if code else ''
+        if code in KILLED and (why := why_killed()):
+            self.log.error(_('{source} was killed. {why}', source=source, why=why))
         return code
+
+    def _stop_rule(self, name: str | None, grace: Duration | None) -> StopRule:
+        if name is not None and name not in SIGNALS:
+            raise ValueError(
+                _('run.shell(stop_signal) must be one of {names}, not {name!r}', names=', '.join(SIGNALS), name=name)
+            )
+        seconds = self._stop.grace if grace is None else min(parse_duration(grace), MOST_GRACE)
+        return StopRule(name or self._stop.signal, seconds)
+
+    def _report_stop(self, program: str, stop: StopRule, killed: int | None) -> None:
+        """Say that a program is about to be ended, so that it is given its time, or what became of it."""
+        with self._channel.without_waiting():
+            if killed is None and stop.grace > 0:
+                self._control.allow(stop.grace)
+                news = Stopping(t=Kind.STOPPING, wait=stop.grace, grace=0, program=program, signal=stop.signal)
+                self._channel.send(news)
+                text = _(
+                    '{program} is asked to end ({signal}) and has {grace} s for it',
+                    program=program,
+                    signal=stop.signal,
+                    grace=number(stop.grace),
+                )
+                self._channel.log('info', program, text)
+            elif killed:
+                text = _('It was killed with {count} more', count=killed - 1) if killed > 1 else _('It was killed')
+                if stop.grace > 0:
+                    why = _('{program} did not end within {grace} s.', program=program, grace=number(stop.grace))
+                    text = f'{why} {text}'
+                self._channel.log('warning', program, text)
 
     def _environment(self, extra: Mapping[str, str], columns: int | None) -> dict[str, str]:
         of_terminal: dict[str, str] = {}
@@ -318,6 +436,7 @@ class Run:
         """
         import mimetypes
 
+        self._channel.has_said = True
         source = self.workdir / path
         target = self._folder / 'artifacts' / _relative(name or source.name)
         is_ours = source.resolve().is_relative_to(self.workdir.resolve())
@@ -340,16 +459,18 @@ class Run:
 
 def _arguments(argv: Sequence[str | os.PathLike[str]]) -> list[str]:
     if isinstance(argv, str | bytes | os.PathLike):
-        raise TypeError(f"run.shell takes a list like ['ffmpeg', '-version'], not the one string {argv!r}")
+        raise TypeError(_("run.shell takes a list like ['ffmpeg', '-version'], not the one string {argv!r}", argv=argv))
     words = []
     for word in argv:
         if not isinstance(word, str | os.PathLike):
-            raise TypeError(f'run.shell takes strings and paths; {word!r} is neither, write str(...) around it')
+            raise TypeError(
+                _('run.shell takes strings and paths; {word!r} is neither, write str(...) around it', word=word)
+            )
         words.append(os.fspath(word))
     if not words or not words[0]:
-        raise ValueError('run.shell needs the name of a program as its first argument')
+        raise ValueError(_('run.shell needs the name of a program as its first argument'))
     if any('\0' in word for word in words):
-        raise ValueError('run.shell cannot pass on an argument with a NUL character')
+        raise ValueError(_('run.shell cannot pass on an argument with a NUL character'))
     return words
 
 
@@ -357,7 +478,8 @@ def _relative(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or not path.parts or '..' in path.parts or '\0' in name:
         raise StepFailed(
-            f'An artifact cannot be called {name!r}.', 'Give a plain file name, or one like posters/1.jpg.'
+            _('An artifact cannot be called {name!r}.', name=name),
+            _('Give a plain file name, or one like posters/1.jpg.'),
         )
     return path
 
@@ -370,10 +492,11 @@ def _keep_file(source: Path, target: Path, *, move: bool, watch: Watch) -> int:
     """
     if source.is_dir():
         raise StepFailed(
-            f'{source} is a folder, but an artifact is a file.', 'Keep its files one by one, or as an archive.'
+            _('{source} is a folder, but an artifact is a file.', source=source),
+            _('Keep its files one by one, or as an archive.'),
         )
     if not source.is_file():
-        raise StepFailed(f'There is no file {source} to keep as an artifact.')
+        raise StepFailed(_('There is no file {source} to keep as an artifact.', source=source))
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and target.samefile(source):
         return target.stat().st_size
@@ -383,5 +506,5 @@ def _keep_file(source: Path, target: Path, *, move: bool, watch: Watch) -> int:
     try:
         copy(source, target, watch=watch)
     except StorageError as error:
-        raise StepFailed(str(error), 'Check the disk of the data folder, then retry from this step.') from error
+        raise StepFailed(spoken(error), _('Check the disk of the data folder, then retry from this step.')) from error
     return target.stat().st_size

@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 _LINE_BYTES = 1000
@@ -26,14 +27,18 @@ def interpreter_of(script: Path) -> list[str]:
     line = first[2:].rstrip(b'\n').decode('utf-8', 'replace')
     if line.endswith('\r'):
         raise StepFailed(
-            f'The lines of {script.name} end as on Windows (CRLF), so its first one names “{line.strip()}␍”.',
-            f"Convert it: sed -i 's/\\r$//' {shlex.quote(str(script))}",
+            _(
+                'The lines of {name} end as on Windows (CRLF), so its first one names “{line}␍”.',
+                name=script.name,
+                line=line.strip(),
+            ),
+            _("Convert it: sed -i 's/\\r$//' {script}", script=shlex.quote(str(script))),
         )
     words = line.split(None, 1)
     words = [words[0], *(word.strip() for word in words[1:])]
     if os.name != 'nt' and not Path(words[0]).is_file():
         raise StepFailed(
-            f'The first line of {script.name} names {words[0]}, which does not exist.',
-            f'Install it, or change the first line of {script}.',
+            _('The first line of {name} names {program}, which does not exist.', name=script.name, program=words[0]),
+            _('Install it, or change the first line of {script}.', script=script),
         )
     return words

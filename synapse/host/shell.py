@@ -3,7 +3,6 @@
 import contextlib
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -17,13 +16,14 @@ import psutil
 if sys.platform == 'linux':
     import fcntl
 
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 from . import terminal
 from .control import Cancelled, Control
 from .not_found import not_started
+from .stopping import PLAIN_STOP, StopRule, descendants, end_program, for_each, kill_family
 
-TERM_SECONDS = 1.5
 PIPE_BYTES = 1024**2
 BUSY_BYTES, BUSY_SECONDS = 16 * 1024, 0.002
 _POLL_SECONDS = 0.1
@@ -54,6 +54,8 @@ class Source(Protocol):
         """Read no more."""
 
 
+OnStop = Callable[[int | None], None]
+
 _running: set[subprocess.Popen[bytes]] = set()
 
 
@@ -67,6 +69,8 @@ def run_program(
     output: Output,
     can_hold: bool = False,
     columns: int | None = None,
+    stop: StopRule = PLAIN_STOP,
+    on_stop: OnStop = lambda killed: None,
 ) -> int:
     """Run a program to its end and return its exit code, negative for the signal that ended it.
 
@@ -74,6 +78,8 @@ def run_program(
     :param timeout: seconds, not counting the time for which the run is paused
     :param can_hold: whether to suspend it with its children while the run is paused
     :param columns: of a terminal to run it in; None for none
+    :param stop: how it is ended if this function has to end it
+    :param on_stop: called with None before that, and after it with how many processes had to be killed
     :raises StepFailed: if it cannot be started or takes too long
     :raises Cancelled: if the run is asked to stop, once the program and its children are gone
     """
@@ -87,33 +93,41 @@ def run_program(
         _follow(process, chunks, output, control, _deadline(timeout, control, argv), can_hold)
         return process.wait()
     finally:
-        is_over.set()
         try:
             if process.poll() is None:
-                stop_tree(process)
+                on_stop(None)
+                on_stop(end_program(process, stop, _listener(chunks, output)))
         finally:
+            is_over.set()
             _running.discard(process)
 
 
 def kill_descendants() -> None:
     """Kill all programs that steps have started, with their groups and children."""
-    tree = _tree(os.getpid())
+    family = descendants(os.getpid())
     for process in tuple(_running):
-        _signal_tree(process.pid, [], kill=True)
-    _each(tree, psutil.Process.kill)
+        kill_family(process.pid, [])
+    for_each(family, psutil.Process.kill)
 
 
-def stop_tree(process: 'subprocess.Popen[bytes]') -> None:
-    """Terminate a program and its children, and kill what is left of them 1.5 s later."""
-    tree = _tree(process.pid)
-    try:
-        _signal_tree(process.pid, tree, kill=False)
-        process.wait(TERM_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:
-        _signal_tree(process.pid, [*tree, *_tree(process.pid)], kill=True)
-        process.wait()
+def _listener(chunks: 'queue.Queue[bytes]', output: Output) -> Callable[[float], bool]:
+    """Return a function that passes on the last words of a program, whatever becomes of them."""
+    is_wanted = True
+
+    def listen(seconds: float) -> bool:
+        nonlocal is_wanted
+        try:
+            data = b'' if output.is_backed_up else chunks.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        try:
+            if data and is_wanted:
+                output.feed(data)
+        except Exception:  # of `on_line`: the step has failed already, or is being stopped
+            is_wanted = False
+        return bool(data)
+
+    return listen
 
 
 def _started(
@@ -121,7 +135,7 @@ def _started(
 ) -> 'tuple[subprocess.Popen[bytes], Source]':
     program = argv[0]
     if not cwd.is_dir():
-        raise StepFailed(f'{program} cannot start in {cwd}: there is no such folder.')
+        raise StepFailed(_('{program} cannot start in {cwd}: there is no such folder.', program=program, cwd=cwd))
     try:
         if columns is not None:
             return _started_in_terminal(argv, cwd, env, columns)
@@ -253,19 +267,13 @@ def _hold(process: 'subprocess.Popen[bytes]', control: Control) -> None:
     """
     if not control.is_pausing or process.poll() is not None:
         return
-    tree = [psutil.Process(process.pid), *_tree(process.pid)]
-    _each(tree, psutil.Process.suspend)
+    family = [psutil.Process(process.pid), *descendants(process.pid)]
+    for_each(family, psutil.Process.suspend)
     try:
         control.gate()
     finally:
         # A suspended program could not even receive SIGTERM, let alone clean up.
-        _each(tree, psutil.Process.resume)
-
-
-def _each(tree: Sequence[psutil.Process], do: Callable[[psutil.Process], None]) -> None:
-    for process in tree:
-        with contextlib.suppress(psutil.Error):
-            do(process)
+        for_each(family, psutil.Process.resume)
 
 
 def _deadline(timeout: float | None, control: Control, argv: Sequence[str]) -> Callable[[], None]:
@@ -273,21 +281,8 @@ def _deadline(timeout: float | None, control: Control, argv: Sequence[str]) -> C
 
     def check() -> None:
         if timeout is not None and control.clock() - begun > timeout:
-            raise StepFailed(f'{Path(argv[0]).name} took longer than {timeout:g} s and was stopped.')
+            raise StepFailed(
+                _('{name} took longer than {timeout:g} s and was stopped.', name=Path(argv[0]).name, timeout=timeout)
+            )
 
     return check
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        return list(psutil.Process(pid).children(recursive=True))
-    except psutil.Error:
-        return []
-
-
-def _signal_tree(pid: int, tree: Sequence[psutil.Process], *, kill: bool) -> None:
-    if sys.platform != 'win32':
-        number = signal.SIGKILL if kill else signal.SIGTERM
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, number)
-    _each(tree, psutil.Process.kill if kill else psutil.Process.terminate)

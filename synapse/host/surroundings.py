@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
+from synapse.language import _
 from synapse.pipelines.options import ProcessOptions
 from synapse.protocol.environment import IDENTITY, PREFIX, STEP, variables_of
 from synapse.protocol.messages import Job
@@ -36,8 +37,15 @@ def apply(options: ProcessOptions, warn: Callable[[str], None]) -> None:
         try:
             set_to(value)
         except (OSError, psutil.Error, AttributeError) as error:
-            reason = getattr(error, 'strerror', None) or 'this system has no such thing'
-            warn(f'{name} = {value!r} of the pipeline could not be set: {reason}')
+            reason = getattr(error, 'strerror', None) or _('this system has no such thing')
+            warn(
+                _(
+                    '{name} = {value!r} of the pipeline could not be set: {reason}',
+                    name=name,
+                    value=value,
+                    reason=reason,
+                )
+            )
 
 
 def _set_nice(value: int | str) -> None:

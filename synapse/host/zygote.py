@@ -28,6 +28,7 @@ from synapse.host import process
 from synapse.host.capture import capture
 from synapse.host.channel import Channel
 from synapse.host.imported import ImportWatch
+from synapse.language import speak
 from synapse.protocol.environment import HOST_TAG, PREFIX, RUN_ID
 from synapse.protocol.messages import CANNOT_IMPORT, Check, Fork, Forked, HostExited, Ready
 
@@ -237,6 +238,7 @@ class _Hosts:
         for target in (1, 2):
             os.dup2(errors, target)
         os.close(errors)
+        speak(request['language'])
         if request['do'] == 'host':
             return lambda: self._host(commands, answers)
         if request['do'] == 'describe':
@@ -271,8 +273,13 @@ class _Hosts:
                 if self.watch.is_stale:
                     break
                 check: Check = json.loads(line)
+                speak(check['language'])
                 answer = questions.validate(
-                    request['file'], check['name'], request['origin'], parameters=check['parameters']
+                    request['file'],
+                    check['name'],
+                    request['origin'],
+                    check.get('model', ''),
+                    parameters=check['parameters'],
                 )
                 questions.give(answers, {**answer, 'is_last': bool(self.watch.reason)})
         os._exit(0)

@@ -4,18 +4,23 @@ RFC 5545 lets several components share a UID: a series, the replacements of sing
 later occurrences (RECURRENCE-ID with RANGE=THISANDFUTURE, 3.2.13), which end one series and begin another here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
 from synapse import recurrence
+from synapse.errors import Invalid
+from synapse.language import _
 from synapse.recurrence.rules import Rule, RuleError, compact_iso, read_rule, write_rule
 
 from . import trust
+from .own_zone import NoFixedZone, OwnZone, Piece, pieces_of
 from .trust import Sign
 
+RULE_MARK, SPLIT_MARK = '/rule/', '/from/'
+"""What follows them in the UID of a series tells the parts of an event that is several series here."""
 _COMPARED_DAYS = 3653
 _COMPARED_SUB_DAILY = 31
 """For how many days the occurrences of two rules of an event are compared, if one repeats within a day."""
@@ -40,10 +45,15 @@ class Draft:
     """The naive wall time of the occurrence that it replaces, in `recurrence_zone`: that of the series, if known."""
     recurrence_zone: str = ''
     is_cancelled: bool = False
+    own_zone: OwnZone | None = None
+    """The zone of a series that only the file knows; then the rule has an UNTIL as `pieces_of` reads it."""
     last_modified: datetime | None = None
     name: str = ''
     """What messages call it."""
     signature: str = ''
+    categories: tuple[str, ...] = ()
+    doubt: str = ''
+    """A sentence, if the file leaves open when it is meant."""
 
     def is_signed(self, sign: Sign) -> bool:
         """Whether exactly this was exported and signed by the owner of `sign`."""
@@ -61,6 +71,11 @@ class Draft:
             return self
         wall = in_zone(self.recurrence_at, self.recurrence_zone, zone)
         return replace(self, recurrence_at=wall, recurrence_zone=zone)
+
+
+def series_among(drafts: Iterable[Draft]) -> Draft | None:
+    """Return the series, or the single event, among the drafts of a UID."""
+    return next((draft for draft in drafts if draft.recurrence_at is None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +98,14 @@ class Part:
 Problem = tuple[Draft, str]
 
 
-def put_together(parts: Sequence[Part], lost: Iterable[Lost]) -> tuple[list[Draft], list[Problem], list[str]]:
+def put_together(
+    parts: Sequence[Part], lost: Iterable[Lost], now: datetime, *, most: int
+) -> tuple[list[Draft], list[Problem], list[str]]:
     """Return the events of a file, those that cannot be read, and sentences about what was not obvious.
 
     :param lost: occurrences that are excluded from their series, although nothing replaces them
+    :param now: aware; of a series that is split by clock changes, the parts that are over are left out
+    :raises Invalid: if that makes more than `most` events
     """
     newest, notes = _newest(parts)
     drafts = {key: part.draft for key, part in newest.items()}
@@ -100,12 +119,43 @@ def put_together(parts: Sequence[Part], lost: Iterable[Lost]) -> tuple[list[Draf
     missing: dict[str, list[tuple[datetime, str]]] = {}
     for uid, wall, zone in lost:
         missing.setdefault(uid, []).append((wall, zone))
+    for uid in groups:
+        series_uid, mark, __ = uid.partition(RULE_MARK)
+        if mark:  # what replaces an occurrence of the event excludes it from whichever of its rules has it
+            others = [(draft.recurrence_at, draft.recurrence_zone) for draft in groups.get(series_uid, [])]
+            missing[uid] = missing.get(series_uid, []) + [(at, zone) for at, zone in others if at is not None]
+            for change in [draft for draft in groups.get(series_uid, []) if (draft.uid, draft.replaced) in splits]:
+                own = _change_for(groups[uid][0], change)
+                groups[uid] += own
+                splits |= {(uid, draft.replaced) for draft in own}
     found: list[Draft] = []
     problems: list[Problem] = []
     for uid, group in groups.items():
-        for series, overrides in _split(group, splits, problems):
-            found += _excluded(series, overrides, missing.get(uid, []))
+        for whole, replacements in _split(group, splits, problems):
+            for series, overrides in _in_fixed_zones(whole, replacements, now, problems, notes):
+                found += _excluded(series, overrides, missing.get(uid, []))
+            if len(found) > most:
+                raise Invalid(_('The file has more than {most:,} events.', most=most), hint=_('Import it in parts.'))
     return found, problems, notes
+
+
+def _change_for(series: Draft, change: Draft) -> list[Draft]:
+    """Return the change of all later occurrences for another rule of the event: it moves them by as much.
+
+    A change with a rule of its own ends the others.
+    """
+    plan, at = replace(_plan_of(series), exdates=frozenset()), change.in_zone(series.values['timezone']).recurrence_at
+    if at is None:
+        return []
+    following = recurrence.next_after(plan, recurrence.instant_of(at, plan.zone) - recurrence.TICK)
+    if not following:
+        return []
+    wall = recurrence.wall_of(following[0], plan.zone)
+    own = replace(change, uid=series.uid, recurrence_at=wall, recurrence_zone=plan.zone)
+    if change.is_cancelled or change.values['rrule'] is not None:
+        return [replace(own, values={}, is_cancelled=True)]
+    shift = in_zone(change.values['start'], change.values['timezone'], plan.zone) - at
+    return [replace(own, values=change.values | {'start': wall + shift, 'timezone': plan.zone})]
 
 
 def _newest(parts: Iterable[Part]) -> tuple[dict[tuple[str, datetime | None], Part], list[str]]:
@@ -114,14 +164,14 @@ def _newest(parts: Iterable[Part]) -> tuple[dict[tuple[str, datetime | None], Pa
     for part in parts:
         key = part.draft.uid, part.draft.replaced
         other = newest.get(key)
+        if other is None or part.age >= other.age:
+            newest[key] = part
         if (
             other is not None
             and other.draft.sequence == part.draft.sequence
             and other.draft.values != part.draft.values
         ):
-            notes.append(f"'{part.draft.name}' is in the file twice; the newer version was taken.")
-        if other is None or part.age >= other.age:
-            newest[key] = part
+            notes.append(_("'{name}' is in the file twice; the newer version was taken.", name=newest[key].draft.name))
     return newest, notes
 
 
@@ -131,29 +181,87 @@ _Group = tuple[Draft | None, list[Draft]]
 
 def _split(drafts: Sequence[Draft], splits: set[tuple[str, datetime | None]], problems: list[Problem]) -> list[_Group]:
     """Return the series of a UID, each with the replacements that belong to it."""
-    series = next((draft for draft in drafts if draft.recurrence_at is None), None)
+    series = series_among(drafts)
     zone = None if series is None else series.values.get('timezone')
     others = [draft if zone is None else draft.in_zone(zone) for draft in drafts if draft is not series]
     if series is None or series.values.get('rrule') is None:
         return [(series, others)]
     overrides = [(at, draft) for draft in others if (at := draft.replaced)]
     cuts = sorted((at, number) for number, (at, draft) in enumerate(overrides) if (draft.uid, at) in splits)
-    changes = [overrides[number][1] for _, number in cuts]
+    changes = [overrides[number][1] for __, number in cuts]
     overrides = [(at, draft) for at, draft in overrides if draft not in changes]
     done: list[_Group] = []
-    for (at, _), change in zip(cuts, changes, strict=True):
+    moved = timedelta()
+    for (at, __), change in zip(cuts, changes, strict=True):
+        if series.own_zone is not None:
+            problems.append((change, _('changes all later occurrences in a time zone that only the file knows.')))
+            continue
+        # RECURRENCE-ID is the time that the occurrence had before any change: RFC 5545, 3.8.4.4.
+        zone = series.values['timezone']
+        now_at = recurrence.instant_of(recurrence.wall_of(at, zone) + moved, zone)
         try:
-            before, rest, shift = _cut(series, change, at)
+            before, rest, shift = _cut(series, change, now_at)
         except RuleError as error:
-            problems.append((change, f'changes all later occurrences, which cannot be read: {error}'))
-            before, rest, shift = _ended(series, at), None, timedelta()
+            problems.append((change, _('changes all later occurrences, which cannot be read: {error}', error=error)))
+            before, rest, shift = _ended(series, now_at), None, timedelta()
+        moved += shift
         if before is not None:
             done.append((before, [draft for moment, draft in overrides if moment < at]))
         if rest is None:
             return done
         series = rest
         overrides = [(moment, _moved(draft, rest.uid, shift)) for moment, draft in overrides if moment >= at]
-    return [*done, (series, [draft for _, draft in overrides])]
+    return [*done, (series, [draft for __, draft in overrides])]
+
+
+def _in_fixed_zones(
+    series: Draft | None, overrides: list[Draft], now: datetime, problems: list[Problem], notes: list[str]
+) -> list[_Group]:
+    """Return a series in a zone that only the file knows in parts with a fixed offset, any other one as it is."""
+    if series is None or series.own_zone is None or series.is_cancelled:
+        return [(series, overrides)]
+    own, values = series.own_zone, series.values
+    try:
+        pieces = pieces_of(own, values['start'], values['rrule'], now)
+    except (NoFixedZone, RuleError) as error:
+        problems.append((series, _('{error} Give it a zone like Europe/Berlin.', error=error)))
+        return []
+    is_cut = bool(pieces) and recurrence.last(pieces[-1].plan) is not None and _is_endless(series.values['rrule'])
+    how = (
+        _('as {count} series, each with a fixed offset', count=len(pieces))
+        if len(pieces) > 1
+        else _('with a fixed offset')
+    )
+    if is_cut:
+        how = _('{how}, until {day:%Y-%m-%d}: import the file again before then', how=how, day=pieces[-1].ends)
+    notes.append(own.note(series.name, how))
+    return [(_piece(series, piece), _within(piece, series, overrides)) for piece in pieces]
+
+
+def _is_endless(text: str) -> bool:
+    rule = read_rule(text)
+    return rule.count is None and rule.until is None
+
+
+def _piece(series: Draft, piece: Piece) -> Draft:
+    plan, zone = piece.plan, series.values['timezone']
+    exdates = (recurrence.instant_of(wall, zone) for wall in series.values['exdates'])
+    walls = (recurrence.wall_of(instant, plan.zone) for instant in exdates if piece.begins <= instant < piece.ends)
+    values = series.values | {'start': plan.start, 'timezone': plan.zone, 'rrule': plan.rule}
+    values['exdates'] = tuple(sorted(walls))
+    return replace(series, uid=_uid_of(series, piece), values=values, own_zone=None, signature='')
+
+
+def _uid_of(series: Draft, piece: Piece) -> str:
+    whole = series.uid.partition(SPLIT_MARK)[0]
+    return series.uid if piece.is_first else f'{whole}{SPLIT_MARK}{compact_iso(piece.begins)}'
+
+
+def _within(piece: Piece, series: Draft, overrides: Iterable[Draft]) -> list[Draft]:
+    """Return the replacements of occurrences in a part of a series."""
+    uid = _uid_of(series, piece)
+    found = (draft for draft in overrides if (at := draft.replaced) is not None and piece.begins <= at < piece.ends)
+    return [replace(draft.in_zone(piece.plan.zone), uid=uid) for draft in found]
 
 
 def _moved(draft: Draft, uid: str, shift: timedelta) -> Draft:
@@ -185,9 +293,8 @@ def _cut(series: Draft, cut: Draft, at: datetime) -> tuple[Draft | None, Draft |
     values = series.values | cut.values
     values |= {'start': plan_after.start, 'timezone': plan.zone, 'rrule': plan_after.rule}
     values['exdates'] = tuple(sorted(exdates | set(cut.values['exdates'])))
-    uid = (
-        series.uid if before is None else f'{series.uid.partition("/from/")[0]}/from/{compact_iso(at.astimezone(UTC))}'
-    )
+    whole = series.uid.partition(SPLIT_MARK)[0]
+    uid = series.uid if before is None else f'{whole}{SPLIT_MARK}{compact_iso(at.astimezone(UTC))}'
     after = replace(cut, uid=uid, values=values, recurrence_at=None, recurrence_zone='', signature='')
     return before, after, shift
 
@@ -224,14 +331,31 @@ def rules_as_one(rules: Sequence[str], start: datetime, zone: str) -> list[str]:
     try:
         read = [read_rule(rule) for rule in dict.fromkeys(rules)]
     except RuleError as error:
-        raise Unreadable(f'has a rule that cannot be read: {error}') from error
+        raise Unreadable(_('has a rule that cannot be read: {error}', error=error)) from error
     read = _fewest(read)
     texts = [write_rule(rule) for rule in read]
     days = _COMPARED_SUB_DAILY if any(rule.freq.is_sub_daily for rule in read) else _COMPARED_DAYS
+    begin = recurrence.instant_of(start, zone)
+    end = begin + timedelta(days=days)
+    found = {text: {*recurrence.occurrences(recurrence.Plan(start, zone, text), begin, end)} for text in texts}
+    texts = _without_contained(texts, found)
     for one, two in combinations(texts, 2):
-        if _share(recurrence.Plan(start, zone, one), recurrence.Plan(start, zone, two), timedelta(days=days)):
-            raise Unreadable('has two rules with common occurrences. Make each a separate series.')
+        if not found[one].isdisjoint(found[two]):
+            raise Unreadable(_('has two rules with common occurrences. Make each a separate series.'))
     return texts
+
+
+def _without_contained(texts: Sequence[str], found: Mapping[str, Collection[datetime]]) -> list[str]:
+    """Return the rules but for those whose occurrences one without end has, too, such as a weekly beside a daily one.
+
+    :param found: the occurrences of each that are compared
+    """
+    kept = list(texts)
+    for text in texts:
+        others = [found[other] for other in kept if other != text and _is_endless(other)]
+        if found[text] and any(set(found[text]) <= set(other) for other in others):
+            kept.remove(text)
+    return kept
 
 
 def _fewest(rules: list[Rule]) -> list[Rule]:
@@ -255,12 +379,6 @@ def _joined(one: Rule, two: Rule) -> Rule | None:
     lists = getattr(one, names[0]), getattr(two, names[0])
     joined: dict[str, Any] = {names[0]: tuple(sorted({*lists[0], *lists[1]}))}
     return replace(one, **joined) if all(lists) else None
-
-
-def _share(one: recurrence.Plan, two: recurrence.Plan, span: timedelta) -> bool:
-    begin = recurrence.instant_of(one.start, one.zone)
-    end = begin + span
-    return not set(recurrence.occurrences(one, begin, end)).isdisjoint(recurrence.occurrences(two, begin, end))
 
 
 def _plan_of(draft: Draft) -> recurrence.Plan:

@@ -30,6 +30,9 @@ FIELDS = frozenset(
         'overlap',
         'retry',
         'timeout_seconds',
+        'stop_signal',
+        'grace_seconds',
+        'silence_after_seconds',
     }
 )
 """The signed fields: what runs, when, and its title. Only those that an event has are signed, so that a later version

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 
 import icalendar
 from icalendar import Calendar
@@ -11,22 +12,36 @@ from icalendar.prop import vInline
 
 from synapse import recurrence
 from synapse.calendar.events import Event
+from synapse.language import _
+from synapse.recurrence import Plan
 from synapse.recurrence import words as rule_words
 from synapse.recurrence.rules import compact_iso
 
 from . import trust
 from .lines import escaped
+from .shown import LISTED, Shown, plan_text, shown
 from .trust import Sign
 from .zones import described, read_wall
 
-OPTIONS = ('enabled', 'misfire', 'overlap', 'retry', 'timeout_seconds')
+OPTIONS = (
+    'enabled',
+    'misfire',
+    'overlap',
+    'retry',
+    'timeout_seconds',
+    'stop_signal',
+    'grace_seconds',
+    'silence_after_seconds',
+)
 """The fields in X-SYNAPSE-OPTIONS, which is JSON."""
 
 
 def write_calendar(events: Sequence[Event], *, now: datetime, sign: Sign | None = None) -> bytes:
     """Return a calendar with these events, whose UIDs never change. Takes about a second for several thousand.
 
-    :param now: aware; the DTSTAMP of the events
+    What is written depends on the events and the day of `now` alone.
+
+    :param now: aware; explicit instants and described zones reach some years further
     :param sign: signs those that are switched on, so that a later import recognizes them
     """
     calendar = Calendar()
@@ -38,17 +53,26 @@ def write_calendar(events: Sequence[Event], *, now: datetime, sign: Sign | None 
     calendar.add('X-PUBLISHED-TTL', vInline('PT15M'))
     by_id = {event.id: event for event in events}
     series_of = {event.id: by_id.get(event.override_of or '', event) for event in events}
-    zones = {zone for event in events for zone in (event.timezone, series_of[event.id].timezone)}
+    replaced = _replaced(events)
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    plans = {event.id: _shown_plan(event, replaced.get(event.id, set())) for event in events}
+    written = {id: shown(plan, today) for id, plan in plans.items()}
+    zones = {one.zone for one in written.values()}
     first_year = max(2, min((event.start.year for event in events), default=2)) - 1
     for zone in sorted(zones - {'UTC'}):
         calendar.add_component(described(zone, first_year, now.year))
-    replaced = _replaced(events)
     for event in events:
-        kept = set(event.exdates) - replaced.get(event.id, set())
-        item = _vevent(event, series_of[event.id], kept, now)
+        series, one = series_of[event.id], written[event.id]
+        item = _vevent(event, series, one)
+        if event.override_at is not None:
+            item.add('RECURRENCE-ID', _replaced_moment(event.override_at, series.timezone, written[series.id]))
+        _add_plan(item, plan_text(plans[event.id], one))
         if sign is not None and event.enabled:
-            item.add('X-SYNAPSE-SIGNATURE', vInline(sign(_meaning(event, series_of[event.id]))))
+            item.add('X-SYNAPSE-SIGNATURE', vInline(sign(_meaning(event, series))))
         calendar.add_component(item)
+        for wall, instant in one.moved:
+            if wall not in replaced.get(event.id, set()):
+                calendar.add_component(_clock_change(event, one, wall, instant))
     return bytes(calendar.to_ical(sorted=False))
 
 
@@ -67,25 +91,57 @@ def _replaced(events: Sequence[Event]) -> dict[str, set[datetime]]:
     return found
 
 
-def _vevent(event: Event, series: Event, exdates: set[datetime], now: datetime) -> icalendar.Event:
+def _shown_plan(event: Event, replaced: set[datetime]) -> Plan:
+    """Return the plan with its rule in canonical form, and with the replaced occurrences."""
+    rule = None if event.rrule is None else _rule_text(event.rrule, event.timezone)
+    return replace(event.plan, rule=rule, exdates=frozenset(event.exdates) - replaced)
+
+
+def _add_plan(item: icalendar.Event, text: str) -> None:
+    if text:
+        item.add('X-SYNAPSE-PLAN', escaped(text))
+
+
+def _replaced_moment(at: datetime, zone: str, series: Shown) -> vInline:
+    """Return the wall time of a replaced occurrence as its series has it."""
+    if series.zone == zone:
+        return _moments([at], zone)
+    return _moments([recurrence.wall_of(recurrence.instant_of(at, zone), series.zone)], series.zone)
+
+
+def _headed(event: Event, series: Event) -> icalendar.Event:
     item = icalendar.Event()
     item.add('UID', escaped(uid_of(event, series)))
     item.add('SEQUENCE', event.sequence)
-    item.add('DTSTAMP', now)
+    item.add('DTSTAMP', event.updated_at)  # without a METHOD it is the time of the last revision: RFC 5545, 3.8.7.2
     item.add('CREATED', event.created_at)
     item.add('LAST-MODIFIED', event.updated_at)
     item.add('SUMMARY', escaped(event.title))
-    item.add('DTSTART', _moments([event.start], event.timezone))
     item.add('DURATION', timedelta(minutes=15))
-    if event.override_at is not None:
-        item.add('RECURRENCE-ID', _moments([event.override_at], series.timezone))
-    if event.rrule is not None:
-        item.add('RRULE', vInline(_rule_text(event.rrule, event.timezone)))
-    if exdates:
-        item.add('EXDATE', _moments(sorted(exdates), event.timezone))
     item.add('STATUS', 'CONFIRMED' if event.enabled else 'TENTATIVE')
     item.add('TRANSP', 'TRANSPARENT')
-    item.add('DESCRIPTION', escaped(_description(event)))
+    return item
+
+
+def _clock_change(event: Event, written: Shown, wall: datetime, instant: datetime) -> icalendar.Event:
+    """Return an occurrence at a time that the clocks skip or repeat, as if it had been moved to its instant."""
+    item = _headed(event, event)
+    item.add('RECURRENCE-ID', _moments([wall], written.zone))
+    item.add('DTSTART', _moments([instant.replace(tzinfo=None)], 'UTC'))
+    item.add('X-SYNAPSE-CLOCK-CHANGE', vInline(compact_iso(instant)))
+    return item
+
+
+def _vevent(event: Event, series: Event, written: Shown) -> icalendar.Event:
+    item = _headed(event, series)
+    item.add('DTSTART', _moments([written.start], written.zone))
+    if written.rule is not None:
+        item.add('RRULE', vInline(written.rule))
+    if written.dates:
+        item.add('RDATE', _moments(written.dates, 'UTC'))
+    if written.exdates:
+        item.add('EXDATE', _moments(written.exdates, written.zone))
+    item.add('DESCRIPTION', escaped(_description(event, written)))
     item.add('X-SYNAPSE-PIPELINE', escaped(event.pipeline))
     if event.profile is not None:
         item.add('X-SYNAPSE-PROFILE', escaped(event.profile))
@@ -103,10 +159,14 @@ def _meaning(event: Event, series: Event) -> bytes:
     return trust.meaning(uid_of(event, series), event.sequence, replaced, values)
 
 
-def _description(event: Event) -> str:
+def _description(event: Event, written: Shown) -> str:
     lines = [rule_words.in_words(event.plan)]
+    if written.is_listed:
+        lines.append(
+            _('The calendar file has the next occurrences, at most {listed:,}, up to five years ahead.', listed=LISTED)
+        )
     if not event.enabled:
-        lines.append('Switched off: it does not run.')
+        lines.append(_('Switched off: it does not run.'))
     lines.append(f'pipeline: {event.pipeline}')
     if event.profile is not None:
         lines.append(f'profile: {event.profile}')

@@ -23,6 +23,8 @@ from storage.files import (
 )
 from synapse.bus import Bus, Message
 from synapse.errors import DiskIsFull, NotFound, NotReady, TooLarge
+from synapse.language import _
+from synapse.language.figures import number
 from synapse.records import Record, now_utc
 from synapse.waiting import to_the_end
 
@@ -77,8 +79,10 @@ class Inbox:
         try:
             return self._items[id]
         except KeyError:
-            hint = 'It was deleted, or a run has taken it.'
-            raise NotFound('inbox_item_not_found', f'The inbox has no file with the id {id!r}.', hint) from None
+            hint = _('It was deleted, or a run has taken it.')
+            raise NotFound(
+                'inbox_item_not_found', _('The inbox has no file with the id {id!r}.', id=id), hint
+            ) from None
 
     def path(self, id: str) -> Path:
         """Return the path of the bytes of this file.
@@ -126,7 +130,12 @@ class Inbox:
         """Reserve this much free space, so that two uploads at once do not count on the same bytes."""
         free = free_bytes(self._folder) - self._promised
         if free < size + _SPARE_BYTES:
-            raise DiskIsFull(f'The disk has {max(0, free):,} bytes left, too few for this file; nothing was saved.')
+            raise DiskIsFull(
+                _(
+                    'The disk has {free} bytes left, too few for this file; nothing was saved.',
+                    free=number(max(0, free)),
+                )
+            )
         self._promised += size
         try:
             yield
@@ -154,8 +163,12 @@ class Inbox:
     def _too_large(self, name: str) -> TooLarge:
         return TooLarge(
             'file_too_large',
-            f'{name} is larger than the {self._max_bytes:,} bytes that a file may have.',
-            'Give its path on this machine instead, or raise the limit with SYNAPSE_MAX_UPLOAD_BYTES.',
+            _(
+                '{name} is larger than the {most} bytes that a file may have.',
+                name=name,
+                most=number(self._max_bytes),
+            ),
+            _('Give its path on this machine instead, or raise the limit with SYNAPSE_MAX_UPLOAD_BYTES.'),
         )
 
 
@@ -214,6 +227,6 @@ def _named_errors() -> Iterator[None]:
     try:
         yield
     except DiskFull as error:
-        raise DiskIsFull('The disk filled up during the upload; nothing was saved.') from error
+        raise DiskIsFull(_('The disk filled up during the upload; nothing was saved.')) from error
     except StorageError as error:
-        raise NotReady('inbox_not_writable', f'The file could not be saved: {error}') from error
+        raise NotReady('inbox_not_writable', _('The file could not be saved: {error}', error=error)) from error

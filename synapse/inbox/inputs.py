@@ -2,16 +2,18 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 from storage.copies import Watch, break_hard_links, copy
 from storage.files import named_errors, write_atomically
-from synapse.errors import NotFound, SynapseError
+from synapse.errors import Conflict, NotFound
+from synapse.language import N_, _, translated
 from synapse.pasted_paths import understood
 from synapse.sentences import command_text
 
+from .arriving import FoundFile
 from .inbox import PREFIX as INBOX
 from .inbox import Inbox
 from .names import without_controls
@@ -29,7 +31,7 @@ _LONGEST_NAME = 200
 _LONGEST_SUBJECT = 80
 
 
-class InputGone(SynapseError):
+class InputGone(Conflict):
     """A file that a run needs is gone."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -45,11 +47,14 @@ def paths_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterat
             yield from ((name, item) for item in values if isinstance(item, str) and item)
 
 
-def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> dict[str, str]:
-    """Return a sentence for each path parameter whose file cannot be used; reads the disk."""
+def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox, data: Path) -> dict[str, str]:
+    """Return a sentence for each path parameter whose file cannot be used; reads the disk.
+
+    :param data: the data folder, in which `newest:` is refused
+    """
     found: dict[str, str] = {}
     for name, value in _chosen_in(schema, parameters):
-        problem = _problem_with(value, schema['properties'][name], inbox)
+        problem = _problem_with(value, schema['properties'][name], inbox, data)
         if problem:
             found.setdefault(name, problem)
     return found
@@ -64,66 +69,35 @@ def with_home(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[
     """Return the parameters with the paths that people meant: without quotes around, with the home folder for `~`."""
     fields = schema.get('properties', {})
     return {
-        name: mapped(value, _expanded) if _is_path(fields.get(name, {})) else value
-        for name, value in parameters.items()
+        name: mapped(value, expanded) if _is_path(fields.get(name, {})) else value for name, value in parameters.items()
     }
 
 
-def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox) -> str:
-    """Return what a run is about: the name of its first file or folder, else its command; may be empty."""
-    for _, value in paths_in(schema, parameters):
+def subject_of(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbox: Inbox, title: str = '') -> str:
+    """Return what a run is about: its command, or else the name of its first file or folder; may be empty.
+
+    :param title: of its event, which says more than a command, or than nothing
+    """
+    command = parameters.get('command')
+    is_command = isinstance(command, list)
+    # The folder in which a command runs is not what it is about.
+    for __, value in () if is_command and (command or title) else paths_in(schema, parameters):
         if not value.startswith(INBOX):
             return PurePath(value).name or value
         try:
             return inbox.get(value.removeprefix(INBOX)).name
         except NotFound:
             return value
-    command = parameters.get('command')
-    if not isinstance(command, list):
-        return ''
-    text = ' '.join(command_text(command).split())
+    text = title or (' '.join(command_text(command).split()) if isinstance(command, list) else '')
     return text if len(text) <= _LONGEST_SUBJECT else f'{text[: _LONGEST_SUBJECT - 1].rstrip()}…'
 
 
-def newest_match(value: str) -> Path | None:
-    """Return the most recently changed file that matches `newest:PATTERN`, None if there is none; reads the disk.
-
-    Files whose name says that they are hidden or still being copied do not count.
-    """
-    pattern = Path(_expanded(value.removeprefix(NEWEST)))
-    found = []
-    try:
-        for path in pattern.parent.glob(pattern.name):
-            if not path.name.startswith('.') and path.suffix not in _UNFINISHED and path.is_file():
-                found.append((path.stat().st_mtime_ns, path))
-    except (OSError, ValueError, NotImplementedError):
-        return None
-    return max(found)[1] if found else None
-
-
-def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of an event with real paths in place of `newest:`; reads the disk.
-
-    :raises InputGone: if no file matches, or a person has to choose one
-    """
-
-    def real(text: str) -> str:
-        if text == ASK:
-            raise InputGone('It needs a file that you choose.', 'Choose one and run it.')
-        if not text.startswith(NEWEST):
-            return text
-        path = newest_match(text)
-        if path is None:
-            raise InputGone(f'No file matches {text.removeprefix(NEWEST)}.', 'Put one there, then run it.')
-        return str(path)
-
-    return {name: mapped(value, real) for name, value in parameters.items()}
-
-
-def is_unresolved(parameters: Mapping[str, Any]) -> bool:
-    """Whether the parameters have values that `resolved` replaces."""
-    texts = [item for value in parameters.values() for item in (value if isinstance(value, list) else [value])]
-    return any(isinstance(text, str) and (text == ASK or text.startswith(NEWEST)) for text in texts)
+def files_among(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """Yield parameter name and path of each file or folder that a run reads, where the path is a full one."""
+    fields = schema.get('properties', {})
+    for name, value in paths_in(schema, parameters):
+        if Path(value).is_absolute() and not fields[name].get('x-new'):
+            yield name, Path(value)
 
 
 def inbox_ids(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> set[str]:
@@ -133,30 +107,47 @@ def inbox_ids(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> set[s
 
 
 def take_over(
-    schema: Mapping[str, Any], parameters: Mapping[str, Any], *, inbox: Inbox, runs: Path, target: Path, watch: Watch
+    schema: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    *,
+    inbox: Inbox,
+    runs: Path,
+    target: Path,
+    watch: Watch,
+    found: Sequence[FoundFile] = (),
 ) -> dict[str, str]:
     """Put files from the inbox or from another run's folder into `target`; reads and writes the disk.
 
-    What belongs to another run is copied. A file of the inbox is hard-linked, so that one that leaves the inbox costs
-    neither time nor space; call `make_independent` before anything writes to it.
+    What belongs to another run or was `found` in a watch folder is copied. A file of the inbox is hard-linked, so that
+    one that leaves the inbox costs neither time nor space; call `make_independent` before anything writes to it.
 
     :return: the new path of each value that changes
-    :raises InputGone: if a file is gone
+    :raises InputGone: if a file is gone, or one that was found has changed since
     :raises StorageError: if the disk refuses
     :raises CopyStopped: if `watch` returns False
     """
+    versions = {file.path: file for file in found}
     places: dict[str, str] = {}
-    for _, value in _inputs_in(schema, parameters):
+    for __, value in _inputs_in(schema, parameters):
         if value in places:
             continue
         source, label = _source(value, inbox)
         if not source.exists():
-            raise InputGone(f'The file {source} is gone; it was there when this run was created.', _GONE_HINT)
+            raise InputGone(
+                _('The file {source} is gone; it was there when this run was created.', source=source),
+                translated(_GONE_HINT),
+            )
         if value.startswith(INBOX):
             places[value] = str(_linked(source, _place_for(label, target), watch))
-        elif _is_of_another_run(source, runs, target):
-            places[value] = str(_place_for(label, target))
-            copy(source, Path(places[value]), watch=watch, as_new=True, sync=True)
+        elif value in versions or _is_of_another_run(source, runs, target):
+            place = _place_for(label, target)
+            copy(source, place, watch=watch, as_new=True, sync=True)
+            if value in versions and not versions[value].is_there():
+                place.unlink()
+                raise InputGone(
+                    _('The file {source} has changed since it was taken.', source=source), translated(_CHANGED_HINT)
+                )
+            places[value] = str(place)
     return places
 
 
@@ -203,9 +194,9 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-_UNFINISHED = frozenset({'.part', '.tmp', '.crdownload', '.partial'})
-_FULL_PATH_HINT = 'Start with a drive, such as C:\\, or with ~.' if os.name == 'nt' else 'Start with / or ~.'
-_GONE_HINT = 'Put it back and retry, or start a new run with another file.'
+_FULL_PATH_HINT = N_('Start with a drive, such as C:\\, or with ~.') if os.name == 'nt' else N_('Start with / or ~.')
+_CHANGED_HINT = N_('Its new version gets a run of its own. To use it here, retry this run.')
+_GONE_HINT = N_('Put it back and retry, or start a new run with another file.')
 
 
 def _inputs_in(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -224,31 +215,35 @@ def _is_path(field: Mapping[str, Any]) -> bool:
     return any(option.get('format') in _PATH_FORMATS for option in options)
 
 
-def _expanded(text: str) -> str:
+def expanded(text: str) -> str:
+    """Return the path that a person meant by a text; one behind `newest:` stays behind it."""
     prefix = NEWEST if text.startswith(NEWEST) else ''
     return prefix + understood(text.removeprefix(prefix))
 
 
-def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox) -> str:
+def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox, data: Path) -> str:
     if value == ASK:
         return ''
     if value.startswith(NEWEST):
         folder = Path(value.removeprefix(NEWEST)).parent
         if not folder.is_absolute():
-            return 'Give the full path of the folder, such as newest:/srv/media/*.mp4.'
+            return _('Give the full path of the folder, such as newest:/srv/media/*.mp4.')
+        if folder.resolve().is_relative_to(data.resolve()):
+            return _('Synapse keeps its own files there. Choose another folder.')
         return _not_fitting(folder, is_folder=True)
     if value.startswith(INBOX):
         try:
             inbox.get(value.removeprefix(INBOX))
         except NotFound:
-            return f'The inbox has no file {value.removeprefix(INBOX)}. Upload it again.'
+            return _('The inbox has no file {id}. Upload it again.', id=value.removeprefix(INBOX))
         return ''
     path = Path(value)
     if not path.is_absolute():
-        return f'{value} is not a full path. {_FULL_PATH_HINT}'
+        return _('{path} is not a full path. {hint}', path=value, hint=translated(_FULL_PATH_HINT))
     is_folder = _is_folder(field)
     if field.get('x-new'):
-        return f'{value} is a file, not a folder. Choose a new folder.' if is_folder and path.is_file() else ''
+        is_file = is_folder and path.is_file()
+        return _('{path} is a file, not a folder. Choose a new folder.', path=value) if is_file else ''
     return _not_fitting(path, is_folder=is_folder)
 
 
@@ -263,12 +258,14 @@ def _is_folder(field: Mapping[str, Any]) -> bool | None:
 def _not_fitting(path: Path, *, is_folder: bool | None) -> str:
     try:
         if not path.exists():
-            return f'There is no {"folder" if is_folder else "file"} at {path}.'
+            missing = _('There is no file at {path}.', path=path)
+            return _('There is no folder at {path}.', path=path) if is_folder else missing
         if is_folder and not path.is_dir():
-            return f'{path} is a file, not a folder. Choose a folder.'
-        return f'{path} is a folder, not a file. Choose a file.' if is_folder is False and path.is_dir() else ''
+            return _('{path} is a file, not a folder. Choose a folder.', path=path)
+        is_wrong = is_folder is False and path.is_dir()
+        return _('{path} is a folder, not a file. Choose a file.', path=path) if is_wrong else ''
     except OSError as error:
-        return f'{path} cannot be read: {error.strerror or error}.'
+        return _('{path} cannot be read: {reason}.', path=path, reason=error.strerror or error)
 
 
 def _source(value: str, inbox: Inbox) -> tuple[Path, str]:
@@ -279,7 +276,9 @@ def _source(value: str, inbox: Inbox) -> tuple[Path, str]:
     try:
         return inbox.path(item_id), inbox.get(item_id).name
     except NotFound as error:
-        raise InputGone(f'The file {item_id} left the inbox before this run started.', _GONE_HINT) from error
+        raise InputGone(
+            _('The file {id} left the inbox before this run started.', id=item_id), translated(_GONE_HINT)
+        ) from error
 
 
 def _is_of_another_run(source: Path, runs: Path, target: Path) -> bool:

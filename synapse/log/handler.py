@@ -8,6 +8,8 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
+from synapse.language import Text, own, own_language, said_in, translated
+
 from .log import Log
 
 
@@ -66,13 +68,27 @@ def _row_of(record: logging.LogRecord) -> dict[str, Any]:
     extra = {'traceback': _TRACEBACK.formatException(exception)} if exception and is_raised else None
     return {
         'level': _level_of(record.levelno),
-        'message': record.getMessage(),
+        'message': _message_of(record),
         'source': _source_of(record.name),
         'run': getattr(record, 'run', None),
         'step': getattr(record, 'step', None),
         'fields': extra,
         'timestamp': datetime.fromtimestamp(record.created, UTC),
     }
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    """The message in our own language: the template of a record of ours is a `Text`, or was marked by `N_`."""
+    if isinstance(record.msg, Text):
+        template = own(record.msg)
+    elif isinstance(record.msg, str) and record.name.startswith(_OURS):
+        template = translated(record.msg, own_language())
+    else:
+        return record.getMessage()
+    values = record.args
+    if isinstance(values, tuple):
+        values = tuple(said_in(own_language(), value) for value in values)
+    return template % values if values else template
 
 
 def _source_of(name: str) -> str:

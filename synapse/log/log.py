@@ -14,6 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 from storage.files import StorageError
 from storage.logs.store import LogStore
 from synapse.bus import Bus
+from synapse.language import _, _n, own
+from synapse.language.formats import number
 from synapse.records import now_utc
 from synapse.scrubber import LONGEST_TEXT, Scrubber
 
@@ -108,7 +110,8 @@ class Log:
         """Log one entry; it is published before this turn of the loop ends, in a flood soon after.
 
         :param level: an unknown level counts as `info`, so that no line of a step is lost over it
-        :param message: cut after 16,384 characters, with its length in the field `cut`
+        :param message: said in our own language if it is a `Text`; cut after 16,384 characters, with its length in the
+            field `cut`
         :param timestamp: ISO 8601 with offset if it is text; defaults to now
         """
         entry = self._entry(level, message, source, run, step, fields, timestamp)
@@ -285,7 +288,13 @@ class Log:
         removed = await self._pruner.clear(limit)
         if before is None:
             self.counters.unseen_errors = 0
-        self.append(Level.INFO, f'{who} cleared the log: {removed:,} entries removed', source='log')
+        text = _n(
+            '{who} cleared the log: {count} entries removed',
+            '{who} cleared the log: {count} entries removed',
+            removed,
+            who=who,
+        )
+        self.append(Level.INFO, text, source='log')
         return removed
 
     async def retain(self, *, max_age: timedelta | None, max_bytes: int | None) -> int:
@@ -331,7 +340,7 @@ class Log:
         timestamp: datetime | str | None = None,
     ) -> Entry:
         self.last_seq += 1
-        text = self._scrubber.text(message)
+        text = self._scrubber.text(own(message))
         kept = self._scrubber.fields(fields) if fields else {}
         if len(text) > LONGEST_TEXT:
             kept.setdefault('cut', len(text))
@@ -426,17 +435,25 @@ class Log:
     def _report_failure(self, error: StorageError) -> None:
         self.append(
             Level.ERROR,
-            f'Log entries cannot be saved: {error} The newest {MAX_UNSAVED:,} are kept in memory until it works again.',
+            _(
+                'Log entries cannot be saved: {error} The newest {number} are kept in memory until it works again.',
+                error=error,
+                number=number(MAX_UNSAVED),
+            ),
             source='log',
         )
 
     def _report_recovery(self, levels: Counter[Level]) -> None:
         if lost := levels.total():
             self.counters.subtract(levels)
-            text = f'Log entries are saved again; {lost:,} older ones did not fit in memory and are lost.'
+            text = _n(
+                'Log entries are saved again; {count} older ones did not fit in memory and are lost.',
+                'Log entries are saved again; {count} older ones did not fit in memory and are lost.',
+                lost,
+            )
             self.append(Level.WARNING, text, source='log', fields={'lost': lost})
         else:
-            self.append(Level.INFO, 'Log entries are saved again; none was lost.', source='log')
+            self.append(Level.INFO, _('Log entries are saved again; none was lost.'), source='log')
 
 
 _new_entry: Callable[[tuple[Any, ...]], Entry] = partial(tuple.__new__, Entry)

@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.files import DiskFull, StorageError
 from synapse.errors import DiskIsFull, Invalid, NotReady
+from synapse.language import _, spoken
 
 from .search import Search
 
@@ -64,8 +65,8 @@ def store_filters(filters: Mapping[str, Any]) -> dict[str, Any]:
 def raise_if_slow(search: Search | None) -> None:
     """:raises Invalid: if a regular expression was abandoned, since then entries are missing"""
     if search is not None and search.is_too_slow:
-        sentence = 'This regular expression takes too long.'
-        raise Invalid(sentence, {'q': sentence}, 'Simplify it, or search for plain text.', code='slow_pattern')
+        sentence = _('This regular expression takes too long.')
+        raise Invalid(sentence, {'q': sentence}, _('Simplify it, or search for plain text.'), code='slow_pattern')
 
 
 @contextlib.contextmanager
@@ -74,7 +75,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except DiskFull as error:
-        raise DiskIsFull(str(error)) from error
+        raise DiskIsFull(spoken(error)) from error
     except StorageError as error:
-        hint = 'Check the disk that holds the data folder.'
-        raise NotReady('log_not_readable', f'The log cannot be read: {error}', hint) from error
+        hint = _('Check the disk that holds the data folder.')
+        raise NotReady('log_not_readable', _('The log cannot be read: {error}', error=error), hint) from error

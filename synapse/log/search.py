@@ -1,19 +1,26 @@
 """Searches in log messages: a text or a regular expression, and where it matches."""
 
+import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import TypeVar
 
 import regex
 
 from storage.logs.text import folded
 from synapse.errors import Invalid
+from synapse.language import _
+
+T = TypeVar('T')
 
 MAX_SPANS = 50
 MAX_PATTERN = 500
 LINE_SECONDS = 0.01
 MAX_TIMEOUTS = 3
+SLOW_SECONDS, MOST_SLOW_SECONDS = 0.001, 1.0
+"""A line that takes longer than the first is slow: others take microseconds. So much may be spent on slow lines."""
 BATCH_LINES = 256
 BATCH_SECONDS = 0.05
 MAX_REPEATS = 10_000
@@ -28,7 +35,8 @@ class Search:
     """A text or a regular expression to find in messages; an empty one matches everything.
 
     In a regular expression `^` and `$` match at each line of a message. If it needs more than 10 ms for a line it does
-    not match there, and after the third such line it matches nothing (`is_too_slow`), so that it cannot freeze Synapse.
+    not match there. After the third such line, or a second spent on lines of more than 1 ms, it matches nothing
+    (`is_too_slow`), so that it cannot freeze Synapse.
 
     :raises Invalid: with the code `bad_pattern` if the regular expression is invalid
     """
@@ -45,7 +53,7 @@ class Search:
     @property
     def is_too_slow(self) -> bool:
         """Whether the regular expression took too long for too many lines, and was abandoned."""
-        return self._pattern is not None and self._pattern.timeouts >= MAX_TIMEOUTS
+        return self._pattern is not None and self._pattern.is_given_up
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where it matches: `(start, end)` in code points, in order, neither overlapping nor empty, at most 50."""
@@ -88,31 +96,34 @@ class _Pattern:
     """A regular expression with a timeout, which `regex` has and `re` of the standard library does not."""
 
     def __init__(self, text: str, *, is_case_sensitive: bool) -> None:
-        self.timeouts = 0
+        self._timeouts, self._slow_seconds = 0, 0.0
         if len(text) > MAX_PATTERN:
-            raise _bad(f'it is longer than {MAX_PATTERN} characters')
+            raise _bad(_('it is longer than {max_pattern} characters', max_pattern=MAX_PATTERN))
         if _repeats(text) > MAX_REPEATS:
-            raise _bad('it repeats something too often')
+            raise _bad(_('it repeats something too often'))
         flags = regex.VERSION0 | regex.MULTILINE | (0 if is_case_sensitive else regex.IGNORECASE)
         try:
             self._compiled = regex.compile(text, flags)
         except (regex.error, RecursionError, OverflowError, MemoryError, ValueError, IndexError) as error:
-            raise _bad(str(error) or 'it is too deep') from error
+            raise _bad(str(error) or _('it is too deep')) from error
         self.is_joinable = _UNJOINABLE.search(text) is None
         self.literals = tuple(literal for literal in literals_of(text) if literal.isascii())
 
+    @property
+    def is_given_up(self) -> bool:
+        return self._timeouts >= MAX_TIMEOUTS or self._slow_seconds >= MOST_SLOW_SECONDS
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
-        if self.timeouts >= MAX_TIMEOUTS:
-            return found
-        try:
+
+        def find() -> None:
             for match in self._compiled.finditer(text, timeout=LINE_SECONDS):
                 if match.end() > match.start():
                     found.append(match.span())
                 if len(found) == MAX_SPANS:
                     break
-        except TimeoutError:
-            self.timeouts += 1
+
+        self._measured(find)
         return found
 
     def candidates(self, texts: Sequence[str]) -> Iterator[int]:
@@ -122,6 +133,8 @@ class _Pattern:
         The interpreter lock is released meanwhile.
         """
         for start in range(0, len(texts), BATCH_LINES):
+            if self.is_given_up:
+                return
             try:
                 yield from [start + place for place in self._among(texts[start : start + BATCH_LINES])]
             except TimeoutError:
@@ -141,13 +154,21 @@ class _Pattern:
             at = starts[min(place, len(texts))]
 
     def is_in(self, text: str) -> bool:
-        if self.timeouts >= MAX_TIMEOUTS:
-            return False
+        return self._measured(lambda: self._compiled.search(text, timeout=LINE_SECONDS)) is not None
+
+    def _measured(self, search: Callable[[], T]) -> T | None:
+        """Search one line, unless that was given up; None if it takes too long."""
+        if self.is_given_up:
+            return None
+        since = time.thread_time()  # others may be using the processor
         try:
-            return self._compiled.search(text, timeout=LINE_SECONDS) is not None
+            return search()
         except TimeoutError:
-            self.timeouts += 1
-            return False
+            self._timeouts += 1
+            return None
+        finally:
+            took = time.thread_time() - since
+            self._slow_seconds += took if took > SLOW_SECONDS else 0.0
 
 
 def literals_of(pattern: str) -> list[str]:
@@ -186,8 +207,8 @@ def _repeats(pattern: str) -> int:
 
 
 def _bad(why: str) -> Invalid:
-    sentence = f'This is not a regular expression: {why}.'
-    return Invalid(sentence, {'q': sentence}, 'Fix the pattern, or search for it as plain text.', code='bad_pattern')
+    sentence = _('This is not a regular expression: {why}.', why=why)
+    return Invalid(sentence, {'q': sentence}, _('Fix the pattern, or search for it as plain text.'), code='bad_pattern')
 
 
 def _places(text: str, wanted: str) -> list[tuple[int, int]]:

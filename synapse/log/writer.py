@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from storage.files import StorageError
 from storage.logs.rows import LineBatch, LogRow, batch_of, row_of
 from storage.logs.store import LogStore
+from synapse.language import _
 from synapse.waiting import is_set_within
 
 from .entry import RANKS, Entry, Level, size_of
@@ -168,7 +169,7 @@ class LogWriter:
                 if not await self.in_thread(self.store.index_next):
                     self._unindexed = 0
             except StorageError as error:
-                log.warning('the text index of the log has to wait: %s', error)
+                log.warning(_('the text index of the log has to wait: %s'), error)
                 self._unindexed = 0
             if self.unsaved:
                 return
@@ -198,7 +199,7 @@ class LogWriter:
             raise
         except Exception:
             # One row that the store cannot take must not hold up others; it is reported instead.
-            log.exception('a batch of %s log entries was refused; saving them one by one', len(batch))
+            log.exception(_('a batch of %s log entries was refused; saving them one by one'), len(batch))
             for entry in batch:
                 self._save_alone(_row_of(entry))
 
@@ -208,7 +209,7 @@ class LogWriter:
         except StorageError:
             raise
         except Exception as error:
-            log.error('log entry %s cannot be saved: %s', row.seq, error)
+            log.error(_('log entry %s cannot be saved: %s'), row.seq, error)
 
     def _fail(self, error: StorageError) -> None:
         was_failing, self.error = self.error is not None, error
@@ -230,7 +231,7 @@ class LogWriter:
 def _rows_of(batch: Sequence[Entry]) -> list[LogRow | LineBatch]:
     """Entries as the store takes them; those of a flood, which differ only in their message, as one batch."""
     rows: list[LogRow | LineBatch] = []
-    for _, alike in groupby(batch, key=_LIKENESS):
+    for _likeness, alike in groupby(batch, key=_LIKENESS):
         entries = list(alike)
         lines = _batch_of(entries) if len(entries) >= MIN_LINES else None
         rows += [lines] if lines is not None else map(_row_of, entries)

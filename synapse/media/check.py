@@ -6,6 +6,7 @@ from pathlib import Path
 
 from synapse.durations import clock
 from synapse.host.run import Run
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 from .dolby_vision import is_dolby_only
@@ -68,11 +69,18 @@ def check_playable(run: Run, path: Path, media: MediaFile, on_progress: Callable
         if result.code or has_no_frames:
             bad += 1
             if number in (0, len(places) - 1) or bad > MOST_BAD_PLACES:
-                words = result.first_error if result.errors else 'it has no frames'
-                raise StepFailed(f'{path.name} is damaged: {words}.', 'Check whether it plays in a video player.')
+                words = result.first_error if result.errors else _('it has no frames')
+                raise StepFailed(
+                    _('{name} is damaged: {words}.', name=path.name, words=words),
+                    _('Check whether it plays in a video player.'),
+                )
     if flickers:
-        run.log.warning(f'{path.name} has minor errors and may flicker: {flickers[0]}')
-    return 'from start to end' if len(places) == 1 else f'at its start, its end and {PLACES} places between'
+        run.log.warning(_('{name} has minor errors and may flicker: {reason}', name=path.name, reason=flickers[0]))
+    return (
+        _('from start to end')
+        if len(places) == 1
+        else _('at its start, its end and {places} places between', places=PLACES)
+    )
 
 
 def _places(seconds: float) -> list[_Place]:
@@ -96,8 +104,8 @@ def _from(at: float) -> list[str]:
 def _check_colours(path: Path, media: MediaFile) -> None:
     if media.video and 'mov' in media.formats and is_dolby_only(path):
         raise StepFailed(
-            f'{path.name} has the colours of Dolby Vision only, which would come out green and purple.',
-            'Export it as HDR10, HLG or SDR, or as Dolby Vision of profile 8, and publish that.',
+            _('{name} has the colours of Dolby Vision only, which would come out green and purple.', name=path.name),
+            _('Export it as HDR10, HLG or SDR, or as Dolby Vision of profile 8, and publish that.'),
         )
 
 
@@ -106,16 +114,21 @@ def _check_end(path: Path, media: MediaFile) -> None:
     stated = media.stated_seconds if _STATING & set(media.formats) else None
     if not stated:
         if is_cut:
-            raise _incomplete(path, 'its end is missing')
+            raise _incomplete(path, _('its end is missing'))
         return
     reached = last_end(path, media)
     if is_cut or reached < stated - max(2.0, stated * 0.01):
         is_told = clock(reached) != clock(stated)
-        raise _incomplete(path, f'it ends at {clock(reached)} of {clock(stated)}' if is_told else 'its end is missing')
+        raise _incomplete(
+            path,
+            _('it ends at {reached} of {stated}', reached=clock(reached), stated=clock(stated))
+            if is_told
+            else _('its end is missing'),
+        )
 
 
 def _incomplete(path: Path, why: str) -> StepFailed:
-    return StepFailed(f'{path.name} is incomplete: {why}.', 'Copy it again from its source.')
+    return StepFailed(_('{name} is incomplete: {why}.', name=path.name, why=why), _('Copy it again from its source.'))
 
 
 def _decoded(

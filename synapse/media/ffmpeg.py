@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from synapse.host.run import Run
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 KEPT_LINES = 200
@@ -40,13 +41,15 @@ class FfmpegResult:
     @property
     def first_error(self) -> str:
         """Why it failed: later errors follow from the first."""
-        return self.errors[0].rstrip('.') if self.errors else f'ffmpeg ended with code {self.code}'
+        return self.errors[0].rstrip('.') if self.errors else _('ffmpeg ended with code {code}', code=self.code)
 
     def failure(self, what: str) -> StepFailed:
         """Return the failure to raise: that the disk is full, or the first error."""
         if any(phrase in line for line in self.errors for phrase in _FULL_DISK):
-            return StepFailed(f'{what}: the disk is full.', 'Free some space, then retry from this step.')
-        return StepFailed(f'{what}: {self.first_error}.', 'The log of this step has the output of ffmpeg.')
+            return StepFailed(
+                _('{what}: the disk is full.', what=what), _('Free some space, then retry from this step.')
+            )
+        return StepFailed(f'{what}: {self.first_error}.', _('The log of this step has the output of ffmpeg.'))
 
 
 def executable() -> str:
@@ -60,7 +63,7 @@ def executable() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise StepFailed(
-            'ffmpeg was not found.', 'Reinstall the package imageio-ffmpeg, or install ffmpeg itself.'
+            _('ffmpeg was not found.'), _('Reinstall the package imageio-ffmpeg, or install ffmpeg itself.')
         ) from error
 
 
@@ -113,7 +116,7 @@ def _follow(
             is_last = is_over.wait(_LOOK_SECONDS)
             *lines, rest = (rest + file.read()).split('\n')
             for line in lines:
-                key, _, value = line.partition('=')
+                key, __, value = line.partition('=')
                 if _advance(progress, key, value.strip()) and on_progress:
                     on_progress(progress)
             if is_last:

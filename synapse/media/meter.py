@@ -1,5 +1,8 @@
 """How far a film is rendered."""
 
+from synapse.language import _
+from synapse.language.figures import number
+
 from .ffmpeg import FfmpegProgress
 from .probe import MediaFile
 
@@ -31,6 +34,7 @@ class RenderMeter:
         return self._shown
 
     def note(self, progress: FfmpegProgress) -> str:
-        speed = f', {progress.fps:.0f} fps' if progress.fps else ''
-        total = f' of {max(self._frames, progress.frame)}' if self._frames else ''
-        return f'frame {progress.frame}{total}{speed}'
+        text = _('frame {frame}', frame=progress.frame)
+        if self._frames:
+            text = _('frame {frame} of {total}', frame=progress.frame, total=max(self._frames, progress.frame))
+        return f'{text}, {number(progress.fps, digits=0)} fps' if progress.fps else text

@@ -1,5 +1,7 @@
 """Subtitles that a film brings along."""
 
+from synapse.language import _
+
 from .probe import MediaFile, SubtitleStream
 
 _TEXT = frozenset({'subrip', 'srt', 'ass', 'ssa', 'mov_text', 'webvtt', 'text', 'microdvd', 'subviewer', 'sami'})
@@ -13,4 +15,6 @@ def own_subtitles(media: MediaFile) -> tuple[SubtitleStream, ...]:
 def left_out(media: MediaFile) -> tuple[str, ...]:
     """Return in words how many tracks MP4 cannot hold."""
     count = len(media.subtitles) - len(own_subtitles(media))
-    return (f'{count} of {len(media.subtitles)} subtitle tracks left out, as they are pictures',) if count else ()
+    total = len(media.subtitles)
+    text = _('{pictures} of {total} subtitle tracks left out, as they are pictures', pictures=count, total=total)
+    return (text,) if count else ()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from synapse.language import _
+
 from .probe import VideoStream
 
 Aspect = Literal['keep', '16:9', '9:16', '1:1']
@@ -225,21 +227,26 @@ def _is_yuv(video: VideoStream) -> bool:
 
 def _changes(video: VideoStream, wishes: PictureWishes) -> tuple[str, ...]:
     """What is done to a picture, in the words of the log."""
-    matrix, primaries, _ = _source_colours(video)
+    matrix, primaries, __ = _source_colours(video)
     hdr = {'pq': 'HDR10', 'hlg': 'HLG'}.get(video.hdr or '')
     gamut = {'bt2020': 'BT.2020', 'smpte431': 'P3', 'smpte432': 'P3'}.get(primaries, 'BT.601')
     is_kept = _is_kept_hdr(video, wishes)
     is_converted = _is_yuv(video) and not video.has_alpha and (_is_wide(video) or matrix != 'bt709')
-    background = 'black' if wishes.background == '#000000' else wishes.background
+    background = _('black') if wishes.background == '#000000' else wishes.background
     facts = {
-        f'{hdr} kept': is_kept,
-        f'{hdr or gamut} to BT.709': is_converted and not is_kept,
-        'full range to limited': _is_yuv(video) and video.range == 'pc',
-        f'transparency over {background}': video.has_alpha,
-        'deinterlaced': video.field_order == 'interlaced',
-        f'turned by {video.rotation}°': video.rotation,
-        'mirrored': video.is_mirrored,
-        'to square pixels': abs(video.sample_aspect - 1) > 0.001,
-        f'{"padded" if wishes.fit == "pad" else "cut"} to {wishes.aspect}': wishes.aspect != 'keep',
+        _('{hdr} kept', hdr=hdr): is_kept,
+        _('{colours} to BT.709', colours=hdr or gamut): is_converted and not is_kept,
+        _('full range to limited'): _is_yuv(video) and video.range == 'pc',
+        _('transparency over {background}', background=background): video.has_alpha,
+        _('deinterlaced'): video.field_order == 'interlaced',
+        _('turned by {rotation}°', rotation=video.rotation): video.rotation,
+        _('mirrored'): video.is_mirrored,
+        _('to square pixels'): abs(video.sample_aspect - 1) > 0.001,
+        _fitted(wishes): wishes.aspect != 'keep',
     }
     return tuple(words for words, is_so in facts.items() if is_so)
+
+
+def _fitted(wishes: PictureWishes) -> str:
+    is_padded = wishes.fit == 'pad'
+    return _('padded to {aspect}', aspect=wishes.aspect) if is_padded else _('cut to {aspect}', aspect=wishes.aspect)

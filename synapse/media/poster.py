@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from synapse.host.run import Run
+from synapse.language import _
 
 from .ffmpeg import ffmpeg, source
 from .probe import MediaFile
@@ -24,7 +25,7 @@ def make_poster(run: Run, video: Path, poster: Path, media: MediaFile, plan: Ren
         outcome = ffmpeg(run, [*attempt, f'file:{poster}'], is_quiet=True)
         if poster.is_file():
             return
-    raise outcome.failure('No poster could be made')
+    raise outcome.failure(_('No poster could be made'))
 
 
 def _attempts(opened: list[str], media: MediaFile, plan: RenderPlan) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from synapse.durations import clock
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 from .pace import has_uneven_frames
@@ -180,11 +181,12 @@ class MediaFile(_Fact):
         words = [self.container, clock(self.seconds or 0)]
         if self.video:
             wide, high = self.video.shown_size
-            rate = f'{self.video.average_rate:.4g} fps' + (' on average' if self.video.varies else '')
-            turned = [f'rotated by {self.video.rotation}°'] if self.video.rotation else []
+            rate = f'{self.video.average_rate:.4g} fps'
+            rate = _('{rate} on average', rate=rate) if self.video.varies else rate
+            turned = [_('rotated by {rotation}°', rotation=self.video.rotation)] if self.video.rotation else []
             hdr = ['HDR'] if self.video.hdr else []
             words += [f'{wide}×{high}', *turned, rate, self.video.codec, *hdr]
-        words.append(f'sound {self.sound.codec}' if self.sound else 'no sound')
+        words.append(_('sound {codec}', codec=self.sound.codec) if self.sound else _('no sound'))
         return ', '.join(words)
 
     @property
@@ -206,7 +208,7 @@ def probe(path: Path) -> MediaFile:
     with opened(path) as container:
         formats = tuple(container.format.name.split(','))
         if any(name == 'image2' or name.endswith('_pipe') for name in formats):
-            raise StepFailed(f'{path.name} is a picture, not a video.', 'Give the video itself.')
+            raise StepFailed(_('{name} is a picture, not a video.', name=path.name), _('Give the video itself.'))
         if _LISTS & set(formats):
             raise _no_media(path)
         videos, covers = [], []
@@ -297,7 +299,7 @@ def _orientation(frame: Any) -> dict[str, Any]:
     if matrix is None:
         return {'rotation': turned}
     # Row by row a, b, u, c, d, v, x, y, w, see av_display_rotation_get in libavutil's display.h.
-    a, b, _, c, d, *_ = struct.unpack('=9i', bytes(matrix))
+    a, b, __, c, d, *__ = struct.unpack('=9i', bytes(matrix))
     is_mirrored = a * d - b * c < 0
     return {'rotation': 0 if is_mirrored and turned == 180 else turned, 'is_mirrored': is_mirrored}
 
@@ -387,10 +389,14 @@ def _no_media(path: Path) -> StepFailed:
     with path.open('rb') as file:
         head = file.read(4096)
     if b'\0' not in head and _is_text(head):
-        return StepFailed(f'{path.name} is a text file, not a video.', 'Give the video itself.')
+        return StepFailed(_('{name} is a text file, not a video.', name=path.name), _('Give the video itself.'))
     if lacks_index(path):
-        return StepFailed(f'{path.name} is incomplete: its index is missing.', 'Copy it again from its source.')
-    return StepFailed(f'{path.name} is not a video that can be read.', 'Check whether it plays in a video player.')
+        return StepFailed(
+            _('{name} is incomplete: its index is missing.', name=path.name), _('Copy it again from its source.')
+        )
+    return StepFailed(
+        _('{name} is not a video that can be read.', name=path.name), _('Check whether it plays in a video player.')
+    )
 
 
 def _is_text(head: bytes) -> bool:

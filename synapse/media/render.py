@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synapse.host.run import Run
+from synapse.language import _, _n
 from synapse.pipelines.pipeline import StepFailed
 
 from .encoders import Encoder, Quality
@@ -60,7 +61,7 @@ class RenderPlan:
     @property
     def sentence(self) -> str:
         """What is made of the film, in one line."""
-        size = 'Renders at {}×{}'.format(*self.size)
+        size = _('Renders at {width}×{height}', width=self.size[0], height=self.size[1])
         return f'{size}: {", ".join(self.changes)}' if self.changes else size
 
     def picture_arguments(self, *more: str) -> list[str]:
@@ -141,7 +142,7 @@ def _sounds(media: MediaFile, heard: SoundWishes) -> tuple[Sound, ...]:
 
 
 def _changes(sounds: tuple[Sound, ...]) -> tuple[str, ...]:
-    kept = (f'{len(sounds)} sound tracks',) if len(sounds) > 1 else ()
+    kept = (_n('{count} sound track', '{count} sound tracks', len(sounds)),) if len(sounds) > 1 else ()
     return (*kept, *dict.fromkeys(change for made in sounds for change in made.changes))
 
 
@@ -149,7 +150,7 @@ def _plan_of_sound(
     media: MediaFile, wishes: PictureWishes, sounds: tuple[Sound, ...], subtitles: tuple[SubtitleStream, ...]
 ) -> RenderPlan:
     if not sounds:
-        raise StepFailed('The file has neither picture nor sound.', 'Choose a film or a recording.')
+        raise StepFailed(_('The file has neither picture nor sound.'), _('Choose a film or a recording.'))
     filters, size, shown = film_of_sound(media, sounds[0].track, wishes)
     return RenderPlan(
         size=size,
@@ -161,7 +162,7 @@ def _plan_of_sound(
         seconds=media.seconds or 0.0,
         sounds=sounds,
         subtitles=subtitles,
-        changes=(f'a film of {shown}', *_changes(sounds)),
+        changes=(_('a film of {picture}', picture=shown), *_changes(sounds)),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
 from .languages import same_language
@@ -71,10 +72,10 @@ def chosen_sound(media: MediaFile, language: str = '') -> AudioStream | None:
         return media.sound
     found = [sound for sound in media.sounds if same_language(sound.language, language)]
     if not found:
-        known = ', '.join(dict.fromkeys(sound.language or 'unknown' for sound in media.sounds))
+        known = ', '.join(dict.fromkeys(sound.language or _('unknown') for sound in media.sounds))
         raise StepFailed(
-            f'The video has no sound in the language {language}, only: {known}.',
-            'Choose one of these, or leave the language empty.',
+            _('The video has no sound in the language {language}, only: {known}.', language=language, known=known),
+            _('Choose one of these, or leave the language empty.'),
         )
     return next((sound for sound in found if sound.is_default), found[0])
 
@@ -88,12 +89,18 @@ def choice_of_sound(media: MediaFile, language: str = '', *, keeps_all: bool = F
     if chosen is None or len(media.sounds) < 2:
         return ''
     others = ', '.join(_name(track) for track in media.sounds if track != chosen)
-    what = f'then {others}' if keeps_all else f'{others} left out'
-    return f'Sound: {_name(chosen)} ({media.sounds.index(chosen) + 1} of {len(media.sounds)}); {what}'
+    what = _('then {others}', others=others) if keeps_all else _('{others} left out', others=others)
+    return _(
+        'Sound: {name} ({index} of {count}); {what}',
+        name=_name(chosen),
+        index=media.sounds.index(chosen) + 1,
+        count=len(media.sounds),
+        what=what,
+    )
 
 
 def _name(track: AudioStream) -> str:
-    return track.language or 'unknown language'
+    return track.language or _('unknown language')
 
 
 def sound(track: AudioStream, channels: Channels = 'keep') -> Sound:
@@ -109,7 +116,9 @@ def sound(track: AudioStream, channels: Channels = 'keep') -> Sound:
         layout=layout,
         rate=rate,
         bits=count * min(_BITS_PER_CHANNEL, _MOST_BITS_PER_SAMPLE * rate),
-        changes=(f'sound of {track.channels} channels mixed to {layout}',) if is_mixed else (),
+        changes=(_('sound of {channels} channels mixed to {layout}', channels=track.channels, layout=layout),)
+        if is_mixed
+        else (),
     )
 
 

@@ -1,5 +1,7 @@
 """Sound without a picture as a film: with its cover, or with its waveform."""
 
+from synapse.language import _
+
 from .picture import PictureWishes, canvas
 from .probe import AudioStream, MediaFile
 
@@ -26,4 +28,4 @@ def film_of_sound(media: MediaFile, track: AudioStream, wishes: PictureWishes) -
             f'pad={wide}:{high}:-1:-1:{wishes.background},'
         )
     graph += f'scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,{colours},setsar=1'
-    return graph, size, 'the waveform of the sound' if media.cover is None else 'the cover of the sound'
+    return graph, size, _('the waveform of the sound') if media.cover is None else _('the cover of the sound')

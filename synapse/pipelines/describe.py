@@ -9,10 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from synapse.language import _
 from synapse.sentences import WHOLE, sentences
 
 from .load import PipelineMissing, is_own, load_module, own_sources, pipelines_in
@@ -71,9 +72,11 @@ def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
 
     :raises BrokenPipeline: if it has no step, or an option is invalid
     """
-    steps = steps_of(pipeline)
+    steps, options = steps_of(pipeline), options_of(pipeline)
     if not steps:
-        raise BrokenPipeline(f'The pipeline {pipeline.__name__} has no step. Mark at least one method with @step.')
+        raise BrokenPipeline(
+            _('The pipeline {name} has no step. Mark at least one method with @step.', name=pipeline.__name__)
+        )
     return {
         'name': pipeline.__name__,
         'title': title_of(pipeline),
@@ -82,31 +85,44 @@ def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
         'schema': schema_of(pipeline),
         'accepts': list(_suffixes(pipeline)),
         'max_parallel': _positive(pipeline),
-        'token_scope': options_of(pipeline).token_scope,
+        'token_scope': options.token_scope,
+        **({'on_interrupt': options.on_interrupt} if options.on_interrupt == 'retry' else {}),
+        **({'color': options.color} if options.color else {}),
+        **({'limits': options.limits} if options.limits else {}),
     }
 
 
-def validate_parameters(pipeline: type[Pipeline], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`.
+def validate_parameters(
+    pipeline: type[BaseModel], parameters: Mapping[str, Any], *, is_form: bool = False
+) -> dict[str, Any]:
+    """Check values against the fields of a pipeline or of the form of a step, which then refuses unknown ones too.
+
+    Return `{"ok": true, "parameters": {...}}` with defaults, or `{"ok": false, "fields": {name: sentence}}`.
 
     Secrets are in clear text; if there are any, `secrets` has the place of each.
     """
     try:
-        instance = pipeline.model_validate(dict(parameters))
+        extra = pipeline.model_config.get('extra') or ('forbid' if is_form else None)
+        instance = pipeline.model_validate(dict(parameters), extra=extra)
         if unusable := _unusable_paths(instance):
             return {'ok': False, 'fields': unusable}
         values, places = revealed(instance)
         return {'ok': True, 'parameters': values} | ({'secrets': places} if places else {})
     except ValidationError as error:
-        return {'ok': False, 'fields': sentences(error)}
+        return {'ok': False, 'fields': sentences(error, of_form=is_form)}
     except Exception as error:  # a validator in the person's file may raise anything
-        return {'ok': False, 'fields': {WHOLE: f'The check of the values failed: {type(error).__name__}: {error}'}}
+        return {
+            'ok': False,
+            'fields': {
+                WHOLE: _('The check of the values failed: {name}: {error}', name=type(error).__name__, error=error)
+            },
+        }
 
 
-def _unusable_paths(instance: Pipeline) -> dict[str, str]:
+def _unusable_paths(instance: BaseModel) -> dict[str, str]:
     """Return a sentence for each field with a path that no system takes."""
     return {
-        field.alias or name: 'NUL characters are not allowed.'
+        field.alias or name: _('NUL characters are not allowed.')
         for name, field in type(instance).model_fields.items()
         if any(isinstance(value, Path) and '\0' in str(value) for value in _leaves(getattr(instance, name)))
     }
@@ -148,9 +164,14 @@ class _ParameterSchema(GenerateJsonSchema):
         return super().datetime_schema(schema) | ({'x-aware': True} if needs_zone else {})
 
 
+def form_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a model, with what a form for it has to know."""
+    return model.model_json_schema(schema_generator=_ParameterSchema)
+
+
 def schema_of(pipeline: type[Pipeline]) -> dict[str, Any]:
     """Return the JSON Schema of the parameters; the first path parameter has `x-accepts`."""
-    schema = pipeline.model_json_schema(schema_generator=_ParameterSchema)
+    schema = form_schema(pipeline)
     schema['title'] = title_of(pipeline)
     suffixes = _suffixes(pipeline)
     for field in schema.get('properties', {}).values() if suffixes else ():
@@ -168,12 +189,14 @@ def is_path(field: Mapping[str, Any]) -> bool:
 def _suffixes(pipeline: type[Pipeline]) -> tuple[str, ...]:
     accepts: Any = pipeline.accepts
     if isinstance(accepts, str) or not all(isinstance(suffix, str) for suffix in accepts):
-        raise BrokenPipeline(f"{pipeline.__name__}.accepts must be a tuple of file suffixes, like ('.mp4', '.mov')")
+        raise BrokenPipeline(
+            _("{name}.accepts must be a tuple of file suffixes, like ('.mp4', '.mov')", name=pipeline.__name__)
+        )
     return tuple(f'.{suffix.lstrip(".").lower()}' for suffix in accepts)
 
 
 def _positive(pipeline: type[Pipeline]) -> int | None:
     limit: Any = pipeline.max_parallel
     if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise BrokenPipeline(f'{pipeline.__name__}.max_parallel must be a whole number from 1 on, or None')
+        raise BrokenPipeline(_('{name}.max_parallel must be a whole number from 1 on, or None', name=pipeline.__name__))
     return limit

@@ -9,6 +9,11 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel
+
+from synapse.language import _
 
 from .pipeline import BrokenPipeline, Pipeline, steps_of
 
@@ -35,7 +40,21 @@ def load_pipeline(name: str, file: str | None, origin: str | None = None) -> typ
     for pipeline in pipelines_in(load_module(file, origin)):
         if pipeline.__name__ == name:
             return pipeline
-    raise PipelineMissing(f'The file {origin or file} holds no pipeline called {name!r}.')
+    raise PipelineMissing(_('The file {origin} holds no pipeline called {name!r}.', origin=origin or file, name=name))
+
+
+def load_model(name: str) -> type[BaseModel]:
+    """Return a model by its `module:name`, once the pipeline that uses it is loaded.
+
+    :raises BaseException: if there is none
+    """
+    module, __, path = name.partition(':')
+    found: Any = sys.modules.get(module) or importlib.import_module(module)
+    for part in path.split('.'):
+        found = getattr(found, part)
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        raise TypeError(f'{path} is no model')
+    return found
 
 
 def load_module(file: str, origin: str | None = None) -> ModuleType:
@@ -92,7 +111,7 @@ def pipelines_in(module: ModuleType) -> list[type[Pipeline]]:
         if not pipeline.__name__.startswith('_') and (steps_of(pipeline) or not _is_base(pipeline, own))
     ]
     if not found:
-        raise PipelineMissing('This file has no pipeline: no class in it is based on synapse.Pipeline.')
+        raise PipelineMissing(_('This file has no pipeline: no class in it is based on synapse.Pipeline.'))
     return found
 
 
@@ -101,14 +120,23 @@ def _is_base(pipeline: type[Pipeline], others: list[type[Pipeline]]) -> bool:
 
 
 def _built_in(name: str) -> type[Pipeline]:
-    module_name = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).lower()
+    module_name = _module_of(name)
     try:
         module = importlib.import_module(f'synapse.builtin.{module_name}')
     except ModuleNotFoundError as error:
         if error.name != f'synapse.builtin.{module_name}':
             raise
-        raise PipelineMissing(f'No built-in pipeline is called {name!r}.') from None
+        raise PipelineMissing(_('No built-in pipeline is called {name!r}.', name=name)) from None
     pipeline = getattr(module, name, None)
     if not (isinstance(pipeline, type) and issubclass(pipeline, Pipeline)):
-        raise PipelineMissing(f'No built-in pipeline is called {name!r}.')
+        raise PipelineMissing(_('No built-in pipeline is called {name!r}.', name=name))
     return pipeline
+
+
+def built_in_file(name: str) -> Path:
+    """Return the file of a built-in pipeline."""
+    return Path(__file__).parents[1] / 'builtin' / f'{_module_of(name)}.py'
+
+
+def _module_of(name: str) -> str:
+    return re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).lower()

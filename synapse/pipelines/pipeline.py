@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from synapse.durations import Duration, parse_duration, read_duration
+from synapse.language import _
 from synapse.pasted_paths import understood
 
 F = TypeVar('F', bound=Callable[..., Any])
@@ -88,13 +89,25 @@ class Pipeline(BaseModel):
     time, None for as many as there are workers; `fork_safe` says whether a process that has imported the file may be
     forked for its runs, which saves them the import: None to find out, False if the import does what each run needs for
     itself, True if it looks unsafe but isn't; `force_color` says whether `FORCE_COLOR` and `CLICOLOR_FORCE` ask the
-    programs of `run.shell` for colours although they have no terminal. A class whose name starts with `_`, or that has
-    subclasses in the same file and no steps, is only a base for others.
+    programs of `run.shell` for colours although they have no terminal; `color` stands for it in lists and on the
+    calendar: `'violet'`, `'cyan'`, `'pink'`, `'olive'`, `'steel'`, `'sand'`, `'teal'`, `'lavender'` or `'brown'`, by
+    default the next free one. A class whose name starts with `_`, or that has subclasses in the same file and no steps,
+    is only a base for others.
 
     What the programs of a run inherit can be set too: `nice` (added to the niceness of Synapse, 0 to 19), `ionice`
     (`'idle'`, `'best-effort'`, or a level of the latter from 0 to 7; Linux), `umask` (such as `0o027`) and
     `environment` (`{'NAME': 'value'}`). With `token_scope` they find a token of the API in `SYNAPSE_TOKEN`, valid until
-    the run ends: `'read'` to read and to log, `'run'` also to upload files and to start and stop runs.
+    the run ends: `'read'` to read and to log, `'run'` also to upload files and to start and stop runs. A stop asks them
+    to end by `stop_signal` (such as `'SIGINT'`; by default `'SIGTERM'`) and kills them `grace_seconds` later (10).
+
+    `on_interrupt = 'retry'` declares that each step may safely be done again after Synapse or the machine has stopped
+    in the middle of it: the next start retries such a run from that step. By default it is only marked (`'mark'`).
+
+    Limits protect the machine and other runs. They are bytes, or text like `'2 GB'`. A run whose processes together use
+    more memory than `memory_limit` fails, with its biggest process ended first. With less free disk space than
+    `needs_free` a run waits in the queue. Of its output `output_limit` is logged, and the last lines. A step that gives
+    no sign of life for longer than `stall_after` (such as `'30m'`; 0 for never) is reported; by default that is learned
+    from earlier runs.
     """
 
     model_config = ConfigDict(extra='forbid', protected_namespaces=(), validate_default=False)
@@ -174,7 +187,21 @@ def _blank_items(value: Any) -> list[int]:
 
 
 # Known as options but not declared, so that a pipeline may have parameters of these names instead.
-Pipeline.__class_vars__.update(('title', 'nice', 'ionice', 'umask', 'environment', 'token_scope'))
+_OPTIONS = (
+    'nice',
+    'ionice',
+    'umask',
+    'environment',
+    'token_scope',
+    'stop_signal',
+    'grace_seconds',
+    'on_interrupt',
+    'memory_limit',
+    'needs_free',
+    'output_limit',
+    'stall_after',
+)
+Pipeline.__class_vars__.update(('title', *_OPTIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +258,11 @@ def step(
     :raises ValueError: if `retries` or a duration is out of range
     """
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-        raise ValueError(f'retries must be a whole number, 0 or more, not {retries!r}')
+        raise ValueError(_('retries must be a whole number, 0 or more, not {retries!r}', retries=retries))
     backoff_seconds = parse_duration(backoff)
     timeout_seconds = None if timeout is None else parse_duration(timeout)
     if timeout_seconds == 0:
-        raise ValueError('timeout must be longer than 0 seconds; leave it out for no limit')
+        raise ValueError(_('timeout must be longer than 0 seconds; leave it out for no limit'))
 
     def mark(target: F) -> F:
         _check_step(target)
@@ -249,9 +276,9 @@ def step(
 
 def _check_step(function: Any) -> None:
     if not inspect.isfunction(function):
-        raise TypeError(f'@step belongs on a plain method, not on {function!r}')
+        raise TypeError(_('@step belongs on a plain method, not on {function!r}', function=function))
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f'step {function.__name__!r} yields; a step returns when its work is done')
+        raise TypeError(_('step {name!r} yields; a step returns when its work is done', name=function.__name__))
     required = [
         parameter
         for parameter in inspect.signature(function).parameters.values()
@@ -259,7 +286,7 @@ def _check_step(function: Any) -> None:
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
     if len(required) > 2:
-        raise TypeError(f'step {function.__name__!r} must take (self, run) and nothing else')
+        raise TypeError(_('step {name!r} must take (self, run) and nothing else', name=function.__name__))
 
 
 def steps_of(pipeline: type[Pipeline]) -> tuple[Step, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from synapse.language import _
 from synapse.records import Problem
 
 from .pipeline import BrokenPipeline, ProgramFailed, StepFailed
@@ -21,7 +22,13 @@ class StepTimeout(BaseException):
     """A step took longer than it may. Not an `Exception`, so that `except Exception` in a step does not swallow it."""
 
     def __init__(self, step: str, seconds: float) -> None:
-        super().__init__(f'{step.replace("_", " ").upper()} took longer than the {length_of(seconds)} it may take.')
+        super().__init__(
+            _(
+                '{step} took longer than the {length} it may take.',
+                step=step.replace('_', ' ').upper(),
+                length=length_of(seconds),
+            )
+        )
 
 
 def problem_of(error: BaseException, origin: str | None = None) -> Problem:
@@ -33,11 +40,11 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
         about: dict[str, Any] = {'program': error.program, 'exit_code': error.exit_code}
         return Problem(message=error.message, hint=error.hint, type='StepFailed', **about)
     if isinstance(error, StepFailed):
-        return Problem(message=error.message or 'The step failed.', hint=error.hint, type='StepFailed')
+        return Problem(message=error.message or _('The step failed.'), hint=error.hint, type='StepFailed')
     if isinstance(error, BrokenPipeline):
         return Problem(message=str(error), type=type(error).__name__, file=origin)
     if isinstance(error, StepTimeout):
-        hint = 'Raise its timeout in @step, or find out why it takes so long.'
+        hint = _('Raise its timeout in @step, or find out why it takes so long.')
         return Problem(message=str(error), hint=hint, type='timeout')
     if isinstance(error, SystemExit):
         return Problem(message=_exit_words(error), type='exit')
@@ -78,9 +85,9 @@ def _program_in(command: Any) -> str:
 def _exit_words(error: SystemExit) -> str:
     """Return the text given to `sys.exit`, as Python prints it, or the number."""
     if isinstance(error.code, int):
-        return f'It ended Python with exit code {error.code}.'
+        return _('It ended Python with exit code {code}.', code=error.code)
     text = str(error.code).strip()
-    return _cut(text) if text else 'It ended Python with exit code 1.'
+    return _cut(text) if text else _('It ended Python with exit code 1.')
 
 
 def sentence(error: BaseException) -> str:
@@ -145,15 +152,16 @@ def _is_ours(entry: TracebackType) -> bool:
 
 def _hint(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f'Install it where Synapse runs: python -m pip install {error.name.partition(".")[0]}'
+        package = error.name.partition('.')[0]
+        return _('Install it where Synapse runs: python -m pip install {package}', package=package)
     if isinstance(error, MemoryError):
-        return 'The machine or the process limit has no memory left. Work in smaller parts.'
+        return _('The machine or the process limit has no memory left. Work in smaller parts.')
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None)):
-        return 'Free some space, then retry from this step.'
+        return _('Free some space, then retry from this step.')
     if isinstance(error, ValueError) and 'object has no field' in str(error):
-        return 'Declare it in the class, for example `_name: str = ""`; then it is also saved for later steps.'
+        return _('Declare it in the class, for example `_name: str = ""`; then it is also saved for later steps.')
     if isinstance(error, KeyboardInterrupt):
-        return 'Something raised this as if Ctrl-C had been pressed. To end a step early, call sys.exit().'
+        return _('Something raised this as if Ctrl-C had been pressed. To end a step early, call sys.exit().')
     return ''
 
 

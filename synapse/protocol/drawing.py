@@ -29,6 +29,19 @@ BACK_TO_LINES = re.compile(r'\x1b\[\?(?:47|1047|1049)l|\x1bc')
 DOTS = re.compile(r'\s*\d+[KM] [. ,]{10,}(?:\s*\d+%.*)?')
 DOTS_BEGIN = re.compile(r'\s*\d+[KM]')
 SOME_DOTS = '..........'
+_DATA = re.compile('[\x03-\x06\x10\x12\x14-\x1a]')
+"""Control characters that neither texts nor drawings have, but nearly every line of a binary file."""
+_SHOWN = {ord(sign): 0x2400 + ord(sign) for sign in '\b\r\x1b'}
+
+
+def without_data(text: str) -> str:
+    """Return the text with symbols for the signs in its binary lines that would move the cursor.
+
+    A file that somebody prints draws nothing: a terminal that obeys it puts what follows anywhere.
+    """
+    if not _DATA.search(text):
+        return text
+    return '\n'.join(line.translate(_SHOWN) if _DATA.search(line) else line for line in text.split('\n'))
 
 
 def moves(text: str) -> bool:

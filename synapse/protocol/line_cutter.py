@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from synapse.language import _
+from synapse.language.figures import number
+
 # A terminal would ring, erase or move at these; a log line only shows that they were there. Tab is kept, and so is
 # an escape that starts a colour (SGR), which the log view turns into a class.
 _HARMFUL = re.compile(r'\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]')
@@ -63,7 +66,8 @@ def readable(line: bytes, length: int) -> list[str]:
     """
     text = line.decode('utf-8', errors='replace')
     if length > len(line):
-        text += f' … (cut, {length:,} bytes)'
+        cut = _('cut, {size} bytes', size=number(length))
+        text += f' … ({cut})'
     parts = text.rstrip('\r').split('\r')
     return [_HARMFUL.sub(_symbol, part) for part in parts if part or len(parts) == 1]
 

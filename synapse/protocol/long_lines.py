@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from synapse.language import _
+
 LONG_LINES = 'long-lines.txt'
 LONGEST = 16 * 1024
 """Characters of one log message."""
@@ -34,7 +36,7 @@ class LongLines:
         try:
             with open(path, 'ab', opener=_private) as file:
                 if file.tell() + len(line) > MAX_BYTES:
-                    return f'{path.name} has reached its {MAX_BYTES // 1024**2} MB'
+                    return _('{name} has reached its {most} MB', name=path.name, most=MAX_BYTES // 1024**2)
                 file.write(line)
         except OSError as error:
             return str(error)

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from synapse.language import N_, translated
+
 from .drawing import (
     BACK_TO_LINES,
     DOTS,
@@ -21,6 +23,7 @@ from .drawing import (
     UNFINISHED,
     before_moves,
     moves,
+    without_data,
 )
 from .screen_row import LONGEST_UNSEEN, LiveRow, Row, cells_of
 from .sgr import Style
@@ -39,7 +42,7 @@ REACHED_SECONDS = 2.0
 LONGEST_SHOWN = 4096
 """Characters of an unfinished row that are shown."""
 
-FULL_SCREEN = '(draws a full screen, which a log cannot show)'
+FULL_SCREEN = N_('(draws a full screen, which a log cannot show)')
 
 
 class Screen:
@@ -83,7 +86,7 @@ class Screen:
         if not (has_signs or self._rows or self._rest):
             return self._scrolled(text)
         self._now = max(self._now, now)
-        return self._drawn(self._rest + text)
+        return self._drawn(without_data(self._rest + text))
 
     def settle(self, now: float) -> list[str]:
         """Return the lines of rows that have been left alone for long enough; see `due`."""
@@ -319,7 +322,7 @@ class Screen:
         if self._has_said_full:
             return []
         self._has_said_full = True
-        return [FULL_SCREEN]
+        return [translated(FULL_SCREEN)]
 
     # The cursor
 
@@ -374,7 +377,9 @@ class Screen:
 
     def _restore(self) -> None:
         self._away = None
-        number, self._x = self._saved or (self._rows[0].number, 0)
+        if self._saved is None:  # a terminal would go to its first row, which a log does not have
+            return
+        number, self._x = self._saved
         self._y = min(max(0, number - self._rows[0].number), len(self._rows) - 1)
 
     def _erase_line(self, numbers: list[int]) -> None:

@@ -11,6 +11,9 @@ from .messages import Kind, Spooled
 
 SPOOL = 'spool'
 """The folder of these files, in the folder of the run."""
+ECHO = 'echo'
+"""The folder of the last calm lines, in the folder of the run; see `Echo`."""
+ECHO_BYTES = 1024**2
 FILE_BYTES = 4 * 1024**2
 MAX_FILES = 12
 SUFFIX = '.spool'
@@ -23,8 +26,8 @@ class Spool:
     first record. Not thread-safe.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, file_bytes: int | None = None) -> None:
+        self._folder, self._file_bytes = folder, file_bytes or FILE_BYTES
         self._fd = -1
         self._number, self._size = 0, 0
         self._removed_to = 0
@@ -36,7 +39,11 @@ class Spool:
         :param header: one line of JSON
         :raises OSError: if the disk refuses; no part of the record is left
         """
-        if self._fd < 0 or (self._size >= FILE_BYTES and data.endswith(b'\n')) or self._size >= 2 * FILE_BYTES:
+        if (
+            self._fd < 0
+            or (self._size >= self._file_bytes and data.endswith(b'\n'))
+            or self._size >= 2 * self._file_bytes
+        ):
             self._open_next()
         record = memoryview(f'{header}\n'.encode('utf-8', 'replace') + data)
         written = 0
@@ -82,3 +89,17 @@ class Spool:
 
     def _path(self, number: int) -> Path:
         return self._folder / f'{number:08}{SUFFIX}'
+
+
+class Echo(Spool):
+    """Keeps the last megabytes of what goes through the pipe: what a dying control room has not saved is found here.
+
+    Only calm lines go through the pipe, so that is much more than the tenth of a second which may be unsaved.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, file_bytes=ECHO_BYTES)
+
+    def _open_next(self) -> None:
+        super()._open_next()
+        self._path(self._number - 2).unlink(missing_ok=True)

@@ -17,10 +17,11 @@ class SpoolReader:
     """Returns the records of a run's spool in order, a few at a time.
 
     :param folder: of the run; it needs no spool
+    :param name: of the folder in it
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / SPOOL
+    def __init__(self, folder: Path, name: str = SPOOL) -> None:
+        self._folder = folder / name
         self._number = 0
         self._at = 0
         self._rest = b''

@@ -6,6 +6,8 @@ local time.
 
 from dataclasses import replace
 
+from synapse.language import _
+
 from .expansion import Plan, first, is_in_series, last, last_before, next_after, occurrences, series_of
 from .moves import moved_series, rule_continuing_from, rule_ending_before
 from .rules import RuleError
@@ -38,8 +40,8 @@ def check(plan: Plan) -> None:
     """
     series = series_of(plan)
     if series.ends < series.begins and series.rule.until is not None:
-        raise RuleError('rrule', 'The rule ends before it starts. Let it end later.')
+        raise RuleError('rrule', _('The rule ends before it starts. Let it end later.'))
     if first(replace(plan, exdates=frozenset())) is None:
-        raise RuleError('rrule', 'No day matches. Pick another day.')
+        raise RuleError('rrule', _('No day matches. Pick another day.'))
     if plan.exdates and first(plan) is None:
-        raise RuleError('exdates', 'Every occurrence is excluded. Keep at least one.')
+        raise RuleError('exdates', _('Every occurrence is excluded. Keep at least one.'))

@@ -5,9 +5,11 @@ follow the clock through its changes, as hourly rules do here; all others are ti
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Any
+
+from synapse.language import N_, _, filled, translated
 
 from .expansion import Plan, next_after
 from .rules import Frequency, Rule, write_rule
@@ -49,38 +51,53 @@ class _Field:
     def _part(self, text: str) -> range:
         span, slash, step_text = text.partition('/')
         if '~' in text:
-            raise CronError(f'{text!r} is a random {self.name}, chosen anew by cron; choose a fixed one.')
+            raise CronError(
+                _(
+                    '{text!r} is a random {field}, chosen anew by cron; choose a fixed one.',
+                    text=text,
+                    field=translated(self.name),
+                )
+            )
         step = self._step(step_text, text) if slash else 1
         if span == '*':
             return range(self.least, self.most + 1, step)
         first, dash, last = span.partition('-')
         if slash and not dash:
-            sentence = f'{text!r} means different things to different crons. Write {first}-{self.most}/{step_text}.'
-            raise CronError(sentence)
+            raise CronError(
+                _(
+                    '{text!r} means different things to different crons. Write {instead}.',
+                    text=text,
+                    instead=f'{first}-{self.most}/{step_text}',
+                )
+            )
         low, high = self._number(first, text), self._number(last, text) if dash else self._number(first, text)
         if low > high:
-            raise CronError(f'The {self.name} {text!r} ends before it starts.')
+            raise self._wrong(N_('The {field} {text!r} ends before it starts.'), text)
         return range(low, high + 1, step)
 
     def _step(self, digits: str, text: str) -> int:
         if not re.fullmatch(r'[0-9]{1,3}', digits) or int(digits) == 0:
-            raise CronError(f'The {self.name} {text!r} has a step that cannot be read.')
+            raise self._wrong(N_('The {field} {text!r} has a step that cannot be read.'), text)
         return int(digits)
 
     def _number(self, digits: str, text: str) -> int:
         if digits.lower() in self.names:
             return self.names.index(digits.lower()) + self.first_name
         if not re.fullmatch(r'[0-9]{1,3}', digits) or not self.least <= int(digits) <= self.most:
-            raise CronError(f'The {self.name} {text!r} cannot be read. Use {self.least} to {self.most}.')
+            raise self._wrong(N_('The {field} {text!r} cannot be read. Use {least} to {most}.'), text)
         return int(digits)
+
+    def _wrong(self, message: str, text: str) -> CronError:
+        said = filled(message, field=translated(self.name), text=text, least=self.least, most=self.most)
+        return CronError(said)
 
 
 _FIELDS = (
-    _Field('minute', 0, 59),
-    _Field('hour', 0, 23),
-    _Field('day of the month', 1, 31),
-    _Field('month', 1, 12, _MONTHS, 1),
-    _Field('day of the week', 0, 7, _DAYS),
+    _Field(N_('minute'), 0, 59),
+    _Field(N_('hour'), 0, 23),
+    _Field(N_('day of the month'), 1, 31),
+    _Field(N_('month'), 1, 12, _MONTHS, 1),
+    _Field(N_('day of the week'), 0, 7, _DAYS),
 )
 
 
@@ -137,9 +154,9 @@ def read_cron(text: str) -> CronSchedule:
     """
     parts = NAMED.get(text.strip().lower(), text).split()
     if len(parts) == 1 and parts[0].startswith('@'):
-        raise CronError(f'{parts[0][:40]} is not a time. Known are {", ".join(NAMED)}.')
+        raise CronError(_('{text} is not a time. Known are {names}.', text=parts[0][:40], names=', '.join(NAMED)))
     if len(parts) != 5:
-        raise CronError('A schedule has five fields: minute, hour, day of the month, month, day of the week.')
+        raise CronError(_('A schedule has five fields: minute, hour, day of the month, month, day of the week.'))
     minutes, hours, month_days, months, days = (field.numbers(part) for field, part in zip(_FIELDS, parts, strict=True))
     schedule = CronSchedule(
         minutes=minutes,
@@ -151,7 +168,7 @@ def read_cron(text: str) -> CronSchedule:
         either_day=not (parts[2].startswith('*') or parts[4].startswith('*')),
     )
     if not any(plan.rule and next_after(plan, instant_of(plan.start, plan.zone)) for plan in _plans(schedule)):
-        raise CronError(f'{text.strip()!r} never comes: no month has such a day.')
+        raise CronError(_('{text!r} never comes: no month has such a day.', text=text.strip()))
     return schedule
 
 
@@ -172,7 +189,8 @@ def rule_text(text: str) -> str:
         return text
     rules = read_cron(text).rules()
     if len(rules) > 1:
-        raise CronError(f'{text.strip()!r} runs on either of two sorts of days. Plan an event for each.')
+        sentence = _('{text!r} runs on either of two sorts of days. Plan an event for each.', text=text.strip())
+        raise CronError(sentence)
     return write_rule(rules[0])
 
 
@@ -189,19 +207,24 @@ def cron_plans(text: str, zone: str, *, after: datetime) -> list[Plan]:
     :raises CronError: if it cannot be read
     :raises RuleError: if the zone is unknown
     """
-    return [plan for rule in read_cron(text).rules() if (plan := _plan_of(rule, zone, after)) is not None]
+    return [plan for rule in read_cron(text).rules() if (plan := plan_of_rule(rule, zone, after=after)) is not None]
 
 
-def _plan_of(rule: Rule, zone: str, after: datetime) -> Plan | None:
-    plan = Plan(start=after.replace(second=0, microsecond=0), zone=zone, rule=write_rule(rule))
+def plan_of_rule(rule: Rule, zone: str, *, after: datetime) -> Plan | None:
+    """Return the plan that starts at the first occurrence of a rule after a naive wall time; None if there is none.
+
+    The rule has its own times of the day; what the start implies is left out of that of the plan.
+    """
+    second = rule.seconds[0] if rule.seconds else 0
+    plan = Plan(start=after.replace(second=second, microsecond=0), zone=zone, rule=write_rule(rule))
     first = next_after(plan, instant_of(after, zone))
     if not first:
         return None
     start = wall_of(first[0], zone)
     is_one_time = not rule.freq.is_sub_daily and len(rule.hours) == len(rule.minutes) == 1
-    if is_one_time and start.time() != time(rule.hours[0], rule.minutes[0]):
+    if is_one_time and start.time() != time(rule.hours[0], rule.minutes[0], second):
         return Plan(start=start, zone=zone, rule=plan.rule)  # the clock skips this time on that day
-    short = Rule(freq=rule.freq, months=rule.months, month_days=rule.month_days, weekdays=rule.weekdays)
+    short = replace(rule, hours=(), minutes=(), seconds=())
     return Plan(start=start, zone=zone, rule=write_rule(short if is_one_time else rule))
 
 

@@ -30,6 +30,7 @@ class DayFilter(NamedTuple):
     week_start: int
 
 
+@lru_cache(maxsize=4096)
 def day_filter(rule: Rule, start: date) -> DayFilter:
     """Return the days that a rule allows; what it leaves open comes from its first day: RFC 5545, 3.3.10.
 

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby, islice, product
 
+from synapse.language import _
+
 from .days import FIRST_YEAR, LAST_YEAR, DayFilter, day_filter, days_between
 from .rules import Frequency, Rule, RuleError, read_rule
 from .wall_time import TICK, day_start, instant_of, second_instant_of, stretches_of, unchanged_day_start, wall_of
@@ -23,6 +25,8 @@ STEPPED_DAYS = 3_653
 """An hourly or minutely rule is over if none of this many days that it allows has a match."""
 MINUTE = timedelta(minutes=1)
 EARLIEST, LATEST = datetime(FIRST_YEAR, 1, 3, tzinfo=UTC), datetime(LAST_YEAR, 12, 29, tzinfo=UTC)
+_NONE: frozenset[datetime] = frozenset()
+"""Shared: each call of `frozenset` makes another one, and collecting garbage visits each of thousands."""
 _LONGEST = {Frequency.YEARLY: 366, Frequency.MONTHLY: 31, Frequency.WEEKLY: 7, Frequency.DAILY: 1}
 
 
@@ -39,7 +43,7 @@ class Plan:
     start: datetime
     zone: str
     rule: str | None = None
-    exdates: frozenset[datetime] = frozenset()
+    exdates: frozenset[datetime] = _NONE
 
 
 def occurrences(plan: Plan, start: datetime, end: datetime) -> list[datetime]:
@@ -143,9 +147,9 @@ def series_of(plan: Plan) -> Series:
     zone(plan.zone)
     start = plan.start.replace(microsecond=0, fold=0)
     if start.tzinfo is not None:
-        raise RuleError('start', 'Give the local time of that zone, without an offset.')
+        raise RuleError('start', _('Give the local time of that zone, without an offset.'))
     if not FIRST_YEAR < start.year < LAST_YEAR:
-        raise RuleError('start', f'Pick a year between {FIRST_YEAR} and {LAST_YEAR}.')
+        raise RuleError('start', _('Pick a year between {first} and {last}.', first=FIRST_YEAR, last=LAST_YEAR))
     rule = Rule(freq=Frequency.DAILY, count=1) if plan.rule is None else read_rule(plan.rule)
     series = Series(
         zone=plan.zone,
@@ -155,7 +159,7 @@ def series_of(plan: Plan) -> Series:
         ends=_end_of(rule, plan.zone),
         days=day_filter(rule, start.date()),
         times=() if rule.freq.is_sub_daily else _times_of(rule, start),
-        excluded=frozenset(_excluded(plan.exdates, plan.zone)),
+        excluded=frozenset(_excluded(plan.exdates, plan.zone)) if plan.exdates else _NONE,
     )
     if rule.count is None:
         return series
@@ -260,7 +264,7 @@ def _days_with_times(series: Series, first: int, last: int) -> list[tuple[int, t
     longest, per_day = _LONGEST[rule.freq], len(series.times)
     days = _days_of_intervals(series, first - longest, last + longest)
     found: list[tuple[int, tuple[timedelta, ...]]] = []
-    for _, together in groupby(days, key=lambda day: period_of(rule, day)):
+    for _period, together in groupby(days, key=lambda day: period_of(rule, day)):
         period = list(together)
         for index in _indexes(len(period) * per_day, rule.positions):
             found.append((period[index // per_day], (series.times[index % per_day],)))

@@ -20,11 +20,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import tzlocal
 
+from synapse.language import _
+
 from .wall_time import SECOND, changes_between
 from .zones import known_zone, zone_names
 
 COMING = timedelta(days=3653)
 """How far ahead clocks are compared."""
+RECENT = timedelta(days=3653)
+"""A zone that showed what a rule says for this long is likelier to be meant than one that has just got there."""
 SETTLED = timedelta(days=1826)
 """Clock changes this long ago are the same in older and newer data."""
 WEEK = timedelta(days=7)
@@ -38,6 +42,8 @@ class MachineZone:
     why: str
     is_known: bool = True
     """False if it could not be determined; then it is UTC."""
+    is_chosen: bool = False
+    """Whether a person chose it, so that it may be another than that of the machine."""
 
     def as_json(self) -> dict[str, str]:
         """Return the `timezone` of the status."""
@@ -49,8 +55,11 @@ def machine_zone(environ: Mapping[str, str] = os.environ, root: Path = Path('/')
 
     :param root: of the file system with `etc/localtime`, which is used if TZ isn't set
     """
-    setting = environ.get('TZ', '').strip()
-    if setting:
+    setting = environ.get('TZ')
+    if setting is not None and not setting.strip():
+        return MachineZone('UTC', _('TZ is set but empty, which means UTC.'))
+    if setting is not None:
+        setting = setting.strip()
         return _from_setting(setting.removeprefix(':'), f'TZ={setting[:200]}', root)
     localtime = root / 'etc/localtime'
     if localtime.exists():
@@ -61,35 +70,37 @@ def machine_zone(environ: Mapping[str, str] = os.environ, root: Path = Path('/')
 def _from_setting(value: str, shown: str, root: Path) -> MachineZone:
     name = _known(value)
     if name is not None:
-        return MachineZone(name, f'{shown} says so.')
+        return MachineZone(name, _('{setting} says so.', setting=shown))
     if Path(value).is_absolute():
         return _from_file(Path(value), shown, root)
     rule = posix_zone(value)
     if rule is None:
-        return _unknown(f'{shown} is not a time zone')
+        return _unknown(_('{setting} is not a time zone', setting=shown))
     name = same_zone(rule)
     if name is None:
-        return _unknown(f'No time zone has the rule {shown}')
-    return MachineZone(name, f'{shown} is a rule without a name; the clocks of {name} show the same.')
+        return _unknown(_('No time zone has the rule {setting}', setting=shown))
+    why = _('{setting} is a rule without a name; the clocks of {name} show the same.', setting=shown, name=name)
+    return MachineZone(name, why)
 
 
 def _from_file(path: Path, shown: str, root: Path) -> MachineZone:
     try:
         name = _named_by_place(path)
         if name is not None:
-            return MachineZone(name, f'{shown} says so.')
+            return MachineZone(name, _('{setting} says so.', setting=shown))
         content = path.read_bytes() if path.is_file() else b''
         there = ZoneInfo.from_file(io.BytesIO(content), key='file')
     except Exception:  # there is none, or it is broken in some way
-        return _unknown(f'{shown} is not a time zone')
+        return _unknown(_('{setting} is not a time zone', setting=shown))
     written = _written_in(root / 'etc/timezone')
     name = _same_file(content, written)
     if name is not None:
-        return MachineZone(name, f'{shown} has no name, but it is the file of {name}.')
+        why = _('{setting} has no name, but it is the file of {name}.', setting=shown, name=name)
+        return MachineZone(name, why)
     name = same_zone(there, written, has_past=True)
     if name is None:
-        return _unknown(f'No time zone matches {shown}')
-    return MachineZone(name, f'{shown} has no name; its clocks are those of {name}.')
+        return _unknown(_('No time zone matches {setting}', setting=shown))
+    return MachineZone(name, _('{setting} has no name; its clocks are those of {name}.', setting=shown, name=name))
 
 
 def _from_system() -> MachineZone:
@@ -101,12 +112,12 @@ def _from_system() -> MachineZone:
     except (ZoneInfoNotFoundError, ValueError, AttributeError, OSError):
         name = None
     if name is None:
-        return _unknown('This machine does not report a time zone')
-    return MachineZone(name, 'This machine says so.')
+        return _unknown(_('This machine does not report a time zone'))
+    return MachineZone(name, _('This machine says so.'))
 
 
 def _unknown(problem: str) -> MachineZone:
-    reason = f'{problem}, so times are in UTC. Set TZ to a name such as Europe/Berlin.'
+    reason = _('{problem}, so times are in UTC. Set TZ to a name such as Europe/Berlin.', problem=problem)
     return MachineZone('UTC', reason, is_known=False)
 
 
@@ -160,6 +171,8 @@ def same_zone(wanted: ZoneInfo, preferred: Sequence[str] = (), *, has_past: bool
     if has_past:
         past = _moments(wanted, datetime(1970, 1, 1, tzinfo=UTC), now - SETTLED)
         tests[:0] = [([*coming, *past], _letters), (past, _letters)]
+    else:
+        tests.insert(0, ([*coming, *_moments(wanted, now - RECENT, now)], _letters))
     names = [*dict.fromkeys([*preferred, *_candidates(is_rule=not has_past)])]
     found = (_first_like(wanted, names, moments, shows) for moments, shows in tests)
     return next((name for name in found if name is not None), None)

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
+from synapse.language import _
+
 from .expansion import Plan, Series, is_in_series, last, last_before, next_after, occurrences, period_of, series_of
 from .rules import Frequency, Rule, RuleError, write_rule
 from .shift import keeps_every_part, shifted_days, shifted_times
@@ -81,7 +83,7 @@ def moved_series(plan: Plan, due: datetime, to: datetime) -> Plan:
         candidate = Plan(start=_early_start(rule, drag), zone=plan.zone, rule=write_rule(rule))
         if is_in_series(candidate, drag.target):
             return _moved_in_real_time(drag, candidate) if rule.freq.is_sub_daily else _same_extent(drag, candidate)
-    raise RuleError('rrule', 'No rule describes the whole series after this move. Change the rule instead.')
+    raise RuleError('rrule', _('No rule describes the whole series after this move. Change the rule instead.'))
 
 
 @dataclass(frozen=True, kw_only=True)

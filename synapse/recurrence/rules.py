@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from synapse.language import N_, _, formats, translated
+
 WEEKDAYS = ('MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU')
 MAX_COUNT = 10_000
 MAX_INTERVAL = 100_000
@@ -79,26 +81,31 @@ def read_rule(text: str) -> Rule:
     :raises RuleError: field `rrule`
     """
     if len(text) > MAX_LENGTH:
-        raise _wrong('The rule is too long. Give fewer days or times.')
+        raise _wrong(_('The rule is too long. Give fewer days or times.'))
     lines = [line for line in re.sub(r'\r?\n[ \t]', '', text.strip()).splitlines() if line.strip()]
     if len(lines) != 1:
-        raise _wrong('Write a single rule on one line, like FREQ=WEEKLY;BYDAY=MO.')
+        raise _wrong(_('Write a single rule on one line, like FREQ=WEEKLY;BYDAY=MO.'))
     if '=' not in lines[0]:
         raise _wrong(
-            f'{lines[0].strip()[:60]!r} cannot be read. '
-            'Write a rule like FREQ=DAILY, or the five fields of a schedule of cron, like 0 3 * * *.'
+            _(
+                '{text!r} cannot be read. '
+                'Write a rule like FREQ=DAILY, or the five fields of a schedule of cron, like 0 3 * * *.',
+                text=lines[0].strip()[:60],
+            )
         )
     parts = _parts(re.sub(r'\s', '', lines[0]).upper().removeprefix('RRULE:'))
     freq = _frequency(parts.pop('FREQ', ''))
     values: dict[str, Any] = {}
     for name, value in parts.items():
         if name not in _PARTS:
-            raise _wrong(f'The part {name} is not supported. Remove it from the rule.')
+            raise _wrong(_('The part {name} is not supported. Remove it from the rule.', name=name))
         read, hint = _PARTS[name]
         try:
             values |= read(value)
         except ValueError:
-            raise _wrong(f'{name}={value[:40]} cannot be read. {hint}') from None
+            said = _('{part} cannot be read.', part=f'{name}={value[:40]}')
+            most = {'INTERVAL': MAX_INTERVAL, 'COUNT': MAX_COUNT}.get(name, 0)
+            raise _wrong(f'{said} {translated(hint).format(most=formats.number(most))}') from None
     rule = Rule(freq=freq, **values)
     _check(rule)
     return rule
@@ -131,34 +138,39 @@ def _parts(text: str) -> dict[str, str]:
     for item in filter(None, text.split(';')):
         name, equals, value = item.partition('=')
         if not equals or not name or not value:
-            raise _wrong(f'{item[:40]} cannot be read. Write parts like FREQ=DAILY, with semicolons between them.')
+            raise _wrong(
+                _(
+                    '{text} cannot be read. Write parts like FREQ=DAILY, with semicolons between them.',
+                    text=item[:40],
+                )
+            )
         if name in parts:
-            raise _wrong(f'{name} is given twice. Give it once.')
+            raise _wrong(_('{name} is given twice. Give it once.', name=name))
         parts[name] = value
     return parts
 
 
 def _frequency(value: str) -> Frequency:
     if value == 'SECONDLY':
-        raise _wrong('A rule can repeat at most once a minute. Use FREQ=MINUTELY.')
+        raise _wrong(_('A rule can repeat at most once a minute. Use FREQ=MINUTELY.'))
     try:
         return Frequency(value)
     except ValueError:
-        raise _wrong('Say how often: FREQ=DAILY, WEEKLY, MONTHLY, YEARLY, HOURLY or MINUTELY.') from None
+        raise _wrong(_('Say how often: FREQ=DAILY, WEEKLY, MONTHLY, YEARLY, HOURLY or MINUTELY.')) from None
 
 
 def _check(rule: Rule) -> None:
     if rule.count is not None and rule.until is not None:
-        raise _wrong('A rule ends after a number of times or on a date, not both. Remove COUNT or UNTIL.')
+        raise _wrong(_('A rule ends after a number of times or on a date, not both. Remove COUNT or UNTIL.'))
     if len(rule.seconds) > 1:
-        raise _wrong('A rule can repeat at most once a minute. Give one value for BYSECOND.')
+        raise _wrong(_('A rule can repeat at most once a minute. Give one value for BYSECOND.'))
     has_places = any(place for place, _ in rule.weekdays)
     if has_places and rule.freq not in (Frequency.MONTHLY, Frequency.YEARLY):
-        raise _wrong('Weekdays with a number, like 2MO, need FREQ=MONTHLY or YEARLY.')
+        raise _wrong(_('Weekdays with a number, like 2MO, need FREQ=MONTHLY or YEARLY.'))
     if has_places and rule.weeks:
-        raise _wrong('Weekdays with a number, like 2MO, cannot be combined with BYWEEKNO. Remove one of them.')
+        raise _wrong(_('Weekdays with a number, like 2MO, cannot be combined with BYWEEKNO. Remove one of them.'))
     if rule.freq is not Frequency.YEARLY and rule.weeks:
-        raise _wrong('BYWEEKNO needs FREQ=YEARLY.')
+        raise _wrong(_('BYWEEKNO needs FREQ=YEARLY.'))
 
 
 def _wrong(sentence: str) -> RuleError:
@@ -220,21 +232,21 @@ def _only(allowed: str) -> _Reader:
 _PARTS: dict[str, tuple[_Reader, str]] = {
     'INTERVAL': (
         lambda value: {'interval': _number(value, 1, MAX_INTERVAL)},
-        f'Give a number from 1 to {MAX_INTERVAL:,}.',
+        N_('Give a number from 1 to {most}.'),
     ),
-    'COUNT': (lambda value: {'count': _number(value, 1, MAX_COUNT)}, f'Give a number from 1 to {MAX_COUNT:,}.'),
-    'UNTIL': (lambda value: {'until': read_until(value)}, 'Write a date like 20261231, or 20261231T225959Z.'),
-    'WKST': (lambda value: {'week_start': WEEKDAYS.index(value)}, 'Write a weekday like MO.'),
-    'BYMONTH': (_numbers('months', 1, 12), 'Give months from 1 to 12.'),
-    'BYWEEKNO': (_numbers('weeks', -53, 53), 'Give weeks from 1 to 53, or from -53 to -1.'),
-    'BYYEARDAY': (_numbers('year_days', -366, 366), 'Give days from 1 to 366, or from -366 to -1.'),
-    'BYMONTHDAY': (_numbers('month_days', -31, 31), 'Give days from 1 to 31, or from -31 to -1.'),
-    'BYDAY': (_read_weekdays, 'Write weekdays like MO,WE or, for the second Monday and the last Friday, 2MO,-1FR.'),
-    'BYHOUR': (_numbers('hours', 0, 23), 'Give hours from 0 to 23.'),
-    'BYMINUTE': (_numbers('minutes', 0, 59), 'Give minutes from 0 to 59.'),
-    'BYSECOND': (_numbers('seconds', 0, 59), 'Give a second from 0 to 59.'),
-    'BYSETPOS': (_numbers('positions', -366, 366), 'Give positions from 1 to 366, or from -366 to -1.'),
-    'RSCALE': (_only('GREGORIAN'), 'Only the Gregorian calendar is supported.'),
-    'SKIP': (_only('OMIT'), 'Days that do not exist are always skipped.'),
+    'COUNT': (lambda value: {'count': _number(value, 1, MAX_COUNT)}, N_('Give a number from 1 to {most}.')),
+    'UNTIL': (lambda value: {'until': read_until(value)}, N_('Write a date like 20261231, or 20261231T225959Z.')),
+    'WKST': (lambda value: {'week_start': WEEKDAYS.index(value)}, N_('Write a weekday like MO.')),
+    'BYMONTH': (_numbers('months', 1, 12), N_('Give months from 1 to 12.')),
+    'BYWEEKNO': (_numbers('weeks', -53, 53), N_('Give weeks from 1 to 53, or from -53 to -1.')),
+    'BYYEARDAY': (_numbers('year_days', -366, 366), N_('Give days from 1 to 366, or from -366 to -1.')),
+    'BYMONTHDAY': (_numbers('month_days', -31, 31), N_('Give days from 1 to 31, or from -31 to -1.')),
+    'BYDAY': (_read_weekdays, N_('Write weekdays like MO,WE or, for the second Monday and the last Friday, 2MO,-1FR.')),
+    'BYHOUR': (_numbers('hours', 0, 23), N_('Give hours from 0 to 23.')),
+    'BYMINUTE': (_numbers('minutes', 0, 59), N_('Give minutes from 0 to 59.')),
+    'BYSECOND': (_numbers('seconds', 0, 59), N_('Give a second from 0 to 59.')),
+    'BYSETPOS': (_numbers('positions', -366, 366), N_('Give positions from 1 to 366, or from -366 to -1.')),
+    'RSCALE': (_only('GREGORIAN'), N_('Only the Gregorian calendar is supported.')),
+    'SKIP': (_only('OMIT'), N_('Days that do not exist are skipped. BYMONTHDAY=-1 is the last day of each month.')),
 }
 _LISTS = {item.metadata['part']: name for name, item in Rule.__dataclass_fields__.items() if 'part' in item.metadata}

@@ -1,26 +1,27 @@
 """Rules in plain words, and notes on what the clocks do around their occurrences."""
 
-from calendar import day_name, month_name
-from collections.abc import Sequence
+import re
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
+from synapse.language import ENGLISH, PSEUDO, Nn_, _, _n, counted, language, translated
+from synapse.language.formats import listed, locale_of, moment, months, weekdays
 from synapse.records import Record
 
+from .day_words import DAY, EVERY, ON, WEEKEND_DAY, WORKDAY, nth, on_day, on_place, row_of
 from .expansion import Plan, Series, is_in_series, last_before, next_after, series_of
 from .rules import Frequency, Rule, write_rule
 from .wall_time import SECOND, day_start, instant_of, offset_at, second_instant_of, wall_of
 from .zones import city_of, zone
 
-ORDINALS = ('', 'first', 'second', 'third', 'fourth', 'fifth')
-UNITS = {
-    Frequency.YEARLY: 'year',
-    Frequency.MONTHLY: 'month',
-    Frequency.WEEKLY: 'week',
-    Frequency.DAILY: 'day',
-    Frequency.HOURLY: 'hour',
-    Frequency.MINUTELY: 'minute',
+_EVERY = {
+    Frequency.YEARLY: Nn_('every year', 'every {count} years'),
+    Frequency.MONTHLY: Nn_('every month', 'every {count} months'),
+    Frequency.WEEKLY: Nn_('every week', 'every {count} weeks'),
+    Frequency.DAILY: Nn_('every day', 'every {count} days'),
+    Frequency.HOURLY: Nn_('every hour', 'every {count} hours'),
+    Frequency.MINUTELY: Nn_('every minute', 'every {count} minutes'),
 }
-IF_THERE_IS = ', if there is one,'
 MAX_NAMED_TIMES = 6
 """Up to this many times of a day are listed."""
 
@@ -34,6 +35,9 @@ class PreviewLine(Record):
     """A sentence where a clock change matters, such as `Clocks changed, still 16:00 here.`"""
 
 
+_FIXED = re.compile(r'Etc/GMT([+-])(\d+)')
+
+
 def in_words(plan: Plan) -> str:
     """Return a sentence such as `Runs every Monday and Friday at 16:00, Berlin time, with no end date.`
 
@@ -41,12 +45,23 @@ def in_words(plan: Plan) -> str:
 
     :raises RuleError: if the plan cannot be read
     """
-    series = series_of(plan)
+    return sentence_and_when(plan)[0]
+
+
+def sentence_and_when(plan: Plan) -> tuple[str, str]:
+    """Return `in_words`, and what matters in it: `every Monday and Friday at 16:00`.
+
+    :raises RuleError: if the plan cannot be read
+    """
+    series, where = series_of(plan), zone_words(plan.zone)
+    starts_at = _clock(series.start)
     if plan.rule is None:
-        return f'Runs once, on {_long_date(series.start.date())} at {_clock(series.start)}, {_zone_words(plan.zone)}.'
-    quoted = f'by the rule {write_rule(series.rule.without_end)}, starting at {_clock(series.start)}'
-    when = _when(series) or quoted
-    return f'Runs {when}, {_zone_words(plan.zone)}, {_end(series)}.{_exceptions(plan)}'
+        when: str = _('once, on {day} at {time}', day=moment('yMMMMEEEEd', series.start), time=starts_at)
+        return _('Runs {when}, {zone}.', when=when, zone=where), when
+    rule = write_rule(series.rule.without_end)
+    when = _when(series) or _('by the rule {rule}, starting at {time}', rule=rule, time=starts_at)
+    sentence = _('Runs {when}, {zone}, {end}.', when=when, zone=where, end=_end(series))
+    return ' '.join(filter(None, (sentence, _exceptions(plan)))), when
 
 
 def preview_lines(plan: Plan, after: datetime, count: int = 5) -> tuple[PreviewLine, ...]:
@@ -76,18 +91,18 @@ def _note(plan: Plan, due: datetime, previous: datetime | None) -> str:
     midnight = datetime.combine(wall, time())
     intended = [midnight + time_of_day for time_of_day in series.times]
     if intended and wall not in intended:
-        skipped = next((moment for moment in intended if instant_of(moment, plan.zone) == due), wall)
-        return f'{_clock(skipped)} does not exist that night: runs at {_clock(wall)}.'
+        skipped = next((planned for planned in intended if instant_of(planned, plan.zone) == due), wall)
+        return _('{skipped} does not exist that night: runs at {time}.', skipped=_clock(skipped), time=_clock(wall))
     again = second_instant_of(wall, plan.zone)
     if again is not None and again != due:
         if not series.rule.freq.is_sub_daily:
-            return 'This hour happens twice: runs the first time.'
-        return 'This hour happens twice: runs both times.' if is_in_series(plan, again) else ''
+            return _('This hour happens twice: runs the first time.')
+        return _('This hour happens twice: runs both times.') if is_in_series(plan, again) else ''
     if previous is None or offset_at(previous, plan.zone) == offset_at(due, plan.zone):
         return ''
     if series.rule.freq.is_sub_daily:
-        return 'Clocks changed, counted in real time.'
-    return f'Clocks changed, still {_clock(wall)} here.'
+        return _('Clocks changed, counted in real time.')
+    return _('Clocks changed, still {time} here.', time=_clock(wall))
 
 
 def _when(series: Series) -> str:
@@ -95,150 +110,219 @@ def _when(series: Series) -> str:
     rule = series.rule
     if rule.freq.is_sub_daily:
         return _stepped(series)
-    if rule.weeks or rule.year_days:
+    days = _or_the_next_best(rule)
+    if not days and (rule.weeks or rule.year_days):
         return ''
-    days = {
+    ways = {
         Frequency.DAILY: _daily,
         Frequency.WEEKLY: _weekly,
         Frequency.MONTHLY: _monthly,
         Frequency.YEARLY: _yearly,
-    }[rule.freq](series)
-    return f'{days} {_times(series)}' if days else ''
+    }
+    days = days or ways[rule.freq](series)
+    return _at_times(days, series) if days else ''
+
+
+def _or_the_next_best(rule: Rule) -> str:
+    """Return the days of a rule that names one which some months lack, and which one is taken then.
+
+    >>> _or_the_next_best(Rule(freq=Frequency.MONTHLY, month_days=(28, 29, 30), positions=(-1,)))
+    'on the 30th of each month, or its last day,'
+    >>> _or_the_next_best(Rule(freq=Frequency.YEARLY, year_days=(60,)))
+    'every year on 29 February, or else 1 March,'
+    """
+    rule = replace(rule.without_end, week_start=0)
+    plain = replace(rule, months=(), month_days=(), year_days=(), positions=())
+    if rule.weekdays or rule.weeks:
+        return ''
+    if rule.freq is Frequency.YEARLY and rule.year_days == (60,):
+        if rule == replace(plain, year_days=(60,)):
+            return _('{often} on 29 February, or else 1 March,', often=_every(rule))
+        is_march = rule == replace(plain, year_days=(60,), months=(3,))
+        return _('{often} on 1 March if there is no 29 February,', often=_every(rule)) if is_march else ''
+    last = rule.month_days[-1:]
+    is_of_month = rule.freq is Frequency.MONTHLY and last > (28,) and len(rule.hours) < 2 and len(rule.minutes) < 2
+    if is_of_month and rule == replace(plain, month_days=tuple(range(28, last[0] + 1)), positions=(-1,)):
+        if rule.interval == 1:
+            return _('on the {nth} of each month, or its last day,', nth=nth(last[0]))
+        return _('on the {nth} {often}, or its last day,', nth=nth(last[0]), often=_every(rule))
+    return ''
 
 
 def _daily(series: Series) -> str:
     rule = series.rule
-    if rule.positions or rule.month_days or (rule.interval > 1 and rule.weekdays):
+    if rule.positions or (rule.interval > 1 and (rule.weekdays or rule.month_days)):
         return ''
-    days = f'every {_weekdays(rule)}' if rule.weekdays else _every(rule)
-    return f'{days}{_in_months(rule)}'
+    days = _in_months(_weekdays(rule) if rule.weekdays else _every(rule), rule)
+    if not rule.month_days:
+        return days
+    others = [day for day in range(1, 32) if day not in rule.month_days]
+    if min(rule.month_days) < 0 or len(others) > MAX_NAMED_TIMES:
+        return ''
+    return _('{days} except {others}', days=days, others=row_of([on_day(day) for day in others]))
 
 
 def _weekly(series: Series) -> str:
     rule = series.rule
     if rule.positions or rule.month_days:
         return ''
-    days = _list([day_name[day] for day in series.days.weekdays])
+    days = series.days.weekdays
     if rule.interval > 1:
-        return f'{_every(rule)} on {days}{_in_months(rule)}'
-    return f'every {_weekdays(rule) if rule.weekdays else days}{_in_months(rule)}'
+        return _in_months(_often_on(rule, row_of([translated(ON[day]) for day in days])), rule)
+    every = _weekdays(rule) if rule.weekdays else row_of([translated(EVERY[day]) for day in days])
+    return _in_months(every, rule)
 
 
 def _monthly(series: Series) -> str:
     rule = series.rule
-    if rule.weekdays and not rule.positions and all(not place for place, _ in rule.weekdays):
-        return '' if rule.month_days or rule.interval > 1 else f'every {_weekdays(rule)}{_in_months(rule)}'
+    if rule.weekdays and not rule.positions and all(not place for place, _day in rule.weekdays):
+        return '' if rule.month_days or rule.interval > 1 else _in_months(_weekdays(rule), rule)
     days, is_sure = _days_of_month(series)
     if not days or (rule.interval > 1 and rule.months):
         return ''
-    where = '' if is_sure else IF_THERE_IS
     if rule.interval > 1:
-        return f'{_every(rule)} on {days}{where}'
-    of = _list([month_name[month] for month in rule.months]) if rule.months else 'each month'
-    return f'on {days} of {of}{where}'
+        days = _often_on(rule, days)
+    elif rule.months:
+        days = _of_months(days, rule.months)
+    else:
+        days = _('{days} of each month', days=days)
+    return days if is_sure else _if_there_is(days)
 
 
 def _yearly(series: Series) -> str:
-    rule, months = series.rule, series.days.months
-    if not months or (rule.positions and len(months) > 1):
+    rule, chosen = series.rule, series.days.months
+    if not chosen or (rule.positions and len(chosen) > 1):
         return ''
-    names, numbers = [month_name[month] for month in months], series.days.month_days
+    numbers = series.days.month_days
     if numbers and min(numbers) > 0 and not rule.weekdays and not rule.positions:
-        days = _list([f'{day} {name}' for name in names for day in numbers])
-        is_sure = all(_has_day(month, day) for month in months for day in numbers)
+        dates = [(month, day) for month in chosen for day in numbers]
+        # Translators: {date} is 29 February
+        days = row_of([_('on {date}', date=_day_and_month(month, day)) for month, day in dates])
+        is_sure = all(_has_day(month, day) for month, day in dates)
     else:
         days, is_sure = _days_of_month(series)
-        days = f'{days} of {_list(names)}' if days else ''
-    return f'{_every(rule)} on {days}{"" if is_sure else IF_THERE_IS}' if days else ''
+        days = days and _of_months(days, chosen)
+    if not days:
+        return ''
+    days = _often_on(rule, days)
+    return days if is_sure else _if_there_is(days)
 
 
 def _days_of_month(series: Series) -> tuple[str, bool]:
-    """Return `the 1st and the 15th` or `the last Friday`, and whether every month has them; empty if inexpressible."""
+    """Return `on the 1st and the 15th` or `on the last Friday`, and whether every month has them; or nothing."""
     rule, days = series.rule, series.days
     if rule.positions:
         return _positions(rule), True
     if days.month_days and not rule.weekdays:
-        positive = sorted(day for day in days.month_days if day > 0)
-        negative = sorted(day for day in days.month_days if day < 0)
-        names = [f'the {_nth(day)}' for day in positive] + [_from_end(day, 'day') for day in negative]
-        return _list(names), all(-28 <= day <= 28 for day in days.month_days)
-    if rule.weekdays and not days.month_days and all(0 < abs(place) <= 5 for place, _ in rule.weekdays):
+        sorted_days = sorted(days.month_days, key=lambda day: (day < 0, day))
+        return row_of([on_day(day) for day in sorted_days]), all(-28 <= day <= 28 for day in days.month_days)
+    if rule.weekdays and not days.month_days and all(0 < abs(place) <= 5 for place, _day in rule.weekdays):
         pairs = sorted(rule.weekdays, key=lambda pair: (pair[0] < 0, pair))
-        names = [
-            f'the {ORDINALS[place]} {day_name[day]}' if place > 0 else _from_end(place, day_name[day])
-            for place, day in pairs
-        ]
-        return _list(names), all(abs(place) < 5 for place, _ in rule.weekdays)
+        return row_of([on_place(*pair) for pair in pairs]), all(abs(place) < 5 for place, _day in pairs)
     return '', True
 
 
 def _positions(rule: Rule) -> str:
-    """Return `the last workday`: positions among all days of a kind in a month."""
+    """Return `on the last workday`: positions among all days of a kind in a month."""
     days = {day for place, day in rule.weekdays if not place}
-    kinds = {frozenset(range(7)): 'day', frozenset(range(5)): 'workday', frozenset((5, 6)): 'weekend day'}
-    kind = day_name[min(days)] if len(days) == 1 else kinds.get(frozenset(days), '')
+    kinds = {frozenset(range(7)): DAY, frozenset(range(5)): WORKDAY, frozenset((5, 6)): WEEKEND_DAY}
+    kind = min(days) if len(days) == 1 else kinds.get(frozenset(days))
     is_simple = (
         len(days) == len(rule.weekdays) and not rule.month_days and len(rule.hours) < 2 and len(rule.minutes) < 2
     )
-    if not kind or not is_simple or not all(-5 <= place <= 5 for place in rule.positions):
+    if kind is None or not is_simple or not all(-5 <= place <= 5 for place in rule.positions):
         return ''
-    places = sorted(rule.positions, key=lambda place: (place < 0, place))
-    return _list([f'the {ORDINALS[place]} {kind}' if place > 0 else _from_end(place, kind) for place in places])
+    return row_of([on_place(place, kind) for place in sorted(rule.positions, key=lambda place: (place < 0, place))])
 
 
 def _stepped(series: Series) -> str:
     rule = series.rule
     if rule.positions or rule.month_days or rule.year_days or rule.weeks or (rule.minutes and rule.interval > 1):
         return ''
-    words = _every(rule)
     if rule.freq is Frequency.MINUTELY and rule.minutes:
         return ''
     if rule.freq is Frequency.HOURLY and rule.interval == 1:
         past = rule.minutes or (series.start.minute,)
-        words += ' on the hour' if past == (0,) else f' at {_list([str(minute) for minute in past])} minutes past'
+        minutes = listed([str(minute) for minute in past])
+        words: str = (
+            _('every hour on the hour') if past == (0,) else _('every hour at {minutes} minutes past', minutes=minutes)
+        )
     elif rule.interval > 1 and not rule.hours:
-        words += f', counted from {_clock(series.start)} on {_short_date(series.start.date())}'
+        day, time_said = moment('yMMMMd', series.start), _clock(series.start)
+        words = _('{often}, counted from {time} on {day}', often=_every(rule), time=time_said, day=day)
+    else:
+        words = _every(rule)
     if rule.hours:
         if len(rule.hours) != rule.hours[-1] - rule.hours[0] + 1:
             return ''
-        words += f' from {rule.hours[0]:02}:00 to {rule.hours[-1]:02}:59'
+        first, last = f'{rule.hours[0]:02}:00', f'{rule.hours[-1]:02}:59'
+        # Translators: hours of the day: every 15 minutes from 09:00 to 11:59
+        words = _('{often} from {first} to {last}', often=words, first=first, last=last)
     if rule.weekdays:
-        words += f', every {_weekdays(rule)}'
-    return words + _in_months(rule)
+        words = _('{often}, {days}', often=words, days=_weekdays(rule))
+    return _in_months(words, rule)
 
 
-def _times(series: Series) -> str:
-    midnight = datetime.combine(series.start, time())
-    if len(series.times) > MAX_NAMED_TIMES:
-        return f'at {len(series.times)} different times'
-    return f'at {_list([_clock(midnight + moment) for moment in series.times])}'
+def _at_times(days: str, series: Series) -> str:
+    midnight, count = datetime.combine(series.start, time()), len(series.times)
+    if count > MAX_NAMED_TIMES:
+        return _n('{days} at {count} different time', '{days} at {count} different times', count, days=days)
+    return _('{days} at {times}', days=days, times=listed([_clock(midnight + past) for past in series.times]))
 
 
 def _every(rule: Rule) -> str:
-    unit = UNITS[rule.freq]
-    return f'every {unit}' if rule.interval == 1 else f'every {rule.interval:,} {unit}s'
+    return counted(_EVERY[rule.freq], rule.interval)
+
+
+def _often_on(rule: Rule, days: str) -> str:
+    # Translators: every 2 weeks on Monday
+    return _('{often} {days}', often=_every(rule), days=days)
+
+
+def _if_there_is(days: str) -> str:
+    return _('{days}, if there is one,', days=days)
 
 
 def _weekdays(rule: Rule) -> str:
-    days = sorted({day for _, day in rule.weekdays})
+    """Return `every day`, `every day from Monday to Friday` or `every Monday and Friday`."""
+    days = sorted({day for _place, day in rule.weekdays})
     if len(days) == 7:
-        return 'day'
+        return counted(_EVERY[Frequency.DAILY], 1)
     if len(days) > 3 and days[-1] - days[0] == len(days) - 1:
-        return f'day from {day_name[days[0]]} to {day_name[days[-1]]}'
-    return _list([day_name[day] for day in days])
+        names = weekdays('wide')
+        return _('every day from {first} to {last}', first=names[days[0]], last=names[days[-1]])
+    return row_of([translated(EVERY[day]) for day in days])
 
 
-def _in_months(rule: Rule) -> str:
-    return f' in {_list([month_name[month] for month in rule.months])}' if rule.months else ''
+def _in_months(days: str, rule: Rule) -> str:
+    # Translators: every day in June and July
+    return _('{days} in {months}', days=days, months=_month_names(rule.months)) if rule.months else days
+
+
+def _of_months(days: str, chosen: tuple[int, ...]) -> str:
+    # Translators: on the last Friday of June and July
+    return _('{days} of {months}', days=days, months=_month_names(chosen))
+
+
+def _month_names(chosen: tuple[int, ...]) -> str:
+    names = months()
+    return listed([names[month - 1] for month in chosen])
+
+
+def _day_and_month(month: int, day: int) -> str:
+    if _has_day(month, day) or day == 29:
+        return moment('MMMMd', date(2000, month, day))
+    # Translators: a date like 31 June, which no year has
+    return _('{day} {month}', day=day, month=months()[month - 1])
 
 
 def _end(series: Series) -> str:
     rule = series.rule
     if rule.count is not None:
-        return 'once' if rule.count == 1 else f'{rule.count:,} times'
+        return _n('once', '{count} times', rule.count)
     if rule.until is None:
-        return 'with no end date'
-    return f'until {_short_date(_last_day(series, rule.until))}'
+        return _('with no end date')
+    return _('until {day}', day=moment('yMMMMd', _last_day(series, rule.until)))
 
 
 def _last_day(series: Series, until: date | datetime) -> date:
@@ -254,40 +338,31 @@ def _exceptions(plan: Plan) -> str:
     if not plan.exdates:
         return ''
     if len(plan.exdates) == 1:
-        return f' Except on {_short_date(min(plan.exdates).date())}.'
-    return f' Except on {len(plan.exdates)} dates.'
+        return _('Except on {day}.', day=moment('yMMMMd', min(plan.exdates)))
+    return _n('Except on {count} date.', 'Except on {count} dates.', len(plan.exdates))
 
 
 def _has_day(month: int, day: int) -> bool:
     return day <= (28 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)
 
 
-def _nth(number: int) -> str:
-    ending = 'th' if number % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')
-    return f'{number}{ending}'
-
-
-def _from_end(place: int, what: str) -> str:
-    return f'the last {what}' if place == -1 else f'the {_nth(-place)}-to-last {what}'
-
-
-def _list(items: Sequence[str]) -> str:
-    return ', '.join(items[:-1]) + f' and {items[-1]}' if len(items) > 1 else items[0]
-
-
 def _clock(wall: datetime) -> str:
     return f'{wall:%H:%M:%S}' if wall.second else f'{wall:%H:%M}'
 
 
-def _short_date(day: date) -> str:
-    return f'{day.day} {day:%B %Y}'
-
-
-def _long_date(day: date) -> str:
-    return f'{day:%A} {_short_date(day)}'
-
-
-def _zone_words(zone_name: str) -> str:
+def zone_words(zone_name: str) -> str:
+    """Return `Berlin time`, `UTC` or `UTC+3 time`."""
     if zone_name in ('UTC', 'Etc/UTC', 'Etc/UCT', 'UCT', 'Zulu', 'Etc/Zulu'):
         return 'UTC'
-    return f'{zone_name if zone_name.startswith("Etc/") else city_of(zone_name)} time'
+    offset = _FIXED.fullmatch(zone_name)
+    if offset is not None:  # the names of POSIX have the sign the wrong way round
+        return _('UTC{offset} time', offset=f'{"-" if offset[1] == "+" else "+"}{offset[2]}')
+    return _('{city} time', city=zone_name if zone_name.startswith('Etc/') else city_words(zone_name))
+
+
+def city_words(zone_name: str) -> str:
+    """Return the city of a zone as the language spells it, `Berlin` or `Berlim`; in English as its name has it."""
+    if language() in (ENGLISH, PSEUDO):
+        return city_of(zone_name)
+    known = locale_of(language()).time_zones.get(zone_name, {})
+    return str(known.get('city') or city_of(zone_name))

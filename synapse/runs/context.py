@@ -34,7 +34,7 @@ class RunContext:
     """The rooms below, the folders of runs, the runs that have not ended, and what is planned.
 
     `zone` is for wall times in messages and log lines, `auth` grants the tokens of runs, `run_log_bytes` returns how
-    much of the log one run may take.
+    much of the log one run may take. With less than `min_free_bytes` of free disk space no run starts.
     """
 
     store: RunStore
@@ -51,3 +51,9 @@ class RunContext:
     environment: Environment = nothing_more
     auth: Auth | None = None
     run_log_bytes: Callable[[], int] = lambda: RUN_BYTES
+    min_free_bytes: int = 0
+
+    def limits_of(self, pipeline: str) -> Mapping[str, Any]:
+        """Return the limits that a pipeline declares, by their names; none if there is no such pipeline."""
+        info = self.catalog.find(pipeline)
+        return info.limits if info is not None else {}

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 
 from storage.files import StorageError, free_bytes
+from synapse.language import N_, _
 from synapse.log.log import Level
 from synapse.waiting import Timer
 
@@ -12,8 +14,9 @@ from .estimates import Estimates
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE
 from .live_run import LiveRun
-from .messages import QueueChanged, RunDispatched
-from .records import RunRecord
+from .messages import QueueChanged, RunChanged, RunDispatched
+from .records import RunRecord, RunState
+from .space import Space
 from .workers import Workers
 
 log = logging.getLogger(__name__)
@@ -23,23 +26,17 @@ SPACE_SECONDS = 10.0
 SPACE_KNOWN_SECONDS = 1.0
 """How long it is known that a disk has space: many runs a second need not ask each."""
 CLOSING_SECONDS = 8.0
+ENDED_SECONDS = 1.0
+"""How much longer than its program the process of a run may take to end."""
 
 
 class Dispatcher:
-    """One task that sleeps until something may start. A paused run keeps its worker.
+    """One task that sleeps until something may start.
 
-    :param min_free_bytes: nothing starts while the disk has less free space
+    A paused run keeps its worker, except while it waits for an answer.
     """
 
-    def __init__(
-        self,
-        context: RunContext,
-        jobs: RunJobs,
-        estimates: Estimates,
-        *,
-        workers: int,
-        min_free_bytes: int,
-    ) -> None:
+    def __init__(self, context: RunContext, jobs: RunJobs, estimates: Estimates, *, workers: int) -> None:
         self.workers = Workers(workers)
         self.notice = ''
         """Why nothing starts although runs wait; empty while all is well."""
@@ -47,34 +44,53 @@ class Dispatcher:
         self._jobs = jobs
         self._estimates = estimates
         self._queue, self._live = context.unfinished.queue, context.unfinished.live
-        self._min_free_bytes = min_free_bytes
+        self._min_free_bytes = context.min_free_bytes
+        self._space = Space(context)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.is_held = False
+        """Whether nothing starts, because the data folder is gone."""
+        self.interrupted: list[str] = []
+        """Runs that ended because the control room is closing."""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._look_again = Timer()
         self._has_space_until = 0.0
         context.bus.subscribe(QueueChanged, lambda _: self._wake.set())
+        context.bus.subscribe(RunChanged, self._run_changed)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._dispatch(), name='runs')
         self._wake.set()
 
     async def close(self, grace: float) -> None:
-        """Start nothing more; let live runs end within `grace` seconds, then stop them; with no grace, kill them."""
+        """Start nothing more and ask live runs to end; kill them after `grace` seconds, or with no grace at once.
+
+        What a program was promised for its end is kept, too.
+        """
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._look_again.cancel()
-        if self._tasks and grace > 0:
-            await asyncio.wait([*self._tasks.values()], timeout=grace)
         for live in self._live.values():
             live.stop(closing=True, now=grace <= 0)
+        if grace > 0:
+            await self._wait_for_ends(time.monotonic() + grace)
+        for live in self._live.values():
+            live.stop(closing=True, now=True)
         if self._tasks:
             await asyncio.wait([*self._tasks.values()], timeout=CLOSING_SECONDS)
         unfinished = [*self._tasks.values()]
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
+
+    async def _wait_for_ends(self, until: float) -> None:
+        while tasks := [task for task in self._tasks.values() if not task.done()]:
+            promised = [live.ending_programs.busy_until + ENDED_SECONDS for live in self._live.values()]
+            left = max([until, *promised]) - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.wait(tasks, timeout=left)
 
     def limit_of(self, pipeline: str) -> int | None:
         """How many runs of a pipeline may run at the same time; None for no limit."""
@@ -86,10 +102,38 @@ class Dispatcher:
             await self._wake.wait()
             self._wake.clear()
             try:
+                self._continue_answered()
+                await self._find_space()
                 if self._next() is not None and await self._has_space():
                     self._start_ready()
             except Exception:  # the edge of a background task: one odd run must not stop the others from starting
-                log.exception('runs could not be started')
+                log.exception(N_('runs could not be started'))
+
+    def _run_changed(self, message: RunChanged) -> None:
+        """Take the worker of a run that asks, and look for one when it has its answer."""
+        live = self._live.get(message.run.id)
+        if live is not None and live.run.question is not None and live.worker:
+            self.workers.release(live.worker)
+            live.worker = ''
+            self._context.bus.publish(QueueChanged())
+        elif live is not None and live.wants_worker:
+            self._wake.set()
+
+    def _continue_answered(self) -> None:
+        """Give free workers to runs whose processes wait with an answer, before anything new starts."""
+        for live in [live for live in self._live.values() if live.wants_worker]:
+            worker = live.worker or self.workers.free
+            if worker is None:
+                return
+            self.workers.give(worker, live.run.id)
+            live.go_on(worker)
+
+    def add_waiting(self, run: RunRecord) -> None:
+        """Take a run without a process that waits, or has waited, for an answer; with its answer it starts next."""
+        if run.question is not None or run.is_pausing:
+            self._context.unfinished.parked[run.id] = run
+        else:
+            self._queue.add(run, index=0)
 
     def _start_ready(self) -> None:
         while (found := self._next()) is not None:
@@ -104,17 +148,36 @@ class Dispatcher:
     def _next(self) -> tuple[RunRecord, str] | None:
         """The run that may start now, and a free worker for it."""
         worker = self.workers.free
-        if self._queue.is_paused or worker is None:
+        if self.is_held or worker is None:
             return None
         running = [live.run.pipeline for live in self._live.values()]
-        events = {live.run.event_id for live in self._live.values()}
+        parked = self._context.unfinished.parked.values()
+        events = {run.event_id for run in (*(live.run for live in self._live.values()), *parked)}
         for run in self._queue:
-            if run.is_alone and run.event_id in events:
+            if self._queue.is_paused and not run.is_waiting:  # one that has its answer has started long ago
+                continue
+            if (run.is_alone and run.event_id in events) or run.id in self._space.missing:
                 continue
             limit = self.limit_of(run.pipeline)
             if limit is None or running.count(run.pipeline) < limit:
                 return run, worker
         return None
+
+    async def _find_space(self) -> None:
+        """Show on the waiting runs which of them need more free space than there is, and look again later."""
+        if self.workers.free is None:
+            return
+        await self._space.look([*self._queue])
+        missing = self._space.missing
+        for run in [run for run in self._queue if run.waits_for != missing.get(run.id, '')]:
+            waiting = run.changed(waits_for=missing.get(run.id, ''))
+            self._queue.replace(waiting)
+            if not run.waits_for:
+                text = _('Run #{number} waits for {waits_for}', number=run.number, waits_for=waiting.waits_for)
+                self._context.log.append(Level.WARNING, text, source=SOURCE, run=run.id)
+            self._context.bus.publish(RunChanged(waiting))
+        if missing:
+            self._look_again.start(SPACE_SECONDS, self._wake.set)
 
     async def _has_space(self) -> bool:
         loop, folder = asyncio.get_running_loop(), self._context.folders.root
@@ -126,8 +189,10 @@ class Dispatcher:
             self._has_space_until = loop.time() + SPACE_KNOWN_SECONDS
             return True
         if not self.notice:
-            self.notice = f'Only {free // 10**6} MB are free on the disk with {folder}: no run starts.'
-            text = f'{self.notice} Free some space, then they start.'
+            self.notice = _(
+                'Only {free} MB are free on the disk with {folder}: no run starts.', free=free // 10**6, folder=folder
+            )
+            text = _('{notice} Free some space, then they start.', notice=self.notice)
             self._context.log.append(Level.ERROR, text, source=SOURCE)
             self._context.bus.publish(QueueChanged())
         self._look_again.start(SPACE_SECONDS, self._wake.set)
@@ -138,10 +203,20 @@ class Dispatcher:
             await live.carry_out()
         finally:
             self._jobs.ended(live.run)
-            self.workers.release(live.worker)
+            if live.worker:
+                self.workers.release(live.worker)
             del self._live[live.run.id], self._tasks[live.run.id]
+            if live.is_parked:
+                self.add_waiting(live.run)
             self._context.bus.publish(QueueChanged())
+        if live.is_parked:
+            return
+        if live.run.state is RunState.INTERRUPTED:
+            self.interrupted.append(live.run.id)
         try:
             await self._estimates.ended(live.run)
         except StorageError as error:
-            log.warning('the history could not be read: %s', error)
+            log.warning(N_('the history could not be read: %s'), error)
+        if live.run.state.is_final:
+            await self._context.log.saved(self._context.log.last_seq)
+            await asyncio.to_thread(self._context.folders.forget_result, live.run.id)

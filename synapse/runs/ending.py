@@ -1,19 +1,31 @@
 """The final state of a run: from what its host reported, how its process ended, and what was asked of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from synapse.engine.leftovers import Leftover
+from synapse.language import N_, _, own_language, translated
+from synapse.language.formats import moment
 from synapse.pipelines.problems import StepTimeout, problem_of
 from synapse.records import Problem
+from synapse.recurrence.wall_time import wall_of
 
 from .records import RunRecord, RunState, StepRun, StepState
 from .transitions import label_of
 
-CLOSED = Problem(message='The control room was closed during this run.', type='interrupted')
+
+def closed() -> Problem:
+    """Return why a run has ended with the control room."""
+    return Problem(message=_('The control room was closed during this run.'), type='interrupted')
+
+
+MOST_NAMED = 3
 
 _SIGNAL_HINTS = {
-    'SIGSEGV': 'A library written in C crashed; the last lines of the log name the place.',
-    'SIGABRT': 'A library gave up; the last lines of the log say why.',
-    'SIGKILL': 'Something outside Synapse killed it, often the system when memory ran out.',
+    'SIGSEGV': N_('A library written in C crashed; the last lines of the log name the place.'),
+    'SIGABRT': N_('A library gave up; the last lines of the log say why.'),
+    'SIGKILL': N_('Something outside Synapse killed it, often the system when memory ran out.'),
 }
 
 
@@ -22,8 +34,9 @@ class Ending:
     """All that is known when the process of a run is gone.
 
     `reported` is the state in the host's `end` message, None if none came; `signal` the name of the signal that ended
-    the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `timed_out` a step that
-    the control room had to end, and `overran` the seconds that its event allows, if they have passed.
+    the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `excess` why it was
+    ended for the memory that it took; `timed_out` a step that the control room had to end, and `overran` the seconds
+    that its event allows, if they have passed. `is_all_done` says whether all steps had succeeded.
     """
 
     reported: RunState | None = None
@@ -32,32 +45,39 @@ class Ending:
     signal: str | None = None
     why_killed: str = ''
     fault: str = ''
+    excess: Problem | None = None
     timed_out: StepRun | None = None
     timeout_seconds: float = 0.0
     overran: float = 0.0
     is_stopping: bool = False
     is_closing: bool = False
+    is_all_done: bool = False
 
 
 def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
     """Return the final state of a run, with the reason where there is one."""
+    if ending.excess is not None:  # also if the step did not notice that a process of it was ended
+        return RunState.FAILED, ending.excess
     if ending.reported is RunState.SUCCEEDED:
         return RunState.SUCCEEDED, None
+    was_stopped = ending.is_stopping and not ending.is_closing
+    if ending.is_all_done and ending.reported is not RunState.FAILED and not was_stopped:
+        return RunState.SUCCEEDED, None  # its host just had no time to say so
     if ending.is_closing:
-        return RunState.INTERRUPTED, CLOSED
+        return RunState.INTERRUPTED, closed()
     if ending.overran and not ending.is_stopping:
         return RunState.FAILED, _overrun(ending.overran)
     if ending.is_stopping or ending.reported is RunState.CANCELLED:
         return RunState.CANCELLED, None
     if ending.reported is RunState.FAILED:
-        return RunState.FAILED, ending.error or Problem(message='The run failed and gave no reason.')
+        return RunState.FAILED, ending.error or Problem(message=_('The run failed and gave no reason.'))
     return RunState.FAILED, _why_it_died(ending)
 
 
 def _overrun(seconds: float) -> Problem:
     return Problem(
-        message=f'It took longer than the {seconds:g} s that its event allows.',
-        hint='Allow more time in the event, or find out why it takes so long.',
+        message=_('It took longer than the {seconds:g} s that its event allows.', seconds=seconds),
+        hint=_('Allow more time in the event, or find out why it takes so long.'),
         type='timeout',
     )
 
@@ -66,25 +86,72 @@ def _why_it_died(ending: Ending) -> Problem:
     if ending.timed_out is not None:
         return problem_of(StepTimeout(ending.timed_out.name, ending.timeout_seconds))
     if ending.fault:
-        return Problem(message=f'The process of this run had to be ended. {ending.fault}', type='host')
+        return Problem(message=_('The process of this run had to be ended. {fault}', fault=ending.fault), type='host')
     if ending.signal is not None:
         return Problem(
-            message=f'The process of this run was killed by {ending.signal} ({-ending.returncode}).',
-            hint=ending.why_killed or _SIGNAL_HINTS.get(ending.signal, 'Something outside Synapse ended it.'),
+            message=_(
+                'The process of this run was killed by {signal} ({number}).',
+                signal=ending.signal,
+                number=-ending.returncode,
+            ),
+            hint=ending.why_killed or _signal_hint(ending.signal),
             type='signal',
             exit_code=ending.returncode,
         )
     return Problem(
-        message=f'The process of this run ended with code {ending.returncode} before its work was done.',
-        hint='The last lines of the log may say why.',
+        message=_(
+            'The process of this run ended with code {code} before its work was done.',
+            code=ending.returncode,
+        ),
+        hint=_('The last lines of the log may say why.'),
         type='exit',
         exit_code=ending.returncode,
     )
 
 
-def interrupted(run: RunRecord) -> Problem:
-    """Return why a run that a previous start left unfinished has ended."""
+def _signal_hint(signal: str) -> str:
+    return translated(_SIGNAL_HINTS[signal]) if signal in _SIGNAL_HINTS else _('Something outside Synapse ended it.')
+
+
+def interrupted(
+    run: RunRecord,
+    last_sign_at: datetime,
+    zone: str,
+    *,
+    was_stopping: bool = False,
+    leftovers: Sequence[Leftover] = (),
+) -> Problem:
+    """Return why a run that a previous start left unfinished has ended.
+
+    :param last_sign_at: when it gave its last sign of life; named in the wall time of `zone`
+    :param was_stopping: whether its host had already ended its work because it was asked to
+    :param leftovers: programs of the run that still lived at this start and could not be ended
+    """
     succeeded = any(step.state is StepState.SUCCEEDED for step in run.steps)
     step = run.active_step or next((step for step in run.steps if step.state is StepState.PENDING), None)
-    hint = f'Retry it from {label_of(step.name)}.' if step and succeeded else 'Retry it.'
-    return Problem(message='The control room stopped during this run.', hint=hint, type='interrupted')
+    hint = _('Retry it from {step}.', step=label_of(step.name, run.pipeline)) if step and succeeded else _('Retry it.')
+    if leftovers:
+        hint = _('End {names} first, which could not be ended. {hint}', names=names_of(leftovers), hint=hint)
+    at = wall_of(last_sign_at, zone)
+    what = _('The control room stopped during this run')
+    if was_stopping:
+        what = _('The control room stopped while this run was being stopped')
+    if step and run.active_step:
+        what = _('{what}, in {step}', what=what, step=label_of(step.name, run.pipeline))
+    elif step:
+        what = _('{what}, before {step}', what=what, step=label_of(step.name, run.pipeline))
+    day, time = moment('MMMd', at, own_language()), moment('Hms', at, own_language())
+    return Problem(
+        message=_('{what}. Its last sign of life was on {day} at {time}.', what=what, day=day, time=time),
+        hint=hint,
+        type='interrupted',
+        step=step.name if step else '',
+        last_sign_at=last_sign_at,
+    )
+
+
+def names_of(leftovers: Sequence[Leftover]) -> str:
+    """Return the commands of these, each with its pid; of many the first three."""
+    named = ', '.join(f'{left.command} (pid {left.pid})' for left in leftovers[:MOST_NAMED])
+    more = len(leftovers) - MOST_NAMED
+    return _('{names} and {count} more', names=named, count=more) if more > 0 else named

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import heapq
+import json
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,8 @@ COMMANDS = ('RunCommand',)
 """Pipelines whose runs are as alike as the commands that they run."""
 READ_RUNS = 500
 """How many of the last runs of such a pipeline are searched for those of the same command."""
+READ_OTHERS = 100
+"""The same for other pipelines, and runs with the same parameters."""
 MOST_COMMANDS = 500
 LEAST_PERCENT = 1.0
 """A speed isn't measured over less than this."""
@@ -61,6 +64,15 @@ def kind_of_run(run: RunRecord) -> str:
     return kind_of(run.pipeline, run.parameters, run.id)
 
 
+def same_work(pipeline: str, parameters: Mapping[str, Any], run_id: str) -> str:
+    """Return a key that is the same for runs which do the same: of one command, or with the same parameters."""
+    if pipeline in COMMANDS:
+        return kind_of(pipeline, parameters, run_id)
+    # A file that a run took over is in the folder of the run, so its path contains the id.
+    given = json.dumps(parameters, sort_keys=True, default=str).replace(run_id, '')
+    return f'{pipeline} {hashlib.sha256(given.encode()).hexdigest()[:16]}'
+
+
 class Estimates:
     """The usual time of each step: the median over the last ten runs that succeeded. Read once, then kept current.
 
@@ -76,8 +88,7 @@ class Estimates:
         """Return seconds by step; empty if no run has succeeded yet."""
         if pipeline not in self._known:
             times = await asyncio.to_thread(self._store.step_seconds, pipeline, limit=LAST_RUNS)
-            if pipeline in COMMANDS:
-                await self._read_commands(pipeline)
+            await self._read_works(pipeline)
             self._times[pipeline] = {step: deque(seconds, LAST_RUNS) for step, seconds in times.items()}
             self._count(pipeline)
         return self._known[pipeline]
@@ -95,17 +106,22 @@ class Estimates:
         """Return what is cached for runs like this one, without reading the disk."""
         return self._known.get(kind_of_run(run), {})
 
-    async def _read_commands(self, pipeline: str) -> None:
+    def of_work(self, run: RunRecord) -> Typical:
+        """Return what is cached for runs that do the same as this one, or else for runs like it."""
+        return self._known.get(same_work(run.pipeline, run.parameters, run.id)) or self.known_of(run)
+
+    async def _read_works(self, pipeline: str) -> None:
         def read() -> list[RunRecord]:
-            documents = self._store.last_succeeded(pipeline, limit=READ_RUNS)
+            limit = READ_RUNS if pipeline in COMMANDS else READ_OTHERS
+            documents = self._store.last_succeeded(pipeline, limit=limit)
             return [RunRecord.model_validate(document) for document in documents]
 
         for run in reversed(await asyncio.to_thread(read)):
-            self._add(kind_of_run(run), run)
+            self._add(same_work(run.pipeline, run.parameters, run.id), run)
 
     def seconds_left(self, run: RunRecord) -> float | None:
         """Return how long a run still needs, None where that cannot be estimated."""
-        return seconds_left(run, self.known_of(run), now_utc())
+        return seconds_left(run, self.of_work(run), now_utc())
 
     async def ended(self, run: RunRecord) -> None:
         """Count a run that has ended, and is saved."""
@@ -114,14 +130,14 @@ class Estimates:
             return
         if run.state is not RunState.SUCCEEDED:
             return
-        for kind in {run.pipeline, kind_of_run(run)}:
+        for kind in {run.pipeline, same_work(run.pipeline, run.parameters, run.id)}:
             self._add(kind, run)
 
     def _add(self, kind: str, run: RunRecord) -> None:
         times = self._times.pop(kind, {})
         for step in run.steps:
             if step.state is StepState.SUCCEEDED and step.started_at is not None and step.finished_at is not None:
-                seconds = (step.finished_at - step.started_at).total_seconds()
+                seconds = step.worked_seconds(step.finished_at) or 0.0
                 times.setdefault(step.name, deque(maxlen=LAST_RUNS)).appendleft(seconds)
         self._times[kind] = times
         self._count(kind)

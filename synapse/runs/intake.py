@@ -15,6 +15,7 @@ from synapse.protocol.lines import ByteLines
 from synapse.protocol.long_lines import LONG_LINES, LONGEST, LongLines
 from synapse.protocol.messages import Job, Kind
 from synapse.protocol.screen_row import LiveRow
+from synapse.protocol.spool import ECHO
 from synapse.protocol.spool_reader import SpoolReader
 from synapse.records import now_utc
 from synapse.scrubber import Scrubber, secret_values
@@ -22,6 +23,7 @@ from synapse.waiting import Timer
 
 from .lifecycle_log import SOURCE
 from .log_limit import RUN_BYTES, Entries, Piece, RunLimit
+from .records import Cut
 from .tracebacks import Printed, Tracebacks
 
 P = ParamSpec('P')
@@ -164,6 +166,11 @@ class Intake:
         profile = job.get('profile') or {}
         hidden = [*secret_values(profile.get('secrets') or {}), *job.get('secrets', ())]
         return cls(log, job['id'], Path(job['folder']), hidden, on_rows, most_bytes=most_bytes)
+
+    @property
+    def cut(self) -> Cut:
+        """What was printed beyond the limit, and is not logged."""
+        return self._limit.cut
 
     async def take(self, message: Mapping[str, Any]) -> None:
         """Log what a message of kind `logs`, `raw` or `spool` holds; returns when all of it is logged."""
@@ -405,7 +412,20 @@ class Recovery(Intake):
         self, log: Log, run_id: str, folder: Path, secrets: Iterable[str] = (), *, most_bytes: int = RUN_BYTES
     ) -> None:
         super().__init__(log, run_id, folder, secrets, most_bytes=most_bytes)
+        self._echo = SpoolReader(folder, ECHO)
         self._known: dict[str, tuple[str, int]] = {}
+
+    async def finish(self) -> None:
+        """Log what is left of calm lines, then what is left of a flood: once lines go by the spool, all do."""
+        if not await asyncio.to_thread(lambda: self._echo.exists):
+            await super().finish()
+            return
+        spool, self._spool = self._spool, self._echo
+        await self._take_spooled(None)
+        self._spool = spool
+        await super().finish()
+        await self._log.saved(self._log.last_seq)
+        await asyncio.to_thread(self._echo.remove)
 
     async def _log_item(self, item: Printed | Entries, pause: float = 0.0) -> None:
         if isinstance(item, list):

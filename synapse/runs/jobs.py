@@ -3,25 +3,29 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from storage.copies import Watch
-from synapse.auth import Scope
 from synapse.catalog.catalog import PipelineInfo
+from synapse.credentials.scope import Scope
 from synapse.errors import NotFound, SynapseError
 from synapse.inbox import inputs
 from synapse.inbox.inbox import PREFIX
+from synapse.language import _, own_language
+from synapse.language.figures import number
 from synapse.log.log import Level
 from synapse.protocol.environment import TOKEN
 from synapse.protocol.messages import Job
 from synapse.scrubber import secret_values
 from synapse.sealed import CannotOpen, has_sealed
 
+from .changes import ChangeKind, Side, changes_between
 from .context import RunContext
 from .intake import Recovery
 from .lifecycle_log import LifecycleLog
+from .making import Making, Makings
 from .records import RunRecord, StepState
 
 KeepGoing = Callable[[], bool]
@@ -29,6 +33,7 @@ KeepGoing = Callable[[], bool]
 LONG_BYTES = 256 * 1024**2
 """The copy of a file of this size or more is logged, and then how far it is."""
 LOG_SECONDS = 10.0
+MOST_TOLD = 10
 
 
 class RunJobs:
@@ -39,10 +44,13 @@ class RunJobs:
         self._catalog, self._profiles, self._inbox = context.catalog, context.profiles, context.inbox
         self._folders, self._log = context.folders, context.log
         self._lifecycle = LifecycleLog(context.log)
+        self.makings = Makings(context)
         self._tokens: dict[str, str] = {}
 
     async def prepare(self, run: RunRecord, keep_going: KeepGoing) -> tuple[RunRecord, Job]:
-        """Return the run with real paths in its parameters, and its job. From now on the log hides its secrets.
+        """Return the run with real paths in its parameters and what it is made of, and its job.
+
+        From now on the log hides its secrets.
 
         :param keep_going: called from a thread while files are copied
         :raises SynapseError: if the pipeline, the profile, a file or the checkpoint is gone
@@ -52,20 +60,35 @@ class RunJobs:
         hidden = self._secrets_in(run)
         profile = self._profile_of(run, hidden)
         from_step, watch = _first_to_run(run), self._watch(run, keep_going)
+        read_making = self.makings.reader(run)
 
-        def in_its_folder() -> tuple[Path, dict[str, str], dict[str, Any] | None]:
+        def in_its_folder() -> tuple[Path, dict[str, str], Making | None, dict[str, Any] | None]:
             folder, target = self._folders.make(run.id), self._folders.inputs(run.id)
+            self._folders.keep(run.id)
             places = inputs.take_over(
-                info.schema, run.parameters, inbox=self._inbox, runs=self._folders.root, target=target, watch=watch
+                info.schema,
+                run.parameters,
+                inbox=self._inbox,
+                runs=self._folders.root,
+                target=target,
+                watch=watch,
+                found=[] if run.event_id else run.found,
             )
-            return folder, places, None if from_step is None else self._folders.checkpoint(run.id)
+            needs_state = from_step is not None or run.answers
+            making = read_making(run.changed(parameters=inputs.with_places(run.parameters, places)))
+            return folder, places, making, self._folders.checkpoint(run.id) if needs_state else None
 
-        folder, places, checkpoint = await asyncio.to_thread(in_its_folder)
+        folder, places, making, checkpoint = await asyncio.to_thread(in_its_folder)
+        if making is not None:
+            await self.makings.keep(making)
         await self._warn_of_changed(run, places)
         parameters = inputs.with_places(run.parameters, places)
+        prepared = run.changed(parameters=parameters, made_of=making.made_of if making else None)
+        if making is not None and not run.answers:  # with answers it continues
+            await self._say_changed(prepared, making)
         if from_step is not None and checkpoint is None:
             raise SynapseError(
-                'no_checkpoint', 'The checkpoint of the earlier steps is gone.', 'Run it from its start.'
+                'no_checkpoint', _('The checkpoint of the earlier steps is gone.'), _('Run it from its start.')
             )
         job: Job = {
             'id': run.id,
@@ -78,13 +101,17 @@ class RunJobs:
             'profile': profile,
             'secrets': hidden,
             'zone': self._context.zone,
+            'language': own_language(),
             'from_step': from_step,
             'state': None,
             'environment': {**await self._context.environment(), **self._token_for(run, info)},
+            'stop_signal': run.stop_signal,
+            'grace_seconds': run.grace_seconds,
+            'answers': [answer.as_json() for answer in run.answers],
         }
-        if from_step and checkpoint:
+        if checkpoint:
             job['state'] = self._opened(inputs.with_places(checkpoint['state'], places))
-        return run.changed(parameters=parameters), job
+        return prepared, job
 
     def _token_for(self, run: RunRecord, info: PipelineInfo) -> dict[str, str]:
         """Return the token of a run whose pipeline declares one, as a variable; `ended` makes it invalid."""
@@ -114,8 +141,8 @@ class RunJobs:
         except CannotOpen:
             raise SynapseError(
                 'secret_not_readable',
-                'A secret among the parameters was saved with another key than this.',
-                'Start a new run from its form, and enter the secret again.',
+                _('A secret among the parameters was saved with another key than this.'),
+                _('Start a new run from its form, and enter the secret again.'),
             ) from None
 
     async def settle_inputs(self, run: RunRecord, keep_going: KeepGoing) -> None:
@@ -138,7 +165,12 @@ class RunJobs:
             nonlocal logged_at
             if size >= LONG_BYTES and (not done or time.monotonic() - logged_at >= LOG_SECONDS):
                 logged_at = time.monotonic()
-                text = f'Copying {path.name} for this run: {done / 1e9:.1f} of {size / 1e9:.1f} GB'
+                text = _(
+                    'Copying {name} for this run: {done} of {size} GB',
+                    name=path.name,
+                    done=number(done / 1e9, digits=1),
+                    size=number(size / 1e9, digits=1),
+                )
                 loop.call_soon_threadsafe(self._lifecycle.write, run, text)
             return keep_going()
 
@@ -147,20 +179,43 @@ class RunJobs:
     async def _warn_of_changed(self, run: RunRecord, places: Mapping[str, str]) -> None:
         for source in [Path(value) for value in places if not value.startswith(PREFIX)]:
             if not await asyncio.to_thread(inputs.is_unchanged, source):
-                text = f'{source.name} was changed by the run it came from; this run uses it as it is now'
+                text = _('{name} was changed by the run it came from; this run uses it as it is now', name=source.name)
                 self._lifecycle.write(run, text, level=Level.WARNING)
 
-    async def recover_log(self, run: RunRecord) -> None:
-        """Log what a run had printed when the control room died and that is not in the log yet."""
+    async def _say_changed(self, run: RunRecord, making: Making) -> None:
+        """Log what has changed since the run that this one retries."""
+        document = await asyncio.to_thread(self._context.store.get, run.retry_of) if run.retry_of else None
+        if document is None:
+            return
+        old = RunRecord.model_validate(document)
+        documents = {**await self.makings.documents_of(old.made_of), **making.documents}
+        changes, __ = changes_between(Side(old, old.made_of, documents), Side(run, run.made_of, documents))
+        told = [change.text for change in changes if change.kind not in (ChangeKind.STEP, ChangeKind.DISK)]
+        if told:
+            more = [_('{count} more', count=len(told) - MOST_TOLD)] if len(told) > MOST_TOLD else []
+            text = _(
+                'Changed since #{number}: {changes}', number=old.number, changes='; '.join([*told[:MOST_TOLD], *more])
+            )
+            self._lifecycle.write(run, text, level=Level.WARNING)
+
+    @contextlib.contextmanager
+    def hiding(self, run: RunRecord) -> Iterator[list[str]]:
+        """A context in which the log hides the secrets of a run that no process works for; yields them."""
         secrets: dict[str, str] = {}
         if run.profile is not None:
             with contextlib.suppress(NotFound):
                 secrets = self._profiles.secrets_of(run.profile)
         hidden = [*secret_values(secrets), *self._secrets_in(run)]
         self._log.hide(run.id, hidden)
-        most_bytes = self._context.run_log_bytes()
+        try:
+            yield hidden
+        finally:
+            self._log.unhide(run.id)
+
+    async def recover_log(self, run: RunRecord, hidden: Sequence[str]) -> None:
+        """Log what a run had printed when the control room died and that is not in the log yet."""
+        most_bytes = self._context.limits_of(run.pipeline).get('output_limit') or self._context.run_log_bytes()
         await Recovery(self._log, run.id, self._folders.of(run.id), hidden, most_bytes=most_bytes).finish()
-        self._log.unhide(run.id)
 
     def _profile_of(self, run: RunRecord, also_hidden: list[str]) -> dict[str, Any] | None:
         self._log.hide(run.id, also_hidden)

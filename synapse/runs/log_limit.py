@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from synapse.language import _, _n
+from synapse.language.figures import number
 from synapse.log.log import Level
-from synapse.sentences import count_of
 
+from .records import Cut
 from .tracebacks import Printed
 
 RUN_BYTES = 250_000_000
@@ -55,6 +57,8 @@ class RunLimit:
         self._most, self._used = most_bytes, 0
         self.is_lifted = False
         self._left_out = 0
+        self.cut = Cut()
+        """What was left out, without the last lines, of which it isn't known yet."""
         self._is_torn = False
         """Whether what was dropped last ended within a line."""
         self._last: deque[tuple[Printed | Piece, int, int]] = deque()
@@ -86,16 +90,21 @@ class RunLimit:
     def leave_out(self, part: Printed | Entries | Piece) -> None:
         if isinstance(part, list):
             self._left_out += len(part)
+            self._count_cut(len(part), sum(_size(str(entry)) for entry in part))
             return
         lines = part.lines if isinstance(part, Piece) else len(part.lines)
-        size = len(part.data) if isinstance(part, Piece) else sum(len(text) for _, text in part.lines)
+        size = _text_size(part)
         self._last.append((part, lines, size))
         self._last_lines, self._last_bytes = self._last_lines + lines, self._last_bytes + size
         while len(self._last) > 1 and self._has_enough_without_first():
             dropped, lines, size = self._last.popleft()
             self._is_torn = isinstance(dropped, Piece) and not dropped.data.endswith(b'\n')
             self._left_out += lines
+            self._count_cut(lines, size)
             self._last_lines, self._last_bytes = self._last_lines - lines, self._last_bytes - size
+
+    def _count_cut(self, lines: int, size: int) -> None:
+        self.cut = self.cut.plus(Cut(lines=lines, bytes=size))
 
     def _has_enough_without_first(self) -> bool:
         return self._last_lines - self._last[0][1] >= LAST_LINES or self._last_bytes > LAST_BYTES
@@ -106,11 +115,13 @@ class RunLimit:
         The sentence is empty if there are none. The next call is about the lines after these.
         """
         last, surplus = [part for part, _, _ in self._last], max(0, self._last_lines - LAST_LINES)
+        before = sum(map(_text_size, last))
         if last and isinstance(last[0], Piece):
             surplus = surplus or int(self._is_torn)
             last[0] = last[0].without_first(surplus)
         elif last and isinstance(last[0], Printed):
             last[0] = replace(last[0], lines=last[0].lines[surplus:])
+        self._count_cut(surplus, before - sum(map(_text_size, last)))
         summary = self._summary(self._left_out + surplus, self._last_lines - surplus)
         self._last.clear()
         self._left_out = self._last_lines = self._last_bytes = 0
@@ -118,21 +129,33 @@ class RunLimit:
         return summary, last
 
     def warning(self) -> str:
-        return (
-            f'The log of this run has reached {self._megabytes}, which is the limit. From here on lines are left out, '
-            f'except errors, warnings and the last {LAST_LINES:,}.'
+        return _(
+            'The log of this run has reached {size}, which is the limit. From here on lines are '
+            'left out, except errors, warnings and the last {count}.',
+            size=self._megabytes,
+            count=number(LAST_LINES),
         )
 
     def _summary(self, left_out: int, following: int) -> str:
         if not left_out:
             return ''
-        were = 'was' if left_out == 1 else 'were'
-        text = f'{count_of(left_out, "line")} {were} left out: the log of one run is limited to {self._megabytes}.'
-        return f'{text} Its last {count_of(following, "line")} follow.' if following > 0 else text
+        text = _n(
+            '{count} line was left out: the log of one run is limited to {size}.',
+            '{count} lines were left out: the log of one run is limited to {size}.',
+            left_out,
+            size=self._megabytes,
+        )
+        if following <= 0:
+            return text
+        return ' '.join((text, _n('Its last {count} line follow.', 'Its last {count} lines follow.', following)))
 
     @property
     def _megabytes(self) -> str:
-        return f'{self._most / 1e6:,.1f}'.removesuffix('.0') + ' MB'
+        return f'{number(round(self._most / 1e6, 1))} MB'
+
+
+def _text_size(part: Printed | Piece) -> int:
+    return len(part.data) if isinstance(part, Piece) else sum(len(text) for _, text in part.lines)
 
 
 def _size(text: str) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from synapse.bus import Message
+from synapse.engine.leftovers import Leftover
 
 from .records import RunRecord
 
@@ -40,3 +41,11 @@ class EverythingStopped(Message):
 
     live: int
     waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftoversFound(Message):
+    """Programs of an earlier start still live and could not be ended; `run` is theirs, None if it isn't known."""
+
+    run: RunRecord | None
+    leftovers: tuple[Leftover, ...]

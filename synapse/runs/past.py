@@ -13,6 +13,8 @@ from storage.files import StorageError
 from storage.folders import folder_size, remove_folder
 from storage.pruned_runs import PrunedRuns
 from synapse.errors import Conflict, NotFound
+from synapse.language import N_, _, filled
+from synapse.language.formats import moment
 from synapse.recurrence.wall_time import wall_of
 from synapse.waiting import to_the_end
 
@@ -60,10 +62,16 @@ class PastRuns:
         trace = await to_the_end(self._pruned.find, id=id, number=number)
         if trace is not None:
             return NotFound(
-                'run_not_found', f'Run #{trace["number"]} has been removed.', _what_was(trace, self._context.zone)
+                'run_not_found',
+                _('Run #{number} has been removed.', number=trace['number']),
+                _what_was(trace, self._context.zone),
             )
-        what = f'There is no run #{number}.' if number is not None else f'No run has the id {id!r}.'
-        return NotFound('run_not_found', what, 'It may have been pruned.')
+        what = (
+            _('There is no run #{number}.', number=number)
+            if number is not None
+            else _('No run has the id {id!r}.', id=id)
+        )
+        return NotFound('run_not_found', what, _('It may have been pruned.'))
 
     async def require_new(self, idempotency_key: str) -> None:
         """Refuse a key whose run was removed: repeating the request must not repeat the run.
@@ -72,8 +80,8 @@ class PastRuns:
         """
         trace = await to_the_end(self._pruned.find, key=idempotency_key)
         if trace is not None:
-            message = f'This key led to run #{trace["number"]}, which has been removed.'
-            raise Conflict('run_removed', message, 'Use a new Idempotency-Key for a new run.')
+            message = _('This key led to run #{number}, which has been removed.', number=trace['number'])
+            raise Conflict('run_removed', message, _('Use a new Idempotency-Key for a new run.'))
 
     @contextlib.contextmanager
     def holding(self, id: str) -> Iterator[None]:
@@ -82,7 +90,7 @@ class PastRuns:
         :raises NotFound: if it is being removed right now
         """
         if id in self._removing:
-            raise NotFound('run_not_found', 'This run is being removed right now.', 'Start a new one.')
+            raise NotFound('run_not_found', _('This run is being removed right now.'), _('Start a new one.'))
         self._held[id] += 1
         self._held_recently.add(id)
         try:
@@ -177,7 +185,9 @@ class PastRuns:
     def _log_failure(self, trace: Mapping[str, Any], error: StorageError) -> None:
         if trace['id'] not in self._logged_failures:
             self._logged_failures.add(trace['id'])
-            log.warning('The folder of run #%s could not be removed; trying again later: %s', trace['number'], error)
+            log.warning(
+                N_('The folder of run #%s could not be removed; trying again later: %s'), trace['number'], error
+            )
 
     def _is_open(self) -> bool:
         return not self._is_closed
@@ -194,8 +204,13 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _what_was(trace: Mapping[str, Any], zone: str) -> str:
     ended, gone = (wall_of(datetime.fromisoformat(trace[name]), zone) for name in ('finished_at', 'forgotten_at'))
-    how = f'It {_ENDED[trace["state"]]} on {ended.day} {ended:%b %Y} and was removed on {gone.day} {gone:%b %Y}'
-    return f'{how}. How long runs are kept is set on the Settings page.'
+    text = filled(_WAS[trace['state']], ended=moment('yMMMd', ended), removed=moment('yMMMd', gone))
+    return ' '.join((text, _('How long runs are kept is set on the Settings page.')))
 
 
-_ENDED = {'succeeded': 'succeeded', 'failed': 'failed', 'cancelled': 'was stopped', 'interrupted': 'was interrupted'}
+_WAS = {
+    'succeeded': N_('It succeeded on {ended} and was removed on {removed}.'),
+    'failed': N_('It failed on {ended} and was removed on {removed}.'),
+    'cancelled': N_('It was stopped on {ended} and was removed on {removed}.'),
+    'interrupted': N_('It was interrupted on {ended} and was removed on {removed}.'),
+}

@@ -2,11 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from storage.files import write_atomically
+from pydantic import ValidationError
 
+from storage.damage import Damage
+from storage.twins import TwinFile
+from synapse.language import _
+from synapse.records import now_utc
+
+from .pauses import Pause
 from .records import RunRecord
 
 
@@ -14,10 +20,18 @@ class Queue:
     """Waiting runs, the next to start first. Only their order is saved here; the runs themselves are in the store."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file = TwinFile(
+            file,
+            _is_saved_queue,
+            missing=_(
+                'Its order is lost, and whether it was paused: so it is paused now, and nothing starts by itself.'
+            ),
+            hint=_('Look at what waits, then resume the queue.'),
+        )
         self._runs: dict[str, RunRecord] = {}
         self._saving = asyncio.Lock()
-        self.is_paused = False
+        self.pause: Pause | None = None
+        """Why nothing new starts; None while runs start."""
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -28,6 +42,10 @@ class Queue:
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._runs
 
+    @property
+    def is_paused(self) -> bool:
+        return self.pause is not None
+
     def get(self, run_id: str) -> RunRecord | None:
         return self._runs.get(run_id)
 
@@ -36,6 +54,11 @@ class Queue:
         self._runs[run.id] = run
         if index is not None:
             self.move(run.id, index)
+
+    def replace(self, run: RunRecord) -> None:
+        """Put a run in the place of its earlier record."""
+        if run.id in self._runs:
+            self._runs[run.id] = run
 
     def take(self, run_id: str) -> tuple[RunRecord, int] | None:
         """Remove a run and return it with the index it had, None if it is not in the queue."""
@@ -50,10 +73,21 @@ class Queue:
         ids.insert(max(0, index), run_id)
         self._runs = {known: self._runs[known] for known in ids}
 
+    @property
+    def damage(self) -> Damage | None:
+        """What `restore` found damaged."""
+        return self._file.damage
+
     async def restore(self, runs: Iterable[RunRecord]) -> None:
-        """Add the runs that the store has as queued, oldest first, in the saved order."""
-        saved = await asyncio.to_thread(_read, self._file)
-        self.is_paused = saved.get('paused') is True
+        """Add the runs that the store has as queued, oldest first, in the saved order.
+
+        If it isn't known whether the queue was paused, it is paused.
+        """
+        content = await asyncio.to_thread(self._file.read)
+        saved = {} if content is None else json.loads(content)
+        self.pause = _pause_in(saved)
+        if content is None and self._file.damage is not None:
+            self.pause = Pause(since=now_utc(), because=_('its file was damaged'))
         order = saved.get('order')
         ranks = {run_id: rank for rank, run_id in enumerate(order if isinstance(order, list) else [])}
         # Runs created after the last save come last, in the order of creation.
@@ -66,14 +100,24 @@ class Queue:
         :raises storage.files.StorageError: if that fails; the change still applies in memory
         """
         async with self._saving:
-            text = json.dumps({'paused': self.is_paused, 'order': list(self._runs)}, indent=1)
-            await asyncio.to_thread(write_atomically, self._file, text.encode())
+            pause = {'pause': self.pause.as_json()} if self.pause is not None else {}
+            text = json.dumps({'paused': self.is_paused, **pause, 'order': list(self._runs)}, indent=1)
+            await asyncio.to_thread(self._file.write, text.encode())
 
 
-def _read(file: Path) -> dict[str, object]:
-    # Losing the order must not prevent a start: the runs are restored in the order of their creation.
+def _is_saved_queue(content: bytes) -> bool:
     try:
-        saved = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return saved if isinstance(saved, dict) else {}
+        saved = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(saved, dict) and isinstance(saved.get('paused'), bool)
+
+
+def _pause_in(saved: Mapping[str, object]) -> Pause | None:
+    """Return the saved pause: one without its cause if only that can't be read, as in files of earlier builds."""
+    if saved.get('paused') is not True:
+        return None
+    try:
+        return Pause.model_validate(saved.get('pause'))
+    except ValidationError:
+        return Pause(since=now_utc())

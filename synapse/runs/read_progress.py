@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from synapse.language import _
 from synapse.log.entry import Entry
 from synapse.log.text import plain
 
@@ -56,10 +57,11 @@ class ReadProgress:
         if percent <= self._percent:
             return None
         self._percent = percent
-        return percent, f'{math.floor(percent)} % read from {_source_of(row)} output'
+        return percent, _note(math.floor(percent), row)
 
 
-def _source_of(row: Entry) -> str:
-    if _TQDM.search(row.message):
-        return "tqdm's"
-    return "the step's" if row.source in _STREAMS else f"{row.source}'s"
+def _note(percent: int, row: Entry) -> str:
+    program = 'tqdm' if _TQDM.search(row.message) else '' if row.source in _STREAMS else row.source
+    if program:
+        return _("{percent} % read from {program}'s output", percent=percent, program=program)
+    return _("{percent} % read from the step's output", percent=percent)

@@ -2,17 +2,22 @@
 
 import logging
 from itertools import islice
+from typing import NamedTuple
 
 from storage.files import StorageError
 from synapse.errors import SynapseError
-from synapse.failures.last_words import MOST_LINES, last_words, shortened
+from synapse.failures.last_words import MOST_LINES, complaints, last_words, shortened
+from synapse.failures.remedies import remedy_of
+from synapse.language import N_
 from synapse.log.log import Entry, Log
 from synapse.records import Problem
 
 from .lifecycle_log import SOURCE
+from .records import RunRecord
 
 logger = logging.getLogger(__name__)
 
+MOST_SAID = 3
 RAW = frozenset({'stdout', 'stderr'})
 """Sources of what a step prints, and of programs that it starts without `run.shell`."""
 
@@ -35,7 +40,40 @@ async def with_reason(problem: Problem, log: Log, run_id: str, step: str | None)
     if not problem.reason or problem.exit_code is None:
         return problem
     hint = '' if problem.is_hint_at_log else problem.hint
-    return problem.changed(message=problem.words, hint=hint)
+    return problem.changed(message=problem.words, hint=hint or remedy_of(problem.reason))
+
+
+class Said(NamedTuple):
+    """A line of the output, and the number of its entry in the log."""
+
+    text: str
+    seq: int
+
+
+async def said_at_end(run: RunRecord, log: Log, *, most: int = MOST_SAID) -> list[Said]:
+    """Return the lines of the failed step that look most like why, besides what its error says, oldest first.
+
+    Of a program none of whose lines complains, its last lines.
+    """
+    error, step = run.error, run.failed_step
+    if error is None or step is None:
+        return []
+    found = await log.query(run=run.id, step=step.name, limit=MOST_LINES)
+    entries = [entry for entry in _of_attempt(list(found)) if entry.source != SOURCE and _is_said(entry.message)]
+    best = complaints([entry.message for entry in entries], error.program, most=most + 1)
+    said = [Said(words.text, entries[words.row].seq) for words in best]
+    told = [line for line in said if line.seq != error.seq and not _says_again(line.text, error)][-most:]
+    if told or error.reason or error.exit_code is None:
+        return told
+    return [Said(shortened(entry.message), entry.seq) for entry in entries][-most:]
+
+
+def _is_said(message: str) -> bool:
+    return bool(message.strip()) and 'Traceback (most recent call last)' not in message
+
+
+def _says_again(text: str, error: Problem) -> bool:
+    return text in error.words or error.message.rstrip('.') in text
 
 
 async def _newest(log: Log, run_id: str, step: str | None) -> list[Entry]:
@@ -48,7 +86,7 @@ async def _newest(log: Log, run_id: str, step: str | None) -> list[Entry]:
         try:
             found = await log.query(run=run_id, limit=MOST_LINES)
         except (StorageError, SynapseError) as error:  # the run has failed, which must be said all the same
-            logger.warning('the log of run %s could not be read: %s', run_id, error)
+            logger.warning(N_('the log of run %s could not be read: %s'), run_id, error)
     return [entry for entry in found if entry.step in (step, None)]
 
 

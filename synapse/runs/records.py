@@ -8,9 +8,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from synapse.records import Problem, Record, is_unset
+from synapse.inbox.arriving import FoundFile
+from synapse.language import _
+from synapse.records import Kept, Problem, Record, is_unset
+
+from .made_of import MadeOf
+from .pauses import Pause
 
 EVENT_WORK = 'event '
 """The prefix of `work_of` for the runs of an event, before the id of the event."""
@@ -83,6 +88,50 @@ class Pace(Record):
     percent: float
 
 
+class Silence(Record):
+    """The process of a run does not answer, since a moment; only while it is so."""
+
+    since: datetime
+    message: Kept
+    hint: Kept
+
+
+class StepAttempt(Record):
+    """One call of a step that was called more than once.
+
+    Its lines are the entries of the step in the log whose `seq` is above `after_seq` and up to `last_seq`, which is
+    None until it has ended.
+    """
+
+    attempt: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    error: Problem | None = None
+    after_seq: int = 0
+    last_seq: int | None = None
+
+
+class Stall(Record):
+    """A step that has given no sign of life for far longer than ever before, since a moment; only while it is so."""
+
+    step: str
+    since: datetime
+    longest_seconds: float | None = None
+    """The longest silence before, None if no earlier run of the same work is known."""
+    message: Kept
+    hint: Kept
+
+
+class Cut(Record):
+    """What a run has printed beyond its limit, and the log does not have; `bytes` of text."""
+
+    lines: int = 0
+    bytes: int = 0
+
+    def plus(self, other: 'Cut') -> 'Cut':
+        return Cut(lines=self.lines + other.lines, bytes=self.bytes + other.bytes)
+
+
 class StepRun(Record):
     """One step inside one run; `progress` is 0–100."""
 
@@ -94,10 +143,14 @@ class StepRun(Record):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     error: Problem | None = None
+    attempts: tuple[StepAttempt, ...] = Field(default=(), exclude_if=is_unset)
+    """Its calls, if there was more than one; of many the last."""
     held_seconds: float = Field(default=0.0, exclude_if=is_unset)
     """How long it has been paused, without a pause that isn't over; like `held_at` only in JSON if it was paused."""
     held_at: datetime | None = Field(default=None, exclude_if=is_unset)
     """Since when it is paused."""
+    quiet_seconds: float = Field(default=0.0, exclude_if=is_unset)
+    """The longest time without a sign of life; only of a step that took a minute or more."""
     pace: Pace | None = Field(default=None, exclude=True)
     """Only in memory, as long as the step runs; None before its first progress."""
 
@@ -105,6 +158,12 @@ class StepRun(Record):
     def is_kept(self) -> bool:
         """Whether a retry has kept it from the run before."""
         return self.note.startswith(KEPT_FROM)
+
+    @property
+    def shown_note(self) -> str:
+        """Its note as people see it."""
+        number = self.note.removeprefix(f'{KEPT_FROM} #')
+        return _('kept from #{number}', number=number) if self.is_kept else self.note
 
     @property
     def counts_from(self) -> datetime | None:
@@ -130,6 +189,41 @@ class Artifact(Record):
     media_type: str = 'application/octet-stream'
 
 
+class Question(Record):
+    """What a step asks, and until when it waits; one of `choices`, a form for `schema`, or any text answers it."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+    id: str
+    step: str | None
+    number: int = 1
+    """Which question of its step it is, counted from 1."""
+    text: str
+    choices: tuple[str, ...] | None = None
+    form: dict[str, Any] | None = Field(default=None, alias='schema')
+    model: str = Field(default='', exclude_if=is_unset)
+    """The model in the pipeline's file that an answer has to fit, as `load_model` names it."""
+    asked_at: datetime
+    expires_at: datetime | None = None
+    default: Any = None
+
+
+class Answer(Record):
+    """The answer to a question: by whom and when, or that no one gave one in time."""
+
+    id: str
+    """That of the question."""
+    step: str | None
+    number: int = 1
+    text: str
+    """The question."""
+    answer: Any
+    by: Kept
+    because: Kept = ''
+    answered_at: datetime
+    is_expired: bool = Field(default=False, exclude_if=is_unset)
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """What to run; its fields are those of the `RunRecord` that is created from it."""
@@ -143,7 +237,12 @@ class RunRequest:
     event_id: str | None = None
     due: datetime | None = None
     timeout_seconds: float | None = None
+    stop_signal: str | None = None
+    grace_seconds: float | None = None
     is_alone: bool = False
+    subject: str = ''
+    """The title of its event, if it has one: see `inputs.subject_of`."""
+    found: tuple[FoundFile, ...] = ()
 
 
 class RunRecord(Record):
@@ -155,7 +254,7 @@ class RunRecord(Record):
     profile: str | None = None
     parameters: dict[str, Any]
     state: RunState = RunState.QUEUED
-    because: str = ''
+    because: Kept = ''
     event_id: str | None = None
     due: datetime | None = None
     retry_of: str | None = None
@@ -169,11 +268,34 @@ class RunRecord(Record):
     """What the run is about, which pages show as its name."""
     timeout_seconds: float | None = None
     """How long it may take from its start, as its event says."""
+    stop_signal: str | None = None
+    grace_seconds: float | None = None
+    """How its programs are asked to end, as its event says; None for what the pipeline says."""
     is_alone: bool = False
     """Whether it waits until no other run of its event is live."""
+    found: tuple[FoundFile, ...] = Field(default=(), exclude_if=is_unset)
+    """The files among its parameters that a watch folder or an event has found for it."""
     is_pausing: bool = False
     """Whether it was asked to pause and still runs."""
+    pause: Pause | None = Field(default=None, exclude_if=is_unset)
+    """Why, since when and until when it is paused, or was asked to be."""
     is_stopping: bool = False
+    question: Question | None = None
+    """What it waits for while it is paused, if a step has asked."""
+    answers: tuple[Answer, ...] = Field(default=(), exclude_if=is_unset)
+    is_waiting: bool = Field(default=False, exclude_if=is_unset)
+    """Whether it waits for an answer, or after that for a worker: its step can be called again with the answers."""
+    waited_seconds: float = Field(default=0.0, exclude_if=is_unset)
+    """How long it has waited like this, without a wait that isn't over."""
+    silence: Silence | None = Field(default=None, exclude_if=is_unset)
+    made_of: MadeOf | None = Field(default=None, exclude_if=is_unset)
+    """What it was made of when it started; None before that, and for runs of earlier builds."""
+    stall: Stall | None = Field(default=None, exclude_if=is_unset)
+    waits_for: str = Field(default='', exclude_if=is_unset)
+    """Why it stays in the queue although a worker is free."""
+    cut: Cut | None = Field(default=None, exclude_if=is_unset)
+    is_recovered: bool = Field(default=False, exclude_if=is_unset)
+    """Whether it was made of what was left of a damaged file: its parameters are not known."""
     work: str = ''
     """For a retry: the work of the run that it retries, as `work_of` names it."""
 
@@ -193,8 +315,26 @@ class RunRecord(Record):
 
     @property
     def held_at(self) -> datetime | None:
-        """Since when it is paused in a step."""
-        return self.active_step.held_at if self.active_step else None
+        """Since when it is paused, in a step or between two."""
+        if self.active_step is not None:
+            return self.active_step.held_at
+        return self.pause.since if self.pause is not None and self.is_held else None
+
+    @property
+    def is_pause_offered(self) -> bool:
+        """Whether to offer a person to pause it: what waits for an answer stands still already."""
+        return self.is_pausable and not self.is_waiting
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has paused it, and it does not wait for an answer."""
+        is_waiting = self.question is not None or (self.is_waiting and not self.is_pausing)
+        return self.state is RunState.PAUSED and not is_waiting
+
+    @property
+    def is_held_asking(self) -> bool:
+        """Whether it asks, and is to stay paused once it is answered."""
+        return self.question is not None and self.is_pausing and self.state is RunState.PAUSED
 
     @property
     def is_cancellable(self) -> bool:
@@ -202,15 +342,20 @@ class RunRecord(Record):
 
     @property
     def is_pausable(self) -> bool:
-        return self.state is RunState.RUNNING and not self.is_pausing and not self.is_stopping
+        return self.state.is_live and not (self.is_held or self.is_pausing or self.is_stopping)
 
     @property
     def is_resumable(self) -> bool:
-        return self.state is RunState.PAUSED or self.is_pausing
+        return self.is_held or self.is_pausing
 
     @property
     def is_retryable(self) -> bool:
         return self.state.is_final
+
+    @property
+    def is_all_done(self) -> bool:
+        """Whether all its steps have succeeded, however it ended: running them again would do everything twice."""
+        return bool(self.steps) and all(step.state is StepState.SUCCEEDED for step in self.steps)
 
     @property
     def took_seconds(self) -> float | None:
@@ -227,6 +372,8 @@ def work_of(run: RunRecord) -> str:
     """
     if run.work or run.event_id:
         return run.work or f'{EVENT_WORK}{run.event_id}'
+    if run.is_recovered:
+        return f'work {run.id}'
     # A file from the inbox is in the folder of its run by now, so its path contains the id.
     given = json.dumps([run.pipeline, run.profile, run.parameters], sort_keys=True, default=str).replace(run.id, '')
     return f'work {hashlib.sha256(given.encode()).hexdigest()[:16]}'
@@ -243,7 +390,7 @@ def moved(run: RunRecord, state: RunState, **changes: Any) -> RunRecord:
     """
     if state not in RUN_ARROWS[run.state]:
         raise IllegalMove(f'run {run.id}: no arrow from {run.state} to {state}')
-    return run.model_copy(update={'state': state, **changes})
+    return run.changed(state=state, **changes)
 
 
 def step_moved(step: StepRun, state: StepState, **changes: Any) -> StepRun:
@@ -253,4 +400,4 @@ def step_moved(step: StepRun, state: StepState, **changes: Any) -> StepRun:
     """
     if state not in STEP_ARROWS[step.state]:
         raise IllegalMove(f'step {step.name}: no arrow from {step.state} to {state}')
-    return step.model_copy(update={'state': state, 'pace': None, **changes})
+    return step.changed(state=state, pace=None, **changes)

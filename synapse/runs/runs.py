@@ -1,21 +1,24 @@
-"""All runs: finding them, creating them, and controlling those that wait or run."""
+"""All runs: creating them, and controlling those that wait or run; what can be asked about them is in `KnownRuns`."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from storage.daily_sums import DailySums
 from storage.files import StorageError, make_private_folder
 from storage.runs import RunStore
+from storage.taken_files import TakenFiles
 from synapse.auth import Auth
 from synapse.bus import Bus
 from synapse.catalog.catalog import Catalog
+from synapse.damage import DamageFound
 from synapse.engine.engine import Engine
-from synapse.errors import Conflict, Invalid, NotFound, NotReady, TooMany
+from synapse.engine.leftovers import Leftover
+from synapse.errors import Conflict, Invalid, NotReady, SynapseError, TooMany
+from synapse.inbox.arriving import FoundFile
 from synapse.inbox.inbox import Inbox
+from synapse.language import N_, _, filled, translated
 from synapse.log.log import Level, Log
 from synapse.profiles import Profiles
 from synapse.records import now_utc
@@ -23,29 +26,37 @@ from synapse.settings import MOST_WORKERS
 from synapse.status import Status
 
 from . import transitions
+from .answers import Answers
+from .comparing import Comparisons
 from .context import Environment, Planned, RunContext, nothing_more
 from .creation import NewRuns, PreparedRun
+from .data_folder import WAY_OUT, DataFolder
 from .dispatcher import Dispatcher
-from .ending import interrupted
 from .estimates import Estimates, expected_starts
-from .figures import Figures
+from .finder import Finder
 from .folders import RunFolders, not_saved
 from .jobs import RunJobs
-from .lifecycle_log import SOURCE, LifecycleLog
+from .known_runs import KnownRuns
+from .lifecycle_log import SOURCE, UNQUEUED, LifecycleLog
 from .live_run import LiveRun
 from .log_limit import RUN_BYTES
 from .messages import EverythingStopped, QueueChanged, RunChanged
+from .parked import ParkedRuns, not_resumable
 from .past import PastRuns
+from .pauses import Pause, pause_of
 from .queue import Queue
+from .queue_pause import QueuePause
 from .records import RunRecord, RunRequest, RunState
+from .recovery import RunRecovery, Settled, interrupted_because, unfinished_step
+from .retrying import Retries
 from .status_writer import StatusWriter
+from .transitions import state_words
 from .unfinished import UnfinishedRuns
 
 MAX_WAITING = 10_000
-KNOWN_NUMBERS = 2_000
 
 
-class Runs:
+class Runs(KnownRuns):
     """Use it on the event loop only; whatever takes time is awaited.
 
     :param folder: holds the run folders; the order of the queue is saved next to it
@@ -75,14 +86,10 @@ class Runs:
         auth: Auth | None = None,
         run_log_bytes: Callable[[], int] = lambda: RUN_BYTES,
     ) -> None:
-        self._store = store
-        self._figures = Figures(store, DailySums(store))
         self._log = log
         self._bus = bus
         self._lifecycle = LifecycleLog(log)
-        self._folders = RunFolders(folder)
         self._queue = Queue(folder.with_name('queue.json'))
-        self._unfinished = UnfinishedRuns(self._queue)
         context = RunContext(
             store=store,
             engine=engine,
@@ -91,139 +98,143 @@ class Runs:
             inbox=inbox,
             log=log,
             bus=bus,
-            folders=self._folders,
-            unfinished=self._unfinished,
+            folders=RunFolders(folder),
+            unfinished=UnfinishedRuns(self._queue),
             planned=planned,
             zone=zone,
             environment=environment,
             auth=auth,
             run_log_bytes=run_log_bytes,
+            min_free_bytes=min_free_bytes,
         )
         self._jobs = RunJobs(context)
+        super().__init__(context, PastRuns(context, self._jobs))
+        self._data = DataFolder(folder.parent, 'runs.db')
+        self._watching: asyncio.Task[None] | None = None
+        self._recovery = RunRecovery(context, self._jobs)
         self.new = NewRuns(catalog, profiles, inbox, self._folders)
         self.estimates = Estimates(store)
-        self.past = PastRuns(context, self._jobs)
-        self._dispatcher = Dispatcher(
-            context, self._jobs, self.estimates, workers=workers, min_free_bytes=min_free_bytes
-        )
-        self._numbers: dict[str, int] = {}
-        bus.subscribe(RunChanged, self._remember_number)
+        self.compared = Comparisons(context, self._jobs.makings)
+        self.retries = Retries(context, self.new, self.compared)
+        self.finder = Finder(context)
+        self.taken = TakenFiles(store)
+        """Which versions of files were taken for runs, by watch folders and by events."""
+        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers)
+        self._pause = QueuePause(context)
+        self._parked = ParkedRuns(context, self._dispatcher.add_waiting)
+        self._answers = Answers(context, self._parked)
         self.status = StatusWriter(context, status, self._dispatcher, self.estimates)
+        self.settled = Settled()
+        """What `start` found of the last start."""
         self._is_open = False
 
-    async def start(self) -> None:
-        """Mark runs that a previous start left unfinished as interrupted, restore the queue, and start working."""
+    async def start(self, leftovers: Sequence[Leftover] = ()) -> None:
+        """Take runs that a previous start left unfinished to their end, restore the queue, and start working.
+
+        Those that wait for an answer still do.
+
+        :param leftovers: what still lived of earlier runs
+        """
         await asyncio.to_thread(make_private_folder, self._folders.root)
-        for run in await self._stored([RunState.RUNNING, RunState.PAUSED]):
-            await self._interrupt(run)
+        await asyncio.to_thread(self._remove_unsaved_folders)
+        await asyncio.to_thread(self._data.remember)
+        self._watching = asyncio.create_task(self._data.watch(self._data_changed), name='data folder')
+        unfinished = await self._stored([RunState.RUNNING, RunState.PAUSED])
+        for run in unfinished:
+            if run.is_waiting:
+                with self._jobs.hiding(run) as hidden:
+                    await self._jobs.recover_log(run, hidden)
+        self.settled = await self._recovery.settle([run for run in unfinished if not run.is_waiting], leftovers)
         queued = await self._stored([RunState.QUEUED])
         await self._queue.restore(queued)
+        if self._queue.damage is not None:
+            self._log.append(Level.WARNING, self._queue.damage.sentence, source=SOURCE)
+            self._bus.publish(DamageFound(self._queue.damage))
+        for run in sorted(unfinished, key=lambda run: run.number, reverse=True):
+            if run.is_waiting:
+                self._dispatcher.add_waiting(run)
+                self._bus.publish(RunChanged(run))
         for pipeline in {run.pipeline for run in queued}:
             await self.estimates.typical(pipeline)
         self._is_open = True
+        self._pause.start()
+        self._parked.start()
         self.status.write()
         self._dispatcher.start()
+        self.finder.start()
+        for run in self.settled.resumed:
+            if run.due is None:  # the calendar retries those that fell due, since each belongs to an occurrence
+                await self._resume(run)
+
+    async def _resume(self, run: RunRecord) -> None:
+        try:
+            await self.retry(run.id, from_step=unfinished_step(run), because=interrupted_because(run))
+        except SynapseError as error:
+            self._lifecycle.write(
+                run,
+                _('Run #{number} could not be retried: {message}', number=run.number, message=error.message),
+                level=Level.WARNING,
+            )
+
+    def _remove_unsaved_folders(self) -> None:
+        """Remove what was copied for retries that a crash has kept from being saved."""
+        for id in self._folders.unsaved():
+            if self._store.get(id) is None:
+                self._folders.remove(id)
+
+    async def _stored(self, states: Sequence[RunState]) -> Sequence[RunRecord]:
+        documents = await asyncio.to_thread(self._store.with_states, states)
+        return [RunRecord.model_validate(document) for document in documents]
 
     async def stop(self, grace: float = 10.0) -> None:
         """Start nothing more, let live runs end within `grace` seconds, then stop them; waiting runs stay queued."""
         self._is_open = False
+        self._answers.close()
+        self._parked.close()
+        self._pause.close()
+        if self._watching is not None:
+            self._watching.cancel()
         await self._dispatcher.close(grace)
+        await self._recovery.note(self._dispatcher.interrupted)
+        await self.finder.stop()
 
     # Questions
-
-    async def get(self, id: str) -> RunRecord:
-        """Return the run as it is now.
-
-        :raises NotFound: `run_not_found`
-        """
-        known = self._unfinished.get(id)
-        if known is not None:
-            return known
-        document = await asyncio.to_thread(self._store.get, id)
-        if document is None:
-            raise await self.past.missing(id=id)
-        return self._unfinished.get(id) or _record(document)
-
-    async def page(
-        self,
-        *,
-        state: str | None = None,
-        pipeline: str | None = None,
-        profile: str | None = None,
-        before: int | None = None,
-        limit: int = 50,
-    ) -> list[RunRecord]:
-        """Return runs, newest first; `before` is the number of a run, exclusive."""
-        documents = await asyncio.to_thread(
-            self._store.page, state=state, pipeline=pipeline, profile=profile, before=before, limit=limit
-        )
-        return [self._unfinished.get(document['id']) or _record(document) for document in documents]
-
-    async def find(self, text: str) -> RunRecord:
-        """Return a run by its number, or by its id, which may look like a number too.
-
-        :raises NotFound: `run_not_found`
-        """
-        if not text.isdecimal():
-            return await self.get(text)
-        try:
-            return await self.find_by_number(int(text))
-        except NotFound as error:
-            try:
-                return await self.get(text)
-            except NotFound:
-                raise error from None
-
-    async def find_by_number(self, number: int) -> RunRecord:
-        """Return the run with this number.
-
-        :raises NotFound: `run_not_found`
-        """
-        document = await asyncio.to_thread(self._store.find_by_number, number)
-        if document is None:
-            raise await self.past.missing(number=number)
-        return self._unfinished.get(document['id']) or _record(document)
-
-    async def recent(self, pipeline: str | None = None, *, limit: int = 12) -> Sequence[RunRecord]:
-        """Return runs that have ended, the last to end first."""
-        return [_record(document) for document in await asyncio.to_thread(self._store.recent, pipeline, limit=limit)]
-
-    def live(self) -> Sequence[RunRecord]:
-        """Return the runs that a process works (or holds) for, newest first."""
-        return self._unfinished.working()
-
-    def waiting(self) -> Sequence[RunRecord]:
-        """Return the queued runs in the order in which they will start."""
-        return self._unfinished.waiting()
 
     @property
     def is_queue_paused(self) -> bool:
         return self._queue.is_paused
 
-    def number_of(self, id: str) -> int | None:
-        """Return the number of a run that waits, is live, or moved recently; None if only the disk knows it."""
-        known = self._unfinished.get(id)
-        return known.number if known is not None else self._numbers.get(id)
+    @property
+    def queue_pause(self) -> Pause | None:
+        """Why nothing new starts, since when and until when; None while runs start."""
+        return self._queue.pause
+
+    @property
+    def is_queue_drained(self) -> bool:
+        """Whether the queue drains and all that had begun has ended."""
+        return self._unfinished.is_drained
 
     def worker_of(self, id: str) -> str | None:
         """Return the worker that has this run, such as `worker-1`, None if none has."""
         return self._dispatcher.workers.of(id)
 
-    def folder_of(self, id: str) -> Path:
-        return self._folders.of(id)
+    def is_taken(self, found: FoundFile) -> bool:
+        """Whether the owner of this version of a file has taken it before; reads the disk, in any thread."""
+        known = self.taken.known(found.owner, [found.version])[0]
+        return known.is_taken or known.digest == found.digest
 
-    async def artifact_path(self, id: str, name: str) -> Path:
-        """Return the path of an artifact of a run.
-
-        :raises NotFound: `run_not_found` or `artifact_not_found`
-        """
-        run = await self.get(id)
-        return await asyncio.to_thread(self._folders.artifact, run, name)
-
-    async def process_tree(self, id: str) -> Sequence[Mapping[str, Any]]:
-        """Return the processes of a run, `{pid, command, cpu_percent, memory_bytes, state}`; empty if it has ended."""
-        live = self._unfinished.live.get(id)
-        return await live.tree() if live is not None else []
+    def expected_starts(self) -> Mapping[str, datetime]:
+        """Return when waiting runs may start, by id, where that can be estimated; empty while the queue is paused."""
+        if self._queue.is_paused:
+            return {}
+        return expected_starts(
+            self.waiting(),
+            [run for run in self.live() if not run.is_waiting],
+            workers=len(self._dispatcher.workers),
+            typical=self.estimates.known_of,
+            limit=self._dispatcher.limit_of,
+            now=now_utc(),
+        )
 
     # New runs
 
@@ -234,12 +245,17 @@ class Runs:
         *,
         profile: str | None = None,
         because: str = '',
-        event_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> RunRecord:
+        """Create a run from what a person or a program has chosen; see `request`."""
+        wanted = RunRequest(pipeline, parameters, profile=profile, because=because)
+        return await self.request(wanted, idempotency_key=idempotency_key)
+
+    async def request(self, wanted: RunRequest, *, idempotency_key: str | None = None) -> RunRecord:
         """Create a run at the end of the queue, or return the one that was created with the same `idempotency_key`.
 
-        Defaults of the profile fill in parameters that are missing.
+        Defaults of the profile fill in parameters that are missing. The files that it was `found` with count as taken
+        from now on, see `taken`.
 
         :raises NotFound: if there is no such pipeline or profile
         :raises Conflict: if the pipeline is broken, or the run of this key has been removed
@@ -252,7 +268,6 @@ class Runs:
             if known is not None:
                 return await self.get(known['id'])
             await self.past.require_new(idempotency_key)
-        wanted = RunRequest(pipeline, parameters, profile=profile, because=because, event_id=event_id)
         return await self._enqueue(await self.new.create(wanted), idempotency_key)
 
     def scheduled(self, wanted: RunRequest) -> RunRecord:
@@ -267,13 +282,6 @@ class Runs:
         """
         self._check_room()
         return self.new.scheduled(wanted)
-
-    def prepared(self, wanted: RunRequest) -> PreparedRun:
-        """Return a run that falls due soon; see `created_now`.
-
-        :raises SynapseError: if the pipeline is gone or broken, or the profile is gone
-        """
-        return self.new.prepared(wanted)
 
     def created_now(self, prepared: PreparedRun) -> datetime | None:
         """Return the moment of creation for this run, None if `scheduled` would return another one by now.
@@ -301,19 +309,15 @@ class Runs:
             self._bus.publish(RunChanged(run))
         self._bus.publish(QueueChanged())
 
-    def unfinished_of_events(self) -> Mapping[str, int]:
-        """Return how many runs of each event wait or are live."""
-        return Counter(run.event_id for run in [*self.live(), *self.waiting()] if run.event_id is not None)
-
-    async def retry_record(self, id: str, wanted: RunRequest) -> RunRecord:
-        """Return a new run that retries an ended one, not saved yet; see `scheduled`.
+    async def retry_record(self, id: str, wanted: RunRequest, from_step: str | None = None) -> RunRecord:
+        """Return a new run that retries an ended one, not saved yet; see `scheduled`. With `from_step` it has a folder.
 
         :param wanted: see `NewRuns.retry`
         :raises SynapseError: as `retry`
         """
         self._check_room()
         with self.past.holding(id):
-            return await self.new.retry(await self.get(id), wanted)
+            return await self.new.retry(await self.get(id), wanted, from_step)
 
     async def retry(
         self, id: str, *, from_step: str | None = None, parameters: Mapping[str, Any] | None = None, because: str = ''
@@ -323,6 +327,7 @@ class Runs:
         With `from_step` the results of the earlier steps are copied, and only this step and the later ones run.
 
         :raises Conflict: `run_not_retryable`, if the run has not ended, or an earlier step has not succeeded
+        :raises Invalid: `parameters_lost`, if they were lost in a damaged file and none are given
         """
         with self.past.holding(id):
             old = await self.get(id)
@@ -341,31 +346,51 @@ class Runs:
         :param now: kill it at once, even if it is being stopped already
         :raises Conflict: `run_not_cancellable`, if it has ended
         """
+        if (parked := await self._parked.cancel(id, _why(because))) is not None:
+            return parked
         taken = self._queue.take(id)
         if taken is not None:
             return await self._cancel_waiting(*taken, because)
         live = self._unfinished.live.get(id)
         if live is None or live.run.state.is_final:
             run = await self.get(id)
-            raise Conflict('run_not_cancellable', f'Run #{run.number} has ended already: {run.state}.')
+            raise Conflict(
+                'run_not_cancellable',
+                _('Run #{number} has ended already: {state}.', number=run.number, state=state_words(run.state)),
+            )
         if now or not live.run.is_stopping:
-            at_once = ' at once' if now else ''
-            self._lifecycle.write(live.run, f'Stopping run #{live.run.number}{at_once}{_why(because)}')
+            how = {'number': live.run.number, 'why': _why(because)}
+            text = _('Stopping run #{number} at once{why}', **how) if now else _('Stopping run #{number}{why}', **how)
+            self._lifecycle.write(live.run, text)
         live.stop(now=now)
         return live.run
 
-    async def pause(self, id: str, *, because: str = '') -> RunRecord:
+    async def pause(
+        self, id: str, *, because: str = '', by: str = '', until: datetime | None = None, seconds: float | None = None
+    ) -> RunRecord:
         """Ask a run to pause at its next progress, checkpoint or step boundary; until then it `is_pausing`.
 
+        One that waits for an answer is held once it has it, until the pause ends. For one that is paused already, cause
+        and end are changed.
+
+        :param by: who asks for it
+        :param until: resume it at this moment; see `pause_of`
         :raises Conflict: `run_not_pausable`
+        :raises Invalid: see `pause_of`
         """
-        live = await self._live(id, 'run_not_pausable', 'paused')
-        if live.run.is_pausing or live.run.state is RunState.PAUSED:
+        pause = pause_of(now_utc(), by=by, because=because, until=until, seconds=seconds)
+        why = f'{_by(by)}{_why(because)}'
+        if (parked := await self._parked.pause(id, pause, why)) is not None:
+            return parked
+        live = await self._live(id, 'run_not_pausable', N_('Run #{number} is {state}, so it cannot be paused.'))
+        if before := live.run.pause:
+            if because or pause.until:
+                live.pause(pause.changed(since=before.since))
             return live.run
         if not live.run.is_pausable:
-            raise Conflict('run_not_pausable', f'Run #{live.run.number} cannot be paused now.')
-        self._lifecycle.write(live.run, f'Pausing run #{live.run.number}{_why(because)}')
-        live.pause()
+            raise Conflict('run_not_pausable', _('Run #{number} cannot be paused now.', number=live.run.number))
+        self._lifecycle.write(live.run, _('Pausing run #{number}{why}', number=live.run.number, why=why))
+        live.pause(pause)
         return live.run
 
     async def resume(self, id: str, *, because: str = '') -> RunRecord:
@@ -373,32 +398,77 @@ class Runs:
 
         :raises Conflict: `run_not_resumable`
         """
-        live = await self._live(id, 'run_not_resumable', 'resumed')
+        if (parked := await self._parked.resume(id, _why(because))) is not None:
+            return parked
+        live = await self._live(id, 'run_not_resumable', N_('Run #{number} is {state}, so it cannot be resumed.'))
         if not live.run.is_resumable:
-            raise Conflict('run_not_resumable', f'Run #{live.run.number} is {live.run.state}, not paused.')
+            raise not_resumable(live.run)
         live.resume()
         return live.run
 
-    async def pause_queue(self, because: str = '') -> None:
-        """Start nothing more; live runs continue. The pause survives a restart."""
-        await self._set_queue_paused(because, is_paused=True)
+    async def answer(self, id: str, question: str, answer: Any, *, by: str, because: str = '') -> RunRecord:
+        """Answer the open question of a run, which then continues.
 
-    async def resume_queue(self, because: str = '') -> None:
+        :param question: the id of the question
+        :param answer: one of its choices, the fields of its form, or a text
+        :param by: who answers, for the log
+        :raises NotFound: `run_not_found`
+        :raises Conflict: `question_answered`, or `question_not_open`
+        :raises Invalid: with a sentence for what does not fit
+        """
+        if not self._is_open:
+            raise _not_ready()
+        await self._answers.answer(await self.get(id), question, answer, by=by, because=because)
+        return await self.get(id)
+
+    async def pause_queue(
+        self,
+        because: str = '',
+        *,
+        by: str = '',
+        until: datetime | None = None,
+        seconds: float | None = None,
+        drain: bool = False,
+    ) -> None:
+        """Start nothing more; live runs continue. The pause survives a restart, and takes the place of any before it.
+
+        :param by: who asked for it
+        :param until: resume by itself at this moment
+        :param seconds: the same after this time
+        :param drain: tell when all that has begun has ended; what is retried as a run of its own waits
+        :raises Invalid: see `pause_of`
+        """
+        await self._pause.pause(
+            pause_of(now_utc(), by=by, because=because, until=until, seconds=seconds, is_drain=drain)
+        )
+
+    async def resume_queue(self, because: str = '', *, by: str = '') -> None:
         """Start waiting runs again."""
-        await self._set_queue_paused(because, is_paused=False)
+        await self._pause.resume(f'{_by(by)}{_why(because)}')
 
     async def stop_everything(self, because: str = '') -> None:
         """Emergency stop: kill every live run with all it started, and start nothing until the queue is resumed."""
         # Kill first: nothing may delay it, not even a full disk.
-        self._queue.is_paused = True
+        self._pause.set(Pause(since=now_utc(), because=because or _('everything was stopped')))
         stopped = [live for live in self._unfinished.live.values() if not live.run.state.is_final]
         for live in stopped:
             live.stop(now=True)
-        message = f'Everything was stopped: {len(stopped)} live, {len(self._queue)} kept waiting{_why(because)}'
+        asking = self._parked.ids()
+        count = len(stopped) + len(asking)
+        message = _(
+            'Everything was stopped: {live} live, {waiting} kept waiting{why}',
+            live=count,
+            waiting=len(self._queue),
+            why=_why(because),
+        )
         self._log.append(Level.WARNING, message, source=SOURCE)
         self._bus.publish(QueueChanged())
-        self._bus.publish(EverythingStopped(len(stopped), len(self._queue)))
-        await self._save_queue()
+        self._bus.publish(EverythingStopped(count, len(self._queue)))
+        try:
+            await self._pause.save()
+        finally:
+            for id in asking:
+                await self._parked.cancel(id, _(' with everything else'))
 
     async def move_in_queue(self, id: str, to_index: int) -> None:
         """Move a waiting run to a position in the queue, 0 being next.
@@ -407,10 +477,13 @@ class Runs:
         """
         if id not in self._queue:
             run = await self.get(id)
-            raise Conflict('run_not_waiting', f'Run #{run.number} is not waiting: {run.state}.')
+            raise Conflict(
+                'run_not_waiting',
+                _('Run #{number} is not waiting: {state}.', number=run.number, state=state_words(run.state)),
+            )
         self._queue.move(id, to_index)
         self._bus.publish(QueueChanged())
-        await self._save_queue()
+        await self._pause.save()
 
     def set_workers(self, count: int) -> None:
         """Allow this many runs at the same time from now on; live ones are not touched.
@@ -418,52 +491,42 @@ class Runs:
         :raises Invalid: outside 1 to 64
         """
         if not 1 <= count <= MOST_WORKERS:
-            message = f'Between 1 and {MOST_WORKERS}.'
+            message = _('Between 1 and {most}.', most=MOST_WORKERS)
             raise Invalid(message, {'workers': message})
         self._dispatcher.workers.resize(count)
         self._bus.publish(QueueChanged())
-
-    # Estimates and figures
-
-    def expected_starts(self) -> Mapping[str, datetime]:
-        """Return when waiting runs may start, by id, where that can be estimated; empty while the queue is paused."""
-        if self._queue.is_paused:
-            return {}
-        return expected_starts(
-            self.waiting(),
-            self.live(),
-            workers=len(self._dispatcher.workers),
-            typical=self.estimates.known_of,
-            limit=self._dispatcher.limit_of,
-            now=now_utc(),
-        )
-
-    async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
-        """Return the figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""
-        return await asyncio.to_thread(self._figures.read, now)
 
     # The queue
 
     async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:
         self._check_room()
+        await self._data.check()
         try:
             document = await self._store.group.commit(
                 self._store.create, run.as_json(), idempotency_key=idempotency_key
             )
         except StorageError as error:
-            raise not_saved('The run could not be saved', error) from error
+            raise not_saved(_('The run could not be saved'), error) from error
         if document['id'] != run.id:
             return await self.get(document['id'])
-        run = _record(document)
+        run = RunRecord.model_validate(document)
         await self.estimates.typical(run.pipeline)
         self.admit([run])
         return run
 
     def _check_room(self) -> None:
         if not self._is_open:
-            raise NotReady('not_ready', 'Synapse is starting or stopping.', 'Try again in a moment.')
+            raise _not_ready()
+        self._data.require()
         if len(self._queue) >= MAX_WAITING:
-            raise TooMany(f'{MAX_WAITING} runs are waiting already.', retry_after=60)
+            raise TooMany(_('{most} runs are waiting already.', most=MAX_WAITING), retry_after=60)
+
+    def _data_changed(self, problem: str) -> None:
+        text = f'{problem} {translated(WAY_OUT)}' if problem else _('The data folder is back: runs start again')
+        self._log.append(Level.CRITICAL if problem else Level.INFO, text, source=SOURCE)
+        self._dispatcher.is_held = bool(problem)
+        self.status.set_fault(f'{problem} {translated(WAY_OUT)}' if problem else '')
+        self._bus.publish(QueueChanged())
 
     async def _cancel_waiting(self, run: RunRecord, index: int, because: str) -> RunRecord:
         ended = transitions.ended(run, RunState.CANCELLED, now_utc())
@@ -472,54 +535,31 @@ class Runs:
         except BaseException as error:
             self._queue.add(run, index=index)
             if isinstance(error, StorageError):
-                raise not_saved(f'Run #{run.number} still waits', error) from error
+                raise not_saved(_('Run #{number} still waits', number=run.number), error) from error
             raise
-        text = f'Run #{ended.number} was removed from the queue{_why(because)}'
+        text = filled(UNQUEUED, number=ended.number, why=_why(because))
         self._lifecycle.write(ended, text, level=Level.WARNING)
         self._bus.publish(RunChanged(ended))
         self._bus.publish(QueueChanged())
         return ended
 
-    async def _set_queue_paused(self, because: str, *, is_paused: bool) -> None:
-        if self._queue.is_paused != is_paused:
-            self._queue.is_paused = is_paused
-            text = f'The queue is {"paused" if is_paused else "resumed"}{_why(because)}'
-            self._log.append(Level.INFO, text, source=SOURCE)
-        self._bus.publish(QueueChanged())
-        await self._save_queue()
-
-    async def _save_queue(self) -> None:
-        try:
-            await self._queue.save()
-        except StorageError as error:
-            raise not_saved('The change applies now, but a restart would lose it', error) from error
-
-    async def _live(self, id: str, code: str, what: str) -> LiveRun:
+    async def _live(self, id: str, code: str, marked: str) -> LiveRun:
         live = self._unfinished.live.get(id)
         if live is None or not live.run.state.is_live:
             run = await self.get(id)
-            raise Conflict(code, f'Run #{run.number} is {run.state}, so it cannot be {what}.')
+            raise Conflict(
+                code,
+                filled(marked, number=run.number, state=state_words(run.state)),
+            )
         return live
 
-    def _remember_number(self, message: RunChanged) -> None:
-        if message.moved:
-            self._numbers[message.run.id] = message.run.number
-            while len(self._numbers) > KNOWN_NUMBERS:
-                del self._numbers[next(iter(self._numbers))]
 
-    async def _interrupt(self, run: RunRecord) -> None:
-        await self._jobs.recover_log(run)
-        ended = transitions.ended(run, RunState.INTERRUPTED, now_utc(), error=interrupted(run))
-        await self._store.group.commit(self._store.save, ended.as_json())
-        self._lifecycle.ended(ended)
-        self._bus.publish(RunChanged(ended))
-
-    async def _stored(self, states: 'Sequence[RunState]') -> Sequence[RunRecord]:
-        return [_record(document) for document in await asyncio.to_thread(self._store.with_states, states)]
+def _not_ready() -> NotReady:
+    return NotReady('not_ready', _('Synapse is starting or stopping.'), _('Try again in a moment.'))
 
 
-def _record(document: Mapping[str, Any]) -> RunRecord:
-    return RunRecord.model_validate(document)
+def _by(by: str) -> str:
+    return ' ' + _('by {someone}', someone=by) if by else ''
 
 
 def _why(because: str) -> str:

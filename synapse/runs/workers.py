@@ -35,10 +35,6 @@ class Workers:
         """The first worker without a run, None if all are busy."""
         return next((name for name in self._wanted if self._runs[name] is None), None)
 
-    @property
-    def busy_count(self) -> int:
-        return sum(run_id is not None for run_id in self._runs.values())
-
     def give(self, name: str, run_id: str) -> None:
         self._runs[name], self._since[name] = run_id, now_utc()
 

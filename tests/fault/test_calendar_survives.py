@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.planned import recurring
+from storage.documents import Documents
 from synapse.recurrence import occurrences
 from tests.fault.calendar_lives import closed, opened
 from tests.parts.harness import ROOT
@@ -26,6 +28,7 @@ History = tuple[dict[tuple[str, datetime], dict[str, Any]], list[tuple[str, date
 @pytest.mark.timeout(300)
 def test_a_calendar_survives_being_killed_again_and_again(tmp_path: Path) -> None:
     folders = [tmp_path / str(seed) for seed in (1, 2, 3)]
+    _plan_many(folders[-1])
     command = [sys.executable, '-m', 'tests.fault.calendar_lives']
     running = [subprocess.Popen([*command, str(folder), str(LIVES), folder.name], cwd=ROOT) for folder in folders]
     codes = [process.wait() for process in running]
@@ -33,6 +36,14 @@ def test_a_calendar_survives_being_killed_again_and_again(tmp_path: Path) -> Non
     assert codes == [0, 0, 0]
     for folder in folders:
         asyncio.run(_check(folder))
+
+
+def _plan_many(folder: Path) -> None:
+    """Plan so many events that changes go to a journal; none of them falls due within hours."""
+    folder.mkdir(mode=0o700)
+    documents = Documents(folder / 'events.json')
+    documents.change({event['id']: event for event in recurring(200)})
+    documents.close()
 
 
 async def _check(folder: Path) -> None:

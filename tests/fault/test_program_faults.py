@@ -114,33 +114,6 @@ def test_stop_ends_a_grandchild_that_left_the_group_and_ignores_sigterm(program:
     assert list(processes_with(marker)) == []
 
 
-def test_kill_9_of_the_control_room_leaves_no_process_and_an_interrupted_run(program: SynapseUnderTest) -> None:
-    with_hostile_pipelines(program)
-    marker = f'orphan-{program.port}'
-    stubborn = program.create_run('Stubborn', marker=marker)
-    hog = program.create_run('Hog')
-    waiting = program.create_run('RunCommand', command=['echo', 'after all'])
-    wait_until(lambda: any(processes_with(marker)), timeout=20)
-    program.wait_for_run(hog['id'], 'running')
-    assert program.process is not None
-    family = psutil.Process(program.process.pid).children(recursive=True)
-    assert family
-
-    program.kill9()
-    # The promise is two seconds; a busy machine gets a little more.
-    wait_until(
-        lambda: not any(processes_with(marker)) and not any(is_alive(process) for process in family),
-        timeout=4,
-        what=lambda: f'still there: {[process for process in family if is_alive(process)]}',
-    )
-    program.start()
-
-    for run in (stubborn, hog):
-        assert program.run(run['id'])['state'] == 'interrupted'
-        assert program.run(run['id'])['error']['message']
-    assert program.wait_for_run(waiting['id'])['state'] == 'succeeded'
-
-
 MANY = """
 import subprocess
 from pathlib import Path
@@ -198,13 +171,6 @@ def test_kill_9_among_200_runs_loses_none_and_leaves_nothing(tmp_path: Path) -> 
         trace = (traces / name).read_text() if (traces / name).exists() else ''
         assert trace == 'xy' if state == 'succeeded' else trace in ('', 'x', 'xy')
     assert not any(processes_with(marker))
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def test_a_flood_of_100_000_lines_is_kept_whole_while_the_api_keeps_responding(program: SynapseUnderTest) -> None:

@@ -17,7 +17,7 @@ from synapse.errors import DiskIsFull
 from synapse.log.messages import LinesLogged
 from synapse.protocol import spool
 from synapse.runs import folders as run_folders
-from synapse.runs import live_run
+from synapse.runs import saving, time_limits
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunState, StepState
 from synapse.settings import Settings
@@ -108,7 +108,7 @@ async def test_a_process_that_leaves_without_a_word_fails_its_run(room: ControlR
 async def test_a_step_that_hogs_the_interpreter_is_ended_when_its_time_is_over(
     room: ControlRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_run, 'BACKSTOP_SECONDS', 0.5)
+    monkeypatch.setattr(time_limits, 'BACKSTOP_SECONDS', 0.5)
     run = await room.runs.create('Odd', {'how': 'late'})
 
     ended = await until(room, run.id)
@@ -218,7 +218,7 @@ class FullDisk(RunStore):
 async def test_on_a_full_disk_no_run_is_made_and_no_end_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_run, 'SAVE_AGAIN_SECONDS', 0.02)
+    monkeypatch.setattr(saving, 'SAVE_AGAIN_SECONDS', 0.02)
     (tmp_path / 'data').mkdir()
     store = FullDisk(tmp_path / 'data' / 'runs.db')
     async with opened(tmp_path / 'data', store=store, workers=1) as house:

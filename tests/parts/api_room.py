@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from synapse.api.gate.gate import Gate
+from synapse.api.gate.reach import Reach
 from synapse.api.rest.app import build_api
 from synapse.api.updates.socket import Updates
 from synapse.control_room import ControlRoom
@@ -90,8 +91,7 @@ def gated(room: ControlRoom, port: int, updates: Updates | None = None) -> Gate:
     return Gate(
         app,
         auth=room.auth,
-        allowed_hosts=hosts,
-        origins=frozenset(f'http://{host}' for host in hosts),
+        reach=Reach(hosts),
         max_upload_bytes=room.settings.max_upload_bytes,
     )
 

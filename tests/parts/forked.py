@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -20,15 +21,24 @@ from tests.parts.harness import ROOT, Process, SynapseUnderTest
 
 def forked(data: Path, *flags: str, **variables: str) -> SynapseUnderTest:
     """A program on this folder, not started yet; on a Mac, whose libraries forbid forks, and on Windows a plain one."""
-    kind = _Forked if sys.platform == 'linux' else SynapseUnderTest
+    kind = Forked if sys.platform == 'linux' else SynapseUnderTest
     return kind(data, *flags, **variables)
 
 
-class _Forked(SynapseUnderTest):
+class Forked(SynapseUnderTest):
+    """A forked program (Linux only).
+
+    `before` is called in its process before it starts: a function of a module.
+    """
+
+    before: Callable[[], object] | None = None
+
     def _launch(self, arguments: list[str]) -> tuple[Process, TextIO]:
         reading, writing = multiprocessing.Pipe(duplex=False)
         with reading, writing:
-            process = _context().Process(target=_run, args=(writing, arguments, self.variables), daemon=True)
+            process = _context().Process(
+                target=_run, args=(writing, arguments, self.variables, self.before), daemon=True
+            )
             process.start()
             return _Process(process), os.fdopen(os.dup(reading.fileno()), encoding='utf-8')
 
@@ -98,12 +108,16 @@ def _run_host(commands: Connection, answers: Connection, environment: dict[str, 
     sys.exit(main([]))
 
 
-def _run(output: Connection, arguments: list[str], variables: dict[str, str]) -> None:
+def _run(
+    output: Connection, arguments: list[str], variables: dict[str, str], before: Callable[[], object] | None
+) -> None:
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
     output.close()
     os.environ.update(variables)
     time.tzset()
+    if before is not None:
+        before()
     from main import main
 
     sys.exit(main(arguments))

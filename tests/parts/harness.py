@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -39,6 +40,7 @@ class SynapseUnderTest:
     """`python main.py` on a data folder of its own and a free port."""
 
     root = ROOT
+    python = sys.executable
     command: tuple[str, ...] = ('main.py',)
 
     def __init__(self, data: Path, *flags: str, umask: int = -1, **variables: str) -> None:
@@ -70,7 +72,7 @@ class SynapseUnderTest:
     def _launch(self, arguments: list[str]) -> tuple[Process, IO[str]]:
         """Start the program; return its process and what it prints."""
         process = subprocess.Popen(
-            [sys.executable, *self.command, *arguments],
+            [self.python, *self.command, *arguments],
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -99,7 +101,7 @@ class SynapseUnderTest:
 
     @property
     def port(self) -> int:
-        return int(self.url.rsplit(':', 1)[1].strip('/'))
+        return urlsplit(self.url).port or 80
 
     @property
     def token(self) -> str:
@@ -107,7 +109,11 @@ class SynapseUnderTest:
 
     @property
     def api(self) -> httpx.Client:
-        headers = {'Authorization': f'Bearer {self.token}'}
+        return self.client(self.token)
+
+    def client(self, token: str) -> httpx.Client:
+        """A client with this token, for when its file is gone."""
+        headers = {'Authorization': f'Bearer {token}'}
         return httpx.Client(base_url=f'{self.url}api/v1', headers=headers, timeout=30, verify=PLAIN)
 
     def create_run(self, pipeline: str, **parameters: Any) -> dict[str, Any]:

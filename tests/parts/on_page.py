@@ -137,6 +137,7 @@ async def _close(room: ControlRoom) -> None:
     await room.alerts.stop()
     await room.log.stop()
     room.calendar.close()
+    room.watches.close()
     room.history.close()
     room.preferences.close()
 

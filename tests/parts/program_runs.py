@@ -25,6 +25,7 @@ DEBIAN = {
     'borg': 'borgbackup',
     'curl': 'curl',
     'dd': 'coreutils',
+    'exiftool': 'libimage-exiftool-perl',
     'ffmpeg': 'ffmpeg',
     'git': 'git',
     'make': 'make',

@@ -9,14 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from storage import documents as documents_module
 from storage.documents import Documents
 from storage.files import DiskFull
 from storage.logs.store import LogStore
 from storage.runs import RunStore
 
-KINDS = ('documents', 'runs', 'logs')
+KINDS = ('documents', 'journal', 'runs', 'logs')
 NOW = '2026-10-14T14:08:31.204+02:00'
 _FILLER = 'words ' * 60
+_LONG = 'words ' * 1_000
+"""With some of these the file is so large that changes go to its journal."""
 
 
 def run_document(number: int, **values: Any) -> dict[str, Any]:
@@ -33,10 +36,12 @@ def log_row(seq: int, **values: Any) -> dict[str, Any]:
 
 def open_store(kind: str, path: Path) -> tuple[Callable[[int], object], Callable[[], set[int]], Callable[[], None]]:
     """How to save a number in a store of this kind, how to read which it has, and how to close it."""
-    if kind == 'documents':
+    if kind in ('documents', 'journal'):
+        documents_module.SETTLE_SECONDS = 0.01  # so that the journal is put into the file many times a second
         documents = Documents(path)
+        filler = _FILLER if kind == 'documents' else _LONG
         return (
-            lambda number: documents.put(f'd{number % 20}', {'n': number, 'filler': _FILLER}),
+            lambda number: documents.put(f'd{number % 20}', {'n': number, 'filler': filler}),
             # Twenty documents are overwritten repeatedly: the content of each stands for all before.
             lambda: {number for document in documents.all() for number in range(document['n'], -1, -20)},
             documents.close,

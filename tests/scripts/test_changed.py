@@ -19,7 +19,7 @@ from tests.parts.scripts import script
         ('storage/ledger.py', ['tests/storage/test_ledger.py']),
         ('storage/logs/store.py', ['tests/storage/logs']),
         ('pages/logs/log_view.js', ['tests/pages/logs']),
-        ('pages/app.py', ['tests/pages/test_app.py']),
+        ('pages/server.py', ['tests/pages/test_server.py']),
         ('pages/dashboard/page.py', ['tests/pages/dashboard']),
         ('scripts/changed.py', ['tests/scripts/test_changed.py']),
         ('scripts/life/pipelines/check_links.py', ['tests/scripts/life']),

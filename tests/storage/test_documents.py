@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage import documents as module
+from storage import recovery
 from storage.documents import Documents, NewerSchema
 from storage.files import StorageError
 
@@ -85,13 +86,15 @@ def test_a_value_that_json_cannot_represent_changes_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize('damage', [b'', b'{"_meta": {"1": {"vers', b'\xff\xfe\x00', b'[]', b'{}', b'{"documents": 3}'])
-def test_a_damaged_file_gives_way_to_the_last_good_generation(path: Path, damage: bytes) -> None:
+def test_a_damaged_file_comes_back_as_it_was_last_written(path: Path, damage: bytes) -> None:
     filled(path, 1, 2, 3)
     path.write_bytes(damage)
 
     documents = Documents(path)
 
-    assert documents.get('a') == {'value': 2}
+    assert documents.get('a') == {'value': 3}
+    assert documents.damage is not None
+    assert documents.damage.missing == ''
     assert [aside.read_bytes() for aside in path.parent.glob('*.corrupt-*')] == [damage]
     assert 'could not be read' in documents.notices[0]
     assert 'was restored from its copy' in documents.notices[1]
@@ -105,11 +108,44 @@ def test_two_damaged_generations_give_way_to_the_third(path: Path) -> None:
     assert Documents(path).get('a') == {'value': 1}
 
 
-def test_a_lost_file_is_restored_from_its_generation(path: Path) -> None:
+def test_a_lost_file_is_restored_as_it_was_last_written(path: Path) -> None:
     filled(path, 1, 2)
     path.unlink()
 
-    assert Documents(path).get('a') == {'value': 1}
+    assert Documents(path).get('a') == {'value': 2}
+
+
+def test_without_its_journal_a_damaged_file_comes_back_one_change_older_and_says_so(path: Path) -> None:
+    filled(path, 1, 2, 3)
+    path.write_bytes(b'x')
+    path.with_name('profiles.json.journal.1').unlink()
+
+    documents = Documents(path)
+
+    assert documents.get('a') == {'value': 2}
+    assert documents.damage is not None
+    assert 'The last changes' in documents.damage.missing
+    assert Documents(path).damage is None  # said once
+
+
+def test_of_damaged_files_the_newest_five_are_kept(path: Path) -> None:
+    filled(path, 1, 2)
+    for number in range(8):
+        path.write_bytes(b'damage %d' % number)
+        Documents(path).put('b', {'value': number})
+
+    kept = sorted(aside.read_bytes() for aside in path.parent.glob('*.corrupt-*'))
+    assert kept == [b'damage %d' % number for number in range(3, 8)]
+
+
+def test_a_file_that_was_used_and_is_gone_with_all_copies_is_told(path: Path) -> None:
+    assert Documents(path, was_used=False).damage is None
+    path.unlink()
+
+    lost = Documents(path, was_used=True).damage
+
+    assert lost is not None
+    assert 'is missing' in lost.missing
 
 
 def test_a_file_that_cannot_be_opened_is_an_error_and_never_an_empty_start(path: Path) -> None:
@@ -217,6 +253,7 @@ def test_a_refused_write_is_seen_neither_in_memory_nor_after_a_restart(
             documents.put('a', {'value': 2})
 
     assert documents.get('a') == {'value': 1}
+    assert Documents(path).get('a') == {'value': 1}
     documents.put('b', {})
     assert Documents(path).get('a') == {'value': 1}
 
@@ -270,6 +307,8 @@ def test_a_file_is_parsed_once_until_it_has_been_read(path: Path, monkeypatch: p
     parsed: list[str] = []
     loads = json.loads
     monkeypatch.setattr('storage.documents.json.loads', lambda text: (parsed.append(text), loads(text))[1])
+    of_file = recovery.parsed
+    monkeypatch.setattr('storage.recovery.parsed', lambda data: (parsed.append(data.decode()), of_file(data))[1])
 
     documents = Documents(path)
 

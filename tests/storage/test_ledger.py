@@ -151,3 +151,24 @@ def test_what_waits_for_an_answer_or_a_retry_is_found(ledger: Ledger) -> None:
 
     ledger.save([row('open', state='skipped')])
     assert ledger.unanswered() == []
+
+
+def test_the_newest_outcomes_of_an_event_say_how_their_runs_ended(store: RunStore, ledger: Ledger) -> None:
+    dues = [DUE + timedelta(days=day) for day in range(5)]
+    ledger.account([(row(due=due, run=f'r{day}'), run(f'r{day}')) for day, due in enumerate(dues[:4])])
+    ledger.account([(row(due=dues[4], state='skipped'), None), (row('e2', run='r9'), run('r9'))])
+    ended = {'pipeline': 'Hello', 'created_at': DUE.isoformat(), 'started_at': DUE.isoformat()}
+    store.save({'id': 'r1', 'number': 2, 'state': 'succeeded', 'finished_at': DUE.isoformat(), **ended})
+
+    newest = ledger.newest('e1', since=DUE, limit=4)
+
+    assert [item.row['due'] for item in newest] == [due.isoformat() for due in dues[:0:-1]]
+    assert [item.run and item.run['state'] for item in newest] == [None, 'queued', 'queued', 'succeeded']
+    assert newest[3].run == {
+        'number': 2,
+        'state': 'succeeded',
+        'started_at': DUE.isoformat(),
+        'finished_at': DUE.isoformat(),
+    }
+    assert ledger.not_succeeding(['e1', 'e2', 'e3'], times=3) == ['e1']
+    assert ledger.not_succeeding(['e1', 'e2'], times=4) == []

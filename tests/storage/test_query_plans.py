@@ -10,6 +10,7 @@ import pytest
 
 from storage.daily_sums import DailySums
 from storage.ledger import Ledger
+from storage.past_plans import PastPlans
 from storage.pruned_runs import PrunedRuns
 from storage.runs import RunStore
 from tests.storage.test_runs import START, at, ended
@@ -23,6 +24,8 @@ class History:
         self.ledger = Ledger(self.runs)
         self.pruned = PrunedRuns(self.runs)
         self.sums = DailySums(self.runs)
+        self.plans_before = PastPlans(self.runs)
+        self.plan = {'event_id': 'e', 'since': at(0), 'until': at(1)}
         self.run = ended(self.runs, 1, 10)
         self.row = {'event_id': 'e', 'due': at(0), 'state': 'claimed', 'run': 'r1'}
         self.ledger.account([(self.row, None)])
@@ -73,7 +76,9 @@ QUESTIONS: dict[str, Callable[[History], object]] = {
     'one by id': lambda it: it.runs.get('r1'),
     'one by number': lambda it: it.runs.find_by_number(1),
     'one by key': lambda it: it.runs.find_by_key('k'),
+    'some by number': lambda it: it.runs.numbered([1, 2]),
     'save': lambda it: it.runs.save(it.run),
+    'added to the index': lambda it: it.runs.index_next(str),
     'unfinished': lambda it: it.runs.with_states(['queued', 'running']),
     'last of all': lambda it: it.runs.recent(limit=1),
     'last of a pipeline': lambda it: it.runs.recent('Demo', limit=12),
@@ -83,6 +88,8 @@ QUESTIONS: dict[str, Callable[[History], object]] = {
     'lengths of steps': lambda it: it.runs.step_seconds('Demo'),
     'last good ones of a pipeline': lambda it: it.runs.last_succeeded('Demo', limit=500),
     'with files in the inbox': lambda it: it.runs.with_inbox_files(),
+    'last good run of an event': lambda it: it.runs.last_good_of_event('e', before=7),
+    'retries of a run': lambda it: it.runs.retries_of('r1'),
     'sums of a week': lambda it: it.sums.between(START.date(), LATER.date(), UTC),
     'to be pruned': lambda it: it.pruned.prunable(LATER, spared=['a'], limit=20),
     'how many to be pruned': lambda it: it.pruned.count_prunable(LATER, spared=['a']),
@@ -96,8 +103,16 @@ QUESTIONS: dict[str, Callable[[History], object]] = {
     'accounted for': lambda it: it.ledger.account([(it.row, None)]),
     'rows saved': lambda it: it.ledger.save([it.row]),
     'another run': lambda it: it.ledger.replace_run(it.row, it.run, before='other'),
+    'all accounted for': lambda it: it.ledger.assume_accounted(START),
     'last due': lambda it: it.ledger.last_dues(['e']),
     'a row': lambda it: it.ledger.get('e', START),
+    'the row of an event with its run': lambda it: it.ledger.of_event('e', START, LATER),
+    'plans added': lambda it: it.plans_before.add_plans([it.plan]),
+    'plans of an event': lambda it: it.plans_before.plans_of('e'),
+    'a stop added': lambda it: it.plans_before.add_stop('off', START, LATER),
+    'a stop ended': lambda it: it.plans_before.end_stop('paused', LATER),
+    'whether it still lasts': lambda it: it.plans_before.has_open_stop('paused'),
+    'stops of a day': lambda it: it.plans_before.stops_between(START, LATER, ('off',)),
     'the row of a run': lambda it: it.ledger.of_run('r1'),
     'rows of a month': lambda it: it.ledger.between(START, LATER),
     'how many rows of a month': lambda it: it.ledger.count(START, LATER),
@@ -106,6 +121,8 @@ QUESTIONS: dict[str, Callable[[History], object]] = {
     'claimed rows': lambda it: it.ledger.claimed(),
     'rows to retry': lambda it: it.ledger.to_retry(),
     'missed today': lambda it: it.ledger.missed_since(START),
+    'events that do not succeed': lambda it: it.ledger.not_succeeding(['e'], times=3),
+    'the newest rows of an event': lambda it: it.ledger.newest('e', since=START, limit=60),
 }
 
 
@@ -122,12 +139,15 @@ ALLOWED_SCANS = (
     'SCAN CONSTANT ROW',
     'SCAN sqlite_sequence',  # one row for each table that counts
     'SCAN found',  # what a question within the question has found
+    'SCAN to_find',  # from its end, with a LIMIT
     'SCAN u',  # of the runs that are still to be counted
     'SCAN runs USING INDEX runs_by_end',  # with a LIMIT
     'SCAN runs USING COVERING INDEX runs_by_end',
     'SCAN runs USING INDEX runs_with_inbox',  # a partial index with few rows, as the next ones
     'SCAN traces USING INDEX traces_with_folder',
     'SCAN traces USING COVERING INDEX sqlite_autoindex_traces_2',  # from its end
+    'SCAN past_plans USING COVERING INDEX past_plans_by_end',  # from its end, to the limit of what is kept
+    'SCAN stops USING COVERING INDEX stops_by_start',
     'SCAN occurrences USING INDEX occurrences_unanswered',
     'SCAN occurrences USING INDEX occurrences_claimed',
     'SCAN occurrences USING INDEX occurrences_to_retry',
@@ -137,9 +157,13 @@ ALLOWED_SCANS = (
 def test_every_question_of_the_stores_is_here() -> None:
     """A method that is added gets its plan looked at."""
     known = {'page', 'together', 'close', 'create', 'transaction', 'reading', 'rewrite', 'ended', 'mark_folder_removed'}
+    known |= {'index'}  # whose questions are in `test_run_index`
     asked = {name for ask in QUESTIONS.values() for name in ask.__code__.co_names}
     public = {
-        name for kind in (RunStore, Ledger, PrunedRuns, DailySums) for name in vars(kind) if not name.startswith('_')
+        name
+        for kind in (RunStore, Ledger, PastPlans, PrunedRuns, DailySums)
+        for name in vars(kind)
+        if not name.startswith('_')
     }
 
     assert public - known - asked == set()

@@ -13,6 +13,8 @@ from tests.parts.writers import KINDS, open_store
 
 ROOT = Path(__file__).parents[2]
 KILLS = 12
+LIMITS = {'documents': 5_000, 'journal': 200_000, 'runs': 500_000, 'logs': 200_000}
+"""How many bytes a file may have: the disk is full then."""
 
 
 def start_writer(kind: str, path: Path, *more: str) -> 'subprocess.Popen[str]':
@@ -56,7 +58,7 @@ def test_no_acknowledged_write_is_lost_however_often_the_writer_is_killed(kind: 
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_full_disk_is_reported_and_everything_acknowledged_is_kept(kind: str, tmp_path: Path) -> None:
     path = tmp_path / 'store'
-    limit = {'documents': 5_000, 'runs': 200_000, 'logs': 200_000}[kind]
+    limit = LIMITS[kind]
 
     with start_writer(kind, path, str(limit)) as process:
         out, _ = process.communicate(timeout=30)
@@ -71,7 +73,7 @@ def test_a_full_disk_is_reported_and_everything_acknowledged_is_kept(kind: str, 
 @pytest.mark.parametrize('kind', KINDS)
 def test_writing_resumes_once_there_is_room_again(kind: str, tmp_path: Path) -> None:
     path = tmp_path / 'store'
-    limit = {'documents': 5_000, 'runs': 200_000, 'logs': 200_000}[kind]
+    limit = LIMITS[kind]
     with start_writer(kind, path, str(limit)) as process:
         process.communicate(timeout=30)
     before = kept_in(kind, path)

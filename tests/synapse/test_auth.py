@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from synapse.auth import CODE_SECONDS, RENEW_SECONDS, SESSION_SECONDS, Auth, CodeState
+from synapse.auth import CODE_SECONDS, Auth, CodeState
+from synapse.credentials.scope import Scope, hashed
+from synapse.credentials.sessions import OVERLAP_SECONDS, RENEW_SECONDS, SESSION_SECONDS, browser_of
 
 
 class Clock:
@@ -91,8 +93,99 @@ def test_a_code_opens_one_session_once(entry: Auth) -> None:
     session = entry.redeem(code)
 
     assert session is not None
-    assert entry.is_session(session)
+    assert entry.is_valid(session)
     assert entry.redeem(code) is None
+
+
+def test_the_code_of_a_start_opens_sessions_as_long_as_the_process_lives(
+    tmp_path: Path, entry: Auth, clock: Clock
+) -> None:
+    code = entry.code_of_start()
+
+    clock.now += 2 * CODE_SECONDS
+    first, second = entry.redeem(code), entry.redeem(code)
+
+    assert None not in (first, second)
+    assert first != second
+    assert Auth(tmp_path, clock=clock).redeem(code) is None
+
+
+def test_a_code_signs_in_with_the_scope_it_was_made_for(entry: Auth) -> None:
+    looks, acts = (entry.redeem(entry.mint_code(scope)) or '' for scope in (Scope.READ, Scope.ADMIN))
+
+    assert [entry.session(value).scope for value in (looks, acts)] == [Scope.READ, Scope.ADMIN]  # type: ignore[union-attr]
+
+
+def test_sessions_tell_which_browser_they_are_and_when_it_was_seen(tmp_path: Path, entry: Auth, clock: Clock) -> None:
+    old = entry.redeem(entry.mint_code(), browser='Firefox on Linux', address='127.0.0.1') or ''
+    clock.now += 60
+    entry.redeem(entry.mint_code(), browser='Chrome on Android', address='10.0.0.2')
+    clock.now += 60
+    entry.see(old, '10.0.0.3')
+
+    seen = [(session.browser, session.address, session.seen_at.timestamp()) for session in entry.sessions()]
+    assert seen == [('Firefox on Linux', '10.0.0.3', clock.now), ('Chrome on Android', '10.0.0.2', clock.now - 60)]
+
+
+def test_seeing_a_session_never_waits_for_who_signs_in(entry: Auth, clock: Clock) -> None:
+    session = entry.redeem(entry.mint_code(), address='127.0.0.1') or ''
+    opened_at = clock.now
+    clock.now += 60
+
+    with entry._lock:  # as whoever signs in holds it while the disk writes
+        entry.see(session, '10.0.0.9')
+
+    assert entry.sessions()[0].seen_at.timestamp() == opened_at
+    entry.see(session, '10.0.0.9')
+    assert entry.sessions()[0].address == '10.0.0.9'
+
+
+def test_sessions_of_the_first_format_stay_signed_in(tmp_path: Path, entry: Auth, clock: Clock) -> None:
+    key = hashed('an old session')
+    (tmp_path / 'sessions.json').write_text(
+        json.dumps({'version': 1, 'sessions': {key: clock.now - 60}, 'used_codes': {'x': clock.now}})
+    )
+
+    session = Auth(tmp_path, clock=clock).session('an old session')
+
+    assert session is not None
+    assert (session.scope, session.seen_at.timestamp()) == (Scope.ADMIN, clock.now - 60)
+
+
+def test_a_session_ends_by_its_id_and_closes_what_it_had_opened(entry: Auth) -> None:
+    session, other = entry.redeem(entry.mint_code()) or '', entry.redeem(entry.mint_code()) or ''
+    ended: list[str] = []
+    entry.on_end(session, lambda: ended.append('its page'))
+    found = entry.session(session)
+    assert found is not None
+
+    assert entry.end_session_of(found.id)
+
+    assert not entry.end_session_of(found.id)
+    assert ended == ['its page']
+    assert (entry.is_valid(session), entry.is_valid(other)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ('agent', 'words'),
+    [
+        ('Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', 'Firefox on Linux'),
+        (
+            'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Safari/604.1',
+            'Safari on iPhone',
+        ),
+        (
+            'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0 Safari/537.36 Edg/142.0',
+            'Edge on Windows',
+        ),
+        ('Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/142.0 Mobile Safari/537.36', 'Chrome on Android'),
+        ('curl/8.5.0', 'curl'),
+        ('<script>/1', 'script'),
+        ('', ''),
+    ],
+)
+def test_a_browser_is_named_in_two_words(agent: str, words: str) -> None:
+    assert browser_of(agent) == words
 
 
 def test_a_used_code_stays_used_after_a_restart(tmp_path: Path, entry: Auth, clock: Clock) -> None:
@@ -103,7 +196,7 @@ def test_a_used_code_stays_used_after_a_restart(tmp_path: Path, entry: Auth, clo
 
     assert again.redeem(code) is None
     assert session is not None
-    assert again.is_session(session)
+    assert again.is_valid(session)
 
 
 def test_a_code_of_another_process_on_the_same_folder_works(tmp_path: Path, entry: Auth, clock: Clock) -> None:
@@ -158,7 +251,7 @@ def test_the_token_signs_a_browser_in(entry: Auth) -> None:
     session = entry.redeem_token(f' {entry.token}\n')
 
     assert session is not None
-    assert entry.is_session(session)
+    assert entry.is_valid(session)
     assert entry.redeem_token('wrong') is None
 
 
@@ -172,20 +265,52 @@ def test_sessions_are_kept_as_hashes_in_a_private_file(tmp_path: Path, entry: Au
     assert stat.S_IMODE((tmp_path / 'sessions.json').stat().st_mode) == 0o600
 
 
-def test_a_session_lasts_30_days_and_slides(tmp_path: Path, entry: Auth, clock: Clock) -> None:
+def test_a_session_lasts_seven_days_and_slides(tmp_path: Path, entry: Auth, clock: Clock) -> None:
     session = entry.redeem(entry.mint_code()) or ''
 
     assert not entry.is_due_for_renewal(session)
     clock.now += RENEW_SECONDS + 1
     assert entry.is_due_for_renewal(session)
-    entry.renew_session(session)
+    new = entry.renew_session(session) or ''
     clock.now += SESSION_SECONDS - 1
 
-    assert Auth(tmp_path, clock=clock).is_session(session)
+    assert Auth(tmp_path, clock=clock).is_valid(new)
     clock.now += 1
-    assert not entry.is_session(session)
-    entry.renew_session(session)
-    assert not entry.is_session(session)
+    assert not entry.is_valid(new)
+    assert entry.renew_session(new) is None
+
+
+def test_a_session_is_replaced_after_a_restart_and_ends_soon(tmp_path: Path, entry: Auth, clock: Clock) -> None:
+    session = entry.redeem(entry.mint_code()) or ''
+    clock.now += 1
+    restarted = Auth(tmp_path, clock=clock)
+
+    assert restarted.is_due_for_renewal(session)
+    new = restarted.renew_session(session) or ''
+
+    assert new != session
+    assert restarted.renew_session(session) == new
+    assert not restarted.is_due_for_renewal(new)
+    assert restarted.is_valid(session)
+    clock.now += OVERLAP_SECONDS + 1
+    assert not restarted.is_valid(session)
+    assert restarted.renew_session(session) is None
+    assert not Auth(tmp_path, clock=clock).is_valid(session)
+    assert restarted.is_valid(new)
+
+
+def test_the_end_of_a_session_ends_what_was_opened_before_it_was_replaced(entry: Auth, clock: Clock) -> None:
+    session = entry.redeem(entry.mint_code()) or ''
+    ended: list[str] = []
+    entry.on_end(session, lambda: ended.append('before'))
+    new = entry.renew_session(session) or ''
+    entry.on_end(new, lambda: ended.append('after'))
+
+    entry.end_session(new)
+
+    assert ended == ['before', 'after']
+    assert not entry.is_valid(session)
+    assert not entry.is_valid(new)
 
 
 def test_an_ended_session_is_signed_out_at_once(tmp_path: Path, entry: Auth) -> None:
@@ -200,9 +325,9 @@ def test_an_ended_session_is_signed_out_at_once(tmp_path: Path, entry: Auth) -> 
     entry.end_session('unknown')
 
     assert ended == ['first']
-    assert not entry.is_session(session)
-    assert entry.is_session(other)
-    assert not Auth(tmp_path).is_session(session)
+    assert not entry.is_valid(session)
+    assert entry.is_valid(other)
+    assert not Auth(tmp_path).is_valid(session)
 
 
 @pytest.mark.parametrize('content', [b'', b'{', b'[]', b'{"sessions": [], "used_codes": {}}', b'\xff'])
@@ -221,4 +346,4 @@ def test_with_a_disk_that_refuses_the_owner_still_gets_in(tmp_path: Path, entry:
     session = entry.redeem(entry.mint_code())
 
     assert session is not None
-    assert entry.is_session(session)
+    assert entry.is_valid(session)

@@ -21,6 +21,9 @@ from synapse.durations import read_duration, words_of
         ('1 hour 5 min', 3900),
         ('500ms', 0.5),
         ('1w 2d', 777600),
+        ('1 hora 5 min', 3900),
+        ('2 dias', 172800),
+        ('1,5 h', 5400),
         ('00:05', 300),
         ('1:30', 5400),
         ('0:00:05', 5),
@@ -31,7 +34,7 @@ def test_a_length_is_read(text: str, seconds: float) -> None:
     assert read_duration(f' {text} ') == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize('text', ['', 'soon', '-5', '1:75', '1x', 'PT5M', '5 h later', '9' * 400])
+@pytest.mark.parametrize('text', ['', 'soon', '-5', '1:75', '1x', 'PT5M', '5 h later', '9' * 400, '1,000 s'])
 def test_other_texts_are_none(text: str) -> None:
     assert read_duration(text) is None
 

@@ -1,6 +1,7 @@
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,7 @@ async def test_deleting_forgets_the_secrets_too_but_the_last_profile_stays(tmp_p
     await profiles.delete(profile.id)
 
     assert 'canary-2' not in (tmp_path / 'secrets.json').read_text()
+    assert 'canary-2' not in (tmp_path / 'secrets.json.copy').read_text()
     with pytest.raises(NotFound):
         profiles.get(profile.id)
     with pytest.raises(Conflict):
@@ -138,9 +140,21 @@ async def test_an_id_that_is_taken_is_refused(profiles: Profiles) -> None:
         await profiles.create({'id': 'default', 'label': 'Again'})
 
 
+async def test_damaged_secrets_come_back_from_their_copy(tmp_path: Path, profiles: Profiles) -> None:
+    await profiles.update('default', {'secrets': {'K': 'v'}})
+    (tmp_path / 'secrets.json').write_text('{"secrets": {"default": {"K": "v"')
+
+    again = opened(tmp_path)
+
+    assert again.secrets_of('default') == {'K': 'v'}
+    assert 'nothing is missing' in again.notices[0]
+    assert opened(tmp_path).notices == []
+
+
 async def test_unreadable_secrets_are_set_aside_and_reported(tmp_path: Path, profiles: Profiles) -> None:
     await profiles.update('default', {'secrets': {'K': 'v'}})
     (tmp_path / 'secrets.json').write_text('{"secrets": {"default": {"K": "v"')
+    (tmp_path / 'secrets.json.copy').unlink()
 
     again = opened(tmp_path)
 
@@ -178,3 +192,28 @@ async def test_a_full_disk_leaves_everything_as_it_was(
     assert profiles.get('default').label == 'Default'
     assert profiles.secrets_of('default') == {'K': 'old'}
     assert json.loads((tmp_path / 'secrets.json').read_text())['secrets'] == {'default': {'K': 'old'}}
+
+
+@pytest.mark.parametrize('is_saved', [True, False], ids=['profile saved', 'profile not saved'])
+async def test_a_crash_never_parts_a_profile_from_its_secrets(
+    tmp_path: Path, profiles: Profiles, monkeypatch: pytest.MonkeyPatch, is_saved: bool
+) -> None:
+    await profiles.update('default', {'label': 'Old', 'secrets': {'K': 'old'}})
+    put = Documents.put
+
+    def crash(documents: Documents, id: str, document: dict[str, Any]) -> None:
+        if is_saved:
+            put(documents, id, document)
+        raise OSError('as if killed')
+
+    monkeypatch.setattr(Documents, 'put', crash)
+    with pytest.raises(OSError, match='as if killed'):
+        await profiles.update('default', {'label': 'New', 'secrets': {'K': 'new'}})
+    monkeypatch.undo()
+
+    again = opened(tmp_path)
+
+    name = 'new' if is_saved else 'old'
+    assert again.get('default').label.lower() == name
+    assert again.secrets_of('default') == {'K': name}
+    assert json.loads((tmp_path / 'secrets.json').read_text()) == {'version': 1, 'secrets': {'default': {'K': name}}}

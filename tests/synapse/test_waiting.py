@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from synapse.waiting import Throttle, is_set_within
+from synapse.waiting import Latest, Throttle, is_set_within
 
 
 async def test_it_returns_once_the_event_is_set_or_the_time_is_over() -> None:
@@ -69,3 +69,43 @@ async def test_a_cancelled_throttle_drops_its_call_and_works_again() -> None:
     await was_called.wait()
 
     assert calls == [1]
+
+
+async def test_what_is_requested_while_work_goes_on_shares_the_next_piece() -> None:
+    gate, requests, done = asyncio.Event(), list[int](), list[int]()
+
+    async def work() -> None:
+        newest = requests[-1]
+        await gate.wait()
+        done.append(newest)
+
+    latest = Latest(work, asyncio.create_task)
+    tasks = set()
+    for number in range(5):
+        requests.append(number)
+        tasks.add(latest())
+        await asyncio.sleep(0)
+
+    gate.set()
+    await asyncio.gather(*tasks)
+
+    assert done == [0, 4]
+    await latest()
+    assert done == [0, 4, 4]
+
+
+async def test_work_that_failed_does_not_keep_the_next_from_being_done() -> None:
+    done = list[int]()
+
+    async def work() -> None:
+        done.append(len(done))
+        if len(done) == 1:
+            raise ValueError('not this time')
+
+    latest = Latest(work, asyncio.create_task)
+    with pytest.raises(ValueError, match='not this time'):
+        await latest()
+
+    await latest()
+
+    assert done == [0, 1]

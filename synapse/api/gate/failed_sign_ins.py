@@ -6,9 +6,10 @@ Only failures count. A right link or token works whatever came before, so no one
 import asyncio
 import logging
 
+from synapse import program
 from synapse.api.limits import Buckets, Rate
 from synapse.errors import TooMany
-from synapse.sentences import count_of
+from synapse.language import N_, _, _n
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,11 @@ class FailedSignIns:
         """
         if wait := self._sign_ins.take(address):
             raise TooMany(
-                'Too many wrong sign-ins from this address.',
+                _('Too many wrong sign-ins from this address.'),
                 retry_after=wait,
-                hint='A right link or token works at once. For a fresh link run: python main.py open',
+                hint=_(
+                    'A right link or token works at once. For a fresh link run: {program} open', program=program.NAME
+                ),
             )
 
     def add(self, address: str) -> None:
@@ -48,7 +51,12 @@ class FailedSignIns:
             self._timer = asyncio.get_running_loop().call_later(REPORT_SECONDS, self._report)
 
     def _report(self) -> None:
-        attempts = f'{count_of(self._count, "attempt")} with a wrong link or token'
-        log.warning('%s in the last minute, from %s; all refused', attempts, ', '.join(self._addresses))
+        text = _n(
+            '{count} attempt with a wrong link or token in the last minute, from {addresses}; all refused',
+            '{count} attempts with a wrong link or token in the last minute, from {addresses}; all refused',
+            self._count,
+            addresses=', '.join(self._addresses),
+        )
+        log.warning(N_('%s'), text)
         self._count, self._timer = 0, None
         self._addresses.clear()

@@ -6,21 +6,24 @@ is opened here. Pure ASGI, since other middleware never sees a WebSocket.
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import re
-from collections.abc import Callable, Collection
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from synapse import program
+from synapse.addresses import Address
 from synapse.api.limits import client_address
 from synapse.api.responses import ApiResponse, HttpError, error_body
-from synapse.auth import Auth
+from synapse.auth import Auth, Caller
+from synapse.credentials.scope import Scope as Role
+from synapse.language import _, answering_in, language_for
 
-from . import rules, scopes
+from . import refused_page, rules, scopes
 from .failed_sign_ins import FailedSignIns
+from .reach import Reach
 from .rules import header, header_values
 from .sign_in import SIGN_IN_CSP, SIGN_IN_ROUTES, SignIn
 
@@ -34,13 +37,17 @@ this calendar and nothing else.
 FEED_PATH = re.compile(r'/api/v1/scheduler/feed/([A-Za-z0-9_-]{20,200})\.ics')
 
 SIGNED_OUT = 4401
+ANYONE = Caller('anyone', Role.ADMIN)
+"""Everyone, where nobody has to sign in."""
+NOBODY = Caller('anyone', Role.READ)
+"""Who has no credentials and asks for what is open."""
 DRAIN_BYTES = 4_000_000
 DRAIN_SECONDS = 0.5
 
 # NiceGUI needs inline scripts and eval. So this prevents framing and exfiltration, not injection.
 PAGE_CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host}; object-src 'none'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'{sockets}; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
@@ -52,8 +59,8 @@ log = logging.getLogger(__name__)
 class Gate:
     """Admits requests after checking address, host, origin, size, credentials and type of body, in this order.
 
-    :param allowed_hosts: exact `host:port` values of the Host header, in lower case
-    :param origins: exact values of the Origin header
+    What is behind it finds the address of Synapse as `synapse.address` in the scope, and never a base path in its own.
+
     :param no_login: skips the check of credentials, and no other
     """
 
@@ -62,16 +69,14 @@ class Gate:
         app: ASGIApp,
         *,
         auth: Auth,
-        allowed_hosts: frozenset[str],
-        origins: Collection[str],
+        reach: Reach,
         no_login: bool = False,
         cookie_name: str = 'synapse',
         max_upload_bytes: int = 20 * 1024**3,
     ) -> None:
         self._app = app
         self._auth = auth
-        self._hosts = allowed_hosts
-        self._origins = frozenset(origins)
+        self._reach = reach
         self._no_login = no_login
         self._cookie_name = cookie_name
         self._max_upload_bytes = max_upload_bytes
@@ -80,31 +85,44 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'http':
-            await self._http(scope, receive, send)
+            with answering_in(language_for(header(scope, b'accept-language') or '')):
+                await self._http(scope, receive, send)
         elif scope['type'] == 'websocket':
-            await self._websocket(rules.with_single_slashes(scope), receive, send)
+            await self._websocket(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path, scope = scope['path'], rules.with_single_slashes(scope)
+        address = self._reach.address_of(scope)
+        path = rules.below(scope, address.base)['path']
+        asked, scope = scope, self._scope_at(address, scope)
         send = _with_headers(scope, send)
         try:
-            self._check_shape(scope)
-            address = self._other_address(scope)
-            if address is not None:
-                await RedirectResponse(address, 307)(scope, receive, send)
+            self._check_shape(asked, scope)
+            location = self._other_address(asked, scope)
+            if location is not None:
+                await RedirectResponse(location, 307)(scope, receive, send)
                 return
             limit = rules.body_limit(scope, self._max_upload_bytes)
             rules.check_announced_length(scope, limit)
             # What is open to strangers, exactly as it is written.
             await self._enter(scope, (scope['method'], path), _Bounded(receive, send, limit))
         except HttpError as error:
-            await _refuse(scope, receive, send, error)
+            await _refuse(scope, receive, send, error, self._sign_in.asked_for(scope))
+
+    def _scope_at(self, address: Address, scope: Scope) -> Scope:
+        """The scope as if the sender had connected directly, at the root of an address."""
+        inner = rules.below(rules.with_single_slashes(scope), address.base)
+        client = scope.get('client')
+        if client is not None and client[0] != address.client:
+            client = (address.client, 0)
+        return {**inner, 'client': client, 'synapse.address': address}
 
     async def _enter(self, scope: Scope, call: tuple[str, str], bounded: '_Bounded') -> None:
         sessions = self._sessions(scope)
         caller = self._caller(scope, sessions)
+        if caller is not None and caller.secret:
+            self._auth.see(caller.secret, client_address(scope))
         if call in SIGN_IN_ROUTES:
             request = Request(scope, bounded.receive)
             response = await self._sign_in.answer(request, is_signed_in=caller is not None)
@@ -112,69 +130,73 @@ class Gate:
             return
         if caller is None and call not in PUBLIC_ROUTES and not self._is_feed(*call):
             raise self._no_credentials(scope)
-        self._check_scope(scope, *call)
+        self._check_scope(caller, *call)
         rules.check_body_type(scope)
         if call == ('POST', '/logout'):
-            response = await self._sign_in.sign_out(sessions)
+            response = await self._sign_in.sign_out(scope['synapse.address'], sessions)
             await response(scope, bounded.receive, bounded.send)
             return
         if rules.is_api(scope['path']) and not scope['path'].startswith('/api/v1/'):
-            raise HttpError(404, 'not_found', f'Nothing is at {scope["path"][:200]}.', 'The API is under /api/v1.')
+            raise HttpError(
+                404, 'not_found', _('Nothing is at {path}.', path=scope['path'][:200]), _('The API is under /api/v1.')
+            )
         await self._renew(scope, sessions, bounded)
-        await bounded.run(self._app, _cleaned(scope, caller or 'anyone'))
+        await bounded.run(self._app, _cleaned(scope, caller or NOBODY))
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked, scope = scope, self._scope_at(self._reach.address_of(scope), scope)
         try:
-            self._check_shape(scope)
+            self._check_shape(asked, scope)
             sessions = self._sessions(scope)
             caller = self._caller(scope, sessions)
             if caller is None:
                 raise self._no_credentials(scope)
-            self._check_scope(scope, 'GET', scope['path'])
+            self._check_scope(caller, 'GET', scope['path'])
         except HttpError as error:
             # Closing before accepting is how ASGI refuses the upgrade: the client reads a 403.
             await receive()
             await send({'type': 'websocket.close', 'code': 1008, 'reason': error.message})
             return
-        cleaned = _cleaned(scope, caller)
-        if caller.startswith('session'):
-            await self._while_valid(sessions[0], self._auth.is_session, cleaned, receive, send)
-        elif token := self._granted(scope):
-            await self._while_valid(token, lambda value: bool(self._auth.scope_of(value)), cleaned, receive, send)
+        if caller.secret:
+            await self._while_valid(caller, _cleaned(scope, caller), receive, send)
         else:
-            await self._app(cleaned, receive, send)
+            await self._app(_cleaned(scope, caller), receive, send)
 
-    def _check_shape(self, scope: Scope) -> None:
-        rules.check_size(scope)
+    def _check_shape(self, asked: Scope, scope: Scope) -> None:
+        """:param asked: the scope as it came, with the connection itself as its client"""
+        rules.check_size(asked)
         rules.check_path(scope)
-        rules.check_host(scope, self._hosts)
-        rules.check_origin(scope, self._origins)
-        if not self._has_token(scope) and not self._granted(scope):
+        self._reach.check_host(asked, scope['synapse.address'])
+        self._reach.check_origin(asked, scope['synapse.address'])
+        if self._auth.caller_with(_bearer(scope)) is None:
             rules.check_site(scope)
 
-    def _other_address(self, scope: Scope) -> str | None:
-        """Where to redirect a page opened at `localhost`: a cookie for that name would also reach its other ports."""
-        name, _, port = header(scope, b'host').lower().partition(':')
-        if name != 'localhost' or not rules.is_navigation(scope) or header(scope, b'authorization'):
+    def _other_address(self, asked: Scope, scope: Scope) -> str | None:
+        """Where to redirect: a page at `localhost`, as a cookie for that name would also reach its other ports, and the
+        base path without a slash."""
+        address: Address = scope['synapse.address']
+        path = (asked.get('raw_path') or asked['path'].encode()).decode('latin-1')
+        query = asked.get('query_string', b'').decode('latin-1')
+        query = f'?{query}' if query else ''
+        if not rules.is_navigation(scope):
+            return None
+        if address.base and asked['path'] == address.base:
+            return f'{address.base}/{query}'
+        name, __, port = address.host.partition(':')
+        if name != 'localhost' or address.scheme == 'https' or header(scope, b'authorization'):
             return None
         bound_to = (scope.get('server') or ('',))[0]
         host = '[::1]' if bound_to == '::1' else '127.0.0.1'
         authority = f'{host}:{port}' if port else host
-        if authority not in self._hosts:
-            return None
-        path = (scope.get('raw_path') or scope['path'].encode()).decode('latin-1')
-        query = scope.get('query_string', b'').decode('latin-1')
-        return f'http://{authority}{path}' + (f'?{query}' if query else '')
+        return f'http://{authority}{path}{query}' if self._reach.answers_to(authority, asked) else None
 
-    def _caller(self, scope: Scope, sessions: list[str]) -> str | None:
-        """The caller, as a key for rate limits and for the log; None without credentials."""
-        if self._has_token(scope):
-            return 'token'
-        if token := self._granted(scope):
-            return f'run token {hashlib.sha256(token.encode()).hexdigest()[:8]}'
-        if sessions:
-            return f'session {hashlib.sha256(sessions[0].encode()).hexdigest()[:8]}'
-        return 'anyone' if self._no_login else None
+    def _caller(self, scope: Scope, sessions: list[str]) -> Caller | None:
+        """Who sends this; None without valid credentials."""
+        if caller := self._auth.caller_with(_bearer(scope)):
+            return caller
+        if sessions and (session := self._auth.session(sessions[0])):
+            return Caller(f'session {session.id}', session.scope, sessions[0], is_browser=True)
+        return ANYONE if self._no_login else None
 
     def _no_credentials(self, scope: Scope) -> HttpError:
         # A script with an old token has to learn that, so it is never told to wait instead.
@@ -183,25 +205,21 @@ class Gate:
         return HttpError(
             401,
             'unauthorized',
-            'Sign in first.',
-            'Send "Authorization: Bearer TOKEN" with the token in the data folder, or run: python main.py open',
+            _('Sign in first.'),
+            _(
+                'Send "Authorization: Bearer TOKEN" with the token in the data folder, or run: {program} open',
+                program=program.NAME,
+            ),
             {'www-authenticate': 'Bearer'},
         )
 
-    def _check_scope(self, scope: Scope, method: str, path: str) -> None:
-        """:raises HttpError: 403 if the token of a run may not send this"""
-        may = self._auth.scope_of(self._granted(scope))
-        if may is not None and not scopes.allows(may, method, path):
-            text = f'The token of this run may not send {method} {path[:200]}.'
-            raise HttpError(403, 'forbidden', text, f'It has the scope “{may}”, which its pipeline declares.')
-
-    def _has_token(self, scope: Scope) -> bool:
-        return self._auth.is_token(_bearer(scope))
-
-    def _granted(self, scope: Scope) -> str:
-        """Return the token of a live run, empty if the request has none."""
-        token = _bearer(scope)
-        return token if token and self._auth.scope_of(token) else ''
+    def _check_scope(self, caller: Caller | None, method: str, path: str) -> None:
+        """:raises HttpError: 403 if this caller may not send this"""
+        if caller is not None and not scopes.allows(caller.scope, method, path, is_browser=caller.is_browser):
+            text = _('The {name} may not send {method} {path}.', name=caller.name, method=method, path=path[:200])
+            if caller.is_browser:
+                text = _('This browser may not see or do this.')
+            raise HttpError(403, 'forbidden', text, scopes.hint_for(caller))
 
     def _is_feed(self, method: str, path: str) -> bool:
         found = FEED_PATH.fullmatch(path)
@@ -210,18 +228,17 @@ class Gate:
     def _sessions(self, scope: Scope) -> list[str]:
         """The valid sessions among the cookies; a service on another port may have set one of the same name."""
         pairs = (pair.partition('=') for value in header_values(scope, b'cookie') for pair in value.split(';'))
-        values = [value.strip().strip('"') for name, _, value in pairs if name.strip() == self._cookie_name]
-        return [value for value in values if self._auth.is_session(value)]
+        values = [value.strip().strip('"') for name, __, value in pairs if name.strip() == self._cookie_name]
+        return [value for value in values if self._auth.session(value)]
 
     async def _renew(self, scope: Scope, sessions: list[str], bounded: '_Bounded') -> None:
         if sessions and rules.is_navigation(scope) and self._auth.is_due_for_renewal(sessions[0]):
-            await asyncio.to_thread(self._auth.renew_session, sessions[0])
-            bounded.set_cookie = self._sign_in.cookie(sessions[0])
+            session = await asyncio.to_thread(self._auth.renew_session, sessions[0])
+            if session is not None:
+                bounded.set_cookie = self._sign_in.cookie(scope['synapse.address'], session)
 
-    async def _while_valid(
-        self, key: str, is_valid: Callable[[str], bool], scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Serve a socket, and close it with 4401 when its session or granted token ends."""
+    async def _while_valid(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a socket, and close it with 4401 when its session or token ends."""
         loop = asyncio.get_running_loop()
         is_open = is_closed = False
 
@@ -232,7 +249,7 @@ class Gate:
             is_open = is_open or message['type'] == 'websocket.accept'
             is_closed = message['type'] == 'websocket.close'
             await send(message)
-            if message['type'] == 'websocket.accept' and not is_valid(key):
+            if message['type'] == 'websocket.accept' and not self._auth.is_valid(caller.secret):
                 await close()
 
         async def close() -> None:
@@ -240,11 +257,11 @@ class Gate:
             if is_open and not is_closed:
                 is_closed = True
                 with contextlib.suppress(Exception):  # it may just have closed by itself
-                    await send({'type': 'websocket.close', 'code': SIGNED_OUT, 'reason': 'Signed out.'})
+                    await send({'type': 'websocket.close', 'code': SIGNED_OUT, 'reason': _('Signed out.')})
 
         closings: set[asyncio.Task[None]] = set()
         unsubscribe = self._auth.on_end(
-            key, lambda: loop.call_soon_threadsafe(lambda: closings.add(loop.create_task(close())))
+            caller.secret, lambda: loop.call_soon_threadsafe(lambda: closings.add(loop.create_task(close())))
         )
         try:
             await self._app(scope, receive, guarded)
@@ -293,14 +310,20 @@ class _Bounded:
         await self._send(message)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: HttpError) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: HttpError, asked: str = '') -> None:
+    """:param asked: a cookie that remembers the page, for after the sign-in"""
     headers = dict(refusal.headers)
     if rules.has_body(scope) and not await _is_drained(scope, receive):
         headers['connection'] = 'close'
     path = scope['path']
     response: Response
     if refusal.status == 401 and scope['method'] in ('GET', 'HEAD') and rules.is_page(path):
-        response = RedirectResponse('/login', 303, headers)
+        response = RedirectResponse(f'{scope["synapse.address"].base}/login', 303, headers)
+        if asked:
+            response.headers.append('set-cookie', asked)
+    elif rules.is_page(path) and 'text/html' in header(scope, b'accept'):
+        home = f'{scope["synapse.address"].base}/' if refusal.code == 'forbidden' else ''
+        response = refused_page.response_of(refusal, headers, home)
     elif rules.is_page(path) and scope['method'] in ('GET', 'HEAD'):
         response = PlainTextResponse(f'{refusal.message} {refusal.hint}'.strip() + '\n', refusal.status, headers)
     else:
@@ -327,46 +350,60 @@ async def _is_drained(scope: Scope, receive: Receive) -> bool:
 
 def _bearer(scope: Scope) -> str:
     values = header_values(scope, b'authorization')
-    scheme, _, token = (values[0] if len(values) == 1 else '').partition(' ')
+    scheme, __, token = (values[0] if len(values) == 1 else '').partition(' ')
     return token.strip() if scheme.lower() == 'bearer' else ''
 
 
-def _cleaned(scope: Scope, caller: str) -> Scope:
-    """The scope with the caller, and without the headers of a proxy, which are not trusted here."""
+def _cleaned(scope: Scope, caller: Caller) -> Scope:
+    """The scope with the caller, and with what was found out instead of what proxies have said."""
     headers = [
         (key, value) for key, value in scope['headers'] if key not in _FORWARDED and not key.startswith(b'x-forwarded-')
     ]
-    return {**scope, 'headers': headers, 'synapse.caller': caller}
+    base = scope['synapse.address'].base
+    if base:  # NiceGUI puts it in front of its own addresses
+        headers.append((b'x-forwarded-prefix', base.encode()))
+    return {**scope, 'headers': headers, 'synapse.caller': caller.name, 'synapse.scope': caller.scope}
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:
-    path = scope['path']
+    path, address = scope['path'], scope['synapse.address']
     if (scope['method'], path) in SIGN_IN_ROUTES:
         policy = SIGN_IN_CSP
     elif rules.is_api(path) and not path.startswith('/api/v1/docs'):
         policy = API_CSP
     else:
-        policy = PAGE_CSP.format(host=_safe_host(scope))
+        policy = PAGE_CSP.format(sockets=_sockets(address))
     ours = {
         b'content-security-policy': policy.encode(),
         b'x-content-type-options': b'nosniff',
         b'x-frame-options': b'DENY',
         b'referrer-policy': b'no-referrer',
-        b'cross-origin-opener-policy': b'same-origin',
         b'cross-origin-resource-policy': b'same-origin',
     }
+    if address.is_private:  # elsewhere browsers ignore it, and complain on every page
+        ours[b'cross-origin-opener-policy'] = b'same-origin'
 
     async def with_headers(message: Message) -> None:
         if message['type'] == 'http.response.start':
             theirs = [(key, value) for key, value in message.get('headers', ()) if key.lower() not in ours]
-            if rules.is_api(path) and not any(key.lower() == b'cache-control' for key, _ in theirs):
-                theirs.append((b'cache-control', b'no-store'))
+            if rules.is_api(path):
+                theirs = [_placed(header, address.base) for header in theirs]
+                if not any(key.lower() == b'cache-control' for key, __ in theirs):
+                    theirs.append((b'cache-control', b'no-store'))
             message['headers'] = [*theirs, *ours.items()]
         await send(message)
 
     return with_headers
 
 
-def _safe_host(scope: Scope) -> str:
-    host = header(scope, b'host')
-    return host if all(char.isalnum() or char in '.-:[]' for char in host) and host.isascii() else ''
+def _placed(header: tuple[bytes, bytes], base: str) -> tuple[bytes, bytes]:
+    """The header with the base path, if it is a Location of ours."""
+    key, value = header
+    return (key, base.encode() + value) if key.lower() == b'location' and value.startswith(b'/') else header
+
+
+def _sockets(address: Address) -> str:
+    """Where sockets may lead: not every browser counts its own origin as one of theirs."""
+    if not all(char.isalnum() or char in '.-_:[]' for char in address.host) or not address.host.isascii():
+        return ''
+    return ''.join(f' {origin.replace("http", "ws", 1)}' for origin in address.origins)

@@ -2,20 +2,29 @@
 
 import asyncio
 import json
+import re
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
 
+from synapse import program
+from synapse.addresses import Address
 from synapse.api.limits import client_address
 from synapse.api.problems import response_of
 from synapse.api.responses import HttpError
-from synapse.auth import SESSION_SECONDS, Auth, CodeState
+from synapse.auth import Auth, CodeState
+from synapse.credentials.sessions import SESSION_SECONDS, browser_of
 from synapse.errors import SynapseError, TooMany
+from synapse.language import N_, _, translated
 
+from . import page_words, rules
 from .failed_sign_ins import FailedSignIns
+from .page_words import in_words
+from .password_attempts import PasswordAttempts
 
 MAX_FORM_BYTES = 8 * 1024
 
@@ -39,18 +48,23 @@ SIGN_IN_ROUTES = frozenset(
 )
 """The routes of this module, open to anyone: no page of the application is built before sign-in."""
 
+_WORDS = {'/login': page_words.SIGN_IN, '/auth': page_words.LINK}
 _WRONG_CODE = {
-    CodeState.USED: 'This link has already been used.',
-    CodeState.EXPIRED: 'This link has expired: links are valid for ten minutes.',
-    CodeState.WRONG: 'This link is incomplete, or belongs to another Synapse.',
+    CodeState.USED: N_('This link has already been used.'),
+    CodeState.EXPIRED: N_('This link has expired: links are valid for ten minutes.'),
+    CodeState.WRONG: N_('This link is incomplete, or belongs to another Synapse.'),
     # Only if the clock is set back at this very moment.
-    CodeState.FRESH: 'This link was not accepted.',
+    CodeState.FRESH: N_('This link was not accepted.'),
 }
 
 SIGN_IN_CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+_PAGE = re.compile(r'/[A-Za-z][A-Za-z0-9/_.~?=&%+:-]{0,300}')
+"""A page to come back to: below our own root, and nothing that a cookie or an address would have to quote."""
 
 
 class SignIn:
@@ -60,51 +74,93 @@ class SignIn:
         self._auth = auth
         self._failed = failed
         self._cookie_name = cookie_name
+        self._passwords = PasswordAttempts(
+            lambda address: any(session.address == address for session in auth.sessions())
+        )
         self._content = {path: (_STATIC / name).read_bytes() for path, name in _FILES.items()}
 
     async def answer(self, request: Request, *, is_signed_in: bool) -> Response:
         if request.method == 'POST':
             return await self._sign_in(request, is_signed_in=is_signed_in)
-        if request.url.path == '/login' and is_signed_in:
-            return RedirectResponse('/', 303)
-        return self._file(request.url.path)
+        path = request.scope['path']
+        if path == '/login' and is_signed_in:
+            return RedirectResponse(f'{request.scope["synapse.address"].base}/', 303)
+        return self._file(request, path)
 
-    async def sign_out(self, sessions: list[str]) -> Response:
+    async def sign_out(self, address: Address, sessions: list[str]) -> Response:
         for session in sessions:
             await asyncio.to_thread(self._auth.end_session, session)
-        response = RedirectResponse('/login', 303)
-        response.headers.append('set-cookie', self.cookie('', max_age=0))
+        response = RedirectResponse(f'{address.base}/login', 303)
+        response.headers.append('set-cookie', self.cookie(address, '', max_age=0))
         return response
 
-    def cookie(self, session: str, *, max_age: int = SESSION_SECONDS) -> str:
+    def cookie(self, address: Address, session: str, *, max_age: int = SESSION_SECONDS) -> str:
         """The value of a Set-Cookie header. Lax, so that a link from elsewhere can open a run."""
-        return f'{self._cookie_name}={session}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=Lax'
+        secure = '; Secure' if address.scheme == 'https' else ''
+        path = address.base or '/'
+        return f'{self._cookie_name}={session}; HttpOnly; Max-Age={max_age}; Path={path}; SameSite=Lax{secure}'
+
+    def asked_for(self, scope: Scope) -> str:
+        """A cookie that remembers the page of a request until its sender has signed in; empty if it is no page."""
+        path = scope['path'] + (f'?{query.decode("latin-1")}' if (query := scope.get('query_string')) else '')
+        if path == '/' or not rules.is_navigation(scope) or not _PAGE.fullmatch(path):
+            return ''
+        address: Address = scope['synapse.address']
+        return f'{self._cookie_name}_asked={path}; HttpOnly; Max-Age=600; Path={address.base or "/"}; SameSite=Lax'
+
+    def _next(self, request: Request) -> str:
+        path = request.cookies.get(f'{self._cookie_name}_asked', '')
+        return path if request.scope['path'] == '/login' and _PAGE.fullmatch(path) else '/'
 
     async def _sign_in(self, request: Request, *, is_signed_in: bool) -> Response:
         given = await _fields(request)
-        session = await self._session_for(given)
+        try:
+            session = await self._session_for(request, given)
+        except TooMany as error:
+            self._failed.add(client_address(request.scope))
+            return self._refused(request, error)
         if session is None and not is_signed_in:
             return self._failure(request, given)
-        response = RedirectResponse('/', 303)
+        address: Address = request.scope['synapse.address']
+        response = RedirectResponse(address.base + self._next(request), 303)
         if session is not None:
-            response.headers.append('set-cookie', self.cookie(session))
+            response.headers.append('set-cookie', self.cookie(address, session))
+        if f'{self._cookie_name}_asked' in request.cookies:
+            response.delete_cookie(f'{self._cookie_name}_asked', address.base or '/')
         return response
 
-    async def _session_for(self, given: dict[str, str]) -> str | None:
-        """A session for valid credentials, however many failed before; wrong ones use neither a thread nor the disk."""
+    async def _session_for(self, request: Request, given: dict[str, str]) -> str | None:
+        """A session for valid credentials, however many failed before; wrong ones use neither a thread nor the disk.
+
+        :raises TooMany: if it is a password, and too many were tried
+        """
         code, token = given.get('code', ''), given.get('token', '')
+        seen = {
+            'browser': browser_of(request.headers.get('user-agent', '')),
+            'address': client_address(request.scope),
+        }
         if code and self._auth.state_of(code) is CodeState.FRESH:
-            return await asyncio.to_thread(self._auth.redeem, code)
+            return await asyncio.to_thread(self._auth.redeem, code, **seen)
         if not code and self._auth.is_token(token.strip()):
-            return await asyncio.to_thread(self._auth.redeem_token, token)
+            return await asyncio.to_thread(self._auth.redeem_token, token, **seen)
+        if not code and token and self._auth.password.is_set:
+            return await self._passwords.try_one(seen['address'], lambda: self._auth.redeem_password(token, **seen))
         return None
 
     def _failure(self, request: Request, given: dict[str, str]) -> Response:
         state = self._auth.state_of(given['code']) if given.get('code') else None
         if state is None:
-            text, hint = 'That is not the token.', 'It is in the file "token" in the data folder.'
+            text, hint = _('That is not the token.'), _('It is in the file "token" in the data folder.')
+            if self._auth.password.is_set:
+                text = _('That is neither the password nor the token.')
+                hint = _(
+                    'A new password is set on the machine of Synapse, with: {program} password', program=program.NAME
+                )
         else:
-            text, hint = _WRONG_CODE[state], 'Run: python main.py open'
+            text, hint = (
+                translated(_WRONG_CODE[state]),
+                _('Run: {program} open (with the --data it was started with, if any)', program=program.NAME),
+            )
         # A used or expired link is not a guess.
         if state in (None, CodeState.WRONG):
             address = client_address(request.scope)
@@ -119,17 +175,29 @@ class SignIn:
         refusal = response_of(error)
         if not _is_form(request):
             return refusal
-        page = self._file('/login', error.status, error=f'{error.message} {error.hint}')
+        page = self._file(request, '/login', error.status, error=f'{error.message} {error.hint}')
         if 'retry-after' in refusal.headers:
             page.headers['retry-after'] = refusal.headers['retry-after']
         return page
 
-    def _file(self, path: str, status: int = 200, *, error: str = '') -> Response:
+    def _file(self, request: Request, path: str, status: int = 200, *, error: str = '') -> Response:
         content = self._content[path]
+        if path in _WORDS:
+            content = in_words(content.decode(), _WORDS[path]).encode()
         if path == '/login':
             if error:
                 content = content.replace(b'role="alert" hidden', b'role="alert"')
-            content = content.replace(b'{error}', escape(error).encode())
+            what = _('password or token') if self._auth.password.is_set else _('token')
+            address: Address = request.scope['synapse.address']
+            words = {
+                'error': escape(error),
+                'what': what,
+                'What': f'{what[:1].upper()}{what[1:]}',
+                'open': 'hidden' if address.is_private else '',
+                'out': '' if 'out' in request.query_params else 'hidden',
+            }
+            for name, text in words.items():
+                content = content.replace(b'{%s}' % name.encode(), text.encode())
         return Response(content, status, {'cache-control': 'no-store'}, _TYPES[Path(_FILES[path]).suffix])
 
 

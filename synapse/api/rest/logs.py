@@ -1,11 +1,8 @@
 """`/logs`: read, search, count, export, append to and clear the log."""
 
 import asyncio
-import csv
-import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
@@ -18,21 +15,14 @@ from synapse.log.log import Entry, Level, Log
 from synapse.log.search import Search
 from synapse.log.text import plain, visible
 
+from .exports import TYPES, attachment, csv_rows
 from .new_entries import NewEntries, described
-from .reading import caller_of, router
+from .reading import caller_of, router, split
 
 Format = Literal['jsonl', 'csv', 'txt']
 Seq = Annotated[int, Field(ge=0, lt=2**63)]
 
-_TYPES = {'jsonl': 'application/x-ndjson', 'csv': 'text/csv', 'txt': 'text/plain'}
-_OF_FORMULAS = ('=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n')
 _COLUMNS = ('seq', 'timestamp', 'level', 'source', 'run', 'step', 'message', 'fields', 'id')
-
-
-def _split(value: Any) -> Any:
-    """Accept `levels=error,critical` as well as `levels=error&levels=critical`."""
-    parts = [value] if isinstance(value, str) else value
-    return [word for part in parts for word in part.split(',')] if isinstance(parts, list) else parts
 
 
 class LogFilters(BaseModel):
@@ -44,7 +34,7 @@ class LogFilters(BaseModel):
     """
 
     level: Level | None = None
-    levels: Annotated[list[Level] | None, BeforeValidator(_split)] = None
+    levels: Annotated[list[Level] | None, BeforeValidator(split)] = None
     source: Annotated[str, Field(max_length=200)] | None = None
     run: Annotated[str, Field(max_length=64)] | None = None
     step: Annotated[str, Field(max_length=200)] | None = None
@@ -119,10 +109,8 @@ def logs_api(room: ControlRoom) -> APIRouter:
         filters: Annotated[LogFilters, Query()], format: Annotated[Format, Query()] = 'jsonl'
     ) -> Response:
         """Return every matching entry as a streamed file, oldest first unless `order` says otherwise."""
-        name = f'synapse-log-{datetime.now(UTC):%Y%m%d-%H%M%S}.{format}'
-        headers = {'content-disposition': f'attachment; filename="{name}"'}
         pages = room.log.pages(**filters.as_query(), oldest_first=filters.order != 'desc')
-        return StreamingResponse(_written(pages, format), headers=headers, media_type=_TYPES[format])
+        return StreamingResponse(_written(pages, format), headers=attachment('log', format), media_type=TYPES[format])
 
     @api.delete('/logs')
     async def clear_logs(request: Request, before: Annotated[int | None, Query(ge=0, lt=2**63)] = None) -> Response:
@@ -137,7 +125,7 @@ def logs_api(room: ControlRoom) -> APIRouter:
 async def _written(pages: AsyncIterator[list[Entry]], format: Format) -> AsyncIterator[bytes]:
     write: Callable[[Iterable[Entry]], str] = {'jsonl': _as_jsonl, 'csv': _as_csv, 'txt': _as_text}[format]
     if format == 'csv':
-        yield (','.join(_COLUMNS) + '\r\n').encode()
+        yield csv_rows([_COLUMNS]).encode()
     async for entries in pages:
         # In a thread, since a thousand entries may be many megabytes.
         yield (await asyncio.to_thread(write, entries)).encode(errors='replace')
@@ -148,12 +136,8 @@ def _as_jsonl(entries: Iterable[Entry]) -> str:
 
 
 def _as_csv(entries: Iterable[Entry]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for entry in entries:
-        values = entry.as_json() | {'fields': json.dumps(entry.fields) if entry.fields else ''}
-        writer.writerow([_harmless(values[column]) for column in _COLUMNS])
-    return text.getvalue()
+    texts = (entry.as_json() | {'fields': json.dumps(entry.fields) if entry.fields else ''} for entry in entries)
+    return csv_rows([values[column] for column in _COLUMNS] for values in texts)
 
 
 def _as_text(entries: Iterable[Entry]) -> str:
@@ -167,8 +151,3 @@ def _line(entry: Entry) -> str:
     moment = entry.timestamp.isoformat(timespec='milliseconds')
     source = visible(f'{entry.source}{run}').replace('\n', ' ')
     return f'{moment} {entry.level.upper():<8} {source} {message}\n'
-
-
-def _harmless(value: Any) -> Any:
-    """Quote text that a spreadsheet would take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_OF_FORMULAS) else value

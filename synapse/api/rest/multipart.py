@@ -12,6 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from synapse.errors import Malformed
+from synapse.language import _
 
 from .file_names import Headers, disposition_of, writes_literally
 
@@ -36,10 +37,10 @@ class PartReader:
     """
 
     def __init__(self, content_type: str, body: AsyncIterator[bytes], headers: Headers | None = None) -> None:
-        _, options = parse_options_header(content_type)
+        __, options = parse_options_header(content_type)
         boundary = options.get(b'boundary')
         if not boundary:
-            raise _malformed('its Content-Type names no boundary')
+            raise _malformed(_('its Content-Type names no boundary'))
         self._body = body
         self._is_literal = writes_literally(boundary.decode('latin-1'), headers or {})
         self._events: deque[tuple[int, bytes]] = deque()
@@ -47,11 +48,11 @@ class PartReader:
         try:
             self._parser = MultipartParser(boundary, self._callbacks())  # type: ignore[arg-type]
         except FormParserError as error:
-            raise _malformed('its boundary cannot be used') from error
+            raise _malformed(_('its boundary cannot be used')) from error
 
     async def __aiter__(self) -> AsyncIterator[Part]:
         while not self._is_over:
-            kind, _ = await self._next()
+            kind, __ = await self._next()
             if kind == _BEGIN:
                 value = (await self._headers()).get(b'content-disposition', b'')
                 field, filename = disposition_of(value, is_literal=self._is_literal)
@@ -72,7 +73,7 @@ class PartReader:
             kind, data = await self._next()
             size += len(data)
             if size > MAX_HEADER_BYTES:
-                raise _malformed('the headers of a part are too large')
+                raise _malformed(_('the headers of a part are too large'))
             if kind == _NAME:
                 name += data
             elif kind == _VALUE:
@@ -89,7 +90,7 @@ class PartReader:
         event = self._events.popleft()
         self._is_over = self._is_over or event[0] == _END
         if self._is_over and event[0] != _END:
-            raise _malformed('data follows its end')
+            raise _malformed(_('data follows its end'))
         return event
 
     async def _read_more(self) -> None:
@@ -97,10 +98,10 @@ class PartReader:
         try:
             if chunk is None:
                 self._parser.finalize()
-                raise _malformed('it ends too early')
+                raise _malformed(_('it ends too early'))
             self._parser.write(chunk)
         except FormParserError as error:
-            raise _malformed('its parts cannot be separated') from error
+            raise _malformed(_('its parts cannot be separated')) from error
 
     def _callbacks(self) -> dict[str, object]:
         def data(kind: int) -> object:
@@ -122,4 +123,6 @@ class PartReader:
 
 
 def _malformed(why: str) -> Malformed:
-    return Malformed('malformed_multipart', f'The multipart body cannot be read: {why}.', 'Send the files again.')
+    return Malformed(
+        'malformed_multipart', _('The multipart body cannot be read: {why}.', why=why), _('Send the files again.')
+    )

@@ -14,6 +14,7 @@ from storage.files import DiskFull
 from synapse.api.limits import LogBudget, rate_limit_key
 from synapse.control_room import ControlRoom
 from synapse.errors import DiskIsFull, Invalid, Malformed, NotFound, NotReady, SynapseError, TooLarge
+from synapse.language import N_, _
 from synapse.log.log import Entry, Level
 from synapse.records import now_utc
 from synapse.sentences import sentence_of
@@ -27,8 +28,8 @@ MAX_PROBLEMS = 50
 MAX_ENTRY_KEYS = 20
 MAX_IDEMPOTENCY_KEYS = 1_000
 _YIELD_EVERY = 100
-_IN_MEMORY = 'It is shown and kept in memory, but it is not saved'
-_SAVED_LATER = 'It is saved once that is fixed; repeat the request with the same Idempotency-Key to check.'
+_IN_MEMORY = N_('It is shown and kept in memory, but it is not saved')
+_SAVED_LATER = N_('It is saved once that is fixed; repeat the request with the same Idempotency-Key to check.')
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 
@@ -36,9 +37,13 @@ _AHEAD = timedelta(days=1)
 def _bounded(fields: Any) -> Any:
     if isinstance(fields, dict):
         if _is_deeper(fields, MAX_FIELD_DEPTH):
-            raise ValueError(f'At most {MAX_FIELD_DEPTH} nested levels of objects and arrays.')
+            raise ValueError(
+                _('At most {max_field_depth} nested levels of objects and arrays.', max_field_depth=MAX_FIELD_DEPTH)
+            )
         if len(json.dumps(fields)) > MAX_FIELD_CHARACTERS:
-            raise ValueError(f'At most {MAX_FIELD_CHARACTERS:,} characters of JSON.')
+            raise ValueError(
+                _('At most {max_field_characters:,} characters of JSON.', max_field_characters=MAX_FIELD_CHARACTERS)
+            )
     return fields
 
 
@@ -59,7 +64,7 @@ def _moment(value: Any) -> Any:
     except (TypeError, ValueError, OverflowError):
         is_known = False
     if not is_known:
-        raise ValueError('Use ISO 8601 with an offset, such as 2026-10-14T14:08:31.204+02:00, from 1970 until now.')
+        raise ValueError(_('Use ISO 8601 with an offset, such as 2026-10-14T14:08:31.204+02:00, from 1970 until now.'))
     return moment
 
 
@@ -101,7 +106,11 @@ class NewEntries:
         given = await _given(request)
         items = given if isinstance(given, list) else [given]
         if len(items) > MAX_ENTRIES:
-            raise TooLarge('too_large', f'There are {len(items):,} entries.', f'Send at most {MAX_ENTRIES:,} at once.')
+            raise TooLarge(
+                'too_large',
+                _('There are {items:,} entries.', items=len(items)),
+                _('Send at most {max_entries:,} at once.', max_entries=MAX_ENTRIES),
+            )
         self._budget.take_entries(caller, len(items))
         entries = await self._entries(items, is_many=items is given, key=(caller, key) if key else None)
         return entries if items is given else entries[0]
@@ -145,7 +154,7 @@ async def _given(request: Request) -> Any:
         given = None
     if not isinstance(given, dict | list):
         raise Malformed(
-            'malformed', 'The body is not a JSON object or array.', 'Send {"level": "info", "message": "…"}.'
+            'malformed', _('The body is not a JSON object or array.'), _('Send {"level": "info", "message": "…"}.')
         )
     return given
 
@@ -167,16 +176,21 @@ class _EntryReader:
             if len(self._problems) < MAX_PROBLEMS and (entry := await self._entry(index, item)) is not None:
                 entries.append(entry)
         if self._problems:
-            hint = 'Nothing was logged.' if self._is_many else 'Correct the named fields.'
-            raise Invalid('Some values are invalid.', self._problems, hint)
+            hint = _('Nothing was logged.') if self._is_many else _('Correct the named fields.')
+            raise Invalid(_('Some values are invalid.'), self._problems, hint)
         return entries
 
     async def _entry(self, index: int, item: Any) -> NewEntry | None:
         try:
             if not isinstance(item, dict):
-                raise ValueError('This is not a JSON object.')
+                raise ValueError(_('This is not a JSON object.'))
             if len(item) > MAX_ENTRY_KEYS:
-                raise ValueError(f'An entry has the fields {", ".join(NewEntry.model_fields)}, and no others.')
+                raise ValueError(
+                    _(
+                        'An entry has the fields {model_fields}, and no others.',
+                        model_fields=', '.join(NewEntry.model_fields),
+                    )
+                )
             entry = NewEntry.model_validate(item)
         except ValidationError as error:
             for problem in error.errors(include_input=False, include_url=False):
@@ -191,7 +205,7 @@ class _EntryReader:
 
     async def _check_run(self, index: int, entry: NewEntry) -> None:
         if entry.run is None:
-            self._add(index, 'run', 'A step belongs to a run: name the run.')
+            self._add(index, 'run', _('A step belongs to a run: name the run.'))
             return
         try:
             steps = await self._steps_of(entry.run)
@@ -199,7 +213,7 @@ class _EntryReader:
             self._add(index, 'run', f'{error.message} {error.hint}')
             return
         if entry.step is not None and entry.step not in steps:
-            self._add(index, 'step', f'The run {entry.run} has no step of this name.')
+            self._add(index, 'step', _('The run {run} has no step of this name.', run=entry.run))
 
     async def _steps_of(self, run: str) -> frozenset[str]:
         if run not in self._steps:
@@ -215,13 +229,20 @@ def _check_disk(room: ControlRoom) -> None:
     """Refuse before the disk is full: the last of it is reserved for runs."""
     least = room.settings.min_free_bytes
     if 0 < room.status.disk_free < least:
-        raise DiskIsFull(f'Nothing was logged: less than {least // 1024**2:,} MiB are free on the disk of the log.')
+        raise DiskIsFull(
+            _(
+                'Nothing was logged: less than {mebibytes:,} MiB are free on the disk of the log.',
+                mebibytes=least // 1024**2,
+            )
+        )
     if room.log.save_error is not None:
-        raise _refused(room, 'Nothing was logged', 'Try again later.')
+        raise _refused(room, _('Nothing was logged'), _('Try again later.'))
 
 
 def _refused(room: ControlRoom, what: str, hint: str) -> SynapseError:
     error = room.log.save_error
     if isinstance(error, DiskFull):
-        return DiskIsFull(f'{what}: {error}', f'Free some space. {hint}')
-    return NotReady('log_not_saved', f'{what}: {error or "Synapse is shutting down."}', hint)
+        return DiskIsFull(_('{what}: {reason}', what=what, reason=error), _('Free some space. {hint}', hint=hint))
+    return NotReady(
+        'log_not_saved', _('{what}: {reason}', what=what, reason=error or _('Synapse is shutting down.')), hint
+    )

@@ -1,28 +1,36 @@
 """`/scheduler`: events, their occurrences, and both as iCalendar."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import json
+import logging
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
-from synapse.api.events import event_json, moment_of
+from synapse.api.events import event_json, moment_of, wall_or_moment
 from synapse.api.responses import ApiResponse, HttpError, encode
 from synapse.calendar.alarm_clock import Absence
-from synapse.calendar.calendar import Calendar
 from synapse.calendar.events import Event
 from synapse.calendar.series import EditScope
 from synapse.calendar.validation import READ_ONLY_FIELDS
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
+from synapse.ical.import_rules import ImportRule
+from synapse.language import N_, _
 from synapse.records import now_utc
 
+from .calendar_file import CALENDAR, CalendarFile
 from .reading import Body, Id, caller_of, has_token, router
 
-CALENDAR = 'text/calendar'
+if TYPE_CHECKING:
+    from synapse.ical.import_result import ImportResult
+    from synapse.ical.progress import Progress
+
+log = logging.getLogger(__name__)
 CRONTAB = 'text/plain'
 MAX_DAYS = 400
 DEFAULT_SPAN = timedelta(days=31)
@@ -30,6 +38,7 @@ DEFAULT_SPAN = timedelta(days=31)
 
 BATCH_EVENTS = 20
 
+ImportRulesText = Annotated[str | None, Query(max_length=50_000)]
 Due = Annotated[str | None, Query(max_length=64)]
 
 
@@ -58,6 +67,7 @@ def scheduler_api(room: ControlRoom) -> APIRouter:
     _add_calendars(api, room, file)
     _add_feed(api, room, file)
     _add_missed(api, room)
+    _add_zone_changes(api, room)
     _add_events(api, room)
     return api
 
@@ -81,7 +91,7 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
     @api.post('/scheduler/create')
     async def create_event(values: dict[str, Any], request: Request) -> Response:
         """Create an event from its fields without `id`; only `pipeline` and `start` are required."""
-        event = await room.editor.create(values, because=f'by {caller_of(request)}')
+        event = await room.editor.create(values, because=_('by {caller}', caller=caller_of(request)))
         return ApiResponse(event_json(room.calendar, event), 201, {'location': f'/api/v1/scheduler/{event.id}'})
 
     @api.post('/scheduler/preview')
@@ -95,18 +105,23 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
         return ApiResponse(preview.as_json())
 
 
-def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
+def _add_calendars(api: APIRouter, room: ControlRoom, file: CalendarFile) -> None:
+    @api.head('/scheduler/calendar.ics')
     @api.get('/scheduler/calendar.ics')
-    async def calendar() -> Response:
-        """Return all events as an iCalendar file (RFC 5545)."""
-        return _calendar(await file.text(), {'content-disposition': 'attachment; filename="synapse.ics"'})
+    async def calendar(request: Request) -> Response:
+        """Return all events as an iCalendar file (RFC 5545); 304 if it hasn't changed since it was fetched."""
+        return await file.response(request, {'content-disposition': 'attachment; filename="synapse.ics"'})
 
     @api.post(
         '/scheduler/import',
         openapi_extra={'requestBody': {'content': {CALENDAR: {'schema': {'type': 'string'}}}, 'required': True}},
     )
     async def import_calendar(
-        request: Request, trust: bool = False, dry_run: bool = False, all_day: time = time(9)
+        request: Request,
+        trust: bool = False,
+        dry_run: bool = False,
+        all_day: time = time(9),
+        rules: ImportRulesText = None,
     ) -> Response:
         """Import the events of an iCalendar file of at most 10 MB; known events are updated.
 
@@ -114,27 +129,49 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
         imported and the answer is 422. Events without a time of day run at `all_day`. `notes` say what was read
         otherwise than it is written.
 
+        `rules` say what events without a pipeline run: a JSON list as `PUT /scheduler/import-rules` takes it; without
+        it the kept rules apply. What then still has no pipeline is left out and listed in `without_pipeline`; if that
+        is all, the answer is 422, too.
+
         Only events that this Synapse exported stay enabled. Any other event that is new, or changes what runs or when,
         is disabled and listed in `disabled`. `trust=true` keeps events enabled as in the file, and needs the token.
-        `dry_run=true` changes nothing and returns what an import would do.
+        `dry_run=true` changes nothing and returns what an import would do. Closing the connection cancels an import
+        that has not been saved yet.
         """
         _check_import(request, CALENDAR, trust=trust)
-        from synapse.ical.importing import import_drafts  # takes 30 ms, which the first call does not wait for
+        from synapse.ical.assignment import Assignment, by_rules  # takes 30 ms, which the first call does not wait for
+        from synapse.ical.import_problems import require_any
+        from synapse.ical.importing import import_drafts
+        from synapse.ical.progress import ImportCancelled, Progress
         from synapse.ical.reading import read_calendar
 
-        text = await request.body()
-        contents = await asyncio.to_thread(read_calendar, text, zone=room.calendar.zone, all_day_at=all_day)
-        result = await import_drafts(
-            room.calendar,
-            room.editor,
-            room.catalog,
-            contents,
-            is_trusted=lambda draft: trust or draft.is_signed(room.auth.sign),
-            because=f'imported by {caller_of(request)}',
-            is_dry=dry_run,
-        )
+        known = await _rules(room, rules)
+        text, progress = await request.body(), Progress()
+        gone = asyncio.create_task(_cancel_when_gone(request, progress))
+        try:
+            contents = await asyncio.to_thread(
+                read_calendar, text, zone=room.calendar.zone, all_day_at=all_day, progress=progress
+            )
+            result = await import_drafts(
+                room.calendar,
+                room.editor,
+                room.catalog,
+                contents,
+                is_trusted=lambda draft: trust or draft.is_signed(room.auth.sign),
+                is_own=lambda draft: draft.is_signed(room.auth.sign),
+                assignment=Assignment(rule_for=None if known is None else by_rules(known, room.auth.sign)),
+                because=_('imported by {caller}', caller=caller_of(request)),
+                is_dry=dry_run,
+                progress=progress,
+            )
+            require_any(result)
+        except ImportCancelled:
+            log.info(N_('an import by %s was cancelled: the connection was closed'), caller_of(request))
+            return Response(status_code=499)  # to nobody
+        finally:
+            gone.cancel()
         # In a thread: it lists what each of thousands of events would run.
-        return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=ApiResponse.media_type)
+        return Response(await asyncio.to_thread(_import_json, result), media_type=ApiResponse.media_type)
 
     @api.post(
         '/scheduler/import-crontab',
@@ -159,11 +196,50 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> N
             room.catalog,
             text,
             has_users=users,
-            is_trusted=lambda _: trust,
-            because=f'imported by {caller_of(request)}',
+            is_trusted=lambda __: trust,
+            because=_('imported by {caller}', caller=caller_of(request)),
             is_dry=dry_run,
         )
         return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=ApiResponse.media_type)
+
+    @api.get('/scheduler/crontab')
+    async def show_crontab() -> Response:
+        """Return the enabled events as a crontab; those that no line of cron can stand for are comments."""
+        from synapse.crontab.writing import write_crontab
+
+        calendar = room.calendar
+        written = await asyncio.to_thread(write_crontab, calendar.events(), calendar.zone, now=now_utc())
+        return Response(written.text, media_type=f'{CRONTAB}; charset=utf-8')
+
+
+async def _rules(room: ControlRoom, text: str | None) -> Sequence[ImportRule] | None:
+    """Return the rules of an import; None if there are none at all.
+
+    :raises Invalid: if they cannot be read
+    """
+    if text is None:
+        return room.import_rules.rules or None
+    try:
+        given = json.loads(text)
+        if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+            raise ValueError('not a list of objects')
+    except (ValueError, RecursionError):
+        hint = _('Give a JSON list like [{"when": "any", "pipeline": "RunCommand", "parameters": {}}].')
+        raise Invalid(_('The rules cannot be read.'), {'rules': hint}) from None
+    return [await room.import_rules.checked(item) for item in given]
+
+
+async def _cancel_when_gone(request: Request, progress: 'Progress') -> None:
+    while (await request.receive())['type'] != 'http.disconnect':
+        pass
+    progress.cancel()
+
+
+def _import_json(result: 'ImportResult') -> bytes:
+    """Return its JSON, encoded event by event: all at once would hold up the event loop even in a thread."""
+    events = b','.join(encode(event.as_json()) for event in result.events)
+    rest = encode(result.model_dump(mode='json', exclude={'events'}))
+    return rest[:-1] + b',"events":[' + events + b']}'
 
 
 def _check_import(request: Request, wanted: str, *, trust: bool) -> None:
@@ -172,34 +248,34 @@ def _check_import(request: Request, wanted: str, *, trust: bool) -> None:
         raise HttpError(
             403,
             'token_needed',
-            'Only the token can vouch for a file.',
-            'Send it as "Authorization: Bearer TOKEN", or import without trust and enable the events you reviewed.',
+            _('Only the token can vouch for a file.'),
+            _('Send it as "Authorization: Bearer TOKEN", or import without trust and enable the events you reviewed.'),
         )
     media_type = request.headers.get('content-type', '').partition(';')[0].strip().lower()
     if media_type != wanted:
-        what = 'a calendar' if wanted == CALENDAR else 'a crontab'
+        what = _('a calendar') if wanted == CALENDAR else _('a crontab')
         raise HttpError(
             415,
             'unsupported_media_type',
-            f'A body of type {media_type[:100] or "unknown"!r} is not {what}.',
-            f'Send the file with Content-Type: {wanted}.',
+            _('A body of type {value!r} is not {what}.', value=media_type[:100] or _('unknown'), what=what),
+            _('Send the file with Content-Type: {wanted}.', wanted=wanted),
         )
 
 
-def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
-    def shown() -> dict[str, Any]:
-        return {'url': room.auth.feed_address(room.settings.url)}
+def _add_feed(api: APIRouter, room: ControlRoom, file: CalendarFile) -> None:
+    def shown(request: Request) -> dict[str, Any]:
+        return {'url': room.auth.feed_address(room.settings.url_for(request.scope.get('synapse.address')))}
 
     @api.get('/scheduler/feed')
-    async def show_feed() -> Response:
+    async def show_feed(request: Request) -> Response:
         """Return the secret address that calendar programs can subscribe to; null if there is none."""
-        return ApiResponse(shown())
+        return ApiResponse(shown(request))
 
     @api.post('/scheduler/feed')
-    async def new_feed() -> Response:
+    async def new_feed(request: Request) -> Response:
         """Create a new secret address; the previous one stops working."""
         await asyncio.to_thread(room.auth.new_feed)
-        return ApiResponse(shown(), 201)
+        return ApiResponse(shown(request), 201)
 
     @api.delete('/scheduler/feed')
     async def revoke_feed() -> Response:
@@ -207,12 +283,13 @@ def _add_feed(api: APIRouter, room: ControlRoom, file: 'CalendarFile') -> None:
         await asyncio.to_thread(room.auth.revoke_feed)
         return Response(status_code=204)
 
+    @api.head('/scheduler/feed/{secret}.ics')
     @api.get('/scheduler/feed/{secret}.ics')
-    async def feed(secret: str) -> Response:
+    async def feed(secret: str, request: Request) -> Response:
         """Return the calendar as iCalendar. The secret in the path is the only credential."""
         if not room.auth.is_feed(secret):
-            raise NotFound('feed_not_found', 'This calendar address was revoked.', 'Subscribe to the new one.')
-        return _calendar(await file.text(), {})
+            raise NotFound('feed_not_found', _('This calendar address was revoked.'), _('Subscribe to the new one.'))
+        return await file.response(request)
 
 
 def _add_missed(api: APIRouter, room: ControlRoom) -> None:
@@ -235,11 +312,27 @@ def _add_missed(api: APIRouter, room: ControlRoom) -> None:
         if any(key not in waiting for key in keys):
             raise Conflict(
                 'already_answered',
-                'One of these occurrences was already answered.',
-                'GET /api/v1/scheduler/missed lists the unanswered ones.',
+                _('One of these occurrences was already answered.'),
+                _('GET /api/v1/scheduler/missed lists the unanswered ones.'),
             )
         runs = await room.calendar.answer_missed(keys, decision.do)
         return ApiResponse({'runs': [run.as_json() for run in runs]})
+
+
+def _add_zone_changes(api: APIRouter, room: ControlRoom) -> None:
+    @api.get('/scheduler/zone-changes')
+    async def zone_changes() -> Response:
+        """List the changes of time-zone rules that moved events and are not dismissed, newest first.
+
+        Each event keeps its wall time: `was` and `due` are the first coming instant that moved, before and now.
+        """
+        return ApiResponse({'changes': [change.as_json() for change in room.zone_changes.all]})
+
+    @api.delete('/scheduler/zone-changes/{change}')
+    async def dismiss_zone_change(change: Id) -> Response:
+        """Dismiss a change of time-zone rules."""
+        await room.zone_changes.dismiss(change)
+        return Response(status_code=204)
 
 
 def _add_events(api: APIRouter, room: ControlRoom) -> None:
@@ -256,44 +349,33 @@ def _add_events(api: APIRouter, room: ControlRoom) -> None:
 
         Returns the event that now holds the change, which is a new one unless `scope` is `all`.
         """
-        change = await room.editor.update(id, values, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
+        change = await room.editor.update(
+            id, values, scope=scope, due=_due(due), because=_('by {caller}', caller=caller_of(request))
+        )
         event = change.event or room.calendar.get(id)
         return ApiResponse(event_json(room.calendar, event))
 
     @api.delete('/scheduler/{id}')
     async def delete_event(id: Id, request: Request, scope: EditScope = 'all', due: Due = None) -> Response:
         """Delete an event, its occurrence at `due`, or that and all later ones."""
-        await room.editor.delete(id, scope=scope, due=_due(due), because=f'by {caller_of(request)}')
+        await room.editor.delete(id, scope=scope, due=_due(due), because=_('by {caller}', caller=caller_of(request)))
         return Response(status_code=204)
+
+    @api.get('/scheduler/{id}/why')
+    async def why(id: Id, at: Annotated[str, Query(max_length=64)]) -> Response:
+        """Say why this event did or did not run at a moment, or what will happen then, in one sentence.
+
+        `at` is a moment, or a wall time in the zone of the event. Without seconds it stands for that minute. `reason`
+        is a word for programs; `nearest` has the occurrences before and after.
+        """
+        answer = await room.answers.why(id, wall_or_moment(at, 'at'))
+        return ApiResponse(answer.as_json())
 
     @api.post('/scheduler/{id}/run')
     async def run_event(id: Id, order: RunNow | None = None) -> Response:
         """Start a run of this event now, in addition to its schedule."""
         run = await room.calendar.run_now(id, parameters=(order or RunNow()).parameters)
         return ApiResponse(run.as_json(), 201, {'location': f'/api/v1/runs/{run.id}'})
-
-
-class CalendarFile:
-    """All events as iCalendar, cached until one changes, since subscribers poll it."""
-
-    def __init__(self, calendar: Calendar, sign: Callable[[bytes], str]) -> None:
-        self._calendar = calendar
-        self._sign = sign
-        self._writing = asyncio.Lock()
-        self._of: object = None
-        self._text = b''
-
-    async def text(self) -> bytes:
-        async with self._writing:
-            now, events = now_utc(), self._calendar.events()
-            # The year is part of the key, since the file holds the clock changes up to it.
-            of = now.year, [(event.id, event.sequence, event.updated_at) for event in events]
-            if of != self._of:
-                from synapse.ical.writing import write_calendar
-
-                self._text = await asyncio.to_thread(write_calendar, events, now=now, sign=self._sign)
-                self._of = of
-            return self._text
 
 
 async def _events_json(room: ControlRoom, events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -303,10 +385,6 @@ async def _events_json(room: ControlRoom, events: Sequence[Event]) -> list[dict[
         shown += [event_json(room.calendar, event) for event in events[first : first + BATCH_EVENTS]]
         await asyncio.sleep(0)
     return shown
-
-
-def _calendar(text: bytes, headers: dict[str, str]) -> Response:
-    return Response(text, headers=headers, media_type=f'{CALENDAR}; charset=utf-8')
 
 
 def _span(start: str | None, end: str | None, zone: str) -> tuple[datetime, datetime]:
@@ -320,11 +398,14 @@ def _span(start: str | None, end: str | None, zone: str) -> tuple[datetime, date
             last = now_utc() + DEFAULT_SPAN if start is None else first + 2 * DEFAULT_SPAN
         is_too_long = last - first > timedelta(days=MAX_DAYS)
     except OverflowError:
-        raise Invalid('This time is out of range.', {'start': 'Use a time closer to now.'}) from None
+        raise Invalid(_('This time is out of range.'), {'start': _('Use a time closer to now.')}) from None
     if last <= first:
-        raise Invalid('The end must be after the start.', {'end': 'Use a later end, or an earlier start.'})
+        raise Invalid(_('The end must be after the start.'), {'end': _('Use a later end, or an earlier start.')})
     if is_too_long:
-        raise Invalid(f'The span is longer than {MAX_DAYS} days.', {'end': f'Request at most {MAX_DAYS} days at once.'})
+        raise Invalid(
+            _('The span is longer than {max_days} days.', max_days=MAX_DAYS),
+            {'end': _('Request at most {max_days} days at once.', max_days=MAX_DAYS)},
+        )
     return first, last
 
 

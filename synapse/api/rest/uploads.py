@@ -7,6 +7,7 @@ from synapse.api.responses import ApiResponse, HttpError
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, NotFound
 from synapse.inbox.inbox import InboxItem
+from synapse.language import _
 
 from .multipart import Part, PartReader
 from .reading import Id, router
@@ -38,7 +39,7 @@ def uploads_api(room: ControlRoom) -> APIRouter:
         content_type = request.headers.get('content-type', '')
         if content_type.partition(';')[0].strip().lower() != 'multipart/form-data':
             raise HttpError(
-                415, 'unsupported_media_type', 'Uploads must be multipart/form-data.', 'Name the field "file".'
+                415, 'unsupported_media_type', _('Uploads must be multipart/form-data.'), _('Name the field "file".')
             )
         received: list[InboxItem] = []
         try:
@@ -48,7 +49,7 @@ def uploads_api(room: ControlRoom) -> APIRouter:
             await _forget(room, received)
             raise
         if not received:
-            raise Invalid('No file was sent.', {'file': 'Send at least one file.'})
+            raise Invalid(_('No file was sent.'), {'file': _('Send at least one file.')})
         return ApiResponse([item.as_json() for item in received], 201)
 
     @api.get('/inbox')
@@ -67,11 +68,13 @@ def uploads_api(room: ControlRoom) -> APIRouter:
 
 async def _receive(room: ControlRoom, part: Part, count: int, announced: int | None) -> InboxItem:
     if part.field != 'file':
-        raise Invalid(f'There is no field {part.field[:100]!r}.', {part.field[:100]: 'Name the field "file".'})
+        raise Invalid(
+            _('There is no field {field!r}.', field=part.field[:100]), {part.field[:100]: _('Name the field "file".')}
+        )
     if part.filename is None:
-        raise Invalid('This part is not a file.', {'file': 'Send it with a file name.'})
+        raise Invalid(_('This part is not a file.'), {'file': _('Send it with a file name.')})
     if count >= MAX_FILES:
-        raise Invalid('Too many files at once.', {'file': f'Send at most {MAX_FILES}.'})
+        raise Invalid(_('Too many files at once.'), {'file': _('Send at most {max_files}.', max_files=MAX_FILES)})
     return await room.inbox.receive(part.filename, part.chunks, announced if count == 0 else None)
 
 

@@ -68,6 +68,26 @@ class _Batch:
         return update
 
 
+class _ScheduleUpdate:
+    """A batch of one changed event, of few objects: an import has thousands, and collecting garbage visits each."""
+
+    __slots__ = ('_change', '_event', '_room', '_time', '_update', 'size')
+
+    def __init__(self, room: ControlRoom, message: ScheduleChanged) -> None:
+        self.size = _USUAL_CHARACTERS
+        self._room, self._time = room, time.time()
+        self._change, self._event = message.change, message.event  # and not the event as it was before
+        self._update: Update | None = None
+
+    def __getitem__(self, seq: int) -> Update:
+        if self._update is None:
+            self._update = Update('schedule_change', seq, self._data, self._time)
+        return self._update
+
+    def _data(self) -> dict[str, Any]:
+        return {'change': self._change, 'event': event_json(self._room.calendar, self._event)}
+
+
 def framed(type: str, seq: int, data: Any, *, at: float | None = None) -> str:
     """The JSON text of `{"type", "seq", "time", "data"}`."""
     moment = datetime.fromtimestamp(time.time() if at is None else at, UTC).isoformat(timespec='milliseconds')
@@ -98,7 +118,7 @@ class UpdateBuffer:
         """The oldest number that is still buffered."""
         self._room = room
         self._status = room.status
-        self._batches: dict[int, _Batch] = {}
+        self._batches: dict[int, _Batch | _ScheduleUpdate] = {}
         self._size = 0.0
         self._written: deque[Update] = deque()
         self._written_size = 0
@@ -165,10 +185,8 @@ class UpdateBuffer:
         self._publish('profile_change', lambda: data)
 
     def _schedule_changed(self, message: ScheduleChanged) -> None:
-        def data() -> dict[str, Any]:
-            return {'change': message.change, 'event': event_json(self._room.calendar, message.event)}
-
-        self._publish('schedule_change', data)
+        self._keep(1, _ScheduleUpdate(self._room, message))
+        self._wake_all()
 
     def _occurrences_changed(self, message: OccurrencesChanged) -> None:
         self._publish('schedule_change', *(partial(_occurrence_data, item) for item in message.occurrences))
@@ -185,9 +203,12 @@ class UpdateBuffer:
         self._wake_all()
 
     def _remember(self, count: int, size: float, make: Callable[[int], Update]) -> None:
+        self._keep(count, _Batch(size, make))
+
+    def _keep(self, count: int, batch: _Batch | _ScheduleUpdate) -> None:
         first, self.seq = self.seq + 1, self.seq + count
-        self._batches.update(dict.fromkeys(range(first, self.seq + 1), _Batch(size, make)))
-        self._size += count * size
+        self._batches.update(dict.fromkeys(range(first, self.seq + 1), batch))
+        self._size += count * batch.size
         # Drop several at a time: asking every reader at each line would be expensive.
         if len(self._batches) > BUFFER_MESSAGES * _SLACK or self._size > BUFFER_CHARACTERS * _SLACK:
             self._forget_oldest()

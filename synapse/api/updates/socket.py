@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from synapse import __version__
 from synapse.control_room import ControlRoom
+from synapse.language import _
 from synapse.log.log import Level
 from synapse.sentences import sentence_of
 from synapse.waiting import is_set_within
@@ -78,7 +79,7 @@ class Updates:
         await websocket.accept()
         if self._buffer.listener_count >= self._max_connections:
             # A client sees the close code only after accepting.
-            await websocket.close(TRY_AGAIN_LATER, 'Too many connections. Try again later.')
+            await websocket.close(TRY_AGAIN_LATER, _('Too many connections. Try again later.'))
             return
         listener = Listener(self._buffer)
         try:
@@ -140,9 +141,15 @@ class _Connection:
                 return
             text = message.get('text')
             if text is None:
-                self._send_error('Only text messages are accepted.', 'Send JSON, or the word ping.')
+                self._send_error(_('Only text messages are accepted.'), _('Send JSON, or the word ping.'))
             elif len(text) > MAX_MESSAGE_CHARACTERS:
-                self._send_error('This message is too long.', f'The limit is {MAX_MESSAGE_CHARACTERS} characters.')
+                self._send_error(
+                    _('This message is too long.'),
+                    _(
+                        'The limit is {max_message_characters} characters.',
+                        max_message_characters=MAX_MESSAGE_CHARACTERS,
+                    ),
+                )
             elif text in ('ping', 'pong'):
                 self._reply_to(text)
             else:
@@ -153,14 +160,16 @@ class _Connection:
             given = json.loads(text)
             model = _MODELS[given['type']]
         except (ValueError, TypeError, KeyError, RecursionError):
-            self._send_error('This message is not understood.', 'Send {"type": "ping" | "subscribe" | "resume", ...}.')
+            self._send_error(
+                _('This message is not understood.'), _('Send {"type": "ping" | "subscribe" | "resume", ...}.')
+            )
             return
         try:
             self._handle(model.model_validate(given))
         except ValidationError as error:
             item = error.errors()[0]
             where = '.'.join(map(str, item['loc'])) or 'message'
-            self._send_error(f'{where}: {sentence_of(item)}', 'Nothing was changed.')
+            self._send_error(f'{where}: {sentence_of(item)}', _('Nothing was changed.'))
 
     def _handle(self, order: Any) -> None:
         if isinstance(order, Subscribe):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synapse.host.run import Run
+from synapse.language import _
 from synapse.media.probe import MediaFile
 from synapse.media.sound import chosen_sound
 
@@ -62,11 +63,19 @@ def check_words(run: Run, film: Path, media: MediaFile, wishes: CaptionWishes) -
         name, found = own
         shown = '\n'.join(cue.text for cue in found.cues)
         if found.is_guessed:
-            run.log.info(f'{name} is read as {found.encoding}. If letters are wrong, save it as UTF-8.')
+            run.log.info(
+                _(
+                    '{name} is read as {encoding}. If letters are wrong, save it as UTF-8.',
+                    name=name,
+                    encoding=found.encoding,
+                )
+            )
         for problem in found.problems[:SHOWN_PROBLEMS]:
             run.log.warning(f'{name}: {problem}')
         if len(found.problems) > SHOWN_PROBLEMS:
-            run.log.warning(f'{name}: there is more like this, {len(found.problems)} faults in all')
+            run.log.warning(
+                _('{name}: there is more like this, {count} faults in all', name=name, count=len(found.problems))
+            )
     elif wishes.is_automatic:
         check_recognizer()
     if wishes.is_burnt:
@@ -83,18 +92,18 @@ def find_words(
     """
     if own := _own(film, media, wishes):
         name, found = own
-        run.log.info(f'Subtitles of {name}', cues=len(found.cues))
+        run.log.info(_('Subtitles of {name}', name=name), cues=len(found.cues))
         return _readable(run, Words(fitted(found.cues), name))
     sound = chosen_sound(media, wishes.language)
     if wishes.is_automatic and sound:
         said = heard(film, media, sound, on_progress)
         if said:
-            run.log.info('Wrote down what is said', cues=len(said))
+            run.log.info(_('Wrote down what is said'), cues=len(said))
             return _readable(run, Words(said, SPEECH))
     if wishes.is_automatic:
-        run.log.warning('No speech was recognized in the film, so its caption is shown instead.')
+        run.log.warning(_('No speech was recognized in the film, so its caption is shown instead.'))
     lines = wishes.caption.splitlines()
-    run.log.info(f'Caption: {lines[0]}', lines=len(lines))
+    run.log.info(_('Caption: {text}', text=lines[0]), lines=len(lines))
     return _readable(run, Words(cues(wishes.caption, media.seconds or 0.0), CAPTION))
 
 

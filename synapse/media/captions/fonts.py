@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from synapse.host.run import Run
+from synapse.language import _
 from synapse.media.ffmpeg import FfmpegResult, ffmpeg
 from synapse.pipelines.pipeline import StepFailed
 
@@ -15,7 +16,6 @@ SHOWN_LETTERS = 12
 """How many of the missing letters are named."""
 
 _SIZE = (320, 180)
-_OTHERWISE = 'or choose mux or sidecar for the captions.'
 _NO_FONT = '0'
 # libass says this for each letter, in every language; it never repeats the text.
 _MISSING = re.compile(r'failed to find any fallback with glyph 0x([0-9A-F]+) ')
@@ -36,19 +36,25 @@ def check_letters(run: Run, text: str) -> None:
     letters = sorted({'A', *(letter for letter in graphemes(text) if letter.strip())})
     missing = _missing(_burnt(run, [' '.join(letters)]))
     if _NO_FONT in missing:
-        raise StepFailed('No font is installed for burning in captions.', f'Install one, {_OTHERWISE}')
+        raise StepFailed(
+            _('No font is installed for burning in captions.'),
+            _('Install one, or choose mux or sidecar for the captions.'),
+        )
     if missing:
         codes = {chr(int(number, 16)) for number in missing}
         unknown = [letter for letter in letters if codes & set(letter)]
         raise StepFailed(
-            f'No font on this machine has these letters of the caption: {_named(unknown)}.',
-            f'Install {_what_has(unknown)}, {_OTHERWISE}',
+            _('No font on this machine has these letters of the caption: {letters}.', letters=_named(unknown)),
+            _('Install {fonts}, or choose mux or sidecar for the captions.', fonts=_what_has(unknown)),
         )
     invisible = _invisible(run, [letter for letter in letters if _is(_EMOJI, letter)])
     if invisible:
         raise StepFailed(
-            f'The font of this machine for {_named(invisible)} has colours only, which cannot be burnt in.',
-            f'Leave them out, {_OTHERWISE}',
+            _(
+                'The font of this machine for {letters} has colours only, which cannot be burnt in.',
+                letters=_named(invisible),
+            ),
+            _('Leave them out, or choose mux or sidecar for the captions.'),
         )
 
 
@@ -67,7 +73,7 @@ def _burnt(run: Run, texts: Sequence[str]) -> FfmpegResult:
     )
     if result.code:
         raise StepFailed(
-            'This ffmpeg cannot burn captions into the picture.', 'Choose mux or sidecar for the captions.'
+            _('This ffmpeg cannot burn captions into the picture.'), _('Choose mux or sidecar for the captions.')
         )
     return result
 
@@ -88,15 +94,19 @@ def _invisible(run: Run, letters: Sequence[str]) -> list[str]:
 
 def _named(letters: Sequence[str]) -> str:
     # Not how many: ffmpeg's first 200 warnings are kept, and a page of Chinese has more.
-    return ' '.join(letters[:SHOWN_LETTERS]) + (' and others' if len(letters) > SHOWN_LETTERS else '')
+    shown = ' '.join(letters[:SHOWN_LETTERS])
+    return _('{letters} and others', letters=shown) if len(letters) > SHOWN_LETTERS else shown
 
 
 def _what_has(letters: Sequence[str]) -> str:
     """Return the packages of Debian and Ubuntu, or what to look for elsewhere."""
     if not sys.platform.startswith('linux'):
-        return 'a font that has them (for emoji, one with outlines)'
+        return _('a font that has them (for emoji, one with outlines)')
     found = dict.fromkeys(next(name for name, pattern in _PACKAGES if _is(pattern, letter)) for letter in letters)
-    return f'{" and ".join(found)} (as Debian and Ubuntu call it)'
+    packages = found.popitem()[0]
+    for name in reversed(found):
+        packages = _('{one} and {another}', one=name, another=packages)
+    return _('{packages} (as Debian and Ubuntu call it)', packages=packages)
 
 
 def _is(pattern: str, letter: str) -> bool:

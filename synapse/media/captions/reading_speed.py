@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from synapse.durations import clock
-from synapse.sentences import count_of
+from synapse.language import _, _n
+from synapse.language.figures import number
 
 from .line_breaks import width
 from .text import Cue
@@ -29,13 +30,27 @@ def too_fast(cues: Sequence[Cue], *, is_one_text: bool) -> str:
         if needed < A_GLANCE_SECONDS:
             return ''
         there = cues[-1].end - cues[0].start
-        return f'The caption is too long to read: that takes about {_in_words(needed)}, the film {_in_words(there)}.'
+        return _(
+            'The caption is too long to read: that takes about {needed}, the film {there}.',
+            needed=_in_words(needed),
+            there=_in_words(there),
+        )
     first = hurried[0]
     needed, there = _letters(first) / READ_PER_SECOND, first.end - first.start
-    return (
-        f'{len(hurried)} of {count_of(len(cues), "caption")} {"is" if len(hurried) == 1 else "are"} too fast to read. '
-        f'The first, at {clock(first.start)}, takes about {_in_words(needed)} and is shown for {_in_words(there)}.'
+    many = _n(
+        '{count} of {total} captions is too fast to read.',
+        '{count} of {total} captions are too fast to read.',
+        len(hurried),
+        total=number(len(cues)),
     )
+    which = _(
+        'The first, at {at}, takes about {needed} and is shown for {there}.',
+        at=clock(first.start),
+        needed=_in_words(needed),
+        there=_in_words(there),
+    )
+    only = _('1 of 1 caption is too fast to read.')
+    return f'{many if len(cues) > 1 else only} {which}'
 
 
 def _letters(cue: Cue) -> int:
@@ -43,4 +58,4 @@ def _letters(cue: Cue) -> int:
 
 
 def _in_words(seconds: float) -> str:
-    return f'{seconds:.1f} s' if seconds < 10 else f'{seconds:.0f} s'
+    return _('{seconds} s', seconds=number(seconds, digits=1 if seconds < 10 else 0))

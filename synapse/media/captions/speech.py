@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from synapse.language import _
 from synapse.media.probe import AudioStream, MediaFile, opened
 from synapse.pipelines.pipeline import StepFailed
 
@@ -34,8 +35,12 @@ def check_recognizer() -> None:
     folders = (spec.submodule_search_locations or ()) if spec else ()
     if not any((Path(folder) / 'assets' / _MODEL).is_dir() for folder in folders):
         raise StepFailed(
-            'Automatic captions need a speech recognizer, which is not installed.',
-            f'Install it with {sys.executable} -m pip install "{REQUIREMENT}", or turn automatic captions off.',
+            _('Automatic captions need a speech recognizer, which is not installed.'),
+            _(
+                'Install it with {executable} -m pip install "{requirement}", or turn automatic captions off.',
+                executable=sys.executable,
+                requirement=REQUIREMENT,
+            ),
         )
 
 

@@ -10,6 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from synapse.durations import clock
+from synapse.language import _, _n
+from synapse.language.figures import number
 from synapse.pipelines.pipeline import StepFailed
 
 from .reading_speed import READ_PER_SECOND
@@ -64,14 +66,23 @@ def read_subtitles(path: Path, seconds: float, *, shift: float = 0.0) -> Subtitl
     problems: _Problems = []
     entries = [replace(entry, text=_tidy(entry.text)) for entry in _entries(text, problems)]
     if not entries:
-        raise StepFailed(f'{path.name} has no subtitles in it.', f'Choose another file: {", ".join(SUFFIXES)}.')
+        raise StepFailed(
+            _('{name} has no subtitles in it.', name=path.name),
+            _('Choose another file: {names}.', names=', '.join(SUFFIXES)),
+        )
     cues = _clipped(_apart(_sorted(entries, problems), problems), shift, seconds, problems)
     if not cues:
         raise StepFailed(
-            f'Nothing in {path.name} is shown during the film, which lasts {clock(seconds)}.',
-            'Check whether it is for this film, or shift it.',
+            _(
+                'Nothing in {name} is shown during the film, which lasts {length}.',
+                name=path.name,
+                length=clock(seconds),
+            ),
+            _('Check whether it is for this film, or shift it.'),
         )
-    return Subtitles(cues, encoding, [f'Line {line}: {what}' for line, what in sorted(problems)])
+    return Subtitles(
+        cues, encoding, [_('Line {line}: {what}', line=line, what=what) for line, what in sorted(problems)]
+    )
 
 
 def neighbour(video: Path) -> Path | None:
@@ -108,10 +119,16 @@ def _content(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
-            raise StepFailed(f'{path.name} is too large for subtitles: {size / 1e6:.0f} MB.', 'Choose another file.')
+            raise StepFailed(
+                _('{name} is too large for subtitles: {size} MB.', name=path.name, size=number(size / 1e6, digits=0)),
+                _('Choose another file.'),
+            )
         return path.read_bytes()
     except OSError as error:
-        raise StepFailed(f'{path} cannot be read: {error.strerror}.', 'Choose another subtitle file.') from error
+        raise StepFailed(
+            _('{path} cannot be read: {strerror}.', path=path, strerror=error.strerror),
+            _('Choose another subtitle file.'),
+        ) from error
 
 
 _BOMS = (
@@ -133,7 +150,9 @@ def decoded(data: bytes, name: str) -> tuple[str, str]:
         # The mark itself is no text, and `utf-8` would keep it.
         return data.decode(encoding).removeprefix('\ufeff'), encoding
     except (UnicodeError, LookupError):
-        raise StepFailed(f'{name} is not a text file.', 'Choose a subtitle file, such as .srt or .vtt.') from None
+        raise StepFailed(
+            _('{name} is not a text file.', name=name), _('Choose a subtitle file, such as .srt or .vtt.')
+        ) from None
 
 
 def _unmarked(data: bytes) -> str:
@@ -185,17 +204,20 @@ def _entries(text: str, problems: _Problems) -> Iterator[_Entry]:
 def _timed_entries(lines: list[str], problems: _Problems, *, is_vtt: bool) -> Iterator[_Entry]:
     """Yield the entries of SubRip or WebVTT; whatever comes before a line of times is not shown."""
     at = [number for number, line in enumerate(lines) if _TIMES.fullmatch(line) or _BROKEN_TIMES.match(line)]
-    for number, following in pairwise([*at, len(lines)]):
-        times = _TIMES.fullmatch(lines[number])
+    for row, following in pairwise([*at, len(lines)]):
+        times = _TIMES.fullmatch(lines[row])
         if times is None:
             problems.append(
-                (number + 1, f'the times {lines[number].strip()!r} cannot be read, so the cue is left out.')
+                (
+                    row + 1,
+                    _('the times {times!r} cannot be read, so the cue is left out.', times=lines[row].strip()),
+                )
             )
             continue
         end = _seconds(*times.groups()[3:]) if times[5] else None
-        below = lines[number + 1 : following]
+        below = lines[row + 1 : following]
         text = _vtt_text(below) if is_vtt else _srt_text(below, is_last=following == len(lines))
-        yield _Entry(number + 1, _seconds(*times.groups()[:3]), end, text)
+        yield _Entry(row + 1, _seconds(*times.groups()[:3]), end, text)
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str) -> float:
@@ -227,19 +249,19 @@ _SRT_FORMATTING = re.compile(r'</?[bius]>|</?font\b[^>]*>|\{\\[^}]*\}|\{[CcFfoPS
 
 def _ass_entries(lines: list[str], problems: _Problems) -> Iterator[_Entry]:
     names: list[str] = []
-    for number, line in enumerate(lines, 1):
-        kind, _, rest = line.partition(':')
+    for row, line in enumerate(lines, 1):
+        kind, __, rest = line.partition(':')
         if kind.strip() == 'Format':
             names = [name.strip() for name in rest.split(',')]
         elif kind.strip() == 'Dialogue' and 'Text' in names:
             values = dict(zip(names, rest.split(',', len(names) - 1), strict=False))
             start, end = (re.fullmatch(_CLOCK, values.get(name, '').strip()) for name in ('Start', 'End'))
             if start is None:
-                problems.append((number, 'the start of the cue cannot be read, so it is left out.'))
+                problems.append((row, _('the start of the cue cannot be read, so it is left out.')))
             elif not re.search(r'\{[^}]*\\p[1-9]', values.get('Text', '')):  # a drawing
                 text = re.sub(r'\{[^}]*\}', '', values.get('Text', ''))
                 text = re.sub(r'\\[Nn]', '\n', text).replace(r'\h', ' ')
-                yield _Entry(number, _seconds(*start.groups()), _seconds(*end.groups()) if end else None, text)
+                yield _Entry(row, _seconds(*start.groups()), _seconds(*end.groups()) if end else None, text)
 
 
 def _tidy(text: str) -> str:
@@ -251,10 +273,10 @@ def _sorted(entries: Iterable[_Entry], problems: _Problems) -> list[_Entry]:
     latest = 0.0
     for entry in entries:
         if not entry.text:
-            problems.append((entry.line, 'the cue has no text, so it is left out.'))
+            problems.append((entry.line, _('the cue has no text, so it is left out.')))
             continue
         if entry.start < latest:
-            problems.append((entry.line, 'the cue starts before the one above it, so it was moved up.'))
+            problems.append((entry.line, _('the cue starts before the one above it, so it was moved up.')))
         latest = max(latest, entry.start)
         kept.append(entry)
     return sorted(kept, key=lambda entry: entry.start)
@@ -266,19 +288,25 @@ def _apart(entries: list[_Entry], problems: _Problems) -> list[tuple[int, Cue]]:
     for entry in entries:
         end = entry.end
         if end is None or end <= entry.start:
-            what = 'has no end' if end is None else 'ends before it starts'
-            problems.append((entry.line, f'the cue {what}, so it is shown for as long as it takes to read.'))
+            what = _('the cue has no end, so it is shown for as long as it takes to read.')
+            if end is not None:
+                what = _('the cue ends before it starts, so it is shown for as long as it takes to read.')
+            problems.append((entry.line, what))
             end = entry.start + min(LONGEST_CUE_SECONDS, max(1.0, len(entry.text) / READ_PER_SECOND))
         cue = Cue(entry.start, end, entry.text)
         line, before = result[-1] if result else (0, cue)
         if not result or before.end <= cue.start:
             result.append((entry.line, cue))
         elif cue.start - before.start < _TOGETHER_SECONDS:
-            problems.append((entry.line, f'the cue starts when line {line} does, so both are shown at once.'))
+            problems.append(
+                (entry.line, _('the cue starts when line {line} does, so both are shown at once.', line=line))
+            )
             result[-1] = (line, Cue(before.start, max(before.end, end), f'{before.text}\n{cue.text}'))
         else:
             if before.end - cue.start > _SLIGHT_SECONDS:
-                problems.append((entry.line, f'the cue starts before line {line} ends, so that one ends earlier.'))
+                problems.append(
+                    (entry.line, _('the cue starts before line {line} ends, so that one ends earlier.', line=line))
+                )
             result[-1] = (line, replace(before, end=cue.start))
             result.append((entry.line, cue))
     return result
@@ -295,10 +323,29 @@ def _clipped(items: list[tuple[int, Cue]], shift: float, seconds: float, problem
             late.append(line)
         else:
             kept.append(Cue(max(0.0, start), min(seconds, end), cue.text))
-    for lines, where in ((early, 'before the film starts'), (late, f'after the film ends at {clock(seconds)}')):
-        if len(lines) == 1:
-            problems.append((lines[0], f'the cue comes {where}, so it is left out.'))
-        elif lines:
-            others = f'{len(lines) - 1} others' if len(lines) > 2 else 'another'
-            problems.append((lines[0], f'the cue and {others} come {where}, so they are left out.'))
+    if early:
+        problems.append((early[0], _too_early(len(early) - 1)))
+    if late:
+        problems.append((late[0], _too_late(len(late) - 1, clock(seconds))))
     return kept
+
+
+def _too_early(others: int) -> str:
+    if not others:
+        return _('the cue comes before the film starts, so it is left out.')
+    return _n(
+        'the cue and another come before the film starts, so they are left out.',
+        'the cue and {count} others come before the film starts, so they are left out.',
+        others,
+    )
+
+
+def _too_late(others: int, end: str) -> str:
+    if not others:
+        return _('the cue comes after the film ends at {end}, so it is left out.', end=end)
+    return _n(
+        'the cue and another come after the film ends at {end}, so they are left out.',
+        'the cue and {count} others come after the film ends at {end}, so they are left out.',
+        others,
+        end=end,
+    )

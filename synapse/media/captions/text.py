@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from synapse.language import _
 from synapse.media.probe import Hdr
 
 from .line_breaks import width, wrapped
@@ -29,10 +30,12 @@ def check_template(template: str) -> None:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError:
-        raise ValueError(f'A brace is unmatched. Use {known}; write {{{{ or }}}} for a brace.') from None
-    for _, name, spec, conversion in parts:
+        raise ValueError(_('A brace is unmatched. Use {known}; write {{{{ or }}}} for a brace.', known=known)) from None
+    for __, name, spec, conversion in parts:
         if name is not None and (name not in NAMES or spec or conversion):
-            raise ValueError(f'{{{name}}} is not known here. Use {known}; write {{{{ or }}}} for a brace.')
+            raise ValueError(
+                _('{{{name}}} is not known here. Use {known}; write {{{{ or }}}} for a brace.', name=name, known=known)
+            )
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

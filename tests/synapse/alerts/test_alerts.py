@@ -16,13 +16,14 @@ from synapse.alerts.alerts import MAX_ALERTS, Alert, AlertAction, AlertKind, Ale
 from synapse.alerts.watch import AlertWatch
 from synapse.bus import Bus
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
-from synapse.calendar.messages import OccurrencesChanged
+from synapse.calendar.messages import OccurrencesChanged, ZonesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
+from synapse.language import answering_in
 from synapse.machine import MachineMeasured
 from synapse.records import Problem
 from synapse.runs.messages import EverythingStopped, QueueChanged, RunChanged
-from synapse.runs.records import RunRecord, RunState, StepRun, StepState, work_of
+from synapse.runs.records import Question, RunRecord, RunState, StepRun, StepState, work_of
 from synapse.settings import Settings
 from synapse.status import Status, StatusChanged
 from tests.parts.api_room import api_room, run_in
@@ -586,3 +587,61 @@ async def passed(it: Watched) -> None:
     looking = it.watch._check
     assert looking is not None
     await looking
+
+
+def asking(number: int = 4, *, id: str = 'q1') -> RunRecord:
+    question = Question(id=id, step='two', text='Publish this?', choices=('yes', 'no'), asked_at=NOW)
+    return run(number, error=None, state=RunState.PAUSED, question=question, is_waiting=True)
+
+
+async def test_a_question_is_an_alert_until_it_is_answered(it: Watched) -> None:
+    it.bus.publish(RunChanged(asking()))
+    it.bus.publish(RunChanged(asking().changed(is_pausing=True)))
+
+    alert = it.only
+    assert (alert.kind, alert.title, alert.text) == (
+        AlertKind.QUESTION_ASKED,
+        'film.mp4 asks at TWO',
+        'Publish this?',
+    )
+    assert (alert.count, alert.target, alert.verb) == (1, '/runs/4', 'Answer')
+    it.bus.publish(RunChanged(asking(id='q2')))
+    assert it.only.count == 1
+    it.bus.publish(RunChanged(asking().changed(question=None)))
+    assert len(it.alerts) == 0
+
+
+async def test_a_question_whose_alert_was_dismissed_is_not_told_again_before_a_restart(tmp_path: Path) -> None:
+    async with watched(tmp_path) as it:
+        it.bus.publish(RunChanged(asking()))
+        it.alerts.dismiss(it.only.id)
+        it.bus.publish(RunChanged(asking().changed(is_pausing=True)))
+        assert len(it.alerts) == 0
+
+    async with watched(tmp_path) as it:
+        it.bus.publish(RunChanged(asking()))
+        assert it.only.text == 'Publish this?'
+
+
+async def test_events_that_moved_with_the_rules_of_their_zone_are_one_alert_until_dismissed(it: Watched) -> None:
+    sentence = '2 events moved by an hour: the rules of America/Vancouver changed.'
+
+    it.bus.publish(ZonesChanged((sentence, 'Report', 'Backup'), is_open=True))
+    it.bus.publish(ZonesChanged((), is_open=True))  # the next start
+
+    (alert,) = it.alerts
+    assert (alert.kind, alert.title) == (AlertKind.EVENTS_MOVED, '2 events moved by an hour')
+    assert alert.text == f'{sentence} Each keeps its wall time: Report, Backup'
+    assert (alert.target, alert.count) == ('/scheduler', 1)
+
+    it.bus.publish(ZonesChanged((), is_open=False))
+
+    assert [*it.alerts] == []
+
+
+async def test_an_alert_speaks_our_own_language_whoever_caused_it(it: Watched) -> None:
+    with answering_in('en_XA'):
+        it.fail(7)
+
+    [alert] = it.alerts
+    assert (alert.verb, '⟦' in alert.title + alert.text) == ('Open run #7', False)

@@ -18,11 +18,14 @@ from websockets.asyncio.client import connect
 
 from synapse.api.gate import failed_sign_ins
 from synapse.api.gate.gate import PUBLIC_ROUTES, Gate
-from synapse.auth import CODE_SECONDS, RENEW_SECONDS, Auth
+from synapse.api.gate.reach import Reach
+from synapse.auth import CODE_SECONDS, Auth
+from synapse.credentials.sessions import OVERLAP_SECONDS, RENEW_SECONDS
 from tests.parts.serving import served
 
 HOST = '127.0.0.1:8000'
 ORIGIN = f'http://{HOST}'
+FORWARDED_PORTS = ('127.0.0.1', '127.0.0.1:8001', '[::1]:8000')
 
 
 def sample_app() -> FastAPI:
@@ -70,8 +73,7 @@ def gate(entry: Auth, *, no_login: bool = False, port: int = 8000, max_upload_by
     return Gate(
         sample_app(),
         auth=entry,
-        allowed_hosts=hosts,
-        origins=frozenset(f'http://{host}' for host in hosts),
+        reach=Reach(hosts),
         no_login=no_login,
         cookie_name='synapse_8000',
         max_upload_bytes=max_upload_bytes,
@@ -180,6 +182,26 @@ async def test_pages_lead_to_the_login(stranger: httpx.AsyncClient, path: str) -
     assert response.headers['location'] == '/login'
 
 
+async def test_a_person_comes_to_the_page_that_was_asked_for(stranger: httpx.AsyncClient, entry: Auth) -> None:
+    asked = await stranger.get('/runs/12?step=RENDER', headers={'Sec-Fetch-Mode': 'navigate'})
+
+    assert asked.headers['location'] == '/login'
+    signed_in = await stranger.post('/login', data={'token': entry.token}, headers={'Origin': ORIGIN})
+
+    assert signed_in.headers['location'] == '/runs/12?step=RENDER'
+    again = await stranger.post('/login', data={'token': entry.token}, headers={'Origin': ORIGIN})
+    assert again.headers['location'] == '/'
+
+
+@pytest.mark.parametrize('path', ['//evil.example', '/\\evil.example', 'https://evil.example', '/a b'])
+async def test_nobody_is_led_elsewhere_by_a_cookie(stranger: httpx.AsyncClient, entry: Auth, path: str) -> None:
+    signed_in = await stranger.post(
+        '/login', data={'token': entry.token}, headers={'Origin': ORIGIN, 'Cookie': f'synapse_8000_asked={path}'}
+    )
+
+    assert signed_in.headers['location'] == '/'
+
+
 async def test_what_a_page_fetches_says_401_instead_of_a_page(stranger: httpx.AsyncClient) -> None:
     assert_error(await stranger.get('/_nicegui/3.18.0/static/nicegui.js'), 401, 'unauthorized')
     assert_error(await stranger.post('/runs'), 401, 'unauthorized')
@@ -233,7 +255,7 @@ async def test_a_link_signs_in_once(stranger: httpx.AsyncClient, entry: Auth) ->
     assert response.headers['location'] == '/'
     cookie = response.headers['set-cookie']
     assert cookie.startswith('synapse_8000=')
-    assert {'HttpOnly', 'SameSite=Lax', 'Path=/', 'Max-Age=2592000'} <= set(cookie.split('; '))
+    assert {'HttpOnly', 'SameSite=Lax', 'Path=/', 'Max-Age=604800'} <= set(cookie.split('; '))
     assert (await stranger.get('/runs')).status_code == 200
     stranger.cookies.clear()
     assert_error(await stranger.post('/auth', json={'code': code}), 401, 'sign_in_failed')
@@ -424,8 +446,26 @@ async def test_a_session_is_renewed_by_opening_a_page_once_a_day(tmp_path: Path)
 
         assert 'set-cookie' not in (await client.get('/')).headers
         now += RENEW_SECONDS + 1
-        assert 'Max-Age=2592000' in (await client.get('/')).headers['set-cookie']
+        assert 'Max-Age=604800' in (await client.get('/')).headers['set-cookie']
         assert 'set-cookie' not in (await client.get('/')).headers
+
+
+async def test_a_session_is_replaced_by_the_first_page_after_a_restart(tmp_path: Path) -> None:
+    async with client_of(gate(Auth(tmp_path))) as client:
+        await client.post('/auth', json={'code': Auth(tmp_path).mint_code()})
+        before = client.cookies['synapse_8000']
+    now = time.time() + 1
+    entry = Auth(tmp_path, clock=lambda: now)
+    async with client_of(gate(entry)) as client:
+        client.cookies.set('synapse_8000', before)
+        assert (await client.get('/')).status_code == 200
+        after = {cookie.value for cookie in client.cookies.jar} - {before}
+
+        now += OVERLAP_SECONDS + 1
+
+        assert len(after) == 1
+        assert not entry.is_valid(before)
+        assert entry.is_valid(after.pop() or '')
 
 
 @pytest.mark.parametrize(
@@ -475,7 +515,20 @@ async def test_without_login_only_the_check_of_credentials_is_skipped(entry: Aut
 async def test_only_the_exact_host_is_answered(entry: Auth, host: str) -> None:
     for path in ('/', '/api/v1/health', '/login'):
         headers = [(b'host', host.encode()), (b'authorization', f'Bearer {entry.token}'.encode())]
-        assert await status_of(gate(entry), path, headers) == 421
+        assert await status_of(gate(entry), path, headers, client='192.0.2.1') == 421
+        if host not in FORWARDED_PORTS:
+            assert await status_of(gate(entry), path, headers) == 421
+
+
+@pytest.mark.parametrize('host', FORWARDED_PORTS)
+async def test_a_forwarded_port_of_this_machine_is_answered_from_this_machine_only(entry: Auth, host: str) -> None:
+    headers = [(b'host', host.encode()), (b'authorization', f'Bearer {entry.token}'.encode())]
+    from_page = [*headers, (b'origin', f'http://{host}'.encode())]
+
+    for client in ('127.0.0.1', '::1', '::ffff:127.0.0.1'):
+        assert await status_of(gate(entry), '/api/v1/runs', from_page, client=client) == 200
+    assert await status_of(gate(entry), '/api/v1/runs', [*headers, (b'origin', ORIGIN.encode())]) == 403
+    assert await status_of(gate(entry), '/api/v1/runs', from_page, client='192.0.2.1') == 421
 
 
 async def test_no_host_or_two_hosts_are_not_answered(entry: Auth) -> None:
@@ -697,7 +750,9 @@ async def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(
     assert time.monotonic() - began < 5
 
 
-async def status_of(app: Gate, path: str, headers: list[tuple[bytes, bytes]] | None = None) -> int:
+async def status_of(
+    app: Gate, path: str, headers: list[tuple[bytes, bytes]] | None = None, *, client: str = '127.0.0.1'
+) -> int:
     """The status of a GET whose path no client has normalized."""
     scope = {
         'type': 'http',
@@ -708,7 +763,7 @@ async def status_of(app: Gate, path: str, headers: list[tuple[bytes, bytes]] | N
         'root_path': '',
         'scheme': 'http',
         'server': ('127.0.0.1', 8000),
-        'client': ('127.0.0.1', 1),
+        'client': (client, 1),
         'headers': [(b'host', HOST.encode())] if headers is None else headers,
     }
     statuses: list[int] = []

@@ -381,6 +381,40 @@ async def test_a_failed_run_is_tried_again_from_its_step(api: httpx.AsyncClient,
     assert (await api.post(f'/runs/{run["id"]}/retry', json={'from_step': 'third'})).status_code in (409, 422)
 
 
+async def test_a_retry_is_explained_before_it_starts_and_says_what_has_changed(
+    api: httpx.AsyncClient, room: ControlRoom, tmp_path: Path
+) -> None:
+    text = tmp_path / 'text.txt'
+    text.write_text('one')
+    await run_in(room, (await created(api, 'Reads', file=str(text)))['id'])
+    text.write_bytes(b'\xff\xfe broken')
+    run = await created(api, 'Reads', file=str(text))
+    await run_in(room, run['id'])
+    text.write_text('mended')
+
+    since_good = (await api.get(f'/runs/{run["id"]}/changes')).json()
+    plan = await api.post(f'/runs/{run["id"]}/retry?dry_run=true', json={})
+    again = await api.post(f'/runs/{run["id"]}/retry', json={})
+    await run_in(room, again.json()['id'])
+    attempts = (await api.get(f'/runs/{run["id"]}/attempts')).json()['runs']
+
+    assert set(since_good) == {'run', 'number', 'compared_with', 'summary', 'changes', 'unknown'}
+    assert set(since_good['compared_with']) == {'id', 'number', 'finished_at', 'is_same_work'}
+    assert set(since_good['changes'][0]) == {'kind', 'name', 'before', 'after', 'text'}
+    assert [change['text'] for change in since_good['changes']] == ['text.txt has another size: 3 B → 9 B']
+    assert plan.status_code == 200
+    assert plan.json()['is_possible'] is True
+    assert [change['text'] for change in plan.json()['changes']] == ['text.txt has another size: 9 B → 6 B']
+    assert again.status_code == 201
+    assert again.json()['changed'] == plan.json()['changes']
+    assert [(item['id'], item['state']) for item in attempts] == [
+        (run['id'], 'failed'),
+        (again.json()['id'], 'succeeded'),
+    ]
+    error_of(await api.get('/runs/nothing/changes'), 404, 'run_not_found')
+    error_of(await api.get('/runs/nothing/attempts'), 404, 'run_not_found')
+
+
 async def test_the_queue_is_paused_moved_resumed_and_stopped(api: httpx.AsyncClient, room: ControlRoom) -> None:
     paused = await api.post('/queue/pause', json={'because': 'a test'})
     first, second = await created(api, 'Hello'), await created(api, 'Endless')
@@ -402,6 +436,21 @@ async def test_the_queue_is_paused_moved_resumed_and_stopped(api: httpx.AsyncCli
     await api.post('/queue/resume')
     error_of(await api.post('/queue/move', json={'run': first['id'], 'to': 0}), 409, 'run_not_waiting')
     error_of(await api.post('/queue/move', json={'run': first['id'], 'to': -1}), 422, 'invalid_values')
+
+
+async def test_a_pause_says_its_cause_and_its_end_and_drains(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    timed = (await api.post('/queue/pause', json={'because': 'a new disk', 'seconds': 600})).json()['queue']
+    end = datetime.fromisoformat(timed['until']) - datetime.fromisoformat(timed['since'])
+    assert (timed['because'], timed['by'], end) == ('a new disk', 'a program', timedelta(minutes=10))
+
+    drain = (await api.post('/queue/pause', json={'drain': True, 'until': '2126-10-14T08:00:00+02:00'})).json()
+    assert drain['error']['fields'] == {'until': 'A time in the future, within a year.'}
+    drained = (await api.post('/queue/pause', json={'drain': True})).json()['queue']
+    assert (drained['drain'], drained['drained'], drained['until']) == (True, True, None)
+    for wrong in ({'seconds': 0}, {'until': '2026-10-14T08:00:00'}, {'until': 'soon'}, {'drain': 'perhaps'}):
+        error_of(await api.post('/queue/pause', json=wrong), 422, 'invalid_values')
+    assert (await api.get('/status')).json()['queue'] == drained
+    assert 'until' not in (await api.post('/queue/resume')).json()['queue']
 
 
 # Logs
@@ -750,3 +799,34 @@ async def test_the_docs_come_from_our_own_files(api: httpx.AsyncClient) -> None:
         assert (await api.get(f'/docs/assets/{asset}')).status_code == 200
     assert {'/runs', '/runs/{id}', '/logs', '/uploads', '/profiles/{id}', '/queue/stop'} <= set(described['paths'])
     assert described['servers'] == [{'url': '/api/v1'}]
+
+
+@pytest.mark.parametrize(
+    ('call', 'name', 'known'),
+    [
+        ('POST /scheduler/import-crontab?preview=true', 'preview', 'dry_run, trust, users'),
+        ('POST /scheduler/import-crontab?dryrun=true', 'dryrun', 'dry_run, trust, users'),
+    ],
+)
+async def test_a_call_that_changes_something_refuses_an_unknown_query_parameter(
+    api: httpx.AsyncClient, room: ControlRoom, call: str, name: str, known: str
+) -> None:
+    method, _, path = call.partition(' ')
+    before = len(room.calendar.events())
+
+    answer = await api.request(method, path, content='0 3 * * * /bin/true', headers={'Content-Type': 'text/plain'})
+
+    error = error_of(answer, 422, 'invalid_values')
+    assert known in error['fields'][name]
+    assert known in error['hint']
+    assert len(room.calendar.events()) == before
+
+
+async def test_what_others_may_append_to_get_past_a_cache_is_ignored(api: httpx.AsyncClient) -> None:
+    feed = (await api.post('/scheduler/feed')).json()['url']
+
+    name = feed.rpartition('/')[2]
+    assert (await api.get(f'/scheduler/feed/{name}?nocache=1')).status_code == 200
+    assert (await api.get('/health?cachebuster=1')).status_code == 200
+    assert (await api.get('/runs?_=1')).status_code == 200
+    await api.delete('/scheduler/feed')

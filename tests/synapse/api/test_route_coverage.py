@@ -13,6 +13,7 @@ import asyncio, json, sys
 from pathlib import Path
 from starlette.routing import Mount, WebSocketRoute
 from synapse.api.gate.gate import Gate
+from synapse.api.gate.reach import Reach
 from synapse.control_room import ControlRoom
 from synapse.settings import Settings
 from pages.app import build_app
@@ -47,7 +48,7 @@ async def statuses(gate, method, path):
 async def main():
     room = ControlRoom.build(Settings(data=Path(sys.argv[1]), port=8000))
     app = build_app(room)
-    gate = Gate(app, auth=room.auth, allowed_hosts=frozenset({'127.0.0.1:8000'}), origins=frozenset())
+    gate = Gate(app, auth=room.auth, reach=Reach({'127.0.0.1:8000'}))
     calls = sorted(set(walk(app.routes)))
     answers = {}
     for method, path in calls:

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 
+from benchmarks import planned
 from synapse.api.updates.socket import Updates
 from synapse.calendar.events import OccurrenceState
 from synapse.calendar.messages import OccurrencesChanged
@@ -106,6 +107,19 @@ async def test_an_event_is_created_with_its_next_five_moments_and_read_again(api
         datetime.combine(start + days * DAY, datetime.min.time()).replace(hour=16) for days in range(5)
     ]
     assert (await api.get(f'/scheduler/{event["id"]}')).json() == event
+
+
+async def test_a_run_of_an_event_is_stopped_as_the_event_says(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    stop = {'stop_signal': 'SIGINT', 'grace_seconds': 45}
+    event = await created(api, **stop)
+
+    run = (await api.post(f'/scheduler/{event["id"]}/run')).json()
+
+    assert {name: event[name] for name in stop} == stop
+    assert {name: run[name] for name in stop} == stop
+    await run_in(room, run['id'])
+    again = (await api.post(f'/runs/{run["id"]}/retry')).json()
+    assert {name: again[name] for name in stop} == stop
 
 
 async def test_an_event_fires_and_the_list_shows_its_run(api: httpx.AsyncClient, room: ControlRoom) -> None:
@@ -209,6 +223,84 @@ async def test_a_preview_of_a_change_is_about_that_event(api: httpx.AsyncClient)
     error_of(await api.post('/scheduler/preview', json={'id': 'nothing'}), 404, 'event_not_found')
 
 
+async def test_a_rule_that_cannot_be_read_is_quoted_as_it_was_typed(api: httpx.AsyncClient) -> None:
+    wrong = (await api.post('/scheduler/preview', json=draft(rrule='03***'))).json()
+    cron = (await api.post('/scheduler/preview', json=draft(rrule='0 3 * * *'))).json()
+
+    assert "'03***'" in wrong['problems']['rrule']
+    assert wrong['sentence'] == wrong['problems']['rrule']
+    assert (cron['problems'], 'every day at 03:00' in cron['sentence']) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    ('file', 'sentence'),
+    [
+        ('newest:{folder}/*.mp4', 'No file matches {folder}/*.mp4.'),
+        ('ask:', 'It needs a file that you choose.'),
+    ],
+)
+async def test_an_event_without_a_file_to_take_cannot_be_run_now(
+    api: httpx.AsyncClient, tmp_path: Path, file: str, sentence: str
+) -> None:
+    event = await created(api, pipeline='Reads', parameters={'file': file.format(folder=tmp_path)})
+
+    refused = error_of(await api.post(f'/scheduler/{event["id"]}/run'), 409, 'input_gone')
+
+    assert refused['message'] == sentence.format(folder=tmp_path)
+    assert refused['hint']
+
+
+# Why it did not run
+
+
+async def test_a_moment_is_answered_as_wall_time_or_with_an_offset(api: httpx.AsyncClient) -> None:
+    event = await created(
+        api, start='2030-03-04T09:00:00', timezone='Europe/Berlin', rrule='FREQ=WEEKLY;BYDAY=MO,WE', title='Letters'
+    )
+    path = f'/scheduler/{event["id"]}/why'
+
+    wall = await api.get(path, params={'at': '2030-03-06T09:00'})
+    spoken = await api.get(path, params={'at': '2030-03-06 09:00'})
+    moment = await api.get(path, params={'at': '2030-03-06T08:00:00Z'})
+    unquoted = await api.get(f'{path}?at=2030-03-06T09:00+01:00')
+    none = (await api.get(path, params={'at': '2030-03-12T09:00'})).json()
+
+    assert wall.status_code == 200
+    assert wall.json() == spoken.json() == moment.json() == unquoted.json()
+    assert wall.json()['reason'] == 'planned'
+    assert datetime.fromisoformat(wall.json()['due']) == datetime(2030, 3, 6, 8, tzinfo=UTC)
+    assert (none['reason'], none['run'], none['timezone']) == ('not_in_rule', None, 'Europe/Berlin')
+    assert none['sentence'] == (
+        'The rule has no moment on Tuesday 12 March 2030; '
+        'the nearest are Mon 11 March 2030 09:00 and Wed 13 March 2030 09:00. Times are Berlin time.'
+    )
+    assert none['nearest'] == {'before': '2030-03-11T09:00:00+01:00', 'after': '2030-03-13T09:00:00+01:00'}
+
+
+@pytest.mark.parametrize('at', ['', 'soon', '2030-03-06', '2030-13-06T09:00', '9999-12-31T23:59', '0001-01-01T00:00Z'])
+async def test_what_is_no_moment_is_refused(api: httpx.AsyncClient, at: str) -> None:
+    event = await created(api)
+
+    refused = error_of(await api.get(f'/scheduler/{event["id"]}/why', params={'at': at}), 422, 'invalid_values')
+
+    assert set(refused['fields']) == {'at'}
+
+
+async def test_an_occurrence_that_ran_names_its_run(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+    event = await created(api, start=start.replace(tzinfo=None).isoformat())
+    await room.bus.next(OccurrencesChanged, timeout=10, where=lambda it: it.occurrences[0].event_id == event['id'])
+    [run] = [run for run in (await api.get('/runs')).json()['runs'] if run['event_id'] == event['id']]
+    await run_in(room, run['id'])
+
+    answer = (await api.get(f'/scheduler/{event["id"]}/why', params={'at': start.isoformat()})).json()
+
+    assert (answer['reason'], answer['run'], answer['run_number']) == ('ran', run['id'], run['number'])
+    assert (answer['state'], answer['run_state'], answer['can_run']) == ('fired', 'succeeded', False)
+    assert answer['late_seconds'] < 2
+    error_of(await api.get('/scheduler/nothing/why', params={'at': start.isoformat()}), 404, 'event_not_found')
+
+
 # Which time is listed
 
 
@@ -296,6 +388,9 @@ async def test_four_hundred_days_are_listed_at_once(api: httpx.AsyncClient) -> N
         ({'misfire': {'policy': 'latest', 'within_seconds': -1}}, 'misfire.within_seconds'),
         ({'retry': {'attempts': 99}}, 'retry.attempts'),
         ({'timeout_seconds': 0}, 'timeout_seconds'),
+        ({'stop_signal': 'SIGKILL'}, 'stop_signal'),
+        ({'grace_seconds': 3601}, 'grace_seconds'),
+        ({'silence_after_seconds': 59}, 'silence_after_seconds'),
         ({'colour': 'red'}, 'colour'),
     ],
 )
@@ -448,6 +543,21 @@ async def test_only_a_calendar_is_imported(api: httpx.AsyncClient, media_type: s
     response = await api.post('/scheduler/import', content=ics(), headers={'Content-Type': media_type})
 
     assert 'text/calendar' in error_of(response, 415, 'unsupported_media_type')['hint']
+
+
+async def test_a_client_that_leaves_cancels_its_import(
+    api: httpx.AsyncClient, room: ControlRoom, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level('INFO', 'synapse.api.rest.scheduler')
+    before, long = room.calendar.events(), planned.as_file(planned.recurring(10_000))
+
+    with pytest.raises(httpx.ReadTimeout):
+        await api.post('/scheduler/import', content=long, headers=ICS, timeout=httpx.Timeout(30, read=0.1))
+    async with asyncio.timeout(30):
+        while 'was cancelled: the connection was closed' not in caplog.text:  # noqa: ASYNC110 - no message tells
+            await asyncio.sleep(0.01)
+
+    assert room.calendar.events() == before
 
 
 async def test_ten_megabytes_of_calendar_are_the_limit(api: httpx.AsyncClient, room: ControlRoom) -> None:

@@ -341,7 +341,7 @@ def test_the_sample_video_plays(tmp_path: Path) -> None:
 
     make_sample_video(sample)
 
-    assert size_of(sample) == (1280, 720)
+    assert size_of(sample) == (960, 540)
     assert 'Duration: 00:00:12' in look_at(sample)
     assert 1e6 < sample.stat().st_size < 5e6
     assert [path.name for path in sample.parent.iterdir()] == ['sample.mp4']

@@ -1,7 +1,8 @@
 """The calendar of a real control room: events fire once, and changes are made as a whole."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -12,14 +13,17 @@ from typing import Any
 import pytest
 
 from storage.documents import Documents
+from synapse.api.events import event_json
 from synapse.calendar.alarm_clock import AlarmClock
 from synapse.calendar.entries import MAX_WORK_LENGTH
 from synapse.calendar.events import Event, Occurrence, OccurrenceState
 from synapse.calendar.firing import cursor_of
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.inbox.inputs import InputGone
+from synapse.inbox.newest import AlreadyTaken
 from synapse.log.log import Level
 from synapse.recurrence import instant_of
 from synapse.runs.records import RunState
@@ -73,6 +77,45 @@ async def accounted(room: ControlRoom, event: Event) -> list[Occurrence]:
     _, occurrences = await room.calendar.between(*around(event))
     mine = [item for item in occurrences if item.event_id == event.id]
     return [item for item in mine if item.state not in (OccurrenceState.PENDING, OccurrenceState.CLAIMED)]
+
+
+# Broken
+
+
+async def test_an_event_whose_pipeline_is_gone_says_so_until_it_is_back(room: ControlRoom) -> None:
+    event = await planned(room, pipeline='Hello', title='Greeting')
+    [file] = [path for path in (room.settings.data / 'pipelines').glob('*.py') if 'class Hello' in path.read_text()]
+    source = file.read_text()
+
+    file.unlink()
+    await room.bus.next(PipelinesChanged, timeout=10)
+
+    assert room.calendar.problem_of(event).startswith('Its pipeline Hello is gone. Put the file of the pipeline back')
+    [entry] = [item for item in await room.calendar.entries(*around(event)) if item.event_id == event.id]
+    assert (entry.state, entry.reason) == ('broken', room.calendar.problem_of(event))
+    assert event_json(room.calendar, event)['problem'] == room.calendar.problem_of(event)
+
+    file.write_text(source)
+    await room.bus.next(PipelinesChanged, timeout=10)
+
+    assert event_json(room.calendar, event)['problem'] is None
+    [entry] = [item for item in await room.calendar.entries(*around(event)) if item.event_id == event.id]
+    assert (entry.state, entry.reason) == ('planned', '')
+
+
+async def test_an_event_whose_pipeline_has_a_good_version_has_no_problem(room: ControlRoom) -> None:
+    file = room.settings.data / 'pipelines' / 'unfinished.py'
+    file.write_text(
+        'from synapse import Pipeline, step\nclass Unfinished(Pipeline):\n    @step\n    def work(self): pass\n'
+    )
+    await room.bus.next(PipelinesChanged, timeout=10, where=lambda news: 'Unfinished' in news.names)
+    event = await planned(room, pipeline='Unfinished')
+
+    file.write_text('class Unfinished(Pipeline: pass')
+    await room.bus.next(PipelinesChanged, timeout=10)
+
+    # Its last good version is used as long as the file is broken.
+    assert room.calendar.problem_of(event) == ''
 
 
 # Fired
@@ -231,6 +274,19 @@ async def test_a_run_that_takes_longer_than_its_event_allows_is_stopped_and_fail
     assert run.error.message == 'It took longer than the 1 s that its event allows.'
 
 
+async def test_a_run_by_hand_has_the_limits_of_its_event_but_waits_for_no_other(room: ControlRoom) -> None:
+    limits = {'timeout_seconds': 1, 'stop_signal': 'SIGINT', 'grace_seconds': 3, 'overlap': 'skip'}
+    event = await planned(room, pipeline='Endless', start=ahead(3600), **limits)
+
+    created = await room.calendar.run_now(event.id)
+    run = await run_in(room, created.id)
+
+    assert run.error is not None
+    assert run.error.message == 'It took longer than the 1 s that its event allows.'
+    assert (run.stop_signal, run.grace_seconds, run.is_alone) == ('SIGINT', 3, False)
+    assert (run.event_id, run.due, run.because) == (event.id, None, f'{event.title}, run by hand')
+
+
 async def test_the_newest_file_is_chosen_when_the_event_is_due(room: ControlRoom, tmp_path: Path) -> None:
     (tmp_path / 'old.txt').write_text('old')
     event = await planned(room, pipeline='Reads', start=ahead(2), parameters={'file': f'newest:{tmp_path}/*.txt'})
@@ -241,6 +297,74 @@ async def test_the_newest_file_is_chosen_when_the_event_is_due(room: ControlRoom
     run = await run_in(room, occurrence.run or '')
 
     assert (run.state, run.parameters['file']) == (RunState.SUCCEEDED, f'{tmp_path}/new.txt')
+
+
+@contextlib.asynccontextmanager
+async def minutes_of_the_newest(
+    data: Path, folder: Path
+) -> AsyncIterator[tuple[ControlRoom, Callable[[], Awaitable[Occurrence]]]]:
+    """An event that takes the newest file of a folder each minute, and what lets a minute pass, with its occurrence."""
+    clock = MovableClock(datetime.now(UTC))
+    due = clock.now().replace(second=0, microsecond=0) + timedelta(hours=1)
+    with clock.rules_apscheduler():
+        async with api_room(data, now=clock.now, clocks=clock.clocks) as room:
+            event = await planned(
+                room,
+                pipeline='Reads',
+                parameters={'file': f'newest:{folder}/*.txt'},
+                start=due.replace(tzinfo=None).isoformat(),
+                rrule='FREQ=MINUTELY',
+                overlap='allow',
+            )
+
+            async def minute() -> Occurrence:
+                nonlocal due
+                clock.pass_to(due - timedelta(seconds=1))
+                wanted = due
+                news = await room.bus.next(
+                    OccurrencesChanged,
+                    timeout=20,
+                    where=lambda news: any(row.due == wanted for row in news.occurrences),
+                )
+                due += timedelta(minutes=1)
+                return next(row for row in news.occurrences if (row.event_id, row.due) == (event.id, wanted))
+
+            yield room, minute
+
+
+async def test_an_event_takes_each_version_of_the_newest_file_once(tmp_path: Path) -> None:
+    file = tmp_path / 'A.TXT'
+    file.write_text('one')
+    async with minutes_of_the_newest(tmp_path / 'data', tmp_path) as (room, minute):
+        first = await minute()
+        again = await minute()
+        file.write_text('two')
+        second = await minute()
+
+        assert (first.state, second.state) == (OccurrenceState.FIRED, OccurrenceState.FIRED)
+        assert (again.state, again.run) == (OccurrenceState.SKIPPED, None)
+        assert again.reason == 'It has taken the newest file, A.TXT, before.'
+        run = await run_in(room, second.run or '')
+        assert (run.state, run.parameters['file']) == (RunState.SUCCEEDED, str(file))
+        by_hand = await room.calendar.run_now(first.event_id)  # a person may have it once more
+        assert (await run_in(room, by_hand.id)).state is RunState.SUCCEEDED
+
+
+async def test_several_missed_runs_do_not_take_the_same_newest_file(tmp_path: Path) -> None:
+    async with minutes_of_the_newest(tmp_path / 'data', tmp_path) as (room, minute):
+        rows = [await minute(), await minute()]
+        assert [row.state for row in rows] == [OccurrenceState.MISSED] * 2
+        with pytest.raises(Conflict) as caught:
+            await room.calendar.run_now(rows[0].event_id)
+        assert caught.value.message == f'No file matches {tmp_path}/*.txt.'
+        (tmp_path / 'a.txt').write_text('here at last')
+
+        with pytest.raises(AlreadyTaken):
+            await room.calendar.answer_missed(rows, 'run')
+        [run] = await room.calendar.answer_missed(rows[:1], 'run')
+        assert (await run_in(room, run.id)).state is RunState.SUCCEEDED
+        with pytest.raises(AlreadyTaken):
+            await room.calendar.answer_missed(rows[1:], 'run')
 
 
 async def test_an_occurrence_waits_for_a_file_that_a_person_has_to_choose(room: ControlRoom, tmp_path: Path) -> None:
@@ -309,6 +433,14 @@ def _kept(id: str, due: datetime, now: datetime) -> Event:
 
 
 # Changed
+
+
+async def test_a_start_in_the_past_is_refused_with_the_time_there_written_as_everywhere_else(desk: ControlRoom) -> None:
+    with pytest.raises(Invalid) as refused:
+        await planned(desk, start='2020-01-01T09:00')
+
+    now = datetime.now(UTC)
+    assert f'it is {now:%a} {now.day} {now:%b} {now.year}, ' in refused.value.fields['start']
 
 
 async def test_one_occurrence_is_moved_and_the_others_are_unchanged(desk: ControlRoom) -> None:
@@ -386,6 +518,19 @@ async def test_delete_removes_the_given_scope_and_undo_restores_it(
     assert desk.calendar.next_due(event.id) == dues
     with pytest.raises(Conflict):
         await desk.editor.undo(change.id)
+
+
+async def test_a_change_and_those_after_it_are_undone_together(desk: ControlRoom) -> None:
+    event = await planned(desk, rrule='FREQ=DAILY', title='None')
+    first = await desk.editor.update(event.id, {'title': 'One'})
+    second = await desk.editor.update(event.id, {'title': 'Two'})
+    third = await desk.editor.update(event.id, {'title': 'Three'})
+
+    with pytest.raises(Conflict):  # one between them is not named
+        await desk.editor.undo(first.id, third.id)
+    await desk.editor.undo(first.id, second.id, third.id)
+
+    assert desk.calendar.get(event.id).title == 'None'
 
 
 async def test_a_change_that_was_changed_again_cannot_be_undone(desk: ControlRoom) -> None:
@@ -508,17 +653,16 @@ async def test_a_profile_that_an_event_uses_cannot_be_deleted(desk: ControlRoom)
 # Read again
 
 
-async def test_a_damaged_file_is_replaced_by_its_last_good_copy_with_a_notice(tmp_path: Path) -> None:
+async def test_a_damaged_file_comes_back_with_its_last_change_and_a_notice(tmp_path: Path) -> None:
     data = tmp_path / 'data'
     async with api_room(data) as room:
-        event = await planned(room)
-        await planned(room, title='The last one')
+        events = [await planned(room), await planned(room, title='The last one')]
     (data / 'events.json').write_text('{"documents": {"1": {"ti')
 
     async with api_room(data, is_new=False) as room:
-        assert room.calendar.events() == [event]
+        assert room.calendar.events() == events
         assert room.calendar.notices[0].startswith('events.json could not be read; it is kept as events.json.corrupt-')
-        assert room.calendar.notices[1].startswith('events.json was restored from its copy of ')
+        assert room.calendar.notices[1].endswith(' and the changes in its journal.')
 
 
 async def test_an_event_that_makes_no_sense_is_skipped_by_name_and_kept_in_the_file(tmp_path: Path) -> None:

@@ -96,3 +96,29 @@ def test_a_line_that_seems_to_name_a_user_is_told() -> None:
 
     assert [job.command for job in found.jobs] == ['root rsync x', 'plain']
     assert [note[:38] for note in found.notes] == ["Line 1 begins with the user 'root'. In"]
+    assert [job.seeming_user for job in found.jobs] == ['root', '']
+
+
+@pytest.mark.parametrize(
+    ('text', 'what'),
+    [
+        ('\x7fELF\0\0\n- \0x\n', 'it is no text.'),
+        ('#!/bin/sh\nset -e\nrsync \\\n  --archive \\\n  a b\n', 'it is a script.'),
+        ('<?xml version="1.0"?>\n<Task>\n</Task>\n', 'it is XML. Tasks of Windows are imported on the Settings page'),
+        ('[Timer]\nOnCalendar=daily\n', 'these are units of systemd.'),
+        ('dear all\nplease find attached\n', 'none of its lines begins with a time.'),
+    ],
+)
+def test_a_text_of_another_kind_is_one_problem_in_a_sentence(text: str, what: str) -> None:
+    found = read_crontab(text)
+
+    (only,) = found.problems
+    assert only.reason.startswith(f'This is not a crontab: {what}')
+    assert (found.jobs, only.text) == ([], '')
+
+
+def test_a_crontab_with_a_shebang_and_a_typing_error_is_a_crontab() -> None:
+    found = read_crontab('#!/usr/bin/crontab\n0 3 * * * a\n3 * b\n')
+
+    assert [job.line for job in found.jobs] == [2]
+    assert [problem.line for problem in found.problems] == [3]

@@ -106,6 +106,35 @@ with context.Pool(2) as pool:
     assert heard.printed == []
 
 
+@pytest.mark.skipif(not WAYS[1:], reason='os.fork is of POSIX')
+async def test_a_worker_that_is_forked_during_a_stop_ends_by_sigterm(bench: Bench) -> None:
+    """A pool replaces the workers that a stop has ended, and its next SIGTERM may come before they have settled in."""
+    file = bench.folder / 'forking.py'
+    file.write_text(
+        work("""
+import signal
+handler = signal.getsignal(signal.SIGTERM)
+print('ready', flush=True)
+try:
+    time.sleep(60)
+finally:
+    if not (pid := os.fork()):
+        signal.signal(signal.SIGTERM, handler)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+""")
+    )
+    heard = Heard()
+    host = await bench.start('pass', heard, file=str(file), origin=str(file))
+    await heard.until(lambda: 'ready' in heard.printed)
+
+    await host.stop()
+
+    assert heard.printed == ['ready', '-15']
+    assert heard.lines == []
+
+
 async def test_workers_run_the_version_of_the_file_that_the_run_has(bench: Bench) -> None:
     snapshot, origin = bench.folder / 'snapshot.py', bench.folder / 'theirs.py'
     snapshot.write_text(work("print(multiprocessing.get_context('spawn').Pool(1).map(double, [1]))"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synapse.failures.last_words import LONGEST, last_words
+from synapse.failures.last_words import LONGEST, complaints, last_words
 from synapse.protocol.lines import ByteLines
 
 REAL = (Path(__file__).parent / 'real_outputs.txt').read_bytes()
@@ -180,3 +180,15 @@ def test_whatever_is_printed_it_is_one_short_line_of_it(rows: list[str], program
         assert 0 < len(said.text) <= LONGEST
         assert '\n' not in said.text
         assert 0 <= said.row < len(rows)
+
+
+def test_the_lines_that_complain_most_are_found_in_their_order() -> None:
+    rows = ['frame= 20 fps=25', 'write(): No space left on device', 'fine', 'ERROR: no trailer', 'Conversion failed!']
+
+    found = complaints(rows, 'ffmpeg', most=2)
+
+    assert [(said.text, said.row) for said in found] == [
+        ('write(): No space left on device', 1),
+        ('ERROR: no trailer', 3),
+    ]
+    assert complaints(['all fine', 'done']) == []

@@ -67,7 +67,7 @@ def test_each_attribute_of_a_run_is_described() -> None:
 
 
 def test_there_are_examples_of_a_whole_file_and_of_each_larger_subject() -> None:
-    assert {param.id for param in EXAMPLES} == {'Run', 'Run.shell', 'Pipeline'}
+    assert {param.id for param in EXAMPLES} == {'Run', 'Run.ask', 'Run.shell', 'Pipeline'}
 
 
 @pytest.mark.parametrize('source', EXAMPLES)
@@ -91,7 +91,10 @@ def test_an_example_of_the_docstrings_runs_to_its_end(source: str, tmp_path: Pat
 
 
 def messages_of_host(command: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a real host sends for one job; its input stays open until it exits, as in production."""
+    """Return what a real host sends for one job; its input stays open until it exits, as in production.
+
+    Questions are answered with their first choice.
+    """
     with subprocess.Popen(
         [sys.executable, '-m', 'synapse.host'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as host:
@@ -99,4 +102,11 @@ def messages_of_host(command: dict[str, Any]) -> list[dict[str, Any]]:
         assert host.stdout is not None
         host.stdin.write(json.dumps(command).encode() + b'\n')
         host.stdin.flush()
-        return [json.loads(line) for line in host.stdout]
+        messages = []
+        for line in host.stdout:
+            messages.append(json.loads(line))
+            if messages[-1]['t'] == 'question':
+                reply = {'do': 'answer', 'question': messages[-1]['id'], 'answer': messages[-1]['choices'][0]}
+                host.stdin.write(json.dumps(reply).encode() + b'\n')
+                host.stdin.flush()
+        return messages

@@ -7,11 +7,12 @@ from synapse.calendar.events import Event
 from synapse.calendar.messages import ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid
-from synapse.ical.importing import ImportResult, Refused, import_drafts
+from synapse.ical.import_result import ImportResult, Refused
+from synapse.ical.importing import import_drafts
 from synapse.ical.reading import read_calendar
 from synapse.ical.writing import write_calendar
 from tests.parts.api_room import api_room
-from tests.parts.calendar_files import APPLE, GOOGLE, OUTLOOK, calendar_file
+from tests.parts.calendar_files import APPLE, CUSTOM, GOOGLE, OUTLOOK, calendar_file
 
 pytestmark = pytest.mark.asyncio(loop_scope='module')
 
@@ -343,7 +344,10 @@ async def test_past_events_are_skipped_with_a_sentence(room: ControlRoom) -> Non
         (('pipeline: Hello', 'pipeline: Hello\nX-SYNAPSE-OPTIONS:{"overlap": "maybe"}'), ['(overlap)']),
         (('pipeline: Hello', 'pipeline: Hello\nRRULE:FREQ=SOMETIMES'), ['(rrule)']),
         (('pipeline: Hello', 'pipeline: Hello\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31'), ['(rrule)']),
-        (('SUMMARY:Dentist', 'SUMMARY:' + 'x' * 300), ['(title)']),
+        (
+            ('pipeline: Hello', 'pipeline: Hello\nX-SYNAPSE-OPTIONS:{"timeout_seconds": -1}'),
+            ['(timeout_seconds)'],
+        ),
     ],
 )
 async def test_an_invalid_event_is_refused_by_name_and_the_others_are_imported(
@@ -457,3 +461,62 @@ async def test_events_are_past_or_not_by_the_given_moment(room: ControlRoom) -> 
     )
 
     assert (counts(result), counts(early)) == ((0, 0, 0, 0, 1), (1, 0, 0, 0, 0))
+
+
+RENT = 'UID:rent@b\nDTSTART:20310131T090000Z\nSUMMARY:Rent\nDESCRIPTION:pipeline: Hello\nSEQUENCE:1'
+
+
+@pytest.mark.parametrize(
+    ('later', 'left'),
+    [
+        (RENT.replace('SEQUENCE:1', 'SEQUENCE:2') + '\nRRULE:FREQ=MONTHLY', ['FREQ=MONTHLY']),
+        (RENT.replace('SEQUENCE:1', 'SEQUENCE:2') + '\nSTATUS:CANCELLED', []),
+        (
+            RENT.replace('SEQUENCE:1', 'SEQUENCE:0') + '\nRRULE:FREQ=MONTHLY',
+            ['FREQ=MONTHLY;BYMONTHDAY=31', 'FREQ=YEARLY;BYMONTH=3,5,7,10,12;BYMONTHDAY=1'],
+        ),
+    ],
+)
+async def test_an_event_that_was_several_series_leaves_none_of_them_behind(
+    room: ControlRoom, later: str, left: list[str]
+) -> None:
+    await take(room, f'{RENT}\nRRULE:RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=FORWARD')
+    before = len(room.calendar.events())
+
+    await take(room, later)
+
+    assert before == 2
+    assert [event.rrule for event in room.calendar.events()] == left
+
+
+# Zones that only the file knows
+
+OWN = CUSTOM.replace('CUSTOM_tzid', 'Ours')
+
+
+async def test_the_parts_of_a_series_in_a_zone_of_the_file_are_never_doubled(room: ControlRoom) -> None:
+    series = 'UID:own@x\nSUMMARY:Hello\nDTSTART;TZID=Ours:20260105T090000\nRRULE:FREQ=WEEKLY'
+
+    first = await take(room, series, head=OWN)
+    again = await take(room, series, head=OWN)
+
+    assert counts(first) == (11, 0, 0, 0, 0)
+    assert counts(again) == (0, 0, 0, 11, 0)
+    assert 'which no known zone matches; it is kept as 11 series' in first.notes[0]
+    offsets = {event.timezone for event in room.calendar.events()}
+    assert offsets == {'Etc/GMT+5', 'Etc/GMT+6'}
+
+    mended = await take(room, series.replace('TZID=Ours', 'TZID=America/Chicago'))
+
+    (event,) = room.calendar.events()
+    assert (event.uid, event.timezone) == ('own@x', 'America/Chicago')
+    assert counts(mended) == (1, 0, 11, 0, 0)
+
+
+async def test_a_cancelled_series_takes_its_parts_along(room: ControlRoom) -> None:
+    series = 'UID:own@x\nSUMMARY:Hello\nDTSTART;TZID=Ours:20260105T090000\nRRULE:FREQ=WEEKLY'
+    await take(room, series, head=OWN)
+
+    await take(room, f'{series}\nSTATUS:CANCELLED\nSEQUENCE:1', head=OWN)
+
+    assert [*room.calendar.events()] == []

@@ -6,7 +6,7 @@ import pytest
 
 from synapse import recurrence
 from synapse.errors import Malformed
-from synapse.ical.reading import Contents, read_calendar
+from synapse.ical.reading import TRUNCATED, Contents, read_calendar
 from synapse.ical.series import Draft, Unreadable, rules_as_one
 from tests.parts.calendar_files import GOOGLE, calendar_file
 
@@ -135,7 +135,17 @@ def test_rules_are_joined_only_where_that_adds_nothing() -> None:
     ]:
         assert len(rules_as_one([one, two], start, 'Europe/Berlin')) == 2
     with pytest.raises(Unreadable, match='common occurrences'):
-        rules_as_one(['FREQ=WEEKLY', 'FREQ=DAILY'], start, 'Europe/Berlin')
+        rules_as_one(['FREQ=WEEKLY', 'FREQ=MONTHLY;BYMONTHDAY=6'], start, 'Europe/Berlin')
+
+
+@pytest.mark.parametrize('rules', [['FREQ=WEEKLY', 'FREQ=DAILY'], ['FREQ=DAILY', 'FREQ=WEEKLY;COUNT=3']])
+def test_a_rule_with_all_occurrences_of_another_stands_for_both(rules: list[str]) -> None:
+    assert rules_as_one(rules, datetime(2031, 10, 6, 16), 'Europe/Berlin') == ['FREQ=DAILY']
+
+
+def test_a_rule_that_ends_stands_for_no_other() -> None:
+    with pytest.raises(Unreadable, match='common occurrences'):
+        rules_as_one(['FREQ=DAILY;COUNT=4000', 'FREQ=WEEKLY'], datetime(2031, 10, 6, 16), 'Europe/Berlin')
 
 
 # All later occurrences
@@ -202,8 +212,22 @@ def test_of_a_truncated_file_the_whole_events_are_read() -> None:
 
     assert ([draft.uid for draft in contents.drafts], contents.is_whole) == (['a@b'], False)
     assert [unread.uid for unread in contents.unread] == ['c@d']
+    assert contents.notes[0] == TRUNCATED
     with pytest.raises(Malformed):
         read_calendar(text[:40], zone='UTC')
+
+
+@pytest.mark.parametrize('end', ['END:VEVENT', 'BEGIN:VEV', 'END:VCALENDA', 'BEGIN:VEVENT\nUID:c@d'])
+@pytest.mark.parametrize('begin', ['BEGIN:VCALENDAR\nVERSION:2.0\n', ''])
+def test_a_file_that_ends_in_the_middle_is_not_whole(begin: str, end: str) -> None:
+    text = f'{begin}BEGIN:VEVENT\n{WEEKLY}\nEND:VEVENT\n'
+    is_whole = not begin and not end.startswith('BEGIN')
+
+    contents = read_calendar(f'{text}{"" if end == "END:VEVENT" else end}'.encode(), zone='UTC')
+
+    assert [draft.uid for draft in contents.drafts] == ['a@b']
+    assert (contents.is_whole, contents.is_truncated) == (is_whole, not is_whole)
+    assert (TRUNCATED in contents.notes[:1]) is not is_whole
 
 
 def test_a_file_of_an_older_program_is_read_in_its_encoding() -> None:

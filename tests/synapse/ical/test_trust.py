@@ -17,7 +17,9 @@ from synapse.calendar.events import Event, work_in_words
 from synapse.calendar.validation import INTERNAL_FIELDS
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
-from synapse.ical.importing import APPROVED_FIELDS, ImportResult, import_drafts
+from synapse.ical.comparing import APPROVED_FIELDS
+from synapse.ical.import_result import ImportResult
+from synapse.ical.importing import import_drafts
 from synapse.ical.reading import read_calendar
 from synapse.ical.trust import FIELDS
 from synapse.ical.writing import write_calendar

@@ -163,7 +163,10 @@ async def test_a_retry_whose_input_the_first_run_has_changed_says_so(room: Contr
     assert input_of(second).read_text() == 'abc+!?+!?'
     assert input_of(first).read_text() == 'abc+!?'
     told = [entry.message for entry in await lines(room, second) if entry.level == 'warning']
-    assert told == ['notes.txt was changed by the run it came from; this run uses it as it is now']
+    assert told == [
+        'Changed since #1: notes.txt has another size: 3 B → 6 B',
+        'notes.txt was changed by the run it came from; this run uses it as it is now',
+    ]
 
 
 async def test_a_stop_ends_a_long_copy_and_leaves_the_upload(

@@ -15,6 +15,8 @@ from storage.files import DiskFull
 from storage.logs.store import LogStore
 from synapse.bus import Bus
 from synapse.errors import DiskIsFull
+from synapse.language import _ as said
+from synapse.language import answering_in
 from synapse.log import writer as log_writer
 from synapse.log.handler import LogHandler
 from synapse.log.log import RING, Entry, Level, Log
@@ -551,3 +553,13 @@ async def test_a_row_shows_no_part_of_a_secret(log: Log, text: str, shown: str) 
     await until(lambda: bool(log.rows('r')))
 
     assert [row.message for row in log.rows('r')] == [shown]
+
+
+async def test_lines_are_kept_in_our_own_language_whoever_is_answered_meanwhile(log: Log) -> None:
+    with answering_in('en_XA'):
+        entry = log.append(Level.INFO, said('{count} went', count=3), source='test')
+        handler = LogHandler(log)
+        handler.emit(logging.LogRecord('test', logging.WARNING, '', 0, said('%s failed'), ('b',), None))
+    await asyncio.sleep(0)
+
+    assert [entry.message, log.ring[-1].message] == ['3 went', 'b failed']

@@ -59,6 +59,17 @@ def test_a_regular_expression_without_end_is_given_up() -> None:
     assert time.process_time() - since < 5
 
 
+def test_a_regular_expression_that_is_slow_on_every_line_is_given_up_after_a_second() -> None:
+    search = Search(text=r'(.+)+\d\d\d\d\d', is_regex=True)
+    texts = [('ab' * 50) + str(number) for number in range(1_000)]
+    since = time.thread_time()
+
+    assert search.which(texts) == []
+
+    assert search.is_too_slow
+    assert time.thread_time() - since < 2.5
+
+
 @settings(deadline=None)
 @given(text=st.text(), other=st.text())
 def test_folding_keeps_places_and_ignores_case_only(text: str, other: str) -> None:

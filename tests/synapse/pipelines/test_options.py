@@ -22,7 +22,20 @@ def test_nothing_is_changed_unless_it_is_declared() -> None:
 
 
 def test_options_are_what_a_pipeline_declares() -> None:
-    given = {'nice': 10, 'ionice': 'idle', 'umask': 0o027, 'environment': {'A': 'b'}, 'token_scope': 'read'}
+    given = {
+        'nice': 10,
+        'ionice': 'idle',
+        'umask': 0o027,
+        'environment': {'A': 'b'},
+        'token_scope': 'read',
+        'stop_signal': 'SIGINT',
+        'grace_seconds': 90.5,
+        'on_interrupt': 'retry',
+        'memory_limit': 2_000_000_000,
+        'needs_free': 1,
+        'output_limit': 1000,
+        'stall_after': 60.0,
+    }
 
     assert options_of(pipeline(**given)) == ProcessOptions(**given)
     assert describe(pipeline(**given))['token_scope'] == 'read'
@@ -58,6 +71,10 @@ def test_parameters_and_methods_may_have_these_names() -> None:
         ({'nice': True}, 'Mine.nice must be'),
         ({'ionice': 'fast'}, "Mine.ionice must be 'idle' or 'best-effort', or a level from 0 to 7, not 'fast'"),
         ({'ionice': 8}, 'Mine.ionice must be'),
+        ({'stop_signal': 'SIGKILL'}, "Mine.stop_signal must be 'SIGTERM' or 'SIGINT' or"),
+        ({'grace_seconds': 3601}, 'Mine.grace_seconds must be a number of seconds from 0 to 3600, not 3601'),
+        ({'grace_seconds': '10s'}, 'Mine.grace_seconds must be'),
+        ({'grace_seconds': True}, 'Mine.grace_seconds must be'),
         ({'umask': '022'}, "Mine.umask must be a whole number from 0o0 to 0o777, not '022'"),
         ({'environment': {'A': 1}}, "Mine.environment must be like {'NAME': 'value'}, not {'A': 1}"),
         ({'environment': {'SYNAPSE_DATA': '/x'}}, 'Mine.environment cannot set SYNAPSE_DATA'),
@@ -69,3 +86,18 @@ def test_an_invalid_option_breaks_the_pipeline(options: dict[str, Any], message:
         describe(pipeline(**options))
 
     assert str(raised.value).startswith(message)
+
+
+def test_limits_are_sizes_and_times_as_people_write_them() -> None:
+    mine = pipeline(memory_limit='1.5 GB', needs_free='2GiB', output_limit=1_000, stall_after='30m', nice=5)
+
+    limits = {'memory_limit': 1_500_000_000, 'needs_free': 2 * 1024**3, 'output_limit': 1_000, 'stall_after': 1800.0}
+    assert describe(mine)['limits'] == {'nice': 5, **limits}
+    assert describe(pipeline(stall_after=0))['limits'] == {'stall_after': 0.0}
+    assert 'limits' not in describe(pipeline(umask=0o027))
+
+
+@pytest.mark.parametrize('size', ['2 parsecs', '', 0, -1, True, 1.5, 'GB'])
+def test_a_limit_that_is_no_size_breaks_the_pipeline(size: Any) -> None:
+    with pytest.raises(BrokenPipeline, match=r'Mine\.memory_limit: .* is not a size'):
+        options_of(pipeline(memory_limit=size))

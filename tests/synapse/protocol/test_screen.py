@@ -1,6 +1,7 @@
 """What programs draw becomes lines and rows, as on a terminal."""
 
 import itertools
+import random
 import time
 
 import pytest
@@ -53,6 +54,21 @@ def rows_of(*texts: str) -> list[str]:
 )  # fmt: skip
 def test_text_becomes_the_lines_that_a_terminal_shows(texts: list[str], lines: list[str]) -> None:
     assert lines_of(*texts) == lines
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_a_binary_file_moves_nothing_that_follows(seed: int) -> None:
+    data = random.Random(seed).randbytes(60_000)  # noqa: S311 - the same each time
+    screen = ByteLines()
+
+    lines = screen.feed(data + b'\nnext\n', 0.0) + screen.finish()
+
+    assert lines[-1] == 'next'
+    assert len(lines) == data.count(b'\n') + 2
+
+
+def test_a_binary_line_is_shown_and_not_obeyed() -> None:
+    assert lines_of('one\n\x04\x1b8a\rb\b\x1b[A\n10 %\r20 %\n') == ['one', '\x04␛8a␍b␈␛[A', '20 %']
 
 
 def test_a_colour_that_is_left_on_colours_the_next_lines_too() -> None:

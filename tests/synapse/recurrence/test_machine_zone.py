@@ -48,6 +48,11 @@ def test_a_name_is_used_as_it_is(setting: str, name: str) -> None:
         ('XYZ-9', 'Etc/GMT-9'),
         ('CET-1CEST,M3.5.0,M10.5.0/3', 'Europe/Paris'),
         ('EST5EDT,M3.2.0,M11.1.0', 'America/New_York'),
+        ('EST5', 'America/Jamaica'),  # not Winnipeg, which is there since 2026
+        ('MST7', 'America/Phoenix'),  # not Vancouver
+        ('IST-1GMT0,M10.5.0,M3.5.0/1', 'Europe/Dublin'),
+        ('<+0330>-3:30', 'Asia/Tehran'),
+        ('PST8PDT,J60/2,J300/2', None),
         ('PST8PDT4,M3.2.0,M11.1.0', None),
         ('CET-1CEST', None),  # without dates the C library assumes those of the US: no zone has them
         ('ABC-9:07', None),
@@ -80,6 +85,13 @@ def test_an_invalid_setting_is_reported(setting: str) -> None:
 
     assert (found.name, found.is_known) == ('UTC', False)
     assert 'times are in UTC. Set TZ to a name such as Europe/Berlin.' in found.why
+
+
+@pytest.mark.parametrize('setting', ['', ' '])
+def test_an_empty_setting_means_utc_as_for_the_c_library(root: Path, setting: str) -> None:
+    (root / 'etc/localtime').symlink_to(ZONES / 'Europe/Lisbon')
+
+    assert machine_zone({'TZ': setting}, root) == MachineZone('UTC', 'TZ is set but empty, which means UTC.')
 
 
 def test_a_link_has_the_name_in_its_target(root: Path) -> None:

@@ -1,14 +1,20 @@
 """Rules in plain words, and notes where clocks change."""
 
+import gettext
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 from hypothesis import given, settings
 
+from synapse.language import answering_in, texts
 from synapse.recurrence import Plan, next_after
 from synapse.recurrence.words import clock_change_on, in_words, preview_lines
 from tests.parts.plans import BERLIN, LORD_HOWE, NEW_YORK, plans
 
+ALL_BUT_13 = ','.join(str(day) for day in range(1, 32) if day != 13)
 FRIDAY = datetime(2026, 10, 16, 16)
 
 
@@ -40,6 +46,7 @@ FRIDAY = datetime(2026, 10, 16, 16)
         ('FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=31', 'every 2 months on the 31st, if there is one, at 16:00'),
         ('FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1', 'on the last workday of each month at 16:00'),
         ('FREQ=MONTHLY;BYDAY=SU;BYSETPOS=2', 'on the second Sunday of each month at 16:00'),
+        (f'FREQ=DAILY;BYMONTHDAY={ALL_BUT_13};BYDAY=FR', 'every Friday except on the 13th at 16:00'),
         ('FREQ=YEARLY', 'every year on 16 October at 16:00'),
         ('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29', 'every year on 29 February, if there is one, at 16:00'),
         ('FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=15', 'every year on 15 January and 15 July at 16:00'),
@@ -184,3 +191,49 @@ def test_every_plan_has_words_and_preview_lines(plan: Plan) -> None:
 )
 def test_a_day_tells_how_far_its_clocks_are_moved(zone: str, day: date, minutes: int) -> None:
     assert clock_change_on(day, zone) == timedelta(minutes=minutes)
+
+
+PORTUGUESE = {
+    'Runs {when}, {zone}, {end}.': 'Roda {when}, {end} ({zone}).',
+    '{days} of each month': '{days} de cada mês',
+    '{days} of {months}': '{days} de {months}',
+    '{days} at {times}': '{days} às {times}',
+    '{city} time': 'horário de {city}',
+    'with no end date': 'sem data de término',
+    'every Monday': 'toda segunda-feira',
+    'every Friday': 'toda sexta-feira',
+    'every Saturday': 'todo sábado',
+    'every Sunday': 'todo domingo',
+    'on the last Friday': 'na última sexta-feira',
+    'on the second Sunday': 'no segundo domingo',
+    'on the {nth}': 'no dia {nth}',
+}
+
+
+@pytest.mark.parametrize(
+    ('rule', 'words'),
+    [
+        ('FREQ=MONTHLY;BYDAY=-1FR', 'na última sexta-feira de cada mês'),
+        ('FREQ=MONTHLY;BYDAY=2SU', 'no segundo domingo de cada mês'),
+        ('FREQ=MONTHLY;BYDAY=2SU;BYMONTH=3,7', 'no segundo domingo de março e julho'),
+        ('FREQ=MONTHLY;BYMONTHDAY=1,15', 'no dia 1 e dia 15 de cada mês'),
+        ('FREQ=WEEKLY;BYDAY=MO,FR,SA,SU', 'toda segunda-feira, sexta-feira, todo sábado e domingo'),
+    ],
+)
+def test_a_language_says_each_weekday_as_it_agrees_and_orders_sentences(
+    rule: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = Catalog(locale='pt_BR')
+    for english, portuguese in PORTUGUESE.items():
+        catalogue.add(english, portuguese)
+    file = tmp_path / 'pt_BR/LC_MESSAGES/synapse.mo'
+    file.parent.mkdir(parents=True)
+    with file.open('wb') as opened:
+        write_mo(opened, catalogue)
+    translations = gettext.translation('synapse', tmp_path, ['pt_BR'])
+    monkeypatch.setattr(texts, '_catalogue', lambda _language: translations)
+
+    with answering_in('pt_BR'):
+        assert (
+            in_words(Plan(FRIDAY, BERLIN, rule)) == f'Roda {words} às 16:00, sem data de término (horário de Berlim).'
+        )

@@ -85,3 +85,16 @@ def test_a_script_from_the_inbox_is_the_same_in_each_run() -> None:
     one, two = ({'script': f'/data/runs/{run}/inputs/a.sh'} for run in ('r1', 'r2'))
 
     assert kind_of('RunCommand', one, 'r1') == kind_of('RunCommand', two, 'r2')
+
+
+async def test_a_run_is_judged_by_runs_with_the_same_inputs_else_by_all_of_its_pipeline() -> None:
+    slow, quick = ['large'], ['small']
+    history = History(ended(3, 60, slow, 'Pack'), ended(2, 2, quick, 'Pack'), ended(1, 80, slow, 'Pack'))
+    known = Estimates(history)
+    await known.typical('Pack')
+
+    assert known.of_work(ended(4, 1, slow, 'Pack')) == {'execute': 70.0}
+    assert known.of_work(ended(4, 1, quick, 'Pack')) == {'execute': 2.0}
+    assert known.of_work(ended(4, 1, ['new'], 'Pack')) == {'execute': 60.0}
+    await known.ended(ended(5, 9, ['new'], 'Pack'))
+    assert known.of_work(ended(6, 1, ['new'], 'Pack')) == {'execute': 9.0}

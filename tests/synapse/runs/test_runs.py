@@ -15,12 +15,13 @@ from storage.runs import RunStore
 from synapse.control_room import ControlRoom
 from synapse.engine.engine import HostExit
 from synapse.errors import Conflict, Invalid, NotFound
-from synapse.runs import live_run, transitions
+from synapse.inbox.newest import Chosen
+from synapse.runs import time_limits, transitions
 from synapse.runs.estimates import expected_starts, seconds_left
 from synapse.runs.figures import Figures
-from synapse.runs.live_run import LiveRun
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState, StepRun, StepState, moved
+from synapse.runs.time_limits import TimeLimits
 from synapse.settings import Settings
 from synapse.status import Status, StatusChanged
 from tests.parts.run_records import a_run
@@ -131,6 +132,26 @@ async def test_a_run_succeeds_and_logs_it(room: ControlRoom) -> None:
     assert 'hello' in [entry.message for entry in entries]
     assert {entry.fields['rule'] for entry in entries if 'rule' in entry.fields} == {'started', 'succeeded'}
     assert entries[0].level == 'success'
+
+
+async def test_a_run_of_an_event_has_its_name_and_no_run_that_of_a_folder_it_works_in(
+    room: ControlRoom, tmp_path: Path
+) -> None:
+    await room.runs.pause_queue()
+    values = {'command': ['echo', 'hello'], 'cwd': f'{tmp_path}'}
+    event = await room.editor.create(
+        {'pipeline': 'RunCommand', 'title': 'Nightly', 'parameters': values, 'start': '2030-01-01T03:00'}
+    )
+
+    of_event = await room.calendar.run_now(event.id)
+    due = room.runs.scheduled(event.request(of_event.created_at, Chosen(event.parameters)))
+    by_hand = await room.runs.create('RunCommand', values)
+
+    assert [run.subject for run in (of_event, due, by_hand)] == ['Nightly', 'Nightly', 'echo hello']
+    await room.runs.cancel(of_event.id)
+    retry = await room.runs.retry(of_event.id)
+    other = await room.runs.retry(of_event.id, parameters={'command': ['echo', 'you']})
+    assert [retry.subject, other.subject] == ['Nightly', 'echo you']
 
 
 @pytest.mark.parametrize(
@@ -395,15 +416,15 @@ async def test_a_stop_while_the_log_is_saved_does_not_undo_a_failure(house: Hous
 async def test_a_step_whose_output_is_still_being_logged_is_not_taken_for_one_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_run, 'BACKSTOP_SECONDS', 0.05)
+    monkeypatch.setattr(time_limits, 'BACKSTOP_SECONDS', 0.05)
     is_checked, may_log = asyncio.Event(), asyncio.Event()
-    check = LiveRun._step_timed_out
+    check = TimeLimits._step_timed_out
 
-    def checked(self: LiveRun, *arguments: Any) -> None:
+    def checked(self: TimeLimits, *arguments: Any) -> None:
         check(self, *arguments)
         is_checked.set()
 
-    monkeypatch.setattr(LiveRun, '_step_timed_out', checked)
+    monkeypatch.setattr(TimeLimits, '_step_timed_out', checked)
     steps = ({'name': 'one', 'title': 'ONE', 'retries': 0, 'timeout': 0.05},)
     async with opened(tmp_path / 'data', steps=steps) as house:
         monkeypatch.setattr(house.log, 'room_to_write', may_log.wait)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from storage.runs import RunStore
-from synapse.runs import live_run
+from synapse.runs import saving, time_limits
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunState
+from synapse.runs.time_limits import TimeLimits
 from tests.parts.hosts import eventually
 from tests.parts.scripted import House, ScriptedHost, opened
 from tests.synapse.runs.test_runs import until
@@ -116,8 +117,37 @@ async def test_what_a_step_prints_follows_the_line_that_it_has_started(house: Ho
     assert log_of(house, run_id)[2:5] == ['ONE started', 'hello', 'ONE succeeded']
 
 
+async def test_a_step_whose_output_waits_for_the_disk_is_not_taken_for_one_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limits, 'BACKSTOP_SECONDS', 0.05)
+    is_checked, check = asyncio.Event(), TimeLimits._step_timed_out
+
+    def checked(self: TimeLimits, *arguments: Any) -> None:
+        check(self, *arguments)
+        is_checked.set()
+
+    monkeypatch.setattr(TimeLimits, '_step_timed_out', checked)
+    (tmp_path / 'data').mkdir()
+    steps = ({'name': 'one', 'title': 'ONE', 'retries': 0, 'timeout': 0.05},)
+    async with opened(tmp_path / 'data', store=HeldStore(tmp_path / 'data' / 'runs.db'), steps=steps) as house:
+        run_id, host, store = await running(house)
+        store.hold()
+        host.say(t='step', name='one', state='running', attempt=1)
+        host.say(t='logs', e=[['2026-10-14T12:00:00+00:00', 'info', 'one', 'hello', 'one', None]])
+        host.say(t='step', name='one', state='succeeded', attempt=1)
+        host.say(t='end', state='succeeded')
+        await asyncio.wait_for(is_checked.wait(), 20)
+        assert 'kill' not in host.sent
+
+        store.is_free.set()
+        host.exit()
+
+        assert (await until(house, run_id)).state is RunState.SUCCEEDED
+
+
 async def test_a_host_waits_when_too_much_is_unsaved(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_run, 'MOST_UNSAVED', 5)
+    monkeypatch.setattr(saving, 'MOST_UNSAVED', 5)
     run_id, host, store = await running(house)
     store.hold()
     for number in range(50):
@@ -127,7 +157,7 @@ async def test_a_host_waits_when_too_much_is_unsaved(house: House, monkeypatch: 
 
     for _ in range(200):
         await asyncio.sleep(0)
-    assert len(live._unsaved) <= 5
+    assert len(live._saved._unsaved) <= 5
     store.is_free.set()
     host.say(t='end', state='succeeded')
     host.exit()

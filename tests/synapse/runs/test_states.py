@@ -16,7 +16,7 @@ from synapse.records import Problem
 from synapse.runs import transitions
 from synapse.runs.ending import Ending, outcome
 from synapse.runs.messages import RunChanged
-from synapse.runs.records import RUN_ARROWS, STEP_ARROWS, RunRecord, RunState, StepRun, StepState
+from synapse.runs.records import RUN_ARROWS, STEP_ARROWS, Answer, RunRecord, RunState, StepRun, StepState
 from tests.parts.scripted import KeptStates, ScriptedHost, opened
 
 NOW = datetime(2026, 10, 14, 12, tzinfo=UTC)
@@ -40,6 +40,13 @@ other_messages = st.one_of(
     st.builds(lambda names: {'t': 'steps', 'names': names}, st.lists(st.sampled_from([*STEPS, 'four']), max_size=5)),
     st.builds(lambda name: {'t': 'artifact', 'name': name, 'size': 1}, st.one_of(ODD, st.just('a.mp4'))),
     st.builds(lambda state: {'t': 'end', 'state': state}, st.sampled_from([*map(str, RunState), 'odd'])),
+    st.fixed_dictionaries(
+        {'t': st.just('question'), 'id': st.sampled_from(['q1', 'q2']), 'text': st.one_of(ODD, st.just('Go on?'))},
+        optional={'step': st.one_of(ODD, st.just('one')), 'timeout': ODD, 'choices': ODD, 'schema': ODD},
+    ),
+    st.builds(
+        lambda id, is_held: {'t': 'answer', 'id': id, 'is_held': is_held}, st.sampled_from(['q1', 'q2']), st.booleans()
+    ),
     st.builds(lambda entries: {'t': 'logs', 'e': entries}, st.lists(st.lists(ODD, max_size=7), max_size=3)),
 )
 messages = st.one_of(step_messages, progress_messages, other_messages)
@@ -62,6 +69,12 @@ def applied(run: RunRecord, news: Any) -> RunRecord:
         return transitions.steps_named(run, news['names'])
     if kind == 'artifact':
         return transitions.artifact_kept(run, news)
+    if kind == 'question':
+        question = transitions.question_from(news, NOW)
+        return transitions.asked(run, question, NOW) if question is not None else run
+    if kind == 'answer':
+        given = {'step': None, 'text': 'Go on?', 'answer': 'yes', 'by': 'the token', 'answered_at': NOW}
+        return transitions.answered(run, Answer(id=news['id'], **given), is_held=news['is_held'])
     if kind == 'paused':
         return transitions.paused(run, NOW)
     return transitions.resumed(run, NOW) if kind == 'resumed' else run
@@ -86,6 +99,9 @@ def test_no_rule_ever_leaves_the_arrows(news: list[Any]) -> None:
         before, run = run, applied(run, item)
         assert_arrow(before, run)
         assert not before.state.is_final or run == before
+        assert run.question is None or (run.state is RunState.PAUSED and run.is_waiting)
+        assert not run.is_waiting or run.state is RunState.PAUSED
+        assert run.answers[: len(before.answers)] == before.answers
 
 
 @given(news=st.lists(messages, max_size=20), state=st.sampled_from([state for state in RunState if state.is_final]))

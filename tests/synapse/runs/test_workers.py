@@ -9,7 +9,7 @@ def test_more_workers_are_free_at_once() -> None:
 
     workers.resize(3)
 
-    assert (len(workers), workers.busy_count, workers.free) == (3, 1, 'worker-2')
+    assert (len(workers), workers.of('a'), workers.free) == (3, 'worker-1', 'worker-2')
 
 
 def test_a_surplus_worker_finishes_its_run_and_gets_no_other() -> None:
