@@ -7,9 +7,11 @@ from .shell.theme import FAVICON as FAVICON
 
 def register(room: ControlRoom) -> None:
     """Serve the shell and its pages; call it once, after all other routes and before the server starts."""
-    from .shell import dead_pages, shell, signatures, theme
+    from .shell import dead_pages, shell, signatures, sockets, theme
 
-    theme.install(room.calendar.zone)
+    head = theme.install(room.calendar.zone)
     dead_pages.free_removed_elements()
     signatures.remember_signatures()
-    shell.register(room)
+    sockets.guard_sockets()
+    sockets.bound_queues()
+    shell.register(room, head)

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import nicegui
 from fastapi import FastAPI
@@ -14,10 +15,12 @@ import pages
 from pages.shell.static_files import FilesInMemory
 from pages.shell.theme import FOR_EVER
 from storage.files import make_private_folder
+from synapse.addresses import Address
 from synapse.api.gate.gate import Gate
+from synapse.api.gate.own_hosts import OwnHosts
+from synapse.api.gate.reach import Reach
 from synapse.api.updates.socket import Updates
 from synapse.control_room import ControlRoom
-from synapse.settings import Settings
 
 NICEGUI_STATIC = Path(nicegui.__file__).parent / 'static'
 
@@ -28,13 +31,13 @@ def build_gate(room: ControlRoom) -> Gate:
     app: ASGIApp = build_app(room)
     if settings.is_loopback:  # elsewhere they are packed on their way
         app = FilesInMemory(app, f'/_nicegui/{nicegui.__version__}/static/', NICEGUI_STATIC, FOR_EVER)
+    hosts = OwnHosts(settings.port, settings.authority, settings.is_of_all_addresses)
     return Gate(
         app,
         auth=room.auth,
-        allowed_hosts=frozenset(_hosts(settings)),
-        origins=frozenset(_origins(settings)),
+        reach=Reach(hosts, settings.allow_host, settings.trusted_proxy, settings.base_path),
         no_login=settings.no_login,
-        cookie_name=f'synapse_{settings.port}',
+        cookie_name=room.auth.cookie_name,
         max_upload_bytes=settings.max_upload_bytes,
     )
 
@@ -47,6 +50,8 @@ def build_app(room: ControlRoom) -> FastAPI:
     app.mount('/api/v1', LateApi(room))
     app.add_api_websocket_route('/ws/updates', Updates(room).endpoint)
     pages.register(room)
+    # Its bar has no name, and what takes long here says so itself.
+    core.app.config.quasar_config['loadingBar']['skipHijack'] = True
     ui.run_with(
         app,
         title='Synapse',
@@ -59,9 +64,13 @@ def build_app(room: ControlRoom) -> FastAPI:
         storage_secret=room.auth.storage_secret,
         # On loopback, packing costs more than what it saves.
         gzip_middleware_factory=None if room.settings.is_loopback else GZipMiddleware,
-        session_middleware_kwargs={'same_site': 'strict'},
+        session_middleware_kwargs={
+            'same_site': 'strict',
+            'session_cookie': f'{room.auth.cookie_name}_tabs',
+            'path': room.settings.base_path or '/',
+        },
     )
-    core.sio.eio.cors_allowed_origins = sorted(_origins(room.settings))
+    core.sio.eio.cors_allowed_origins = _is_own_origin
     return app
 
 
@@ -82,6 +91,9 @@ class LateApi:
         self._room = room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address: Address | None = scope.get('synapse.address')
+        if address is not None and address.base:  # for the addresses in its description
+            scope = {**scope, 'path': address.base + scope['path'], 'root_path': address.base + scope['root_path']}
         await self.api(scope, receive, send)
 
     @cached_property
@@ -96,12 +108,7 @@ class LateApi:
         return self.api.routes
 
 
-def _hosts(settings: Settings) -> set[str]:
-    hosts = {settings.authority, f'127.0.0.1:{settings.port}', f'localhost:{settings.port}'}
-    if settings.port == 80:
-        hosts |= {host.removesuffix(':80') for host in hosts}
-    return hosts
-
-
-def _origins(settings: Settings) -> set[str]:
-    return {f'http://{host}' for host in _hosts(settings)}
+def _is_own_origin(origin: str | None, environ: dict[str, Any]) -> bool:
+    """The second check of the Origin of a page's socket, after that of the gate."""
+    address: Address | None = environ['asgi.scope'].get('synapse.address')
+    return address is not None and origin in address.origins

@@ -5,17 +5,27 @@ from collections.abc import Sequence
 from nicegui import background_tasks
 
 from pages.parts.cards import empty, set_class, set_props
-from pages.parts.dialogs import attempt
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, pipeline_color, pipeline_title, profile_label, size_of, step_title, title_of
+from pages.parts.words import (
+    clock_of,
+    percent_of,
+    pipeline_color,
+    pipeline_title,
+    profile_label,
+    size_of,
+    step_title,
+    title_of,
+)
+from pages.runs.retry import retry_or_ask
 from pages.runs.run_controls import RunControls, StatePill
 from pages.runs.run_form import open_run_form_of
-from pages.runs.run_words import is_input_refused, step_to_retry
+from pages.runs.run_words import is_input_refused, pause_of_run, step_to_retry
 from pages.runs.stepper import Stepper
 from pages.runs.time_left import TimeLeft
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
+from synapse.language import _, translated
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord, RunState
 
@@ -34,8 +44,12 @@ def run_to_show(live: Sequence[RunRecord], shown: str | None, last: RunRecord | 
 
 def facts_line(run: RunRecord, started: str, worker: str | None) -> str:
     """Return `started 14:02:11 by file drop · worker-1`, as far as that is known."""
-    by = f' by {run.because}' if run.because else ''
-    return ' · '.join(filter(None, (f'started {started}{by}' if started else '', worker)))
+    words = ''
+    if started and run.because:
+        words = _('started {time} by {cause}', time=started, cause=translated(run.because))
+    elif started:
+        words = _('started {time}', time=started)
+    return ' · '.join(filter(None, (words, worker)))
 
 
 class CurrentRun(Scope):
@@ -43,15 +57,15 @@ class CurrentRun(Scope):
 
     def __init__(self, room: ControlRoom, last: RunRecord | None) -> None:
         super().__init__('section')
-        self.classes('glass-card now').props['aria-label'] = 'Current run'
+        self.classes('glass-card now').props['aria-label'] = _('Current run')
         self._room = room
         self._run: RunRecord | None = None
         self._last = last
         self._is_measuring = False
         with self:
             self._none = el('div', 'now-none')
-            with self._none, empty('Nothing is running', 'Drop a file on the right, or press R.', 'play'):
-                pass
+            with self._none, empty(_('Nothing is running'), _('Choose a file or a pipeline.'), 'play'):
+                el('p', 'sy-cap is-wide-only', _('Or press R.'))
             with el('div', 'nowtop') as self._top:
                 self._build_top()
             self._place = el('div', 'now-steps')
@@ -75,9 +89,9 @@ class CurrentRun(Scope):
                     self._pipeline = el('span', 'sy-ell')
                 self._number = el('a', 'sy-mono sy-3').style('font-size:12px')
                 with el('span', 'pager') as self._pager:
-                    newer = el('button', 'sy-btn is-ghost', type_='button', aria_label='Previous live run')
+                    newer = el('button', 'sy-btn is-ghost', type_='button', aria_label=_('Previous live run'))
                     self._place_of = el('span', 'sy-cap sy-num')
-                    older = el('button', 'sy-btn is-ghost', type_='button', aria_label='Next live run')
+                    older = el('button', 'sy-btn is-ghost', type_='button', aria_label=_('Next live run'))
                 for arrow, name, by in ((newer, 'left', -1), (older, 'right', 1)):
                     with arrow:
                         icon(name, size=13)
@@ -94,12 +108,12 @@ class CurrentRun(Scope):
         with el('button', 'sy-btn', type_='button') as self._retry:
             icon('retry', size=14)
             self._retry_word = el('span')
-        self._retry.on('click', self._ask_retry)
-        self._other = button('Choose another file', icon_name='upload')
+        opens(self._retry, self._ask_retry, what='')
+        self._other = button(_('Choose another file'), icon_name='upload')
         opens(self._other, self._choose_another)
         with el('a', 'sy-btn is-ghost') as self._open:
             icon('open')
-            el('span', text='Open run')
+            el('span', text=_('Open run'))
         el('span', 'sy-grow')
         with el('span', 'sy-x now-load').style('gap:8px'):
             self._cpu = el('span', 'sy-cap sy-num')
@@ -128,8 +142,7 @@ class CurrentRun(Scope):
         for part in (self._top, self._place, self._foot):
             part.set_visibility(shown is not None)
         self._none.set_visibility(shown is None)
-        is_live = shown is not None and shown.state.is_live
-        set_class(self, 'is-live', is_live)
+        set_class(self, 'is-live', shown is not None and shown.state is RunState.RUNNING)
         if shown is not None:
             self._show_top(shown, live)
             self._show_steps(shown)
@@ -145,12 +158,17 @@ class CurrentRun(Scope):
         set_props(self._number, href=f'/runs/{run.number}')
         self._pager.set_visibility(len(live) > 1)
         places = [known.id for known in live]
-        self._place_of.set_text(f'{places.index(run.id) + 1 if run.id in places else 1} of {len(live)}')
+        place = places.index(run.id) + 1 if run.id in places else 1
+        self._place_of.set_text(_('{number} of {count}', number=place, count=len(live)))
         self._title.set_text(title_of(room, run))
         set_props(self._title, title=title_of(room, run))
-        self._profile_word.set_text('Profile ' if run.profile else '')
+        self._profile_word.set_text(_('Profile') + ' ' if run.profile else '')
         self._profile.set_text(profile_label(room, run.profile))
         words = facts_line(run, clock_of(room, run.started_at), room.runs.worker_of(run.id))
+        if run.is_held or run.is_held_asking:
+            words = ' · '.join(filter(None, (pause_of_run(room, run), words)))
+        if run.stall is not None:
+            words = f'{run.stall.message.removesuffix(".")} · {words}'
         self._facts.set_text(f' · {words}' if run.profile and words else words)
 
     def _show_steps(self, run: RunRecord) -> None:
@@ -159,7 +177,7 @@ class CurrentRun(Scope):
             self._steps = names
             self._place.clear()
             with self._place:
-                self._stepper = Stepper(self._room, run, self._room.runs.estimates.known_of(run))
+                self._stepper = Stepper(self._room, run, self._room.runs.estimates.of_work(run))
         self._stepper.show(run)
 
     def _show_foot(self, run: RunRecord) -> None:
@@ -168,9 +186,14 @@ class CurrentRun(Scope):
         step = step_to_retry(run)
         is_refused = is_input_refused(run)
         self._other.set_visibility(run.state.is_final and is_refused)
-        self._retry.set_visibility(run.state.is_final and run.state is not RunState.SUCCEEDED and not is_refused)
+        may_retry = run.state.is_final and run.state is not RunState.SUCCEEDED and not run.is_all_done
+        self._retry.set_visibility(may_retry and not is_refused)
         self._retry_word.set_text(
-            f'Retry from {step_title(self._room, run.pipeline, step.name)}' if step else 'Run all again'
+            _('Enter the values and run')
+            if run.is_recovered
+            else _('Retry from {step}', step=step_title(self._room, run.pipeline, step.name))
+            if step
+            else _('Run all again')
         )
         if not run.state.is_live:
             self._show_load('', '')
@@ -191,7 +214,7 @@ class CurrentRun(Scope):
     async def _ask_retry(self) -> None:
         if self._run is not None:
             step = step_to_retry(self._run)
-            await attempt(self._room.runs.retry(self._run.id, from_step=step.name if step else None))
+            await retry_or_ask(self._room, self._run, step.name if step else None)
 
     # CPU and memory
 
@@ -211,7 +234,10 @@ class CurrentRun(Scope):
         cpu = sum(float(process['cpu_percent']) for process in tree) / max(1, self._room.status.cores)
         memory = sum(int(process['memory_bytes']) for process in tree)
         with self:
-            self._show_load(f'CPU {cpu:.0f} %' if tree else '', f'Memory {size_of(memory)}' if tree else '')
+            if tree:
+                self._show_load(_('CPU {percent}', percent=percent_of(cpu)), _('Memory {size}', size=size_of(memory)))
+            else:
+                self._show_load('', '')
 
     def _show_load(self, cpu: str, memory: str) -> None:
         self._cpu.set_text(cpu)

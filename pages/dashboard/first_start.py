@@ -19,6 +19,7 @@ from pages.runs.takers import file_parameter
 from synapse.builtin.sample import make_sample_video
 from synapse.catalog.info import PipelineInfo
 from synapse.control_room import ControlRoom
+from synapse.language import N_, Words, _, translated
 from synapse.log.log import Level
 from synapse.runs.messages import RunChanged
 
@@ -26,12 +27,15 @@ from .current_run import CurrentRun
 from .next_up import NextUp
 
 SAMPLE_PIPELINE = 'PublishVideo'
-PROMISES = {
-    'ingest': 'Checks and copies the file',
-    'caption': 'Writes subtitles',
-    'render': 'Builds the final video',
-    'publish': 'Saves to a local folder',
-}
+PROMISES = Words(
+    {
+        'ingest': N_('Checks and copies the file'),
+        'caption': N_('Writes subtitles'),
+        'render': N_('Builds the final video'),
+        'publish': N_('Saves to a local folder'),
+    }
+)
+BECAUSE = N_('the sample button')
 
 
 class FirstStart(Scope):
@@ -53,31 +57,34 @@ class FirstStart(Scope):
         self.follow(room.bus, RunChanged, self._on_run)
 
     def _build_hero(self) -> None:
-        with el('section', 'glass-card hero', aria_label='First run'):
+        with el('section', 'glass-card hero', aria_label=_('First run')):
             with el('div', 'hl'):
-                el('h2', text='Your first run takes about a minute')
+                el('h2', text=_('Your first run takes about a minute'))
                 el(
                     'p',
                     'sy-2',
-                    'A sample pipeline is ready. Nothing leaves this machine: the sample publishes to a folder.',
+                    _('A sample pipeline is ready. Nothing leaves this machine: the sample publishes to a folder.'),
                 )
                 with el('ol', 'ol'):
-                    with _step('1', 'Pick a pipeline', 'done') as (about, choice):
+                    with _step('1', _('Pick a pipeline'), 'done') as (about, choice):
                         self._about = about
                         with choice:
                             self._choice = Choice(self._room, self._show_choice)
-                            el('a', 'sy-btn is-sm is-ghost', 'See its steps', href='/pipelines')
-                    with _step('2', 'Give it a file', 'now') as (about, files):
+                            el('a', 'sy-btn is-sm is-ghost', _('See its steps'), href='/pipelines')
+                    with _step('2', _('Give it a file'), 'now') as (about, files):
                         self._give = about
                         with files:
-                            self._sample = button('Run with the sample video', icon_name='play', kind='primary')
-                            self._form = button('Fill in and run', icon_name='play', kind='primary')
-                            with el('span', 'sy-cap'):
-                                el('span', text='or press ')
+                            self._sample = button(_('Run with the sample video'), icon_name='play', kind='primary')
+                            self._form = button(_('Fill in and run'), icon_name='play', kind='primary')
+                            with el('span', 'sy-cap is-wide-only'):
+                                el('span', text=_('or press') + ' ')
                                 el('span', 'sy-kbd', 'R')
-                    with _step('3', 'Watch it, then plan it', '') as (about, _):
+                    with _step('3', _('Watch it, then plan it'), '') as (about, __):
                         about.set_text(
-                            'Steps and log lines appear the moment they happen. When it works, put it on the calendar.'
+                            _(
+                                'Steps and log lines appear the moment they happen. '
+                                'When it works, put it on the calendar.'
+                            )
                         )
             self._zone = UploadZone(self._room.settings.max_upload_bytes, self._choice.start, classes='hz')
         self._sample.on('click', self._run_sample)
@@ -86,18 +93,18 @@ class FirstStart(Scope):
 
     def _build_empty_cards(self) -> None:
         NextUp(self._room, 'em', is_large=True)
-        with Card('Log', 'em') as self._log:
+        with Card(_('Log'), 'em') as self._log:
             self._log_body = el('div', 'em-body')
         self._show_log()
         with (
-            Card('Your own steps', 'em'),
+            Card(_('Your own steps'), 'em'),
             empty(
-                'Bring your script',
-                'A Python class or a shell command becomes a pipeline. Its inputs become a form.',
+                _('Bring your script'),
+                _('A Python class or a shell command becomes a pipeline. Its inputs become a form.'),
                 'terminal',
             ),
         ):
-            el('a', 'sy-btn is-sm', 'Create a pipeline', href='/pipelines')
+            el('a', 'sy-btn is-sm', _('Create a pipeline'), href='/pipelines')
 
     def _show_choice(self) -> None:
         info = self._choice.info
@@ -130,11 +137,11 @@ class FirstStart(Scope):
 
     def _preview(self) -> None:
         info = self._choice.info
-        with el('section', 'glass-card ghost', aria_label='What will happen'):
+        with el('section', 'glass-card ghost', aria_label=_('What will happen')):
             with el('div', 'sy-x'):
-                el('h2', text='What will happen')
+                el('h2', text=_('What will happen'))
                 el('span', 'sy-grow')
-                el('span', 'sy-cap', 'Each step lights up here while it runs')
+                el('span', 'sy-cap', _('Each step lights up here while it runs'))
             if info is not None:
                 texts = PROMISES if info.name == SAMPLE_PIPELINE else {}
                 preview(info.steps, texts)
@@ -149,14 +156,14 @@ class FirstStart(Scope):
             if has_lines:
                 LogTail(self._room, rows=9)
             else:
-                text = 'Every step writes here. The first line shows up as soon as a run starts.'
-                with empty('No lines yet', text, 'logs'):
-                    test = button('Write a test line', small=True)
+                text = _('Every step writes here. The first line shows up as soon as a run starts.')
+                with empty(_('No lines yet'), text, 'logs'):
+                    test = button(_('Write a test line'), small=True)
                     test.on('click', self._write_line)
 
     def _write_line(self) -> None:
-        entry = self._room.log.append(Level.INFO, 'A test line', source='test')
-        say(f'Written as line {entry.seq}. You can see it on the Logs page.', kind='success')
+        entry = self._room.log.append(Level.INFO, _('A test line'), source='test')
+        say(_('Written as line {number}. You can see it on the Logs page.', number=entry.seq), kind='success')
 
     # The sample
 
@@ -165,7 +172,7 @@ class FirstStart(Scope):
             return
         self._is_making = True
         set_props(self._sample, disabled=True)
-        say('Making a 12-second video first.')
+        say(_('Making a 12-second video first.'))
         try:
             await attempt(self._sample_run())
         finally:
@@ -179,25 +186,32 @@ class FirstStart(Scope):
         if not await asyncio.to_thread(video.is_file):
             await asyncio.to_thread(make_sample_video, video)
         await self._room.runs.create(
-            SAMPLE_PIPELINE, {'video': str(video)}, profile=self._choice.profile_id, because='the sample button'
+            SAMPLE_PIPELINE, {'video': str(video)}, profile=self._choice.profile_id, because=BECAUSE
         )
 
 
-NUMBERS = {2: 'two', 3: 'three', 4: 'four', 5: 'five', 6: 'six'}
+# Translators: so many steps
+NUMBERS = {2: N_('two'), 3: N_('three'), 4: N_('four'), 5: N_('five'), 6: N_('six')}
 
 
 def selected_words(info: PipelineInfo) -> str:
     """Return what the first step says about the selected pipeline."""
-    count = len(info.steps)
-    steps = f'its {NUMBERS.get(count, count)} steps' if count > 1 else 'its step'
-    return f'{info.title} is selected. You can look at {steps} or write your own later.'
+    title, count = translated(info.title), len(info.steps)
+    if count < 2:
+        return _('{pipeline} is selected. You can look at its step or write your own later.', pipeline=title)
+    number = translated(NUMBERS.get(count, str(count)))
+    return _(
+        '{pipeline} is selected. You can look at its {number} steps or write your own later.',
+        pipeline=title,
+        number=number,
+    )
 
 
 def file_words(info: PipelineInfo) -> str:
     """Return what the second step says: how to give the selected pipeline what it needs."""
     if info.name == SAMPLE_PIPELINE:
-        return 'Drop a video on the right, or use the one we make for you (12 s, 3 MB).'
-    return 'Drop a file on the right, or fill in its form.' if file_parameter(info) else 'Fill in its form.'
+        return _('Choose a video of yours, or use the one we make for you (12 s, 3 MB).')
+    return _('Choose a file, or fill in its form.') if file_parameter(info) else _('Fill in its form.')
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from pages.parts.cards import Card, area_of, line_of, points_of, set_props
 from pages.parts.html import el, icon
-from pages.parts.words import size_of
+from pages.parts.words import percent_of, size_of
 from synapse.control_room import ControlRoom
-from synapse.sentences import count_of
+from synapse.language import _, _n
 
 FEW_PERCENT = 10
 
@@ -15,19 +15,19 @@ class MachineCard(Card):
     """Three figures over the last minutes, and what to do if the disk is nearly full."""
 
     def __init__(self, room: ControlRoom) -> None:
-        super().__init__('This machine', 'third machine')
+        super().__init__(_('This machine'), 'third machine')
         self._room = room
         with self.head:
-            el('span', 'sy-cap', 'last 5 min').style('padding-right:8px')
+            el('span', 'sy-cap', _('last 5 min')).style('padding-right:8px')
         with self:
             with el('div', 'hosts'):
-                self._cpu = _Figure('CPU', 'blue')
-                self._memory = _Figure('Memory', 'purple')
-                self._disk = _Figure('Disk', 'slate')
+                self._cpu = _Figure(_('CPU'), 'blue')
+                self._memory = _Figure(_('Memory'), 'purple')
+                self._disk = _Figure(_('Disk'), 'slate')
             with el('p', 'hint', role='status') as self._hint:
                 icon('alert', size=14)
                 self._words = el('span', 'sy-grow')
-                el('a', text='Review', href='/runs')
+                el('a', text=_('Review'), href='/runs')
         room.machine.add_watcher()
         self.when_gone(room.machine.remove_watcher)
         # A sample changes several fields one after another; they are shown together.
@@ -36,16 +36,17 @@ class MachineCard(Card):
 
     def _show(self) -> None:
         status, history = self._room.status, self._room.machine.history
-        cores = f'of {count_of(status.cores, "core")}'
-        self._cpu.show(f'{status.cpu_percent:.0f} %', cores, status.cpu_percent, [s.cpu_percent for s in history])
+        cores = _n('of {count} core', 'of {count} cores', status.cores)
+        self._cpu.show(percent_of(status.cpu_percent), cores, status.cpu_percent, [s.cpu_percent for s in history])
         used, total = size_of(status.ram_used), size_of(status.ram_total)
-        self._memory.show(used, f'of {total}', status.ram_percent, [s.ram_percent for s in history])
+        self._memory.show(used, _('of {size}', size=total), status.ram_percent, [s.ram_percent for s in history])
         left = 100 - status.disk_usage
         is_short = status.disk_total > 0 and left < FEW_PERCENT
         self._disk.tint('yellow' if is_short else 'slate')
-        free = f'{size_of(status.disk_free)} free'
-        self._disk.show(free, f'of {size_of(status.disk_total)}', status.disk_usage, [s.disk_usage for s in history])
-        self._words.set_text(f'{left:.0f} % of the disk left. Old outputs can be deleted.')
+        free = _('{size} free', size=size_of(status.disk_free))
+        of_total = _('of {size}', size=size_of(status.disk_total))
+        self._disk.show(free, of_total, status.disk_usage, [s.disk_usage for s in history])
+        self._words.set_text(_('{percent} of the disk left. Old outputs can be deleted.', percent=percent_of(left)))
         self._hint.set_visibility(is_short)
 
 

@@ -13,7 +13,10 @@ from pages.scheduler.event.dialog import open_event_dialog
 from pages.scheduler.parts.days import clock_in, day_in
 from synapse.calendar.events import Event
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
+from synapse.language import _, translated
+from synapse.language.formats import moment
 from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
@@ -35,13 +38,13 @@ class NextUp(Card):
     """
 
     def __init__(self, room: ControlRoom, classes: str = 'third is-list', *, is_large: bool = False) -> None:
-        super().__init__('Next up', classes, label='Next events')
+        super().__init__(_('Next up'), classes, label=_('Next events'))
         self._room = room
         self._is_large = is_large
         self._rows: dict[Key, _Row] = {}
         self._midnight = Timer()
         with self.head:
-            el('a', 'sy-btn is-ghost is-sm', 'Calendar', href='/scheduler')
+            el('a', 'sy-btn is-ghost is-sm', _('Calendar'), href='/scheduler')
         with self:
             self._list = el('ul', 'sy-rows nx-rows')
             self._none = el('div', 'nx-none')
@@ -50,13 +53,14 @@ class NextUp(Card):
         soon = self.at_most_every(SOON_SECONDS, self._show)
         self.follow(room.bus, ScheduleChanged, lambda _: soon())
         self.follow(room.bus, OccurrencesChanged, lambda _: soon())
+        self.follow(room.bus, PipelinesChanged, lambda _: soon())
         self.follow(room.bus, RunChanged, lambda message: soon() if message.moved and message.run.due else None)
         self.watch(room.status, ('next',), soon)
         self.when_gone(self._midnight.cancel)
         self._show()
 
     def _draw_none(self) -> None:
-        title, text = 'Nothing planned yet', 'Pick a day and Synapse starts the run for you.'
+        title, text = _('Nothing planned yet'), _('Pick a day and Synapse starts the run for you.')
         if self._is_large:
             with empty(title, text, 'calendar'):
                 self._draw_new()
@@ -70,7 +74,7 @@ class NextUp(Card):
             self._draw_new()
 
     def _draw_new(self) -> None:
-        opens(button('New event', icon_name='plus', small=True), lambda: open_event_dialog(self._room))
+        opens(button(_('New event'), icon_name='plus', small=True), lambda: open_event_dialog(self._room))
 
     def _show(self) -> None:
         runs = self._room.runs
@@ -97,7 +101,7 @@ class NextUp(Card):
         today = day_in(now, zone)
         count = sum(day_in(due, zone) == today for due in dues)
         more = '+' if count >= COUNTED else ''
-        self.count.set_text(f'{count}{more} left today' if count else '')
+        self.count.set_text(_('{count} left today', count=f'{count}{more}') if count else '')
         midnight = datetime.combine(today + timedelta(days=1), time(), zone)
         wait = max(1.0, (midnight - now).total_seconds() + 0.5)
         self._midnight.start(wait, self._call, self._show)
@@ -123,27 +127,32 @@ class _Row:
 
     def show_planned(self, event: Event, *, is_next: bool) -> None:
         self._title.set_text(event.title)
-        self._show(event.pipeline, 'scheduled', is_live=False)
+        problem = self._room.calendar.problem_of(event)
+        self._glyph.show('broken' if problem else 'planned')
+        self._word.set_text(WORDS['broken'] if problem else '')
+        set_props(self._word, title=problem or None)
+        look = look_of('broken' if problem else 'planned')
+        self._show(event.pipeline, look, is_live=False, has_word=bool(problem))
         self._repeats.set_visibility(event.is_repeating)
         set_class(self._clock, 'is-next', is_next)
         tick(self._clock, until=self._due)
 
     def show_live(self, run: RunRecord) -> None:
         if self._run is None and not self._title.text:
-            self._title.set_text(run.because)
+            self._title.set_text(translated(run.because))
         self._run = run
         self._glyph.show(run.state)
         self._word.set_text(WORDS[run.state])
-        self._show(run.pipeline, look_of(run.state), is_live=True)
+        self._show(run.pipeline, look_of(run.state), is_live=True, has_word=True)
         self._repeats.set_visibility(False)
         self._clock.classes(remove='is-next')
         tick(self._clock, since=None if run.held_at else run.started_at, text=time_so_far(run))
 
-    def _show(self, pipeline: str, look: str, *, is_live: bool) -> None:
+    def _show(self, pipeline: str, look: str, *, is_live: bool, has_word: bool) -> None:
         self.row.classes(replace=f'{pipeline_color(self._room, pipeline)} st-{look}{" is-live" if is_live else ""}')
-        self._dot.set_visibility(not is_live)
-        self._glyph.set_visibility(is_live)
-        self._word.set_visibility(is_live)
+        self._dot.set_visibility(not has_word)
+        self._glyph.set_visibility(has_word)
+        self._word.set_visibility(has_word)
 
     def _open(self) -> None:
         if self._run is not None:
@@ -151,7 +160,7 @@ class _Row:
             return
         event = next((event for event in self._room.calendar.events() if event.id == self._id), None)
         if event is None:
-            say('This event has been deleted.', kind='warning')
+            say(_('This event has been deleted.'), kind='warning')
         else:
             open_event_dialog(self._room, event=event, due=self._due)
 
@@ -160,4 +169,4 @@ def _far(due: datetime, zone: ZoneInfo) -> str:
     """Return the day to show while more than a day is left."""
     local = due.astimezone(zone)
     is_near = due - now_utc() < timedelta(days=6)
-    return f'{local:%a}' if is_near else f'{local.day} {local:%b}'
+    return moment('EEE' if is_near else 'MMMd', local)

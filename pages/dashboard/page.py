@@ -12,16 +12,22 @@ from pages.parts.dialogs import attempt
 from pages.parts.html import el
 from pages.parts.scope import Scope
 from pages.parts.words import length_of
+from pages.runs.questions import Questions
 from pages.runs.start_run import StartCard
 from pages.scheduler.parts.away_card import AwayCard
+from pages.scheduler.parts.zone_card import ZoneCard
 from synapse.control_room import ControlRoom
+from synapse.language import _
+from synapse.language.formats import moment, pointed
 from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
 
 from .current_run import CurrentRun
+from .damage_card import DamageCard
 from .first_start import FirstStart
 from .machine_card import MachineCard
+from .next_steps import NextSteps
 from .next_up import NextUp
 from .queue_card import QueueCard
 from .workers_card import WorkersCard
@@ -42,7 +48,10 @@ async def dashboard_page(room: ControlRoom) -> None:
 
 
 def _first_start(page: Scope, room: ControlRoom) -> None:
+    DamageCard(room)
+    Questions(room)
     AwayCard(room)
+    ZoneCard(room)
     FirstStart(room)
 
     has_ended = False
@@ -62,7 +71,11 @@ async def _dashboard(page: Scope, room: ControlRoom, last: RunRecord) -> None:
     if page.is_deleted:
         return
     with page:
+        DamageCard(room)
+        Questions(room)
         AwayCard(room)
+        ZoneCard(room)
+        NextSteps(room, last.pipeline)
     with page, el('div', 'dash'):
         Figures(room, figures)
         CurrentRun(room, last)
@@ -82,10 +95,10 @@ class Figures(Scope):
         self.classes('stats')
         self._room = room
         with self:
-            self._runs = StatCard('Runs today', '/runs', narrow='Today')
-            self._success = StatCard('Succeeded, 7 days', '/runs?state=succeeded')
-            self._duration = StatCard('Typical duration, 7 days', '/runs?state=succeeded')
-            self._look = StatCard('Need a look', '/runs?state=failed')
+            self._runs = StatCard(_('Runs today'), '/runs', narrow=_('Today'))
+            self._success = StatCard(_('Succeeded, 7 days'), '/runs?state=succeeded')
+            self._duration = StatCard(_('Typical duration, 7 days'), '/runs?state=succeeded')
+            self._look = StatCard(_('Need a look'), '/runs?state=failed')
         if figures is not None:
             self._show(figures)
         self._soon = self.at_most_every(FIGURES_SECONDS, self._read_in_background, at_once=True)
@@ -107,25 +120,29 @@ class Figures(Scope):
         self._runs.show(str(figures['runs_today']), compared(figures['runs_delta'], self._room.local(now_utc())))
         self._runs.bars(series['runs'])
         percent = figures['success_percent']
-        share = f'{figures["success_ok"]} of {figures["success_total"]}' if percent is not None else 'none ended'
-        self._success.show(f'{percent:g} %' if percent is not None else '–', share)
+        if percent is None:
+            self._success.show('–', _('none ended'))
+        else:
+            share = _('{number} of {count}', number=figures['success_ok'], count=figures['success_total'])
+            self._success.show(_('{percent} %', percent=pointed(f'{percent:g}')), share)
         self._success.curve(series['success_percent'], 'green')
-        self._duration.show(length_of(figures['median_seconds']) or '–', 'median')
+        self._duration.show(length_of(figures['median_seconds']) or '–', _('median'))
         self._duration.curve(series['median_seconds'], 'blue')
-        self._look.show(str(figures['failed_today']), 'failed today')
+        self._look.show(str(figures['failed_today']), _('failed today'))
         self._look.bars(series['failed'], color='var(--cmd-red)', is_alarm=True)
 
 
 def compared(delta: int, now: datetime) -> str:
     """Return a comparison with the same weekday of last week, short enough to fit next to the bars in any font."""
-    return f'{f"{delta:+d} vs" if delta else "same as"} last {now:%a}'
+    day = moment('EEE', now)
+    return _('{change} vs last {day}', change=f'{delta:+d}', day=day) if delta else _('same as last {day}', day=day)
 
 
 def _log(room: ControlRoom) -> None:
-    with Card('Log', 'tail') as card:
+    with Card(_('Log'), 'tail') as card:
         with card.head:
             with el('span', 'sy-live st-running'):
                 el('i', 'sy-dot is-live').style('color:var(--cmd-green)')
-                el('span', 'sy-3', 'following')
-            el('a', 'sy-btn is-ghost is-sm', 'Open logs', href='/logs')
+                el('span', 'sy-3', _('following'))
+            el('a', 'sy-btn is-ghost is-sm', _('Open logs'), href='/logs')
         LogTail(room)

@@ -9,27 +9,41 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import Card, keep_rows, set_props, tick
 from pages.parts.dialogs import attempt
-from pages.parts.html import Glyph, el, icon, menu_item
+from pages.parts.html import Glyph, button, el, icon, menu_item, opens
+from pages.parts.popup import menu
 from pages.parts.words import pipeline_color, pipeline_title
+from pages.runs.pause_dialog import ask_to_pause_queue
+from pages.runs.run_words import pause_words
 from synapse.control_room import ControlRoom
+from synapse.language import N_, _
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord
 from synapse.status import StatusChanged
 
 SHOWN = 20
+SHORT = 80
+"""Characters of a reason that are surely shown; more appear when it has the pointer or the focus."""
+BY = N_('the dashboard')
+BY_HAND = N_('removed by hand')
 
 
 class QueueCard(Card):
     """A row is the same element for as long as its run waits; a change of order moves it."""
 
     def __init__(self, room: ControlRoom) -> None:
-        super().__init__('Queue', 'third is-list')
+        super().__init__(_('Queue'), 'third is-list')
         self._room = room
         self._rows: dict[str, _Row] = {}
         with self.head:
-            self._hold = el('button', 'sy-btn is-ghost is-sm', type_='button')
+            with el('span', 'sy-x'):
+                self._hold = el('button', 'sy-btn is-ghost is-sm', type_='button')
+                label = _('Pause for a time, or drain')
+                more = button('', icon_name='clockback', kind='ghost', small=True, title=label, aria_label=label)
             self._hold.on('click', self._toggle)
+            opens(more, lambda: ask_to_pause_queue(self._room, BY))
         with self:
+            with el('p', 'sy-cap none') as self._why:
+                self._reason = el('span', 'is-short')
             self._list = el('ol', 'sy-rows', data_reorder='1')
             self._list.on('moved', self._moved, js_handler='(e) => emit(e.detail)')
             self._none = el('p', 'sy-cap none')
@@ -41,7 +55,7 @@ class QueueCard(Card):
 
     async def _toggle(self) -> None:
         runs = self._room.runs
-        await attempt(runs.resume_queue() if runs.is_queue_paused else runs.pause_queue('the dashboard'))
+        await attempt(runs.resume_queue(by=BY) if runs.is_queue_paused else runs.pause_queue(by=BY))
 
     async def _moved(self, event: GenericEventArguments) -> None:
         await attempt(self._room.runs.move_in_queue(str(event.args['id']), int(event.args['index'])))
@@ -53,10 +67,23 @@ class QueueCard(Card):
     def _show_hold(self) -> None:
         is_paused = self._room.runs.is_queue_paused
         waiting = len(self._rows)
-        self._hold.set_text('Resume queue' if is_paused else 'Pause queue')
-        held = 'The queue is paused. ' if is_paused else ''
-        self._none.set_text(self._room.status.notice or f'{held}Nothing is waiting.')
+        self._hold.set_text(_('Resume queue') if is_paused else _('Pause queue'))
+        why = self._words_of_pause()
+        self._reason.set_text(why)
+        set_props(self._reason, title=why or None, tabindex='0' if len(why) > SHORT else None)
+        self._why.set_visibility(is_paused)
+        none = _('The queue is paused. Nothing is waiting.') if is_paused else _('Nothing is waiting.')
+        self._none.set_text(self._room.status.notice or none)
         self._none.set_visibility(not waiting or bool(self._room.status.notice))
+
+    def _words_of_pause(self) -> str:
+        pause = self._room.runs.queue_pause
+        if pause is None:
+            return ''
+        state = _('Paused')
+        if pause.is_drain:
+            state = _('Drained') if self._room.runs.is_queue_drained else _('Draining')
+        return f'{state} {pause_words(self._room, pause)}'
 
     def _show(self) -> None:
         waiting = self._room.runs.waiting()
@@ -66,9 +93,9 @@ class QueueCard(Card):
         by_id = {run.id: run for run in shown}
         keep_rows(self._list, self._rows, [*by_id], lambda id: _Row(self._room, by_id[id]))
         for id, row in self._rows.items():
-            row.show(starts.get(id), is_held=self._room.runs.is_queue_paused)
+            row.show(by_id[id], starts.get(id), is_held=self._room.runs.is_queue_paused)
         more = len(waiting) - len(shown)
-        self._more.set_text(f'{more} more waiting.' if more else '')
+        self._more.set_text(_('{count} more waiting.', count=more) if more else '')
         self._more.set_visibility(more > 0)
         self._show_hold()
 
@@ -85,23 +112,24 @@ class _Row:
                 el('span', text=f'{pipeline_title(room, run.pipeline)} ')
                 el('span', 'sy-3', run.subject)
             self._start = el('span', 'sy-cap sy-num')
-            menu = el('button', 'sy-btn is-ghost is-sm is-icon on-hover', type_='button', aria_haspopup='menu')
-            set_props(menu, aria_label=f'Menu of {name}')
-            with menu:
+            dots = el('button', 'sy-btn is-ghost is-sm is-icon on-hover', type_='button', aria_haspopup='menu')
+            set_props(dots, aria_label=_('Menu of {what}', what=name))
+            with dots:
                 icon('dots', size=15)
-                with (
-                    ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right"'),
-                    el('div', 'sy-menu'),
-                ):
-                    _entry('Run first', 'play', lambda: attempt(room.runs.move_in_queue(run.id, 0)))
-                    _entry('Open', 'open', lambda: ui.navigate.to(f'/runs/{run.number}'))
-                    _entry('Remove', 'x', lambda: attempt(room.runs.cancel(run.id, because='removed by hand')))
-        set_props(self.row, data_run=run.id, aria_label=f'{name}, waiting. Press Alt with an arrow key to move it.')
+                with menu(_('Menu of {what}', what=name)) as popup:
+                    popup.props('anchor="bottom right" self="top right"')
+                    _entry(_('Run first'), 'play', lambda: attempt(room.runs.move_in_queue(run.id, 0)))
+                    _entry(_('Open'), 'open', lambda: ui.navigate.to(f'/runs/{run.number}'))
+                    _entry(_('Remove'), 'x', lambda: attempt(room.runs.cancel(run.id, because=BY_HAND)))
+        label = _('{what}, waiting. Press Alt with an arrow key to move it.', what=name)
+        set_props(self.row, data_run=run.id, aria_label=label)
 
-    def show(self, start: datetime | None, *, is_held: bool) -> None:
-        set_props(self._start, data_format='about')
-        tick(self._start, until=start, text='paused' if is_held else '')
+    def show(self, run: RunRecord, start: datetime | None, *, is_held: bool) -> None:
+        why = _('Waits for {what}', what=run.waits_for) if run.waits_for else None
+        set_props(self._start, data_format='about', title=why)
+        text = _('paused') if is_held else _('waits for space') if why else ''
+        tick(self._start, until=None if why else start, text=text)
 
 
 def _entry(text: str, icon_name: str, do: Callable[[], Any]) -> None:
-    menu_item(text, icon_name).props('v-close-popup').on('click', do)
+    menu_item(text, icon_name).props('data-closes').on('click', do)

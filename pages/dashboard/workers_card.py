@@ -6,8 +6,9 @@ from typing import Any
 
 from pages.parts.cards import Card, tick
 from pages.parts.html import Glyph, el, icon, look_of
-from pages.parts.words import size_of, step_title, title_of
+from pages.parts.words import busy_words, size_of, step_title, title_of
 from synapse.control_room import ControlRoom
+from synapse.language import _, _n
 from synapse.status import StatusChanged
 
 
@@ -15,15 +16,16 @@ class WorkersCard(Card):
     """One row per worker, changed in place."""
 
     def __init__(self, room: ControlRoom) -> None:
-        super().__init__('Workers', 'third is-list')
+        super().__init__(_('Workers'), 'third is-list')
         self._room = room
-        with self.head, el('a', 'sy-btn is-ghost is-sm is-icon', href='/settings', aria_label='Add or remove workers'):
+        label = _('Add or remove workers')
+        with self.head, el('a', 'sy-btn is-ghost is-sm is-icon', href='/settings', aria_label=label):
             icon('profiles', size=15)
         with self:
             self._place = el('ul', 'sy-rows')
             with el('ul', 'sy-rows'), el('li'), el('a', 'sy-x sy-3 sy-grow', href='/settings'):
                 icon('plus', size=14)
-                el('span', 'sy-grow', 'Add a worker')
+                el('span', 'sy-grow', _('Add a worker'))
                 self._free = el('span', 'sy-cap sy-num')
         self._rows: dict[str, _Row] = {}
         self._shown: object = None
@@ -37,7 +39,7 @@ class WorkersCard(Card):
         if status.workers == self._shown:
             return
         self._shown = status.workers
-        self.count.set_text(f'{status.busy_workers} of {len(status.workers)} busy')
+        self.count.set_text(busy_words(status))
         names = [str(worker['name']) for worker in status.workers]
         if names != [*self._rows]:
             self._place.clear()
@@ -52,11 +54,13 @@ class WorkersCard(Card):
         if run is None:
             return '', ''
         step = worker['step']
-        return step_title(self._room, run.pipeline, str(step)) if step else 'starting', title_of(self._room, run)
+        doing = step_title(self._room, run.pipeline, str(step)) if step else '' if run.is_held else _('starting')
+        return ' '.join(filter(None, (_('paused'), doing))) if run.is_held else doing, title_of(self._room, run)
 
     def _show_free(self) -> None:
         status = self._room.status
-        self._free.set_text(f'{status.cores} cores, {size_of(status.ram_total - status.ram_used)} free')
+        free = size_of(status.ram_total - status.ram_used)
+        self._free.set_text(_n('{count} core, {size} free', '{count} cores, {size} free', status.cores, size=free))
 
 
 class _Row:
@@ -80,6 +84,6 @@ class _Row:
         self._row.classes(replace=f'st-{look}')
         self._glyph.show(look)
         self._step.set_text(f'{step} ' if step else '')
-        self._subject.set_text(subject or ('idle' if state == 'idle' else ''))
-        is_idle = state == 'idle'
-        tick(self._since, since=None if is_idle else datetime.fromisoformat(str(worker['since'])))
+        self._subject.set_text(subject or (_('idle') if state == 'idle' else ''))
+        is_still = state in ('idle', 'paused')
+        tick(self._since, since=None if is_still else datetime.fromisoformat(str(worker['since'])))

@@ -6,7 +6,7 @@ from typing import Any
 
 from synapse.log.log import Entry
 
-from .buckets import MOST_BUCKETS, Buckets, length_words, marks_of
+from .buckets import MOST_BUCKETS, Buckets, last_words, marks_of
 from .line_counts import NOTHING, Counts, added, counted
 from .window import USUAL, Window
 
@@ -101,7 +101,7 @@ class Bars:
         if not self.window.slides:
             return ''
         seconds = (self.buckets.last - self.buckets.first) * self.buckets.seconds
-        return f'The last {length_words(max(1, round(seconds / 30)) * 30)}.'
+        return last_words(max(1, round(seconds / 30)) * 30)
 
     def is_small(self, start: datetime | None, end: datetime | None) -> bool:
         """Whether a selection takes so little of the plot that zooming in would show more."""

@@ -1,8 +1,10 @@
 """Equal buckets of time for a chart, with marks at even moments of the wall clock. No elements here."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from synapse.language import _n, formats
 from synapse.recurrence.wall_time import instant_of, offset_at, wall_of
 
 DAY = 86_400
@@ -92,13 +94,33 @@ def marks_of(buckets: Buckets, zone: str) -> list[tuple[datetime, str]]:
 
 def length_words(seconds: int) -> str:
     """`second`, `5 s`, `minute`, `15 min`, `hour`, `6 h`, `day`, `2 days`: the words after "per"."""
-    for unit, one, many in ((DAY, 'day', 'days'), (3600, 'hour', 'h'), (60, 'minute', 'min'), (1, 'second', 's')):
-        if seconds % unit == 0:
-            return one if seconds == unit else f'{seconds // unit} {many}'
-    raise AssertionError(seconds)
+    return _LENGTHS[_unit_of(seconds)](seconds // _unit_of(seconds))
+
+
+def last_words(seconds: int) -> str:
+    """`The last minute.`, `The last 15 min.`"""
+    return _LAST[_unit_of(seconds)](seconds // _unit_of(seconds))
+
+
+def _unit_of(seconds: int) -> int:
+    return next(unit for unit in _LENGTHS if seconds % unit == 0)
+
+
+_LENGTHS: Mapping[int, Callable[[int], str]] = {
+    DAY: lambda count: _n('day', '{count} days', count),
+    3600: lambda count: _n('hour', '{count} h', count),
+    60: lambda count: _n('minute', '{count} min', count),
+    1: lambda count: _n('second', '{count} s', count),
+}
+_LAST: Mapping[int, Callable[[int], str]] = {
+    DAY: lambda count: _n('The last day.', 'The last {count} days.', count),
+    3600: lambda count: _n('The last hour.', 'The last {count} h.', count),
+    60: lambda count: _n('The last minute.', 'The last {count} min.', count),
+    1: lambda count: _n('The last second.', 'The last {count} s.', count),
+}
 
 
 def _mark(wall: datetime, seconds: int) -> str:
     if seconds >= DAY or (wall.hour, wall.minute, wall.second) == (0, 0, 0):
-        return f'{wall.day} {wall:%b}'
+        return formats.moment('MMMd', wall)
     return f'{wall:%H:%M:%S}' if seconds < 60 else f'{wall:%H:%M}'

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from pages.parts.cards import set_props
-from pages.parts.html import Glyph, el
+from pages.parts.html import Glyph, el, for_readers
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
+from synapse.language import N_, _, translated
 from synapse.log.messages import LinesLogged, LogCleared
 
 from .filter import GROUPS
 from .line_counts import spaced
 
-WORDS = {'info': 'Info', 'success': 'Success', 'warning': 'Warning', 'error': 'Error'}
+WORDS = {'info': N_('Info'), 'success': N_('Success'), 'warning': N_('Warning'), 'error': N_('Error')}
 RECENT_SECONDS = 300
 BARS = 24
 COUNTS_SECONDS = 0.25
@@ -51,7 +52,7 @@ class LevelCounters(Scope, component='log_counters.js'):
 
     def __init__(self, room: ControlRoom, *, changed: Callable[[frozenset[str] | None], None]) -> None:
         super().__init__()
-        self.classes('log-counters').props['aria-label'] = 'Lines by level'
+        for_readers(self).classes('log-counters').props['aria-label'] = _('Lines by level')
         self._props.pop('tag')
         self.groups: frozenset[str] | None = None
         self._room, self._changed = room, changed
@@ -112,15 +113,15 @@ class LevelCounters(Scope, component='log_counters.js'):
 class _Counter:
     def __init__(self, room: ControlRoom, group: str, number: int, toggle: Callable[[str, bool], None]) -> None:
         self.levels = GROUPS[group]
-        self._room, self._words = room, WORDS[group]
-        title = f'Show or hide (Alt {number}). Alt click: only these. Alt 0: all.'
+        self._room, self._words = room, translated(WORDS[group])
+        title = _('Show or hide (Alt {number}). Alt click: only these. Alt 0: all.', number=number)
         with el('button', f'stat-card log-counter lv-{group}', type_='button', title=title) as self._box:
             with el('span', 'k'):
                 set_props(Glyph(group, is_level=True).classes('sy-stg'), role=None, aria_label=None, aria_hidden='true')
                 el('span', text=self._words)
                 with el('span', 'kk sy-num'):
                     self._recent = el('span')
-                    el('span', 'is-wide-only', ' in 5 min')
+                    el('span', 'is-wide-only', ' ' + _('in 5 min'))
             self._count = el('span', 'v')
             with el('svg', 'spark', viewBox=f'0 0 {WIDTH} {HEIGHT}', preserveAspectRatio='none', aria_hidden='true'):
                 self._past = el('path', 'is-past')
@@ -135,7 +136,6 @@ class _Counter:
         counters = self._room.log.counters
         count = sum(getattr(counters, level.value) for level in self.levels)
         self._count.set_text(spaced(count))
-        set_props(self._box, aria_label=f'{self._words}, {count} line{"" if count == 1 else "s"}')
 
     def show_recent(self, recent: int) -> None:
         self._recent.set_text(f'+{spaced(recent)}')

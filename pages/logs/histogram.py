@@ -16,9 +16,10 @@ from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_class, set_props
-from pages.parts.html import el
+from pages.parts.html import el, for_readers
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
+from synapse.language import _, _n
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
 
@@ -57,7 +58,7 @@ class LogHistogram(Scope):
         self, room: ControlRoom, only: LogFilter, *, on_select: Callable[[datetime | None, datetime | None], None]
     ) -> None:
         super().__init__('section')
-        self.classes('glass-card lh').props['aria-label'] = 'Lines over time'
+        for_readers(self).classes('glass-card lh').props['aria-label'] = _('Lines over time')
         self._room, self._on_select = room, on_select
         self._zone = room.calendar.zone
         self._groups = only.groups
@@ -81,21 +82,23 @@ class LogHistogram(Scope):
 
     def _draw(self) -> None:
         with el('div', 'lh-head') as self._head:
-            self._title = el('span', 'lh-title sy-cap', 'Lines over time')
+            self._title = el('span', 'lh-title sy-cap', _('Lines over time'))
             with el('span', 'lh-side sy-cap sy-num'):
                 with el('span', 'sy-ell'):
-                    self._verb = el('span', 'is-wide-only', 'selected ')
+                    self._verb = el('span', 'is-wide-only', _('selected') + ' ')
                     self._words = el('span')
-                self._whole = self._link('Whole log', 'Show the whole log over time', lambda: self._set_whole(True))
-                self._latest = self._link('Latest', 'Show the last few minutes', lambda: self._set_whole(False))
-                self._zoom_in = self._link('Zoom', 'Zoom to the selection', self._zoom)
-                whole = 'Show what was shown before zooming in'
-                self._zoom_out = self._link('All', whole, lambda: self._change(self._view.zoomed_out()))
-                self._clear = self._link('Clear', 'Clear the selection', lambda: self._select(NO_SELECTION))
+                self._whole = self._link(
+                    _('Whole log'), _('Show the whole log over time'), lambda: self._set_whole(True)
+                )
+                self._latest = self._link(_('Latest'), _('Show the last few minutes'), lambda: self._set_whole(False))
+                self._zoom_in = self._link(_('Zoom'), _('Zoom to the selection'), self._zoom)
+                whole = _('Show what was shown before zooming in')
+                self._zoom_out = self._link(_('All'), whole, lambda: self._change(self._view.zoomed_out()))
+                self._clear = self._link(_('Clear'), _('Clear the selection'), lambda: self._select(NO_SELECTION))
         self._plot = LogPlot()
         with el('p', 'lh-trouble sy-cap', role='alert', hidden=True) as self._trouble:
-            el('span', text='The lines over time could not be read.')
-            self._link('Try again', '', lambda: self._read_soon(Read.WINDOW))
+            el('span', text=_('The lines over time could not be read.'))
+            self._link(_('Try again'), '', lambda: self._read_soon(Read.WINDOW))
         self._plot.on('pick', self._picked)
         self._plot.on('looking', lambda event: self._set_visible(bool(event.args)))
 
@@ -166,7 +169,7 @@ class LogHistogram(Scope):
                 try:
                     await self._read_once(what)
                 except Exception:
-                    log.exception('the lines over time could not be read')
+                    log.exception(_('the lines over time could not be read'))
                     self._call(self._show_trouble)
 
     async def _read_once(self, what: Read) -> None:
@@ -199,14 +202,14 @@ class LogHistogram(Scope):
     def _show_bars(self, bars: Bars) -> None:
         set_props(self._trouble, hidden=True)
         set_props(self._plot, hidden=None)
-        self._title.set_text(f'Lines per {length_words(bars.buckets.seconds)}')
+        self._title.set_text(_('Lines per {length}', length=length_words(bars.buckets.seconds)))
         self._plot.show(bars.picture())
         self._wait_for_next_bucket()
 
     def _show_trouble(self) -> None:
         self._bars = None
         self._stop_timer()
-        self._title.set_text('Lines over time')
+        self._title.set_text(_('Lines over time'))
         set_props(self._plot, hidden=True)
         set_props(self._trouble, hidden=None)
         self._show_view()
@@ -218,7 +221,7 @@ class LogHistogram(Scope):
         extent = '' if bars is None else bars.extent_words()
         self._plot.include(GROUPS if self._groups is None else self._groups)
         self._plot.select(view.selection)
-        hint = '' if bars is None else f'{extent} Drag to select a time range'.strip()
+        hint = '' if bars is None else ' '.join((extent, _('Drag to select a time range'))).strip()
         self._words.set_text(self._selection_words() if is_any else hint)
         set_class(self._head, 'is-selected', is_any)
         for part in (self._verb, self._clear):
@@ -234,7 +237,9 @@ class LogHistogram(Scope):
             return words
         counts = zip(GROUPS, self._selected_counts, strict=True)
         lines = sum(count for group, count in counts if self._groups is None or group in self._groups)
-        return f'{words}, {spaced(lines) if lines else "no"} line{"" if lines == 1 else "s"}'
+        if not lines:
+            return _('{range}, no lines', range=words)
+        return _n('{range}, {lines} line', '{range}, {lines} lines', lines, range=words, lines=spaced(lines))
 
     # New lines, and time
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 
+from synapse.language.formats import number
 from synapse.log.log import Entry, Level, Log
 
 from .buckets import Buckets
@@ -119,8 +120,8 @@ def grouped(levels: Mapping[Level, int]) -> Counts:
 
 
 def spaced(count: int) -> str:
-    """`4 000`, with narrow no-break spaces."""
-    return f'{count:,}'.replace(',', '\u202f')
+    """`4 000` or `4.000`; no comma, but a narrow no-break space."""
+    return number(count).replace(',', '\u202f')
 
 
 def added(one: Counts | None, other: Counts) -> Counts:

@@ -9,6 +9,7 @@ from pages.parts.html import el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError
+from synapse.language import _, _n
 from synapse.log.messages import LinesLogged, LogCleared
 from synapse.records import now_utc
 from synapse.recurrence.zones import city_of
@@ -25,7 +26,7 @@ class LinesToday(Scope):
         super().__init__('span')
         with self:
             self._words = el('span', 'sy-cap sy-num not-phone')
-            el('span', 'sy-cap not-phone', data_away=f' {city_of(room.here.name)} time')
+            el('span', 'sy-cap not-phone', data_away=' ' + _('{city} time', city=city_of(room.here.name)))
         self._room = room
         self._zone = ZoneInfo(room.calendar.zone)
         self._counted = self._up_to = 0
@@ -55,4 +56,4 @@ class LinesToday(Scope):
             self._count_again()
             return
         count = self._counted + self._room.log.last_seq - self._up_to
-        self._words.set_text(f'{spaced(count)} line{"" if count == 1 else "s"} since 00:00')
+        self._words.set_text(_n('{lines} line since 00:00', '{lines} lines since 00:00', count, lines=spaced(count)))

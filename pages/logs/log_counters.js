@@ -11,12 +11,12 @@ export default {
   unmounted() { this.listeners.abort(); },
   methods: {
     pressed(event) {
-      const digit = /^Digit([0-4])$/.exec(event.code)?.[1];
-      if (!digit || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.repeat) return;
+      const isAll = window.synapse.isKey(event, "all-levels");
+      if (!isAll && !window.synapse.isKey(event, "level") || event.repeat) return;
       if (window.synapse.openDialog() || window.synapse.openMenu()) return;
       event.preventDefault();
-      if (digit === "0") this.$emit("all", true);
-      else this.$el.children[digit - 1]?.click();
+      if (isAll) this.$emit("all", true);
+      else this.$el.children[window.synapse.comboOf(event).at(-1) - 1]?.click();
     },
   },
   template: `<div role="group"><slot></slot></div>`,

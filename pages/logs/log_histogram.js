@@ -1,13 +1,18 @@
 // Log lines over time as bars, with a brush. The server sends bars by the number of their bucket; what is dragged,
 // pointed at or reached with the keyboard is known here only, until it is picked. Text is never HTML.
-const WORDS = { info: ["info", "info"], success: ["success", "success"], warning: ["warning", "warnings"], error: ["error", "errors"] };
+const WORDS = {
+  info: (count, values) => synapse._n("{count} info", "{count} info", count, values),
+  success: (count, values) => synapse._n("{count} success", "{count} success", count, values),
+  warning: (count, values) => synapse._n("{count} warning", "{count} warnings", count, values),
+  error: (count, values) => synapse._n("{count} error", "{count} errors", count, values),
+};
 const LOUD = { warning: 4, error: 4 };
 const GROUPS = Object.keys(WORDS);
 const ROOM = 9; // above the highest bar, since small counts of LOUD groups are drawn higher than they are
 const DRAG = 4;
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const DAY = { day: "numeric", month: "short" };
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const number = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+const number = (count) => count.toLocaleString(synapse.language()).replaceAll(",", "\u202f");
 
 export default {
   props: { picture: Object, groups: Array, selection: Array },
@@ -21,6 +26,13 @@ export default {
       return [from === null ? 0 : this.percent(from), to === null ? 100 : this.percent(to)];
     },
     brushStyle() { const [from, to] = this.shown; return { left: `${from}%`, width: `${to - from}%` }; },
+    words: () => ({
+      title: synapse._("Lines over time"),
+      none: synapse._("No bar selected"),
+      keys: synapse._("Arrow keys move from bar to bar, with Shift they select, Enter applies, Escape clears."),
+      empty: synapse._("no lines"),
+      now: synapse._("now"),
+    }),
     value() { return this.cursor === null || !this.frame ? 0 : this.cursor - this.frame.first + 1; },
   },
   watch: {
@@ -44,6 +56,7 @@ export default {
     cancelAnimationFrame(this.frameAsked);
   },
   methods: {
+    glyph: (name) => window.synapse.at(`/static/synapse/icons.svg#g-${name}`),
     // -- sent by the server
     take() {
       if (!this.picture) return;
@@ -113,27 +126,30 @@ export default {
     clock(ms) {
       const at = window.synapse.wall(ms), words = at.toISOString().slice(11, this.frame.seconds % 60 ? 19 : 16);
       const isLong = this.frame.seconds * this.frame.count > 86400;
-      return isLong ? `${DAY.format(at)} ${words}` : words;
+      return isLong ? `${at.toLocaleDateString(synapse.language(), { ...DAY, timeZone: "UTC" })} ${words}` : words;
     },
     stretch(from, to) {
       const isOpen = this.frame.isLive && to > this.last();
-      return `${this.clock(this.begin(from))} to ${isOpen ? "now" : this.clock(this.begin(to))}`;
+      const [start, end] = [this.clock(this.begin(from)), this.clock(this.begin(to))];
+      return isOpen ? synapse._("{start} to now", { start }) : synapse._("{start} to {end}", { start, end });
     },
     rows(from, to) {
       const sums = GROUPS.map(() => 0);
       for (const [key, counts] of this.bars) if (key >= from && key < to) counts.forEach((n, i) => { sums[i] += n; });
-      return GROUPS.map((group, i) => ({ group, count: sums[i], words: WORDS[group][sums[i] === 1 ? 0 : 1] })).filter((row) => row.count && this.groups.includes(row.group));
+      return GROUPS.map((group, i) => ({ group, count: sums[i] })).filter((row) => row.count && this.groups.includes(row.group));
     },
     spoken(from, to) {
       const rows = this.rows(from, to), sum = rows.reduce((all, row) => all + row.count, 0);
-      const counts = rows.map((row) => `${row.count} ${row.words}`).join(", ");
-      return `${this.stretch(from, to)}, ${sum ? `${sum} line${sum === 1 ? "" : "s"}: ${counts}` : "no lines"}`;
+      const counts = rows.map(({ group, count }) => WORDS[group](count, { count })).join(", ");
+      const range = this.stretch(from, to);
+      if (!sum) return synapse._("{range}, no lines", { range });
+      return synapse._n("{range}, {count} line: {counts}", "{range}, {count} lines: {counts}", sum, { range, count: sum, counts });
     },
     // A box with the counts, next to their bars if there is room.
     showTip(from, to, key) {
       const [left, right] = [from, to].map((border) => (100 * (border - this.frame.first)) / this.frame.count);
       const [place, side] = right < 75 ? [right, "is-right"] : left > 25 ? [left, "is-left"] : [50, "is-over"];
-      const rows = this.rows(from, to).map((row) => ({ ...row, count: number(row.count) }));
+      const rows = this.rows(from, to).map(({ group, count }) => ({ group, words: WORDS[group](count, { count: number(count) }) }));
       this.tip = { key, left: `${place}%`, side, title: this.stretch(from, to), rows, spoken: this.spoken(from, to) };
     },
     point(key) {
@@ -243,8 +259,8 @@ export default {
   },
   template: `
     <div :class="['lh-box', { 'is-waiting': !picture }]">
-      <div class="lh-plot" ref="plot" role="slider" tabindex="0" aria-label="Lines over time" aria-orientation="horizontal" aria-valuemin="1" :aria-valuemax="frame?.count || 1" :aria-valuenow="value || frame?.count || 1"
-        :aria-valuetext="cursor !== null && tip ? tip.spoken : 'No bar selected'" aria-description="Arrow keys move from bar to bar, with Shift they select, Enter applies, Escape clears."
+      <div class="lh-plot" ref="plot" role="slider" tabindex="0" :aria-label="words.title" aria-orientation="horizontal" aria-valuemin="1" :aria-valuemax="frame?.count || 1" :aria-valuenow="value || frame?.count || 1"
+        :aria-valuetext="cursor !== null && tip ? tip.spoken : words.none" :aria-description="words.keys"
         @pointerdown="pressed" @pointermove="moved" @pointerup="released" @pointercancel="cancelled" @pointerleave="left" @dblclick="clear" @keydown="keyed" @focus="focused" @blur="blurred">
         <svg aria-hidden="true" width="100%" height="100%"><path ref="info" class="lv-info"/><path ref="success" class="lv-success"/><path ref="warning" class="lv-warning"/><path ref="error" class="lv-error"/></svg>
         <i v-if="cursor !== null && frame" class="lh-cursor" :style="{ left: (100 * (cursor - frame.first) / frame.count) + '%', width: (100 / frame.count) + '%' }"></i>
@@ -254,10 +270,10 @@ export default {
         </template>
         <div v-if="tip" :class="['lh-tip', tip.side]" :style="{ left: tip.left }" aria-hidden="true">
           <b class="sy-num">{{ tip.title }}</b>
-          <span v-for="row in tip.rows" :key="row.group" :class="['sy-x', 'lv-' + row.group]"><svg class="sy-g sy-stg" viewBox="0 0 16 16"><use :href="'/static/synapse/icons.svg#g-' + row.group"/></svg><span class="sy-num">{{ row.count }} {{ row.words }}</span></span>
-          <span v-if="!tip.rows.length" class="sy-3">no lines</span>
+          <span v-for="row in tip.rows" :key="row.group" :class="['sy-x', 'lv-' + row.group]"><svg class="sy-g sy-stg" viewBox="0 0 16 16"><use :href="glyph(row.group)"/></svg><span class="sy-num">{{ row.words }}</span></span>
+          <span v-if="!tip.rows.length" class="sy-3">{{ words.empty }}</span>
         </div>
       </div>
-      <div class="lh-axis sy-num" aria-hidden="true"><span v-for="mark in marks" :key="mark.key" :style="{ left: mark.left }">{{ mark.words }}</span><span v-if="frame?.isLive" class="is-now">now</span></div>
+      <div class="lh-axis sy-num" aria-hidden="true"><span v-for="mark in marks" :key="mark.key" :style="{ left: mark.left }">{{ mark.words }}</span><span v-if="frame?.isLive" class="is-now">{{ words.now }}</span></div>
     </div>`,
 };

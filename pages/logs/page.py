@@ -13,10 +13,13 @@ from nicegui.elements.mixins.text_element import TextElement
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, confirm, say
-from pages.parts.html import Glyph, button, el, icon, opens
+from pages.parts.html import Glyph, button, el, icon, opens, replace_address
+from pages.parts.popup import menu
+from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
+from synapse.language import N_, _, _p, own_language, translated
 from synapse.log.log import Level
 from synapse.log.messages import LinesLogged
 from synapse.log.search import Search
@@ -29,10 +32,10 @@ from .search_bar import LogSearchBar
 from .view import LogView
 
 TEST_LINES = (
-    (Level.INFO, '+ Info', 'A test line: all is well'),
-    (Level.SUCCESS, '+ Success', 'A test line: it worked'),
-    (Level.WARNING, '+ Warning', 'A test line: have a look'),
-    (Level.ERROR, '+ Error', 'A test line: this failed'),
+    (Level.INFO, N_('+ Info'), N_('A test line: all is well')),
+    (Level.SUCCESS, N_('+ Success'), N_('A test line: it worked')),
+    (Level.WARNING, N_('+ Warning'), N_('A test line: have a look')),
+    (Level.ERROR, N_('+ Error'), N_('A test line: this failed')),
 )
 RUNS_OFFERED = 50
 SOURCES_SECONDS = 0.5
@@ -87,11 +90,12 @@ class LogsPage:
         self._runs_offered: dict[str, str] = {}
         start, end = range_from(asked.t, room.calendar.zone)
         self.only = LogFilter(groups=groups_from(asked.levels), source=asked.source, run=run, start=start, end=end)
-        room.log.mark_seen()
+        if not may_only_look(scope.client):
+            room.log.mark_seen()
         self._counters = LevelCounters(room, changed=lambda groups: self._change(replace(self.only, groups=groups)))
         self._counters.press(self.only.groups)
         self._histogram = LogHistogram(room, self.only, on_select=self._select)
-        with el('section', 'glass-card log-card', aria_label='Log'):
+        with el('section', 'glass-card log-card', aria_label=_('Log')):
             tools = el('div', 'log-tools')
             self._view = LogView(
                 room,
@@ -114,16 +118,16 @@ class LogsPage:
         self._search = LogSearchBar(self.room, self._view, self._searched)
         self._search.begin_with(asked.q, is_case=asked.case == '1', is_regex=asked.regex == '1')
         self._sources = Picker(
-            {'': 'All sources'},
+            {'': _('All sources')},
             '',
-            label='Source',
+            label=_('Source'),
             changed=lambda source: self._change(replace(self.only, source=source)),
         )
-        self._runs = Picker({'': 'All runs'}, '', label='Run', changed=self._choose_run)
+        self._runs = Picker({'': _('All runs')}, '', label=_p('noun', 'Run'), changed=self._choose_run)
         self._range = RangePicker(self.room, self._choose_time)
         self._range.show(self._time)
         el('span', 'sy-grow')
-        about = {'aria_label': 'Wrap long lines (W)', 'title': 'Wrap (W)', 'data_key': 'wrap'}
+        about = {'aria_label': _('Wrap long lines (W)'), 'title': _('Wrap (W)'), 'data_key': 'wrap'}
         button('', icon_name='wrap', kind='ghost', small=True, **about).on('click', self._view.toggle_wrap)
         self._links: list[tuple[TextElement, str]] = []
         self._download('txt', 'sy-btn is-ghost is-sm is-icon', '')
@@ -136,34 +140,32 @@ class LogsPage:
             icon('download', size=14)
             if words:
                 el('span', text=words)
+                set_props(link, role='menuitem')
             else:
-                set_props(link, aria_label='Download as text', title='Download the filtered lines as text')
+                set_props(link, aria_label=_('Download as text'), title=_('Download the filtered lines as text'))
         self._links.append((link, form))
 
     def _menu(self) -> None:
         view = self._view
         previous_error = partial(view.go_to_error, is_backwards=True)
-        more = button('', icon_name='dots', kind='ghost', small=True, aria_label='More', aria_haspopup='menu')
-        with (
-            more,
-            ui.menu().classes('sy-menubox').props('anchor="bottom right" self="top right" auto-close'),
-            el('div', 'sy-menu', role='menu'),
-        ):
-            self._entry('copy', 'Copy visible lines', view.copy_visible)
-            self._download('txt', '', 'Download as text')
-            self._download('jsonl', '', 'Download as JSON lines')
+        more = button('', icon_name='dots', kind='ghost', small=True, aria_label=_('More'), aria_haspopup='menu')
+        with more, menu(_('More')) as popup:
+            popup.props('anchor="bottom right" self="top right" auto-close')
+            self._entry('copy', _('Copy visible lines'), view.copy_visible)
+            self._download('txt', '', _('Download as text'))
+            self._download('jsonl', '', _('Download as JSON lines'))
             el('span', 'sep')
             self._only_words = self._entry('filter', '', self._toggle_only)
             self._fold_words = self._entry('repeat', '', self._toggle_folding, kbd='.', key='fold')
-            self._entry('arrdown', 'Next error', view.go_to_error, kbd='E', key='first-error')
-            self._entry('clockback', 'Previous error', previous_error, kbd='Shift E', key='last-error')
+            self._entry('arrdown', _('Next error'), view.go_to_error, kbd='E', key='first-error')
+            self._entry('clockback', _('Previous error'), previous_error, kbd=_('Shift E'), key='last-error')
             self._clear_words = self._entry('x', '', self._clear_view, kbd='C', key='clear-view')
             el('span', 'sep')
-            el('span', 'head', 'Write a test line')
+            el('span', 'head', _('Write a test line'))
             for level, words, message in TEST_LINES:
-                self._test_line(level, words, message)
+                self._test_line(level, translated(words), translated(message, own_language()))
             el('span', 'sep')
-            self._entry('trash', 'Clear the log…', self._clear, classes='is-red', asks=True)
+            self._entry('trash', _('Clear the log…'), self._clear, classes='is-red', asks=True)
         self._show_links()
         self._show_menu()
 
@@ -198,9 +200,9 @@ class LogsPage:
         entry.on('click', lambda: self.room.log.append(level, message, source='test'))
 
     def _show_menu(self) -> None:
-        self._only_words.set_text('Show all lines again' if self._is_only else 'Only matches')
-        self._fold_words.set_text('Show each repeated line' if self._view.is_folding else 'Fold repeated lines')
-        self._clear_words.set_text('Show cleared lines again' if self._view.is_cleared else 'Clear the view')
+        self._only_words.set_text(_('Show all lines again') if self._is_only else _('Only matches'))
+        self._fold_words.set_text(_('Show each repeated line') if self._view.is_folding else _('Fold repeated lines'))
+        self._clear_words.set_text(_('Show cleared lines again') if self._view.is_cleared else _('Clear the view'))
 
     def _show_links(self) -> None:
         for link, form in self._links:
@@ -233,7 +235,7 @@ class LogsPage:
             'only': '1' if search and self._is_only else '',
         }
         query = urlencode({name: value for name, value in parts.items() if value})
-        ui.navigate.history.replace(f'/logs?{query}' if query else '/logs')
+        replace_address(self.scope, f'/logs?{query}' if query else '/logs')
 
     def _searched(self, search: Search | None) -> None:
         if self._is_only:
@@ -242,7 +244,7 @@ class LogsPage:
 
     def _toggle_only(self) -> None:
         if self._search.search is None:
-            say('Search for something first.')
+            say(_('Search for something first.'))
             return
         self._is_only = not self._is_only
         self._change(replace(self.only, search=self._search.search if self._is_only else None))
@@ -294,21 +296,21 @@ class LogsPage:
         background_tasks.create(self._offer_sources(), name='sources of the log page')
 
     async def _offer_sources(self) -> None:
-        known = {source for source, _ in await self.room.log.sources()} | {self.only.source} - {''}
+        known = {source for source, _lines in await self.room.log.sources()} | {self.only.source} - {''}
         if self.scope.is_deleted:
             return
         offered = {source: source[:40] for source in sorted(known, key=str.casefold) if source}
-        self._sources_offered = {'': 'All sources'} | offered
         with self.scope:
+            self._sources_offered = {'': _('All sources')} | offered
             self._sources.offer(self._sources_offered, self.only.source)
 
     async def _offer_runs(self) -> None:
         runs = await self.room.runs.page(limit=RUNS_OFFERED)
         if self.scope.is_deleted:
             return
-        self._runs_offered = {'': 'All runs'} | {
-            str(run.number): f'#{run.number} {run.subject or run.pipeline}'[:40] for run in runs
-        }
+        offered = {str(run.number): f'#{run.number} {run.subject or run.pipeline}'[:40] for run in runs}
+        with self.scope:
+            self._runs_offered = {'': _('All runs')} | offered
         if self._run_words:
             self._runs_offered.setdefault(self._run_words, f'#{self._run_words}')
         with self.scope:
@@ -325,9 +327,9 @@ class LogsPage:
         self._show_menu()
 
     async def _clear(self) -> None:
-        text = 'All lines are removed from this machine for good. Runs and their files are kept.'
-        if await confirm('Clear the log?', text, yes='Clear the log', no='Keep it'):
-            await attempt(self.room.log.clear(None, who='The logs page'))
+        text = _('All lines are removed from this machine for good. Runs and their files are kept.')
+        if await confirm(_('Clear the log?'), text, yes=_('Clear the log'), no=_('Keep it')):
+            await attempt(self.room.log.clear(None, who=_('The logs page')))
 
 
 def _export_query(only: LogFilter) -> dict[str, Any]:

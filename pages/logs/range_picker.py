@@ -8,28 +8,33 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 
-from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import set_props
 from pages.parts.controls import MomentField
 from pages.parts.html import button, el, icon
+from pages.parts.popup import Popup
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
+from synapse.language import N_, _, formats, translated
 from synapse.records import now_utc
 from synapse.recurrence.wall_time import DAY, instant_of, wall_of
 from synapse.recurrence.zones import zone as zone_of
 
 PRESETS: Mapping[str, str] = {
-    '5m': 'Last 5 min',
-    '15m': 'Last 15 min',
-    '1h': 'Last hour',
-    'today': 'Today',
-    '24h': 'Last 24 h',
-    '7d': 'Last 7 days',
-    '': 'All',
+    '5m': N_('Last 5 min'),
+    '15m': N_('Last 15 min'),
+    '1h': N_('Last hour'),
+    'today': N_('Today'),
+    '24h': N_('Last 24 h'),
+    '7d': N_('Last 7 days'),
+    '': N_('All'),
 }
-UNITS = {'m': ('minutes', 'min'), 'h': ('hours', 'h'), 'd': ('days', 'days')}
+UNITS = {
+    'm': ('minutes', N_('Last {count} min')),
+    'h': ('hours', N_('Last {count} h')),
+    'd': ('days', N_('Last {count} days')),
+}
 
 Span = tuple[datetime | None, datetime | None]
 """Start and end, the end not included; None means no limit."""
@@ -65,9 +70,9 @@ def range_text(start: datetime | None, end: datetime | None, zone: str) -> str:
 def range_words(text: str, zone: str, now: datetime) -> str:
     """The label of a range: `Last 15 min`, `14:03 to now`, `9 Oct 14:03 to 15:00`, `All time`."""
     if text in PRESETS:
-        return 'All time' if text == '' else PRESETS[text]
+        return _('All time') if text == '' else translated(PRESETS[text])
     if found := _RELATIVE.fullmatch(text):
-        return f'Last {found[1]} {UNITS[found[2]][1]}'
+        return translated(UNITS[found[2]][1]).format(count=found[1])
     words = span_words(*range_from(text, zone, now), zone, now)
     return words[0].upper() + words[1:]
 
@@ -80,32 +85,34 @@ def span_words(
     :param is_exact: with seconds, which are left out by default if the range is longer than a minute
     """
     has_seconds = is_exact or (start is not None and end is not None and end - start <= timedelta(minutes=1))
-    clock = '%H:%M:%S' if has_seconds else '%H:%M'
+    clock = 'Hms' if has_seconds else 'Hm'
     today = wall_of(now, zone)
     begin, stop = (None if moment is None else wall_of(moment, zone) for moment in (start, end))
     first = '' if begin is None else _in_words(begin, today, clock)
     # A day that both ends share is named once.
     last = '' if stop is None else _in_words(stop, begin or today, clock)
     if not first:
-        return f'until {last}' if last else 'all time'
-    return f'{first} to {last or "now"}'
+        return _('until {end}', end=last) if last else _('all time')
+    return _('{start} to {end}', start=first, end=last) if last else _('{start} to now', start=first)
 
 
-def own_range(begin: tuple[str, str], end: tuple[str, str], zone: str, now: datetime) -> Span:
+def own_range(begin: tuple[str, str], end: tuple[str, str], zone: str, now: datetime, *, about: str = '') -> Span:
     """The range that was typed: a day and a time for each end, as the browser's controls return them, or empty.
 
     A day without a time starts or ends at midnight; a time without a day is today's.
 
+    :param about: said of a start in the future, by default that nothing has been logged
     :raises ValueError: with a sentence to show
     """
     start = _typed(*begin, zone, now, is_end=False)
     stop = _typed(*end, zone, now, is_end=True)
     if start is None and stop is None:
-        raise ValueError('Enter a start or an end.')
+        raise ValueError(_('Enter a start or an end.'))
     if start is not None and start >= now:
-        raise ValueError('The start is in the future; nothing has been logged there yet.')
+        about = about or _('nothing has been logged there yet')
+        raise ValueError(_('The start is in the future; {about}.', about=about))
     if start is not None and stop is not None and start >= stop:
-        raise ValueError('The end must be after the start.')
+        raise ValueError(_('The end must be after the start.'))
     return start, stop
 
 
@@ -119,7 +126,8 @@ def _typed(day: str, clock: str, zone: str, now: datetime, *, is_end: bool) -> d
             return instant_of(midnight + DAY if is_end else midnight, zone)
         return instant_of(datetime.combine(midnight.date(), time.fromisoformat(clock)), zone)
     except (ValueError, OverflowError):
-        raise ValueError(f'The {"end" if is_end else "start"} is not a valid date and time.') from None
+        problem = _('The end is not a valid date and time.') if is_end else _('The start is not a valid date and time.')
+        raise ValueError(problem) from None
 
 
 def _moment(text: str, zone: str) -> datetime | None:
@@ -147,18 +155,28 @@ def _text(moment: datetime | None, zone: str) -> str:
 
 def _in_words(wall: datetime, today: datetime, clock: str) -> str:
     if wall.date() == today.date():
-        return f'{wall:{clock}}'
-    return f'{wall.day} {wall:%b}{"" if wall.year == today.year else f" {wall.year}"} {wall:{clock}}'
+        return formats.moment(clock, wall)
+    return formats.moment(f'{"" if wall.year == today.year else "y"}MMMd{clock}', wall)
 
 
 class RangePicker(Scope):
     """The button that shows the range, and the dialog it opens.
 
     :param changed: called with start, end and the text for the address when a person chose another range
+    :param first: where a range without a start begins, by default the first line
+    :param about: said of a start in the future, by default that nothing has been logged
     """
 
-    def __init__(self, room: ControlRoom, changed: Callable[[datetime | None, datetime | None, str], None]) -> None:
+    def __init__(
+        self,
+        room: ControlRoom,
+        changed: Callable[[datetime | None, datetime | None, str], None],
+        *,
+        first: str = '',
+        about: str = '',
+    ) -> None:
         super().__init__()
+        self._first, self._about = first or _('the first line'), about
         self.classes('log-range')
         self._zone, self._changed = room.calendar.zone, changed
         self._shown = ''
@@ -166,7 +184,11 @@ class RangePicker(Scope):
         with self, el('button', 'sy-btn is-sm', type_='button', aria_haspopup='dialog') as self._button:
             self._words = el('span', 'sy-ell sy-num')
             icon('down', size=14)
-            with ui.menu().classes('sy-menubox lr-menu').props('anchor="bottom left" self="top left"') as self._menu:
+            with (
+                Popup(_('Choose a time range'))
+                .classes('sy-menubox lr-menu')
+                .props('anchor="bottom left" self="top left"') as self._menu
+            ):
                 self._draw()
         # It opens without what was typed and not applied.
         self._menu.on('before-show', lambda: self.show(self._shown), js_handler='() => emit()')
@@ -181,7 +203,7 @@ class RangePicker(Scope):
         self._words.set_text(words)
         if text not in PRESETS and not _RELATIVE.fullmatch(text):
             exact = span_words(*range_from(text, self._zone, now), self._zone, now, is_exact=True)
-        set_props(self._button, aria_label=f'Time: {exact}', title=exact)
+        set_props(self._button, aria_label=_('Time: {exact}', exact=words), title=exact)
         for key, preset in self._presets.items():
             set_props(preset, aria_pressed=str(key == text).lower())
         self._fill(now)
@@ -189,24 +211,24 @@ class RangePicker(Scope):
     # The popover
 
     def _draw(self) -> None:
-        with el('div', 'lr-box', role='dialog', aria_label='Choose a time range'):
-            with el('div', 'lr-presets', role='group', aria_label='Up to now') as presets:
-                self._presets = {key: self._preset(key, words) for key, words in PRESETS.items()}
+        with el('div', 'lr-box'):
+            with el('div', 'lr-presets', role='group', aria_label=_('Up to now')) as presets:
+                self._presets = {key: self._preset(key, translated(words)) for key, words in PRESETS.items()}
             presets.on('keydown', js_handler=_ARROWS)
-            with el('div', 'lr-own', role='group', aria_label='From and to'):
+            with el('div', 'lr-own', role='group', aria_label=_('From and to')):
                 self._moments = {
-                    name: self._moment(name, label)
-                    for name, label in (
-                        ('begin-day', 'From, day'),
-                        ('begin-time', 'From, time'),
-                        ('end-day', 'To, day'),
-                        ('end-time', 'To, time'),
+                    name: self._moment(name, label, short)
+                    for name, label, short in (
+                        ('begin-day', _('From, day'), _('From')),
+                        ('begin-time', _('From, time'), ''),
+                        ('end-day', _('To, day'), _('To')),
+                        ('end-time', _('To, time'), ''),
                     )
                 }
                 self._error = el('p', 'sy-error', role='alert', id=f'range-{self.id}-error')
                 with el('div', 'lr-foot'):
-                    el('span', 'sy-cap sy-ell', self._zone, title='All times are in this time zone')
-                    apply = button('Apply', small=True)
+                    el('span', 'sy-cap sy-ell', self._zone, title=_('All times are in this time zone'))
+                    apply = button(_('Apply'), small=True)
             apply.on('click', self._apply)
 
     def _preset(self, key: str, words: str) -> TextElement:
@@ -214,10 +236,10 @@ class RangePicker(Scope):
         preset.on('click', lambda: self._choose(key))
         return preset
 
-    def _moment(self, name: str, label: str) -> MomentField:
+    def _moment(self, name: str, label: str, short: str) -> MomentField:
         is_day = name.endswith('day')
         if is_day:
-            el('span', 'sy-cap', label.partition(',')[0], aria_hidden='true')
+            el('span', 'sy-cap', short, aria_hidden='true')
         moment = MomentField(
             f'range-{self.id}-{name}',
             '',
@@ -234,7 +256,7 @@ class RangePicker(Scope):
 
     def _type(self, name: str, text: str) -> None:
         self._typed[name] = text
-        self._moments[name].say(_at_rest(name, text))
+        self._moments[name].say(_at_rest(name, text, self._first))
 
     def _fill(self, now: datetime) -> None:
         self._error.set_text('')
@@ -254,21 +276,20 @@ class RangePicker(Scope):
     def _apply(self) -> None:
         ends = [(self._typed[f'{name}-day'], self._typed[f'{name}-time']) for name in ('begin', 'end')]
         try:
-            start, end = own_range(ends[0], ends[1], self._zone, now_utc())
+            start, end = own_range(ends[0], ends[1], self._zone, now_utc(), about=self._about)
         except ValueError as error:
             self._error.set_text(str(error))
             return
         self._choose(range_text(start, end, self._zone))
 
 
-def _at_rest(name: str, text: str) -> str:
+def _at_rest(name: str, text: str, first: str) -> str:
     """What a control shows while it does not have the focus."""
     if not text:
-        return {'begin-day': 'the first line', 'end-day': 'now'}.get(name, '')
+        return {'begin-day': first, 'end-day': _('now')}.get(name, '')
     if name.endswith('time'):
         return text
-    day = datetime.fromisoformat(text)
-    return f'{day.day} {day:%b %Y}'
+    return formats.moment('yMMMd', datetime.fromisoformat(text))
 
 
 _FOCUS = """() => setTimeout(() => {

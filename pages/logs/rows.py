@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pages.parts.words import length_of
+from synapse.language import _, _n
 from synapse.log.log import Entry
 from synapse.log.search import Search
 from synapse.log.text import plain, styled, visible
 from synapse.protocol.tracebacks import summary_of
-from synapse.sentences import count_of
 
 LONGEST_LINE = 1_000
 LONGEST_TITLE = 60
@@ -45,7 +45,11 @@ def row_of(entry: Entry, run: str, search: Search | None, *, pipeline: str = '')
 
 def _side(entry: Entry, pipeline: str) -> str:
     before, seconds = entry.fields.get('before'), entry.fields.get('before_seconds')
-    took = f'{before} took {length_of(seconds)}' if before and isinstance(seconds, int | float) else ''
+    took = (
+        _('{step} took {length}', step=before, length=length_of(seconds))
+        if before and isinstance(seconds, int | float)
+        else ''
+    )
     return ', '.join(filter(None, (visible(one_line(pipeline)[0][:LONGEST_TITLE]), took)))
 
 
@@ -162,9 +166,9 @@ def detail_of(entry: Entry, run: str) -> dict[str, Any]:
 
 
 def _facts(entry: Entry) -> list[list[str]]:
-    facts = [['line', f'{entry.seq}']]
+    facts: list[list[str]] = [[_('line'), f'{entry.seq}']]
     if entry.step:
-        facts.append(['step', visible(entry.step)])
+        facts.append([_('step'), visible(entry.step)])
     for name, value in entry.fields.items():
         if name == 'traceback' and isinstance(value, str):
             continue  # shown with the message
@@ -174,13 +178,13 @@ def _facts(entry: Entry) -> list[list[str]]:
 
 
 def _acts(entry: Entry, run: str) -> list[list[str]]:
-    acts = [['run', 'open', f'Open run {run}'.strip()]] if entry.run else []
+    acts = [['run', 'open', _('Open run {run}', run=run).strip()]] if entry.run else []
     return [
         *acts,
-        ['context', 'logs', 'See in context'],
-        ['source', 'filter', 'Only this source'],
-        ['json', 'copy', 'Copy as JSON'],
-        ['link', 'open', 'Copy link'],
+        ['context', 'logs', _('See in context')],
+        ['source', 'filter', _('Only this source')],
+        ['json', 'copy', _('Copy as JSON')],
+        ['link', 'open', _('Copy link')],
     ]
 
 
@@ -193,5 +197,5 @@ def _hidden_frames(text: str) -> tuple[int, int, str] | None:
     if len(frames) < 2:
         return None
     start = text.find('\n', begin) + 1
-    count = len(frames) - 1
-    return start, frames[-1], f'Show {count_of(count, "more frame")}'
+    words = _n('Show {count} more frame', 'Show {count} more frames', len(frames) - 1)
+    return start, frames[-1], words

@@ -10,10 +10,11 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props
-from pages.parts.html import el, icon
+from pages.parts.html import el, for_readers, icon
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError
+from synapse.language import N_, _, translated
 from synapse.log.log import Entry
 from synapse.log.search import Search
 from synapse.log.text import plain
@@ -25,6 +26,9 @@ TYPING_SECONDS = 0.12
 MOST_MATCHES = 10_000
 MANY_LINES = 400
 RECOUNT_SECONDS = 1.0
+TOO_SLOW = N_(
+    'This regular expression takes too long, so not every line was searched. Simplify it, or search for text.'
+)
 
 
 class LogSearchBar(Scope):
@@ -35,7 +39,7 @@ class LogSearchBar(Scope):
 
     def __init__(self, room: ControlRoom, view: LogView, changed: Callable[[Search | None], None]) -> None:
         super().__init__()
-        self.classes('sy-in log-search').props['role'] = 'search'
+        for_readers(self).classes('sy-in log-search').props['role'] = 'search'
         self.search: Search | None = None
         self._room, self._view, self._changed = room, view, changed
         self._typed_text, self._is_case, self._is_regex = '', False, False
@@ -46,14 +50,16 @@ class LogSearchBar(Scope):
         self._error = el('p', 'log-wrong sy-cap', role='status')
         with self:
             icon('search', size=14)
-            self._field = el('input', type_='search', placeholder='Search all lines', aria_label='Search all lines')
+            self._field = el(
+                'input', type_='search', placeholder=_('Search all lines'), aria_label=_('Search all lines')
+            )
             self._field.props['data-key'] = 'search-log'
             self._field.props['aria-keyshortcuts'] = '/ Control+F'
             self._count = el('span', 'at sy-num', role='status')
-            self._case = self._switch('Aa', 'Match case', self._toggle_case)
-            self._regex = self._switch('.*', 'Regular expression', self._toggle_regex)
-            self._arrow('Previous match (Shift Enter)', True)
-            self._arrow('Next match (Enter)', False)
+            self._case = self._switch('Aa', _('Match case'), self._toggle_case)
+            self._regex = self._switch('.*', _('Regular expression'), self._toggle_regex)
+            self._arrow(_('Previous match (Shift Enter)'), True)
+            self._arrow(_('Next match (Enter)'), False)
         self._field.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
         self._field.on(
             'keydown.enter',
@@ -145,6 +151,7 @@ class LogSearchBar(Scope):
         except SynapseError as error:
             self._show_error(error.message)
             return
+        set_props(self._count, aria_live='polite' if search != self.search else 'off')
         if search != self.search:
             self.search, self._here, self._row_end = search, 0, 0
             self._view.show_search(search)
@@ -161,6 +168,8 @@ class LogSearchBar(Scope):
                 return
             self._seqs, self._is_complete = found.seqs, found.is_complete
         self._show_count()
+        if search is not None and search.is_too_slow:
+            self._show_error(translated(TOO_SLOW), count=_('Given up'))
 
     def _typed_search(self) -> Search | None:
         if not self._typed_text.strip():
@@ -178,6 +187,7 @@ class LogSearchBar(Scope):
         found = [entry.seq for entry in entries if self.search.is_in(plain(entry.message))]
         if found:
             self._seqs = [*self._seqs, *found][-MOST_MATCHES:]
+            set_props(self._count, aria_live='off')  # only what was asked for is read aloud, not each line that comes
             self._show_count()
 
     def _show_count(self) -> None:
@@ -192,12 +202,14 @@ class LogSearchBar(Scope):
         count = spaced(len(self._seqs)) + ('' if self._is_complete else '+')
         place = bisect_left(self._seqs, self._here)
         if self._here and place < len(self._seqs) and self._seqs[place] == self._here:
-            return f'{place + 1} of {count}'
-        return f'{count} found' if self._seqs else 'No matches' if self._is_complete else 'None so far'
+            return _('{place} of {count}', place=place + 1, count=count)
+        if self._seqs:
+            return _('{count} found', count=count)
+        return _('No matches') if self._is_complete else _('None so far')
 
-    def _show_error(self, message: str) -> None:
+    def _show_error(self, message: str, *, count: str = '') -> None:
         """Say what is wrong with the pattern; the matches of the last valid one are kept."""
         self.classes('is-wrong')
         self._count.classes('is-wrong')
-        self._count.set_text('Invalid pattern')
+        self._count.set_text(count or _('Invalid pattern'))
         self._error.set_text(message)

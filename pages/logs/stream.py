@@ -17,6 +17,7 @@ from nicegui import background_tasks
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import SynapseError
+from synapse.language import _
 from synapse.log.log import Entry
 from synapse.log.messages import LinesLogged, LogCleared, RowsRedrawn
 from synapse.log.search import Search
@@ -123,7 +124,11 @@ class LogStream:
         scope.follow(room.bus, LinesLogged, self._add)
         scope.follow(room.bus, RowsRedrawn, lambda _: self._redrawn())
         scope.follow(room.bus, LogCleared, self._cleared)
-        scope.when_gone(background_tasks.create(self._pump(), name='log view').cancel)
+        scope.when_gone(background_tasks.create(self._work_inside(), name='log view').cancel)
+
+    async def _work_inside(self) -> None:
+        with self._scope:
+            await self._pump()
 
     # Requests of the view
 
@@ -281,7 +286,7 @@ class LogStream:
             'isAtEnd': self.is_attached,
             'follows': self.is_following,
             'live': await self._live_rows(written),
-            'beginning': 'The log starts here' if is_unfiltered else 'No earlier lines match',
+            'beginning': _('The log starts here') if is_unfiltered else _('No earlier lines match'),
         }
         if isinstance(place, int):
             self.current = place
@@ -335,7 +340,7 @@ class LogStream:
             return
         before, has_older = first, True
         rows: list[Row] = []
-        for _ in range(MOST_FOLDED // PAGE):
+        for _turn in range(MOST_FOLDED // PAGE):
             found = await self._query(before=before, limit=PAGE)
             rows = [*await self._rows_of(found[::-1]), *rows]
             has_older = len(found) == PAGE

@@ -9,6 +9,7 @@ from pages.parts.html import SPRITE, el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
+from synapse.language import N_, translated
 from synapse.log.log import Entry
 from synapse.log.messages import LinesLogged, LogCleared, RowsRedrawn
 
@@ -19,7 +20,14 @@ SHOW_SECONDS = 0.1
 MOST_WRITTEN = 4
 """Rows that are still being written."""
 LONGEST_TEXT = 400
-WORDS = {'debug': 'DEBUG', 'info': 'INFO', 'success': 'OK', 'warning': 'WARN', 'error': 'ERROR', 'critical': 'CRIT'}
+WORDS = {
+    'debug': N_('DEBUG'),
+    'info': N_('INFO'),
+    'success': N_('OK'),
+    'warning': N_('WARN'),
+    'error': N_('ERROR'),
+    'critical': N_('CRIT'),
+}
 LOOKS = {'debug': 'info', 'critical': 'error'}
 
 
@@ -116,7 +124,7 @@ class _Row:
         self._time.set_text(f'{local:%H:%M:%S}')
         self._millis.set_text(f'.{local.microsecond // 1000:03}')
         set_props(self._glyph, href=f'{SPRITE}#g-{look}')
-        self._level.set_text(WORDS[entry.level])
+        self._level.set_text(translated(WORDS[entry.level]))
         self._source.set_text(entry.source)
         self._run.set_text(f'#{number}' if number else '')
         self.redraw(entry)

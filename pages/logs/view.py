@@ -7,12 +7,12 @@ from nicegui import ui
 
 from pages.parts.cards import set_props
 from pages.parts.dialogs import say
-from pages.parts.html import button, el, icon
+from pages.parts.html import button, el, for_readers, icon
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
+from synapse.language import _, _n, _p
 from synapse.log.log import Entry, Level
 from synapse.log.search import Search
-from synapse.sentences import count_of
 
 from .filter import LogFilter
 from .lines import LogLines
@@ -42,14 +42,14 @@ class LogView(Scope):
         *,
         line: int | None = None,
         has_run: bool = True,
-        label: str = 'Log',
+        label: str = '',
         is_over: Callable[[], bool] = lambda: False,
         on_lines: Callable[[Sequence[Entry]], None] = lambda _: None,
         on_context: Callable[[int], None] | None = None,
         on_source: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__()
-        self.classes('log-view')
+        for_readers(self).classes('log-view')
         self._room = room
         self._on_lines, self._on_source = on_lines, on_source
         self._is_over = is_over
@@ -58,14 +58,14 @@ class LogView(Scope):
         self._opened: dict[int, Entry] = {}
         self._alerted_at = self._noticed_at = float('-inf')
         with self:
-            self._lines = self._make_lines(label, has_run=has_run, follows=line is None)
+            self._lines = self._make_lines(label or _('Log'), has_run=has_run, follows=line is None)
             self._empty = el('p', 'log-empty sy-cap')
             self._notice = el('p', 'log-notice sy-cap', role='status', hidden=True)
             self._pill = self._make_pill()
             self._key('begin', self.go_to_begin)
             self._key('newest', lambda: self.set_following(True))
             self._alert = el('span', 'sy-vh', role='status')
-            self.follow_button = self._make_follow_button()
+            self.follow_button = for_readers(self._make_follow_button())
             """Shows whether the view follows, and toggles it; the page moves it to its tools."""
         self._stream = LogStream(room, self._lines, self, only, line, on_lines=self._arrived, on_change=self._show)
         self._show_follow()
@@ -136,7 +136,7 @@ class LogView(Scope):
             found = await self._room.log.query(**question, after=here, limit=1, oldest_first=True)
         found = found or await self._room.log.query(**question, limit=1, oldest_first=not is_backwards)
         if not found:
-            say('There are no errors in this log.')
+            say(_('There are no errors in this log.'))
             return
         self._stream.current = found[0].seq
         if self.only.lets_through(found[0]):
@@ -162,7 +162,7 @@ class LogView(Scope):
 
     def copy_visible(self) -> None:
         self._lines.tell('copyVisible')
-        say('Copied the visible lines.')
+        say(_('Copied the visible lines.'))
 
     def toggle_wrap(self) -> None:
         self._lines.tell('toggleWrap')
@@ -186,7 +186,7 @@ class LogView(Scope):
         with el('button', 'log-new', type_='button', hidden=True) as pill:
             icon('arrdown', size=14)
             self._pill_words = el('span')
-            el('span', 'sy-kbd', 'End')
+            el('span', 'sy-kbd', _('End'))
         pill.on('click', lambda: self.set_following(True))
         return pill
 
@@ -201,7 +201,7 @@ class LogView(Scope):
 
     def _show_follow(self) -> None:
         is_following = self._stream.is_following
-        self._follow_words.set_text('Following' if is_following else 'Paused')
+        self._follow_words.set_text(_('Following') if is_following else _p('log', 'Paused'))
         self.follow_button.classes(replace='sy-btn is-sm log-follow' + ('' if is_following else ' is-paused'))
         set_props(self.follow_button, aria_pressed=str(is_following).lower())
 
@@ -211,15 +211,15 @@ class LogView(Scope):
         self._show_sampling()
         trouble = self._stream.trouble
         if trouble is not None:
-            self._empty.set_text(f'The log cannot be read. {trouble.message} {trouble.hint}')
+            self._empty.set_text(' '.join((_('The log cannot be read.'), trouble.message, trouble.hint)))
         else:
             self._empty.set_text('' if self._stream.rows or self._stream.written else self._why_empty())
 
     def _show_pill(self) -> None:
         is_shown = not self._stream.is_following and (self._missed > 0 or not self._stream.is_attached)
-        words = _counted(self._missed, 'new line') if self._missed else 'Newest lines'
+        words = _new_lines(self._missed) if self._missed else _('Newest lines')
         if self._missed_errors:
-            words = f'{_count(self._missed)} new, {_counted(self._missed_errors, "error")}'
+            words = _new_errors(self._missed, self._missed_errors)
         self._pill_words.set_text(words)
         self._pill.classes(replace='log-new is-error' if self._missed_errors else 'log-new')
         set_props(self._pill, hidden=not is_shown)
@@ -230,22 +230,21 @@ class LogView(Scope):
             self._noticed_at = float('-inf')
         elif now - self._noticed_at >= NOTICE_SECONDS:
             self._noticed_at = now
-            text = f'Showing every line is too much, sampled 1 in {step}. Nothing is lost on disk.'
+            text = _('Showing every line is too much, sampled 1 in {step}. Nothing is lost on disk.', step=step)
             self._notice.set_text(text)
         set_props(self._notice, hidden=not step)
 
     def _why_empty(self) -> str:
         if self.is_cleared:
-            return 'The view is cleared. New lines appear here; the menu brings the earlier ones back.'
+            return _('The view is cleared. New lines appear here; the menu brings the earlier ones back.')
         if self.only == LogFilter():
-            return 'Nothing has been logged yet. Lines appear here as soon as something runs.'
+            return _('Nothing has been logged yet. Lines appear here as soon as something runs.')
         if self.only == LogFilter(run=self.only.run, step=self.only.step):
             if self._is_over():
-                return (
-                    f'{"No log lines of this step are kept" if self.only.step else "Its log lines are no longer kept"}.'
-                )
-            return 'Nothing has been logged here yet.'
-        return 'No lines match these filters. Remove one to see more.'
+                is_step = bool(self.only.step)
+                return _('No log lines of this step are kept.') if is_step else _('Its log lines are no longer kept.')
+            return _('Nothing has been logged here yet.')
+        return _('No lines match these filters. Remove one to see more.')
 
     # New lines
 
@@ -263,7 +262,7 @@ class LogView(Scope):
         now = asyncio.get_running_loop().time()
         if now - self._alerted_at > ALERT_SECONDS:
             self._alerted_at = now
-            self._alert.set_text(count_of(errors, 'new error'))
+            self._alert.set_text(_n('{count} new error', '{count} new errors', errors))
 
     def _moved(self, is_following: bool, at: int) -> None:
         """A person scrolled away from the end, or back to it. A reader gets every line, not a sample."""
@@ -310,5 +309,10 @@ def _count(count: int) -> str:
     return str(count) if count <= 999 else '999+'
 
 
-def _counted(count: int, what: str) -> str:
-    return count_of(count, what) if count <= 999 else f'{_count(count)} {what}s'
+def _new_lines(count: int) -> str:
+    return _n('{lines} new line', '{lines} new lines', count, lines=_count(count))
+
+
+def _new_errors(lines: int, count: int) -> str:
+    words = {'lines': _count(lines), 'errors': _count(count)}
+    return _n('{lines} new, {errors} error', '{lines} new, {errors} errors', count, **words)

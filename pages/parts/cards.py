@@ -9,8 +9,9 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from synapse.calendar.events import work_in_words
+from synapse.language import _
 
-from .html import attribute, el, icon
+from .html import attribute, el, icon, placed
 from .scope import Scope
 from .words import millis
 
@@ -45,6 +46,7 @@ def set_props(element: ui.element, **attributes: Any) -> None:
     """Set attributes, named as in `el`; the browser is sent only those that change. None removes an attribute."""
     for name, value in attributes.items():
         name = attribute(name)
+        value = placed(element, name, value)
         if element.props.get(name) != value:
             element.props.set_optional(name, value)
 
@@ -93,18 +95,18 @@ class StatCard(Scope):
         self._name = name
         with self:
             with el('span', 'k'):
-                el('span', 'is-wide-only' if narrow else '', name)
+                el('span', 'is-wide-only' if narrow else '', f'{name} ')
                 if narrow:
-                    el('span', 'is-phone-only', narrow)
+                    el('span', 'is-phone-only', f'{narrow} ')
             with el('span', 'v'):
                 self._value = el('span')
                 self._note = el('small')
             self._spark = el('svg', 'spark', width='96', height='30', viewBox='0 0 96 30', aria_hidden='true')
 
     def show(self, value: str, note: str) -> None:
-        self._value.set_text(value)
+        self._value.set_text(f'{value} ')  # readers and voice control need the spaces between its parts
         self._note.set_text(note)
-        set_props(self, aria_label=f'{self._name}: {value}, {note}')
+        set_props(self, aria_label=_('{name}: {value}, {note}', name=self._name, value=value, note=note))
 
     def bars(self, values: Sequence[float], *, color: str = 'var(--cmd-text-3)', is_alarm: bool = False) -> None:
         """Draw one bar per day, today last. Today stands out; with `is_alarm`, every day above zero does."""
@@ -179,4 +181,5 @@ def draw(points: Points, *, height: float) -> tuple[TextElement, TextElement]:
 
 def work_box(pipeline: str, parameters: Mapping[str, Any], profile: str | None) -> None:
     """Show exactly what would run."""
-    el('pre', 'im-work', '\n'.join(work_in_words(pipeline, parameters, profile)), tabindex='0', aria_label='It runs')
+    text = '\n'.join(work_in_words(pipeline, parameters, profile))
+    el('pre', 'im-work', text, tabindex='0', aria_label=_('It runs'))

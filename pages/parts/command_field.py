@@ -15,6 +15,7 @@ from synapse.builtin.command_line import (
     typed_command,
 )
 from synapse.builtin.run_command import PIPE_WORDS, SHELL_HINT
+from synapse.language import N_, _, _n, translated
 
 from .cards import set_class
 from .fields import Field, SwitchField, TextField, Unreadable, set_in_browser
@@ -30,8 +31,8 @@ class CommandField(TextField):
     """
 
     kind = 'command'
-    expects = 'command line'
-    placeholder = 'rsync -a /from /to'
+    expects = N_('command line')
+    placeholder = N_('rsync -a /from /to')
     is_area = True
 
     def _control(self, value: Any) -> None:
@@ -39,7 +40,7 @@ class CommandField(TextField):
         self._shell: SwitchField | None = None
         self._words: list[str] = []
         super()._control(value)
-        self._seen = el('div', 'form-seen', aria_live='polite')
+        self._seen = el('div', 'form-seen')
 
     def connect(self, fields: Mapping[str, Field]) -> None:
         switch = fields.get(str(self.schema['x-command']))
@@ -60,8 +61,10 @@ class CommandField(TextField):
         return [self._text.strip()] if needs_quotes and '\n'.join(line.words) != self._text.strip() else line.words
 
     def show_error(self, text: str) -> None:
-        hint = f'Turn on “{self._shell.title}”.' if self._shell else SHELL_HINT
-        super().show_error(text.replace(SHELL_HINT, hint))
+        if self._shell:
+            hint = _('Turn on “{switch}”.', switch=self._shell.title)
+            text = text.replace(SHELL_HINT, hint).replace(translated(SHELL_HINT), hint)
+        super().show_error(text)
 
     @property
     def _is_for_shell(self) -> bool:
@@ -100,10 +103,11 @@ class CommandField(TextField):
         set_class(self.box, 'is-for-shell', is_for_shell)
         with self._seen:
             if is_for_shell and self._text.strip():
-                about_pipes = f' {PIPE_WORDS}' if hides_failures(self._text) else ''
-                self._offer(f'/bin/sh runs this as a script.{about_pipes}', 'Run it without a shell', is_on=False)
+                words = [_('/bin/sh runs this as a script.')]
+                words += [translated(PIPE_WORDS)] if hides_failures(self._text) else []
+                self._offer(' '.join(words), _('Run it without a shell'), is_on=False)
             elif reason:
-                self._offer(reason, 'Run it with /bin/sh', is_on=True)
+                self._offer(reason, _('Run it with /bin/sh'), is_on=True)
             elif wrong:
                 self._say(wrong)
             elif len(self._words) > 1:
@@ -127,15 +131,21 @@ class CommandField(TextField):
         self._touch()
 
     def _draw_words(self) -> None:
-        with el('ol', 'form-words', aria_label=f'{len(self._words)} words'):
+        with el('ol', 'form-words', aria_label=_n('{count} word', '{count} words', len(self._words))):
             for place, word in enumerate(self._words[:MOST_WORDS]):
                 with el('li'):
-                    box = el('input', 'sy-mono', type_='text', aria_label=f'Word {place + 1}', spellcheck='false')
+                    box = el(
+                        'input',
+                        'sy-mono',
+                        type_='text',
+                        aria_label=_('Word {number}', number=place + 1),
+                        spellcheck='false',
+                    )
                 box.props['^value'] = word
                 box.props['size'] = max(1, len(word))
                 box.on('input', lambda event, place=place: self._change(place, str(event.args)), js_handler=SIZED)
             if len(self._words) > MOST_WORDS:
-                el('li', 'sy-cap', f'and {len(self._words) - MOST_WORDS} more')
+                el('li', 'sy-cap', _('and {count} more', count=len(self._words) - MOST_WORDS))
 
     def _change(self, place: int, word: str) -> None:
         """Take a word that was edited; the command line follows, with quotes where they are needed."""

@@ -10,7 +10,7 @@ from typing import Any
 from nicegui.elements.mixins.text_element import TextElement
 
 from .cards import set_class, set_props
-from .html import el, icon
+from .html import el, for_readers, icon
 from .scope import Scope
 
 TYPED = '(e) => emit(e.target.value)'
@@ -124,14 +124,30 @@ def segments(
     return group
 
 
-def switch(title: str, is_on: bool, turned: Callable[[bool], None]) -> None:
-    """Draw a switch with its title in front of it."""
+def switch(title: str, is_on: bool, turned: Callable[[bool], Any], *, label: str = '') -> None:
+    """Draw a switch with its title in front of it.
+
+    :param label: for screen readers, if it has no title
+    """
     with el('label', 'form-sw'):
-        el('span', 'sy-cap', title)
+        if title:
+            el('span', 'sy-cap', title)
         with el('span', 'ct-switch'):
-            control = el('input', type_='checkbox', role='switch')
+            control = el('input', type_='checkbox', role='switch', aria_label=label or None)
             control.props['^checked'] = is_on or None
             el('i', 'sy-sw', aria_hidden='true')
+    control.on('change', lambda event: turned(bool(event.args)), js_handler='(e) => emit(e.target.checked)')
+
+
+def tick_box(title: str, turned: Callable[[bool], None], *, is_on: bool = False, name: str = '') -> None:
+    """Draw a box to tick, with its title behind it.
+
+    :param name: what screen readers call it; by default its title
+    """
+    with el('label', 'sy-x sy-tick'):
+        control = el('input', type_='checkbox', aria_label=name or None)
+        control.props['^checked'] = is_on or None
+        el('span', 'sy-cap', title)
     control.on('change', lambda event: turned(bool(event.args)), js_handler='(e) => emit(e.target.checked)')
 
 
@@ -153,7 +169,7 @@ class Picker(Scope):
         self, options: Mapping[str, str], value: str, *, label: str, changed: Callable[[str], Any], classes: str = ''
     ) -> None:
         super().__init__('span')
-        self.classes(f'sy-in is-sm is-quiet sy-pick {classes}')
+        for_readers(self).classes(f'sy-in is-sm is-quiet sy-pick {classes}')
         self._changed = changed
         self.value = value
         with self:
@@ -170,7 +186,11 @@ class Picker(Scope):
                 el('option', text=words, value=key)
         self._select.props['value'] = value
 
-    def _choose(self, key: str) -> Any:
+    def choose(self, key: str) -> None:
+        """Show this option as chosen."""
         self.value = key
         self._select.props['value'] = key
+
+    def _choose(self, key: str) -> Any:
+        self.choose(key)
         return self._changed(key)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from nicegui import context, ui
 
 from synapse.errors import SynapseError
+from synapse.language import _
 
 from .html import button, el
 
@@ -29,7 +30,7 @@ def say(
     :param action: the text of a button, and what it does
     """
     look: dict[str, Any] = {'position': 'bottom-right', 'classes': f'sy-notice is-{kind}', 'progress': False}
-    offer = ('Undo', lambda: attempt(undo())) if undo is not None else action
+    offer = (_('Undo'), lambda: attempt(undo())) if undo is not None else action
     if offer is not None:
         _Notice({'message': message, 'group': False, 'timeout': 10_000, **look, **options}, *offer)
     else:
@@ -61,11 +62,19 @@ async def attempt(work: Awaitable[T]) -> T | None:
     try:
         return await work
     except SynapseError as error:
-        say(f'{error.message} {error.hint}'.strip(), kind='error', timeout=0, close_button='Close')
+        say(f'{error.message} {error.hint}'.strip(), kind='error', timeout=0, close_button=_('Close'))
     except Exception:
         log.exception('an action of a page failed')
-        say('That did not work. The log has the details.', kind='error', timeout=0, close_button='Close')
+        say(_('That did not work. The log has the details.'), kind='error', timeout=0, close_button=_('Close'))
     return None
+
+
+class Dialog(ui.dialog):
+    """A dialog around a box with a role and a name of its own: the frame that Quasar draws has to have neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.props('role=presentation :aria-modal=undefined')
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +100,28 @@ def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
     )
 
 
-async def confirm(title: str, text: str, *, yes: str, no: str = 'Cancel', icon_name: str = 'stop') -> bool:
-    """Ask before something that cannot be undone; the safe button has the focus."""
+def save_on_enter(box: ui.element, save: Callable[[], Any]) -> None:
+    """Save the form in a box when Enter is pressed in one of its fields, or Ctrl and Enter anywhere in it."""
+    box.on(
+        'keydown.enter',
+        save,
+        js_handler="""(e) => {
+            const isField = e.target.matches('input:not([type=checkbox], [type=radio], [type=file])');
+            if (e.repeat || e.isComposing || !(isField || e.ctrlKey || e.metaKey)) return;
+            e.preventDefault();
+            emit();
+        }""",
+    )
+
+
+async def confirm(title: str, text: str, *, yes: str, no: str = '', icon_name: str = 'stop') -> bool:
+    """Ask before something that cannot be undone; the safe button, by default "Cancel", has the focus."""
     return (await ask(title, text, yes=yes, no=no, icon_name=icon_name)).is_yes
 
 
-async def ask(
-    title: str, text: str, *, yes: str, no: str = 'Cancel', option: str = '', icon_name: str = 'stop'
-) -> Answer:
+async def ask(title: str, text: str, *, yes: str, no: str = '', option: str = '', icon_name: str = 'stop') -> Answer:
     """Ask like `confirm`, with an `option` that can be ticked."""
-    with ui.dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
+    with Dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
         box.props['aria-label'] = title
         el('h2', text=title)
         el('p', 'sy-2', text)
@@ -110,7 +131,7 @@ async def ask(
                 tick = el('input', type_='checkbox')
                 el('span', text=option)
         with el('div', 'sy-dialog-buttons'):
-            button(no, autofocus=True).on('click', lambda: dialog.submit(None))
+            button(no or _('Cancel'), autofocus=True).on('click', lambda: dialog.submit(None))
             sure = button(yes, kind='danger', icon_name=icon_name).classes('is-solid')
             # Read in the browser with the click: an event of its own could arrive after the answer.
             ticked = f'getHtmlElement({tick.id}).checked' if tick is not None else 'false'
@@ -119,7 +140,13 @@ async def ask(
                 lambda event: dialog.submit(Answer(True, event.args is True)),
                 js_handler=f'() => emit({ticked})',
             )
-    answer = await dialog
-    if not dialog.is_deleted:  # it is, if the person left the page while the question was open
-        dialog.delete()
+    answer = await answer_to(dialog)
     return answer if isinstance(answer, Answer) else Answer(False)
+
+
+async def answer_to(dialog: ui.dialog) -> Any:
+    """Wait for what a dialog submits, then remove it; None if it was closed."""
+    answer = await dialog
+    if not dialog.is_deleted:  # it is, if the person left the page while it was open
+        dialog.delete()
+    return answer

@@ -10,6 +10,9 @@ from typing import Any
 
 from nicegui.elements.mixins.text_element import TextElement
 
+from synapse.language import N_, _, translated
+from synapse.language.formats import pointed
+
 from .cards import set_class, set_props
 from .controls import TYPED, entry, segments, select
 from .html import el, prose
@@ -35,7 +38,7 @@ class Field:
 
     kind = 'text'
     expects = ''
-    """What to enter, shown next to the label."""
+    """What to enter, shown next to the label; marked, and translated when it is shown."""
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class Field:
         self.is_checked_live = False
         """Whether the form checks after each change; if so, an error is kept until that check."""
         self.id = f'{prefix}-{name}'
-        help_text = str(schema.get('description') or '')
+        help_text = translated(str(schema.get('description') or ''))
         self._described = f'{self.id}-help {self.id}-error' if help_text else f'{self.id}-error'
         with el('div', f'sy-field form-{self.kind}') as self.box:
             self._draw(value)
@@ -75,7 +78,7 @@ class Field:
     def _label(self) -> None:
         with el('label', 'sy-label', for_=self.id):
             el('span', text=self.title)
-            words = ', '.join(filter(None, (self._kind_words(), 'required' if self.is_required else '')))
+            words = ', '.join(filter(None, (self._kind_words(), _('required') if self.is_required else '')))
             if words:
                 el('span', 'ty', words)
 
@@ -84,7 +87,7 @@ class Field:
         return title_of_field(self.name, self.schema)
 
     def _kind_words(self) -> str:
-        return self.expects
+        return translated(self.expects)
 
     def _control(self, value: Any) -> None:
         raise NotImplementedError
@@ -128,7 +131,7 @@ class TextField(Field):
         else:
             control = entry(self.id, self._text, self._typed, **self._attributes())
         self._text_box = control
-        set_props(control, aria_describedby=self._described, placeholder=self.placeholder)
+        set_props(control, aria_describedby=self._described, placeholder=translated(self.placeholder))
         parts = [part for part in map(self.schema.get, PARTS) if isinstance(part, Mapping)]
         if any(part.get('format') == 'password' for part in parts):
             control.classes('is-secret')
@@ -182,10 +185,14 @@ class NumberField(TextField):
         low, high = self.schema.get('minimum'), self.schema.get('maximum')
         above, below = self.schema.get('exclusiveMinimum'), self.schema.get('exclusiveMaximum')
         if low is not None and high is not None:
-            return f'{low:g} to {high:g}'
-        limits = {'from': low, 'above': above, 'to': high, 'below': below}
-        words = [f'{word} {limit:g}' for word, limit in limits.items() if limit is not None]
-        return ', '.join(words) or ('whole number' if self._is_whole else 'number')
+            return _('{low} to {high}', low=_number(low), high=_number(high))
+        words = [
+            _('from {number}', number=_number(low)) if low is not None else '',
+            _('above {number}', number=_number(above)) if above is not None else '',
+            _('to {number}', number=_number(high)) if high is not None else '',
+            _('below {number}', number=_number(below)) if below is not None else '',
+        ]
+        return ', '.join(filter(None, words)) or (_('whole number') if self._is_whole else _('number'))
 
     def value(self) -> Any:
         text = self._text.strip().replace(',', '.')
@@ -194,7 +201,7 @@ class NumberField(TextField):
         try:
             return int(text) if self._is_whole else float(text)
         except ValueError:
-            raise Unreadable('Enter a whole number.' if self._is_whole else 'Enter a number.') from None
+            raise Unreadable(_('Enter a whole number.') if self._is_whole else _('Enter a number.')) from None
 
 
 class SwitchField(Field):
@@ -234,7 +241,7 @@ class ChoiceField(Field):
     """One of several values: up to four side by side, more in a list."""
 
     kind = 'choice'
-    expects = 'choice'
+    expects = N_('choice')
 
     @property
     def _options(self) -> Sequence[Any]:
@@ -263,7 +270,7 @@ class ListField(TextField):
     """Several values, one per line."""
 
     kind = 'list'
-    expects = placeholder = 'one per line'
+    expects = placeholder = N_('one per line')
     is_area = True
 
     def _to_text(self, value: Any) -> str:
@@ -278,15 +285,15 @@ class ListField(TextField):
             return None
         items = self.schema.get('items') or {}
         is_text = items.get('type', 'string') == 'string' or items.get('format') == 'decimal'
-        return [line.strip() if is_text else _json(line, 'Enter one value per line.') for line in lines]
+        return [line.strip() if is_text else _json(line, _('Enter one value per line.')) for line in lines]
 
 
 class PairsField(TextField):
     """Names with values, one pair per line."""
 
     kind = 'pairs'
-    expects = 'NAME=value, one per line'
-    placeholder = 'NAME=value'
+    expects = N_('NAME=value, one per line')
+    placeholder = N_('NAME=value')
     is_area = True
 
     def _to_text(self, value: Any) -> str:
@@ -314,7 +321,7 @@ class CodeField(TextField):
         if not self._text.strip():
             return self._nothing()
         takes_text = any(choice.get('type') == 'string' for choice in self.schema.get('anyOf', ()))
-        return _lenient(self._text.strip()) if takes_text else _json(self._text, 'This is not valid JSON.')
+        return _lenient(self._text.strip()) if takes_text else _json(self._text, _('This is not valid JSON.'))
 
 
 def set_in_browser(control: TextElement, name: str, value: Any) -> None:
@@ -342,7 +349,7 @@ def pairs_from(text: str, *, is_text: bool) -> dict[str, Any]:
             continue
         name, sign, value = line.partition('=')
         if not sign or not name.strip():
-            raise Unreadable(f'Write NAME=value, not “{line.strip()[:40]}”.')
+            raise Unreadable(_('Write NAME=value, not “{text}”.', text=line.strip()[:40]))
         pairs[name.strip()] = value.strip() if is_text else _lenient(value.strip())
     return pairs
 
@@ -352,14 +359,14 @@ def title_of_field(name: str, schema: Mapping[str, Any]) -> str:
     words = name.replace('_', ' ')
     given = str(schema.get('title') or words.title())
     # Pydantic makes Such Titles of names; ours are in sentence case.
-    return words.capitalize() if given == words.title() else given
+    return translated(words.capitalize() if given == words.title() else given)
 
 
 def choice_words(schema: Mapping[str, Any], option: Any) -> str:
     """Return what people see instead of one of the values of a parameter: its `x-labels`, or the value itself."""
     labels = schema.get('x-labels')
     label = labels.get(str(option)) if isinstance(labels, Mapping) else None
-    return _words(option) if label is None else str(label)
+    return _words(option) if label is None else translated(str(label))
 
 
 def sorted_errors(errors: Mapping[str, str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -374,6 +381,10 @@ def sorted_errors(errors: Mapping[str, str], names: Iterable[str]) -> tuple[dict
 
 def _is_in(place: str, name: str) -> bool:
     return f'{place}.'.startswith(f'{name}.')
+
+
+def _number(value: float) -> str:
+    return pointed(f'{value:g}')
 
 
 def _text(item: Any) -> str:
@@ -396,7 +407,7 @@ def _json(text: str, otherwise: str) -> Any:
 
 def _words(option: Any) -> str:
     if option is None:
-        return 'none'
+        return _('none')
     if isinstance(option, bool):
-        return 'yes' if option else 'no'
+        return _('yes') if option else _('no')
     return str(option)

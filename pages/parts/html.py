@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from nicegui import ui
+from nicegui import Client, ui
 from nicegui.elements.mixins.text_element import TextElement
+
+from synapse.addresses import Address
+from synapse.language import N_, Words, _
 
 E = TypeVar('E', bound=ui.element)
 _CODE = re.compile(r'`{1,2}([^`\n]+)`{1,2}')
+SIGN_OUT = """() => fetch(synapse.at('/logout'), {method: 'POST'}).then(() => location.assign(synapse.at('/login')))"""
 SPRITE = '/static/synapse/icons.svg'
+_ADDRESSES = frozenset({'href', 'src', 'poster'})
 
 
 def el(tag: str, classes: str = '', text: str = '', **attributes: Any) -> TextElement:
@@ -20,7 +25,30 @@ def el(tag: str, classes: str = '', text: str = '', **attributes: Any) -> TextEl
     # Past NiceGUI's observers: it is new, so there is nothing to tell, and they took a third of the time.
     list.extend(element.classes, dict.fromkeys(classes.split()))
     dict.update(element.props, {attribute(name): value for name, value in attributes.items()})
+    for name in _ADDRESSES & attributes.keys():
+        dict.update(element.props, {name: placed(element, name, attributes[name])})
     return element
+
+
+def placed(element: ui.element, name: str, value: Any) -> Any:
+    """The value of an attribute; an address of ours below the path at which this browser found us.
+
+    `window.synapse.at` does the same for what scripts make.
+    """
+    is_ours = name in _ADDRESSES and isinstance(value, str) and value.startswith('/')
+    return base_of(element.client) + value if is_ours else value
+
+
+def base_of(client: Client) -> str:
+    """The path below which this browser found us, empty for the root."""
+    address = address_of(client)
+    return address.base if address is not None else ''
+
+
+def address_of(client: Client) -> Address | None:
+    """The address at which this browser found us; None in tests without the gate."""
+    address: Address | None = client.request.scope.get('synapse.address')
+    return address
 
 
 def prose(tag: str, classes: str, text: str, **attributes: Any) -> TextElement:
@@ -74,31 +102,42 @@ def opens(element: E, work: Callable[[], Any], *, what: str = 'dialog') -> E:
     return element.on('click', press)
 
 
+def for_readers(element: E) -> E:
+    """Let those who may only look use an element and what is in it: it shows more, and changes nothing."""
+    element.props['data-reads'] = 'told'
+    return element
+
+
 def settled(opener: ui.element) -> None:
     """Tell the browser that everything this press opens has been sent; if nothing opened, keys go back to the page."""
     opener.client.run_javascript(f"window.synapse?.settled('{opener.html_id}')")
 
 
-WORDS = {
-    'idle': 'Idle',
-    'planned': 'Planned',
-    'off': 'Switched off',
-    'pending': 'Waiting',
-    'queued': 'Waiting',
-    'running': 'Running',
-    'paused': 'Paused',
-    'succeeded': 'Succeeded',
-    'failed': 'Failed',
-    'cancelled': 'Stopped',
-    'skipped': 'Skipped',
-    'interrupted': 'Interrupted',
-    'busy': 'Running',
-    'error': 'Failed',
-    'missed': 'Missed',
-}
+# Translators: states of a run, a step or an entry of the calendar
+WORDS = Words(
+    {
+        'idle': N_('Idle'),
+        'planned': N_('Planned'),
+        'off': N_('Switched off'),
+        'broken': N_('Cannot run'),
+        'pending': N_('Waiting'),
+        'queued': N_('Waiting'),
+        'running': N_('Running'),
+        'paused': N_('Paused'),
+        'succeeded': N_('Succeeded'),
+        'failed': N_('Failed'),
+        'cancelled': N_('Stopped'),
+        'skipped': N_('Skipped'),
+        'interrupted': N_('Interrupted'),
+        'busy': N_('Running'),
+        'error': N_('Failed'),
+        'missed': N_('Missed'),
+    }
+)
 LOOKS = {
     'planned': 'scheduled',
     'off': 'idle',
+    'broken': 'failed',
     'pending': 'scheduled',
     'skipped': 'cancelled',
     'interrupted': 'failed',
@@ -107,9 +146,23 @@ LOOKS = {
 }
 
 
+# Translators: kinds of lines of a log and of alerts, for screen readers
+_KINDS = Words({'info': N_('info'), 'success': N_('success'), 'warning': N_('warning'), 'debug': N_('debug')})
+
+
+def word_of(name: str) -> str:
+    """Return what a state, or the kind of a line of the log, is called."""
+    return WORDS.get(name) or _KINDS.get(name, name)
+
+
 def look_of(state: str) -> str:
     """Return the name of a state in the design, for the class `st-NAME`."""
     return LOOKS.get(state, state)
+
+
+def replace_address(page: ui.element, path: str) -> None:
+    """Change what the browser of this page shows as its address, without opening it."""
+    ui.navigate.history.replace(base_of(page.client) + path)
 
 
 class Glyph(TextElement):
@@ -129,8 +182,8 @@ class Glyph(TextElement):
         if state == self._shown:
             return
         self._shown = state
-        self.props['aria-label'] = WORDS.get(state, state)
-        self._use.props['href'] = f'{SPRITE}#g-{look_of(state)}'
+        self.props['aria-label'] = word_of(state)
+        self._use.props['href'] = placed(self, 'href', f'{SPRITE}#g-{look_of(state)}')
 
 
 def button(text: str, *, icon_name: str = '', kind: str = '', small: bool = False, **attributes: Any) -> TextElement:
@@ -154,11 +207,12 @@ def menu_item(text: str, icon_name: str, *, size: int = 15, classes: str = '') -
 
 def copy_button(words: str, text: str) -> ui.element:
     press = button(words, icon_name='copy', kind='ghost', small=True)
+    copied = json.dumps(_('Copied'))
     # The label confirms it: a notice could cover what the person is copying.
     press.on(
         'click',
         js_handler=f'(e) => {{ navigator.clipboard?.writeText({json.dumps(text)}); '
-        "const s = e.currentTarget.lastElementChild; const w = s.textContent; s.textContent = 'Copied'; "
+        f'const s = e.currentTarget.lastElementChild; const w = s.textContent; s.textContent = {copied}; '
         'setTimeout(() => { s.textContent = w }, 1200) }',
     )
     return press

@@ -7,6 +7,7 @@ from typing import Any
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox.inbox import PREFIX, InboxChanged
+from synapse.language import _
 from synapse.media.formats import VIDEO_SUFFIXES
 
 from .cards import set_props
@@ -14,7 +15,7 @@ from .controls import TYPED, entry
 from .fields import TextField
 from .html import button, el, icon
 from .scope import Scope
-from .upload import FileZone, sending_row
+from .upload import FileZone, or_choose, sending_row
 from .words import kinds_of, size_of
 
 MOST_OFFERED = 20
@@ -39,8 +40,8 @@ class PathField(TextField):
 
     def _kind_words(self) -> str:
         if self._is_folder:
-            return 'folder'
-        return kinds_of(self._accepts) if self._accepts else 'path'
+            return _('folder')
+        return kinds_of(self._accepts) if self._accepts else _('path')
 
     def _control(self, value: Any) -> None:
         self._text = self._to_text(value)
@@ -50,10 +51,10 @@ class PathField(TextField):
                 with el('div', 'sy-grow'):
                     self._name = el('b', 'sy-ell')
                     self._about = el('span', 'sy-cap')
-                button('Change', small=True).on('click', self._change)
+                button(_('Change'), small=True).on('click', self._change)
             with el('div', 'form-ask') as self._ask:
                 typed = '' if self._text.startswith(PREFIX) else self._text
-                hint = '/path/to/the/folder' if self._is_folder else '/path/to/the/file'
+                hint = _('/path/to/the/folder') if self._is_folder else _('/path/to/the/file')
                 self._entry = entry(self.id, typed, self._typed, aria_describedby=self._described, placeholder=hint)
                 self._entry.classes('sy-mono')
                 if not self._is_folder and not self.schema.get('x-new'):
@@ -66,13 +67,12 @@ class PathField(TextField):
     def _draw_zone(self) -> None:
         room = self._room
         zone = FileZone(room.settings.max_upload_bytes, lambda item: self._take(str(item['id'])), classes='form-zone')
-        label = f'Drop a file for {self.title} here or press Enter to choose one'
+        label = _('Drop a file for {field} here or press Enter to choose one', field=self.title)
         zone.accept(self._accepts, title=self.title, label=label)
         with zone:
             with el('span', 'asking'), el('span'):
-                el('b', text='Drop it here')
-                el('span', text=' or ')
-                el('u', text='choose a file')
+                el('b', text=_('Drop it here'))
+                or_choose()
             sending_row()
 
     def _offer(self) -> None:
@@ -85,8 +85,8 @@ class PathField(TextField):
         if not fitting:
             return
         with self._inbox, el('span', 'sy-in sy-pick is-quiet is-sm'):
-            with el('select', aria_label=f'From the inbox for {self.title}') as select:
-                el('option', text='Choose from the inbox', value='')
+            with el('select', aria_label=_('From the inbox for {field}', field=self.title)) as select:
+                el('option', text=_('Choose from the inbox'), value='')
                 for item in fitting:
                     el('option', text=f'{item.name}, {size_of(item.size)}', value=item.id)
             icon('down', size=14)
@@ -117,8 +117,8 @@ class PathField(TextField):
         try:
             item = self._room.inbox.get(self._text.removeprefix(PREFIX))
         except NotFound:
-            return self._text, 'no longer in the inbox'
-        return item.name, f'{size_of(item.size)}, from the inbox'
+            return self._text, _('no longer in the inbox')
+        return item.name, _('{size}, from the inbox', size=size_of(item.size))
 
     def value(self) -> Any:
         text = self._text.strip()

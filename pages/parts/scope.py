@@ -6,7 +6,10 @@ from typing import Any, TypeVar
 from nicegui import binding, ui
 
 from synapse.bus import Bus, Message
+from synapse.language import answering_in
 from synapse.waiting import Throttle
+
+from .browser_language import of_tab
 
 M = TypeVar('M', bound=Message)
 
@@ -48,7 +51,8 @@ class Scope(ui.element, component='island.js'):
 
     def _call(self, callback: Callable[[], None]) -> None:
         if not self.is_deleted:
-            with self:
+            # In the language of its tab: the news may come from a call of somebody else, who is answered in theirs.
+            with self, answering_in(of_tab(self.client)):
                 callback()
 
     def when_gone(self, undo: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from synapse.durations import read_duration, words_of
+from synapse.language import N_, _
 
 from .cards import set_props
 from .controls import described, entry
@@ -27,12 +28,12 @@ class MultiChoiceField(Field):
     """Any number of several values, as checkboxes."""
 
     kind = 'choices'
-    expects = 'any of these'
+    expects = N_('any of these')
 
     def _label(self) -> None:
         with el('span', 'sy-label', id=f'{self.id}-label'):
             el('span', text=self.title)
-            el('span', 'ty', ', '.join(filter(None, (self.expects, 'required' if self.is_required else ''))))
+            el('span', 'ty', ', '.join(filter(None, (self._kind_words(), _('required') if self.is_required else ''))))
 
     def _control(self, value: Any) -> None:
         self._given = value if isinstance(value, list) else []
@@ -120,7 +121,7 @@ class DurationField(TextField):
 
     kind = 'duration'
     is_area = False
-    expects = 'such as 90 s, 1h 30m or 0:05'
+    expects = N_('such as 90 s, 1h 30m or 0:05')
     placeholder = '1h 30m'
 
     def _to_text(self, value: Any) -> str:
@@ -134,7 +135,7 @@ class DurationField(TextField):
         try:
             length = _DURATION.validate_python(text) if length is None else length
         except ValidationError:
-            raise Unreadable('Write a length of time such as 90 s, 1h 30m or 0:05.') from None
+            raise Unreadable(_('Write a length of time such as 90 s, 1h 30m or 0:05.')) from None
         return _DURATION.dump_python(length, mode='json')
 
 
@@ -150,7 +151,7 @@ class DecimalField(NumberField):
                 return text
         except InvalidOperation:
             pass
-        raise Unreadable('Enter a number.')
+        raise Unreadable(_('Enter a number.'))
 
 
 class SecretField(Field):
@@ -162,7 +163,7 @@ class SecretField(Field):
         self._given = value
         self._text = ''
         control = entry(self.id, '', self._typed, kind='password', autocomplete='new-password')
-        placeholder = 'kept as it is' if value else None
+        placeholder = _('kept as it is') if value else None
         set_props(control, aria_describedby=self._described or described(self.id), placeholder=placeholder)
 
     def _typed(self, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from nicegui import ui
 
 from synapse.catalog.catalog import PipelineInfo
+from synapse.language import _, capital, translated
 from synapse.media.formats import VIDEO_SUFFIXES
 
 from .cards import set_props
@@ -25,10 +26,10 @@ class FileZone(ui.element):
     def __init__(self, max_bytes: int, received: Received, *, classes: str = '', multiple: bool = False) -> None:
         super().__init__('div')
         self.classes(f'upload-zone {classes}')
-        set_props(self, role='button', tabindex='0', data_max=str(max_bytes))
+        set_props(self, data_max=str(max_bytes))
         self.on('uploaded', lambda event: received(event.args), js_handler='(e) => emit(e.detail)')
         with self:
-            self._input = el('input', type_='file', multiple=multiple, tabindex='-1', aria_hidden='true')
+            self.input = el('input', type_='file', multiple=multiple)
 
     def accept(self, suffixes: Sequence[str], *, title: str, label: str, kinds: str = '') -> None:
         """Take files with these suffixes, or any file if there are none.
@@ -39,8 +40,8 @@ class FileZone(ui.element):
         """
         accepts = ','.join(suffixes) or None
         kinds = kinds or kinds_of(suffixes)
-        set_props(self, data_accepts=accepts, data_pipeline=title, data_kinds=kinds, aria_label=label)
-        set_props(self._input, accept=accepts)
+        set_props(self, data_accepts=accepts, data_pipeline=title, data_kinds=kinds)
+        set_props(self.input, accept=accepts, aria_label=label)
 
 
 class UploadZone(FileZone):
@@ -48,7 +49,7 @@ class UploadZone(FileZone):
 
     def __init__(self, max_bytes: int, received: Received, *, classes: str = '') -> None:
         super().__init__(max_bytes, received, classes=classes, multiple=True)
-        self._limit = f'up to {size_of(max_bytes)}'
+        self._limit = size_of(max_bytes)
         with self:
             with el('span', 'asking'):
                 with el('span', 'up'):
@@ -56,8 +57,7 @@ class UploadZone(FileZone):
                 with el('span', 'words'):
                     with el('span', 'is-wide-only'):
                         self._drop = el('b')
-                        el('span', text=' or ')
-                        el('u', text='choose a file')
+                        or_choose()
                     self._choose = el('b', 'is-phone-only')
                     self._hint = el('span', 'sy-cap')
                 icon('right', size=18, classes='sy-3 is-phone-only')
@@ -70,14 +70,24 @@ class UploadZone(FileZone):
         :param suffixes: what is taken, for other pipelines too; any file if there are none
         """
         kinds = kinds_of(info.accepts)
-        what = 'a video' if set(info.accepts[:1]) & set(VIDEO_SUFFIXES) else 'a file'
-        label = f'Drop {what} here or press Enter to choose one'
-        self.accept(suffixes, title=info.title, label=label, kinds=kinds)
-        self._drop.set_text(f'Drop {what}')
-        self._choose.set_text(f'Choose {what}')
-        then = 'It starts right away.' if starts else 'A few questions follow.'
-        self._hint.set_text(f'{kinds[0].upper()}{kinds[1:]}, {self._limit}. {then}')
+        if set(info.accepts[:1]) & set(VIDEO_SUFFIXES):
+            label = _('Drop a video here or press Enter to choose one')
+            drop, choose = _('Drop a video'), _('Choose a video')
+        else:
+            label = _('Drop a file here or press Enter to choose one')
+            drop, choose = _('Drop a file'), _('Choose a file')
+        self.accept(suffixes, title=translated(info.title), label=label, kinds=kinds)
+        self._drop.set_text(drop)
+        self._choose.set_text(choose)
+        then = _('It starts right away.') if starts else _('A few questions follow.')
+        self._hint.set_text(_('{kinds}, up to {size}. {then}', kinds=capital(kinds), size=self._limit, then=then))
         set_props(self._hint, title=', '.join(info.accepts) or None, data_profile=profile)
+
+
+def or_choose() -> None:
+    """Draw what stands behind "Drop it here": the other way, for those who press it."""
+    el('span', text=' ' + _('or') + ' ')
+    el('u', text=_('choose a file'))
 
 
 def sending_row() -> None:
@@ -88,8 +98,8 @@ def sending_row() -> None:
     with el('span', 'sending'):
         with el('span', 'sy-x'):
             el('b', 'sy-ell sy-grow', data_name='1')
-            el('button', 'sy-btn is-sm is-ghost', 'Cancel', type_='button', data_cancel='1')
-        with el('span', 'sy-meter', role='progressbar', aria_label='Upload', data_progress='1'):
+            el('button', 'sy-btn is-sm is-ghost', _('Cancel'), type_='button', data_cancel='1')
+        with el('span', 'sy-meter', role='progressbar', aria_label=_('Upload'), data_progress='1'):
             el('i', data_bar='1').style('width:0%;--mc:var(--cmd-purple)')
         el('span', 'sy-cap sy-num', data_speed='1')
     el('span', 'refused sy-error', role='alert', data_refused='1')

@@ -1,15 +1,21 @@
 """Numbers, moments and names as people read them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
-from synapse.durations import clock
+from synapse.durations import clock, spoken
 from synapse.errors import NotFound
+from synapse.language import _, translated
+from synapse.language.formats import moment as written
 from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
-from synapse.sentences import size_of as size_of
+from synapse.sizes import short_size
+from synapse.sizes import size_of as size_of
+from synapse.status import Status
 
 MOST_SUFFIXES = 4
 """More kinds of files than this are summed up."""
@@ -20,23 +26,54 @@ def length_of(seconds: float | None) -> str:
     return '' if seconds is None else clock(max(0, seconds))
 
 
+def percent_of(value: float) -> str:
+    """Return `42 %` for 42, with the space that the language has there."""
+    return _('{percent} %', percent=f'{value:.0f}')
+
+
+def limits_of(limits: Mapping[str, Any]) -> list[str]:
+    """Return the limits that a pipeline declares: `memory up to 2 GB`, `needs 5 GB free`, `nice 10`."""
+    return [say(limits[name]) for name, say in _LIMITS.items() if name in limits]
+
+
+_LIMITS: dict[str, Callable[[Any], str]] = {
+    'memory_limit': lambda value: _('memory up to {size}', size=short_size(value)),
+    'needs_free': lambda value: _('needs {size} free', size=short_size(value)),
+    'output_limit': lambda value: _('log up to {size}', size=short_size(value)),
+    'stall_after': lambda value: (
+        _('alarm after {time} of silence', time=spoken(value)) if value else _('no alarm when silent')
+    ),
+    'nice': lambda value: _('nice {value}', value=value),
+    'ionice': lambda value: _('disk priority {value}', value=value),
+}
+
+
 def kinds_of(suffixes: Sequence[str]) -> str:
     """Return which files these are: `mp4, mov`, or `video and sound files, such as mp4, mov, mkv`, or `any file`.
 
     :param suffixes: in lower case, such as `.mp4`; none of them stands for all files
     """
     if not suffixes:
-        return 'any file'
+        return _('any file')
     if len(suffixes) <= MOST_SUFFIXES:
         return _listed(suffixes)
-    kinds = {'video': VIDEO_SUFFIXES, 'sound': SOUND_SUFFIXES}
-    media = [suffix for known in kinds.values() for suffix in known if suffix in suffixes]
+    media = [suffix for suffix in (*VIDEO_SUFFIXES, *SOUND_SUFFIXES) if suffix in suffixes]
     others = [suffix for suffix in suffixes if suffix not in media]
-    words = ' and '.join(kind for kind, known in kinds.items() if set(known).intersection(suffixes))
-    parts = [f'{words} files, such as {_listed(media[:3])}'] if media else []
-    if others:
-        parts.append(_listed(others) if len(others) <= MOST_SUFFIXES else f'files such as {_listed(others[:3])}')
-    return ', and '.join(parts)
+    named = _listed(others)
+    if len(others) > MOST_SUFFIXES:
+        named = _('files such as {suffixes}', suffixes=_listed(others[:3]))
+    if not media:
+        return named
+    return _('{media}, and {others}', media=_media_words(media), others=named) if others else _media_words(media)
+
+
+def _media_words(media: Sequence[str]) -> str:
+    some = _listed(media[:3])
+    if not set(VIDEO_SUFFIXES).intersection(media):
+        return _('sound files, such as {suffixes}', suffixes=some)
+    if not set(SOUND_SUFFIXES).intersection(media):
+        return _('video files, such as {suffixes}', suffixes=some)
+    return _('video and sound files, such as {suffixes}', suffixes=some)
 
 
 def _listed(suffixes: Sequence[str]) -> str:
@@ -50,9 +87,21 @@ def clock_of(room: ControlRoom, moment: datetime | None) -> str:
 
 def day_of(room: ControlRoom, moment: datetime) -> str:
     """Return `Today` or a day such as `9 Oct`, in the zone of the calendar."""
-    local = room.local(moment)
-    is_today = local.date() == room.local(now_utc()).date()
-    return 'Today' if is_today else f'{local.day} {local:%b}'
+    return _('Today') if _is_today(room, moment) else written('MMMd', room.local(moment))
+
+
+def moment_of(room: ControlRoom, moment: datetime) -> str:
+    """Return `14:02`, with the day in front unless it is today, in the zone of the calendar."""
+    return written('Hm' if _is_today(room, moment) else 'MMMdHm', room.local(moment))
+
+
+def day_and_clock_of(room: ControlRoom, moment: datetime) -> str:
+    """Return `Today 14:02:11` or `9 Oct 14:02:11`, in the zone of the calendar."""
+    return f'{day_of(room, moment)} {clock_of(room, moment)}'
+
+
+def _is_today(room: ControlRoom, moment: datetime) -> bool:
+    return room.local(moment).date() == room.local(now_utc()).date()
 
 
 def millis(moment: datetime) -> str:
@@ -62,13 +111,24 @@ def millis(moment: datetime) -> str:
 
 def pipeline_title(room: ControlRoom, name: str) -> str:
     """Return the title of a pipeline, or its class name if it no longer exists."""
-    return room.catalog.title_of(name)
+    return translated(room.catalog.title_of(name))
 
 
 def pipeline_color(room: ControlRoom, name: str) -> str:
-    """Return the CSS class of the colour of a pipeline, `p1` to `p6`."""
+    """Return the CSS class of the colour of a pipeline, such as `p1`."""
     info = room.catalog.find(name)
-    return 'p5' if info is None else f'p{info.color_index % 6 + 1}'
+    return 'p5' if info is None else color_class(info)
+
+
+def run_words(title: str) -> str:
+    """Return `Run TITLE`, or a title that already begins with that word as it is."""
+    words = _('Run {title}', title=title)
+    verb = words[: len(words) - len(title)]
+    return title if verb.strip() and title.startswith(verb) else words
+
+
+def color_class(info: PipelineInfo) -> str:
+    return f'p{info.color_index + 1}'
 
 
 def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
@@ -77,7 +137,7 @@ def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
         steps = room.catalog.get(pipeline).steps
     except NotFound:
         return step.upper()
-    return next((str(item['title']) for item in steps if item['name'] == step), step.upper())
+    return translated(next((str(item['title']) for item in steps if item['name'] == step), step.upper()))
 
 
 def title_of(room: ControlRoom, run: RunRecord) -> str:
@@ -103,11 +163,21 @@ def filters_for(room: ControlRoom, pipeline: str, profile: str) -> tuple[dict[st
     :param pipeline: the one chosen now; a link may name one that no longer exists, while its runs do
     :param profile: the same
     """
-    pipelines = {'': 'All pipelines'} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
-    profiles = {'': 'All profiles'} | {item.id: item.label for item in room.profiles.all()}
+    pipelines = {'': _('All pipelines')} | {
+        info.name: translated(info.title) for info in room.catalog.all() if info.is_runnable
+    }
+    profiles = {'': _('All profiles')} | {item.id: item.label for item in room.profiles.all()}
     pipelines.setdefault(pipeline, pipeline)
     profiles.setdefault(profile, profile)
     return pipelines, profiles
+
+
+def busy_words(status: Status) -> str:
+    """Return `1 of 2 busy` or, while a paused run keeps a worker, `1 busy, 1 paused`."""
+    held = sum(worker.get('state') == 'paused' for worker in status.workers)
+    if held:
+        return _('{busy} busy, {held} paused', busy=status.busy_workers, held=held)
+    return _('{busy} of {count} busy', busy=status.busy_workers, count=len(status.workers))
 
 
 def profile_label(room: ControlRoom, id: str | None) -> str:

@@ -1,30 +1,26 @@
-"""All pipelines: what they do, what they take, and what is wrong with those that have an error."""
+"""All pipelines: what they do, what they take, what is wrong with those that have an error; and the watch folders."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from pages.parts.cards import set_props
 from pages.parts.html import Glyph, button, copy_button, el, icon, opens, prose
 from pages.parts.scope import Scope
-from pages.parts.words import kinds_of
+from pages.parts.words import color_class, kinds_of, limits_of, run_words
 from pages.runs.run_form import open_run_form
+from pages.scheduler.event.dialog import open_event_dialog
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
+from synapse.catalog.first_file import EXAMPLE
 from synapse.control_room import ControlRoom
+from synapse.language import N_, _, _n, _p, translated
+from synapse.language.formats import number
 
-EXAMPLE = '''from synapse import Pipeline, Run, step
+from .examples import Examples
+from .record import RecordFacts
+from .watch_folders import WatchFolders
 
-
-class Hello(Pipeline):
-    """Greet someone, slowly."""
-
-    name: str = 'world'
-
-    @step
-    def greet(self, run: Run) -> None:
-        run.shell(['sleep', '1'])
-        run.log.success(f'Hello, {self.name}')
-'''
-HOW_TO = (
+HOW_TO = N_(
     'Save a file like this one in the folder below. It appears here within a second, with a form made from its fields. '
     'Its methods marked @step run in order, and a retry can start from any of them.'
 )
@@ -52,35 +48,60 @@ def pipelines_page(room: ControlRoom) -> None:
 
         scope.follow(room.bus, PipelinesChanged, lambda _: draw())
         draw()
+        WatchFolders(room)
+        Examples(room)
         _how_to(room)
 
 
 def _card(room: ControlRoom, info: PipelineInfo) -> Any:
-    with el('section', f'glass-card pipe p{info.color_index % 6 + 1}', aria_label=info.title) as card:
+    title = translated(info.title)
+    with el('section', f'glass-card pipe {color_class(info)}', aria_label=title) as card:
         with el('div', 'sy-x'):
             el('i', 'sy-pdot')
-            el('h2', 'sy-ell', info.title)
+            with el('h2', 'sy-ell'):
+                el('a', '', title, href=f'/pipelines/{info.name}')
             el('span', 'sy-cap sy-mono sy-grow sy-ell', info.name if info.title != info.name else '')
-            if info.is_runnable:
-                run = button('Run', icon_name='play', small=True, aria_label=f'Run {info.title}')
-                opens(run, lambda: open_run_form(room, pipeline=info.name))
-        if info.error is not None:
-            _problem(info, info.error)
-        if info.description:
-            prose('p', 'sy-2 about', unwrapped(info.description))
-        if info.steps:
-            with el('ol', 'steps', aria_label='Steps'):
-                for step in info.steps:
-                    with el('li', 'sy-tag sy-mono', title=_about(step)):
-                        el('span', text=str(step['title']))
-                        if step.get('retries'):
-                            icon('retry', size=11)
-        with el('dl', 'facts'):
-            for name, value in _facts(info):
-                el('dt', text=name)
-                title = ', '.join(info.accepts) if name == 'Takes' else None
-                el('dd', 'sy-mono' if name == 'File' else '', value, title=title)
+            draw_acts(room, info)
+        draw_about(info)
+        draw_facts(info)
+        if info.is_runnable:
+            RecordFacts(room, info.name)
     return card
+
+
+def draw_acts(room: ControlRoom, info: PipelineInfo) -> None:
+    """Draw the buttons Plan and Run, if the pipeline can run."""
+    if info.is_runnable:
+        title = translated(info.title)
+        plan = button(_p('verb', 'Plan'), icon_name='calendar', kind='ghost', small=True)
+        set_props(plan, aria_label=_('Plan a run of {title}', title=title))
+        opens(plan, lambda: open_event_dialog(room, pipeline=info.name))
+        run = button(_('Run'), icon_name='play', small=True, aria_label=run_words(title))
+        opens(run, lambda: open_run_form(room, pipeline=info.name))
+
+
+def draw_about(info: PipelineInfo) -> None:
+    """Draw what is wrong with a pipeline, what it does, and its steps."""
+    if info.error is not None:
+        _problem(info, info.error)
+    if info.description:
+        prose('p', 'sy-2 about', unwrapped(translated(info.description)))
+    if info.steps:
+        with el('ol', 'steps', aria_label=_('Steps')):
+            for step in info.steps:
+                with el('li', 'sy-tag sy-mono', title=_about(step)):
+                    el('span', text=translated(str(step['title'])))
+                    if step.get('retries'):
+                        icon('retry', size=11)
+
+
+def draw_facts(info: PipelineInfo) -> None:
+    """Draw what a pipeline takes and asks for, its limits and its file."""
+    with el('dl', 'facts'):
+        for name, value in _facts(info):
+            el('dt', text=name)
+            accepted = ', '.join(info.accepts) if name == _('Takes') else None
+            el('dd', 'sy-mono' if name == _('File') else '', value, title=accepted)
 
 
 def _problem(info: PipelineInfo, error: Mapping[str, Any]) -> None:
@@ -88,55 +109,58 @@ def _problem(info: PipelineInfo, error: Mapping[str, Any]) -> None:
         with el('span', 'wi'):
             Glyph('failed', size=16)
         with el('div', 'sy-grow'):
-            el('b', text=str(error.get('message') or 'This file cannot be read.'))
-            line = f', line {error["line"]}' if error.get('line') else ''
-            if error.get('file'):
-                el('p', 'sy-mono', f'{error["file"]}{line}')
+            el('b', text=str(error.get('message') or _('This file cannot be read.')))
+            if file := error.get('file'):
+                line = error.get('line')
+                el('p', 'sy-mono', _('{file}, line {line}', file=file, line=line) if line else str(file))
             el('p', text=way_out(info))
             if error.get('traceback'):
                 with el('details'):
-                    el('summary', text='Traceback')
+                    el('summary', text=_('Traceback'))
                     el('pre', text=str(error['traceback']))
 
 
 def way_out(info: PipelineInfo) -> str:
     """Return what to do about a file with an error, and what runs until then."""
     if info.is_runnable:
-        return 'Its last good version still runs. Fix the file and it takes over at once.'
-    return 'Fix the file and the pipeline appears here at once.'
+        return _('Its last good version still runs. Fix the file and it takes over at once.')
+    return _('Fix the file and the pipeline appears here at once.')
 
 
 def _about(step: Mapping[str, Any]) -> str:
     parts = [str(step['name'])]
     if step.get('retries'):
-        parts.append(f'{step["retries"]} retries')
+        parts.append(_n('{count} retries', '{count} retries', step['retries']))
     if step.get('timeout'):
-        parts.append(f'at most {step["timeout"]:g} s')
+        parts.append(_('at most {seconds} s', seconds=number(step['timeout'])))
     return ', '.join(parts)
 
 
 def _facts(info: PipelineInfo) -> list[tuple[str, str]]:
     required = info.schema.get('required', [])
-    names = [f'{name} (required)' if name in required else name for name in info.schema.get('properties', {})]
+    names = [
+        _('{name} (required)', name=name) if name in required else name for name in info.schema.get('properties', {})
+    ]
     facts = [
-        ('Takes', kinds_of(info.accepts) if info.accepts else ''),
-        ('Asks for', ', '.join(names)),
-        ('At once', f'{info.max_parallel} at most' if info.max_parallel else ''),
-        ('File', 'built in' if info.is_built_in else info.origin or info.source),
+        (_('Takes'), kinds_of(info.accepts) if info.accepts else ''),
+        (_('Asks for'), ', '.join(names)),
+        (_('At once'), _('{count} at most', count=info.max_parallel) if info.max_parallel else ''),
+        (_('Limits'), ', '.join(limits_of(info.limits))),
+        (_('File'), _('built in') if info.is_built_in else info.origin or info.source),
     ]
     return [(name, value) for name, value in facts if value]
 
 
 def _how_to(room: ControlRoom) -> None:
     folder = room.settings.data / 'pipelines'
-    with el('section', 'glass-card pipe-new', aria_label='Create a pipeline'):
+    with el('section', 'glass-card pipe-new', aria_label=_('Create a pipeline')):
         with el('div', 'words'):
-            el('h2', text='Create a pipeline')
-            el('p', 'sy-2', HOW_TO)
+            el('h2', text=_('Create a pipeline'))
+            el('p', 'sy-2', translated(HOW_TO))
             el('p', 'sy-mono sy-2 where', str(folder / 'hello.py'))
             with el('div', 'sy-x'):
-                copy_button('Copy the folder', str(folder))
-                copy_button('Copy the example', EXAMPLE)
+                copy_button(_('Copy the folder'), str(folder))
+                copy_button(_('Copy the example'), EXAMPLE)
         el('pre', 'code', EXAMPLE)
 
 

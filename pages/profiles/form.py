@@ -5,23 +5,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nicegui import ui
-
 from pages.parts.cards import set_props
 from pages.parts.controls import TYPED
-from pages.parts.dialogs import focus_first_field, say
+from pages.parts.dialogs import Dialog, focus_first_field, say
 from pages.parts.fields import PairsField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon
 from synapse.control_room import ControlRoom
 from synapse.destinations.address import without_login
 from synapse.destinations.trial import notes_of
 from synapse.errors import Invalid, SynapseError
+from synapse.language import N_, _, translated
 from synapse.profiles import COLORS, Profile
 
 from .login import TITLES, LoginFields
 from .trial import TrialBox
 
-ICONS = ('profiles', 'film', 'folder', 'globe', 'upload', 'terminal', 'bolt', 'flag', 'file', 'repeat')
+ICONS = (
+    N_('profiles'),
+    N_('film'),
+    N_('folder'),
+    N_('globe'),
+    N_('upload'),
+    N_('terminal'),
+    N_('bolt'),
+    N_('flag'),
+    N_('file'),
+    N_('repeat'),
+)
 
 
 class ProfileDialog:
@@ -34,8 +44,8 @@ class ProfileDialog:
         self._room = room
         self._profile = profile
         self._is_saving = False
-        title = f'Edit {profile.label}' if profile else 'New profile'
-        with ui.dialog() as self._dialog:
+        title = _('Edit {label}', label=profile.label) if profile else _('New profile')
+        with Dialog() as self._dialog:
             box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label=title)
             focus_first_field(self._dialog, box)
             box.on('keydown.ctrl.enter', self._save)
@@ -45,34 +55,34 @@ class ProfileDialog:
         self._dialog.open()
 
     def _draw(self, title: str, first: Profile) -> None:
-        with el('header'):
+        with el('div', 'form-head'):
             el('h2', 'sy-grow', title)
-            close = button('', icon_name='x', kind='ghost', small=True, aria_label='Close')
+            close = button('', icon_name='x', kind='ghost', small=True, aria_label=_('Close'))
             close.on('click', self._dialog.close)
         with el('div', 'form-scroll'):
-            self._label = _text_field('label', 'Name', first.label, is_required=True)
+            self._label = _text_field('label', _('Name'), first.label, is_required=True)
             with el('div', 'form-two'):
-                self._color = _PicturePicker('Colour', COLORS, first.color, _swatch)
-                self._icon = _PicturePicker('Icon', ICONS, first.icon, icon)
-            help_text = (
-                'Where results are delivered: a folder, or an address such as sftp://host/folder. '
-                f'If empty, {self._room.profiles.default_destination}.'
+                self._color = _PicturePicker(_('Colour'), COLORS, first.color, _swatch)
+                self._icon = _PicturePicker(_('Icon'), ICONS, first.icon, icon)
+            help_text = _(
+                'Where results are delivered: a folder, or an address such as sftp://host/folder. If empty, {default}.',
+                default=self._room.profiles.default_destination,
             )
-            self._destination = _text_field('destination', 'Destination', first.destination, help_text=help_text)
+            self._destination = _text_field('destination', _('Destination'), first.destination, help_text=help_text)
             self._login = LoginFields(first.secrets, first.destination)
             self._destination.changed = lambda: self._login.show_for(self._destination.text)
             self._trial = TrialBox(self._room, self._profile, self._destination_data)
             schema = {
-                'title': 'Default parameters',
-                'description': 'Values for every pipeline that has a parameter of that name.',
+                'title': _('Default parameters'),
+                'description': _('Values for every pipeline that has a parameter of that name.'),
                 'additionalProperties': {},
             }
             self._defaults = PairsField('defaults', schema, first.defaults, is_required=False, is_nullable=False)
             self._secrets = _Secrets([name for name in first.secrets if name not in TITLES])
-        with el('footer'):
+        with el('div', 'form-foot'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
-            button('Cancel').on('click', self._dialog.close)
-            self._button = button('Save profile', kind='primary', title='Ctrl Enter')
+            button(_('Cancel')).on('click', self._dialog.close)
+            self._button = button(_('Save profile'), kind='primary', title=_('Ctrl Enter'))
             self._button.on('click', self._save)
 
     async def _save(self) -> None:
@@ -95,7 +105,7 @@ class ProfileDialog:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:
             doubt = self._trial.doubt(_tried_part(data), is_new=self._is_other_destination(data))
-            saved = f'Saved the profile {data["label"].strip()}.'
+            saved = _('Saved the profile {label}.', label=data['label'].strip())
             say(f'{saved} {doubt}', kind='warning', timeout=10_000) if doubt else say(saved, kind='success')
             for note in notes_of(without_login(data['destination'])[0]) if data['destination'] else ():
                 say(note, kind='warning', timeout=10_000)
@@ -161,9 +171,9 @@ class _PicturePicker:
             group = el('fieldset', 'prof-choice', aria_label=title)
             with group:
                 for option in dict.fromkeys((*options, value)):
-                    with el('label', title=option):
+                    with el('label', title=translated(option)):
                         name = f'{title}-{group.id}'
-                        radio = el('input', type_='radio', name=name, aria_label=f'{title} {option}')
+                        radio = el('input', type_='radio', name=name, aria_label=f'{title} {translated(option)}')
                         radio.props['^checked'] = option == value or None
                         draw(option)
                     radio.on('change', lambda _, option=option: self._choose(option), js_handler='() => emit()')
@@ -210,12 +220,12 @@ class _Secrets:
         self.edits = SecretEdits()
         with el('div', 'sy-field'):
             with el('span', 'sy-label'):
-                el('span', text='Secrets')
-                el('span', 'ty', 'in the environment of its runs, *** in the log')
+                el('span', text=_('Secrets'))
+                el('span', 'ty', _('in the environment of its runs, *** in the log'))
             self._rows = el('div', 'prof-secrets')
             for name in names:
                 self._draw_kept(name)
-            button('Add a secret', icon_name='plus', small=True).on('click', self._add)
+            button(_('Add a secret'), icon_name='plus', small=True).on('click', self._add)
             self.error = el('span', 'sy-error', role='alert')
 
     def _draw_kept(self, name: str) -> None:
@@ -225,8 +235,8 @@ class _Secrets:
 
         with self._rows, el('div', 'row') as row:
             el('span', 'sy-mono sy-ell sy-grow', name)
-            _box(f'New value of {name}', lambda value: self.edits.replace(name, value), placeholder='***')
-            button('', icon_name='trash', kind='ghost', aria_label=f'Remove {name}').on('click', remove)
+            _box(_('New value of {name}', name=name), lambda value: self.edits.replace(name, value), placeholder='***')
+            button('', icon_name='trash', kind='ghost', aria_label=_('Remove {name}', name=name)).on('click', remove)
 
     def _add(self) -> None:
         def remove() -> None:
@@ -236,10 +246,10 @@ class _Secrets:
         new = NewSecret()
         self.edits.added.append(new)
         with self._rows, el('div', 'row') as row:
-            label = 'Name of the new secret'
-            _box(label, lambda text: setattr(new, 'name', text), placeholder='Name', kind='text')
-            _box('Value of the new secret', lambda text: setattr(new, 'value', text), placeholder='Value')
-            button('', icon_name='trash', kind='ghost', aria_label='Remove the new secret').on('click', remove)
+            label = _('Name of the new secret')
+            _box(label, lambda text: setattr(new, 'name', text), placeholder=_('Name'), kind='text')
+            _box(_('Value of the new secret'), lambda text: setattr(new, 'value', text), placeholder=_('Value'))
+            button('', icon_name='trash', kind='ghost', aria_label=_('Remove the new secret')).on('click', remove)
 
 
 def _box(label: str, typed: Callable[[str], None], *, placeholder: str, kind: str = 'password') -> None:

@@ -9,12 +9,13 @@ from pages.parts.controls import TYPED
 from pages.parts.html import button, el
 from synapse.destinations.address import ENDPOINT, KEY_FILE, PASSWORD, USERNAME, scheme_of
 from synapse.destinations.kinds import login_fields
+from synapse.language import N_, _, translated
 from synapse.profiles import MASK
 
-TITLES = {USERNAME: 'User', PASSWORD: 'Password', KEY_FILE: 'Key file', ENDPOINT: 'S3 endpoint'}
+TITLES = {USERNAME: N_('User'), PASSWORD: N_('Password'), KEY_FILE: N_('Key file'), ENDPOINT: N_('S3 endpoint')}
 """The secrets of a profile that have a field of their own, and its title."""
-_S3_TITLES = TITLES | {USERNAME: 'Access key', PASSWORD: 'Secret key'}
-_HELP = {KEY_FILE: 'of SSH, such as ~/.ssh/id_ed25519', ENDPOINT: 'if it is not Amazon'}
+_S3_TITLES = TITLES | {USERNAME: N_('Access key'), PASSWORD: N_('Secret key')}
+_HELP = {KEY_FILE: N_('of SSH, such as ~/.ssh/id_ed25519'), ENDPOINT: N_('if it is not Amazon')}
 
 
 class LoginFields:
@@ -30,7 +31,7 @@ class LoginFields:
                 self._fields = {name: _LoginField(name, is_kept=name in known) for name in TITLES}
             with el('div', 'prof-unused sy-2') as self._unused:
                 self._unused_text = el('span', 'sy-grow')
-                button('Remove', icon_name='trash', kind='ghost', small=True).on('click', self._remove_unused)
+                button(_('Remove'), icon_name='trash', kind='ghost', small=True).on('click', self._remove_unused)
         self.show_for(address)
 
     def change(self) -> dict[str, str | None]:
@@ -43,13 +44,13 @@ class LoginFields:
         self._usable = login_fields(address)
         titles = _S3_TITLES if scheme_of(address) == 's3' else TITLES
         for name, field in self._fields.items():
-            field.show(titles[name], is_usable=name in self._usable)
+            field.show(translated(titles[name]), is_usable=name in self._usable)
         _show(self._grid, self._usable)
         self._show_unused()
 
     def _show_unused(self) -> None:
-        names = ', '.join(TITLES[name].lower() for name in self._unused_names())
-        self._unused_text.set_text(f'Saved, but not used by this address: {names}')
+        names = ', '.join(translated(TITLES[name]).lower() for name in self._unused_names())
+        self._unused_text.set_text(_('Saved, but not used by this address: {names}', names=names))
         _show(self._unused, names)
         _show(self._box, self._usable or names)
 
@@ -71,7 +72,7 @@ class _LoginField:
         with el('div', 'sy-field') as self._field:
             with el('label', 'sy-label', for_=f'login-{name}'):
                 self._title = el('span')
-                el('span', 'ty', _HELP.get(name, ''))
+                el('span', 'ty', translated(_HELP.get(name, '')))
             with el('div', 'sy-x'):
                 kind = 'password' if name == PASSWORD else 'text'
                 self._box = el(
@@ -85,7 +86,7 @@ class _LoginField:
 
     def show(self, title: str, *, is_usable: bool) -> None:
         self._title.set_text(title)
-        set_props(self._trash, aria_label=f'Remove the {title.lower()}')
+        set_props(self._trash, aria_label=_('Remove the {name}', name=title.lower()))
         _show(self._field, is_usable)
 
     def remove(self) -> None:

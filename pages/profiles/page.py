@@ -4,6 +4,7 @@ from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
+from synapse.language import _
 from synapse.profiles import MASK, Profile, ProfileChanged
 
 from .form import ProfileDialog, shown
@@ -16,9 +17,9 @@ def profiles_page(room: ControlRoom) -> None:
             el(
                 'p',
                 'sy-2 sy-grow',
-                'Each run uses a profile, which sets where results go and provides default values and secrets.',
+                _('Each run uses a profile, which sets where results go and provides default values and secrets.'),
             )
-            opens(button('New profile', icon_name='plus'), lambda: ProfileDialog(room, None))
+            opens(button(_('New profile'), icon_name='plus'), lambda: ProfileDialog(room, None))
         cards = el('div', 'pipes')
 
         def draw() -> None:
@@ -39,25 +40,27 @@ def _card(room: ControlRoom, profile: Profile, *, is_only: bool) -> None:
                 icon(profile.icon)
             el('h2', 'sy-ell', profile.label)
             el('span', 'sy-cap sy-mono sy-grow sy-ell', profile.id)
-            edit = button('Edit', icon_name='edit', small=True, aria_label=f'Edit {profile.label}')
+            edit = button(_('Edit'), icon_name='edit', small=True, aria_label=_('Edit {label}', label=profile.label))
             opens(edit, lambda: ProfileDialog(room, profile))
-            remove = button('', icon_name='trash', kind='ghost', small=True, aria_label=f'Delete {profile.label}')
+            remove = button(
+                '', icon_name='trash', kind='ghost', small=True, aria_label=_('Delete {label}', label=profile.label)
+            )
             if is_only:
                 remove.props.update(
-                    {'disabled': True, 'title': 'A run needs a profile, so the only one cannot be deleted.'}
+                    {'disabled': True, 'title': _('A run needs a profile, so the only one cannot be deleted.')}
                 )
             else:
                 opens(remove, lambda: _delete(room, profile), what='')
         with el('dl', 'facts prof-facts'):
-            el('dt', text='Delivers to')
+            el('dt', text=_('Delivers to'))
             el('dd', 'sy-mono', profile.destination)
             if profile.defaults:
-                el('dt', text='Defaults')
+                el('dt', text=_('Defaults'))
                 with el('dd'):
                     for name, value in profile.defaults.items():
                         el('p', 'sy-mono', f'{name} = {shown(value)}')
             if profile.secrets:
-                el('dt', text='Secrets')
+                el('dt', text=_('Secrets'))
                 with el('dd'):
                     for name in profile.secrets:
                         el('p', 'sy-mono', f'{name} = {MASK}')
@@ -67,7 +70,8 @@ async def _delete(room: ControlRoom, profile: Profile) -> None:
     if room.profiles.in_use(profile.id):
         await attempt(room.profiles.delete(profile.id))  # refused, naming the events that need it
         return
-    secrets = ' Its secrets are deleted for good.' if profile.secrets else ''
-    text = f'Runs that used it keep their history and their files.{secrets}'
-    if await confirm(f'Delete {profile.label}?', text, yes='Delete profile', no='Keep it'):
+    text: str = _('Runs that used it keep their history and their files.')
+    if profile.secrets:
+        text = ' '.join((text, _('Its secrets are deleted for good.')))
+    if await confirm(_('Delete {label}?', label=profile.label), text, yes=_('Delete profile'), no=_('Keep it')):
         await attempt(room.profiles.delete(profile.id))

@@ -12,6 +12,7 @@ from synapse.destinations.kinds import EXTRAS
 from synapse.destinations.packages import install
 from synapse.destinations.trial import Trial
 from synapse.errors import SynapseError
+from synapse.language import _
 from synapse.profiles import Profile
 
 
@@ -25,7 +26,7 @@ class TrialBox:
         self._room, self._profile, self._data = room, profile, data
         self._last: tuple[dict[str, Any], Trial] | None = None
         with el('div', 'sy-field'):
-            self._button = button('Try it', icon_name='bolt', small=True)
+            self._button = button(_('Try it'), icon_name='bolt', small=True)
             self._button.on('click', self._try)
             self._said = el('div', 'prof-trial', role='status')
 
@@ -36,13 +37,13 @@ class TrialBox:
         :param is_new: whether it was not in use before, so that it should be tried
         """
         if self._last is None or self._last[0] != data:
-            return 'Its destination was not tried: edit it, and press Try it.' if is_new else ''
+            return _('Its destination was not tried: edit it, and press Try it.') if is_new else ''
         trial = self._last[1]
-        return '' if trial.works else f'Its destination did not work when you tried it. {trial.message}'
+        return '' if trial.works else ' '.join((_('Its destination did not work when you tried it.'), trial.message))
 
     async def _try(self) -> None:
         set_props(self._button, disabled=True)
-        self._say('Writing a small file, reading it back and removing it ...')
+        self._say(_('Writing a small file, reading it back and removing it ...'))
         try:
             data = self._data()
             trial = await self._room.profiles.try_destination(self._profile.id if self._profile else None, data)
@@ -65,11 +66,11 @@ class TrialBox:
             for note in trial.notes:
                 el('p', 'sy-2', note)
             if trial.host_key is not None:
-                accept = button('Accept this key', icon_name='check', small=True)
+                accept = button(_('Accept this key'), icon_name='check', small=True)
                 accept.on('click', lambda: self._accept(trial))
             if trial.missing:
                 names = ' '.join(EXTRAS[trial.missing])
-                get = button(f'Install {names}', icon_name='plus', small=True)
+                get = button(_('Install {names}', names=names), icon_name='plus', small=True)
                 get.on('click', lambda: self._install(trial.missing))
 
     async def _accept(self, trial: Trial) -> None:
@@ -79,7 +80,7 @@ class TrialBox:
 
     async def _install(self, extra: str) -> None:
         set_props(self._button, disabled=True)
-        self._say('Installing ...')
+        self._say(_('Installing ...'))
         try:
             await install(extra, self._say)
         except SynapseError as error:

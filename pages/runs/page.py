@@ -1,200 +1,184 @@
-"""All runs, newest first; rows change in place while they run."""
+"""All runs, newest first: found by number, file, text and filters, and retried, stopped or exported together."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from nicegui import ui
+from nicegui import background_tasks
+from nicegui.elements.mixins.text_element import TextElement
 
+from pages.parts.address import show_address
 from pages.parts.cards import empty, set_props
-from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt
-from pages.parts.html import WORDS, button, el, look_of, opens
+from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
-from pages.parts.words import (
-    clock_of,
-    day_of,
-    filters_for,
-    millis,
-    pipeline_color,
-    pipeline_title,
-    time_so_far,
-    title_of,
-)
 from synapse.control_room import ControlRoom
-from synapse.runs.messages import RunChanged, RunsRemoved
-from synapse.runs.records import RunRecord, RunState
+from synapse.language import N_, Words, _, _n
+from synapse.language.formats import number
+from synapse.runs.finder import RunCount
+from synapse.runs.run_filter import RunFilter
 
+from .bulk_bar import BulkBar
+from .run_filters import RunFilters, RunsAsked
 from .run_form import open_run_form
-from .run_words import state_in_list
+from .run_list import RunList, Selection
 
-PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs are listed; an empty field lets all pass."""
-
-    state: str = ''
-    pipeline: str = ''
-    profile: str = ''
-
-    @property
-    def chosen(self) -> dict[str, str]:
-        """The fields that are not empty."""
-        return {name: text for name, text in asdict(self).items() if text}
-
-    @property
-    def address(self) -> str:
-        return f'/runs?{urlencode(self.chosen)}' if self.chosen else '/runs'
-
-    def fits(self, run: RunRecord) -> bool:
-        is_in = (run.state.value, run.pipeline, run.profile or '')
-        return all(wanted in ('', value) for wanted, value in zip(asdict(self).values(), is_in, strict=True))
+COUNT_SECONDS = 1.0
+FORMATS = Words({'csv': 'CSV', 'jsonl': N_('JSON lines')})
 
 
-async def runs_page(room: ControlRoom, state: str = '', pipeline: str = '', profile: str = '') -> None:
+async def runs_page(room: ControlRoom, asked: RunsAsked) -> None:
     """Draw the page; its filters are part of the address."""
-    known = {item.value for item in RunState}
-    with Scope().classes('sy-page') as scope:
-        await RunsPage(room, scope, RunFilter(state if state in known else '', pipeline, profile)).load()
+    known = asked.known(room.calendar.zone)
+    if known != asked:
+        show_address(known.address, is_new=False)
+    with Scope().classes('sy-page runs-page') as scope:
+        await RunsPage(room, scope, known).load()
 
 
 class RunsPage:
-    def __init__(self, room: ControlRoom, scope: Scope, only: RunFilter) -> None:
-        self._room = room
-        self._scope = scope
-        self._filter = only
-        self._rows: dict[str, _Row] = {}
-        self._oldest: int | None = None
-        self._has_all = False
-        self._is_loading = False
-        with el('div', 'runs-page'):
-            self._draw_filters()
-            with el('section', 'glass-card runs-list', aria_label='Runs'):
-                with el('div', 'runs-head', aria_hidden='true'):
-                    for words in ('', 'Run', 'About', 'State', 'Took', 'Started'):
-                        el('span', text=words)
-                self._list = el('ul')
-                self._empty = el('div', hidden=True)
-            self._more = button('Show older', hidden=True).on('click', self.load)
-        scope.follow(room.bus, RunChanged, self._changed)
-        scope.follow(room.bus, RunsRemoved, lambda message: self._drop(message.ids))
+    """One visit to the page."""
 
-    def _draw_filters(self) -> None:
-        states = {'': 'All states'} | {state.value: WORDS[state] for state in RunState}
-        pipelines, profiles = filters_for(self._room, self._filter.pipeline, self._filter.profile)
-        with el('div', 'runs-filters'):
-            self._draw_filter('state', states)
-            self._draw_filter('pipeline', pipelines)
-            self._draw_filter('profile', profiles)
-            if self._filter.chosen:
-                clear = button('Show all', icon_name='x', kind='ghost', small=True)
-                clear.on('click', lambda: ui.navigate.to('/runs'))
+    def __init__(self, room: ControlRoom, scope: Scope, asked: RunsAsked) -> None:
+        self._room, self._scope, self._asked = room, scope, asked
+        self._count = RunCount(0, is_complete=False)
+        self._links: list[tuple[TextElement, str]] = []
+        self._is_counting = False
+        self._count_soon = scope.at_most_every(COUNT_SECONDS, self._recount)
+        self._filters = RunFilters(room, asked, self._change)
+        with el('section', 'glass-card runs-card', aria_label=_('Runs')):
+            with el('div', 'runs-tools'):
+                self._words = el('span', 'sy-cap sy-num', role='status')
+                self._bulk = BulkBar(room, lambda: self._only, lambda: self._list.rows.tell('choose', False))
+                el('span', 'sy-grow')
+                for form, words in FORMATS.items():
+                    self._link(form, words)
+            self._list = RunList(
+                room, selected=self._selected, changed=self._count_soon, searching=self._show_searching
+            )
+            self._empty = el('div', 'runs-empty', hidden=True)
+        self._show_links()
 
-    def _draw_filter(self, name: str, options: Mapping[str, str]) -> None:
-        def changed(value: str) -> None:
-            ui.navigate.to(replace(self._filter, **{name: value}).address)
+    @property
+    def _only(self) -> RunFilter:
+        return self._asked.as_filter(self._room.calendar.zone)
 
-        Picker(options, getattr(self._filter, name), label=name.capitalize(), changed=changed)
+    def _link(self, form: str, words: str) -> None:
+        with el(
+            'a', 'sy-btn is-ghost is-sm', download='1', title=_('Download all that fit as {form}', form=words)
+        ) as link:
+            icon('download', size=14)
+            el('span', text=words)
+        self._links.append((link, form))
 
     async def load(self) -> None:
-        """Show one page more of older runs; if they cannot be read, the button is there to try again."""
-        if self._is_loading:
+        """Show the newest runs; if they cannot be read, a button offers to try again."""
+        asked = self._asked
+        found = await self._list.show(self._only)
+        if self._scope.is_deleted or asked != self._asked:
             return
-        self._is_loading = True
-        runs = await attempt(self._room.runs.page(before=self._oldest, limit=PAGE, **self._filter.chosen))
-        self._is_loading = False
-        if self._scope.is_deleted:
-            return
-        for run in runs or []:
-            if run.id not in self._rows:  # it may have arrived as a message meanwhile
-                self._insert(run)
-        if runs:
-            self._oldest = runs[-1].number
-        self._has_all = runs is not None and len(runs) < PAGE
-        set_props(self._more, hidden=self._has_all)
+        if found is None:
+            self._show_failure()
+        elif found.rest is None:
+            self._show_count(RunCount(len(found.runs), is_complete=True))
+        else:
+            await self._read_count()
+
+    # Filters
+
+    def _change(self, asked: RunsAsked, is_step: bool) -> None:
+        self._asked = asked
+        self._selected(Selection())
+        self._show_links()
+        show_address(asked.address, is_new=is_step)
+        background_tasks.create(self._load_again(), name='list of runs')
+
+    async def _load_again(self) -> None:
+        with self._scope:
+            await self.load()
+
+    def _show_links(self) -> None:
+        only = self._only
+        query: dict[str, Any] = {
+            'state': ','.join(sorted(only.states)),
+            'pipeline': only.pipeline,
+            'profile': only.profile,
+            'event': only.event,
+            'start': only.start.isoformat() if only.start else '',
+            'end': only.end.isoformat() if only.end else '',
+            'q': only.text,
+        }
+        given = {name: value for name, value in query.items() if value}
+        for link, form in self._links:
+            set_props(link, href=f'/api/v1/runs/export?{urlencode({"format": form} | given)}')
+
+    # What fits
+
+    def _recount(self) -> None:
+        set_props(self._words, aria_live='off')  # read aloud when it was asked for, not with each new run
+        if not self._is_counting:
+            background_tasks.create(self._count_again(), name='count of runs')
+
+    async def _count_again(self) -> None:
+        with self._scope:
+            await self._read_count()
+
+    async def _read_count(self) -> None:
+        self._is_counting = True
+        try:
+            await attempt(self._show_counts())
+        finally:
+            self._is_counting = False
+
+    async def _show_counts(self) -> None:
+        asked = self._asked
+        async for count in self._room.runs.finder.counts(self._only):
+            if self._scope.is_deleted or asked != self._asked:
+                return
+            self._show_count(count)
+
+    def _show_count(self, count: RunCount) -> None:
+        self._count = count
+        if self._asked.chosen:
+            self._words.set_text(_n('{runs} run fits', '{runs} runs fit', count.number, runs=self._number))
+        else:
+            self._words.set_text(_n('{runs} run', '{runs} runs', count.number, runs=self._number))
         self._show_empty()
 
+    def _show_searching(self) -> None:
+        set_props(self._words, aria_live='polite')
+        self._words.set_text(_('Searching…'))
+
+    @property
+    def _number(self) -> str:
+        return f'{number(self._count.number)}{"" if self._count.is_complete else "+"}'
+
+    def _selected(self, selection: Selection) -> None:
+        self._bulk.select(selection, self._number)
+
+    # Nothing to show
+
     def _show_empty(self) -> None:
-        is_empty = not self._rows and self._has_all
+        is_empty = self._count == RunCount(0, is_complete=True)
         set_props(self._empty, hidden=not is_empty)
         self._empty.clear()
         if not is_empty:
             return
         with self._empty:
-            if self._filter.chosen:
-                with empty('No run fits these filters', 'Change a filter, or show all runs.', 'filter'):
-                    button('Show all', small=True).on('click', lambda: ui.navigate.to('/runs'))
+            if self._asked.chosen:
+                with empty(_('No run fits these filters'), self._advice(), 'filter'):
+                    button(_('Show all runs'), small=True).on('click', self._filters.show_all)
             else:
-                with empty('No runs yet', 'Drop a file on the dashboard, or start one from here.', 'runs'):
-                    opens(button('New run', icon_name='play', small=True), lambda: open_run_form(self._room))
+                with empty(_('No runs yet'), _('Drop a file on the dashboard, or start one from here.'), 'runs'):
+                    opens(button(_('New run'), icon_name='play', small=True), lambda: open_run_form(self._room))
 
-    def _changed(self, message: RunChanged) -> None:
-        run = message.run
-        row = self._rows.get(run.id)
-        if row is None:
-            if message.moved and self._filter.fits(run) and self._is_in_reach(run):
-                self._insert(run)
-                self._show_empty()
-        elif self._filter.fits(run):
-            row.show(run)
-        else:
-            self._drop([run.id])
+    def _advice(self) -> str:
+        if self._asked.q and len(self._asked.chosen) == 1:
+            return _('A search looks at number, files, title, parameters, state, cause and error, for all the words.')
+        return _('Change a filter, or show all runs.')
 
-    def _drop(self, ids: Iterable[str]) -> None:
-        for id in ids:
-            if id in self._rows:
-                self._rows.pop(id).delete()
-        self._show_empty()
-
-    def _is_in_reach(self, run: RunRecord) -> bool:
-        """Whether a run belongs among the rows shown, not to the older ones that aren't loaded yet."""
-        return self._oldest is None or run.number > self._oldest or self._has_all
-
-    def _insert(self, run: RunRecord) -> None:
-        place = sum(row.number > run.number for row in self._rows.values())
-        with self._list:
-            row = self._rows[run.id] = _Row(self._room, run)
-        if place < len(self._rows) - 1:
-            row.move(self._list, place)
-
-
-class _Row(ui.element, component='run_row.js'):
-    """One run; a link to its page. Drawn by the browser: as elements, 50 of them took as long as all the rest."""
-
-    def __init__(self, room: ControlRoom, run: RunRecord) -> None:
-        super().__init__()
-        self._room = room
-        self.number = run.number
-        self.show(run)
-
-    def show(self, run: RunRecord) -> None:
-        picture = row_of(self._room, run)
-        if picture != self._props.get('run'):
-            self._props['run'] = picture
-
-
-def row_of(room: ControlRoom, run: RunRecord) -> dict[str, Any]:
-    """Return what `run_row.js` shows of a run."""
-    title = title_of(room, run)
-    pipeline = pipeline_title(room, run.pipeline) if run.subject else ''
-    words = state_in_list(room, run)
-    since = None if run.state.is_final or run.held_at else run.started_at
-    active = run.active_step
-    return {
-        'href': f'/runs/{run.number}',
-        'number': f'#{run.number}',
-        'label': f'#{run.number} {title}, {words}',
-        'look': look_of(run.state),
-        'word': WORDS[run.state],
-        'title': title,
-        'color': pipeline_color(room, run.pipeline),
-        'facts': ' · '.join(filter(None, [pipeline, run.profile, run.because])),
-        'state': words,
-        'percent': None if active is None else round(active.progress, 1),
-        'took': '' if since else time_so_far(run),
-        'since': millis(since) if since else None,
-        'when': f'{day_of(room, run.created_at)} {clock_of(room, run.created_at)}',
-    }
+    def _show_failure(self) -> None:
+        set_props(self._empty, hidden=False)
+        self._empty.clear()
+        title, text = _('The runs could not be read'), _('They are still there. Try again in a moment.')
+        with self._empty, empty(title, text, 'alert'):
+            button(_('Try again'), small=True).on('click', self.load)

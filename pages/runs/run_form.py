@@ -10,18 +10,21 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
-from pages.parts.dialogs import attempt, focus_first_field, say
+from pages.parts.dialogs import Dialog, attempt, focus_first_field, say
 from pages.parts.fields import Field, FieldMaker, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon, without_backticks
 from pages.parts.schema_fields import field_for
+from pages.parts.words import color_class
 from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
+from synapse.language import N_, _, _n, translated
 from synapse.runs.records import RunRecord
 
 from .takers import pipeline_to_offer
 
 LEAST_FOLDED = 3
+BECAUSE = N_('the run form')
 
 
 class RunForm:
@@ -45,7 +48,7 @@ class RunForm:
         folds: bool = False,
     ) -> None:
         self._room = room
-        self._info = info
+        self.info = info
         self._make = make
         self._changed = changed
         self._folds = folds
@@ -70,7 +73,7 @@ class RunForm:
             except KeyError:
                 continue
         if wrong:
-            raise Invalid('Some values cannot be read.', wrong)
+            raise Invalid(_('Some values cannot be read.'), wrong)
         return values
 
     def show_errors(self, errors: Mapping[str, str]) -> list[str]:
@@ -100,7 +103,7 @@ class RunForm:
             self.fields[name].is_touched = True
 
     def _draw(self, values: Mapping[str, Any], profile: str | None) -> None:
-        schema = self._info.schema
+        schema = self.info.schema
         defaults = self._room.profiles.get(profile).defaults if profile else {}
         properties = schema.get('properties', {})
         # If nothing is required, the first parameter is still what the pipeline is about.
@@ -117,12 +120,12 @@ class RunForm:
                 with self._fold(), el('div', 'form-fields'):
                     self._draw_fields(self._rare, first)
             if not properties:
-                el('p', 'sy-cap', 'This pipeline has no parameters.')
+                el('p', 'sy-cap', _('This pipeline has no parameters.'))
         for field in self.fields.values():
             field.connect(self.fields)
 
     def _draw_fields(self, names: list[str], values: Mapping[str, Any]) -> None:
-        schema = self._info.schema
+        schema = self.info.schema
         for name in names:
             is_required = name in schema.get('required', [])
             part = schema['properties'][name]
@@ -135,8 +138,8 @@ class RunForm:
         """Draw the fold around what can be left at its default; a redraw keeps it open."""
         with el('details', 'form-fold') as fold, el('summary'):
             icon('right', size=14)
-            el('span', text='More options')
-            el('span', 'sy-cap sy-ell sy-grow', 'set by the profile or the pipeline')
+            el('span', text=_('More options'))
+            el('span', 'sy-cap sy-ell sy-grow', _('set by the profile or the pipeline'))
         set_props(fold, open=self._is_unfolded or None)
         fold.on('toggle', lambda event: self._folded(is_open=bool(event.args)), js_handler='(e) => emit(e.target.open)')
         self._details = fold
@@ -162,47 +165,48 @@ class RunFormDialog:
         values: Mapping[str, Any],
     ) -> None:
         self._room = room
-        self._infos = infos
+        self.infos = infos
         self._is_sending = False
         self._key = uuid.uuid4().hex
         self._pipeline = pipeline if pipeline in infos else next(iter(infos))
         profiles = {item.id: item.label for item in room.profiles.all()}
         self._profile = profile if profile in profiles else next(iter(profiles), '')
-        with ui.dialog() as self._dialog:
+        with Dialog() as self._dialog:
             self._draw(profiles, values)
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()
 
     def _draw(self, profiles: Mapping[str, str], values: Mapping[str, Any]) -> None:
-        box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label='New run')
+        box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label=_('New run'))
+        set_props(box, data_draft='new-run')
         focus_first_field(self._dialog, box)
         # Only the browser knows whether a file is still being sent.
         pressed = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
         box.on('keydown.ctrl.enter', self._run_pressed, js_handler=pressed)
         box.on('keydown.meta.enter', self._run_pressed, js_handler=pressed)
         with box:
-            with el('header'):
+            with el('div', 'form-head'):
                 self._dot = el('i', 'sy-pdot')
-                el('h2', text='New run')
+                el('h2', text=_('New run'))
                 self._about = el('span', 'sy-cap sy-ell sy-grow')
-                close = button('', icon_name='x', kind='ghost', small=True, aria_label='Close')
+                close = button('', icon_name='x', kind='ghost', small=True, aria_label=_('Close'))
                 close.on('click', self._dialog.close)
             with el('div', 'form-scroll'):
                 with el('div', 'form-two'):
-                    titles = {name: info.title for name, info in self._infos.items()}
-                    _pick('Pipeline', titles, self._pipeline, self._switch_pipeline)
-                    _pick('Profile', profiles, self._profile, self._switch_profile)
+                    titles = {name: translated(info.title) for name, info in self.infos.items()}
+                    _pick(_('Pipeline'), titles, self._pipeline, self._switch_pipeline)
+                    _pick(_('Profile'), profiles, self._profile, self._switch_profile)
                 self._broken = el('p', 'hint', hidden=True)
                 self._place = el('div')
-            with el('footer'):
-                title = 'The parameters of the last run of this pipeline that succeeded'
-                last = button('Use the last values', icon_name='retry', kind='ghost', title=title)
+            with el('div', 'form-foot'):
+                title = _('The parameters of the last run of this pipeline that succeeded')
+                last = button(_('Use the last values'), icon_name='retry', kind='ghost', title=title)
                 last.on('click', self._take_last)
                 self._problem = el('span', 'sy-error sy-grow', role='alert')
-                button('Cancel').on('click', self._dialog.close)
-                self._run_button = button('Run', icon_name='play', kind='primary')
+                button(_('Cancel')).on('click', self._dialog.close)
+                self._run_button = button(_('Run'), icon_name='play', kind='primary')
                 with self._run_button:
-                    el('span', 'sy-kbd', 'Ctrl Enter')
+                    el('span', 'sy-kbd', _('Ctrl Enter'))
                 self._run_button.on('click', self._run_pressed, js_handler=pressed)
         self._show(values)
 
@@ -215,13 +219,13 @@ class RunFormDialog:
         self._form.switch_profile(id or None)
 
     def _show(self, values: Mapping[str, Any]) -> None:
-        info = self._infos[self._pipeline]
-        self._dot.classes(replace=f'sy-pdot p{info.color_index % 6 + 1}')
-        self._about.set_text(without_backticks(info.description.split('\n')[0]))
+        info = self.infos[self._pipeline]
+        self._dot.classes(replace=f'sy-pdot {color_class(info)}')
+        self._about.set_text(without_backticks(translated(info.description).split('\n')[0]))
         self._problem.set_text('')
         set_props(self._broken, hidden=info.error is None)
         if info.error is not None:
-            self._broken.set_text('The file of this pipeline has an error. Its last working version runs instead.')
+            self._broken.set_text(_('The file of this pipeline has an error. Its last working version runs instead.'))
         self._place.clear()
         with self._place:
             self._form = RunForm(self._room, info, values, self._profile or None, folds=True)
@@ -232,11 +236,11 @@ class RunFormDialog:
             self._form.take(runs[0].parameters, self._profile or None)
             self._problem.set_text('')
         elif runs is not None:
-            self._problem.set_text('No run of this pipeline has succeeded yet.')
+            self._problem.set_text(_('No run of this pipeline has succeeded yet.'))
 
     async def _run_pressed(self, event: GenericEventArguments) -> None:
         if event.args is True:
-            self._problem.set_text('A file is still uploading. Wait until it has arrived.')
+            self._problem.set_text(_('A file is still uploading. Wait until it has arrived.'))
         elif not self._is_sending:  # the key makes a second press the same run, this spares asking twice
             self._is_sending = True
             set_props(self._run_button, disabled=True)
@@ -249,23 +253,31 @@ class RunFormDialog:
                     set_props(self._run_button, disabled=None)
 
     async def _run(self) -> None:
-        try:
-            run = await self._room.runs.create(
-                self._pipeline,
-                self._form.values(),
-                profile=self._profile or None,
-                because='the run form',
-                idempotency_key=self._key,
-            )
-        except Invalid as error:
-            rest = self._form.show_errors(error.fields)
-            self._problem.set_text(problem_of(error, rest))
-        except SynapseError as error:
-            self._problem.set_text(f'{error.message} {error.hint}'.strip())
-        else:
-            await self._room.remember_choice(self._pipeline, self._profile)
+        run = await start_with_form(self._room, self._form, self._profile, self._key, self._problem)
+        if run is not None:
             self._dialog.close()
             ui.navigate.to(f'/runs/{run.number}')
+
+
+async def start_with_form(
+    room: ControlRoom, form: RunForm, profile: str, key: str, problem: TextElement
+) -> RunRecord | None:
+    """Start a run with what was typed into a form, and offer its choice next time; None if it can't start.
+
+    :param key: of this press: a second one with the same key is the same run
+    :param problem: says what to do about it, with each error under its field
+    """
+    name = form.info.name
+    try:
+        run = await room.runs.create(name, form.values(), profile=profile or None, because=BECAUSE, idempotency_key=key)
+    except Invalid as error:
+        problem.set_text(problem_of(error, form.show_errors(error.fields)))
+    except SynapseError as error:
+        problem.set_text(f'{error.message} {error.hint}'.strip())
+    else:
+        await room.remember_choice(name, profile)
+        return run
+    return None
 
 
 def open_run_form_of(room: ControlRoom, run: RunRecord) -> None:
@@ -276,7 +288,7 @@ def open_run_form_of(room: ControlRoom, run: RunRecord) -> None:
 def problem_of(error: Invalid, rest: list[str]) -> str:
     """Return what the foot of a form says: the errors without a field, then how many fields have one."""
     count = len(error.fields) - len(rest)
-    marked = f'Fix the {"field" if count == 1 else f"{count} fields"} marked above.' if count else ''
+    marked = _n('Fix the field marked above.', 'Fix the {count} fields marked above.', count) if count else ''
     return ' '.join([*rest, marked]).strip() or error.message
 
 
@@ -301,4 +313,4 @@ def open_run_form(
     if infos:
         RunFormDialog(room, infos, pipeline=pipeline, profile=profile, values=values or {})
     else:
-        say('No pipeline can run. The Pipelines page says why.', kind='warning')
+        say(_('No pipeline can run. The Pipelines page says why.'), kind='warning')

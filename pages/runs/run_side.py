@@ -4,16 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
-from urllib.parse import quote
 
+from pages.parts.cards import set_props
 from pages.parts.fields import choice_words, pairs_text, title_of_field
-from pages.parts.html import WORDS, copy_button, el, icon, look_of
-from pages.parts.schema_fields import plain
+from pages.parts.html import WORDS, copy_button, el, look_of
+from pages.parts.schema_fields import is_path, plain
 from pages.parts.typed_fields import duration_words
-from pages.parts.words import length_of, size_of, step_title
+from pages.parts.words import length_of
 from synapse.control_room import ControlRoom
+from synapse.errors import NotFound
+from synapse.language import _, _n, _p
+from synapse.retention import describe_policy
 from synapse.runs.estimates import kind_of_run
-from synapse.runs.records import Artifact, RunRecord, RunState
+from synapse.runs.records import RunRecord, RunState
 from synapse.sealed import masked
 from synapse.sentences import command_text
 
@@ -24,97 +27,62 @@ def inputs_card(room: ControlRoom, run: RunRecord) -> None:
     """Draw the parameters of a run as its form calls them, shortened; the name and the full value show on hover."""
     info = room.catalog.find(run.pipeline)
     schema = info.schema if info is not None else {}
-    with el('section', 'glass-card', aria_label='Inputs'):
+    with el('section', 'glass-card', aria_label=_('Inputs')):
         with el('div', 'sy-head'):
-            el('h2', text='Inputs')
-            copy_button('Copy', json.dumps(masked(run.parameters), indent=2, ensure_ascii=False))
+            el('h2', text=_('Inputs'))
+            copy_button(_('Copy'), json.dumps(masked(run.parameters), indent=2, ensure_ascii=False))
         with el('dl', 'run-kv'):
             for name, value in masked(run.parameters).items():
-                field, _ = plain(schema.get('properties', {}).get(name, {}), schema)
+                field, __ = plain(schema.get('properties', {}).get(name, {}), schema)
                 short, whole = _words_of(name, field, value)
                 with el('div'):
                     el('dt', text=title_of_field(name, field), title=name)
-                    el('dd', 'sy-ell', short, title=whole)
+                    with el('dd', 'sy-ell', '' if is_path(field) else short, title=whole):
+                        if is_path(field):
+                            el('span', 'is-wide-only', short)
+                            el('span', 'is-phone-only', whole)
             if not run.parameters:
                 with el('div'):
-                    el('dt', text='none')
-
-
-class OutputsCard:
-    """The files that a run has kept, with a preview and downloads."""
-
-    def __init__(self, room: ControlRoom, run: RunRecord) -> None:
-        self._room = room
-        self._shown: tuple[Artifact, ...] | None = None
-        self._was_final = False
-        with el('section', 'glass-card', aria_label='Outputs'):
-            with el('div', 'sy-head'):
-                el('h2', text='Outputs')
-                self._count = el('span', 'sy-count')
-                copy_button('Copy folder', str(room.runs.folder_of(run.id) / 'artifacts'))
-            self._body = el('div')
-        self.show(run)
-
-    def show(self, run: RunRecord) -> None:
-        if (self._shown, self._was_final) == (run.artifacts, run.state.is_final):
-            return
-        self._shown, self._was_final = run.artifacts, run.state.is_final
-        self._count.set_text(str(len(run.artifacts) or ''))
-        self._body.clear()
-        with self._body:
-            if not run.artifacts:
-                words = 'This run kept no files.' if run.state.is_final else 'Files appear here as steps keep them.'
-                el('p', 'sy-cap run-none', words)
-            self._preview(run)
-            with el('ul', 'sy-rows'):
-                for artifact in run.artifacts:
-                    self._row(run, artifact)
-
-    def _row(self, run: RunRecord, artifact: Artifact) -> None:
-        name = artifact.name.rsplit('/', 1)[-1]
-        with el('li'), el('a', 'sy-x sy-grow', href=_address(run, artifact), download=name):
-            icon('film' if artifact.media_type.startswith('video/') else 'file', size=15, classes='sy-3')
-            with el('span', 'sy-ell sy-grow', title=artifact.name):
-                el('span', text=artifact.name)
-                if artifact.step:
-                    el('span', 'sy-3', f' {step_title(self._room, run.pipeline, artifact.step)}')
-            el('span', 'sy-cap sy-num', size_of(artifact.size))
-            icon('download', size=14, classes='sy-3')
-
-    def _preview(self, run: RunRecord) -> None:
-        first = {artifact.media_type.split('/')[0]: artifact for artifact in reversed(run.artifacts)}
-        video, image, sound = first.get('video'), first.get('image'), first.get('audio')
-        if video is not None:
-            poster = {'poster': _address(run, image)} if image else {}
-            el('video', 'run-preview', src=_address(run, video), controls=True, preload='metadata', **poster)
-        elif image is not None:
-            el('img', 'run-preview', src=_address(run, image), alt=image.name, loading='lazy')
-        elif sound is not None:
-            el('audio', 'run-preview', src=_address(run, sound), controls=True, preload='metadata')
+                    el('dt', text=_('none'))
 
 
 class LastRuns:
-    """How the last runs of the same pipeline ended and how long they took; each is a link."""
+    """How the last runs of the same work ended and how long they took, else those of its pipeline; each is a link.
 
-    def __init__(self, run: RunRecord) -> None:
+    :param run: the one whose page this is; None on the page of a pipeline
+    """
+
+    def __init__(self, run: RunRecord | None) -> None:
         self._run = run
-        with el('section', 'glass-card run-last', aria_label=f'Last {LAST_RUNS} runs'):
+        with el(
+            'section', 'glass-card run-last', aria_label=_n('Last {count} run', 'Last {count} runs', LAST_RUNS)
+        ) as self.card:
             with el('div', 'sy-head'):
-                self._title = el('h2', text=f'Last {LAST_RUNS} runs')
+                self._title = el('h2', text=_n('Last {count} run', 'Last {count} runs', LAST_RUNS))
                 self._typical = el('span', 'sy-cap sy-num')
             self._bars = el('div', 'run-bars')
 
-    def show(self, ended: Sequence[RunRecord]) -> None:
-        """Show these runs, newest first."""
-        self._title.set_text(f'Last {len(ended)} runs' if len(ended) > 1 else 'Last runs')
-        same = [run for run in ended if kind_of_run(run) == kind_of_run(self._run)]
+    def show(self, ended: Sequence[RunRecord], *, is_same: bool) -> None:
+        """Show these runs, newest first.
+
+        :param is_same: whether they all do what this one does, and not only run the same pipeline
+        """
+        self._title.set_text(
+            _n('Last {count} run', 'Last {count} runs', len(ended)) if len(ended) > 1 else _('Last runs')
+        )
+        same = ended
+        if self._run is not None:
+            about = _('With the same inputs') if is_same else _('Of this pipeline, with other inputs')
+            set_props(self._title, title=about)
+            kind = kind_of_run(self._run)
+            same = ended if is_same else [run for run in ended if kind_of_run(run) == kind]
         green = [run.took_seconds for run in same if run.state is RunState.SUCCEEDED and run.took_seconds is not None]
-        self._typical.set_text(f'typical {length_of(median(green))}' if green else '')
+        self._typical.set_text(_('typical {time}', time=length_of(median(green))) if green else '')
         longest = max([run.took_seconds or 0.0 for run in ended] + [0.001])
         self._bars.clear()
         with self._bars:
             if not ended:
-                el('p', 'sy-cap', 'No run of this pipeline has finished yet.')
+                el('p', 'sy-cap', _('No run of this pipeline has finished yet.'))
             for run in reversed(ended):
                 self._bar(run, longest)
 
@@ -122,12 +90,8 @@ class LastRuns:
         words = ', '.join(filter(None, (f'#{run.number} {WORDS[run.state]}', length_of(run.took_seconds))))
         bar = el('a', f'st-{look_of(run.state)}', href=f'/runs/{run.number}', title=words, aria_label=words)
         bar.style(f'height:{max(4.0, 100 * (run.took_seconds or 0) / longest):.0f}%')
-        if run.id == self._run.id:
+        if self._run is not None and run.id == self._run.id:
             bar.props['aria-current'] = 'page'
-
-
-def _address(run: RunRecord, artifact: Artifact) -> str:
-    return f'/api/v1/runs/{run.id}/artifacts/{quote(artifact.name)}'
 
 
 def _words_of(name: str, field: Mapping[str, Any], value: Any) -> tuple[str, str]:
@@ -144,11 +108,11 @@ def _words_of(name: str, field: Mapping[str, Any], value: Any) -> tuple[str, str
     if isinstance(value, dict) and not any(isinstance(item, list | dict) for item in value.values()):
         pairs = pairs_text(value)
         return pairs.replace('\n', ', '), pairs
-    return _short(value), whole
+    return _short(field, value), whole
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, str) and value.startswith('/'):
+def _short(field: Mapping[str, Any], value: Any) -> str:
+    if isinstance(value, str) and is_path(field):
         return value.rstrip('/').rsplit('/', 1)[-1] or value
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
         return ', '.join(map(str, value))
@@ -157,15 +121,19 @@ def _short(value: Any) -> str:
 
 def _whole(value: Any) -> str:
     if value is None or value in ('', [], {}):
-        return 'none'
+        return _('none')
     if isinstance(value, bool):
-        return 'yes' if value else 'no'
+        return _('yes') if value else _('no')
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def missing(message: str, hint: str) -> None:
-    """Draw what is shown in place of a run that cannot be found."""
-    with el('section', 'glass-card sy-empty', aria_label='Run'):
-        el('b', text=message)
-        el('span', 'sy-cap', hint)
-        el('a', 'sy-btn', 'All runs', href='/runs')
+def missing(room: ControlRoom, error: NotFound) -> None:
+    """Draw what is shown in place of a run that cannot be found: what became of it, and what is kept."""
+    with el('section', 'glass-card sy-empty', aria_label=_p('noun', 'Run')):
+        el('b', text=error.message)
+        el('span', 'sy-cap', error.hint)
+        if error.code == 'run_not_found':
+            el('span', 'sy-cap', _('Kept now: {what}.', what=describe_policy(room.retention.policy)))
+        with el('span', 'sy-x'):
+            el('a', 'sy-btn', _('All runs'), href='/runs')
+            el('a', 'sy-btn is-ghost', _('What is kept'), href='/settings')

@@ -14,10 +14,14 @@ from pages.parts.words import pipeline_color
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.inbox.inbox import PREFIX
+from synapse.language import N_, _, translated
 from synapse.profiles import Profile, ProfileChanged
+from synapse.runs.records import RunRecord
 
 from .run_form import open_run_form
 from .takers import file_parameter, pipeline_to_offer, suffixes_taken, taker_of
+
+BECAUSE = N_('file drop')
 
 
 def needs_only(info: PipelineInfo, parameter: str | None, defaults: Mapping[str, Any]) -> bool:
@@ -29,6 +33,28 @@ def starts_with_a_file(info: PipelineInfo, defaults: Mapping[str, Any]) -> bool:
     """Whether a run needs nothing but a file and the defaults of the profile."""
     parameter = file_parameter(info)
     return parameter is not None and needs_only(info, parameter, defaults)
+
+
+async def start_with_file(
+    room: ControlRoom, item: Mapping[str, Any], *, pipeline: str, profile: Profile | None, asks: bool = False
+) -> RunRecord | None:
+    """Start a run with a file of the inbox and return it, or open the form if a run needs more.
+
+    :param item: as `/api/v1/uploads` returns it
+    :param pipeline: gets the file if it takes such files, else another that does
+    :param asks: open the form in any case
+    """
+    name = str(item['name'])
+    info = taker_of(PurePath(name).suffix.lower(), room.catalog, pipeline)
+    parameter = file_parameter(info) if info is not None else None
+    if info is None or parameter is None:
+        say(_('No pipeline accepts {file}. The file is kept in the inbox.', file=name), kind='warning')
+        return None
+    values, id = {parameter: f'{PREFIX}{item["id"]}'}, profile.id if profile else None
+    if starts_with_a_file(info, profile.defaults if profile else {}) and not asks:
+        return await attempt(room.runs.create(info.name, values, profile=id, because=BECAUSE))
+    open_run_form(room, pipeline=info.name, profile=id, values=values)
+    return None
 
 
 class Choice(Scope):
@@ -46,11 +72,11 @@ class Choice(Scope):
         self.profile: Profile | None = None
         self._settle(*room.chosen)
         with self:
-            self._pipelines = Picker({}, '', label='Pipeline', changed=self._select_pipeline, classes='has-dot')
+            self._pipelines = Picker({}, '', label=_('Pipeline'), changed=self._select_pipeline, classes='has-dot')
             with self._pipelines:
                 self._dot = el('i')
             self._dot.move(target_index=0)
-            self._profiles = Picker({}, '', label='Profile', changed=self._select_profile)
+            self._profiles = Picker({}, '', label=_('Profile'), changed=self._select_profile)
         self._show()
         self.follow(room.bus, PipelinesChanged, lambda _: self._select())
         self.follow(room.bus, ProfileChanged, lambda _: self._select())
@@ -70,7 +96,7 @@ class Choice(Scope):
         self.profile = min(profiles, key=lambda item: item.id != profile, default=None)
 
     def _show(self) -> None:
-        titles = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
+        titles = {info.name: translated(info.title) for info in self._room.catalog.all() if info.is_runnable}
         self._pipelines.offer(titles, self.pipeline)
         self._profiles.offer({item.id: item.label for item in self._room.profiles.all()}, self.profile_id or '')
         self._show_color()
@@ -118,18 +144,7 @@ class Choice(Scope):
 
         :param item: as `/api/v1/uploads` returns it
         """
-        name = str(item['name'])
-        info = taker_of(PurePath(name).suffix.lower(), self._room.catalog, self.pipeline)
-        parameter = file_parameter(info) if info is not None else None
-        if info is None or parameter is None:
-            say(f'No pipeline accepts {name}. The file is kept in the inbox.', kind='warning')
-            return
-        values = {parameter: f'{PREFIX}{item["id"]}'}
-        if starts_with_a_file(info, self.profile.defaults if self.profile else {}):
-            create = self._room.runs.create
-            await attempt(create(info.name, values, profile=self.profile_id, because='file drop'))
-        else:
-            open_run_form(self._room, pipeline=info.name, profile=self.profile_id, values=values)
+        await start_with_file(self._room, item, pipeline=self.pipeline, profile=self.profile)
 
     def ask(self) -> None:
         open_run_form(self._room, pipeline=self.pipeline, profile=self.profile_id)
@@ -139,15 +154,15 @@ class StartCard(Card):
     """Pipeline, profile and the drop zone."""
 
     def __init__(self, room: ControlRoom) -> None:
-        super().__init__('Start a run', 'start')
+        super().__init__(_('Start a run'), 'start')
         with self.head:
-            options = button('Options', kind='ghost', small=True)
+            options = button(_('Options'), kind='ghost', small=True)
         with self, el('div', 'startbody'):
             self._choice = Choice(room, self._show)
             self._zone = UploadZone(room.settings.max_upload_bytes, self._choice.start)
             with el('div', 'sy-empty') as self._without:
-                el('p', 'sy-cap', "This pipeline doesn't take a file.")
-                run = button('Fill in and run', icon_name='play', small=True)
+                el('p', 'sy-cap', _("This pipeline doesn't take a file."))
+                run = button(_('Fill in and run'), icon_name='play', small=True)
         opens(options, lambda: self._choice.ask())
         opens(run, lambda: self._choice.ask())
         self._show()

@@ -6,8 +6,9 @@ from typing import Any
 from pages.parts.cards import set_props, tick
 from pages.parts.html import WORDS, Glyph, el, look_of
 from pages.parts.scope import Scope
-from pages.parts.words import length_of, step_seconds, step_title
+from pages.parts.words import length_of, percent_of, step_seconds, step_title
 from synapse.control_room import ControlRoom
+from synapse.language import _, translated
 from synapse.runs.records import RunRecord, StepRun, StepState
 
 
@@ -19,7 +20,7 @@ class Stepper(Scope):
 
     def __init__(self, room: ControlRoom, run: RunRecord, typical: Mapping[str, float]) -> None:
         super().__init__('ol')
-        self.classes('sy-steps').props['aria-label'] = 'Steps'
+        self.classes('sy-steps').props['aria-label'] = _('Steps')
         self._typical = typical
         self._titles = {step.name: step_title(room, run.pipeline, step.name) for step in run.steps}
         with self:
@@ -30,15 +31,24 @@ class Stepper(Scope):
         before = ''
         for step in run.steps:
             if step.name in self._steps:
-                self._steps[step.name].show(run, step, self._typical.get(step.name), before)
+                waits = _('Waits for {what}', what=before) if before else _('Waits for a worker')
+                if run.is_held and step == _next_of(run):
+                    waits = _('Paused')
+                self._steps[step.name].show(run, step, self._typical.get(step.name), waits)
                 before = self._titles[step.name]
+
+
+def _next_of(run: RunRecord) -> StepRun | None:
+    """Return the step that a run between two steps goes on with."""
+    following = next((step for step in run.steps if step.state is StepState.PENDING), None)
+    return None if run.active_step else following
 
 
 def preview(steps: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> None:
     """Draw the steps of a pipeline before anything runs, each with what it will do."""
-    with el('ol', 'sy-steps', aria_label='Steps'):
+    with el('ol', 'sy-steps', aria_label=_('Steps')):
         for step in steps:
-            _Step(str(step['title'])).promise(texts.get(str(step['name']), ''))
+            _Step(translated(str(step['title']))).promise(texts.get(str(step['name']), ''))
 
 
 class _Step:
@@ -62,10 +72,10 @@ class _Step:
         self._glyph.show('idle')
         self._caption.set_text(text)
 
-    def show(self, run: RunRecord, step: StepRun, usual: float | None, before: str) -> None:
+    def show(self, run: RunRecord, step: StepRun, usual: float | None, waits: str) -> None:
         state = 'paused' if step.state is StepState.RUNNING and run.state == 'paused' else str(step.state)
         clock = (step.counts_from, step.held_at, step.finished_at)
-        shown = (state, step.progress, step.note, step.attempt, clock, run.is_stopping, usual)
+        shown = (state, step.progress, step.note, step.attempt, clock, run.is_stopping, usual, waits)
         if shown == self._shown:
             return
         self._shown = shown
@@ -76,17 +86,17 @@ class _Step:
         set_props(self._item, aria_current='step' if is_active else None)
         percent = 100.0 if step.state is StepState.SUCCEEDED else step.progress
         self._bar.style(f'width:{percent:.1f}%')
-        words = f'{percent:.0f} %' if is_active else WORDS.get(str(step.state), str(step.state))
+        words = percent_of(percent) if is_active else WORDS.get(str(step.state), str(step.state))
         set_props(self._track, aria_valuenow=f'{percent:.0f}', aria_valuetext=words)
         self._show_time(step, usual)
-        self._caption.set_text(_caption(step, percent, before))
-        set_props(self._caption, title=step.note or None)
+        self._caption.set_text(_caption(step, percent, waits))
+        set_props(self._caption, title=step.shown_note or None)
 
     def _show_time(self, step: StepRun, usual: float | None) -> None:
         took = step_seconds(step) if step.held_at is None else step.worked_seconds(step.held_at)
         is_active = step.state is StepState.RUNNING
         usually = f'~{length_of(usual)}' if usual and not step.state.is_final else ''
-        set_props(self._time, title=f'usually {length_of(usual)}' if usual and is_active else None)
+        set_props(self._time, title=_('usually {time}', time=length_of(usual)) if usual and is_active else None)
         tick(
             self._time,
             since=step.counts_from if is_active else None,
@@ -94,13 +104,13 @@ class _Step:
         )
 
 
-def _caption(step: StepRun, percent: float, before: str) -> str:
+def _caption(step: StepRun, percent: float, waits: str) -> str:
     if step.state is StepState.RUNNING:
-        again = f'try {step.attempt}' if step.attempt > 1 else ''
-        words = step.note or (f'{percent:.0f} %' if percent else 'Working')
-        return f'{words}, {again}' if again else words
+        idle = _('Working') if step.held_at is None else _('Paused')
+        words = step.shown_note or (percent_of(percent) if percent else idle)
+        return _('{words}, try {number}', words=words, number=step.attempt) if step.attempt > 1 else words
     if step.state is StepState.FAILED and step.error:
         return step.error.words
     if step.state is StepState.PENDING:
-        return f'Waits for {before}' if before else 'Waits for a worker'
+        return waits
     return step.note if step.state is StepState.SUCCEEDED else step.note or WORDS.get(str(step.state), '')

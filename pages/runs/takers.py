@@ -4,18 +4,7 @@ from collections.abc import Sequence
 
 from synapse.catalog.catalog import Catalog
 from synapse.catalog.info import PipelineInfo
-from synapse.pipelines.describe import is_path
-
-
-def file_parameter(info: PipelineInfo) -> str | None:
-    """Return the parameter that a dropped file fills: the first path with suffixes, else the first required path.
-
-    A built-in pipeline without suffixes, such as the backup of a folder, doesn't take a single file.
-    """
-    paths = {name: field for name, field in info.schema.get('properties', {}).items() if is_path(field)}
-    marked = [name for name, field in paths.items() if field.get('x-accepts')]
-    required = [] if info.is_built_in else [name for name in paths if name in info.schema.get('required', ())]
-    return next(iter([*marked, *required]), None)
+from synapse.catalog.info import file_parameter as file_parameter
 
 
 def suffixes_taken(catalog: Catalog) -> list[str] | None:

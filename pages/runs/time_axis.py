@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pages.parts.cards import set_props
-from pages.parts.html import WORDS, Glyph, el, look_of
+from pages.parts.html import Glyph, el, look_of
 from pages.parts.words import length_of, millis, step_title
 from synapse.control_room import ControlRoom
+from synapse.language import _
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun, StepState
 
@@ -85,7 +86,7 @@ class TimeAxis:
         self._room = room
         self._typical = typical
         self._axis: Axis | None = None
-        with el('div', 'run-axis') as self._box:
+        with el('div', 'run-axis', data_arrows='1') as self._box:
             self._labels = el('div', 'run-ticks sy-num', aria_hidden='true')
             self._rows = {step.name: _Row(room, run, step, typical.get(step.name), chosen) for step in run.steps}
         self.show(run)
@@ -120,10 +121,9 @@ class _Row:
     ) -> None:
         self._usual = usual
         self._shown: tuple[StepRun, Axis | None] | None = None
-        self._title = step_title(room, run.pipeline, step.name)
         with el('button', 'run-step', type_='button', aria_pressed='false') as self._row:
             self._glyph = Glyph(step.state)
-            el('span', 'name', self._title)
+            el('span', 'name', step_title(room, run.pipeline, step.name))
             with el('span', 'lane'):
                 self._ghost = el('u', hidden=True)
                 self._bar = el('i', hidden=True)
@@ -149,7 +149,7 @@ class _Row:
         was_run = step.started_at is not None and axis is not None and step.started_at >= axis.start
         self._show_bars(step, axis if was_run and not step.is_kept else None)
         self._show_words(step)
-        set_props(self._row, aria_pressed=pressed, aria_label=f'{self._title}, {WORDS[state]}')
+        set_props(self._row, aria_pressed=pressed)
 
     def _show_bars(self, step: StepRun, axis: Axis | None) -> None:
         set_props(self._bar, hidden=axis is None)
@@ -169,18 +169,20 @@ class _Row:
         if self._usual:
             end = axis.percent(step.started_at + timedelta(seconds=self._usual))
             self._ghost.style(f'left:{left:.2f}%;width:{max(0.4, end - left):.2f}%')
-            set_props(self._ghost, title=f'usually {length_of(self._usual)}')
+            set_props(self._ghost, title=_('usually {time}', time=length_of(self._usual)))
 
     def _show_words(self, step: StepRun) -> None:
         since = step.counts_from if step.state is StepState.RUNNING else None
         set_props(self._time, data_since=millis(since) if since else None)
-        self._note.set_text(step.note if step.is_kept else 'never started' if step.state is StepState.SKIPPED else '')
+        self._note.set_text(
+            step.shown_note if step.is_kept else _('never started') if step.state is StepState.SKIPPED else ''
+        )
         if step.state is StepState.PENDING:
             self._time.set_text(f'~{length_of(self._usual)}' if self._usual else '')
         elif step.is_kept:
-            self._time.set_text('kept')
+            self._time.set_text(_('kept'))
         elif step.state is StepState.SKIPPED:
-            self._time.set_text('skipped')
+            self._time.set_text(_('skipped'))
         else:
             self._time.set_text('' if since else length_of(step.worked_seconds(now_utc())))
 

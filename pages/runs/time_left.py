@@ -10,6 +10,7 @@ from pages.parts.cards import tick
 from pages.parts.html import el
 from pages.parts.words import length_of
 from synapse.control_room import ControlRoom
+from synapse.language import _
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, RunState
 
@@ -35,17 +36,24 @@ def figure_of(run: RunRecord, left: float | None, now: datetime, local: Callable
     """
     if run.state is RunState.RUNNING and not run.is_stopping:
         if left is None:
-            return Figure(since=run.started_at, note='so far, no estimate yet')
+            return Figure(since=run.started_at, note=_('so far, no estimate yet'))
         until = now + timedelta(seconds=left)
-        return Figure(until=until, note=f'left, done about {local(until):%H:%M}')
+        return Figure(until=until, note=_('left, done about {time}', time=f'{local(until):%H:%M}'))
     if run.state.is_final:
-        ended = f'ended {local(run.finished_at):%H:%M}' if run.finished_at else 'ended'
+        ended = _('ended {time}', time=f'{local(run.finished_at):%H:%M}') if run.finished_at else _('ended')
         took = length_of(run.took_seconds)
-        return Figure(text=took, note=f'total, {ended}' if took else ended)
+        return Figure(text=took, note=_('total, {ended}', ended=ended) if took else ended)
     if run.is_stopping:
-        return Figure(text=length_of(left), note='stopping')
-    paused = 'paused until you resume it'
-    return Figure(text=length_of(left), note=paused if left is None else f'left, {paused}')
+        return Figure(text=length_of(left), note=_('stopping'))
+    paused = _('paused until you resume it')
+    if run.pause is not None and run.pause.until is not None:
+        paused = _('paused until {time}', time=f'{local(run.pause.until):%H:%M}')
+    if not run.is_held:
+        is_asking = run.question is not None
+        paused = _('paused until it is answered') if is_asking else _('paused until a worker is free')
+    if run.is_held_asking:
+        paused = _('held, also once it is answered')
+    return Figure(text=length_of(left), note=paused if left is None else _('left, {paused}', paused=paused))
 
 
 def is_steady(shown: Figure | None, new: Figure, left: float | None) -> bool:

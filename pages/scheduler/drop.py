@@ -13,6 +13,7 @@ from pages.parts.words import kinds_of
 from pages.runs.takers import file_parameter, suffixes_taken, taker_of
 from synapse.control_room import ControlRoom
 from synapse.inbox.inbox import PREFIX
+from synapse.language import _
 
 Plan = Callable[[date, str, Mapping[str, Any]], None]
 """Takes a day, a pipeline and its parameters."""
@@ -28,10 +29,10 @@ class DropZone:
         self._room = room
         self._wanted = wanted
         self._plan = plan
-        with el('div', 'upload-zone mo-zone', role='status') as self._zone:
+        with el('div', 'upload-zone mo-zone') as self._zone:
             el('input', type_='file', tabindex='-1', aria_hidden='true')
             sending_row()
-        set_props(self._zone, data_max=str(room.settings.max_upload_bytes), data_pipeline='This calendar')
+        set_props(self._zone, data_max=str(room.settings.max_upload_bytes), data_pipeline=_('This calendar'))
         self._zone.on(
             'uploaded',
             lambda event: self._uploaded(event.args),
@@ -52,6 +53,7 @@ class DropZone:
         info = taker_of(PurePath(str(item['name'])).suffix, self._room.catalog, self._wanted())
         parameter = file_parameter(info) if info is not None else None
         if info is None or parameter is None:
-            say(f'No pipeline accepts {item["name"]}. The file is kept in the inbox.', kind='warning')
+            text = _('No pipeline accepts {name}. The file is kept in the inbox.', name=item['name'])
+            say(text, kind='warning')
             return
         self._plan(date.fromisoformat(str(item['day'])), info.name, {parameter: f'{PREFIX}{item["id"]}'})

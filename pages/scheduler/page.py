@@ -10,7 +10,7 @@ from nicegui import background_tasks, ui
 
 from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt, say
-from pages.parts.html import button, el, icon
+from pages.parts.html import button, el, icon, replace_address
 from pages.parts.scope import Scope
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.series import EditScope
@@ -18,6 +18,8 @@ from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
 from synapse.inbox.inputs import ASK
+from synapse.language import _, _n, own
+from synapse.preferences import PreferencesChanged
 from synapse.profiles import ProfileChanged
 from synapse.records import now_utc
 
@@ -25,6 +27,7 @@ from .agenda.view import Agenda
 from .drop import DropZone
 from .event.actions import ask_scope, run_event_now
 from .event.dialog import open_event_dialog
+from .event.occurrence_card import OccurrenceCard
 from .month.day_popover import DayPopover, PopoverActions
 from .month.grid import PATIENCE_SECONDS, GridActions, MonthGrid
 from .parts.away_card import AwayCard
@@ -33,6 +36,7 @@ from .parts.entries import occurrence_of, target_of
 from .parts.entry_filter import GROUPS, EntryFilter
 from .parts.views import VIEWS, address_of, day_asked, name_of, view_shown
 from .parts.window import CalendarWindow
+from .parts.zone_card import ZoneCard
 from .toolbar import Legend, Toolbar
 from .week.view import WeekView
 
@@ -82,6 +86,7 @@ class SchedulerPage:
             self._day = day or self._tools.today
             self._draw_notices()
             AwayCard(room)
+            ZoneCard(room)
             self._slot = el('div', 'mo-view')
             self._legend = Legend(room)
             self._popover = DayPopover(
@@ -92,14 +97,16 @@ class SchedulerPage:
                     retry=self._retry,
                     open_day=lambda day: self._switch('agenda', day),
                     plan=self._plan_on,
+                    about=self._open_card,
                 ),
             )
             self._drop = DropZone(room, wanted=lambda: self._tools.only.pipeline, plan=self._plan_on)
             self._announced = el('div', 'sy-vh', role='status', aria_live='polite')
             el('div', 'sy-vh', role='status', aria_live='assertive', data_month_says='1')
         page.on('narrow', lambda event: self._became_narrow(bool(event.args)), js_handler='(e) => emit(e.detail)')
-        scope.follow(room.bus, PipelinesChanged, lambda _: self._pipelines_changed())
-        scope.follow(room.bus, ProfileChanged, lambda _: self._tools.offer())
+        scope.follow(room.bus, PipelinesChanged, lambda _message: self._pipelines_changed())
+        scope.follow(room.bus, ProfileChanged, lambda _message: self._tools.offer())
+        scope.follow(room.bus, PreferencesChanged, self._preferences_changed)
 
     async def load(self) -> None:
         """Show what the address asks for; entries that take long to read appear later."""
@@ -113,13 +120,17 @@ class SchedulerPage:
             with el('p', 'hint mo-notice', role='status') as line:
                 icon('alert', size=14)
                 el('span', 'sy-grow', notice)
-                dismiss = button('', icon_name='x', kind='ghost', small=True, aria_label='Dismiss')
+                dismiss = button('', icon_name='x', kind='ghost', small=True, aria_label=_('Dismiss'))
             dismiss.on('click', line.delete)
         with el('p', 'mo-problem', role='alert', hidden=True) as self._problem:
             icon('alert', size=14)
             self._problem_words = el('span', 'sy-grow')
-            again = button('Try again', small=True)
+            again = button(_('Try again'), small=True)
         again.on('click', lambda: self._soon(self._load_view()))
+
+    def _preferences_changed(self, message: PreferencesChanged) -> None:
+        if message.now.week_start != message.before.week_start:
+            self._soon(self._build())
 
     def _pipelines_changed(self) -> None:
         self._drop.accept()
@@ -151,7 +162,7 @@ class SchedulerPage:
             elif kind == 'week':
                 self._view = WeekView(room, day, **options, **plans)
             else:
-                self._view = Agenda(room, day, **options, **plans, chosen=self._go_to)
+                self._view = Agenda(room, day, **options, **plans, chosen=self._go_to, about=self._open_card)
         self._frame()
         await asyncio.sleep(0)
         await self._load_view()
@@ -198,10 +209,10 @@ class SchedulerPage:
         self._tools.show(self._kind, self._day)
         set_props(self._slot, data_view=self._kind)
         today, only = self._tools.today, self._tools.only
-        ui.navigate.history.replace(address_of(self._wanted, self._kind, self._day, today, only))
+        replace_address(self._scope, address_of(self._wanted, self._kind, self._day, today, only))
 
     def _announce(self) -> None:
-        self._announced.set_text(' '.join(name_of(self._kind, self._day)))
+        self._announced.set_text(' '.join(name_of(self._kind, self._day, self._room.choices.now.first_weekday)))
 
     # Filters and totals
 
@@ -218,7 +229,7 @@ class SchedulerPage:
     def _show_failed(self, *, is_failed: bool) -> None:
         set_props(self._problem, hidden=not is_failed)
         if is_failed and self._view is not None:
-            self._problem_words.set_text(f'Could not load {self._view.name}.')
+            self._problem_words.set_text(self._view.failed_words)
 
     # What a person does
 
@@ -237,8 +248,23 @@ class SchedulerPage:
                 ui.navigate.to(f'/runs/{entry.run}')
             case 'event':
                 self._soon(attempt(self._edit(str(entry.event_id), entry.due)))
+            case 'day' if entry.event_id is not None and entry.due is not None:
+                self._open_card(entry)
             case 'day':
                 self._open_popover(day_in(entry.at, self._zone))
+
+    def _open_card(self, entry: CalendarEntry) -> None:
+        self._soon(attempt(self._show_card(str(entry.event_id), entry.due or entry.at)))
+
+    async def _show_card(self, event_id: str, due: datetime) -> None:
+        event = self._room.calendar.get(event_id)
+        OccurrenceCard(
+            self._room,
+            event,
+            due,
+            run_now=lambda missed: self._soon(attempt(self._run_after_all(event_id, missed))),
+            edit=lambda: self._soon(attempt(self._edit(event_id, due))),
+        )
 
     def _open_popover(self, day: date) -> None:
         self._soon(self._popover.show(day, self._tools.only))
@@ -265,10 +291,12 @@ class SchedulerPage:
         to = datetime.combine(day, wall.time())
         scope: EditScope = 'all'
         if event.is_repeating:
-            text = (
-                f'From {moment_words(wall)} to {moment_words(to)}. This event repeats: which occurrences should move?'
+            text = _(
+                'From {moment} to {later}. This event repeats: which occurrences should move?',
+                moment=moment_words(wall),
+                later=moment_words(to),
             )
-            answer = await ask_scope(f'Move {event.title}?', text, verb='Move')
+            answer = await ask_scope(_('Move {title}?', title=event.title), text, verb='Move')
             if answer is None:
                 return
             scope = answer
@@ -276,20 +304,19 @@ class SchedulerPage:
         say(f'{change.sentence}.', kind='success', undo=lambda: editor.undo(change.id))
 
     def _run_now(self, entry: CalendarEntry) -> None:
-        self._soon(attempt(self._run_missed(entry)))
+        if entry.event_id is not None and entry.due is not None:
+            self._soon(attempt(self._run_after_all(entry.event_id, entry.due)))
 
-    async def _run_missed(self, entry: CalendarEntry) -> None:
-        """Run a missed occurrence, which settles it; run the event once more if it is settled already."""
+    async def _run_after_all(self, event_id: str, due: datetime | None) -> None:
+        """Run a missed occurrence, which settles it; run the event once more if it is settled or there was none."""
         calendar = self._room.calendar
-        if entry.event_id is None or entry.due is None:
+        event = calendar.get(event_id)
+        if due is None or ASK in event.parameters.values():
+            await run_event_now(self._room, event)
             return
-        event = calendar.get(entry.event_id)
         try:
-            if ASK in event.parameters.values():
-                await run_event_now(self._room, event)
-                return
-            await calendar.answer_missed([(event.id, entry.due)], 'run')
-            say(f'{event.title} is starting.', kind='success')
+            await calendar.answer_missed([(event.id, due)], 'run')
+            say(_('{title} is starting.', title=event.title), kind='success')
         except Conflict as conflict:
             if conflict.code != 'already_answered':
                 raise
@@ -300,5 +327,5 @@ class SchedulerPage:
 
     async def _retry_all(self, runs: Sequence[str]) -> None:
         for run in runs:
-            await self._room.runs.retry(run, because='the calendar')
-        say('Retrying the run.' if len(runs) == 1 else f'Retrying {len(runs)} runs.', kind='success')
+            await self._room.runs.retry(run, because=own(_('the calendar')))
+        say(_n('Retrying the run.', 'Retrying {count} runs.', len(runs)), kind='success')

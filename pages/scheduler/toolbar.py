@@ -9,15 +9,18 @@ from nicegui import ui
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
-from pages.parts.html import WORDS, Glyph, button, el, icon, look_of
+from pages.parts.html import WORDS, Glyph, button, el, for_readers, icon, look_of
+from pages.parts.popup import Popup
 from pages.parts.words import filters_for, pipeline_color, pipeline_title
 from synapse.control_room import ControlRoom
+from synapse.language import _
 from synapse.records import now_utc
 
 from .month.picker import MonthPicker
 from .parts.days import day_in
 from .parts.entry_filter import GROUPS, EntryFilter
-from .parts.views import SPANS, VIEWS, name_of, turned_by
+from .parts.entry_words import counted_state
+from .parts.views import VIEWS, earlier_words, later_words, name_of, turned_by
 
 MAX_NAMED = 8
 LEGEND = ('succeeded', 'failed', 'running', 'planned', 'off', 'missed', 'cancelled')
@@ -43,24 +46,24 @@ class Toolbar:
         self._room = room
         self._filtered = filtered
         self._view, self._day = 'month', self.today
-        with el('div', 'mo-tools'):
+        with for_readers(el('div', 'mo-tools')):
             self._title = MonthPicker(go_to)
             with el('div', 'sy-x mo-turns'):
                 self._earlier = button(
                     '', icon_name='left', kind='ghost', small=True, data_key='earlier', data_turn='1'
                 )
-                today = button('Today', small=True, title='Today (T)', data_key='today')
+                today = button(_('Today'), small=True, title=_('Today (T)'), data_key='today')
                 self._later = button('', icon_name='right', kind='ghost', small=True, data_key='later', data_turn='1')
             self._earlier.on('click', lambda: go_to(turned_by(self._view, self._day, -1)))
             self._later.on('click', lambda: go_to(turned_by(self._view, self._day, 1)))
             today.on('click', lambda: go_to(self.today))
-            with el('div', 'mo-totals', role='group', aria_label='Monthly totals') as self._totals_box:
+            with el('div', 'mo-totals', role='group', aria_label=_('Monthly totals')) as self._totals_box:
                 self._totals = {group: _Total(group, self._toggle) for group in GROUPS}
             el('span', 'sy-grow')
-            self._pipelines = Picker({}, '', label='Pipeline', changed=lambda name: self._restrict(pipeline=name))
-            self._profiles = Picker({}, '', label='Profile', changed=lambda name: self._restrict(profile=name))
+            self._pipelines = Picker({}, '', label=_('Pipeline'), changed=lambda name: self._restrict(pipeline=name))
+            self._profiles = Picker({}, '', label=_('Profile'), changed=lambda name: self._restrict(profile=name))
             self.offer()
-            with el('div', 'sy-seg', role='radiogroup', aria_label='View'):
+            with el('div', 'sy-seg', role='radiogroup', aria_label=_('View')):
                 self._views = {
                     view: el('button', text=words, type_='button', role='radio', data_key=f'view-{view}')
                     for view, words in VIEWS.items()
@@ -82,9 +85,9 @@ class Toolbar:
 
     def show(self, view: str, day: date) -> None:
         self._view, self._day = view, day
-        self._title.show(*name_of(view, day), day, self.today)
-        set_props(self._earlier, aria_label=f'Previous {SPANS[view]} (K)', title=f'Previous {SPANS[view]} (K)')
-        set_props(self._later, aria_label=f'Next {SPANS[view]} (J)', title=f'Next {SPANS[view]} (J)')
+        self._title.show(*name_of(view, day, self._room.choices.now.first_weekday), day, self.today)
+        for turn, words in ((self._earlier, f'{earlier_words(view)} (K)'), (self._later, f'{later_words(view)} (J)')):
+            set_props(turn, aria_label=words, title=words)
         set_props(self._totals_box, hidden=view != 'month')
         for name, option in self._views.items():
             set_props(option, aria_checked=str(name == view).lower(), tabindex='0' if name == view else '-1')
@@ -114,10 +117,9 @@ class _Total:
         self._box.on('click', lambda: pressed(group))
 
     def show(self, count: int, *, is_only: bool) -> None:
-        words = f'{count} planned' if self._group == 'planned' else str(count)
-        self._count.set_text(words)
-        label = f'{count} {WORDS[self._group].lower()}'
-        hint = 'Show everything again' if is_only else f'Show only these: {label}'
+        label = counted_state(self._group, count)
+        self._count.set_text(label if self._group == 'planned' else str(count))
+        hint = _('Show everything again') if is_only else _('Show only these: {entries}', entries=label)
         set_props(self._box, aria_pressed=str(is_only).lower(), aria_label=label, title=hint)
         set_props(self._box, hidden=not count and not is_only)
 
@@ -128,13 +130,13 @@ class Legend:
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
         self._names: set[str] = set()
-        with el('div', 'mo-legend', aria_label='Legend', role='group'):
+        with el('div', 'mo-legend', aria_label=_('Legend'), role='group'):
             self._places = [_legend()]
             with (
                 el(
-                    'button', 'sy-btn is-ghost is-sm is-icon mo-help', '?', type_='button', aria_label='Legend'
+                    'button', 'sy-btn is-ghost is-sm is-icon mo-help', '?', type_='button', aria_label=_('Legend')
                 ) as help_,
-                ui.menu().props('anchor="top right" self="bottom right"'),
+                Popup(_('Legend')).props('anchor="top right" self="bottom right"'),
                 el('div', 'mo-legend is-list'),
             ):
                 self._places.append(_legend())
@@ -169,10 +171,10 @@ def _legend() -> ui.element:
                 el('span', text=WORDS[state])
         with el('span', 'sy-x'):
             icon('repeat', size=12)
-            el('span', text='Repeats')
+            el('span', text=_('Repeats'))
         with el('span', 'sy-x'):
             with el('span', 'strip', aria_hidden='true'):
                 for look in ('succeeded', 'succeeded', 'scheduled'):
                     el('i', f'st-{look}')
-            el('span', text='Day load, 0 to 24 h')
+            el('span', text=_('Day load, 0 to 24 h'))
     return pipelines

@@ -3,6 +3,7 @@
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.html import copy_button, el
+from synapse.language import _
 
 
 def card(title: str) -> TextElement:
@@ -25,7 +26,11 @@ def explained_row(name: str, help_text: str, flag: str = '') -> tuple[TextElemen
             with el('span', 'sy-cap'):
                 help_element = el('span', text=help_text)
                 if flag:
-                    el('span', 'flag', f' Set at startup with {flag}.')
+                    before, _flags, after = _('Set at startup with {flags}.').partition('{flags}')
+                    el('span', text=f' {before.rstrip()}')
+                    for word in f'{flag}{after}'.split():
+                        el('span', text=' ')
+                        el('span', 'flag', word)
         return help_element, el('div', 'value')
 
 
@@ -34,4 +39,4 @@ def fact(name: str, value: str, help_text: str = '', flag: str = '', *, is_copie
     with row(name, help_text, flag):
         el('span', 'sy-mono' if is_copied else 'sy-num', value)
         if is_copied:
-            copy_button('Copy', value)
+            copy_button(_('Copy'), value)

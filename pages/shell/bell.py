@@ -7,10 +7,11 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from pages.parts.dialogs import attempt
-from pages.parts.html import WORDS
+from pages.parts.html import word_of
 from pages.parts.scope import Scope
 from synapse.alerts.alerts import Alert, AlertAction, AlertsChanged
 from synapse.control_room import ControlRoom
+from synapse.language import capital
 
 SHOW_SECONDS = 0.2
 LATEST = 5
@@ -98,7 +99,7 @@ def _brief(alert: Alert) -> dict[str, Any]:
 def _row(alert: Alert) -> dict[str, Any]:
     return _brief(alert) | {
         'look': alert.look,
-        'word': WORDS.get(alert.look, alert.look.capitalize()),
+        'word': capital(word_of(alert.look)),
         'count': alert.count,
         'first': _millis(alert.first_at),
         'over': _millis(alert.over_at) if alert.over_at else 0,

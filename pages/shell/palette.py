@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -11,24 +11,34 @@ from zoneinfo import ZoneInfo
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.dialogs import attempt
-from pages.parts.html import Glyph, el, icon, look_of, opens, settled
-from pages.parts.words import pipeline_title, step_title, title_of
+from pages.parts.dialogs import Dialog, attempt
+from pages.parts.html import WORDS, Glyph, el, icon, look_of, opens, settled
+from pages.parts.shortcuts import hint, hint_of
+from pages.parts.words import pipeline_title, run_words, step_title, title_of
+from pages.runs.pause_dialog import ask_to_pause_queue, tomorrow_morning
 from pages.runs.run_form import open_run_form
 from pages.scheduler.event.dialog import open_event_dialog
-from pages.scheduler.parts.days import day_in, weekday_of
+from pages.scheduler.parts.days import day_in
 from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
+from synapse.credentials.scope import Scope as Role
+from synapse.errors import SynapseError
+from synapse.language import ENGLISH, N_, Text, _, _n, said_in, translated
+from synapse.language.formats import moment
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord
-from synapse.sentences import count_of
+from synapse.runs.run_filter import RunFilter
 
 from .date_words import day_meant
+from .help import open_help
 from .places import PLACES
 from .state_pill import stop_everything
 
 MOST = 8
+MOST_RECENT = 3
+SHOW_CHOSEN = "document.querySelector('#palette-results .hot')?.scrollIntoView({ block: 'nearest' })"
 DEBOUNCE_SECONDS = 0.08
+BY = N_('the palette')
 ENTER = '(e) => { window.synapse.opens(e.target); emit(e.target.value); }'
 
 
@@ -45,6 +55,11 @@ class Command:
     note: str = ''
     keys: str = ''
 
+    @property
+    def key(self) -> str:
+        """Its words in English, by which it is remembered whatever language it was used in."""
+        return str(said_in(ENGLISH, self.words))
+
 
 def open_palette(room: ControlRoom) -> None:
     """Open the palette: arrows select, Enter runs, Esc closes."""
@@ -57,16 +72,26 @@ def found(commands: Iterable[Command], text: str, recent: Sequence[str] = ()) ->
     Those whose words start with more of them come first, then the last used ones; groups are kept together.
     """
     words = text.lower().split()
+    if not words:
+        return _before_typing(commands, recent)
     fitting = [c for c in commands if all(word in f'{c.group} {c.words} {c.note}'.lower() for word in words)]
 
     def rank(command: Command) -> tuple[int, int]:
-        used = recent.index(command.words) if command.words in recent else len(recent)
+        used = recent.index(command.key) if command.key in recent else len(recent)
         starts = sum(bool(re.search(rf'(^|\W){re.escape(word)}', command.words.lower())) for word in words)
         return (-starts, used)
 
     best = sorted(fitting, key=rank)[:MOST]
     groups = list(dict.fromkeys(command.group for command in best))
     return sorted(best, key=lambda command: groups.index(command.group))
+
+
+def _before_typing(commands: Iterable[Command], recent: Sequence[str]) -> list[Command]:
+    """The last used commands, then pages and what has a key: whoever opens it to look learns both."""
+    known = list(commands)
+    used = [command for key in recent[:MOST_RECENT] for command in known if command.key == key]
+    with_keys = [command for command in known if command.keys and command.key not in recent[:MOST_RECENT]]
+    return [*(replace(command, group=_('Last used')) for command in used), *with_keys]
 
 
 class Palette:
@@ -76,8 +101,8 @@ class Palette:
         self._found: list[Command] = []
         self._selected = 0
         self._text = ''
-        with ui.dialog().props('position=top no-shake') as self._dialog:
-            box = el('section', 'sy-dialog sy-palette', role='dialog', aria_modal='true', aria_label='Commands')
+        with Dialog().props('position=top no-shake') as self._dialog:
+            box = el('section', 'sy-dialog sy-palette', role='dialog', aria_modal='true', aria_label=_('Commands'))
         with box.style('margin-top:15vh'):
             with el('div', 'pin'):
                 icon('search', size=18, classes='sy-3')
@@ -88,23 +113,23 @@ class Palette:
                     spellcheck='false',
                     autofocus=True,
                     data_opens='told',
-                    placeholder='Search or run a command',
-                    aria_label='Search or run a command',
+                    placeholder=_('Search or run a command'),
+                    aria_label=_('Search or run a command'),
                     role='combobox',
                     aria_expanded='true',
                     aria_controls='palette-results',
                 )
                 el('span', 'sy-kbd', 'Esc')
-            self._list = el('div', 'sy-menu', role='listbox', aria_label='Results', id='palette-results')
+            self._list = el('div', 'sy-menu', role='listbox', aria_label=_('Results'), id='palette-results')
             with el('div', 'pft'):
                 with el('span'):
                     el('span', 'sy-kbd', '↑')
                     el('span', text=' ')
                     el('span', 'sy-kbd', '↓')
-                    el('span', text=' choose')
+                    el('span', text=' ' + _('choose'))
                 with el('span'):
                     el('span', 'sy-kbd', 'Enter')
-                    el('span', text=' run it')
+                    el('span', text=' ' + _('run it'))
                 el('span', 'sy-grow')
                 self._count = el('span', role='status')
         entry.on(
@@ -131,6 +156,21 @@ class Palette:
 
     def _typed(self, event: GenericEventArguments) -> None:
         self._search(str(event.args))
+        if self._text.strip():
+            background_tasks.create(self._find_older_runs(self._text), name='older runs for the palette')
+
+    async def _find_older_runs(self, text: str) -> None:
+        try:
+            found = await self._room.runs.finder.search(RunFilter(text=text), limit=MOST)
+        except SynapseError:
+            return  # what is read already is shown
+        known = {run.id for run in self._past_runs}
+        older = [run for run in found.runs if run.id not in known]
+        if older and not self._dialog.is_deleted:
+            selected = self._selected
+            self._past_runs = [*self._past_runs, *older]
+            self._search(self._text)
+            self._select(selected)
 
     async def _entered(self, event: GenericEventArguments) -> None:
         try:
@@ -142,9 +182,11 @@ class Palette:
 
     def _search(self, text: str) -> None:
         self._text = text
-        self._found = [*self._days(text), *found(self._commands(text), text, self._room.recent_commands)][:MOST]
-        count = len(self._found)
-        self._count.set_text(count_of(count, 'result'))
+        with self._list:  # whoever calls this, its words are in the language of this tab
+            self._found = [*self._days(text), *found(self._commands(text), text, self._room.recent_commands)]
+            self._found = self._found[:MOST] if text.strip() else self._found
+            count = len(self._found)
+            self._count.set_text(_n('{count} result', '{count} results', count))
         self._select(0)
 
     def _select(self, index: int) -> None:
@@ -158,7 +200,9 @@ class Palette:
                     el('span', 'cap', group)
                 self._row(number, command)
             if not self._found:
-                el('span', 'cap', 'No results. Try a page, a pipeline, a day, a file name or a run number.')
+                el('span', 'cap', _('No results. Try a page, a pipeline, a day, a file name or a run number.'))
+        if len(self._found) > MOST:  # on a small screen they are scrolled
+            self._list.client.run_javascript(SHOW_CHOSEN)
 
     def _row(self, number: int, command: Command) -> None:
         is_selected = number == self._selected
@@ -177,14 +221,14 @@ class Palette:
                 with el('span', 'sy-cap'):
                     marked(command.note, self._text)
             if command.keys:
-                el('span', 'sy-kbd', command.keys)
+                el('span', 'sy-kbd', command.keys, data_single='1')
         opens(row, lambda: self._do(number), what='')
 
     async def _do(self, index: int) -> None:
         if not self._found:
             return
         command = self._found[index]
-        background_tasks.create(self._room.remember_command(command.words), name='last used command')
+        background_tasks.create(self._room.remember_command(command.key), name='last used command')
         self._dialog.close()
         with self._dialog.client.content:
             result = command.do()
@@ -199,25 +243,40 @@ class Palette:
         day = day_meant(text, today)
         if day is not None:
             go = partial(ui.navigate.to, f'/scheduler?day={day.isoformat()}')
-            yield Command(group='Calendar', words=f'Go to {weekday_of(day)} {day.year}', icon='calendar', do=go)
+            words = _('Go to {day}', day=moment('yMMMMEEEEd', day))
+            yield Command(group=_('Calendar'), words=words, icon='calendar', do=go)
 
     def _commands(self, text: str) -> Iterator[Command]:
         room, runs = self._room, self._room.runs
         for info in room.catalog.all():
             if info.is_runnable:
-                yield _command(f'Run {info.title}', 'play', open_run_form, room, pipeline=info.name)
-                yield _command(f'Plan a run of {info.title}', 'calendar', open_event_dialog, room, pipeline=info.name)
-        yield _command('New run', 'play', open_run_form, room, keys='R')
-        yield _command('New event', 'calendar', open_event_dialog, room, keys='N')
+                run = run_words(translated(info.title))
+                plan = _('Plan a run of {pipeline}', pipeline=translated(info.title))
+                yield _command(run, 'play', open_run_form, room, pipeline=info.name)
+                yield _command(plan, 'calendar', open_event_dialog, room, pipeline=info.name)
+        yield _command(_('New run'), 'play', open_run_form, room, keys=hint_of('new-run'))
+        yield _command(_('New event'), 'calendar', open_event_dialog, room, keys=hint_of('new-event'))
         if runs.is_queue_paused:
-            yield _command('Resume queue', 'play', runs.resume_queue)
+            yield _command(_('Resume queue'), 'play', runs.resume_queue, by=BY)
         else:
-            yield _command('Pause queue', 'pause', runs.pause_queue, 'the palette')
-        yield _command('Stop everything', 'stop', stop_everything, room)
-        yield _command('Light or dark theme', 'sun', ui.run_javascript, 'window.synapse.toggleTheme()')
+            yield _command(_('Pause queue'), 'pause', runs.pause_queue, by=BY)
+            yield _command(_('Pause queue for 15 minutes'), 'clockback', runs.pause_queue, by=BY, seconds=900)
+            yield _command(_('Pause queue for 1 hour'), 'clockback', runs.pause_queue, by=BY, seconds=3600)
+            morning = tomorrow_morning(room)
+            yield _command(_('Pause queue until tomorrow 08:00'), 'clockback', runs.pause_queue, by=BY, until=morning)
+            yield _command(_('Drain queue: finish what runs'), 'pause', runs.pause_queue, by=BY, drain=True)
+        yield _command(_('Pause queue until a time, with a reason'), 'clockback', ask_to_pause_queue, room, BY)
+        yield _command(_('Stop everything'), 'stop', stop_everything, room)
+        yield _command(_('Open on the phone'), 'globe', _open_on_the_phone, room)
+        yield _command(_('Keyboard shortcuts'), 'info', open_help, keys=hint_of('help'))
+        yield _command(_('Light or dark theme'), 'sun', ui.run_javascript, 'window.synapse.toggleTheme()')
         for number, (target, name, icon_name) in enumerate(PLACES, start=1):
             go = partial(ui.navigate.to, target)
-            yield Command(group='Pages', words=name, icon=icon_name, keys=f'G {number}', do=go)
+            yield Command(group=_('Pages'), words=_page(name), icon=icon_name, keys=hint(f'g {number}'), do=go)
+        yield Command(group=_('Pages'), words=_('Guide'), icon='info', do=partial(ui.navigate.to, '/help'))
+        for info in room.catalog.all():
+            go = partial(ui.navigate.to, f'/pipelines/{info.name}')
+            yield Command(group=_('Pipelines'), words=translated(info.title), icon='pipelines', do=go)
         yield from (self._event_command(event) for event in islice(self._events(text), MOST))
         yield from (self._run_command(run) for run in self._runs())
 
@@ -231,12 +290,12 @@ class Palette:
     def _event_command(self, event: Event) -> Command:
         due = next(iter(self._room.calendar.next_due(event.id, 1)), None)
         if due is None:
-            when = 'switched off' if not event.enabled else 'over'
+            when = _('switched off') if not event.enabled else _('over')
         else:
             local = due.astimezone(ZoneInfo(self._room.calendar.zone))
-            when = f'next {local:%a} {local.day} {local:%b}, {local:%H:%M}'
+            when = _('next {day}, {time}', day=moment('MMMEd', local), time=moment('Hm', local))
         return Command(
-            group='Events',
+            group=_('Events'),
             words=event.title,
             icon='calendar',
             note=f'{pipeline_title(self._room, event.pipeline)}, {when}',
@@ -250,20 +309,32 @@ class Palette:
 
     def _run_command(self, run: RunRecord) -> Command:
         step = run.failed_step or run.active_step
-        at = f' at {step_title(self._room, run.pipeline, step.name)}' if step else ''
+        state = WORDS[run.state].lower()
+        if step:
+            state = _('{state} at {step}', state=state, step=step_title(self._room, run.pipeline, step.name))
         return Command(
-            group='Runs',
+            group=_('Runs'),
             words=f'#{run.number} {title_of(self._room, run)}',
             state=str(run.state),
-            note=f'{pipeline_title(self._room, run.pipeline)}, {run.state}{at}',
+            note=f'{pipeline_title(self._room, run.pipeline)}, {state}',
             do=partial(ui.navigate.to, f'/runs/{run.number}'),
         )
+
+
+def _open_on_the_phone(room: ControlRoom) -> None:
+    from pages.settings.access import LinkDialog  # with half of all pages, which the dashboard does without
+
+    LinkDialog(room, Role.ADMIN)
+
+
+def _page(name: str) -> Text:
+    return Text(translated(name), name)
 
 
 def _command(
     words: str, icon_name: str, do: Callable[..., Any], *arguments: Any, keys: str = '', **named: Any
 ) -> Command:
-    return Command(group='Commands', words=words, icon=icon_name, keys=keys, do=partial(do, *arguments, **named))
+    return Command(group=_('Commands'), words=words, icon=icon_name, keys=keys, do=partial(do, *arguments, **named))
 
 
 def marked(words: str, text: str) -> None:

@@ -11,7 +11,7 @@ from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
 from synapse.alerts.alerts import Alert, AlertKind, AlertsChanged
 from synapse.control_room import ControlRoom
-from synapse.sentences import count_of
+from synapse.language import _, _n
 
 from .bell import help_with
 
@@ -24,7 +24,7 @@ class Toasts(Scope):
     def __init__(self, room: ControlRoom) -> None:
         super().__init__()
         # Not a live region: the bell announces what is new, even where no toast is shown.
-        self.classes('sy-toasts').props.update({'role': 'region', 'aria-label': 'Notices'})
+        self.classes('sy-toasts').props.update({'role': 'region', 'aria-label': _('Notices')})
         self._room = room
         self._router = ui.context.client.sub_pages_router
         self._news = room.alerts.news
@@ -106,7 +106,7 @@ class _Box(TextElement):
         with self:
             Glyph(glyph, size=16)
             self.body = el('div', 'sy-grow')
-            shut = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label='Close')
+            shut = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label=_('Close'))
             with shut:
                 icon('x', size=14)
             shut.on('click', close)
@@ -129,7 +129,7 @@ class _Toast(_Box):
     def show(self, alert: Alert) -> None:
         self._title.set_text(alert.title)
         self._title.props['title'] = alert.title
-        self._times.set_text(f'{alert.count:,} times' if alert.count > 1 else '')
+        self._times.set_text(_n('{count} time', '{count} times', alert.count) if alert.count > 1 else '')
         self._times.set_visibility(alert.count > 1)
         self._words.set_text(alert.text)
         self._verb.set_text(alert.verb)
@@ -143,9 +143,9 @@ class _More(_Box):
         self.classes('is-more')
         with self.body, el('div', 'sy-x'):
             self._words = el('b', 'sy-num sy-grow')
-            act = button('Show them', small=True)
+            act = button(_('Show them'), small=True)
         act.on('click', js_handler="() => window.dispatchEvent(new CustomEvent('synapse-bell', {detail: 'open'}))")
         act.on('click', close)
 
     def show(self, count: int) -> None:
-        self._words.set_text(count_of(count, 'more alert'))
+        self._words.set_text(_n('{count} more alert', '{count} more alerts', count))

@@ -1,7 +1,7 @@
 /* The week and the agenda: the line of now and running blocks move here, in the calendar's zone. */
 (() => {
   'use strict';
-  const HOUR_PIXELS = 44, SLOT_MINUTES = 30, HINT = ' new event';
+  const HOUR_PIXELS = 44, SLOT_MINUTES = 30;
   const all = (selector) => document.querySelectorAll(selector);
   const now = () => window.synapse?.now?.() ?? Date.now();
   const two = (n) => String(n).padStart(2, '0');
@@ -49,7 +49,7 @@
     const columns = [...view.querySelectorAll('.wk-col')];
     ghost.style.setProperty('--day', columns.indexOf(column));
     ghost.style.setProperty('--at', slot);
-    ghost.textContent = clockOf(slot) + HINT;
+    ghost.textContent = window.synapse._('{time} new event', { time: clockOf(slot) });
     ghost.hidden = false;
   });
 

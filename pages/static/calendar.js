@@ -4,6 +4,7 @@
   'use strict';
   const HOLD_MS = 600, FIRST_LINE = 36, LINE = 22, MORE = 18;
   const grids = new Map(), frames = new Set();
+  const _ = (...said) => window.synapse._(...said);
   const narrow = matchMedia('(max-width: 767px)');
   const two = (n) => String(n).padStart(2, '0');
   // This may open a layer: from here on, keys belong to that.
@@ -23,7 +24,7 @@
     const last = new Date(Date.UTC(y, m + months, 0));
     return `${last.getUTCFullYear()}-${two(last.getUTCMonth() + 1)}-${two(Math.min(d, last.getUTCDate()))}`;
   }
-  const words = (day) => utc(day).toLocaleDateString('en-GB', { weekday: 'long', day: 'numeric', month: 'long', timeZone: 'UTC' }).replace(',', '');
+  const words = (day) => utc(day).toLocaleDateString(window.synapse.language(), { weekday: 'long', day: 'numeric', month: 'long', timeZone: 'UTC' });
 
   const gridOf = (element) => element?.closest?.('.mo-grid');
   const cellOf = (element) => element?.closest?.('.mo-cell');
@@ -142,12 +143,13 @@
 
   // -- keys in the grid
   const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
-  function target(day, event) {
+  function target(grid, day, event) {
     const step = STEPS[event.key];
     if (step) return shifted(day, step);
-    const weekday = (utc(day).getUTCDay() + 6) % 7;
-    if (event.key === 'Home') return shifted(day, -weekday);
-    if (event.key === 'End') return shifted(day, 6 - weekday);
+    // The first cell says which day a week begins with.
+    const place = (utc(day).getUTCDay() - utc(cellsOf(grid)[0].dataset.day).getUTCDay() + 7) % 7;
+    if (event.key === 'Home') return shifted(day, -place);
+    if (event.key === 'End') return shifted(day, 6 - place);
     if (event.key === 'PageUp' || event.key === 'PageDown') return turned(day, (event.key === 'PageUp' ? -1 : 1) * (event.shiftKey ? 12 : 1));
     return null;
   }
@@ -165,15 +167,15 @@
     const used = () => { event.preventDefault(); event.stopPropagation(); };
     if (carried) { if (carry(event, grid)) used(); return; }
     const chip = event.target.closest('.mo-chip, .mo-more, .mo-first');
-    const day = target(grids.get(grid).wanted || cell.dataset.day, event);
+    const day = target(grid, grids.get(grid).wanted || cell.dataset.day, event);
     if (day) { used(); go(grid, day, { always: event.key.startsWith('Page') }); return; }
     if (event.key === 'Tab') { if (walk(cell, chip, event.shiftKey)) used(); return; }
     if (event.key === 'Escape' && chip) { used(); cell.focus(); return; }
-    if (event.key.toLowerCase() === 'm' && chip && 'moves' in chip.dataset) { used(); pick(grid, cell, chip); return; }
+    if (window.synapse.isKey(event, 'move-event') && chip && 'moves' in chip.dataset) { used(); pick(grid, cell, chip); return; }
     if (event.target !== cell) return;
     if (event.key === 'Enter') { used(); enter(grid, cell); }
     if (event.key === ' ') { used(); tell(grid, 'day', cell.dataset.day); }
-    if (event.key.toLowerCase() === 'n' && !isPast(cell)) { used(); tell(grid, 'plan', cell.dataset.day); }
+    if (window.synapse.isKey(event, 'new-event') && !isPast(cell)) { used(); tell(grid, 'plan', cell.dataset.day); }
   }
 
   // -- a chip on its way to another day
@@ -189,7 +191,7 @@
     if (!label) return;
     const ghost = document.createElement('span');
     ghost.className = 'mo-ghost';
-    ghost.textContent = `${label} drop to move here`;
+    ghost.textContent = _('{time} drop to move here', { time: label });
     cell.querySelector('.mo-chips').append(ghost);
   }
   function markSource(grid, key) {
@@ -208,7 +210,7 @@
     markSource(grid, carried.key);
     cell.focus();
     showTarget(grid, carried.day);
-    say(`Moving ${carried.label}. Arrows choose a day, Enter drops it, Escape leaves it.`);
+    say(_('Moving {entry}. Arrows choose a day, Enter drops it, Escape leaves it.', { entry: carried.label }));
   }
   function letGo(text) {
     clear();
@@ -219,22 +221,22 @@
   function carry(event, grid) {
     if (event.key === 'Escape') {
       const { from } = carried;
-      letGo('Left where it was.');
+      letGo(_('Left where it was.'));
       go(grid, from);
       return true;
     }
     if (event.key === 'Enter') {
-      if (isOver(grid, carried.day)) { say(`${words(carried.day)} is over. Choose a later day.`); return true; }
+      if (isOver(grid, carried.day)) { say(_('{day} is over. Choose a later day.', { day: words(carried.day) })); return true; }
       const thing = carried;
       letGo('');
       land(grid, thing, thing.day);
       return true;
     }
-    if (event.key === 'Tab') { letGo('Left where it was.'); return false; }
-    const day = target(carried.day, event);
+    if (event.key === 'Tab') { letGo(_('Left where it was.')); return false; }
+    const day = target(grid, carried.day, event);
     if (!day) return true;
     carried.day = day;
-    say(isOver(grid, day) ? `${words(day)}, over` : words(day));
+    say(isOver(grid, day) ? _('{day}, over', { day: words(day) }) : words(day));
     go(grid, day, { always: event.key.startsWith('Page') });
     showTarget(grid, day);
     return true;
@@ -360,7 +362,7 @@
     event.stopPropagation();
     close();
   }, true);
-  addEventListener('pointerdown', () => { if (carried) letGo('Left where it was.'); }, true);
+  addEventListener('pointerdown', () => { if (carried) letGo(_('Left where it was.')); }, true);
   addEventListener('pointerdown', (event) => { if (isTop() && !popped.pop.contains(event.target)) close({ back: false }); }, true);
   addEventListener('scroll', (event) => { if (popped && !popped.pop.contains(event.target)) close(); }, true);
   addEventListener('resize', () => { if (popped) place(popped.pop, popped.day); });
@@ -373,17 +375,6 @@
     }
   }
   setInterval(ticked, 15_000);
-
-  // -- keys of the page, off while typing, under a dialog, and after G
-  const KEYS = { k: 'earlier', j: 'later', t: 'today', y: 'pick-month', 1: 'view-month', 2: 'view-week', 3: 'view-agenda' };
-  addEventListener('keydown', (event) => {
-    const name = KEYS[event.key.toLowerCase()];
-    if (!name || event.ctrlKey || event.metaKey || event.altKey || !window.synapse.isFree(event)) return;
-    const found = [...document.querySelectorAll(`[data-key=${name}]`)].find((element) => !element.disabled && element.getClientRects().length);
-    if (!found) return;
-    event.preventDefault();
-    found.click();
-  });
 
   window.synapseMonth = { attach, settle, detach, ticked, frame, open, close };
 })();

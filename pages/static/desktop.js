@@ -40,7 +40,7 @@
 
   function note(title, body, tag, press) {
     try {
-      const look = { body: body.slice(0, LONGEST), tag, icon: '/static/synapse/favicon.svg' };
+      const look = { body: body.slice(0, LONGEST), tag, icon: window.synapse.at('/static/synapse/favicon.svg') };
       // It replaces the one with the same tag, and alerts again.
       const made = new Notification(title, { ...look, renotify: true });
       shown.add(made);
@@ -52,7 +52,7 @@
     note(alert.title, alert.text, `synapse-${alert.key}`, () => dispatchEvent(new CustomEvent('synapse-alert', { detail: alert.id })));
   }
   function showMore(alert, unseen) {
-    note(`${unseen} unseen alerts`, `The newest: ${alert.title}`, 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));
+    note(window.synapse._n('{count} unseen alert', '{count} unseen alerts', unseen), window.synapse._('The newest: {title}', { title: alert.title }), 'synapse-more', () => dispatchEvent(new CustomEvent('synapse-bell', { detail: 'open' })));
   }
 
   // -- one tab shows them as long as it lives: what it writes into localStorage may reach the others too late

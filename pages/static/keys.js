@@ -1,20 +1,13 @@
-/* Shortcuts of all pages, and keys typed while a dialog, menu or popover is still on its way from the server: from the
-   press that opens something, keys belong to what it opens. */
+/* Keys typed while a dialog, menu or popover is still on its way from the server: from the press that opens something,
+   keys belong to what it opens. */
 (() => {
   'use strict';
   const GRACE_MS = 500, UNTOLD_MS = 2000, MOST_MS = 15_000;
   const all = (selector) => [...document.querySelectorAll(selector)];
   const isShown = (element) => element.getClientRects().length > 0;
+  const { LAYERS, LEAVING, POPOVER, openDialog, openMenu, isComposed, isThird, isKey, press } = window.synapse;
 
-  // -- layers over the page that take its keys, except those fading out or faded to an empty frame
-  const LEAVING = '[class*="-leave-active"]';
-  const DIALOG = `.q-dialog:not([data-unwanted]):has(> .q-dialog__inner:not(${LEAVING}))`, MENU = `.q-menu:not([data-unwanted], ${LEAVING})`, POPOVER = '.bl-pop, .mo-pop[data-shown]';
-  const LAYERS = `${DIALOG}, ${MENU}, ${POPOVER}`;
-  const openDialog = () => document.querySelector(DIALOG);
-  const openMenu = () => document.querySelector(MENU);
   const typing = (target) => target.closest?.('input, textarea, select, [contenteditable=true]');
-  /* Whether a key belongs to the page: no field has the focus, and no layer is open. */
-  const isFree = (event) => !event.defaultPrevented && !typing(event.target) && !event.target.closest?.(POPOVER) && !openDialog() && !openMenu();
 
   // -- on its way: openers pressed whose layer has not appeared yet, oldest first; only the last is still wanted
   let openings = [];
@@ -28,7 +21,7 @@
     observer.observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-shown'] });
     // The server reports when everything is sent; otherwise, wait a while after its next answer.
     if (opener.dataset.opens !== 'told') setTimeout(() => window.socket?.emit('synapse_ping', () => setTimeout(() => giveUp(one), UNTOLD_MS)));
-    setTimeout(() => giveUp(one), MOST_MS);
+    setTimeout(() => giveUp(one), window.socket?.connected ? MOST_MS : UNTOLD_MS);
   }
   function settled(id) {
     for (const one of openings) if (one.opener.id === id) setTimeout(() => giveUp(one), GRACE_MS);
@@ -42,7 +35,7 @@
     const field = typing(document.activeElement), asked = one.keys.findIndex((key) => key.isPalette);
     const typed = asked < 0 ? one.keys : one.keys.slice(0, asked);
     if (field && !field.closest(LEAVING)) typed.forEach((key) => replay(key));
-    if (asked >= 0 && click('palette')) wanted()?.keys.push(...one.keys.slice(asked + 1).filter((key) => !key.isPalette));
+    if (asked >= 0 && press('palette')) wanted()?.keys.push(...one.keys.slice(asked + 1).filter((key) => !key.isPalette));
   }
   function end(one) {
     openings = openings.filter((other) => other !== one);
@@ -68,7 +61,6 @@
     end(one);
     if (one.isCancelled) return dismiss(one);
     enter(one.layer);
-    giveBack(one);
     // On the layer below, they would be shortcuts again.
     if (one.keys.length && !one.layer.contains(document.activeElement)) (one.layer.querySelector('[tabindex]') || one.layer).focus({ preventScroll: true });
     one.keys.forEach((key) => {
@@ -77,30 +69,14 @@
       else if (!key.isPalette) replay(key);
     });
   }
-  /* Where the focus was before the first of nested layers; the framework only knows where it was last. */
-  const origins = new WeakMap();
-  function giveBack({ layer, from }) {
-    const origin = origins.get(from?.closest('.q-dialog, .q-menu')) || from;
-    origins.set(layer, origin);
-    const gone = new MutationObserver(() => {
-      if (layer.isConnected) return;
-      gone.disconnect();
-      if (document.activeElement === document.body && !document.querySelector(LAYERS)) origin?.focus({ preventScroll: true });
-    });
-    gone.observe(document.body, { childList: true });
-  }
   /* No longer wanted: prevent it if possible, else close it as soon as it appears. */
   function cancel(one) {
     Object.assign(one, { isCancelled: true, keys: [] });
     if (!one.opener.dispatchEvent(new CustomEvent('unwanted', { cancelable: true }))) end(one);
   }
   function dismiss({ layer, from }) {
-    if (layer.matches(POPOVER)) {
-      layer.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
-    } else {
-      layer.dataset.unwanted = '';
-      window.getElement(Number(layer.id.slice(1)))?.$emit('update:model-value', false);
-    }
+    if (!layer.matches(POPOVER)) layer.dataset.unwanted = '';
+    window.synapse.close(layer);
     setTimeout(() => from?.focus({ preventScroll: true })); // the framework moved it a tick before
   }
   /* Focus the first field, unless one has the focus already. */
@@ -115,6 +91,7 @@
   // `aria-haspopup` marks what opens a layer, `data-opens` what may open one. Pressed twice, it opens once.
   addEventListener('click', (event) => {
     const opener = event.target.closest?.('[aria-haspopup], [data-opens]');
+    if (document.documentElement.dataset.connection === 'offline') return; // nothing will open, see `synapse.js`
     const shuts = opener?.ariaExpanded === 'true' || openMenu() && !opener?.closest('.q-menu');
     if (opener && !opener.disabled && !shuts && !opens(opener)) swallow(event);
   }, true);
@@ -133,24 +110,28 @@
   const EDITS = ['Enter', 'Escape', 'Tab', 'Backspace', 'Delete', 'Home', 'End', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'PageUp', 'PageDown'];
   addEventListener('keydown', (event) => {
     const one = wanted(), { key, code, shiftKey, ctrlKey, metaKey, altKey } = event;
-    if (event.isComposing) return;
-    const isText = key.length === 1 && (!(ctrlKey || metaKey || altKey) || event.getModifierState('AltGraph') || altKey && !ctrlKey && key > '~');
+    // The browser makes one character of a dead key and a letter; it comes with one of the events below.
+    if (isComposed(event)) { if (one) event.stopImmediatePropagation(); return; }
+    const isText = key.length === 1 && (!(ctrlKey || metaKey || altKey) || isThird(event) || altKey && !ctrlKey && key > '~');
     if (!one && isText && goesOn(event.target)) { swallow(event); choose(event.target, key); }
     if (!one) return;
     // Keys for the browser, such as copying and reloading, pass through, but are no shortcuts of the page.
-    if (!isText && (!EDITS.includes(key) || altKey) && !isPalette(event)) return event.stopImmediatePropagation();
+    if (!isText && (!EDITS.includes(key) || altKey) && !isKey(event, 'palette')) return event.stopImmediatePropagation();
     swallow(event);
     if (key === 'Escape') cancel(one);
     // Only the palette opens over other layers.
-    else if (isPalette(event)) { if (!event.repeat) one.keys.push({ isPalette: true }); }
+    else if (isKey(event, 'palette')) { if (!event.repeat) one.keys.push({ isPalette: true }); }
     else if (!event.repeat || one.keys.some((other) => other.key === key)) one.keys.push({ key, code, shiftKey, ctrlKey, metaKey });
   }, true);
-  addEventListener('paste', (event) => {
+  function take(event, text) {
     const one = wanted();
-    if (!one) return;
+    if (!one || !text) return;
     swallow(event);
-    one.keys.push({ text: event.clipboardData.getData('text') });
-  }, true);
+    one.keys.push({ text });
+  }
+  addEventListener('paste', (event) => take(event, event.clipboardData.getData('text')), true);
+  addEventListener('keypress', (event) => { if (event.key.length === 1) take(event, String.fromCodePoint(event.charCode)); }, true);
+  addEventListener('compositionend', (event) => take(event, event.data), true);
 
   // -- keys typed meanwhile: dispatched first, then carried out as the browser would have
   function replay(key) {
@@ -191,55 +172,5 @@
     stops[(stops.indexOf(target) + (isBack ? -1 : 1) + stops.length) % stops.length]?.focus();
   }
 
-  // -- shortcuts: each clicks the visible element with its name
-  const SHORTCUTS = { r: 'new-run', n: 'new-event', b: 'bell', '[': 'collapse', '?': 'help' };
-  const SCROLLS = [' ', 'PageUp', 'PageDown', 'ArrowUp', 'ArrowDown', 'Home', 'End'];
-  const isPalette = (event) => (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k';
-  // On a Mac, Option changes the letter, but not the code of the key.
-  const isPause = (event) => event.altKey && !event.ctrlKey && !event.metaKey && (event.key.toLowerCase() === 'p' || event.key > '~' && event.code === 'KeyP');
-  function click(name) {
-    const found = all(`[data-key="${name}"]`).find((e) => !e.disabled && isShown(e));
-    found?.click();
-    return Boolean(found);
-  }
-  function press(event, name) {
-    if (click(name)) event.preventDefault();
-  }
-  let goUntil = 0;
-  addEventListener('keydown', (event) => {
-    const key = event.key.toLowerCase();
-    if (isPalette(event)) { event.preventDefault(); if (!openDialog()) press(event, 'palette'); return; }
-    if (key === 'escape' && event.shiftKey && !openDialog()) { press(event, 'stop'); return; }
-    if (typing(event.target)) return;
-    if (isPause(event) && isFree(event) && !event.repeat) { press(event, 'pause'); return; }
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.matches('.upload-zone') && (key === 'enter' || key === ' ')) { event.preventDefault(); event.target.click(); return; }
-    if (key === 'b' && event.target.closest('.bl-pop')) { press(event, 'bell'); return; }
-    const menu = openMenu()?.querySelector('.sy-menu');
-    if (menu && ['arrowdown', 'arrowup'].includes(key)) {
-      const rows = [...menu.querySelectorAll('a, button')], by = key === 'arrowdown' ? 1 : -1;
-      rows[(rows.indexOf(document.activeElement) + by + rows.length) % rows.length]?.focus();
-      event.preventDefault();
-      return;
-    }
-    if (!isFree(event)) return;
-    if (Date.now() < goUntil && /^[1-7]$/.test(key)) {
-      goUntil = 0;
-      event.preventDefault();
-      document.querySelector(`[data-key="g ${key}"]`)?.click();
-      return;
-    }
-    goUntil = key === 'g' ? Date.now() + 1500 : 0;
-    if (SCROLLS.includes(event.key)) scrolled(event);
-    else if (SHORTCUTS[key]) press(event, SHORTCUTS[key]);
-  });
-  /* The browser scrolls what has the focus; elsewhere than in the page that is nothing, since the body does not scroll. */
-  function scrolled({ key, target }) {
-    const page = document.querySelector('.logs-page .log-port') || document.querySelector('.sy-page');
-    if (!page || page.contains(target) || key === ' ' && target.matches('button, summary, [role=button], [tabindex="0"]')) return;
-    if (!page.hasAttribute('tabindex')) page.tabIndex = -1;
-    page.focus({ preventScroll: true });
-  }
-
-  Object.assign(window.synapse, { openDialog, openMenu, isFree, opens, settled });
+  Object.assign(window.synapse, { opens, settled });
 })();

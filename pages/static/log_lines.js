@@ -181,11 +181,11 @@
       const copied = (text) => {
         copyText(text);
         const words = said.textContent;
-        said.textContent = 'Copied';
+        said.textContent = window.synapse._('Copied');
         setTimeout(() => { said.textContent = words; }, 1200);
       };
       if (press.dataset.act === 'json') copied(about.json);
-      else if (press.dataset.act === 'link') copied(location.origin + about.link);
+      else if (press.dataset.act === 'link') copied(location.origin + window.synapse.at(about.link));
       else if (press.dataset.act === 'unroll') {
         const row = this.rows[this.indexOf(seq)];
         about.hidden = null;

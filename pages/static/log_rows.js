@@ -2,7 +2,8 @@
 (() => {
   'use strict';
   const LEVELS = ['debug', 'info', 'success', 'warning', 'error', 'critical'];
-  const WORDS = ['DEBUG', 'INFO', 'OK', 'WARN', 'ERROR', 'CRIT'];
+  const { _, _n, language } = window.synapse;
+  const WORDS = [_('DEBUG'), _('INFO'), _('OK'), _('WARN'), _('ERROR'), _('CRIT')];
   const LOOKS = ['info', 'info', 'success', 'warning', 'error', 'error'];
   const two = (n) => String(n).padStart(2, '0');
 
@@ -18,7 +19,7 @@
     svg.setAttribute('aria-hidden', 'true');
     svg.setAttribute('class', kind === 'g' ? 'sy-g' : 'sy-ico');
     const shape = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-    shape.setAttribute('href', `/static/synapse/icons.svg#${kind}-${name}`);
+    shape.setAttribute('href', window.synapse.at(`/static/synapse/icons.svg#${kind}-${name}`));
     svg.append(shape);
     return svg;
   }
@@ -36,7 +37,7 @@
   const lineText = (row) => {
     const at = synapse.wall(row.ms);
     const date = at.toISOString().slice(0, 10);
-    const again = row.count > 1 ? ` (${row.count} times)` : '';
+    const again = row.count > 1 ? ` ${_n('({count} time)', '({count} times)', row.count, { count: row.count })}` : '';
     return `${date} ${clock(at)}${millis(at)} ${WORDS[row.level].padEnd(5)} ${row.source} ${row.run ? `${row.run} ` : ''}${row.text}${again}`;
   };
 
@@ -71,7 +72,7 @@
     text.dir = 'ltr';
     message.append(times, text, more);
     const [source, run] = [make('span', 'src'), make('span', 'run')];
-    for (const cell of [time, level, source, run, message]) { cell.setAttribute('role', 'cell'); shown.append(cell); }
+    for (const cell of [time, level, source, run, message]) { cell.setAttribute('role', 'gridcell'); shown.append(cell); }
     return { shown, time, seconds, millis, glyph: glyph.firstChild, word, source, run, times, text, more, look: 'info' };
   }
   function fill(parts, row, at) {
@@ -80,13 +81,13 @@
     parts.shown.setAttribute('aria-rowindex', row.first);
     parts.seconds.textContent = clock(at);
     parts.millis.data = millis(at);
-    if (parts.look !== look) { parts.look = look; parts.glyph.setAttribute('href', `/static/synapse/icons.svg#g-${look}`); }
+    if (parts.look !== look) { parts.look = look; parts.glyph.setAttribute('href', window.synapse.at(`/static/synapse/icons.svg#g-${look}`)); }
     parts.word.data = WORDS[row.level];
     parts.source.textContent = parts.source.title = row.source;
     parts.run.textContent = row.run;
-    parts.times.textContent = row.count > 1 ? `×${row.count.toLocaleString('en').replaceAll(',', '\u202f')}` : '';
+    parts.times.textContent = row.count > 1 ? `×${row.count.toLocaleString(language()).replaceAll(',', '\u202f')}` : '';
     paint(parts.text, row.text, row.styles, row.marks);
-    parts.more.textContent = row.more ? `+${row.more} line${row.more === 1 ? '' : 's'}` : '';
+    parts.more.textContent = row.more ? _n('+{count} line', '+{count} lines', row.more, { count: row.more }) : '';
     parts.more.classList.toggle('is-found', Boolean(row.marks && !row.marks.length));
   }
   function stepRule(row, at) {
@@ -96,7 +97,7 @@
     const label = make('b', '');
     paint(label, row.text, null, row.marks);
     shown.append(time, use('g', 'running'), label, make('i'), make('span', 'side', [row.run, row.more].filter(Boolean).join(' ')));
-    for (const cell of shown.children) if (cell.tagName === 'SPAN' || cell.tagName === 'B') cell.setAttribute('role', 'cell');
+    for (const cell of shown.children) if (cell.tagName === 'SPAN' || cell.tagName === 'B') cell.setAttribute('role', 'gridcell');
     return shown;
   }
   function rule(className, words) {
@@ -105,20 +106,22 @@
     return shown;
   }
   function cutRule(cut) {
-    const [from, to] = [synapse.wall(cut.at), synapse.wall(cut.back)];
-    return rule('is-cut', `No connection from ${clock(from)} to ${clock(to)}. Lines logged in between follow.`);
+    const skew = synapse.now() - Date.now(); // the moments are of the browser's clock, which may be wrong
+    const [from, to] = [synapse.wall(cut.at + skew), synapse.wall(cut.back + skew)];
+    return rule('is-cut', _('No connection from {start} to {end}. Lines logged in between follow.', { start: clock(from), end: clock(to) }));
   }
   function drawDetail(row, about) {
     const box = make('div', `detail lv-${LOOKS[row.level]}`);
     box.setAttribute('role', 'row');
     const cell = make('div', 'in');
-    cell.setAttribute('role', 'cell');
+    cell.setAttribute('role', 'gridcell');
     box.append(cell);
-    if (about.gone) { cell.append(make('p', 'sy-cap', 'This line has been cleared.')); return box; }
-    if (!about.facts) { cell.append(make('p', 'sy-cap', 'Loading…')); return box; }
+    if (about.gone) { cell.append(make('p', 'sy-cap', _('This line has been cleared.'))); return box; }
+    if (!about.facts) { cell.append(make('p', 'sy-cap', _('Loading…'))); return box; }
     if (about.text) cell.append(...messageOf(about));
     const facts = make('dl', 'kv');
-    const times = row.count > 1 ? [['times', `${row.count}, last at ${clock(synapse.wall(row.until || row.ms))}`]] : [];
+    const last = clock(synapse.wall(row.until || row.ms));
+    const times = row.count > 1 ? [[_('times'), _('{count}, last at {time}', { count: row.count, time: last })]] : [];
     for (const [name, value] of [...about.facts, ...times]) {
       const pair = make('div');
       pair.append(make('dt', '', name), make('dd', value.length > 80 || value.includes('\n') ? 'is-long' : '', value));
@@ -130,7 +133,7 @@
       press.append(use('i', icon), make('span', '', words));
       acts.append(press);
     }
-    if (row.count > 1) acts.append(button('unfold', 'sy-btn is-sm is-ghost', 'Show each'));
+    if (row.count > 1) acts.append(button('unfold', 'sy-btn is-sm is-ghost', _('Show each')));
     cell.append(facts, acts);
     return box;
   }
@@ -163,5 +166,5 @@
     area.remove();
   }
 
-  window.synapseRows = { LEVELS, clock, copyText, cutRule, drawDetail, fill, isSame, line, lineText, make, rowOf, rule, stepRule };
+  window.synapseRows = { LEVELS, clock, copyText, cutRule, drawDetail, fill, isSame, line, lineText, make, rowOf, rule, stepRule, use };
 })();

@@ -6,7 +6,7 @@
   const { cutRule, drawDetail, fill, isSame, line: newLine, make, rule, stepRule } = window.synapseRows;
   const NEAR = 1600;
   const BEYOND = 260;
-  const day = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+  const day = new Intl.DateTimeFormat(window.synapse.language(), { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
   const isNarrow = () => innerWidth < 768;
 
   class LogWindow {

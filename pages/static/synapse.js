@@ -3,6 +3,9 @@
 (() => {
   'use strict';
   const root = document.documentElement;
+  // The path below which this browser found us, such as /synapse; empty for the root. `html.py` does the same.
+  const base = document.currentScript?.dataset.base ?? '';
+  const at = (path) => base + path;
   const stored = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const store = (name, value) => { try { localStorage.setItem(name, value); } catch { /* a private window */ } };
   const all = (selector) => document.querySelectorAll(selector);
@@ -14,12 +17,29 @@
     else element.textContent = text;
   };
 
+  // -- words, in the language of the page; the English text is the key
+  const words = window.synapseWords ?? {};
+  const language = () => root.lang || 'en-GB';
+  const fill = (text, values) => (values ? text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole) : text);
+  const _ = (message, values) => fill(words[message] ?? message, values);
+  // The same for an English word with several translations; the context says which one is meant.
+  const _p = (context, message) => words[`${context}\u0004${message}`] ?? message;
+  // `{count}` is written as the language writes numbers.
+  function _n(one, many, count, values) {
+    const forms = words[one];
+    const plural = new Intl.PluralRules(language()).select(count) === 'one' ? 0 : 1;
+    const text = typeof forms === 'string' ? forms : (forms ?? [one, many])[plural];
+    return fill(text, { count: count.toLocaleString(language()), ...values });
+  }
+
   // -- theme: dark, light, or the system's
   const light = matchMedia('(prefers-color-scheme: light)');
   function applyTheme() {
     const choice = stored('synapse-theme') || 'dark';
     const theme = choice === 'system' ? (light.matches ? 'light' : 'dark') : choice;
     root.dataset.theme = theme;
+    // The bar of a phone or of an installed window around the page.
+    document.querySelector('meta[name=theme-color]')?.setAttribute('content', theme === 'dark' ? '#0a0e14' : '#f3f5f9');
     root.dataset.themeChoice = choice;
     syncBody();
   }
@@ -32,7 +52,10 @@
     document.body.classList.toggle('body--light', !isDark);
   }
   light.addEventListener('change', applyTheme);
-  addEventListener('storage', (event) => { if (event.key === 'synapse-theme') applyTheme(); });
+  addEventListener('storage', (event) => {
+    if (event.key === 'synapse-theme') applyTheme();
+    if (event.key === 'synapse-single-keys') root.dataset.singleKeys = event.newValue || 'on';
+  });
   applyTheme();
   addEventListener('DOMContentLoaded', () => {
     applyTheme();
@@ -76,13 +99,17 @@
   const dayNumber = (ms) => Math.floor(wall(ms) / 86400000);
   const formats = {
     clock: (left) => length(left),
-    about: (left) => left < 5 ? 'next' : left < 60 ? `in ~${Math.ceil(left / 10) * 10} s` : left < 5400 ? `in ~${Math.round(left / 60)} min` : `in ~${Math.round(left / 3600)} h`,
+    about: (left) => {
+      if (left < 5) return _('next');
+      if (left < 60) return _('in ~{count} s', { count: Math.ceil(left / 10) * 10 });
+      return left < 5400 ? _('in ~{count} min', { count: Math.round(left / 60) }) : _('in ~{count} h', { count: Math.round(left / 3600) });
+    },
     // `far` is shown while the moment is more than a day away, or, with `near`, on any day but today.
     countdown: (left, element) => {
       if (left >= 86400 && element.dataset.far) return element.dataset.far;
-      if (left < 60) return `in ${Math.max(0, Math.ceil(left))} s`;
+      if (left < 60) return _('in {count} s', { count: Math.max(0, Math.ceil(left)) });
       const minutes = Math.floor(left / 60);
-      return minutes < 60 ? `in ${minutes} min` : `in ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+      return minutes < 60 ? _('in {count} min', { count: minutes }) : _('in {hours} h {minutes} min', { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
     },
     day: (left, { dataset }) => dayNumber(Number(dataset.until)) === dayNumber(Date.now() + skew) ? dataset.near : dataset.far,
   };
@@ -92,7 +119,7 @@
     const isKnown = !['reconnecting', 'offline'].includes(root.dataset.connection);
     if (isKnown) for (const e of all('[data-since]')) say(e, length((now - Number(e.dataset.since)) / 1000));
     if (isKnown) for (const e of all('[data-until]')) say(e, (formats[e.dataset.format] || formats.clock)((Number(e.dataset.until) - now) / 1000, e));
-    const day = wall(now).toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' }).replace(',', '');
+    const day = wall(now).toLocaleDateString(language(), { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' }).replace(/^(\w+),/, '$1');
     for (const e of all('[data-clock]')) say(e, `${day}, ${clock(now)}`);
     // If this browser's clock differs, the machine's place is shown next to its times.
     const isAway = offset !== -60000 * new Date(now).getTimezoneOffset();
@@ -115,9 +142,38 @@
   });
 
   // -- connection: measured over the socket that carries everything
-  const SILENCE_MS = 2000, OFFLINE_SECONDS = 30, PING_MS = 1000;
+  // While the server closes a socket, as when one signs out, it still counts as connected, and nobody looks before
+  // sending. What is sent then is lost by the standard; Chromium also calls it an error of the page.
+  const sendAlways = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) { if (this.readyState <= WebSocket.OPEN) sendAlways.call(this, data); };
+  const SILENCE_MS = 2000, OFFLINE_SECONDS = 4, PING_MS = 1000;
   let wired = null, lostAt = 0, askedAt = 0, lags = [];
+  const ASKS_SERVER = ':is(.sy-main, .sy-top, .q-dialog) button:not(.sy-theme)';
+  const cutOff = () => _('Offline: this works again as soon as the connection does.');
+  /* Disables what needs the server while it cannot be reached, with the reason; what was disabled before stays so. */
+  function block(isOffline) {
+    for (const e of all(isOffline ? `${ASKS_SERVER}:not([aria-disabled])` : '[data-cut-off]')) {
+      if (isOffline) {
+        e.dataset.cutOff = e.title;
+        e.title = cutOff();
+        e.setAttribute('aria-disabled', 'true');
+      } else {
+        e.title = e.dataset.cutOff;
+        delete e.dataset.cutOff;
+        e.removeAttribute('aria-disabled');
+      }
+    }
+  }
+  let said = 'live';
+  /* Read aloud once, not with each second that it lasts. */
+  function tell(kind, text) {
+    if (kind === said || kind === 'reconnecting') return;
+    said = kind;
+    for (const e of all('.sy-live [data-said]')) say(e, text);
+  }
   function show(kind, text, lag) {
+    if (root.dataset.connection !== kind) block(kind === 'offline');
+    tell(kind, text);
     for (const e of [root, ...all('.sy-live[data-connection]')]) if (e.dataset.connection !== kind) e.dataset.connection = kind;
     for (const e of all('.sy-live[data-connection]')) {
       say(e.querySelector('[data-word]'), text);
@@ -136,6 +192,11 @@
       lags = [...lags.slice(-4), took];
     });
   }
+  // A socket that is refused does not say why: somebody may have signed this browser out from elsewhere.
+  async function leaveIfSignedOut() {
+    const answer = await fetch(at('/api/v1/status'), { method: 'HEAD' }).catch(() => null);
+    if (answer?.status === 401) location.assign(at('/login?out'));
+  }
   function watch() {
     const socket = window.socket;
     if (!socket) return;
@@ -143,18 +204,19 @@
       wired = socket;
       socket.on('connect', () => { askedAt = 0; lags = []; ask(); watch(); });
       socket.on('disconnect', () => { askedAt = 0; watch(); });
+      socket.on('connect_error', leaveIfSignedOut);
     }
     const isSilent = askedAt && Date.now() - askedAt > SILENCE_MS;
     if (socket.connected && !isSilent) {
       lostAt = 0;
       const median = [...lags].sort((a, b) => a - b)[Math.floor(lags.length / 2)];
-      show('live', 'Live', median === undefined ? '' : `${Math.max(1, Math.round(median))} ms`);
+      show('live', _('Live'), median === undefined ? '' : `${Math.max(1, Math.round(median))} ms`);
       return;
     }
     lostAt = lostAt || askedAt || Date.now();
     const seconds = Math.round((Date.now() - lostAt) / 1000);
-    if (seconds < OFFLINE_SECONDS) show('reconnecting', `Reconnecting, ${seconds} s`, '');
-    else show('offline', `Offline. Showing ${clock(lostAt + skew)}.`, '');
+    if (seconds < OFFLINE_SECONDS) show('reconnecting', _('Reconnecting, {seconds} s', { seconds }), '');
+    else show('offline', _('Offline. Showing {time}.', { time: clock(lostAt + skew) }), '');
   }
   setInterval(watch, 250);
   setInterval(ask, PING_MS);
@@ -166,14 +228,18 @@
     if (!pressed || pressed.closest('.sy-rail') || pressed.dataset.key === 'theme') return;
     event.stopPropagation();
     event.preventDefault();
-    pressed.title = 'Offline: this works again as soon as the connection does.';
+    pressed.title = cutOff();
   }, true);
 
   // -- files: streamed to the inbox one by one, with speed, time left and cancel
-  const size = (n) => n >= 1e9 ? `${(n / 1e9).toFixed(1)} GB` : n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(n / 1e3))} kB`;
+  const one = (n) => n.toLocaleString(language(), { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false });
+  const size = (n) => n >= 1e9 ? `${one(n / 1e9)} GB` : n >= 1e6 ? `${one(n / 1e6)} MB` : `${Math.max(1, Math.round(n / 1e3))} kB`;
   const isShown = (element) => element.getClientRects().length > 0;
   // A zone that is hidden, as its pipeline takes no file, still takes those for other pipelines; it shows itself then.
-  const zoneOf = () => [...all('.upload-zone')].find(isShown) || document.querySelector('.upload-zone[hidden]');
+  // An open dialog comes first; on a page without a zone the one of the shell takes the file, and shows itself then.
+  // Those of a single field or for backups take what is dropped right on them.
+  const zoneOf = () => [...all('.q-dialog .upload-zone'), ...all('.upload-zone:not(.any-zone, .mo-zone, .form-zone)')].find(isShown)
+    || document.querySelector('.upload-zone[hidden]') || document.querySelector('.any-zone');
   const waiting = new WeakMap();
 
   function refuse(zone, text) {
@@ -181,7 +247,7 @@
     zone.classList.toggle('is-refused', Boolean(text));
   }
   const short = (name) => name.length > 40 ? `${name.slice(0, 24)}…${name.slice(-12)}` : name;
-  const listed = (names) => names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names[0];
+  const listed = (names) => new Intl.ListFormat(language()).format(names);
   function isOfKind(zone, file) {
     const accepts = (zone.dataset.accepts || '').split(',').filter(Boolean);
     const suffix = file.name.includes('.') ? '.' + file.name.split('.').pop().toLowerCase() : '';
@@ -192,17 +258,23 @@
     const most = Number(zone.dataset.max || 0);
     for (const file of files) {
       if (!isOfKind(zone, file)) others.push(short(file.name));
-      else if (most && file.size > most) reasons.push(`${short(file.name)} has ${size(file.size)}, at most ${size(most)} are taken.`);
+      else if (most && file.size > most) reasons.push(_('{file} has {size}, at most {most} are taken.', { file: short(file.name), size: size(file.size), most: size(most) }));
       else queue.push(file);
     }
-    if (others.length) reasons.unshift(`${listed(others.slice(0, 3))}${others.length > 3 ? ` and ${others.length - 3} more` : ''} ${others.length > 1 ? 'were' : 'was'} not taken. ${zone.dataset.pipeline} takes ${zone.dataset.kinds}.`);
+    if (others.length) {
+      const more = others.length - 3, { pipeline, kinds } = zone.dataset;
+      let files = listed(others.slice(0, 3));
+      if (more > 0) files = _('{files} and {count} more', { files, count: more });
+      const text = _n('{files} was not taken. {pipeline} takes {kinds}.', '{files} were not taken. {pipeline} takes {kinds}.', others.length, { files, pipeline, kinds });
+      reasons.unshift(text);
+    }
     refuse(zone, reasons.join(' '));
     waiting.set(zone, queue);
     if (queue.length && !zone.classList.contains('is-sending')) send(zone, queue.shift());
   }
   function send(zone, file) {
     const part = (name) => zone.querySelector(`[data-${name}]`);
-    const more = () => { const left = (waiting.get(zone) || []).length; return left ? `, ${left} more` : ''; };
+    const withMore = (words) => { const count = (waiting.get(zone) || []).length; return count ? _('{words}, {count} more', { words, count }) : words; };
     const body = new FormData();
     body.append('file', file, file.name);
     const request = new XMLHttpRequest();
@@ -212,22 +284,23 @@
       const share = total ? 100 * loaded / total : 0;
       if (part('bar')) part('bar').style.width = `${share}%`;
       part('progress')?.setAttribute('aria-valuenow', share.toFixed(0));
-      say(part('speed'), loaded >= total && total ? `Storing ${size(total)}${more()}`
-        : `${size(loaded)} of ${size(total)}, ${size(speed)}/s, ${speed ? length((total - loaded) / speed) : '–'} left${more()}`);
+      const isSent = loaded >= total && total, time = speed ? length((total - loaded) / speed) : '–';
+      const sizes = { loaded: size(loaded), total: size(total), speed: size(speed), time };
+      say(part('speed'), withMore(isSent ? _('Storing {total}', sizes) : _('{loaded} of {total}, {speed}/s, {time} left', sizes)));
     };
     zone.classList.add('is-sending');
     say(part('name'), file.name);
     progress(0, file.size);
     if (part('cancel')) part('cancel').onclick = (event) => { event.stopPropagation(); waiting.set(zone, []); request.abort(); };
     request.upload.onprogress = (event) => progress(event.loaded, event.total || file.size);
-    request.onabort = () => refuse(zone, `${file.name} was not sent: you cancelled it.`);
-    request.onerror = () => refuse(zone, `${file.name} did not arrive: the connection broke. Drop it again.`);
+    request.onabort = () => refuse(zone, _('{file} was not sent: you cancelled it.', { file: file.name }));
+    request.onerror = () => refuse(zone, _('{file} did not arrive: the connection broke. Drop it again.', { file: file.name }));
     request.onload = () => {
       if (request.status === 201) {
         for (const item of JSON.parse(request.responseText)) zone.dispatchEvent(new CustomEvent('uploaded', { detail: item }));
         return;
       }
-      let text = `${file.name} did not arrive. Drop it again.`;
+      let text = _('{file} did not arrive. Drop it again.', { file: file.name });
       try { const { error } = JSON.parse(request.responseText); text = `${error.message} ${error.hint || ''}`; } catch { /* no words */ }
       refuse(zone, text);
     };
@@ -236,7 +309,7 @@
       const next = (waiting.get(zone) || []).shift();
       if (next) send(zone, next);
     };
-    request.open('POST', '/api/v1/uploads');
+    request.open('POST', at('/api/v1/uploads'));
     request.send(body);
   }
   addEventListener('change', (event) => {
@@ -263,7 +336,6 @@
     event.preventDefault();
     const zone = event.target.closest?.('.upload-zone') || zoneOf();
     if (zone) take(zone, event.dataTransfer.files);
-    else window.synapse.go('/');
   });
 
   // -- lists whose rows can be moved, with Alt and arrows or by dragging
@@ -278,7 +350,7 @@
   }
   const clearTargets = () => { for (const e of all('.is-target, .is-target-below')) e.classList.remove('is-target', 'is-target-below'); };
   addEventListener('keydown', (event) => {
-    const row = event.altKey && ['ArrowUp', 'ArrowDown'].includes(event.key) && event.target.closest?.('[data-reorder] > [data-run]');
+    const row = window.synapse.isKey(event, 'move-run') && event.target.closest?.('[data-reorder] > [data-run]');
     if (!row) return;
     event.preventDefault();
     const index = rowsOf(row.parentElement).indexOf(row) + (event.key === 'ArrowUp' ? -1 : 1);
@@ -308,16 +380,24 @@
   addEventListener('dragend', () => { dragged?.classList.remove('is-dragged'); dragged = null; clearTargets(); });
 
   window.synapse = {
+    _, // a text in the language of the page: `synapse._('Hello {name}', { name })`
+    _p, // the same for a word with a context: `synapse._p('noun', 'Run')`
+    _n, // the same for a count: `synapse._n('{count} line', '{count} lines', 3)`
+    language, // of the page, for Intl
+    at, // the address of one of our paths
+    here: () => location.pathname.slice(base.length), // the path that is shown
     take, // files, for a drop zone
     now: () => Date.now() + skew, // the server's clock
     wall, // the wall time of the calendar's zone; read the UTC parts of the Date
     dayNumber,
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },
     toggleTheme() { this.setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'); },
+    setSingleKeys(choice) { store('synapse-single-keys', choice); root.dataset.singleKeys = choice; },
     collapse() { root.dataset.rail = document.querySelector('.sy-rail')?.offsetWidth < 100 ? 'full' : 'mini'; store('synapse-rail', root.dataset.rail); },
     // The router of the shell takes clicks on its links, so the socket stays open.
-    go(path) { const a = document.createElement('a'); a.href = path; a.hidden = true; document.body.append(a); a.click(); a.remove(); },
+    go(path) { const a = document.createElement('a'); a.href = at(path); a.hidden = true; document.body.append(a); a.click(); a.remove(); },
     copy(text) { navigator.clipboard?.writeText(text); },
   };
   root.dataset.rail = stored('synapse-rail') || '';
+  root.dataset.singleKeys = stored('synapse-single-keys') || 'on';
 })();

@@ -10,12 +10,14 @@ from nicegui import ui
 
 from pages.parts.cards import set_props
 from pages.parts.html import look_of
-from pages.parts.words import millis, pipeline_color, step_title
+from pages.parts.words import millis, percent_of, pipeline_color, step_title
 from pages.scheduler.parts.days import clock_in, weekday_of
-from pages.scheduler.parts.entry_words import entry_caption, entry_label, title_of
+from pages.scheduler.parts.entry_words import entry_caption, entry_label, started_words, title_of
 from pages.scheduler.parts.window import OpenEntry
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
+from synapse.language import _, _n
+from synapse.language.formats import moment
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord
 
@@ -36,7 +38,14 @@ class AgendaDay(ui.element, component='agenda_day.js'):
     """Made once for its day; `show` updates it."""
 
     def __init__(
-        self, room: ControlRoom, zone: ZoneInfo, day: date, open_entry: OpenEntry, plan: Callable[[], None]
+        self,
+        room: ControlRoom,
+        zone: ZoneInfo,
+        day: date,
+        open_entry: OpenEntry,
+        plan: Callable[[], None],
+        *,
+        about: OpenEntry = lambda _entry: None,
     ) -> None:
         super().__init__()
         self.is_unfolded = False
@@ -51,6 +60,7 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         self._props['zone'] = zone.key
         self._props['lines'] = []
         self.on('opened', lambda event: self._opened(str(event.args), open_entry))
+        self.on('about', lambda event: self._opened(str(event.args), about))
         self.on('fold', self._fold)
         self.on('more', self._list_more)
         self.on('plan', plan)
@@ -58,13 +68,12 @@ class AgendaDay(ui.element, component='agenda_day.js'):
     def show(self, picture: Picture, now: datetime, today: date) -> None:
         self._entries = picture.entries
         self._is_today = self._day == today
-        name = f'{self._day:%a} {self._day.day} {self._day:%b}'
-        name += f' {self._day.year}' if self._day.year != today.year else ''
+        name = moment('MMMEd' if self._day.year == today.year else 'yMMMEd', self._day)
         states = ' is-today' if self._is_today else ' is-past' if self._day < today else ''
         self.classes(replace=f'ag-day{states}')
         set_props(
             self,
-            name=f'Today, {name}' if self._is_today else name,
+            name=_('Today, {day}', day=name) if self._is_today else name,
             summary=picture.summary,
             aria_label=weekday_of(self._day),
             aria_current='date' if self._is_today else None,
@@ -90,9 +99,9 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         title = step_title(self._room, run.pipeline, step.name)
         left = self._room.runs.estimates.seconds_left(run)
         if left is None:
-            return f'{title}, {step.progress:.0f} %', None
+            return _('{step}, {percent}', step=title, percent=percent_of(step.progress)), None
         # To the second: the browser counts down by itself, so a smaller change is not worth sending.
-        return f'{title}, ', millis((now_utc() + timedelta(seconds=left)).replace(microsecond=0))
+        return title, millis((now_utc() + timedelta(seconds=left)).replace(microsecond=0))
 
     def _draw(self, lines: Sequence[Line], now: datetime) -> None:
         self._shown = lines
@@ -104,10 +113,9 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         if line.kind == 'now':
             return {'time': clock_in(now, self._zone)}
         if line.kind == 'fold':
-            earlier = 'earlier ' if self._is_today else ''
-            return {'text': f'{line.count} {earlier}runs succeeded', 'open': self.is_unfolded}
+            return {'text': _folded(line.count, is_today=self._is_today), 'open': self.is_unfolded}
         if line.kind == 'more':
-            return {'text': f'{line.count} more {"entry" if line.count == 1 else "entries"}', 'open': False}
+            return {'text': _n('{count} more entry', '{count} more entries', line.count), 'open': False}
         return {}
 
     def _entry(self, entry: CalendarEntry) -> dict[str, Any]:
@@ -121,8 +129,10 @@ class AgendaDay(ui.element, component='agenda_day.js'):
             'repeats': entry.is_repeating,
             'look': look_of(entry.state),
             'color': pipeline_color(self._room, entry.pipeline),
-            'label': entry_label(entry, self._zone),
-            'tip': entry.reason,
+            'label': entry_label(entry, self._zone, caption=caption),
+            'tip': ', '.join(filter(None, [started_words(entry), entry.reason])),
+            # Others lead there themselves.
+            'about': entry.run is not None and entry.due is not None and entry.event_id is not None,
         }
 
     def _opened(self, key: str, open_entry: OpenEntry) -> None:
@@ -142,3 +152,9 @@ class AgendaDay(ui.element, component='agenda_day.js'):
         now = now_utc()
         today = now if self._is_today else None
         self._draw(lines_of(self._entries, now=today, is_unfolded=self.is_unfolded, most=self.most), now)
+
+
+def _folded(count: int, *, is_today: bool) -> str:
+    if is_today:
+        return _n('{count} earlier run succeeded', '{count} earlier runs succeeded', count)
+    return _n('{count} run succeeded', '{count} runs succeeded', count)

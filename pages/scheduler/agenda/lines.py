@@ -1,4 +1,4 @@
-"""What the agenda lists of each day: successes folded into one line, everything else by itself. Knows no screen."""
+"""What the agenda lists of each day: successes and frequent events folded, everything else by itself. No screen."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pages.scheduler.parts.days import DAY, day_in
-from pages.scheduler.parts.entries import RANKS, survivors
+from pages.scheduler.parts.entries import RANKS, gathered, survivors
 from synapse.calendar.events import CalendarEntry
 
 FOLDED_FROM = 2
@@ -61,6 +61,7 @@ def lines_of(entries: Sequence[CalendarEntry], *, now: datetime | None, is_unfol
     succeeded = [entry for entry in entries if entry.state == 'succeeded']
     is_folding = len(succeeded) >= FOLDED_FROM
     listed = entries if is_unfolded or not is_folding else [entry for entry in entries if entry.state != 'succeeded']
+    listed = gathered(listed, apart=lambda entry: entry.state == 'succeeded')
     shown = survivors(listed, most)
     lines = [Line('entry', entry) for entry in shown]
     if now is not None:

@@ -1,11 +1,12 @@
 """What can be done to a whole event: delete it or run it now; and the question how much of a series to change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from nicegui import ui
 
-from pages.parts.dialogs import attempt, confirm, say
+from pages.parts.dialogs import Dialog, answer_to, attempt, confirm, say
 from pages.parts.html import button, el
 from pages.runs.run_form import open_run_form
 from pages.scheduler.parts.days import moment_words
@@ -14,30 +15,38 @@ from synapse.calendar.events import Event
 from synapse.calendar.series import EditScope
 from synapse.control_room import ControlRoom
 from synapse.inbox import inputs
+from synapse.language import N_, _, translated
 from synapse.records import now_utc
 
-SCOPES: Mapping[EditScope, str] = {'one': 'only this one', 'following': 'this and later ones', 'all': 'all'}
+Verb = Literal['Move', 'Save', 'Delete']
+_ANSWERS: dict[Verb, dict[EditScope, str]] = {
+    'Move': {'one': N_('Move only this one'), 'following': N_('Move this and later ones'), 'all': N_('Move all')},
+    'Save': {'one': N_('Save only this one'), 'following': N_('Save this and later ones'), 'all': N_('Save all')},
+    'Delete': {
+        'one': N_('Delete only this one'),
+        'following': N_('Delete this and later ones'),
+        'all': N_('Delete all'),
+    },
+}
 
 
 async def ask_scope(
-    title: str, text: str, *, verb: str, scopes: Sequence[EditScope] = ('one', 'following', 'all')
+    title: str, text: str, *, verb: Verb, scopes: Sequence[EditScope] = ('one', 'following', 'all')
 ) -> EditScope | None:
     """Ask how much of a repeating event to change; None if the person cancels.
 
-    :param verb: the first word of each answer, such as `Move`
+    :param verb: what is to be done, the first word of each answer in English
     """
-    with ui.dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
+    with Dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
         box.props['aria-label'] = title
         el('h2', text=title)
         el('p', 'sy-2', text)
         with el('div', 'ev-scopes'):
             for place, scope in enumerate(scopes):
-                choice = button(f'{verb} {SCOPES[scope]}', autofocus=place == 0 or None)
+                choice = button(translated(_ANSWERS[verb][scope]), autofocus=place == 0 or None)
                 choice.on('click', lambda scope=scope: dialog.submit(scope))
-            button('Cancel', kind='ghost').on('click', lambda: dialog.submit(None))
-    answer = await dialog
-    if not dialog.is_deleted:  # leaving the page deletes it too
-        dialog.delete()
+            button(_('Cancel'), kind='ghost').on('click', lambda: dialog.submit(None))
+    answer = await answer_to(dialog)
     return next((scope for scope in scopes if scope == answer), None)
 
 
@@ -58,15 +67,15 @@ async def delete_event(room: ControlRoom, event: Event, due: datetime | None = N
 
 
 async def _scope_of_deletion(event: Event, due: datetime | None) -> EditScope | None:
-    now = now_utc()
+    now, title = now_utc(), _('Delete {title}?', title=event.title)
     if len(recurrence.next_after(event.plan, now, limit=2)) < 2:
         return 'all'
     if due is None or due <= now:
-        text = 'All its upcoming occurrences will be deleted. Past runs are kept.'
-        return 'all' if await confirm(f'Delete {event.title}?', text, yes='Delete all', icon_name='trash') else None
+        text = _('All its upcoming occurrences will be deleted. Past runs are kept.')
+        return 'all' if await confirm(title, text, yes=_('Delete all'), icon_name='trash') else None
     opened = moment_words(recurrence.wall_of(due, event.timezone))
-    text = f'This event repeats. You opened the occurrence on {opened}. Past runs are kept.'
-    return await ask_scope(f'Delete {event.title}?', text, verb='Delete')
+    text = _('This event repeats. You opened the occurrence on {moment}. Past runs are kept.', moment=opened)
+    return await ask_scope(title, text, verb='Delete')
 
 
 async def run_event_now(room: ControlRoom, event: Event) -> None:
@@ -78,4 +87,5 @@ async def run_event_now(room: ControlRoom, event: Event) -> None:
     run = await attempt(room.calendar.run_now(event.id))
     if run is not None:
         path = f'/runs/{run.number}'
-        say(f'Started {event.title} as run #{run.number}.', action=('Open run', lambda: ui.navigate.to(path)))
+        text = _('Started {title} as run #{number}.', title=event.title, number=run.number)
+        say(text, action=(_('Open run'), lambda: ui.navigate.to(path)))

@@ -1,7 +1,9 @@
 """The dialog in which an event is planned or changed: the form on the left, its preview on the right."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from nicegui import background_tasks, ui
@@ -9,7 +11,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props, work_box
 from pages.parts.controls import switch
-from pages.parts.dialogs import confirm, focus_first_field, say
+from pages.parts.dialogs import Dialog, focus_first_field, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
@@ -21,18 +23,21 @@ from synapse.calendar.series import EditScope
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
+from synapse.language import _
+from synapse.language.formats import moment
 from synapse.records import now_utc
 from synapse.recurrence.zones import zone
-from synapse.waiting import Timer
+from synapse.waiting import Latest, Timer
 
 from . import values as event_values
 from .actions import ask_scope, delete_event, run_event_now
 from .form import EventForm
 from .preview import EventPreview, MisfireFields
-from .reading import why_unsaved
+from .reading import WHEN, why_unsaved
+from .why import WhyFold
 
-AFTER_SECONDS = 0.12
-"""How long after a change the preview is updated."""
+REST_SECONDS = 0.25
+"""How long nothing has changed before the load at the next moments is counted, which takes longer than the rest."""
 FOCUS_WRONG = """
     const fields = [...document.querySelectorAll('.ev-dialog .is-wrong :is(input, select, textarea)')];
     const seen = fields.filter((field) => field.offsetParent);
@@ -64,7 +69,7 @@ def open_event_dialog(
         last = next(reversed(room.calendar.events()), None)
         name, profile = event_values.usual(infos, [item.id for item in room.profiles.all()], last, pipeline)
         if not name:
-            say('No pipeline can run. See the Pipelines page for the reasons.', kind='warning')
+            say(_('No pipeline can run. See the Pipelines page for the reasons.'), kind='warning')
             return
         start = at or next_hour(now_utc(), zone(room.calendar.zone))
         values = event_values.fresh(start, room.calendar.zone, name, profile)
@@ -82,15 +87,22 @@ class EventDialog:
         self._first = dict(values)
         self._is_enabled = bool(values['enabled'])
         self._shows_all = event is not None
-        self._is_saving = self._is_asking = self._is_dirty = False
+        self._is_saving = False
         self._problems: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         self._deleted = ''
-        self._asked = self._answered = 0
-        self._timer = Timer()
-        title = 'Edit event' if event else 'New event'
-        with ui.dialog() as self._dialog:
+        self._when_problems: dict[str, str] = {}
+        self._preview_soon = Latest(partial(self._inside, self._update_preview), _in_background)
+        self._check_soon = Latest(partial(self._inside, self._check), _in_background)
+        self._count_soon = Latest(partial(self._inside, self._count_load), _in_background)
+        self._rest = Timer()
+        title = _('Edit event') if event else _('New event')
+        with Dialog() as self._dialog:
             box = el('section', 'sy-dialog form-dialog ev-dialog', role='dialog', aria_modal='true', aria_label=title)
+            kept = {'data_draft': 'new-event'}
+            if event is not None:
+                kept = {'data_draft': f'event-{event.id}', 'data_draft_title': event.title}
+            set_props(box, **kept)
             focus_first_field(self._dialog, box)
             # Only the browser knows whether a file is still uploading.
             asked = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
@@ -100,48 +112,59 @@ class EventDialog:
                 self._draw_head(title)
                 with el('div', 'ev-columns'):
                     with el('div', 'form-scroll ev-form'):
+                        self._draw_source(event)
                         self._form = EventForm(room, event, values, self._changed)
-                    with el('aside', 'ev-side', aria_label='Preview'):
+                    with el('aside', 'ev-side', aria_label=_('Preview')):
                         self._work = el('div', 'ev-proof')
                         self._show_work(event)
                         self._preview = EventPreview()
                         self._misfire = MisfireFields(Misfire.model_validate(values['misfire']), self._changed)
+                        if event is not None:
+                            WhyFold(room, event, due)
                 self._draw_foot(asked)
-        self._scope.when_gone(self._timer.cancel)
+        self._scope.when_gone(self._rest.cancel)
         self._scope.follow(room.bus, ScheduleChanged, self._on_schedule)
-        self._scope.follow(room.bus, PipelinesChanged, lambda _: self._preview_soon(AFTER_SECONDS))
-        # At Esc or a click outside, Quasar only emits `shake`: the server knows whether anything would be lost, and
-        # receives what was typed just before first.
-        self._dialog.props('persistent').on('shake', self._leave)
+        self._scope.follow(room.bus, PipelinesChanged, lambda _message: self._look_again())
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()
-        self._preview_soon(0)
+        self._look_again()
 
     def _draw_head(self, title: str) -> None:
-        with el('header'):
+        with el('div', 'form-head'):
             self._dot = el('i', f'sy-pdot {pipeline_color(self._room, self._first["pipeline"])}')
             el('h2', text=title)
             self._about = el('span', 'sy-cap sy-ell sy-grow')
             if self._due is not None:
                 start = self._first['start']
-                self._about.set_text(f'Changes apply from {start.day} {start:%b} on')
-            switch('Active', self._is_enabled, self._enable)
-            close = button('', icon_name='x', kind='ghost', small=True, aria_label='Close')
-            close.on('click', self._leave)
+                self._about.set_text(_('Changes apply from {day} on', day=moment('MMMd', start)))
+            switch(_('Active'), self._is_enabled, self._enable)
+            close = button('', icon_name='x', kind='ghost', small=True, aria_label=_('Close'))
+            close.on('click', self._dialog.close)
+
+    def _draw_source(self, event: Event | None) -> None:
+        """Say which calendar of others the event is from."""
+        label = self._room.subscriptions.label_of(event.source) if event is not None else ''
+        if label:
+            words = _(
+                'From the calendar {name}, which is read every hour. '
+                'What you change stays until the calendar changes it too; deleted here, it stays away.',
+                name=label,
+            )
+            el('p', 'sy-cap', words)
 
     def _draw_foot(self, asked: str) -> None:
-        with el('footer'):
+        with el('div', 'form-foot'):
             event = self._event
             if event is not None:
-                delete = button('Delete', icon_name='trash', kind='ghost').classes('ev-delete')
+                delete = button(_('Delete'), icon_name='trash', kind='ghost').classes('ev-delete')
                 opens(delete, lambda: self._delete(event), what='')
-                run = button('Run once now', icon_name='play', kind='ghost', title='Run the event as last saved')
+                run = button(_('Run once now'), icon_name='play', kind='ghost', title=_('Run the event as last saved'))
                 opens(run, lambda: run_event_now(self._room, event), what='')
             self._problem = el('span', 'sy-error sy-grow', role='alert', id='event-problem')
-            button('Cancel').on('click', self._leave)
-            self._button = button('Save event', kind='primary', aria_describedby='event-problem')
+            button(_('Cancel'), data_leave='1').on('click', self._dialog.close)
+            self._button = button(_('Save event'), kind='primary', aria_describedby='event-problem')
             with self._button:
-                el('span', 'sy-kbd', 'Ctrl Enter')
+                el('span', 'sy-kbd', _('Ctrl Enter'))
             self._button.on('click', self._save_asked, js_handler=asked)
 
     def _show_work(self, event: Event | None) -> None:
@@ -150,7 +173,8 @@ class EventDialog:
         set_props(self._work, hidden=event is None or event.enabled or None)
         if event is not None and not event.enabled:
             with self._work:
-                el('p', 'sy-2', 'This event is switched off. If you switch it on as saved, it runs exactly this:')
+                words = _('This event is switched off. If you switch it on as saved, it runs exactly this:')
+                el('p', 'sy-2', words)
                 work_box(event.pipeline, event.parameters, event.profile)
 
     # Values and preview
@@ -166,35 +190,66 @@ class EventDialog:
         self._changed()
 
     def _changed(self) -> None:
-        values, wrong = self._read()
-        self._is_dirty = bool(wrong) or bool(event_values.changed(self._first, values))
+        values, _ = self._read()
         self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, values["pipeline"])}')
         self._show_problems()
-        self._preview_soon(AFTER_SECONDS)
+        self._look_again()
 
-    def _preview_soon(self, seconds: float) -> None:
-        self._timer.start(seconds, lambda: background_tasks.create(self._update_preview(), name='preview of an event'))
+    def _look_again(self) -> None:
+        """Preview and check what is there now. What takes long never holds up what is quick."""
+        self._preview_soon()
+        self._check_soon()
+        self._rest.start(REST_SECONDS, self._count_soon)
 
-    async def _update_preview(self) -> None:
-        """Preview the values; an answer that arrives after a later one is dropped."""
-        self._asked += 1
-        mine = self._asked
-        values, _ = self._read()
+    async def _inside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do background work in the language of the page."""
+        with self._scope:
+            await work()
+
+    def _previewed(self) -> tuple[dict[str, Any], str | None]:
+        """Return the values to preview, and the id of the event."""
+        values, _wrong = self._read()
         changes = event_values.changed(self._first, values)
         named = event_values.named(values, is_new=self._event is None)
         asked = event_values.previewed(self._event, self._due, named, changes)
-        preview = await self._room.calendar.preview(asked, id=self._event.id if self._event else None)
-        if mine < self._answered or self._scope.is_deleted:
+        return asked, None if self._event is None else self._event.id
+
+    async def _update_preview(self) -> None:
+        """Show when the event would run, or why it can't: what is quick to tell."""
+        if self._scope.is_deleted:
             return
-        self._answered = mine
-        self._problems = preview.problems
-        self._preview.show(preview)
-        self._show_problems()
+        values, id = self._previewed()
+        preview = await self._room.calendar.preview_of_plan(values, id=id)
+        if not self._scope.is_deleted:
+            self._when_problems = preview.problems
+            self._preview.show(preview)
+            self._show_problems()
+
+    async def _check(self) -> None:
+        """Show all that is wrong: the values of a person's pipeline are checked in a process of its own."""
+        if self._scope.is_deleted:
+            return
+        values, id = self._previewed()
+        problems = await self._room.calendar.problems(values, id=id)
+        if not self._scope.is_deleted:
+            self._problems = problems
+            self._show_problems()
+
+    async def _count_load(self) -> None:
+        """Show whether there is room for the next moments."""
+        if self._scope.is_deleted:
+            return
+        values, id = self._previewed()
+        moments = self._preview.moments
+        load = await self._room.calendar.load_at(moments, values, id=id)
+        if not self._scope.is_deleted and moments == self._preview.moments:
+            self._preview.show_load(*load)
 
     def _show_problems(self) -> dict[str, str]:
         """Show each problem next to its field, and why the event cannot be saved; return what is shown."""
-        _, wrong = self._read()
-        problems = {**self._problems, **wrong}
+        _values, wrong = self._read()
+        others = {name: text for name, text in self._problems.items() if name not in WHEN}
+        problems = {**others, **self._when_problems, **wrong}
         shown = self._form.show_errors(problems, is_all=self._shows_all)
         # What cannot be read was typed, so it is always shown.
         shown |= wrong
@@ -213,10 +268,11 @@ class EventDialog:
         if self._event is None or message.event.id != self._event.id or self._is_saving:
             return
         if message.change == 'deleted':
-            self._deleted = 'This event has been deleted.'
+            self._deleted = _('This event has been deleted.')
             self._show_problems()
         elif message.change == 'updated':
-            self._about.set_text('Changed elsewhere in the meantime. Saving updates only what you change here.')
+            words = _('Changed elsewhere in the meantime. Saving updates only what you change here.')
+            self._about.set_text(words)
             self._show_work(message.event)
             self._deleted = ''
 
@@ -224,7 +280,7 @@ class EventDialog:
 
     async def _save_asked(self, event: GenericEventArguments) -> None:
         if event.args is True:
-            self._problem.set_text('A file is still uploading. Save the event once it has arrived.')
+            self._problem.set_text(_('A file is still uploading. Save the event once it has arrived.'))
         elif not self._is_saving:
             self._is_saving = True
             try:
@@ -241,12 +297,12 @@ class EventDialog:
 
     async def _save(self) -> None:
         self._shows_all = True
-        self._timer.cancel()
-        await self._update_preview()
+        await self._preview_soon()
+        await self._check_soon()
         if self._show_problems() or self._problems:
             ui.run_javascript(FOCUS_WRONG)
             return
-        values, _ = self._read()
+        values, _wrong = self._read()
         if self._event is None:
             await self._create(event_values.named(values, is_new=True))
         else:
@@ -256,7 +312,12 @@ class EventDialog:
         editor = self._room.editor
         event = await editor.create(values)
         start = event.start
-        text = f'Planned {event.title} for {start.day} {start:%b}, {start:%H:%M}.'
+        text = _(
+            'Planned {title} for {day}, {time}.',
+            title=event.title,
+            day=moment('MMMd', start),
+            time=f'{start:%H:%M}',
+        )
         say(text, kind='success', undo=lambda: editor.delete(event.id))
         self._dialog.close()
 
@@ -267,29 +328,21 @@ class EventDialog:
             due = self._due
             scope: EditScope = 'all'
             if due is not None and len(recurrence.next_after(event.plan, now_utc(), limit=2)) > 1:
-                text = f'{event.title} repeats. Which occurrences should change?'
-                answer = await ask_scope('Save changes', text, verb='Save', scopes=event_values.scopes_of(changes))
+                text = _('{title} repeats. Which occurrences should change?', title=event.title)
+                answer = await ask_scope(_('Save changes'), text, verb='Save', scopes=event_values.scopes_of(changes))
                 if answer is None:
                     return
                 scope = answer
             wanted = event_values.changes_in(event, due, changes, scope)
             change = await editor.update(event.id, wanted, scope=scope, due=None if scope == 'all' else due)
-            say(f'Saved {values["title"].strip()}.', kind='success', undo=lambda: editor.undo(change.id))
-        self._dialog.close()
-
-    async def _leave(self) -> None:
-        """Close it; ask first if changes would be lost."""
-        if self._is_asking:
-            return
-        if self._is_dirty:
-            self._is_asking = True
-            text = 'Your changes are not saved.'
-            is_sure = await confirm('Leave without saving?', text, yes='Leave', no='Keep editing', icon_name='x')
-            self._is_asking = False
-            if not is_sure:
-                return
+            text = _('Saved {title}.', title=values['title'].strip())
+            say(text, kind='success', undo=lambda: editor.undo(change.id))
         self._dialog.close()
 
     async def _delete(self, event: Event) -> None:
         if await delete_event(self._room, event, self._due):
             self._dialog.close()
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> 'asyncio.Task[None]':
+    return background_tasks.create(work, name='preview of an event')

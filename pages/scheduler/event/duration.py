@@ -1,13 +1,14 @@
 """Durations as people write them: `30 min`, `1 h 30 min`, `45 s`; a number alone means minutes."""
 
 from synapse.durations import seconds_of
+from synapse.language.formats import pointed
 
 UNITS = {'d': 86_400, 'h': 3600, 'min': 60, 's': 1}
-_NAMES = {
-    's': ('s', 'sec', 'secs', 'second', 'seconds'),
-    'min': ('', 'm', 'min', 'mins', 'minute', 'minutes'),
-    'h': ('h', 'hr', 'hrs', 'hour', 'hours'),
-    'd': ('d', 'day', 'days'),
+_NAMES = {  # in each language, whichever the reader's is: the words of one are none of another
+    's': ('s', 'sec', 'secs', 'second', 'seconds', 'seg', 'segundo', 'segundos'),
+    'min': ('', 'm', 'min', 'mins', 'minute', 'minutes', 'minuto', 'minutos'),
+    'h': ('h', 'hr', 'hrs', 'hour', 'hours', 'hora', 'horas'),
+    'd': ('d', 'day', 'days', 'dia', 'dias'),
 }
 _KNOWN = {name: UNITS[unit] for unit, names in _NAMES.items() for name in names}
 
@@ -33,5 +34,5 @@ def in_units(seconds: float | None) -> str:
         count = rest if unit == 's' else rest // length
         rest -= count * length
         if count:
-            words.append(f'{count:g} {unit}')
+            words.append(f'{pointed(f"{count:g}")} {unit}')
     return ' '.join(words) or '0 min'

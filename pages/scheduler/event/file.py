@@ -1,7 +1,7 @@
 """Which file a planned run takes: always the same, the newest in a folder, or one chosen each time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -18,14 +18,15 @@ from pages.parts.schema_fields import field_for, is_path, plain
 from pages.parts.scope import Scope
 from pages.parts.words import size_of
 from synapse.control_room import ControlRoom
-from synapse.inbox import inputs
+from synapse.inbox import inputs, newest
 from synapse.inbox.inbox import PREFIX
+from synapse.language import N_, Words, _, in_this_language, translated
 from synapse.media.formats import VIDEO_SUFFIXES
 
 AFTER_SECONDS = 0.12
-WAYS = {'file': 'One file', 'newest': 'Newest in a folder', 'ask': 'Ask me'}
-ASKED = 'If no one is there to choose, it waits under While you were away.'
-NO_MATCH = 'No file matches right now.'
+WAYS = Words({'file': N_('One file'), 'newest': N_('Newest in a folder'), 'ask': N_('Ask me')})
+ASKED = N_('If no one is there to choose, it waits under While you were away.')
+NO_MATCH = N_('No file matches right now.')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class FileChoice:
             return cls('ask', '', usual, usual)
         if not value.startswith(inputs.NEWEST):
             return cls('file', '', usual, usual)
-        folder, _, pattern = value.removeprefix(inputs.NEWEST).rpartition('/')
+        folder, _slash, pattern = value.removeprefix(inputs.NEWEST).rpartition('/')
         return cls('newest', folder or '/', pattern, usual)
 
     @property
@@ -84,12 +85,16 @@ class EventFileField(PathField):
             self._draw_summary()
             with el('div', 'ev-file-edit') as self._editor:
                 segments(
-                    f'{self.id}-way', WAYS, self._choice.way, self._go, label=f'How to choose the file for {self.title}'
+                    f'{self.id}-way',
+                    WAYS,
+                    self._choice.way,
+                    self._go,
+                    label=_('How to choose the file for {title}', title=self.title),
                 )
                 with el('div') as self._one:
                     super()._control(value if self._choice.way == 'file' else None)
                 self._draw_newest()
-                self._asked = el('p', 'sy-cap', ASKED)
+                self._asked = el('p', 'sy-cap', translated(ASKED))
         set_props(self._summary, hidden=not text)
         set_props(self._editor, hidden=bool(text))
         self._show_way()
@@ -103,13 +108,13 @@ class EventFileField(PathField):
                     self._lead = el('b')
                     self._path = el('span', 'sy-mono')
                 self._now = el('span', 'sy-cap')
-            change = button('Change', small=True, aria_label=f'Change {self.title}')
+            change = button(_('Change'), small=True, aria_label=_('Change {title}', title=self.title))
         change.on('click', self._edit)
 
     def _draw_newest(self) -> None:
         with el('div', 'ev-newest') as self._newest:
-            self._folder_box = self._box('Folder', 'folder', '/path/to/the/folder')
-            self._box('Files', 'pattern', '*')
+            self._folder_box = self._box(_('Folder'), 'folder', _('/path/to/the/folder'))
+            self._box(_('Files'), 'pattern', '*')
             self._match = el('span', 'sy-cap', role='status')
 
     def _box(self, title: str, name: str, placeholder: str) -> TextElement:
@@ -144,9 +149,11 @@ class EventFileField(PathField):
 
     def _describe(self) -> None:
         if self._choice.way == 'newest':
-            lead, path, now = 'Newest file in ', self._choice.place, self._match.text
+            # Translators: the folder and its pattern follow
+            newest_in = _('Newest file in')
+            lead, path, now = f'{newest_in} ', self._choice.place, self._match.text
         elif self._choice.way == 'ask':
-            lead, path, now = 'Ask me each time', '', ASKED
+            lead, path, now = _('Ask me each time'), '', translated(ASKED)
         elif self._text.startswith(PREFIX):
             (lead, now), path = self._facts(), ''
         else:
@@ -159,15 +166,16 @@ class EventFileField(PathField):
     def _look(self) -> None:
         """Look up which file it would be right now."""
         if self._choice.way == 'newest':
-            background_tasks.create(self._show_match(), name='the newest file of an event')
+            background_tasks.create(self._show_match(in_this_language(match_words)), name='the newest file of an event')
 
-    async def _show_match(self) -> None:
+    async def _show_match(self, words: Callable[[str], str]) -> None:
         self._looked += 1
         mine, value = self._looked, self._choice.newest
-        found = await asyncio.to_thread(match_words, value) if self._choice.folder else ''
+        found = await asyncio.to_thread(words, value) if self._choice.folder else ''
         if mine == self._looked and not self._match.is_deleted:
-            self._match.set_text(found)
-            self._describe()
+            with self._match:
+                self._match.set_text(found)
+                self._describe()
 
     def value(self) -> Any:
         if self._choice.way == 'ask':
@@ -179,8 +187,10 @@ class EventFileField(PathField):
 
 def match_words(value: str) -> str:
     """Return which file matches now, with its size; reads the disk."""
-    path = inputs.newest_match(value)
+    path = newest.newest_match(value)
     try:
-        return f'Right now: {path.name}, {size_of(path.stat().st_size)}' if path else NO_MATCH
+        if path is not None:
+            return _('Right now: {name}, {size}', name=path.name, size=size_of(path.stat().st_size))
     except OSError:
-        return NO_MATCH
+        pass
+    return translated(NO_MATCH)

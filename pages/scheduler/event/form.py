@@ -5,21 +5,33 @@ from datetime import datetime
 from typing import Any
 
 from pages.parts.cards import set_props
-from pages.parts.controls import MomentField, Slot, entry, select
+from pages.parts.controls import MomentField, Slot, entry, select, switch
 from pages.parts.html import el
 from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import day_words
 from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
+from synapse.language import N_, Words, _, _n, translated
 
 from .duration import in_units
 from .parameters import EventParameters
-from .reading import delay_in, start_in, timeout_in, visible_problems
+from .reading import delay_in, grace_in, silence_in, start_in, timeout_in, visible_problems
 from .rule_fields import RuleFields
 from .zone_field import ZoneField
 
-OVERLAPS = {'skip': 'Skip the new one', 'queue': 'Queue the new one', 'allow': 'Run both at once'}
-ATTEMPTS = {0: 'Do nothing', 1: 'Try again once', 2: 'Try again twice', 3: '3 more times', 5: '5 more times'}
+OVERLAPS = Words({'skip': N_('Skip the new one'), 'queue': N_('Queue the new one'), 'allow': N_('Run both at once')})
+STOPS = Words(
+    {
+        '': N_('Ask it to end as usual'),
+        'SIGTERM': N_('Ask it by SIGTERM'),
+        'SIGINT': N_('Ask it by SIGINT, as Ctrl C does'),
+        'SIGHUP': N_('Ask it by SIGHUP'),
+        'SIGQUIT': N_('Ask it by SIGQUIT'),
+        'SIGUSR1': N_('Ask it by SIGUSR1'),
+        'SIGUSR2': N_('Ask it by SIGUSR2'),
+    }
+)
+ATTEMPTS = (0, 1, 2, 3, 5)
 NO_PROFILE = ''
 
 
@@ -41,10 +53,10 @@ class EventForm:
         self._slots: dict[str, Slot] = {}
         self._texts: dict[str, str] = {}
         self._draw_subject()
-        el('h3', text='What to run')
+        el('h3', text=_('What to run'))
         self._parameters = EventParameters(room, lambda: self._changed('parameters'))
         self._take_pipeline(values['parameters'])
-        el('h3', text='When')
+        el('h3', text=_('When'))
         self._draw_start()
         self.rule = RuleFields(
             values['rrule'],
@@ -53,6 +65,7 @@ class EventForm:
             lambda: self._changed('rrule'),
             now=lambda: (self._start(), self._zone.value),
             moved=self._move_start,
+            week_start=room.choices.now.first_weekday,
         )
         self._draw_limits()
 
@@ -64,7 +77,7 @@ class EventForm:
         problems = {f'rrule.{name}': text for name, text in self.rule.problems.items()}
         start = self._start()
         if start is None:
-            problems['start'] = 'Pick a day and a time.'
+            problems['start'] = _('Pick a day and a time.')
         else:
             values['start'] = start
             values['rrule'] = self.rule.rule(start)
@@ -97,25 +110,25 @@ class EventForm:
     def _draw_subject(self) -> None:
         values = self._values
         with el('div', 'ev-row'):
-            slot = self._slots['title'] = Slot('event-title', 'Name')
+            slot = self._slots['title'] = Slot('event-title', _('Name'))
             with slot.body:
                 self._title = entry('event-title', values['title'], lambda text: self._set('title', text))
                 set_props(self._title, maxlength='200')
-            slot = self._slots['pipeline'] = Slot('event-pipeline', 'Pipeline')
-            infos = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
-            infos.setdefault(values['pipeline'], f'{values["pipeline"]} (not found)')
+            slot = self._slots['pipeline'] = Slot('event-pipeline', _('Pipeline'))
+            infos = {info.name: translated(info.title) for info in self._room.catalog.all() if info.is_runnable}
+            infos.setdefault(values['pipeline'], _('{name} (not found)', name=values['pipeline']))
             with slot.body, el('span', 'ct-dot'):
                 self._dot = el('i')
                 select('event-pipeline', infos, values['pipeline'], self._switch_pipeline)
-            slot = self._slots['profile'] = Slot('event-profile', 'Profile')
-            profiles = {NO_PROFILE: 'None'} | {item.id: item.label for item in self._room.profiles.all()}
+            slot = self._slots['profile'] = Slot('event-profile', _('Profile'))
+            profiles = {NO_PROFILE: _('None')} | {item.id: item.label for item in self._room.profiles.all()}
             profile = values['profile'] or NO_PROFILE
-            profiles.setdefault(profile, f'{profile} (not found)')
+            profiles.setdefault(profile, _('{name} (not found)', name=profile))
             with slot.body:
                 select('event-profile', profiles, profile, self._switch_profile)
 
     def _switch_pipeline(self, name: str) -> None:
-        parameters, _ = self._parameters.read()
+        parameters, _wrong = self._parameters.read()
         self._values['pipeline'] = name
         known = self._room.catalog.get(name).schema.get('properties', {})
         self._take_pipeline({key: value for key, value in parameters.items() if key in known})
@@ -130,7 +143,7 @@ class EventForm:
         name = self._values['pipeline']
         info = self._room.catalog.find(name)
         self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, name)}')
-        set_props(self._title, placeholder=info.title if info is not None and self._is_new else None)
+        set_props(self._title, placeholder=translated(info.title) if info is not None and self._is_new else None)
         self._parameters.take(info, parameters, self._known_profile())
 
     def _known_profile(self) -> str | None:
@@ -143,7 +156,7 @@ class EventForm:
         start: datetime = self._values['start']
         self._day, self._time = start.date().isoformat(), start.time().isoformat('auto')
         with el('div', 'ev-row is-start'):
-            slot = self._slots['start'] = Slot('event-start', 'Starts')
+            slot = self._slots['start'] = Slot('event-start', _('Starts'))
             with slot.body:
                 self._day_box = MomentField(
                     'event-start',
@@ -153,7 +166,7 @@ class EventForm:
                     icon_name='calendar',
                     words=day_words(start.date()),
                 )
-            with Slot('event-time', 'Time').body:
+            with Slot('event-time', _('Time')).body:
                 shown = f'{start:%H:%M:%S}' if start.second else f'{start:%H:%M}'
                 more = {'step': '1'} if start.second else {}
                 self._time_box = MomentField(
@@ -189,32 +202,66 @@ class EventForm:
         values = self._values
         retry = values['retry']
         with el('div', 'ev-row'):
-            slot = self._slots['retry'] = Slot('event-retry', 'If it fails')
+            slot = self._slots['retry'] = Slot('event-retry', _('If it fails'))
             with slot.body, el('div', 'ev-retry'):
                 select('event-retry', attempts_offered(retry['attempts']), str(retry['attempts']), self._set_attempts)
                 with el('span', 'ev-delay') as self._delay:
-                    el('span', 'sy-cap', 'after')
+                    el('span', 'sy-cap', _('after'))
                     self._duration(
                         'delay',
                         'event-delay',
                         retry['delay_seconds'],
                         'retry',
                         slot='event-retry',
-                        aria_label='Try again after',
+                        aria_label=_('Try again after'),
                     )
-            set_props(self._delay, hidden=retry['attempts'] == 0)
-            slot = self._slots['timeout_seconds'] = Slot('event-timeout', 'Stop it after')
+            with slot.body, el('div', 'ev-interrupted') as self._interrupted:
+                switch(_('Also after an interruption'), bool(retry.get('interrupted')), self._set_interrupted)
+            self._show_retry(retry['attempts'])
+            slot = self._slots['timeout_seconds'] = Slot('event-timeout', _('Stop it after'))
             with slot.body:
                 self._duration(
-                    'limit', 'event-timeout', values['timeout_seconds'], 'timeout_seconds', placeholder='never'
+                    'limit', 'event-timeout', values['timeout_seconds'], 'timeout_seconds', placeholder=_('never')
                 )
-            slot = self._slots['overlap'] = Slot('event-overlap', 'If the last run has not finished')
+            slot = self._slots['overlap'] = Slot('event-overlap', _('If the last run has not finished'))
             with slot.body:
                 select('event-overlap', OVERLAPS, values['overlap'], lambda text: self._set('overlap', text))
+        self._draw_stop()
+
+    def _draw_stop(self) -> None:
+        values = self._values
+        slot = self._slots['grace_seconds'] = self._slots['stop_signal'] = Slot('event-stop', _('When it is stopped'))
+        with slot.body, el('div', 'ev-retry'):
+            chosen = values['stop_signal'] or ''
+            select('event-stop', STOPS, chosen, lambda text: self._set('stop_signal', text or None))
+            with el('span', 'ev-delay'):
+                el('span', 'sy-cap', _('and kill it after'))
+                self._duration(
+                    'grace',
+                    'event-grace',
+                    values['grace_seconds'],
+                    'grace_seconds',
+                    slot='event-stop',
+                    aria_label=_('Kill it after'),
+                    placeholder=_('usual'),
+                )
+        slot = self._slots['silence_after_seconds'] = Slot('event-silence', _('Alert me if it has not succeeded for'))
+        with slot.body:
+            seconds = values['silence_after_seconds']
+            self._duration(
+                'silence', 'event-silence', seconds, 'silence_after_seconds', placeholder=_('longer than usual')
+            )
 
     def _set_attempts(self, text: str) -> None:
-        set_props(self._delay, hidden=text == '0')
+        self._show_retry(int(text))
         self._set('retry', self._values['retry'] | {'attempts': int(text)})
+
+    def _show_retry(self, attempts: int) -> None:
+        for part in (self._delay, self._interrupted):
+            set_props(part, hidden=attempts == 0)
+
+    def _set_interrupted(self, is_retried: bool) -> None:
+        self._set('retry', self._values['retry'] | {'interrupted': is_retried})
 
     def _duration(self, name: str, id: str, seconds: float | None, touches: str, **attributes: Any) -> None:
         self._texts[name] = in_units(seconds)
@@ -237,10 +284,22 @@ class EventForm:
             values['timeout_seconds'] = timeout_in(self._texts['limit'])
         except ValueError as error:
             problems['timeout_seconds'] = str(error)
+        try:
+            values['grace_seconds'] = grace_in(self._texts['grace'])
+        except ValueError as error:
+            problems['grace_seconds'] = str(error)
+        try:
+            values['silence_after_seconds'] = silence_in(self._texts['silence'])
+        except ValueError as error:
+            problems['silence_after_seconds'] = str(error)
         return problems
 
 
 def attempts_offered(attempts: int) -> dict[str, str]:
     """Return the choices for a failed run, with the number that the event has now."""
-    offered = {attempts: f'{attempts} more times'} | ATTEMPTS
-    return {str(count): offered[count] for count in sorted(offered)}
+    return {str(count): _attempts_words(count) for count in sorted({attempts, *ATTEMPTS})}
+
+
+def _attempts_words(count: int) -> str:
+    known = {0: _('Do nothing'), 1: _('Try again once'), 2: _('Try again twice')}
+    return known.get(count) or _n('{count} more time', '{count} more times', count)

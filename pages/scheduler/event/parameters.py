@@ -9,6 +9,7 @@ from pages.profiles.form import shown
 from pages.runs.run_form import RunForm
 from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
+from synapse.language import _
 
 from .file import event_field_for
 
@@ -89,7 +90,7 @@ class EventParameters:
                     el('b', text=name)
                     el('span', 'sy-mono sy-2', f' = {shown(value)[:120]}')
                 line = el('span', 'sy-error', role='alert')
-            remove = button('Remove', small=True, aria_label=f'Remove {name}')
+            remove = button(_('Remove'), small=True, aria_label=_('Remove {name}', name=name))
         remove.on('click', lambda: self._remove(name, row))
         return line
 

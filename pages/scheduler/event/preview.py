@@ -1,6 +1,5 @@
 """The preview next to the form of an event: its rule in words, its next moments, and whether there is room for them."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from pages.parts.cards import set_class, set_props, tick
 from pages.parts.controls import entry
 from pages.parts.html import Glyph, el, icon
 from synapse.calendar.events import Misfire, Preview
+from synapse.language import N_, Words, _, _n, formats
 from synapse.records import now_utc
 from synapse.recurrence.words import PreviewLine
 
@@ -16,30 +16,32 @@ from .reading import misfire_in, misfire_texts
 
 SHOWN = 5
 DAY_SECONDS = 86_400
-_TIME = r'\d\d:\d\d(?::\d\d)?'
-_TIMES = rf'{_TIME}(?:, {_TIME})*(?: and {_TIME})?'
-POLICIES = {
-    'latest': 'Run once when Synapse is back',
-    'skip': 'Skip it',
-    'all': 'Run every missed one',
-}
+POLICIES = Words(
+    {
+        'latest': N_('Run once when Synapse is back'),
+        'skip': N_('Skip it'),
+        'all': N_('Run every missed one'),
+    }
+)
 
 
 class EventPreview:
-    """Drawn into the current slot; `show` changes it in place."""
+    """Drawn into the current slot, as a skeleton until the first `show`; that and `show_load` change it in place."""
 
     def __init__(self) -> None:
-        with el('div', 'ev-sentence') as self._box:
+        self.moments: tuple[PreviewLine, ...] = ()
+        """What it shows as the next occurrences."""
+        with el('div', 'ev-sentence is-waiting') as self._box:
             self._icons = icon('calendar'), icon('repeat')
             with el('p', role='status'):
                 self._parts = [el('span'), el('b'), el('span')]
-            self._more = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label='Show the preview')
+            self._more = el('button', 'sy-btn is-ghost is-sm is-icon', type_='button', aria_label=_('Show the preview'))
             with self._more:
                 icon('down', size=14)
         self._more.on('click', self._fold)
         self.is_open = False
-        with el('div', 'ev-proof') as self._proof:
-            self._title = el('h3', text='Next 5')
+        with el('div', 'ev-proof is-waiting') as self._proof:
+            self._title = el('h3', text=_next_words(SHOWN))
             with el('ol', 'ev-next'):
                 self._rows = [_Row() for _ in range(SHOWN)]
             with el('p', 'ev-load') as self._load:
@@ -56,21 +58,29 @@ class EventPreview:
     def show(self, preview: Preview) -> None:
         """Show what the event would do; if it never falls due, the reason takes the place of the rule."""
         is_wrong = not preview.moments
+        for box in (self._box, self._proof):
+            set_class(box, 'is-waiting', False)
         for part, text in zip(self._parts, sentence_parts(preview), strict=True):
             part.set_text(text)
         set_class(self._box, 'is-wrong', is_wrong)
         count = len(preview.moments)
         is_one = count == 1
-        self._title.set_text('Next' if is_one else f'Next {count or SHOWN}')
+        self._title.set_text(_next_words(count or SHOWN))
         for sign, is_shown in zip(self._icons, (is_one, not is_one), strict=True):
             sign.set_visibility(is_shown)
         now = now_utc()
         for place, row in enumerate(self._rows):
             row.show(preview.moments[place] if place < count else None, now)
-        set_props(self._load, hidden=not preview.overlap)
-        self._words.set_text(preview.overlap)
-        self._glyph.show('warning' if preview.is_overloaded else 'succeeded')
-        self._load.classes(replace=f'ev-load st-{"paused" if preview.is_overloaded else "succeeded"}')
+        if preview.moments != self.moments:  # what is said of others does not hold for these
+            self.moments = preview.moments
+            self.show_load('', False)
+
+    def show_load(self, sentence: str, is_overloaded: bool) -> None:
+        """Show whether there is room for the moments; an empty sentence if that is not known yet."""
+        set_props(self._load, hidden=not sentence)
+        self._words.set_text(sentence)
+        self._glyph.show('warning' if is_overloaded else 'succeeded')
+        self._load.classes(replace=f'ev-load st-{"paused" if is_overloaded else "succeeded"}')
 
 
 class _Row:
@@ -91,7 +101,7 @@ class _Row:
             return
         due = moment.due
         is_this_year = due.year == now.astimezone(due.tzinfo).year
-        self._day.set_text(f'{due:%a} {due.day} {due:%b}' + ('' if is_this_year else f' {due.year}'))
+        self._day.set_text(formats.moment('MMMEd' if is_this_year else 'yMMMEd', due))
         self._time.set_text(f'{due:%H:%M:%S}' if due.second else f'{due:%H:%M}')
         is_soon = (due - now).total_seconds() < DAY_SECONDS
         tick(self._ahead, until=due if is_soon else None, text='' if is_soon else ahead_words(due, now))
@@ -111,19 +121,21 @@ class MisfireFields:
             self._draw()
 
     def _draw(self) -> None:
-        el('h3', text='If this machine was off', id='event-misfire-label')
+        el('h3', text=_('If this machine was off'), id='event-misfire-label')
         with el('div', 'ev-policies', role='radiogroup', aria_labelledby='event-misfire-label') as group:
             self._name = f'misfire-{group.id}'
             with self._policy('latest'):
-                el('span', text='Only if it is less than')
-                self._box('within_seconds', 'Hours late', 'decimal')
-                el('span', text='hours late.')
+                before, after = _around(_('Only if it is less than {box} hours late.', box=_BOX))
+                el('span', text=before)
+                self._box('within_seconds', _('Hours late'), 'decimal')
+                el('span', text=after)
             with self._policy('skip'):
-                el('span', text='It is marked as missed.')
+                el('span', text=_('It is marked as missed.'))
             with self._policy('all'):
-                el('span', text='One after another,')
-                self._box('limit', 'Missed ones to run at most', 'numeric')
-                el('span', text='at most.')
+                before, after = _around(_('One after another, {box} at most.', box=_BOX))
+                el('span', text=before)
+                self._box('limit', _('Missed ones to run at most'), 'numeric')
+                el('span', text=after)
         self._error = el('span', 'sy-error', role='alert', id='event-misfire-error')
 
     def _policy(self, policy: str) -> Any:
@@ -161,20 +173,36 @@ class MisfireFields:
 def sentence_parts(preview: Preview) -> tuple[str, str, str]:
     """Return the rule in words, split into before, in and after its emphasis; or why it never falls due."""
     if preview.moments:
-        return in_parts(preview.sentence)
+        return in_parts(preview.sentence, preview.when)
     reasons = [preview.problems[name] for name in ('rrule', 'timezone', 'start') if name in preview.problems]
-    return '', '', next(iter(reasons), '') or preview.sentence or 'Choose when it starts.'
+    return '', '', next(iter(reasons), '') or preview.sentence or _('Choose when it starts.')
 
 
-def in_parts(sentence: str) -> tuple[str, str, str]:
+def in_parts(sentence: str, when: str) -> tuple[str, str, str]:
     """Split a sentence before and after what matters in it: the days and the time."""
-    found = re.match(rf'(Runs )(.*? at {_TIMES}|.*? minutes past|[^,.]*)(.*)$', sentence)
-    return (found[1], found[2], found[3]) if found else ('', '', sentence)
+    before, found, after = sentence.partition(when) if when else ('', '', sentence)
+    return before, found, after
+
+
+def _next_words(count: int) -> str:
+    """Return the heading of the next moments."""
+    return _n('Next', 'Next {count}', count)
+
+
+_BOX = '\0'
+
+
+def _around(sentence: str) -> tuple[str, str]:
+    """Return what comes before and after a box in a sentence."""
+    before, _box, after = sentence.partition(_BOX)
+    return before.strip(), after.strip()
 
 
 def ahead_words(due: datetime, now: datetime) -> str:
     """`in 2 days`, counted in the zone of the event; `in 4 months` further ahead."""
     days = (due.date() - now.astimezone(due.tzinfo).date()).days
     if days < 61:
-        return f'in {days} day{"" if days == 1 else "s"}'
-    return f'in {round(days / 30.44)} months' if days < 731 else f'in {days // 365} years'
+        return _n('in {count} day', 'in {count} days', days)
+    if days < 731:
+        return _n('in {count} month', 'in {count} months', round(days / 30.44))
+    return _n('in {count} year', 'in {count} years', days // 365)

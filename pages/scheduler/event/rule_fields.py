@@ -4,30 +4,66 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 
+from nicegui import ui
 from nicegui.element import Element
 
 from pages.parts.cards import set_props
 from pages.parts.controls import MomentField, Slot, entry, segments, select, with_unit
 from pages.parts.html import el
-from pages.scheduler.parts.days import WEEKDAYS, day_words
-from synapse.recurrence import TICK
+from pages.scheduler.parts.days import day_words, in_week
+from synapse.language import N_, Np_, Words, _, formats
+from synapse.language.formats import months, weekdays
+from synapse.recurrence import TICK, Plan
 from synapse.recurrence.cron import cron_plans, is_cron
 from synapse.recurrence.rules import MAX_COUNT, MAX_INTERVAL
 
 from .rule_form import LAST, Custom, Ends, Repeats, RuleForm, followed, form_of, number_in, rule_of
 
-MONTHS = tuple(f'{date(2000, month, 1):%B}' for month in range(1, 13))
-REPEATS = {repeats.value: repeats.value.capitalize() for repeats in Repeats}
-ENDS = {Ends.NEVER.value: 'Never', Ends.ON.value: 'On a date', Ends.AFTER.value: 'After'}
-PLACES = {'0': 'Day', '1': 'First', '2': 'Second', '3': 'Third', '4': 'Fourth', '5': 'Fifth', '-1': 'Last'}
+# Translators: how an event repeats
+REPEATS = Words(
+    {
+        Repeats.NEVER.value: N_('Never'),
+        Repeats.DAILY.value: N_('Daily'),
+        Repeats.WEEKLY.value: N_('Weekly'),
+        Repeats.MONTHLY.value: N_('Monthly'),
+        Repeats.CUSTOM.value: N_('Custom'),
+    }
+)
+# Translators: when an event ends; a date or a number follows
+ENDS = Words({Ends.NEVER.value: N_('Never'), Ends.ON.value: N_('On a date'), Ends.AFTER.value: N_('After')})
+# Translators: choices in a list, beside a list of weekdays; Day is beside the number of a day in the month
+PLACES = Words(
+    {
+        '0': N_('Day'),
+        '1': N_('First'),
+        '2': N_('Second'),
+        '3': N_('Third'),
+        '4': N_('Fourth'),
+        '5': N_('Fifth'),
+        '-1': N_('Last'),
+    }
+)
 LAST_DAY = 'day'
-CUSTOM = {
-    Custom.YEARLY.value: 'years',
-    Custom.HOURLY.value: 'hours',
-    Custom.MINUTELY.value: 'minutes',
-    Custom.RULE.value: 'a custom rule',
-}
-UNITS = {Repeats.DAILY: 'days', Repeats.WEEKLY: 'weeks', Repeats.MONTHLY: 'months'}
+# Translators: units after the number in: Every 2 years
+CUSTOM = Words(
+    {
+        Custom.YEARLY.value: Np_('after 1 and more', 'years'),
+        Custom.HOURLY.value: Np_('after 1 and more', 'hours'),
+        Custom.MINUTELY.value: Np_('after 1 and more', 'minutes'),
+        Custom.RULE.value: N_('a custom rule'),
+    }
+)
+UNITS = Words(
+    {
+        Repeats.DAILY.value: Np_('after 1 and more', 'days'),
+        Repeats.WEEKLY.value: Np_('after 1 and more', 'weeks'),
+        Repeats.MONTHLY.value: Np_('after 1 and more', 'months'),
+    }
+)
+
+
+def _out_of_range(most: int) -> str:
+    return _('Enter a number from {least} to {most}.', least=1, most=formats.number(most))
 
 
 class RuleFields:
@@ -47,16 +83,18 @@ class RuleFields:
         *,
         now: Callable[[], tuple[datetime | None, str]],
         moved: Callable[[datetime], None],
+        week_start: int = 0,
     ) -> None:
         self._now, self._moved = now, moved
         self._given = rule
-        self._first = form_of(rule, start, zone)
+        self._week_start = week_start
+        self._first = form_of(rule, start, zone, week_start)
         self._start = self._last_start = start
         self._changed = changed
         self.form = self._first
         self.problems: dict[str, str] = {}
         with el('div', 'ev-row is-rule'):
-            self._repeats = Slot('event-repeats', 'Repeats', is_group=True).body
+            self._repeats = Slot('event-repeats', _('Repeats'), is_group=True)
             self._on = el('div', 'ev-on')
         self._more = el('div', 'ev-row')
         self._error = el('span', 'sy-error', role='alert', id='event-rrule-error')
@@ -83,6 +121,7 @@ class RuleFields:
     # Changes
 
     def _repeat(self, repeats: str) -> None:
+        self._repeats.show_help('')
         self._set(self.form.repeating(Repeats(repeats)))
         self._draw()
 
@@ -94,7 +133,7 @@ class RuleFields:
     def _number(self, name: str, text: str, most: int) -> None:
         """Take a typed number; anything else is a problem until it is corrected."""
         number = number_in(text, most)
-        self._problem(name, '' if number is not None else f'Enter a number from 1 to {most:,}.')
+        self._problem(name, '' if number is not None else _out_of_range(most))
         if number is not None:
             self._set(replace(self.form, **{name: number}))  # type: ignore[arg-type]
         else:
@@ -117,8 +156,8 @@ class RuleFields:
 
     def _draw_repeats(self) -> Element:
         """Draw the ways to repeat, and return the radio button of the chosen one."""
-        self._repeats.clear()
-        with self._repeats:
+        self._repeats.body.clear()
+        with self._repeats.body:
             group = segments('event-repeats', REPEATS, self.form.repeats.value, self._repeat)
         return next(item for item in group.descendants() if item.props.get('^checked'))
 
@@ -147,13 +186,15 @@ class RuleFields:
                 self._draw_day()
 
     def _draw_weekdays(self) -> None:
-        slot = self._slots['weekdays'] = Slot('event-on', 'On', is_group=True)
+        slot = self._slots['weekdays'] = Slot('event-on', _('On'), is_group=True)
         with slot.body, el('div', 'ev-days'):
-            for number, name in enumerate(WEEKDAYS):
+            letters, names = weekdays('narrow'), weekdays('wide')
+            for number in in_week(self._week_start):
+                letter, name = letters[number], names[number]
                 with el('label', 'dy', title=name):
                     box = el('input', type_='checkbox', aria_label=name)
                     box.props['^checked'] = number in self.form.weekdays or None
-                    el('span', text=name[0], aria_hidden='true')
+                    el('span', text=letter, aria_hidden='true')
                 box.on(
                     'change',
                     lambda event, number=number: self._set(self.form.on_days(number, is_on=bool(event.args))),
@@ -162,46 +203,73 @@ class RuleFields:
 
     def _draw_raw(self) -> None:
         slot = self._slots['raw'] = Slot(
-            'event-raw', 'Rule', help_text='In the format of RFC 5545, including its end, or as in a crontab.'
+            'event-raw',
+            _('Rule'),
+            help_text=_('In the format of RFC 5545, including its end, or as in a crontab.'),
         )
         slot.show_fact('RRULE')
         with slot.body:
-            box = entry('event-raw', self.form.raw, lambda text: self._set(replace(self.form, raw=text)))
-            box.classes('sy-mono')
+            box = entry('event-raw', self.form.raw, self._typed_raw).classes('sy-mono')
+        self._note_start()
+        box.on('focus', self._note_start, js_handler='() => emit()')
         box.on('change', self._take_cron, js_handler='() => emit()')
+
+    def _note_start(self) -> None:
+        """Note the start that the person has set, from which a schedule of cron begins."""
+        self._start_before, _zone = self._now()
+
+    def _typed_raw(self, raw: str) -> None:
+        """Take the text of a rule; as a schedule of cron has its own time, the start follows it."""
+        plan = self._cron_plan(raw)
+        start = plan.start if plan is not None else self._start_before
+        if start is not None and start != self._now()[0]:
+            self._moved(start)
+        self._set(replace(self.form, raw=raw))
+
+    def _cron_plan(self, raw: str) -> Plan | None:
+        """Return what a schedule of cron means; None if it is none, or no single event says it."""
+        start, (_start, zone) = self._start_before, self._now()
+        if start is None or not is_cron(raw):
+            return None
+        try:
+            plan, *more = cron_plans(raw, zone, after=start - TICK)
+        except ValueError:  # said by the check of all values
+            return None
+        return None if more else plan
 
     def _take_cron(self) -> None:
         """Turn a schedule of cron into the controls of its rule, and the start into its first moment."""
-        start, zone = self._now()
-        if start is None or not is_cron(self.form.raw):
-            return
-        try:
-            plan, *more = cron_plans(self.form.raw, zone, after=start - TICK)
-        except ValueError:  # said by the check of all values
-            return
-        if more or plan.rule is None:
+        raw = self.form.raw
+        plan = self._cron_plan(raw)
+        if plan is None or plan.rule is None:
             return
         self._moved(plan.start)
         self._last_start = plan.start
-        self.form = form_of(plan.rule, plan.start, zone)
-        self._draw_repeats().run_method('focus')  # what had the focus is drawn again
+        self.form = form_of(plan.rule, plan.start, plan.zone, self._week_start)
+        self._repeats.show_help(_('From the schedule {text}', text=raw.strip()))
+        chosen = self._draw_repeats()
         self._draw()
+        # What had the focus may have been drawn again; a field that the person went to keeps it.
+        ui.run_javascript(
+            'setTimeout(() => { if (!document.activeElement?.matches("input, select, textarea, button"))'
+            f' getHtmlElement({chosen.id})?.focus(); }})'
+        )
         self._changed()
 
     def _draw_day(self) -> None:
-        slot = self._slots['day'] = Slot('event-on', 'On', is_group=True)
+        slot = self._slots['day'] = Slot('event-on', _('On'), is_group=True)
         with slot.body, el('div', 'ev-day'):
-            select('event-place', PLACES, self._place, self._go_to_place, label='Which', slot='event-on')
+            select('event-place', PLACES, self._place, self._go_to_place, label=_('Which'), slot='event-on')
             self._day = el('span', 'ev-day')
             if self.form.repeats is Repeats.CUSTOM:
-                months = {str(number): name for number, name in enumerate(MONTHS, start=1)}
+                names = {str(number): name for number, name in enumerate(months(), start=1)}
                 month = str(self.form.month)
                 select(
                     'event-month',
-                    months,
+                    names,
                     month,
                     lambda text: self._set(replace(self.form, month=int(text))),
-                    label='Month',
+                    label=_('Month'),
                     slot='event-on',
                 )
         self._draw_day_box()
@@ -218,14 +286,20 @@ class RuleFields:
         with self._day:
             if place == '0':
                 entry(
-                    'event-day', str(form.day), self._typed_day, slot='event-on', inputmode='numeric', aria_label='Day'
+                    'event-day',
+                    str(form.day),
+                    self._typed_day,
+                    slot='event-on',
+                    inputmode='numeric',
+                    aria_label=_('Day'),
                 )
             else:
-                days = {str(number): name for number, name in enumerate(WEEKDAYS)}
+                names = weekdays('wide')
+                days = {str(number): names[number] for number in in_week(self._week_start)}
                 if place == str(LAST):
-                    days = {LAST_DAY: 'day'} | days
+                    days = {LAST_DAY: _('day')} | days
                 value = LAST_DAY if form.place == 0 else str(form.weekday)
-                select('event-weekday', days, value, self._go_to_weekday, label='Weekday', slot='event-on')
+                select('event-weekday', days, value, self._go_to_weekday, label=_('Weekday'), slot='event-on')
         self._advise_day()
 
     def _go_to_place(self, place: str) -> None:
@@ -240,24 +314,24 @@ class RuleFields:
         self._advise_day()
 
     def _advise_day(self) -> None:
-        self._slots['day'].show_help('Months without that day are skipped.' if self.form.skips_months else '')
+        self._slots['day'].show_help(_('Months without that day are skipped.') if self.form.skips_months else '')
 
     def _draw_every(self) -> None:
         form = self.form
         is_custom = form.repeats is Repeats.CUSTOM
-        slot = self._slots['every'] = Slot('event-every', 'Repeats by' if form.is_raw else 'Every')
+        slot = self._slots['every'] = Slot('event-every', _('Repeats by') if form.is_raw else _('Every'))
         with slot.body, el('div', 'ev-every'):
             if form.is_raw:
                 self._draw_custom('event-every')
                 return
-            unit = '' if is_custom else UNITS[form.repeats]
+            unit = '' if is_custom else UNITS[form.repeats.value]
             with with_unit(unit):
                 self._draw_number('every', form.every, MAX_INTERVAL)
             if is_custom:
                 self._draw_custom('event-custom')
 
     def _draw_custom(self, id: str) -> None:
-        self._custom = select(id, CUSTOM, self.form.custom.value, self._go_custom, label='Unit', slot='event-every')
+        self._custom = select(id, CUSTOM, self.form.custom.value, self._go_custom, label=_('Unit'), slot='event-every')
 
     def _go_custom(self, custom: str) -> None:
         self._set(self.form.custom_by(Custom(custom)))
@@ -266,7 +340,7 @@ class RuleFields:
 
     def _draw_ends(self) -> None:
         form = self.form
-        with Slot('event-ends', 'Ends').body:
+        with Slot('event-ends', _('Ends')).body:
             select('event-ends', ENDS, form.ends.value, self._go_ends)
         self._end = el('div')
         self._draw_end()
@@ -283,7 +357,7 @@ class RuleFields:
         self._end.clear()
         with self._end:
             if form.ends is Ends.ON and form.until is not None:
-                slot = self._slots['until'] = Slot('event-until', 'Last day')
+                slot = self._slots['until'] = Slot('event-until', _('Last day'))
                 with slot.body:
                     self._until = MomentField(
                         'event-until',
@@ -294,8 +368,8 @@ class RuleFields:
                         words=day_words(form.until),
                     )
             elif form.ends is Ends.AFTER:
-                slot = self._slots['count'] = Slot('event-count', 'How many')
-                with slot.body, with_unit('times'):
+                slot = self._slots['count'] = Slot('event-count', _('How many'))
+                with slot.body, with_unit(_('times')):
                     self._draw_number('count', form.count, MAX_COUNT)
 
     def _draw_number(self, name: str, number: int, most: int) -> None:
@@ -305,7 +379,7 @@ class RuleFields:
         try:
             until = date.fromisoformat(text)
         except ValueError:
-            self._problem('until', 'Pick the last day.')
+            self._problem('until', _('Pick the last day.'))
             self._changed()
             return
         self._until.say(day_words(until))

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
+from synapse.language import _
 from synapse.recurrence import RuleError, wall_of
 from synapse.recurrence.rules import Frequency, Rule, read_rule, write_rule
 
@@ -86,9 +87,9 @@ class RuleForm:
         """A sentence for each value that is missing."""
         problems = {}
         if self.repeats is Repeats.WEEKLY and not self.weekdays:
-            problems['weekdays'] = 'Pick at least one day.'
+            problems['weekdays'] = _('Pick at least one day.')
         if self.is_raw and not self.raw.strip():
-            problems['raw'] = 'Enter a rule, such as FREQ=MONTHLY;BYMONTHDAY=1,15.'
+            problems['raw'] = _('Enter a rule, such as {rule}.', rule='FREQ=MONTHLY;BYMONTHDAY=1,15')
         return problems
 
     # What a person chooses
@@ -123,17 +124,27 @@ class RuleForm:
         return replace(self, ends=ends, until=until if ends is Ends.ON else None)
 
 
-def blank(start: date) -> RuleForm:
-    """Return the form of an event that does not repeat yet; its other values fit the first day."""
-    return RuleForm(weekdays=frozenset({start.weekday()}), day=start.day, weekday=start.weekday(), month=start.month)
+def blank(start: date, week_start: int = 0) -> RuleForm:
+    """Return the form of an event that does not repeat yet; its other values fit the first day.
+
+    :param week_start: the day a week begins with, which counts for every second week and the like
+    """
+    return RuleForm(
+        weekdays=frozenset({start.weekday()}),
+        day=start.day,
+        weekday=start.weekday(),
+        month=start.month,
+        week_start=week_start,
+    )
 
 
-def form_of(rule: str | None, start: datetime, zone: str) -> RuleForm:
+def form_of(rule: str | None, start: datetime, zone: str, week_start: int = 0) -> RuleForm:
     """Return the form that says this rule; a rule that the form cannot say is kept as text.
 
     :param start: naive wall time of the event in `zone`
+    :param week_start: the day a week begins with for a rule that does not say, because there is none yet
     """
-    form = blank(start)
+    form = blank(start, week_start)
     if not rule or not rule.strip():
         return form
     try:
@@ -198,7 +209,8 @@ def _days(form: RuleForm, frequency: Frequency) -> Mapping[str, Any]:
 
 def _form_of(rule: Rule, form: RuleForm, start: datetime, zone: str) -> RuleForm | None:
     """Return the form for a rule, None if the form cannot say all of it."""
-    form = replace(form, every=rule.interval, week_start=rule.week_start)
+    week_start = rule.week_start if rule.interval > 1 else form.week_start
+    form = replace(form, every=rule.interval, week_start=week_start)
     known = _with_days(rule, form)
     if known is None or rule.hours or rule.minutes or rule.seconds or rule.positions or rule.weeks or rule.year_days:
         return None
@@ -218,7 +230,7 @@ def _with_days(rule: Rule, form: RuleForm) -> RuleForm | None:
         case Frequency.HOURLY | Frequency.MINUTELY if is_plain:
             return replace(form, repeats=Repeats.CUSTOM, custom=Custom(rule.freq.lower()))
         case Frequency.WEEKLY if not rule.months and not rule.month_days:
-            days = frozenset(day for _, day in rule.weekdays) or form.weekdays
+            days = frozenset(day for _nth, day in rule.weekdays) or form.weekdays
             return replace(form, repeats=Repeats.WEEKLY, weekdays=days)
         case Frequency.MONTHLY if not rule.months:
             return _with_day_of_month(rule, replace(form, repeats=Repeats.MONTHLY))

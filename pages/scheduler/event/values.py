@@ -25,6 +25,9 @@ def fresh(start: datetime, zone: str, pipeline: str, profile: str | None) -> dic
         'overlap': 'skip',
         'retry': Retry().model_dump(),
         'timeout_seconds': None,
+        'stop_signal': None,
+        'grace_seconds': None,
+        'silence_after_seconds': None,
     }
 
 

@@ -2,27 +2,18 @@
 
 from collections.abc import Callable
 
-from nicegui import ui
-
 from pages.parts.controls import Slot, entry
 from pages.parts.html import el, icon
+from pages.parts.name_list import NameList
+from synapse.language import _
 from synapse.recurrence.zones import zone_names
-
-
-class NameList(ui.element, component='name_list.js'):
-    """The suggestions of a text box, which names it in its `list` attribute."""
-
-    def __init__(self, id: str, names: list[str]) -> None:
-        super().__init__()
-        self._props['id'] = id
-        self._props['names'] = names
 
 
 class ZoneField(Slot):
     """Its `value` is what is typed, which may not be an IANA name yet."""
 
     def __init__(self, id: str, value: str, changed: Callable[[], None]) -> None:
-        super().__init__(id, 'Time zone')
+        super().__init__(id, _('Time zone'))
         self.value = value
         self._changed = changed
         with self.body, el('span', 'ct-zone'):

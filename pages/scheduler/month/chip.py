@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from pages.parts.html import WORDS, look_of
 from pages.scheduler.parts.days import clock_in
-from pages.scheduler.parts.entry_words import title_of
+from pages.scheduler.parts.entry_words import started_words, title_of
 from synapse.calendar.events import CalendarEntry
+from synapse.language import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Chip:
 def chip_of(entry: CalendarEntry, color: str, zone: ZoneInfo, now: datetime) -> Chip:
     """Return the chip of an entry, with its time on the wall clock of this zone."""
     clock, title = clock_in(entry.at, zone), title_of(entry)
-    words = [f'{clock} {title}', WORDS[entry.state].lower(), *(['repeats'] if entry.is_repeating else [])]
+    words = [f'{clock} {title}', WORDS[entry.state].lower(), *([_('repeats')] if entry.is_repeating else [])]
     return Chip(
         key=entry.key,
         time=clock,
@@ -36,7 +37,7 @@ def chip_of(entry: CalendarEntry, color: str, zone: ZoneInfo, now: datetime) -> 
         look=look_of(entry.state),
         color=color,
         label=', '.join(words),
-        tip=', '.join([*words, *([entry.reason] if entry.reason else [])]),
+        tip=', '.join(filter(None, [*words, started_words(entry), entry.reason])),
         is_repeating=entry.is_repeating,
         is_movable=is_movable(entry, now),
     )
@@ -44,7 +45,7 @@ def chip_of(entry: CalendarEntry, color: str, zone: ZoneInfo, now: datetime) -> 
 
 def is_movable(entry: CalendarEntry, now: datetime) -> bool:
     """Whether it may be moved to another day: only one occurrence that is planned and still to come."""
-    return entry.state == 'planned' and entry.event_id is not None and entry.at > now and entry.count == 1
+    return entry.state in ('planned', 'broken') and entry.event_id is not None and entry.at > now and entry.count == 1
 
 
 @dataclass(frozen=True, slots=True)

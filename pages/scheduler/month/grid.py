@@ -13,11 +13,13 @@ from nicegui.elements.mixins.text_element import TextElement
 from pages.parts.cards import set_props
 from pages.parts.html import el
 from pages.parts.words import pipeline_color
-from pages.scheduler.parts.days import DAY, WEEKDAYS, day_in, midnight
+from pages.scheduler.parts.days import DAY, day_in, in_week, midnight, week_of
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.window import MOMENT, CalendarWindow, Failed, OpenEntry, Span
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
+from synapse.language import _, in_this_language, own_language
+from synapse.language.formats import moment, weekdays
 from synapse.records import now_utc
 from synapse.status import StatusChanged
 
@@ -70,7 +72,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
     def __init__(
         self, room: ControlRoom, day: date, *, only: EntryFilter, failed: Failed, actions: GridActions
     ) -> None:
-        super().__init__(room, only=only, failed=failed)
+        super().__init__(room, only=only, failed=failed, tag='div')
         self._actions = actions
         self._capacity = Capacity()
         self._workers = len(room.status.workers)
@@ -87,8 +89,10 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
     def _draw_head(self) -> None:
         with el('div', 'mo-head', role='row'):
             el('span', 'mo-wn', aria_hidden='true')
-            for number, name in enumerate(WEEKDAYS):
-                el('span', 'is-weekend' if number > 4 else '', name[:3], role='columnheader', aria_label=name)
+            short, names = weekdays(), weekdays('wide')
+            for number in in_week(self._week_start):
+                look = 'is-weekend' if number > 4 else ''
+                el('span', look, short[number], role='columnheader', aria_label=names[number])
 
     def _draw_week(self) -> '_Week':
         with el('div', 'mo-week', role='row') as row:
@@ -107,19 +111,23 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
             lambda event: self._actions.drop(str(event.args['key']), date.fromisoformat(event.args['day'])),
             js_handler=detail,
         )
-        self.follow(room.bus, PipelinesChanged, lambda _: self._changed(self.span))
-        self.follow(room.bus, StatusChanged, lambda _: self._on_status())
+        self.follow(room.bus, PipelinesChanged, lambda _message: self._changed(self.span))
+        self.follow(room.bus, StatusChanged, lambda _message: self._on_status())
 
     # What a page calls
 
     @property
     def name(self) -> str:
-        return f'{self.month:%B}'
+        return moment('MMMM', self.month, own_language())
+
+    @property
+    def failed_words(self) -> str:
+        return _('Could not load {month}.', month=moment('MMMM', self.month))
 
     @property
     def days(self) -> list[date]:
         """The days of the grid, in whole weeks."""
-        return days_of(self.month)
+        return days_of(self.month, self._week_start)
 
     @property
     def span(self) -> Span:
@@ -171,13 +179,13 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
 
     async def read(self, asked: Span) -> None:
         setting = self._setting()
-        first, last = (day_in(moment, setting.zone) for moment in (asked[0], asked[1] - MOMENT))
+        first, last = (day_in(instant, setting.zone) for instant in (asked[0], asked[1] - MOMENT))
         days = [day for day in self.days if first <= day <= last]
         begins = {midnight(day, setting.zone): day for day in days}
         known: dict[date, Day] = {}
         async for start, end, entries in self._room.calendar.parts([*begins, midnight(last + DAY, setting.zone)]):
-            part = [day for moment, day in begins.items() if start <= moment < end]
-            known |= await asyncio.to_thread(laid_out, entries, part, setting)
+            part = [day for begin, day in begins.items() if start <= begin < end]
+            known |= await asyncio.to_thread(in_this_language(laid_out), entries, part, setting)
             del entries  # while the next ones are read, these are not needed
         for begin in range(0, len(days), DRAWN_AT_ONCE):
             if setting.month != self.month:  # another month is wanted by now, and read next
@@ -189,10 +197,11 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         """Show the days of this month without entries, if it is still wanted and not shown yet."""
         if self.is_deleted or self._framed == month or self.month != month:
             return
-        self._frame()
+        self._call(self._frame)
         setting = self._setting()
-        for cell, day in zip(self._cells(), self.days, strict=False):
-            cell.show(waiting(day, setting))
+        with self:  # in the language of the page
+            for cell, day in zip(self._cells(), self.days, strict=False):
+                cell.show(waiting(day, setting))
 
     def _show(self, days: Mapping[date, Day]) -> None:
         if self._framed != self.month:
@@ -218,13 +227,13 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         self._known = {}
         days = self.days
         for number, week in enumerate(self._weeks):
-            monday = days[number * 7] if number * 7 < len(days) else None
-            set_props(week.row, hidden=monday is None)
-            if monday is not None:
-                name = str(monday.isocalendar().week)
+            first = days[number * 7] if number * 7 < len(days) else None
+            set_props(week.row, hidden=first is None)
+            if first is not None:
+                name = str(week_of(first)[1])
                 week.number.set_text(name)
-                set_props(week.number, aria_label=f'Week {name}')
-        name = f'{self.month:%B %Y}'
+                set_props(week.number, aria_label=_('Week {number}', number=name))
+        name = moment('yMMMM', self.month)
         set_props(self, aria_label=name, data_month=f'{self.month:%Y-%m}', data_weeks=str(len(days) // 7))
 
     def _open(self, key: str) -> None:

@@ -8,10 +8,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pages.scheduler.parts.days import DAY, clock_change_words, day_in, midnight, turned, weekday_of
+from pages.scheduler.parts.days import DAY, clock_change_words, day_in, first_of_week, midnight, turned, weekday_of
 from pages.scheduler.parts.entries import counts_of, gathered, survivors
 from pages.scheduler.parts.entry_filter import GROUPS, EntryFilter
+from pages.scheduler.parts.entry_words import counted_state
 from synapse.calendar.events import CalendarEntry
+from synapse.language import _n
+from synapse.language.formats import moment
 from synapse.recurrence.words import clock_change_on
 
 from .chip import Capacity, Chip, chip_of
@@ -45,6 +48,8 @@ class DayPicture:
     """Everything that one cell shows."""
 
     day: date
+    name: str = ''
+    """Its weekday and date."""
     number: str
     label: str
     tense: str
@@ -54,6 +59,8 @@ class DayPicture:
     more: int = 0
     counts: tuple[int, int, int] = (0, 0, 0)
     """Succeeded, failed, missed."""
+    missed: str = ''
+    """The last of them in words."""
     load: str = ''
     clock: str = ''
     marks: tuple[Mark, ...] = ()
@@ -94,12 +101,13 @@ class Day:
     """How many entries there are, shown or not."""
 
 
-def days_of(month: date) -> list[date]:
-    """Return the days of the grid, whole weeks from Monday: 35, or 42 if the month needs a sixth week.
+def days_of(month: date, week_start: int = 0) -> list[date]:
+    """Return the days of the grid, whole weeks: 35, or 42 if the month needs a sixth week.
 
     :param month: its first day
+    :param week_start: the day a week begins with, 0 for Monday
     """
-    first = month - timedelta(days=month.weekday())
+    first = first_of_week(month, week_start)
     last = turned(month, 1) - DAY
     return [first + DAY * number for number in range(42 if (last - first).days >= 35 else 35)]
 
@@ -119,8 +127,8 @@ def laid_out(entries: Sequence[CalendarEntry], days: Sequence[date], setting: Se
 
 def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end: datetime, setting: Setting) -> Day:
     only = setting.only
-    counted = entries if only.is_open else [entry for entry in entries if only.passes_any_state(entry)]
-    shown = [entry for entry in counted if only.passes(entry)] if only.group else counted
+    matching = entries if only.is_open else [entry for entry in entries if only.passes_any_state(entry)]
+    shown = [entry for entry in matching if only.passes(entry)] if only.group else matching
     states = counts_of(shown)
     today = setting.today
     lines = shown if len(shown) <= setting.capacity.rows else gathered(shown)
@@ -130,27 +138,28 @@ def _laid_out(day: date, entries: Sequence[CalendarEntry], start: datetime, end:
     if day >= today:
         crowd = crowd_of(loads, start, end, workers=setting.workers, limits=setting.limits)
     done, failed = states['succeeded'], states['failed'] + states['interrupted']
-    missed, planned = states['missed'], states['planned'] + states['queued']
-    words = [weekday_of(day), f'{done} succeeded', f'{failed} failed', f'{planned} planned']
+    missed, planned = states['missed'], states['planned'] + states['broken'] + states['queued']
+    words = [counted_state('succeeded', done), counted_state('failed', failed), counted_state('planned', planned)]
     picture = DayPicture(
         **_frame(day, setting, start, end),
-        label=', '.join([*words, *([f'{missed} missed'] if missed else [])]),
+        label=', '.join([weekday_of(day), *words, *([counted_state('missed', missed)] if missed else [])]),
         chips=tuple(
             chip_of(entry, setting.colors.get(entry.pipeline, STEEL), setting.zone, setting.now) for entry in chosen
         ),
         more=len(lines) - len(chosen),
         counts=(done, failed, missed),
-        load=f'{crowd.most} at once' if crowd.most else '',
+        missed=counted_state('missed', missed) if missed else '',
+        load=_n('{count} at once', '{count} at once', crowd.most) if crowd.most else '',
         marks=marks_of(loads, start, end, everything if only.is_open else only.passes),
         crowd=crowd.spans,
     )
     pipelines = frozenset({entry.pipeline for entry in entries})
-    totals = counts_of(counted)
+    totals = counts_of(matching)
     by_group = {group: sum(totals[state] for state in states) for group, states in GROUPS.items()}
     return Day(picture, by_group, pipelines, {entry.key: entry for entry in chosen}, len(entries))
 
 
-def everything(_: CalendarEntry) -> bool:
+def everything(_entry: CalendarEntry) -> bool:
     """The filter that lets everything through."""
     return True
 
@@ -167,7 +176,8 @@ def _frame(day: date, setting: Setting, start: datetime, end: datetime) -> dict[
     is_today = day == today
     return {
         'day': day,
-        'number': f'{day.day} {day:%b}' if day.day == 1 else str(day.day),
+        'name': weekday_of(day),
+        'number': moment('MMMd', day) if day.day == 1 else str(day.day),
         'tense': 'today' if is_today else 'past' if day < today else 'future',
         'is_out': (day.year, day.month) != (setting.month.year, setting.month.month),
         'clock': clock_change_words(change),

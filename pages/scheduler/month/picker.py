@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from datetime import date
 
-from nicegui import ui
-
 from pages.parts.cards import set_props
 from pages.parts.html import button, el, icon
+from pages.parts.popup import Popup
 from pages.parts.scope import Scope
 from pages.scheduler.parts.views import FIRST_YEAR, LAST_YEAR
-
-MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec')
+from synapse.language import _
+from synapse.language.formats import moment, months
 
 
 class MonthPicker(Scope):
@@ -30,20 +29,22 @@ class MonthPicker(Scope):
             self._strong = el('b')
             self._faint = el('span')
             icon('down', size=18)
-            with ui.menu().props('anchor="bottom left" self="top left" :offset="[0, 6]"') as self._menu:
+            with Popup(_('Choose a month')).props(
+                'anchor="bottom left" self="top left" :offset="[0, 6]"'
+            ) as self._menu:
                 self._draw()
         self._menu.on('show', js_handler=_FOCUS)
-        self._button.props['title'] = 'Choose a month (Y)'
+        self._button.props['title'] = _('Choose a month (Y)')
 
     def _draw(self) -> None:
-        with el('div', 'mo-months', role='dialog', aria_label='Choose a month') as box:
+        with el('div', 'mo-months') as box:
             box.on('keydown', js_handler=_ARROWS)
             with el('div', 'years'):
-                earlier = button('', icon_name='left', kind='ghost', small=True, aria_label='Earlier year')
+                earlier = button('', icon_name='left', kind='ghost', small=True, aria_label=_('Earlier year'))
                 self._years = el('b', 'sy-num', role='status')
-                later = button('', icon_name='right', kind='ghost', small=True, aria_label='Later year')
+                later = button('', icon_name='right', kind='ghost', small=True, aria_label=_('Later year'))
             with el('div', 'months'):
-                self._months = [el('button', 'month', name, type_='button') for name in MONTHS]
+                self._months = [el('button', 'month', name, type_='button') for name in months('abbreviated')]
         earlier.on('click', lambda: self._turn(-1))
         later.on('click', lambda: self._turn(1))
         for number, month in enumerate(self._months, start=1):
@@ -51,9 +52,9 @@ class MonthPicker(Scope):
 
     def show(self, name: str, faint: str, day: date, today: date) -> None:
         """Show this name, and mark the month of `day`."""
-        self._strong.set_text(name)
+        self._strong.set_text(f'{name} ')  # readers and voice control need the space between its parts
         self._faint.set_text(faint)
-        set_props(self._button, aria_label=f'{name} {faint}, choose month and year')
+        set_props(self._button, aria_label=_('{name} {year}, choose month and year', name=name, year=faint))
         self._shown, self._today, self._year = day, today, day.year
         self._mark()
 
@@ -70,7 +71,7 @@ class MonthPicker(Scope):
                 month,
                 aria_pressed=str(is_shown).lower(),
                 aria_current='date' if is_now else None,
-                aria_label=f'{date(self._year, number, 1):%B %Y}',
+                aria_label=moment('yMMM', date(self._year, number, 1)),
             )
 
     def _pick(self, number: int) -> None:

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.events import Occurrence
+from synapse.language import N_, _, _n, filled
+from synapse.language.formats import listed
 from synapse.runs.records import RunRecord
 
 from .days import length_words, moment_words
@@ -63,31 +65,52 @@ def why_away(absence: Absence | None, groups: Sequence[Group], zone: ZoneInfo) -
         return ''
     missed = sum(item.count for group in groups for item in group.missed)
     late = sum(len(group.late) for group in groups)
-    counts = ' and '.join(filter(None, [f'{missed:,} missed' if missed else '', f'{late} run late' if late else '']))
+    counts = listed([*([_missed(missed)] if missed else []), *([_run_late(late)] if late else [])])
     if absence is None:
-        return f'{counts}, {_span([item for group in groups for item in group.all], zone)}.'
-    length = length_words((absence.end - absence.start).total_seconds())
-    cause = {
-        'off': f'Synapse was off for {length}',
-        'asleep': f'This machine was asleep for {length}',
-        'clock': f'The clock of this machine was set forward by {length}',
-    }[absence.why]
-    return f'{cause}, until {moment_words(absence.end.astimezone(zone))}: {counts}.'
+        span = _span([item for group in groups for item in group.all], zone)
+        # Translators: 3 missed and 1 run late, Wed 14 Oct, 02:30 to 04:30.
+        return _('{counts}, {span}.', counts=counts, span=span)
+    return filled(
+        _CAUSES[absence.why],
+        length=length_words((absence.end - absence.start).total_seconds()),
+        moment=moment_words(absence.end.astimezone(zone)),
+        counts=counts,
+    )
+
+
+_CAUSES = {
+    'off': N_('Synapse was off for {length}, until {moment}: {counts}.'),
+    'asleep': N_('This machine was asleep for {length}, until {moment}: {counts}.'),
+    'clock': N_('The clock of this machine was set forward by {length}, until {moment}: {counts}.'),
+    'restored': N_('Restored from a backup; what happened in the {length} until {moment} is not known here: {counts}.'),
+}
+
+
+def _missed(count: int) -> str:
+    return _n('{count} missed', '{count} missed', count)
+
+
+def _run_late(count: int) -> str:
+    return _n('{count} run late', '{count} run late', count)
 
 
 def times_of(group: Group, zone: ZoneInfo) -> str:
     """`3 missed: Wed 14 Oct, 02:30, 03:30, 04:30`, or the first and the last of many."""
     occurrences = group.missed or group.late
     count = sum(item.count for item in occurrences)
-    word = f'{count:,} missed' if group.missed else 'run late'
+    word: str = _missed(count) if group.missed else _('run late')
     if count > LISTED or any(item.since for item in occurrences):
-        return f'{word}, {_span(occurrences, zone)}'
+        # Translators: 7 missed, Wed 14 Oct, 02:30 to 08:30
+        return _('{what}, {span}', what=word, span=_span(occurrences, zone))
     times, day = [], None
     for item in reversed(occurrences):
         local = item.due.astimezone(zone)
         times.append(f'{local:%H:%M}' if local.date() == day else moment_words(local))
         day = local.date()
-    return f'{"missed" if group.missed and count == 1 else word}: {", ".join(times)}'
+    if group.missed and count == 1:
+        word = _('missed')
+    # Translators: 2 missed: Wed 14 Oct, 02:30, 03:30
+    return _('{what}: {times}', what=word, times=', '.join(times))
 
 
 def _span(occurrences: Sequence[Occurrence], zone: ZoneInfo) -> str:
@@ -95,7 +118,8 @@ def _span(occurrences: Sequence[Occurrence], zone: ZoneInfo) -> str:
     last = max(item.due for item in occurrences).astimezone(zone)
     if first == last:
         return moment_words(first)
-    return f'{moment_words(first)} to {f"{last:%H:%M}" if first.date() == last.date() else moment_words(last)}'
+    until = f'{last:%H:%M}' if first.date() == last.date() else moment_words(last)
+    return _('{first} to {last}', first=moment_words(first), last=until)
 
 
 def what_was_done(group: Group, *, is_deleted: bool = False) -> str:
@@ -105,13 +129,22 @@ def what_was_done(group: Group, *, is_deleted: bool = False) -> str:
     """
     reason = (group.missed or group.late)[0].reason
     if group.late and group.missed:
-        ran = 'The latest one was run late.' if len(group.late) == 1 else f'{len(group.late)} were run late.'
-        reason = f'{ran} The others: {reason}'
-    return f'{reason} The event has been deleted.'.strip() if is_deleted else reason
+        ran = _n('The latest one was run late.', '{count} were run late.', len(group.late))
+        reason = _('{done} The others: {reason}', done=ran, reason=reason)
+    if not is_deleted:
+        return reason
+    gone = _('The event has been deleted.')
+    return f'{reason} {gone}'.strip()
 
 
 def started_words(runs: Sequence[RunRecord]) -> str:
     """`#7, #8, #9 and 2 more are in the queue.`"""
     numbers = ', '.join(f'#{run.number}' for run in runs[:NAMED])
-    more = f' and {len(runs) - NAMED} more' if len(runs) > NAMED else ''
-    return f'{numbers}{more} {"is" if len(runs) == 1 else "are"} in the queue.'
+    if len(runs) <= NAMED:
+        return _n('{runs} is in the queue.', '{runs} are in the queue.', len(runs), runs=numbers)
+    return _n(
+        '{runs} and {count} more are in the queue.',
+        '{runs} and {count} more are in the queue.',
+        len(runs) - NAMED,
+        runs=numbers,
+    )

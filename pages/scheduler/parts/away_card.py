@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nicegui import background_tasks, ui
+from nicegui import background_tasks
 
 from pages.parts.cards import keep_rows, set_props
-from pages.parts.dialogs import attempt, focus_first_field, say
+from pages.parts.dialogs import Dialog, answer_to, attempt, focus_first_field, say
 from pages.parts.fields import Field
 from pages.parts.html import Glyph, button, el, opens
 from pages.parts.schema_fields import field_for
@@ -18,6 +18,7 @@ from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox import inputs
+from synapse.language import _, _n
 from synapse.runs.records import RunRecord
 
 from .away import Group, grouped, started_words, times_of, what_was_done, why_away
@@ -32,7 +33,7 @@ class AwayCard(Scope):
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('section')
-        self.classes('glass-card st-missed aw').props.update({'aria-label': 'While you were away', 'hidden': True})
+        self.classes('glass-card st-missed aw').props.update({'aria-label': _('While you were away'), 'hidden': True})
         self._room = room
         self._zone = ZoneInfo(room.calendar.zone)
         self._groups: list[Group] = []
@@ -41,15 +42,15 @@ class AwayCard(Scope):
             with el('div', 'aw-head'):
                 Glyph('missed', size=18)
                 with el('div', 'sy-grow'):
-                    el('h2', text='While you were away')
+                    el('h2', text=_('While you were away'))
                     self._why = el('p', 'sy-2')
                 self._acts = el('div', 'aw-acts')
             self._list = el('ul', 'aw-rows')
             self._more = el('p', 'sy-cap aw-more')
         with self._acts:
-            latest = button('Run latest of each', small=True)
-            every = button('Run all', small=True)
-            skip = button('Skip all', kind='ghost', small=True)
+            latest = button(_('Run latest of each'), small=True)
+            every = button(_('Run all'), small=True)
+            skip = button(_('Skip all'), kind='ghost', small=True)
         opens(latest, lambda: self.run(self._groups, is_latest_only=True), what='')
         opens(every, lambda: self.run(self._groups, is_latest_only=False), what='')
         skip.on('click', lambda: self.skip(self._groups))
@@ -77,7 +78,8 @@ class AwayCard(Scope):
             self._rows[event_id].show(group, self.event_of(group), self._zone)
         self._why.set_text(why_away(self._room.calendar.last_absence, groups, self._zone))
         can_run = sum(bool(group.runnable and self.event_of(group)) for group in groups)
-        self._more.set_text(f'And {len(groups) - ROWS} more events.')
+        more = max(0, len(groups) - ROWS)
+        self._more.set_text(_n('And {count} more event.', 'And {count} more events.', more))
         self._more.set_visibility(len(groups) > ROWS)
         set_props(self._acts, hidden=len(groups) < 2)
         for act in self._acts.default_slot.children[:2]:
@@ -141,10 +143,14 @@ class _Row:
                     self._times = el('span', 'sy-num sy-2 sy-ell')
                 self._reason = el('p', 'sy-cap')
             with el('div', 'aw-acts'):
-                self._latest = button('Run latest only', small=True, aria_label=f'Run latest only: {group.title}')
-                self._run = button('Run', small=True)
-                self._skip = button('Skip', kind='ghost', small=True, aria_label=f'Skip: {group.title}')
-                self._seen = button('Got it', small=True, aria_label=f'Got it: {group.title}')
+                self._latest = button(
+                    _('Run latest only'), small=True, aria_label=_('Run latest only: {title}', title=group.title)
+                )
+                self._run = button(_('Run'), small=True)
+                self._skip = button(
+                    _('Skip'), kind='ghost', small=True, aria_label=_('Skip: {title}', title=group.title)
+                )
+                self._seen = button(_('Got it'), small=True, aria_label=_('Got it: {title}', title=group.title))
         self._words = self._run.default_slot.children[-1]
         opens(self._latest, lambda: card.run([self._group], is_latest_only=True), what='')
         opens(self._run, lambda: card.run([self._group], is_latest_only=False), what='')
@@ -157,9 +163,12 @@ class _Row:
         self._times.set_text(times_of(group, zone))
         self._reason.set_text(what_was_done(group, is_deleted=event is None))
         count = len(group.runnable) if event is not None else 0
-        words = f'Run all {count}' if count > 1 else 'Run'
+        words, label = _('Run'), _('Run: {title}', title=group.title)
+        if count > 1:
+            words = _n('Run all {count}', 'Run all {count}', count)
+            label = _n('Run all {count}: {title}', 'Run all {count}: {title}', count, title=group.title)
         self._words.set_text(words)  # type: ignore[attr-defined]
-        set_props(self._run, aria_label=f'{words}: {group.title}')
+        set_props(self._run, aria_label=label)
         self._latest.set_visibility(count > 1)
         self._run.set_visibility(count > 0)
         self._skip.set_visibility(bool(group.missed))
@@ -177,9 +186,9 @@ async def ask_files(room: ControlRoom, event: Event) -> Mapping[str, Any] | None
         say(f'{error.message} {error.hint}'.strip(), kind='error')
         return None
     names = [name for name, value in event.parameters.items() if value == inputs.ASK]
-    with ui.dialog() as dialog, el('section', 'sy-dialog', role='dialog', aria_modal='true') as box:
-        box.props['aria-label'] = f'Files for {event.title}'
-        el('h2', text=f'Which file for {event.title}?')
+    with Dialog() as dialog, el('section', 'sy-dialog', role='dialog', aria_modal='true') as box:
+        box.props['aria-label'] = _('Files for {title}', title=event.title)
+        el('h2', text=_('Which file for {title}?', title=event.title))
         with el('div', 'form-scroll'), el('div', 'form-fields'):
             fields = {
                 name: field_for(room, name, schema['properties'][name], schema, None, is_required=True)
@@ -187,8 +196,8 @@ async def ask_files(room: ControlRoom, event: Event) -> Mapping[str, Any] | None
                 if name in schema.get('properties', {})
             }
         with el('div', 'sy-dialog-buttons'):
-            button('Cancel').on('click', lambda: dialog.submit(None))
-            run = button('Run', icon_name='play', kind='primary')
+            button(_('Cancel')).on('click', lambda: dialog.submit(None))
+            run = button(_('Run'), icon_name='play', kind='primary')
     focus_first_field(dialog, box)
 
     def submit() -> None:
@@ -197,9 +206,7 @@ async def ask_files(room: ControlRoom, event: Event) -> Mapping[str, Any] | None
             dialog.submit(values)
 
     run.on('click', submit)
-    answer = await dialog
-    if not dialog.is_deleted:  # leaving the page deletes it too
-        dialog.delete()
+    answer = await answer_to(dialog)
     return answer if isinstance(answer, dict) else None
 
 
@@ -208,5 +215,5 @@ def _value(field: Field) -> Any:
     try:
         return field.value()
     except (KeyError, ValueError):
-        field.show_error('Choose a file.')
+        field.show_error(_('Choose a file.'))
         return None

@@ -3,15 +3,34 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from synapse.language import _, _n
+from synapse.language.formats import moment
+
 DAY = timedelta(days=1)
-WEEKDAYS = ('Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday')
 MORNING = time(9)
 """When a new event starts on a day that is still to come, unless an hour was chosen."""
 
 
-def monday_of(day: date) -> date:
-    """Return the first day of its week."""
-    return day - timedelta(days=day.weekday())
+def first_of_week(day: date, week_start: int) -> date:
+    """Return the first day of its week.
+
+    :param week_start: the day a week begins with, 0 for Monday
+    """
+    return day - timedelta(days=(day.weekday() - week_start) % 7)
+
+
+def in_week(week_start: int) -> list[int]:
+    """Return the numbers of the weekdays, 0 for Monday, in the order of a week that begins with this one."""
+    return [(week_start + place) % 7 for place in range(7)]
+
+
+def week_of(first: date) -> tuple[int, int]:
+    """Return the year and the number of a week, by its Thursday (ISO 8601), whichever day it begins with.
+
+    :param first: its first day
+    """
+    year, week, _ = (first + timedelta(days=(3 - first.weekday()) % 7)).isocalendar()
+    return year, week
 
 
 def turned(day: date, months: int) -> date:
@@ -22,8 +41,8 @@ def turned(day: date, months: int) -> date:
     return first + DAY * (min(day.day, (after - first).days) - 1)
 
 
-def day_in(moment: datetime, zone: ZoneInfo) -> date:
-    return moment.astimezone(zone).date()
+def day_in(instant: datetime, zone: ZoneInfo) -> date:
+    return instant.astimezone(zone).date()
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -55,37 +74,37 @@ def morning_of(day: date, now: datetime, zone: ZoneInfo) -> datetime:
 # In words
 
 
-def clock_in(moment: datetime, zone: ZoneInfo) -> str:
+def clock_in(instant: datetime, zone: ZoneInfo) -> str:
     """`16:00` in this zone."""
-    return f'{moment.astimezone(zone):%H:%M}'
+    return f'{instant.astimezone(zone):%H:%M}'
 
 
 def moment_words(local: datetime) -> str:
     """`Wed 14 Oct, 16:00`."""
-    return f'{local:%a} {local.day} {local:%b}, {local:%H:%M}'
+    return _('{day}, {time}', day=moment('MMMEd', local), time=f'{local:%H:%M}')
 
 
 def day_words(day: date) -> str:
     """`Fri 16 Oct 2026`."""
-    return f'{day:%a} {day.day} {day:%b} {day.year}'
+    return moment('yMMMEd', day)
 
 
 def weekday_of(day: date) -> str:
     """`Wednesday 14 October`."""
-    return f'{day:%A} {day.day} {day:%B}'
+    return moment('MMMMEEEEd', day)
 
 
 def length_words(seconds: float) -> str:
     """`40 s`, `12 min`, `6 h 21 min`, `3 days`: rounded, and at least one second."""
     minutes = round(seconds / 60)
     if seconds < 59.5:
-        return f'{max(1, round(seconds))} s'
+        return _('{seconds} s', seconds=max(1, round(seconds)))
     if minutes < 60:
-        return f'{minutes} min'
+        return _('{minutes} min', minutes=minutes)
     hours, rest = divmod(minutes, 60)
     if hours < 48:
-        return f'{hours} h {rest} min' if rest else f'{hours} h'
-    return f'{round(seconds / 86_400)} days'
+        return _('{hours} h {minutes} min', hours=hours, minutes=rest) if rest else _('{hours} h', hours=hours)
+    return _n('{count} day', '{count} days', round(seconds / 86_400))
 
 
 def clock_change_words(change: timedelta) -> str:
@@ -93,4 +112,6 @@ def clock_change_words(change: timedelta) -> str:
     minutes = round(change.total_seconds() / 60)
     if not minutes:
         return ''
-    return f'{minutes // 60:+d} h' if minutes % 60 == 0 else f'{minutes:+d} min'
+    if minutes % 60 == 0:
+        return _('{hours} h', hours=f'{minutes // 60:+d}')
+    return _('{minutes} min', minutes=f'{minutes:+d}')

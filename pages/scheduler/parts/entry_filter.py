@@ -8,7 +8,7 @@ GROUPS: dict[str, frozenset[str]] = {
     'succeeded': frozenset({'succeeded'}),
     'failed': frozenset({'failed', 'interrupted'}),
     'missed': frozenset({'missed'}),
-    'planned': frozenset({'planned'}),
+    'planned': frozenset({'planned', 'broken'}),
 }
 """The totals of a month, each with the states that count towards it."""
 

@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 from pages.parts.html import WORDS
 from pages.parts.words import length_of, pipeline_title, profile_label
 from synapse.calendar.events import CalendarEntry
+from synapse.calendar.why_words import lateness
 from synapse.control_room import ControlRoom
+from synapse.language import Nn_, _, _n, counted
 
 from .days import clock_in
 from .entries import counts_of
@@ -22,29 +24,54 @@ OUTCOMES = (
 )
 
 
-def entry_label(entry: CalendarEntry, zone: ZoneInfo) -> str:
-    """`16:00 Video publish, planned, repeats`: in words what its glyph, place and size show."""
-    times = f'{entry.count} times' if entry.count > 1 else ''
+def entry_label(entry: CalendarEntry, zone: ZoneInfo, *, caption: str = '', seen_length: str = '') -> str:
+    """`16:00 Video publish, planned, repeats`: in words what its glyph, place and size show.
+
+    What is seen comes first and as it is seen, so that it can be spoken to press it (WCAG 2.5.3).
+
+    :param caption: what is seen after its title
+    :param seen_length: what is seen after its time
+    """
+    times = _times(entry)
     is_live = entry.state in ('running', 'paused')  # its length would be wrong a second later
-    length = '' if is_live or not entry.seconds else length_of(entry.seconds)
-    length = f'usually {length}' if length and entry.state in ('planned', 'off') else length
-    facts = [WORDS[entry.state].lower(), times, length, 'repeats' if entry.is_repeating else '', entry.reason]
-    return ', '.join([f'{clock_in(entry.at, zone)} {entry.title}', *filter(None, facts)])
+    length = '' if is_live or seen_length or not entry.seconds else length_of(entry.seconds)
+    if length and entry.state in ('planned', 'broken', 'off'):
+        length = _('usually {length}', length=length)
+    started = started_words(entry)
+    repeats = _('repeats') if entry.is_repeating else ''
+    facts = [caption, times, WORDS[entry.state].lower(), length, started, repeats, entry.reason]
+    unseen = [fact for fact in facts if fact and (fact is caption or fact.lower() not in caption.lower())]
+    clock = ', '.join(filter(None, [clock_in(entry.at, zone), seen_length]))
+    return ', '.join([f'{clock} {title_of(entry) if caption or seen_length else entry.title}', *unseen])
+
+
+def started_words(entry: CalendarEntry) -> str:
+    """`started 0.2 s late`; empty for what has no moment at which it was due, or has not started."""
+    if entry.late_seconds is None:
+        return ''
+    # Translators: {late} is: on time, or 2 s late
+    return _('started {late}', late=lateness(entry.late_seconds))
 
 
 def entry_caption(room: ControlRoom, entry: CalendarEntry) -> str:
     """The second line of an entry: what went wrong, or else its profile, its pipeline and how long it took."""
-    times = f'{entry.count} times' if entry.count > 1 else ''
-    if entry.state in ('failed', 'interrupted', 'missed', 'skipped', 'cancelled', 'paused', 'queued', 'off'):
-        reason = f'{WORDS[entry.state]}: {entry.reason}' if entry.reason else WORDS[entry.state]
+    times = _times(entry)
+    if entry.state not in ('planned', 'running', 'succeeded'):
+        reason = WORDS[entry.state]
+        if entry.reason:
+            reason = _('{state}: {reason}', state=reason, reason=entry.reason)
         return ', '.join(filter(None, [times, reason]))
     pipeline = pipeline_title(room, entry.pipeline)
-    took = {'succeeded': 'took ', 'planned': 'usually '}.get(entry.state, '')
+    took, length = '', length_of(entry.seconds) if entry.seconds else ''
+    if length and entry.state == 'succeeded':
+        took = _('took {length}', length=length)
+    elif length and entry.state == 'planned':
+        took = _('usually {length}', length=length)
     facts = [
         times,
         profile_label(room, entry.profile),
         '' if pipeline == entry.title else pipeline,
-        took + length_of(entry.seconds) if took and entry.seconds else '',
+        took,
     ]
     return ', '.join(filter(None, facts))
 
@@ -61,9 +88,42 @@ def summary_of(entries: Iterable[CalendarEntry]) -> str:
     entries = list(entries)
     outcomes = outcomes_of(entries)
     if outcomes:
-        return ', '.join(f'{count} {word}' for word, count in outcomes.items())
-    planned = sum(entry.state == 'planned' for entry in entries)
-    return f'{planned} planned' if planned else 'switched off' if entries else ''
+        return ', '.join(counted_state(word, count) for word, count in outcomes.items())
+    planned = sum(entry.state in ('planned', 'broken') for entry in entries)
+    if planned:
+        return counted_state('planned', planned)
+    return _('switched off') if entries else ''
+
+
+def counted_state(state: str, count: int) -> str:
+    """Return `2 failed`.
+
+    :param state: of entries, or a word of `OUTCOMES`
+    """
+    return counted(_COUNTED[state], count)
+
+
+_COUNTED: dict[str, tuple[str, str]] = {
+    'ok': Nn_('{count} ok', '{count} ok'),
+    'succeeded': Nn_('{count} succeeded', '{count} succeeded'),
+    'failed': Nn_('{count} failed', '{count} failed'),
+    'interrupted': Nn_('{count} interrupted', '{count} interrupted'),
+    'missed': Nn_('{count} missed', '{count} missed'),
+    'stopped': Nn_('{count} stopped', '{count} stopped'),
+    'cancelled': Nn_('{count} stopped', '{count} stopped'),
+    'skipped': Nn_('{count} skipped', '{count} skipped'),
+    'running': Nn_('{count} running', '{count} running'),
+    'paused': Nn_('{count} paused', '{count} paused'),
+    'waiting': Nn_('{count} waiting', '{count} waiting'),
+    'queued': Nn_('{count} waiting', '{count} waiting'),
+    'planned': Nn_('{count} planned', '{count} planned'),
+    'broken': Nn_('{count} cannot run', '{count} cannot run'),
+    'off': Nn_('{count} switched off', '{count} switched off'),
+}
+
+
+def _times(entry: CalendarEntry) -> str:
+    return _n('{count} time', '{count} times', entry.count) if entry.count > 1 else ''
 
 
 def title_of(entry: CalendarEntry) -> str:

@@ -3,12 +3,14 @@
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
-from .days import monday_of, turned
+from synapse.language import N_, Words, _, _n, capital
+from synapse.language.formats import moment
+
+from .days import first_of_week, turned
 from .entry_filter import EntryFilter
 
-VIEWS = {'month': 'Month', 'week': 'Week', 'agenda': 'Agenda'}
+VIEWS = Words({'month': N_('Month'), 'week': N_('Week'), 'agenda': N_('Agenda')})
 AGENDA_DAYS = 30
-SPANS = {'month': 'month', 'week': 'week', 'agenda': f'{AGENDA_DAYS} days'}
 FIRST_YEAR, LAST_YEAR = 1971, 2199
 """The years that the calendar shows."""
 
@@ -39,17 +41,34 @@ def turned_by(view: str, day: date, by: int) -> date:
     return max(date(FIRST_YEAR, 1, 1), min(date(LAST_YEAR, 12, 31), there))
 
 
-def name_of(view: str, day: date) -> tuple[str, str]:
-    """What is shown, and its year: `October` and `2026`, `12 to 18 October`, `From 14 Oct`."""
+def name_of(view: str, day: date, week_start: int = 0) -> tuple[str, str]:
+    """What is shown, and its year: `October` and `2026`, `12 to 18 October`, `From 14 Oct`.
+
+    :param week_start: the day a week begins with, 0 for Monday
+    """
     if view == 'month':
-        return f'{day:%B}', str(day.year)
+        return capital(moment('MMMM', day)), str(day.year)
     if view == 'agenda':
-        return f'From {day.day} {day:%b}', str(day.year)
-    first = monday_of(day)
+        return _('From {day}', day=moment('MMMd', day)), str(day.year)
+    first = first_of_week(day, week_start)
     last = first + timedelta(days=6)
     if first.month == last.month:
-        return f'{first.day} to {last.day} {last:%B}', str(last.year)
-    return f'{first.day} {first:%b} to {last.day} {last:%b}', str(last.year)
+        return _('{first} to {last}', first=first.day, last=moment('MMMMd', last)), str(last.year)
+    return _('{first} to {last}', first=moment('MMMd', first), last=moment('MMMd', last)), str(last.year)
+
+
+def earlier_words(view: str) -> str:
+    """Return what the button says that turns back: `Previous month`."""
+    if view == 'agenda':
+        return _n('Previous {count} day', 'Previous {count} days', AGENDA_DAYS)
+    return _('Previous month') if view == 'month' else _('Previous week')
+
+
+def later_words(view: str) -> str:
+    """Return what the button says that turns on: `Next month`."""
+    if view == 'agenda':
+        return _n('Next {count} day', 'Next {count} days', AGENDA_DAYS)
+    return _('Next month') if view == 'month' else _('Next week')
 
 
 def address_of(wanted: str, shown: str, day: date, today: date, only: EntryFilter) -> str:

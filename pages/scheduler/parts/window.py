@@ -13,8 +13,11 @@ from nicegui import background_tasks
 from pages.parts.scope import Scope
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
+from synapse.language import in_this_language
 from synapse.records import now_utc
+from synapse.recurrence import instant_of
 from synapse.runs.messages import RunChanged
 
 from .entry_filter import EntryFilter
@@ -39,9 +42,10 @@ class CalendarWindow(Scope):
     :param failed: called after each read with whether it failed
     """
 
-    def __init__(self, room: ControlRoom, *, only: EntryFilter, failed: Failed) -> None:
-        super().__init__('section')
+    def __init__(self, room: ControlRoom, *, only: EntryFilter, failed: Failed, tag: str = 'section') -> None:
+        super().__init__(tag)
         self._room = room
+        self._week_start = room.choices.now.first_weekday
         self._only = only
         self._failed = failed
         self._zone = ZoneInfo(room.calendar.zone)
@@ -50,7 +54,8 @@ class CalendarWindow(Scope):
         self._read_soon = self.at_most_every(AT_MOST_EVERY_SECONDS, self._read_in_background)
         # The browser notices a new day even if this machine slept over midnight: see `agenda.js`.
         self.on('dayturned', self.load_soon)
-        self.follow(room.bus, ScheduleChanged, lambda _: self._changed(self.planned))
+        self.follow(room.bus, ScheduleChanged, lambda message: self._changed(self._affected(message)))
+        self.follow(room.bus, PipelinesChanged, lambda _: self._changed(self.planned))
         self.follow(room.bus, OccurrencesChanged, self._on_occurrences)
         self.follow(room.bus, RunChanged, self._on_run)
 
@@ -58,7 +63,12 @@ class CalendarWindow(Scope):
 
     @property
     def name(self) -> str:
-        """What the person is looking at, such as `this week`."""
+        """What the person is looking at, for the log: `this week`."""
+        raise NotImplementedError
+
+    @property
+    def failed_words(self) -> str:
+        """What a notice says if it could not be read."""
         raise NotImplementedError
 
     @property
@@ -104,6 +114,15 @@ class CalendarWindow(Scope):
             begins = [occurrence.since or occurrence.due for occurrence in message.occurrences]
             self._changed((min(begins), max(dues) + MOMENT))
 
+    def _affected(self, message: ScheduleChanged) -> Span:
+        """Return where a changed event was due or is: a day or two of those shown, unless it repeats."""
+        events = [message.event, *([message.before] if message.before is not None else [])]
+        is_known = message.change != 'updated' or message.before is not None
+        if not is_known or any(event.is_repeating for event in events):
+            return self.planned
+        dues = [instant_of(event.start, event.timezone) for event in events]
+        return min(dues), max(dues) + MOMENT
+
     def _on_run(self, message: RunChanged) -> None:
         if message.moved:
             at = message.run.due or message.run.created_at
@@ -129,7 +148,8 @@ class CalendarWindow(Scope):
             try:
                 while self._stale is not None and not self.is_deleted:
                     asked, self._stale = self._stale, None
-                    await self.read(asked)
+                    with self:  # in the language of the page
+                        await self.read(asked)
                 self._call(partial(self._failed, is_failed=False))
             except Exception:
                 log.exception('%s could not be shown', self.name)
@@ -159,7 +179,7 @@ class EntryWindow(CalendarWindow):
         span = self.span
         found = await self._room.calendar.entries(*asked)
         now = now_utc()
-        self._known, picture = await asyncio.to_thread(self._arranged, span, asked, found, now)
+        self._known, picture = await asyncio.to_thread(in_this_language(self._arranged), span, asked, found, now)
         if span == self.span:  # otherwise other days are wanted by now, and read next
             self._call(lambda: self.draw(picture, now))
 

@@ -9,12 +9,14 @@ from nicegui import ui
 
 from pages.parts.cards import set_props
 from pages.parts.html import Glyph, el, look_of, settled
+from pages.parts.popup import menu
 from pages.parts.words import length_of, millis, pipeline_color
 from pages.scheduler.parts.days import clock_in, weekday_of
 from pages.scheduler.parts.entry_words import entry_label, title_of
 from pages.scheduler.parts.window import OpenEntry
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
+from synapse.language import _, _n
 
 from .layout import DAY_MINUTES, LIVE, Block, Piece
 
@@ -55,7 +57,7 @@ class WeekColumn(ui.element, component='week_column.js'):
     def show(self, blocks: Sequence[Block]) -> None:
         """Show these blocks; they are sent again only if one of them changed."""
         count = sum(len(block.pieces) for block in blocks)
-        set_props(self, aria_label=f'{weekday_of(self._day)}, {count or "no"} {"entry" if count == 1 else "entries"}')
+        set_props(self, aria_label=_column_words(weekday_of(self._day), count))
         if blocks is not self._blocks:
             self._blocks = blocks
             set_props(self, blocks=[block_props(block, self._room, self._zone) for block in blocks])
@@ -71,24 +73,30 @@ class WeekColumn(ui.element, component='week_column.js'):
         """Open a menu of the entries that are counted in a block."""
         with (
             self.parent_slot or self,
-            ui.menu().classes('sy-menubox').props('no-parent-event auto-close') as menu,
-            el('div', 'sy-menu'),
+            menu(str(_folded(block, self._zone)['label'])) as popup,
         ):
             for piece in block.pieces[:MAX_LISTED]:
                 self._listed(piece.entry)
             if len(block.pieces) > MAX_LISTED:
-                el('span', 'cap', f'and {len(block.pieces) - MAX_LISTED} more')
-        menu.props['target'] = f'#{self.html_id} [data-key="{block.key}"]'
-        menu.on('hide', menu.delete)
-        menu.open()
+                el('span', 'cap', _n('and {count} more', 'and {count} more', len(block.pieces) - MAX_LISTED))
+        popup.props('no-parent-event auto-close')
+        popup.props['target'] = f'#{self.html_id} [data-key="{block.key}"]'
+        popup.on('hide', popup.delete)
+        popup.open()
 
     def _listed(self, entry: CalendarEntry) -> None:
         with el('button', f'wk-listed st-{look_of(entry.state)}', type_='button', role='menuitem') as row:
             Glyph(entry.state, size=13)
             el('span', 'sy-num sy-2', clock_in(entry.at, self._zone))
             el('i', f'sy-pdot {pipeline_color(self._room, entry.pipeline)}')
-            el('span', 'sy-ell', entry.title)
+            el('span', 'sy-ell', title_of(entry))
         row.on('click', lambda: self._open(entry))
+
+
+def _column_words(day: str, count: int) -> str:
+    if not count:
+        return _('{day}, no entries', day=day)
+    return _n('{day}, {count} entry', '{day}, {count} entries', count, day=day)
 
 
 def block_props(block: Block, room: ControlRoom, zone: ZoneInfo) -> dict[str, Any]:
@@ -109,15 +117,22 @@ def block_props(block: Block, room: ControlRoom, zone: ZoneInfo) -> dict[str, An
 def _folded(block: Block, zone: ZoneInfo) -> dict[str, Any]:
     count = len(block.pieces)
     begin = clock_in(block.pieces[0].entry.at, zone)
-    return {'more': count, 'label': f'{begin} and later: {count} more entries'}
+    return {
+        'more': count,
+        'label': _n(
+            '{time} and later: {count} more entry', '{time} and later: {count} more entries', count, time=begin
+        ),
+    }
 
 
 def _single(piece: Piece, room: ControlRoom, zone: ZoneInfo) -> dict[str, Any]:
     entry = piece.entry
     is_live = entry.state in LIVE
     length = length_of(entry.seconds) if entry.seconds is not None and not is_live else ''
+    seen_length = f'~{length}' if length and entry.state == 'planned' else length
+    is_tall = (piece.bottom - piece.top) * HOUR_PIXELS / 60 >= TWO_LINES_PIXELS
     states = {
-        'is-tall': (piece.bottom - piece.top) * HOUR_PIXELS / 60 >= TWO_LINES_PIXELS,
+        'is-tall': is_tall,
         'is-continued': not piece.is_first,
         'goes-on': not piece.is_last,
     }
@@ -128,10 +143,11 @@ def _single(piece: Piece, room: ControlRoom, zone: ZoneInfo) -> dict[str, Any]:
         ),
         'look': look,
         'time': clock_in(entry.at, zone),
-        'length': f'~{length}' if length and entry.state == 'planned' else length,
-        'title': title_of(entry),
+        'length': seen_length,
+        'title': entry.title,
+        'times': f'×{entry.count}' if entry.count > 1 else '',  # apart, so that a long title does not hide it
         'repeats': entry.is_repeating,
-        'label': entry_label(entry, zone),
+        'label': entry_label(entry, zone, seen_length=seen_length if is_tall else ''),
         # A live run grows by the clock of the browser.
         'from': millis(piece.begins) if is_live else None,
         'most': f'{DAY_MINUTES - piece.top:.0f}' if is_live else None,

@@ -1,17 +1,19 @@
 """Where the blocks of a week are: days by the wall clock, lanes where blocks overlap. Knows no screen."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from pages.scheduler.parts.days import DAY, midnight
-from pages.scheduler.parts.entries import RANKS
+from pages.scheduler.parts.entries import MOST_BY_THE_HOUR, RANKS, gathered
 from synapse.calendar.events import CalendarEntry
 
 DAY_MINUTES = 24 * 60.0
-MIN_MINUTES = 28.0
+MIN_MINUTES = 35.0
 """The height of a block with one line of text, however short its run was."""
 MAX_LANES = 4
 FOLDED_MINUTES = 60.0
@@ -59,10 +61,10 @@ class Block:
 class WeekLayout:
     """Remembers what it laid out: if one run changes, only its day is laid out again."""
 
-    def __init__(self, monday: date, zone: ZoneInfo) -> None:
+    def __init__(self, first: date, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._days = [monday + DAY * number for number in range(7)]
-        self._edges = [midnight(day, zone) for day in [*self._days, monday + DAY * 7]]
+        self._days = [first + DAY * number for number in range(7)]
+        self._edges = [midnight(day, zone) for day in [*self._days, first + DAY * 7]]
         self._pieces: dict[str, tuple[CalendarEntry, Sequence[Piece]]] = {}
         self._laid_out: dict[date, tuple[list[Piece], Sequence[Block]]] = {}
 
@@ -70,7 +72,7 @@ class WeekLayout:
         """Return the blocks of each of the seven days, by time."""
         by_day: dict[date, list[Piece]] = {day: [] for day in self._days}
         known, self._pieces = self._pieces, {}
-        for entry in entries:
+        for entry in self._gathered(entries):
             was = known.get(entry.key)
             if was is None or was[0] is not entry or entry.state in LIVE:
                 was = entry, pieces_of(entry, self._days, self._edges, self._zone, now)
@@ -78,6 +80,14 @@ class WeekLayout:
             for piece in was[1]:
                 by_day[piece.day].append(piece)
         return {day: self._of_day(day, pieces) for day, pieces in by_day.items()}
+
+    def _gathered(self, entries: Iterable[CalendarEntry]) -> Iterator[CalendarEntry]:
+        """Yield what is shown: an event that is due more than once an hour would leave no room for any other."""
+        by_day: dict[int, list[CalendarEntry]] = defaultdict(list)
+        for entry in entries:
+            by_day[bisect_right(self._edges, entry.at)].append(entry)
+        for found in by_day.values():
+            yield from gathered(sorted(found, key=attrgetter('at')), most=MOST_BY_THE_HOUR)
 
     def _of_day(self, day: date, pieces: list[Piece]) -> Sequence[Block]:
         pieces.sort(key=_by_time)

@@ -6,22 +6,25 @@ from functools import partial
 
 from pages.parts.cards import set_props
 from pages.parts.dialogs import say
-from pages.parts.html import el, icon, opens
+from pages.parts.html import Glyph, el, icon, opens
 from pages.scheduler.parts.days import (
     DAY,
     clock_change_words,
     day_in,
+    first_of_week,
     midnight,
-    monday_of,
     morning_of,
     wall_now,
+    week_of,
     weekday_of,
 )
 from pages.scheduler.parts.entry_filter import EntryFilter
-from pages.scheduler.parts.entry_words import outcomes_of
+from pages.scheduler.parts.entry_words import counted_state, outcomes_of
 from pages.scheduler.parts.window import EntryWindow, Failed, OpenEntry, PlanAt, Span
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
+from synapse.language import N_, _, translated
+from synapse.language.formats import moment
 from synapse.records import now_utc
 from synapse.recurrence.words import clock_change_on
 
@@ -30,7 +33,7 @@ from .layout import Block, WeekLayout, begun_in, slot_at
 
 FIRST_HOUR = 7
 """The first hour in sight, unless the week is this one."""
-OVER = 'That time has passed. Pick a later one.'
+OVER = N_('That time has passed. Pick a later one.')
 
 Picture = dict[date, tuple[Sequence[Block], dict[str, int]]]
 """The blocks of each day, and how many of its runs ended in which way."""
@@ -45,6 +48,10 @@ class WeekView(EntryWindow):
 
     name = 'this week'
 
+    @property
+    def failed_words(self) -> str:
+        return _('Could not load this week.')
+
     def __init__(
         self,
         room: ControlRoom,
@@ -57,8 +64,8 @@ class WeekView(EntryWindow):
     ) -> None:
         super().__init__(room, only=only, failed=failed)
         self.classes('glass-card wk')
-        self._monday = monday_of(day)
-        self._layout = WeekLayout(self._monday, self._zone)
+        self._first = first_of_week(day, self._week_start)
+        self._layout = WeekLayout(self._first, self._zone)
         self._plan_at = plan_at
         self._is_placed = False
         with self, el('div', 'wk-scroll') as self._scroll:
@@ -77,17 +84,17 @@ class WeekView(EntryWindow):
     @property
     def span(self) -> Span:
         """The seven days, and the day before, whose runs may continue into the first."""
-        return midnight(self._monday - DAY, self._zone), midnight(self._days[-1], self._zone)
+        return midnight(self._first - DAY, self._zone), midnight(self._days[-1], self._zone)
 
     @property
     def _days(self) -> Sequence[date]:
         """Eight: the week ends as the last one begins."""
-        return [self._monday + DAY * number for number in range(8)]
+        return [self._first + DAY * number for number in range(8)]
 
     def show(self, day: date) -> None:
-        if monday_of(day) != self._monday:
-            self._monday = monday_of(day)
-            self._layout = WeekLayout(self._monday, self._zone)
+        if first_of_week(day, self._week_start) != self._first:
+            self._first = first_of_week(day, self._week_start)
+            self._layout = WeekLayout(self._first, self._zone)
             self._frame(now_utc())
             self._scroll.classes('is-loading')
             self.load_soon()
@@ -110,17 +117,16 @@ class WeekView(EntryWindow):
         """Show everything but the blocks: days, today, now."""
         today = day_in(now, self._zone)
         last = self._days[6]
-        year, week, _ = self._monday.isocalendar()
-        set_props(
-            self, aria_label=f'Week {week}, {self._monday.day} {self._monday:%B} to {last.day} {last:%B} {last.year}'
-        )
+        year, week = week_of(self._first)
+        first, until = moment('MMMMd', self._first), moment('yMMMMd', last)
+        set_props(self, aria_label=_('Week {number}, {first} to {last}', number=week, first=first, last=until))
         set_props(self, data_today=today.isoformat(), data_zone=self._zone.key)
-        set_props(self._number, title=f'Week {week} of {year}')
+        set_props(self._number, title=_('Week {number} of {year}', number=week, year=year))
         self._number.set_text(str(week))
         for head, column, day in zip(self._heads, self._columns, self._days, strict=False):
             head.show(day, today, clock_change_on(day, self._zone.key))
             column.frame(day, today)
-        place = (today - self._monday).days
+        place = (today - self._first).days
         set_props(self._now, hidden=None if 0 <= place < 7 else True)
         wall = now.astimezone(self._zone)
         self._now.style(f'--day:{place};--at:{wall.hour * 60 + wall.minute}')
@@ -136,7 +142,7 @@ class WeekView(EntryWindow):
     def _plan_on(self, place: int) -> None:
         day, now = self._days[place], now_utc()
         if day < day_in(now, self._zone):
-            say(OVER)
+            say(translated(OVER))
         else:
             self._plan_at(morning_of(day, now, self._zone))
 
@@ -146,7 +152,7 @@ class WeekView(EntryWindow):
         if wall > now:
             self._plan_at(wall)
         else:
-            say(OVER)
+            say(translated(OVER))
 
 
 class _Head:
@@ -164,17 +170,19 @@ class _Head:
 
     def show(self, day: date, today: date, change: timedelta) -> None:
         is_first = day.day == 1
-        self._weekday.set_text(f'{day:%a}')
-        self._number.set_text(f'{day.day} {day:%b}' if is_first else str(day.day))
+        self._weekday.set_text(moment('EEE', day))
+        self._number.set_text(moment('MMMd', day) if is_first else str(day.day))
         states = ['is-today'] if day == today else ['is-past'] if day < today else []
         self._button.classes(replace=' '.join(['wk-day', *states, *(['is-weekend'] if day.weekday() > 4 else [])]))
         self._hint = clock_change_words(change)
-        name = weekday_of(day) + (f', clocks change by {self._hint}' if change else '')
+        name: str = weekday_of(day)
+        if change:
+            name = _('{day}, clocks change by {length}', day=name, length=self._hint)
         set_props(
             self._button,
-            aria_label=name if day < today else f'{name}, new event',
+            aria_description=name if day < today else _('{day}, new event', day=name),
             aria_current='date' if day == today else None,
-            title=None if day < today else 'New event',
+            title=None if day < today else _('New event'),
         )
         self._draw()
 
@@ -195,8 +203,10 @@ class _Head:
                     el('span', text=self._hint.replace('-', '−'))
             for word, sign, classes in (('ok', 'check', 'is-ok'), ('failed', 'x', 'is-failed')):
                 if count := self._counts.get(word):
-                    with el('span', f'ds {classes}', title=f'{count} {word}'):
+                    with el('span', f'ds {classes}', title=counted_state(word, count)):
                         el('span', text=str(count))
                         icon(sign, size=10)
             if missed := self._counts.get('missed'):
-                el('span', 'ds is-missed', f'{missed} missed')
+                with el('span', 'ds is-missed', title=counted_state('missed', missed)):
+                    el('span', text=str(missed))
+                    Glyph('missed', size=11)
