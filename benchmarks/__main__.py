@@ -30,6 +30,8 @@ for _name in (
     'program_flood',
     'start',
     'pages',
+    'calendar_file',
+    'saves',
     'suite',
 ):  # in the order of the table
     importlib.import_module(f'benchmarks.{_name}')

@@ -1,6 +1,7 @@
 """The builds that are compared, and their running control rooms, each on its own data folder without a sign-in."""
 
 import contextlib
+import gzip
 import http.client
 import itertools
 import json
@@ -55,12 +56,24 @@ class Caller:
     def post(self, path: str, body: Mapping[str, Any], *, status: int = 201) -> bytes:
         return self._call('POST', f'/api/v1{path}', json.dumps(body).encode(), status)
 
+    def created(self, path: str, body: Mapping[str, Any]) -> str:
+        """Return the id of what this call creates."""
+        return str(json.loads(self.post(path, body))['id'])
+
+    def patch(self, path: str, body: Mapping[str, Any], *, status: int = 200) -> bytes:
+        return self._call('PATCH', f'/api/v1{path}', json.dumps(body).encode(), status)
+
+    def delete(self, path: str, *, status: int = 204) -> bytes:
+        return self._call('DELETE', f'/api/v1{path}', None, status)
+
     def _call(self, method: str, path: str, body: bytes | None, status: int) -> bytes:
         self._connection.request(
             method, path, body, self._headers | ({'Content-Type': 'application/json'} if body else {})
         )
         answer = self._connection.getresponse()
         text = answer.read()
+        if answer.headers['Content-Encoding'] == 'gzip':
+            text = gzip.decompress(text)
         assert answer.status == status, f'{method} {path}: {answer.status} {text[:500]!r}'
         return text
 

@@ -55,3 +55,15 @@ def event(number: int, start: datetime, *, zone: str = 'UTC', **changes: Any) ->
         'armed_from': now,
         **changes,
     }
+
+
+def as_file(events: Iterable[Document]) -> bytes:
+    """Return a file as other programs write it, with a line that says what to run."""
+    lines = ['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//Synapse//Benchmark//EN']
+    for event in events:
+        start, zone = event['start'].replace('-', '').replace(':', ''), event['timezone']
+        lines += ['BEGIN:VEVENT', f'UID:{event["id"]}@other', 'DTSTAMP:20261101T000000Z']
+        lines += [f'DTSTART;TZID={zone}:{start}' if zone != 'UTC' else f'DTSTART:{start}Z', f'RRULE:{event["rrule"]}']
+        lines += [f'SUMMARY:{event["title"]}', 'X-SYNAPSE-PIPELINE:RunCommand']
+        lines += ['X-SYNAPSE-PARAMETERS:{"command":["true"]}', 'END:VEVENT']
+    return '\r\n'.join([*lines, 'END:VCALENDAR', '']).encode()

@@ -1,6 +1,7 @@
 """Takes pictures of every page and of the dialogs over them, in each theme and width, of a control room with demo data.
 
-A picture is called ROUTE-THEME-WIDTH.png. Without --data it makes the data by scripts/demo.py first.
+A picture is called ROUTE-THEME-WIDTH.png. Without --data it makes the data by scripts/demo.py first. With --readme it
+makes those of README.md, ROUTE-THEME.webp in docs/pictures.
 """
 
 import argparse
@@ -55,11 +56,15 @@ SCENES = {
     'pipelines': Scene('pipelines'),
     'profiles': Scene('profiles'),
     'settings': Scene('settings'),
+    'help': Scene('help'),
     'event': Scene('scheduler', 'n'),
     'run-form': Scene('runs', 'r'),
     'palette': Scene('', 'Control+k'),
     'stop': Scene('runs/{live}', 'Shift+Escape'),
 }
+README = ('dashboard', 'run', 'scheduler')
+README_WIDTH = 1280
+PICTURES = ROOT / 'docs/pictures'
 THEMES = ('dark', 'light')
 WIDTHS = (1440, 1280, 900, 375)
 
@@ -71,13 +76,15 @@ def main(arguments: list[str] | None = None) -> int:
 
     from tests.parts.chromium import ARGUMENTS, find_chromium, install_chromium
 
+    if given.readme:
+        given.out, given.route, given.width, given.theme = PICTURES, [*README], [README_WIDTH], [*THEMES]
     out: Path = given.out.expanduser().absolute()
     out.mkdir(parents=True, exist_ok=True)
     executable = find_chromium() or install_chromium() or None
     with _room(given.data) as program, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         for path in _pictures(program, browser, given, out):
-            print(path, flush=True)
+            print(_small(path) if given.readme else path, flush=True)
         browser.close()
     return 0
 
@@ -85,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='python scripts/screenshots.py', description=__doc__)
     parser.add_argument('--out', type=Path, default=Path('screenshots'), metavar='FOLDER', help='default: screenshots')
+    parser.add_argument('--readme', action='store_true', help='those of README.md, whatever else is asked for')
     parser.add_argument('--data', type=Path, metavar='FOLDER', help='demo data made before; a copy of it is shown')
     parser.add_argument(
         '--route', type=_Names([*SCENES]), default=[*SCENES], metavar='NAMES', help=f'default: {",".join(SCENES)}'
@@ -96,6 +104,17 @@ def _parser() -> argparse.ArgumentParser:
         '--width', type=_widths, default=[*WIDTHS], metavar='PIXELS', help=f'default: {",".join(map(str, WIDTHS))}'
     )
     return parser
+
+
+def _small(picture: Path) -> Path:
+    """Turn a picture into WebP, a third of its size, without the width in its name."""
+    import imageio_ffmpeg
+
+    small = picture.with_name(f'{picture.stem.rpartition("-")[0]}.webp')
+    convert = [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y', '-i', str(picture), '-quality', '80', str(small)]
+    subprocess.run(convert, check=True)
+    picture.unlink()
+    return small
 
 
 class _Names:

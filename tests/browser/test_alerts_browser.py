@@ -244,7 +244,7 @@ def test_a_phone_has_the_bell_in_its_menu(program: SynapseUnderTest, page: Page)
     expect(notices(page)).to_have_count(1)
     expect(bell(page)).not_to_be_visible()
 
-    page.get_by_role('button', name='More', exact=True).click()
+    page.get_by_role('button', name='More 1 unseen alert', exact=True).click()
     page.get_by_role('menuitem', name='Alerts 1 unseen').click()
 
     opened = page.get_by_role('dialog', name='Alerts')

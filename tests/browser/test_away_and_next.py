@@ -280,7 +280,7 @@ def test_a_calendar_file_is_downloaded_and_imported_in_settings(
         api.delete(f'/scheduler/{event["id"]}').raise_for_status()
     card.get_by_label('Import a calendar file').set_input_files(file)
     question = page.get_by_role('dialog', name='Import')
-    expect(question.get_by_text('new, switched on')).to_be_visible()
+    expect(question.get_by_role('listitem').filter(has_text='There and back')).to_contain_text('switched on')
     expect(question.get_by_role('checkbox')).to_have_count(0)
     question.get_by_role('button', name='Import', exact=True).click()
     expect(page.get_by_text('mine.ics: 1 new')).to_be_visible()
@@ -306,3 +306,26 @@ def test_a_profile_that_an_event_needs_is_not_deleted(program: SynapseUnderTest,
     page.get_by_role('button', name='Delete Studio').click()
 
     expect(page.get_by_text('Studio is used by 1 event: Weekly letters.')).to_be_visible()
+
+
+def test_a_missed_occurrence_has_a_card_that_says_why_and_runs_it_after_all(
+    start: Callable[[], SynapseUnderTest], data: Path, open_tab: SignIn, problems: list[str]
+) -> None:
+    was_off(data, timedelta(hours=4), [hourly('letters', 1)])
+    program = start()
+    page = open_tab(program)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    page.goto(f'{program.url}scheduler?view=agenda&day={yesterday:%Y-%m-%d}')
+    page.get_by_role('button', name=re.compile(r'^\d\d:\d\d Letters, Missed')).first.click()
+    card = page.get_by_role('dialog', name='Occurrence of Letters')
+
+    expect(card.get_by_role('status')).to_contain_text('Synapse was not running from')
+    expect(card.get_by_text('If nothing could fire: it is skipped.')).to_be_visible()
+    expect(card.get_by_role('button', name='Open run')).to_be_hidden()
+    card.get_by_role('button', name='Run now').click()
+
+    expect(card.get_by_role('status')).to_contain_text(re.compile(r'as run #\d+, which succeeded'))
+    expect(card.get_by_role('button', name='Run now')).to_be_hidden()
+    card.get_by_role('button', name='Open run').click()
+    page.wait_for_url(re.compile('/runs/1$'))
+    assert problems == []

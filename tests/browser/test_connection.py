@@ -1,10 +1,11 @@
 """One connection a tab, everything by push, and the truth again after the server was away."""
 
+import re
 import time
 from collections.abc import Callable
 
 import httpx
-from playwright.sync_api import Page, Route, WebSocket, expect
+from playwright.sync_api import BrowserContext, Page, Route, WebSocket, expect
 
 from pages.shell.dead_pages import MOST_OF_BROWSERS
 from tests.parts.harness import SynapseUnderTest
@@ -34,6 +35,26 @@ def test_twenty_navigations_use_one_socket(program: SynapseUnderTest, open_tab: 
     assert problems == []
 
 
+def test_what_is_sent_while_the_socket_closes_is_no_error(
+    program: SynapseUnderTest, sign_in: SignIn, problems: list[str]
+) -> None:
+    page = sign_in(program)
+    expect(page.locator('html')).to_have_attribute('data-connection', 'live')
+
+    sent_while_closing = page.evaluate(
+        """() => new Promise((connected) => {
+            const { ws } = socket.io.engine.transport;
+            ws.close();
+            const isClosing = ws.readyState === WebSocket.CLOSING && socket.connected;
+            socket.emit('synapse_ping');
+            socket.once('connect', () => connected(isClosing));
+        })"""
+    )
+
+    assert sent_while_closing
+    assert problems == []
+
+
 def test_a_restart_of_the_server_heals_by_itself_and_shows_the_truth(
     program: SynapseUnderTest, sign_in: SignIn
 ) -> None:
@@ -42,7 +63,7 @@ def test_a_restart_of_the_server_heals_by_itself_and_shows_the_truth(
     port = program.port
 
     program.kill9()
-    expect(page.get_by_text('Reconnecting').first).to_be_visible(timeout=15_000)
+    expect(page.get_by_text(re.compile('Reconnecting|Offline')).first).to_be_visible(timeout=15_000)
     program.start(port=port)
     run = program.create_run('RunCommand', command=['echo', 'after the restart'])
     program.wait_for_run(run['id'])
@@ -92,3 +113,23 @@ def test_a_line_reaches_an_open_page_within_a_moment_and_without_a_reload(
     page.reload()
     expect(page.get_by_text('a line from outside').first).to_be_visible()
     assert reached_in < max(5, time.monotonic() - started), 'a busy machine has as long as a reload takes it'
+
+
+def test_buttons_say_that_they_wait_for_the_connection(
+    program: SynapseUnderTest, context: BrowserContext, sign_in: SignIn
+) -> None:
+    page = sign_in(program)
+    start = page.get_by_role('button', name='New run').first
+    expect(page.locator('html')).to_have_attribute('data-connection', 'live')
+
+    context.set_offline(True)
+    page.evaluate('() => socket.io.engine.close()')
+    expect(start).to_be_disabled()
+    expect(start).to_have_attribute('title', 'Offline: this works again as soon as the connection does.')
+    expect(page.get_by_role('button', name='Light or dark theme')).to_be_enabled()
+
+    context.set_offline(False)
+    expect(start).to_be_enabled(timeout=30_000)
+    expect(start).to_have_attribute('title', 'R')
+    start.click()
+    expect(page.get_by_role('dialog', name='New run')).to_be_visible()

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.parts.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 SignIn = Callable[[SynapseUnderTest], Page]
 
@@ -105,7 +105,7 @@ def test_an_event_is_planned_in_plain_words_and_taken_back(
     page.get_by_role('button', name='Undo').click()
     expect(page.get_by_text('Planned Clips')).to_be_hidden()
     with program.api as api:
-        assert api.get(f'/scheduler/{events[0]["id"]}').status_code == 404
+        wait_until(lambda: api.get(f'/scheduler/{events[0]["id"]}').status_code == 404, timeout=20)
     assert problems == []
 
 
@@ -218,6 +218,29 @@ def test_a_schedule_of_cron_becomes_the_rule_and_the_start_that_it_means(
     assert (saved['rrule'], saved['start'][11:]) == ('FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR', '03:15:00')
 
 
+def test_the_time_follows_a_schedule_of_cron_while_it_is_typed_and_can_be_changed_after_it(
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
+) -> None:
+    plan(program, user_folder, rrule='FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12')
+    dialog = open_event(open_tab(program), program, 'Weekly clips')
+    time = dialog.get_by_label('Time', exact=True)
+    rule = dialog.get_by_label('Rule')
+
+    rule.fill('30 4 * * *')
+    expect(time).to_have_value('04:30')
+    rule.fill('FREQ=DAILY')
+    expect(time).to_have_value('12:00')  # as it was before
+    rule.fill('45 5 * * *')
+    time.click()
+
+    expect(dialog.get_by_text('From the schedule 45 5 * * *')).to_be_visible()
+    expect(dialog.get_by_role('radio', name='Daily')).to_be_checked()
+    expect(time).to_have_value('05:45')
+    expect(time).to_be_focused()
+    time.fill('10:00')
+    expect(dialog.get_by_text('every day at 10:00')).to_be_visible()
+
+
 def test_leaving_asks_once_and_only_if_something_would_be_lost(
     program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
 ) -> None:
@@ -325,3 +348,73 @@ def test_on_a_phone_the_proof_is_folded_to_its_sentence(
     box = dialog.bounding_box()
     assert box is not None
     assert (box['x'], box['width'], box['height']) == (0, 375, 812)
+
+
+def test_the_preview_keeps_up_with_fast_typing_and_a_wrong_rule_is_said_beside_its_field(
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str], user_folder: Path
+) -> None:
+    plan(program, user_folder, rrule='FREQ=DAILY')
+    page = open_tab(program)
+    dialog = open_event(page, program, 'Weekly clips')
+    dialog.get_by_role('radio', name='Custom').check()
+    dialog.get_by_label('Unit').select_option('rule')
+    rule = dialog.get_by_label('Rule')
+    offsets = "() => [...document.querySelectorAll('.ev-sentence, .ev-next, .ev-misfire')].map((box) => box.offsetTop)"
+    before = page.evaluate(offsets)
+
+    rule.fill('FREQ=DAILY;INTERVAL=')
+    for interval in ('2', '3', '4', '5', '6', '7', '8', '9'):
+        page.keyboard.type(interval)
+        page.keyboard.press('Backspace')
+    page.keyboard.type('14')
+
+    expect(dialog.get_by_text('every 14 days at 12:00')).to_be_visible()
+    assert page.evaluate(offsets) == before  # nothing jumps
+    rule.fill('03***')
+    expect(dialog.get_by_role('alert').filter(has_text="'03***' cannot be read.").first).to_be_visible()
+    expect(dialog.get_by_role('button', name='Save event')).to_be_disabled()
+    assert problems == []
+
+
+def test_why_it_did_not_run_is_asked_by_keys_alone(
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str], user_folder: Path
+) -> None:
+    event = plan(program, user_folder, rrule='FREQ=DAILY')
+    start = datetime.fromisoformat(event['start'])
+    page = open_tab(program)
+    dialog = open_event(page, program, 'Weekly clips')
+    dialog.locator('.why-fold summary').focus()
+    page.keyboard.press('Enter')
+    answer = dialog.locator('.why-answer')
+    expect(answer).to_contain_text('It is planned and runs')
+
+    page.keyboard.press('Tab')
+    field = dialog.get_by_label('Day and time')
+    expect(field).to_be_focused()
+    page.keyboard.press('Tab')  # from the month to the day
+    page.keyboard.press('ArrowUp')
+    expect(answer).to_contain_text(f'{(start + timedelta(days=1)).day} ')
+    field.fill(f'{start + timedelta(days=3, hours=2):%Y-%m-%dT%H:%M}')
+    expect(answer).to_contain_text('The rule has no moment at 14:00 on')
+    field.fill(f'{start - timedelta(days=9):%Y-%m-%dT%H:%M}')
+
+    expect(answer).to_contain_text('The event did not exist yet: it was created')
+    page.keyboard.press('Escape')
+    expect(dialog).to_be_hidden()  # asking is no change
+    assert problems == []
+
+
+def test_why_it_did_not_run_is_in_sight_as_soon_as_it_is_asked(
+    program: SynapseUnderTest, open_tab: SignIn, user_folder: Path
+) -> None:
+    event = plan(program, user_folder, rrule='FREQ=DAILY')
+    start = datetime.fromisoformat(event['start'])
+    page = open_tab(program)
+    page.set_viewport_size({'width': 1440, 'height': 600})
+    dialog = open_event(page, program, 'Weekly clips')
+
+    dialog.locator('.why-fold summary').click()
+
+    expect(dialog.locator('.why-answer')).to_contain_text('It is planned and runs')
+    expect(dialog.locator('.why-answer')).to_be_in_viewport(ratio=1)
+    expect(dialog.locator('.why-view .words')).to_have_text(f'{start:%a} {start.day} {start:%b} {start.year}, 12:00')

@@ -9,7 +9,7 @@ import pytest
 
 from tests.parts.harness import ROOT
 
-ROUTES = ('/', '/runs', '/logs', '/scheduler', '/pipelines', '/profiles', '/settings')
+ROUTES = ('/', '/runs', '/logs', '/scheduler', '/pipelines', '/profiles', '/settings', '/help')
 PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path

@@ -120,12 +120,12 @@ def test_the_now_line_of_the_week_is_where_the_machine_is(tokyo: SynapseUnderTes
 def test_settings_say_the_zone_why_and_from_which_data(tokyo: SynapseUnderTest, page: Page) -> None:
     page.goto(f'{tokyo.url}settings')
 
-    card = page.locator('.sy-card, section', has=page.get_by_role('heading', name='Calendar')).last
-    expect(card).to_contain_text('Asia/Tokyo')
-    expect(card).to_contain_text('TZ=JST-9 is a rule without a name; the clocks of Asia/Tokyo show the same.')
+    time = page.get_by_role('region', name='Language and time')
+    expect(time).to_contain_text('All times are shown in it: Asia/Tokyo.')
+    expect(time).to_contain_text('TZ=JST-9 is a rule without a name; the clocks of Asia/Tokyo show the same.')
     with tokyo.api as api:
         version = api.get('/status').json()['timezone_data']['version']
-    expect(card).to_contain_text(version)
+    expect(page.get_by_role('region', name='Calendar', exact=True)).to_contain_text(version)
 
 
 def test_a_run_says_when_it_was_by_the_clock_of_the_machine(tokyo: SynapseUnderTest, page: Page) -> None:
@@ -135,3 +135,30 @@ def test_a_run_says_when_it_was_by_the_clock_of_the_machine(tokyo: SynapseUnderT
     page.goto(f'{tokyo.url}runs/{run["number"]}')
 
     expect(page.locator('.run-facts')).to_contain_text(f'Today {started:%H:%M:%S} to')
+
+
+def test_a_browser_whose_clock_is_wrong_shows_that_of_the_machine(tokyo: SynapseUnderTest, page: Page) -> None:
+    run = tokyo.create_run('RunCommand', command=['sleep', '60'])
+    tokyo.wait_for_run(run['id'], 'running')
+    said(tokyo, 'before the cut')
+    page.clock.install(time=datetime.now(TOKYO) - timedelta(hours=3))
+    page.goto(f'{tokyo.url}runs/{run["number"]}')
+    bar = page.locator('[data-grows-from]').first
+    expect(bar).to_be_attached()
+    page.clock.run_for(2_000)  # it grows every half second
+
+    assert float(bar.evaluate('(one) => parseFloat(one.style.width)')) > 1  # not before it began
+
+    page.goto(f'{tokyo.url}logs?source=api')
+    expect(page.get_by_text('before the cut')).to_be_visible()
+    page.evaluate('() => window.socket.io.engine.close()')
+    expect(page.locator('html')).to_have_attribute('data-connection', 'live')
+    at = said(tokyo, 'after the cut')
+    row = page.locator('.log-one', has_text='after the cut')
+    expect(row).to_contain_text('No connection from')
+    hours = {f'{moment:%H}' for moment in (at, at - timedelta(minutes=1))}
+    times = re.findall(r'(\d\d):\d\d', row.inner_text().partition('No connection')[2].partition('.')[0])
+    assert times
+    assert set(times) <= hours
+    with tokyo.api as api:
+        api.post(f'/runs/{run["id"]}/cancel', json={'now': True}).raise_for_status()

@@ -13,7 +13,7 @@ SignIn = Callable[[SynapseUnderTest], Page]
 def opened(program: SynapseUnderTest, open_tab: SignIn) -> tuple[Page, Locator]:
     page = open_tab(program)
     page.goto(f'{program.url}pipelines')
-    page.get_by_role('button', name='Run Run command').click()
+    page.get_by_role('button', name='Run command', exact=True).click()
     return page, page.get_by_role('dialog', name='New run')
 
 

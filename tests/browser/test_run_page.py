@@ -76,8 +76,30 @@ def test_a_stop_is_watched_down_to_no_process(program: SynapseUnderTest, open_ta
     expect(question.get_by_role('button', name='Keep running')).to_be_focused()
     question.get_by_role('button', name='Stop now').click()
 
-    expect(page.get_by_role('status', name='Processes of this run')).to_contain_text('0 processes left')
+    processes = page.get_by_role('group', name='Processes of this run')
+    expect(processes.get_by_role('status')).to_have_text('0 processes left')
     expect(page.get_by_role('region', name='Run summary').get_by_text('Stopped', exact=True)).to_be_visible()
+
+
+def test_a_program_that_takes_its_time_is_counted_down_and_can_be_killed(
+    program: SynapseUnderTest, open_tab: SignIn
+) -> None:
+    stubborn = 'trap "" TERM; echo up; while :; do sleep 0.1; done'
+    run = program.create_run('RunCommand', command=['sh', '-c', stubborn])
+    program.wait_for_run(run['id'], 'running')
+    page = open_tab(program)
+    page.goto(f'{program.url}runs/{run["number"]}')
+    expect(page.get_by_text('up', exact=True)).to_be_visible()
+
+    page.get_by_role('button', name='Stop now').click()
+    page.get_by_role('alertdialog').get_by_role('button', name='Stop now').click()
+
+    dying = page.get_by_role('group', name='Processes of this run')
+    expect(dying).to_contain_text(re.compile(r'sh was sent SIGTERM; killed in \d+ s'))
+    expect(page.get_by_text('sh is asked to end (SIGTERM) and has 10 s for it')).to_be_visible()
+    page.get_by_role('button', name='Force stop').click()
+    expect(dying.get_by_role('status')).to_have_text('0 processes left')
+    expect(dying).not_to_contain_text('killed in')
 
 
 def test_the_list_of_runs_changes_by_push_and_filters_in_the_address(
@@ -93,7 +115,9 @@ def test_the_list_of_runs_changes_by_push_and_filters_in_the_address(
     expect(page.get_by_role('link', name=re.compile('#1 .*Succeeded'))).to_be_visible()
     expect(page.get_by_role('link', name=re.compile('#2 .*Failed'))).to_be_visible()
     assert good['number'] < bad['number']
-    page.get_by_label('State').select_option('failed')
+    page.get_by_role('button', name='State: all').click()
+    page.get_by_role('checkbox', name='Failed').check()
+    page.keyboard.press('Escape')
     expect(page.get_by_role('link', name=re.compile('^#1 '))).to_be_hidden()
     expect(page).to_have_url(re.compile(re.escape('/runs?state=failed') + '$'))
     page.get_by_role('link', name=re.compile('^#2 ')).click()
@@ -128,6 +152,7 @@ def test_the_line_that_says_why_is_where_the_log_opens_and_is_found_again(
     expect(line).to_have_count(0)
     page.get_by_role('button', name='Line in the log').click()
     expect(line).to_be_in_viewport()
+    assert problems == []
 
     page.goto(f'{program.url}runs')
     expect(page.get_by_text('Failed at EXECUTE: ERROR: the disk is gone')).to_be_visible()

@@ -39,12 +39,12 @@ def test_an_event_fires_and_its_block_and_its_row_turn_without_a_reload(
     expect(week.get_by_role('group', name='entries')).to_have_count(7)
     expect(agenda.get_by_text('Nothing planned yet')).to_be_visible()
 
-    plan(program, 'Soon', 4, 'true')
+    plan(program, 'Soon', 8, 'true')
     for page in (week, agenda):
-        expect(page.get_by_role('button', name=re.compile('Soon, planned'))).to_be_visible()
+        expect(page.get_by_role('button', name=re.compile('Soon, (.+, )?planned'))).to_be_visible()
 
     for page in (week, agenda):
-        expect(page.get_by_role('button', name=re.compile('Soon, succeeded'))).to_be_visible()
+        expect(page.get_by_role('button', name=re.compile('Soon, (.+, )?succeeded'))).to_be_visible()
         expect(page.get_by_role('button', name=re.compile('Soon, '))).to_have_count(1)
     assert problems == []
 
@@ -66,7 +66,7 @@ def test_an_empty_hour_of_the_week_is_planned_by_a_click_and_a_day_by_enter(
     expect(dialog.locator('input[type=date]').first).to_have_value(before or '')
     page.keyboard.press('Escape')
     expect(dialog).to_have_count(0)
-    page.get_by_role('button', name=re.compile('^Thursday .*, new event')).focus()
+    page.get_by_role('button', name=re.compile('^Thu ')).focus()
     page.keyboard.press('Enter')
 
     expect(dialog.locator('input[type=time]').first).to_have_value('09:00')
@@ -84,7 +84,7 @@ def test_on_a_phone_successes_fold_what_failed_stays_and_rows_are_large_enough(
 
     fold = page.get_by_role('button', name='2 earlier runs succeeded')
     expect(fold).to_have_attribute('aria-expanded', 'false')
-    expect(page.get_by_role('button', name=re.compile(', failed, '))).to_have_count(1)
+    expect(page.get_by_role('button', name=re.compile(', Failed: '))).to_have_count(1)
     expect(page.get_by_role('heading', name=TODAY)).to_contain_text('2 ok, 1 failed')
     fold.click()
     expect(page.get_by_role('button', name=re.compile(', succeeded'))).to_have_count(2)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pages.server import IN_USE, NOT_WRITABLE, PORT_IN_USE, _Server, serve
+from pages.server import GRACE_SECONDS, IN_USE, NOT_WRITABLE, PORT_IN_USE, _Server, serve
 from storage.folder_lock import FolderLock
+from synapse.service.job import STOP_SECONDS
 from synapse.settings import Settings
 
 
@@ -34,6 +35,10 @@ async def test_the_server_ends_after_its_work() -> None:
 
         has_ended.set()
         await serving
+
+
+def test_who_starts_it_as_a_service_waits_longer_for_its_end_than_it_takes() -> None:
+    assert GRACE_SECONDS + 30 < STOP_SECONDS
 
 
 # Why it cannot start

@@ -14,6 +14,7 @@ from pages.logs.page import Asked, logs_page
 from pages.pipelines.page import pipelines_page
 from pages.profiles.page import profiles_page
 from pages.runs.page import runs_page
+from pages.runs.run_filters import RunsAsked
 from pages.runs.run_page import run_page
 from pages.scheduler.page import scheduler_page
 from pages.settings.page import settings_page
@@ -23,7 +24,7 @@ from synapse.settings import Settings
 
 PAGES: dict[str, Callable[[ControlRoom], Any]] = {
     'dashboard': dashboard_page,
-    'runs': runs_page,
+    'runs': lambda room: runs_page(room, RunsAsked()),
     'run': lambda room: run_page(room, '1'),
     'logs': lambda room: logs_page(room, Asked()),
     'scheduler': scheduler_page,

@@ -1,5 +1,6 @@
 """The card of the live run: which run it stays on, what it says of it, and how another try begins."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -54,7 +55,7 @@ async def test_without_any_run_the_card_says_how_to_start_one() -> None:
     async with staged() as stage:
         card(stage)
 
-        assert {'Nothing is running', 'Drop a file on the right, or press R.'} <= set(stage.screen.texts)
+        assert {'Nothing is running', 'Choose a file or a pipeline.'} <= set(stage.screen.texts)
 
 
 async def test_the_card_goes_live_with_a_run_and_comes_to_rest_with_its_end() -> None:
@@ -174,3 +175,20 @@ async def test_progress_is_shown_soon_without_a_change_of_state() -> None:
         await stage.drawn(lambda: 'almost' in stage.screen.texts)
 
         assert stage.screen.one(role='progressbar').props['aria-valuenow'] == '42'
+
+
+async def test_the_menu_of_the_pill_says_who_asks_who_is_held_and_who_waits() -> None:
+    async with staged() as stage:
+        pill = stage.screen.draw(lambda: RoomPill(stage.room))
+        asks = await stage.run()
+        await stage.step(asks, 'running')
+        stage.hosts[asks.id].say(t='question', id='q1', step='execute', number=1, text='Which?', model='')
+        await stage.drawn(lambda: text_of(pill).startswith('1 question'))
+        await stage.room.runs.pause_queue()
+        await stage.room.runs.create('RunCommand', {'command': ['true']})
+
+        pill._opened()
+        assert re.search(r'Live runs #1 .* EXECUTE asks Waiting #2 ', text_of(pill._body))
+        await stage.room.runs.pause(asks.id)
+        await stage.drawn(lambda: 'EXECUTE held, asks' in text_of(pill._body))
+        assert pill.props['data-phone'] == 'Queue off'

@@ -21,7 +21,7 @@ def test_the_steps_of_the_selected_pipeline_are_counted_in_words(steps: int, wor
 
 def test_each_pipeline_says_how_to_give_it_what_it_needs() -> None:
     assert 'use the one we make for you' in file_words(pipeline('PublishVideo', takes_a_file=True))
-    assert file_words(pipeline('Clips', takes_a_file=True)) == 'Drop a file on the right, or fill in its form.'
+    assert file_words(pipeline('Clips', takes_a_file=True)) == 'Choose a file, or fill in its form.'
     assert file_words(pipeline('Clips')) == 'Fill in its form.'
 
 

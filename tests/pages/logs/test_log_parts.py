@@ -54,7 +54,7 @@ async def test_lines_are_counted_by_group_as_they_are_logged(tmp_path: Path) -> 
         it.say('d', level=Level.CRITICAL)
         await it.until(lambda: counts(it) == {'info': '3', 'error': '1'})
 
-        assert it.part[0]._counters['error']._box.props['aria-label'] == 'Error, 1 line'
+        assert text_of(it.part[0]._counters['error']._box) == 'Error +1 in 5 min 1'
 
 
 async def test_a_counter_says_how_many_lines_came_of_late(tmp_path: Path) -> None:

@@ -214,3 +214,12 @@ async def test_thousands_are_written_with_spaces(tmp_path: Path) -> None:
         it.type('cat')
 
         await it.shows('1\u202f200 found')
+
+
+async def test_a_pattern_that_takes_too_long_says_so(tmp_path: Path) -> None:
+    async with searching(tmp_path, *('ab' * 50 + str(number) for number in range(1_000))) as it:
+        it.it.emit(it.bar._regex, 'click')
+        it.type(r'(.+)+\d\d\d\d\d')
+        await it.shows('Given up')
+
+        assert 'takes too long' in it.bar._error.text

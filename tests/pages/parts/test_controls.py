@@ -222,7 +222,7 @@ def test_a_zone_says_what_it_takes_how_large_and_what_happens_then(screen: Scree
     made.ask_for(pipeline(*FILMS), profile='Studio', starts=True, suffixes=[*FILMS, '.gz'])
 
     assert 'Video files, such as mp4, mov, mkv, up to 21.5 GB. It starts right away.' in screen.texts
-    assert made.props['aria-label'] == 'Drop a video here or press Enter to choose one'
+    assert made.input.props['aria-label'] == 'Drop a video here or press Enter to choose one'
     assert (made.props['data-accepts'], made.props['data-pipeline']) == ('.mp4,.mov,.mkv,.avi,.webm,.gz', 'Cut clips')
     assert made.props['data-kinds'] == 'video files, such as mp4, mov, mkv'
 

@@ -17,7 +17,6 @@ DIALOGS = {
     'ask_files',
 }
 WITHIN = {
-    'scheduler/event/dialog.py: self._leave',
     'scheduler/event/dialog.py: self._save_asked',
     'settings/retention.py: self._save',
 }

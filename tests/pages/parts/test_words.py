@@ -10,6 +10,7 @@ from pages.parts.words import (
     clock_of,
     day_of,
     length_of,
+    limits_of,
     millis,
     pipeline_color,
     pipeline_title,
@@ -19,9 +20,10 @@ from pages.parts.words import (
     step_title,
     title_of,
 )
+from pages.runs.run_words import cut_words
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
-from synapse.runs.records import RunState
+from synapse.runs.records import Cut, RunState
 from tests.parts.run_records import NOW, a_run, a_step
 from tests.parts.screens import staged
 
@@ -56,7 +58,8 @@ def test_a_length_is_minutes_and_seconds_or_hours_too(seconds: float | None, wor
         (812_000, '812 kB'),
         (999_999, '1.0 MB'),
         (1_200_000_000, '1.2 GB'),
-        (5_400_000_000_000, '5400 GB'),
+        (5_400_000_000_000, '5.4 TB'),
+        (5_400_000_000_000_000_000, '5400 PB'),
     ],
 )
 def test_a_size_has_three_digits_at_most_until_there_is_no_larger_unit(count: int, words: str) -> None:
@@ -107,3 +110,17 @@ async def test_a_run_is_called_by_its_file_or_else_by_its_pipeline() -> None:
 
         assert title_of(stage.room, run) == 'office-tour.mov'
         assert title_of(stage.room, run.model_copy(update={'subject': ''})) == 'Run command'
+
+
+def test_the_limits_of_a_pipeline_in_words() -> None:
+    limits = {'nice': 10, 'memory_limit': 2_000_000_000, 'needs_free': 5 * 10**9, 'stall_after': 1800.0}
+
+    assert limits_of(limits) == ['memory up to 2 GB', 'needs 5 GB free', 'alarm after 30 min of silence', 'nice 10']
+    assert limits_of({'stall_after': 0.0}) == ['no alarm when silent']
+    assert limits_of({}) == []
+
+
+def test_what_was_cut_is_counted_in_words() -> None:
+    assert cut_words(Cut(lines=1_234_567, bytes=24_000_000)) == '1,234,567 lines (24.0 MB) were not kept'
+    assert cut_words(Cut(lines=1, bytes=80)) == '1 line (80 B) was not kept'
+    assert cut_words(None) == ''

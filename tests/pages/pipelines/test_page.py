@@ -62,7 +62,7 @@ def card(stage: Stage, title: str) -> Any:
 async def test_a_pipeline_is_run_from_its_card() -> None:
     async with staged() as stage:
         stage.screen.draw(lambda: pipelines_page(stage.room))
-        await fire(stage.screen.button('Run Run command'))
+        await fire(stage.screen.button('Run command'))
 
         assert stage.screen.one(tag='select', aria_label='Pipeline').props['value'] == 'RunCommand'
 

@@ -1,5 +1,6 @@
 """The form of a profile: secrets go in and never come out, errors lie at their fields, and a save is one profile."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,16 @@ async def test_the_page_follows_profiles_and_the_only_one_cannot_be_deleted() ->
 async def test_a_profile_that_an_event_needs_is_not_asked_about_but_refused() -> None:
     async with staged() as stage:
         await stage.room.profiles.create({'label': 'Studio'})
-        stage.room.profiles.in_use = lambda id: ['Nightly backup']
+        await stage.room.editor.create(
+            {
+                'title': 'Nightly backup',
+                'pipeline': 'RunCommand',
+                'parameters': {'command': ['true']},
+                'profile': 'studio',
+                'start': datetime(2040, 1, 7, 9),
+                'timezone': 'UTC',
+            }
+        )
         stage.screen.draw(lambda: profiles_page(stage.room))
         await fire(stage.screen.button('Delete Studio'))
 

@@ -5,22 +5,27 @@ from typing import Any
 import pytest
 
 from pages.runs.run_controls import RunControls, StatePill, buttons_of
-from synapse.runs.records import RunRecord, RunState
-from tests.parts.run_records import a_run
+from synapse.runs.records import Question, RunRecord, RunState
+from tests.parts.run_records import NOW, a_run
 from tests.parts.screens import Stage, drawn, fire, is_shown, staged, text_of
+
+QUESTION = Question(id='q1', step='one', text='Publish it?', asked_at=NOW)
 
 
 @pytest.mark.parametrize(
     ('state', 'values', 'offered'),
     [
         (RunState.QUEUED, {}, {'leave'}),
-        (RunState.RUNNING, {}, {'pause', 'stop'}),
+        (RunState.RUNNING, {}, {'pause', 'later', 'stop'}),
         (RunState.RUNNING, {'is_pausing': True}, {'pause', 'stop'}),
         (RunState.PAUSED, {}, {'resume', 'stop'}),
         (RunState.RUNNING, {'is_stopping': True}, {'force'}),
         (RunState.PAUSED, {'is_stopping': True}, {'force'}),
         (RunState.SUCCEEDED, {}, set()),
         (RunState.CANCELLED, {'is_stopping': True}, set()),
+        (RunState.PAUSED, {'question': QUESTION, 'is_waiting': True}, {'stop'}),
+        (RunState.PAUSED, {'question': QUESTION, 'is_waiting': True, 'is_pausing': True}, {'release', 'stop'}),
+        (RunState.PAUSED, {'is_waiting': True}, {'stop'}),
     ],
 )
 def test_a_state_offers_what_can_be_done_in_it(state: RunState, values: dict[str, Any], offered: set[str]) -> None:

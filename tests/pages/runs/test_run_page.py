@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from pages.runs.outputs import OutputsCard
 from pages.runs.run_page import run_page
-from pages.runs.run_side import LastRuns, OutputsCard, inputs_card
+from pages.runs.run_side import LastRuns, inputs_card
 from pages.runs.stepper import Stepper, preview
 from pages.runs.time_axis import TimeAxis
 from synapse.control_room import ControlRoom
@@ -49,7 +50,8 @@ async def test_on_the_time_axis_a_paused_step_keeps_its_time() -> None:
 
         assert not time.props.get('data-since')
         assert text_of(time) == '0:00'
-        assert stage.screen.one(css='run-step').props['aria-label'] == 'EXECUTE, Paused'
+        (glyph,) = [item for item in stage.screen.one(css='run-step').descendants() if item.tag == 'svg']
+        assert glyph.props['aria-label'] == 'Paused'
 
 
 # The head
@@ -66,6 +68,65 @@ async def test_a_run_that_failed_says_why_and_offers_another_go() -> None:
             'The cup is empty. Fill it. cup.py, line 3 Traceback, 2 lines'
         )
         assert buttons(stage)[:2] == ['Edit and run', 'Run all again']
+
+
+async def test_the_last_lines_that_complain_are_beside_the_reason_and_lead_to_the_log() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'running')
+        for text in ('pouring', 'cup: the handle is broken', 'cup: cannot pour: Permission denied', 'done'):
+            stage.room.log.append(Level.INFO, text, source='cup', run=run.id, step='execute')
+        await stage.step(
+            run, 'failed', error={'message': 'cup ended with exit code 1.', 'program': 'cup', 'exit_code': 1}
+        )
+        await opened(stage, await stage.end(run, 'failed', error={'message': 'x', 'program': 'cup', 'exit_code': 1}))
+
+        assert 'Allow the user that runs Synapse' in summary(stage)
+        (lines,) = stage.screen.all(css='run-lines')
+        assert text_of(lines) == 'cup: the handle is broken'
+
+
+async def test_a_program_that_does_not_complain_shows_its_last_lines() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'running')
+        for number in range(5):
+            stage.room.log.append(Level.INFO, f'cup {number} poured', source='cup', run=run.id, step='execute')
+        error = {'message': 'cup ended with exit code 1.', 'program': 'cup', 'exit_code': 1}
+        await stage.step(run, 'failed', error=error)
+        await opened(stage, await stage.end(run, 'failed', error=error))
+
+        (lines,) = stage.screen.all(css='run-lines')
+        assert text_of(lines) == 'cup 2 poured cup 3 poured cup 4 poured'
+
+
+async def test_a_run_that_was_removed_says_when_and_what_is_kept_now() -> None:
+    async with staged() as stage:
+        run = await stage.end(await stage.run())
+        await stage.end(await stage.run())
+        await stage.room.retention.set({'run_count': 1})
+        async for _ in stage.room.runs.past.remove_before(now_utc(), at=now_utc()):
+            pass
+        await opened(stage, run)
+
+        (card,) = stage.screen.all(css='sy-empty')
+        assert 'Run #1 has been removed. It succeeded on ' in text_of(card)
+        assert 'and was removed on ' in text_of(card)
+        assert 'runs at most 1.' in text_of(card)
+
+
+async def test_the_last_runs_are_those_with_the_same_command() -> None:
+    async with staged() as stage:
+        await stage.end(await stage.run(parameters={'command': ['echo']}))
+        run = await stage.end(await stage.run())
+        await opened(stage, run)
+        await stage.drawn(lambda: stage.screen.all(css='run-bars') != [] and len(bars(stage)) > 0)
+
+        assert bars(stage) == ['/runs/2']
+
+
+def bars(stage: Stage) -> list[str]:
+    return [str(item.props['href']) for item in stage.screen.one(css='run-bars').descendants() if item.tag == 'a']
 
 
 async def test_a_reason_whose_line_was_removed_from_the_log_offers_no_way_there() -> None:
@@ -99,6 +160,18 @@ async def test_after_a_file_was_refused_another_one_is_the_main_way_on(tmp_path:
         assert stage.screen.one(id='parameter-video').props['^value'] == str(video)
 
 
+async def test_a_run_with_nothing_left_to_do_offers_no_retry() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'succeeded')
+        ended = await stage.end(run, 'failed', error=FAILURE)
+        await opened(stage, ended)
+
+        assert ended.is_all_done
+        assert 'All its steps had succeeded: nothing is left to do.' in summary(stage)
+        assert not {'Run all again', 'Retry options'} & set(buttons(stage))
+
+
 async def test_one_press_of_run_all_again_is_one_run() -> None:
     async with staged() as stage:
         await opened(stage, await stage.end(await stage.run()))
@@ -122,7 +195,7 @@ async def test_a_live_page_follows_its_run_to_the_end() -> None:
     async with staged() as stage:
         run = await stage.run()
         await opened(stage, run)
-        assert buttons(stage) == ['Pause', 'Stop now']
+        assert buttons(stage) == ['Pause', '', 'Stop now']  # the one between pauses it for a time
         assert 'so far, no estimate yet' in stage.screen.texts
 
         await stage.step(run, 'succeeded')
@@ -271,6 +344,7 @@ async def test_a_click_on_a_step_of_the_axis_names_it() -> None:
 async def test_inputs_are_short_and_whole_on_hover() -> None:
     parameters: dict[str, Any] = {
         'video': '/srv/media/office-tour.mov',
+        'flag': '/tmp/x/flag',
         'languages': ['en', 'de'],
         'command': ['ls', '-l'],
         'burn': True,
@@ -280,10 +354,14 @@ async def test_inputs_are_short_and_whole_on_hover() -> None:
     }
     async with staged() as stage:
         screen = stage.screen
-        screen.draw(lambda: inputs_card(stage.room, a_run(RunState.QUEUED, parameters=parameters)))
+        schema = {'properties': {'video': {'type': 'string', 'format': 'path'}}}
+        catalog = SimpleNamespace(find=lambda _: SimpleNamespace(schema=schema))
+        room = cast(ControlRoom, SimpleNamespace(catalog=catalog))
+        screen.draw(lambda: inputs_card(room, a_run(RunState.QUEUED, parameters=parameters)))
 
-        shown = {text_of(row)[:40]: None for row in screen.all(tag='dd')}
-        assert [*shown] == ['office-tour.mov', 'en, de', 'ls -l', 'yes', 'none', 'a=1']
+        shown = {text_of(row)[:50]: None for row in screen.all(tag='dd')}
+        path = 'office-tour.mov /srv/media/office-tour.mov'  # the first is shown on a wide screen, the other on a phone
+        assert [*shown] == [path, '/tmp/x/flag', 'en, de', 'ls -l', 'yes', 'none', 'a=1']
         assert screen.all(tag='dd')[0].props['title'] == '/srv/media/office-tour.mov'
 
 
@@ -326,18 +404,22 @@ async def test_outputs_are_links_to_download_and_the_first_video_is_played() -> 
     artifacts = (
         Artifact(name='shots/cover 1.jpg', size=9_100, media_type='image/jpeg'),
         Artifact(name='film.mp4', size=1_200_000, media_type='video/mp4', step='render'),
+        Artifact(name='film.jpg', size=9_100, media_type='image/jpeg'),
     )
     async with staged() as stage:
         screen = stage.screen
         screen.draw(lambda: OutputsCard(stage.room, a_run(RunState.SUCCEEDED, artifacts=artifacts)))
 
-        links = [(link.props['href'], link.props['download']) for link in screen.all(tag='a')]
+        rows = [link for link in screen.all(tag='a') if link.props.get('title')]
+        links = [(link.props['href'], link.props['download']) for link in rows]
         video = screen.one(tag='video')
+        assert not is_shown(screen.one(tag='p', css='run-none', hidden=True))  # what is said if it cannot be played
     assert links == [
         ('/api/v1/runs/a/artifacts/shots/cover%201.jpg', 'cover 1.jpg'),
         ('/api/v1/runs/a/artifacts/film.mp4', 'film.mp4'),
+        ('/api/v1/runs/a/artifacts/film.jpg', 'film.jpg'),
     ]
-    assert (video.props['src'], video.props['poster']) == (links[1][0], links[0][0])
+    assert (video.props['src'], video.props['poster']) == (links[1][0], links[2][0])
 
 
 @pytest.mark.parametrize(('state', 'words'), [(RunState.RUNNING, 'appear here'), (RunState.FAILED, 'kept no files')])
@@ -354,7 +436,10 @@ def test_the_last_runs_are_bars_as_long_as_they_took_and_the_typical_one_succeed
         return a_run(state, id=str(number), number=number, **ends)
 
     card = screen.draw(lambda: LastRuns(a_run(RunState.RUNNING, id='9')))
-    card.show([ended(9, RunState.FAILED, 200), ended(8, RunState.SUCCEEDED, 100), ended(7, RunState.SUCCEEDED, 50)])
+    card.show(
+        [ended(9, RunState.FAILED, 200), ended(8, RunState.SUCCEEDED, 100), ended(7, RunState.SUCCEEDED, 50)],
+        is_same=True,
+    )
 
     bars = screen.all(tag='a')
     assert [bar.props['aria-label'] for bar in bars] == ['#7 Succeeded, 0:50', '#8 Succeeded, 1:40', '#9 Failed, 3:20']
@@ -365,6 +450,6 @@ def test_the_last_runs_are_bars_as_long_as_they_took_and_the_typical_one_succeed
 
 def test_before_any_run_has_ended_the_card_says_so(screen: Screen) -> None:
     card = screen.draw(lambda: LastRuns(a_run(RunState.RUNNING)))
-    card.show([])
+    card.show([], is_same=False)
 
     assert 'No run of this pipeline has finished yet.' in screen.texts

@@ -19,8 +19,8 @@ from pages.runs.run_words import (
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.records import Problem
-from synapse.runs.records import RunState, StepRun
-from tests.parts.run_records import a_run, a_step
+from synapse.runs.records import Question, RunState, StepRun
+from tests.parts.run_records import NOW, a_run, a_step
 from tests.parts.screens import staged
 
 
@@ -34,6 +34,7 @@ def room() -> ControlRoom:
     return cast(ControlRoom, SimpleNamespace(catalog=SimpleNamespace(get=get)))
 
 
+QUESTION = Question(id='q1', step='one', text='Publish it?', asked_at=NOW)
 FAILED_AT_RENDER = (a_step('ingest', seconds=62), a_step('caption', seconds=100), a_step('render', 'failed'))
 
 
@@ -44,6 +45,7 @@ FAILED_AT_RENDER = (a_step('ingest', seconds=62), a_step('caption', seconds=100)
         ({'state': RunState.RUNNING}, 'Running'),
         ({'state': RunState.RUNNING, 'is_pausing': True}, 'Pausing'),
         ({'state': RunState.PAUSED}, 'Paused'),
+        ({'state': RunState.PAUSED, 'is_pausing': True, 'is_waiting': True, 'question': QUESTION}, 'Held, asks'),
         ({'state': RunState.RUNNING, 'is_stopping': True}, 'Stopping'),
         ({'state': RunState.PAUSED, 'is_pausing': True, 'is_stopping': True}, 'Stopping'),
         ({'state': RunState.CANCELLED, 'is_stopping': True}, 'Stopped'),
@@ -56,6 +58,22 @@ def test_each_state_has_a_word(values: dict[str, Any], word: str) -> None:
 def test_a_failed_run_names_the_step_at_which_it_failed(room: ControlRoom) -> None:
     assert state_words(room, a_run(RunState.FAILED, *FAILED_AT_RENDER)) == 'Failed at RENDER'
     assert state_words(room, a_run(RunState.FAILED)) == 'Failed'
+
+
+async def test_the_free_space_that_a_run_waits_for_is_said_once() -> None:
+    async with staged() as stage:
+        info = SimpleNamespace(limits={'needs_free': 9 * 10**14, 'memory_limit': 10**9})
+        stage.room.catalog.find = lambda _: info  # type: ignore[method-assign,assignment,return-value]
+        waits = a_run(RunState.QUEUED, waits_for='900 TB of free space: only 1 GB are free on the disk with /x')
+
+        assert ' '.join(facts_of(stage.room, waits)).count('900 TB') == 1
+        assert 'needs 900 TB free' in facts_of(stage.room, a_run(RunState.RUNNING))
+
+
+def test_a_held_run_that_asks_says_both(room: ControlRoom) -> None:
+    held = a_run(RunState.PAUSED, is_pausing=True, is_waiting=True, question=QUESTION)
+
+    assert state_in_list(room, held) == 'Held: ONE asks: Publish it?'
 
 
 def test_a_list_adds_the_progress_of_a_running_step_and_the_reason_of_a_failure(room: ControlRoom) -> None:

@@ -27,6 +27,7 @@ def listed(*entries: CalendarEntry, now: datetime | None = NOW, is_unfolded: boo
     return [line.key for line in lines_of(entries, now=now, is_unfolded=is_unfolded, most=most)]
 
 
+SHORT: dict[str, Any] = {'is_unfolded': False, 'most': 40}
 TODAY = (
     entry('02:30'),
     entry('08:30'),
@@ -75,6 +76,24 @@ def test_of_a_crowded_day_what_matters_is_listed_and_the_rest_is_counted() -> No
     assert lines[-2].entry == failed
     assert lines[-1].kind == 'more'
     assert lines[-1].count == len(planned) + 1 - 10
+
+
+def test_an_event_of_every_minute_is_one_line_beside_the_others() -> None:
+    often = [entry(f'{n // 60}:{n % 60:02}', 'planned', event_id='e', key=str(n)) for n in range(1440)]
+    lines = lines_of(sorted([*often, entry('09:30', 'planned')], key=lambda entry: entry.at), now=None, **SHORT)
+
+    assert [(line.entry.count, line.key) for line in lines if line.entry is not None] == [
+        (1440, '0'),
+        (1, '09:30 planned'),
+    ]
+    assert len(lines) == 2
+
+
+def test_the_successes_of_a_frequent_event_unfold_one_by_one() -> None:
+    often = [entry(f'9:{n:02}', event_id='e', key=str(n)) for n in range(10)]
+
+    assert listed(*often, now=None) == ['fold']
+    assert listed(*often, now=None, is_unfolded=True) == ['fold', *map(str, range(10))]
 
 
 def test_days_are_those_of_the_calendar_and_come_by_time() -> None:

@@ -151,6 +151,28 @@ async def test_a_changed_event_may_change_all_of_it(screen: Screen) -> None:
     assert await after_news(window, 1) == [SPAN]
 
 
+async def test_an_event_that_does_not_repeat_changes_where_it_was_and_where_it_is(screen: Screen) -> None:
+    plain = await screen.plan()
+    event = plain.changed(start=(START + 5 * HOUR).replace(tzinfo=None), timezone='UTC', rrule=None)
+    window = drawn(screen)
+
+    screen.room.bus.publish(ScheduleChanged('created', event))
+    assert await after_news(window, 1) == [(START + 5 * HOUR, START + 5 * HOUR + MOMENT)]
+    before = event.changed(start=(START + 3 * HOUR).replace(tzinfo=None))
+    screen.room.bus.publish(ScheduleChanged('updated', event, before))
+
+    assert (await after_news(window, 2))[1] == (START + 3 * HOUR, START + 5 * HOUR + MOMENT)
+
+
+async def test_an_event_that_repeated_before_changes_all_of_it(screen: Screen) -> None:
+    event = await screen.plan()
+    window = drawn(screen)
+
+    screen.room.bus.publish(ScheduleChanged('updated', event.changed(rrule=None), event.changed(rrule='FREQ=DAILY')))
+
+    assert await after_news(window, 1) == [SPAN]
+
+
 async def test_a_new_day_reads_all_of_it(screen: Screen) -> None:
     window = drawn(screen)
 

@@ -14,15 +14,17 @@ from pages.scheduler.parts.days import (
     clock_in,
     day_in,
     day_words,
+    first_of_week,
+    in_week,
     length_words,
     midnight,
     moment_words,
-    monday_of,
     morning_of,
     next_hour,
     next_hour_on,
     turned,
     wall_now,
+    week_of,
     weekday_of,
 )
 
@@ -56,12 +58,15 @@ def test_where_midnight_is_skipped_the_day_begins_when_the_clocks_change() -> No
     assert midnight(date(2026, 3, 9), HAVANA) - start == timedelta(hours=23)
 
 
-@given(DAYS)
-def test_a_week_begins_on_the_monday_that_is_at_most_six_days_earlier(day: date) -> None:
-    monday = monday_of(day)
+@given(DAYS, st.integers(0, 6))
+def test_a_week_begins_at_most_six_days_earlier_and_has_the_number_of_its_thursday(day: date, begins: int) -> None:
+    first = first_of_week(day, begins)
 
-    assert monday.weekday() == 0
-    assert timedelta() <= day - monday <= timedelta(days=6)
+    assert first.weekday() == begins
+    assert timedelta() <= day - first <= timedelta(days=6)
+    thursday = next(first + DAY * number for number in range(7) if (first + DAY * number).weekday() == 3)
+    assert week_of(first) == thursday.isocalendar()[:2]
+    assert [(first + DAY * place).weekday() for place in range(7)] == in_week(begins)
 
 
 @given(DAYS, st.integers(-30, 30))

@@ -12,6 +12,8 @@ from nicegui import ui
 from pages.scheduler.event.actions import ask_scope, delete_event, run_event_now
 from pages.scheduler.event.dialog import open_event_dialog
 from synapse.calendar.events import Event
+from tests.parts.calendar_files import calendar_file
+from tests.parts.calendar_server import calendar_server
 from tests.parts.screen import Screen, fire, name_of, opened_screen
 
 pytestmark = pytest.mark.asyncio(loop_scope='module')
@@ -91,6 +93,23 @@ async def test_a_new_event_begins_with_what_was_planned_last(screen: Screen) -> 
     assert [item.props['value'] for item in selected] == ['BackupFolder']
 
 
+async def test_an_event_of_a_subscribed_calendar_says_where_it_is_from(screen: Screen) -> None:
+    room = screen.room
+    await room.import_rules.set([{'when': 'any', 'pipeline': 'RunCommand', 'parameters': {'command': ['true']}}])
+    with calendar_server() as server:
+        server.text = calendar_file('UID:lunch@team\nDTSTART:20411006T160000Z\nSUMMARY:Lunch')
+        item = await room.subscriptions.add({'url': server.address(), 'label': 'Team'})
+        await room.subscriptions.read(item.id)
+    [event] = room.calendar.events()
+
+    await opened(screen, event)
+
+    notes = [name_of(part) for part in screen.elements if 'sy-cap' in part.classes]
+    assert [note for note in notes if note.startswith('From the calendar Team, which is read every hour.')]
+    await room.subscriptions.remove(item.id, events='delete')
+    await room.import_rules.set([])
+
+
 async def test_what_is_wrong_with_a_new_event_is_shown_once_it_was_to_be_saved(screen: Screen) -> None:
     await opened(screen, pipeline='RunCommand')
     assert reason(screen) == ''
@@ -168,9 +187,9 @@ async def test_a_rule_that_never_matches_takes_the_place_of_the_rule_and_cannot_
     assert any('is-wrong' in part.classes for part in screen.shown if 'ev-sentence' in part.classes)
 
 
-async def test_an_answer_that_a_later_one_has_overtaken_is_dropped(screen: Screen, monkeypatch: Any) -> None:
+async def test_while_a_preview_takes_long_changes_share_the_next_one(screen: Screen, monkeypatch: Any) -> None:
     event = await screen.plan(rrule='FREQ=DAILY')
-    first, preview = asyncio.Event(), screen.room.calendar.preview
+    first, preview = asyncio.Event(), screen.room.calendar.preview_of_plan
     calls: list[str] = []
     answered: list[str] = []
 
@@ -182,18 +201,81 @@ async def test_an_answer_that_a_later_one_has_overtaken_is_dropped(screen: Scree
         answered.append(values['rrule'])
         return answer
 
-    monkeypatch.setattr(screen.room.calendar, 'preview', slow_at_first)
+    monkeypatch.setattr(screen.room.calendar, 'preview_of_plan', slow_at_first)
     with screen.drawing():
         open_event_dialog(screen.room, event=event)
     await screen.until(lambda: len(calls) == 1)
-    screen.tick('Never')
-    await screen.until(lambda: screen.has('Next'))
+    assert {'is-waiting'} <= {name for part in screen.shown for name in part.classes}  # a skeleton until then
+    for repeats in ('Weekly', 'Monthly', 'Never'):
+        screen.tick(repeats)
 
     first.set()
-    await screen.until(lambda: len(answered) == 2)
+    await screen.until(lambda: screen.has('Next'))
 
-    assert answered == [None, 'FREQ=DAILY']
-    assert screen.has('Next')
+    assert answered == calls == ['FREQ=DAILY', None]
+    assert not any('is-waiting' in part.classes for part in screen.elements)
+
+
+async def test_a_wrong_rule_is_said_while_the_values_of_its_pipeline_are_still_being_checked(
+    screen: Screen, monkeypatch: Any
+) -> None:
+    checked, problems = asyncio.Event(), screen.room.calendar.problems
+
+    async def slow(values: Any, **options: Any) -> Any:
+        await checked.wait()
+        return await problems(values, **options)
+
+    event = await screen.plan(rrule='FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12')
+    monkeypatch.setattr(screen.room.calendar, 'problems', slow)
+    await opened(screen, event)
+
+    screen.type('event-raw', 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31')
+    await screen.until(lambda: screen.error_at('event-rrule') == 'No day matches. Pick another day.')
+    screen.type('event-raw', '03***')
+    await screen.until(lambda: "'03***'" in screen.error_at('event-rrule'))
+
+    checked.set()
+
+
+async def test_the_load_is_counted_once_the_typing_rests(screen: Screen, monkeypatch: Any) -> None:
+    event = await screen.plan(rrule='FREQ=DAILY')
+    counted: list[int] = []
+    load = screen.room.calendar.load_at
+
+    async def counting(moments: Any, *rest: Any, **options: Any) -> Any:
+        counted.append(len(moments))
+        return await load(moments, *rest, **options)
+
+    monkeypatch.setattr(screen.room.calendar, 'load_at', counting)
+    await opened(screen, event)
+    for repeats in ('Weekly', 'Never', 'Monthly'):
+        screen.tick(repeats)
+
+    await screen.until(lambda: any('available at' in name_of(part) for part in screen.shown))
+
+    assert counted == [5]
+
+
+# Why it did not run
+
+
+async def test_the_dialog_answers_for_any_moment_as_one_types(screen: Screen) -> None:
+    event = await screen.plan(rrule='FREQ=DAILY')
+    await opened(screen, event)
+    [fold] = [item for item in screen.elements if 'why-fold' in item.classes]
+    assert not any('why-view' in item.classes for item in screen.elements)
+
+    fire(fold, 'toggle')
+    await screen.until(lambda: any(name.startswith('It is planned and runs ') for name in names(screen)))
+    screen.type('event-why', f'{event.start:%Y-%m-%dT}')
+    await screen.until(lambda: 'Type a day and a time.' in names(screen))
+    screen.type('event-why', f'{event.start - timedelta(days=1):%Y-%m-%dT%H:%M}')
+
+    await screen.until(lambda: any(name.startswith('The event did not exist yet') for name in names(screen)))
+
+
+def names(screen: Screen) -> list[str]:
+    return [name_of(item) for item in screen.elements]
 
 
 # Changes
@@ -288,7 +370,7 @@ async def test_a_question_that_is_cancelled_leaves_the_dialog_open(screen: Scree
     save(screen)
     await screen.until(lambda: screen.has('Save only this one'))
 
-    [question] = [item for item in dialogs(screen) if 'persistent' not in item.props]
+    _dialog, question = dialogs(screen)
     question.submit(None)
     await screen.until(lambda: len(dialogs(screen)) == 1)
 
@@ -344,35 +426,9 @@ async def test_a_number_of_the_misfire_policy_that_does_not_fit_is_said_at_once(
 # Closing
 
 
-async def test_a_dialog_without_changes_is_closed_without_a_question(screen: Screen) -> None:
+async def test_it_is_closed(screen: Screen) -> None:
     await opened(screen, await screen.plan())
 
-    screen.press('Close')
-
-    await closed(screen)
-
-
-async def test_changes_are_not_lost_without_a_question(screen: Screen) -> None:
-    await opened(screen, await screen.plan())
-    screen.type('event-title', 'Postcards')
-
-    fire(dialogs(screen)[0], 'shake')
-    await screen.until(lambda: screen.has('Your changes are not saved.'))
-    screen.press('Keep editing')
-    await screen.until(lambda: len(dialogs(screen)) == 1)
-    screen.press('Close')
-    await screen.until(lambda: screen.has('Your changes are not saved.'))
-    screen.press('Leave')
-
-    await closed(screen)
-    assert [item.title for item in screen.room.calendar.events()] == ['Letters']
-
-
-async def test_a_change_that_was_taken_back_is_none(screen: Screen) -> None:
-    await opened(screen, await screen.plan())
-
-    screen.type('event-title', 'Postcards')
-    screen.type('event-title', 'Letters')
     screen.press('Close')
 
     await closed(screen)

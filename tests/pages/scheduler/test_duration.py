@@ -17,6 +17,7 @@ from pages.scheduler.event.duration import in_units, seconds_in
         ('1,5 hours', 5400),
         ('45s', 45),
         ('2 days', 172800),
+        ('1 hora 30', 5400),
     ],
 )
 def test_a_length_is_read_as_it_is_meant(text: str, seconds: float | None) -> None:

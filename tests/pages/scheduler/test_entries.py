@@ -1,5 +1,6 @@
 """Entries of the calendar: which ones stay in sight, how many there are, what they open, and how they read."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast, get_args
@@ -9,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pages.scheduler.parts.entries import RANKS, counts_of, occurrence_of, survivors, target_of
+from pages.scheduler.parts.entries import (
+    MOST_BY_THE_HOUR,
+    RANKS,
+    counts_of,
+    gathered,
+    is_gathered,
+    occurrence_of,
+    survivors,
+    target_of,
+)
 from pages.scheduler.parts.entry_filter import GROUPS, EntryFilter
 from pages.scheduler.parts.entry_words import entry_caption, entry_label, outcomes_of, summary_of, title_of
 from synapse.calendar.events import CalendarEntry, EntryState
@@ -74,6 +84,59 @@ def test_nothing_that_is_left_out_matters_more_than_what_is_kept(found: list[Cal
     left_out = [RANKS[item.state] for item in found if item not in kept]
 
     assert not left_out or max(RANKS[item.state] for item in kept) <= min(left_out)
+
+
+# What is frequent
+
+
+def every_minute(*states: tuple[str, int]) -> list[CalendarEntry]:
+    """Entries of one event, one a minute: this many of each state, one state after another."""
+    found = [state for state, count in states for _ in range(count)]
+    moments = [NOON + timedelta(minutes=number) for number in range(len(found))]
+    return [
+        entry(state, key=f'e@{number}', at=at, due=at, event_id='e', run=None if state == 'planned' else f'r{number}')
+        for number, (state, at) in enumerate(zip(found, moments, strict=True))
+    ]
+
+
+def test_a_frequent_event_is_one_entry_for_each_outcome_and_what_is_live_or_rare_stays_apart() -> None:
+    found = every_minute(('succeeded', 600), ('missed', 3), ('skipped', 7), ('running', 1), ('planned', 800))
+
+    lines = gathered(found)
+
+    assert [(line.state, line.count) for line in lines if line.count > 1] == [
+        ('succeeded', 600),
+        ('skipped', 7),
+        ('planned', 800),
+    ]
+    assert [line.state for line in lines if line.count == 1] == ['missed'] * 3 + ['running']
+    assert counts_of(lines) == counts_of(found)
+
+
+def test_what_stands_for_runs_opens_the_day_and_what_is_ahead_the_event_at_its_next_moment() -> None:
+    found = every_minute(('failed', 30), ('planned', 30))
+
+    failed, planned = gathered(found)
+
+    assert (target_of(failed), failed.due, is_gathered(failed)) == ('day', None, True)
+    assert (target_of(planned), planned.due, is_gathered(planned)) == ('event', found[30].at, True)
+    assert not is_gathered(entry('missed', count=12, event_id='e', due=NOON)), 'one row of the ledger'
+
+
+def test_a_reason_is_given_only_if_it_is_that_of_all() -> None:
+    found = every_minute(('failed', 5))
+
+    [same] = gathered([replace(item, reason='Disk full') for item in found])
+    [mixed] = gathered([replace(item, reason=item.key) for item in found])
+
+    assert (same.reason, mixed.reason) == ('Disk full', '')
+
+
+def test_an_event_is_frequent_by_all_of_its_day_not_by_what_is_left_of_it() -> None:
+    day = every_minute(('succeeded', 1420), ('planned', 20))
+
+    assert [line.count for line in gathered(day, most=MOST_BY_THE_HOUR)] == [1420, 20]
+    assert gathered(day[-20:], most=MOST_BY_THE_HOUR) == day[-20:]
 
 
 # How many there are

@@ -80,6 +80,8 @@ async def test_an_event_with_unusual_values_reads_as_it_was_given(screen: Screen
         rrule='FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1',
         retry={'attempts': 7, 'delay_seconds': 61},
         timeout_seconds=5400,
+        stop_signal='SIGHUP',
+        grace_seconds=45.5,
         overlap='allow',
         profile='studio',
     )
@@ -157,6 +159,32 @@ async def test_a_timeout_can_be_set_and_taken_away(screen: Screen) -> None:
     screen.type('event-timeout', '')
 
     assert drawn.values['timeout_seconds'] is None
+
+
+async def test_how_its_programs_are_stopped_can_be_chosen(screen: Screen) -> None:
+    drawn = Drawn(screen)
+
+    screen.choose('event-stop', 'SIGINT')
+    screen.type('event-grace', '45 s')
+
+    assert (drawn.values['stop_signal'], drawn.values['grace_seconds']) == ('SIGINT', 45)
+
+    screen.choose('event-stop', '')
+    screen.type('event-grace', '2 h')
+
+    assert drawn.values['stop_signal'] is None
+    assert list(drawn.problems) == ['grace_seconds']
+
+
+async def test_how_long_it_may_be_silent_can_be_said(screen: Screen) -> None:
+    drawn = Drawn(screen)
+    assert drawn.values['silence_after_seconds'] is None
+
+    screen.type('event-silence', '26 h')
+    assert drawn.values['silence_after_seconds'] == 26 * 3600
+
+    screen.type('event-silence', '30 s')
+    assert drawn.problems == {'silence_after_seconds': 'Enter at least 1 min.'}
 
 
 async def test_what_happens_while_the_last_run_has_not_finished_can_be_chosen(screen: Screen) -> None:

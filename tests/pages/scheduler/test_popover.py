@@ -1,7 +1,7 @@
 """All of one day on a page: it follows its day while it is open, and what is pressed in it is about that day."""
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ class Opened:
 
     def __init__(self, screen: Screen) -> None:
         self.done: list[tuple[str, Any]] = []
-        names = ('open_entry', 'run_now', 'retry', 'open_day', 'plan')
+        names = ('open_entry', 'run_now', 'retry', 'open_day', 'plan', 'about')
         actions = {name: lambda what, name=name: self.done.append((name, what)) for name in names}
         with screen.drawing():
             self.popover = DayPopover(screen.room, PopoverActions(**actions))  # type: ignore[arg-type]
@@ -58,6 +58,25 @@ async def test_it_shows_its_day_through_the_filter(screen: Screen) -> None:
     await opened.popover.show(tomorrow(screen), EntryFilter(pipeline='BackupFolder'))
 
     assert opened.titles == []
+
+
+async def test_a_frequent_event_is_one_row_that_unfolds_in_place(screen: Screen) -> None:
+    opened = Opened(screen)
+    start = datetime.combine(tomorrow(screen), time())
+    await screen.plan('Pulse', start=start, rrule='FREQ=MINUTELY;INTERVAL=15')
+    await screen.plan('Letters', start=start + timedelta(hours=9))
+
+    await opened.popover.show(tomorrow(screen), EntryFilter())
+    picture = opened.popover.props['picture']
+    assert opened.titles == ['Pulse ×96', 'Letters']
+    assert picture['caption'] == '97 planned'
+    assert [(row['folds'], row['about']) for row in picture['rows']] == [(True, False), (False, True)]
+    fire(opened.popover, 'fold', picture['rows'][0]['key'])
+    assert opened.titles == ['Pulse ×96', *['Pulse'] * 96, 'Letters']
+    assert len({row['key'] for row in opened.popover.props['picture']['rows']}) == 98
+    fire(opened.popover, 'fold', picture['rows'][0]['key'])
+
+    assert opened.titles == ['Pulse ×96', 'Letters']
 
 
 async def test_it_follows_its_day_while_it_is_open(screen: Screen) -> None:
@@ -127,3 +146,15 @@ async def test_a_day_that_cannot_be_read_says_so(screen: Screen, monkeypatch: py
 
     assert screen.notices == ['That did not work. The log has the details.']
     assert opened.titles == []
+
+
+async def test_what_happened_to_an_occurrence_is_asked_from_its_row(screen: Screen) -> None:
+    opened = Opened(screen)
+    event = await screen.plan('Letters')
+    await opened.popover.show(tomorrow(screen), EntryFilter())
+    [row] = opened.popover.props['picture']['rows']
+
+    fire(opened.popover, 'about', row['key'])
+
+    [(name, found)] = opened.done
+    assert (name, found.event_id, row['about']) == ('about', event.id, True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pages.scheduler.event.preview import ahead_words, in_parts, sentence_parts
 from synapse.calendar.events import Preview
 from synapse.recurrence import Plan
-from synapse.recurrence.words import PreviewLine, in_words
+from synapse.recurrence.words import PreviewLine, sentence_and_when
 from tests.parts.plans import plans
 
 BERLIN = ZoneInfo('Europe/Berlin')
@@ -20,30 +20,31 @@ SENTENCE = 'Runs every Monday at 16:00, Berlin time, with no end date.'
 
 
 @pytest.mark.parametrize(
-    ('sentence', 'emphasis'),
+    ('rule', 'emphasis'),
     [
-        (SENTENCE, 'every Monday at 16:00'),
-        ('Runs every day at 16:00:30, Berlin time.', 'every day at 16:00:30'),
-        ('Runs every day at 09:00, 12:00 and 15:30, Berlin time.', 'every day at 09:00, 12:00 and 15:30'),
-        ('Runs every hour at 0, 15, 30 and 45 minutes past.', 'every hour at 0, 15, 30 and 45 minutes past'),
-        ('Runs every 15 minutes, with no end date.', 'every 15 minutes'),
-        ('No day matches. Pick another day.', ''),
+        (None, 'once, on Friday 16 October 2026 at 16:00:30'),
+        ('FREQ=WEEKLY;BYDAY=MO;BYSECOND=0', 'every Monday at 16:00'),
+        ('FREQ=DAILY', 'every day at 16:00:30'),
+        ('FREQ=DAILY;BYHOUR=9,12;BYSECOND=0', 'every day at 09:00 and 12:00'),
+        ('FREQ=HOURLY;BYMINUTE=0,15,30,45', 'every hour at 0, 15, 30 and 45 minutes past'),
+        ('FREQ=MINUTELY;INTERVAL=15;BYHOUR=9', 'every 15 minutes from 09:00 to 09:59'),
     ],
 )
-def test_days_and_time_stand_out(sentence: str, emphasis: str) -> None:
-    assert in_parts(sentence)[1] == emphasis
+def test_days_and_time_stand_out(rule: str | None, emphasis: str) -> None:
+    plan = Plan(datetime(2026, 10, 16, 16, 0, 30), 'Europe/Berlin', rule)
+    assert in_parts(*sentence_and_when(plan))[1] == emphasis
 
 
-@given(st.text())
-def test_no_word_of_a_sentence_is_lost_or_said_twice(sentence: str) -> None:
-    assert ''.join(in_parts(sentence)) == sentence
+@given(st.text(), st.text())
+def test_no_word_of_a_sentence_is_lost_or_said_twice(sentence: str, when: str) -> None:
+    assert ''.join(in_parts(sentence, when)) == sentence
 
 
 @settings(max_examples=40, deadline=None)
 @given(plans())
 def test_every_rule_in_words_has_something_that_stands_out(plan: Plan) -> None:
-    sentence = in_words(plan)
-    before, emphasis, after = in_parts(sentence)
+    sentence, when = sentence_and_when(plan)
+    before, emphasis, after = in_parts(sentence, when)
 
     assert (before, before + emphasis + after) == ('Runs ', sentence)
     assert emphasis

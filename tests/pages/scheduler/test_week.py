@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pages.scheduler.parts.entry_words import outcomes_of
 from pages.scheduler.week.column import HOUR_PIXELS, block_props
 from pages.scheduler.week.layout import DAY_MINUTES, MAX_LANES, MIN_MINUTES, SLOT, Block, WeekLayout, begun_in, slot_at
 from synapse.calendar.events import CalendarEntry
@@ -157,6 +158,28 @@ def test_where_too_many_go_at_once_what_matters_is_seen_and_the_others_are_count
     assert sum(len(block.pieces) for block in blocks) == 31
 
 
+def test_an_event_of_every_minute_is_one_block_and_leaves_the_day_to_the_others() -> None:
+    often = [entry(14, f'{n // 60}:{n % 60:02}', minutes=0.1, event_id='e', key=str(n)) for n in range(1440)]
+    blocks = blocks_of(*often, entry(14, '09:00', minutes=60), day=14)
+
+    assert [(block.pieces[0].entry.count, place(block)) for block in blocks] == [
+        (1440, (0, MIN_MINUTES)),
+        (1, (540, 600)),
+    ]
+    assert lanes(blocks) == [(0, 1, 1)] * 2
+    assert outcomes_of(begun_in(blocks_of(*(replace(e, state='missed') for e in often), day=14))) == {'missed': 1440}
+
+
+def test_an_hourly_event_stands_at_each_hour_of_a_day_of_25() -> None:
+    start = datetime(2026, 10, 25, tzinfo=BERLIN).astimezone(UTC)
+    hourly = [replace(entry(25, '00:00', event_id='e'), key=str(n), at=start + timedelta(hours=n)) for n in range(25)]
+
+    blocks = blocks_of(*hourly, day=25, monday=date(2026, 10, 19))
+
+    assert len(begun_in(blocks)) == 25
+    assert not any(block.is_folded for block in blocks)
+
+
 def test_what_has_not_changed_is_not_laid_out_again() -> None:
     layout = WeekLayout(MONDAY, BERLIN)
     first, second = entry(13, '09:00'), entry(14, '09:00')
@@ -276,8 +299,15 @@ def test_a_block_is_drawn_with_its_words_and_its_place() -> None:
     [block] = drawn(entry(14, '09:30', minutes=90, state='succeeded', is_repeating=True))
 
     assert (block['top'], block['long'], block['time'], block['length']) == (570, 90, '09:30', '1:30:00')
-    assert block['label'] == '09:30 Clips, succeeded, 1:30:00, repeats'
+    assert block['label'] == '09:30, 1:30:00 Clips, succeeded, repeats'
     assert block['repeats']
+
+
+def test_the_number_of_a_frequent_event_stands_apart_from_its_title() -> None:
+    [block] = drawn(*(entry(14, f'{n // 2}:{n % 2 * 30:02}', event_id='e', key=str(n)) for n in range(48)))
+
+    assert (block['time'], block['title'], block['times']) == ('00:00', 'Clips', '×48')
+    assert block['label'] == '00:00 Clips, 48 times, planned'
 
 
 def test_a_planned_length_is_only_an_estimate() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.shell.palette import MOST, Command, Palette, found, marked
+from pages.shell.palette import Command, Palette, found, marked
 from synapse.records import now_utc
 from tests.parts.on_page import OnPage, on_page, opened, text_of
 from tests.parts.retention_lives import add_run
@@ -86,18 +86,29 @@ def test_what_is_special_in_a_pattern_is_searched_for_as_it_is() -> None:
     assert [item.words for item in found([command('a.b'), command('axb')], 'a.b')] == ['a.b']
 
 
-async def test_an_empty_palette_offers_commands_first(tmp_path: Path) -> None:
+async def test_an_empty_palette_offers_what_was_used_last_then_pages_and_what_has_a_key(tmp_path: Path) -> None:
     async with palette(tmp_path) as it:
-        assert len(it.words) == MOST
-        assert {item.group for item in it.palette._found} == {'Commands'}
-        assert text_of(it.palette._count) == '8 results'
+        keyed = it.palette._found
+        assert {item.group for item in keyed} == {'Commands', 'Pages'}
+        assert all(item.keys for item in keyed)
+
+        used = found(it.palette._commands(''), '', ['Stop everything'])
+        assert [(item.group, item.words) for item in used][:1] == [('Last used', 'Stop everything')]
+        assert [item.words for item in used[1:]] == [item.words for item in keyed]
+
+
+async def test_the_phone_is_signed_in_from_the_palette(tmp_path: Path) -> None:
+    async with palette(tmp_path) as it:
+        await it.enter('open on the phone')
+
+        await it.it.until(lambda: bool(it.it.all(role='dialog', aria_label='Sign in a phone or tablet')))
 
 
 async def test_a_pipeline_can_be_run_and_planned(tmp_path: Path) -> None:
     async with palette(tmp_path) as it:
         it.type('publish')
 
-        await it.finds('Run Publish video', 'Plan a run of Publish video')
+        await it.finds('Run Publish video', 'Plan a run of Publish video', 'Publish video')
 
 
 async def test_a_page_is_found_by_its_name_and_opened(tmp_path: Path) -> None:
@@ -125,6 +136,17 @@ async def test_runs_of_the_past_are_found_by_number_and_file(tmp_path: Path) -> 
         await it.enter('#1')
 
         assert it.it.gone_to == ['/runs/1']
+
+
+async def test_runs_that_the_palette_has_not_read_are_looked_for(tmp_path: Path) -> None:
+    async with palette(tmp_path) as it:
+        for number, subject in enumerate(('launch.mp4', 'trailer.mp4')):
+            add_run(it.room.history, tmp_path / 'data' / 'runs', f'run{number}', now_utc(), subject=subject)
+
+        it.type('#2')
+        await it.finds('#2 trailer.mp4')
+        it.type('launch')
+        await it.finds('#1 launch.mp4')
 
 
 async def test_an_event_is_found_by_its_title_with_its_next_moment(tmp_path: Path) -> None:
@@ -168,13 +190,13 @@ async def test_enter_with_nothing_found_keeps_the_palette_open(tmp_path: Path) -
 async def test_arrows_select_around_the_ends(tmp_path: Path) -> None:
     async with palette(tmp_path) as it:
         it.type('publish')
-        await it.finds('Run Publish video', 'Plan a run of Publish video')
+        await it.finds('Run Publish video', 'Plan a run of Publish video', 'Publish video')
         steps = []
-        for key in ('down', 'down', 'up'):
+        for key in ('down', 'up', 'up'):
             it.key(key)
             steps.append(it.selected)
 
-        assert steps == ['Plan a run of Publish video', 'Run Publish video', 'Plan a run of Publish video']
+        assert steps == ['Plan a run of Publish video', 'Run Publish video', 'Publish video']
 
 
 async def test_the_field_names_the_selected_row_for_screen_readers(tmp_path: Path) -> None:

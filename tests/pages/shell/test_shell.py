@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from nicegui import ui
 
+from pages.parts.shortcuts import SHORTCUTS
 from pages.shell import theme
-from pages.shell.shell import PLACES, SHORTCUTS, Pages, Shell, brand
+from pages.shell.shell import PLACES, Pages, Shell, brand
 from pages.shell.state_pill import RoomPill, stop_everything
 from synapse.control_room import ControlRoom
 from synapse.records import now_utc
 from synapse.runs.messages import QueueChanged
+from synapse.runs.records import RunState
 from synapse.status import StatusChanged
 from tests.parts.on_page import OnPage, is_shown, on_page, opened, text_of
+from tests.parts.run_records import a_run
 
 
 def change(it: OnPage[Any], **values: Any) -> None:
@@ -34,16 +37,29 @@ def go(it: OnPage[Shell], path: str) -> None:
 # State pill
 
 
+PAUSE = {'until': '2021-02-01T08:30:00+00:00', 'because': 'a new disk', 'drain': False, 'drained': False}
+DRAINED = {'drain': True, 'drained': True}
+
+
 @pytest.mark.parametrize(
     ('status', 'words', 'look'),
     [
         ({}, 'Idle', 'idle'),
         ({'state': 'error'}, 'Last run failed', 'failed'),
-        ({'queue_paused': True}, 'Paused', 'paused'),
-        ({'queue_paused': True, 'waiting': 3}, 'Paused · 3 waiting', 'paused'),
+        ({'queue_paused': True}, 'Queue paused', 'paused'),
+        ({'queue_paused': True, 'waiting': 3}, 'Queue paused · 3 waiting', 'paused'),
         ({'state': 'busy', 'running': 2}, '2 running', 'running'),
         ({'state': 'busy', 'running': 1, 'waiting': 4}, '1 running · 4 waiting', 'running'),
         ({'state': 'busy', 'running': 1, 'queue_paused': True}, '1 running · queue paused', 'running'),
+        ({'state': 'paused', 'held': 1}, '1 paused', 'paused'),
+        ({'state': 'busy', 'running': 1, 'held': 1}, '1 running · 1 paused', 'running'),
+        ({'queue_paused': True, 'queue_pause': PAUSE}, 'Queue paused until 1 Feb 09:30 · a new disk', 'paused'),
+        ({'queue_paused': True, 'queue_pause': PAUSE | DRAINED}, 'Drained until 1 Feb 09:30 · a new disk', 'paused'),
+        (
+            {'state': 'busy', 'running': 1, 'queue_paused': True, 'queue_pause': PAUSE | {'drain': True}},
+            '1 running · draining until 1 Feb 09:30: a new disk',
+            'running',
+        ),
     ],
 )
 async def test_the_pill_says_what_the_system_is_doing(
@@ -72,8 +88,9 @@ async def test_the_menu_is_drawn_when_it_opens_and_follows_while_it_is_open(tmp_
         await it.until(lambda: text_of(it.part._body) != before)
 
         assert closed == ''
-        assert before == 'Nothing is running Pause queue Stop everything'
-        assert text_of(it.part._body) == 'Nothing is running Resume queue Stop everything'
+        assert before == 'Nothing is running Pause queue Pause for a time, or drain Stop everything'
+        words = 'Nothing is running Resume queue Pause for a time, or drain Stop everything'
+        assert re.fullmatch(rf'Queue paused since \d\d:\d\d: test {words}', text_of(it.part._body))
 
 
 async def test_an_open_menu_is_not_drawn_again_for_nothing(tmp_path: Path) -> None:
@@ -135,8 +152,9 @@ async def test_the_rail_leads_to_every_page_with_its_shortcut(tmp_path: Path) ->
         (rail,) = [item for item in it.all(aria_label='Main') if item.props.get('tag') == 'nav']
         links = [item for item in rail.descendants() if item.tag == 'a']
 
-        assert [link.props['href'] for link in links] == [target for target, _, _ in PLACES]
-        assert [link.props['data-key'] for link in links] == [f'g {number}' for number in range(1, 8)]
+        assert [link.props['href'] for link in links] == [*(target for target, _, _ in PLACES), '/help']
+        keys = [link.props['data-key'] for link in links if 'data-key' in link.props]
+        assert keys == [f'g {number}' for number in range(1, 8)]
 
 
 async def test_the_page_that_is_open_is_marked_in_the_rail_and_named_in_the_top_bar(tmp_path: Path) -> None:
@@ -163,6 +181,14 @@ async def test_the_top_bar_names_the_page_and_the_run(tmp_path: Path, path: str,
         go(it, path)
 
         assert (it.part._title.text, text_of(it.part._crumb)) == (title, crumb)
+
+
+async def test_the_top_bar_names_a_run_that_is_opened_by_its_id_and_only_kept_on_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path, Shell) as it:
+        it.room.history.create(a_run(RunState.SUCCEEDED, id='old').model_dump(mode='json'))
+        go(it, '/runs/old')
+
+        await it.until(lambda: text_of(it.part._crumb) == '#1')
 
 
 async def test_each_page_has_one_primary_button(tmp_path: Path) -> None:
@@ -222,7 +248,9 @@ async def test_question_mark_lists_all_shortcuts(tmp_path: Path) -> None:
         (dialog,) = it.all(role='dialog', aria_label='Shortcuts')
         words = text_of(dialog)
 
-        assert all(what in words and keys in words for keys, what in SHORTCUTS)
+        shortcuts = [shortcut for group in SHORTCUTS.values() for shortcut in group]
+        assert [shortcut.words for shortcut in shortcuts if shortcut.words not in words] == []
+        assert [hint for shortcut in shortcuts for hint, _ in shortcut.hints() if hint not in words] == []
 
 
 # Pages that are not there
@@ -268,8 +296,9 @@ def test_every_style_sheet_and_script_is_linked() -> None:
 
 
 async def test_the_pages_link_the_sheets_and_know_the_offsets_of_the_zone(tmp_path: Path) -> None:
-    async with on_page(tmp_path, lambda _: None) as it:
-        theme.install('Europe/Berlin')
+    heads = ['']
+    async with on_page(tmp_path, lambda _: ui.add_head_html(heads[-1])) as it:
+        heads.append(theme.install('Europe/Berlin')(''))
         text = (await it.user.http_client.get('/')).text
         sheet, script = (re.search(rf'"({path}\?v=\w+)"', text) for path in (theme.SHEET, theme.SCRIPT))
 

@@ -1,0 +1,118 @@
+"""Synapse on a phone: what is pressed is large enough for a thumb, nothing scrolls sideways or hides."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.parts.harness import SynapseUnderTest
+
+FROZEN = """
+import time
+
+from synapse import Pipeline, Run, step
+
+
+class Slow(Pipeline):
+    @step
+    def work(self, run: Run):
+        while True:
+            run.checkpoint()
+            time.sleep(0.05)
+"""
+SMALL = """() => {
+    const targets = 'a[href], button, input, select, textarea, summary, [role=menuitem], [role=option]';
+    const shown = { opacityProperty: true, visibilityProperty: true };
+    const boxOf = (element) => {
+        const { left, top, width, height } = (element.closest('label, .tick') ?? element).getBoundingClientRect();
+        const box = { width, height };
+        const more = getComputedStyle(element, '::before');  // what makes a small shape easier to press
+        if (more.content !== 'none' && more.position === 'absolute') {
+            box.width = Math.max(width, parseFloat(more.width) || 0);
+            box.height = Math.max(height, parseFloat(more.height) || 0);
+        }
+        return box;
+    };
+    return [...document.querySelectorAll(targets)]
+        .filter((element) => element.checkVisibility(shown) && !element.disabled)
+        .filter((element) => !element.closest('.sy-vh, .sy-skip, [aria-hidden=true]'))
+        .map((element) => ({ element, box: boxOf(element) }))
+        .filter(({ box }) => box.width > 1 && box.height > 1 && Math.min(box.width, box.height) < 43.5)
+        .map(({ element, box }) => `${element.ariaLabel ?? element.textContent.trim()} ${box.width} x ${box.height}`);
+}"""
+SIDEWAYS = """() => [document.documentElement, document.querySelector('#content')]
+    .some((element) => element.scrollWidth > element.clientWidth)"""
+
+
+@pytest.fixture
+def phone(browser: Browser, program: SynapseUnderTest) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={'width': 375, 'height': 812}, has_touch=True, is_mobile=True, reduced_motion='reduce'
+    )
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    page.goto(program.link)
+    page.wait_for_url(program.url)
+    yield page
+    context.close()
+
+
+def test_everything_is_large_enough_for_a_thumb_and_nothing_scrolls_sideways(
+    program: SynapseUnderTest, phone: Page
+) -> None:
+    failed = program.create_run('RunCommand', command=['false'])
+    program.wait_for_run(failed['id'], 'failed')
+    live = program.create_run('RunCommand', command=['sleep', '600'])
+    program.wait_for_run(live['id'], 'running')
+    routes = {
+        '': 'Start a run',
+        'runs': 'Runs',
+        f'runs/{failed["number"]}': 'Steps',
+        f'runs/{live["number"]}': 'Steps',
+        'logs': 'Log',
+        'scheduler': '',
+        'pipelines': 'Run command',
+        'profiles': 'Default',
+        'settings': 'Access',
+    }
+
+    found = {}
+    for route, region in routes.items():
+        phone.goto(program.url + route)
+        if region:
+            expect(phone.get_by_role('region', name=region).first).to_be_attached()
+        else:
+            expect(phone.locator('.ag-day').first).to_be_visible()  # the agenda, without asking for it
+        found[route] = (phone.evaluate(SMALL), phone.evaluate(SIDEWAYS))
+
+    assert found == {route: ([], False) for route in routes}
+
+
+def test_a_run_is_paused_and_stopped_with_a_thumb(program: SynapseUnderTest, phone: Page) -> None:
+    program.write_pipeline('slow.py', FROZEN)
+    program.wait_for_pipeline('Slow')
+    run = program.create_run('Slow')
+    program.wait_for_run(run['id'], 'running')
+    phone.goto(f'{program.url}runs/{run["number"]}')
+
+    phone.get_by_role('button', name='Pause', exact=True).tap()
+    expect(phone.get_by_role('button', name='Resume')).to_be_visible()
+    phone.get_by_role('button', name='Stop now').tap()
+    phone.get_by_role('alertdialog').get_by_role('button', name='Stop now').tap()
+
+    assert program.wait_for_run(run['id'], 'cancelled')['state'] == 'cancelled'
+
+
+def test_a_dialog_fits_above_the_keyboard_of_the_phone(program: SynapseUnderTest, phone: Page) -> None:
+    phone.set_viewport_size({'width': 375, 'height': 667})
+    phone.locator('[data-key=new-run]').dispatch_event('click')
+    dialog = phone.get_by_role('dialog', name='New run')
+    dialog.get_by_role('textbox').first.tap()
+
+    phone.set_viewport_size({'width': 375, 'height': 400})  # what a keyboard of the screen leaves
+
+    expect(phone.locator('html')).to_have_attribute('data-typing', '')
+    start = dialog.get_by_role('button', name='Run', exact=False).last.bounding_box()
+    assert start is not None
+    assert start['y'] + start['height'] <= 400
+    expect(phone.locator('.sy-tabs')).to_be_hidden()
