@@ -102,7 +102,7 @@ def _own_folder(settings: Settings) -> Iterator[FolderLock]:
         if (free := free_bytes(data)) < LEAST_FREE_BYTES:
             raise CannotStart(_full(data, free), NOT_WRITABLE)
         write_atomically(data / '.writable', bytes(PROBE_BYTES))
-        (data / '.writable').unlink()
+        (data / '.writable').unlink(missing_ok=True)  # of two that start at once, the other may be first
     except DiskFull as error:
         raise CannotStart(_full(data, 0), NOT_WRITABLE) from error
     except (OSError, StorageError) as error:

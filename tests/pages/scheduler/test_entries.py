@@ -231,7 +231,7 @@ def test_the_label_of_a_live_run_leaves_out_a_length_that_is_wrong_a_second_late
 def test_the_label_says_how_often_and_why() -> None:
     missed = entry('missed', count=3, reason='Synapse was not running.', is_repeating=True)
 
-    assert entry_label(missed, BERLIN) == '12:00 Video publish, missed, 3 times, repeats, Synapse was not running.'
+    assert entry_label(missed, BERLIN) == '12:00 Video publish, 3 times, missed, repeats, Synapse was not running.'
     assert title_of(missed) == 'Video publish ×3'
 
 
