@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ICON = program.ROOT / 'pages' / 'static' / 'icon-192.png'
 BACKGROUND = '#0a0e14'
 """That of the pages, until they are drawn."""
+ANSWER_SECONDS = 5.0
 SIGN_IN = ('/auth', '/login')
 
 
@@ -46,6 +47,7 @@ class _Window:
         self._path = instance.folder_of(settings.data) / 'place.json'
         self._place = Place()
         self._window: Any = None
+        self._answering: threading.Thread | None = None
         self._is_asking = self._may_close = self._is_maximized = False
 
     def show(self) -> None:
@@ -96,18 +98,27 @@ class _Window:
             self._window.maximize()
 
     def close(self) -> None:
-        """Close without a question."""
+        """Close without a question.
+
+        What the page called is told to it first: its thread would wait for a closed window, and the process for it.
+        """
         self._may_close = True
+        if self._answering is not None:
+            self._answering.join(ANSWER_SECONDS)
         self._window.destroy()
 
     def answer(self, choice: str) -> str:
-        """Do what was answered to the question; returns what is wrong with that, or nothing."""
+        """Do what was answered to the question; returns what is wrong with that, or nothing.
+
+        Called in a thread of its own, which then brings the page what this returns.
+        """
+        self._answering = threading.current_thread()
         if choice == 'stay':
             self._is_asking = False
             return ''
         problem = closing.stop(api_of(self._settings, self._base)) if choice == 'stop' else ''
         if not problem:
-            self.close()
+            threading.Thread(target=self.close, daemon=True).start()
         return problem
 
     def _closing(self) -> bool:

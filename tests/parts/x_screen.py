@@ -60,9 +60,14 @@ class XScreen:
         self._window(window).send_event(self._event.ClientMessage(window=window, client_type=protocols, data=data))
         self._display.sync()
 
+    def focus(self, window: int) -> None:
+        """Let the keyboard type into a window."""
+        self._window(window).set_input_focus(self._x.RevertToParent, self._x.CurrentTime)
+        self._display.sync()
+
     def press(self, window: int, *keys: str) -> None:
         """Press keys in a window: names such as `Return` or `Shift+Tab`, or single letters."""
-        self._window(window).set_input_focus(self._x.RevertToParent, self._x.CurrentTime)
+        self.focus(window)
         shift = self._display.keysym_to_keycode(self._xk.XK_Shift_L)
         for key in keys:
             name = key.removeprefix('Shift+')

@@ -64,8 +64,18 @@ class Windows:
     def page(self, script: str) -> object:
         return evaluate(self.port, script)
 
+    def answer(self, window: int, key: str, *, chosen: str) -> None:
+        """Press a key in a question, once the keyboard is in the page and on this button."""
+        self.screen.focus(window)
+        wait_until(lambda: self.page('document.hasFocus()') is True, timeout=30)
+        self.wait_for('document.activeElement.textContent', chosen)
+        self.screen.press(window, key)
+
     def wait_until_closed(self) -> None:
-        wait_until(lambda: not self.screen.windows() and not self.processes(), timeout=60)
+        def left() -> str:
+            return f'{self.screen.windows()} {self.processes()} {self.page(QUESTION)!r}'
+
+        wait_until(lambda: not self.screen.windows() and not self.processes(), timeout=60, what=left)
 
     def processes(self) -> list[psutil.Process]:
         """The processes of the window, without those of Chromium."""
@@ -105,7 +115,7 @@ def test_it_comes_back_to_its_place_and_synapse_outlives_it(windows: Windows) ->
     program.wait_for_run(run['id'], 'running')
     screen.close(window)
     asked = windows.wait_for(QUESTION, 'Keep Synapse running in the background?')
-    screen.press(window, 'Escape')
+    windows.answer(window, 'Escape', chosen='Keep running')
     wait_until(lambda: windows.page(QUESTION) is None, timeout=30)
     assert '1 run is running: #1 RunCommand' in asked
     [process] = windows.processes()
@@ -116,8 +126,7 @@ def test_it_comes_back_to_its_place_and_synapse_outlives_it(windows: Windows) ->
     window = windows.wait_for_page()
     assert screen.place(window) == (210, 70, 1000, 720)
     screen.close(window)
-    windows.wait_for(QUESTION, 'Keep running')
-    screen.press(window, 'Return')
+    windows.answer(window, 'Return', chosen='Keep running')
     windows.wait_until_closed()
     assert program.run(run['id'])['state'] == 'running'
 
@@ -148,10 +157,8 @@ def test_files_come_and_go_other_sites_open_in_the_browser_and_it_stops_synapse(
     wait_until(lambda: windows.page("document.querySelector('#probe').files[0]?.name") == 'letter.txt', timeout=30)
 
     screen.close(window)
-    windows.wait_for(QUESTION, 'Stop Synapse')
-    screen.press(window, 'Shift+Tab')
-    wait_until(lambda: windows.page('document.activeElement.textContent') == 'Stop Synapse', timeout=30)
-    screen.press(window, 'Return')
+    windows.answer(window, 'Shift+Tab', chosen='Keep running')
+    windows.answer(window, 'Return', chosen='Stop Synapse')
     windows.wait_until_closed()
     assert windows.program.process is not None
     assert windows.program.process.wait(60) == 0
