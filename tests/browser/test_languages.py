@@ -109,7 +109,9 @@ COLLECT = r"""() => {
         const parent = node.parentElement;
         if (!parent?.checkVisibility()) continue;
         if (parent.closest('script, style, template, code, pre, .src, .sy-mono, .flag')) continue;
-        found.push([`${parent.tagName}.${parent.className.baseVal ?? parent.className}`, node.data]);
+        const isMarked = parent.parentElement.querySelector(':scope > mark');  // one text, whose found parts stand out
+        const text = isMarked ? parent.parentElement.textContent : node.data;
+        found.push([`${parent.tagName}.${parent.className.baseVal ?? parent.className}`, text]);
     }
     for (const element of document.querySelectorAll('*'))
         for (const name of ['aria-label', 'aria-description', 'aria-valuetext', 'title', 'placeholder', 'alt'])
