@@ -1,0 +1,205 @@
+"""A control room and workers in processes of their own, as on several machines: nothing is left of what is lost."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from synapse.engine.warden import marked_processes
+from synapse.protocol.environment import DATA, mark
+from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')]
+
+GRANDCHILD = "setsid -f sh -c 'sleep 611' & echo up; sleep 612"
+PIPELINES = """
+import os
+from pathlib import Path
+from helper import double
+from synapse import Pipeline, step
+
+
+class Travels(Pipeline):
+    file: Path
+    fails: bool = False
+
+    @step
+    def read(self, run):
+        (run.workdir / 'made.txt').write_text(str(double(self.file.stat().st_size)))
+        run.artifact('made.txt')
+
+    @step
+    def again(self, run):
+        print('made', (run.workdir / 'made.txt').read_text(), 'at', os.environ['SYNAPSE_DATA'])
+        if self.fails and not Path(self.file).parent.joinpath('mended').exists():
+            raise ValueError('not yet')
+"""
+
+
+class MachineUnderTest:
+    """`python main.py worker`, and what it prints."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, 'main.py', 'worker', *arguments, '--data', str(folder)],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip())
+
+    def wait_for(self, text: str) -> None:
+        wait_until(lambda: any(text in line for line in self.lines), timeout=60, what=lambda: '\n'.join(self.lines))
+
+    def programs(self) -> list[str]:
+        """The programs of runs on this machine."""
+        found = marked_processes([mark([(DATA, str(self.folder / 'machine'))])])
+        return [' '.join(process.cmdline()) for process in found]
+
+    def wait_until_empty(self) -> None:
+        wait_until(lambda: self.programs() == [], timeout=15, what=lambda: f'{self.programs()}')
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(60)
+        self._reader.join(60)
+        return code
+
+
+Join = Callable[..., MachineUnderTest]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[SynapseUnderTest]:
+    program = SynapseUnderTest(tmp_path / 'room', '--cluster', '--cluster-port', '0', '--workers', '1')
+    (tmp_path / 'room' / 'pipelines').mkdir(parents=True)
+    (tmp_path / 'room' / 'pipelines' / 'travels.py').write_text(PIPELINES)
+    (tmp_path / 'room' / 'pipelines' / 'helper.py').write_text('def double(number):\n    return 2 * number\n')
+    program.start()
+    yield program
+    program.stop()
+
+
+@pytest.fixture
+def join(room: SynapseUnderTest, tmp_path: Path) -> Iterator[Join]:
+    """Let a machine of this name join."""
+    machines = []
+
+    def joined(name: str) -> MachineUnderTest:
+        machine = MachineUnderTest(tmp_path / name, *join_line(room), '--name', name, '--workers', '2')
+        machines.append(machine)
+        machine.wait_for('has joined')
+        return machine
+
+    yield joined
+    for machine in machines:
+        machine.stop(signal.SIGKILL)
+        machine.wait_until_empty()
+
+
+def join_line(room: SynapseUnderTest) -> list[str]:
+    found: list[str] = []
+
+    def is_printed() -> bool:
+        found[:] = [line for line in room.output if 'worker tls://' in line]
+        return bool(found)
+
+    wait_until(is_printed, timeout=40, what=lambda: '\n'.join(room.output))
+    return found[0].split(' worker ')[1].split()
+
+
+def elsewhere(room: SynapseUnderTest, shell: str) -> dict:
+    """Start a run while the only worker here is taken, and return it once its program is up."""
+    room.create_run('RunCommand', command=['sleep', '600'])
+    run = room.create_run('RunCommand', command=['sh', '-c', shell])
+    wait_until(lambda: any(entry['message'] == 'up' for entry in lines(room, run)), timeout=40)
+    return run
+
+
+def lines(room: SynapseUnderTest, run: dict) -> list[dict]:
+    with room.api as api:
+        return api.get('/logs', params={'run': run['id'], 'limit': 500}).json()['entries']
+
+
+def test_files_code_and_results_travel_and_a_retry_goes_on(room: SynapseUnderTest, join: Join, tmp_path: Path) -> None:
+    film = tmp_path / 'film.bin'
+    film.write_bytes(os.urandom(3_000_000))
+    machine = join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+
+    run = room.create_run('Travels', file=str(film), fails=True)
+    ended = room.wait_for_run(run['id'], 'failed')
+
+    assert ended['error']['message'] == 'ValueError: not yet'
+    assert str(tmp_path / 'room' / 'pipelines' / 'travels.py') in str(ended['error'])
+    with room.api as api:
+        assert api.get(f'/runs/{run["id"]}/artifacts/made.txt').text == '6000000'
+        again = api.post(f'/runs/{run["id"]}/retry', json={}).json()
+    room.wait_for_run(again['id'], 'failed')
+    printed = [entry['message'] for entry in lines(room, again) if entry['message'].startswith('made')]
+    assert printed == [f'made 6000000 at {machine.folder / "machine"}']
+
+
+def test_stop_leaves_no_process_there(room: SynapseUnderTest, join: Join) -> None:
+    machine = join('annex')
+    run = elsewhere(room, GRANDCHILD)
+    assert len(machine.programs()) >= 2
+
+    with room.api as api:
+        api.post(f'/runs/{run["id"]}/cancel')
+    room.wait_for_run(run['id'], 'cancelled')
+
+    assert machine.programs() == []
+
+
+def test_a_killed_machine_interrupts_its_runs_and_another_takes_the_next(room: SynapseUnderTest, join: Join) -> None:
+    machine = join('annex')
+    run = elsewhere(room, GRANDCHILD)
+
+    machine.process.kill()
+    ended = room.wait_for_run(run['id'], 'interrupted', timeout=15)
+
+    assert ended['error']['message'] == 'The machine annex was lost at execute.'
+    machine.wait_until_empty()
+    other = join('shed')
+    again = room.create_run('RunCommand', command=['sh', '-c', 'echo up'])
+    room.wait_for_run(again['id'], 'succeeded')
+    assert other.stop() == 0
+
+
+def test_a_killed_control_room_leaves_nothing_there_and_the_machine_comes_back(
+    room: SynapseUnderTest, join: Join
+) -> None:
+    machine = join('annex')
+    run = elsewhere(room, GRANDCHILD)
+
+    room.kill9()
+    machine.wait_until_empty()
+    machine.wait_for('all runs here were ended')
+    room.start(port=int(re.findall(r':(\d+)/', room.url)[0]))
+
+    assert room.wait_for_run(run['id'], 'interrupted')['error']['type'] == 'interrupted'
+
+
+def test_without_the_right_code_a_machine_is_refused_with_a_sentence(room: SynapseUnderTest, tmp_path: Path) -> None:
+    address, _, code = join_line(room)
+    wrong = ('A' if code[0] != 'A' else 'B') + code[1:]
+
+    machine = MachineUnderTest(tmp_path / 'stranger', address, '--code', wrong)
+
+    machine.wait_for('its code is another one')
+    assert machine.stop() == 0
+    assert 'Traceback' not in '\n'.join(machine.lines)
