@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
-from synapse.addresses import Address, AllowedHost, address_in_network
+from synapse.addresses import LOOPBACK_NAMES, Address, AllowedHost, address_in_network
 from synapse.language import AUTO, LANGUAGES, _, read_language, tag_of
 
 GIB = 1024**3
@@ -55,6 +55,19 @@ def default_data_folder() -> Path:
     return Path(platformdirs.user_data_dir('synapse', appauthor=False))
 
 
+def cluster_address(text: str) -> str:
+    """Return the address of a scheduler, such as `tls://10.0.0.5:8786`; `tcp:` only where it leads to this machine.
+
+    :raises ValueError: if it is none
+    """
+    found = re.fullmatch(r'(tls|tcp)://([^\s/:@]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})', text)
+    if found is None:
+        raise ValueError(_('{address!r} is no address such as tls://10.0.0.5:8786.', address=text))
+    if found[1] == 'tcp' and found[2] not in LOOPBACK_NAMES:
+        raise ValueError(_('Without encryption only this machine itself can be used: give tls:// instead of tcp://.'))
+    return text
+
+
 class Settings(BaseModel):
     """Every setting of the command line; sizes in bytes."""
 
@@ -80,6 +93,11 @@ class Settings(BaseModel):
     tls_key: Path | None = None
     """Files in PEM: the certificate with those that vouch for it, and its private key."""
 
+    cluster: str | None = None
+    """None for this machine alone; empty to let other machines join; else the scheduler of a cluster elsewhere."""
+    cluster_port: int = Field(default=8786, ge=0, le=65535)
+    """Where other machines join."""
+
     language: str | None = None
     """What everything is said in, a key of `LANGUAGES`; None for what was chosen in Settings."""
 
@@ -104,6 +122,11 @@ class Settings(BaseModel):
                 _('Synapse does not speak {language!r} yet. It speaks {names}.', language=value, names=names)
             )
         return known
+
+    @field_validator('cluster')
+    @classmethod
+    def _scheduler(cls, value: str | None) -> str | None:
+        return value and cluster_address(value)
 
     @field_validator('password_file', 'tls_cert', 'tls_key')
     @classmethod

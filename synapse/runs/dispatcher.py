@@ -122,9 +122,9 @@ class Dispatcher:
     def _continue_answered(self) -> None:
         """Give free workers to runs whose processes wait with an answer, before anything new starts."""
         for live in [live for live in self._live.values() if live.wants_worker]:
-            worker = live.worker or self.workers.free
+            worker = live.worker or self.workers.free_on(live.machine)
             if worker is None:
-                return
+                continue
             self.workers.give(worker, live.run.id)
             live.go_on(worker)
 
@@ -140,7 +140,9 @@ class Dispatcher:
             run, worker = found
             self._queue.take(run.id)
             self.workers.give(worker, run.id)
-            live = self._live[run.id] = LiveRun(run, worker, self._context, self._jobs)
+            live = self._live[run.id] = LiveRun(
+                run, worker, self._context, self._jobs, machine=self.workers.machine_of(worker)
+            )
             self._tasks[run.id] = asyncio.create_task(self._carry_out(live), name=f'run {run.id}')
             self._context.bus.publish(RunDispatched(run))
             self._context.bus.publish(QueueChanged())

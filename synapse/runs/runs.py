@@ -496,6 +496,11 @@ class Runs(KnownRuns):
         self._dispatcher.workers.resize(count)
         self._bus.publish(QueueChanged())
 
+    def offer_machines(self, places: Mapping[str, int]) -> None:
+        """Use other machines from now on: how many runs each carries out at a time, by its name."""
+        self._dispatcher.workers.offer(places)
+        self._bus.publish(QueueChanged())
+
     # The queue
 
     async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:

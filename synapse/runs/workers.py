@@ -16,11 +16,29 @@ class Workers:
         self._runs: dict[str, str | None] = {}
         self._since: dict[str, datetime] = {}
         self._wanted: tuple[str, ...] = ()
+        self._here: tuple[str, ...] = ()
+        self._elsewhere: dict[str, str] = {}
+        """The machine of each worker that is not here."""
         self.resize(count)
 
     def resize(self, count: int) -> None:
         """Change how many there are; a surplus worker that has a run is removed when that run ends."""
-        self._wanted = tuple(f'worker-{number}' for number in range(1, count + 1))
+        self._here = tuple(f'worker-{number}' for number in range(1, count + 1))
+        self._settle()
+
+    def offer(self, places: Mapping[str, int]) -> None:
+        """Change how many there are on other machines, by name; those with a run stay until it ends."""
+        self._elsewhere = {
+            f'{machine}-{number}': machine for machine, count in places.items() for number in range(1, count + 1)
+        }
+        self._settle()
+
+    def machine_of(self, name: str) -> str:
+        """Return the machine of a worker, empty for this one."""
+        return self._elsewhere.get(name, '')
+
+    def _settle(self) -> None:
+        self._wanted = (*self._here, *self._elsewhere)
         for name in self._wanted:
             self._runs.setdefault(name, None)
             self._since.setdefault(name, now_utc())
@@ -34,6 +52,11 @@ class Workers:
     def free(self) -> str | None:
         """The first worker without a run, None if all are busy."""
         return next((name for name in self._wanted if self._runs[name] is None), None)
+
+    def free_on(self, machine: str) -> str | None:
+        """Return the first worker of a machine without a run, None if all are busy."""
+        names = (name for name in self._wanted if self.machine_of(name) == machine)
+        return next((name for name in names if self._runs[name] is None), None)
 
     def give(self, name: str, run_id: str) -> None:
         self._runs[name], self._since[name] = run_id, now_utc()
