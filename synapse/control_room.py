@@ -54,6 +54,7 @@ from .log.handler import LogHandler
 from .log.log import Level, Log
 from .machine import Machine
 from .notifications.notifications import Notifications
+from .offers import Offer
 from .old_logins import move_old_logins
 from .preferences import SavedPreferences, chosen_zone
 from .profiles import Profiles
@@ -191,7 +192,7 @@ class ControlRoom:
             colors=PipelineColors(preferences.get('colors')),
         )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
-        engine = _engine(LocalEngine(boot, zygotes), settings, catalog, lambda places: runs.offer_machines(places))
+        engine = _engine(LocalEngine(boot, zygotes), settings, catalog, lambda offers: runs.offer_machines(offers))
         given_tokens = Documents(data / 'tokens.json')
         tokens = ApiTokens(given_tokens, bus, now=now)
         ledger, auth = (
@@ -211,6 +212,7 @@ class ControlRoom:
             workers=settings.workers
             if 'workers' in settings.model_fields_set
             else _saved_workers(preferences, settings),
+            labels=settings.offer,
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
             planned=event_store.planned_work,
@@ -573,7 +575,7 @@ def _zone(wanted: str | None, preferences: Documents) -> MachineZone:
 
 
 def _engine(
-    local: LocalEngine, settings: Settings, catalog: Catalog, offer: Callable[[Mapping[str, int]], object]
+    local: LocalEngine, settings: Settings, catalog: Catalog, offer: Callable[[Mapping[str, Offer]], object]
 ) -> 'LocalEngine | Machines':
     """Return what carries out runs: here, and on other machines where the settings say so."""
     if settings.cluster is None:
@@ -593,7 +595,7 @@ def _engine(
         is_elsewhere=bool(settings.cluster),
         folder=settings.data / 'cluster',
         paths_of=read_by,
-        on_change=lambda machines: offer({machine.name: machine.places for machine in machines.values()}),
+        on_change=lambda machines: offer({machine.name: machine.offer for machine in machines.values()}),
     )
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +44,20 @@ def _listed(value: Any) -> Any:
 
 def _are_texts(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def _offers(value: Any) -> Any:
+    """Read texts such as `gpu=1`, or `render`, of which there is one."""
+    texts = _listed(value)
+    if not _are_texts(texts):
+        return texts
+    offers = {}
+    for text in texts:
+        name, _equals, much = text.partition('=')
+        if not re.fullmatch(r'[a-z][a-z0-9_-]{0,39}', name):
+            raise ValueError(_('{text!r} is no offer such as gpu=1: letters, digits, - and _ for its name.', text=text))
+        offers[name] = much or 1
+    return offers
 
 
 def _names(value: Any) -> Any:
@@ -97,6 +112,9 @@ class Settings(BaseModel):
     """None for this machine alone; empty to let other machines join; else the scheduler of a cluster elsewhere."""
     cluster_port: int = Field(default=8786, ge=0, le=65535)
     """Where other machines join."""
+
+    offer: Annotated[Mapping[str, float], BeforeValidator(_offers)] = Field(default_factory=dict)
+    """What this machine has by which pipelines may choose it, such as `{'gpu': 1}`."""
 
     language: str | None = None
     """What everything is said in, a key of `LANGUAGES`; None for what was chosen in Settings."""

@@ -163,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
         '--cluster', nargs='?', const='', metavar='ADDRESS', help=_('let other machines join, or use this scheduler')
     )
     common.add_argument('--cluster-port', type=int, metavar='PORT', help=_('where they join (default: 8786)'))
+    common.add_argument(
+        '--offer', action='append', metavar='NAME=N', help=_('what this machine has for pipelines that need it: gpu=1')
+    )
     common.add_argument('--language', metavar='TAG', help=_('language of pages and messages: en or pt-BR'))
     parser = _Parser(prog=program.NAME, parents=[common], description=_('Synapse, the control room for automations.'))
     commands = parser.add_subparsers(
@@ -223,7 +226,7 @@ def _settings(given: argparse.Namespace) -> 'Settings':
 
     names = ('host', 'port', 'data', 'workers', 'native', 'no_browser', 'no_link', 'no_login')
     reach = ('allow_host', 'trusted_proxy', 'base_path', 'password_file', 'tls_cert', 'tls_key')
-    more = ('language', 'cluster', 'cluster_port')
+    more = ('language', 'cluster', 'cluster_port', 'offer')
     flags = {name: getattr(given, name, None) for name in names + reach + more}
     try:
         settings = settings_from(flags)

@@ -22,6 +22,7 @@ def be_worker(command: CommandLine) -> int:
     """Carry out runs for a cluster until a signal comes; returns 2 without a code that it needs."""
     from synapse.cluster.identity import WrongCode, read_code, save_code, saved_code
     from synapse.cluster.joining import join
+    from synapse.offers import Offer, offer_here
 
     folder = command.settings.data / 'machine'
     lock = FolderLock(folder)
@@ -55,7 +56,7 @@ def be_worker(command: CommandLine) -> int:
                 code=code,
                 folder=folder,
                 name=name,
-                places=command.settings.workers,
+                offer=Offer(command.settings.workers, offer_here(command.settings.offer)),
                 listen=command.listen,
                 say=say,
             )

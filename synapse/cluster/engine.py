@@ -22,6 +22,7 @@ from synapse.engine.process_tree import Activity, MemoryUse
 from synapse.errors import NotReady, SynapseError
 from synapse.inbox.inputs import mapped
 from synapse.language import N_, _, spoken
+from synapse.offers import Offer
 from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
@@ -48,11 +49,11 @@ PathsOf = Callable[[Job], Iterable[Path]]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A worker of ours: its name, its address, and how many runs it carries out at a time."""
+    """A worker of ours."""
 
     name: str
     address: str
-    places: int
+    offer: Offer
 
 
 class RemoteHost:
@@ -268,6 +269,11 @@ def modules_beside(file: Path) -> list[Path]:
     return found if total <= MOST_CODE_BYTES else []
 
 
+def _offer_of(resources: Mapping[str, float]) -> Offer:
+    has = {name: much for name, much in resources.items() if name != RESOURCE}
+    return Offer(int(resources[RESOURCE]), has)
+
+
 class DaskEngine:
     """Carries out runs on the workers of a cluster; see `Engine`.
 
@@ -320,7 +326,7 @@ class DaskEngine:
         with contextlib.suppress(OSError):
             found = (await self._client.scheduler.identity(n_workers=-1))['workers']
             self.machines = {
-                str(worker['name']): Machine(str(worker['name']), address, int(worker['resources'][RESOURCE]))
+                str(worker['name']): Machine(str(worker['name']), address, _offer_of(worker['resources']))
                 for address, worker in found.items()
                 if worker['resources'].get(RESOURCE)
             }

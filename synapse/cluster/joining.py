@@ -11,6 +11,7 @@ from distributed.security import Security
 
 from synapse.engine.engine import HostNotStarted
 from synapse.language import _
+from synapse.offers import Offer
 
 from .dask_set_up import NO_PAGES
 from .identity import security_of
@@ -22,7 +23,7 @@ CLOSE_SECONDS = 10.0
 
 
 async def join(
-    address: str, *, code: str, folder: Path, name: str, places: int, listen: str, say: Callable[[str], None]
+    address: str, *, code: str, folder: Path, name: str, offer: Offer, listen: str, say: Callable[[str], None]
 ) -> int:
     """Offer places to the cluster at this address, again and again when it is gone, until a signal comes.
 
@@ -39,7 +40,7 @@ async def join(
     said = ''
     while not stopped.is_set():
         try:
-            worker = await _joined(address, security, folder, name, places, listen)
+            worker = await _joined(address, security, folder, name, offer, listen)
         except (OSError, HostNotStarted, ValueError) as error:
             text = _('The cluster at {address} cannot be reached: {reason}', address=address, reason=_reason(error))
             if text != said:
@@ -47,7 +48,7 @@ async def join(
             said = text
         else:
             said = ''
-            say(_('{name} has joined {address} with {places} places.', name=name, address=address, places=places))
+            say(_('{name} has joined {address} with {places} places.', name=name, address=address, places=offer.places))
             gone = asyncio.create_task(worker.finished())
             stop = asyncio.create_task(stopped.wait())
             await asyncio.wait({gone, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -62,7 +63,7 @@ async def join(
     return 0
 
 
-async def _joined(address: str, security: Security, folder: Path, name: str, places: int, listen: str) -> RunWorker:
+async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, listen: str) -> RunWorker:
     """Return a worker that is in the cluster.
 
     :raises OSError: if it cannot be reached, or refuses this machine
@@ -70,9 +71,7 @@ async def _joined(address: str, security: Security, folder: Path, name: str, pla
     # First by itself: a worker of Dask tries again and again, and does not say why.
     comm = await connect(address, timeout=REACHED_SECONDS, **security.get_connection_args('worker'))
     comm.abort()
-    worker = RunWorker(
-        address, folder=folder, places=places, name=name, security=security, **_place(listen), **NO_PAGES
-    )
+    worker = RunWorker(address, folder=folder, offer=offer, name=name, security=security, **_place(listen), **NO_PAGES)
     try:
         await worker
     except BaseException:

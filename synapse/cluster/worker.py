@@ -12,6 +12,7 @@ from distributed.core import Status
 
 from synapse.engine.engine import LocalEngine
 from synapse.engine.zygotes import Zygotes
+from synapse.offers import Offer
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
 from .link import Connection
@@ -23,17 +24,17 @@ REACHED_SECONDS = 30.0
 
 
 class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
-    """Joins a scheduler and offers as many places for runs as `places` says.
+    """Joins a scheduler and offers places for runs.
 
     :param folder: private to this worker; has its runs while they last
     """
 
-    def __init__(self, scheduler: str, *, folder: Path, places: int, name: str, **options: Any) -> None:
+    def __init__(self, scheduler: str, *, folder: Path, offer: Offer, name: str, **options: Any) -> None:
         super().__init__(
             scheduler,
             name=name,
-            nthreads=places,  # an async task counts as one, though it takes no thread
-            resources={RESOURCE: places},
+            nthreads=offer.places,  # an async task counts as one, though it takes no thread
+            resources={**offer.has, RESOURCE: offer.places},
             local_directory=str(folder / 'dask'),
             memory_limit=0,  # what runs take is not in this process
             **options,

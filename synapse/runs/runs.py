@@ -20,6 +20,7 @@ from synapse.inbox.arriving import FoundFile
 from synapse.inbox.inbox import Inbox
 from synapse.language import N_, _, filled, translated
 from synapse.log.log import Level, Log
+from synapse.offers import Amounts, Offer
 from synapse.profiles import Profiles
 from synapse.records import now_utc
 from synapse.settings import MOST_WORKERS
@@ -61,6 +62,7 @@ class Runs(KnownRuns):
 
     :param folder: holds the run folders; the order of the queue is saved next to it
     :param workers: how many runs may run at the same time
+    :param labels: what this machine offers, by which pipelines may choose it
     :param min_free_bytes: nothing starts while the disk has less free space
     :param zone: of the wall times in messages and log lines
     :param planned: see `Planned`; files and runs that these name are kept
@@ -79,6 +81,7 @@ class Runs(KnownRuns):
         status: Status,
         folder: Path,
         workers: int,
+        labels: Amounts | None = None,
         min_free_bytes: int = 0,
         zone: str = 'UTC',
         planned: Planned = lambda: (),
@@ -119,7 +122,7 @@ class Runs(KnownRuns):
         self.finder = Finder(context)
         self.taken = TakenFiles(store)
         """Which versions of files were taken for runs, by watch folders and by events."""
-        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers)
+        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers, labels=labels)
         self._pause = QueuePause(context)
         self._parked = ParkedRuns(context, self._dispatcher.add_waiting)
         self._answers = Answers(context, self._parked)
@@ -496,9 +499,9 @@ class Runs(KnownRuns):
         self._dispatcher.workers.resize(count)
         self._bus.publish(QueueChanged())
 
-    def offer_machines(self, places: Mapping[str, int]) -> None:
-        """Use other machines from now on: how many runs each carries out at a time, by its name."""
-        self._dispatcher.workers.offer(places)
+    def offer_machines(self, offers: Mapping[str, Offer]) -> None:
+        """Use these other machines from now on, by name."""
+        self._dispatcher.workers.offer(offers)
         self._bus.publish(QueueChanged())
 
     # The queue

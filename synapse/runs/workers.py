@@ -1,21 +1,27 @@
 """The workers, `worker-1` to `worker-N`, and which run each of them has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from synapse.offers import HERE, Amounts, Offer, fits, offer_here
 from synapse.records import now_utc
 
 from .records import RunRecord, RunState
 
 
 class Workers:
-    """Slots in which runs are carried out; a paused run keeps its slot."""
+    """Slots in which runs are carried out; a paused run keeps its slot.
 
-    def __init__(self, count: int) -> None:
+    :param labels: what this machine offers beside its cores and memory
+    """
+
+    def __init__(self, count: int, labels: Amounts | None = None) -> None:
         self._runs: dict[str, str | None] = {}
         self._since: dict[str, datetime] = {}
         self._wanted: tuple[str, ...] = ()
+        self.has: dict[str, Amounts] = {HERE: offer_here(labels or {})}
+        """What each machine has."""
         self._here: tuple[str, ...] = ()
         self._elsewhere: dict[str, str] = {}
         """The machine of each worker that is not here."""
@@ -26,16 +32,17 @@ class Workers:
         self._here = tuple(f'worker-{number}' for number in range(1, count + 1))
         self._settle()
 
-    def offer(self, places: Mapping[str, int]) -> None:
-        """Change how many there are on other machines, by name; those with a run stay until it ends."""
+    def offer(self, offers: Mapping[str, Offer]) -> None:
+        """Change which there are on other machines, by name; those with a run stay until it ends."""
+        self.has = {HERE: self.has[HERE]} | {machine: offer.has for machine, offer in offers.items()}
         self._elsewhere = {
-            f'{machine}-{number}': machine for machine, count in places.items() for number in range(1, count + 1)
+            f'{machine}-{number}': machine for machine, offer in offers.items() for number in range(1, offer.places + 1)
         }
         self._settle()
 
     def machine_of(self, name: str) -> str:
         """Return the machine of a worker, empty for this one."""
-        return self._elsewhere.get(name, '')
+        return self._elsewhere.get(name, HERE)
 
     def _settle(self) -> None:
         self._wanted = (*self._here, *self._elsewhere)
@@ -52,6 +59,23 @@ class Workers:
     def free(self) -> str | None:
         """The first worker without a run, None if all are busy."""
         return next((name for name in self._wanted if self._runs[name] is None), None)
+
+    def free_for(self, needs: Amounts, taken: Callable[[str], Iterable[Amounts]]) -> str | None:
+        """Return the first worker without a run whose machine has what a run needs.
+
+        :param taken: returns what each live run on a machine takes
+        """
+        if not needs:
+            return self.free
+        for name in self._wanted:
+            machine = self.machine_of(name)
+            if self._runs[name] is None and fits(needs, self.has[machine], taken(machine)):
+                return name
+        return None
+
+    def has_nowhere(self, needs: Amounts) -> bool:
+        """Whether no machine has what a run needs, even if it is idle."""
+        return bool(needs) and not any(fits(needs, has) for has in self.has.values())
 
     def free_on(self, machine: str) -> str | None:
         """Return the first worker of a machine without a run, None if all are busy."""

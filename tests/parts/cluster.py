@@ -11,6 +11,7 @@ from synapse.cluster.dask_set_up import NO_PAGES
 from synapse.cluster.engine import DaskEngine
 from synapse.cluster.worker import RunWorker
 from synapse.engine.engine import LocalEngine
+from synapse.offers import Offer
 
 
 class Cable:
@@ -89,7 +90,7 @@ async def cluster(
                 RunWorker(
                     scheduler.address,
                     folder=folder / f'machine{number}',
-                    places=places,
+                    offer=Offer(places),
                     name=f'machine{number}',
                     host='127.0.0.1',
                     **({'contact_address': f'tcp://127.0.0.1:{cable.port}'} if cable and number == 1 else {}),

@@ -203,3 +203,31 @@ def test_without_the_right_code_a_machine_is_refused_with_a_sentence(room: Synap
     machine.wait_for('its code is another one')
     assert machine.stop() == 0
     assert 'Traceback' not in '\n'.join(machine.lines)
+
+
+def test_a_run_goes_where_what_it_needs_is_and_else_waits_visibly(room: SynapseUnderTest, tmp_path: Path) -> None:
+    room.write_pipeline('paints.py', GPU)
+    room.wait_for_pipeline('Paints')
+    run = room.create_run('Paints')
+    wait_until(lambda: room.run(run['id'])['waits_for'] == 'a machine with gpu 1', timeout=20)
+
+    machine = MachineUnderTest(tmp_path / 'gpu', *join_line(room), '--name', 'gpu', '--offer', 'gpu=1')
+    try:
+        room.wait_for_run(run['id'], 'succeeded')
+        assert [entry['message'] for entry in lines(room, run)].count(f'at {machine.folder / "machine"}') == 1
+    finally:
+        assert machine.stop() == 0
+
+
+GPU = '''
+import os
+from synapse import Pipeline, step
+
+
+class Paints(Pipeline):
+    needs = {'gpu': 1}
+
+    @step
+    def paint(self, run):
+        print('at', os.environ['SYNAPSE_DATA'])
+'''
