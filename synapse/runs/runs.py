@@ -504,6 +504,25 @@ class Runs(KnownRuns):
         self._dispatcher.workers.offer(offers)
         self._bus.publish(QueueChanged())
 
+    @property
+    def machines(self) -> Mapping[str, Offer]:
+        """The other machines that are there, by name."""
+        return self._dispatcher.workers.offers
+
+    def is_drained(self, machine: str) -> bool:
+        """Whether another machine gets no new runs."""
+        return machine in self._dispatcher.workers.drained
+
+    def drain(self, machine: str, *, is_drained: bool) -> None:
+        """Give another machine no new runs, or give it some again; what runs there goes on."""
+        drained = self._dispatcher.workers.drained
+        (drained.add if is_drained else drained.discard)(machine)
+        text = _('{machine} gets new runs again', machine=machine)
+        if is_drained:
+            text = _('{machine} gets no new runs', machine=machine)
+        self._log.append(Level.INFO, text, source=SOURCE)
+        self._bus.publish(QueueChanged())
+
     # The queue
 
     async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:

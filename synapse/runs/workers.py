@@ -1,6 +1,6 @@
 """The workers, `worker-1` to `worker-N`, and which run each of them has."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,10 @@ class Workers:
         self._here: tuple[str, ...] = ()
         self._elsewhere: dict[str, str] = {}
         """The machine of each worker that is not here."""
+        self.offers: Mapping[str, Offer] = {}
+        """Of the other machines."""
+        self.drained: set[str] = set()
+        """Other machines that get no new runs."""
         self.resize(count)
 
     def resize(self, count: int) -> None:
@@ -34,6 +38,7 @@ class Workers:
 
     def offer(self, offers: Mapping[str, Offer]) -> None:
         """Change which there are on other machines, by name; those with a run stay until it ends."""
+        self.offers = offers
         self.has = {HERE: self.has[HERE]} | {machine: offer.has for machine, offer in offers.items()}
         self._elsewhere = {
             f'{machine}-{number}': machine for machine, offer in offers.items() for number in range(1, offer.places + 1)
@@ -58,7 +63,10 @@ class Workers:
     @property
     def free(self) -> str | None:
         """The first worker without a run, None if all are busy."""
-        return next((name for name in self._wanted if self._runs[name] is None), None)
+        return next(self._free(), None)
+
+    def _free(self) -> Iterator[str]:
+        return (name for name in self._wanted if self._runs[name] is None and self.machine_of(name) not in self.drained)
 
     def free_for(self, needs: Amounts, taken: Callable[[str], Iterable[Amounts]]) -> str | None:
         """Return the first worker without a run whose machine has what a run needs.
@@ -67,9 +75,9 @@ class Workers:
         """
         if not needs:
             return self.free
-        for name in self._wanted:
+        for name in self._free():
             machine = self.machine_of(name)
-            if self._runs[name] is None and fits(needs, self.has[machine], taken(machine)):
+            if fits(needs, self.has[machine], taken(machine)):
                 return name
         return None
 
@@ -98,7 +106,10 @@ class Workers:
         return next((name for name, known in self._runs.items() if known == run_id), None)
 
     def as_json(self, find: Callable[[str], RunRecord | None]) -> tuple[Mapping[str, Any], ...]:
-        """Return `{id, name, state, run, step, since}` of each; `state` is idle, running, paused or stopping."""
+        """Return `{id, name, state, run, step, since}` of each; `state` is idle, running, paused or stopping.
+
+        Those on other machines have a `machine` too.
+        """
         return tuple(self._one(name, find(run_id) if run_id else None) for name, run_id in self._runs.items())
 
     def _one(self, name: str, run: RunRecord | None) -> Mapping[str, Any]:
@@ -110,6 +121,7 @@ class Workers:
             'run': run.id if run else None,
             'step': step.name if step else None,
             'since': self._since[name].isoformat(),
+            **({'machine': self._elsewhere[name]} if name in self._elsewhere else {}),
         }
 
 

@@ -219,7 +219,7 @@ def test_a_run_goes_where_what_it_needs_is_and_else_waits_visibly(room: SynapseU
         assert machine.stop() == 0
 
 
-GPU = '''
+GPU = """
 import os
 from synapse import Pipeline, step
 
@@ -230,4 +230,4 @@ class Paints(Pipeline):
     @step
     def paint(self, run):
         print('at', os.environ['SYNAPSE_DATA'])
-'''
+"""
