@@ -152,7 +152,10 @@ class Machines:
         if not line:
             await self._end_scheduler()
             raise HostNotStarted(_('the scheduler at {address} has ended', address=self._listen))
-        return line.decode().strip()
+        address = line.decode().strip()
+        # Machines come back to where they were: a port that was any free one is kept from now on.
+        self._listen = f'{self._listen.rpartition(":")[0]}:{address.rpartition(":")[2]}'
+        return address
 
     async def _end_scheduler(self) -> None:
         scheduler, self._scheduler = self._scheduler, None

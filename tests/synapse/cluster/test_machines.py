@@ -13,7 +13,7 @@ import pytest
 
 from synapse.engine.warden import marked_processes
 from synapse.protocol.environment import DATA, mark
-from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
+from tests.parts.harness import ROOT, SynapseUnderTest, processes_with, wait_until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')]
 
@@ -231,3 +231,19 @@ class Paints(Pipeline):
     def paint(self, run):
         print('at', os.environ['SYNAPSE_DATA'])
 """
+
+
+def test_a_killed_scheduler_is_started_again_and_the_machine_joins_it(room: SynapseUnderTest, join: Join) -> None:
+    machine = join('annex')
+    run = elsewhere(room, GRANDCHILD)
+
+    schedulers = processes_with('synapse.cluster.scheduler')
+    [scheduler] = [process for process in schedulers if str(room.data / 'cluster') in process.cmdline()]
+    scheduler.kill()
+    ended = room.wait_for_run(run['id'], 'interrupted', timeout=15)
+
+    assert ended['error']['message'] == 'The machine annex was lost at execute.'
+    machine.wait_until_empty()
+    wait_until(lambda: sum('has joined' in line for line in machine.lines) == 2, timeout=60)
+    again = room.create_run('RunCommand', command=['true'])
+    room.wait_for_run(again['id'], 'succeeded')
