@@ -15,7 +15,7 @@ from .estimates import Estimates
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE
 from .live_run import LiveRun
-from .messages import QueueChanged, RunChanged, RunDispatched
+from .messages import QueueChanged, RunChanged, RunDispatched, RunLost
 from .records import RunRecord, RunState
 from .space import Space
 from .workers import Workers
@@ -240,6 +240,8 @@ class Dispatcher:
             await self._estimates.ended(live.run)
         except StorageError as error:
             log.warning(N_('the history could not be read: %s'), error)
+        if live.run.state is RunState.INTERRUPTED and live.machine and not live.is_closing:
+            self._context.bus.publish(RunLost(live.run))
         if live.run.state.is_final:
             await self._context.log.saved(self._context.log.last_seq)
             await asyncio.to_thread(self._context.folders.forget_result, live.run.id)

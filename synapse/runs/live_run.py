@@ -143,6 +143,11 @@ class LiveRun:
         self._stop_handle(now=now)
 
     @property
+    def is_closing(self) -> bool:
+        """Whether it ends because the control room does."""
+        return self._is_closing
+
+    @property
     def is_parked(self) -> bool:
         """Whether it still waits when its process is gone."""
         return self._is_parking and not self._is_stopping and self.run.is_waiting and self._reported in _ENDS_OF_PARKING

@@ -41,7 +41,7 @@ from .known_runs import KnownRuns
 from .lifecycle_log import SOURCE, UNQUEUED, LifecycleLog
 from .live_run import LiveRun
 from .log_limit import RUN_BYTES
-from .messages import EverythingStopped, QueueChanged, RunChanged
+from .messages import EverythingStopped, QueueChanged, RunChanged, RunLost
 from .parked import ParkedRuns, not_resumable
 from .past import PastRuns
 from .pauses import Pause, pause_of
@@ -55,6 +55,9 @@ from .transitions import state_words
 from .unfinished import UnfinishedRuns
 
 MAX_WAITING = 10_000
+
+LOST_ENDS_SECONDS = 15.0
+"""After this long nothing works any more on a machine that was lost."""
 
 
 class Runs(KnownRuns):
@@ -130,6 +133,8 @@ class Runs(KnownRuns):
         self.settled = Settled()
         """What `start` found of the last start."""
         self._is_open = False
+        self._resuming: set[asyncio.Task[None]] = set()
+        bus.subscribe(RunLost, self._lost)
 
     async def start(self, leftovers: Sequence[Leftover] = ()) -> None:
         """Take runs that a previous start left unfinished to their end, restore the queue, and start working.
@@ -169,6 +174,18 @@ class Runs(KnownRuns):
             if run.due is None:  # the calendar retries those that fell due, since each belongs to an occurrence
                 await self._resume(run)
 
+    def _lost(self, message: RunLost) -> None:
+        """Retry a run whose machine is gone, if its pipeline says so; one of an event is retried as the event says."""
+        if message.run.due is None:
+            task = asyncio.create_task(self._resume_lost(message.run))
+            self._resuming.add(task)
+            task.add_done_callback(self._resuming.discard)
+
+    async def _resume_lost(self, run: RunRecord) -> None:
+        if await self._recovery.is_resumed(run):
+            await asyncio.sleep(LOST_ENDS_SECONDS)
+            await self._resume(run)
+
     async def _resume(self, run: RunRecord) -> None:
         try:
             await self.retry(run.id, from_step=unfinished_step(run), because=interrupted_because(run))
@@ -197,6 +214,8 @@ class Runs(KnownRuns):
         self._pause.close()
         if self._watching is not None:
             self._watching.cancel()
+        for task in self._resuming:
+            task.cancel()
         await self._dispatcher.close(grace)
         await self._recovery.note(self._dispatcher.interrupted)
         await self.finder.stop()

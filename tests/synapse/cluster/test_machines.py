@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from synapse.engine.warden import marked_processes
@@ -178,6 +179,55 @@ def test_a_killed_machine_interrupts_its_runs_and_another_takes_the_next(room: S
     again = room.create_run('RunCommand', command=['sh', '-c', 'echo up'])
     room.wait_for_run(again['id'], 'succeeded')
     assert other.stop() == 0
+
+
+def test_a_run_that_declares_it_goes_on_elsewhere_once_nothing_works_there(room: SynapseUnderTest, join: Join) -> None:
+    room.write_pipeline('patient.py', PATIENT)
+    room.wait_for_pipeline('Patient')
+    machine = join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+    run = room.create_run('Patient')
+    wait_until(lambda: any(entry['message'] == 'up' for entry in lines(room, run)), timeout=40)
+
+    machine.stop(signal.SIGKILL)
+    room.wait_for_run(run['id'], 'interrupted', timeout=15)
+    join('shed')
+    with room.api as api:
+        again = wait_for_retry(api, run['id'])
+
+    assert [step['state'] for step in room.wait_for_run(again, 'succeeded')['steps']] == ['succeeded', 'succeeded']
+    assert 'first' not in [entry['message'] for entry in lines(room, {'id': again})]
+
+
+def wait_for_retry(api: httpx.Client, run_id: str) -> str:
+    found: list[str] = []
+
+    def is_there() -> bool:
+        found[:] = [run['id'] for run in api.get('/runs').json()['runs'] if run.get('retry_of') == run_id]
+        return bool(found)
+
+    wait_until(is_there, timeout=40)
+    return found[0]
+
+
+PATIENT = """
+import os, time
+from synapse import Pipeline, step
+
+
+class Patient(Pipeline):
+    on_interrupt = 'retry'
+
+    @step
+    def start(self, run):
+        print('first')
+
+    @step
+    def work(self, run):
+        print('up')
+        if 'annex' in os.environ['SYNAPSE_DATA']:
+            time.sleep(600)
+"""
 
 
 def test_a_killed_control_room_leaves_nothing_there_and_the_machine_comes_back(
