@@ -103,8 +103,7 @@ class RemoteHost:
     async def memory(self, limit: int) -> MemoryUse:
         """Return what its processes take; nothing if its machine does not answer."""
         total, pid, command, biggest = await self._ask('memory', limit) or (0, 0, '', 0)
-        del pid  # of a process of another machine: nothing here may be done with it
-        return MemoryUse(total, None, biggest if command else 0)
+        return MemoryUse(total, None, biggest, (pid, command) if command else None)
 
     async def activity(self) -> Activity:
         """Return what its processes have done so far."""

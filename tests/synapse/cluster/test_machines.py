@@ -297,3 +297,33 @@ def test_a_killed_scheduler_is_started_again_and_the_machine_joins_it(room: Syna
     wait_until(lambda: sum('has joined' in line for line in machine.lines) == 2, timeout=60)
     again = room.create_run('RunCommand', command=['true'])
     room.wait_for_run(again['id'], 'succeeded')
+
+
+def test_a_run_there_that_takes_too_much_memory_fails_with_the_name_of_its_program(
+    room: SynapseUnderTest, join: Join
+) -> None:
+    machine = join('annex')
+    room.write_pipeline('hungry.py', HUNGRY)
+    room.wait_for_pipeline('Hungry')
+    room.create_run('RunCommand', command=['sleep', '600'])
+
+    run = room.create_run('Hungry')
+    ended = room.wait_for_run(run['id'], 'failed')
+
+    assert ended['error']['type'] == 'memory'
+    assert 'python' in ended['error']['hint']
+    machine.wait_until_empty()
+
+
+HUNGRY = '''
+import sys
+from synapse import Pipeline, step
+
+
+class Hungry(Pipeline):
+    memory_limit = '200 MB'
+
+    @step
+    def eat(self, run):
+        run.shell([sys.executable, '-c', 'import time; all = bytearray(b"x" * 400_000_000); time.sleep(600)'])
+'''
