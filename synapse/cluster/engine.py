@@ -6,8 +6,10 @@ import json
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from synapse.engine.process_tree import Activity, MemoryUse
 from synapse.errors import NotReady, SynapseError
 from synapse.inbox.inputs import mapped
 from synapse.language import N_, _, spoken
+from synapse.language.figures import number
 from synapse.offers import Offer
 from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
@@ -35,6 +38,8 @@ log = logging.getLogger(__name__)
 
 LOST_SECONDS = 12.0
 """A machine from which nothing came for this long is lost. Its worker ends the run by itself after 10 s."""
+LONG_BYTES, TELL_SECONDS = 256 * 1024**2, 10.0
+"""From which size on a file is logged while it travels, and how often."""
 AGAIN_SECONDS = 0.5
 ASK_SECONDS = 10.0
 START_SECONDS = 10.0
@@ -76,6 +81,8 @@ class RemoteHost:
         self._exit: asyncio.Future[HostExit] = asyncio.get_running_loop().create_future()
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
+        self._told_at = 0.0
+        self._telling: set[asyncio.Task[None]] = set()
         self._feeding = asyncio.create_task(self._feed(list(given)))
         self._connecting: asyncio.Task[None] | None = None
 
@@ -168,7 +175,7 @@ class RemoteHost:
 
     async def _feed(self, given: list[Path]) -> None:
         """Send the files of the run, and then its job."""
-        outgoing = Outgoing(self._folder, self.link)
+        outgoing = Outgoing(self._folder, self.link, self._tell)
         try:
             await outgoing.send()
             places = {}
@@ -176,12 +183,24 @@ class RemoteHost:
                 await self._send_code(Path(self._job['file']))
             for number, path in enumerate(given):
                 places[str(path)] = name = f'{GIVEN}/{number}/{path.name}'
-                await send_file(self.link, path, name)
+                await send_file(self.link, path, name, self._tell)
         except (StorageError, OSError) as error:
             reason = spoken(error) if isinstance(error, StorageError) else str(error)
             self._end(HostExit(1, None, fault=reason))
             return
         await self.link.send(JOB, json.dumps({'job': self._job, 'given': places}))
+
+    def _tell(self, path: Path, done: int) -> None:
+        """Log how far a large file is on its way, now and then."""
+        now = time.monotonic()
+        if done < LONG_BYTES or now - self._told_at < TELL_SECONDS:
+            return
+        self._told_at = now
+        text = _('{done} GB of {name} are on their way', done=number(done / 1e9, digits=1), name=path.name)
+        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'info', self._machine, text, None, None]
+        task = asyncio.create_task(pass_on(self._on_message, {'t': Kind.LOGS, 'e': [entry]}))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _send_code(self, file: Path) -> None:
         """Send the pipeline file, and what it may import from the person's folder."""
@@ -283,7 +302,7 @@ class DaskEngine:
     def __init__(self, address: str, security: Security | None = None, paths_of: PathsOf = lambda job: ()) -> None:
         self._address = address
         self._security = security or Security()
-        self._paths_of = paths_of
+        self.paths_of = paths_of
         self._client: Client | None = None
         self._hosts: set[RemoteHost] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -351,7 +370,7 @@ class DaskEngine:
         if name not in self.machines:
             raise HostNotStarted(_('the machine {name} is not there', name=name) if name else _('there is no machine'))
         address = self.machines[name].address
-        host = RemoteHost(job, self.machines[name], on_message, on_line, self._paths_of(job))
+        host = RemoteHost(job, self.machines[name], on_message, on_line, self.paths_of(job))
         from .worker import carry_out
 
         future = self._client.submit(

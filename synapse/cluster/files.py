@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +22,7 @@ LEFT_OUT = (SPOOL, ECHO)
 """Folders of a run that are sent as messages."""
 
 Stamp = tuple[int, int]
+Told = Callable[[Path, int], object]
 
 
 class DamagedOnTheWay(SynapseError):
@@ -37,8 +38,8 @@ class DamagedOnTheWay(SynapseError):
 class Outgoing:
     """Sends the files of a folder that are new or changed since they were sent last."""
 
-    def __init__(self, folder: Path, link: Link) -> None:
-        self._folder, self._link = folder, link
+    def __init__(self, folder: Path, link: Link, told: Told = lambda path, done: None) -> None:
+        self._folder, self._link, self._told = folder, link, told
         self._known: dict[str, Stamp] = {}
 
     def remember(self) -> None:
@@ -52,7 +53,7 @@ class Outgoing:
         """
         for name, stamp in await asyncio.to_thread(lambda: list(self._present(*parts))):
             if self._known.get(name) != stamp:
-                await send_file(self._link, self._folder / name, name)
+                await send_file(self._link, self._folder / name, name, self._told)
                 self._known[name] = stamp
 
     def _present(self, *parts: str) -> Iterator[tuple[str, Stamp]]:
@@ -117,21 +118,23 @@ class Incoming:
         self._digests[name].update(data)
 
 
-async def send_file(link: Link, path: Path, name: str) -> None:
+async def send_file(link: Link, path: Path, name: str, told: Told = lambda path, done: None) -> None:
     """Send a file, or all that is in a folder, under this name; one that is gone is left out.
 
+    :param told: called with the path, and how many of its bytes are on their way
     :raises StorageError: if it cannot be read
     """
     if await asyncio.to_thread(path.is_dir):
         inner = await asyncio.to_thread(lambda: [found for found in path.rglob('*') if found.is_file()])
         for found in inner:
-            await send_file(link, found, f'{name}/{found.relative_to(path).as_posix()}')
+            await send_file(link, found, f'{name}/{found.relative_to(path).as_posix()}', told)
         return
     digest, place = hashlib.sha256(), 0
     async for piece in pieces_of(path):
         digest.update(piece)
         await link.send(FILE, name, place, piece)
         place += len(piece)
+        told(path, place)
     with contextlib.suppress(OSError):
         mode = await asyncio.to_thread(lambda: path.stat().st_mode & 0o777)
         await link.send(FILE_END, name, place, digest.hexdigest(), mode)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from synapse.cluster import engine as engine_module
 from tests.parts.cluster import Cluster, cluster
 from tests.parts.hosts import Bench, Heard, processes_of
 
@@ -47,3 +48,31 @@ async def test_stop_leaves_no_process(bench: Bench) -> None:
         outcome = await host.stop()
 
     assert (heard.end, outcome.survivors) == ('cancelled', 0)
+
+
+async def test_how_far_a_large_file_is_on_its_way_is_logged(
+    machines: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, 'LONG_BYTES', 1_000)
+    film = tmp_path / 'film.bin'
+    film.write_bytes(b'x' * 1_000_000)
+    machines.engine.paths_of = lambda job: [film]
+
+    body = "print(open(self.film, 'rb').read(3), self.film.endswith('/given/0/film.bin'))"
+    heard, _ = await Bench(machines.engine, tmp_path).run_file(FILM.format(body=body), parameters={'film': str(film)})
+
+    assert heard.printed[0] == '0.0 GB of film.bin are on their way'
+    assert heard.printed[-1] == "b'xxx' True"
+
+
+FILM = """
+from synapse import Pipeline, step
+
+
+class Work(Pipeline):
+    film: str
+
+    @step
+    def go(self, run):
+        {body}
+"""

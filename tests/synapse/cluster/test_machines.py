@@ -315,7 +315,7 @@ def test_a_run_there_that_takes_too_much_memory_fails_with_the_name_of_its_progr
     machine.wait_until_empty()
 
 
-HUNGRY = '''
+HUNGRY = """
 import sys
 from synapse import Pipeline, step
 
@@ -326,4 +326,4 @@ class Hungry(Pipeline):
     @step
     def eat(self, run):
         run.shell([sys.executable, '-c', 'import time; all = bytearray(b"x" * 400_000_000); time.sleep(600)'])
-'''
+"""
