@@ -1,6 +1,7 @@
 """How Dask is set up in our processes: no pages of its own, and nothing in the log that is not a warning."""
 
 import logging
+from typing import Any
 
 import dask
 import distributed
@@ -24,4 +25,4 @@ for _name in [name for name in logging.root.manager.loggerDict if name.split('.'
     _child.handlers.clear()
     _child.propagate = True
 _log.setLevel(logging.WARNING)
-NO_PAGES = {'dashboard': False, 'dashboard_address': '127.0.0.1:0'}
+NO_PAGES: dict[str, Any] = {'dashboard': False, 'dashboard_address': '127.0.0.1:0'}

@@ -5,6 +5,7 @@ import contextlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from distributed.comm import connect
 from distributed.security import Security
@@ -81,7 +82,7 @@ async def _joined(address: str, security: Security, folder: Path, name: str, off
     return worker
 
 
-def _place(listen: str) -> dict[str, str]:
+def _place(listen: str) -> dict[str, Any]:
     return {'host': listen} if listen else {}
 
 

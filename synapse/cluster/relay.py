@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.files import StorageError, make_private_folder
-from synapse.engine.engine import HostExit, HostHandle, LocalEngine
+from synapse.engine.engine import Engine, HostExit, HostHandle
 from synapse.errors import SynapseError
 from synapse.inbox.inputs import with_folder, with_places
 from synapse.language import N_, spoken
@@ -38,7 +38,7 @@ class Relay:
     :param root: has a folder for each run, and `pipelines` with their files
     """
 
-    def __init__(self, engine: LocalEngine, root: Path, run_id: str) -> None:
+    def __init__(self, engine: Engine, root: Path, run_id: str) -> None:
         self._engine = engine
         self._pipelines = root / 'pipelines'
         self._folder = inside(root / 'runs', run_id)

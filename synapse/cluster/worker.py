@@ -10,7 +10,7 @@ from typing import Any
 from distributed import Worker, get_worker
 from distributed.core import Status
 
-from synapse.engine.engine import LocalEngine
+from synapse.engine.engine import Engine, LocalEngine
 from synapse.engine.zygotes import Zygotes
 from synapse.offers import Offer
 
@@ -27,9 +27,12 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
     """Joins a scheduler and offers places for runs.
 
     :param folder: private to this worker; has its runs while they last
+    :param engine: what carries them out, else one on this machine
     """
 
-    def __init__(self, scheduler: str, *, folder: Path, offer: Offer, name: str, **options: Any) -> None:
+    def __init__(
+        self, scheduler: str, *, folder: Path, offer: Offer, name: str, engine: Engine | None = None, **options: Any
+    ) -> None:
         super().__init__(
             scheduler,
             name=name,
@@ -40,7 +43,7 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
             **options,
         )
         tag = f'worker-{secrets.token_hex(8)}'
-        self.run_engine = LocalEngine(tag, Zygotes(tag) if sys.platform == 'linux' else None)
+        self.run_engine = engine or LocalEngine(tag, Zygotes(tag) if sys.platform == 'linux' else None)
         self._root = folder
         self._relays: dict[str, Relay] = {}
         self._arrived = asyncio.Condition()
