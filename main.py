@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     from synapse.cli.arguments import parse
 
     command = parse(sys.argv[1:] if arguments is None else arguments)
+    if command.name == 'worker' or (command.name == 'serve' and command.settings.cluster is not None):
+        ensure_packages('cluster')
     if command.name == 'open':
         from synapse.cli.client import open_link
 
@@ -57,6 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
         from synapse.cli.service import control_service
 
         return control_service(command)
+    if command.name == 'worker':
+        from synapse.cli.worker import be_worker
+
+        return be_worker(command)
     if command.name == 'why':
         from synapse.cli.client import say_why
 

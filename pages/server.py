@@ -22,7 +22,7 @@ from synapse import program
 from synapse.backup.swapping import is_ready, swap
 from synapse.cli.window import log_of, open_window, problem_of_windows
 from synapse.control_room import ControlRoom, StopAsked
-from synapse.engine.engine import HostNotStarted
+from synapse.engine.engine import HostNotStarted, LocalEngine
 from synapse.engine.login import LoginEnvironment, has_terminal
 from synapse.garbage import GarbageCollector
 from synapse.language import _, _n, formats, spoken
@@ -211,11 +211,13 @@ async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -
     sys.setswitchinterval(SWITCH_SECONDS)
     loop = asyncio.get_running_loop()
     loop.call_later(REST_AFTER_SECONDS, loop.run_in_executor, None, import_rest)
+    cluster = asyncio.create_task(_announce_cluster(room))
     try:
         _stop_on_signals(server)
         room.bus.subscribe(StopAsked, lambda _: server.stop_once())
         await server.serve(sockets=[listener])
     finally:
+        cluster.cancel()
         garbage.stop()
         await room.stop(grace=0)
 
@@ -324,6 +326,15 @@ def _announce(room: ControlRoom) -> None:
     elif not settings.no_browser:
         link = _link(room, settings.url, room.auth.mint_code())
         threading.Thread(target=webbrowser.open, args=[link], daemon=True).start()
+
+
+async def _announce_cluster(room: ControlRoom) -> None:
+    """Print the line by which other machines join, once they can."""
+    if not isinstance(room.engine, LocalEngine):
+        await room.engine.joined()
+        code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else room.engine.code
+        line = f'{program.NAME} worker {room.engine.address} --code {code}'
+        _tell(_('Other machines join with: {command}', command=line))
 
 
 def _show_window(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storage.damage import Damage
 from storage.documents import Documents
@@ -48,14 +49,17 @@ from .engine.zygotes import Zygotes
 from .errors import DiskIsFull
 from .ical.import_rules import ImportRules
 from .inbox.inbox import Inbox
+from .inbox.inputs import files_among
 from .log.handler import LogHandler
 from .log.log import Level, Log
 from .machine import Machine
 from .notifications.notifications import Notifications
+from .offers import Offer
 from .old_logins import move_old_logins
 from .preferences import SavedPreferences, chosen_zone
 from .profiles import Profiles
 from .protocol import environment
+from .protocol.messages import Job
 from .records import now_utc
 from .recurrence.machine_zone import MachineZone, machine_zone
 from .recurrence.zones import use_newest_data
@@ -69,6 +73,9 @@ from .settings import MOST_WORKERS, Settings
 from .status import Status, StatusChanged
 from .subscriptions.subscriptions import Subscriptions
 from .watches.watches import Watches
+
+if TYPE_CHECKING:
+    from .cluster.machines import Machines
 
 MAX_RECENT = 10
 
@@ -93,7 +100,7 @@ class ControlRoom:
     catalog: Catalog
     profiles: Profiles
     inbox: Inbox
-    engine: LocalEngine
+    engine: 'LocalEngine | Machines'
     runs: Runs
     calendar: Calendar
     editor: EventEditor
@@ -169,7 +176,6 @@ class ControlRoom:
             bus,
             lambda id: {'event': event_store.titles_using(id), 'watch folder': watches.folders_using(id)},
         )
-        seal = Seal(data / 'secrets.key')
         zygotes = Zygotes(boot) if sys.platform == 'linux' else None
         if zygotes is not None:
             zygotes.on_change = lambda count, size: setattr(status, 'warm', (count, size))
@@ -186,7 +192,7 @@ class ControlRoom:
             colors=PipelineColors(preferences.get('colors')),
         )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
-        engine = LocalEngine(boot, zygotes)
+        engine = _engine(LocalEngine(boot, zygotes), settings, catalog, lambda offers: runs.offer_machines(offers))
         given_tokens = Documents(data / 'tokens.json')
         tokens = ApiTokens(given_tokens, bus, now=now)
         ledger, auth = (
@@ -206,6 +212,7 @@ class ControlRoom:
             workers=settings.workers
             if 'workers' in settings.model_fields_set
             else _saved_workers(preferences, settings),
+            labels=settings.offer,
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
             planned=event_store.planned_work,
@@ -565,6 +572,31 @@ def _zone(wanted: str | None, preferences: Documents) -> MachineZone:
         return MachineZone(wanted, _('It was chosen at start.'))
     chosen = chosen_zone(preferences)
     return machine_zone() if chosen is None else MachineZone(chosen, _('It was chosen in Settings.'), is_chosen=True)
+
+
+def _engine(
+    local: LocalEngine, settings: Settings, catalog: Catalog, offer: Callable[[Mapping[str, Offer]], object]
+) -> 'LocalEngine | Machines':
+    """Return what carries out runs: here, and on other machines where the settings say so."""
+    if settings.cluster is None:
+        return local
+    from synapse.cluster.machines import Machines  # with Dask, a second of imports
+
+    def read_by(job: Job) -> list[Path]:
+        info = catalog.find(job['pipeline'])
+        found = files_among(info.schema, job['parameters']) if info else ()
+        own = Path(job['folder'])
+        return [path for _, path in found if not path.is_relative_to(own) and path.exists()]
+
+    host = '127.0.0.1' if settings.cluster_port == 0 else '0.0.0.0'  # noqa: S104 - only who has the code gets in
+    return Machines(
+        local,
+        address=settings.cluster or f'tls://{host}:{settings.cluster_port}',
+        is_elsewhere=bool(settings.cluster),
+        folder=settings.data / 'cluster',
+        paths_of=read_by,
+        on_change=lambda machines: offer({machine.name: machine.offer for machine in machines.values()}),
+    )
 
 
 def _saved_choice(preferences: Documents) -> tuple[str, str]:

@@ -3,13 +3,14 @@
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
-from synapse.addresses import Address, AllowedHost, address_in_network
+from synapse.addresses import LOOPBACK_NAMES, Address, AllowedHost, address_in_network
 from synapse.language import AUTO, LANGUAGES, _, read_language, tag_of
 
 GIB = 1024**3
@@ -45,6 +46,20 @@ def _are_texts(values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
+def _offers(value: Any) -> Any:
+    """Read texts such as `gpu=1`, or `render`, of which there is one."""
+    texts = _listed(value)
+    if not _are_texts(texts):
+        return texts
+    offers = {}
+    for text in texts:
+        name, _equals, much = text.partition('=')
+        if not re.fullmatch(r'[a-z][a-z0-9_-]{0,39}', name):
+            raise ValueError(_('{text!r} is no offer such as gpu=1: letters, digits, - and _ for its name.', text=text))
+        offers[name] = much or 1
+    return offers
+
+
 def _names(value: Any) -> Any:
     texts = _listed(value)
     return [AllowedHost.read(text) for text in texts] if _are_texts(texts) else texts
@@ -53,6 +68,19 @@ def _names(value: Any) -> Any:
 def default_data_folder() -> Path:
     """The platform's user data folder, such as `~/.local/share/synapse` on Linux."""
     return Path(platformdirs.user_data_dir('synapse', appauthor=False))
+
+
+def cluster_address(text: str) -> str:
+    """Return the address of a scheduler, such as `tls://10.0.0.5:8786`; `tcp:` only where it leads to this machine.
+
+    :raises ValueError: if it is none
+    """
+    found = re.fullmatch(r'(tls|tcp)://([^\s/:@]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})', text)
+    if found is None:
+        raise ValueError(_('{address!r} is no address such as tls://10.0.0.5:8786.', address=text))
+    if found[1] == 'tcp' and found[2] not in LOOPBACK_NAMES:
+        raise ValueError(_('Without encryption only this machine itself can be used: give tls:// instead of tcp://.'))
+    return text
 
 
 class Settings(BaseModel):
@@ -80,6 +108,14 @@ class Settings(BaseModel):
     tls_key: Path | None = None
     """Files in PEM: the certificate with those that vouch for it, and its private key."""
 
+    cluster: str | None = None
+    """None for this machine alone; empty to let other machines join; else the scheduler of a cluster elsewhere."""
+    cluster_port: int = Field(default=8786, ge=0, le=65535)
+    """Where other machines join."""
+
+    offer: Annotated[Mapping[str, float], BeforeValidator(_offers)] = Field(default_factory=dict)
+    """What this machine has by which pipelines may choose it, such as `{'gpu': 1}`."""
+
     language: str | None = None
     """What everything is said in, a key of `LANGUAGES`; None for what was chosen in Settings."""
 
@@ -104,6 +140,11 @@ class Settings(BaseModel):
                 _('Synapse does not speak {language!r} yet. It speaks {names}.', language=value, names=names)
             )
         return known
+
+    @field_validator('cluster')
+    @classmethod
+    def _scheduler(cls, value: str | None) -> str | None:
+        return value and cluster_address(value)
 
     @field_validator('password_file', 'tls_cert', 'tls_key')
     @classmethod

@@ -11,6 +11,7 @@ from synapse.errors import NotFound
 from synapse.language import _, translated
 from synapse.language.formats import moment as written
 from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
+from synapse.offers import needs_words
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
 from synapse.sizes import short_size
@@ -44,6 +45,7 @@ _LIMITS: dict[str, Callable[[Any], str]] = {
         _('alarm after {time} of silence', time=spoken(value)) if value else _('no alarm when silent')
     ),
     'nice': lambda value: _('nice {value}', value=value),
+    'needs': lambda value: _('needs {needs}', needs=needs_words(value)),
     'ionice': lambda value: _('disk priority {value}', value=value),
 }
 

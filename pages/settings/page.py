@@ -1,7 +1,7 @@
 """Settings: the look, where things are, what is kept, and how to sign in from elsewhere."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
@@ -19,6 +19,7 @@ from .backup import BackupCard
 from .calendar import FeedAddress, ImportButton
 from .jobs import jobs_button
 from .language import LanguageRows
+from .machines import MachinesCard
 from .notifications import NotificationsCard
 from .retention import WhatIsKept
 from .rows import card, fact, row
@@ -34,6 +35,7 @@ def settings_page(room: ControlRoom) -> None:
         _look()
         _language(room)
         _machine(room, scope)
+        MachinesCard(room)
         _calendar(room)
         NotificationsCard(room)
         WhatIsKept(room)
@@ -113,9 +115,13 @@ def _workers(room: ControlRoom) -> None:
         fewer = button('', icon_name='minus', aria_label=_('One worker fewer'))
         count = el('b', 'sy-num', role='status')
         more = button('', icon_name='plus', aria_label=_('One worker more'))
-    count.bind_text_from(room.status, 'workers', lambda workers: str(len(workers)))
-    fewer.on('click', lambda: attempt(room.set_workers(len(room.status.workers) - 1)))
-    more.on('click', lambda: attempt(room.set_workers(len(room.status.workers) + 1)))
+    count.bind_text_from(room.status, 'workers', lambda workers: str(_here(workers)))
+    fewer.on('click', lambda: attempt(room.set_workers(_here(room.status.workers) - 1)))
+    more.on('click', lambda: attempt(room.set_workers(_here(room.status.workers) + 1)))
+
+
+def _here(workers: Sequence[Mapping[str, Any]]) -> int:
+    return sum('machine' not in worker for worker in workers)
 
 
 def _warm(room: ControlRoom, scope: Scope) -> None:

@@ -97,9 +97,9 @@ def space_incident(run: RunRecord, name: str) -> Incident:
     return Incident(
         key=key_of_space(run),
         kind=AlertKind.SPACE_NEEDED,
-        title=_('{title} waits for free space', title=short(name)),
+        title=_('{title} has to wait', title=short(name)),
         text=_(
-            'Run #{number} needs {waits_for}. Free some, then it starts by itself.',
+            'Run #{number} needs {waits_for}. It starts by itself once that is there.',
             number=run.number,
             waits_for=run.waits_for,
         )[:MAX_TEXT],

@@ -71,6 +71,10 @@ class CommandLine:
     without_secrets: bool = False
     replaces: bool = False
     at_boot: bool = False
+    code: str = ''
+    machine: str = ''
+    listen: str = ''
+    """Of `worker`, which has the address of the scheduler in `at`."""
 
 
 def parse(arguments: list[str]) -> CommandLine:
@@ -102,6 +106,15 @@ def parse(arguments: list[str]) -> CommandLine:
             passphrase_file=given.passphrase_file,
             without_secrets=given.without_secrets,
             replaces=given.replace,
+        )
+    if given.command == 'worker':
+        return CommandLine(
+            name='worker',
+            settings=settings,
+            at=_scheduler(given.address),
+            code=given.code,
+            machine=given.name,
+            listen=given.listen,
         )
     if given.command == 'service':
         return CommandLine(name='service', settings=settings, action=given.action, at_boot=given.boot)
@@ -146,11 +159,18 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument('--password-file', metavar='FILE', help=_('file whose first line is the password for sign-in'))
     common.add_argument('--tls-cert', metavar='FILE', help=_('certificate in PEM, with those that vouch for it'))
     common.add_argument('--tls-key', metavar='FILE', help=_('its private key in PEM'))
+    common.add_argument(
+        '--cluster', nargs='?', const='', metavar='ADDRESS', help=_('let other machines join, or use this scheduler')
+    )
+    common.add_argument('--cluster-port', type=int, metavar='PORT', help=_('where they join (default: 8786)'))
+    common.add_argument(
+        '--offer', action='append', metavar='NAME=N', help=_('what this machine has for pipelines that need it: gpu=1')
+    )
     common.add_argument('--language', metavar='TAG', help=_('language of pages and messages: en or pt-BR'))
     parser = _Parser(prog=program.NAME, parents=[common], description=_('Synapse, the control room for automations.'))
     commands = parser.add_subparsers(
         dest='command',
-        metavar='{open,run,answer,why,queue,password,crontab,service,restore}',
+        metavar='{open,run,answer,why,queue,password,crontab,service,restore,worker}',
         parser_class=_Parser,
     )
     opener = commands.add_parser('open', parents=[common], help=_('open the running control room, signed in'))
@@ -187,6 +207,13 @@ def _parser() -> argparse.ArgumentParser:
     restorer.add_argument('--replace', action='store_true', help=_('set aside what the data folder holds'))
     restorer.add_argument('--passphrase-file', default='', metavar='FILE', help=_('its first line opens the secrets'))
     restorer.add_argument('--without-secrets', action='store_true', help=_('leave the secrets out'))
+    joiner = commands.add_parser('worker', parents=[common], help=_('carry out runs for a control room elsewhere'))
+    joiner.add_argument('address', metavar='ADDRESS', help=_('where to join, such as tls://10.0.0.5:8786'))
+    joiner.add_argument('--code', default='', metavar='CODE', help=_('the code of the cluster; kept for the next time'))
+    joiner.add_argument('--name', default='', metavar='NAME', help=_('what this machine is called (default: its name)'))
+    joiner.add_argument(
+        '--listen', default='', metavar='HOST', help=_('address of this machine at which the others reach it')
+    )
     return parser
 
 
@@ -198,8 +225,9 @@ def _settings(given: argparse.Namespace) -> 'Settings':
     from synapse.settings import settings_from
 
     names = ('host', 'port', 'data', 'workers', 'native', 'no_browser', 'no_link', 'no_login')
-    reach = ('allow_host', 'trusted_proxy', 'base_path', 'password_file', 'tls_cert', 'tls_key', 'language')
-    flags = {name: getattr(given, name, None) for name in names + reach}
+    reach = ('allow_host', 'trusted_proxy', 'base_path', 'password_file', 'tls_cert', 'tls_key')
+    more = ('language', 'cluster', 'cluster_port', 'offer')
+    flags = {name: getattr(given, name, None) for name in names + reach + more}
     try:
         settings = settings_from(flags)
     except ValidationError as error:
@@ -252,6 +280,15 @@ def _check_lan(settings: 'Settings') -> None:
             ),
             2,
         )
+
+
+def _scheduler(text: str) -> str:
+    from synapse.settings import cluster_address
+
+    try:
+        return cluster_address(text)
+    except ValueError as error:
+        fail(_('{error} Try: {program} --help', program=program.NAME, error=error), 2)
 
 
 def _url(text: str | None) -> str:

@@ -76,12 +76,13 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Get ready to run jobs."""
 
-    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine) -> HostHandle:
-        """Send a job to a host and return the host as soon as the job is sent.
+    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str = '') -> HostHandle:
+        """Send a job to a host and return the host as soon as the job is on its way.
 
         :param on_message: called on the loop with each message of the host, in order; awaited if it returns an
             awaitable, while the host has to wait
         :param on_line: the same for each raw line that bypassed the protocol
+        :param machine: the name of another machine; empty for this one
         :raises HostNotStarted: if no host could be started
         :raises NotReady: before `start` and after `close`
         """
@@ -134,7 +135,7 @@ class LocalEngine:
         self._want_spares_soon()
         self._tasks = [asyncio.create_task(self._keep_warden()), asyncio.create_task(self._keep_spares())]
 
-    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine) -> HostProcess:
+    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str = '') -> HostProcess:
         """See `Engine.run`."""
         if not self._is_open:
             raise NotReady('engine_closed', _('Synapse is starting or stopping, so no run can start.'))

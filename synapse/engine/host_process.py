@@ -63,7 +63,8 @@ class HostExit:
     """How a host ended.
 
     `ended` are the commands of processes that were ended with it or found left over; `survivors` is how many of them
-    could not be ended; `fault` says why the engine ended it unasked.
+    could not be ended; `fault` says why the engine ended it unasked; `lost` names the machine it was on if that is
+    gone.
     """
 
     returncode: int
@@ -71,6 +72,7 @@ class HostExit:
     ended: tuple[str, ...] = ()
     survivors: int = 0
     fault: str = ''
+    lost: str = ''
 
 
 class HostProcess:
@@ -324,7 +326,7 @@ class HostProcess:
             self._busy_until = max(self._busy_until, time.monotonic() + _seconds_in(message, 'wait'))
             self._grace = max(self._grace, _seconds_in(message, 'grace'))
         if message and self._on_message is not None:
-            await _pass_on(self._on_message, message)
+            await pass_on(self._on_message, message)
             if message.get('t') == Kind.END:
                 self._end_after(LINGER_SECONDS)
 
@@ -346,7 +348,7 @@ class HostProcess:
         is_suspended = bool(seconds) and await asyncio.to_thread(is_suspended_by_system, self.pid)
         if self._on_message is not None:
             message = Silent(t=Kind.SILENT, seconds=seconds, pid=self.pid, is_suspended=is_suspended)
-            await _pass_on(self._on_message, {**message})
+            await pass_on(self._on_message, {**message})
 
     async def _read_lines(self) -> None:
         """Pass on lines that bypass the protocol: of C code, inherited children, a dying interpreter."""
@@ -362,7 +364,7 @@ class HostProcess:
         for text in readable(line, length):
             self.last_lines.append(text)
             if self._on_line is not None:
-                await _pass_on(self._on_line, text)
+                await pass_on(self._on_line, text)
 
     def _end_after(self, seconds: float, fault: str = '') -> None:
         async def end() -> None:
@@ -393,7 +395,7 @@ def _seconds_in(message: Mapping[str, Any], name: str) -> float:
     return min(max(0.0, seconds), MOST_GRACE_SECONDS) if isinstance(seconds, int | float) else 0.0
 
 
-async def _pass_on(receiver: Callable[[Any], Awaitable[None] | None], value: Any) -> None:
+async def pass_on(receiver: Callable[[Any], Awaitable[None] | None], value: Any) -> None:
     """Call the receiver and await it if it is async. If it fails, later messages must still be received."""
     try:
         result = receiver(value)

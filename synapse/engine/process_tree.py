@@ -104,6 +104,13 @@ class MemoryUse:
     total: int
     biggest: Seen | None = None
     biggest_bytes: int = 0
+    elsewhere: tuple[int, str] | None = None
+    """Pid and command of the biggest, if it is on another machine."""
+
+    @property
+    def name(self) -> tuple[int, str] | None:
+        """Pid and command of the biggest; None if there are no processes."""
+        return (self.biggest.process.pid, self.biggest.command) if self.biggest is not None else self.elsewhere
 
 
 def memory_of(tree: Iterable[Seen], limit: int) -> MemoryUse:

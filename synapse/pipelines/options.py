@@ -23,7 +23,8 @@ SIGNALS: tuple[str, ...] = get_args(StopSignal)
 """By which a program may be asked to end."""
 MOST_GRACE = 3600.0
 """Seconds a program may have to end; Stop now and an emergency stop end it sooner."""
-LIMITS = ('nice', 'ionice', 'memory_limit', 'needs_free', 'output_limit', 'stall_after')
+LIMITS = ('nice', 'ionice', 'memory_limit', 'needs_free', 'output_limit', 'stall_after', 'needs')
+NEED = re.compile(r'[a-z][a-z0-9_-]{0,39}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class ProcessOptions:
     A stop asks programs to end by `stop_signal`, and kills what is left after `grace_seconds`. `on_interrupt` says
     whether a run that ends with the control room is only marked, or retried from that step at the next start.
     `memory_limit`, `needs_free` and `output_limit` are in bytes; `stall_after` is in seconds, 0 for no alarm.
+    `needs` says how much of what a run takes of its machine: `memory` in bytes, `cores`, and labels.
     """
 
     nice: int | None = None
@@ -48,6 +50,7 @@ class ProcessOptions:
     needs_free: int | None = None
     output_limit: int | None = None
     stall_after: float | None = None
+    needs: Mapping[str, float] | None = None
     color: str | None = None
 
     @property
@@ -75,6 +78,7 @@ def options_of(pipeline: type[Pipeline]) -> ProcessOptions:
         needs_free=_parsed(pipeline, 'needs_free', parse_size),
         output_limit=_parsed(pipeline, 'output_limit', parse_size),
         stall_after=_parsed(pipeline, 'stall_after', parse_duration),
+        needs=_needs(pipeline),
         color=_one_of(pipeline, 'color', COLORS),
     )
 
@@ -152,6 +156,33 @@ def _any_of(choices: tuple[str, ...]) -> str:
     for choice in reversed(others):
         text = _('{one} or {another}', one=choice, another=text)
     return text
+
+
+def _needs(pipeline: type[Pipeline]) -> dict[str, float] | None:
+    value = _declared(pipeline, 'needs')
+    if value is None:
+        return None
+    wrong = BrokenPipeline(
+        _(
+            "{name}.needs must be like {{'gpu': 1, 'cores': 4, 'memory': '8 GB'}}, not {value!r}",
+            name=pipeline.__name__,
+            value=value,
+        )
+    )
+    if not isinstance(value, Mapping):
+        raise wrong
+    needs = {}
+    for name, much in value.items():
+        if not isinstance(name, str) or not NEED.fullmatch(name):
+            raise wrong
+        try:
+            amount = float(parse_size(much)) if name == 'memory' else float(much)
+        except (TypeError, ValueError):
+            raise wrong from None
+        if not 0 < amount < float('inf'):
+            raise wrong
+        needs[name] = amount
+    return needs
 
 
 def _environment(pipeline: type[Pipeline]) -> dict[str, str]:

@@ -108,6 +108,9 @@ class Pipeline(BaseModel):
     `needs_free` a run waits in the queue. Of its output `output_limit` is logged, and the last lines. A step that gives
     no sign of life for longer than `stall_after` (such as `'30m'`; 0 for never) is reported; by default that is learned
     from earlier runs.
+
+    `needs` is what a run takes of the machine that carries it out, such as `{'gpu': 1, 'cores': 4, 'memory': '8 GB'}`:
+    it waits until one has that much left. Labels such as `gpu` are what machines offer by `--offer gpu=1`.
     """
 
     model_config = ConfigDict(extra='forbid', protected_namespaces=(), validate_default=False)
@@ -200,6 +203,7 @@ _OPTIONS = (
     'needs_free',
     'output_limit',
     'stall_after',
+    'needs',
 )
 Pipeline.__class_vars__.update(('title', *_OPTIONS))
 

@@ -7,6 +7,7 @@ import time
 from storage.files import StorageError, free_bytes
 from synapse.language import N_, _
 from synapse.log.log import Level
+from synapse.offers import Amounts, needs_words
 from synapse.waiting import Timer
 
 from .context import RunContext
@@ -14,7 +15,7 @@ from .estimates import Estimates
 from .jobs import RunJobs
 from .lifecycle_log import SOURCE
 from .live_run import LiveRun
-from .messages import QueueChanged, RunChanged, RunDispatched
+from .messages import QueueChanged, RunChanged, RunDispatched, RunLost
 from .records import RunRecord, RunState
 from .space import Space
 from .workers import Workers
@@ -36,8 +37,10 @@ class Dispatcher:
     A paused run keeps its worker, except while it waits for an answer.
     """
 
-    def __init__(self, context: RunContext, jobs: RunJobs, estimates: Estimates, *, workers: int) -> None:
-        self.workers = Workers(workers)
+    def __init__(
+        self, context: RunContext, jobs: RunJobs, estimates: Estimates, *, workers: int, labels: Amounts | None = None
+    ) -> None:
+        self.workers = Workers(workers, labels)
         self.notice = ''
         """Why nothing starts although runs wait; empty while all is well."""
         self._context = context
@@ -122,9 +125,9 @@ class Dispatcher:
     def _continue_answered(self) -> None:
         """Give free workers to runs whose processes wait with an answer, before anything new starts."""
         for live in [live for live in self._live.values() if live.wants_worker]:
-            worker = live.worker or self.workers.free
+            worker = live.worker or self.workers.free_on(live.machine)
             if worker is None:
-                return
+                continue
             self.workers.give(worker, live.run.id)
             live.go_on(worker)
 
@@ -140,15 +143,16 @@ class Dispatcher:
             run, worker = found
             self._queue.take(run.id)
             self.workers.give(worker, run.id)
-            live = self._live[run.id] = LiveRun(run, worker, self._context, self._jobs)
+            live = self._live[run.id] = LiveRun(
+                run, worker, self._context, self._jobs, machine=self.workers.machine_of(worker)
+            )
             self._tasks[run.id] = asyncio.create_task(self._carry_out(live), name=f'run {run.id}')
             self._context.bus.publish(RunDispatched(run))
             self._context.bus.publish(QueueChanged())
 
     def _next(self) -> tuple[RunRecord, str] | None:
         """The run that may start now, and a free worker for it."""
-        worker = self.workers.free
-        if self.is_held or worker is None:
+        if self.is_held or self.workers.free is None:
             return None
         running = [live.run.pipeline for live in self._live.values()]
         parked = self._context.unfinished.parked.values()
@@ -159,16 +163,35 @@ class Dispatcher:
             if (run.is_alone and run.event_id in events) or run.id in self._space.missing:
                 continue
             limit = self.limit_of(run.pipeline)
-            if limit is None or running.count(run.pipeline) < limit:
+            if limit is not None and running.count(run.pipeline) >= limit:
+                continue
+            worker = self.workers.free_for(self._needs_of(run), self._taken_on)
+            if worker is not None:
                 return run, worker
         return None
 
+    def _needs_of(self, run: RunRecord) -> Amounts:
+        needs: Amounts = self._context.limits_of(run.pipeline).get('needs') or {}
+        return needs
+
+    def _taken_on(self, machine: str) -> list[Amounts]:
+        return [self._needs_of(live.run) for live in self._live.values() if live.machine == machine]
+
+    def _nowhere(self) -> dict[str, str]:
+        """Return what each waiting run needs that no machine has."""
+        needs = {run.id: self._needs_of(run) for run in self._queue}
+        return {
+            id: _('a machine with {needs}', needs=needs_words(much))
+            for id, much in needs.items()
+            if self.workers.has_nowhere(much)
+        }
+
     async def _find_space(self) -> None:
-        """Show on the waiting runs which of them need more free space than there is, and look again later."""
+        """Show on the waiting runs what they need that is not there, and look again for space later."""
         if self.workers.free is None:
             return
         await self._space.look([*self._queue])
-        missing = self._space.missing
+        missing = {**self._space.missing, **self._nowhere()}
         for run in [run for run in self._queue if run.waits_for != missing.get(run.id, '')]:
             waiting = run.changed(waits_for=missing.get(run.id, ''))
             self._queue.replace(waiting)
@@ -176,7 +199,7 @@ class Dispatcher:
                 text = _('Run #{number} waits for {waits_for}', number=run.number, waits_for=waiting.waits_for)
                 self._context.log.append(Level.WARNING, text, source=SOURCE, run=run.id)
             self._context.bus.publish(RunChanged(waiting))
-        if missing:
+        if self._space.missing:
             self._look_again.start(SPACE_SECONDS, self._wake.set)
 
     async def _has_space(self) -> bool:
@@ -217,6 +240,8 @@ class Dispatcher:
             await self._estimates.ended(live.run)
         except StorageError as error:
             log.warning(N_('the history could not be read: %s'), error)
+        if live.run.state is RunState.INTERRUPTED and live.machine and not live.is_closing:
+            self._context.bus.publish(RunLost(live.run))
         if live.run.state.is_final:
             await self._context.log.saved(self._context.log.last_seq)
             await asyncio.to_thread(self._context.folders.forget_result, live.run.id)

@@ -34,9 +34,10 @@ class Ending:
     """All that is known when the process of a run is gone.
 
     `reported` is the state in the host's `end` message, None if none came; `signal` the name of the signal that ended
-    the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `excess` why it was
-    ended for the memory that it took; `timed_out` a step that the control room had to end, and `overran` the seconds
-    that its event allows, if they have passed. `is_all_done` says whether all steps had succeeded.
+    the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `lost` the machine that
+    is gone with it, and `lost_at` the step it was in; `excess` why it was ended for the memory that it took;
+    `timed_out` a step that the control room had to end, and `overran` the seconds that its event allows, if they have
+    passed. `is_all_done` says whether all steps had succeeded.
     """
 
     reported: RunState | None = None
@@ -45,6 +46,8 @@ class Ending:
     signal: str | None = None
     why_killed: str = ''
     fault: str = ''
+    lost: str = ''
+    lost_at: StepRun | None = None
     excess: Problem | None = None
     timed_out: StepRun | None = None
     timeout_seconds: float = 0.0
@@ -65,6 +68,8 @@ def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
         return RunState.SUCCEEDED, None  # its host just had no time to say so
     if ending.is_closing:
         return RunState.INTERRUPTED, closed()
+    if ending.lost:
+        return RunState.INTERRUPTED, _lost(ending)
     if ending.overran and not ending.is_stopping:
         return RunState.FAILED, _overrun(ending.overran)
     if ending.is_stopping or ending.reported is RunState.CANCELLED:
@@ -72,6 +77,15 @@ def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
     if ending.reported is RunState.FAILED:
         return RunState.FAILED, ending.error or Problem(message=_('The run failed and gave no reason.'))
     return RunState.FAILED, _why_it_died(ending)
+
+
+def _lost(ending: Ending) -> Problem:
+    if ending.lost_at is None:
+        message = _('The machine {machine} was lost.', machine=ending.lost)
+    else:
+        message = _('The machine {machine} was lost at {step}.', machine=ending.lost, step=ending.lost_at.name)
+    hint = _('What ran there ends by itself within 15 s. Then retry it.')
+    return Problem(message=message, hint=hint, type='interrupted', step=ending.lost_at.name if ending.lost_at else '')
 
 
 def _overrun(seconds: float) -> Problem:

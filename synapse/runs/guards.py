@@ -101,10 +101,11 @@ class Guards:
             since = time.monotonic()
             use = await handle.memory(limit)
             took = time.monotonic() - since
-            if use.total > limit and use.biggest is not None:
+            if use.total > limit and use.name is not None:
                 self._end_for_memory(handle, use, limit)
                 await asyncio.sleep(CANCEL_SECONDS)
-                await asyncio.to_thread(kill, use.biggest)
+                if use.biggest is not None:  # else the stop ends it on its machine
+                    await asyncio.to_thread(kill, use.biggest)
             until_full = min(LATEST_SECONDS, max(SOONEST_SECONDS, (limit - use.total) / GROWTH))
             await asyncio.sleep(max(until_full, took / MEASURED_SHARE))
 
@@ -125,9 +126,9 @@ class Guards:
     def _problem(self, label: str, handle: HostHandle, use: MemoryUse, limit: int) -> Problem:
         used, most = short_size(use.total), short_size(limit)
         biggest = _('the process of the step itself')
-        if use.biggest is not None and use.biggest.process.pid != handle.pid:
-            command = ' '.join(str(self._context.log.scrub(use.biggest.command)).split())
-            biggest = f'{_short(command)} (pid {use.biggest.process.pid})'
+        if use.name is not None and use.name[0] != handle.pid:
+            pid, command = use.name
+            biggest = f'{_short(" ".join(str(self._context.log.scrub(command)).split()))} (pid {pid})'
         return Problem(
             message=_('{step} used {used} of memory, the limit is {most}.', step=label, used=used, most=most)
             if used != most

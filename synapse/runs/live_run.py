@@ -42,8 +42,8 @@ _ENDS_OF_PARKING = (None, RunState.CANCELLED)
 class LiveRun:
     """Carries one run to its end."""
 
-    def __init__(self, run: RunRecord, worker: str, context: RunContext, jobs: RunJobs) -> None:
-        self.worker = worker
+    def __init__(self, run: RunRecord, worker: str, context: RunContext, jobs: RunJobs, *, machine: str = '') -> None:
+        self.worker, self.machine = worker, machine
         self.ending_programs = EndingPrograms()
         self._context = context
         self._jobs = jobs
@@ -143,6 +143,11 @@ class LiveRun:
         self._stop_handle(now=now)
 
     @property
+    def is_closing(self) -> bool:
+        """Whether it ends because the control room does."""
+        return self._is_closing
+
+    @property
     def is_parked(self) -> bool:
         """Whether it still waits when its process is gone."""
         return self._is_parking and not self._is_stopping and self.run.is_waiting and self._reported in _ENDS_OF_PARKING
@@ -226,7 +231,7 @@ class LiveRun:
             self._steps.read_progress,
             most_bytes=limits.get('output_limit') or self._context.run_log_bytes(),
         )
-        self._handle = await self._context.engine.run(job, self._receive, self._log_line)
+        self._handle = await self._context.engine.run(job, self._receive, self._log_line, machine=self.machine)
         self._guards.start(self._handle, limits)
         if self._must_end() or self._is_parking:
             self._stop_handle(now=self._stop_now)
@@ -244,6 +249,8 @@ class LiveRun:
                 returncode=host_exit.returncode,
                 signal=host_exit.signal,
                 fault=host_exit.fault,
+                lost=host_exit.lost,
+                lost_at=self._saved.newest.active_step,
                 why_killed=why_killed() if host_exit.signal == 'SIGKILL' else '',
             )
         )

@@ -17,6 +17,13 @@ class RunChanged(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class RunLost(Message):
+    """A run has ended because its machine is gone."""
+
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
 class RunDispatched(Message):
     """A run has left the queue for a worker; its process starts next."""
 

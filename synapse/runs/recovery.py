@@ -149,7 +149,7 @@ class RunRecovery:
                 alive = self._report(run, left.pop(run.id, []))
                 ended, may_go_on = await self._settle(run, hidden, alive)
             settled.append(ended)
-            if may_go_on and not alive and await self._is_resumed(ended):
+            if may_go_on and not alive and await self.is_resumed(ended):
                 resumed.append(ended)
         for run_id, found in left.items():
             document = await asyncio.to_thread(self._context.store.get, run_id) if run_id else None
@@ -206,7 +206,7 @@ class RunRecovery:
     async def note(self, ids: Iterable[str]) -> None:
         """Have the next start retry these runs, which are interrupted because the control room is closing."""
         runs = [await asyncio.to_thread(self._context.store.get, id) for id in ids]
-        resumed = [run['id'] for run in runs if run and await self._is_resumed(RunRecord.model_validate(run))]
+        resumed = [run['id'] for run in runs if run and await self.is_resumed(RunRecord.model_validate(run))]
         if resumed:
             with contextlib.suppress(StorageError):
                 await asyncio.to_thread(write_atomically, self._note, json.dumps(resumed).encode())
@@ -225,7 +225,7 @@ class RunRecovery:
     def _note(self) -> Path:
         return self._context.folders.root.with_name('interrupted.json')
 
-    async def _is_resumed(self, run: RunRecord) -> bool:
+    async def is_resumed(self, run: RunRecord) -> bool:
         """Whether a run is retried: where that is declared safe, unless it ended several times in the same step."""
         info = self._context.catalog.find(run.pipeline)
         if info is None or info.on_interrupt != 'retry' or run.state is not RunState.INTERRUPTED or run.is_all_done:

@@ -20,6 +20,7 @@ from synapse.inbox.arriving import FoundFile
 from synapse.inbox.inbox import Inbox
 from synapse.language import N_, _, filled, translated
 from synapse.log.log import Level, Log
+from synapse.offers import Amounts, Offer
 from synapse.profiles import Profiles
 from synapse.records import now_utc
 from synapse.settings import MOST_WORKERS
@@ -40,7 +41,7 @@ from .known_runs import KnownRuns
 from .lifecycle_log import SOURCE, UNQUEUED, LifecycleLog
 from .live_run import LiveRun
 from .log_limit import RUN_BYTES
-from .messages import EverythingStopped, QueueChanged, RunChanged
+from .messages import EverythingStopped, QueueChanged, RunChanged, RunLost
 from .parked import ParkedRuns, not_resumable
 from .past import PastRuns
 from .pauses import Pause, pause_of
@@ -55,12 +56,16 @@ from .unfinished import UnfinishedRuns
 
 MAX_WAITING = 10_000
 
+LOST_ENDS_SECONDS = 15.0
+"""After this long nothing works any more on a machine that was lost."""
+
 
 class Runs(KnownRuns):
     """Use it on the event loop only; whatever takes time is awaited.
 
     :param folder: holds the run folders; the order of the queue is saved next to it
     :param workers: how many runs may run at the same time
+    :param labels: what this machine offers, by which pipelines may choose it
     :param min_free_bytes: nothing starts while the disk has less free space
     :param zone: of the wall times in messages and log lines
     :param planned: see `Planned`; files and runs that these name are kept
@@ -79,6 +84,7 @@ class Runs(KnownRuns):
         status: Status,
         folder: Path,
         workers: int,
+        labels: Amounts | None = None,
         min_free_bytes: int = 0,
         zone: str = 'UTC',
         planned: Planned = lambda: (),
@@ -119,7 +125,7 @@ class Runs(KnownRuns):
         self.finder = Finder(context)
         self.taken = TakenFiles(store)
         """Which versions of files were taken for runs, by watch folders and by events."""
-        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers)
+        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers, labels=labels)
         self._pause = QueuePause(context)
         self._parked = ParkedRuns(context, self._dispatcher.add_waiting)
         self._answers = Answers(context, self._parked)
@@ -127,6 +133,8 @@ class Runs(KnownRuns):
         self.settled = Settled()
         """What `start` found of the last start."""
         self._is_open = False
+        self._resuming: set[asyncio.Task[None]] = set()
+        bus.subscribe(RunLost, self._lost)
 
     async def start(self, leftovers: Sequence[Leftover] = ()) -> None:
         """Take runs that a previous start left unfinished to their end, restore the queue, and start working.
@@ -166,6 +174,18 @@ class Runs(KnownRuns):
             if run.due is None:  # the calendar retries those that fell due, since each belongs to an occurrence
                 await self._resume(run)
 
+    def _lost(self, message: RunLost) -> None:
+        """Retry a run whose machine is gone, if its pipeline says so; one of an event is retried as the event says."""
+        if message.run.due is None:
+            task = asyncio.create_task(self._resume_lost(message.run))
+            self._resuming.add(task)
+            task.add_done_callback(self._resuming.discard)
+
+    async def _resume_lost(self, run: RunRecord) -> None:
+        if await self._recovery.is_resumed(run):
+            await asyncio.sleep(LOST_ENDS_SECONDS)
+            await self._resume(run)
+
     async def _resume(self, run: RunRecord) -> None:
         try:
             await self.retry(run.id, from_step=unfinished_step(run), because=interrupted_because(run))
@@ -194,6 +214,8 @@ class Runs(KnownRuns):
         self._pause.close()
         if self._watching is not None:
             self._watching.cancel()
+        for task in self._resuming:
+            task.cancel()
         await self._dispatcher.close(grace)
         await self._recovery.note(self._dispatcher.interrupted)
         await self.finder.stop()
@@ -494,6 +516,30 @@ class Runs(KnownRuns):
             message = _('Between 1 and {most}.', most=MOST_WORKERS)
             raise Invalid(message, {'workers': message})
         self._dispatcher.workers.resize(count)
+        self._bus.publish(QueueChanged())
+
+    def offer_machines(self, offers: Mapping[str, Offer]) -> None:
+        """Use these other machines from now on, by name."""
+        self._dispatcher.workers.offer(offers)
+        self._bus.publish(QueueChanged())
+
+    @property
+    def machines(self) -> Mapping[str, Offer]:
+        """The other machines that are there, by name."""
+        return self._dispatcher.workers.offers
+
+    def is_drained(self, machine: str) -> bool:
+        """Whether another machine gets no new runs."""
+        return machine in self._dispatcher.workers.drained
+
+    def drain(self, machine: str, *, is_drained: bool) -> None:
+        """Give another machine no new runs, or give it some again; what runs there goes on."""
+        drained = self._dispatcher.workers.drained
+        (drained.add if is_drained else drained.discard)(machine)
+        text = _('{machine} gets new runs again', machine=machine)
+        if is_drained:
+            text = _('{machine} gets no new runs', machine=machine)
+        self._log.append(Level.INFO, text, source=SOURCE)
         self._bus.publish(QueueChanged())
 
     # The queue

@@ -1,26 +1,56 @@
 """The workers, `worker-1` to `worker-N`, and which run each of them has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from synapse.offers import HERE, Amounts, Offer, fits, offer_here
 from synapse.records import now_utc
 
 from .records import RunRecord, RunState
 
 
 class Workers:
-    """Slots in which runs are carried out; a paused run keeps its slot."""
+    """Slots in which runs are carried out; a paused run keeps its slot.
 
-    def __init__(self, count: int) -> None:
+    :param labels: what this machine offers beside its cores and memory
+    """
+
+    def __init__(self, count: int, labels: Amounts | None = None) -> None:
         self._runs: dict[str, str | None] = {}
         self._since: dict[str, datetime] = {}
         self._wanted: tuple[str, ...] = ()
+        self.has: dict[str, Amounts] = {HERE: offer_here(labels or {})}
+        """What each machine has."""
+        self._here: tuple[str, ...] = ()
+        self._elsewhere: dict[str, str] = {}
+        """The machine of each worker that is not here."""
+        self.offers: Mapping[str, Offer] = {}
+        """Of the other machines."""
+        self.drained: set[str] = set()
+        """Other machines that get no new runs."""
         self.resize(count)
 
     def resize(self, count: int) -> None:
         """Change how many there are; a surplus worker that has a run is removed when that run ends."""
-        self._wanted = tuple(f'worker-{number}' for number in range(1, count + 1))
+        self._here = tuple(f'worker-{number}' for number in range(1, count + 1))
+        self._settle()
+
+    def offer(self, offers: Mapping[str, Offer]) -> None:
+        """Change which there are on other machines, by name; those with a run stay until it ends."""
+        self.offers = offers
+        self.has = {HERE: self.has[HERE]} | {machine: offer.has for machine, offer in offers.items()}
+        self._elsewhere = {
+            f'{machine}-{number}': machine for machine, offer in offers.items() for number in range(1, offer.places + 1)
+        }
+        self._settle()
+
+    def machine_of(self, name: str) -> str:
+        """Return the machine of a worker, empty for this one."""
+        return self._elsewhere.get(name, HERE)
+
+    def _settle(self) -> None:
+        self._wanted = (*self._here, *self._elsewhere)
         for name in self._wanted:
             self._runs.setdefault(name, None)
             self._since.setdefault(name, now_utc())
@@ -33,7 +63,32 @@ class Workers:
     @property
     def free(self) -> str | None:
         """The first worker without a run, None if all are busy."""
-        return next((name for name in self._wanted if self._runs[name] is None), None)
+        return next(self._free(), None)
+
+    def _free(self) -> Iterator[str]:
+        return (name for name in self._wanted if self._runs[name] is None and self.machine_of(name) not in self.drained)
+
+    def free_for(self, needs: Amounts, taken: Callable[[str], Iterable[Amounts]]) -> str | None:
+        """Return the first worker without a run whose machine has what a run needs.
+
+        :param taken: returns what each live run on a machine takes
+        """
+        if not needs:
+            return self.free
+        for name in self._free():
+            machine = self.machine_of(name)
+            if fits(needs, self.has[machine], taken(machine)):
+                return name
+        return None
+
+    def has_nowhere(self, needs: Amounts) -> bool:
+        """Whether no machine has what a run needs, even if it is idle."""
+        return bool(needs) and not any(fits(needs, has) for has in self.has.values())
+
+    def free_on(self, machine: str) -> str | None:
+        """Return the first worker of a machine without a run, None if all are busy."""
+        names = (name for name in self._wanted if self.machine_of(name) == machine)
+        return next((name for name in names if self._runs[name] is None), None)
 
     def give(self, name: str, run_id: str) -> None:
         self._runs[name], self._since[name] = run_id, now_utc()
@@ -51,7 +106,10 @@ class Workers:
         return next((name for name, known in self._runs.items() if known == run_id), None)
 
     def as_json(self, find: Callable[[str], RunRecord | None]) -> tuple[Mapping[str, Any], ...]:
-        """Return `{id, name, state, run, step, since}` of each; `state` is idle, running, paused or stopping."""
+        """Return `{id, name, state, run, step, since}` of each; `state` is idle, running, paused or stopping.
+
+        Those on other machines have a `machine` too.
+        """
         return tuple(self._one(name, find(run_id) if run_id else None) for name, run_id in self._runs.items())
 
     def _one(self, name: str, run: RunRecord | None) -> Mapping[str, Any]:
@@ -63,6 +121,7 @@ class Workers:
             'run': run.id if run else None,
             'step': step.name if step else None,
             'since': self._since[name].isoformat(),
+            **({'machine': self._elsewhere[name]} if name in self._elsewhere else {}),
         }
 
 

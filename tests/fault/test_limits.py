@@ -247,7 +247,7 @@ async def test_a_run_waits_for_the_free_space_that_it_needs(
     assert other.state is RunState.SUCCEEDED
     assert (await room.runs.get(run.id)).as_json()['waits_for'] == shown.waits_for
     [alert] = [alert for alert in room.alerts if alert.kind is AlertKind.SPACE_NEEDED]
-    assert alert.title == 'Big waits for free space'
+    assert alert.title == 'Big has to wait'
     (tmp_path / 'data' / 'pipelines' / 'big.py').write_text(BIG.replace('900 TB', '1 MB'))
     assert (await until(room, run.id)).state is RunState.SUCCEEDED
     assert not any(alert.is_active for alert in room.alerts if alert.kind is AlertKind.SPACE_NEEDED)

@@ -1,9 +1,12 @@
 """What engine tests share: pipelines in real files, and a receiver that keeps what it gets."""
 
 import asyncio
+import importlib.util
+import secrets
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,29 @@ WAYS = ['spawned', 'forked'] if sys.platform == 'linux' else ['spawned']
 def engine_of(way: str, tag: str) -> LocalEngine:
     """Return an engine that starts its hosts in one of the `WAYS`."""
     return LocalEngine(tag, Zygotes(tag) if way == 'forked' else None)
+
+
+ELSEWHERE = ['elsewhere'] if importlib.util.find_spec('distributed') else []
+"""On a machine of a cluster, where Dask is installed."""
+
+
+@asynccontextmanager
+async def started(way: str, folder: Path) -> AsyncIterator[Any]:
+    """A started engine for runs of a `Bench` on this folder; nothing of it lives afterwards."""
+    tag = f'test-{secrets.token_hex(6)}'
+    if way in ELSEWHERE:
+        from tests.parts.cluster import cluster
+
+        async with cluster(folder / 'elsewhere') as found:
+            tag = found.engine.room_tag = found.local.room_tag
+            yield found.engine
+        folder = folder / 'elsewhere' / 'machine1'
+    else:
+        engine = engine_of(way, tag)
+        await engine.start()
+        yield engine
+        await engine.close()
+    assert processes_of(tag, folder) == []
 
 
 def processes_of(room_tag: str, folder: Path) -> list[psutil.Process]:
@@ -88,7 +114,7 @@ class Bench:
     def __init__(self, engine: LocalEngine, folder: Path) -> None:
         self.engine = engine
         self.folder = folder
-        self._count = 0
+        self.count = 0
 
     async def start(self, body: str, heard: Heard, **job: Any) -> HostHandle:
         order = self.job(body, **job)
@@ -106,18 +132,18 @@ class Bench:
 
     async def run_file(self, source: str, **job: Any) -> tuple[Heard, HostExit]:
         """Run the pipeline `Work` of a file with this source to its end."""
-        file = self.folder / f'whole{self._count}.py'
+        file = self.folder / f'whole{self.count}.py'
         file.write_text(textwrap.dedent(source))
         return await self.run('pass', file=str(file), origin=str(file), **job)
 
     def job(self, body: str, **changes: Any) -> dict[str, Any]:
-        self._count += 1
-        run_folder = self.folder / f'run{self._count}'
+        self.count += 1
+        run_folder = self.folder / f'run{self.count}'
         run_folder.mkdir()
-        file = write_pipeline(self.folder / f'work{self._count}.py', body)
+        file = write_pipeline(self.folder / f'work{self.count}.py', body)
         return {
-            'id': f'run{self._count}',
-            'number': self._count,
+            'id': f'run{self.count}',
+            'number': self.count,
             'folder': str(run_folder),
             'pipeline': 'Work',
             'file': str(file),

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -19,19 +18,17 @@ from synapse.engine.warden import tagged_processes
 from synapse.errors import NotReady
 from synapse.protocol.environment import HOST_TAG
 from synapse.protocol.line_cutter import LineCutter, readable
-from tests.parts.hosts import WAYS, Bench, Heard, engine_of, eventually, processes_of
+from tests.parts.hosts import ELSEWHERE, WAYS, Bench, Heard, engine_of, eventually, processes_of, started
 from tests.parts.said import Said
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS + ELSEWHERE)
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LocalEngine]:
-    engine = engine_of(request.param, f'test-{secrets.token_hex(6)}')
-    await engine.start()
-    yield engine
-    await engine.close()
-    assert processes_of(engine.room_tag, tmp_path) == []
+    async with started(request.param, tmp_path) as engine:
+        yield engine
 
 
+here = pytest.mark.parametrize('engine', WAYS, indirect=True)
 spawned = pytest.mark.parametrize('engine', ['spawned'], indirect=True)
 forked = pytest.mark.parametrize('engine', WAYS[1:], indirect=True)
 
@@ -73,6 +70,7 @@ async def test_a_spare_that_dies_is_replaced(engine: LocalEngine) -> None:
     await eventually(lambda: bool(engine.spare_pids) and engine.spare_pids[0] != first, 10, 'a new spare')
 
 
+@here
 async def test_a_warden_that_dies_is_replaced(engine: LocalEngine) -> None:
     first = engine.warden_pid
     assert first is not None

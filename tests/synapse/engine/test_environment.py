@@ -1,14 +1,13 @@
 """What programs of a run inherit: variables and umask, in hosts that are spawned and in forked ones."""
 
 import os
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from synapse.engine.engine import LocalEngine
-from tests.parts.hosts import WAYS, Bench, Heard, engine_of
+from tests.parts.hosts import ELSEWHERE, WAYS, Bench, Heard, started
 
 DOCUMENTED = {'SYNAPSE_URL', 'SYNAPSE_DATA', 'SYNAPSE_RUN_ID', 'SYNAPSE_RUN_NUMBER', 'SYNAPSE_STEP'}
 OURS = {'SYNAPSE_URL': 'http://127.0.0.1:8000/', 'SYNAPSE_DATA': '/srv/synapse'}
@@ -16,12 +15,14 @@ ADDED = {'PYTHONUNBUFFERED', 'PWD', 'OLDPWD', 'SHLVL', '_'}
 """What `run.shell` and a shell add."""
 
 
-@pytest.fixture(params=WAYS)
-async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LocalEngine]:
-    engine = engine_of(request.param, f'test-{secrets.token_hex(6)}')
-    await engine.start()
-    yield engine
-    await engine.close()
+here = pytest.mark.parametrize('engine', WAYS, indirect=True)
+"""Another machine has variables of its own; see `test_machines`."""
+
+
+@pytest.fixture(params=WAYS + ELSEWHERE)
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LocalEngine]:
+    async with started(request.param, tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def variables(heard: Heard) -> dict[str, str]:
     return dict(line.split('=', 1) for line in heard.printed if '=' in line)
 
 
+@here
 async def test_programs_have_our_documented_variables_and_what_synapse_was_started_with(bench: Bench) -> None:
     job = bench.job("run.shell(['env'])") | {'environment': OURS}
 
@@ -78,6 +80,7 @@ async def test_a_file_that_keeps_its_environment_when_it_is_imported_keeps_nothi
         assert not {'SYNAPSE_ROOM', 'SYNAPSE_HOST'} & {word.strip("[]',") for word in heard.printed[0].split()}
 
 
+@here
 async def test_a_program_cannot_be_made_part_of_another_run(bench: Bench) -> None:
     job = bench.job("run.shell(['env'], env={'SYNAPSE_RUN_ID': 'other', 'SYNAPSE_DATA': '/other', 'A': 'b'})")
 
@@ -88,6 +91,7 @@ async def test_a_program_cannot_be_made_part_of_another_run(bench: Bench) -> Non
     assert seen['SYNAPSE_DATA'] == str(bench.folder)
 
 
+@here
 async def test_variables_are_set_and_removed_as_the_job_says(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('LC_CTYPE', 'C.UTF-8')
 

@@ -1,7 +1,6 @@
 """A stop asks programs to end in the way they choose, logs what they say meanwhile, and kills what is left."""
 
 import asyncio
-import secrets
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synapse.engine.engine import LocalEngine
-from tests.parts.hosts import WAYS, Bench, Heard, engine_of, processes_of
+from tests.parts.hosts import ELSEWHERE, WAYS, Bench, Heard, started
 
 pytestmark = pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')
 
@@ -18,13 +17,10 @@ TIDIES = f'exec 2>/dev/null; trap "echo tidying; sleep 0.3; echo tidied; exit 3"
 STUBBORN = f'trap "" TERM INT; echo up; {WAITS}'
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS + ELSEWHERE)
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LocalEngine]:
-    engine = engine_of(request.param, f'test-{secrets.token_hex(6)}')
-    await engine.start()
-    yield engine
-    await engine.close()
-    assert processes_of(engine.room_tag, tmp_path) == []
+    async with started(request.param, tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -101,3 +101,17 @@ def test_limits_are_sizes_and_times_as_people_write_them() -> None:
 def test_a_limit_that_is_no_size_breaks_the_pipeline(size: Any) -> None:
     with pytest.raises(BrokenPipeline, match=r'Mine\.memory_limit: .* is not a size'):
         options_of(pipeline(memory_limit=size))
+
+
+def test_needs_are_amounts_by_name() -> None:
+    found = options_of(pipeline(needs={'gpu': 1, 'cores': 2.5, 'memory': '8 GB'})).limits
+
+    assert found == {'needs': {'gpu': 1.0, 'cores': 2.5, 'memory': 8e9}}
+
+
+@pytest.mark.parametrize(
+    'needs', ['gpu', {'GPU': 1}, {'gpu': 0}, {'gpu': -1}, {'gpu': 'many'}, {'memory': '8 cores'}, {1: 1}, {'gpu': None}]
+)
+def test_needs_that_are_none_are_refused(needs: object) -> None:
+    with pytest.raises(BrokenPipeline, match=r"needs must be like \{'gpu': 1"):
+        options_of(pipeline(needs=needs))

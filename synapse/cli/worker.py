@@ -1,0 +1,65 @@
+"""`python main.py worker`: checks what was given, remembers the code, and joins the cluster."""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+
+from storage.files import StorageError, make_private_folder
+from storage.folder_lock import FolderLock, LockHeld
+from synapse import program
+from synapse.language import _, spoken
+
+from .arguments import CommandLine
+from .following import say
+
+CODE = 'SYNAPSE_CLUSTER_CODE'
+NOT_WRITABLE, IN_USE = 3, 4
+
+
+def be_worker(command: CommandLine) -> int:
+    """Carry out runs for a cluster until a signal comes; returns 2 without a code that it needs."""
+    from synapse.cluster.identity import WrongCode, read_code, save_code, saved_code
+    from synapse.cluster.joining import join
+    from synapse.offers import Offer, offer_here
+
+    folder = command.settings.data / 'machine'
+    lock = FolderLock(folder)
+    try:
+        make_private_folder(folder)
+        lock.acquire({'pid': os.getpid()})
+        given = command.code or os.environ.pop(CODE, '')
+        if not given and not saved_code(folder) and command.at.startswith('tls:') and sys.stdin.isatty():
+            given = input(_('Code of the cluster: '))
+        if given:
+            save_code(folder, read_code(given))
+        code = saved_code(folder) if command.at.startswith('tls:') else ''
+    except LockHeld as held:
+        say(_('A worker already runs on {folder} (pid {pid}).', folder=folder, pid=held.info.get('pid', 'unknown')))
+        return IN_USE
+    except StorageError as error:
+        say(spoken(error))
+        return NOT_WRITABLE
+    except WrongCode as error:
+        say(str(error))
+        return 2
+    try:
+        if not code and command.at.startswith('tls:'):
+            text = _('The code of the cluster is missing. The first machine prints the whole line to paste.')
+            say(f'{text} {program.NAME} worker {command.at} --code CODE')
+            return 2
+        name = re.sub(r'[^0-9A-Za-z._-]', '-', command.machine or socket.gethostname()) or 'machine'
+        return asyncio.run(
+            join(
+                command.at,
+                code=code,
+                folder=folder,
+                name=name,
+                offer=Offer(command.settings.workers, offer_here(command.settings.offer)),
+                listen=command.listen,
+                say=say,
+            )
+        )
+    finally:
+        lock.release()

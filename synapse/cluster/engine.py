@@ -1,0 +1,426 @@
+"""The engine that carries out runs on other machines: each is one task of Dask, which starts an ordinary run host."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+from distributed.comm import connect
+from distributed.security import Security
+
+from storage.files import StorageError, make_private_folder, named_errors, write_atomically
+from synapse.engine.engine import HostExit, HostNotStarted, OnLine, OnMessage
+from synapse.engine.host_process import pass_on
+from synapse.engine.process_tree import Activity, MemoryUse
+from synapse.errors import NotReady, SynapseError
+from synapse.inbox.inputs import mapped
+from synapse.language import N_, _, spoken
+from synapse.language.figures import number
+from synapse.offers import Offer
+from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
+from synapse.protocol.spool import SPOOL, SUFFIX
+
+from . import dask_set_up  # noqa: F401 - before anything of Dask is used
+from .files import FILE, FILE_END, Incoming, Outgoing, send_file
+from .link import Link
+from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, OPERATION, RESOURCE, SPOOLED, STOP
+
+log = logging.getLogger(__name__)
+
+LOST_SECONDS = 12.0
+"""A machine from which nothing came for this long is lost. Its worker ends the run by itself after 10 s."""
+LONG_BYTES, TELL_SECONDS = 256 * 1024**2, 10.0
+"""From which size on a file is logged while it travels, and how often."""
+AGAIN_SECONDS = 0.5
+ASK_SECONDS = 10.0
+START_SECONDS = 10.0
+MOST_MODULES, MOST_CODE_BYTES = 200, 5 * 1024**2
+GIVEN = 'given'
+"""The folder in that of a run for what is sent along from elsewhere on the disk."""
+WITH_PATHS = ('checkpoint.json', RESULT)
+"""Files in which a run names paths in its folder."""
+
+PathsOf = Callable[[Job], Iterable[Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A worker of ours."""
+
+    name: str
+    address: str
+    offer: Offer
+
+
+class RemoteHost:
+    """A run host on another machine; see `HostHandle`."""
+
+    def __init__(
+        self, job: Job, machine: Machine, on_message: OnMessage, on_line: OnLine, given: Iterable[Path]
+    ) -> None:
+        self.host_id = secrets.token_hex(8)
+        self.key = f'{job["id"]}-{self.host_id}'
+        self.pid = 0
+        self.started_at = 0.0
+        self._job, self._machine = job, machine.name
+        self.address = machine.address
+        self._folder = Path(job['folder'])
+        self._on_message, self._on_line = on_message, on_line
+        self._elsewhere = self._code = Path()
+        self.link = Link(self._take)
+        self._files = Incoming(self._folder)
+        self._exit: asyncio.Future[HostExit] = asyncio.get_running_loop().create_future()
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+        self._told_at = 0.0
+        self._telling: set[asyncio.Task[None]] = set()
+        self._feeding = asyncio.create_task(self._feed(list(given)))
+        self._connecting: asyncio.Task[None] | None = None
+
+    # What the control room asks
+
+    def send(self, message: HostCommand) -> None:
+        """Send one control message; does nothing if the run is over."""
+        if not self._exit.done() and message['do'] != Do.RUN:
+            self.link.post(DO, json.dumps(message))
+
+    async def stop(self, *, now: bool = False) -> HostExit:
+        """End it with everything it started, gently first unless `now`."""
+        self._feeding.cancel()
+        self.link.post(STOP, now)
+        return await self.wait()
+
+    async def wait(self) -> HostExit:
+        """Return the outcome when all that it said has been passed on, or when its machine is lost."""
+        return await asyncio.shield(self._exit)
+
+    async def tree(self) -> list[dict[str, Any]]:
+        """Return its processes right now; empty if its machine does not answer."""
+        return await self._ask('tree') or []
+
+    async def memory(self, limit: int) -> MemoryUse:
+        """Return what its processes take; nothing if its machine does not answer."""
+        total, pid, command, biggest = await self._ask('memory', limit) or (0, 0, '', 0)
+        return MemoryUse(total, None, biggest, (pid, command) if command else None)
+
+    async def activity(self) -> Activity:
+        """Return what its processes have done so far."""
+        return Activity(**(await self._ask('activity') or {'cpu_seconds': 0.0, 'io_bytes': 0}))
+
+    async def _ask(self, what: str, limit: int = 0) -> Any:
+        if self._exit.done():
+            return None
+        self._number += 1
+        number, answer = self._number, asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        self.link.post(ASK, number, what, limit)
+        try:
+            await asyncio.wait({answer, self._exit}, timeout=ASK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            return answer.result() if answer.done() else None
+        finally:
+            del self._answers[number]
+
+    # Its connection
+
+    def connect(self, security: Security) -> None:
+        """Stay connected with its worker until the run is over."""
+        self._connecting = asyncio.create_task(self._stay_connected(security))
+
+    async def _stay_connected(self, security: Security) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._exit.done():
+            with contextlib.suppress(OSError, TimeoutError):
+                left = max(AGAIN_SECONDS, LOST_SECONDS - (loop.time() - self.link.heard_at))
+                async with asyncio.timeout(left):
+                    comm = await connect(self.address, **security.get_connection_args('client'))
+                    await comm.write({'op': OPERATION, 'key': self.key, 'has': self.link.received, 'reply': False})
+                    has = (await comm.read())['has']
+                if has < 0:
+                    break
+                carrying = asyncio.create_task(self.link.carry(comm, has))
+                ends: list[asyncio.Future[Any]] = [carrying, self._exit]
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                if self._exit.done():
+                    await self._say_goodbye(carrying)
+                    return
+            if loop.time() - self.link.heard_at > LOST_SECONDS:
+                break
+            await asyncio.sleep(AGAIN_SECONDS)
+        self.lose()
+
+    async def _say_goodbye(self, carrying: 'asyncio.Task[None]') -> None:
+        """Let the other side hear that all is dealt with: it closes the connection then."""
+        await asyncio.wait({carrying}, timeout=AGAIN_SECONDS)
+        carrying.cancel()
+        await asyncio.gather(carrying, return_exceptions=True)
+        self.link.close()
+
+    def lose(self) -> None:
+        """Give the machine up: whatever lives there is ended by its own worker."""
+        if not self._exit.done():
+            self._exit.set_result(HostExit(-9, None, lost=self._machine))
+        self._feeding.cancel()
+        self.link.close()
+
+    # What goes there
+
+    async def _feed(self, given: list[Path]) -> None:
+        """Send the files of the run, and then its job."""
+        outgoing = Outgoing(self._folder, self.link, self._tell)
+        try:
+            await outgoing.send()
+            places = {}
+            if self._job['file']:
+                await self._send_code(Path(self._job['file']))
+            for number, path in enumerate(given):
+                places[str(path)] = name = f'{GIVEN}/{number}/{path.name}'
+                await send_file(self.link, path, name, self._tell)
+        except (StorageError, OSError) as error:
+            reason = spoken(error) if isinstance(error, StorageError) else str(error)
+            self._end(HostExit(1, None, fault=reason))
+            return
+        await self.link.send(JOB, json.dumps({'job': self._job, 'given': places}))
+
+    def _tell(self, path: Path, done: int) -> None:
+        """Log how far a large file is on its way, now and then."""
+        now = time.monotonic()
+        if done < LONG_BYTES or now - self._told_at < TELL_SECONDS:
+            return
+        self._told_at = now
+        text = _('{done} GB of {name} are on their way', done=number(done / 1e9, digits=1), name=path.name)
+        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'info', self._machine, text, None, None]
+        task = asyncio.create_task(pass_on(self._on_message, {'t': Kind.LOGS, 'e': [entry]}))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _send_code(self, file: Path) -> None:
+        """Send the pipeline file, and what it may import from the person's folder."""
+        origin = Path(self._job['origin'] or file)
+        for module in await asyncio.to_thread(modules_beside, origin):
+            await send_file(self.link, module, f'{CODE}/{module.relative_to(origin.parent).as_posix()}')
+        await send_file(self.link, file, f'{CODE}/{origin.name}')
+
+    # What comes from there
+
+    async def _take(self, kind: str, values: tuple[Any, ...]) -> None:
+        try:
+            await self._receive(kind, values)
+        except (StorageError, SynapseError) as error:
+            log.warning(N_('what machine %s sent could not be kept: %s'), self._machine, error)
+            self.link.post(STOP, True)
+            self._end(HostExit(-9, None, fault=spoken(error)))
+
+    async def _receive(self, kind: str, values: tuple[Any, ...]) -> None:
+        if kind == MESSAGE:
+            await pass_on(self._on_message, self._with_own_paths(json.loads(values[0])))
+        elif kind == LINE:
+            await pass_on(self._on_line, values[0])
+        elif kind == SPOOLED:
+            await asyncio.to_thread(self._spool, *values)
+        elif kind in (FILE, FILE_END):
+            path = await self._files.take(kind, values)
+            if path is not None and path.parent == self._folder and path.name in WITH_PATHS:
+                await asyncio.to_thread(self._bring_home, path)
+        elif kind == BEGUN:
+            self.host_id, self.pid, self.started_at, folder, code = values
+            self._elsewhere, self._code = Path(folder), Path(code)
+        elif kind == ANSWER and values[0] in self._answers:
+            self._answers[values[0]].set_result(json.loads(values[1]))
+        elif kind == EXIT:
+            ending = json.loads(values[0])
+            self._end(HostExit(**{**ending, 'ended': tuple(ending['ended'])}))
+
+    def _end(self, ending: HostExit) -> None:
+        if not self._exit.done():
+            self._exit.set_result(ending)
+
+    def _spool(self, number: int, place: int, data: bytes) -> None:
+        folder = self._folder / SPOOL
+        make_private_folder(folder)
+        path = folder / f'{number:08}{SUFFIX}'
+        with named_errors(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), 'wb') as file:
+            file.seek(place)
+            file.write(data)
+
+    def _bring_home(self, path: Path) -> None:
+        """Let a file that names paths of the other machine's folder name those of this one."""
+        document = self._with_own_paths(json.loads(path.read_bytes()))
+        write_atomically(path, json.dumps(document).encode())
+
+    def _with_own_paths(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a message or a saved state in which the folders of the other machine are those of this one.
+
+        What programs have printed stays as it was.
+        """
+        if document.get('t') in (Kind.LOGS, Kind.RAW):
+            return document
+        own = {str(self._elsewhere): str(self._folder)}
+        if self._job['origin']:
+            own[str(self._code)] = str(Path(self._job['origin']).parent)
+
+        def change(text: str) -> str:
+            for there, here in own.items():
+                text = text.replace(there, here)
+            return text
+
+        return dict(mapped(document, change))
+
+
+def modules_beside(file: Path) -> list[Path]:
+    """Return the modules in the folder of a pipeline file and the packages there, which it may import.
+
+    Nothing if they are more than a person writes for pipelines: then the folder has other uses.
+    """
+    found = [path for path in file.parent.glob('*.py') if path != file]
+    for package in file.parent.glob('*/__init__.py'):
+        found += package.parent.rglob('*.py')
+    total = sum(path.stat().st_size for path in found) if len(found) <= MOST_MODULES else MOST_CODE_BYTES + 1
+    return found if total <= MOST_CODE_BYTES else []
+
+
+def _offer_of(resources: Mapping[str, float]) -> Offer:
+    has = {name: much for name, much in resources.items() if name != RESOURCE}
+    return Offer(int(resources[RESOURCE]), has)
+
+
+class DaskEngine:
+    """Carries out runs on the workers of a cluster; see `Engine`.
+
+    :param address: of the scheduler, such as `tls://10.0.0.5:8786`
+    :param paths_of: returns the files and folders outside of its folder that a job reads, which are sent along
+    """
+
+    def __init__(self, address: str, security: Security | None = None, paths_of: PathsOf = lambda job: ()) -> None:
+        self._address = address
+        self._security = security or Security()
+        self.paths_of = paths_of
+        self._client: Client | None = None
+        self._hosts: set[RemoteHost] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.machines: dict[str, Machine] = {}
+        """Our workers, by name."""
+        self.on_machines: Callable[[], object] = lambda: None
+        """Called when `machines` has changed."""
+
+    async def start(self) -> None:
+        """Connect with the scheduler.
+
+        :raises HostNotStarted: if it cannot be reached
+        """
+        try:
+            self._client = await Client(
+                self._address,
+                security=self._security,
+                asynchronous=True,
+                set_as_default=False,
+                timeout=START_SECONDS,
+                name='synapse',
+            )
+        except OSError as error:
+            raise HostNotStarted(
+                _('the cluster at {address} cannot be reached: {reason}', address=self._address, reason=error)
+            ) from error
+        self._client.subscribe_topic('all', self._hear)
+        await self._read_machines()
+
+    def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Follow which workers there are; the scheduler says it in the moment it happens."""
+        action = event[1].get('action')
+        if action in ('add-worker', 'remove-worker'):
+            self._do(self._read_machines())
+
+    async def _read_machines(self) -> None:
+        if self._client is None:
+            return
+        with contextlib.suppress(OSError):
+            found = (await self._client.scheduler.identity(n_workers=-1))['workers']
+            self.machines = {
+                str(worker['name']): Machine(str(worker['name']), address, _offer_of(worker['resources']))
+                for address, worker in found.items()
+                if worker['resources'].get(RESOURCE)
+            }
+        present = {machine.address for machine in self.machines.values()}
+        for host in [host for host in self._hosts if host.address not in present]:
+            host.lose()
+        self.on_machines()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str = '') -> RemoteHost:
+        """See `Engine.run`.
+
+        :param machine: the name of a worker; without one the first that there is
+        :raises HostNotStarted: if there is no such worker
+        """
+        if self._client is None:
+            raise NotReady('engine_closed', _('Synapse is starting or stopping, so no run can start.'))
+        name = machine or next(iter(self.machines), '')
+        if name not in self.machines:
+            raise HostNotStarted(_('the machine {name} is not there', name=name) if name else _('there is no machine'))
+        address = self.machines[name].address
+        host = RemoteHost(job, self.machines[name], on_message, on_line, self.paths_of(job))
+        from .worker import carry_out
+
+        future = self._client.submit(
+            carry_out,
+            job['id'],
+            host.key,
+            key=host.key,
+            workers=[address],
+            allow_other_workers=False,
+            resources={RESOURCE: 1},
+            retries=0,
+            pure=False,
+        )
+        self._hosts.add(host)
+        host.connect(self._security)
+        self._do(self._watch(host, future))
+        return host
+
+    async def _watch(self, host: RemoteHost, future: Any) -> None:
+        """Give a run up as soon as Dask knows that its worker is gone."""
+        ended = asyncio.create_task(host.wait())
+        task = asyncio.ensure_future(future.result())
+        await asyncio.wait({ended, task}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done() and (error := task.exception()) is not None:
+            log.warning(N_('the task of run %s has failed: %r'), host.key, error)
+            host.lose()
+        await ended
+        self._hosts.discard(host)
+        await asyncio.gather(task, return_exceptions=True)
+        future.release()
+
+    async def look(self) -> None:
+        """Ask the scheduler for a sign of life.
+
+        :raises OSError: if it is gone
+        """
+        if self._client is not None:
+            await self._client.scheduler.identity(n_workers=0)
+
+    def lose_all(self) -> None:
+        """Give all runs up: the scheduler is gone, and so their machines end them."""
+        for host in [*self._hosts]:
+            host.lose()
+
+    async def close(self) -> None:
+        """Kill every host and leave the cluster."""
+        client, self._client = self._client, None
+        await asyncio.gather(*(host.stop(now=True) for host in self._hosts))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if client is not None:
+            await client.close()

@@ -1,0 +1,93 @@
+"""`python main.py worker`: this machine carries out runs for a control room elsewhere, until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from distributed.comm import connect
+from distributed.security import Security
+
+from synapse.engine.engine import HostNotStarted
+from synapse.language import _
+from synapse.offers import Offer
+
+from .dask_set_up import NO_PAGES
+from .identity import security_of
+from .worker import RunWorker
+
+AGAIN_SECONDS = 3.0
+REACHED_SECONDS = 10
+CLOSE_SECONDS = 10.0
+
+
+async def join(
+    address: str, *, code: str, folder: Path, name: str, offer: Offer, listen: str, say: Callable[[str], None]
+) -> int:
+    """Offer places to the cluster at this address, again and again when it is gone, until a signal comes.
+
+    :param folder: private to this worker
+    :param listen: address of this machine at which the others reach it; empty for the one that leads to the scheduler
+    :return: the exit code
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises
+            loop.add_signal_handler(number, stopped.set)
+    security = security_of(code, folder / 'machine') if code else Security()
+    said = ''
+    while not stopped.is_set():
+        try:
+            worker = await _joined(address, security, folder, name, offer, listen)
+        except (OSError, HostNotStarted, ValueError) as error:
+            text = _('The cluster at {address} cannot be reached: {reason}', address=address, reason=_reason(error))
+            if text != said:
+                say(text)
+            said = text
+        else:
+            said = ''
+            say(_('{name} has joined {address} with {places} places.', name=name, address=address, places=offer.places))
+            gone = asyncio.create_task(worker.finished())
+            stop = asyncio.create_task(stopped.wait())
+            await asyncio.wait({gone, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            with contextlib.suppress(Exception):  # it is left anyway
+                await asyncio.wait_for(worker.close(reason='left'), CLOSE_SECONDS)
+            gone.cancel()
+            if not stopped.is_set():
+                say(_('The cluster at {address} is gone; all runs here were ended. Waiting for it.', address=address))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), AGAIN_SECONDS)
+    return 0
+
+
+async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, listen: str) -> RunWorker:
+    """Return a worker that is in the cluster.
+
+    :raises OSError: if it cannot be reached, or refuses this machine
+    """
+    # First by itself: a worker of Dask tries again and again, and does not say why.
+    comm = await connect(address, timeout=REACHED_SECONDS, **security.get_connection_args('worker'))
+    comm.abort()
+    worker = RunWorker(address, folder=folder, offer=offer, name=name, security=security, **_place(listen), **NO_PAGES)
+    try:
+        await worker
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(worker.close(), CLOSE_SECONDS)
+        raise
+    return worker
+
+
+def _place(listen: str) -> dict[str, Any]:
+    return {'host': listen} if listen else {}
+
+
+def _reason(error: BaseException) -> str:
+    text = f'{error.__cause__ or error}'
+    if 'TLS' in text or 'SSL' in text or 'certificate' in text:
+        return _('its code is another one. Copy the whole line that the first machine prints.')
+    return text

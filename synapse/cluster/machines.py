@@ -1,0 +1,164 @@
+"""The engine of a control room with other machines: runs are carried out here or there, as the dispatcher says."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from distributed.security import Security
+
+from synapse.engine.children import child_environment, host_command, new_session
+from synapse.engine.engine import HostHandle, HostNotStarted, LocalEngine, OnLine, OnMessage
+from synapse.language import N_, _, spoken
+from synapse.protocol.environment import ROOM_TAG
+from synapse.protocol.messages import Job
+
+from .engine import DaskEngine, Machine, PathsOf
+from .identity import new_code, save_code, saved_code, security_of
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 3.0
+LOOK_SECONDS = 2.0
+ANSWER_SECONDS = 8.0
+
+
+class Machines:
+    """See `Engine`. Starts and keeps the scheduler of the cluster, unless it is one elsewhere.
+
+    :param address: of a scheduler elsewhere; else where to listen, such as `tls://0.0.0.0:8786`
+    :param folder: keeps the code of the cluster
+    :param on_change: called with the machines whenever another one is there, or one is gone
+    """
+
+    def __init__(
+        self,
+        local: LocalEngine,
+        *,
+        address: str,
+        is_elsewhere: bool,
+        folder: Path,
+        paths_of: PathsOf,
+        on_change: Callable[[Mapping[str, Machine]], object],
+    ) -> None:
+        self.local = local
+        self.zygotes = local.zygotes
+        self.address = ''
+        """At which machines join, once the scheduler is there."""
+        self._listen, self._is_elsewhere, self._folder = address, is_elsewhere, folder
+        self._paths_of, self._on_change = paths_of, on_change
+        self._remote: DaskEngine | None = None
+        self._scheduler: asyncio.subprocess.Process | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._said = ''
+        self.code = ''
+        self._is_joined = asyncio.Event()
+
+    async def start(self) -> None:
+        """Get ready to carry out runs here; the cluster follows in the background.
+
+        :raises HostNotStarted: if nothing can be started here
+        """
+        await self.local.start()
+        self.code = await asyncio.to_thread(self._own_code)
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def joined(self) -> None:
+        """Return once the cluster is there."""
+        await self._is_joined.wait()
+
+    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str = '') -> HostHandle:
+        """See `Engine.run`."""
+        if not machine:
+            return await self.local.run(job, on_message, on_line)
+        if self._remote is None:
+            raise HostNotStarted(_('the machine {name} is not there', name=machine))
+        return await self._remote.run(job, on_message, on_line, machine=machine)
+
+    async def close(self) -> None:
+        """Kill every host, here and elsewhere, and end the scheduler."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._remote is not None:
+            await self._remote.close()
+        await self._end_scheduler()
+        await self.local.close()
+
+    def _own_code(self) -> str:
+        code = saved_code(self._folder)
+        if not code and not self._is_elsewhere:
+            code = new_code()
+            save_code(self._folder, code)
+        return code
+
+    async def _keep(self) -> None:
+        """Stay in the cluster: start the scheduler again, and connect again, whenever one is gone."""
+        while True:
+            try:
+                await self._join()
+            except (OSError, HostNotStarted) as error:
+                text = spoken(error) if isinstance(error, HostNotStarted) else str(error)
+                if text != self._said:
+                    log.warning(N_('the cluster is not there: %s'), text)
+                    self._said = text
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _join(self) -> None:
+        """Be in the cluster until it is gone."""
+        is_secure = self._listen.startswith('tls:')
+        security = Security()
+        if is_secure and self.code:
+            security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
+        self.address = self._listen if self._is_elsewhere else await self._start_scheduler()
+        remote = DaskEngine(self.address, security, self._paths_of)
+        remote.on_machines = lambda: self._on_change(remote.machines)
+        try:
+            await remote.start()
+            self._remote, self._said = remote, ''
+            self._is_joined.set()
+            await self._until_gone(remote)
+            log.warning(N_('the scheduler of the cluster is gone'))
+        except asyncio.CancelledError:
+            raise
+        else:
+            self._remote = None
+            remote.lose_all()
+            await remote.close()
+        finally:
+            if self._remote is None:
+                self._is_joined.clear()
+                self._on_change({})
+                await self._end_scheduler()
+
+    async def _until_gone(self, remote: DaskEngine) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            while self._scheduler is None or self._scheduler.returncode is None:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await remote.look()
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _start_scheduler(self) -> str:
+        self._scheduler = await asyncio.create_subprocess_exec(
+            *host_command('synapse.cluster.scheduler', self._listen, str(self._folder)),
+            env=child_environment({ROOM_TAG: self.local.room_tag}),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            **new_session(),
+        )
+        output = self._scheduler.stdout
+        line = await output.readline() if output is not None else b''
+        if not line:
+            await self._end_scheduler()
+            raise HostNotStarted(_('the scheduler at {address} has ended', address=self._listen))
+        address = line.decode().strip()
+        # Machines come back to where they were: a port that was any free one is kept from now on.
+        self._listen = f'{self._listen.rpartition(":")[0]}:{address.rpartition(":")[2]}'
+        return address
+
+    async def _end_scheduler(self) -> None:
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is not None and scheduler.returncode is None:
+            scheduler.kill()
+            await scheduler.wait()

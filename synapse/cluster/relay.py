@@ -1,0 +1,208 @@
+"""A run on this machine for a control room elsewhere: its host is an ordinary one, its messages go over a `Link`."""
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from storage.files import StorageError, make_private_folder
+from synapse.engine.engine import Engine, HostExit, HostHandle
+from synapse.errors import SynapseError
+from synapse.inbox.inputs import with_folder, with_places
+from synapse.language import N_, spoken
+from synapse.protocol.environment import DATA, PREFIX, URL
+from synapse.protocol.messages import Job, Kind
+from synapse.protocol.spool import SPOOL, SUFFIX
+
+from .files import FILE, FILE_END, Incoming, Outgoing, inside, pieces_of
+from .link import Link
+from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP
+
+log = logging.getLogger(__name__)
+
+LOST_SECONDS = 10.0
+"""How long a run goes on without its control room; then it is ended with everything it started."""
+LOOK_SECONDS = 0.5
+_STEP_ENDS = frozenset({'succeeded', 'failed', 'cancelled'})
+
+
+class Relay:
+    """Carries out one run. `work` returns when it is over, and nothing of it is left on this machine.
+
+    :param root: has a folder for each run, and `pipelines` with their files
+    """
+
+    def __init__(self, engine: Engine, root: Path, run_id: str) -> None:
+        self._engine = engine
+        self._pipelines = root / 'pipelines'
+        self._folder = inside(root / 'runs', run_id)
+        self.link = Link(self._take)
+        self._files = Incoming(self._folder)
+        self._changed = Outgoing(self._folder, self.link)
+        self._spool_place = (0, 0)
+        self._code = Path()
+        self._host: HostHandle | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._asked_to_stop: bool | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_over = asyncio.Event()
+
+    async def work(self) -> None:
+        """Wait for the job, carry it out and tell the control room all of it; give up if that is gone for 10 s."""
+        loop = asyncio.get_running_loop()
+        try:
+            while not self._is_over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._is_over.wait(), LOOK_SECONDS)
+                if loop.time() - self.link.heard_at > LOST_SECONDS:
+                    log.warning(N_('the control room of run %s is gone, so the run is ended'), self._folder.name)
+                    break
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        self.link.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._host is not None:
+            await self._host.stop(now=True)
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.gather(self._life, return_exceptions=True)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _take(self, kind: str, values: tuple[Any, ...]) -> None:
+        if kind in (FILE, FILE_END):
+            await self._files.take(kind, values)
+        elif kind == JOB:
+            self._life = asyncio.create_task(self._run(json.loads(values[0])))
+        elif kind == DO and self._host is not None:
+            self._host.send(json.loads(values[0]))
+        elif kind == STOP:
+            self._stop(now=bool(values[0]))
+        elif kind == ASK:
+            self._do(self._answer(*values))
+
+    def _do(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _stop(self, *, now: bool) -> None:
+        self._asked_to_stop = now or bool(self._asked_to_stop)
+        if self._host is not None:
+            self._do(self._host.stop(now=now))
+        elif self._life is None:  # its files were still on their way
+            self._do(self._tell_end(HostExit(0, None)))
+
+    async def _answer(self, number: int, name: str, limit: int) -> None:
+        value: Any = None
+        if self._host is not None:
+            if name == 'tree':
+                value = await self._host.tree()
+            elif name == 'memory':
+                use = await self._host.memory(limit)
+                command = use.biggest.command if use.biggest else ''
+                pid = use.biggest.process.pid if use.biggest else 0
+                value = [use.total, pid, command, use.biggest_bytes]
+            else:
+                value = dataclasses.asdict(await self._host.activity())
+        self.link.post(ANSWER, number, json.dumps(value))
+
+    # The run
+
+    async def _run(self, document: Mapping[str, Any]) -> None:
+        try:
+            job = await asyncio.to_thread(self._localised, document)
+            await asyncio.to_thread(self._changed.remember)
+            self._host = await self._engine.run(job, self._message, self._line)
+        except (SynapseError, StorageError, OSError) as error:
+            await self._tell_end(
+                HostExit(1, None, fault=spoken(error) if not isinstance(error, OSError) else str(error))
+            )
+            return
+        self.link.post(
+            BEGUN, self._host.host_id, self._host.pid, self._host.started_at, str(self._folder), str(self._code)
+        )
+        if self._asked_to_stop is not None:
+            self._do(self._host.stop(now=self._asked_to_stop))
+        await self._tell_end(await self._host.wait())
+
+    async def _tell_end(self, ending: HostExit) -> None:
+        with contextlib.suppress(StorageError):  # the run has ended as it has
+            await self._send_spool(None)
+            await self._changed.send()
+        await self.link.send(EXIT, json.dumps(dataclasses.asdict(ending)))
+        await self.link.flushed()
+        self._is_over.set()
+
+    def _localised(self, document: Mapping[str, Any]) -> Job:
+        """Return the job with the paths of this machine; reads and writes the disk."""
+        job: dict[str, Any] = dict(document['job'])
+        places = {given: str(inside(self._folder, name)) for given, name in document['given'].items()}
+        elsewhere = Path(job['folder'])
+        for part in ('parameters', 'state', 'profile'):
+            job[part] = with_folder(with_places(job[part], places), elsewhere, self._folder)
+        job['folder'] = str(self._folder)
+        make_private_folder(self._folder)
+        if job['file']:
+            self._code = self._kept_code()
+            job['file'] = job['origin'] = str(self._code / Path(job['origin'] or job['file']).name)
+        # The person's own variables, such as PATH, are those of the other machine.
+        given = {name: value for name, value in (job.get('environment') or {}).items() if name.startswith(PREFIX)}
+        job['environment'] = {**given, DATA: str(self._folder.parent.parent), URL: None}
+        return job  # type: ignore[return-value]
+
+    def _kept_code(self) -> Path:
+        """Return the same folder for all runs of the same code: they can be forked from a process that has it."""
+        arrived = self._folder / CODE
+        digest = hashlib.sha256()
+        for path in sorted(path for path in arrived.rglob('*') if path.is_file()):
+            digest.update(f'{path.relative_to(arrived)}\0{path.stat().st_size}\0'.encode())
+            digest.update(path.read_bytes())
+        kept = self._pipelines / digest.hexdigest()
+        make_private_folder(self._pipelines)
+        with contextlib.suppress(OSError):  # it is there already
+            arrived.rename(kept)
+        shutil.rmtree(arrived, ignore_errors=True)
+        return kept
+
+    async def _message(self, message: dict[str, Any]) -> None:
+        """Pass a message on, after the files that it is about."""
+        kind = message.get('t')
+        try:
+            if kind == Kind.SPOOL:
+                await self._send_spool((int(message['file']), int(message['size'])))
+            elif kind == Kind.ARTIFACT:
+                await self._changed.send('artifacts')
+            elif kind == Kind.STEP and message.get('state') in _STEP_ENDS:
+                await self._changed.send()
+        except StorageError as error:
+            log.warning(N_('files of run %s could not be sent: %s'), self._folder.name, error)
+        await self.link.send(MESSAGE, json.dumps(message))
+
+    async def _line(self, line: str) -> None:
+        await self.link.send(LINE, line)
+
+    async def _send_spool(self, until: tuple[int, int] | None) -> None:
+        """Send what waits in the spool, up to this place or all of it, and remove it here."""
+        spool = self._folder / SPOOL
+        number, place = self._spool_place
+        numbers = await asyncio.to_thread(lambda: sorted(int(path.stem) for path in spool.glob(f'*{SUFFIX}')))
+        for found in numbers:
+            if found < number or (until is not None and found > until[0]):
+                continue
+            if found > number:
+                (spool / f'{number:08}{SUFFIX}').unlink(missing_ok=True)
+                number, place = found, 0
+            end = until[1] if until is not None and found == until[0] else None
+            async for piece in pieces_of(spool / f'{found:08}{SUFFIX}', place, end):
+                await self.link.send(SPOOLED, found, place, piece)
+                place += len(piece)
+                self._spool_place = number, place

@@ -1,0 +1,32 @@
+"""What a control room and a machine say to each other about a run: the kinds of items on its `Link`."""
+
+from typing import Final
+
+JOB: Final = 'job'
+"""To the machine: `{job, given}` as JSON; `given` has the place of each path that was sent along."""
+DO: Final = 'do'
+"""To the machine: a `HostCommand` as JSON."""
+STOP: Final = 'stop'
+"""To the machine: end the run, at once if the value is true."""
+ASK: Final = 'ask'
+"""To the machine: a number, what is asked (`tree`, `memory` or `activity`), and a limit in bytes."""
+ANSWER: Final = 'answer'
+"""From the machine: the number, and the answer as JSON."""
+BEGUN: Final = 'begun'
+"""From the machine: id, pid and start of the host, the folder of the run there, and that of its code."""
+MESSAGE: Final = 'message'
+"""From the machine: a `HostMessage` as JSON."""
+LINE: Final = 'line'
+"""From the machine: a line that bypassed the protocol."""
+SPOOLED: Final = 'spooled'
+"""From the machine: number of a spool file, a place in it, and the bytes there."""
+EXIT: Final = 'exit'
+"""From the machine: a `HostExit` as JSON; nothing follows."""
+
+CODE: Final = 'code'
+"""The folder in that of a run with its pipeline file, called as the person's own, and the modules beside it."""
+
+OPERATION: Final = 'synapse_relay'
+"""The operation of our workers by which a control room reaches a run."""
+RESOURCE: Final = 'synapse'
+"""The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""

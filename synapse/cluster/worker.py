@@ -1,0 +1,88 @@
+"""A worker of Dask that carries out runs of Synapse: each in a host of its own, as on the control room's machine."""
+
+import asyncio
+import contextlib
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from distributed import Worker, get_worker
+from distributed.core import Status
+
+from synapse.engine.engine import Engine, LocalEngine
+from synapse.engine.zygotes import Zygotes
+from synapse.offers import Offer
+
+from . import dask_set_up  # noqa: F401 - before anything of Dask is used
+from .link import Connection
+from .relay import Relay
+from .words import OPERATION, RESOURCE
+
+REACHED_SECONDS = 30.0
+"""How long a control room and the task of its run may wait for each other."""
+
+
+class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
+    """Joins a scheduler and offers places for runs.
+
+    :param folder: private to this worker; has its runs while they last
+    :param engine: what carries them out, else one on this machine
+    """
+
+    def __init__(
+        self, scheduler: str, *, folder: Path, offer: Offer, name: str, engine: Engine | None = None, **options: Any
+    ) -> None:
+        super().__init__(
+            scheduler,
+            name=name,
+            nthreads=offer.places,  # an async task counts as one, though it takes no thread
+            resources={**offer.has, RESOURCE: offer.places},
+            local_directory=str(folder / 'dask'),
+            memory_limit=0,  # what runs take is not in this process
+            **options,
+        )
+        tag = f'worker-{secrets.token_hex(8)}'
+        self.run_engine = engine or LocalEngine(tag, Zygotes(tag) if sys.platform == 'linux' else None)
+        self._root = folder
+        self._relays: dict[str, Relay] = {}
+        self._arrived = asyncio.Condition()
+        self.handlers[OPERATION] = self.relay_run
+
+    async def start_unsafe(self) -> Any:
+        await self.run_engine.start()
+        return await super().start_unsafe()
+
+    async def close(self, *arguments: Any, **options: Any) -> Any:
+        """Leave the cluster; every process of every run is ended."""
+        await self.run_engine.close()
+        return await super().close(*arguments, **options)
+
+    async def carry_out(self, run_id: str, key: str) -> None:
+        """Carry out a run; called by its task. `key` is what the control room calls this attempt."""
+        relay = Relay(self.run_engine, self._root, run_id)
+        async with self._arrived:
+            self._relays[key] = relay
+            self._arrived.notify_all()
+        try:
+            await relay.work()
+        finally:
+            del self._relays[key]
+
+    async def relay_run(self, comm: Any, key: str, has: int) -> Any:
+        """Connect a control room with a run for as long as `comm` lasts."""
+        relay = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REACHED_SECONDS), self._arrived:
+                await self._arrived.wait_for(lambda: key in self._relays)
+                relay = self._relays[key]
+        await comm.write({'has': relay.link.received if relay else -1})
+        if relay is not None:
+            connection: Connection = comm
+            await relay.link.carry(connection, has)
+        return Status.dont_reply
+
+
+async def carry_out(run_id: str, key: str) -> None:
+    """The task of a run: occupies a place of the worker until the run is over."""
+    await get_worker().carry_out(run_id, key)

@@ -1,0 +1,78 @@
+"""Runs on a machine of a real Dask cluster: what they say, what they leave, and how they end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from synapse.cluster import engine as engine_module
+from tests.parts.cluster import Cluster, cluster
+from tests.parts.hosts import Bench, Heard, processes_of
+
+
+@pytest.fixture
+async def machines(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with cluster(tmp_path / 'elsewhere') as found:
+        yield found
+    assert processes_of(found.local.room_tag, tmp_path / 'elsewhere' / 'machine1') == []
+
+
+@pytest.fixture
+def bench(machines: Cluster, tmp_path: Path) -> Bench:
+    return Bench(machines.engine, tmp_path)
+
+
+async def test_a_run_reports_its_steps_its_lines_and_its_end(bench: Bench) -> None:
+    heard, outcome = await bench.run("print('hello')\nrun.progress(50, 'half')")
+
+    assert [message['t'] for message in heard.messages if message['t'] not in ('logs', 'progress')] == [
+        'steps', 'step', 'step', 'end',
+    ]  # fmt: skip
+    assert heard.printed == ['hello']
+    assert (outcome.returncode, outcome.signal, outcome.ended, outcome.survivors, outcome.fault) == (0, None, (), 0, '')
+
+
+async def test_a_flood_arrives_whole_and_in_order(bench: Bench) -> None:
+    heard, _ = await bench.run("for number in range(50_000):\n    print(number, 'x' * 100)")
+
+    assert [int(line.split()[0]) for line in heard.printed] == list(range(50_000))
+
+
+async def test_stop_leaves_no_process(bench: Bench) -> None:
+    heard = Heard()
+    host = await bench.start("print('up')\nrun.shell(['setsid', 'sleep', '64'])", heard)
+    await heard.until(lambda: 'up' in heard.printed)
+
+    async with asyncio.timeout(20):
+        outcome = await host.stop()
+
+    assert (heard.end, outcome.survivors) == ('cancelled', 0)
+
+
+async def test_how_far_a_large_file_is_on_its_way_is_logged(
+    machines: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, 'LONG_BYTES', 1_000)
+    film = tmp_path / 'film.bin'
+    film.write_bytes(b'x' * 1_000_000)
+    machines.engine.paths_of = lambda job: [film]
+
+    body = "print(open(self.film, 'rb').read(3), self.film.endswith('/given/0/film.bin'))"
+    heard, _ = await Bench(machines.engine, tmp_path).run_file(FILM.format(body=body), parameters={'film': str(film)})
+
+    assert heard.printed[0] == '0.0 GB of film.bin are on their way'
+    assert heard.printed[-1] == "b'xxx' True"
+
+
+FILM = """
+from synapse import Pipeline, step
+
+
+class Work(Pipeline):
+    film: str
+
+    @step
+    def go(self, run):
+        {body}
+"""
