@@ -149,7 +149,7 @@ def main(minutes: float) -> None:
                 assert machines.stdout.readline() == 'joined\n'
                 _measure(room, minutes)
             finally:
-                machines.terminate()
+                machines.kill()  # it has nothing to save
                 room.stop()
 
 

@@ -159,7 +159,7 @@ class RemoteHost:
 
     async def _say_goodbye(self, carrying: 'asyncio.Task[None]') -> None:
         """Let the other side hear that all is dealt with: it closes the connection then."""
-        await asyncio.wait({carrying}, timeout=AGAIN_SECONDS)
+        await asyncio.wait({carrying}, timeout=LOST_SECONDS)
         carrying.cancel()
         await asyncio.gather(carrying, return_exceptions=True)
         self.link.close()

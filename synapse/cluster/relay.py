@@ -50,6 +50,7 @@ class Relay:
         self._host: HostHandle | None = None
         self._life: asyncio.Task[None] | None = None
         self._asked_to_stop: bool | None = None
+        self._has_ended = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_over = asyncio.Event()
 
@@ -61,6 +62,8 @@ class Relay:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._is_over.wait(), LOOK_SECONDS)
                 if loop.time() - self.link.heard_at > LOST_SECONDS:
+                    if self._has_ended:
+                        break
                     log.warning(N_('the control room of run %s is gone, so the run is ended'), self._folder.name)
                     break
         finally:
@@ -138,6 +141,7 @@ class Relay:
         with contextlib.suppress(StorageError):  # the run has ended as it has
             await self._send_spool(None)
             await self._changed.send()
+        self._has_ended = True
         await self.link.send(EXIT, json.dumps(dataclasses.asdict(ending)))
         await self.link.flushed()
         self._is_over.set()
