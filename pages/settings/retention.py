@@ -11,7 +11,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from pages.parts.cards import set_class, set_props
 from pages.parts.controls import entry, select, with_unit
 from pages.parts.dialogs import attempt, confirm, say
-from pages.parts.html import button, el, opens
+from pages.parts.html import button, el
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, size_of
 from synapse.control_room import ControlRoom
@@ -97,7 +97,7 @@ class WhatIsKept(Scope):
         set_props(self._cleaned, role='status')
         with value:
             self._progress = el('span', 'sy-num')
-            self._clean_up = opens(button(_('Clean up now'), icon_name='trash'), self._clean)
+            self._clean_up = button(_('Clean up now'), icon_name='trash').on('click', self._clean)
         self._show_cleaning()
 
     def _listen(self) -> None:

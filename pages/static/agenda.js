@@ -28,7 +28,7 @@
       if (node && node.data !== text) node.data = text;
     }
     for (const block of all('[data-stretch-from]')) {
-      const minutes = Math.max(28, (now() - Number(block.dataset.stretchFrom)) / 60000);
+      const minutes = Math.max(Number(block.dataset.stretchLeast), (now() - Number(block.dataset.stretchFrom)) / 60000);
       block.style.setProperty('--long', Math.min(minutes, Number(block.dataset.stretchMost)).toFixed(1));
     }
   }
@@ -53,11 +53,22 @@
     ghost.hidden = false;
   });
 
+  // -- where a week is scrolled to at first
+  const LEAST_PIXELS = 25, GAP_PIXELS = 4;
+  /* No block is cut so far by the heads of the days that less than 24 px of it are left to press (WCAG 2.5.8). */
+  function scroll(box, top) {
+    box.scrollTop = top;
+    const blocks = [...box.querySelectorAll('.wk-block')].map(({ offsetTop, offsetHeight }) => [offsetTop, offsetTop + offsetHeight]);
+    for (let cut; (cut = blocks.find(([from, to]) => from < box.scrollTop && to > box.scrollTop && to < box.scrollTop + LEAST_PIXELS)); ) box.scrollTop = cut[0] - GAP_PIXELS;
+  }
+  // On a phone the heads are higher, and the box ends elsewhere.
+  matchMedia('(max-width: 767px)').addEventListener('change', () => { for (const box of all('.wk-scroll')) scroll(box, box.scrollTop); });
+
   window.synapseWeek = {
     place(id, top, day) {
       const box = document.getElementById(id);
       if (!box) return;
-      box.scrollTop = top;
+      scroll(box, top);
       const columns = box.querySelectorAll('.wk-day');
       if (box.scrollWidth > box.clientWidth) box.scrollLeft = columns[day].offsetLeft - columns[0].offsetLeft;
     },

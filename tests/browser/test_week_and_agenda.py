@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -92,4 +92,50 @@ def test_on_a_phone_successes_fold_what_failed_stays_and_rows_are_large_enough(
     heights = page.locator('.ag button').evaluate_all('(all) => all.map((e) => e.offsetHeight).filter(Boolean)')
     assert min(heights) >= 44
     assert page.evaluate('document.documentElement.scrollWidth') <= 375
+    assert problems == []
+
+
+SIZES = """(all) => all.map((one) => one.getBoundingClientRect()).flatMap(({ width, height }) => [width, height])"""
+BELOW_THE_HEADS = """() => {
+    const heads = document.querySelector('.wk-head').getBoundingClientRect();
+    return document.querySelector('.wk-block')?.getBoundingClientRect().top >= heads.bottom;
+}"""
+
+
+def test_a_block_of_the_week_is_large_enough_to_be_pressed_in_a_crowd_and_while_it_runs(
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
+) -> None:
+    week = timedelta(days=7).total_seconds()
+    for number in range(6):
+        plan(program, f'Crowd {number}', week, 'true')
+    run = program.create_run('RunCommand', command=['sleep', '600'])
+    program.wait_for_run(run['id'], 'running')
+    page = open_tab(program)
+    page.goto(f'{program.url}scheduler?view=week')
+    # From the first tick on, its height is that of the browser's clock.
+    page.wait_for_function("document.querySelector('[data-stretch-from]')?.style.getPropertyValue('--long').includes('.')")
+    assert min(page.locator('.wk-block').evaluate_all(SIZES)) >= 24
+
+    page.get_by_role('button', name='Next week').click()
+    expect(page.locator('.wk-block.is-more')).to_have_text('+3')
+    for width in (1440, 820, 375):
+        page.set_viewport_size({'width': width, 'height': 900})
+        assert min(page.locator('.wk-block').evaluate_all(SIZES)) >= 24, f'at {width} px'
+    assert problems == []
+
+
+def test_at_first_no_block_of_the_week_is_cut_to_a_sliver_by_the_heads_of_the_days(
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
+) -> None:
+    day = date.today() + timedelta(days=7)
+    start = datetime.combine(day, time(6, 45)).isoformat()
+    event = {'title': 'Early', 'pipeline': 'RunCommand', 'parameters': {'command': ['true']}, 'start': start}
+    with program.api as api:
+        api.post('/scheduler/create', json=event).raise_for_status()
+    page = open_tab(program)
+
+    page.goto(f'{program.url}scheduler?view=week&day={day}')
+    page.wait_for_function(f"document.querySelector('.wk-scroll')?.scrollTop && ({BELOW_THE_HEADS})()")
+    page.set_viewport_size({'width': 375, 'height': 812})
+    page.wait_for_function(BELOW_THE_HEADS)
     assert problems == []

@@ -150,5 +150,6 @@ def _single(piece: Piece, room: ControlRoom, zone: ZoneInfo) -> dict[str, Any]:
         'label': entry_label(entry, zone, seen_length=seen_length if is_tall else ''),
         # A live run grows by the clock of the browser.
         'from': millis(piece.begins) if is_live else None,
+        'least': f'{piece.bottom - piece.top:.1f}' if is_live else None,
         'most': f'{DAY_MINUTES - piece.top:.0f}' if is_live else None,
     }
