@@ -3,12 +3,14 @@
 import ipaddress
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
+from synapse import program
 from synapse.addresses import Address, AllowedHost, address_in_network
 from synapse.language import AUTO, LANGUAGES, _, read_language, tag_of
 
@@ -213,6 +215,12 @@ def _check_certificate(certificate: Path, key: Path) -> None:
                 reason=reason,
             )
         ) from error
+
+
+def command_with_data(settings: 'Settings', *words: str) -> str:
+    """Return what to type for a command that means this data folder, which is named unless it is the usual one."""
+    where = () if settings.data == Settings().data else ('--data', shlex.quote(str(settings.data)))
+    return ' '.join((program.NAME, *words, *where))
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:

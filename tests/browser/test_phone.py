@@ -141,7 +141,8 @@ def test_what_cron_and_synapse_compute_is_seen_side_by_side(program: SynapseUnde
     expect(table.get_by_role('cell')).to_have_count(10)
 
     expect(dialog.get_by_text('Executa todos os dias às 03:00')).to_be_visible()  # not in the language of the machine
-    assert celular.evaluate(STICKS_OUT, '.sy-dialog .form-scroll') == []
+    fits = '(table) => table.getBoundingClientRect().right <= table.parentElement.getBoundingClientRect().right'
+    assert table.evaluate(fits)
 
 
 def test_a_run_is_paused_and_stopped_with_a_thumb(program: SynapseUnderTest, phone: Page) -> None:
