@@ -18,7 +18,6 @@ from storage import descriptors
 from storage.database import DamagedFile
 from storage.files import DiskFull, StorageError, free_bytes, make_private_folder, write_atomically
 from storage.folder_lock import FolderLock, LockHeld
-from synapse import program
 from synapse.backup.swapping import is_ready, swap
 from synapse.cli.window import log_of, open_window, problem_of_windows
 from synapse.control_room import ControlRoom, StopAsked
@@ -27,7 +26,7 @@ from synapse.engine.login import LoginEnvironment, has_terminal
 from synapse.garbage import GarbageCollector
 from synapse.language import _, _n, formats, spoken
 from synapse.records import now_utc
-from synapse.settings import Settings
+from synapse.settings import Settings, command_with_data
 
 from .app import build_gate, import_rest
 
@@ -123,7 +122,7 @@ def _own_folder(settings: Settings) -> Iterator[FolderLock]:
         if url:
             text = _('Synapse already runs on {data} (pid {pid}, {url}).', data=data, pid=pid, url=url)
         raise CannotStart(
-            ' '.join((text, _('Open it with: {command}', command=f'{program.NAME} open'))), IN_USE
+            ' '.join((text, _('Open it with: {command}', command=command_with_data(settings, 'open')))), IN_USE
         ) from held
     try:
         _use_restored(data)
@@ -313,7 +312,7 @@ def _announce(room: ControlRoom) -> None:
     code = room.auth.code_of_start()
     print(f'Synapse is ready at {settings.url}', flush=True)  # in English always: programs wait for it
     if settings.no_link:
-        print(_('Open it with: {command}', command=f'{program.NAME} open'), flush=True)
+        print(_('Open it with: {command}', command=command_with_data(settings, 'open')), flush=True)
     else:
         print(_link(room, settings.url, code), flush=True)
         if settings.people_url != settings.url:

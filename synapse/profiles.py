@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -291,7 +292,8 @@ class Profiles:
             raise _invalid({name: sentence_of(item, _WORDS) for name, item in places.items()}) from None
 
     def _free_id(self, label: str) -> str:
-        stem = re.sub(r'[^a-z0-9]+', '-', label.lower()).strip('-')[:50] or 'profile'
+        plain = unicodedata.normalize('NFKD', label).encode('ascii', 'ignore').decode()  # Ação is acao
+        stem = re.sub(r'[^a-z0-9]+', '-', plain.lower()).strip('-')[:50] or 'profile'
         names = (stem if count == 1 else f'{stem}-{count}' for count in range(1, len(self._taken_ids) + 2))
         return next(name for name in names if name not in self._taken_ids)
 

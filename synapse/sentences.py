@@ -16,7 +16,7 @@ Sentence = str | Callable[[ErrorDetails, Mapping[str, Any]], str]
 """A text that was marked, to be filled with the context of the error, or a function of it."""
 
 FIELDS: Mapping[str, Sentence] = {'missing': N_('Give a value.'), 'extra_forbidden': N_('There is no such field.')}
-"""For requests of programs; other errors keep the words of Pydantic."""
+"""For any record. Errors that neither these nor `_PARAMETERS` know keep the words of Pydantic, which are English."""
 
 
 def sentences(error: ValidationError, *, of_form: bool = False) -> dict[str, str]:
@@ -35,9 +35,10 @@ def sentences(error: ValidationError, *, of_form: bool = False) -> dict[str, str
 def sentence_of(details: ErrorDetails, known: Mapping[str, Sentence] = FIELDS) -> str:
     """Return the sentence that is `known` for the type of an error, else its own message as a sentence."""
     context = details.get('ctx', {})
-    sentence = known.get(details['type'])
+    type = details['type']
+    sentence = known.get(type) or FIELDS.get(type) or _PARAMETERS.get(type)
     if sentence is None:
-        if details['type'] in _OWN_ERRORS:
+        if type in _OWN_ERRORS:
             return _own_words(details, context)  # as they are: they may begin with the name of a file
         text = details['msg'].rstrip('.')
         return f'{text[:1].upper()}{text[1:]}.'
@@ -99,6 +100,7 @@ _PARAMETERS: Mapping[str, Sentence] = {
     **dict.fromkeys(('string_too_short', 'string_too_long'), _characters),
     **dict.fromkeys(('too_short', 'too_long'), _items),
     'string_pattern_mismatch': N_('Must match the pattern {pattern}.'),
+    'ip_any_network': N_('Write an address or network such as 10.0.0.2 or 10.0.0.0/8.'),
     'path_type': N_('Write the path of a file or folder.'),
     'path_not_file': N_('There is no file at this path.'),
     'path_not_directory': N_('There is no folder at this path.'),

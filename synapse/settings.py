@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
+from synapse import program
 from synapse.addresses import LOOPBACK_NAMES, Address, AllowedHost, address_in_network
 from synapse.language import AUTO, LANGUAGES, _, read_language, tag_of
 
@@ -254,6 +256,12 @@ def _check_certificate(certificate: Path, key: Path) -> None:
                 reason=reason,
             )
         ) from error
+
+
+def command_with_data(settings: 'Settings', *words: str) -> str:
+    """Return what to type for a command that means this data folder, which is named unless it is the usual one."""
+    where = () if settings.data == Settings().data else ('--data', shlex.quote(str(settings.data)))
+    return ' '.join((program.NAME, *words, *where))
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:

@@ -16,7 +16,7 @@ from synapse.catalog.catalog import PipelinesChanged
 from synapse.catalog.first_file import FILE, write_first_file
 from synapse.catalog.info import PipelineInfo
 from synapse.control_room import ControlRoom
-from synapse.language import _
+from synapse.language import _, translated
 
 HIDDEN = 'first_steps'
 
@@ -86,7 +86,7 @@ class NextSteps(Scope):
             say(_('{file} cannot run yet. Pipelines shows the line that is wrong.', file=file))
             el('a', 'sy-btn is-sm', _('Open Pipelines'), href='/pipelines')
             return
-        say(_('{title} is there. Open {file} in an editor and change it.', title=own.title, file=file))
+        say(_('{title} is there. Open {file} in an editor and change it.', title=translated(own.title), file=file))
         run = button(_('Run it'), icon_name='play', small=True)
         opens(run, lambda: open_run_form(self._room, pipeline=own.name))
         copy_button(_('Copy the path'), path)

@@ -11,6 +11,7 @@ from synapse.errors import SynapseError
 from synapse.language import _
 
 from .html import button, el
+from .scope import Scope
 
 log = logging.getLogger(__name__)
 T = TypeVar('T')
@@ -70,11 +71,34 @@ async def attempt(work: Awaitable[T]) -> T | None:
 
 
 class Dialog(ui.dialog):
-    """A dialog around a box with a role and a name of its own: the frame that Quasar draws has to have neither."""
+    """A dialog around a box with a role and a name of its own: the frame that Quasar draws has to have neither.
+
+    It belongs to the nearest `Scope` and not to the row whose button opens it: that may be drawn anew meanwhile, by a
+    change in another tab, and what was typed here would be lost with it.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
+        opener = context.slot.parent
+        with next((element for element in (opener, *opener.ancestors()) if isinstance(element, Scope)), opener):
+            super().__init__()
         self.props('role=presentation :aria-modal=undefined')
+
+
+FOCUS_WRONG = """
+    const box = getHtmlElement(%d)?.closest('[role=dialog], main') ?? document;
+    const fields = [...box.querySelectorAll('.is-wrong :is(input, select, textarea)')];
+    const wrong = fields.filter((field) => field.offsetParent);
+    (wrong.find((field) => !['radio', 'checkbox', 'file'].includes(field.type)) ?? wrong[0])?.focus();
+"""
+"""What is wrong was usually typed, so the choice above a wrong box is passed over."""
+
+
+def focus_wrong(element: ui.element) -> None:
+    """Bring the keyboard to the first field that is marked as wrong in the dialog or page around this element.
+
+    The button that was pressed cannot have kept it: it is disabled while the values are checked.
+    """
+    element.client.run_javascript(FOCUS_WRONG % element.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from nicegui import background_tasks
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
-from pages.parts.dialogs import Dialog, focus_first_field, say
+from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, say
 from pages.parts.fields import NumberField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el
 from pages.parts.scope import Scope
@@ -166,8 +166,10 @@ class WatchDialog:
                 await watches.update(self._watch.id, values)
         except Unreadable as error:
             self._settle.show_error(str(error))
+            focus_wrong(self._problem)
         except Invalid as error:
             self._show_errors(error.fields or {'': error.message})
+            focus_wrong(self._problem)
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:

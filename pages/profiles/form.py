@@ -7,7 +7,7 @@ from typing import Any
 
 from pages.parts.cards import set_props
 from pages.parts.controls import TYPED
-from pages.parts.dialogs import Dialog, focus_first_field, say
+from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, say
 from pages.parts.fields import PairsField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon
 from synapse.control_room import ControlRoom
@@ -99,8 +99,10 @@ class ProfileDialog:
                 await self._room.profiles.update(self._profile.id, data)
         except Unreadable as error:
             self._show_errors({'defaults': str(error)})
+            focus_wrong(self._problem)
         except Invalid as error:
             self._show_errors(error.fields or {'': error.message})
+            focus_wrong(self._problem)
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:

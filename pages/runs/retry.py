@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import background_tasks, ui
 
 from pages.parts.cards import set_props
-from pages.parts.dialogs import Dialog, attempt
+from pages.parts.dialogs import Dialog, attempt, focus_wrong
 from pages.parts.html import button, el, icon
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
@@ -189,6 +189,7 @@ class RetryDialog:
         except Invalid as error:
             rest = self._form.show_errors(error.fields) if self._form else [*error.fields.values()]
             self._problem.set_text(problem_of(error, rest))
+            focus_wrong(self._problem)
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:

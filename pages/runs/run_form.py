@@ -10,7 +10,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
-from pages.parts.dialogs import Dialog, attempt, focus_first_field, say
+from pages.parts.dialogs import Dialog, attempt, focus_first_field, focus_wrong, say
 from pages.parts.fields import Field, FieldMaker, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon, without_backticks
 from pages.parts.schema_fields import field_for
@@ -272,6 +272,7 @@ async def start_with_form(
         run = await room.runs.create(name, form.values(), profile=profile or None, because=BECAUSE, idempotency_key=key)
     except Invalid as error:
         problem.set_text(problem_of(error, form.show_errors(error.fields)))
+        focus_wrong(problem)
     except SynapseError as error:
         problem.set_text(f'{error.message} {error.hint}'.strip())
     else:

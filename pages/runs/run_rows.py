@@ -9,6 +9,7 @@ from pages.parts.words import (
     moment_of,
     pipeline_color,
     pipeline_title,
+    profile_label,
     time_so_far,
     title_of,
 )
@@ -34,7 +35,7 @@ def row_of(room: ControlRoom, run: RunRecord) -> dict[str, Any]:
         'look': look_of(run.state),
         'title': title,
         'color': pipeline_color(room, run.pipeline),
-        'facts': ' · '.join(filter(None, [pipeline, run.profile, translated(run.because)])),
+        'facts': ' · '.join(filter(None, [pipeline, profile_label(room, run.profile), translated(run.because)])),
         'state': words,
         'percent': None if active is None else round(active.progress, 1),
         'took': '' if since else time_so_far(run),

@@ -12,6 +12,7 @@ from pages.parts.words import (
     limits_of,
     moment_of,
     percent_of,
+    profile_label,
     size_of,
     step_seconds,
     step_title,
@@ -84,7 +85,7 @@ def facts_of(room: ControlRoom, run: RunRecord) -> list[str]:
     facts = [
         _when(room, run),
         length_of(run.took_seconds),
-        _('profile {profile}', profile=run.profile) if run.profile else '',
+        _('profile {profile}', profile=profile_label(room, run.profile)) if run.profile else '',
         _cause(run),
         room.runs.worker_of(run.id) or '',
         pause_of_run(room, run) if not run.is_stopping else '',

@@ -8,7 +8,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import keep_rows, set_props
 from pages.parts.controls import Picker, Slot, entry
-from pages.parts.dialogs import Dialog, attempt, confirm, focus_first_field, save_on_enter
+from pages.parts.dialogs import Dialog, attempt, confirm, focus_first_field, focus_wrong, save_on_enter
 from pages.parts.html import address_of, button, copy_button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of
@@ -124,6 +124,7 @@ class PasswordDialog:
         except Invalid as error:
             self._first.show_error(error.fields.get('password', ''))
             self._problem.set_text('')
+            focus_wrong(self._problem)
         except (SynapseError, StorageError) as error:
             self._problem.set_text(spoken(error))
         else:
@@ -319,6 +320,7 @@ class TokenDialog:
         except Invalid as error:
             self._slot.show_error(error.fields.get('name', ''))
             self._problem.set_text(' '.join(text for name, text in error.fields.items() if name != 'name'))
+            focus_wrong(self._problem)
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Slot, entry, select
-from pages.parts.dialogs import Dialog, attempt, focus_first_field
+from pages.parts.dialogs import Dialog, attempt, focus_first_field, focus_wrong
 from pages.parts.fields import Field, Unreadable, sorted_errors
 from pages.parts.html import button, el, opens
 from pages.parts.schema_fields import field_for
@@ -205,6 +205,7 @@ class RuleDialog:
             await self._room.import_rules.set(rules)
         except Invalid as error:
             self._show_errors(error.fields)
+            focus_wrong(self._problem)
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:

@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import keep_rows, set_props
 from pages.parts.controls import Slot, entry, segments
-from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, save_on_enter
+from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, focus_wrong, save_on_enter
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of
@@ -319,6 +319,7 @@ class ChannelDialog:
                 slot.show_error(error.fields.get(name, ''))
             others = [text for name, text in error.fields.items() if name not in slots]
             self._problem.set_text(' '.join(others) or _('Fix the marked field.'))
+            focus_wrong(self._problem)
         except SynapseError as error:
             self._problem.set_text(f'{error.message} {error.hint}'.strip())
         else:

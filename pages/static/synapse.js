@@ -272,6 +272,22 @@
     waiting.set(zone, queue);
     if (queue.length && !zone.classList.contains('is-sending')) send(zone, queue.shift());
   }
+  // After a crash of the program the page loads anew by itself, and would never say that a file was lost on the way.
+  const LOST = 'synapse-not-arrived', lost = new Set();
+  const broke = (file) => _('{file} did not arrive: the connection broke. Drop it again.', { file });
+  addEventListener('pagehide', () => { try { sessionStorage.setItem(LOST, JSON.stringify([...lost])); } catch { /* no room */ } });
+  addEventListener('DOMContentLoaded', () => {
+    let names = [];
+    try { names = JSON.parse(sessionStorage.getItem(LOST)) || []; sessionStorage.removeItem(LOST); } catch { /* none was kept */ }
+    if (!names.length) return;
+    const observer = new MutationObserver(() => {
+      const zone = document.querySelector('.any-zone');
+      if (!zone) return;
+      observer.disconnect();
+      refuse(zone, names.map(broke).join(' '));
+    });
+    observer.observe(document.body, { childList: true, subtree: true });
+  });
   function send(zone, file) {
     const part = (name) => zone.querySelector(`[data-${name}]`);
     const withMore = (words) => { const count = (waiting.get(zone) || []).length; return count ? _('{words}, {count} more', { words, count }) : words; };
@@ -289,13 +305,15 @@
       say(part('speed'), withMore(isSent ? _('Storing {total}', sizes) : _('{loaded} of {total}, {speed}/s, {time} left', sizes)));
     };
     zone.classList.add('is-sending');
+    lost.add(file.name);
     say(part('name'), file.name);
     progress(0, file.size);
     if (part('cancel')) part('cancel').onclick = (event) => { event.stopPropagation(); waiting.set(zone, []); request.abort(); };
     request.upload.onprogress = (event) => progress(event.loaded, event.total || file.size);
-    request.onabort = () => refuse(zone, _('{file} was not sent: you cancelled it.', { file: file.name }));
-    request.onerror = () => refuse(zone, _('{file} did not arrive: the connection broke. Drop it again.', { file: file.name }));
+    request.onabort = () => { lost.delete(file.name); refuse(zone, _('{file} was not sent: you cancelled it.', { file: file.name })); };
+    request.onerror = () => refuse(zone, broke(file.name));
     request.onload = () => {
+      lost.delete(file.name);
       if (request.status === 201) {
         for (const item of JSON.parse(request.responseText)) zone.dispatchEvent(new CustomEvent('uploaded', { detail: item }));
         return;

@@ -16,10 +16,11 @@ from storage.documents import Documents
 from storage.files import DiskFull, StorageError, make_private_folder, named_errors, remove_leftovers
 from storage.folders import remove_folder
 from storage.online_copy import NotWhole
+from storage.texts import text_of
 from synapse.bus import Bus, Message
 from synapse.errors import Conflict, DiskIsFull, NotFound, SynapseError
 from synapse.inbox.inbox import Inbox
-from synapse.language import _, spoken
+from synapse.language import _, answering_in, in_this_language, language, spoken
 from synapse.log.log import Level, Log
 from synapse.records import Record, now_utc
 from synapse.restored import Restored
@@ -222,8 +223,8 @@ class Backups:
 
         self._progress = Progress(told)
         self._show(Work(what))
-        # A caller that goes away leaves it at work.
-        working = self._working = asyncio.create_task(_named(work(self._progress)), name=what)
+        # A caller that goes away leaves it at work. What goes wrong is said in the language of the caller.
+        working = self._working = asyncio.create_task(_named(work(self._progress), language()), name=what)
         working.add_done_callback(self._done)
         return await asyncio.shield(working)
 
@@ -232,7 +233,7 @@ class Backups:
         self._show(None)
         if not task.cancelled() and (error := task.exception()) is not None:
             level = Level.INFO if isinstance(error, Conflict) else Level.WARNING
-            self._log.append(level, str(error), source=SOURCE)
+            self._log.append(level, text_of(error), source=SOURCE)
 
     def _show(self, work: Work | None) -> None:
         if work is None or self._working is not None or not work.stage:  # the last news of a thread may come late
@@ -279,7 +280,7 @@ class Backups:
 
             make_private_folder(self._folder)
             source, target = self._inbox.path(item), _free(self._folder / name)
-            checked = check(source, progress)
+            checked = check(source, progress, name=found.name)
             made = Made(checked.about, checked.size, checked.sha256)
             with named_errors(target):
                 note_made(target, made)
@@ -373,7 +374,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
         else:
             _tell(loop, result.set_result, value)
 
-    threading.Thread(target=run, name='backup', daemon=True).start()
+    threading.Thread(target=in_this_language(run), name='backup', daemon=True).start()
     found: T = await result
     return found
 
@@ -383,8 +384,13 @@ def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[Any], None], value: A
         loop.call_soon_threadsafe(tell, value)
 
 
-async def _named(work: Coroutine[Any, Any, T]) -> T:
-    """Turn errors into those that people see."""
+async def _named(work: Coroutine[Any, Any, T], chosen: str) -> T:
+    """Do the work in this language, and turn errors into those that people see."""
+    with answering_in(chosen):
+        return await _with_named_errors(work)
+
+
+async def _with_named_errors(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await work
     except Cancelled as error:

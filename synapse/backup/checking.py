@@ -43,40 +43,43 @@ class NotABackup(Invalid):
         super().__init__(message, {'file': message}, hint or _('Choose another backup.'), code='not_a_backup')
 
 
-def read_about(path: Path) -> About:
+def read_about(path: Path, *, name: str = '') -> About:
     """Return what a backup says of itself, from its first bytes.
 
+    :param name: what people call the file; that of the file unless given
     :raises NotABackup: if it isn't one, or is from a newer build
     """
+    name = name or path.name
     try:
         with path.open('rb') as file:
             for tar, info in members(Unpacker(file)):
-                return _about_in(path.name, tar, info)
+                return _about_in(name, tar, info)
     except (OSError, InputFailed) as error:
-        raise NotABackup(_('{name} cannot be read: {reason}.', name=path.name, reason=error)) from error
+        raise NotABackup(_('{name} cannot be read: {reason}.', name=name, reason=_why(error))) from error
     except DamagedArchive as error:
-        raise NotABackup(_('{name} is no backup of Synapse: {reason}.', name=path.name, reason=error)) from error
-    raise NotABackup(_('{name} is no backup of Synapse: it is empty.', name=path.name))
+        raise NotABackup(_('{name} is no backup of Synapse: {reason}.', name=name, reason=error)) from error
+    raise NotABackup(_('{name} is no backup of Synapse: it is empty.', name=name))
 
 
-def check(path: Path, progress: Progress) -> Checked:
+def check(path: Path, progress: Progress, *, name: str = '') -> Checked:
     """Read a whole backup, and compare every file in it with its checksum.
 
     Takes no more memory for a large one: its list of checksums is made again on the way, and has to be the same.
 
     :raises NotABackup: if anything in it is not as it was written, or could be written elsewhere
     """
-    about = read_about(path)
+    name = name or path.name
+    about = read_about(path, name=name)
     progress.enter('Checking', path.stat().st_size)
     try:
         with path.open('rb') as file, tempfile.TemporaryFile() as sums:
             archive = Unpacker(file, progress.at)
-            unpacked = _compare(path.name, archive, sums)
+            unpacked = _compare(name, archive, sums)
             return Checked(about, path.stat().st_size, archive.digest.hexdigest(), unpacked)
     except (OSError, InputFailed) as error:
-        raise NotABackup(_('{name} cannot be read: {reason}.', name=path.name, reason=error)) from error
+        raise NotABackup(_('{name} cannot be read: {reason}.', name=name, reason=_why(error))) from error
     except DamagedArchive as error:
-        raise NotABackup(_('{name} is damaged: {reason}.', name=path.name, reason=error)) from error
+        raise NotABackup(_('{name} is damaged: {reason}.', name=name, reason=error)) from error
 
 
 def read_member(path: Path, name: str, limit: int) -> bytes:
@@ -120,6 +123,10 @@ def _about_in(name: str, tar: tarfile.TarFile, info: tarfile.TarInfo) -> About:
         )
         raise NotABackup(newer, _('Update Synapse, then restore it.'))
     return about
+
+
+def _why(error: Exception) -> object:
+    return getattr(error, 'strerror', None) or error
 
 
 def _numbers(version: str) -> tuple[int, ...]:

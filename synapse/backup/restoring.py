@@ -18,6 +18,7 @@ from storage.ledger import Ledger
 from storage.logs.store import LogStore
 from storage.online_copy import NotWhole, check_database
 from storage.runs import RunStore
+from storage.texts import text_of
 from synapse.archives.packing import DamagedArchive, InputFailed, Unpacker
 from synapse.archives.restoring import DiskRefused, Restorer
 from synapse.errors import Invalid
@@ -89,7 +90,7 @@ def _secrets_in(file: Path, about: About, passphrase: str | None) -> Mapping[str
     try:
         found = unseal(about.lock, read_member(file, SECRETS, MOST_SECRETS), passphrase)
     except WrongPassphrase as error:
-        raise Invalid(str(error), {'passphrase': str(error)}, code='wrong_passphrase') from error
+        raise Invalid(text_of(error), {'passphrase': text_of(error)}, code='wrong_passphrase') from error
     return {name: content for name, content in found.items() if name in (*SECRET, SUBSCRIPTIONS)}
 
 

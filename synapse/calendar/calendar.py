@@ -14,7 +14,7 @@ from synapse.bus import Bus
 from synapse.catalog.catalog import Catalog
 from synapse.errors import Invalid
 from synapse.inbox import newest
-from synapse.language import _, _n, formats, in_this_language, own
+from synapse.language import _, _n, formats, in_thread, own
 from synapse.recurrence import words as rule_words
 from synapse.recurrence.words import PreviewLine
 from synapse.runs.estimates import kind_of
@@ -271,7 +271,7 @@ class Calendar:
         now, before = self._now(), self._events.get(id or '')
         merged = self._validator.merged(before, values, is_trusted=True)
         # In a thread: a rule that hardly ever matches is searched for a hundred years.
-        return await asyncio.to_thread(in_this_language(self._preview_of_plan), merged, now, before)
+        return await in_thread(self._preview_of_plan, merged, now, before)
 
     def _preview_of_plan(self, merged: Mapping[str, Any], now: datetime, before: Event | None) -> Preview:
         plan, problems = self._validator.plan_of(merged, now, before=before)

@@ -132,10 +132,11 @@ class EventValidator:
         """
         values, problems = _parsed(merged)
         plan = _plan_in(values, problems)
-        if plan is not None:
-            is_new_plan = before is None or _decisive(merged) != _decisive(before.model_dump())
-            problems |= _plan_problems(plan, now, is_new_plan=is_new_plan)
-        return plan, problems
+        if plan is None:
+            return None, problems
+        is_new_plan = before is None or _decisive(merged) != _decisive(before.model_dump())
+        wrong = _plan_problems(plan, now, is_new_plan=is_new_plan)
+        return None if wrong and not _is_readable(plan) else plan, problems | wrong
 
     async def _run_problems(self, values: Mapping[str, Any], sealed: dict[str, Any]) -> dict[str, str]:
         """Return a sentence for each reason that a run with these values would be refused.
@@ -209,6 +210,14 @@ def _plan_in(values: Mapping[str, Any], problems: Mapping[str, str]) -> recurren
     if not is_readable or not isinstance(start, datetime) or not isinstance(zone, str):
         return None
     return recurrence.Plan(start=start, zone=zone, rule=rule, exdates=frozenset(values['exdates']))
+
+
+def _is_readable(plan: recurrence.Plan) -> bool:
+    try:
+        recurrence.series_of(plan)
+    except recurrence.RuleError:
+        return False
+    return True
 
 
 def _plan_problems(plan: recurrence.Plan, now: datetime, *, is_new_plan: bool) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import difflib
 import json
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from storage.folder_lock import FolderLock
-from synapse import program
 from synapse.auth import Auth
 from synapse.credentials.scope import Scope
 from synapse.language import _, _n
-from synapse.settings import Settings
+from synapse.settings import Settings, command_with_data
 
 from .calls import Api, Refused, trusting
 from .following import INTERRUPTED, Follower, OutputClosed, end_quietly, say, write
@@ -249,7 +247,6 @@ def _certificate(settings: Settings) -> Path | None:
 
 
 def _nothing_runs(settings: Settings) -> int:
-    where = '' if settings.data == Settings().data else f' --data {shlex.quote(str(settings.data))}'
-    start = f'{program.NAME}{where}'
+    start = command_with_data(settings)
     say(_('Synapse is not running on {data}. Start it with: {command}', data=settings.data, command=start))
     return 1

@@ -119,7 +119,9 @@ def _install(manager: Manager, settings: 'Settings', *, at_boot: bool) -> int:
     if url is None:
         say(_('It has not answered yet. See: {command}', command=f'{program.NAME} service status'))
         return 1
-    write(_('Synapse is ready at {url}. Open it with: {command}', url=url, command=f'{program.NAME} open'))
+    from synapse.settings import command_with_data
+
+    write(_('Synapse is ready at {url}. Open it with: {command}', url=url, command=command_with_data(settings, 'open')))
     return 0
 
 

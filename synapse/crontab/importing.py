@@ -1,6 +1,5 @@
 """Jobs of a crontab as events of *Run command*, under the same rules of trust as a calendar file."""
 
-import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -16,7 +15,7 @@ from synapse.foreign_jobs.clock_changes import skipped_times
 from synapse.foreign_jobs.importing import import_jobs
 from synapse.foreign_jobs.jobs import ANCHOR, Dues, ForeignJob, Found, JobEvent, JobProblem, identities
 from synapse.ical.series import Draft
-from synapse.language import _
+from synapse.language import _, in_thread
 from synapse.records import Record, now_utc
 from synapse.recurrence.cron import NAMED, CronSchedule, cron_plans, read_cron
 from synapse.recurrence.rules import RuleError
@@ -68,9 +67,7 @@ async def import_crontab(
     :param is_dry: only return what would be done
     :raises Conflict: if there would be too many events; then nothing was imported
     """
-    found = await asyncio.to_thread(
-        jobs_of_crontab, text, calendar.zone, calendar.events(), has_users=has_users, now=now
-    )
+    found = await in_thread(jobs_of_crontab, text, calendar.zone, calendar.events(), has_users=has_users, now=now)
     options: dict[str, Any] = {'is_trusted': is_trusted, 'because': because, 'is_dry': is_dry, 'now': now}
     result = await import_jobs(calendar, editor, catalog, found, **options)
     problems = [problem.model_dump(include={'line', 'text', 'reason'}) for problem in result.problems]

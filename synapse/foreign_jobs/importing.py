@@ -1,6 +1,5 @@
 """Jobs of other schedulers as events of *Run command*, under the same rules of trust as a calendar file."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from synapse.ical.import_result import ImportResult
 from synapse.ical.importing import import_drafts
 from synapse.ical.reading import Contents
 from synapse.ical.series import Draft
+from synapse.language import in_thread
 from synapse.records import now_utc
 
 from .jobs import COMPARED, ForeignJob, Found, JobEvent, JobProblem, JobsResult, compared, short_name
@@ -63,7 +63,7 @@ async def import_jobs(
         result = ImportResult()
     problems += [_problem(jobs[one.uid], one.reason) for one in result.refused]
     return JobsResult(
-        events=await asyncio.to_thread(_compared, result, jobs, at),
+        events=await in_thread(_compared, result, jobs, at),
         problems=tuple(sorted(problems, key=lambda problem: (problem.source, problem.line))),
         notes=tuple(found.notes),
         created=result.created,

@@ -228,9 +228,7 @@ def walk(audit: Audit, place: str, seen: set[str], opener: str = '') -> None:
         opened(audit, f'{place} > {name}', f'[id="{id}"]', seen, has_more=not opener)
 
 
-def opened(
-    audit: Audit, state: str, opener: str, seen: set[str], *, opens: str = LAYER, has_more: bool = True
-) -> None:
+def opened(audit: Audit, state: str, opener: str, seen: set[str], *, opens: str = LAYER, has_more: bool = True) -> None:
     """Press an opener, look at what it opens, and close that again."""
     page, known = audit.page, press(audit.page, opener, opens)
     audit.look(state, LAYER if opens == LAYER else '')

@@ -1,6 +1,7 @@
 """One connection a tab, everything by push, and the truth again after the server was away."""
 
 import re
+import signal
 import time
 from collections.abc import Callable
 
@@ -70,6 +71,31 @@ def test_a_restart_of_the_server_heals_by_itself_and_shows_the_truth(
 
     expect(page.get_by_text('Live').first).to_be_visible(timeout=30_000)
     expect(page.get_by_text(f'#{run["number"]}').first).to_be_visible(timeout=30_000)
+
+
+def test_a_file_that_was_on_its_way_when_the_server_died_is_named_on_the_page_that_comes_back(
+    program: SynapseUnderTest, sign_in: SignIn
+) -> None:
+    page = sign_in(program)
+    page.evaluate('window.isBefore = true')
+    assert program.process is not None
+    program.process.send_signal(signal.SIGSTOP)  # the file is sent, and nobody takes it
+    page.locator('.upload-zone input').first.set_input_files(
+        {'name': 'talk.mp4', 'mimeType': 'video/mp4', 'buffer': b'12345'}
+    )
+    expect(page.locator('.upload-zone.is-sending')).to_have_count(1)
+    port = program.port
+
+    program.kill9()
+    program.start(port=port)
+
+    page.wait_for_function('!window.isBefore', timeout=30_000)
+    expect(page.get_by_text('talk.mp4 did not arrive: the connection broke. Drop it again.')).to_be_visible()
+    page.reload()
+    expect(
+        page.get_by_role('region', name='Start a run').or_(page.get_by_role('region', name='First run'))
+    ).to_be_visible()
+    expect(page.get_by_text('talk.mp4 did not arrive')).to_be_hidden()  # said once
 
 
 def test_a_browser_that_is_slower_than_its_page_lives_shows_it_all_the_same(

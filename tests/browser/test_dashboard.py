@@ -1,10 +1,11 @@
 """The dashboard as a person uses it: hold, resume, stop, reorder, read failures, find by typing."""
 
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.parts.harness import SynapseUnderTest, open_to_others, wait_until
 
@@ -32,12 +33,60 @@ class Broken(Pipeline):
         raise StepFailed('The cup is empty.', hint='Fill it, then run again.')
 """
 
+ASKS = """
+from synapse import Pipeline, Run, step
+
+class Asks(Pipeline):
+    @step
+    def ask(self, run: Run):
+        run.ask('Go on?', ['Yes', 'No'])
+"""
+
 
 def prepare(program: SynapseUnderTest) -> None:
     """Pipelines of the person, and a first run that has ended, so that the dashboard is there."""
     program.write_pipeline('slow.py', SLOW)
     program.wait_for_pipeline('Slow')
     program.wait_for_run(program.create_run('RunCommand', command=['true'])['id'])
+
+
+def test_a_file_on_its_way_lies_over_nothing_if_the_pipeline_takes_none(
+    program: SynapseUnderTest, sign_in: SignIn
+) -> None:
+    prepare(program)
+    page = sign_in(program)
+    card = page.get_by_role('region', name='Start a run')
+    card.get_by_role('combobox', name='Pipeline').select_option('RunCommand')
+    expect(card.get_by_text("This pipeline doesn't take a file.")).to_be_visible()
+    assert program.process is not None
+    program.process.send_signal(signal.SIGSTOP)  # so that it stays on its way
+    try:
+        card.locator('input[type=file]').set_input_files(
+            {'name': 'talk.mp4', 'mimeType': 'video/mp4', 'buffer': b'12345'}
+        )
+
+        expect(card.get_by_text('talk.mp4')).to_be_visible()
+        expect(card.get_by_text("This pipeline doesn't take a file.")).to_be_hidden()
+        zone = card.locator('.upload-zone')
+        assert zone.evaluate('(zone) => zone.scrollHeight <= zone.clientHeight')
+    finally:
+        program.process.send_signal(signal.SIGCONT)
+
+
+def test_the_search_stays_in_one_line_in_longer_words_beside_a_question(
+    program: SynapseUnderTest, browser: Browser
+) -> None:
+    program.write_pipeline('asks.py', ASKS)
+    program.wait_for_pipeline('Asks')
+    program.wait_for_run(program.create_run('Asks')['id'], 'paused')
+    context = browser.new_context(viewport={'width': 1440, 'height': 900}, locale='pt-BR', reduced_motion='reduce')
+    page = context.new_page()
+    page.goto(program.link)
+    expect(page.get_by_role('button', name='1 pergunta')).to_be_visible()
+
+    search = page.get_by_role('button', name='Buscar ou executar um comando')
+    assert search.evaluate('(search) => search.scrollHeight <= search.clientHeight')
+    context.close()
 
 
 def test_a_run_is_held_resumed_and_stopped_from_its_card(

@@ -109,6 +109,37 @@ def test_an_event_is_planned_in_plain_words_and_taken_back(
     assert problems == []
 
 
+def test_a_year_nobody_plans_for_and_a_schedule_of_cron_leave_the_dialog_at_work(
+    program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
+) -> None:
+    page = open_tab(program)
+    page.goto(f'{program.url}scheduler')
+    page.get_by_role('button', name='New event').click()
+    dialog = page.get_by_role('dialog', name='New event')
+    dialog.get_by_label('Pipeline').select_option('RunCommand')
+    dialog.get_by_role('textbox', name='Command').fill('true')
+    save = dialog.get_by_role('button', name='Save event')
+
+    for year in ('0002', '9999'):  # the first is what a browser sends while the year is being typed
+        dialog.get_by_label('Starts').fill(f'{year}-12-31')
+        expect(dialog.get_by_role('complementary')).to_contain_text('Pick a year between')
+        expect(save).to_be_disabled()
+    dialog.get_by_label('Starts').fill('2030-01-04')
+    expect(dialog.get_by_role('complementary')).to_contain_text('4 January 2030')
+    dialog.get_by_role('radio', name='Custom').check()
+    dialog.get_by_label('Unit').select_option('a custom rule')
+    dialog.get_by_label('Rule').fill('30 9 * * *')
+    dialog.get_by_label('Rule').press('Tab')
+    expect(dialog.get_by_role('radio', name='Daily')).to_be_checked()
+    expect(dialog.get_by_role('complementary')).to_contain_text('every day at 09:30')
+    save.click()
+
+    expect(page.get_by_text('Planned Run command for 5 Jan, 09:30.')).to_be_visible()
+    with program.api as api:
+        assert api.get('/logs', params={'level': 'error'}).json()['entries'] == []
+    assert problems == []
+
+
 def test_what_a_pipeline_is_about_is_in_sight_and_a_refused_save_leads_to_it(
     program: SynapseUnderTest, open_tab: SignIn, problems: list[str]
 ) -> None:

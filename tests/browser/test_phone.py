@@ -1,5 +1,6 @@
 """Synapse on a phone: what is pressed is large enough for a thumb, nothing scrolls sideways or hides."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -44,10 +45,34 @@ SIDEWAYS = """() => [document.documentElement, document.querySelector('#content'
     .some((element) => element.scrollWidth > element.clientWidth)"""
 
 
+STICKS_OUT = """(root) => [...document.querySelectorAll(`${root}, ${root} *`)]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest('.sy-vh'))
+    .map((element) => ({ element, right: element.getBoundingClientRect().right }))
+    .filter(({ right }) => right > document.querySelector(root).getBoundingClientRect().right + 0.5)
+    .map(({ element, right }) => `${element.tagName} ${element.textContent.slice(0, 40)} ends at ${right}`)"""
+"""What is wider than the box it is in, which cuts it off: nothing can be scrolled to see it."""
+OVERLAPS = (
+    """(choices) => choices.filter((choice) => choice.scrollWidth > choice.clientWidth).map((one) => one.textContent)"""
+)
+
+
 @pytest.fixture
 def phone(browser: Browser, program: SynapseUnderTest) -> Iterator[Page]:
+    with _phone(browser, program) as page:
+        yield page
+
+
+@pytest.fixture
+def celular(browser: Browser, program: SynapseUnderTest) -> Iterator[Page]:
+    """A phone whose words are longer."""
+    with _phone(browser, program, locale='pt-BR') as page:
+        yield page
+
+
+@contextlib.contextmanager
+def _phone(browser: Browser, program: SynapseUnderTest, *, locale: str = 'en-GB') -> Iterator[Page]:
     context = browser.new_context(
-        viewport={'width': 375, 'height': 812}, has_touch=True, is_mobile=True, reduced_motion='reduce'
+        viewport={'width': 375, 'height': 812}, has_touch=True, is_mobile=True, reduced_motion='reduce', locale=locale
     )
     context.set_default_timeout(20_000)
     page = context.new_page()
@@ -86,6 +111,38 @@ def test_everything_is_large_enough_for_a_thumb_and_nothing_scrolls_sideways(
         found[route] = (phone.evaluate(SMALL), phone.evaluate(SIDEWAYS))
 
     assert found == {route: ([], False) for route in routes}
+
+
+def test_the_first_start_fits_into_its_card_in_longer_words(celular: Page) -> None:
+    expect(celular.get_by_role('button', name='Executar com o vídeo de exemplo')).to_be_visible()
+
+    assert celular.evaluate(STICKS_OUT, '.hero') == []
+
+
+def test_the_steps_of_a_log_stand_side_by_side_however_long_their_names(
+    program: SynapseUnderTest, celular: Page
+) -> None:
+    run = program.create_run('PublishVideo', video='/dev/null')
+    program.wait_for_run(run['id'], 'failed')
+    celular.goto(f'{program.url}runs/{run["number"]}')
+    choices = celular.get_by_role('radiogroup', name='Etapa').get_by_role('radio')
+    expect(choices).to_have_text(['Todas', 'IMPORTAR', 'LEGENDAR', 'RENDERIZAR', 'PUBLICAR'])
+
+    assert choices.evaluate_all(OVERLAPS) == []
+
+
+def test_what_cron_and_synapse_compute_is_seen_side_by_side(program: SynapseUnderTest, celular: Page) -> None:
+    celular.goto(f'{program.url}settings')
+    celular.get_by_role('button', name='Traga seu crontab').tap()
+    dialog = celular.get_by_role('dialog')
+    dialog.get_by_role('textbox').fill('0 3 * * * backup')
+    dialog.get_by_role('button', name='Mostrar os eventos').tap()
+    table = dialog.get_by_role('table')
+    expect(table.get_by_role('cell')).to_have_count(10)
+
+    expect(dialog.get_by_text('Executa todos os dias às 03:00')).to_be_visible()  # not in the language of the machine
+    fits = '(table) => table.getBoundingClientRect().right <= table.parentElement.getBoundingClientRect().right'
+    assert table.evaluate(fits)
 
 
 def test_a_run_is_paused_and_stopped_with_a_thumb(program: SynapseUnderTest, phone: Page) -> None:

@@ -61,6 +61,30 @@ def test_the_fields_of_a_login_follow_the_address_and_keep_what_is_typed(
     expect(password).to_have_value('hunter2')
 
 
+def test_what_is_typed_into_a_profile_stays_while_another_tab_changes_profiles(
+    program: SynapseUnderTest, open_tab: SignIn
+) -> None:
+    page = open_tab(program)
+    page.goto(f'{program.url}profiles')
+    page.get_by_role('button', name='Edit Default').click()
+    form = page.get_by_role('dialog', name='Edit Default')
+    form.get_by_label('Default parameters').fill('not a pair')
+    form.get_by_role('button', name='Save profile').click()
+    expect(form.get_by_label('Default parameters')).to_be_focused()
+
+    with program.api as api:
+        api.post('/profiles', json={'label': 'Ação'}).raise_for_status()
+    expect(page.get_by_role('region', name='Ação')).to_contain_text('acao')
+    expect(form.get_by_label('Default parameters')).to_have_value('not a pair')
+    form.get_by_label('Default parameters').fill('height=720')
+    form.get_by_role('button', name='Save profile').click()
+
+    expect(page.get_by_text('Saved the profile Default.')).to_be_visible()
+    expect(page.get_by_role('region', name='Default')).to_contain_text('height = 720')
+    with program.api as api:
+        assert api.get('/logs', params={'level': 'error'}).json()['entries'] == []
+
+
 def test_a_profile_is_mended_and_deleted_after_a_question(program: SynapseUnderTest, open_tab: SignIn) -> None:
     with program.api as api:
         api.post('/profiles', json={'label': 'Studio', 'secrets': {'OLD': 'x1'}}).raise_for_status()

@@ -117,6 +117,7 @@ def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, op
     form.get_by_label('Times').fill('many')
     form.get_by_role('button', name='Run').click()
     expect(form.get_by_text('Enter a whole number.')).to_be_visible()
+    expect(form.get_by_label('Times')).to_be_focused()
 
     form.get_by_label('Times').fill('99')
     form.get_by_role('textbox', name='Paper').fill('/no/such/file')
@@ -124,6 +125,7 @@ def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, op
 
     expect(form.locator('#parameter-who-error')).not_to_be_empty()
     expect(form.locator('#parameter-times-error')).not_to_be_empty()
+    expect(form.get_by_label('Who')).to_be_focused()  # the first of them
     assert runs_of(program) == []
 
 

@@ -84,4 +84,5 @@ def test_of_two_programs_that_start_at_once_one_gets_the_folder(tmp_path: Path) 
     assert sorted(codes, key=str) == [4, None]
     assert len(failed) == 1
     assert 'Synapse already runs on' in failed[0]
+    assert f'main.py open --data {tmp_path}/data' in failed[0]  # as typed, it finds this one
     assert 'Traceback' not in failed[0]

@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from nicegui import background_tasks, ui
+from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props, work_box
 from pages.parts.controls import switch
-from pages.parts.dialogs import Dialog, focus_first_field, say
+from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
@@ -38,12 +38,6 @@ from .why import WhyFold
 
 REST_SECONDS = 0.25
 """How long nothing has changed before the load at the next moments is counted, which takes longer than the rest."""
-FOCUS_WRONG = """
-    const fields = [...document.querySelectorAll('.ev-dialog .is-wrong :is(input, select, textarea)')];
-    const seen = fields.filter((field) => field.offsetParent);
-    (seen.find((field) => field.type !== 'radio' && field.type !== 'checkbox') ?? seen[0])?.focus();
-"""
-"""What is wrong was usually typed, so the choice above a wrong box is passed over."""
 
 
 def open_event_dialog(
@@ -300,7 +294,7 @@ class EventDialog:
         await self._preview_soon()
         await self._check_soon()
         if self._show_problems() or self._problems:
-            ui.run_javascript(FOCUS_WRONG)
+            focus_wrong(self._button)
             return
         values, _wrong = self._read()
         if self._event is None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 
-from nicegui import ui
 from nicegui.element import Element
 
 from pages.parts.cards import set_props
@@ -250,7 +249,8 @@ class RuleFields:
         chosen = self._draw_repeats()
         self._draw()
         # What had the focus may have been drawn again; a field that the person went to keeps it.
-        ui.run_javascript(
+        # Not of this handler: its own field is gone.
+        chosen.client.run_javascript(
             'setTimeout(() => { if (!document.activeElement?.matches("input, select, textarea, button"))'
             f' getHtmlElement({chosen.id})?.focus(); }})'
         )

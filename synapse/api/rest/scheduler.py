@@ -20,7 +20,7 @@ from synapse.calendar.validation import READ_ONLY_FIELDS
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.ical.import_rules import ImportRule
-from synapse.language import N_, _
+from synapse.language import N_, _, in_thread
 from synapse.records import now_utc
 
 from .calendar_file import CALENDAR, CalendarFile
@@ -83,7 +83,7 @@ def _add_list(api: APIRouter, room: ControlRoom) -> None:
         events, occurrences = await room.calendar.between(first, last)
         shown = await _events_json(room, events if start or end else room.calendar.events())
         # In a thread: there may be fifty thousand, and other events fall due meanwhile.
-        body = await asyncio.to_thread(
+        body = await in_thread(
             lambda: encode({'events': shown, 'occurrences': [occurrence.as_json() for occurrence in occurrences]})
         )
         return Response(body, media_type=ApiResponse.media_type)
@@ -149,7 +149,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: CalendarFile) -> Non
         text, progress = await request.body(), Progress()
         gone = asyncio.create_task(_cancel_when_gone(request, progress))
         try:
-            contents = await asyncio.to_thread(
+            contents = await in_thread(
                 read_calendar, text, zone=room.calendar.zone, all_day_at=all_day, progress=progress
             )
             result = await import_drafts(
@@ -171,7 +171,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: CalendarFile) -> Non
         finally:
             gone.cancel()
         # In a thread: it lists what each of thousands of events would run.
-        return Response(await asyncio.to_thread(_import_json, result), media_type=ApiResponse.media_type)
+        return Response(await in_thread(_import_json, result), media_type=ApiResponse.media_type)
 
     @api.post(
         '/scheduler/import-crontab',
@@ -200,7 +200,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: CalendarFile) -> Non
             because=_('imported by {caller}', caller=caller_of(request)),
             is_dry=dry_run,
         )
-        return Response(await asyncio.to_thread(lambda: encode(result.as_json())), media_type=ApiResponse.media_type)
+        return Response(await in_thread(lambda: encode(result.as_json())), media_type=ApiResponse.media_type)
 
     @api.get('/scheduler/crontab')
     async def show_crontab() -> Response:
@@ -208,7 +208,7 @@ def _add_calendars(api: APIRouter, room: ControlRoom, file: CalendarFile) -> Non
         from synapse.crontab.writing import write_crontab
 
         calendar = room.calendar
-        written = await asyncio.to_thread(write_crontab, calendar.events(), calendar.zone, now=now_utc())
+        written = await in_thread(write_crontab, calendar.events(), calendar.zone, now=now_utc())
         return Response(written.text, media_type=f'{CRONTAB}; charset=utf-8')
 
 
@@ -274,13 +274,13 @@ def _add_feed(api: APIRouter, room: ControlRoom, file: CalendarFile) -> None:
     @api.post('/scheduler/feed')
     async def new_feed(request: Request) -> Response:
         """Create a new secret address; the previous one stops working."""
-        await asyncio.to_thread(room.auth.new_feed)
+        await in_thread(room.auth.new_feed)
         return ApiResponse(shown(request), 201)
 
     @api.delete('/scheduler/feed')
     async def revoke_feed() -> Response:
         """Revoke the secret address."""
-        await asyncio.to_thread(room.auth.revoke_feed)
+        await in_thread(room.auth.revoke_feed)
         return Response(status_code=204)
 
     @api.head('/scheduler/feed/{secret}.ics')

@@ -187,7 +187,7 @@ async def test_a_live_run_says_who_started_it_as_whom_and_where_it_runs() -> Non
         facts = facts_of(stage.room, stage.last[run.id])
 
     assert facts[0].startswith('Today ')
-    assert facts[1:] == ['profile default', 'started by run form', 'worker-1']
+    assert facts[1:] == ['profile Default', 'started by run form', 'worker-1']
 
 
 async def test_a_run_that_has_ended_says_from_when_to_when_and_a_retry_says_of_what() -> None:

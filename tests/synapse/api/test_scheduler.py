@@ -214,6 +214,15 @@ async def test_a_preview_has_the_rule_in_words_and_saves_nothing(api: httpx.Asyn
     assert await ids(api) == before
 
 
+@pytest.mark.parametrize('year', ['0001', '0020', '9999'])
+async def test_a_preview_refuses_a_year_that_is_still_being_typed(api: httpx.AsyncClient, year: str) -> None:
+    response = await api.post('/scheduler/preview', json=draft(start=f'{year}-12-31T12:00:00'))
+
+    assert response.status_code == 200, response.text
+    assert (set(response.json()['problems']), response.json()['moments']) == ({'start'}, [])
+    assert response.json()['sentence'].startswith('Pick a year between')
+
+
 async def test_a_preview_of_a_change_is_about_that_event(api: httpx.AsyncClient) -> None:
     event = await created(api, rrule='FREQ=DAILY')
 

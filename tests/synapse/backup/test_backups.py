@@ -27,6 +27,7 @@ from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRequest, RunState
 from tests.parts.api_room import api_room
 from tests.parts.harness import open_to_others
+from tests.parts.looking import looking_at_a_page
 from tests.parts.movable_clock import MovableClock
 
 NOW = datetime(2026, 10, 14, 12, 0, 30, tzinfo=UTC)
@@ -344,6 +345,30 @@ async def test_files_that_are_damaged_foreign_or_newer_are_refused_whole(tmp_pat
     assert 'another archive' in refusal(other)
     other.write_text('no archive')
     assert 'is no backup' in refusal(other)
+
+
+async def test_a_refusal_names_the_file_as_it_was_uploaded_and_is_in_the_language_of_the_page(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    async def chunks(data: bytes) -> AsyncIterator[bytes]:
+        yield data
+
+    async with room_on(tmp_path / 'data', clock) as room:
+        made = await room.backups.create(passphrase=PASSPHRASE)
+        whole = (await room.backups.path(made.name)).read_bytes()
+        for name, data in (('letters.tar.gz', b'no archive'), ('half.tar.gz', whole[: len(whole) // 2])):
+            item = await room.inbox.receive(name, chunks(data))
+            with looking_at_a_page(), pytest.raises(Invalid) as refused:
+                await room.backups.take(item.id)
+
+            assert (refused.value.message[0], refused.value.hint[0]) == ('⟦', '⟦')
+            assert name in refused.value.message
+        with looking_at_a_page(), pytest.raises(Invalid) as refused:
+            await room.backups.restore(made.name, passphrase='something else')
+        logged = await room.log.query(source='backup', limit=9)
+
+    assert refused.value.message[0] == '⟦'
+    assert [entry.message for entry in logged if '⟦' in entry.message] == []  # kept in our own
 
 
 async def test_anyone_can_check_it_with_tar_and_sha256sum(tmp_path: Path, clock: MovableClock) -> None:

@@ -14,6 +14,7 @@ from synapse.crontab.importing import CrontabResult, import_crontab
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunState
 from tests.parts.api_room import client_of, gated
+from tests.parts.looking import looking_at_a_page
 from tests.parts.serving import served
 
 pytestmark = pytest.mark.asyncio(loop_scope='module')
@@ -48,6 +49,14 @@ async def test_a_job_becomes_an_event_of_a_command_in_a_shell(room: ControlRoom)
     assert result.notes == ('What the commands print is in the log, and not mailed to me.',)
     assert result.events[0].cron == result.events[0].upcoming
     assert len(result.events[0].cron) == 5
+
+
+async def test_what_is_said_of_a_job_is_in_the_language_of_the_page_that_asks(room: ControlRoom) -> None:
+    with looking_at_a_page():
+        result = await take(room, '0 3 * * * a\n61 * * * * b', is_dry=True)
+
+    assert [event.sentence[0] for event in result.events] == ['⟦']
+    assert [problem.reason[0] for problem in result.problems] == ['⟦']
 
 
 async def test_importing_again_changes_nothing(room: ControlRoom) -> None:

@@ -13,6 +13,7 @@ from synapse.ical.reading import read_calendar
 from synapse.ical.writing import write_calendar
 from tests.parts.api_room import api_room
 from tests.parts.calendar_files import APPLE, CUSTOM, GOOGLE, OUTLOOK, calendar_file
+from tests.parts.looking import looking_at_a_page
 
 pytestmark = pytest.mark.asyncio(loop_scope='module')
 
@@ -45,6 +46,14 @@ def counts(result: ImportResult) -> tuple[int, int, int, int, int]:
 
 def by_wall(event: Event) -> tuple[datetime, str]:
     return event.start, event.timezone
+
+
+async def test_what_is_said_of_an_event_is_in_the_language_of_the_page_that_asks(room: ControlRoom) -> None:
+    with looking_at_a_page():
+        result = await take(room, WEEKLY, ONCE.replace('a@b', 'c@d').replace('pipeline: Hello', 'Nothing'))
+
+    assert [event.sentence[0] for event in result.events] == ['⟦']
+    assert [(workless.sentence[0], '⟦' in workless.reason) for workless in result.without_pipeline] == [('⟦', True)]
 
 
 # Files of other programs
