@@ -18,6 +18,7 @@ from storage import descriptors
 from storage.database import DamagedFile
 from storage.files import DiskFull, StorageError, free_bytes, make_private_folder, write_atomically
 from storage.folder_lock import FolderLock, LockHeld
+from synapse import program
 from synapse.backup.swapping import is_ready, swap
 from synapse.cli.window import log_of, open_window, problem_of_windows
 from synapse.control_room import ControlRoom, StopAsked
