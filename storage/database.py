@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from . import descriptors
 from .damage import Damage, set_aside
 from .files import DiskFull, StorageError, make_private_folder, named_errors, sync_folder, write_atomically
+from .foreign_words import text_of
 from .texts import _
 
 log = logging.getLogger(__name__)
@@ -211,11 +212,15 @@ def _named(error: Exception, path: Path) -> StorageError:
         with contextlib.suppress(OSError):
             _suspect(path).touch(mode=0o600)
         return DamagedFile(
-            _('{path} is damaged. Restart Synapse: it recovers what can be read ({error}).', path=path, error=error)
+            _(
+                '{path} is damaged. Restart Synapse: it recovers what can be read ({error}).',
+                path=path,
+                error=text_of(error),
+            )
         )
     if descriptors.are_used_up():
         return StorageError(_('{what} cannot be read or written. {reason}', what=path, reason=descriptors.sentence()))
-    return StorageError(_('{what} cannot be read or written: {reason}', what=path, reason=error))
+    return StorageError(_('{what} cannot be read or written: {reason}', what=path, reason=text_of(error)))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import descriptors
+from .foreign_words import system_words
 from .texts import _
 
 
@@ -37,7 +38,7 @@ def named_errors(what: Path) -> Iterator[None]:
                 _('{what} cannot be opened. {reason}', what=what, reason=descriptors.sentence())
             ) from error
         raise StorageError(
-            _('{what} cannot be read or written: {reason}', what=what, reason=error.strerror or error)
+            _('{what} cannot be read or written: {reason}', what=what, reason=system_words(error))
         ) from error
 
 

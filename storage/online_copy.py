@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .database import named_sqlite_errors
+from .foreign_words import text_of
 
 PAGES = 256
 """How many pages are copied between two calls of `show`."""
@@ -86,7 +87,7 @@ def _check(connection: sqlite3.Connection, show: Show) -> None:
             raise stopped[0] from None
         raise
     except sqlite3.DatabaseError as error:
-        raise NotWhole(str(error)) from error
+        raise NotWhole(text_of(error)) from error
     finally:
         connection.set_progress_handler(None, 0)
     if found != ['ok']:

@@ -31,6 +31,11 @@ class Count(int):
         return f'{int(self):{style or ","}}'
 
 
+def N_(message: str) -> str:
+    """Mark a text to be translated later."""
+    return message
+
+
 def _(message: str, /, **values: Any) -> str:
     """Return an English text with its values, as `synapse.language._` does for rooms that know their reader."""
     return Text(message.format(**values) if values else message, message, None, values)
@@ -46,9 +51,3 @@ def joined(*texts: str, by: str = ' ') -> str:
     """Return texts one after the other, without those that are empty; each can still be said in another language."""
     values = {f'text{number}': text for number, text in enumerate(texts) if text}
     return Text(by.join(values.values()), by.join(f'{{{name}}}' for name in values), None, dict(values))
-
-
-def text_of(error: BaseException) -> str:
-    """Return what an error says, as the text that it was made with: `str(error)` would forget its parts."""
-    said = str(error)
-    return error.args[0] if error.args and isinstance(error.args[0], Text) and error.args[0] == said else said

@@ -1,14 +1,17 @@
 """The base of frozen records. Their field names are those of the API, so their JSON is what programs read."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
 
-from synapse.language import ENGLISH, N_, Text, own, own_language, translated
+from synapse.language import ENGLISH, N_, Text, own, own_language, parts_of, spoken, text_from, translated
 
 Kept = Annotated[str, BeforeValidator(lambda value: own(value) if isinstance(value, Text) else value)]
 """A text that is kept and read later: in our own language, whoever asked for it."""
+Retold = Annotated[str, WrapValidator(lambda value, check: own(value) if isinstance(value, Text) else check(value))]
+"""A kept text that is said again in the language of whoever reads it, in a `RetoldRecord`."""
 
 
 class Record(BaseModel):
@@ -23,6 +26,30 @@ class Record(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values, times as ISO 8601 with offset."""
         return self.model_dump(mode='json')
+
+
+class RetoldRecord(Record):
+    """A record with texts that are `Retold`. Files keep what they were made of beside them, as `parts`."""
+
+    @model_validator(mode='before')
+    @classmethod
+    def _read_parts(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or 'parts' not in values:
+            return values
+        given = {name: value for name, value in values.items() if name != 'parts'}
+        return given | {name: text_from(given.get(name, ''), parts) for name, parts in values['parts'].items()}
+
+    def as_json(self) -> dict[str, Any]:
+        return super().as_json() | {name: spoken(text) for name, text in self._texts()}
+
+    def as_document(self) -> dict[str, Any]:
+        """Return what is kept: the JSON in our own language, and `parts`."""
+        said = {name: own(text) for name, text in self._texts()}
+        parts = {name: parts for name, text in self._texts() if (parts := parts_of(text))}
+        return super().as_json() | said | ({'parts': parts} if parts else {})
+
+    def _texts(self) -> Iterator[tuple[str, Text]]:
+        return ((name, value) for name, value in self.__dict__.items() if isinstance(value, Text))
 
 
 def is_unset(value: object) -> bool:

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
+from storage.foreign_words import system_words
 from synapse import program
 from synapse.addresses import LOOPBACK_NAMES, Address, AllowedHost, address_in_network
 from synapse.language import AUTO, LANGUAGES, _, read_language, tag_of
 
-GIB = 1024**3
 MOST_WORKERS = 64
 BASE_PATH = re.compile(r'(?:/[A-Za-z0-9][A-Za-z0-9._~-]*)*')
 """Nothing that would have to be encoded in an address, or quoted in a page."""
@@ -121,8 +121,8 @@ class Settings(BaseModel):
     language: str | None = None
     """What everything is said in, a key of `LANGUAGES`; None for what was chosen in Settings."""
 
-    max_upload_bytes: int = Field(default=20 * GIB, ge=1)
-    min_free_bytes: int = Field(default=500 * 1024**2, ge=0)
+    max_upload_bytes: int = Field(default=20 * 1000**3, ge=1)
+    min_free_bytes: int = Field(default=500 * 1000**2, ge=0)
     """With less free disk space no new run starts."""
 
     @field_validator('data')
@@ -157,9 +157,7 @@ class Settings(BaseModel):
         try:
             path.read_bytes()
         except OSError as error:
-            raise ValueError(
-                _('{path} cannot be read: {reason}.', path=path, reason=error.strerror or error)
-            ) from error
+            raise ValueError(_('{path} cannot be read: {reason}.', path=path, reason=system_words(error))) from error
         return path
 
     @field_validator('tls_key')

@@ -12,6 +12,7 @@ _UNITS = {
     **{f'{letter}B': 1000**power for power, letter in enumerate('KMGT', 1)},
     **{f'{letter}IB': 1024**power for power, letter in enumerate('KMGT', 1)},
 }
+_BINARY = ((1024**4, 'TiB'), (1024**3, 'GiB'), (1024**2, 'MiB'), (1024, 'KiB'))
 _TEXT = re.compile(r'(\d+(?:\.\d+)?)\s*([A-Za-z]*)')
 
 
@@ -34,6 +35,19 @@ def parse_size(value: Size) -> int:
 def short_size(count: float) -> str:
     """Return a size in words, without a decimal that says nothing: `2 GB`, `2.1 GB`, `2,1 GB` in other languages."""
     return _with_point(_written(round(count)).replace('.0 ', ' '))
+
+
+def limit_size(count: int) -> str:
+    """Return a limit as it was set: `2 GiB` for 2 GiB, which is no round number in units of 1000."""
+    return size_beside(count, count)
+
+
+def size_beside(count: float, limit: int) -> str:
+    """Return a size in units like those of a limit that is named beside it: `1.9 GiB` beside `2 GiB`."""
+    if limit % 1024**2 or limit % 1000**2 == 0:
+        return short_size(count)
+    unit, name = next((unit for unit in _BINARY if count >= unit[0]), _BINARY[-1])
+    return _with_point(f'{count / unit:.1f}'.removesuffix('.0')) + f' {name}'
 
 
 def size_of(count: int) -> str:

@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from synapse.language import _, _n
+from storage.foreign_words import text_of
+from synapse.language import _, _n, own
 
 TIMEOUT_SECONDS = 120.0
 # With no retries, pip says nothing at all about an index that it cannot reach.
@@ -114,7 +115,7 @@ async def _run(
             start_new_session=True,
         )
     except OSError as error:
-        return 127, [str(error)]
+        return 127, [own(text_of(error))]
     try:
         async with asyncio.timeout(timeout):
             while process.stdout is not None and (raw := await process.stdout.readline()):

@@ -348,3 +348,36 @@ def test_a_calendar_is_printed_as_a_crontab(program: SynapseUnderTest) -> None:
 
 def test_a_crontab_needs_a_control_room(tmp_path: Path) -> None:
     assert_one_sentence(synapse('crontab', '--data', str(tmp_path)), 1)
+
+
+PORTUGUESE = {'LC_ALL': 'pt_BR.UTF-8'}
+
+
+def test_help_is_in_the_language_of_the_machine() -> None:
+    done = synapse('run', '--help', **PORTUGUESE)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith('uso: python main.py run [-h]')
+    for words in (
+        'argumentos posicionais:',
+        'opções:',
+        'mostrar esta mensagem de ajuda e sair',
+        'um parâmetro; pode ser',
+    ):
+        assert words in ' '.join(done.stdout.split())
+    assert not re.search(r'\b(?:usage|options|default|the)\b', done.stdout)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--port', '99999'], '--port: Deve ser 65535 ou menos. Experimente: python main.py --help'),
+        (['--nonsense'], 'Argumentos desconhecidos: --nonsense. Experimente: python main.py --help'),
+        (['--tls-cert', '/nowhere/x'], '--tls-cert: Não é possível ler /nowhere/x: O arquivo ou a pasta não existe.'),
+    ],
+)
+def test_a_mistake_is_told_in_the_language_of_the_machine(arguments: list[str], words: str) -> None:
+    done = synapse(*arguments, **PORTUGUESE)
+
+    assert_one_sentence(done, 2)
+    assert words in done.stderr

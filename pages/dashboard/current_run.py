@@ -25,7 +25,8 @@ from pages.runs.stepper import Stepper
 from pages.runs.time_left import TimeLeft
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
-from synapse.language import _, translated
+from synapse.language import _
+from synapse.runs.causes import cause_words
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord, RunState
 
@@ -46,7 +47,7 @@ def facts_line(run: RunRecord, started: str, worker: str | None) -> str:
     """Return `started 14:02:11 by file drop · worker-1`, as far as that is known."""
     words = ''
     if started and run.because:
-        words = _('started {time} by {cause}', time=started, cause=translated(run.because))
+        words = _('started {time} by {cause}', time=started, cause=cause_words(run.because))
     elif started:
         words = _('started {time}', time=started)
     return ' · '.join(filter(None, (words, worker)))

@@ -21,6 +21,7 @@ from synapse.catalog.info import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.language import N_, Words, _, translated
 from synapse.log.log import Level
+from synapse.runs import causes
 from synapse.runs.messages import RunChanged
 
 from .current_run import CurrentRun
@@ -35,7 +36,7 @@ PROMISES = Words(
         'publish': N_('Saves to a local folder'),
     }
 )
-BECAUSE = N_('the sample button')
+BECAUSE = causes.SAMPLE
 
 
 class FirstStart(Scope):
@@ -196,7 +197,7 @@ NUMBERS = {2: N_('two'), 3: N_('three'), 4: N_('four'), 5: N_('five'), 6: N_('si
 
 def selected_words(info: PipelineInfo) -> str:
     """Return what the first step says about the selected pipeline."""
-    title, count = translated(info.title), len(info.steps)
+    title, count = info.title, len(info.steps)
     if count < 2:
         return _('{pipeline} is selected. You can look at its step or write your own later.', pipeline=title)
     number = translated(NUMBERS.get(count, str(count)))

@@ -15,9 +15,10 @@ from synapse.calendar.events import Event
 from synapse.calendar.messages import OccurrencesChanged, ScheduleChanged
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
-from synapse.language import _, translated
+from synapse.language import _
 from synapse.language.formats import moment
 from synapse.records import now_utc
+from synapse.runs.causes import cause_words
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord
 from synapse.waiting import Timer
@@ -139,7 +140,7 @@ class _Row:
 
     def show_live(self, run: RunRecord) -> None:
         if self._run is None and not self._title.text:
-            self._title.set_text(translated(run.because))
+            self._title.set_text(cause_words(run.because))
         self._run = run
         self._glyph.show(run.state)
         self._word.set_text(WORDS[run.state])

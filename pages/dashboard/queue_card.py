@@ -16,6 +16,7 @@ from pages.runs.pause_dialog import ask_to_pause_queue
 from pages.runs.run_words import pause_words
 from synapse.control_room import ControlRoom
 from synapse.language import N_, _
+from synapse.runs import causes
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord
 from synapse.status import StatusChanged
@@ -23,7 +24,7 @@ from synapse.status import StatusChanged
 SHOWN = 20
 SHORT = 80
 """Characters of a reason that are surely shown; more appear when it has the pointer or the focus."""
-BY = N_('the dashboard')
+BY = causes.DASHBOARD
 BY_HAND = N_('removed by hand')
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from nicegui.elements.mixins.text_element import TextElement
 
+from synapse.catalog.info import title_of_field
 from synapse.language import N_, _, translated
 from synapse.language.formats import pointed
 
@@ -60,7 +61,7 @@ class Field:
         self.is_checked_live = False
         """Whether the form checks after each change; if so, an error is kept until that check."""
         self.id = f'{prefix}-{name}'
-        help_text = translated(str(schema.get('description') or ''))
+        help_text = str(schema.get('description') or '')
         self._described = f'{self.id}-help {self.id}-error' if help_text else f'{self.id}-error'
         with el('div', f'sy-field form-{self.kind}') as self.box:
             self._draw(value)
@@ -354,19 +355,11 @@ def pairs_from(text: str, *, is_text: bool) -> dict[str, Any]:
     return pairs
 
 
-def title_of_field(name: str, schema: Mapping[str, Any]) -> str:
-    """Return what people see instead of the name of a parameter."""
-    words = name.replace('_', ' ')
-    given = str(schema.get('title') or words.title())
-    # Pydantic makes Such Titles of names; ours are in sentence case.
-    return translated(words.capitalize() if given == words.title() else given)
-
-
 def choice_words(schema: Mapping[str, Any], option: Any) -> str:
     """Return what people see instead of one of the values of a parameter: its `x-labels`, or the value itself."""
     labels = schema.get('x-labels')
     label = labels.get(str(option)) if isinstance(labels, Mapping) else None
-    return _words(option) if label is None else translated(str(label))
+    return _words(option) if label is None else str(label)
 
 
 def sorted_errors(errors: Mapping[str, str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:

@@ -6,12 +6,12 @@ from typing import Any
 from nicegui import ui
 
 from synapse.catalog.catalog import PipelineInfo
-from synapse.language import _, capital, translated
+from synapse.language import _, capital
 from synapse.media.formats import VIDEO_SUFFIXES
 
 from .cards import set_props
 from .html import el, icon
-from .words import kinds_of, size_of
+from .words import kinds_of, limit_size
 
 Received = Callable[[Mapping[str, Any]], Any]
 """Called with each new item of the inbox, `{id, name, size, ...}`, in the order they arrive; may be async."""
@@ -49,7 +49,7 @@ class UploadZone(FileZone):
 
     def __init__(self, max_bytes: int, received: Received, *, classes: str = '') -> None:
         super().__init__(max_bytes, received, classes=classes, multiple=True)
-        self._limit = size_of(max_bytes)
+        self._limit = limit_size(max_bytes)
         with self:
             with el('span', 'asking'):
                 with el('span', 'up'):
@@ -76,7 +76,7 @@ class UploadZone(FileZone):
         else:
             label = _('Drop a file here or press Enter to choose one')
             drop, choose = _('Drop a file'), _('Choose a file')
-        self.accept(suffixes, title=translated(info.title), label=label, kinds=kinds)
+        self.accept(suffixes, title=info.title, label=label, kinds=kinds)
         self._drop.set_text(drop)
         self._choose.set_text(choose)
         then = _('It starts right away.') if starts else _('A few questions follow.')

@@ -8,13 +8,13 @@ from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.durations import clock, spoken
 from synapse.errors import NotFound
-from synapse.language import _, translated
+from synapse.language import _
 from synapse.language.formats import moment as written
 from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from synapse.offers import needs_words
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
-from synapse.sizes import short_size
+from synapse.sizes import limit_size as limit_size
 from synapse.sizes import size_of as size_of
 from synapse.status import Status
 
@@ -38,9 +38,9 @@ def limits_of(limits: Mapping[str, Any]) -> list[str]:
 
 
 _LIMITS: dict[str, Callable[[Any], str]] = {
-    'memory_limit': lambda value: _('memory up to {size}', size=short_size(value)),
-    'needs_free': lambda value: _('needs {size} free', size=short_size(value)),
-    'output_limit': lambda value: _('log up to {size}', size=short_size(value)),
+    'memory_limit': lambda value: _('memory up to {size}', size=limit_size(value)),
+    'needs_free': lambda value: _('needs {size} free', size=limit_size(value)),
+    'output_limit': lambda value: _('log up to {size}', size=limit_size(value)),
     'stall_after': lambda value: (
         _('alarm after {time} of silence', time=spoken(value)) if value else _('no alarm when silent')
     ),
@@ -113,7 +113,7 @@ def millis(moment: datetime) -> str:
 
 def pipeline_title(room: ControlRoom, name: str) -> str:
     """Return the title of a pipeline, or its class name if it no longer exists."""
-    return translated(room.catalog.title_of(name))
+    return room.catalog.title_of(name)
 
 
 def pipeline_color(room: ControlRoom, name: str) -> str:
@@ -139,7 +139,7 @@ def step_title(room: ControlRoom, pipeline: str, step: str) -> str:
         steps = room.catalog.get(pipeline).steps
     except NotFound:
         return step.upper()
-    return translated(next((str(item['title']) for item in steps if item['name'] == step), step.upper()))
+    return next((str(item['title']) for item in steps if item['name'] == step), step.upper())
 
 
 def title_of(room: ControlRoom, run: RunRecord) -> str:
@@ -165,9 +165,7 @@ def filters_for(room: ControlRoom, pipeline: str, profile: str) -> tuple[dict[st
     :param pipeline: the one chosen now; a link may name one that no longer exists, while its runs do
     :param profile: the same
     """
-    pipelines = {'': _('All pipelines')} | {
-        info.name: translated(info.title) for info in room.catalog.all() if info.is_runnable
-    }
+    pipelines = {'': _('All pipelines')} | {info.name: info.title for info in room.catalog.all() if info.is_runnable}
     profiles = {'': _('All profiles')} | {item.id: item.label for item in room.profiles.all()}
     pipelines.setdefault(pipeline, pipeline)
     profiles.setdefault(profile, profile)

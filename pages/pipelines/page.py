@@ -54,7 +54,7 @@ def pipelines_page(room: ControlRoom) -> None:
 
 
 def _card(room: ControlRoom, info: PipelineInfo) -> Any:
-    title = translated(info.title)
+    title = info.title
     with el('section', f'glass-card pipe {color_class(info)}', aria_label=title) as card:
         with el('div', 'sy-x'):
             el('i', 'sy-pdot')
@@ -72,7 +72,7 @@ def _card(room: ControlRoom, info: PipelineInfo) -> Any:
 def draw_acts(room: ControlRoom, info: PipelineInfo) -> None:
     """Draw the buttons Plan and Run, if the pipeline can run."""
     if info.is_runnable:
-        title = translated(info.title)
+        title = info.title
         plan = button(_p('verb', 'Plan'), icon_name='calendar', kind='ghost', small=True)
         set_props(plan, aria_label=_('Plan a run of {title}', title=title))
         opens(plan, lambda: open_event_dialog(room, pipeline=info.name))
@@ -85,12 +85,12 @@ def draw_about(info: PipelineInfo) -> None:
     if info.error is not None:
         _problem(info, info.error)
     if info.description:
-        prose('p', 'sy-2 about', unwrapped(translated(info.description)))
+        prose('p', 'sy-2 about', unwrapped(info.description))
     if info.steps:
         with el('ol', 'steps', aria_label=_('Steps')):
             for step in info.steps:
                 with el('li', 'sy-tag sy-mono', title=_about(step)):
-                    el('span', text=translated(str(step['title'])))
+                    el('span', text=str(step['title']))
                     if step.get('retries'):
                         icon('retry', size=11)
 

@@ -13,7 +13,7 @@ from pages.runs.run_form import RunForm, start_with_form
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.catalog.colors import COLOR_WORDS
 from synapse.control_room import ControlRoom
-from synapse.language import _, translated
+from synapse.language import _
 
 from .page import draw_about, draw_acts, draw_facts
 from .record import ComingRuns, PastRuns, RecordFacts
@@ -51,7 +51,7 @@ def _missing(name: str) -> None:
 
 
 def _draw(room: ControlRoom, info: PipelineInfo) -> None:
-    title = translated(info.title)
+    title = info.title
     ui.page_title(f'{title} · Synapse')
     with el('div', 'pipe-page'):
         with el('section', f'glass-card pipe {color_class(info)}', aria_label=title):

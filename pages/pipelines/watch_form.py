@@ -20,7 +20,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.inbox.arriving import is_temporary_name
 from synapse.inbox.newest import matches
-from synapse.language import _, _n, translated
+from synapse.language import _, _n
 from synapse.language.formats import number
 from synapse.pasted_paths import understood
 from synapse.watches.records import SETTLE_SECONDS, Watch
@@ -83,7 +83,7 @@ class WatchDialog:
                     'settle_seconds', schema, value, is_required=True, is_nullable=False, prefix='watch'
                 )
             with el('div', 'form-two'):
-                titles = {name: translated(info.title) for name, info in self._infos.items()}
+                titles = {name: info.title for name, info in self._infos.items()}
                 self._pipeline_problem = self._pick(_('Pipeline'), titles, self._pipeline, self._switch_pipeline)
                 labels = {profile.id: profile.label for profile in self._room.profiles.all()}
                 profiles = {**labels, NO_PROFILE: _('None')}

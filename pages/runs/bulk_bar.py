@@ -8,8 +8,9 @@ from pages.parts.dialogs import Dialog, answer_to, attempt, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
-from synapse.language import N_, _, _n, for_count
+from synapse.language import _, _n, for_count
 from synapse.language.formats import listed, number
+from synapse.runs import causes
 from synapse.runs.bulk import Bulk, BulkAction, BulkPlan, BulkResult
 from synapse.runs.records import RunRecord, RunState
 from synapse.runs.run_filter import RunFilter
@@ -17,7 +18,7 @@ from synapse.runs.run_filter import RunFilter
 from .run_list import Selection
 
 FAILURES_NAMED = 4
-BECAUSE = N_('the list of runs')
+BECAUSE = causes.LIST
 
 
 class BulkBar(Scope):

@@ -8,7 +8,8 @@ from pages.parts.dialogs import ask, attempt
 from pages.parts.html import Glyph, el, icon, look_of, opens
 from pages.parts.words import title_of
 from synapse.control_room import ControlRoom
-from synapse.language import N_, _
+from synapse.language import _
+from synapse.runs import causes
 from synapse.runs.records import RunRecord, RunState
 
 from .pause_dialog import ask_to_pause
@@ -17,7 +18,7 @@ from .run_words import state_word, what_stops
 PAUSE_KEYS = 'Alt+P'
 STOP_KEYS = 'Shift+Escape'
 """Hard to press by accident; `keys.js` listens for them."""
-BECAUSE = N_('the page')
+BECAUSE = causes.PAGE
 
 
 class StatePill(TextElement):

@@ -18,13 +18,14 @@ from pages.parts.words import color_class
 from synapse.catalog.catalog import PipelineInfo
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
-from synapse.language import N_, _, _n, translated
+from synapse.language import _, _n
+from synapse.runs import causes
 from synapse.runs.records import RunRecord
 
 from .takers import pipeline_to_offer
 
 LEAST_FOLDED = 3
-BECAUSE = N_('the run form')
+BECAUSE = causes.RUN_FORM
 
 
 class RunForm:
@@ -193,7 +194,7 @@ class RunFormDialog:
                 close.on('click', self._dialog.close)
             with el('div', 'form-scroll'):
                 with el('div', 'form-two'):
-                    titles = {name: translated(info.title) for name, info in self.infos.items()}
+                    titles = {name: info.title for name, info in self.infos.items()}
                     _pick(_('Pipeline'), titles, self._pipeline, self._switch_pipeline)
                     _pick(_('Profile'), profiles, self._profile, self._switch_profile)
                 self._broken = el('p', 'hint', hidden=True)
@@ -221,7 +222,7 @@ class RunFormDialog:
     def _show(self, values: Mapping[str, Any]) -> None:
         info = self.infos[self._pipeline]
         self._dot.classes(replace=f'sy-pdot {color_class(info)}')
-        self._about.set_text(without_backticks(translated(info.description).split('\n')[0]))
+        self._about.set_text(without_backticks(info.description.split('\n')[0]))
         self._problem.set_text('')
         set_props(self._broken, hidden=info.error is None)
         if info.error is not None:

@@ -14,7 +14,8 @@ from pages.parts.words import (
     title_of,
 )
 from synapse.control_room import ControlRoom
-from synapse.language import _, translated
+from synapse.language import _
+from synapse.runs.causes import cause_words
 from synapse.runs.records import RunRecord, RunState
 
 from .run_words import state_in_list
@@ -35,7 +36,7 @@ def row_of(room: ControlRoom, run: RunRecord) -> dict[str, Any]:
         'look': look_of(run.state),
         'title': title,
         'color': pipeline_color(room, run.pipeline),
-        'facts': ' · '.join(filter(None, [pipeline, profile_label(room, run.profile), translated(run.because)])),
+        'facts': ' · '.join(filter(None, [pipeline, profile_label(room, run.profile), cause_words(run.because)])),
         'state': words,
         'percent': None if active is None else round(active.progress, 1),
         'took': '' if since else time_so_far(run),

@@ -6,11 +6,12 @@ from statistics import median
 from typing import Any
 
 from pages.parts.cards import set_props
-from pages.parts.fields import choice_words, pairs_text, title_of_field
+from pages.parts.fields import choice_words, pairs_text
 from pages.parts.html import WORDS, copy_button, el, look_of
 from pages.parts.schema_fields import is_path, plain
 from pages.parts.typed_fields import duration_words
 from pages.parts.words import length_of
+from synapse.catalog.info import title_of_field
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.language import _, _n, _p

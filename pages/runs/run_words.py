@@ -18,8 +18,9 @@ from pages.parts.words import (
     step_title,
 )
 from synapse.control_room import ControlRoom
-from synapse.language import _, _n, translated
+from synapse.language import _, _n
 from synapse.language.formats import listed as listed
+from synapse.runs.causes import cause_words
 from synapse.runs.pauses import Pause
 from synapse.runs.records import Cut, RunRecord, RunState, StepRun, StepState
 
@@ -55,7 +56,7 @@ def pause_words(room: ControlRoom, pause: Pause) -> str:
     """Return `since 14:02 by the dashboard, until 15 Oct 08:00: a new disk`."""
     words = _('since {time}', time=moment_of(room, pause.since))
     if pause.by:
-        words = _('since {time} by {who}', time=moment_of(room, pause.since), who=translated(pause.by))
+        words = _('since {time} by {who}', time=moment_of(room, pause.since), who=cause_words(pause.by))
     if pause.until:
         words = _('{since}, until {time}', since=words, time=moment_of(room, pause.until))
     return f'{words}: {pause.because}' if pause.because else words
@@ -103,7 +104,7 @@ def _when(room: ControlRoom, run: RunRecord) -> str:
 
 
 def _cause(run: RunRecord) -> str:
-    because = translated(run.because).removeprefix('the ').removeprefix('a ')
+    because = cause_words(run.because).removeprefix('the ').removeprefix('a ')
     is_retry = run.retry_of is not None and '#' in because  # it says of which run
     return _('started by {cause}', cause=because) if because and not is_retry else because
 
@@ -169,7 +170,7 @@ def why_not_again(room: ControlRoom, run: RunRecord) -> str:
         return _('The pipeline {pipeline} no longer exists.', pipeline=run.pipeline)
     if not info.is_runnable:
         reason = (info.error or {}).get('message') or _('its file has an error')
-        return _('{pipeline} cannot run now: {reason}', pipeline=translated(info.title), reason=reason)
+        return _('{pipeline} cannot run now: {reason}', pipeline=info.title, reason=reason)
     known = {profile.id for profile in room.profiles.all()}
     if run.profile and run.profile not in known:
         return _('The profile {profile} no longer exists.', profile=run.profile)

@@ -14,14 +14,15 @@ from pages.parts.words import pipeline_color
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.inbox.inbox import PREFIX
-from synapse.language import N_, _, translated
+from synapse.language import _
 from synapse.profiles import Profile, ProfileChanged
+from synapse.runs import causes
 from synapse.runs.records import RunRecord
 
 from .run_form import open_run_form
 from .takers import file_parameter, pipeline_to_offer, suffixes_taken, taker_of
 
-BECAUSE = N_('file drop')
+BECAUSE = causes.FILE_DROP
 
 
 def needs_only(info: PipelineInfo, parameter: str | None, defaults: Mapping[str, Any]) -> bool:
@@ -96,7 +97,7 @@ class Choice(Scope):
         self.profile = min(profiles, key=lambda item: item.id != profile, default=None)
 
     def _show(self) -> None:
-        titles = {info.name: translated(info.title) for info in self._room.catalog.all() if info.is_runnable}
+        titles = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
         self._pipelines.offer(titles, self.pipeline)
         self._profiles.offer({item.id: item.label for item in self._room.profiles.all()}, self.profile_id or '')
         self._show_color()

@@ -8,7 +8,7 @@ from pages.parts.html import WORDS, Glyph, el, look_of
 from pages.parts.scope import Scope
 from pages.parts.words import length_of, percent_of, step_seconds, step_title
 from synapse.control_room import ControlRoom
-from synapse.language import _, translated
+from synapse.language import _
 from synapse.runs.records import RunRecord, StepRun, StepState
 
 
@@ -48,7 +48,7 @@ def preview(steps: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> Non
     """Draw the steps of a pipeline before anything runs, each with what it will do."""
     with el('ol', 'sy-steps', aria_label=_('Steps')):
         for step in steps:
-            _Step(translated(str(step['title']))).promise(texts.get(str(step['name']), ''))
+            _Step(str(step['title'])).promise(texts.get(str(step['name']), ''))
 
 
 class _Step:

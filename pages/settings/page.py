@@ -10,7 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from pages.parts.dialogs import attempt
 from pages.parts.html import SIGN_OUT, address_of, button, el, icon
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, day_of, size_of
+from pages.parts.words import clock_of, day_of, limit_size, size_of
 from synapse.control_room import ControlRoom
 from synapse.language import N_, _, _n, _p, translated
 
@@ -99,11 +99,11 @@ def _machine(room: ControlRoom, scope: Scope) -> None:
             is_copied=True,
         )
         with row(
-            _('Free on this disk'), _('No run starts with less than {size}.', size=size_of(settings.min_free_bytes))
+            _('Free on this disk'), _('No run starts with less than {size}.', size=limit_size(settings.min_free_bytes))
         ):
             free = el('span', 'sy-num')
             _show(scope, room, 'disk_free', free, lambda count: size_of(count) if count else '')
-        fact(_('Largest upload'), size_of(settings.max_upload_bytes), '', 'SYNAPSE_MAX_UPLOAD_BYTES')
+        fact(_('Largest upload'), limit_size(settings.max_upload_bytes), '', 'SYNAPSE_MAX_UPLOAD_BYTES')
 
 
 def _workers(room: ControlRoom) -> None:

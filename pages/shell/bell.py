@@ -11,7 +11,7 @@ from pages.parts.html import word_of
 from pages.parts.scope import Scope
 from synapse.alerts.alerts import Alert, AlertAction, AlertsChanged
 from synapse.control_room import ControlRoom
-from synapse.language import capital
+from synapse.language import capital, spoken
 
 SHOW_SECONDS = 0.2
 LATEST = 5
@@ -92,7 +92,7 @@ class _Face(ui.element, component='bell.js'):
 
 def _brief(alert: Alert) -> dict[str, Any]:
     at = _millis(alert.last_at)
-    about = {'title': alert.title, 'text': alert.text, 'target': alert.target}
+    about = {'title': spoken(alert.title), 'text': spoken(alert.text), 'target': alert.target}
     return {'id': alert.id, 'key': alert.key, 'at': at, **about}
 
 
@@ -103,7 +103,7 @@ def _row(alert: Alert) -> dict[str, Any]:
         'count': alert.count,
         'first': _millis(alert.first_at),
         'over': _millis(alert.over_at) if alert.over_at else 0,
-        'verb': alert.verb,
+        'verb': spoken(alert.verb),
         'seen': alert.is_seen,
     }
 

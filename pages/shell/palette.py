@@ -23,9 +23,10 @@ from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
 from synapse.credentials.scope import Scope as Role
 from synapse.errors import SynapseError
-from synapse.language import ENGLISH, N_, Text, _, _n, said_in, translated
+from synapse.language import ENGLISH, Text, _, _n, said_in, translated
 from synapse.language.formats import moment
 from synapse.records import now_utc
+from synapse.runs import causes
 from synapse.runs.records import RunRecord
 from synapse.runs.run_filter import RunFilter
 
@@ -38,7 +39,7 @@ MOST = 8
 MOST_RECENT = 3
 SHOW_CHOSEN = "document.querySelector('#palette-results .hot')?.scrollIntoView({ block: 'nearest' })"
 DEBOUNCE_SECONDS = 0.08
-BY = N_('the palette')
+BY = causes.PALETTE
 ENTER = '(e) => { window.synapse.opens(e.target); emit(e.target.value); }'
 
 
@@ -250,8 +251,8 @@ class Palette:
         room, runs = self._room, self._room.runs
         for info in room.catalog.all():
             if info.is_runnable:
-                run = run_words(translated(info.title))
-                plan = _('Plan a run of {pipeline}', pipeline=translated(info.title))
+                run = run_words(info.title)
+                plan = _('Plan a run of {pipeline}', pipeline=info.title)
                 yield _command(run, 'play', open_run_form, room, pipeline=info.name)
                 yield _command(plan, 'calendar', open_event_dialog, room, pipeline=info.name)
         yield _command(_('New run'), 'play', open_run_form, room, keys=hint_of('new-run'))
@@ -276,7 +277,7 @@ class Palette:
         yield Command(group=_('Pages'), words=_('Guide'), icon='info', do=partial(ui.navigate.to, '/help'))
         for info in room.catalog.all():
             go = partial(ui.navigate.to, f'/pipelines/{info.name}')
-            yield Command(group=_('Pipelines'), words=translated(info.title), icon='pipelines', do=go)
+            yield Command(group=_('Pipelines'), words=info.title, icon='pipelines', do=go)
         yield from (self._event_command(event) for event in islice(self._events(text), MOST))
         yield from (self._run_command(run) for run in self._runs())
 

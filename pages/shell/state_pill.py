@@ -11,13 +11,14 @@ from pages.parts.words import moment_of, step_title, title_of
 from pages.runs.pause_dialog import ask_to_pause_queue
 from pages.runs.run_words import pause_words, state_word
 from synapse.control_room import ControlRoom
-from synapse.language import N_, _, _n, capital
+from synapse.language import _, _n, capital
+from synapse.runs import causes
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord, RunState
 from synapse.status import StatusChanged
 
-BY = N_('the menu')
-BECAUSE = N_('the page')
+BY = causes.MENU
+BECAUSE = causes.PAGE
 MOST_LIVE = 8
 MOST_WAITING = 4
 

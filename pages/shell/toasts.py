@@ -11,7 +11,7 @@ from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
 from synapse.alerts.alerts import Alert, AlertKind, AlertsChanged
 from synapse.control_room import ControlRoom
-from synapse.language import _, _n
+from synapse.language import _, _n, spoken
 
 from .bell import help_with
 
@@ -127,12 +127,13 @@ class _Toast(_Box):
             act.on('click', help)
 
     def show(self, alert: Alert) -> None:
-        self._title.set_text(alert.title)
-        self._title.props['title'] = alert.title
+        title = spoken(alert.title)
+        self._title.set_text(title)
+        self._title.props['title'] = title
         self._times.set_text(_n('{count} time', '{count} times', alert.count) if alert.count > 1 else '')
         self._times.set_visibility(alert.count > 1)
-        self._words.set_text(alert.text)
-        self._verb.set_text(alert.verb)
+        self._words.set_text(spoken(alert.text))
+        self._verb.set_text(spoken(alert.verb))
 
 
 class _More(_Box):

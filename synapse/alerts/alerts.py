@@ -13,13 +13,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError
 
 from storage.documents import Documents
 from storage.files import StorageError
 from synapse.bus import Bus, Message
-from synapse.language import _, own
-from synapse.records import Record, now_utc
+from synapse.language import _
+from synapse.records import Retold, RetoldRecord, now_utc
 from synapse.waiting import is_set_within
 
 log = logging.getLogger(__name__)
@@ -74,28 +74,23 @@ class AlertAction(StrEnum):
     RESUME_QUEUE = 'resume_queue'
 
 
-class Incident(Record):
+class Incident(RetoldRecord):
     """What happened, and what a person can do next. Incidents with the same `key` share one alert."""
 
     key: str
     kind: AlertKind
-    title: str
-    text: str = ''
+    title: Retold
+    text: Retold = ''
     look: str
     """`failed`, `missed`, `paused` or `warning`: its colour and icon."""
     target: str
     """The address of the page with the details."""
-    verb: str
+    verb: Retold
     action: AlertAction = AlertAction.OPEN
     run_number: int = 0
     """The number of the run it is about, if any."""
     crowd: str = ''
     """Alerts that may become many share a crowd: when there are too many, they replace each other and no others."""
-
-    @field_validator('title', 'text', 'verb', mode='before')
-    @classmethod
-    def _in_our_language(cls, text: str) -> str:
-        return own(text)
 
 
 class Alert(Incident):
@@ -278,7 +273,7 @@ class Alerts:
         while self._is_changed:
             await is_set_within(self._is_closing, SAVE_SECONDS)
             self._is_changed = False
-            document = {'items': [alert.as_json() for alert in self._alerts.values()]}
+            document = {'items': [alert.as_document() for alert in self._alerts.values()]}
             try:
                 await asyncio.to_thread(self._documents.put, _DOCUMENT, document)
             except StorageError as error:
@@ -291,6 +286,8 @@ class Alerts:
         saved: Any = (self._documents.get(_DOCUMENT) or {}).get('items')
         for item in saved if isinstance(saved, list) else []:
             try:
-                yield Alert.model_validate({name: item[name] for name in Alert.model_fields if name in item})
+                yield Alert.model_validate(
+                    {name: item[name] for name in (*Alert.model_fields, 'parts') if name in item}
+                )
             except (ValidationError, TypeError) as error:
                 self._notices.append(_('An alert could not be read and is left out: {error}', error=error))

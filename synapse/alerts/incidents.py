@@ -4,7 +4,7 @@ import shlex
 
 from synapse.calendar.events import Occurrence
 from synapse.damage import DamageReport
-from synapse.language import _, _n, own
+from synapse.language import _, _n, joined, own
 from synapse.language.formats import number
 from synapse.runs.ending import names_of
 from synapse.runs.messages import LeftoversFound
@@ -24,7 +24,7 @@ def damage_incident(report: DamageReport) -> Incident:
         key=key_of_damage(report),
         kind=AlertKind.FILE_DAMAGED,
         title=report.title,
-        text=sentences(report.recovered, report.missing, report.hint)[:MAX_TEXT],
+        text=cut(sentences(report.recovered, report.missing, report.hint)),
         look='failed' if report.missing else 'warning',
         target='/',
         verb=_('Open dashboard'),
@@ -41,7 +41,7 @@ def unreadable_incident(calendar: Subscription) -> Incident:
         key=key_of_calendar(calendar),
         kind=AlertKind.CALENDAR_UNREADABLE,
         title=_('The calendar {title} cannot be read', title=short(calendar.label)),
-        text=' '.join((calendar.error[:MAX_TEXT], _('Its events stay as they were.'))),
+        text=joined(cut(calendar.error), _('Its events stay as they were.')),
         look='warning',
         target='/settings',
         verb=_('Open settings'),
@@ -58,7 +58,7 @@ def move_incident(sentence: str, *titles: str) -> Incident:
         key=MOVED,
         kind=AlertKind.EVENTS_MOVED,
         title=sentence.partition(':')[0],
-        text=' '.join((sentence, _('Each keeps its wall time: {titles}', titles=', '.join(titles))))[:MAX_TEXT],
+        text=cut(joined(sentence, _('Each keeps its wall time: {titles}', titles=', '.join(titles)))),
         look='warning',
         target='/scheduler',
         verb=_('Open calendar'),
@@ -84,7 +84,7 @@ def stall_incident(run: RunRecord, stall: Stall, key: str, name: str) -> Inciden
         key=key,
         kind=AlertKind.RUN_STALLED,
         title=f'{short(name)}: {stall.message.partition(";")[0].removesuffix(".")}',
-        text=sentences(stall.message, stall.hint)[:MAX_TEXT],
+        text=cut(sentences(stall.message, stall.hint)),
         look='warning',
         target=f'/runs/{run.number}',
         verb=_('Open run #{number}', number=run.number),
@@ -98,11 +98,13 @@ def space_incident(run: RunRecord, name: str) -> Incident:
         key=key_of_space(run),
         kind=AlertKind.SPACE_NEEDED,
         title=_('{title} has to wait', title=short(name)),
-        text=_(
-            'Run #{number} needs {waits_for}. It starts by itself once that is there.',
-            number=run.number,
-            waits_for=run.waits_for,
-        )[:MAX_TEXT],
+        text=cut(
+            _(
+                'Run #{number} needs {waits_for}. It starts by itself once that is there.',
+                number=run.number,
+                waits_for=run.waits_for,
+            )
+        ),
         look='warning',
         target=f'/runs/{run.number}',
         verb=_('Open run #{number}', number=run.number),
@@ -153,7 +155,7 @@ def hold_incident(notice: str) -> Incident:
         key=HELD,
         kind=AlertKind.QUEUE_HELD,
         title=_('The queue is held: the disk is full'),
-        text=' '.join((notice, _('Free some space, then waiting runs start by themselves.'))),
+        text=joined(notice, _('Free some space, then waiting runs start by themselves.')),
         look='failed',
         target='/settings',
         verb=_('Free space'),
@@ -173,13 +175,20 @@ def ended(title: str, step: str, *, has_failed: bool) -> str:
 
 def sentences(*parts: str) -> str:
     """Join the parts, each ending in a full stop if another one follows."""
-    said = [part.strip() for part in parts if part.strip()]
-    return ' '.join([part if part[-1] in '.!?:' else f'{part}.' for part in said[:-1]] + said[-1:])
+    said = [part for part in parts if part.strip()]
+    return joined(*(part if part[-1] in '.!?:' else joined(part, '.', by='') for part in said[:-1]), *said[-1:])
+
+
+def cut(text: str) -> str:
+    """The beginning of a text that is too long for an alert; one that is not can still be said in another language."""
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT]
 
 
 def short(text: str) -> str:
     """A subject cut to leave room for what happened: a command may be a whole program."""
     line = ' '.join(text.split())
+    if line == text and len(line) <= MAX_SUBJECT:
+        return text
     return line if len(line) <= MAX_SUBJECT else f'{line[: MAX_SUBJECT - 1].rstrip()}…'
 
 

@@ -12,7 +12,7 @@ from storage.ledger import Ledger
 from synapse.bus import Bus
 from synapse.calendar.events import Event
 from synapse.inbox.newest import is_unresolved
-from synapse.language import N_, _, _n, translated
+from synapse.language import N_, _, _n, joined, translated
 from synapse.language.formats import moment
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import EVENT_WORK, RunState, work_of
@@ -136,7 +136,7 @@ class SilenceWatch:
             key=key_of(event.id),
             kind=AlertKind.EVENT_SILENT,
             title=_silent_for(short(event.title), is_own_limit=bool(event.silence_after_seconds)),
-            text=' '.join(filter(None, [self._since(quiet), cause])),
+            text=joined(self._since(quiet), cause),
             look='paused' if is_paused else 'warning',
             target=f'/runs/{number}' if number and not is_paused else '/runs' if is_paused else '/scheduler',
             verb=_('Resume the queue')
@@ -156,7 +156,7 @@ class SilenceWatch:
         states = Counter(item.run['state'] if item.run else item.row['state'] for item in quiet.outcomes)
         ended = ', '.join(_times(state, count) for state, count in states.most_common())
         parts.append(_('Since then it {ended}.', ended=ended) if ended else _('It was not due since.'))
-        return ' '.join(parts)
+        return joined(*parts)
 
 
 _STATES = {

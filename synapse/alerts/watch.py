@@ -14,7 +14,7 @@ from synapse.calendar.messages import OccurrencesChanged, ZonesChanged
 from synapse.catalog.catalog import Catalog
 from synapse.damage import DamageChanged
 from synapse.errors import NotFound
-from synapse.language import _, _n, answering_in, own, own_language, translated
+from synapse.language import _, _n, answering_in, joined, own_language
 from synapse.machine import MachineMeasured
 from synapse.runs.messages import EverythingStopped, LeftoversFound, QueueChanged, RunChanged
 from synapse.runs.records import EVENT_WORK, Question, RunRecord, RunState, work_of
@@ -27,13 +27,13 @@ from .alerts import Alert, AlertAction, AlertKind, Alerts, Incident
 from .incidents import (
     DISK,
     HELD,
-    MAX_TEXT,
     MISSED,
     MOVED,
     SILENT,
     STALLED,
     STOPPED,
     asking,
+    cut,
     damage_incident,
     ended,
     hold_incident,
@@ -160,7 +160,7 @@ class AlertWatch:
             key=key,
             kind=AlertKind.QUESTION_ASKED,
             title=asking(short(event or run.subject or name), at if question.step else ''),
-            text=question.text[:MAX_TEXT],
+            text=cut(question.text),
             look='paused',
             target=f'/runs/{run.number}',
             verb=_('Answer'),
@@ -217,7 +217,7 @@ class AlertWatch:
             key=work,
             kind=AlertKind.RUN_FAILED if has_failed else AlertKind.RUN_INTERRUPTED,
             title=ended(short(event or run.subject or name), at, has_failed=has_failed),
-            text=sentences(reason, hint)[:MAX_TEXT],
+            text=cut(sentences(reason, hint)),
             look='failed',
             target=f'/runs/{run.number}',
             verb=_('Open run #{number}', number=run.number),
@@ -235,8 +235,8 @@ class AlertWatch:
         """The titles of the pipeline and the step, from the pipeline file if it still exists."""
         with contextlib.suppress(NotFound):
             info = self._catalog.get(pipeline)
-            titles = {item['name']: translated(str(item['title'])) for item in info.steps}
-            return translated(info.title), titles.get(step, label_of(step))
+            titles = {} if info.is_built_in else {item['name']: str(item['title']) for item in info.steps}
+            return self._catalog.title_of(pipeline), titles.get(step, label_of(step, pipeline))
         return pipeline, label_of(step)
 
     # Occurrences
@@ -254,7 +254,7 @@ class AlertWatch:
             key=key_of_missed(newest),
             kind=AlertKind.OCCURRENCES_MISSED,
             title=_('{title} was missed', title=short(newest.title)),
-            text=' '.join((newest.reason[:MAX_TEXT], _('Decide on the calendar what to do.'))).strip(),
+            text=joined(cut(newest.reason), _('Decide on the calendar what to do.')),
             look='missed',
             target=f'/scheduler?day={newest.due.astimezone(self._zone).date()}',
             verb=_('Open calendar'),
@@ -306,7 +306,7 @@ class AlertWatch:
             key=DISK,
             kind=AlertKind.DISK_LOW,
             title=_('The disk is nearly full'),
-            text=f'{left} {below}',
+            text=joined(left, below),
             look='warning',
             target='/settings',
             verb=_('Open settings'),
@@ -335,7 +335,7 @@ class AlertWatch:
             key=STOPPED,
             kind=AlertKind.EVERYTHING_STOPPED,
             title=_('Everything was stopped'),
-            text=' '.join(parts),
+            text=joined(*parts),
             look='paused',
             target='/runs',
             verb=_('Resume the queue'),
@@ -376,7 +376,7 @@ class AlertWatch:
             key=key,
             kind=AlertKind.WATCH_STUCK,
             title=_('Nothing is taken from {title}', title=short(message.folder)),
-            text=own(message.error)[:MAX_TEXT],
+            text=cut(message.error),
             look='warning',
             target='/pipelines',
             verb=_('Open pipelines'),

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
 
+from storage.foreign_words import system_sentence, system_words
 from synapse.language import N_, _
 
 from .attributes import restore_attributes
@@ -162,8 +163,8 @@ class Restorer:
             self.restored.failed[name] = FOLDER_IN_THE_WAY
         except OSError as error:
             if error.errno in _NO_USE_TO_CONTINUE:
-                raise DiskRefused(os.strerror(error.errno).lower()) from error
-            self.restored.failed[name] = (error.strerror or str(error)).lower()
+                raise DiskRefused(system_sentence(error.errno)) from error
+            self.restored.failed[name] = system_words(error)
 
     def _restore(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         if info.isdir():

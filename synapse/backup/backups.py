@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from storage.documents import Documents
 from storage.files import DiskFull, StorageError, make_private_folder, named_errors, remove_leftovers
 from storage.folders import remove_folder
+from storage.foreign_words import text_of
 from storage.online_copy import NotWhole
-from storage.texts import text_of
 from synapse.bus import Bus, Message
 from synapse.errors import Conflict, DiskIsFull, NotFound, SynapseError
 from synapse.inbox.inbox import Inbox

@@ -14,11 +14,11 @@ from pathlib import Path
 from storage.documents import Documents, NewerSchema
 from storage.files import DiskFull, StorageError, make_private_folder, named_errors, sync_folder, write_atomically
 from storage.folders import remove_folder
+from storage.foreign_words import text_of
 from storage.ledger import Ledger
 from storage.logs.store import LogStore
 from storage.online_copy import NotWhole, check_database
 from storage.runs import RunStore
-from storage.texts import text_of
 from synapse.archives.packing import DamagedArchive, InputFailed, Unpacker
 from synapse.archives.restoring import DiskRefused, Restorer
 from synapse.errors import Invalid

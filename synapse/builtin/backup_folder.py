@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from storage.foreign_words import system_words
 from synapse.archives.manifest import (
     ARCHIVE,
     MANIFEST,
@@ -193,7 +194,7 @@ class BackupFolder(Pipeline):
 
     def _not_opened(self, error: OSError) -> StepFailed:
         return StepFailed(
-            _('{folder} cannot be opened: {reason}.', folder=self.folder, reason=error.strerror or error),
+            _('{folder} cannot be opened: {reason}.', folder=self.folder, reason=system_words(error)),
             _('Check its permissions.'),
         )
 

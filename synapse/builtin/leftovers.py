@@ -10,7 +10,7 @@ from synapse.language import _, _n
 
 Outputs = Literal['small', 'all', 'none']
 
-SMALL_BYTES = 20 * 1024**2
+SMALL_BYTES = 20 * 1000**2
 MOST_BYTES = 100 * 1024**2
 """All small files together."""
 MOST_FILES = 50

@@ -96,7 +96,7 @@ class PublishVideo(Pipeline):
     )
     automatic_captions: bool = Field(
         default=False,
-        title=N_('Automatic Captions'),
+        title=N_('Automatic captions'),
         description=N_(
             'Write down what is said, if there is no subtitle file. Works on this machine, understands '
             'English only, and makes mistakes.'

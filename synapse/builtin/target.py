@@ -4,6 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from storage.foreign_words import system_words
 from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
@@ -25,7 +26,7 @@ def check_target(folder: Path, *, may_have_files: bool) -> None:
             )
     except OSError as error:
         raise StepFailed(
-            _('{folder} cannot be used: {reason}.', folder=folder, reason=error.strerror),
+            _('{folder} cannot be used: {reason}.', folder=folder, reason=system_words(error)),
             _('Choose a new or empty folder.'),
         ) from error
     if not os.access(place, os.W_OK | os.X_OK):
@@ -45,7 +46,7 @@ def make_target(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StepFailed(
-            _('{folder} cannot be created: {reason}.', folder=folder, reason=error.strerror),
+            _('{folder} cannot be created: {reason}.', folder=folder, reason=system_words(error)),
             _('Choose another folder.'),
         ) from error
     return missing

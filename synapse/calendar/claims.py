@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from synapse.errors import SynapseError
 from synapse.inbox.newest import AlreadyTaken, Chosen, is_unresolved, resolved
-from synapse.language import N_, _, own, own_language, translated
+from synapse.language import N_, _, joined, own, own_language, translated
 from synapse.runs.creation import PreparedRun
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
@@ -53,7 +53,7 @@ class Claim(NamedTuple):
 
     @classmethod
     def of(cls, row: Occurrence, run: RunRecord | None = None) -> 'Claim':
-        documents = (row.as_json(), None if run is None else run.as_json())
+        documents = (row.as_document(), None if run is None else run.as_json())
         return cls(row, run, documents, None if run is None else run.created_at)
 
     @property
@@ -195,7 +195,7 @@ class Claims:
                 return prepared
             run = self._runs.scheduled(event.request(decision.due, chosen or Chosen(event.parameters)))
         except SynapseError as error:
-            reason = f'{own(error.message)} {own(error.hint)}'.strip()
+            reason = joined(own(error.message), own(error.hint))
             return Claim.of(_row(event, decision, OccurrenceState.MISSED, reason, is_open=True))
         return Claim.of(_row(event, decision, OccurrenceState.CLAIMED, run=run, is_open=is_late), run)
 

@@ -15,6 +15,7 @@ from synapse.bus import Bus
 from synapse.errors import Conflict, DiskIsFull, NotFound
 from synapse.language import _, own
 from synapse.log.log import Level, Log
+from synapse.sentences import sentence_of
 
 from .events import Event
 from .left import MARK, MAX_LEFT, LeftEvent
@@ -174,7 +175,7 @@ class EventStore:
                 recurrence.series_of(event.plan)  # a past one is kept; one that makes no sense raises
                 self.events[event.id] = event
             except Exception as error:  # one broken event must not keep out the others
-                problem = error.errors()[0]['msg'] if isinstance(error, ValidationError) else str(error)
+                problem = sentence_of(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
                 title = document.get('title') or document.get('id')
                 text = _(
                     'The event {title!r} is skipped: {problem} Fix it in events.json.', title=title, problem=problem

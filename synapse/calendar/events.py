@@ -15,7 +15,7 @@ from pydantic import Field
 from synapse.inbox.newest import Chosen
 from synapse.language import _
 from synapse.pipelines.options import MOST_GRACE, StopSignal
-from synapse.records import Record, is_unset
+from synapse.records import Record, Retold, RetoldRecord, is_unset
 from synapse.recurrence import Plan
 from synapse.recurrence.words import PreviewLine
 from synapse.runs.records import RunRequest
@@ -133,7 +133,7 @@ class OccurrenceState(StrEnum):
     CANCELLED = 'cancelled'
 
 
-class Occurrence(Record):
+class Occurrence(RetoldRecord):
     """An instant at which an event is due; a past one is a row of the ledger."""
 
     event_id: str
@@ -143,7 +143,7 @@ class Occurrence(Record):
     late_seconds: float | None = None
     run: str | None = None
     """The run it started; after a retry, the newest one."""
-    reason: str = ''
+    reason: Retold = ''
     # Additions to the contract. The event may be deleted, so the row keeps its name.
     title: str = ''
     pipeline: str = ''

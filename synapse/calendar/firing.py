@@ -303,7 +303,7 @@ class Firing:
         self._unpublished = []
         for begin in range(0, len(rows), BATCH):
             batch = rows[begin : begin + BATCH]
-            fired = [row.as_json() for row in batch if row.state is OccurrenceState.FIRED]
+            fired = [row.as_document() for row in batch if row.state is OccurrenceState.FIRED]
             try:
                 await self._ledger.group.commit(self._ledger.save, fired)
             except StorageError as error:
@@ -315,7 +315,7 @@ class Firing:
         """Mark occurrences as fired that were claimed just before a crash: their runs are in the queue again."""
         rows = [Occurrence.model_validate(row) for row in await asyncio.to_thread(self._ledger.claimed)]
         now = self._now()
-        fired = [row.fired(now).as_json() for row in rows]
+        fired = [row.fired(now).as_document() for row in rows]
         if fired:
             await asyncio.to_thread(self._ledger.save, fired)
 

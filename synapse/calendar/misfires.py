@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from synapse.language import _, _n, own
+from synapse.language import _, _n, joined, own
 
 from .events import Misfire
 
@@ -62,10 +62,10 @@ def decide(
     if misfire is None:
         return _missed(late, cause) + in_time
     chosen = _chosen(late, misfire, now, has_newer=bool(in_time))
-    reason = f'{cause} {own(_missed_reason(misfire, late, now))}'.strip()
+    reason = joined(cause, own(_missed_reason(misfire, late, now)))
     decisions = _missed([due for due in late if due not in chosen], reason)
     is_allowed = own(_('Run late, as its event says.'))
-    late_reason = f'{cause} {is_allowed}'.strip()
+    late_reason = joined(cause, is_allowed)
     decisions += [FiringDecision(due, fires=True, reason=late_reason, is_late=True) for due in chosen]
     return sorted(decisions, key=lambda decision: decision.due) + in_time
 
@@ -88,7 +88,7 @@ def _missed(missed: Sequence[datetime], reason: str) -> list[FiringDecision]:
     decisions = [FiringDecision(due, fires=False, reason=reason, is_late=True) for due in new]
     if old:
         many = _n('This stands for {count} occurrence.', 'This stands for {count} occurrences.', len(old))
-        reason = f'{reason} {own(many)}'
+        reason = joined(reason, own(many))
         decisions.append(
             FiringDecision(old[-1], fires=False, reason=reason, is_late=True, since=old[0], count=len(old))
         )

@@ -11,7 +11,7 @@ from synapse.bus import Bus
 from synapse.errors import Conflict
 from synapse.inbox.arriving import FoundFile
 from synapse.inbox.newest import resolved
-from synapse.language import _, own
+from synapse.language import _, joined, own
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
 
@@ -51,7 +51,7 @@ class Missed:
             if is_run:
                 return await self._run_missed(rows, parameters)
             answered = [_dismissed(row) for row in rows]
-            await self.ledger.group.commit(self.ledger.save, [row.as_json() for row in answered])
+            await self.ledger.group.commit(self.ledger.save, [row.as_document() for row in answered])
         self.bus.publish(OccurrencesChanged(tuple(answered)))
         return []
 
@@ -70,7 +70,7 @@ class Missed:
                 run=record.id, reason=own(_('Run by hand after it was missed.')), is_open=False
             )
             run = await self.ledger.group.commit(
-                self.ledger.replace_run, fired.as_json(), record.as_json(), before=None
+                self.ledger.replace_run, fired.as_document(), record.as_json(), before=None
             )
             if run is not None:
                 runs.append(RunRecord.model_validate(run))
@@ -102,6 +102,6 @@ class Missed:
 def _dismissed(row: Occurrence) -> Occurrence:
     if row.state is OccurrenceState.MISSED:
         by_hand = own(_('Skipped by hand.'))
-        reason = f'{row.reason} {by_hand}'.strip()
+        reason = joined(row.reason, by_hand)
         return row.changed(state=OccurrenceState.SKIPPED, reason=reason, is_open=False)
     return row.changed(is_open=False)

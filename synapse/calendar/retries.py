@@ -82,11 +82,11 @@ class Retries:
         row = Occurrence.model_validate(found)
         if run.state is RunState.CANCELLED and run.started_at is None:
             row = row.changed(state=OccurrenceState.CANCELLED, reason=own(_('Its run was taken out of the queue.')))
-            await self.ledger.group.commit(self.ledger.save, [row.as_json()])
+            await self.ledger.group.commit(self.ledger.save, [row.as_document()])
         elif event and row.retry_at is None and self._is_retried(run, row, event):
             at = (run.finished_at or self.now()) + timedelta(seconds=event.retry.delay_seconds)
             row = row.changed(retry_at=at)
-            await self.ledger.group.commit(self.ledger.save, [row.as_json()])
+            await self.ledger.group.commit(self.ledger.save, [row.as_document()])
             self._retry_at(row, at)
         return row
 
@@ -158,7 +158,7 @@ class Retries:
             return
         retried = retried.changed(run=record.id)
         run = await self.ledger.group.commit(
-            self.ledger.replace_run, retried.as_json(), record.as_json(), before=row.run
+            self.ledger.replace_run, retried.as_document(), record.as_json(), before=row.run
         )
         if run is not None:
             self.runs.admit([RunRecord.model_validate(run)])
@@ -166,5 +166,5 @@ class Retries:
 
     async def _give_up(self, row: Occurrence, why: str) -> None:
         row = row.changed(reason=own(_('It could not be retried: {reason}', reason=why)))
-        await self.ledger.group.commit(self.ledger.save, [row.as_json()])
+        await self.ledger.group.commit(self.ledger.save, [row.as_document()])
         self.bus.publish(OccurrencesChanged((row,)))

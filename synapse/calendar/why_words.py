@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from synapse.language import N_, _, _n, filled, translated
+from synapse.language import N_, _, _n, filled, spoken, translated
 from synapse.language.formats import moment, number
 from synapse.recurrence import wall_of
 from synapse.recurrence.zones import zone
@@ -189,21 +189,21 @@ class Moments:
         return _('It was missed {due}: {reason}', due=self.at(row.due), reason=why or _('nothing could fire then.'))
 
     def skipped(self, row: Occurrence) -> str:
-        why = row.reason or _('Skipped by hand.')
+        why = spoken(row.reason) or _('Skipped by hand.')
         return _('It was skipped {due}: {reason}', due=self.at(row.due), reason=f'{why[:1].lower()}{why[1:]}')
 
     def cancelled(self, row: Occurrence) -> str:
         if not row.reason:
             return _('It was stopped {due}.', due=self.at(row.due))
-        return _('It was stopped {due}: {reason}', due=self.at(row.due), reason=row.reason)
+        return _('It was stopped {due}: {reason}', due=self.at(row.due), reason=spoken(row.reason))
 
     def _why(self, row: Occurrence, cause: Stop | None) -> str:
         """Return the reason of the ledger, with the times of what kept it from firing."""
         if cause is None or cause.kind == 'paused':
-            return row.reason
+            return spoken(row.reason)
         known = Absence(row.due, row.due, cause.kind)
         said = filled(CAUSES[cause.kind], span=self.span(cause.start, cause.end))
-        return f'{said} {known.without_sentence(row.reason)}'.strip()
+        return f'{said} {known.without_sentence(spoken(row.reason))}'.strip()
 
     # Of the plan
 

@@ -16,10 +16,11 @@ from typing import Any
 from watchfiles import awatch
 
 from storage.files import StorageError, make_private_folder, write_atomically
+from storage.foreign_words import system_words
 from synapse.bus import Bus, Message
 from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
-from synapse.language import ENGLISH, N_, _, in_this_language, language
+from synapse.language import ENGLISH, N_, Text, _, in_this_language, language
 from synapse.log.log import Level, Log
 from synapse.pipelines.describe import validate_parameters
 from synapse.pipelines.load import load_pipeline
@@ -162,7 +163,10 @@ class Catalog:
 
     def title_of(self, name: str) -> str:
         """Return what a pipeline is called: its class name if it is gone."""
-        return self._shown(self._infos[name]).title if name in self._infos else name
+        info = self._infos.get(name)
+        if info is None or not info.is_built_in:
+            return name if info is None else info.title
+        return Text(self._shown(info).title, info.title)
 
     def find_by_suffix(self, suffix: str) -> list[PipelineInfo]:
         """Return the pipelines that accept a file with this suffix, like `.mp4`, in any case."""
@@ -316,7 +320,7 @@ class Catalog:
             else:
                 self._set_broken(source, broken.error)
         except (OSError, StorageError) as error:
-            reason = getattr(error, 'strerror', None) or error
+            reason = system_words(error) if isinstance(error, OSError) else error
             self._set_broken(source, _problem(source.path, _('It cannot be read: {reason}.', reason=reason)))
         self._rebuild()
         await self._remember()

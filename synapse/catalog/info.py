@@ -1,6 +1,7 @@
 """Descriptions of pipelines, and those of the built-in ones."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -109,8 +110,16 @@ def in_language(info: PipelineInfo, chosen: str) -> PipelineInfo:
     )
 
 
+def title_of_field(name: str, schema: Mapping[str, Any]) -> str:
+    """Return what people see instead of the name of a parameter."""
+    words = name.replace('_', ' ')
+    given = str(schema.get('title') or words.title())
+    # Pydantic makes Such Titles of names; ours are in sentence case.
+    return words.capitalize() if given == words.title() else given
+
+
 def _parameters(fields: dict[str, dict[str, Any]], chosen: str) -> dict[str, dict[str, Any]]:
-    return {name: _shown(field, chosen) for name, field in fields.items()}
+    return {name: _shown(field | {'title': title_of_field(name, field)}, chosen) for name, field in fields.items()}
 
 
 def _shown(field: dict[str, Any], chosen: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 
+from storage.foreign_words import system_words
 from synapse.language import _, translated
 from synapse.scrubber import HIDDEN, Scrubber, masked
 
@@ -76,7 +77,7 @@ class Connection:
             raise DestinationError(_cannot(what, self.place.text, text), hint) from error
 
     def _own_text(self, error: Exception) -> str:
-        text = str(getattr(error, 'strerror', None) or error) or type(error).__name__
+        text = str(system_words(error) if isinstance(error, OSError) else error) or type(error).__name__
         text = masked(self._scrubber.text(' '.join(text.split())))
         if self._login.username:
             text = re.sub(rf'\b{re.escape(self._login.username)}\b', HIDDEN, text)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from storage.foreign_words import system_words
 from synapse.language import N_, _, translated
 
 from .address import Location, addresses
@@ -193,7 +194,7 @@ class _Failure:
                 file = _file_above(item.filename) if self._place.is_local else item.filename
                 return Reason(_('{file} is a file, not a folder', file=file), translated(_HINTS[errno.ENOTDIR]))
             if isinstance(item, OSError) and item.errno in _HINTS and item.strerror:
-                return Reason(item.strerror, translated(_HINTS[item.errno]))
+                return Reason(system_words(item), translated(_HINTS[item.errno]))
         if self._status == 403:
             return Reason(_('{host} does not let this user write there', host=self._host), _('Check its permissions.'))
         if self._status == 507:

@@ -6,6 +6,7 @@ import logging
 from typing import Any, Protocol
 
 from storage import descriptors
+from storage.foreign_words import program_words
 from synapse.errors import NotReady, SynapseError
 from synapse.language import N_, _, spoken
 from synapse.protocol.environment import Mark, mark_of
@@ -177,7 +178,7 @@ class LocalEngine:
         try:
             return await self.zygotes.fork('host', job['file'], job['origin'], run=job['id'])
         except OSError as error:
-            log.warning(N_('no run host could be forked: %s'), error)
+            log.warning(N_('no run host could be forked: %s'), program_words(str(error)))
             return None
 
     async def _ready_host(self) -> HostProcess:
@@ -231,7 +232,7 @@ class LocalEngine:
             try:
                 await self.zygotes.start()
             except OSError as error:
-                log.warning(N_('run hosts cannot be forked, so each is started: %s'), error)
+                log.warning(N_('run hosts cannot be forked, so each is started: %s'), program_words(str(error)))
         return self.zygotes is not None and self.zygotes.is_usable
 
     async def _add_spare(self) -> bool:

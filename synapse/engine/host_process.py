@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 OnMessage = Callable[[dict[str, Any]], Awaitable[None] | None]
 OnLine = Callable[[str], Awaitable[None] | None]
 
-MAX_MESSAGE_BYTES = 8 * 1024**2
+MAX_MESSAGE_BYTES = 8 * 1000**2
 MAX_LINE_BYTES = 16 * 1024
 GRACE_SECONDS = 2.0
 """Between cancel and SIGTERM, and again between SIGTERM and SIGKILL, unless the host asks for more."""
@@ -298,7 +298,7 @@ class HostProcess:
                     0,
                     _(
                         'It sent a message of more than {most} MB.',
-                        most=MAX_MESSAGE_BYTES // 1024**2,
+                        most=MAX_MESSAGE_BYTES // 1000**2,
                     ),
                 )
                 return

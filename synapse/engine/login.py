@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from storage.foreign_words import system_words
 from synapse.language import N_
 from synapse.protocol.environment import PREFIX
 
@@ -96,7 +97,7 @@ class LoginEnvironment:
                 cwd=Path.home() if Path.home().is_dir() else '/',
             )
         except OSError as error:
-            log.warning(N_('the login shell %s cannot be started: %s'), self._shell, error.strerror)
+            log.warning(N_('the login shell %s cannot be started: %s'), self._shell, system_words(error))
             return {}
         try:
             async with asyncio.timeout(SECONDS):

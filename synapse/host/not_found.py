@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+from storage.foreign_words import system_words
 from synapse.language import _
 from synapse.pipelines.pipeline import StepFailed
 
@@ -46,7 +47,7 @@ def not_started(program: str, cwd: Path, error: OSError) -> StepFailed:
         _(
             'The program {program!r} could not be started: {reason}.',
             program=program,
-            reason=error.strerror or error,
+            reason=system_words(error),
         ),
         hint,
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
+from storage.foreign_words import system_words
 from synapse.language import _
 from synapse.pipelines.options import ProcessOptions
 from synapse.protocol.environment import IDENTITY, PREFIX, STEP, variables_of
@@ -37,7 +38,7 @@ def apply(options: ProcessOptions, warn: Callable[[str], None]) -> None:
         try:
             set_to(value)
         except (OSError, psutil.Error, AttributeError) as error:
-            reason = getattr(error, 'strerror', None) or _('this system has no such thing')
+            reason = system_words(error) if isinstance(error, OSError) else _('this system has no such thing')
             warn(
                 _(
                     '{name} = {value!r} of the pipeline could not be set: {reason}',

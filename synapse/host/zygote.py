@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from storage.foreign_words import system_words
 from synapse.host import process
 from synapse.host.capture import capture
 from synapse.host.channel import Channel
@@ -135,7 +136,7 @@ class Zygote:
         try:
             pid = os.fork()
         except OSError as error:
-            self._answer(request, descriptors, error=error.strerror or str(error))
+            self._answer(request, descriptors, error=system_words(error))
             return None
         if pid:
             self._children[pid] = request['id']

@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.copies import Watch, break_hard_links, copy
 from storage.files import named_errors, write_atomically
+from storage.foreign_words import system_words
 from synapse.errors import Conflict, NotFound
 from synapse.language import N_, _, translated
 from synapse.pasted_paths import understood
@@ -265,7 +266,7 @@ def _not_fitting(path: Path, *, is_folder: bool | None) -> str:
         is_wrong = is_folder is False and path.is_dir()
         return _('{path} is a folder, not a file. Choose a file.', path=path) if is_wrong else ''
     except OSError as error:
-        return _('{path} cannot be read: {reason}.', path=path, reason=error.strerror or error)
+        return _('{path} cannot be read: {reason}.', path=path, reason=system_words(error))
 
 
 def _source(value: str, inbox: Inbox) -> tuple[Path, str]:

@@ -23,6 +23,8 @@ from .choice import preferred as preferred
 from .choice import read_language as read_language
 from .choice import speak as speak
 from .choice import tag_of as tag_of
+from .kept import parts_of as parts_of
+from .kept import text_from as text_from
 from .texts import N_ as N_
 from .texts import Nn_ as Nn_
 from .texts import Np_ as Np_

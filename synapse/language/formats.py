@@ -38,6 +38,13 @@ def pointed(text: str, chosen: str | None = None) -> str:
     return text.replace('.', numbers.get_decimal_symbol(locale_of(chosen or language())))
 
 
+def punctuated(text: str, chosen: str) -> str:
+    """Return a number that Python wrote, such as `12,345.6`, with both signs of the language."""
+    locale = locale_of(chosen)
+    signs = {',': numbers.get_group_symbol(locale), '.': numbers.get_decimal_symbol(locale)}
+    return ''.join(signs.get(char, char) for char in text)
+
+
 def percent(value: float) -> str:
     """Return a fraction as `42%`."""
     return numbers.format_percent(value, locale=locale_of(language()))

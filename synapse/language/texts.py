@@ -3,9 +3,12 @@
 import gettext
 from collections import UserDict
 from functools import cache
+from string import Formatter
 from typing import Any
 
-from storage.texts import Count, Text, text_of
+from storage.foreign_words import text_of
+from storage.texts import N_ as N_
+from storage.texts import Count, Text
 
 from .choice import CATALOGUES, ENGLISH, PSEUDO, language, own_language
 from .figures import number
@@ -37,9 +40,10 @@ def _n(one: str, many: str, count: int, /, **values: Any) -> str:
     return Text(_said(language(), one, many, values), one, many, values)
 
 
-def N_(message: str) -> str:
-    """Mark a text to be translated later, by `translated`: of a constant, which has no reader yet."""
-    return message
+class InContext(str):
+    """A marked text with its context, as a catalogue has it."""
+
+    __slots__ = ()
 
 
 def Np_(context: str, message: str) -> str:
@@ -47,7 +51,7 @@ def Np_(context: str, message: str) -> str:
 
     Source: GNU gettext manual, section "Contexts": how a catalogue has it.
     """
-    return f'{context}{_OF}{message}'
+    return InContext(f'{context}{_OF}{message}')
 
 
 def Nn_(one: str, many: str) -> tuple[str, str]:
@@ -62,7 +66,7 @@ def counted(forms: tuple[str, str], count: int, /, **values: Any) -> str:
 
 def translated(text: str, chosen: str | None = None) -> str:
     """Return a text that was marked by `N_`, in the language of its reader; any other text as it is."""
-    return _translation(chosen or language(), text) if text else text
+    return _translation(chosen or language(), text)
 
 
 def for_count(text: str, count: int) -> str:
@@ -90,17 +94,19 @@ def capital(text: str) -> str:
 
 
 def own(text: str) -> str:
-    """Return a text in our own language: for what is kept, whoever asked for it."""
-    kept: str = said_in(own_language(), text)
-    return kept
+    """Return a text in our own language: for what is kept, whoever asked for it. It can still be said in another."""
+    return _again(own_language(), text)
 
 
 def spoken(text: str | BaseException) -> str:
     """Return a text of whichever room, or what an error says, in the language of whoever reads it."""
-    text = text_of(text) if isinstance(text, BaseException) else text
+    return _again(language(), text_of(text) if isinstance(text, BaseException) else text)
+
+
+def _again(chosen: str, text: str) -> str:
     if not isinstance(text, Text):
         return text
-    return Text(_said(language(), text.message, text.many, text.values), text.message, text.many, text.values)
+    return Text(_said(chosen, text.message, text.many, text.values), text.message, text.many, text.values)
 
 
 def _said(chosen: str, message: str, many: str | None, values: dict[str, Any]) -> str:
@@ -113,12 +119,42 @@ def _said(chosen: str, message: str, many: str | None, values: dict[str, Any]) -
     said = {name: said_in(chosen, value) for name, value in values.items()}
     if many is not None:
         said['count'] = number(values['count'], chosen)
-    return text.format(**said)
+    return (
+        text.format(**said)
+        if chosen in (ENGLISH, PSEUDO) or ':' not in text
+        else _Figures(chosen).vformat(text, (), said)
+    )
 
 
 def _translation(chosen: str, message: str) -> str:
+    if not message:  # gettext has the head of its catalogue there
+        return ''
     translation = _catalogue(chosen).gettext(message)
-    return translation.partition(_OF)[2] if _OF in translation else translation
+    return _plain(message) if translation == message else translation
+
+
+def _plain(message: str) -> str:
+    return message.partition(_OF)[2] if isinstance(message, InContext) else message
+
+
+def context_of(message: str) -> str:
+    """Return a message that a file has kept as it was marked, in its context if it has one."""
+    return InContext(message) if _OF in message else message
+
+
+class _Figures(Formatter):
+    """Fills in values as a language writes numbers: `{size:,}` is `12,345` only in English."""
+
+    def __init__(self, chosen: str) -> None:
+        self._chosen = chosen
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = format(value, format_spec)
+        if not format_spec or not isinstance(value, int | float):
+            return text
+        from .formats import punctuated
+
+        return punctuated(text, self._chosen)
 
 
 def said_in(chosen: str, value: Any) -> Any:
@@ -141,7 +177,7 @@ def _catalogue(chosen: str) -> gettext.NullTranslations:
 
 class _Pseudo(gettext.NullTranslations):
     def gettext(self, message: str) -> str:
-        return f'⟦{message.rpartition(_OF)[2]}⟧'
+        return f'⟦{_plain(message)}⟧'
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return f'⟦{msgid1 if n == 1 else msgid2}⟧'

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from storage.foreign_words import program_words
 from synapse.host.run import Run
-from synapse.language import _
+from synapse.language import _, joined
 from synapse.pipelines.pipeline import StepFailed
 
 KEPT_LINES = 200
@@ -41,7 +42,11 @@ class FfmpegResult:
     @property
     def first_error(self) -> str:
         """Why it failed: later errors follow from the first."""
-        return self.errors[0].rstrip('.') if self.errors else _('ffmpeg ended with code {code}', code=self.code)
+        return (
+            program_words(self.errors[0].rstrip('.'))
+            if self.errors
+            else _('ffmpeg ended with code {code}', code=self.code)
+        )
 
     def failure(self, what: str) -> StepFailed:
         """Return the failure to raise: that the disk is full, or the first error."""
@@ -49,7 +54,9 @@ class FfmpegResult:
             return StepFailed(
                 _('{what}: the disk is full.', what=what), _('Free some space, then retry from this step.')
             )
-        return StepFailed(f'{what}: {self.first_error}.', _('The log of this step has the output of ffmpeg.'))
+        return StepFailed(
+            joined(what, ': ', self.first_error, '.', by=''), _('The log of this step has the output of ffmpeg.')
+        )
 
 
 def executable() -> str:

@@ -17,7 +17,7 @@ from storage.files import StorageError
 from synapse.alerts.alerts import AlertAction, AlertKind, AlertRaised, Alerts, Incident
 from synapse.bus import Bus
 from synapse.errors import DiskIsFull, Invalid, NotFound
-from synapse.language import N_, _, answering_in, own, own_language
+from synapse.language import N_, _, answering_in, joined, own, own_language
 from synapse.log.log import Level, Log
 from synapse.records import now_utc
 from synapse.runs.messages import RunChanged
@@ -240,8 +240,8 @@ class Notifications:
         self._tell(
             alert.kind.value,
             key=alert.key,
-            title=alert.title,
-            text=alert.text,
+            title=own(alert.title),
+            text=own(alert.text),
             look=alert.look,
             target=alert.target,
             count=message.times,
@@ -369,8 +369,8 @@ def _failed(channel: Channel) -> Incident:
     return Incident(
         key=_key_of(channel.id),
         kind=AlertKind.CHANNEL_FAILED,
-        title=_('Nothing gets through to {label}', label=channel.label)[:MAX_LABEL],
-        text=' '.join((channel.last_error or '', own(_('Alerts are here meanwhile.')))),
+        title=_('Nothing gets through to {label}', label=channel.label[: MAX_LABEL - 30]),
+        text=joined(channel.last_error or '', _('Alerts are here meanwhile.')),
         look='warning',
         target='/settings',
         verb=_('Open settings'),

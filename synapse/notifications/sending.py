@@ -5,6 +5,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -12,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from storage.foreign_words import program_words, system_sentence, system_words
 from synapse.engine.children import child_environment, host_command, new_session
-from synapse.language import _, translated
+from synapse.language import N_, _, filled, translated
 from synapse.language.formats import number
 from synapse.scrubber import Scrubber
 from synapse.waiting import is_set_within
@@ -45,7 +47,7 @@ def why_not_started(program: str) -> str:
     if shutil.which(place):
         return ''
     is_there = Path(place).exists() if has_folder else shutil.which(place, mode=os.F_OK)
-    return _not_started(program, os.strerror(errno.EACCES if is_there else errno.ENOENT))
+    return _not_started(program, system_sentence(errno.EACCES if is_there else errno.ENOENT))
 
 
 def _not_started(program: str, reason: str) -> str:
@@ -71,7 +73,7 @@ async def run_command(command: Sequence[str], text: Text, *, limit: float = LIMI
     try:
         code, output = await _run(command, json.dumps(given).encode(), environment, limit, cwd=Path.home())
     except OSError as error:
-        return _not_started(command[0], error.strerror or str(error))
+        return _not_started(command[0], system_words(error))
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), '')
     program = command[0]
     if code is None:
@@ -91,7 +93,7 @@ async def _deliver(url: str, order: Mapping[str, Any], limit: float) -> str:
     try:
         code, output = await _run(host_command('synapse.notifications.deliver'), given, environment, limit)
     except OSError as error:
-        return _('No process can be started: {reason}.', reason=error.strerror or error)
+        return _('No process can be started: {reason}.', reason=system_words(error))
     if code is None:
         return _('The server did not answer within {limit} seconds.', limit=number(limit))
     try:
@@ -99,11 +101,30 @@ async def _deliver(url: str, order: Mapping[str, Any], limit: float) -> str:
         said, values = str(answer['error']), answer.get('values')
     except (ValueError, KeyError, TypeError, IndexError):
         return _('Apprise ended without a result (exit code {code}).', code=code)
-    if values is not None:
-        said = translated(said).format(**values)
+    said = in_words(said) if values is None else translated(said).format(**values)
     scrubber = Scrubber()
     scrubber.hide('', secrets_of(url))
     return _cut(scrubber.text(said))
+
+
+_OF_APPRISE = (
+    (
+        re.compile(r'Failed to send (?P<what>.+?) notification(?P<to>.*?): (?P<why>.+), error (?P<code>\d+)'),
+        N_('Failed to send {what} notification{to}: {why}, error {code}'),
+    ),
+    (
+        re.compile(r'A [Cc]onnection error occurred sending (?P<what>.+?) notification(?P<to>.*?): (?P<why>.+)'),
+        N_('A connection error occurred sending {what} notification{to}: {why}'),
+    ),
+)
+
+
+def in_words(said: str) -> str:
+    """Return a sentence of Apprise as a text of ours, if it is one of those that it says of nearly every service."""
+    for pattern, marked in _OF_APPRISE:
+        if found := pattern.fullmatch(said):
+            return filled(marked, **{name: program_words(value) for name, value in found.groupdict().items()})
+    return program_words(said)
 
 
 def _cut(text: str) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from storage.foreign_words import text_of
 from synapse.language import _
 
 LONG_LINES = 'long-lines.txt'
 LONGEST = 16 * 1024
 """Characters of one log message."""
-MAX_BYTES = 64 * 1024**2
+MAX_BYTES = 64 * 1000**2
 
 
 class LongLines:
@@ -36,10 +37,10 @@ class LongLines:
         try:
             with open(path, 'ab', opener=_private) as file:
                 if file.tell() + len(line) > MAX_BYTES:
-                    return _('{name} has reached its {most} MB', name=path.name, most=MAX_BYTES // 1024**2)
+                    return _('{name} has reached its {most} MB', name=path.name, most=MAX_BYTES // 1000**2)
                 file.write(line)
         except OSError as error:
-            return str(error)
+            return text_of(error)
         return ''
 
 

@@ -14,6 +14,7 @@ from synapse.recurrence.wall_time import wall_of
 from synapse.waiting import Timer
 
 from . import transitions
+from .causes import cause_words
 from .context import RunContext
 from .messages import RunChanged
 from .parked import ParkedRuns
@@ -69,7 +70,7 @@ class Answers:
                     else N_('This question of run #{number} was answered by {by} on {day} at {time}.')
                 )
                 day, time = moment('MMMd', at), moment('Hms', at)
-                text = filled(asked, number=run.number, by=answer.by, day=day, time=time)
+                text = filled(asked, number=run.number, by=cause_words(answer.by), day=day, time=time)
                 raise Conflict('question_answered', text, _('The first answer counts.'))
         if run.question is None or run.question.id != question_id or run.is_stopping:
             raise _not_open(run)

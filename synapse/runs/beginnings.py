@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.foreign_words import system_words
 from synapse.errors import NotFound
 from synapse.language import _
 
@@ -48,7 +49,7 @@ def beginning_of(path: Path) -> Beginning | None:
             data = file.read(MOST_JSON if is_json and size <= MOST_JSON else MOST_BYTES)
     except OSError as error:
         raise NotFound(
-            'artifact_not_found', _('{name} cannot be read: {reason}.', name=path.name, reason=error.strerror)
+            'artifact_not_found', _('{name} cannot be read: {reason}.', name=path.name, reason=system_words(error))
         ) from error
     text = _text_of(data, is_all=len(data) >= size)
     if text is None:

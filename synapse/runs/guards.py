@@ -13,7 +13,7 @@ from synapse.language import N_, _
 from synapse.log.log import Level
 from synapse.protocol.messages import Do, HostCommand
 from synapse.records import Problem
-from synapse.sizes import short_size
+from synapse.sizes import limit_size, size_beside
 
 from .context import RunContext
 from .lifecycle_log import LifecycleLog
@@ -124,7 +124,7 @@ class Guards:
         self._lifecycle.write(run, text, level=Level.ERROR, step=step.name if step else None)
 
     def _problem(self, label: str, handle: HostHandle, use: MemoryUse, limit: int) -> Problem:
-        used, most = short_size(use.total), short_size(limit)
+        used, most = size_beside(use.total, limit), limit_size(limit)
         biggest = _('the process of the step itself')
         if use.name is not None and use.name[0] != handle.pid:
             pid, command = use.name
@@ -136,7 +136,7 @@ class Guards:
             hint=_(
                 '{size} of it belonged to {biggest}, which was ended. Give it less to do at once, or raise '
                 'memory_limit in its pipeline.',
-                size=short_size(use.biggest_bytes),
+                size=size_beside(use.biggest_bytes, limit),
                 biggest=biggest,
             ),
             type='memory',
@@ -151,7 +151,7 @@ class Guards:
             except StorageError:  # the run itself says more about that
                 continue
             if free < least == most:
-                text = _('Only {size} are free on the disk with {folder}.', size=short_size(free), folder=folder)
+                text = _('Only {size} are free on the disk with {folder}.', size=size_beside(free, most), folder=folder)
                 hint = _('Free some space, or this run may fail.')
                 self._lifecycle.write(self._run(), f'{text} {hint}', level=Level.WARNING)
             least = round(FINE_TIMES * most) if free < least else most

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from synapse.durations import clock
-from synapse.language import N_, _, filled, own
+from synapse.language import N_, _, filled, joined, own
 from synapse.language.figures import number
 from synapse.log.log import Level, Log
 
+from .causes import cause_words
 from .records import Answer, RunRecord, RunState, StepRun, StepState
 from .transitions import label_of
 
@@ -34,7 +35,7 @@ class LifecycleLog:
 
     def queued(self, run: RunRecord) -> None:
         what = f'{run.pipeline}, {run.subject}' if run.subject else run.pipeline
-        because = f' ({run.because})' if run.because else ''
+        because = joined(' (', cause_words(run.because), ')', by='') if run.because else ''
         self.write(run, filled(QUEUED, number=run.number, pipeline=what, because=because))
 
     def started(self, run: RunRecord, worker: str) -> None:
@@ -77,7 +78,7 @@ class LifecycleLog:
             text = _(
                 '{step} is answered by {someone}: {answer}',
                 step=_asker(run, answer.step),
-                someone=answer.by,
+                someone=cause_words(answer.by),
                 answer=f'{in_words(answer.answer)}{why}',
             )
         self.write(run, text, step=answer.step, **fields)

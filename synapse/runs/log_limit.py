@@ -8,6 +8,7 @@ from typing import Any
 from synapse.language import _, _n
 from synapse.language.figures import number
 from synapse.log.log import Level
+from synapse.sizes import limit_size
 
 from .records import Cut
 from .tracebacks import Printed
@@ -132,7 +133,7 @@ class RunLimit:
         return _(
             'The log of this run has reached {size}, which is the limit. From here on lines are '
             'left out, except errors, warnings and the last {count}.',
-            size=self._megabytes,
+            size=limit_size(self._most),
             count=number(LAST_LINES),
         )
 
@@ -143,15 +144,11 @@ class RunLimit:
             '{count} line was left out: the log of one run is limited to {size}.',
             '{count} lines were left out: the log of one run is limited to {size}.',
             left_out,
-            size=self._megabytes,
+            size=limit_size(self._most),
         )
         if following <= 0:
             return text
         return ' '.join((text, _n('Its last {count} line follow.', 'Its last {count} lines follow.', following)))
-
-    @property
-    def _megabytes(self) -> str:
-        return f'{number(round(self._most / 1e6, 1))} MB'
 
 
 def _text_size(part: Printed | Piece) -> int:

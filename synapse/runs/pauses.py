@@ -11,6 +11,8 @@ from synapse.language import _
 from synapse.records import Kept, Record, is_unset, now_utc
 from synapse.waiting import Timer
 
+from .causes import cause_words
+
 LOOK_SECONDS = 5.0
 """How often the clocks are compared: the event loop does not count sleep of the machine, and a clock can be set."""
 SET_SECONDS = 2.0
@@ -38,7 +40,7 @@ class Pause(Record):
     @property
     def cause(self) -> str:
         """Return `by the dashboard: new disk`, or the half of it that is known."""
-        who = _('by {someone}', someone=self.by) if self.by else ''
+        who = _('by {someone}', someone=cause_words(self.by)) if self.by else ''
         return ': '.join(filter(None, (who, self.because)))
 
 

@@ -13,6 +13,7 @@ from synapse.language.formats import moment
 from synapse.log.log import Level
 from synapse.recurrence.wall_time import wall_of
 
+from .causes import cause_words
 from .context import RunContext
 from .folders import not_saved
 from .lifecycle_log import SOURCE
@@ -118,7 +119,7 @@ class QueuePause:
         if pause.until is not None:
             until = moment('MMMdHm', wall_of(pause.until, self._zone), own_language())
         text = self._drains(until) if pause.is_drain else _paused(until)
-        text = _('{text} by {someone}', text=text, someone=pause.by) if pause.by else text
+        text = _('{text} by {someone}', text=text, someone=cause_words(pause.by)) if pause.by else text
         return _('{text}: {reason}', text=text, reason=pause.because) if pause.because else text
 
     def _drains(self, until: str) -> str:

@@ -18,7 +18,7 @@ from synapse.engine.leftovers import Leftover
 from synapse.errors import Conflict, Invalid, NotReady, SynapseError, TooMany
 from synapse.inbox.arriving import FoundFile
 from synapse.inbox.inbox import Inbox
-from synapse.language import N_, _, filled, translated
+from synapse.language import N_, _, filled, joined, translated
 from synapse.log.log import Level, Log
 from synapse.offers import Amounts, Offer
 from synapse.profiles import Profiles
@@ -28,6 +28,7 @@ from synapse.status import Status
 
 from . import transitions
 from .answers import Answers
+from .causes import cause_words
 from .comparing import Comparisons
 from .context import Environment, Planned, RunContext, nothing_more
 from .creation import NewRuns, PreparedRun
@@ -401,7 +402,7 @@ class Runs(KnownRuns):
         :raises Invalid: see `pause_of`
         """
         pause = pause_of(now_utc(), by=by, because=because, until=until, seconds=seconds)
-        why = f'{_by(by)}{_why(because)}'
+        why = joined(_by(by), _why(because), by='')
         if (parked := await self._parked.pause(id, pause, why)) is not None:
             return parked
         live = await self._live(id, 'run_not_pausable', N_('Run #{number} is {state}, so it cannot be paused.'))
@@ -466,7 +467,7 @@ class Runs(KnownRuns):
 
     async def resume_queue(self, because: str = '', *, by: str = '') -> None:
         """Start waiting runs again."""
-        await self._pause.resume(f'{_by(by)}{_why(because)}')
+        await self._pause.resume(joined(_by(by), _why(because), by=''))
 
     async def stop_everything(self, because: str = '') -> None:
         """Emergency stop: kill every live run with all it started, and start nothing until the queue is resumed."""
@@ -605,8 +606,8 @@ def _not_ready() -> NotReady:
 
 
 def _by(by: str) -> str:
-    return ' ' + _('by {someone}', someone=by) if by else ''
+    return joined(' ', _('by {someone}', someone=cause_words(by)), by='') if by else ''
 
 
 def _why(because: str) -> str:
-    return f': {because}' if because else ''
+    return joined(': ', cause_words(because), by='') if because else ''

@@ -8,7 +8,7 @@ from storage.files import StorageError, free_bytes
 from synapse.destinations.address import located
 from synapse.destinations.errors import DestinationError
 from synapse.language import _
-from synapse.sizes import short_size
+from synapse.sizes import limit_size, size_beside
 
 from .context import RunContext
 from .records import RunRecord
@@ -38,8 +38,8 @@ class Space:
         self.missing = {
             run.id: _(
                 '{needed} of free space: only {free} are free on the disk with {folder}',
-                needed=short_size(needs[run.pipeline]),
-                free=short_size(free[least[run.id]]),
+                needed=limit_size(needs[run.pipeline]),
+                free=size_beside(free[least[run.id]], needs[run.pipeline]),
                 folder=least[run.id],
             )
             for run in concerned

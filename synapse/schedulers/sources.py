@@ -11,6 +11,7 @@ from enum import StrEnum
 from getpass import getuser
 from pathlib import Path
 
+from storage.foreign_words import system_words
 from synapse.calendar.events import Event
 from synapse.crontab.importing import jobs_of_crontab
 from synapse.foreign_jobs.jobs import Found, JobProblem
@@ -228,7 +229,7 @@ def _read(path: Path) -> tuple[str, str]:
     except PermissionError:
         return '', _('{path} is not readable for {getuser}.', path=path, getuser=getuser())
     except OSError as error:
-        return '', _('{path} cannot be read: {strerror}.', path=path, strerror=error.strerror)
+        return '', _('{path} cannot be read: {strerror}.', path=path, strerror=system_words(error))
     if len(data) > MAX_BYTES:
         return '', _('{path} is larger than {kilobytes} kB.', path=path, kilobytes=MAX_BYTES // 1000)
     return text_of(data), ''

@@ -7,7 +7,7 @@ from getpass import getuser
 from pathlib import Path
 
 from storage.files import write_atomically
-from synapse.language import _
+from synapse.language import _, spoken
 from synapse.timers.units import Expander, read_command, read_units
 
 from .job import AGAIN_SECONDS, MARK, NAME, STOP_SECONDS, TITLE, Job, ServiceError, State
@@ -169,7 +169,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
             command, capture_output=True, text=True, errors='replace', timeout=SECONDS, check=False, env=environment
         )
     except OSError as error:
-        return subprocess.CompletedProcess(command, 127, '', str(error))
+        return subprocess.CompletedProcess(command, 127, '', spoken(error))
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 124, '', f'no answer within {SECONDS} s')
 

@@ -6,7 +6,6 @@ from a public server to this network, nor from this network to this machine, nor
 
 import asyncio
 import ipaddress
-import os
 import socket
 import ssl
 import zlib
@@ -19,6 +18,7 @@ from urllib.request import getproxies
 
 import httpx
 
+from storage.foreign_words import system_sentence, system_words
 from synapse import __version__
 from synapse.errors import SynapseError
 from synapse.ical.reading import MAX_BYTES
@@ -282,8 +282,8 @@ def _reason_of(error: httpx.HTTPError) -> str:
         if isinstance(cause, ssl.SSLError):
             return _('the encryption failed')
         if isinstance(cause, socket.gaierror) and cause.strerror:
-            return cause.strerror
+            return system_words(cause)
         if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno)  # its own text may be asyncio's, which has the address
+            return system_sentence(cause.errno)  # its own text may be asyncio's, which has the address
         cause = cause.__cause__ or cause.__context__
     return ''

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from pathlib import Path
 
 from storage.files import StorageError
+from storage.foreign_words import system_words
 from storage.taken_files import TakenFiles
 from synapse.errors import SynapseError
 from synapse.inbox.arriving import (
@@ -268,4 +269,4 @@ def _sentence(error: OSError, folder: Path) -> str:
         return _('{folder} is a file, not a folder.', folder=folder)
     if isinstance(error, PermissionError):
         return _('{folder} may not be read by the user that Synapse runs as.', folder=folder)
-    return _('{folder} cannot be read: {reason}.', folder=folder, reason=error.strerror or error)
+    return _('{folder} cannot be read: {reason}.', folder=folder, reason=system_words(error))

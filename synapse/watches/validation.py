@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from storage.foreign_words import system_words
 from synapse.catalog.catalog import Catalog, PipelineInfo
 from synapse.catalog.info import file_parameter
 from synapse.destinations.address import located
@@ -75,7 +76,7 @@ class WatchValidator:
                 return {'folder': _('{path} is a file, not a folder. Choose a folder.', path=path)}
             path = path.resolve()
         except OSError as error:
-            return {'folder': _('{path} cannot be read: {reason}.', path=path, reason=error.strerror or error)}
+            return {'folder': _('{path} cannot be read: {reason}.', path=path, reason=system_words(error))}
         data = self._data.resolve()
         if path == data or data in path.parents:
             return {'folder': _('Synapse keeps its own files there. Choose another folder.')}

@@ -50,5 +50,5 @@ def stop(api: Api) -> str:
     try:
         api.post('stop', {})
     except FAILED as error:
-        return _('It was not stopped: {reason}', reason=f'{error}')
+        return _('It was not stopped: {reason}', reason=error)
     return ''

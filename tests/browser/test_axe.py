@@ -114,7 +114,8 @@ PRESSED = {
 # On a phone the calendar changes its view, unless one was chosen; the server draws it.
 SETTLED = """() => {
     const view = document.querySelector('.mo-view')?.dataset.view, isChosen = location.search.includes('view=');
-    const busy = document.querySelectorAll(`.is-loading, .is-waiting, .mo-skeleton, .ag-days:empty, .wk-col:not([aria-label]),
+    const busy = document.querySelectorAll(`.is-loading, .is-waiting, .mo-skeleton, .ag-days:empty,
+        .wk-col:not([aria-label]),
         [class*="-enter-active"], [class*="-leave-active"]`);
     const isRightView = !view || isChosen || (view === 'month') === innerWidth >= 768;
     return isRightView && ![...busy].some((one) => one.getClientRects().length);

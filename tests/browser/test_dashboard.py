@@ -169,7 +169,7 @@ def test_files_of_other_kinds_are_named_and_the_rest_goes_to_the_pipelines_that_
     zone = card.locator('.upload-zone')
     expect(zone).to_be_hidden()
     card.get_by_label('Pipeline').select_option('PublishVideo')
-    expect(zone).to_contain_text('Video and sound files, such as mp4, mov, mkv, up to 21.5 GB')
+    expect(zone).to_contain_text('Video and sound files, such as mp4, mov, mkv, up to 20 GB')
 
     card.locator('input[type=file]').set_input_files(
         [{'name': name, 'mimeType': 'text/plain', 'buffer': b'not a film'} for name in ('b.mp4', 'notes.txt')]

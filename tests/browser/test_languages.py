@@ -3,7 +3,9 @@
 The first test speaks English in brackets: what stands outside of them was marked nowhere, so no translator finds it.
 """
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from tests.parts.downtime import hourly, was_off
 from tests.parts.forked import forked
-from tests.parts.harness import SynapseUnderTest
+from tests.parts.harness import SynapseUnderTest, wait_until
 
 PIPELINES = '''
 from datetime import date, timedelta
@@ -369,3 +372,138 @@ def test_a_program_that_is_started_in_portuguese_logs_in_portuguese(tmp_path: Pa
 
     assert f'O Synapse está no ar em {program.url.rstrip("/")}' in ' '.join(lines)
     assert refused == "Nenhuma execução tem o id 'zz'."
+
+
+OWN = '''
+from pathlib import Path
+from synapse import Pipeline, Run, step
+
+
+class Runs(Pipeline):
+    """Settings"""
+
+    title = 'Runs'
+    folder: str = ''
+
+    @step
+    def verify(self, run: Run) -> None:
+        run.log.info('1.5 GB')
+        Path('/nowhere/zz').read_text()
+'''
+
+
+@pytest.fixture
+def portuguese(tmp_path: Path) -> Iterator[SynapseUnderTest]:
+    """A program that speaks Portuguese, with a pipeline of a person whose names are texts of ours too."""
+    program = forked(tmp_path / 'data', '--language', 'pt-BR', SYNAPSE_MAX_UPLOAD_BYTES='1500000000')
+    program.write_pipeline('own.py', OWN)
+    program.start()
+    program.wait_for_pipeline('Runs')
+    yield program
+    program.stop()
+
+
+def test_screens_in_portuguese(portuguese: SynapseUnderTest, context: BrowserContext) -> None:
+    program, page = portuguese, context.new_page()
+    start = datetime.now() + timedelta(hours=4, minutes=10)
+    values = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}, 'start': f'{start:%Y-%m-%dT%H:%M:00}'}
+    with program.api as api:
+        api.post('/scheduler/create', json={**values, 'title': 'Queue'}).raise_for_status()
+        rule = {'pipeline': 'RunCommand', 'parameters': values['parameters'], 'rrule': 'FREQ=WEEKLY;BYDAY=MO,FR'}
+        plan = {**rule, 'title': 'x', 'start': '2027-10-11T16:00:00', 'timezone': 'America/Sao_Paulo'}
+        preview = api.post('/scheduler/preview', json=plan).json()['sentence']
+    assert preview == ('Executa toda segunda-feira e sexta-feira às 16:00, horário de São Paulo, sem data de término.')
+
+    page.goto(program.link)
+    page.wait_for_url(program.url)
+    dashboard = page.locator('main').first
+    expect(dashboard).to_contain_text(re.compile(r'em 4 h \d+ min'))
+    expect(dashboard.get_by_text('Queue').first).to_be_visible()  # of a person, whatever the catalogue has
+    expect(dashboard).to_contain_text('até 1,5 GB')
+
+    page.goto(f'{program.url}scheduler?day=2026-10-09')
+    expect(page.locator('.mo-name')).to_have_accessible_name('Outubro de 2026, escolher mês e ano')
+    expect(page.locator('.mo-head [role=columnheader]')).to_have_text(
+        ['dom.', 'seg.', 'ter.', 'qua.', 'qui.', 'sex.', 'sáb.']
+    )
+
+    page.goto(f'{program.url}pipelines')
+    page.locator('.pipe').first.wait_for()
+    page.keyboard.press('r')
+    page.locator('.form-two select').first.select_option('RunCommand')
+    page.locator('textarea#parameter-command').wait_for()
+    page.locator('.form-dialog .is-primary').click()
+    expect(page.locator('.form-dialog .is-wrong').first).to_contain_text('Informe um comando ou um script.')
+    page.locator('.form-two select').first.select_option('Runs')
+    expect(page.locator('label[for=parameter-folder]')).to_contain_text('Folder')
+
+    page.goto(f'{program.url}profiles')
+    page.locator('section.pipe').first.wait_for()
+    program.create_run('Runs')
+    expect(page.locator('.sy-toasts')).to_contain_text('Runs falhou em VERIFY')
+    expect(page.locator('.sy-toasts')).to_contain_text('Abrir a execução #1')
+    page.goto(f'{program.url}runs/1')
+    expect(page).to_have_title('#1 Runs · Synapse')
+    expect(page.locator('.run-page .run-step').first).to_contain_text('VERIFY')
+
+
+def test_what_programs_are_told_in_portuguese(portuguese: SynapseUnderTest, tmp_path: Path) -> None:
+    program, told = portuguese, tmp_path / 'told'
+    command = ['/bin/sh', '-c', f'cat > {told}.part && mv {told}.part {told}']
+    with program.api as api:
+        refused = api.put('/notifications', json={'channels': [{'label': 'x', 'command': ['/nowhere/zz']}]})
+        channel = {'label': 'x', 'command': command, 'kinds': ['run_failed']}
+        api.put('/notifications', json={'channels': [channel]}).raise_for_status()
+        wanted = {'pipeline': 'RunCommand', 'parameters': {'command': ['false']}, 'because': 'file drop'}
+        run = api.post('/runs', json=wanted).json()
+        program.wait_for_run(run['id'], 'failed')
+        wait_until(told.exists, timeout=30)
+        lines = [line['message'] for line in api.get('/logs', params={'run': run['id']}).json()['entries']]
+        wrong = api.get('/logs', params={'limit': '0'}).json()['error']
+        english = api.get('/logs', params={'limit': '0'}, headers={'Accept-Language': 'en'}).json()['error']
+
+    assert 'Não foi possível iniciar /nowhere/zz: O arquivo ou a pasta não existe.' in str(
+        refused.json()['error']['fields']
+    )
+    news = json.loads(told.read_text())
+    assert news['title'] == 'false falhou em EXECUTAR'
+    assert 'false terminou com o código de saída 1.' in news['text']
+    assert f'A execução #{run["number"]} de RunCommand, false está na fila (arquivo solto na tela)' in lines
+    assert 'EXECUTAR iniciada' in lines
+    assert wrong['fields'] == {'limit': 'Deve ser 1 ou mais.'}
+    assert english == wrong  # the language of the program was chosen
+
+
+def test_what_was_missed_is_told_in_the_language_of_whoever_reads_it_later(
+    tmp_path: Path, context: BrowserContext
+) -> None:
+    work = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}}
+    was_off(tmp_path / 'data', timedelta(hours=3), [hourly('runs', 2, **work)])
+    program = forked(tmp_path / 'data', '--language', 'en').start()
+    try:
+        reason, alert = _missed(program, context)
+        assert 'Synapse was not running. Its event skips what was missed.' in reason
+        assert alert == 'Runs was missed'
+        program.stop()
+        program = forked(tmp_path / 'data', '--language', 'pt-BR').start()
+        reason, alert = _missed(program, context)
+        assert 'O Synapse não estava em execução. O evento pula as perdidas.' in reason
+        assert alert == 'Ocorrência perdida de Runs'
+    finally:
+        program.stop()
+
+
+def _missed(program: SynapseUnderTest, context: BrowserContext) -> tuple[str, str]:
+    """Return why the oldest was missed, and the title of its alert."""
+    with program.api as api:
+        wait_until(lambda: bool(api.get('/scheduler/missed').json()['occurrences']), timeout=20)
+        reason = api.get('/scheduler/missed').json()['occurrences'][0]['reason']
+    page = context.new_page()
+    page.goto(program.link)
+    page.wait_for_url(program.url)
+    page.keyboard.press('b')
+    title = page.locator('.bl-pop li b').first
+    title.wait_for()
+    text = title.inner_text()
+    page.close()
+    return reason, text

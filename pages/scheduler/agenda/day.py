@@ -16,7 +16,7 @@ from pages.scheduler.parts.entry_words import entry_caption, entry_label, starte
 from pages.scheduler.parts.window import OpenEntry
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
-from synapse.language import _, _n
+from synapse.language import _, _n, spoken
 from synapse.language.formats import moment
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord
@@ -130,7 +130,7 @@ class AgendaDay(ui.element, component='agenda_day.js'):
             'look': look_of(entry.state),
             'color': pipeline_color(self._room, entry.pipeline),
             'label': entry_label(entry, self._zone, caption=caption),
-            'tip': ', '.join(filter(None, [started_words(entry), entry.reason])),
+            'tip': ', '.join(filter(None, [started_words(entry), spoken(entry.reason)])),
             # Others lead there themselves.
             'about': entry.run is not None and entry.due is not None and entry.event_id is not None,
         }

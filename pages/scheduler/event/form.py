@@ -11,7 +11,7 @@ from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import day_words
 from synapse.calendar.events import Event
 from synapse.control_room import ControlRoom
-from synapse.language import N_, Words, _, _n, translated
+from synapse.language import N_, Words, _, _n
 
 from .duration import in_units
 from .parameters import EventParameters
@@ -115,7 +115,7 @@ class EventForm:
                 self._title = entry('event-title', values['title'], lambda text: self._set('title', text))
                 set_props(self._title, maxlength='200')
             slot = self._slots['pipeline'] = Slot('event-pipeline', _('Pipeline'))
-            infos = {info.name: translated(info.title) for info in self._room.catalog.all() if info.is_runnable}
+            infos = {info.name: info.title for info in self._room.catalog.all() if info.is_runnable}
             infos.setdefault(values['pipeline'], _('{name} (not found)', name=values['pipeline']))
             with slot.body, el('span', 'ct-dot'):
                 self._dot = el('i')
@@ -143,7 +143,7 @@ class EventForm:
         name = self._values['pipeline']
         info = self._room.catalog.find(name)
         self._dot.classes(replace=f'sy-pdot {pipeline_color(self._room, name)}')
-        set_props(self._title, placeholder=translated(info.title) if info is not None and self._is_new else None)
+        set_props(self._title, placeholder=info.title if info is not None and self._is_new else None)
         self._parameters.take(info, parameters, self._known_profile())
 
     def _known_profile(self) -> str | None:

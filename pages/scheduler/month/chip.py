@@ -8,7 +8,7 @@ from pages.parts.html import WORDS, look_of
 from pages.scheduler.parts.days import clock_in
 from pages.scheduler.parts.entry_words import started_words, title_of
 from synapse.calendar.events import CalendarEntry
-from synapse.language import _
+from synapse.language import _, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def chip_of(entry: CalendarEntry, color: str, zone: ZoneInfo, now: datetime) -> 
         look=look_of(entry.state),
         color=color,
         label=', '.join(words),
-        tip=', '.join(filter(None, [*words, started_words(entry), entry.reason])),
+        tip=', '.join(filter(None, [*words, started_words(entry), spoken(entry.reason)])),
         is_repeating=entry.is_repeating,
         is_movable=is_movable(entry, now),
     )

@@ -18,7 +18,7 @@ from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.entry_words import counted_state, title_of
 from synapse.calendar.events import CalendarEntry
 from synapse.control_room import ControlRoom
-from synapse.language import _, _n
+from synapse.language import _, _n, spoken
 from synapse.records import now_utc
 
 from .layout import STEEL
@@ -199,7 +199,7 @@ def row_of(entry: CalendarEntry, zone: ZoneInfo) -> dict[str, Any]:
     length = length_words(entry.seconds) if entry.seconds else ''
     is_folded = is_gathered(entry)
     has_reason = entry.reason and entry.state not in ('succeeded', 'planned', 'running')
-    note = entry.reason if has_reason else f'~ {length}' if is_planned and length else length
+    note = spoken(entry.reason) if has_reason else f'~ {length}' if is_planned and length else length
     return {
         'key': f'{FOLD}{entry.key}' if is_folded else entry.key,
         'folds': is_folded,

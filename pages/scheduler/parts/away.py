@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from synapse.calendar.alarm_clock import Absence
 from synapse.calendar.events import Occurrence
-from synapse.language import N_, _, _n, filled
+from synapse.language import N_, _, _n, filled, spoken
 from synapse.language.formats import listed
 from synapse.runs.records import RunRecord
 
@@ -127,7 +127,7 @@ def what_was_done(group: Group, *, is_deleted: bool = False) -> str:
 
     :param is_deleted: whether the event is gone
     """
-    reason = (group.missed or group.late)[0].reason
+    reason = spoken((group.missed or group.late)[0].reason)
     if group.late and group.missed:
         ran = _n('The latest one was run late.', '{count} were run late.', len(group.late))
         reason = _('{done} The others: {reason}', done=ran, reason=reason)

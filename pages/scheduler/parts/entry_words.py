@@ -8,7 +8,7 @@ from pages.parts.words import length_of, pipeline_title, profile_label
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.why_words import lateness
 from synapse.control_room import ControlRoom
-from synapse.language import Nn_, _, _n, counted
+from synapse.language import Nn_, _, _n, counted, spoken
 
 from .days import clock_in
 from .entries import counts_of
@@ -39,7 +39,7 @@ def entry_label(entry: CalendarEntry, zone: ZoneInfo, *, caption: str = '', seen
         length = _('usually {length}', length=length)
     started = started_words(entry)
     repeats = _('repeats') if entry.is_repeating else ''
-    facts = [caption, times, WORDS[entry.state].lower(), length, started, repeats, entry.reason]
+    facts = [caption, times, WORDS[entry.state].lower(), length, started, repeats, spoken(entry.reason)]
     unseen = [fact for fact in facts if fact and (fact is caption or fact.lower() not in caption.lower())]
     clock = ', '.join(filter(None, [clock_in(entry.at, zone), seen_length]))
     return ', '.join([f'{clock} {title_of(entry) if caption or seen_length else entry.title}', *unseen])
@@ -59,7 +59,7 @@ def entry_caption(room: ControlRoom, entry: CalendarEntry) -> str:
     if entry.state not in ('planned', 'running', 'succeeded'):
         reason = WORDS[entry.state]
         if entry.reason:
-            reason = _('{state}: {reason}', state=reason, reason=entry.reason)
+            reason = _('{state}: {reason}', state=reason, reason=spoken(entry.reason))
         return ', '.join(filter(None, [times, reason]))
     pipeline = pipeline_title(room, entry.pipeline)
     took, length = '', length_of(entry.seconds) if entry.seconds else ''

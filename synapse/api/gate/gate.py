@@ -72,7 +72,7 @@ class Gate:
         reach: Reach,
         no_login: bool = False,
         cookie_name: str = 'synapse',
-        max_upload_bytes: int = 20 * 1024**3,
+        max_upload_bytes: int = 20 * 1000**3,
     ) -> None:
         self._app = app
         self._auth = auth

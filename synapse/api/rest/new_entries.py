@@ -18,6 +18,7 @@ from synapse.language import N_, _
 from synapse.log.log import Entry, Level
 from synapse.records import now_utc
 from synapse.sentences import sentence_of
+from synapse.sizes import limit_size
 
 from .reading import Body
 
@@ -231,8 +232,8 @@ def _check_disk(room: ControlRoom) -> None:
     if 0 < room.status.disk_free < least:
         raise DiskIsFull(
             _(
-                'Nothing was logged: less than {mebibytes:,} MiB are free on the disk of the log.',
-                mebibytes=least // 1024**2,
+                'Nothing was logged: less than {size} are free on the disk of the log.',
+                size=limit_size(least),
             )
         )
     if room.log.save_error is not None:

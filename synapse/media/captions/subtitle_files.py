@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from storage.foreign_words import system_words
 from synapse.durations import clock
 from synapse.language import _, _n
 from synapse.language.figures import number
@@ -126,7 +127,7 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StepFailed(
-            _('{path} cannot be read: {strerror}.', path=path, strerror=error.strerror),
+            _('{path} cannot be read: {strerror}.', path=path, strerror=system_words(error)),
             _('Choose another subtitle file.'),
         ) from error
 

@@ -221,7 +221,7 @@ def test_a_zone_says_what_it_takes_how_large_and_what_happens_then(screen: Scree
     made = zone(screen)
     made.ask_for(pipeline(*FILMS), profile='Studio', starts=True, suffixes=[*FILMS, '.gz'])
 
-    assert 'Video files, such as mp4, mov, mkv, up to 21.5 GB. It starts right away.' in screen.texts
+    assert 'Video files, such as mp4, mov, mkv, up to 20 GiB. It starts right away.' in screen.texts
     assert made.input.props['aria-label'] == 'Drop a video here or press Enter to choose one'
     assert (made.props['data-accepts'], made.props['data-pipeline']) == ('.mp4,.mov,.mkv,.avi,.webm,.gz', 'Cut clips')
     assert made.props['data-kinds'] == 'video files, such as mp4, mov, mkv'
@@ -232,7 +232,7 @@ def test_a_pipeline_that_names_no_suffix_takes_any_file(screen: Screen) -> None:
     made.ask_for(pipeline('.mp4'), profile='', starts=False, suffixes=['.mp4'])
     made.ask_for(pipeline(), profile='', starts=False, suffixes=())
 
-    assert 'Any file, up to 1.0 kB. A few questions follow.' in screen.texts
+    assert 'Any file, up to 1 kB. A few questions follow.' in screen.texts
     assert 'Drop a file' in screen.texts
     assert 'data-accepts' not in made.props
     assert 'accept' not in screen.one(type='file').props

@@ -167,7 +167,7 @@ def test_a_file_that_appeared_meanwhile_is_not_overwritten(tmp_path: Path) -> No
 
     outcome = restored(archive, tmp_path / 'out')
 
-    assert (outcome.files, outcome.failed) == ({'two'}, {'one': 'file exists'})
+    assert (outcome.files, outcome.failed) == ({'two'}, {'one': 'File exists'})
     assert (tmp_path / 'out' / 'one').read_text() == 'mine'
     assert names_in(tmp_path / 'out') == ['one', 'two']
 

@@ -255,7 +255,7 @@ def test_a_restore_that_filled_the_disk_continues_after_space_was_made(tmp_path:
     finally:
         subprocess.run(['umount', str(full)], check=True)
 
-    assert first.error['message'].startswith(f'{full / "back"} cannot be written to: no space left on device. ')
+    assert first.error['message'].startswith(f'{full / "back"} cannot be written to: No space left on device. ')
     assert first.error['hint'].startswith('Free some space. Retry from RESTORE to continue. What is back is in ')
     assert second.error == {}
     assert back == facts_of(tree)

@@ -47,13 +47,13 @@ async def test_beyond_the_limit_lines_are_counted_and_the_last_1000_logged(log: 
     last = [f'line {n}' for n in range(9_000, 10_000)]
     assert lines[:1_900] == first
     assert lines[1_900] == (
-        'The log of this run has reached 0.2 MB, which is the limit. From here on lines are left out, '
+        'The log of this run has reached 200 kB, which is the limit. From here on lines are left out, '
         'except errors, warnings and the last 1,000.'
     )
     assert lines[1_901] == 'it broke'
     assert (
         lines[1_902]
-        == '7,100 lines were left out: the log of one run is limited to 0.2 MB. Its last 1,000 lines follow.'
+        == '7,100 lines were left out: the log of one run is limited to 200 kB. Its last 1,000 lines follow.'
     )
     assert lines[1_903:] == last
     assert [entry.level for entry in await log.query(run=RUN, source='runs')] == [Level.WARNING] * 2

@@ -1,0 +1,18 @@
+"""Which of our screens started, paused or stopped something: kept in English, said in the language of its reader."""
+
+from synapse.language import N_, Text, translated
+
+DASHBOARD = N_('the dashboard')
+FILE_DROP = N_('file drop')
+LIST = N_('the list of runs')
+MENU = N_('the menu')
+PAGE = N_('the page')
+PALETTE = N_('the palette')
+RUN_FORM = N_('the run form')
+SAMPLE = N_('the sample button')
+_OURS = frozenset({DASHBOARD, FILE_DROP, LIST, MENU, PAGE, PALETTE, RUN_FORM, SAMPLE})
+
+
+def cause_words(cause: str) -> str:
+    """Return a screen of ours in the language of whoever reads it; what anyone else has given as it is."""
+    return Text(translated(cause), cause) if cause in _OURS else cause
