@@ -17,7 +17,7 @@ from synapse.calendar.calendar import Calendar
 from synapse.calendar.editor import EventEditor
 from synapse.calendar.events import Event
 from synapse.catalog.catalog import Catalog
-from synapse.language import _, translated
+from synapse.language import _, in_thread, translated
 from synapse.records import now_utc
 
 from .assignment import Assignment
@@ -69,11 +69,11 @@ async def import_drafts(
     returning = Returning(editor.left(assignment.source) if assignment.source else (), events)
     planned = _Import(events, returning, catalog, is_trusted, is_own, assignment, now or now_utc(), turns_on=turns_on)
     with editor.importing():
-        await asyncio.to_thread(planned.decide, contents, progress)
+        await in_thread(planned.decide, contents, progress)
         await planned.validate(calendar, progress)
         editor.require_room(planned.added)
         change = '' if is_dry else await asyncio.shield(planned.write(editor, because, progress))
-        return await asyncio.to_thread(planned.result, change, progress)
+        return await in_thread(planned.result, change, progress)
 
 
 class _Import:

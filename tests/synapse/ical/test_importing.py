@@ -1,3 +1,4 @@
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from synapse.ical.import_result import ImportResult, Refused
 from synapse.ical.importing import import_drafts
 from synapse.ical.reading import read_calendar
 from synapse.ical.writing import write_calendar
+from synapse.language import choice
 from tests.parts.api_room import api_room
 from tests.parts.calendar_files import APPLE, CUSTOM, GOOGLE, OUTLOOK, calendar_file
 
@@ -45,6 +47,18 @@ def counts(result: ImportResult) -> tuple[int, int, int, int, int]:
 
 def by_wall(event: Event) -> tuple[datetime, str]:
     return event.start, event.timezone
+
+
+async def test_what_an_import_will_do_is_said_in_the_language_of_the_page_that_asks(
+    room: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = threading.get_ident()  # a page is known where it is drawn, and in no other thread
+    monkeypatch.setattr(choice, '_viewer', lambda: 'pt_BR' if threading.get_ident() == here else None)
+
+    result = await take(room, ONCE)
+
+    [event] = result.events
+    assert 'outubro de 2031' in event.sentence
 
 
 # Files of other programs
