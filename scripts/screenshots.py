@@ -39,6 +39,11 @@ QUIET = """() => new Promise((done) => {
 """Holds once nothing has come or gone on the page for half a second."""
 
 
+THERE = """() => {
+  const place = document.querySelector('#content');
+  return !place || place.querySelector('.sy-page')?.innerText.trim();
+}"""
+"""A machine with much to do may take its time until the first of a page is drawn."""
 WHOLE = """() => {
   const { scrollHeight, clientHeight } = document.querySelector('.sy-page') ?? document.documentElement;
   return [innerWidth, innerHeight + Math.max(0, scrollHeight - clientHeight)];
@@ -329,6 +334,7 @@ def _signed_in(program: 'SynapseUnderTest', browser: 'Browser') -> 'StorageState
 def _show(page: 'Page', room: _Room, scene: Scene, language: str) -> None:
     page.goto(room.program.url + scene.address.format_map(room.runs))
     page.locator('#content, main').first.wait_for()
+    page.wait_for_function(THERE)
     page.evaluate(QUIET)
     if scene.key or scene.press or scene.button:
         _open(page, scene, language)
