@@ -29,6 +29,7 @@ for _name in (
     'tabs',
     'program_flood',
     'start',
+    'first_run',
     'pages',
     'calendar_file',
     'saves',

@@ -34,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'{folder} exists and is not an empty folder. Choose another.', file=sys.stderr)
         return 2
     ensure_packages()
+    from synapse.language import AUTO, speak
+
+    speak(AUTO)
     with tempfile.TemporaryDirectory(prefix='synapse-demo-', ignore_cleanup_errors=True) as scratch:
         path = Path(scratch) / 'offset'
         os.environ[VARIABLE] = str(path)

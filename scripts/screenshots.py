@@ -1,17 +1,20 @@
-"""Takes pictures of every page and of the dialogs over them, in each theme and width, of a control room with demo data.
+"""Takes pictures of every screen and of what opens over it, in each language, theme and width, with demo data.
 
-A picture is called ROUTE-THEME-WIDTH.png. Without --data it makes the data by scripts/demo.py first. With --readme it
-makes those of README.md, ROUTE-THEME.webp in docs/pictures.
+A picture is called ROUTE-LANGUAGE-THEME-WIDTH.png. Without --data it makes the data by scripts/demo.py first. With
+--readme it makes those of README.md, ROUTE-THEME.webp in docs/pictures.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import Enum
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,37 +39,119 @@ QUIET = """() => new Promise((done) => {
 """Holds once nothing has come or gone on the page for half a second."""
 
 
-@dataclass(frozen=True)
-class Scene:
-    """An address, where `{live}` is the number of a run that works, and the key that opens what lies over its page."""
+THERE = """() => {
+  const place = document.querySelector('#content');
+  return !place || place.querySelector('.sy-page')?.innerText.trim();
+}"""
+"""A machine with much to do may take its time until the first of a page is drawn."""
+WHOLE = """() => {
+  const { scrollHeight, clientHeight } = document.querySelector('.sy-page') ?? document.documentElement;
+  return [innerWidth, innerHeight + Math.max(0, scrollHeight - clientHeight)];
+}"""
+"""The size of a window in which all of a page is seen."""
 
-    address: str
+
+class Place(Enum):
+    LIVED = 'a month of demo data'
+    NEW = 'an empty folder'
+    OUTSIDE = 'the same, for a browser that is not signed in'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A page and what is opened over it, by a key, by pressing what a selector finds, or by a button's English name.
+
+    :ivar address: `{live}` is the number of a run that works; `RUNS` has the others
+    :ivar opens: what lies over the page then; the last one is waited for
+    :ivar is_long: the picture shows the whole page, not only a window of it
+    """
+
+    address: str = ''
     key: str = ''
+    press: str = ''
+    button: str = ''
     opens: str = '.q-dialog'
+    is_long: bool = False
+    place: Place = Place.LIVED
 
 
 SCENES = {
-    'dashboard': Scene(''),
-    'runs': Scene('runs'),
-    'run': Scene('runs/{last}'),
-    'logs': Scene('logs'),
-    'scheduler': Scene('scheduler'),
-    'week': Scene('scheduler?view=week'),
-    'agenda': Scene('scheduler?view=agenda'),
-    'pipelines': Scene('pipelines'),
-    'profiles': Scene('profiles'),
-    'settings': Scene('settings'),
-    'help': Scene('help'),
-    'event': Scene('scheduler', 'n'),
-    'run-form': Scene('runs', 'r'),
-    'palette': Scene('', 'Control+k'),
-    'stop': Scene('runs/{live}', 'Shift+Escape'),
+    'dashboard': Scene(),
+    'runs': Scene(address='runs'),
+    'run': Scene(address='runs/{last}'),
+    'run-done': Scene(address='runs/{done}'),
+    'run-live': Scene(address='runs/{live}'),
+    'run-asks': Scene(address='runs/{asks}'),
+    'logs': Scene(address='logs'),
+    'scheduler': Scene(address='scheduler'),
+    'week': Scene(address='scheduler?view=week'),
+    'agenda': Scene(address='scheduler?view=agenda'),
+    'pipelines': Scene(address='pipelines', is_long=True),
+    'pipeline': Scene(address='pipelines/PublishVideo', is_long=True),
+    'profiles': Scene(address='profiles'),
+    'settings': Scene(address='settings', is_long=True),
+    'help': Scene(address='help'),
+    'chapter': Scene(address='help/write-a-pipeline'),
+    'unknown': Scene(address='nothing-here'),
+    'sign-in': Scene(address='login', place=Place.OUTSIDE),
+    'link': Scene(address='auth', place=Place.OUTSIDE),
+    'first-start': Scene(place=Place.NEW, is_long=True),
+    'no-runs': Scene(address='runs', place=Place.NEW),
+    'no-events': Scene(address='scheduler', place=Place.NEW),
+    'event': Scene(address='scheduler', key='n'),
+    'day': Scene(
+        address='scheduler', press='.is-today .mo-number, .ag-row', opens='.mo-pop[data-shown], .run-page, .q-dialog'
+    ),
+    'months': Scene(address='scheduler', press='.mo-name', opens='.mo-months'),
+    'run-form': Scene(address='runs', key='r'),
+    'retry': Scene(address='runs/{last}', button='Retry options', opens='.q-menu, .q-dialog'),
+    'stop': Scene(address='runs/{live}', key='Shift+Escape'),
+    'palette': Scene(key='Control+k'),
+    'shortcuts': Scene(key='?'),
+    'bell': Scene(key='b', opens='.bl-pop'),
+    'state': Scene(press='.sy-pill[aria-haspopup=menu]', opens='.q-menu'),
+    'profile-form': Scene(address='profiles', button='New profile'),
+    'watch-form': Scene(address='pipelines', button='Watch a folder'),
+    'import': Scene(address='settings', press='.feed-import input', opens='.im-list'),
+    'jobs': Scene(address='settings', button='Bring your crontab'),
+    'calendar-form': Scene(address='settings', button='Add a calendar'),
+    'channel-form': Scene(address='settings', button='Add a channel'),
+    'token': Scene(address='settings', button='New token'),
+    'password': Scene(address='settings', button='Set a password'),
 }
 README = ('dashboard', 'run', 'scheduler')
 README_WIDTH = 1280
 PICTURES = ROOT / 'docs/pictures'
+LANGUAGES = ('en', 'pt-BR')
 THEMES = ('dark', 'light')
 WIDTHS = (1440, 1280, 900, 375)
+ASKS = """
+from synapse import Pipeline, Run, step
+
+
+class ReleaseEpisode(Pipeline):
+    \"\"\"Put an episode on the site once someone has said yes.\"\"\"
+
+    episode: str = 'Episode 42'
+
+    @step
+    def draft(self, run: Run):
+        (run.workdir / 'notes.txt').write_text(self.episode)
+        run.artifact('notes.txt')
+
+    @step
+    def release(self, run: Run):
+        run.ask(f'Release {self.episode} now?', ['Release', 'Not now'], timeout='2h', default='Not now')
+"""
+CALENDAR = b"""BEGIN:VCALENDAR\r
+VERSION:2.0\r
+BEGIN:VEVENT\r
+UID:1\r
+SUMMARY:Lunch\r
+DTSTART:20300101T120000Z\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,13 +163,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     if given.readme:
         given.out, given.route, given.width, given.theme = PICTURES, [*README], [README_WIDTH], [*THEMES]
+        given.language = [LANGUAGES[0]]
     out: Path = given.out.expanduser().absolute()
     out.mkdir(parents=True, exist_ok=True)
     executable = find_chromium() or install_chromium() or None
-    with _room(given.data) as program, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        for path in _pictures(program, browser, given, out):
-            print(_small(path) if given.readme else path, flush=True)
+        for language in given.language:
+            with _rooms(given, language) as rooms:
+                for path in _pictures(rooms, browser, given, language, out):
+                    print(_small(path) if given.readme else path, flush=True)
         browser.close()
     return 0
 
@@ -98,6 +186,13 @@ def _parser() -> argparse.ArgumentParser:
         '--route', type=_Names([*SCENES]), default=[*SCENES], metavar='NAMES', help=f'default: {",".join(SCENES)}'
     )
     parser.add_argument(
+        '--language',
+        type=_Names(LANGUAGES),
+        default=[*LANGUAGES],
+        metavar='NAMES',
+        help=f'default: {",".join(LANGUAGES)}',
+    )
+    parser.add_argument(
         '--theme', type=_Names(THEMES), default=[*THEMES], metavar='NAMES', help=f'default: {",".join(THEMES)}'
     )
     parser.add_argument(
@@ -107,10 +202,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _small(picture: Path) -> Path:
-    """Turn a picture into WebP, a third of its size, without the width in its name."""
+    """Turn a picture into WebP, a third of its size, without language and width in its name."""
     import imageio_ffmpeg
 
-    small = picture.with_name(f'{picture.stem.rpartition("-")[0]}.webp')
+    route, _, theme, _ = picture.stem.rsplit('-', 3)
+    small = picture.with_name(f'{route}-{theme}.webp')
     convert = [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y', '-i', str(picture), '-quality', '80', str(small)]
     subprocess.run(convert, check=True)
     picture.unlink()
@@ -136,53 +232,93 @@ def _widths(text: str) -> list[int]:
     return [int(part) for part in text.split(',')]
 
 
+@dataclass(frozen=True)
+class _Room:
+    """A control room that is shown, and the runs in it: their numbers by the names of `Scene.address`."""
+
+    program: 'SynapseUnderTest'
+    runs: dict[str, int]
+
+
 @contextmanager
-def _room(data: Path | None) -> 'Iterator[SynapseUnderTest]':
-    """A control room with demo data, on a copy, so that a run that works is left in none of it."""
+def _rooms(given: argparse.Namespace, language: str) -> Iterator[dict[Place, _Room]]:
+    """What is shown for each place, on a machine that speaks this language, as those who read it have one.
+
+    Demo data is copied, so that a run that works is left in none of it.
+    """
     from tests.parts.harness import SynapseUnderTest
 
-    with tempfile.TemporaryDirectory(prefix='synapse-screenshots-') as scratch:
-        folder = Path(scratch) / 'data'
-        if data is None:
-            demo = [sys.executable, str(ROOT / 'scripts' / 'demo.py'), str(folder), '--days', str(DAYS)]
-            subprocess.run(demo, check=True)
-        else:
-            shutil.copytree(data, folder)
-        program = SynapseUnderTest(folder).start()
-        try:
-            yield program
-        finally:
-            with program.api as api:
-                api.post('/queue/stop')
-            program.stop()
+    wanted = {SCENES[route].place for route in given.route}
+    locale = f'{language.replace("-", "_")}.UTF-8'
+    with tempfile.TemporaryDirectory(prefix='synapse-screenshots-') as scratch, ExitStack() as stack:
+        rooms: dict[Place, _Room] = {}
+        if Place.NEW in wanted:
+            new = stack.enter_context(_started(SynapseUnderTest(Path(scratch) / 'new', LC_ALL=locale)))
+            rooms[Place.NEW] = _Room(new, {})
+        if wanted & {Place.LIVED, Place.OUTSIDE}:
+            folder = Path(scratch) / 'data'
+            if given.data is None:
+                demo = [sys.executable, str(ROOT / 'scripts' / 'demo.py'), str(folder), '--days', str(DAYS)]
+                subprocess.run(demo, check=True, env=os.environ | {'LC_ALL': locale})
+            else:
+                shutil.copytree(given.data, folder)
+            lived = stack.enter_context(_started(SynapseUnderTest(folder, LC_ALL=locale)))
+            rooms[Place.LIVED] = _Room(lived, _runs(lived, asks='run-asks' in given.route))
+            rooms[Place.OUTSIDE] = rooms[Place.LIVED]
+        yield rooms
 
 
-def _pictures(program: 'SynapseUnderTest', browser: 'Browser', given: argparse.Namespace, out: Path) -> Iterator[Path]:
-    runs = _runs(program)
-    session = _signed_in(program, browser)
-    for theme in given.theme:
-        for width in given.width:
+@contextmanager
+def _started(program: 'SynapseUnderTest') -> 'Iterator[SynapseUnderTest]':
+    program.start()
+    try:
+        yield program
+    finally:
+        with program.api as api:
+            api.post('/queue/stop')
+        program.stop()
+
+
+def _pictures(
+    rooms: dict[Place, _Room], browser: 'Browser', given: argparse.Namespace, language: str, out: Path
+) -> Iterator[Path]:
+    sessions = {
+        place: None if place == Place.OUTSIDE else _signed_in(room.program, browser) for place, room in rooms.items()
+    }
+    for theme, width in product(given.theme, given.width):
+        for place, room in rooms.items():
             context = browser.new_context(
-                viewport={'width': width, 'height': HEIGHT}, reduced_motion='reduce', storage_state=session
+                viewport={'width': width, 'height': HEIGHT},
+                locale=language,
+                reduced_motion='reduce',
+                color_scheme='dark' if theme == 'dark' else 'light',
+                storage_state=sessions[place],
             )
             context.add_init_script(f"localStorage.setItem('synapse-theme', '{theme}')")
-            for route in given.route:
-                path = out / f'{route}-{theme}-{width}.png'
+            for route in (route for route in given.route if SCENES[route].place == place):
+                path = out / f'{route}-{language}-{theme}-{width}.png'
                 page = context.new_page()
-                _show(page, program.url, SCENES[route], runs)
+                _show(page, room, SCENES[route], language)
                 page.screenshot(path=path)
                 page.close()
                 yield path
             context.close()
 
 
-def _runs(program: 'SynapseUnderTest') -> dict[str, int]:
-    """The numbers of the last run that failed or else ended, and of one that works until all is over."""
+def _runs(program: 'SynapseUnderTest', *, asks: bool) -> dict[str, int]:
+    """The numbers of the last run that failed or else ended, of one that succeeded, and of those that go on."""
     with program.api as api:
+        done = api.get('/runs', params={'state': 'succeeded'}).json()['runs']
         ended = [*api.get('/runs', params={'state': 'failed'}).json()['runs'], *api.get('/runs').json()['runs']]
     live = program.create_run('TimeLapse', frames=720, seconds_apart=5)
     program.wait_for_run(live['id'], 'running')
-    return {'last': ended[0]['number'], 'live': live['number']}
+    runs = {'last': ended[0], 'done': (done or ended)[0], 'live': live}
+    if asks:
+        program.write_pipeline('release_episode.py', ASKS)
+        program.wait_for_pipeline('ReleaseEpisode')
+        runs['asks'] = program.create_run('ReleaseEpisode')
+        program.wait_for_run(runs['asks']['id'], 'paused')
+    return {name: run['number'] for name, run in runs.items()}
 
 
 def _signed_in(program: 'SynapseUnderTest', browser: 'Browser') -> 'StorageState':
@@ -195,14 +331,35 @@ def _signed_in(program: 'SynapseUnderTest', browser: 'Browser') -> 'StorageState
     return session
 
 
-def _show(page: 'Page', url: str, scene: Scene, runs: dict[str, int]) -> None:
-    page.goto(url + scene.address.format_map(runs))
-    page.locator('#content').wait_for()
+def _show(page: 'Page', room: _Room, scene: Scene, language: str) -> None:
+    page.goto(room.program.url + scene.address.format_map(room.runs))
+    page.locator('#content, main').first.wait_for()
+    page.wait_for_function(THERE)
     page.evaluate(QUIET)
+    if scene.key or scene.press or scene.button:
+        _open(page, scene, language)
+        page.locator(scene.opens).last.wait_for()
+        page.evaluate(QUIET)
+    if scene.is_long:
+        width, height = page.evaluate(WHOLE)
+        page.set_viewport_size({'width': width, 'height': height})
+        page.evaluate(QUIET)
+
+
+def _open(page: 'Page', scene: Scene, language: str) -> None:
+    from synapse.language import read_language, translated
+
     if scene.key:
         page.keyboard.press(scene.key)
-        page.locator(scene.opens).wait_for()
-        page.evaluate(QUIET)
+    elif scene.press.endswith(' input'):
+        page.locator(scene.press).set_input_files(
+            {'name': 'lunch.ics', 'mimeType': 'text/calendar', 'buffer': CALENDAR}
+        )
+    elif scene.press:
+        page.locator(scene.press).first.click()
+    else:
+        name = translated(scene.button, read_language(language))
+        page.get_by_role('button', name=name, exact=True).first.click()
 
 
 if __name__ == '__main__':

@@ -38,7 +38,7 @@ class NextUp(Card):
     :param is_large: draw the empty state at full size, as on the first start
     """
 
-    def __init__(self, room: ControlRoom, classes: str = 'third is-list', *, is_large: bool = False) -> None:
+    def __init__(self, room: ControlRoom, classes: str = 'third is-list next-card', *, is_large: bool = False) -> None:
         super().__init__(_('Next up'), classes, label=_('Next events'))
         self._room = room
         self._is_large = is_large

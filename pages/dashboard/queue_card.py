@@ -32,7 +32,7 @@ class QueueCard(Card):
     """A row is the same element for as long as its run waits; a change of order moves it."""
 
     def __init__(self, room: ControlRoom) -> None:
-        super().__init__(_('Queue'), 'third is-list')
+        super().__init__(_('Queue'), 'third is-list queue-card')
         self._room = room
         self._rows: dict[str, _Row] = {}
         with self.head:

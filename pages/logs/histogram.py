@@ -87,6 +87,7 @@ class LogHistogram(Scope):
                 with el('span', 'sy-ell'):
                     self._verb = el('span', 'is-wide-only', _('selected') + ' ')
                     self._words = el('span')
+                    self._hint = el('span', 'is-wide-only', ' ' + _('Drag to select a time range'))
                 self._whole = self._link(
                     _('Whole log'), _('Show the whole log over time'), lambda: self._set_whole(True)
                 )
@@ -221,8 +222,8 @@ class LogHistogram(Scope):
         extent = '' if bars is None else bars.extent_words()
         self._plot.include(GROUPS if self._groups is None else self._groups)
         self._plot.select(view.selection)
-        hint = '' if bars is None else ' '.join((extent, _('Drag to select a time range'))).strip()
-        self._words.set_text(self._selection_words() if is_any else hint)
+        self._words.set_text(self._selection_words() if is_any else extent)
+        self._hint.set_visibility(not is_any and bars is not None)
         set_class(self._head, 'is-selected', is_any)
         for part in (self._verb, self._clear):
             part.set_visibility(is_any)

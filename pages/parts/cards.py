@@ -31,6 +31,18 @@ class Card(Scope):
             self.count = el('span', 'sy-count')
 
 
+def card_name(title: str, name: str, *, href: str = '') -> None:
+    """Draw the title at the head of a card, with the name that programs use after or below it, as there is room."""
+    with el('div', 'pipe-name sy-grow'):
+        with el('h2'):
+            if href:
+                el('a', '', title, href=href)
+            else:
+                el('span', text=title)
+        if name:
+            el('span', 'sy-cap sy-mono', name)
+
+
 @contextmanager
 def empty(title: str, text: str, icon_name: str) -> Iterator[None]:
     """The empty state of a card; the body of the `with` adds what to do about it."""
@@ -101,7 +113,9 @@ class StatCard(Scope):
             with el('span', 'v'):
                 self._value = el('span')
                 self._note = el('small')
-            self._spark = el('svg', 'spark', width='96', height='30', viewBox='0 0 96 30', aria_hidden='true')
+            # It gives way to the words, in width only.
+            size = {'width': '96', 'height': '30', 'viewBox': '0 0 96 30', 'preserveAspectRatio': 'none'}
+            self._spark = el('svg', 'spark', aria_hidden='true', **size)
 
     def show(self, value: str, note: str) -> None:
         self._value.set_text(f'{value} ')  # readers and voice control need the spaces between its parts

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pages.parts.cards import set_props
+from pages.parts.cards import card_name, set_props
 from pages.parts.html import Glyph, button, copy_button, el, icon, opens, prose
 from pages.parts.scope import Scope
 from pages.parts.words import color_class, kinds_of, limits_of, run_words
@@ -58,9 +58,7 @@ def _card(room: ControlRoom, info: PipelineInfo) -> Any:
     with el('section', f'glass-card pipe {color_class(info)}', aria_label=title) as card:
         with el('div', 'sy-x'):
             el('i', 'sy-pdot')
-            with el('h2', 'sy-ell'):
-                el('a', '', title, href=f'/pipelines/{info.name}')
-            el('span', 'sy-cap sy-mono sy-grow sy-ell', info.name if info.title != info.name else '')
+            card_name(title, info.name if info.title != info.name else '', href=f'/pipelines/{info.name}')
             draw_acts(room, info)
         draw_about(info)
         draw_facts(info)

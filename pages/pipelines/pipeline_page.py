@@ -4,7 +4,7 @@ import uuid
 
 from nicegui import ui
 
-from pages.parts.cards import Card, empty, set_props
+from pages.parts.cards import Card, card_name, empty, set_props
 from pages.parts.controls import Picker
 from pages.parts.html import button, copy_button, el
 from pages.parts.scope import Scope
@@ -57,8 +57,7 @@ def _draw(room: ControlRoom, info: PipelineInfo) -> None:
         with el('section', f'glass-card pipe {color_class(info)}', aria_label=title):
             with el('div', 'sy-x'):
                 el('i', 'sy-pdot')
-                el('h2', 'sy-ell', title)
-                el('span', 'sy-cap sy-mono sy-grow sy-ell', info.name if info.title != info.name else '')
+                card_name(title, info.name if info.title != info.name else '')
                 draw_acts(room, info)
             draw_about(info)
             draw_facts(info)

@@ -1,5 +1,6 @@
 """Profiles: where the results of a run go, its default parameters and its secrets."""
 
+from pages.parts.cards import card_name
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
@@ -38,8 +39,7 @@ def _card(room: ControlRoom, profile: Profile, *, is_only: bool) -> None:
         with el('div', 'sy-x'):
             with el('span', 'prof-icon').style(f'color:{profile.color}'):
                 icon(profile.icon)
-            el('h2', 'sy-ell', profile.label)
-            el('span', 'sy-cap sy-mono sy-grow sy-ell', profile.id)
+            card_name(profile.label, profile.id)
             edit = button(_('Edit'), icon_name='edit', small=True, aria_label=_('Edit {label}', label=profile.label))
             opens(edit, lambda: ProfileDialog(room, profile))
             remove = button(

@@ -10,6 +10,13 @@
     }
   }, 500);
 
+  // -- a text that is shortened is told in full where the pointer rests on it
+  addEventListener('pointerover', (event) => {
+    const text = event.target.closest?.('.sy-ell');
+    if (!text || (text.title && text.title !== text.dataset.told)) return;
+    text.title = text.dataset.told = text.scrollWidth > text.clientWidth ? text.textContent.trim() : '';
+  }, { passive: true });
+
   // -- the selected options that only this browser knows
   const CHOICES = { 'data-theme-option': 'themeChoice', 'data-single-keys-option': 'singleKeys' };
   const OPTIONS = Object.keys(CHOICES).map((name) => `[${name}]`).join();

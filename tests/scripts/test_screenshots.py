@@ -1,4 +1,4 @@
-"""Pictures of each place a person can go to, in the sizes that were asked for."""
+"""Pictures of each place a person can go to, in the languages and sizes that were asked for."""
 
 import struct
 from pathlib import Path
@@ -20,6 +20,7 @@ def test_each_place_has_a_scene() -> None:
     ('flag', 'value', 'words'),
     [
         ('--route', 'dashboard,cellar', "'cellar': choose from dashboard"),
+        ('--language', 'en,la', "'la': choose from en, pt-BR"),
         ('--theme', 'pink', "'pink': choose from dark, light"),
         ('--width', '1440,wide', "'1440,wide': give pixels"),
         ('--width', '0', "'0': give pixels"),
@@ -34,12 +35,13 @@ def test_what_there_is_not_is_refused_by_name(flag: str, value: str, words: str,
 
 
 @pytest.mark.browser
-def test_pictures_have_their_name_and_width(demo: Path, tmp_path: Path) -> None:
-    flags = ['--data', demo, '--out', tmp_path, '--theme', 'light', '--width', '1280,375']
-    done = script('screenshots.py', *flags, '--route', 'runs,stop')
+def test_pictures_have_their_name_language_and_width(demo: Path, tmp_path: Path) -> None:
+    flags = ['--data', demo, '--out', tmp_path, '--language', 'pt-BR', '--theme', 'light', '--width', '1280,375']
+    done = script('screenshots.py', *flags, '--route', 'runs,token,sign-in')
 
     assert done.returncode == 0, done.stderr
-    wanted = {f'{route}-light-{width}.png': width for width in (1280, 375) for route in ('runs', 'stop')}
+    routes = ('runs', 'token', 'sign-in')
+    wanted = {f'{route}-pt-BR-light-{width}.png': width for width in (1280, 375) for route in routes}
     assert {Path(line).name for line in done.stdout.splitlines()} == set(wanted)
     assert {path.name: width_of(path) for path in tmp_path.glob('*.png')} == wanted
     assert not any((demo / name).exists() for name in ('url', 'lock.json'))
