@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nicegui import context, ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from synapse.errors import SynapseError
 from synapse.language import _
@@ -113,25 +114,30 @@ def focus_first_field(dialog: ui.dialog, box: ui.element) -> None:
     """Focus the first field of the form, not the frame around it, as soon as the dialog is shown."""
     # A click between the fields keeps the focus, and so the keys, in the dialog.
     box.props['tabindex'] = '-1'
-    fields = '.form-scroll :is(input, select, textarea)'
     # The focus stays where it is if the person is typing before the dialog has faded in, or a question covers it.
     dialog.on(
         'show',
-        js_handler=f'''() => {{
+        js_handler=f"""() => {{
             const box = getHtmlElement({box.id}), top = [...document.querySelectorAll('.q-dialog')].at(-1);
-            if (top?.contains(box) && !box.contains(document.activeElement)) box.querySelector("{fields}")?.focus();
-        }}''',
+            if (top?.contains(box) && !box.contains(document.activeElement)) window.synapse.enter(box);
+        }}""",
     )
 
 
+def leave_button(dialog: ui.dialog, words: str = '', **attributes: Any) -> TextElement:
+    """Return the button, by default "Cancel", that leaves a dialog as Escape does: asking before typed text is lost."""
+    # The browser does it, see `layers.js`, also while the server is away.
+    return button(words or _('Cancel'), data_leave='1', **attributes).on('click', dialog.close)
+
+
 def save_on_enter(box: ui.element, save: Callable[[], Any]) -> None:
-    """Save the form in a box when Enter is pressed in one of its fields, or Ctrl and Enter anywhere in it."""
+    """Save the form in a box when Enter is pressed in one of its fields; `dialogs.js` takes Ctrl and Enter."""
     box.on(
         'keydown.enter',
         save,
         js_handler="""(e) => {
             const isField = e.target.matches('input:not([type=checkbox], [type=radio], [type=file])');
-            if (e.repeat || e.isComposing || !(isField || e.ctrlKey || e.metaKey)) return;
+            if (e.repeat || e.isComposing || !isField || e.ctrlKey || e.metaKey) return;
             e.preventDefault();
             emit();
         }""",
@@ -155,7 +161,7 @@ async def ask(title: str, text: str, *, yes: str, no: str = '', option: str = ''
                 tick = el('input', type_='checkbox')
                 el('span', text=option)
         with el('div', 'sy-dialog-buttons'):
-            button(no or _('Cancel'), autofocus=True).on('click', lambda: dialog.submit(None))
+            leave_button(dialog, no, autofocus=True)
             sure = button(yes, kind='danger', icon_name=icon_name).classes('is-solid')
             # Read in the browser with the click: an event of its own could arrive after the answer.
             ticked = f'getHtmlElement({tick.id}).checked' if tick is not None else 'false'

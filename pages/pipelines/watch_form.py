@@ -10,7 +10,7 @@ from nicegui import background_tasks
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
-from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, say
+from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, leave_button, say
 from pages.parts.fields import NumberField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el
 from pages.parts.scope import Scope
@@ -54,7 +54,6 @@ class WatchDialog:
         with Dialog() as self._dialog:
             box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label=title)
             focus_first_field(self._dialog, box)
-            box.on('keydown.ctrl.enter', self._save)
             with box:
                 self._draw(title)
         self._dialog.on('hide', self._dialog.delete)
@@ -92,7 +91,7 @@ class WatchDialog:
         self._folder.changed = self._pattern.changed = self._look_soon
         with el('div', 'form-foot'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
-            button(_('Cancel')).on('click', self._dialog.close)
+            leave_button(self._dialog)
             self._button = button(_('Save') if watch else _('Watch it'), kind='primary', title=_('Ctrl Enter'))
             self._button.on('click', self._save)
         given = watch.parameters if watch is not None and watch.pipeline == self._pipeline else {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from pages.parts.cards import set_props
 from pages.parts.controls import TYPED
-from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, say
+from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, leave_button, say
 from pages.parts.fields import PairsField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon
 from synapse.control_room import ControlRoom
@@ -48,7 +48,6 @@ class ProfileDialog:
         with Dialog() as self._dialog:
             box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label=title)
             focus_first_field(self._dialog, box)
-            box.on('keydown.ctrl.enter', self._save)
             with box:
                 self._draw(title, profile or _blank(room))
         self._dialog.on('hide', self._dialog.delete)
@@ -81,7 +80,7 @@ class ProfileDialog:
             self._secrets = _Secrets([name for name in first.secrets if name not in TITLES])
         with el('div', 'form-foot'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
-            button(_('Cancel')).on('click', self._dialog.close)
+            leave_button(self._dialog)
             self._button = button(_('Save profile'), kind='primary', title=_('Ctrl Enter'))
             self._button.on('click', self._save)
 

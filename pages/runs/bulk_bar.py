@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from pages.parts.cards import set_props
 from pages.parts.controls import segments
-from pages.parts.dialogs import Dialog, answer_to, attempt, say
+from pages.parts.dialogs import Dialog, answer_to, attempt, leave_button, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -157,7 +157,7 @@ async def ask(action: BulkAction, plan: BulkPlan) -> bool | None:
             el('p', 'sy-2', _('Left out: {runs}.', runs=listed(left_out(plan))))
         with el('div', 'sy-dialog-buttons'):
             no = _('Close') if not count else _('Cancel') if action is BulkAction.RETRY else _('Keep them')
-            button(no, autofocus=True).on('click', lambda: dialog.submit(None))
+            leave_button(dialog, no, autofocus=True)
             if count:
                 kind = 'danger' if action is BulkAction.CANCEL else 'primary'
                 yes = button(_do(action, count), kind=kind, icon_name='repeat' if kind == 'primary' else 'stop')

@@ -6,7 +6,7 @@ from typing import Any
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Slot, entry, select
-from pages.parts.dialogs import Dialog, answer_to
+from pages.parts.dialogs import Dialog, answer_to, leave_button
 from pages.parts.html import button, el
 from pages.parts.words import title_of
 from synapse.control_room import ControlRoom
@@ -77,7 +77,7 @@ class _PauseDialog:
                 self._draw_drain()
             self._problem = el('p', 'sy-error', role='alert')
             with el('div', 'sy-dialog-buttons'):
-                button(_('Cancel')).on('click', lambda: self._dialog.submit(None))
+                leave_button(self._dialog)
                 button(_('Pause'), icon_name='pause', kind='primary').on('click', self._save)
         set_props(self._until.box, hidden=True)
 

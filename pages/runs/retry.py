@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import background_tasks, ui
 
 from pages.parts.cards import set_props
-from pages.parts.dialogs import Dialog, attempt, focus_wrong
+from pages.parts.dialogs import Dialog, attempt, focus_first_field, focus_wrong, leave_button
 from pages.parts.html import button, el, icon
 from pages.parts.words import length_of, size_of, step_title
 from synapse.control_room import ControlRoom
@@ -67,7 +67,9 @@ class RetryDialog:
 
     def _draw(self, plan: RetryPlan) -> None:
         title = _('Retry {run}', run=f'#{self._run.number}')
-        with el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label=title):
+        box = el('section', 'sy-dialog form-dialog', role='dialog', aria_modal='true', aria_label=title)
+        focus_first_field(self._dialog, box)
+        with box:
             with el('div', 'form-head'):
                 el('h2', text=title)
                 el('span', 'sy-cap sy-ell sy-grow', self._run.subject)
@@ -79,7 +81,7 @@ class RetryDialog:
                 self._draw_form()
             with el('div', 'form-foot'):
                 self._problem = el('span', 'sy-error sy-grow', role='alert')
-                button(_('Cancel')).on('click', self._dialog.close)
+                leave_button(self._dialog)
                 with el('button', 'sy-btn is-primary', type_='button') as self._go:
                     icon('play', size=14)
                     self._words = el('span')

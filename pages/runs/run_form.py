@@ -10,7 +10,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
-from pages.parts.dialogs import Dialog, attempt, focus_first_field, focus_wrong, say
+from pages.parts.dialogs import Dialog, attempt, focus_first_field, focus_wrong, leave_button, say
 from pages.parts.fields import Field, FieldMaker, Unreadable, sorted_errors
 from pages.parts.html import button, el, icon, without_backticks
 from pages.parts.schema_fields import field_for
@@ -183,8 +183,6 @@ class RunFormDialog:
         focus_first_field(self._dialog, box)
         # Only the browser knows whether a file is still being sent.
         pressed = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
-        box.on('keydown.ctrl.enter', self._run_pressed, js_handler=pressed)
-        box.on('keydown.meta.enter', self._run_pressed, js_handler=pressed)
         with box:
             with el('div', 'form-head'):
                 self._dot = el('i', 'sy-pdot')
@@ -204,7 +202,7 @@ class RunFormDialog:
                 last = button(_('Use the last values'), icon_name='retry', kind='ghost', title=title)
                 last.on('click', self._take_last)
                 self._problem = el('span', 'sy-error sy-grow', role='alert')
-                button(_('Cancel')).on('click', self._dialog.close)
+                leave_button(self._dialog)
                 self._run_button = button(_('Run'), icon_name='play', kind='primary')
                 with self._run_button:
                     el('span', 'sy-kbd', _('Ctrl Enter'))

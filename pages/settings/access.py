@@ -8,7 +8,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.cards import keep_rows, set_props
 from pages.parts.controls import Picker, Slot, entry
-from pages.parts.dialogs import Dialog, attempt, confirm, focus_first_field, focus_wrong, save_on_enter
+from pages.parts.dialogs import Dialog, attempt, confirm, focus_first_field, focus_wrong, leave_button, save_on_enter
 from pages.parts.html import address_of, button, copy_button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of
@@ -103,7 +103,7 @@ class PasswordDialog:
                     self._slot('password-again', _('The same again'), '')
                 with el('div', 'form-foot'):
                     self._problem = el('span', 'sy-error sy-grow', role='alert')
-                    button(_('Cancel')).on('click', self._dialog.close)
+                    leave_button(self._dialog)
                     button(_('Set'), kind='primary').on('click', self._save)
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()
@@ -303,7 +303,7 @@ class TokenDialog:
                     )
             with self._foot:
                 self._problem = el('span', 'sy-error sy-grow', role='alert')
-                button(_('Cancel')).on('click', self._dialog.close)
+                leave_button(self._dialog)
                 button(_('Create'), kind='primary').on('click', self._save)
         self._dialog.on('hide', self._dialog.delete)
         self._dialog.open()

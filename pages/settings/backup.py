@@ -8,7 +8,7 @@ from nicegui import background_tasks
 
 from pages.parts.cards import keep_rows, set_class, set_props
 from pages.parts.controls import Slot, entry, tick_box
-from pages.parts.dialogs import Dialog, attempt, confirm, focus_first_field, save_on_enter, say
+from pages.parts.dialogs import Dialog, attempt, confirm, focus_first_field, leave_button, save_on_enter, say
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
 from pages.parts.upload import FileZone, sending_row
@@ -259,7 +259,7 @@ class RestoreDialog:
                     self._draw_secrets()
                 with el('div', 'form-foot'):
                     self._problem = el('span', 'sy-error sy-grow', role='alert')
-                    button(_('Cancel')).on('click', self._dialog.close)
+                    leave_button(self._dialog)
                     self._yes = button(_('Restore'), kind='primary')
                     self._yes.on('click', self._confirm)
         self._dialog.on('hide', self._dialog.delete)

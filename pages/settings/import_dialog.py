@@ -10,7 +10,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props, work_box
 from pages.parts.controls import TYPED, tick_box
-from pages.parts.dialogs import Dialog, answer_to, attempt
+from pages.parts.dialogs import Dialog, answer_to, attempt, leave_button
 from pages.parts.html import button, el
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -67,7 +67,7 @@ class ImportDialog:
             self._bulk = el('div', 'im-bulk', role='group', aria_label=_('Switch on several'))
             self._body = el('div', 'im-body')
             with el('div', 'sy-dialog-buttons'):
-                button(_('Cancel'), autofocus=True).on('click', lambda: self._dialog.submit(None))
+                leave_button(self._dialog, autofocus=True)
                 with button('', kind='primary').classes(remove='is-icon') as self._yes:
                     self._words = el('span')
                 self._yes.on('click', self._agree)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pages.parts.cards import set_props
 from pages.parts.controls import Slot, entry, select
-from pages.parts.dialogs import Dialog, attempt, focus_first_field, focus_wrong
+from pages.parts.dialogs import Dialog, attempt, focus_first_field, focus_wrong, leave_button
 from pages.parts.fields import Field, Unreadable, sorted_errors
 from pages.parts.html import button, el, opens
 from pages.parts.schema_fields import field_for
@@ -140,7 +140,7 @@ class RuleDialog:
             self._draw_fields()
         with el('div', 'form-foot'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
-            button(_('Cancel')).on('click', self._dialog.close)
+            leave_button(self._dialog)
             button(_('Save rule'), kind='primary').on('click', self._save)
         self._choose_when(self._values['when'])
 

@@ -28,7 +28,7 @@ async def bring_jobs(room: ControlRoom) -> None:
     """Ask from where, show what would become of it, import what the person agrees to, and offer to switch it on."""
     asked, ticks = Asked.about(await in_thread(sources_of_machine)), Ticks()
     while chosen := await JobSources(asked).answer():
-        if await attempt(_look(room, as_one(chosen), ticks)) is Next.CANCEL:
+        if await attempt(_look(room, as_one(chosen), ticks)) is Next.DONE:
             return
 
 
@@ -48,7 +48,7 @@ async def _look(room: ControlRoom, chosen: Sequence[Source], ticks: Ticks) -> Ne
     if later is not None:
         await room.editor.undo(result.change, *later)
         say(_('The import was undone.'), kind='success')
-    return Next.CANCEL
+    return Next.DONE
 
 
 def _with_users(source: Source) -> Source:

@@ -37,13 +37,14 @@ _ASKED = {'cron': 'cronsim', 'systemd': 'systemd-analyze'}
 
 
 class Next(Enum):
-    """What a person wants after the preview."""
+    """What comes after the preview."""
 
     IMPORT = auto()
     AGAIN = auto()
     """To see the jobs read in another way."""
     BACK = auto()
-    CANCEL = auto()
+    """To the sources, where what was pasted is kept."""
+    DONE = auto()
 
 
 @dataclass(slots=True)
@@ -109,7 +110,6 @@ class JobsPreview:
             self._list = el('ul', 'im-list', aria_label=_('Lines and their events'))
             self._foot = el('div', 'sy-x')
             with el('div', 'sy-dialog-buttons'):
-                button(_('Cancel')).on('click', lambda: self._dialog.submit(Next.CANCEL))
                 button(_('Back'), autofocus=True).on('click', lambda: self._dialog.submit(Next.BACK))
                 if planned.events or planned.unchanged:
                     with button('', kind='primary').classes(remove='is-icon') as yes:

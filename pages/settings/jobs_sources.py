@@ -9,7 +9,7 @@ from typing import Any
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props
-from pages.parts.dialogs import Dialog, answer_to
+from pages.parts.dialogs import Dialog, answer_to, leave_button
 from pages.parts.html import button, el
 from synapse.language import N_, _, _n, translated
 from synapse.schedulers.sources import MAX_BYTES, Kind, Source, given, text_of
@@ -81,7 +81,7 @@ class JobSources:
             chosen.on('change', self._receive, js_handler=_SEND)
             self._problem = el('p', 'sy-error', role='alert')
             with el('div', 'sy-dialog-buttons'):
-                button(_('Cancel')).on('click', lambda: self._dialog.submit(None))
+                leave_button(self._dialog)
                 look = button(_('Show the events'), kind='primary')
             # Read with the click: an event of its own could arrive after it.
             look.on('click', self._submit, js_handler=f'() => emit(getHtmlElement({self._text.id}).value)')

@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import keep_rows, set_props
 from pages.parts.controls import Slot, entry, segments
-from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, focus_wrong, save_on_enter
+from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, focus_wrong, leave_button, save_on_enter
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of
@@ -263,7 +263,7 @@ class ChannelDialog:
         with el('div', 'form-foot'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
             self._busy = el('span', 'sy-cap', role='status')
-            button(_('Cancel')).on('click', self._dialog.close)
+            leave_button(self._dialog)
             self._button = button(_('Save') if self._channel else _('Add'), kind='primary')
             self._button.on('click', self._save)
         self._show_way()

@@ -6,7 +6,7 @@ from typing import Any
 
 from pages.parts.cards import keep_rows, set_props
 from pages.parts.controls import Slot, entry
-from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, save_on_enter
+from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, leave_button, save_on_enter
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
 from pages.parts.words import clock_of, day_of
@@ -230,7 +230,7 @@ class SubscriptionDialog:
             el('p', 'sy-cap', translated(TURNS_ON), id='calendar-turns-on')
         with el('div', 'form-foot'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')
-            button(_('Cancel')).on('click', self._dialog.close)
+            leave_button(self._dialog)
             button(_('Save') if self._item else _('Subscribe'), kind='primary').on('click', self._save)
 
     def _type_url(self, text: str) -> None:

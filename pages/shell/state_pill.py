@@ -95,7 +95,6 @@ class RoomPill(Scope):
 
     def _opened(self) -> None:
         self._is_open = True
-        self._filled = None
         self._fill_if_open()
 
     def _closed(self) -> None:

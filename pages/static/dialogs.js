@@ -47,9 +47,17 @@
   new MutationObserver(watch).observe(root, { attributeFilter: ['data-connection'] });
   function swallow(event) { event.preventDefault(); event.stopImmediatePropagation(); }
   addEventListener('click', (event) => { if (isAway && event.target.closest?.(PRIMARY)) swallow(event); }, true);
+  // Ctrl and Enter press what saves or starts what a form asks for.
+  const FORM = '.sy-dialog:has(:is(input, select, textarea):not([data-asks] *))', SAVES = ':is(.form-foot, .sy-dialog-buttons) .is-primary';
   addEventListener('keydown', (event) => {
-    if (isAway && event.key === 'Enter' && (event.ctrlKey || event.metaKey) && event.target.closest?.('.q-dialog')) swallow(event);
-  }, true);
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.repeat || event.isComposing) return;
+    const save = event.target.closest?.('.q-dialog')?.querySelector(`${FORM} ${SAVES}`);
+    if (!save?.checkVisibility()) return;
+    swallow(event);
+    // With `data-checks` it is disabled while something is wrong, as far as the server has read: it looks once more.
+    if (save.dataset.checks) save.dispatchEvent(new Event('click', { bubbles: true, cancelable: true }));
+    else save.click();
+  });
 
   // -- drafts: the edits in their order, so that repeating them also brings back the fields that depend on others
   const CONTROLS = 'input:not([type=password], [type=file], .is-secret), select, textarea:not(.is-secret)';

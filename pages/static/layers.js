@@ -3,7 +3,7 @@
 (() => {
   'use strict';
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const isShown = (element) => element.getClientRects().length > 0;
+  const isShown = (element) => element.checkVisibility(); // not in a closed fold
   function swallow(event) { event.preventDefault(); event.stopImmediatePropagation(); }
 
   // -- layers, except those fading out or faded to an empty frame
@@ -104,6 +104,10 @@
     const menu = event.target.closest?.('a[href], [data-closes]')?.closest('.q-menu');
     if (menu) close(menu);
   });
+  // A menu of the framework is toggled once more as Enter comes up again, which a button takes as it goes down.
+  addEventListener('keyup', (event) => {
+    if (event.key === 'Enter' && event.target.closest?.('button[aria-haspopup]')) event.stopImmediatePropagation();
+  }, true);
   // After a lost connection the framework reloads the page by itself; what was typed is kept then, see `dialogs.js`.
   const SOON_MS = 5000;
   let lostAt = -Infinity, wired = null;
@@ -117,51 +121,65 @@
     if (performance.now() - lostAt > SOON_MS && unsaved()) event.preventDefault();
   });
 
-  // -- Back: while something is open, the history has one entry more, which Back takes away instead of the page
+  /* -- Back closes what is open, instead of leaving the page. For that, a page has two entries in the history from its
+     first layer on: Back leads from the upper to the lower one, from where we return at once. With nothing open, the lower
+     one is passed in both directions. An entry for each layer would stay behind when that closes: Forward would lead to it. */
   const narrow = matchMedia('(max-width: 767px)');
   const isGuarded = () => open(narrow.matches ? LAYERS : DIALOG).length > 0;
-  const isGuard = () => Boolean(history.state?.guard);
   const place = () => window.navigation?.currentEntry?.index ?? 0;
-  const TRAVEL_MS = 5000;
-  let travels = 0, waiting = [], here = location.href, at = 0, wasGuard = false;
+  const entry = () => ({ ...history.state, href: location.href, place: place() });
   const original = { pushState: history.pushState.bind(history), replaceState: history.replaceState.bind(history) };
-  // The framework changes the address as soon as an answer comes: never that of the entry on top, which is leaving.
-  for (const name of Object.keys(original)) history[name] = (...values) => { waiting.push(() => original[name](...values)); settle(); };
-  function travel(steps) {
-    clearTimeout(travels);
-    travels = setTimeout(() => { travels = 0; }, TRAVEL_MS); // never twice: it would leave the page
-    history.go(steps);
+  const RETURN_MS = 5000;
+  let at = entry(), waiting = [], returning = null;
+  const unpaired = (state) => ({ ...state, upper: undefined, lower: undefined });
+  /* What the framework asks for once we are back at the entry that it means. */
+  function change(work) { waiting.push(work); settle(); }
+  history.pushState = (state, ...place) => change(() => {
+    // Stayed at, since no page is before it.
+    if (history.state?.lower) original.replaceState(unpaired(history.state), '');
+    original.pushState(unpaired(state), ...place);
+  });
+  history.replaceState = (state, ...place) => change(() => original.replaceState({ ...state, upper: history.state?.upper, lower: history.state?.lower }, ...place));
+  function returnTo(goal) {
+    clearTimeout(returning?.timer);
+    returning = { goal, timer: setTimeout(arrived, RETURN_MS) };
+    history.go(goal.place - place() || 1);
   }
   function arrived() {
-    clearTimeout(travels);
-    travels = 0;
+    clearTimeout(returning?.timer);
+    returning = null;
     settle();
   }
   function settle() {
-    if (travels) return;
-    if (isGuard() && (waiting.length || !isGuarded())) { mark(); travel(-1); return; }
-    for (const change of waiting.splice(0)) change();
-    if (isGuarded() && !isGuard()) original.pushState({ ...history.state, guard: true }, '', location.href);
-    mark();
+    if (returning) return;
+    for (const work of waiting.splice(0)) work();
+    if (isGuarded() && !history.state?.upper) {
+      const pair = `${Math.random()}`, state = unpaired(history.state);
+      original.replaceState({ ...state, lower: pair }, '');
+      original.pushState({ ...state, upper: pair }, '', location.href);
+    }
+    at = entry();
   }
-  function mark() { [here, at, wasGuard] = [location.href, place(), isGuard()]; }
   addEventListener('popstate', (event) => {
-    const isHere = location.href === here, steps = at - place(), hadGuard = wasGuard;
-    if (travels) { event.stopImmediatePropagation(); arrived(); return; }
-    mark();
-    const layer = top(), isOpen = isGuarded();
-    if (!isOpen || !layer) {
-      // Forward to an entry whose layer is gone, or Back from one that is just going.
-      if (isHere && (isGuard() || hadGuard)) event.stopImmediatePropagation();
-      settle();
-    } else if (!isHere && !unsaved()) {
-      open(LAYERS).forEach(close);
-    } else {
+    const from = at, now = history.state?.lower, isBack = Boolean(now) && from.upper === now;
+    if (returning) {
       event.stopImmediatePropagation();
-      if (asking() || unsaved() || open(LAYERS).length > 1) travel(isHere ? 1 : steps);
-      leave(layer);
+      if (now || place() !== returning.goal.place) returnTo(returning.goal);
+      else arrived();
+    } else if (isGuarded() && (isBack || unsaved())) {
+      event.stopImmediatePropagation();
+      returnTo(from);
+      leave(top());
+    } else if (now) {
+      event.stopImmediatePropagation();
+      at = entry();
+      history.go(isBack ? -1 : 1);
+    } else {
+      if (isGuarded()) open(LAYERS).forEach(close);
+      settle();
     }
   });
+  addEventListener('load', () => { if (history.state?.lower) history.go(1); });
 
   // -- the focus: where it was before each layer, and who takes its place if that was drawn again meanwhile
   const origins = new WeakMap();

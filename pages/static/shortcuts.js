@@ -57,7 +57,8 @@
     const isModified = /^(?:Control|Alt|Shift\+Escape)/.test(combo);
     if (isModified && ANYWHERE.includes(name) && !event.defaultPrevented && !openDialog() && !openMenu()) {
       // Pressed again, it is for the browser's own search.
-      if (document.activeElement.dataset?.key !== name && press(name)) event.preventDefault();
+      const isThere = document.activeElement.matches(`input[data-key="${name}"]`);
+      if (!isThere && press(name)) event.preventDefault();
       return;
     }
     if (name === 'bell' && event.target.closest?.('.bl-pop') && !typing(event.target)) { event.preventDefault(); press(name); return; }
@@ -70,14 +71,28 @@
     else if (SCROLLS.includes(event.key) && !isModified) scrolled(event);
   });
 
-  /* Arrows, Home, End and first letters go through an open menu. */
+  /* Arrows, Home, End and first letters go through an open menu. The server may draw its rows a moment later, or again. */
+  const rowsOf = (menu) => [...menu?.querySelectorAll('.sy-menu :is(a, button):not(:disabled)') ?? []].filter(isShown);
+  let wantedRow = 0;
+  const redrawn = new MutationObserver(() => {
+    if (!openMenu()) redrawn.disconnect();
+    else if (!openMenu().contains(document.activeElement) || !rowsOf(openMenu()).includes(document.activeElement)) goTo(wantedRow);
+  });
+  function goTo(goal) {
+    const menu = openMenu(), rows = rowsOf(menu);
+    wantedRow = goal;
+    redrawn.observe(menu, { childList: true, subtree: true });
+    if (!rows.length) return;
+    rows.at(goal % rows.length).focus();
+    wantedRow = rows.indexOf(document.activeElement);
+  }
   let word = '', wordAt = -Infinity;
   const WORD_MS = 700;
   function walkMenu(event) {
-    const rows = [...openMenu().querySelectorAll('.sy-menu :is(a, button):not(:disabled)')].filter(isShown), at = rows.indexOf(document.activeElement);
-    if (!rows.length || typing(event.target)) return false;
+    const rows = rowsOf(openMenu()), at = rows.indexOf(document.activeElement);
+    if (typing(event.target)) return false;
     const goal = { ArrowDown: at + 1, ArrowUp: at < 0 ? -1 : at - 1, Home: 0, End: -1 }[event.key];
-    if (goal !== undefined) { rows.at(goal % rows.length).focus(); return true; }
+    if (goal !== undefined) { goTo(goal); return true; }
     const goesOn = performance.now() - wordAt < WORD_MS;
     if (event.key.length > 1 || event.key === ' ' && !goesOn) return false;
     word = (goesOn ? word : '') + event.key.toLowerCase();

@@ -147,7 +147,7 @@
   const sendAlways = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) { if (this.readyState <= WebSocket.OPEN) sendAlways.call(this, data); };
   const SILENCE_MS = 2000, OFFLINE_SECONDS = 4, PING_MS = 1000;
-  let wired = null, lostAt = 0, askedAt = 0, lags = [];
+  let wired = null, wasLive = false, lostAt = 0, askedAt = 0, lags = [];
   const ASKS_SERVER = ':is(.sy-main, .sy-top, .q-dialog) button:not(.sy-theme)';
   const cutOff = () => _('Offline: this works again as soon as the connection does.');
   /* Disables what needs the server while it cannot be reached, with the reason; what was disabled before stays so. */
@@ -208,6 +208,7 @@
     }
     const isSilent = askedAt && Date.now() - askedAt > SILENCE_MS;
     if (socket.connected && !isSilent) {
+      wasLive = true;
       lostAt = 0;
       const median = [...lags].sort((a, b) => a - b)[Math.floor(lags.length / 2)];
       show('live', _('Live'), median === undefined ? '' : `${Math.max(1, Math.round(median))} ms`);
@@ -406,6 +407,7 @@
     here: () => location.pathname.slice(base.length), // the path that is shown
     take, // files, for a drop zone
     now: () => Date.now() + skew, // the server's clock
+    isLost: () => wasLive && !window.socket.connected, // the connection, after it was there
     wall, // the wall time of the calendar's zone; read the UTC parts of the Date
     dayNumber,
     setTheme(choice) { store('synapse-theme', choice); applyTheme(); },

@@ -9,14 +9,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from pages.parts.shortcuts import SHORTCUTS
 from tests.parts.forked import forked
+from tests.parts.hands import LATE
 from tests.parts.harness import SynapseUnderTest, wait_until
 
-LATE = """
-    Object.defineProperty(WebSocket.prototype, 'onmessage', {{
-        set(handler) {{ this.addEventListener('message', (event) => setTimeout(() => handler(event), {ms})); }},
-    }});
-"""
-"""Whatever the server sends arrives so many milliseconds later, in its order."""
 LONG = """
 import time
 from synapse import Pipeline, Run, step

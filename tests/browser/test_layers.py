@@ -77,6 +77,35 @@ def test_back_closes_what_is_open_and_then_leads_to_the_page_before(
     assert problems == []
 
 
+def test_no_entry_of_a_dialog_that_was_closed_stays_in_the_history(page: Page, program: SynapseUnderTest) -> None:
+    go(page, 'Scheduler')
+    today = page.locator('.mo-cell.is-today')
+    today.focus()
+    for way_out in ('Escape', 'Cancel', 'Back'):
+        page.keyboard.press('n')
+        dialog = page.get_by_role('dialog', name='New event')
+        expect(dialog).to_be_visible()
+        if way_out == 'Cancel':
+            dialog.get_by_role('button', name='Cancel').click()
+        elif way_out == 'Back':
+            page.go_back()
+        else:
+            page.keyboard.press('Escape')
+        expect(page.locator('.q-dialog')).to_have_count(0)
+        page.wait_for_function('history.state.upper')
+        assert page.evaluate('navigation.canGoForward') is False
+    entries = page.evaluate('navigation.entries().length')
+
+    for _ in range(2):
+        page.go_back()
+        expect(page.get_by_role('heading', name='Dashboard')).to_be_visible()
+        page.go_forward()
+        expect(page).to_have_url(f'{program.url}scheduler')
+        expect(today).to_be_visible()
+    assert page.evaluate('navigation.canGoForward') is False
+    assert page.evaluate('navigation.entries().length') == entries
+
+
 def test_each_way_out_asks_before_it_drops_what_was_typed(page: Page, problems: list[str]) -> None:
     go(page, 'Runs')
     command = command_of(page)

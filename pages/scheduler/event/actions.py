@@ -6,7 +6,7 @@ from typing import Literal
 
 from nicegui import ui
 
-from pages.parts.dialogs import Dialog, answer_to, attempt, confirm, say
+from pages.parts.dialogs import Dialog, answer_to, attempt, confirm, leave_button, say
 from pages.parts.html import button, el
 from pages.runs.run_form import open_run_form
 from pages.scheduler.parts.days import moment_words
@@ -45,7 +45,7 @@ async def ask_scope(
             for place, scope in enumerate(scopes):
                 choice = button(translated(_ANSWERS[verb][scope]), autofocus=place == 0 or None)
                 choice.on('click', lambda scope=scope: dialog.submit(scope))
-            button(_('Cancel'), kind='ghost').on('click', lambda: dialog.submit(None))
+            leave_button(dialog, kind='ghost')
     answer = await answer_to(dialog)
     return next((scope for scope in scopes if scope == answer), None)
 

@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props, work_box
 from pages.parts.controls import switch
-from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, say
+from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, leave_button, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
 from pages.parts.words import pipeline_color
@@ -100,8 +100,6 @@ class EventDialog:
             focus_first_field(self._dialog, box)
             # Only the browser knows whether a file is still uploading.
             asked = f'() => emit(Boolean(getHtmlElement({box.id}).querySelector(".upload-zone.is-sending")))'
-            box.on('keydown.ctrl.enter', self._save_asked, js_handler=asked)
-            box.on('keydown.meta.enter', self._save_asked, js_handler=asked)
             with box, Scope().classes('ev-scope') as self._scope:
                 self._draw_head(title)
                 with el('div', 'ev-columns'):
@@ -155,8 +153,8 @@ class EventDialog:
                 run = button(_('Run once now'), icon_name='play', kind='ghost', title=_('Run the event as last saved'))
                 opens(run, lambda: run_event_now(self._room, event), what='')
             self._problem = el('span', 'sy-error sy-grow', role='alert', id='event-problem')
-            button(_('Cancel'), data_leave='1').on('click', self._dialog.close)
-            self._button = button(_('Save event'), kind='primary', aria_describedby='event-problem')
+            leave_button(self._dialog)
+            self._button = button(_('Save event'), kind='primary', aria_describedby='event-problem', data_checks='1')
             with self._button:
                 el('span', 'sy-kbd', _('Ctrl Enter'))
             self._button.on('click', self._save_asked, js_handler=asked)

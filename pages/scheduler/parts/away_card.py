@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from nicegui import background_tasks
 
 from pages.parts.cards import keep_rows, set_props
-from pages.parts.dialogs import Dialog, answer_to, attempt, focus_first_field, say
+from pages.parts.dialogs import Dialog, answer_to, attempt, focus_first_field, leave_button, say
 from pages.parts.fields import Field
 from pages.parts.html import Glyph, button, el, opens
 from pages.parts.schema_fields import field_for
@@ -196,7 +196,7 @@ async def ask_files(room: ControlRoom, event: Event) -> Mapping[str, Any] | None
                 if name in schema.get('properties', {})
             }
         with el('div', 'sy-dialog-buttons'):
-            button(_('Cancel')).on('click', lambda: dialog.submit(None))
+            leave_button(dialog)
             run = button(_('Run'), icon_name='play', kind='primary')
     focus_first_field(dialog, box)
 
