@@ -114,8 +114,8 @@ PRESSED = {
 # On a phone the calendar changes its view, unless one was chosen; the server draws it.
 SETTLED = """() => {
     const view = document.querySelector('.mo-view')?.dataset.view, isChosen = location.search.includes('view=');
-    const busy = document.querySelectorAll(`.is-loading, .is-waiting, .mo-skeleton, .ag-days:empty, .wk-col:not([aria-label]),
-        [class*="-enter-active"], [class*="-leave-active"]`);
+    const busy = document.querySelectorAll(`.is-loading, .is-waiting, .mo-skeleton, .ag-days:empty,
+        .wk-col:not([aria-label]), [class*="-enter-active"], [class*="-leave-active"]`);
     const isRightView = !view || isChosen || (view === 'month') === innerWidth >= 768;
     return isRightView && ![...busy].some((one) => one.getClientRects().length);
 }"""
@@ -228,9 +228,7 @@ def walk(audit: Audit, place: str, seen: set[str], opener: str = '') -> None:
         opened(audit, f'{place} > {name}', f'[id="{id}"]', seen, has_more=not opener)
 
 
-def opened(
-    audit: Audit, state: str, opener: str, seen: set[str], *, opens: str = LAYER, has_more: bool = True
-) -> None:
+def opened(audit: Audit, state: str, opener: str, seen: set[str], *, opens: str = LAYER, has_more: bool = True) -> None:
     """Press an opener, look at what it opens, and close that again."""
     page, known = audit.page, press(audit.page, opener, opens)
     audit.look(state, LAYER if opens == LAYER else '')

@@ -113,7 +113,9 @@ def test_a_block_of_the_week_is_large_enough_to_be_pressed_in_a_crowd_and_while_
     page = open_tab(program)
     page.goto(f'{program.url}scheduler?view=week')
     # From the first tick on, its height is that of the browser's clock.
-    page.wait_for_function("document.querySelector('[data-stretch-from]')?.style.getPropertyValue('--long').includes('.')")
+    page.wait_for_function(
+        "document.querySelector('[data-stretch-from]')?.style.getPropertyValue('--long').includes('.')"
+    )
     assert min(page.locator('.wk-block').evaluate_all(SIZES)) >= 24
 
     page.get_by_role('button', name='Next week').click()
