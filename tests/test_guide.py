@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pages.help.guide import FIRST, FOLDERS, contents, on_page, page_text
+from pages.parts.cards import CHAPTERS
 from scripts.catalogues import read, texts
 from synapse.cli.arguments import parse
-from synapse.language import ENGLISH
+from synapse.language import ENGLISH, answering_in
 from synapse.pipelines.load import load_module
 from synapse.pipelines.pipeline import Pipeline
 from tests.parts.program_runs import Programs
@@ -100,6 +101,16 @@ def test_the_reader_gets_no_other_files() -> None:
     assert (
         on_page('# A\n[a](plan.md), [b](README.md)', '/synapse') == '## A\n[a](/synapse/help/plan), [b](/synapse/help)'
     )
+
+
+@pytest.mark.parametrize(('language', 'guide'), [(ENGLISH, 'Guide'), ('pt_BR', 'Guia')])
+def test_links_of_the_screens_to_the_guide_have_the_titles_of_its_pages(language: str, guide: str) -> None:
+    titles = dict(contents(language))
+
+    with answering_in(language):
+        assert {name: CHAPTERS[name] for name in CHAPTERS} == {
+            name: f'{guide}: {titles[name][:1].lower()}{titles[name][1:]}' for name in CHAPTERS
+        }
 
 
 @NAMED

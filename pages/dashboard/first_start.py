@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.logs.tail import LogTail
-from pages.parts.cards import Card, empty, set_props
+from pages.parts.cards import Card, empty, guide_link, set_props
 from pages.parts.dialogs import attempt, say
 from pages.parts.html import button, el, opens
 from pages.parts.scope import Scope
@@ -80,6 +80,7 @@ class FirstStart(Scope):
                             with el('span', 'sy-cap is-wide-only'):
                                 el('span', text=_('or press') + ' ')
                                 el('span', 'sy-kbd', 'R')
+                            guide_link('first-run')
                     with _step('3', _('Watch it, then plan it'), '') as (about, __):
                         about.set_text(
                             _(

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import Card, empty, keep_rows, set_class, set_props, tick
+from pages.parts.cards import Card, empty, guide_link, keep_rows, set_class, set_props, tick
 from pages.parts.dialogs import say
 from pages.parts.html import WORDS, Glyph, button, el, icon, look_of, opens
 from pages.parts.words import pipeline_color, time_so_far
@@ -65,6 +65,7 @@ class NextUp(Card):
         if self._is_large:
             with empty(title, text, 'calendar'):
                 self._draw_new()
+                guide_link('plan')
             return
         with el('div', 'sy-x none-row'):
             with el('span', 'ei'):

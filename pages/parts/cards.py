@@ -9,14 +9,25 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from synapse.calendar.events import work_in_words
-from synapse.language import _
+from synapse.language import N_, Words, _
 
-from .html import attribute, el, icon, placed
+from .html import attribute, el, for_readers, icon, placed
 from .scope import Scope
 from .words import millis
 
 K = TypeVar('K', bound=Hashable)
 R = TypeVar('R', bound='Row')
+CHAPTERS = Words(
+    {
+        'first-run': N_('Guide: the first run'),
+        'notifications': N_('Guide: be told'),
+        'plan': N_('Guide: plan it'),
+        'profiles': N_('Guide: say where results go'),
+        'watch-folder': N_('Guide: watch a folder'),
+        'write-a-pipeline': N_('Guide: write a pipeline'),
+    }
+)
+"""Links to pages of the guide, by the names of their files."""
 
 
 class Card(Scope):
@@ -52,6 +63,18 @@ def empty(title: str, text: str, icon_name: str) -> Iterator[None]:
         el('b', text=title)
         el('p', 'sy-cap', text)
         yield
+
+
+def guide_link(page: str, classes: str = '') -> TextElement:
+    """Return a small link to a page of the guide, for where there is nothing to see yet.
+
+    :param classes: `is-flush` where it begins a line
+    """
+    link = el('a', f'sy-btn is-ghost is-sm {classes}', href=f'/help/{page}')
+    with link:
+        icon('info', size=14)
+        el('span', text=CHAPTERS[page])
+    return for_readers(link)
 
 
 def set_props(element: ui.element, **attributes: Any) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pages.parts.cards import card_name, set_props
+from pages.parts.cards import card_name, guide_link, set_props
 from pages.parts.html import Glyph, button, copy_button, el, icon, opens, prose
 from pages.parts.scope import Scope
 from pages.parts.words import color_class, kinds_of, limits_of, run_words
@@ -159,6 +159,7 @@ def _how_to(room: ControlRoom) -> None:
             with el('div', 'sy-x'):
                 copy_button(_('Copy the folder'), str(folder))
                 copy_button(_('Copy the example'), EXAMPLE)
+                guide_link('write-a-pipeline')
         el('pre', 'code', EXAMPLE)
 
 

@@ -1,5 +1,6 @@
 """The watch folders: what each one waits for, the files it took last, and why it takes none now."""
 
+from pages.parts.cards import guide_link
 from pages.parts.controls import switch
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import Glyph, button, el, icon, opens
@@ -41,9 +42,13 @@ class WatchFolders(Scope):
             with el('div', 'sy-x'):
                 el('h2', 'sy-grow', _('Watch folders'))
                 opens(button(_('Watch a folder'), icon_name='plus', small=True), lambda: WatchDialog(room, None))
-            self._none = el(
-                'p', 'sy-2', _('Each new file in such a folder becomes a run, as soon as it has arrived as a whole.')
-            )
+            with el('div') as self._none:
+                el(
+                    'p',
+                    'sy-2',
+                    _('Each new file in such a folder becomes a run, as soon as it has arrived as a whole.'),
+                )
+                guide_link('watch-folder', 'is-flush')
             self._list = el('div')
         self.follow(room.bus, WatchChanged, lambda news: self._show(news.id))
         self.follow(room.bus, PipelinesChanged, lambda _: self._show())

@@ -1,6 +1,6 @@
 """Profiles: where the results of a run go, its default parameters and its secrets."""
 
-from pages.parts.cards import card_name
+from pages.parts.cards import card_name, guide_link
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
@@ -20,12 +20,14 @@ def profiles_page(room: ControlRoom) -> None:
                 'sy-2 sy-grow',
                 _('Each run uses a profile, which sets where results go and provides default values and secrets.'),
             )
+            guide = guide_link('profiles')
             opens(button(_('New profile'), icon_name='plus'), lambda: ProfileDialog(room, None))
         cards = el('div', 'pipes')
 
         def draw() -> None:
             cards.clear()
             profiles = room.profiles.all()
+            guide.set_visibility(len(profiles) == 1)  # nobody has made one yet
             with cards:
                 for profile in profiles:
                     _card(room, profile, is_only=len(profiles) == 1)

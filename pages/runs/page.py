@@ -7,7 +7,7 @@ from nicegui import background_tasks
 from nicegui.elements.mixins.text_element import TextElement
 
 from pages.parts.address import show_address
-from pages.parts.cards import empty, set_props
+from pages.parts.cards import empty, guide_link, set_props
 from pages.parts.dialogs import attempt
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
@@ -170,6 +170,7 @@ class RunsPage:
             else:
                 with empty(_('No runs yet'), _('Drop a file on the dashboard, or start one from here.'), 'runs'):
                     opens(button(_('New run'), icon_name='play', small=True), lambda: open_run_form(self._room))
+                    guide_link('first-run')
 
     def _advice(self) -> str:
         if self._asked.q and len(self._asked.chosen) == 1:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from pages.parts.cards import set_props
+from pages.parts.cards import guide_link, set_props
 from pages.parts.controls import Picker
 from pages.parts.html import WORDS, Glyph, button, el, for_readers, icon, look_of
 from pages.parts.popup import Popup
@@ -129,7 +129,7 @@ class Legend:
 
     def __init__(self, room: ControlRoom) -> None:
         self._room = room
-        self._names: set[str] = set()
+        self._names: set[str] | None = None
         with el('div', 'mo-legend', aria_label=_('Legend'), role='group'):
             self._places = [_legend()]
             with (
@@ -143,13 +143,15 @@ class Legend:
             help_.props['aria-haspopup'] = 'dialog'
 
     def show(self, names: set[str]) -> None:
-        """Show the titles and colors of these pipelines."""
+        """Show the titles and colors of these pipelines; without any, the way to the guide."""
         if names != self._names:
             self._names = names
             self.draw()
 
     def draw(self) -> None:
         """Update the titles and colors of its pipelines."""
+        if self._names is None:
+            return
         titles = sorted((pipeline_title(self._room, name), name) for name in self._names)
         for place in self._places:
             place.clear()
@@ -158,6 +160,8 @@ class Legend:
                     with el('span', f'sy-x {pipeline_color(self._room, name)}'):
                         el('i', 'sy-pdot')
                         el('span', text=title)
+                if not titles:
+                    guide_link('plan')
 
 
 def _legend() -> ui.element:

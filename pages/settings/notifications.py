@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import keep_rows, set_props
+from pages.parts.cards import guide_link, keep_rows, set_props
 from pages.parts.controls import Slot, entry, segments
 from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, focus_wrong, leave_button, save_on_enter
 from pages.parts.html import button, copy_button, el, opens
@@ -46,6 +46,7 @@ class NotificationsCard(Scope):
         self._tested: dict[str, str] = {}
         with self, card(_('Notifications')):
             with row(_('Channels'), translated(PURPOSE)):
+                self._none = guide_link('notifications')
                 opens(button(_('Add a channel'), icon_name='plus', small=True), lambda: ChannelDialog(room))
             self._list = el('div', role='list', aria_label=_('Channels'))
             _examples()
@@ -61,6 +62,7 @@ class NotificationsCard(Scope):
     def _show(self) -> None:
         """Show what has changed, and leave the rest alone: a button of it may have the focus."""
         channels = {channel.id: channel for channel in self._room.notifications.all()}
+        self._none.set_visibility(not channels)
         keep_rows(self._list, self._rows, [*channels], self._draw)
         for id, channel in channels.items():
             error = channel.last_error or ''

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
-from pages.parts.cards import empty, set_props
+from pages.parts.cards import empty, guide_link, set_props
 from pages.parts.dialogs import attempt
 from pages.parts.html import button, el, icon, look_of, opens
 from pages.scheduler.parts.days import DAY, day_in, first_of_week, midnight, morning_of, weekday_of
@@ -68,6 +68,7 @@ class Agenda(EntryWindow):
             ):
                 opens(button(_('Plan a run'), icon_name='plus', small=True), self._plan)
                 opens(button(_('Bring your crontab'), icon_name='upload', small=True), self._bring_jobs)
+                guide_link('plan')
             with (
                 el('div', 'glass-card ag-none', hidden=True) as self._hidden,
                 empty(_('No entries match this filter'), _('There are other entries on these days.'), 'filter'),
