@@ -64,6 +64,7 @@ def test_back_closes_what_is_open_and_then_leads_to_the_page_before(
     page.keyboard.press('Control+k')
     page.keyboard.type('logs\n')
     expect(page).to_have_url(f'{program.url}logs')
+    expect(page.locator('.q-dialog')).to_have_count(0)  # until then keys belong to it
     page.keyboard.press('?')
     expect(page.get_by_role('dialog', name='Shortcuts')).to_be_visible()
     page.keyboard.press('Escape')
