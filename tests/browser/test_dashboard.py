@@ -84,7 +84,7 @@ def test_the_search_stays_in_one_line_in_longer_words_beside_a_question(
     page.goto(program.link)
     expect(page.get_by_role('button', name='1 pergunta')).to_be_visible()
 
-    search = page.get_by_role('button', name='Buscar ou executar um comando')
+    search = page.get_by_role('button', name='Buscar ou executar comando')
     assert search.evaluate('(search) => search.scrollHeight <= search.clientHeight')
     context.close()
 
