@@ -17,7 +17,7 @@ PRESSES = """
     }, true);
 """
 """Notes the names of what shortcuts press."""
-MOST_STOPS = 60
+MOST_STOPS = 120
 
 
 class Hands:
