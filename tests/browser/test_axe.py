@@ -115,7 +115,8 @@ PRESSED = {
 SETTLED = """() => {
     const view = document.querySelector('.mo-view')?.dataset.view, isChosen = location.search.includes('view=');
     const busy = document.querySelectorAll(`.is-loading, .is-waiting, .mo-skeleton, .ag-days:empty,
-        .wk-col:not([aria-label]), [class*="-enter-active"], [class*="-leave-active"]`);
+        .wk-col:not([aria-label]), .sy-page [role=radio]:not([aria-checked]),
+        [class*="-enter-active"], [class*="-leave-active"]`);
     const isRightView = !view || isChosen || (view === 'month') === innerWidth >= 768;
     return isRightView && ![...busy].some((one) => one.getClientRects().length);
 }"""

@@ -67,7 +67,9 @@ class ScriptedEngine:
 
     async def start(self) -> None: ...
 
-    async def run(self, job: Mapping[str, Any], on_message: OnMessage, on_line: OnLine) -> ScriptedHost:
+    async def run(
+        self, job: Mapping[str, Any], on_message: OnMessage, on_line: OnLine, *, machine: str = ''
+    ) -> ScriptedHost:
         host = ScriptedHost(job, on_message)
         self.hosts.put_nowait(host)
         return host
