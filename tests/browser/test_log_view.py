@@ -78,6 +78,7 @@ def port(page: Page) -> Locator:
 
 
 def menu(page: Page, words: str) -> Locator:
+    expect(page.get_by_role('menuitem', name=words)).to_have_count(0)  # one that fades out would take the press
     page.locator('.log-tools').get_by_role('button', name='More').click()
     return page.get_by_role('menuitem', name=words)
 
