@@ -11,7 +11,7 @@
 # Source: W3C UI Events, "Dead keys".
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
-chromium=${SYNAPSE_CHROMIUM:-$(command -v chromium || true)}
+chromium=${CHROMIUM:-$(command -v chromium || true)}
 for need in "${chromium:-chromium}" Xvfb xdotool setxkbmap; do
     command -v "$need" > /dev/null || { echo "needs $need"; exit 0; }
 done
