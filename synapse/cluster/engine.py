@@ -186,6 +186,7 @@ class RemoteHost:
                 await send_file(self.link, path, name, self._tell)
         except (StorageError, OSError) as error:
             reason = spoken(error) if isinstance(error, StorageError) else str(error)
+            self.link.post(STOP, True)  # it has a place there already
             self._end(HostExit(1, None, fault=reason))
             return
         await self.link.send(JOB, json.dumps({'job': self._job, 'given': places}))

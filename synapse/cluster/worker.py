@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
         self.handlers[OPERATION] = self.relay_run
 
     async def start_unsafe(self) -> Any:
+        # What a worker that was killed has left here: nobody else has this folder.
+        await asyncio.to_thread(shutil.rmtree, self._root / 'runs', ignore_errors=True)
         await self.run_engine.start()
         return await super().start_unsafe()
 
