@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 
+from pages.parts.address import replace_address
 from pages.parts.cards import set_props
 from pages.parts.controls import Picker
 from pages.parts.dialogs import attempt, confirm, say
-from pages.parts.html import Glyph, button, el, icon, opens, replace_address
+from pages.parts.html import Glyph, button, el, icon, opens
 from pages.parts.popup import menu
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope

@@ -160,11 +160,6 @@ def look_of(state: str) -> str:
     return LOOKS.get(state, state)
 
 
-def replace_address(page: ui.element, path: str) -> None:
-    """Change what the browser of this page shows as its address, without opening it."""
-    ui.navigate.history.replace(base_of(page.client) + path)
-
-
 class Glyph(TextElement):
     """The shape that stands for a state, with a label for screen readers; `show` changes it in place."""
 

@@ -29,9 +29,9 @@ FORMATS = Words({'csv': 'CSV', 'jsonl': N_('JSON lines')})
 async def runs_page(room: ControlRoom, asked: RunsAsked) -> None:
     """Draw the page; its filters are part of the address."""
     known = asked.known(room.calendar.zone)
-    if known != asked:
-        show_address(known.address, is_new=False)
     with Scope().classes('sy-page runs-page') as scope:
+        if known != asked:
+            show_address(scope, known.address, is_new=False)
         await RunsPage(room, scope, known).load()
 
 
@@ -89,7 +89,7 @@ class RunsPage:
         self._asked = asked
         self._selected(Selection())
         self._show_links()
-        show_address(asked.address, is_new=is_step)
+        show_address(self._scope, asked.address, is_new=is_step)
         background_tasks.create(self._load_again(), name='list of runs')
 
     async def _load_again(self) -> None:

@@ -1,6 +1,5 @@
 """One run: what happened, what to do next, its steps over time, its log, inputs and outputs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -10,6 +9,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from pages.logs.filter import LogFilter
 from pages.logs.view import LogView
+from pages.parts.address import replace_address
 from pages.parts.cards import set_props
 from pages.parts.html import Glyph, button, el, icon
 from pages.parts.scope import Scope
@@ -215,9 +215,8 @@ class RunPage:
         for name, segment in self._segments.items():
             set_props(segment, aria_checked=str(name == step).lower(), tabindex='0' if name == step else '-1')
         query = f'?{urlencode({"step": step})}' if step else ''
-        address = json.dumps(f'/runs/{self._run.number}{query}')
         # So that a link to this page shows the same lines; it is no page of its own to go back to.
-        ui.run_javascript(f'history.replaceState(history.state, "", synapse.at({address}))')
+        replace_address(self._view, f'/runs/{self._run.number}{query}')
         self._axis.press(step)
 
     async def _show_line(self, seq: int) -> None:

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
 
+from pages.parts.address import replace_address
 from pages.parts.cards import set_props
 from pages.parts.dialogs import attempt, say
-from pages.parts.html import button, el, icon, replace_address
+from pages.parts.html import button, el, icon
 from pages.parts.scope import Scope
 from synapse.calendar.events import CalendarEntry
 from synapse.calendar.series import EditScope

@@ -134,12 +134,19 @@
   const unpaired = (state) => ({ ...state, upper: undefined, lower: undefined });
   /* What the framework asks for once we are back at the entry that it means. */
   function change(work) { waiting.push(work); settle(); }
-  history.pushState = (state, ...place) => change(() => {
+  function push(state, ...place) {
     // Stayed at, since no page is before it.
     if (history.state?.lower) original.replaceState(unpaired(history.state), '');
     original.pushState(unpaired(state), ...place);
-  });
-  history.replaceState = (state, ...place) => change(() => original.replaceState({ ...state, upper: history.state?.upper, lower: history.state?.lower }, ...place));
+  }
+  const replace = (state, ...place) => original.replaceState({ ...state, upper: history.state?.upper, lower: history.state?.lower }, ...place);
+  history.pushState = (...entry) => change(() => push(...entry));
+  history.replaceState = (...entry) => change(() => replace(...entry));
+  /* What a page shows, in its address. It comes from the server, and the browser may have gone on to another page meanwhile. */
+  function showAddress(path, isNew) {
+    const { href, pathname } = new URL(window.synapse.at(path), location.href);
+    change(() => { if (pathname === location.pathname) (isNew ? push : replace)({}, '', href); });
+  }
   function returnTo(goal) {
     clearTimeout(returning?.timer);
     returning = { goal, timer: setTimeout(arrived, RETURN_MS) };
@@ -255,7 +262,7 @@
   addEventListener('load', settle); // reloaded while something was open
 
   Object.assign(window.synapse, {
-    LAYERS, LEAVING, POPOVER, close, settle,
+    LAYERS, LEAVING, POPOVER, close, settle, showAddress,
     openDialog: () => document.querySelector(DIALOG),
     openMenu: () => document.querySelector(MENU),
     leave: (element) => leave(element.closest('.q-dialog')),

@@ -211,3 +211,23 @@ def test_a_menu_is_walked_by_arrows_and_first_letters(page: Page) -> None:
     expect(page.get_by_role('dialog', name='Pause the queue').get_by_label('Because')).to_be_focused()
     page.keyboard.press('Escape')
     expect(page.get_by_role('button', name='Open the menu')).to_be_focused()
+
+
+def test_the_address_of_a_page_left_meanwhile_is_not_shown(page: Page, program: SynapseUnderTest) -> None:
+    go(page, 'Scheduler')
+    expect(page).to_have_url(f'{program.url}scheduler')
+    go(page, 'Logs')
+    expect(page).to_have_url(f'{program.url}logs')
+
+    # Faster than the server, which tells the address of each page as it draws it.
+    page.evaluate("""() => new Promise((done) => {
+        addEventListener('popstate', () => { history.back(); done(); }, { once: true });
+        history.back();
+    })""")
+
+    expect(page.get_by_role('region', name='Next events')).to_be_visible()
+    expect(page.locator('.mo-cell')).to_have_count(0)
+    # What the server says next comes after all that it said of the page before.
+    page.keyboard.press('?')
+    expect(page.get_by_role('dialog', name='Shortcuts')).to_be_visible()
+    expect(page).to_have_url(program.url)

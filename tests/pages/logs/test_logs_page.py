@@ -16,6 +16,7 @@ from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.log.log import Level
 from synapse.records import now_utc
+from tests.parts.addresses import record_addresses
 from tests.parts.on_page import OnPage, on_page, opened, text_of
 from tests.parts.retention_lives import add_run
 from tests.parts.scripted_browser import ScriptedBrowser
@@ -55,18 +56,17 @@ class Visit:
 
 @asynccontextmanager
 async def visit(tmp_path: Path, *history: str, run: str | None = None, **asked: str) -> AsyncIterator[Visit]:
-    addresses: list[str] = []
-
     def draw(room: ControlRoom) -> LogsPage:
         with Scope() as scope:
             return LogsPage(room, scope, Asked(**asked), run)
 
-    async with on_page(tmp_path, draw) as it:
-        it.user.navigate.history.replace = addresses.append  # type: ignore[method-assign, assignment]
-        it.say(*history)
-        browser = ScriptedBrowser(await it.user.open('/'))
-        await browser.until(lambda: 'reset' in browser.methods)
-        yield Visit(it, browser, addresses)
+    with pytest.MonkeyPatch.context() as patch:
+        addresses = record_addresses(patch)
+        async with on_page(tmp_path, draw) as it:
+            it.say(*history)
+            browser = ScriptedBrowser(await it.user.open('/'))
+            await browser.until(lambda: 'reset' in browser.methods)
+            yield Visit(it, browser, addresses)
 
 
 async def test_hiding_a_level_changes_lines_address_and_download(tmp_path: Path) -> None:

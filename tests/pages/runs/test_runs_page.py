@@ -73,7 +73,7 @@ def addresses(stage: Stage) -> list[str]:
     calls = [
         str(message[2]['code']) for message in stage.screen.client.outbox.messages if message[1] == 'run_javascript'
     ]
-    return [call.split('"", "')[1].rstrip('");') for call in calls if 'history.' in call]
+    return [call.split('"')[1] for call in calls if 'showAddress' in call]
 
 
 async def keep(room: ControlRoom, count: int) -> None:

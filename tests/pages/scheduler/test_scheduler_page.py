@@ -18,6 +18,7 @@ from pages.scheduler.week.view import WeekView
 from synapse.calendar.entries import key_of
 from synapse.calendar.events import Event
 from synapse.runs.messages import RunChanged
+from tests.parts.addresses import record_addresses
 from tests.parts.screen import Screen, clickable, fire, name_of, opened_screen
 
 pytestmark = pytest.mark.asyncio(loop_scope='module')
@@ -59,8 +60,7 @@ async def open_page(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
     async def opened(**asked: str) -> Page:
         page = Page(screen.room, screen.user, screen.container)
-        page.addresses = []
-        monkeypatch.setattr(ui.navigate.history, 'replace', page.addresses.append)
+        page.addresses = record_addresses(monkeypatch)
         with page.drawing():
             await scheduler_page(page.room, **asked)
         return page

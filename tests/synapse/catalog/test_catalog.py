@@ -495,8 +495,9 @@ async def test_a_helper_is_no_pipeline_and_reloads_its_users(house: House, modul
     assert error is not None
     assert (error['file'], error['line']) == (str(house.folder / helper), 2)
     assert list(house.theirs) == ['User']
-    said = house.said(Level.ERROR)
-    assert f'a_user.py is broken by {Path(helper).name}, line 2: SyntaxError: invalid syntax' in said[-1]
+    # A helper without an underscore is also looked through for pipelines of its own, and may be named after its user.
+    of_user = f'a_user.py is broken by {Path(helper).name}, line 2: SyntaxError: invalid syntax'
+    assert any(of_user in line for line in house.said(Level.ERROR))
 
     await house.after_change(helper, 'def word(): return LATER\nLATER = "later"\n', of='User')
 
