@@ -10,6 +10,7 @@ from nicegui import app
 from starlette.responses import Response
 
 from pages.parts.shortcuts import for_browser
+from synapse.api.gate.sign_in import FONT, FONTS_CSS
 from synapse.language import PSEUDO, language
 from synapse.recurrence.wall_time import offsets_of
 
@@ -58,7 +59,7 @@ def install(zone: str) -> Callable[[str], str]:
     :param zone: the zone whose wall time the scripts show
     :return: gives what to put into the head of a page, for the path below which its browser found us
     """
-    sheet = _serve(SHEET, joined(SHEETS), 'text/css')
+    sheet = _serve(SHEET, FONTS_CSS.replace("url('", "url('../../") + joined(SHEETS), 'text/css')
     script = _serve(SCRIPT, joined(SCRIPTS), 'text/javascript')
     words = {name: _serve(f'/static/synapse/words.{name}.js', text, 'text/javascript') for name, text in script_words()}
     app.add_static_files('/static/synapse', STATIC, max_cache_age=0)
@@ -73,6 +74,7 @@ def install(zone: str) -> Callable[[str], str]:
         # A script in the head: the theme is set before the first paint, so that nothing flashes.
         return (
             f'<meta name="synapse-offsets" content="{offsets}"><meta name="synapse-keys" content="{keys}">'
+            f'<link rel="preload" href="{base}{FONT}" as="font" type="font/woff2" crossorigin>'
             f'<link rel="stylesheet" href="{base}{sheet}">{translations}'
             f'<script src="{base}{script}" data-base="{base}"></script>'
         )

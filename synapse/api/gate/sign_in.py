@@ -35,12 +35,16 @@ _FILES = {
     '/sign-in.css': 'sign-in.css',
     '/auth.js': 'auth.js',
     '/favicon.ico': 'favicon.svg',
+    '/fonts.css': 'fonts.css',
+    '/fonts/inter-4.1.woff2': 'inter-4.1.woff2',
+    '/fonts/jetbrains-mono-2.211.woff2': 'jetbrains-mono-2.211.woff2',
 }
 _TYPES = {
     '.html': 'text/html; charset=utf-8',
     '.css': 'text/css; charset=utf-8',
     '.js': 'text/javascript',
     '.svg': 'image/svg+xml',
+    '.woff2': 'font/woff2',
 }
 
 SIGN_IN_ROUTES = frozenset(
@@ -58,10 +62,14 @@ _WRONG_CODE = {
 }
 
 SIGN_IN_CSP = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+
+FONT = next(path for path in _FILES if path.startswith('/fonts/inter'))
+FONTS_CSS = (_STATIC / _FILES['/fonts.css']).read_text(encoding='utf-8')
+"""The fonts of all pages, by addresses relative to ours; `FONT` is that of nearly every word."""
 
 _PAGE = re.compile(r'/[A-Za-z][A-Za-z0-9/_.~?=&%+:-]{0,300}')
 """A page to come back to: below our own root, and nothing that a cookie or an address would have to quote."""
@@ -198,7 +206,9 @@ class SignIn:
             }
             for name, text in words.items():
                 content = content.replace(b'{%s}' % name.encode(), text.encode())
-        return Response(content, status, {'cache-control': 'no-store'}, _TYPES[Path(_FILES[path]).suffix])
+        kind = _TYPES[Path(_FILES[path]).suffix]
+        kept = 'public, max-age=31536000, immutable' if path.endswith('.woff2') else 'no-store'
+        return Response(content, status, {'cache-control': kept}, kind)
 
 
 def _is_form(request: Request) -> bool:

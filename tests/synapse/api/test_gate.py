@@ -116,7 +116,8 @@ def assert_error(response: httpx.Response, status: int, code: str) -> None:
 
 
 def test_the_open_list_is_exactly_this() -> None:
-    files = {'/login', '/auth', '/sign-in.css', '/auth.js', '/api/v1/health', '/favicon.ico'}
+    files = {'/login', '/auth', '/sign-in.css', '/auth.js', '/api/v1/health', '/favicon.ico', '/fonts.css'}
+    files |= {f'/fonts/{name}.woff2' for name in ('inter-4.1', 'jetbrains-mono-2.211')}
 
     assert {(method, path) for path in files for method in ('GET', 'HEAD')} | {
         ('POST', '/login'),
