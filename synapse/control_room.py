@@ -581,6 +581,7 @@ def _engine(
     if settings.cluster is None:
         return local
     from synapse.cluster.machines import Machines  # with Dask, a second of imports
+    from synapse.destinations.home import carry_out
 
     def read_by(job: Job) -> list[Path]:
         info = catalog.find(job['pipeline'])
@@ -595,6 +596,7 @@ def _engine(
         is_elsewhere=bool(settings.cluster),
         folder=settings.data / 'cluster',
         paths_of=read_by,
+        carry_out=carry_out,
         on_change=lambda machines: offer({machine.name: machine.offer for machine in machines.values()}),
     )
 

@@ -26,6 +26,7 @@ from synapse.inbox.inputs import mapped
 from synapse.language import N_, _, spoken
 from synapse.language.figures import number
 from synapse.offers import Offer
+from synapse.protocol.home import FOLDER as HOME
 from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
@@ -50,6 +51,8 @@ WITH_PATHS = ('checkpoint.json', RESULT)
 """Files in which a run names paths in its folder."""
 
 PathsOf = Callable[[Job], Iterable[Path]]
+CarryOut = Callable[[Mapping[str, Any], Path, Job], dict[str, Any]]
+"""Does what a run elsewhere asks for here, see `synapse/destinations/home.py`: request, folder for files, job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,15 @@ class RemoteHost:
     """A run host on another machine; see `HostHandle`."""
 
     def __init__(
-        self, job: Job, machine: Machine, on_message: OnMessage, on_line: OnLine, given: Iterable[Path]
+        self,
+        job: Job,
+        machine: Machine,
+        on_message: OnMessage,
+        on_line: OnLine,
+        given: Iterable[Path],
+        carry_out: CarryOut,
     ) -> None:
+        self._carry_out = carry_out
         self.host_id = secrets.token_hex(8)
         self.key = f'{job["id"]}-{self.host_id}'
         self.pid = 0
@@ -82,7 +92,7 @@ class RemoteHost:
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._told_at = 0.0
-        self._telling: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._feeding = asyncio.create_task(self._feed(list(given)))
         self._connecting: asyncio.Task[None] | None = None
 
@@ -199,9 +209,12 @@ class RemoteHost:
         self._told_at = now
         text = _('{done} GB of {name} are on their way', done=number(done / 1e9, digits=1), name=path.name)
         entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'info', self._machine, text, None, None]
-        task = asyncio.create_task(pass_on(self._on_message, {'t': Kind.LOGS, 'e': [entry]}))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self._do(pass_on(self._on_message, {'t': Kind.LOGS, 'e': [entry]}))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _send_code(self, file: Path) -> None:
         """Send the pipeline file, and what it may import from the person's folder."""
@@ -221,8 +234,10 @@ class RemoteHost:
             self._end(HostExit(-9, None, fault=spoken(error)))
 
     async def _receive(self, kind: str, values: tuple[Any, ...]) -> None:
-        if kind == MESSAGE:
-            await pass_on(self._on_message, self._with_own_paths(json.loads(values[0])))
+        if kind == MESSAGE and (message := json.loads(values[0]))['t'] == Kind.HOME:
+            self._do(self._answer_home(message['id'], message['request']))
+        elif kind == MESSAGE:
+            await pass_on(self._on_message, self._with_own_paths(message))
         elif kind == LINE:
             await pass_on(self._on_line, values[0])
         elif kind == SPOOLED:
@@ -239,6 +254,12 @@ class RemoteHost:
         elif kind == EXIT:
             ending = json.loads(values[0])
             self._end(HostExit(**{**ending, 'ended': tuple(ending['ended'])}))
+
+    async def _answer_home(self, id: str, request: Mapping[str, Any]) -> None:
+        answer = await asyncio.to_thread(self._carry_out, request, self._folder / HOME, self._job)
+        if path := answer.pop('path', None):
+            await send_file(self.link, Path(path), f'{HOME}/{request["file"]}')
+        self.send({'do': Do.ANSWER, 'question': id, 'answer': answer})
 
     def _end(self, ending: HostExit) -> None:
         if not self._exit.done():
@@ -298,12 +319,19 @@ class DaskEngine:
 
     :param address: of the scheduler, such as `tls://10.0.0.5:8786`
     :param paths_of: returns the files and folders outside of its folder that a job reads, which are sent along
+    :param carry_out: called in a thread with what a run elsewhere asks of a folder here
     """
 
-    def __init__(self, address: str, security: Security | None = None, paths_of: PathsOf = lambda job: ()) -> None:
+    def __init__(
+        self,
+        address: str,
+        security: Security | None = None,
+        paths_of: PathsOf = lambda job: (),
+        carry_out: CarryOut = lambda request, folder, job: {'value': None},
+    ) -> None:
         self._address = address
         self._security = security or Security()
-        self.paths_of = paths_of
+        self.paths_of, self._carry_out = paths_of, carry_out
         self._client: Client | None = None
         self._hosts: set[RemoteHost] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -371,7 +399,7 @@ class DaskEngine:
         if name not in self.machines:
             raise HostNotStarted(_('the machine {name} is not there', name=name) if name else _('there is no machine'))
         address = self.machines[name].address
-        host = RemoteHost(job, self.machines[name], on_message, on_line, self.paths_of(job))
+        host = RemoteHost(job, self.machines[name], on_message, on_line, self.paths_of(job), self._carry_out)
         from .worker import carry_out
 
         future = self._client.submit(

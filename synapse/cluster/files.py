@@ -11,6 +11,7 @@ from typing import Any
 from storage.files import make_private_folder, named_errors
 from synapse.errors import SynapseError
 from synapse.language import _
+from synapse.protocol.home import FOLDER as HOME
 from synapse.protocol.spool import ECHO, SPOOL
 
 from .link import Link
@@ -18,8 +19,8 @@ from .link import Link
 PIECE_BYTES = 256 * 1024
 FILE, FILE_END, FOLDER = 'file', 'file end', 'folder'
 PART = '.part'
-LEFT_OUT = (SPOOL, ECHO)
-"""Folders of a run that are sent as messages."""
+LEFT_OUT = (SPOOL, ECHO, HOME)
+"""Folders of a run whose files are sent with the messages about them."""
 
 Stamp = tuple[int, int]
 Told = Callable[[Path, int], object]

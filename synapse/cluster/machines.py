@@ -14,7 +14,7 @@ from synapse.language import N_, _, spoken
 from synapse.protocol.environment import ROOM_TAG
 from synapse.protocol.messages import Job
 
-from .engine import DaskEngine, Machine, PathsOf
+from .engine import CarryOut, DaskEngine, Machine, PathsOf
 from .identity import new_code, save_code, saved_code, security_of
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Machines:
         is_elsewhere: bool,
         folder: Path,
         paths_of: PathsOf,
+        carry_out: CarryOut,
         on_change: Callable[[Mapping[str, Machine]], object],
     ) -> None:
         self.local = local
@@ -47,7 +48,7 @@ class Machines:
         self.address = ''
         """At which machines join, once the scheduler is there."""
         self._listen, self._is_elsewhere, self._folder = address, is_elsewhere, folder
-        self._paths_of, self._on_change = paths_of, on_change
+        self._paths_of, self._carry_out, self._on_change = paths_of, carry_out, on_change
         self._remote: DaskEngine | None = None
         self._scheduler: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -112,7 +113,7 @@ class Machines:
         if is_secure and self.code:
             security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
         self.address = self._listen if self._is_elsewhere else await self._start_scheduler()
-        remote = DaskEngine(self.address, security, self._paths_of)
+        remote = DaskEngine(self.address, security, self._paths_of, self._carry_out)
         remote.on_machines = lambda: self._on_change(remote.machines)
         try:
             await remote.start()

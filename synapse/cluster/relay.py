@@ -17,6 +17,7 @@ from synapse.errors import SynapseError
 from synapse.inbox.inputs import with_folder, with_places
 from synapse.language import N_, spoken
 from synapse.protocol.environment import DATA, PREFIX, URL
+from synapse.protocol.home import FOLDER
 from synapse.protocol.messages import Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
@@ -154,6 +155,7 @@ class Relay:
         for part in ('parameters', 'state', 'profile'):
             job[part] = with_folder(with_places(job[part], places), elsewhere, self._folder)
         job['folder'] = str(self._folder)
+        job['is_elsewhere'] = True
         make_private_folder(self._folder)
         if job['file']:
             self._code = self._kept_code()
@@ -183,6 +185,8 @@ class Relay:
         try:
             if kind == Kind.SPOOL:
                 await self._send_spool((int(message['file']), int(message['size'])))
+            elif kind == Kind.HOME and message['request'].get('what') == 'put':
+                await self._changed.send(f'{FOLDER}/{Path(message["request"]["file"]).name}')
             elif kind == Kind.ARTIFACT:
                 await self._changed.send('artifacts')
             elif kind == Kind.STEP and message.get('state') in _STEP_ENDS:

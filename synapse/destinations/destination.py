@@ -15,6 +15,7 @@ from . import leftovers
 from .address import located
 from .connection import Connection
 from .errors import DestinationError
+from .home import home_of
 from .login import login_of
 from .reasons import CHECK
 from .server import Upload
@@ -47,7 +48,7 @@ class Destination:
         place, login = located(address), login_of(secrets, known_hosts)
         login = changed(login, username=place.username or login.username, password=place.password or login.password)
         self.address = place.text
-        self.is_local = place.is_local
+        self.is_local = place.is_local and home_of(place) is None
         self._inputs = inputs
         self._place = place
         self._made: list[str] = []

@@ -9,6 +9,7 @@ from synapse.language import N_
 
 from .address import ENDPOINT, KEY_FILE, PASSWORD, USERNAME, Location, scheme_of
 from .errors import PackageMissing
+from .home import HomeFolder, home_of
 from .server import Login, Server
 
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -77,6 +78,9 @@ def connect(place: Location, login: Login) -> Server:
     :raises PackageMissing: if its kind needs packages that are not installed
     :raises Exception: whatever its library raises
     """
+    way = home_of(place)
+    if way is not None:
+        return HomeFolder(place, login, way)
     kind = kind_of(place)
     if not kind.is_installed:
         raise PackageMissing(place.scheme, kind.extra, EXTRAS[kind.extra])

@@ -106,6 +106,12 @@ class Control:
             raise Cancelled
         return self._replies.pop(question)
 
+    def wait_for_answer(self, id: str) -> Any:
+        """Wait until `reply` is called for this, also while the run is paused or stopping: it takes a moment only."""
+        with self._changed:
+            self._changed.wait_for(lambda: id in self._replies)
+            return self._replies.pop(id).answer
+
     def sleep(self, seconds: float) -> None:
         """Wait, then hold while the run is paused.
 

@@ -4,9 +4,11 @@ Steps run in the main thread, where a signal can interrupt them; one that ignore
 """
 
 import contextlib
+import errno
 import inspect
 import json
 import os
+import secrets
 import sys
 import threading
 import time
@@ -27,8 +29,9 @@ from synapse.pipelines.pipeline import Pipeline, Step, StepFailed, steps_of, tak
 from synapse.pipelines.problems import StepTimeout, problem_of
 from synapse.pipelines.state import restored, state_of
 from synapse.protocol.environment import TOKEN
+from synapse.protocol.home import FOLDER, Home, set_home
 from synapse.protocol.long_lines import LONG_LINES, LongLines
-from synapse.protocol.messages import RESULT, AttemptFailed, End, Job, Kind, StepMoved, Steps, Stopping
+from synapse.protocol.messages import RESULT, AttemptFailed, End, HomeAsked, Job, Kind, StepMoved, Steps, Stopping
 from synapse.protocol.spool import ECHO, SPOOL, Echo, Spool
 from synapse.records import Problem
 from synapse.scrubber import Scrubber, secret_values
@@ -104,6 +107,8 @@ class Runner:
         scrubber.hide('run', [*of_profile, *(self._job.get('secrets') or ()), *([token] if token else [])])
         self._channel.long_lines = LongLines(self._folder / LONG_LINES, scrubber.text)
         self._channel.spool, self._channel.echo = Spool(self._folder / SPOOL), Echo(self._folder / ECHO)
+        if self._job.get('is_elsewhere'):
+            set_home(Home(self._ask_home, self._folder / FOLDER))
         os.chdir(self._folder / 'work')
         enter(self._job)
         self._control.gate()
@@ -123,6 +128,13 @@ class Runner:
         self._run = self._run_of()
         for step in steps:
             self._carry_out_step(step)
+
+    def _ask_home(self, request: Mapping[str, Any]) -> Any:
+        if self._channel.is_fork:
+            raise OSError(errno.ENOTSUP, _('a copy of the process of a run cannot deliver from another machine'))
+        id = f'home-{secrets.token_hex(8)}'
+        self._channel.send(HomeAsked(t=Kind.HOME, id=id, request=dict(request)))
+        return self._control.wait_for_answer(id)
 
     def _steps_to_run(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         names = [step.name for step in steps]

@@ -28,7 +28,7 @@ class Job(TypedDict):
     `state` has the pipeline's fields as they were before `from_step`. `environment` has variables to
     set, or to remove where the value is None. `stop_signal` and `grace_seconds` replace those of the pipeline.
     `answers` has what this run has asked before, each with the `id`, `step`, `number`, `answer` and, if no one answered
-    in time, `is_expired` of its record.
+    in time, `is_expired` of its record. `is_elsewhere` says that the control room is on another machine.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Job(TypedDict):
     stop_signal: NotRequired[str | None]
     grace_seconds: NotRequired[float | None]
     answers: NotRequired[list[dict[str, Any]]]
+    is_elsewhere: NotRequired[bool]
 
 
 class HostCommand(TypedDict):
@@ -79,6 +80,7 @@ class Kind(StrEnum):
     END = 'end'
     ALIVE = 'alive'
     SILENT = 'silent'
+    HOME = 'home'
 
 
 class HostMessage(TypedDict):
@@ -180,6 +182,16 @@ class Asked(HostMessage):
     timeout: float | None
     default: Any
     can_end: bool
+
+
+class HomeAsked(HostMessage):
+    """A run elsewhere asks for something on the machine of the control room, and waits for `Do.ANSWER`.
+
+    `request` is one of `synapse/destinations/home.py`.
+    """
+
+    id: str
+    request: dict[str, Any]
 
 
 class Stopping(HostMessage):

@@ -3,18 +3,15 @@
 import os
 import re
 import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from synapse.engine.warden import marked_processes
-from synapse.protocol.environment import DATA, mark
-from tests.parts.harness import ROOT, SynapseUnderTest, processes_with, wait_until
+from tests.parts.harness import SynapseUnderTest, processes_with, wait_until
+from tests.parts.machines import MachineUnderTest, join_line
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')]
 
@@ -41,43 +38,6 @@ class Travels(Pipeline):
         if self.fails and not Path(self.file).parent.joinpath('mended').exists():
             raise ValueError('not yet')
 """
-
-
-class MachineUnderTest:
-    """`python main.py worker`, and what it prints."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, 'main.py', 'worker', *arguments, '--data', str(folder)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
-            for line in output:
-                self.lines.append(line.rstrip())
-
-    def wait_for(self, text: str) -> None:
-        wait_until(lambda: any(text in line for line in self.lines), timeout=60, what=lambda: '\n'.join(self.lines))
-
-    def programs(self) -> list[str]:
-        """The programs of runs on this machine."""
-        found = marked_processes([mark([(DATA, str(self.folder / 'machine'))])])
-        return [' '.join(process.cmdline()) for process in found]
-
-    def wait_until_empty(self) -> None:
-        wait_until(lambda: self.programs() == [], timeout=15, what=lambda: f'{self.programs()}')
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(60)
-        self._reader.join(60)
-        return code
 
 
 Join = Callable[..., MachineUnderTest]
@@ -109,17 +69,6 @@ def join(room: SynapseUnderTest, tmp_path: Path) -> Iterator[Join]:
     for machine in machines:
         machine.stop(signal.SIGKILL)
         machine.wait_until_empty()
-
-
-def join_line(room: SynapseUnderTest) -> list[str]:
-    found: list[str] = []
-
-    def is_printed() -> bool:
-        found[:] = [line for line in room.output if 'worker tls://' in line]
-        return bool(found)
-
-    wait_until(is_printed, timeout=40, what=lambda: '\n'.join(room.output))
-    return found[0].split(' worker ')[1].split()
 
 
 def elsewhere(room: SynapseUnderTest, shell: str) -> dict:
@@ -280,6 +229,51 @@ class Paints(Pipeline):
     @step
     def paint(self, run):
         print('at', os.environ['SYNAPSE_DATA'])
+"""
+
+
+def test_what_is_delivered_there_arrives_here(room: SynapseUnderTest, join: Join, tmp_path: Path) -> None:
+    room.write_pipeline('delivers.py', DELIVERS)
+    room.wait_for_pipeline('Delivers')
+    join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+    published = tmp_path / 'deep' / 'published'
+
+    run = room.create_run('Delivers', destination=str(published))
+    run = room.wait_for_run(run['id'], 'succeeded')
+
+    printed = [entry['message'] for entry in lines(room, run)[::-1] if entry['source'] == 'stdout']
+    assert printed == ['elsewhere', f'{published}/a.bin', 'refused', "['a.bin', 'b.bin']", 'same']
+    assert sorted(path.name for path in published.iterdir()) == ['a.bin']
+    assert (published / 'a.bin').stat().st_size == 3_000_000
+    assert not list((room.data / 'runs' / run['id'] / 'home').iterdir())
+
+
+DELIVERS = """
+import os
+from synapse import Pipeline, step
+from synapse.destinations import Address, DestinationError, destination_of
+
+
+class Delivers(Pipeline):
+    destination: Address = ''
+
+    @step
+    def deliver(self, run):
+        film = run.workdir / 'film.bin'
+        film.write_bytes(os.urandom(3_000_000))
+        with destination_of(run, self.destination) as place:
+            print('here' if place.folder else 'elsewhere')
+            print(place.put(film, 'a.bin'))
+            try:
+                place.put(film, 'a.bin')
+            except DestinationError:
+                print('refused')
+            place.put(film, 'b.bin')
+            print(sorted(place.names()))
+            with place.open('b.bin') as file:
+                print('same' if file.read() == film.read_bytes() else 'other')
+            place.remove('b.bin')
 """
 
 

@@ -1,0 +1,67 @@
+"""Other machines: workers in processes of their own, with data folders of their own."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+
+from synapse.engine.warden import marked_processes
+from synapse.protocol.environment import DATA, mark
+
+from .harness import ROOT, SynapseUnderTest, wait_until
+
+
+class MachineUnderTest:
+    """`python main.py worker`, and what it prints."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, 'main.py', 'worker', *arguments, '--data', str(folder)],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip())
+
+    def wait_for(self, text: str) -> None:
+        wait_until(lambda: any(text in line for line in self.lines), timeout=60, what=lambda: '\n'.join(self.lines))
+
+    def programs(self) -> list[str]:
+        """The programs of runs on this machine."""
+        found = marked_processes([mark([(DATA, str(self.folder / 'machine'))])])
+        commands = []
+        for process in found:
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                commands.append(' '.join(process.cmdline()))
+        return commands
+
+    def wait_until_empty(self) -> None:
+        wait_until(lambda: self.programs() == [], timeout=15, what=lambda: f'{self.programs()}')
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(60)
+        self._reader.join(60)
+        return code
+
+
+def join_line(room: SynapseUnderTest) -> list[str]:
+    found: list[str] = []
+
+    def is_printed() -> bool:
+        found[:] = [line for line in room.output if 'worker tls://' in line]
+        return bool(found)
+
+    wait_until(is_printed, timeout=40, what=lambda: '\n'.join(room.output))
+    return found[0].split(' worker ')[1].split()
