@@ -8,8 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.parts.fit import MISFITS
 from tests.parts.forked import forked
-from tests.parts.furnished import PAGES, SETTLED, dashboard, furnished, lived_in, visited
-from tests.parts.harness import SynapseUnderTest
+from tests.parts.furnished import PAGES, SETTLED, Home, dashboard, furnished, visited
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -27,35 +26,32 @@ class Measure:
 
     def look(self, state: str, layer: str = '') -> None:
         for width in WIDTHS:
-            self.page.set_viewport_size({'width': width, 'height': 900})
-            self.page.evaluate(DRAWN)
-            self.page.wait_for_function(SETTLED)
+            self._show(width)
             for how, text in self.page.evaluate(MISFITS):
                 self.found.setdefault((how, text), f'{text!r} is {how}, {state}, {width} px')
-        self.page.set_viewport_size({'width': WIDTHS[0], 'height': 900})
+        self._show(WIDTHS[0])
+
+    def _show(self, width: int) -> None:
+        self.page.set_viewport_size({'width': width, 'height': 900})
+        self.page.evaluate(DRAWN)
+        self.page.wait_for_function(SETTLED)
 
 
 @pytest.fixture(scope='module')
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SynapseUnderTest]:
-    with furnished(tmp_path_factory.mktemp('fit') / 'data') as program:
-        yield program
-
-
-@pytest.fixture(scope='module')
-def runs(program: SynapseUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    with lived_in(program, tmp_path_factory.mktemp('watched')) as runs:
-        yield runs
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with furnished(tmp_path_factory.mktemp('fit')) as home:
+        yield home
 
 
 @pytest.mark.parametrize('language', LANGUAGES)
-def test_texts_fit(program: SynapseUnderTest, runs: dict[str, int], browser: Browser, language: str) -> None:
+def test_texts_fit(home: Home, browser: Browser, language: str) -> None:
     context = browser.new_context(locale=language, reduced_motion='reduce')
     context.set_default_timeout(20_000)
-    measure = Measure(dashboard(context, program))
+    measure = Measure(dashboard(context, home.program))
     seen = None if language == 'en' else set[str]()  # the shorter words fit where the longer ones do
 
     for place in PAGES:
-        visited(measure, place, place.format_map(runs), seen)
+        visited(measure, place, home.runs, seen)
     context.close()
 
     assert not measure.found, '\n'.join(measure.found.values())
