@@ -12,6 +12,8 @@ from synapse.sizes import short_size
 
 HERE = ''
 """The name of this machine."""
+ONLY_HERE = 'here'
+"""The label that no other machine has, for runs that work on the files of this one."""
 CORES, MEMORY = 'cores', 'memory'
 
 Amounts = Mapping[str, float]

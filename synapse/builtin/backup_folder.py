@@ -45,6 +45,8 @@ class BackupFolder(Pipeline):
 
     title: ClassVar[str] = N_('Backup folder')
 
+    needs: ClassVar[dict[str, float]] = {'here': 1}
+
     folder: Path = Field(
         title=N_('Folder'),
         description=N_('What to back up, with everything in it.'),

@@ -38,6 +38,8 @@ class RestoreFolder(Pipeline):
 
     title: ClassVar[str] = N_('Restore folder')
 
+    needs: ClassVar[dict[str, float]] = {'here': 1}
+
     accepts: ClassVar[tuple[str, ...]] = ('.gz', '.tgz')
 
     archive: Path | None = Field(

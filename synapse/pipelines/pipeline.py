@@ -110,7 +110,8 @@ class Pipeline(BaseModel):
     from earlier runs.
 
     `needs` is what a run takes of the machine that carries it out, such as `{'gpu': 1, 'cores': 4, 'memory': '8 GB'}`:
-    it waits until one has that much left. Labels such as `gpu` are what machines offer by `--offer gpu=1`.
+    it waits until one has that much left. Labels such as `gpu` are what machines offer by `--offer gpu=1`; the label
+    `here` is that of the control room's own machine, for what must not be carried out elsewhere.
     """
 
     model_config = ConfigDict(extra='forbid', protected_namespaces=(), validate_default=False)

@@ -1,10 +1,11 @@
 """The workers, `worker-1` to `worker-N`, and which run each of them has."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from synapse.offers import HERE, Amounts, Offer, fits, offer_here
+from synapse.offers import HERE, ONLY_HERE, Amounts, Offer, fits, offer_here
 from synapse.records import now_utc
 
 from .records import RunRecord, RunState
@@ -20,7 +21,7 @@ class Workers:
         self._runs: dict[str, str | None] = {}
         self._since: dict[str, datetime] = {}
         self._wanted: tuple[str, ...] = ()
-        self.has: dict[str, Amounts] = {HERE: offer_here(labels or {})}
+        self.has: dict[str, Amounts] = {HERE: {**offer_here(labels or {}), ONLY_HERE: math.inf}}
         """What each machine has."""
         self._here: tuple[str, ...] = ()
         self._elsewhere: dict[str, str] = {}

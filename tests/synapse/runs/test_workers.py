@@ -1,5 +1,6 @@
 """Workers are added and removed while runs keep theirs."""
 
+from synapse.offers import Offer
 from synapse.runs.workers import Workers
 
 
@@ -36,3 +37,17 @@ def test_a_surplus_worker_that_is_wanted_again_is_kept() -> None:
     workers.release('worker-2')
 
     assert len(workers) == 2
+
+
+def test_what_works_on_the_files_of_this_machine_goes_to_no_other() -> None:
+    workers = Workers(1)
+    workers.offer({'annex': Offer(2, {'cores': 8})})
+    needs = {'here': 1.0}
+
+    assert workers.free_for(needs, lambda machine: []) == 'worker-1'
+    assert workers.free_for(needs, lambda machine: [needs, needs]) == 'worker-1'
+    workers.give('worker-1', 'a')
+
+    assert workers.free == 'annex-1'
+    assert workers.free_for(needs, lambda machine: [needs]) is None
+    assert not workers.has_nowhere(needs)
