@@ -1,13 +1,11 @@
 """Logging set up in a pipeline file, as people do it: each record is one entry with its own level."""
 
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from synapse.engine.engine import LocalEngine
-from tests.parts.hosts import WAYS, Bench, engine_of
+from tests.parts.hosts import ELSEWHERE, WAYS, Bench, started
 
 FILE = """
 import logging, logging.config, logging.handlers, sys
@@ -34,12 +32,10 @@ ALL = [
 ]
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS + ELSEWHERE)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    engine: LocalEngine = engine_of(request.param, f'test-{secrets.token_hex(6)}')
-    await engine.start()
-    yield Bench(engine, tmp_path)
-    await engine.close()
+    async with started(request.param, tmp_path) as engine:
+        yield Bench(engine, tmp_path)
 
 
 DICT = """logging.config.dictConfig({

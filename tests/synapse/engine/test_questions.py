@@ -1,6 +1,5 @@
 """Questions of a step as its host puts them, for hosts that are spawned and those that are forked."""
 
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,13 @@ from typing import Any
 import pytest
 
 from synapse.protocol.messages import Do
-from tests.parts.hosts import WAYS, Bench, Heard, engine_of
+from tests.parts.hosts import ELSEWHERE, WAYS, Bench, Heard, started
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS + ELSEWHERE)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    engine = engine_of(request.param, secrets.token_hex(8))
-    await engine.start()
-    yield Bench(engine, tmp_path)
-    await engine.close()
+    async with started(request.param, tmp_path) as engine:
+        yield Bench(engine, tmp_path)
 
 
 def questions(heard: Heard) -> list[dict[str, Any]]:

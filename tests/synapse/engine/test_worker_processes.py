@@ -1,14 +1,11 @@
 """Pipeline files that start processes of their own with `multiprocessing` or joblib."""
 
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from synapse.engine.engine import LocalEngine
-from synapse.engine.warden import ROOM, tagged_processes
-from tests.parts.hosts import WAYS, Bench, Heard, engine_of
+from tests.parts.hosts import ELSEWHERE, WAYS, Bench, Heard, started
 
 KINDS = ['spawn', 'forkserver', 'fork'] if WAYS[1:] else ['spawn']
 HEAD = """
@@ -47,14 +44,11 @@ class Work(Pipeline):
 """
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS + ELSEWHERE)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    engine: LocalEngine = engine_of(request.param, f'test-{secrets.token_hex(6)}')
-    await engine.start()
     (tmp_path / '_helpers.py').write_text('def triple(number): return 3 * number\n')
-    yield Bench(engine, tmp_path)
-    await engine.close()
-    assert tagged_processes(ROOM, engine.room_tag) == []
+    async with started(request.param, tmp_path) as engine:
+        yield Bench(engine, tmp_path)
 
 
 def work(body: str) -> str:
