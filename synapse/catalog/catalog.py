@@ -20,6 +20,7 @@ from storage.foreign_words import system_words
 from synapse.bus import Bus, Message
 from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
+from synapse.inbox.names import is_accepted
 from synapse.language import ENGLISH, N_, Text, _, in_this_language, language
 from synapse.log.log import Level, Log
 from synapse.pipelines.describe import validate_parameters
@@ -168,9 +169,9 @@ class Catalog:
             return name if info is None else info.title
         return Text(self._shown(info).title, info.title)
 
-    def find_by_suffix(self, suffix: str) -> list[PipelineInfo]:
-        """Return the pipelines that accept a file with this suffix, like `.mp4`, in any case."""
-        return [info for info in self.all() if info.is_runnable and suffix.lower() in info.accepts]
+    def accepting(self, name: str) -> list[PipelineInfo]:
+        """Return the pipelines that accept files with a suffix such as that of this name, in any case."""
+        return [info for info in self.all() if info.is_runnable and info.accepts and is_accepted(name, info.accepts)]
 
     def choose_color(self, name: str, color: str) -> None:
         """Give a pipeline this colour, one of `COLORS`; empty for the one that it has by itself."""

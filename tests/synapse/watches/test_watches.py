@@ -380,6 +380,12 @@ async def test_each_invalid_value_gets_a_sentence(
     assert room.watches.all() == []
 
 
+async def test_a_pattern_of_files_that_the_pipeline_does_not_take_is_refused(room: ControlRoom, folder: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        await room.watches.create({'folder': str(folder), 'pipeline': 'RestoreFolder', 'pattern': '*.tgz, *.txt'})
+    assert caught.value.fields['pattern'] == '*.txt is not accepted here. Choose files that end in .gz, .tgz.'
+
+
 async def test_a_profile_that_delivers_into_the_folder_is_refused(room: ControlRoom, folder: Path) -> None:
     profile = await room.profiles.create({'label': 'Loop', 'destination': str(folder)})
     with pytest.raises(Invalid) as caught:
