@@ -175,6 +175,7 @@ class ControlRoom:
             data / 'secrets.json',
             bus,
             lambda id: {'event': event_store.titles_using(id), 'watch folder': watches.folders_using(id)},
+            lambda defaults: catalog.problems_of_defaults(defaults),
         )
         zygotes = Zygotes(boot) if sys.platform == 'linux' else None
         if zygotes is not None:
