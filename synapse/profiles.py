@@ -24,7 +24,7 @@ from .destinations.errors import HostKey
 from .destinations.known_hosts import accept
 from .destinations.trial import Trial, try_out
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
-from .profile_secrets import ProfileSecrets
+from .profile_secrets import ProfileSecrets, is_of_programs
 from .records import Record
 from .sentences import sentence_of
 
@@ -380,6 +380,12 @@ def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
                 problems[f'secrets.{name}'] = _('It has no value yet. Give one.')
         elif not isinstance(value, str) or not value.strip():
             problems[f'secrets.{name}'] = _('Give some text, or null to remove it.')
+        elif is_of_programs(name):
+            problems[f'secrets.{name}'] = _(
+                'Programs need the variable {name}, and this would take its place for each of them. '
+                'Give the secret another name.',
+                name=name,
+            )
         else:
             secrets[name] = value
     if problems:

@@ -17,6 +17,7 @@ from synapse.sentences import command_text
 from .arriving import FoundFile
 from .inbox import PREFIX as INBOX
 from .inbox import Inbox
+from .mounts import is_made_up
 from .names import is_accepted, refusal, unacceptable, without_controls
 
 NEWEST = 'newest:'
@@ -64,6 +65,11 @@ def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbo
 def accepted_by(field: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the suffixes of the files that a parameter takes, in lower case; none if it takes every file."""
     return tuple(str(suffix).lower() for suffix in field.get('x-accepts') or ())
+
+
+def made_up_words(folder: Path) -> str:
+    """Return why nothing can be taken from such a folder, see `is_made_up`."""
+    return _('{path} holds no files, only what the system says of itself. Choose a folder on a disk.', path=folder)
 
 
 def has_inputs(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
@@ -236,6 +242,8 @@ def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox, data: Path
             return _('Give the full path of the folder, such as newest:/srv/media/*.mp4.')
         if folder.resolve().is_relative_to(data.resolve()):
             return _('Synapse keeps its own files there. Choose another folder.')
+        if is_made_up(folder):
+            return made_up_words(folder)
         return _not_fitting(folder, is_folder=True) or _pattern_not_accepted(Path(value).name, field)
     if value.startswith(INBOX):
         try:

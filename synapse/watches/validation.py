@@ -12,6 +12,8 @@ from synapse.catalog.catalog import Catalog, PipelineInfo
 from synapse.catalog.info import file_parameter
 from synapse.destinations.address import located
 from synapse.errors import Invalid, NotFound, SynapseError
+from synapse.inbox.inputs import made_up_words
+from synapse.inbox.mounts import is_made_up
 from synapse.inbox.names import refusal, unacceptable
 from synapse.language import N_, _, in_thread, translated
 from synapse.pasted_paths import understood
@@ -78,6 +80,8 @@ class WatchValidator:
             if not path.is_dir():
                 return {'folder': _('{path} is a file, not a folder. Choose a folder.', path=path)}
             path = path.resolve()
+            if is_made_up(path):
+                return {'folder': made_up_words(watch.path)}
         except OSError as error:
             return {'folder': _('{path} cannot be read: {reason}.', path=path, reason=system_words(error))}
         data = self._data.resolve()

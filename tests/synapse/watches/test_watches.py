@@ -361,6 +361,11 @@ async def until_gone(room: ControlRoom, pipeline: str) -> None:
 INVALID: list[tuple[dict[str, object], str, str]] = [
     ({'folder': 'drop'}, 'folder', 'Give the full path of the folder, such as /srv/media.'),
     ({'folder': '/no/such'}, 'folder', 'There is no folder at /no/such.'),
+    (
+        {'folder': '/dev'},
+        'folder',
+        '/dev holds no files, only what the system says of itself. Choose a folder on a disk.',
+    ),
     ({'pattern': 'sub/*.txt'}, 'pattern', 'Give a pattern for names, such as *.mp4, without a folder.'),
     ({'pipeline': 'RunCommand'}, 'pipeline', 'Run command takes no file. Choose a pipeline with a parameter for one.'),
     ({'profile': 'nobody'}, 'profile', "No profile has the id 'nobody'."),
