@@ -18,7 +18,7 @@ from synapse.backup.swapping import entries_of, is_half_done, remove_unfinished,
 from synapse.credentials.password import first_line
 from synapse.errors import Invalid
 from synapse.language import _, _n, translated
-from synapse.language.formats import listed
+from synapse.language.formats import listed, moment
 from synapse.records import now_utc
 from synapse.recurrence.machine_zone import machine_zone
 from synapse.recurrence.zones import zone as zone_of
@@ -168,7 +168,7 @@ class _Shown:
 
 
 def _summary(restored: Restored, data: Path, aside: str) -> list[str]:
-    at = f'{restored.made_at.astimezone(zone_of(machine_zone().name)):%Y-%m-%d %H:%M}'
+    at = moment('yMMMdHm', restored.made_at.astimezone(zone_of(machine_zone().name)))
     lines = [_('{data} is as it was at {moment}.', data=data, moment=at)]
     if aside:
         lines.append(_('What it held before is in {path}.', path=data / aside))
