@@ -19,7 +19,7 @@ from storage.logs.store import LogStore
 from storage.past_plans import PastPlans
 from storage.run_rescue import missing_in
 from storage.runs import RunStore
-from synapse.language import _, _n, filled, joined, own, translated
+from synapse.language import _, _n, filled, joined, own, own_language, translated
 
 from .alerts.alerts import Alerts
 from .alerts.silent_events import SilenceWatch
@@ -175,6 +175,7 @@ class ControlRoom:
             data / 'secrets.json',
             bus,
             lambda id: {'event': event_store.titles_using(id), 'watch folder': watches.folders_using(id)},
+            lambda defaults: catalog.problems_of_defaults(defaults),
         )
         zygotes = Zygotes(boot) if sys.platform == 'linux' else None
         if zygotes is not None:
@@ -457,7 +458,9 @@ class ControlRoom:
         """Note that what lies between the backup and this start is accounted for, and say what is missing."""
         restored, self.restored = self.restored, None
         if restored is not None:
-            made = f'{self.local(restored.made_at):%Y-%m-%d %H:%M}'
+            from synapse.language.formats import moment  # Babel, which a start does without
+
+            made = moment('yMMMdHm', self.local(restored.made_at), own_language())
             self.bus.publish(DamageFound(_after_restore(restored, made)))
             text = _('Synapse was restored from {name}, made {made}', name=restored.backup, made=made)
             self.log.append(Level.WARNING, text, source='backup')

@@ -8,6 +8,7 @@ finds: never the new password with the old destination.
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,32 @@ from synapse.language import _
 Document = Mapping[str, Any]
 Values = dict[str, str]
 
+_OF_PROGRAMS = frozenset(
+    (
+        *('PATH', 'PATHEXT', 'HOME', 'USERPROFILE', 'HOMEDRIVE', 'HOMEPATH', 'SHELL', 'COMSPEC', 'SYSTEMROOT'),
+        *('WINDIR', 'TMPDIR', 'TEMP', 'TMP', 'IFS', 'ENV', 'BASH_ENV', 'TZ', 'LOCPATH', 'NLSPATH', 'GCONV_PATH'),
+        *('LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE', 'LC_COLLATE', 'LC_MESSAGES', 'LC_MONETARY', 'LC_NUMERIC'),
+        'LC_TIME',
+        *('LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT', 'LD_DEBUG', 'LD_BIND_NOW', 'LD_ORIGIN_PATH', 'LD_PROFILE'),
+        *('PYTHONPATH', 'PYTHONHOME', 'PYTHONSTARTUP', 'PYTHONUSERBASE', 'PYTHONEXECUTABLE', 'PYTHONPLATLIBDIR'),
+        *('PYTHONSAFEPATH', 'PYTHONNOUSERSITE', 'PYTHONOPTIMIZE', 'PYTHONINSPECT', 'PYTHONIOENCODING', 'PYTHONUTF8'),
+        *('PERL5LIB', 'PERL5OPT', 'RUBYLIB', 'RUBYOPT', 'NODE_PATH', 'NODE_OPTIONS', 'CLASSPATH', 'JAVA_TOOL_OPTIONS'),
+    )
+)
+"""By name, since LD_SDK_KEY and PYTHONANYWHERE_TOKEN are secrets."""
+
 GONE = ''
 """The digest of a profile that is deleted."""
+
+
+def is_of_programs(name: str) -> bool:
+    """Whether programs find themselves, their libraries or their files by a variable of this name.
+
+    Commands have secrets in their environment, where one called `PATH` would leave them no program to start.
+    Source: environ(7), ld.so(8), dyld(1), "Environment variables" of Python.
+    """
+    known = name.upper() if os.name == 'nt' else name
+    return known in _OF_PROGRAMS or known.startswith('DYLD_')
 
 
 class ProfileSecrets:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .destinations.errors import HostKey
 from .destinations.known_hosts import accept
 from .destinations.trial import Trial, try_out
 from .errors import Conflict, DiskIsFull, Invalid, NotFound
-from .profile_secrets import ProfileSecrets
+from .profile_secrets import ProfileSecrets, is_of_programs
 from .records import Record
 from .sentences import sentence_of
 
@@ -42,6 +42,7 @@ _USERS: Mapping[str, Callable[[int], str]] = {
     'event': lambda count: _n('{count} event', '{count} events', count),
     'watch folder': lambda count: _n('{count} watch folder', '{count} watch folders', count),
 }
+Problems = Awaitable[Mapping[str, str]]
 _SECRET_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]{0,63}')
 
 
@@ -110,6 +111,7 @@ class Profiles:
     """All profiles, in the order of their creation. Use it on the event loop; the disk is written in threads.
 
     :param in_use: returns what needs a profile, by kind, such as the titles of events; these prevent its deletion
+    :param wrong: returns a sentence for each default parameter that pipelines refuse
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Profiles:
         secrets_path: Path,
         bus: Bus,
         in_use: Callable[[str], Mapping[str, Sequence[str]]] = lambda _: {},
+        wrong: Callable[[Mapping[str, Any]], Problems] | None = None,
     ) -> None:
         self._documents = documents
         self._secrets_path = secrets_path
@@ -128,6 +131,7 @@ class Profiles:
         self._taken_ids: set[str] = set()
         self._profiles = self._read_profiles()
         self._in_use = in_use
+        self._wrong = wrong
 
     @property
     def notices(self) -> list[str]:
@@ -196,6 +200,7 @@ class Profiles:
                 )
             secrets = _merged_secrets({}, values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**values, 'id': id}, secrets)
+            await self._check_defaults(profile.defaults, {})
             await _check_folder(profile)
             await self._save(profile, secrets)
         self._bus.publish(ProfileChanged('created', profile))
@@ -214,6 +219,7 @@ class Profiles:
                 raise _invalid({'id': _('An id cannot be changed. Create another profile instead.')})
             secrets = _merged_secrets(self._secrets.of(id), values.pop('secrets', {})) | _login_in(values)
             profile = self._checked({**before.model_dump(), **values}, secrets)
+            await self._check_defaults(profile.defaults, before.defaults)
             if profile.destination != before.destination:
                 await _check_folder(profile)
             await self._save(profile, secrets)
@@ -291,6 +297,13 @@ class Profiles:
             places = {'.'.join(map(str, item['loc'])) or 'profile': item for item in error.errors()}
             raise _invalid({name: sentence_of(item, _WORDS) for name, item in places.items()}) from None
 
+    async def _check_defaults(self, defaults: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """Check those that are not as before: a pipeline that has changed since must not prevent other changes."""
+        changed = {name: value for name, value in defaults.items() if name not in before or before[name] != value}
+        problems = await self._wrong(changed) if changed and self._wrong is not None else {}
+        if problems:
+            raise _invalid({f'defaults.{name}': sentence for name, sentence in problems.items()})
+
     def _free_id(self, label: str) -> str:
         plain = unicodedata.normalize('NFKD', label).encode('ascii', 'ignore').decode()  # Ação is acao
         stem = re.sub(r'[^a-z0-9]+', '-', plain.lower()).strip('-')[:50] or 'profile'
@@ -367,6 +380,12 @@ def _merged_secrets(before: Mapping[str, str], change: Any) -> dict[str, str]:
                 problems[f'secrets.{name}'] = _('It has no value yet. Give one.')
         elif not isinstance(value, str) or not value.strip():
             problems[f'secrets.{name}'] = _('Give some text, or null to remove it.')
+        elif is_of_programs(name):
+            problems[f'secrets.{name}'] = _(
+                'Programs need the variable {name}, and this would take its place for each of them. '
+                'Give the secret another name.',
+                name=name,
+            )
         else:
             secrets[name] = value
     if problems:

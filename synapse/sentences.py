@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from synapse.language import ENGLISH, N_, _, _n, capital, filled, language
+from synapse.language import ENGLISH, N_, _, _n, capital, filled, joined, language
 
 WHOLE = '*'
 """The key of a sentence about no single field."""
@@ -61,7 +61,12 @@ def _unknown(details: ErrorDetails, context: Mapping[str, Any]) -> str:
 
 def _own_words(details: ErrorDetails, context: Mapping[str, Any]) -> str:
     text = str(context.get('error', '')).strip() or _('This value is not valid.')
-    return text if text.endswith(('.', '!', '?')) else f'{text}.'
+    return with_stop(text)
+
+
+def with_stop(text: str) -> str:
+    """Return a sentence, maybe of a person's pipeline, with a full stop if it has no end; nothing stays nothing."""
+    return text if not text.strip() or text.rstrip()[-1] in '.!?:…' else joined(text, '.', by='')
 
 
 def _characters(details: ErrorDetails, context: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwor
 from storage.foreign_words import system_words
 from synapse import program
 from synapse.addresses import LOOPBACK_NAMES, Address, AllowedHost, address_in_network
-from synapse.language import AUTO, LANGUAGES, _, read_language, tag_of
+from synapse.language import AUTO, LANGUAGES, _, read_language
 
 MOST_WORKERS = 64
 BASE_PATH = re.compile(r'(?:/[A-Za-z0-9][A-Za-z0-9._~-]*)*')
@@ -137,9 +137,15 @@ class Settings(BaseModel):
             return None
         known = read_language(str(value))
         if known is None:
-            names = ', '.join(tag_of(name) for name in LANGUAGES)
+            from synapse.language.formats import listed  # Babel takes longer to import than most commands
+
+            names = listed([f'{name.replace("_", "-")} ({title})' for name, title in LANGUAGES.items()], style='or')
             raise ValueError(
-                _('Synapse does not speak {language!r} yet. It speaks {names}.', language=value, names=names)
+                _(
+                    'There are no texts in the language {language!r} yet. Choose {names}.',
+                    language=value,
+                    names=names,
+                )
             )
         return known
 

@@ -369,6 +369,46 @@ def test_help_is_in_the_language_of_the_machine() -> None:
 
 
 @pytest.mark.parametrize(
+    ('command', 'own', 'others'),
+    [
+        ('restore', '--replace', '--port'),
+        ('run', '--set', '--tls-cert'),
+        ('open', '--native', '--cluster'),
+        ('worker', '--offer', '--no-browser'),
+    ],
+)
+def test_the_help_of_a_command_shows_its_own_flags_only(command: str, own: str, others: str) -> None:
+    shown = synapse(command, '--help').stdout
+
+    assert {'--data', '--language', own} <= {*re.findall(r'--[a-z-]+', shown)}
+    assert others not in shown
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (['restore', '/nope'], 'There is no file at /nope. Name a backup: a .tar.gz that the Settings page has made.'),
+        (['restore', '/'], '/ is a folder. Name a backup: a .tar.gz that the Settings page has made.'),
+        (['restore'], 'The following arguments are required: FILE. Try: python main.py restore --help'),
+        (
+            ['--language', 'xx'],
+            "--language: There are no texts in the language 'xx' yet. "
+            'Choose en (English) or pt-BR (Português (Brasil)). Try: python main.py --help',
+        ),
+    ],
+)
+def test_a_wrong_argument_is_told_with_what_to_do(arguments: list[str], sentence: str) -> None:
+    done = synapse(*arguments)
+
+    assert (done.stdout, done.stderr.strip()) == ('', sentence)
+    assert done.returncode in (1, 2)
+
+
+def test_a_command_takes_the_flags_that_its_help_leaves_out(tmp_path: Path) -> None:
+    assert_one_sentence(synapse('crontab', '--data', str(tmp_path), '--port', '8001', '--no-browser'), 1)
+
+
+@pytest.mark.parametrize(
     ('arguments', 'words'),
     [
         (['--port', '99999'], '--port: Deve ser 65535 ou menos. Experimente: python main.py --help'),

@@ -21,6 +21,7 @@ CHAPTERS = Words(
     {
         'first-run': N_('Guide: the first run'),
         'notifications': N_('Guide: be told'),
+        'phone': N_('Guide: on the phone and in your network'),
         'plan': N_('Guide: plan it'),
         'profiles': N_('Guide: say where results go'),
         'watch-folder': N_('Guide: watch a folder'),

@@ -195,6 +195,9 @@ class NumberField(TextField):
         ]
         return ', '.join(filter(None, words)) or (_('whole number') if self._is_whole else _('number'))
 
+    def _to_text(self, value: Any) -> str:
+        return pointed(super()._to_text(value))
+
     def value(self) -> Any:
         text = self._text.strip().replace(',', '.')
         if not text:
@@ -276,10 +279,16 @@ class ListField(TextField):
 
     def _to_text(self, value: Any) -> str:
         items = value if isinstance(value, list) else []
-        return '\n'.join(map(_text, items))
+        lines = '\n'.join(map(_text, items))
+        return pointed(lines) if self._is_of_numbers else lines
+
+    @property
+    def _is_of_numbers(self) -> bool:
+        return (self.schema.get('items') or {}).get('type') == 'number'
 
     def value(self) -> Any:
-        lines = [line for line in self._text.split('\n') if line.strip()]
+        text = self._text.replace(',', '.') if self._is_of_numbers else self._text
+        lines = [line for line in text.split('\n') if line.strip()]
         if not lines and self.is_required:
             raise KeyError(self.name)
         if not lines and self.is_nullable:
@@ -362,6 +371,11 @@ def choice_words(schema: Mapping[str, Any], option: Any) -> str:
     return _words(option) if label is None else str(label)
 
 
+def number_words(value: float) -> str:
+    """Return a number with all of its digits and the decimal point of the language."""
+    return pointed(str(value))
+
+
 def sorted_errors(errors: Mapping[str, str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """Return the errors for each of these fields as one text, and the errors that belong to none of them.
 
@@ -403,4 +417,4 @@ def _words(option: Any) -> str:
         return _('none')
     if isinstance(option, bool):
         return _('yes') if option else _('no')
-    return str(option)
+    return number_words(option) if isinstance(option, int | float) else str(option)

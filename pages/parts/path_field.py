@@ -1,12 +1,13 @@
 """A file or folder as a parameter: type its path, choose a file from the inbox, or upload one."""
 
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.inbox.inbox import PREFIX, InboxChanged
+from synapse.inbox.inputs import accepted_by
+from synapse.inbox.names import is_accepted
 from synapse.language import _
 from synapse.media.formats import VIDEO_SUFFIXES
 
@@ -36,7 +37,7 @@ class PathField(TextField):
 
     @property
     def _accepts(self) -> tuple[str, ...]:
-        return tuple(str(suffix).lower() for suffix in self.schema.get('x-accepts') or ())
+        return accepted_by(self.schema)
 
     def _kind_words(self) -> str:
         if self._is_folder:
@@ -78,9 +79,7 @@ class PathField(TextField):
     def _offer(self) -> None:
         """Offer the newest files in the inbox that fit."""
         items, accepts = self._room.inbox.all(), self._accepts
-        fitting = [item for item in items if not accepts or PurePath(item.name).suffix.lower() in accepts][
-            :MOST_OFFERED
-        ]
+        fitting = [item for item in items if is_accepted(item.name, accepts)][:MOST_OFFERED]
         self._inbox.clear()
         if not fitting:
             return

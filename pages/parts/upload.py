@@ -11,7 +11,7 @@ from synapse.media.formats import VIDEO_SUFFIXES
 
 from .cards import set_props
 from .html import el, icon
-from .words import kinds_of, limit_size
+from .words import is_only_suffixes, kinds_of, limit_size
 
 Received = Callable[[Mapping[str, Any]], Any]
 """Called with each new item of the inbox, `{id, name, size, ...}`, in the order they arrive; may be async."""
@@ -80,7 +80,11 @@ class UploadZone(FileZone):
         self._drop.set_text(drop)
         self._choose.set_text(choose)
         then = _('It starts right away.') if starts else _('A few questions follow.')
-        self._hint.set_text(_('{kinds}, up to {size}. {then}', kinds=capital(kinds), size=self._limit, then=then))
+        if is_only_suffixes(info.accepts):
+            hint = _('Takes {kinds}, up to {size}. {then}', kinds=kinds, size=self._limit, then=then)
+        else:
+            hint = _('{kinds}, up to {size}. {then}', kinds=capital(kinds), size=self._limit, then=then)
+        self._hint.set_text(hint)
         set_props(self._hint, title=', '.join(info.accepts) or None, data_profile=profile)
 
 

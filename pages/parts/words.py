@@ -57,7 +57,7 @@ def kinds_of(suffixes: Sequence[str]) -> str:
     """
     if not suffixes:
         return _('any file')
-    if len(suffixes) <= MOST_SUFFIXES:
+    if is_only_suffixes(suffixes):
         return _listed(suffixes)
     media = [suffix for suffix in (*VIDEO_SUFFIXES, *SOUND_SUFFIXES) if suffix in suffixes]
     others = [suffix for suffix in suffixes if suffix not in media]
@@ -67,6 +67,11 @@ def kinds_of(suffixes: Sequence[str]) -> str:
     if not media:
         return named
     return _('{media}, and {others}', media=_media_words(media), others=named) if others else _media_words(media)
+
+
+def is_only_suffixes(suffixes: Sequence[str]) -> bool:
+    """Whether `kinds_of` these names suffixes without words around: then it begins no sentence."""
+    return 0 < len(suffixes) <= MOST_SUFFIXES
 
 
 def _media_words(media: Sequence[str]) -> str:

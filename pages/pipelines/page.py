@@ -12,6 +12,7 @@ from pages.runs.run_form import open_run_form
 from pages.scheduler.event.dialog import open_event_dialog
 from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.catalog.first_file import EXAMPLE
+from synapse.catalog.info import title_of_field
 from synapse.control_room import ControlRoom
 from synapse.language import N_, _, _n, _p, translated
 from synapse.language.formats import number
@@ -136,9 +137,8 @@ def _about(step: Mapping[str, Any]) -> str:
 
 def _facts(info: PipelineInfo) -> list[tuple[str, str]]:
     required = info.schema.get('required', [])
-    names = [
-        _('{name} (required)', name=name) if name in required else name for name in info.schema.get('properties', {})
-    ]
+    titles = {name: title_of_field(name, field) for name, field in info.schema.get('properties', {}).items()}
+    names = [_('{name} (required)', name=title) if name in required else title for name, title in titles.items()]
     facts = [
         (_('Takes'), kinds_of(info.accepts) if info.accepts else ''),
         (_('Asks for'), ', '.join(names)),

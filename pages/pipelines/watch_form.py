@@ -19,6 +19,7 @@ from synapse.catalog.info import PipelineInfo, file_parameter
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.inbox.arriving import is_temporary_name
+from synapse.inbox.names import is_accepted
 from synapse.inbox.newest import matches
 from synapse.language import _, _n
 from synapse.language.formats import number
@@ -221,7 +222,7 @@ def count_files(folder: str, pattern: str, suffixes: tuple[str, ...]) -> int:
     count = 0
     try:
         for path in Path(understood(folder)).iterdir() if folder.strip() else ():
-            fits = matches(path.name, pattern or '*') and (not suffixes or path.suffix.lower() in suffixes)
+            fits = matches(path.name, pattern or '*') and is_accepted(path.name, suffixes)
             count += fits and not is_temporary_name(path.name) and path.is_file() and not path.is_symlink()
             if count >= MOST_COUNTED:
                 break

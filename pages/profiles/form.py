@@ -141,10 +141,17 @@ class ProfileDialog:
             'defaults': self._defaults.show_error,
             'secrets': self._secrets.error.set_text,
         }
-        by_field, rest = sorted_errors(errors, show)
+        named = {place: _with_name(place, text) for place, text in errors.items()}
+        by_field, rest = sorted_errors(named, show)
         for name, text in by_field.items():
             show[name](text)
         self._problem.set_text(' '.join(rest))
+
+
+def _with_name(place: str, text: str) -> str:
+    """Return what is wrong with a default parameter, with its name in front."""
+    name = place.removeprefix('defaults.')
+    return text if name == place else f'{name}: {text}'
 
 
 def _tried_part(data: Mapping[str, Any]) -> dict[str, Any]:

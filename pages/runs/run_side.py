@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from pages.parts.cards import set_props
-from pages.parts.fields import choice_words, pairs_text
+from pages.parts.fields import choice_words, number_words, pairs_text
 from pages.parts.html import WORDS, copy_button, el, look_of
 from pages.parts.schema_fields import is_path, plain
 from pages.parts.typed_fields import duration_words
@@ -116,7 +116,7 @@ def _short(field: Mapping[str, Any], value: Any) -> str:
     if isinstance(value, str) and is_path(field):
         return value.rstrip('/').rsplit('/', 1)[-1] or value
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return ', '.join(map(str, value))
+        return ', '.join(item if isinstance(item, str) else _whole(item) for item in value)
     return _whole(value)
 
 
@@ -125,6 +125,8 @@ def _whole(value: Any) -> str:
         return _('none')
     if isinstance(value, bool):
         return _('yes') if value else _('no')
+    if isinstance(value, int | float):
+        return number_words(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

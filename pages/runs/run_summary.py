@@ -16,6 +16,7 @@ from synapse.language import _, _n
 from synapse.records import Problem, now_utc
 from synapse.runs.reasons import Said
 from synapse.runs.records import RunRecord, RunState, Silence, Stall
+from synapse.sentences import with_stop
 
 from .retry import open_retry, retry_or_ask
 from .run_controls import RunControls, StatePill
@@ -125,7 +126,7 @@ class RunSummary:
                         icon('arrdown', size=13)
                         el('span', text=_('Line in the log'))
                     link.on('click', lambda: show(seq))
-                el('p', text=f'{error.hint} {what_is_kept(self._room, run)}'.strip())
+                el('p', text=f'{with_stop(error.hint)} {what_is_kept(self._room, run)}'.strip())
                 self._draw_said()
                 if error.file:
                     el(

@@ -1,7 +1,6 @@
 """What a dropped file or a click starts: the selected pipeline with the selected profile."""
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
 from typing import Any
 
 from pages.parts.cards import Card, set_props
@@ -46,7 +45,7 @@ async def start_with_file(
     :param asks: open the form in any case
     """
     name = str(item['name'])
-    info = taker_of(PurePath(name).suffix.lower(), room.catalog, pipeline)
+    info = taker_of(name, room.catalog, pipeline)
     parameter = file_parameter(info) if info is not None else None
     if info is None or parameter is None:
         say(_('No pipeline accepts {file}. The file is kept in the inbox.', file=name), kind='warning')

@@ -13,12 +13,12 @@ def suffixes_taken(catalog: Catalog) -> list[str] | None:
     return sorted({suffix for accepts in takers for suffix in accepts}) if all(takers) else None
 
 
-def taker_of(suffix: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | None:
+def taker_of(name: str, catalog: Catalog, wanted: str = '') -> PipelineInfo | None:
     """Return the pipeline for a file: one that names its suffix, or else one that takes any file.
 
     :param wanted: preferred to others that take the file equally well
     """
-    named = catalog.find_by_suffix(suffix)
+    named = catalog.accepting(name)
     any_file = [info for info in catalog.all() if info.is_runnable and not info.accepts]
     for able in (named, any_file):
         takers = [info for info in able if file_parameter(info) is not None]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from pathlib import PurePath
 from typing import Any
 
 from pages.parts.cards import set_props
@@ -50,7 +49,7 @@ class DropZone:
         )
 
     def _uploaded(self, item: Mapping[str, Any]) -> None:
-        info = taker_of(PurePath(str(item['name'])).suffix, self._room.catalog, self._wanted())
+        info = taker_of(str(item['name']), self._room.catalog, self._wanted())
         parameter = file_parameter(info) if info is not None else None
         if info is None or parameter is None:
             text = _('No pipeline accepts {name}. The file is kept in the inbox.', name=item['name'])

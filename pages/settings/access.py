@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from pages.parts.cards import keep_rows, set_props
+from pages.parts.cards import guide_link, keep_rows, set_props
 from pages.parts.controls import Picker, Slot, entry
 from pages.parts.dialogs import Dialog, attempt, confirm, focus_first_field, focus_wrong, leave_button, save_on_enter
 from pages.parts.html import address_of, button, copy_button, el, opens
@@ -165,7 +165,8 @@ class LinkDialog:
                 _('It works once, within {minutes} minutes. Who opens it is signed in here.', minutes=MINUTES),
             )
             if address is None or (address.is_loopback and not room.settings.allow_host):
-                el('p', 'hint', _('Now only this machine reaches Synapse; docs/reaching.md says how others can.'))
+                el('p', 'hint', _('Now only this machine reaches Synapse. The guide says how others can.'))
+                guide_link('phone', 'is-flush')
             qr_code(link)
             with el('div', 'sy-x'):
                 el('span', 'sy-mono sy-cap feed-address sy-grow', link)

@@ -227,7 +227,9 @@ class ChannelDialog:
             el('h2', 'sy-grow', title)
             close = button('', icon_name='x', kind='ghost', small=True, aria_label=_('Close'))
             close.on('click', self._dialog.close)
-        with el('div', 'form-scroll'):
+        with Scope().classes('form-scroll') as scope:
+            self._room.notifications.expect_address()
+            scope.when_gone(self._room.notifications.expect_none)
             ways = {'url': _('An address'), 'command': _('A command')}
             with Slot('channel-way', _('Sent to'), is_group=True).body:
                 segments('channel-way', ways, 'command' if self._is_command else 'url', self._choose_way)

@@ -251,8 +251,7 @@
   const listed = (names) => new Intl.ListFormat(language()).format(names);
   function isOfKind(zone, file) {
     const accepts = (zone.dataset.accepts || '').split(',').filter(Boolean);
-    const suffix = file.name.includes('.') ? '.' + file.name.split('.').pop().toLowerCase() : '';
-    return !accepts.length || accepts.includes(suffix);
+    return !accepts.length || accepts.some((suffix) => file.name.toLowerCase().endsWith(suffix));
   }
   function take(zone, files) {
     const queue = waiting.get(zone) || [], others = [], reasons = [];

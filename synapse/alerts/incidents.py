@@ -9,6 +9,7 @@ from synapse.language.formats import number
 from synapse.runs.ending import names_of
 from synapse.runs.messages import LeftoversFound
 from synapse.runs.records import RunRecord, Silence, Stall
+from synapse.sentences import with_stop
 from synapse.subscriptions.records import Subscription
 
 from .alerts import AlertKind, Incident
@@ -176,7 +177,7 @@ def ended(title: str, step: str, *, has_failed: bool) -> str:
 def sentences(*parts: str) -> str:
     """Join the parts, each ending in a full stop if another one follows."""
     said = [part for part in parts if part.strip()]
-    return joined(*(part if part[-1] in '.!?:' else joined(part, '.', by='') for part in said[:-1]), *said[-1:])
+    return joined(*map(with_stop, said[:-1]), *said[-1:])
 
 
 def cut(text: str) -> str:

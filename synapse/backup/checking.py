@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 
 from pydantic import ValidationError
 
+from storage.foreign_words import system_words
 from synapse import __version__
 from synapse.archives.packing import DamagedArchive, InputFailed, Unpacker
 from synapse.archives.restoring import content_of, is_inside, members
@@ -126,7 +127,7 @@ def _about_in(name: str, tar: tarfile.TarFile, info: tarfile.TarInfo) -> About:
 
 
 def _why(error: Exception) -> object:
-    return getattr(error, 'strerror', None) or error
+    return system_words(error) if isinstance(error, OSError) else error
 
 
 def _numbers(version: str) -> tuple[int, ...]:

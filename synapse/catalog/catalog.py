@@ -19,7 +19,8 @@ from storage.files import StorageError, make_private_folder, write_atomically
 from storage.foreign_words import system_words
 from synapse.bus import Bus, Message
 from synapse.engine.zygotes import Zygotes
-from synapse.errors import Conflict, Invalid, NotFound
+from synapse.errors import Conflict, Invalid, NotFound, SynapseError
+from synapse.inbox.names import is_accepted
 from synapse.language import ENGLISH, N_, Text, _, in_this_language, language
 from synapse.log.log import Level, Log
 from synapse.pipelines.describe import validate_parameters
@@ -168,14 +169,35 @@ class Catalog:
             return name if info is None else info.title
         return Text(self._shown(info).title, info.title)
 
-    def find_by_suffix(self, suffix: str) -> list[PipelineInfo]:
-        """Return the pipelines that accept a file with this suffix, like `.mp4`, in any case."""
-        return [info for info in self.all() if info.is_runnable and suffix.lower() in info.accepts]
+    def accepting(self, name: str) -> list[PipelineInfo]:
+        """Return the pipelines that accept files with a suffix such as that of this name, in any case."""
+        return [info for info in self.all() if info.is_runnable and info.accepts and is_accepted(name, info.accepts)]
 
     def choose_color(self, name: str, color: str) -> None:
         """Give a pipeline this colour, one of `COLORS`; empty for the one that it has by itself."""
         self.colors.chosen[name] = color
         self._rebuild()
+
+    async def problems_of_defaults(self, defaults: Mapping[str, Any]) -> dict[str, str]:
+        """Return a sentence for each value that no pipeline with a parameter of that name takes."""
+        able = [info for info in self.all() if info.is_runnable and info.schema.get('properties', {}).keys() & defaults]
+        found = await asyncio.gather(*(self._wrong_defaults(info, defaults) for info in able))
+        fitting = {name for wrong in found for name, sentence in wrong.items() if not sentence}
+        return {name: text for wrong in reversed(found) for name, text in wrong.items() if name not in fitting}
+
+    async def _wrong_defaults(self, info: PipelineInfo, defaults: Mapping[str, Any]) -> dict[str, str]:
+        """Return what is wrong with each value for a parameter of a pipeline; an empty text if nothing is."""
+        known = {name: value for name, value in defaults.items() if name in info.schema['properties']}
+        try:
+            await self.validate(info.name, known)
+        except Invalid as error:  # other fields may be missing, of course
+            places = {
+                name: [text for place, text in error.fields.items() if place.split('.')[0] == name] for name in known
+            }
+            return {name: ' '.join(texts) for name, texts in places.items()}
+        except SynapseError as error:
+            logger.warning(N_('defaults for %s cannot be checked: %s'), info.name, error)
+        return dict.fromkeys(known, '')
 
     async def validate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters with defaults filled in, as JSON values. Whether files exist is not checked.

@@ -4,10 +4,11 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from synapse import program
 from synapse.language import AUTO, N_, _, read_language, speak, translated
@@ -136,44 +137,27 @@ def fail(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
+_SHARED = frozenset({'data', 'language'})
+"""Flags that mean something for every subcommand. It takes the others too, so that one line of flags fits all."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        fail(_('{error}. Try: {program} --help', program=program.NAME, error=f'{message[:1].upper()}{message[1:]}'), 2)
+        fail(_('{error}. Try: {program} --help', program=self.prog, error=f'{message[:1].upper()}{message[1:]}'), 2)
 
 
 def _parser() -> argparse.ArgumentParser:
     argparse._ = translated  # type: ignore[attr-defined]  # which it calls for its own texts, see `_OF_ARGPARSE`
-    # The same flags before and after the subcommand; SUPPRESS keeps the defaults of one from overwriting the other.
-    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument('--data', type=Path, metavar='DIR', help=_('data folder (default: the user data folder)'))
-    common.add_argument('--host', help=_('address to listen on (default: 127.0.0.1)'))
-    common.add_argument('--port', type=int, help=_('port to listen on; 0 picks a free one (default: 8000)'))
-    common.add_argument('--workers', type=int, metavar='N', help=_('maximum number of runs at the same time'))
-    common.add_argument('--no-browser', action='store_true', help=_('do not open a browser'))
-    common.add_argument('--no-link', action='store_true', help=_('do not print a sign-in link'))
-    common.add_argument('--native', action='store_true', help=_('open a window of its own instead of a browser'))
-    common.add_argument('--no-login', action='store_true', help=_('do not ask for a sign-in (loopback only)'))
-    common.add_argument('--allow-host', action='append', metavar='NAME', help=translated(_ALLOW_HOST))
-    common.add_argument('--trusted-proxy', action='append', metavar='ADDRESS', help=translated(_TRUSTED_PROXY))
-    common.add_argument('--base-path', metavar='PATH', help=_('path below which it is reached, such as /synapse'))
-    common.add_argument('--password-file', metavar='FILE', help=_('file whose first line is the password for sign-in'))
-    common.add_argument('--tls-cert', metavar='FILE', help=_('certificate in PEM, with those that vouch for it'))
-    common.add_argument('--tls-key', metavar='FILE', help=_('its private key in PEM'))
-    common.add_argument(
-        '--cluster', nargs='?', const='', metavar='ADDRESS', help=_('let other machines join, or use this scheduler')
-    )
-    common.add_argument('--cluster-port', type=int, metavar='PORT', help=_('where they join (default: 8786)'))
-    common.add_argument(
-        '--offer', action='append', metavar='NAME=N', help=_('what this machine has for pipelines that need it: gpu=1')
-    )
-    common.add_argument('--language', metavar='TAG', help=_('language of pages and messages: en or pt-BR'))
-    parser = _Parser(prog=program.NAME, parents=[common], description=_('Synapse, the control room for automations.'))
+    parser = _Parser(prog=program.NAME, parents=[_flags()], description=_('Synapse, the control room for automations.'))
     commands = parser.add_subparsers(
         dest='command',
         metavar='{open,run,answer,why,queue,password,crontab,service,restore,worker}',
         parser_class=_Parser,
     )
-    opener = commands.add_parser('open', parents=[common], help=_('open the running control room, signed in'))
+    common = _flags(_SHARED)
+    opener = commands.add_parser(
+        'open', parents=[_flags({*_SHARED, 'native'})], help=_('open the running control room, signed in')
+    )
     opener.add_argument('--print', action='store_true', help=_('print the link instead of opening a browser'))
     opener.add_argument(
         '--look', action='store_true', help=_('a link for a browser that may only look, such as a screen')
@@ -198,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     end.add_argument('--until', default='', metavar='TIME', help=_("resume by itself at, such as '2026-10-15 08:00'"))
     queue.add_argument('--because', default='', metavar='TEXT', help=_('why, which is shown on every page'))
-    servant = commands.add_parser('service', parents=[common], help=_('have it start with the session'))
+    servant = commands.add_parser('service', parents=[_flags()], help=_('have it start with the session'))
     servant.add_argument('action', choices=('install', 'status', 'uninstall'))
     servant.add_argument('--boot', action='store_true', help=_('start it with the machine, before you sign in'))
     commands.add_parser('crontab', parents=[common], help=_('print the events that are switched on as a crontab'))
@@ -207,7 +191,11 @@ def _parser() -> argparse.ArgumentParser:
     restorer.add_argument('--replace', action='store_true', help=_('set aside what the data folder holds'))
     restorer.add_argument('--passphrase-file', default='', metavar='FILE', help=_('its first line opens the secrets'))
     restorer.add_argument('--without-secrets', action='store_true', help=_('leave the secrets out'))
-    joiner = commands.add_parser('worker', parents=[common], help=_('carry out runs for a control room elsewhere'))
+    joiner = commands.add_parser(
+        'worker',
+        parents=[_flags({*_SHARED, 'workers', 'offer'})],
+        help=_('carry out runs for a control room elsewhere'),
+    )
     joiner.add_argument('address', metavar='ADDRESS', help=_('where to join, such as tls://10.0.0.5:8786'))
     joiner.add_argument('--code', default='', metavar='CODE', help=_('the code of the cluster; kept for the next time'))
     joiner.add_argument('--name', default='', metavar='NAME', help=_('what this machine is called (default: its name)'))
@@ -215,6 +203,39 @@ def _parser() -> argparse.ArgumentParser:
         '--listen', default='', metavar='HOST', help=_('address of this machine at which the others reach it')
     )
     return parser
+
+
+def _flags(shown: Collection[str] | None = None) -> _Parser:
+    """Return the flags of the control room, which are taken before and after a subcommand.
+
+    :param shown: those that its help names, without hyphens; all unless given
+    """
+    # SUPPRESS keeps the defaults of one from overwriting the other.
+    flags = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+
+    def add(name: str, *, help: str, **options: Any) -> None:
+        is_shown = shown is None or name.removeprefix('--') in shown
+        flags.add_argument(name, help=help if is_shown else argparse.SUPPRESS, **options)
+
+    add('--data', type=Path, metavar='DIR', help=_('data folder (default: the user data folder)'))
+    add('--host', help=_('address to listen on (default: 127.0.0.1)'))
+    add('--port', type=int, help=_('port to listen on; 0 picks a free one (default: 8000)'))
+    add('--workers', type=int, metavar='N', help=_('maximum number of runs at the same time'))
+    add('--no-browser', action='store_true', help=_('do not open a browser'))
+    add('--no-link', action='store_true', help=_('do not print a sign-in link'))
+    add('--native', action='store_true', help=_('open a window of its own instead of a browser'))
+    add('--no-login', action='store_true', help=_('do not ask for a sign-in (loopback only)'))
+    add('--allow-host', action='append', metavar='NAME', help=translated(_ALLOW_HOST))
+    add('--trusted-proxy', action='append', metavar='ADDRESS', help=translated(_TRUSTED_PROXY))
+    add('--base-path', metavar='PATH', help=_('path below which it is reached, such as /synapse'))
+    add('--password-file', metavar='FILE', help=_('file whose first line is the password for sign-in'))
+    add('--tls-cert', metavar='FILE', help=_('certificate in PEM, with those that vouch for it'))
+    add('--tls-key', metavar='FILE', help=_('its private key in PEM'))
+    add('--cluster', nargs='?', const='', metavar='ADDRESS', help=_('let other machines join, or use this scheduler'))
+    add('--cluster-port', type=int, metavar='PORT', help=_('where they join (default: 8786)'))
+    add('--offer', action='append', metavar='NAME=N', help=_('what this machine has for pipelines that need it: gpu=1'))
+    add('--language', metavar='TAG', help=_('language of pages and messages: en or pt-BR'))
+    return flags
 
 
 def _settings(given: argparse.Namespace) -> 'Settings':

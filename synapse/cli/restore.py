@@ -9,6 +9,7 @@ from pathlib import Path
 
 from storage.files import DiskFull, StorageError, make_private_folder
 from storage.folder_lock import FolderLock, LockHeld
+from storage.foreign_words import system_words
 from synapse.backup.about import About
 from synapse.backup.checking import read_about
 from synapse.backup.progress import Progress
@@ -17,7 +18,7 @@ from synapse.backup.swapping import entries_of, is_half_done, remove_unfinished,
 from synapse.credentials.password import first_line
 from synapse.errors import Invalid
 from synapse.language import _, _n, translated
-from synapse.language.formats import listed
+from synapse.language.formats import listed, moment
 from synapse.records import now_utc
 from synapse.recurrence.machine_zone import machine_zone
 from synapse.recurrence.zones import zone as zone_of
@@ -36,6 +37,7 @@ def restore(command: CommandLine) -> int:
     """Restore a backup into the data folder of the command; returns 0, or prints one sentence and returns why not."""
     data, file = command.settings.data, Path(command.file)
     try:
+        _check_file(file)
         about = read_about(file)
         with _owned(data, replaces=command.replaces):
             restored, aside = _restore(command, about, file, data)
@@ -99,6 +101,16 @@ def _restore(command: CommandLine, about: About, file: Path, data: Path) -> tupl
     raise AssertionError('the last try either succeeds or raises')
 
 
+def _check_file(file: Path) -> None:
+    """Exit with 1 unless there is a file."""
+    if file.is_file():
+        return
+    path = file.absolute()
+    words = _('{path} is a folder.', path=path) if file.is_dir() else _('There is no file at {path}.', path=path)
+    hint = _('Name a backup: a .tar.gz that the Settings page has made.')
+    fail(f'{words} {hint}', FAILED)
+
+
 def _check_folder(data: Path, *, replaces: bool) -> None:
     """Exit with 2 unless the folder is empty, or is a data folder that may be replaced."""
     if data.exists() and not data.is_dir():
@@ -128,7 +140,8 @@ def _passphrase(command: CommandLine, about: About) -> str | None:
             return first_line(Path(command.passphrase_file))
         except (OSError, ValueError) as error:
             given = command.passphrase_file
-            text = _('--passphrase-file {file} cannot be read: {reason}.', file=given, reason=error)
+            reason = system_words(error) if isinstance(error, OSError) else error
+            text = _('--passphrase-file {file} cannot be read: {reason}.', file=given, reason=reason)
             fail(text, WRONG_USAGE)
     if not sys.stdin.isatty():
         hint = _('Give --passphrase-file FILE, or --without-secrets to do without them.')
@@ -155,7 +168,7 @@ class _Shown:
 
 
 def _summary(restored: Restored, data: Path, aside: str) -> list[str]:
-    at = f'{restored.made_at.astimezone(zone_of(machine_zone().name)):%Y-%m-%d %H:%M}'
+    at = moment('yMMMdHm', restored.made_at.astimezone(zone_of(machine_zone().name)))
     lines = [_('{data} is as it was at {moment}.', data=data, moment=at)]
     if aside:
         lines.append(_('What it held before is in {path}.', path=data / aside))

@@ -7,6 +7,7 @@ from typing import Any
 
 from synapse import recurrence
 from synapse.language import _
+from synapse.language.formats import moment
 from synapse.recurrence import words as rule_words
 
 
@@ -29,7 +30,8 @@ def past_reason(values: Mapping[str, Any]) -> str:
     last = recurrence.last(plan_of(values))
     if last is None:
         return _('has no occurrences left')
-    return _('was last due on {wall:%Y-%m-%d} at {wall:%H:%M}', wall=recurrence.wall_of(last, values['timezone']))
+    wall = recurrence.wall_of(last, values['timezone'])
+    return _('was last due on {day} at {time}', day=moment('yMMMd', wall), time=f'{wall:%H:%M}')
 
 
 def when(values: Mapping[str, Any], now: datetime) -> tuple[str, datetime | None]:

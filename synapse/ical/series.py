@@ -13,6 +13,7 @@ from typing import Any
 from synapse import recurrence
 from synapse.errors import Invalid
 from synapse.language import _
+from synapse.language.formats import moment
 from synapse.recurrence.rules import Rule, RuleError, compact_iso, read_rule, write_rule
 
 from . import trust
@@ -233,7 +234,8 @@ def _in_fixed_zones(
         else _('with a fixed offset')
     )
     if is_cut:
-        how = _('{how}, until {day:%Y-%m-%d}: import the file again before then', how=how, day=pieces[-1].ends)
+        day = moment('yMMMd', pieces[-1].ends)
+        how = _('{how}, until {day}: import the file again before then', how=how, day=day)
     notes.append(own.note(series.name, how))
     return [(_piece(series, piece), _within(piece, series, overrides)) for piece in pieces]
 

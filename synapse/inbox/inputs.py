@@ -17,7 +17,8 @@ from synapse.sentences import command_text
 from .arriving import FoundFile
 from .inbox import PREFIX as INBOX
 from .inbox import Inbox
-from .names import without_controls
+from .mounts import is_made_up
+from .names import is_accepted, refusal, unacceptable, without_controls
 
 NEWEST = 'newest:'
 """In an event: the newest file that matches a pattern such as `newest:/srv/media/*.mp4` when it falls due."""
@@ -59,6 +60,16 @@ def problems_with(schema: Mapping[str, Any], parameters: Mapping[str, Any], inbo
         if problem:
             found.setdefault(name, problem)
     return found
+
+
+def accepted_by(field: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the suffixes of the files that a parameter takes, in lower case; none if it takes every file."""
+    return tuple(str(suffix).lower() for suffix in field.get('x-accepts') or ())
+
+
+def made_up_words(folder: Path) -> str:
+    """Return why nothing can be taken from such a folder, see `is_made_up`."""
+    return _('{path} holds no files, only what the system says of itself. Choose a folder on a disk.', path=folder)
 
 
 def has_inputs(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
@@ -231,13 +242,14 @@ def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox, data: Path
             return _('Give the full path of the folder, such as newest:/srv/media/*.mp4.')
         if folder.resolve().is_relative_to(data.resolve()):
             return _('Synapse keeps its own files there. Choose another folder.')
-        return _not_fitting(folder, is_folder=True)
+        if is_made_up(folder):
+            return made_up_words(folder)
+        return _not_fitting(folder, is_folder=True) or _pattern_not_accepted(Path(value).name, field)
     if value.startswith(INBOX):
         try:
-            inbox.get(value.removeprefix(INBOX))
+            return _not_accepted(inbox.get(value.removeprefix(INBOX)).name, field)
         except NotFound:
             return _('The inbox has no file {id}. Upload it again.', id=value.removeprefix(INBOX))
-        return ''
     path = Path(value)
     if not path.is_absolute():
         return _('{path} is not a full path. {hint}', path=value, hint=translated(_FULL_PATH_HINT))
@@ -245,7 +257,18 @@ def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox, data: Path
     if field.get('x-new'):
         is_file = is_folder and path.is_file()
         return _('{path} is a file, not a folder. Choose a new folder.', path=value) if is_file else ''
-    return _not_fitting(path, is_folder=is_folder)
+    return _not_fitting(path, is_folder=is_folder) or ('' if is_folder else _not_accepted(path.name, field))
+
+
+def _not_accepted(name: str, field: Mapping[str, Any]) -> str:
+    suffixes = accepted_by(field)
+    return '' if is_accepted(name, suffixes) else refusal(name, suffixes)
+
+
+def _pattern_not_accepted(pattern: str, field: Mapping[str, Any]) -> str:
+    suffixes = accepted_by(field)
+    wrong = unacceptable(pattern, suffixes)
+    return refusal(wrong, suffixes) if wrong else ''
 
 
 def _is_folder(field: Mapping[str, Any]) -> bool | None:

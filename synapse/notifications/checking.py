@@ -16,7 +16,7 @@ from synapse.sealed import Seal
 from .address import checked_address, shown_address, why_refused
 from .kinds import default_kinds, kinds
 from .records import MAX_LABEL, Channel
-from .sending import check_address, why_not_started
+from .sending import Standby, why_not_started
 
 MAX_WORDS = 100
 TYPED_COMMAND = '/usr/local/bin/tell-me --loud'
@@ -41,6 +41,7 @@ class ChannelCheck:
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
+        self.standby = Standby()
 
     async def checked(self, item: Any, channels: Mapping[str, Channel]) -> Channel:
         """Return the channel that these values make; what they do not name stays as it is in `channels`.
@@ -104,7 +105,7 @@ class ChannelCheck:
         if before is not None and is_way_kept:
             return before.url, before.shown, before.command
         address = checked_address(url)
-        if error := await check_address(address):
+        if error := await self.standby.check(address):
             raise invalid({'url': why_refused(address, error)})
         return await asyncio.to_thread(self._seal.sealed, address), shown_address(address), ()
 

@@ -4,6 +4,7 @@ A process of its own: it can be ended in time whatever a server does, Apprise ne
 and what Apprise logs, addresses included, goes nowhere. Imports nothing of ours.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -32,15 +33,26 @@ def N_(message: str) -> str:
 
 
 def main() -> None:
-    if hasattr(signal, 'alarm'):
-        signal.alarm(LIMIT_SECONDS)
-    order = json.load(sys.stdin)
     said = _Said()
     logger = logging.getLogger('apprise')
     logger.handlers, logger.propagate = [said], False
     logger.setLevel(logging.DEBUG)
-    text, values = _done(order, said)
+    _load()
+    order = sys.stdin.read()
+    if not order:  # nobody needs it any more
+        return
+    if hasattr(signal, 'alarm'):
+        signal.alarm(LIMIT_SECONDS)
+    text, values = _done(json.loads(order), said)
     print(json.dumps({'error': text, 'values': values}))
+
+
+def _load() -> None:
+    """Load Apprise with all of its services before there is an order: the answer then comes at once."""
+    with contextlib.suppress(ImportError):
+        import apprise
+
+        apprise.Apprise.instantiate('json://localhost', suppress_exceptions=True)
 
 
 def _done(order: dict[str, Any], said: '_Said') -> Told:

@@ -69,7 +69,8 @@ class Notifications:
         self._title_of, self._room, self._now = title_of, room, now
         self._pace, self._limit = pace or Pace(), limit
         self.notices: list[str] = []
-        self._checked = ChannelCheck(seal).checked
+        self._check = ChannelCheck(seal)
+        self._checked = self._check.checked
         self._channels = self._read()
         self._couriers: dict[str, Courier] = {}
         self._room_to_send = asyncio.Semaphore(AT_ONCE)
@@ -96,6 +97,7 @@ class Notifications:
         """Stop sending, and save what is still to be sent."""
         for undo in self._undo:
             undo()
+        await self._check.standby.stop()
         for task in self._tests:
             task.cancel()
         await asyncio.gather(
@@ -105,6 +107,13 @@ class Notifications:
         if self._saving is not None:
             await self._saving
         self._documents.close()
+
+    def expect_address(self) -> None:
+        """Prepare to check an address that somebody is about to enter; call `expect_none` once they are done."""
+        self._check.standby.begin()
+
+    def expect_none(self) -> None:
+        self._check.standby.end()
 
     # -- what there is ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,80 @@ MAX_ERROR = 300
 PREFIX = 'SYNAPSE_ALERT_'
 
 
+class Standby:
+    """A process that has loaded Apprise and waits for an address to check, for as long as somebody may enter one.
+
+    To load it with its services takes a second, and several on a machine that is busy or has not done so before.
+    """
+
+    def __init__(self) -> None:
+        self._ready: _Running | None = None
+        self._ending: list[_Running] = []
+        self._users = 0
+        self._starting: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Have a process ready until `end` was called as often. If none can be started, a check only takes longer."""
+        self._users += 1
+        self._fill()
+
+    def end(self) -> None:
+        self._users = max(0, self._users - 1)
+        if not self._users and (ready := self._taken()):
+            self._let_go(ready)
+
+    async def stop(self) -> None:
+        """End what is ready, for good, and return once its process is gone."""
+        self._users = 0
+        if self._starting is not None:
+            await self._starting
+        self.end()
+        for ending in self._ending:
+            await ending.program.exited.wait()
+
+    async def check(self, url: str) -> str:
+        """Return why Apprise would not accept an address, or nothing; no server is asked."""
+        error = await check_address(url, ready=self._taken())
+        if error and self._users:  # it will be corrected
+            self._fill()
+        return error
+
+    def _fill(self) -> None:
+        is_starting = self._starting is not None and not self._starting.done()
+        if self._ready is None and not is_starting:
+            self._starting = asyncio.create_task(self._start(), name='prepare to check an address')
+
+    async def _start(self) -> None:
+        with contextlib.suppress(OSError):
+            ready = await _deliverer()
+            if self._users:
+                self._ready = ready
+            else:
+                self._let_go(ready)
+
+    def _taken(self) -> '_Running | None':
+        ready, self._ready = self._ready, None
+        if ready is None or ready.is_running:
+            return ready
+        ready.end()
+        return None
+
+    def _let_go(self, ready: '_Running') -> None:
+        ready.end()
+        self._ending = [*(ending for ending in self._ending if ending.is_running), ready]
+
+
 async def send_to_address(url: str, text: Text, *, limit: float = LIMIT_SECONDS) -> str:
     """Send a message to an address of Apprise; returns why that failed, without the address, or nothing."""
     return await _deliver(url, {'title': text.title, 'body': text.body, 'type': text.type, 'is_check': False}, limit)
 
 
-async def check_address(url: str, *, limit: float = LIMIT_SECONDS) -> str:
-    """Return why Apprise would not accept an address, or nothing; no server is asked."""
-    return await _deliver(url, {'is_check': True}, limit)
+async def check_address(url: str, *, limit: float = LIMIT_SECONDS, ready: '_Running | None' = None) -> str:
+    """Return why Apprise would not accept an address, or nothing; no server is asked.
+
+    :param ready: the process that does it, see `Standby`; a new one unless given
+    """
+    return await _deliver(url, {'is_check': True}, limit, ready)
 
 
 def why_not_started(program: str) -> str:
@@ -85,13 +152,11 @@ async def run_command(command: Sequence[str], text: Text, *, limit: float = LIMI
     return _cut(_('{program} ended with {code}: {last}', program=program, code=code, last=last)) if code else ''
 
 
-async def _deliver(url: str, order: Mapping[str, Any], limit: float) -> str:
+async def _deliver(url: str, order: Mapping[str, Any], limit: float, ready: '_Running | None' = None) -> str:
     # Over a pipe: arguments and the environment of a process can be seen by others.
-    # Else the library for HTTP would send the login that ~/.netrc has for a server.
-    environment = child_environment({'NETRC': os.devnull})
     given = json.dumps({**order, 'url': url}).encode()
     try:
-        code, output = await _run(host_command('synapse.notifications.deliver'), given, environment, limit)
+        code, output = await (ready or await _deliverer()).finish(given, limit)
     except OSError as error:
         return _('No process can be started: {reason}.', reason=system_words(error))
     if code is None:
@@ -139,22 +204,53 @@ async def _run(
 
     :raises OSError: if it cannot be started
     """
+    return await (await _started(command, environment, cwd=cwd)).finish(given, limit)
+
+
+async def _deliverer() -> '_Running':
+    # Else the library for HTTP would send the login that ~/.netrc has for a server.
+    environment = child_environment({'NETRC': os.devnull})
+    return await _started(host_command('synapse.notifications.deliver'), environment)
+
+
+async def _started(command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None = None) -> '_Running':
     transport, program = await asyncio.get_running_loop().subprocess_exec(
         _Program, *command, stderr=asyncio.subprocess.STDOUT, env=environment, cwd=cwd, **new_session()
     )
-    try:
-        pipe: Any = transport.get_pipe_transport(0)
-        pipe.write(given)
-        pipe.close()
-        is_ended = await is_set_within(program.exited, limit)
-        if is_ended:  # what it has left running may hold its output open
-            await is_set_within(program.closed, AFTERWARDS_SECONDS)
-        return transport.get_returncode() if is_ended else None, program.output.decode(errors='replace')
-    finally:
-        if transport.get_returncode() is None:
-            _kill(transport)
-            await program.exited.wait()
-        transport.close()
+    return _Running(transport, program)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A program that waits for its input."""
+
+    transport: asyncio.SubprocessTransport
+    program: '_Program'
+
+    @property
+    def is_running(self) -> bool:
+        return self.transport.get_returncode() is None
+
+    def end(self) -> None:
+        """End it without any input."""
+        self.transport.close()
+
+    async def finish(self, given: bytes, limit: float) -> tuple[int | None, str]:
+        """Return the exit code and the end of the output; None if it took too long and was killed."""
+        try:
+            pipe: Any = self.transport.get_pipe_transport(0)
+            pipe.write(given)
+            pipe.close()
+            is_ended = await is_set_within(self.program.exited, limit)
+            if is_ended:  # what it has left running may hold its output open
+                await is_set_within(self.program.closed, AFTERWARDS_SECONDS)
+            code = self.transport.get_returncode() if is_ended else None
+            return code, self.program.output.decode(errors='replace')
+        finally:
+            if self.is_running:
+                _kill(self.transport)
+                await self.program.exited.wait()
+            self.transport.close()
 
 
 class _Program(asyncio.SubprocessProtocol):

@@ -85,14 +85,14 @@ class Pipeline(BaseModel):
                 run.artifact(self.file)
 
     `title` is shown instead of the class name; `accepts` lists the file suffixes that the first `Path` parameter takes,
-    which decides where a dropped file may go; `max_parallel` is how many runs of this pipeline may run at the same
-    time, None for as many as there are workers; `fork_safe` says whether a process that has imported the file may be
-    forked for its runs, which saves them the import: None to find out, False if the import does what each run needs for
-    itself, True if it looks unsafe but isn't; `force_color` says whether `FORCE_COLOR` and `CLICOLOR_FORCE` ask the
-    programs of `run.shell` for colours although they have no terminal; `color` stands for it in lists and on the
-    calendar: `'violet'`, `'cyan'`, `'pink'`, `'olive'`, `'steel'`, `'sand'`, `'teal'`, `'lavender'` or `'brown'`, by
-    default the next free one. A class whose name starts with `_`, or that has subclasses in the same file and no steps,
-    is only a base for others.
+    which decides where a dropped file may go and which paths are refused; `max_parallel` is how many runs of this
+    pipeline may run at the same time, None for as many as there are workers; `fork_safe` says whether a process that
+    has imported the file may be forked for its runs, which saves them the import: None to find out, False if the import
+    does what each run needs for itself, True if it looks unsafe but isn't; `force_color` says whether `FORCE_COLOR` and
+    `CLICOLOR_FORCE` ask the programs of `run.shell` for colours although they have no terminal; `color` stands for it
+    in lists and on the calendar: `'violet'`, `'cyan'`, `'pink'`, `'olive'`, `'steel'`, `'sand'`, `'teal'`, `'lavender'`
+    or `'brown'`, by default the next free one. A class whose name starts with `_`, or that has subclasses in the same
+    file and no steps, is only a base for others.
 
     What the programs of a run inherit can be set too: `nice` (added to the niceness of Synapse, 0 to 19), `ionice`
     (`'idle'`, `'best-effort'`, or a level of the latter from 0 to 7; Linux), `umask` (such as `0o027`) and

@@ -20,6 +20,7 @@ from synapse.inbox.arriving import (
     is_temporary_name,
     version_of,
 )
+from synapse.inbox.names import is_accepted
 from synapse.inbox.newest import matches
 from synapse.language import _, answering_in, own_language
 from synapse.records import now_utc
@@ -178,8 +179,7 @@ class WatchedFolder:
         return (known.st_dev, known.st_ino), seen, bool(batch)
 
     def _fits(self, name: str) -> bool:
-        suffixes = self._suffixes()
-        is_taken = not suffixes or os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122 - thousands of names
+        is_taken = is_accepted(name, self._suffixes())
         return is_taken and matches(name, self.watch.pattern) and not is_temporary_name(name)
 
     def _new_among(self, names: Iterable[str]) -> Iterator[tuple[str, FoundFile | None]]:

@@ -12,6 +12,9 @@ from synapse.catalog.catalog import Catalog, PipelineInfo
 from synapse.catalog.info import file_parameter
 from synapse.destinations.address import located
 from synapse.errors import Invalid, NotFound, SynapseError
+from synapse.inbox.inputs import made_up_words
+from synapse.inbox.mounts import is_made_up
+from synapse.inbox.names import refusal, unacceptable
 from synapse.language import N_, _, in_thread, translated
 from synapse.pasted_paths import understood
 from synapse.profiles import Profiles
@@ -58,6 +61,8 @@ class WatchValidator:
             raise _invalid(problems) from None
         if before is None or watch.folder != before.folder or watch.profile != before.profile:
             problems |= await in_thread(self._folder_problems, watch)
+        if before is None or (watch.pattern, watch.pipeline) != (before.pattern, before.pipeline):
+            problems |= self._pattern_problems(watch)
         work = (watch.pipeline, watch.profile, watch.parameters)
         if before is None or work != (before.pipeline, before.profile, before.parameters):
             watch = await self._with_checked_work(watch, problems)
@@ -75,6 +80,8 @@ class WatchValidator:
             if not path.is_dir():
                 return {'folder': _('{path} is a file, not a folder. Choose a folder.', path=path)}
             path = path.resolve()
+            if is_made_up(path):
+                return {'folder': made_up_words(watch.path)}
         except OSError as error:
             return {'folder': _('{path} cannot be read: {reason}.', path=path, reason=system_words(error))}
         data = self._data.resolve()
@@ -91,6 +98,11 @@ class WatchValidator:
         if target is not None and target.is_local and Path(target.path).resolve() == path:
             return {'folder': _('The profile delivers into this folder, so each result would be taken again.')}
         return {}
+
+    def _pattern_problems(self, watch: Watch) -> dict[str, str]:
+        info = self._catalog.find(watch.pipeline)
+        wrong = unacceptable(watch.pattern, info.accepts) if info is not None else ''
+        return {'pattern': refusal(wrong, info.accepts)} if info is not None and wrong else {}
 
     async def _with_checked_work(self, watch: Watch, problems: dict[str, str]) -> Watch:
         """Return the watch folder with the secrets among its parameters sealed; adds to the problems."""

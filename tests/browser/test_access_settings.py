@@ -91,3 +91,12 @@ def test_a_link_for_another_device_signs_it_in_once(
 
     assert [answer.status_code for answer in answers] == [303, 401]
     assert Auth(program.data).sessions()[0].scope == scope
+
+
+def test_how_others_reach_it_is_a_link_to_the_guide(program: SynapseUnderTest, page: Page) -> None:
+    page.get_by_role('button', name='Show the picture').click()
+    page.locator('.sy-dialog').get_by_role('link', name='Guide: on the phone and in your network').click()
+
+    expect(page).to_have_url(f'{program.url}help/phone')
+    expect(page.get_by_role('heading', name='On the phone and in your network')).to_be_visible()
+    expect(page.locator('.sy-dialog')).to_have_count(0)

@@ -134,6 +134,7 @@ async def _start(room: ControlRoom) -> None:
 
 async def _close(room: ControlRoom) -> None:
     await room.catalog.stop()
+    await room.notifications.stop()
     await room.alerts.stop()
     await room.log.stop()
     room.calendar.close()

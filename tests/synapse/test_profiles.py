@@ -56,6 +56,18 @@ async def test_secrets_are_masked_everywhere_but_for_the_run(tmp_path: Path, pro
     assert opened(tmp_path).secrets_of(profile.id) == {'API_KEY': 'canary-1'}
 
 
+async def test_a_secret_whose_name_programs_need_says_what_to_do(profiles: Profiles) -> None:
+    with pytest.raises(Invalid) as refused:
+        await profiles.create({'label': 'A', 'secrets': {'PATH': '/x', 'LD_SDK_KEY': 'k'}})
+
+    assert refused.value.fields == {
+        'secrets.PATH': 'Programs need the variable PATH, and this would take its place for each of them. '
+        'Give the secret another name.'
+    }
+    kept = await profiles.create({'label': 'B', 'secrets': {'LD_SDK_KEY': 'k', 'PYTHONANYWHERE_TOKEN': 't'}})
+    assert set(kept.secrets) == {'LD_SDK_KEY', 'PYTHONANYWHERE_TOKEN'}
+
+
 async def test_a_change_of_secrets_keeps_masked_ones_and_removes_nulls(profiles: Profiles) -> None:
     await profiles.update('default', {'secrets': {'KEEP': 'k', 'GO': 'g', 'SILENT': 's'}})
 
@@ -80,6 +92,10 @@ async def test_a_change_of_secrets_keeps_masked_ones_and_removes_nulls(profiles:
         ({'secrets': {'1x': 'v'}}, 'secrets'),
         ({'secrets': {'x': '***'}}, 'secrets.x'),
         ({'secrets': {'x': ''}}, 'secrets.x'),
+        ({'secrets': {'PATH': '/x'}}, 'secrets.PATH'),
+        ({'secrets': {'LD_PRELOAD': '/x'}}, 'secrets.LD_PRELOAD'),
+        ({'secrets': {'PYTHONHOME': '/x'}}, 'secrets.PYTHONHOME'),
+        ({'secrets': {'DYLD_INSERT_LIBRARIES': '/x'}}, 'secrets.DYLD_INSERT_LIBRARIES'),
         ({'secrets': ['x']}, 'secrets'),
         ({'surprise': 1}, 'surprise'),
         ({'id': 'other'}, 'id'),

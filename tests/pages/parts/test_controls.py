@@ -233,6 +233,9 @@ def test_a_pipeline_that_names_no_suffix_takes_any_file(screen: Screen) -> None:
     made.ask_for(pipeline(), profile='', starts=False, suffixes=())
 
     assert 'Any file, up to 1 kB. A few questions follow.' in screen.texts
+    made.ask_for(pipeline('.txt', '.md'), profile='', starts=False, suffixes=())
+    assert 'Takes txt, md, up to 1 kB. A few questions follow.' in screen.texts
+    made.ask_for(pipeline(), profile='', starts=False, suffixes=())
     assert 'Drop a file' in screen.texts
     assert 'data-accepts' not in made.props
     assert 'accept' not in screen.one(type='file').props

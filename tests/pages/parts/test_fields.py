@@ -9,10 +9,11 @@ from nicegui import ui
 from pydantic import BaseModel
 from pydantic import Field as ModelField
 
-from pages.parts.fields import Field, Unreadable, pairs_from, sorted_errors
+from pages.parts.fields import Field, TextField, Unreadable, pairs_from, sorted_errors
 from pages.parts.html import prose, without_backticks
 from pages.parts.schema_fields import field_for, plain
 from synapse.control_room import ControlRoom
+from tests.parts.looking import looking_at_a_page
 from tests.parts.screens import Screen, drawn, fire, own_text, text_of, type_into
 
 
@@ -238,6 +239,27 @@ async def test_a_number_is_read_with_either_decimal_sign(screen: Screen, kind: s
 
     assert made.value() == value
     assert type(made.value()) is type(value)
+
+
+@pytest.mark.parametrize(
+    ('schema', 'value', 'text'),
+    [
+        ({'type': 'number'}, 0.0, '0,0'),
+        ({'type': 'integer'}, 1080, '1080'),
+        ({'type': 'string', 'format': 'decimal'}, '1.50', '1,50'),
+        ({'type': 'array', 'items': {'type': 'number'}}, [0.5, 2.0], '0,5\n2,0'),
+        ({'enum': [0.5, 1.5]}, 0.5, '0,5'),
+    ],
+)
+async def test_numbers_are_shown_and_read_as_the_language_writes_them(
+    screen: Screen, schema: dict[str, Any], value: Any, text: str
+) -> None:
+    with looking_at_a_page('pt_BR'):
+        made = field(screen, schema, value)
+        shown = [made.text] if isinstance(made, TextField) else screen.texts
+
+        assert text in shown
+        assert made.value() == value
 
 
 @pytest.mark.parametrize(('kind', 'text'), [('integer', '1.5'), ('integer', 'many'), ('number', '1.2.3')])

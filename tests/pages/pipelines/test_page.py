@@ -22,12 +22,12 @@ def pipeline(**values: Any) -> PipelineInfo:
 
 
 def test_a_card_says_what_the_pipeline_takes_asks_for_and_where_its_file_is() -> None:
-    schema = {'properties': {'video': {}, 'height': {}}, 'required': ['video']}
+    schema = {'properties': {'video': {'title': 'Video'}, 'line_height': {}}, 'required': ['video']}
     info = pipeline(schema=schema, accepts=('.mp4', '.mov'), max_parallel=2)
 
     assert _facts(info) == [
         ('Takes', 'mp4, mov'),
-        ('Asks for', 'video (required), height'),
+        ('Asks for', 'Video (required), Line height'),
         ('At once', '2 at most'),
         ('File', '/home/me/clips.py'),
     ]

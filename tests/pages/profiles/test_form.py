@@ -66,6 +66,17 @@ def error(stage: Stage, name: str) -> str:
     return text_of(stage.screen.one(id=f'parameter-{name}-error'))
 
 
+async def test_a_default_that_its_parameter_refuses_is_told_at_the_field() -> None:
+    async with staged() as stage:
+        opened(stage)
+        await type_into(box(stage, 'label'), 'Studio')
+        await type_into(box(stage, 'defaults'), 'height=abc')
+        await save(stage)
+
+        assert error(stage, 'defaults').startswith('height: Choose 480, 720 or ')
+        assert [profile.id for profile in stage.room.profiles.all()] == ['default']
+
+
 async def test_a_new_profile_is_kept_as_it_was_filled_in() -> None:
     async with staged() as stage:
         opened(stage)

@@ -57,6 +57,15 @@ async def test_on_the_time_axis_a_paused_step_keeps_its_time() -> None:
 # The head
 
 
+async def test_a_hint_without_an_end_gets_a_full_stop_before_what_follows() -> None:
+    async with staged() as stage:
+        run = await stage.run()
+        await stage.step(run, 'failed')
+        await opened(stage, await stage.end(run, 'failed', error=FAILURE | {'hint': 'Fill it'}))
+
+        assert 'The cup is empty. Fill it. cup.py' in summary(stage)
+
+
 async def test_a_run_that_failed_says_why_and_offers_another_go() -> None:
     async with staged() as stage:
         run = await stage.run()

@@ -464,8 +464,8 @@ def test_a_dropped_file_goes_to_a_pipeline_that_names_its_ending_else_to_one_tha
         pipeline('Video', '.mp4'),
     ]
 
-    def name_of(suffix: str, wanted: str = '') -> str | None:
-        found = taker_of(suffix, Shelf(*infos), wanted)
+    def name_of(name: str, wanted: str = '') -> str | None:
+        found = taker_of(name, Shelf(*infos), wanted)
         return found.name if found else None
 
     assert name_of('.mp4') == 'Clips'

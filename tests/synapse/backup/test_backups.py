@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import re
 import sqlite3
 import subprocess
 import tarfile
@@ -143,6 +144,7 @@ async def test_without_a_passphrase_nothing_in_it_opens_a_secret(tmp_path: Path,
         [report] = room.damage.all
         assert (report.file, report.title) == (RESTORED, 'Restored from a backup')
         assert 'the secrets of profiles' in report.missing
+        assert re.match(r'This is how it was at \d{1,2} [A-Z][a-z]{2} 20\d\d,? \d\d:\d\d, in ', report.recovered)
 
 
 async def test_only_the_passphrase_opens_it_however_its_letters_are_composed(

@@ -396,8 +396,8 @@ async def test_files_are_routed_by_their_suffix(house: House) -> None:
     house.write('bad.py', 'nonsense(')
     await house.catalog.start()
 
-    assert 'Greet' in [info.name for info in house.catalog.find_by_suffix('.MOV')]
-    assert house.catalog.find_by_suffix('.nothing') == []
+    assert 'Greet' in [info.name for info in house.catalog.accepting('cut.MOV')]
+    assert house.catalog.accepting('cut.nothing') == []
 
 
 async def test_a_damaged_cache_only_costs_time(house: House, tmp_path: Path) -> None:

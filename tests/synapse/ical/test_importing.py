@@ -251,7 +251,7 @@ async def test_a_series_that_ended_in_a_newer_file_is_removed(room: ControlRoom)
 
     result = await take(room, text + ';UNTIL=20211231T000000Z\nSEQUENCE:1')
 
-    sentence = "'Greet' was last due on 2021-12-29 at 16:00; it was removed from the calendar."
+    sentence = "'Greet' was last due on 29 Dec 2021 at 16:00; it was removed from the calendar."
     assert (result.deleted, result.skipped) == ((id,), (sentence,))
     assert room.calendar.events() == []
 
@@ -335,9 +335,9 @@ async def test_past_events_are_skipped_with_a_sentence(room: ControlRoom) -> Non
     result = await take(room, once, series, nameless, running)
 
     assert result.skipped == (
-        "'Greet' was last due on 2021-10-06 at 16:00; it was not imported.",
-        "'Series' was last due on 2021-10-08 at 16:00; it was not imported.",
-        "'Dentist' was last due on 2021-10-06 at 16:00; it was not imported.",
+        "'Greet' was last due on 6 Oct 2021 at 16:00; it was not imported.",
+        "'Series' was last due on 8 Oct 2021 at 16:00; it was not imported.",
+        "'Dentist' was last due on 6 Oct 2021 at 16:00; it was not imported.",
     )
     assert list(planned(room)) == ['Running']
 

@@ -123,7 +123,7 @@ def test_a_series_without_an_end_says_until_when_it_is_kept() -> None:
     contents = read(f'{WHEN}:20260105T090000\nRRULE:FREQ=WEEKLY')
 
     (note,) = contents.notes
-    assert note.endswith('as 11 series, each with a fixed offset, until 2032-05-02: import the file again before then.')
+    assert note.endswith('as 11 series, each with a fixed offset, until 2 May 2032: import the file again before then.')
     assert len(contents.drafts) == 11
     again = read_calendar(
         calendar_file(f'UID:a@b\nSUMMARY:Landing\n{WHEN}:20260105T090000\nRRULE:FREQ=WEEKLY', head=CUSTOM),

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from storage import copies
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, NotFound
 from synapse.log.entry import Entry
-from synapse.runs.records import RunRecord, RunState
+from synapse.runs.records import RunRecord, RunRequest, RunState
 from tests.synapse.runs.test_runs import one_chunk, room_in, until
 
 WRITER = '''
@@ -44,6 +44,17 @@ class Writer(Pipeline):
         with self.source.open('a') as file:
             file.write('?')
 '''
+COUNTER = """
+from pathlib import Path
+from synapse import Pipeline, Run, step
+
+class Counter(Pipeline):
+    accepts = ('.txt', '.tar.gz')
+    source: Path
+
+    @step
+    def count(self, run: Run): ...
+"""
 
 
 @pytest.fixture
@@ -51,6 +62,7 @@ async def room(tmp_path: Path) -> AsyncIterator[ControlRoom]:
     folder = tmp_path / 'data' / 'pipelines'
     folder.mkdir(parents=True)
     (folder / 'writer.py').write_text(WRITER)
+    (folder / 'counter.py').write_text(COUNTER)
     async with room_in(tmp_path / 'data') as room:
         yield room
 
@@ -80,6 +92,35 @@ def output(room: ControlRoom, run: RunRecord) -> Path:
 
 def input_of(run: RunRecord) -> Path:
     return Path(run.parameters['source'])
+
+
+@pytest.mark.parametrize('value', ['{folder}/song.MP3', 'newest:{folder}/*.mp3', 'inbox:{song}'])
+async def test_a_file_of_another_kind_is_told_what_is_accepted(room: ControlRoom, tmp_path: Path, value: str) -> None:
+    (tmp_path / 'song.MP3').write_text('x')
+    song = await room.inbox.receive('song.mp3', one_chunk(b'x'))
+    parameters = {'source': value.format(folder=tmp_path, song=song.id)}
+
+    async def refused(attempt: Awaitable[object], name: str) -> str:
+        with pytest.raises(Invalid) as caught:
+            await attempt
+        return caught.value.fields[name]
+
+    plan = {'pipeline': 'Counter', 'parameters': parameters, 'start': '2099-01-01T12:00', 'timezone': 'UTC'}
+    for said in (
+        await refused(room.runs.create('Counter', parameters), 'source'),
+        await refused(room.editor.create(plan), 'parameters.source'),
+    ):
+        assert said.lower().endswith('.mp3 is not accepted here. choose files that end in .txt, .tar.gz.')
+
+
+async def test_a_file_of_an_accepted_kind_is_taken_in_any_case(room: ControlRoom, tmp_path: Path) -> None:
+    names = ['notes.TXT', 'all.tar.gz']
+    for name in names:
+        (tmp_path / name).write_text('x')
+
+    for value in (*(f'{tmp_path / name}' for name in names), f'newest:{tmp_path}/*', f'newest:{tmp_path}/*.t*'):
+        await room.runs.new.check(RunRequest('Counter', {'source': value}))
+    assert [info.name for info in room.catalog.accepting('all.tar.gz')] == ['RestoreFolder', 'Counter']
 
 
 async def test_two_runs_of_one_upload_do_not_see_what_the_other_writes(room: ControlRoom) -> None:

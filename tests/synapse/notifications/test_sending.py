@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from synapse.notifications.message import Text
-from synapse.notifications.sending import check_address, run_command, send_to_address, why_not_started
+from synapse.notifications.sending import Standby, check_address, run_command, send_to_address, why_not_started
 from tests.parts.receivers import PASSWORD, USER, free_port, http_receiver, mail_server
 
 BODY = 'Traceback:\n  File "x.py", line 1, in <module>\n    a < 3'
@@ -192,3 +192,51 @@ async def test_a_command_that_reads_nothing_and_prints_without_end_is_no_trouble
 
 async def test_a_command_may_leave_a_program_behind() -> None:
     assert await run_command(['sh', '-c', 'sleep 5 & exit 0'], text(), limit=10) == ''
+
+
+async def test_a_process_stands_by_while_an_address_may_be_entered_and_is_gone_afterwards() -> None:
+    standby = Standby()
+    standby.begin()
+    first = await standing_by(standby)
+
+    assert await standby.check('gotify://gotify.example.org') != ''
+    assert not psutil.pid_exists(first)
+    assert await standing_by(standby) != first, 'the next one waits for the corrected address'
+    assert await standby.check('gotifys://gotify.example.org/AbCdEfGhIjKlMnO') == ''
+
+    standby.begin()
+    standby.end()
+    last = await standing_by(standby)
+    standby.end()
+    await standby.stop()
+    assert not psutil.pid_exists(last)
+
+
+async def test_one_that_was_closed_before_it_had_begun_leaves_nothing() -> None:
+    standby = Standby()
+    standby.begin()
+    standby.end()
+    await standby.stop()
+
+    assert standby._ready is None
+    assert not any(ending.is_running for ending in standby._ending)
+
+
+async def test_a_process_that_stood_by_and_died_is_replaced() -> None:
+    standby = Standby()
+    standby.begin()
+    psutil.Process(await standing_by(standby)).kill()
+    ready = standby._ready
+    assert ready is not None
+    await ready.program.exited.wait()
+
+    assert await standby.check('json://example.org') == ''
+    await standby.stop()
+
+
+async def standing_by(standby: Standby) -> int:
+    """The process that waits for an address."""
+    assert standby._starting is not None
+    await standby._starting
+    assert standby._ready is not None
+    return standby._ready.transport.get_pid()

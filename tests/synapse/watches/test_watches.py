@@ -361,6 +361,11 @@ async def until_gone(room: ControlRoom, pipeline: str) -> None:
 INVALID: list[tuple[dict[str, object], str, str]] = [
     ({'folder': 'drop'}, 'folder', 'Give the full path of the folder, such as /srv/media.'),
     ({'folder': '/no/such'}, 'folder', 'There is no folder at /no/such.'),
+    (
+        {'folder': '/dev'},
+        'folder',
+        '/dev holds no files, only what the system says of itself. Choose a folder on a disk.',
+    ),
     ({'pattern': 'sub/*.txt'}, 'pattern', 'Give a pattern for names, such as *.mp4, without a folder.'),
     ({'pipeline': 'RunCommand'}, 'pipeline', 'Run command takes no file. Choose a pipeline with a parameter for one.'),
     ({'profile': 'nobody'}, 'profile', "No profile has the id 'nobody'."),
@@ -378,6 +383,12 @@ async def test_each_invalid_value_gets_a_sentence(
         await room.watches.create({'folder': str(folder), 'pipeline': 'Reads', **values})
     assert caught.value.fields == {field: sentence}
     assert room.watches.all() == []
+
+
+async def test_a_pattern_of_files_that_the_pipeline_does_not_take_is_refused(room: ControlRoom, folder: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        await room.watches.create({'folder': str(folder), 'pipeline': 'RestoreFolder', 'pattern': '*.tgz, *.txt'})
+    assert caught.value.fields['pattern'] == '*.txt is not accepted here. Choose files that end in .gz, .tgz.'
 
 
 async def test_a_profile_that_delivers_into_the_folder_is_refused(room: ControlRoom, folder: Path) -> None:
