@@ -46,7 +46,7 @@ from .engine.engine import LocalEngine
 from .engine.leftovers import sweep
 from .engine.login import LoginEnvironment
 from .engine.zygotes import Zygotes
-from .errors import DiskIsFull
+from .errors import DiskIsFull, NotFound, SynapseError
 from .ical.import_rules import ImportRules
 from .inbox.inbox import Inbox
 from .inbox.inputs import files_among
@@ -66,6 +66,8 @@ from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
 from .restored import Restored
 from .retention import Retention
+from .runs.causes import cause_words
+from .runs.folders import not_saved
 from .runs.rebuilding import rebuild
 from .runs.runs import Runs
 from .sealed import Seal
@@ -375,6 +377,33 @@ class ControlRoom:
             ),
             source='synapse',
         )
+
+    async def remove_machine(self, name: str, *, by: str) -> None:
+        """Take another machine out of the cluster for good; its runs are interrupted.
+
+        :param by: who wants it, for the log
+        :raises NotFound: if no other machine is called this
+        :raises Conflict: if the scheduler of the cluster is not ours
+        :raises SynapseError: if it could not be saved; nothing has changed then
+        """
+        if isinstance(self.engine, LocalEngine) or name not in self.runs.machines:
+            raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
+        was_drained = self.runs.is_drained(name)
+        self.runs.hold_back(name, is_held=True)
+        try:
+            await self.engine.remove(name)
+        except (SynapseError, StorageError) as error:
+            self.runs.hold_back(name, is_held=was_drained)
+            if isinstance(error, StorageError):
+                raise not_saved(_('The machine was not removed'), error) from error
+            raise
+        self.runs.hold_back(name, is_held=False)
+        text = _(
+            '{machine} was removed by {someone}; the code of the cluster is a new one',
+            machine=name,
+            someone=cause_words(by),
+        )
+        self.log.append(Level.INFO, text, source='synapse')
 
     async def remember_command(self, command: str) -> None:
         """Offer this command first from now on; forgotten on restart if the disk refuses."""

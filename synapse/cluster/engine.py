@@ -32,7 +32,24 @@ from synapse.protocol.spool import SPOOL, SUFFIX
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
 from .files import FILE, FILE_END, Incoming, Outgoing, send_file
 from .link import Link
-from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, OPERATION, RESOURCE, SPOOLED, STOP
+from .removal import is_told, renew
+from .words import (
+    ANSWER,
+    ASK,
+    BEGUN,
+    CODE,
+    DO,
+    EXIT,
+    JOB,
+    LEAVE,
+    LINE,
+    MESSAGE,
+    OPERATION,
+    RESOURCE,
+    SPOOLED,
+    STOP,
+    TAKE_CODE,
+)
 
 log = logging.getLogger(__name__)
 
@@ -131,17 +148,17 @@ class RemoteHost:
 
     # Its connection
 
-    def connect(self, security: Security) -> None:
+    def connect(self, security: Callable[[], Security]) -> None:
         """Stay connected with its worker until the run is over."""
         self._connecting = asyncio.create_task(self._stay_connected(security))
 
-    async def _stay_connected(self, security: Security) -> None:
+    async def _stay_connected(self, security: Callable[[], Security]) -> None:
         loop = asyncio.get_running_loop()
         while not self._exit.done():
             with contextlib.suppress(OSError, TimeoutError):
                 left = max(AGAIN_SECONDS, LOST_SECONDS - (loop.time() - self.link.heard_at))
                 async with asyncio.timeout(left):
-                    comm = await connect(self.address, **security.get_connection_args('client'))
+                    comm = await connect(self.address, **security().get_connection_args('client'))
                     await comm.write({'op': OPERATION, 'key': self.key, 'has': self.link.received, 'reply': False})
                     has = (await comm.read())['has']
                 if has < 0:
@@ -331,15 +348,16 @@ class DaskEngine:
                 _('the cluster at {address} cannot be reached: {reason}', address=self._address, reason=error)
             ) from error
         self._client.subscribe_topic('all', self._hear)
-        await self._read_machines()
+        await self.read_machines()
 
     def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
         """Follow which workers there are; the scheduler says it in the moment it happens."""
         action = event[1].get('action')
         if action in ('add-worker', 'remove-worker'):
-            self._do(self._read_machines())
+            self._do(self.read_machines())
 
-    async def _read_machines(self) -> None:
+    async def read_machines(self) -> None:
+        """Ask the scheduler which workers there are; runs of those that are gone are lost."""
         if self._client is None:
             return
         with contextlib.suppress(OSError):
@@ -386,7 +404,7 @@ class DaskEngine:
             pure=False,
         )
         self._hosts.add(host)
-        host.connect(self._security)
+        host.connect(lambda: self._security)
         self._do(self._watch(host, future))
         return host
 
@@ -410,6 +428,27 @@ class DaskEngine:
         """
         if self._client is not None:
             await self._client.scheduler.identity(n_workers=0)
+
+    async def part_with(self, name: str, code: str) -> list[Machine]:
+        """Tell a machine that it is removed, and all others the new code; returns those that do not have it.
+
+        The runs of the removed one are lost at once. `renew` has to follow.
+        """
+        gone = self.machines[name]
+        for host in [host for host in self._hosts if host.address == gone.address]:
+            host.lose()
+        others = [machine for machine in self.machines.values() if machine is not gone]
+        _told, *have = await asyncio.gather(
+            is_told(gone.address, self._security, LEAVE),
+            *(is_told(other.address, self._security, TAKE_CODE, code=code) for other in others),
+        )
+        return [gone, *(other for other, has in zip(others, have, strict=True) if not has)]
+
+    def renew(self, security: Security) -> None:
+        """Connect with these certificates from now on; connections that are there stay."""
+        self._security = security
+        if self._client is not None:
+            renew(self._client, security, 'client')
 
     def lose_all(self) -> None:
         """Give all runs up: the scheduler is gone, and so their machines end them."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from distributed.security import Security
 
 from synapse.engine.children import child_environment, host_command, new_session
 from synapse.engine.engine import HostHandle, HostNotStarted, LocalEngine, OnLine, OnMessage
+from synapse.errors import Conflict, NotFound
 from synapse.language import N_, _, spoken
 from synapse.protocol.environment import ROOM_TAG
 from synapse.protocol.messages import Job
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS = 3.0
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
+REMOVE_SECONDS = 10.0
 
 
 class Machines:
@@ -54,6 +57,7 @@ class Machines:
         self._said = ''
         self.code = ''
         self._is_joined = asyncio.Event()
+        self._removing = asyncio.Lock()
 
     async def start(self) -> None:
         """Get ready to carry out runs here; the cluster follows in the background.
@@ -75,6 +79,46 @@ class Machines:
         if self._remote is None:
             raise HostNotStarted(_('the machine {name} is not there', name=machine))
         return await self._remote.run(job, on_message, on_line, machine=machine)
+
+    async def remove(self, name: str) -> None:
+        """Take a machine out: its runs are lost, and neither its certificate nor the code it has is accepted any more.
+
+        All others get a new code and go on. One that does not answer is taken out with it, and has to join anew.
+
+        :raises NotFound: if it is not there
+        :raises Conflict: if the scheduler is not ours
+        :raises StorageError: if the new code cannot be kept; nothing has changed then
+        """
+        if self._is_elsewhere:
+            text = _('The scheduler of this cluster runs elsewhere, and decides who joins.')
+            raise Conflict('scheduler_elsewhere', text, _('Stop the worker on that machine, or drain it here.'))
+        async with self._removing:
+            remote = self._remote
+            if remote is None or name not in remote.machines:
+                raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
+            code = new_code()
+            await asyncio.to_thread(save_code, self._folder, code)
+            self.code = code
+            gone = await remote.part_with(name, code)
+            for machine in gone[1:]:
+                log.warning(N_('machine %s did not answer, and has to join anew with the new code'), machine.name)
+            await self._shut_out([machine.address for machine in gone])
+            remote.renew(await asyncio.to_thread(security_of, code, self._folder / 'room'))
+            await remote.read_machines()
+
+    async def _shut_out(self, addresses: list[str]) -> None:
+        """Let the scheduler refuse these workers and the old code; one that does not answer is started again."""
+        scheduler = self._scheduler
+        if scheduler is None or scheduler.stdin is None or scheduler.stdout is None:
+            return
+        try:
+            scheduler.stdin.write(f'{json.dumps(addresses)}\n'.encode())
+            async with asyncio.timeout(REMOVE_SECONDS):
+                is_done = bool(await scheduler.stdout.readline())
+        except (OSError, TimeoutError):
+            is_done = False
+        if not is_done and scheduler.returncode is None:
+            scheduler.kill()
 
     async def close(self) -> None:
         """Kill every host, here and elsewhere, and end the scheduler."""

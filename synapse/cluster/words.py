@@ -28,5 +28,9 @@ CODE: Final = 'code'
 
 OPERATION: Final = 'synapse_relay'
 """The operation of our workers by which a control room reaches a run."""
+TAKE_CODE: Final = 'synapse_take_code'
+"""The operation by which a machine gets the new code of the cluster, as another machine was removed."""
+LEAVE: Final = 'synapse_leave'
+"""The operation by which a machine hears that it was removed."""
 RESOURCE: Final = 'synapse'
 """The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""

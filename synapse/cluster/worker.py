@@ -16,9 +16,11 @@ from synapse.engine.zygotes import Zygotes
 from synapse.offers import Offer
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
+from .identity import forget_code, replace_code, security_of
 from .link import Connection
 from .relay import Relay
-from .words import OPERATION, RESOURCE
+from .removal import renew
+from .words import LEAVE, OPERATION, RESOURCE, TAKE_CODE
 
 REACHED_SECONDS = 30.0
 """How long a control room and the task of its run may wait for each other."""
@@ -48,7 +50,9 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
         self._root = folder
         self._relays: dict[str, Relay] = {}
         self._arrived = asyncio.Condition()
-        self.handlers[OPERATION] = self.relay_run
+        self.is_removed = asyncio.Event()
+        """Set once a person has taken this machine out of the cluster."""
+        self.handlers |= {OPERATION: self.relay_run, TAKE_CODE: self.take_code, LEAVE: self.leave}
 
     async def start_unsafe(self) -> Any:
         # What a worker that was killed has left here: nobody else has this folder.
@@ -84,6 +88,20 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
             connection: Connection = comm
             await relay.link.carry(connection, has)
         return Status.dont_reply
+
+    async def take_code(self, comm: Any, code: str) -> str:
+        """Use a new code of the cluster; whoever is connected by the old one has to connect again."""
+        await asyncio.to_thread(replace_code, self._root, code)
+        renew(self, await asyncio.to_thread(security_of, code, self._root / 'machine'), 'worker')
+        for other in [other for other in self._comms if other is not comm]:
+            other.abort()
+        return 'done'
+
+    async def leave(self) -> str:
+        """Leave the cluster for good: this machine was removed."""
+        await asyncio.to_thread(forget_code, self._root)
+        self.is_removed.set()
+        return 'done'
 
 
 async def carry_out(run_id: str, key: str) -> None:

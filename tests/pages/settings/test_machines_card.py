@@ -25,5 +25,11 @@ async def test_it_says_how_others_join_and_shows_those_that_have(tmp_path: Path)
 
         it.press('Use again')
         await it.until(lambda: 'gets no new runs' not in text_of(it.part))
+        it.press('Remove annex')
+        await it.until(lambda: it.all(role='alertdialog'))
+        it.press('Remove', within=it.all(role='alertdialog')[0])
+        await it.until(lambda: it.told)
+        assert it.told == ["No machine is called 'annex'."]
+
         it.room.runs.offer_machines({})
         await it.until(lambda: 'annex' not in text_of(it.part))

@@ -1,5 +1,6 @@
 """A control room and workers in processes of their own, as on several machines: nothing is left of what is lost."""
 
+import asyncio
 import os
 import re
 import signal
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from distributed import rpc
+from distributed.comm import connect
 
+from synapse.cluster.identity import security_of
 from synapse.engine.warden import marked_processes
 from synapse.protocol.environment import DATA, mark
 from tests.parts.harness import ROOT, SynapseUnderTest, processes_with, wait_until
@@ -111,15 +115,16 @@ def join(room: SynapseUnderTest, tmp_path: Path) -> Iterator[Join]:
         machine.wait_until_empty()
 
 
-def join_line(room: SynapseUnderTest) -> list[str]:
+def join_line(room: SynapseUnderTest, *, start: int = 1) -> list[str]:
+    """The line by which machines join, as its start of this number has printed it."""
     found: list[str] = []
 
     def is_printed() -> bool:
         found[:] = [line for line in room.output if 'worker tls://' in line]
-        return bool(found)
+        return len(found) >= start
 
     wait_until(is_printed, timeout=40, what=lambda: '\n'.join(room.output))
-    return found[0].split(' worker ')[1].split()
+    return found[start - 1].split(' worker ')[1].split()
 
 
 def elsewhere(room: SynapseUnderTest, shell: str) -> dict:
@@ -297,6 +302,92 @@ def test_a_killed_scheduler_is_started_again_and_the_machine_joins_it(room: Syna
     wait_until(lambda: sum('has joined' in line for line in machine.lines) == 2, timeout=60)
     again = room.create_run('RunCommand', command=['true'])
     room.wait_for_run(again['id'], 'succeeded')
+
+
+def test_a_removed_machine_ends_and_is_refused_while_the_runs_of_others_go_on(
+    room: SynapseUnderTest, join: Join, tmp_path: Path
+) -> None:
+    annex, old = join('annex'), join_line(room)
+    run = elsewhere(room, GRANDCHILD)
+    shed = join('shed')
+    others = [room.create_run('RunCommand', command=['sh', '-c', COUNTS]) for _ in range(2)]
+    wait_until(lambda: any(entry['message'] == '3' for entry in lines(room, others[1])), timeout=40)
+    on_shed = next(one for one in others if machine_of(room, one) == 'shed')
+
+    with room.api as api:
+        assert api.delete('/machines/annex').status_code == 204
+        assert api.delete('/machines/annex').json()['error']['code'] == 'machine_not_found'
+        entries = api.get('/logs', params={'q': 'was removed by'}).json()['entries']
+    assert room.wait_for_run(run['id'], 'interrupted', timeout=15)['error']['type'] == 'interrupted'
+    assert 'annex was removed by' in entries[0]['message']
+    assert annex.process.wait(30) == 0
+    annex.wait_for('annex was removed from the cluster')
+    annex.wait_until_empty()
+
+    assert is_refused(tmp_path / 'annex', *old)
+    assert is_refused(tmp_path / 'thief', *old)
+    room.wait_for_run(on_shed['id'], 'succeeded', timeout=60)
+    assert [entry['message'] for entry in lines(room, on_shed)[::-1] if entry['message'].isdigit()] == [
+        str(number) for number in range(1, 41)
+    ]
+
+    # Also after a restart; those that stay come back by themselves, even with the line by which they joined.
+    port = int(re.findall(r':(\d+)/', room.url)[0])
+    room.stop()
+    assert shed.stop() == 0
+    room.start(port=port)
+    new = join_line(room, start=2)
+    again = MachineUnderTest(shed.folder, new[0], *old[1:], '--name', 'shed')
+    try:
+        again.wait_for('has joined')
+        assert is_refused(tmp_path / 'annex', new[0], *old[1:])
+    finally:
+        assert again.stop() == 0
+
+
+COUNTS = 'for n in $(seq 40); do echo $n; sleep 0.2; done'
+
+
+def machine_of(room: SynapseUnderTest, run: dict) -> str:
+    with room.api as api:
+        workers = api.get('/status').json()['workers']
+    return next((worker.get('machine', '') for worker in workers if worker['run'] == run['id']), '')
+
+
+def is_refused(folder: Path, *line: str) -> bool:
+    machine = MachineUnderTest(folder, *line, '--name', folder.name)
+    try:
+        machine.wait_for('its code is another one')
+        return not any('has joined' in text for text in machine.lines)
+    finally:
+        machine.stop(signal.SIGKILL)
+
+
+async def test_what_a_removed_machine_has_opens_no_connection_and_its_open_ones_end(
+    room: SynapseUnderTest, join: Join, tmp_path: Path
+) -> None:
+    join('annex')
+    join('shed')
+    address, _, code = join_line(room)
+    stolen = security_of(code, tmp_path / 'stolen').get_connection_args('worker')
+    async with rpc(address, connection_args=stolen) as scheduler:
+        workers = (await scheduler.identity(n_workers=-1))['workers']
+        [shed] = [place for place, worker in workers.items() if worker['name'] == 'shed']
+    open_ones = [await connect(place, **stolen) for place in (address, shed)]
+
+    async with httpx.AsyncClient(base_url=f'{room.url}api/v1', headers=bearer(room), timeout=30) as api:
+        assert (await api.delete('/machines/annex')).status_code == 204
+
+    for comm in open_ones:
+        with pytest.raises(OSError, match='losed'):
+            await asyncio.wait_for(comm.read(), 10)
+    for place in (address, shed):
+        with pytest.raises(OSError, match=r'TLS|SSL|certificate'):
+            await connect(place, timeout=3, **stolen)
+
+
+def bearer(room: SynapseUnderTest) -> dict[str, str]:
+    return {'Authorization': f'Bearer {room.token}'}
 
 
 def test_a_run_there_that_takes_too_much_memory_fails_with_the_name_of_its_program(
