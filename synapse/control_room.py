@@ -53,6 +53,7 @@ from .inbox.inputs import files_among
 from .log.handler import LogHandler
 from .log.log import Level, Log
 from .machine import Machine
+from .machine_loads import MachineLoads
 from .notifications.notifications import Notifications
 from .offers import Offer
 from .old_logins import move_old_logins
@@ -77,6 +78,7 @@ from .subscriptions.subscriptions import Subscriptions
 from .watches.watches import Watches
 
 if TYPE_CHECKING:
+    from .cluster.engine import Machine as OtherMachine
     from .cluster.machines import Machines
 
 MAX_RECENT = 10
@@ -103,6 +105,8 @@ class ControlRoom:
     profiles: Profiles
     inbox: Inbox
     engine: 'LocalEngine | Machines'
+    loads: MachineLoads
+    """How the other machines are."""
     runs: Runs
     calendar: Calendar
     editor: EventEditor
@@ -194,7 +198,10 @@ class ControlRoom:
             colors=PipelineColors(preferences.get('colors')),
         )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
-        engine = _engine(LocalEngine(boot, zygotes), settings, catalog, lambda offers: runs.offer_machines(offers))
+        loads = MachineLoads(bus)
+        engine = _engine(
+            LocalEngine(boot, zygotes), settings, catalog, loads, lambda offers: runs.offer_machines(offers)
+        )
         given_tokens = Documents(data / 'tokens.json')
         tokens = ApiTokens(given_tokens, bus, now=now)
         ledger, auth = (
@@ -303,6 +310,7 @@ class ControlRoom:
             profiles=profiles,
             inbox=inbox,
             engine=engine,
+            loads=loads,
             runs=runs,
             calendar=calendar,
             editor=editor,
@@ -604,7 +612,11 @@ def _zone(wanted: str | None, preferences: Documents) -> MachineZone:
 
 
 def _engine(
-    local: LocalEngine, settings: Settings, catalog: Catalog, offer: Callable[[Mapping[str, Offer]], object]
+    local: LocalEngine,
+    settings: Settings,
+    catalog: Catalog,
+    loads: MachineLoads,
+    offer: Callable[[Mapping[str, Offer]], object],
 ) -> 'LocalEngine | Machines':
     """Return what carries out runs: here, and on other machines where the settings say so."""
     if settings.cluster is None:
@@ -617,6 +629,10 @@ def _engine(
         own = Path(job['folder'])
         return [path for _, path in found if not path.is_relative_to(own) and path.exists()]
 
+    def use(machines: 'Mapping[str, OtherMachine]') -> None:
+        loads.keep(machines)
+        offer({machine.name: machine.offer for machine in machines.values()})
+
     host = '127.0.0.1' if settings.cluster_port == 0 else '0.0.0.0'  # noqa: S104 - only who has the code gets in
     return Machines(
         local,
@@ -624,7 +640,8 @@ def _engine(
         is_elsewhere=bool(settings.cluster),
         folder=settings.data / 'cluster',
         paths_of=read_by,
-        on_change=lambda machines: offer({machine.name: machine.offer for machine in machines.values()}),
+        on_change=use,
+        on_load=loads.report,
     )
 
 

@@ -1,4 +1,4 @@
-"""The card of the other machines: how they join, what each offers, what runs there, and how one is taken out."""
+"""The card of the other machines: how they join, what each offers and how it is, what runs there, and how one goes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,15 +8,20 @@ from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
-from synapse import program
+from pages.parts.words import percent_of, size_of
+from synapse import __version__, program
 from synapse.control_room import ControlRoom
 from synapse.engine.engine import LocalEngine
 from synapse.language import _, _n
+from synapse.machine_loads import PYTHON, MachineLoad, MachineReported
 from synapse.offers import needs_words
 from synapse.runs import causes
 from synapse.runs.messages import QueueChanged
 
 from .rows import card, row
+
+LOAD_SECONDS = 1.0
+"""How often the figures of a machine change at most."""
 
 
 class MachinesCard(Scope):
@@ -32,6 +37,8 @@ class MachinesCard(Scope):
             self._list = el('div', role='list', aria_label=_('Machines'))
         self.watch(room.status, ('workers',), self._show)
         self.follow(room.bus, QueueChanged, lambda _: self._show())  # another one is drained
+        reported = self.at_most_every(LOAD_SECONDS, self._show_loads, at_once=True)
+        self.follow(room.bus, MachineReported, lambda _: reported())
         self._show()
 
     def _show(self) -> None:
@@ -46,6 +53,11 @@ class MachinesCard(Scope):
         keep_rows(self._list, self._rows, [*self._room.runs.machines], self._draw)
         for name, line in self._rows.items():
             line.show(facts=self._facts(name), is_drained=self._room.runs.is_drained(name))
+        self._show_loads()
+
+    def _show_loads(self) -> None:
+        for name, line in self._rows.items():
+            line.show_load(self._room.loads.get(name))
 
     def _draw(self, name: str) -> '_Row':
         return _Row(name, drain=lambda: self._drain(name), remove=lambda: self._remove(name))
@@ -89,6 +101,8 @@ class _Row:
             with el('div', 'what'):
                 el('b', text=name)
                 self._facts = el('span', 'sy-cap')
+                self._load = el('span', 'sy-cap sy-num')
+                self._notice = el('span', 'sy-error', role='status')
             with el('div', 'value'), el('span', 'sy-x'):
                 with el('button', 'sy-btn is-sm', type_='button') as self._drain:
                     self._words = el('span')
@@ -101,6 +115,41 @@ class _Row:
         self._words.set_text(_('Use again') if is_drained else _('Drain'))
         label = _('Use {machine} again', machine=self._name) if is_drained else _('Drain {machine}', machine=self._name)
         set_props(self._drain, aria_label=label)
+
+    def show_load(self, load: MachineLoad | None) -> None:
+        self._load.set_text(_load_words(load) if load else '')
+        self._notice.set_text(_version_words(load) if load else '')
+
+
+def _load_words(load: MachineLoad) -> str:
+    used, total = size_of(load.memory_used), size_of(load.memory_total)
+    return ', '.join(
+        (
+            _('CPU {percent}', percent=percent_of(load.cpu_percent)),
+            _('{used} of {total} of memory used', used=used, total=total),
+            _('{size} of disk free', size=size_of(load.disk_free)),
+            f'Synapse {load.version}',
+            f'Python {load.python}',
+        )
+    )
+
+
+def _version_words(load: MachineLoad) -> str:
+    """Say what differs from this machine, and what to do about it; empty if nothing does."""
+    if load.is_other_synapse:
+        return _(
+            'It has Synapse {theirs}, this machine {own}. Put the same version there and start its worker again.',
+            theirs=load.version,
+            own=__version__,
+        )
+    if load.is_other_python:
+        return _(
+            'It has Python {theirs}, this machine {own}, so pipelines may fail there. Make its .venv anew with the '
+            'same one.',
+            theirs=load.python,
+            own=PYTHON,
+        )
+    return ''
 
 
 def _join(room: ControlRoom) -> None:

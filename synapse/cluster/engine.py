@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from synapse.errors import NotReady, SynapseError
 from synapse.inbox.inputs import mapped
 from synapse.language import N_, _, spoken
 from synapse.language.figures import number
+from synapse.machine_loads import MachineLoad
 from synapse.offers import Offer
 from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
@@ -43,6 +44,7 @@ from .words import (
     JOB,
     LEAVE,
     LINE,
+    LOAD,
     MESSAGE,
     OPERATION,
     RESOURCE,
@@ -328,6 +330,8 @@ class DaskEngine:
         """Our workers, by name."""
         self.on_machines: Callable[[], object] = lambda: None
         """Called when `machines` has changed."""
+        self.on_load: Callable[[str, MachineLoad], object] = lambda name, load: None
+        """Called with how one of them is, every few seconds."""
 
     async def start(self) -> None:
         """Connect with the scheduler.
@@ -348,6 +352,7 @@ class DaskEngine:
                 _('the cluster at {address} cannot be reached: {reason}', address=self._address, reason=error)
             ) from error
         self._client.subscribe_topic('all', self._hear)
+        self._client.subscribe_topic(LOAD, self._hear_load)
         await self.read_machines()
 
     def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
@@ -355,6 +360,14 @@ class DaskEngine:
         action = event[1].get('action')
         if action in ('add-worker', 'remove-worker'):
             self._do(self.read_machines())
+
+    def _hear_load(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Take what a machine says about itself; one of another version may say more."""
+        said = event[1]
+        with contextlib.suppress(KeyError):
+            values = {field.name: said[field.name] for field in fields(MachineLoad)}
+            if said['name'] in self.machines:
+                self.on_load(said['name'], MachineLoad(**values))
 
     async def read_machines(self) -> None:
         """Ask the scheduler which workers there are; runs of those that are gone are lost."""

@@ -13,6 +13,7 @@ from synapse.engine.children import child_environment, host_command, new_session
 from synapse.engine.engine import HostHandle, HostNotStarted, LocalEngine, OnLine, OnMessage
 from synapse.errors import Conflict, NotFound
 from synapse.language import N_, _, spoken
+from synapse.machine_loads import MachineLoad
 from synapse.protocol.environment import ROOM_TAG
 from synapse.protocol.messages import Job
 
@@ -33,6 +34,7 @@ class Machines:
     :param address: of a scheduler elsewhere; else where to listen, such as `tls://0.0.0.0:8786`
     :param folder: keeps the code of the cluster
     :param on_change: called with the machines whenever another one is there, or one is gone
+    :param on_load: called with the name of one and how it is, every few seconds
     """
 
     def __init__(
@@ -44,13 +46,14 @@ class Machines:
         folder: Path,
         paths_of: PathsOf,
         on_change: Callable[[Mapping[str, Machine]], object],
+        on_load: Callable[[str, MachineLoad], object],
     ) -> None:
         self.local = local
         self.zygotes = local.zygotes
         self.address = ''
         """At which machines join, once the scheduler is there."""
         self._listen, self._is_elsewhere, self._folder = address, is_elsewhere, folder
-        self._paths_of, self._on_change = paths_of, on_change
+        self._paths_of, self._on_change, self._on_load = paths_of, on_change, on_load
         self._remote: DaskEngine | None = None
         self._scheduler: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -157,7 +160,7 @@ class Machines:
             security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
         self.address = self._listen if self._is_elsewhere else await self._start_scheduler()
         remote = DaskEngine(self.address, security, self._paths_of)
-        remote.on_machines = lambda: self._on_change(remote.machines)
+        remote.on_machines, remote.on_load = lambda: self._on_change(remote.machines), self._on_load
         try:
             await remote.start()
             self._remote, self._said = remote, ''

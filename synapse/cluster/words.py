@@ -32,5 +32,7 @@ TAKE_CODE: Final = 'synapse_take_code'
 """The operation by which a machine gets the new code of the cluster, as another machine was removed."""
 LEAVE: Final = 'synapse_leave'
 """The operation by which a machine hears that it was removed."""
+LOAD: Final = 'synapse-load'
+"""The topic on which each machine says how it is: its name, and a `MachineLoad`."""
 RESOURCE: Final = 'synapse'
 """The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""
