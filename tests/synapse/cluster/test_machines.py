@@ -1,6 +1,7 @@
 """A control room and workers in processes of their own, as on several machines: nothing is left of what is lost."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from distributed import rpc
 from distributed.comm import connect
@@ -72,7 +74,11 @@ class MachineUnderTest:
     def programs(self) -> list[str]:
         """The programs of runs on this machine."""
         found = marked_processes([mark([(DATA, str(self.folder / 'machine'))])])
-        return [' '.join(process.cmdline()) for process in found]
+        lines = []
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ends while this looks
+                lines.append(' '.join(process.cmdline()))
+        return lines
 
     def wait_until_empty(self) -> None:
         wait_until(lambda: self.programs() == [], timeout=15, what=lambda: f'{self.programs()}')
@@ -317,6 +323,7 @@ def test_a_removed_machine_ends_and_is_refused_while_the_runs_of_others_go_on(
     with room.api as api:
         assert api.delete('/machines/annex').status_code == 204
         assert api.delete('/machines/annex').json()['error']['code'] == 'machine_not_found'
+        assert [machine['id'] for machine in api.get('/machines').json()] == ['local', 'shed']
         entries = api.get('/logs', params={'q': 'was removed by'}).json()['entries']
     assert room.wait_for_run(run['id'], 'interrupted', timeout=15)['error']['type'] == 'interrupted'
     assert 'annex was removed by' in entries[0]['message']
@@ -361,6 +368,33 @@ def is_refused(folder: Path, *line: str) -> bool:
         return not any('has joined' in text for text in machine.lines)
     finally:
         machine.stop(signal.SIGKILL)
+
+
+def test_the_api_and_the_command_line_tell_how_machines_are_and_drain_one(room: SynapseUnderTest, join: Join) -> None:
+    join('annex')
+    with room.api as api:
+        wait_until(lambda: api.get('/machines').json()[1]['load'] is not None, timeout=20)
+        run = elsewhere(room, 'echo up; sleep 600')
+
+        here, annex = api.get('/machines').json()
+        drained = command(room, 'machines', 'drain', 'annex')
+        states = [machine['state'] for machine in api.get('/machines').json()]
+        shown = command(room, 'machines', 'resume', 'annex')
+        unknown = command(room, 'machines', 'remove', 'barn')
+
+    assert (here['local'], here['places'], here['version']) == (True, 1, annex['version'])
+    assert annex.items() >= {'id': 'annex', 'local': False, 'state': 'up', 'places': 2, 'runs': [run['id']]}.items()
+    assert annex['load'].keys() == {'cpu_percent', 'memory_used_bytes', 'memory_bytes', 'disk_free_bytes'}
+    assert annex['cores'] == os.cpu_count()
+    assert states == ['up', 'draining']
+    assert 'annex: 2 places, 1 run, gets no new runs, CPU ' in drained.stdout
+    assert 'annex: 2 places, 1 run, CPU ' in shown.stdout
+    assert (unknown.returncode, unknown.stderr) == (1, "No machine is called 'barn'.\n")
+
+
+def command(room: SynapseUnderTest, *arguments: str) -> 'subprocess.CompletedProcess[str]':
+    line = [sys.executable, 'main.py', *arguments, '--data', str(room.data)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
 async def test_what_a_removed_machine_has_opens_no_connection_and_its_open_ones_end(
