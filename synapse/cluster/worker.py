@@ -22,6 +22,7 @@ from synapse.machine_loads import measured
 from synapse.offers import Offer
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
+from .code_cache import CodeCache
 from .identity import forget_code, replace_code, security_of
 from .link import Connection
 from .relay import Relay
@@ -58,6 +59,7 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
         tag = f'worker-{secrets.token_hex(8)}'
         self.run_engine = engine or LocalEngine(tag, Zygotes(tag) if sys.platform == 'linux' else None)
         self._root = folder
+        self._cache = CodeCache(folder / 'pipelines')
         self._relays: dict[str, Relay] = {}
         self._arrived = asyncio.Condition()
         # psutil remembers the last CPU times of each thread, so all measurements are made by the same one.
@@ -101,7 +103,7 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
 
     async def carry_out(self, run_id: str, key: str) -> None:
         """Carry out a run; called by its task. `key` is what the control room calls this attempt."""
-        relay = Relay(self.run_engine, self._root, run_id)
+        relay = Relay(self.run_engine, self._root, self._cache, run_id)
         async with self._arrived:
             self._relays[key] = relay
             self._arrived.notify_all()
