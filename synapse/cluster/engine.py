@@ -31,7 +31,7 @@ from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
-from .files import FILE, FILE_END, Incoming, Outgoing, send_file
+from .files import KINDS, Incoming, Outgoing, left_behind, send_file
 from .link import Link
 from .removal import is_told, renew
 from .words import (
@@ -41,6 +41,7 @@ from .words import (
     CODE,
     DO,
     EXIT,
+    GIVEN,
     JOB,
     LEAVE,
     LINE,
@@ -63,8 +64,6 @@ AGAIN_SECONDS = 0.5
 ASK_SECONDS = 10.0
 START_SECONDS = 10.0
 MOST_MODULES, MOST_CODE_BYTES = 200, 5 * 1024**2
-GIVEN = 'given'
-"""The folder in that of a run for what is sent along from elsewhere on the disk."""
 WITH_PATHS = ('checkpoint.json', RESULT)
 """Files in which a run names paths in its folder."""
 
@@ -194,7 +193,7 @@ class RemoteHost:
 
     async def _feed(self, given: list[Path]) -> None:
         """Send the files of the run, and then its job."""
-        outgoing = Outgoing(self._folder, self.link, self._tell)
+        outgoing = Outgoing(self._folder, self.link, self._tell, self._leave)
         try:
             await outgoing.send()
             places = {}
@@ -203,8 +202,8 @@ class RemoteHost:
             for number, path in enumerate(given):
                 places[str(path)] = name = f'{GIVEN}/{number}/{path.name}'
                 await send_file(self.link, path, name, self._tell)
-        except (StorageError, OSError) as error:
-            reason = spoken(error) if isinstance(error, StorageError) else str(error)
+        except (StorageError, SynapseError, OSError) as error:
+            reason = str(error) if isinstance(error, OSError) else spoken(error)
             self.link.post(STOP, True)  # it has a place there already
             self._end(HostExit(1, None, fault=reason))
             return
@@ -217,7 +216,13 @@ class RemoteHost:
             return
         self._told_at = now
         text = _('{done} GB of {name} are on their way', done=number(done / 1e9, digits=1), name=path.name)
-        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'info', self._machine, text, None, None]
+        self._say('info', text)
+
+    def _leave(self, name: str) -> None:
+        self._say('warning', left_behind(name))
+
+    def _say(self, level: str, text: str) -> None:
+        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), level, self._machine, text, None, None]
         task = asyncio.create_task(pass_on(self._on_message, {'t': Kind.LOGS, 'e': [entry]}))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
@@ -246,7 +251,7 @@ class RemoteHost:
             await pass_on(self._on_line, values[0])
         elif kind == SPOOLED:
             await asyncio.to_thread(self._spool, *values)
-        elif kind in (FILE, FILE_END):
+        elif kind in KINDS:
             path = await self._files.take(kind, values)
             if path is not None and path.parent == self._folder and path.name in WITH_PATHS:
                 await asyncio.to_thread(self._bring_home, path)
@@ -303,6 +308,7 @@ def modules_beside(file: Path) -> list[Path]:
     found = [path for path in file.parent.glob('*.py') if path != file]
     for package in file.parent.glob('*/__init__.py'):
         found += package.parent.rglob('*.py')
+    found = [path for path in found if path.is_file()]  # a link may lead nowhere
     total = sum(path.stat().st_size for path in found) if len(found) <= MOST_MODULES else MOST_CODE_BYTES + 1
     return found if total <= MOST_CODE_BYTES else []
 

@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from synapse.protocol.messages import Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from .code_cache import CodeCache
-from .files import FILE, FILE_END, Incoming, Outgoing, inside, pieces_of
+from .files import KINDS, Incoming, Outgoing, inside, left_behind, pieces_of
 from .link import Link
 from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 LOST_SECONDS = 10.0
 """How long a run goes on without its control room; then it is ended with everything it started."""
 LOOK_SECONDS = 0.5
+SOURCE = 'synapse'
 _STEP_ENDS = frozenset({'succeeded', 'failed', 'cancelled'})
 
 
@@ -44,7 +46,7 @@ class Relay:
         self._folder = inside(root / 'runs', run_id)
         self.link = Link(self._take)
         self._files = Incoming(self._folder)
-        self._changed = Outgoing(self._folder, self.link)
+        self._changed = Outgoing(self._folder, self.link, left=self._leave)
         self._spool_place = (0, 0)
         self._code: Path | None = None
         self._host: HostHandle | None = None
@@ -83,7 +85,7 @@ class Relay:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _take(self, kind: str, values: tuple[Any, ...]) -> None:
-        if kind in (FILE, FILE_END):
+        if kind in KINDS:
             await self._files.take(kind, values)
         elif kind == JOB:
             self._life = asyncio.create_task(self._run(json.loads(values[0])))
@@ -178,6 +180,10 @@ class Relay:
         except StorageError as error:
             log.warning(N_('files of run %s could not be sent: %s'), self._folder.name, error)
         await self.link.send(MESSAGE, json.dumps(message))
+
+    def _leave(self, name: str) -> None:
+        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'warning', SOURCE, left_behind(name), None, None]
+        self.link.post(MESSAGE, json.dumps({'t': Kind.LOGS, 'e': [entry]}))
 
     async def _line(self, line: str) -> None:
         await self.link.send(LINE, line)

@@ -23,6 +23,8 @@ SPOOLED: Final = 'spooled'
 EXIT: Final = 'exit'
 """From the machine: a `HostExit` as JSON; nothing follows."""
 
+GIVEN: Final = 'given'
+"""The folder in that of a run for what is sent along from elsewhere on the disk; it is not sent back."""
 CODE: Final = 'code'
 """The folder in that of a run with its pipeline file, called as the person's own, and the modules beside it."""
 
