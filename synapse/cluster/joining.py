@@ -56,20 +56,19 @@ async def join(
             with contextlib.suppress(Exception):  # it is left anyway
                 await asyncio.wait_for(worker.close(reason='left'), CLOSE_SECONDS)
             if worker.is_removed.is_set():
-                say(
-                    _(
-                        '{name} was removed from the cluster at {address}; all runs here were ended.',
-                        name=name,
-                        address=address,
-                    )
-                )
-                say(_('To join again, paste the line that the first machine shows now under Settings, Machines.'))
+                say(_farewell(name, address))
                 return 0
             if not stopped.is_set():
                 say(_('The cluster at {address} is gone; all runs here were ended. Waiting for it.', address=address))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), AGAIN_SECONDS)
     return 0
+
+
+def _farewell(name: str, address: str) -> str:
+    text = _('{name} was removed from the cluster at {address}; all runs here were ended.', name=name, address=address)
+    hint = _('To join again, paste the line that the first machine shows now under Settings, Machines.')
+    return f'{text} {hint}'
 
 
 async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:

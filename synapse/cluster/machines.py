@@ -154,30 +154,35 @@ class Machines:
 
     async def _join(self) -> None:
         """Be in the cluster until it is gone."""
-        is_secure = self._listen.startswith('tls:')
+        remote = await self._opened()
+        try:
+            await remote.start()
+        except BaseException:  # also if Synapse stops meanwhile
+            await self._end_scheduler()
+            raise
+        self._remote, self._said = remote, ''
+        self._is_joined.set()
+        await self._until_gone(remote)
+        log.warning(N_('the scheduler of the cluster is gone'))
+        await self._leave(remote)
+
+    async def _opened(self) -> DaskEngine:
+        """Return an engine for the scheduler, which is started unless it is one elsewhere."""
         security = Security()
-        if is_secure and self.code:
+        if self._listen.startswith('tls:') and self.code:
             security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
         self.address = self._listen if self._is_elsewhere else await self._start_scheduler()
         remote = DaskEngine(self.address, security, self._paths_of)
         remote.on_machines, remote.on_load = lambda: self._on_change(remote.machines), self._on_load
-        try:
-            await remote.start()
-            self._remote, self._said = remote, ''
-            self._is_joined.set()
-            await self._until_gone(remote)
-            log.warning(N_('the scheduler of the cluster is gone'))
-        except asyncio.CancelledError:
-            raise
-        else:
-            self._remote = None
-            remote.lose_all()
-            await remote.close()
-        finally:
-            if self._remote is None:
-                self._is_joined.clear()
-                self._on_change({})
-                await self._end_scheduler()
+        return remote
+
+    async def _leave(self, remote: DaskEngine) -> None:
+        self._remote = None
+        self._is_joined.clear()
+        remote.lose_all()
+        self._on_change({})
+        await remote.close()
+        await self._end_scheduler()
 
     async def _until_gone(self, remote: DaskEngine) -> None:
         with contextlib.suppress(OSError, TimeoutError):

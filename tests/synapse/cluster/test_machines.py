@@ -420,6 +420,21 @@ async def test_what_a_removed_machine_has_opens_no_connection_and_its_open_ones_
             await connect(place, timeout=3, **stolen)
 
 
+def test_one_removal_after_another_leaves_those_that_stay_alone(room: SynapseUnderTest, join: Join) -> None:
+    join('annex')
+    join('barn')
+    shed = join('shed')
+    with room.api as api:
+        for name in ('annex', 'barn'):
+            assert api.delete(f'/machines/{name}').status_code == 204
+        assert api.post('/machines/shed/drain').status_code == 202
+        assert api.post('/machines/shed/resume').status_code == 202
+        run = elsewhere(room, 'echo up; sleep 14; echo down')  # longer than a lost machine takes to be noticed
+        room.wait_for_run(run['id'], 'succeeded')
+        assert [machine['id'] for machine in api.get('/machines').json()] == ['local', 'shed']
+    assert not any('is gone' in line for line in shed.lines)
+
+
 def bearer(room: SynapseUnderTest) -> dict[str, str]:
     return {'Authorization': f'Bearer {room.token}'}
 
