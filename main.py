@@ -51,6 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
         from synapse.cli.queue import control_queue
 
         return control_queue(command)
+    if command.name == 'machines':
+        from synapse.cli.machines import control_machines
+
+        return control_machines(command)
     if command.name == 'restore':
         from synapse.cli.restore import restore
 

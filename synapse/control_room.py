@@ -46,13 +46,14 @@ from .engine.engine import LocalEngine
 from .engine.leftovers import sweep
 from .engine.login import LoginEnvironment
 from .engine.zygotes import Zygotes
-from .errors import DiskIsFull
+from .errors import DiskIsFull, NotFound, SynapseError
 from .ical.import_rules import ImportRules
 from .inbox.inbox import Inbox
 from .inbox.inputs import files_among
 from .log.handler import LogHandler
 from .log.log import Level, Log
 from .machine import Machine
+from .machine_loads import MachineLoads
 from .notifications.notifications import Notifications
 from .offers import Offer
 from .old_logins import move_old_logins
@@ -66,6 +67,8 @@ from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
 from .restored import Restored
 from .retention import Retention
+from .runs.causes import cause_words
+from .runs.folders import not_saved
 from .runs.rebuilding import rebuild
 from .runs.runs import Runs
 from .sealed import Seal
@@ -75,6 +78,7 @@ from .subscriptions.subscriptions import Subscriptions
 from .watches.watches import Watches
 
 if TYPE_CHECKING:
+    from .cluster.engine import Machine as OtherMachine
     from .cluster.machines import Machines
 
 MAX_RECENT = 10
@@ -101,6 +105,8 @@ class ControlRoom:
     profiles: Profiles
     inbox: Inbox
     engine: 'LocalEngine | Machines'
+    loads: MachineLoads
+    """How the other machines are."""
     runs: Runs
     calendar: Calendar
     editor: EventEditor
@@ -193,7 +199,10 @@ class ControlRoom:
             colors=PipelineColors(preferences.get('colors')),
         )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
-        engine = _engine(LocalEngine(boot, zygotes), settings, catalog, lambda offers: runs.offer_machines(offers))
+        loads = MachineLoads(bus)
+        engine = _engine(
+            LocalEngine(boot, zygotes), settings, catalog, loads, lambda offers: runs.offer_machines(offers)
+        )
         given_tokens = Documents(data / 'tokens.json')
         tokens = ApiTokens(given_tokens, bus, now=now)
         ledger, auth = (
@@ -302,6 +311,7 @@ class ControlRoom:
             profiles=profiles,
             inbox=inbox,
             engine=engine,
+            loads=loads,
             runs=runs,
             calendar=calendar,
             editor=editor,
@@ -376,6 +386,33 @@ class ControlRoom:
             ),
             source='synapse',
         )
+
+    async def remove_machine(self, name: str, *, by: str) -> None:
+        """Take another machine out of the cluster for good; its runs are interrupted.
+
+        :param by: who wants it, for the log
+        :raises NotFound: if no other machine is called this
+        :raises Conflict: if the scheduler of the cluster is not ours
+        :raises SynapseError: if it could not be saved; nothing has changed then
+        """
+        if isinstance(self.engine, LocalEngine) or name not in self.runs.machines:
+            raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
+        was_drained = self.runs.is_drained(name)
+        self.runs.hold_back(name, is_held=True)
+        try:
+            await self.engine.remove(name)
+        except (SynapseError, StorageError) as error:
+            self.runs.hold_back(name, is_held=was_drained)
+            if isinstance(error, StorageError):
+                raise not_saved(_('The machine was not removed'), error) from error
+            raise
+        self.runs.hold_back(name, is_held=False)
+        text = _(
+            '{machine} was removed by {someone}; the code of the cluster is a new one',
+            machine=name,
+            someone=cause_words(by),
+        )
+        self.log.append(Level.INFO, text, source='synapse')
 
     async def remember_command(self, command: str) -> None:
         """Offer this command first from now on; forgotten on restart if the disk refuses."""
@@ -578,7 +615,11 @@ def _zone(wanted: str | None, preferences: Documents) -> MachineZone:
 
 
 def _engine(
-    local: LocalEngine, settings: Settings, catalog: Catalog, offer: Callable[[Mapping[str, Offer]], object]
+    local: LocalEngine,
+    settings: Settings,
+    catalog: Catalog,
+    loads: MachineLoads,
+    offer: Callable[[Mapping[str, Offer]], object],
 ) -> 'LocalEngine | Machines':
     """Return what carries out runs: here, and on other machines where the settings say so."""
     if settings.cluster is None:
@@ -592,6 +633,10 @@ def _engine(
         own = Path(job['folder'])
         return [path for _, path in found if not path.is_relative_to(own) and path.exists()]
 
+    def use(machines: 'Mapping[str, OtherMachine]') -> None:
+        loads.keep(machines)
+        offer({machine.name: machine.offer for machine in machines.values()})
+
     host = '127.0.0.1' if settings.cluster_port == 0 else '0.0.0.0'  # noqa: S104 - only who has the code gets in
     return Machines(
         local,
@@ -600,7 +645,8 @@ def _engine(
         folder=settings.data / 'cluster',
         paths_of=read_by,
         carry_out=carry_out,
-        on_change=lambda machines: offer({machine.name: machine.offer for machine in machines.values()}),
+        on_change=use,
+        on_load=loads.report,
     )
 
 

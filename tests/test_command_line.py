@@ -63,6 +63,8 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int) -> No
         ['queue', 'pause', '--for', 'soon'],
         ['queue', 'pause', '--until', 'tomorrow'],
         ['queue', 'hold'],
+        ['machines', 'drain'],
+        ['machines', 'show', 'annex'],
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str], tmp_path: Path) -> None:

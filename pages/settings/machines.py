@@ -1,51 +1,155 @@
-"""The card of the other machines: how they join, what each offers, what runs there."""
+"""The card of the other machines: how they join, what each offers and how it is, what runs there, and how one goes."""
 
-from pages.parts.html import button, copy_button, el
+from collections.abc import Callable
+from typing import Any
+
+from pages.parts.cards import keep_rows, set_props
+from pages.parts.dialogs import attempt, confirm
+from pages.parts.html import button, copy_button, el, opens
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
-from synapse import program
+from pages.parts.words import percent_of, size_of
+from synapse import __version__, program
 from synapse.control_room import ControlRoom
 from synapse.engine.engine import LocalEngine
 from synapse.language import _, _n
-from synapse.offers import Offer, needs_words
+from synapse.machine_loads import PYTHON, MachineLoad, MachineReported
+from synapse.offers import needs_words
+from synapse.runs import causes
 from synapse.runs.messages import QueueChanged
 
 from .rows import card, row
 
+LOAD_SECONDS = 1.0
+"""How often the figures of a machine change at most."""
+
 
 class MachinesCard(Scope):
-    """Drawn again when workers come, go, or get a run."""
+    """Follows the workers as they come, go, and get runs."""
 
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('div')
         self._room = room
+        self._shown: tuple[str, str] | None = None
+        self._rows: dict[str, _Row] = {}
         with self, card(_('Machines')):
-            self._body = el('div')
-        self.watch(room.status, ('workers',), self._draw)
-        self.follow(room.bus, QueueChanged, lambda _: self._draw())  # another one is drained
-        self._draw()
+            self._way_in = el('div')
+            self._list = el('div', role='list', aria_label=_('Machines'))
+        self.watch(room.status, ('workers',), self._show)
+        self.follow(room.bus, QueueChanged, lambda _: self._show())  # another one is drained
+        reported = self.at_most_every(LOAD_SECONDS, self._show_loads, at_once=True)
+        self.follow(room.bus, MachineReported, lambda _: reported())
+        self._show()
 
-    def _draw(self) -> None:
-        self._body.clear()
-        with self._body:
-            if not may_only_look(self.client):
+    def _show(self) -> None:
+        """Show what has changed, and leave the rest alone: a button of it may have the focus."""
+        engine = self._room.engine
+        way_in = ('', '') if isinstance(engine, LocalEngine) else (engine.address, engine.code)
+        if way_in != self._shown and not may_only_look(self.client):
+            self._shown = way_in
+            self._way_in.clear()
+            with self._way_in:
                 _join(self._room)
-            for name, offer in self._room.runs.machines.items():
-                self._machine(name, offer)
+        keep_rows(self._list, self._rows, [*self._room.runs.machines], self._draw)
+        for name, line in self._rows.items():
+            line.show(facts=self._facts(name), is_drained=self._room.runs.is_drained(name))
+        self._show_loads()
 
-    def _machine(self, name: str, offer: Offer) -> None:
-        runs = [worker['run'] for worker in self._room.status.workers if worker.get('machine') == name]
-        busy = sum(run is not None for run in runs)
+    def _show_loads(self) -> None:
+        for name, line in self._rows.items():
+            line.show_load(self._room.loads.get(name))
+
+    def _draw(self, name: str) -> '_Row':
+        return _Row(name, drain=lambda: self._drain(name), remove=lambda: self._remove(name))
+
+    def _facts(self, name: str) -> str:
+        offer, runs = self._room.runs.machines[name], self._room.runs
+        on_it = [worker['run'] for worker in self._room.status.workers if worker.get('machine') == name]
+        busy = sum(run is not None for run in on_it)
         places = _n('{count} place', '{count} places', offer.places)
-        is_drained = self._room.runs.is_drained(name)
         facts = [places, needs_words(offer.has), _n('{count} run', '{count} runs', busy)]
-        if is_drained:
+        if runs.is_drained(name):
             facts.append(_('gets no new runs'))
-        with row(name, ', '.join(filter(None, facts))):
-            words = _('Use again') if is_drained else _('Drain')
-            label = _('Use {machine} again', machine=name) if is_drained else _('Drain {machine}', machine=name)
-            drain = button(words, small=True, aria_label=label)
-        drain.on('click', lambda: self._room.runs.drain(name, is_drained=not is_drained))
+        return ', '.join(filter(None, facts))
+
+    def _drain(self, name: str) -> None:
+        self._room.runs.drain(name, is_drained=not self._room.runs.is_drained(name))
+
+    async def _remove(self, name: str) -> None:
+        text = _(
+            'Its runs are interrupted and its worker ends. To join again it needs the new line that is shown here '
+            'then; machines that are switched off need it too.'
+        )
+        with self:
+            is_sure = await confirm(
+                _('Remove {machine}?', machine=name), text, yes=_('Remove'), no=_('Keep it'), icon_name='x'
+            )
+        if is_sure:
+            await attempt(self._room.remove_machine(name, by=causes.SETTINGS))
+
+
+class _Row:
+    """A machine.
+
+    :param drain: gives it no new runs, or some again
+    :param remove: asks whether to remove it
+    """
+
+    def __init__(self, name: str, *, drain: Callable[[], Any], remove: Callable[[], Any]) -> None:
+        self._name = name
+        with el('div', 'set-row', role='listitem', aria_label=name) as self.row:
+            with el('div', 'what'):
+                el('b', text=name)
+                self._facts = el('span', 'sy-cap')
+                self._load = el('span', 'sy-cap sy-num')
+                self._notice = el('span', 'sy-error', role='status')
+            with el('div', 'value'), el('span', 'sy-x'):
+                with el('button', 'sy-btn is-sm', type_='button') as self._drain:
+                    self._words = el('span')
+                self._drain.on('click', drain)
+                label = _('Remove {machine}', machine=name)
+                opens(button(_('Remove'), kind='ghost', small=True, aria_label=label), remove)
+
+    def show(self, *, facts: str, is_drained: bool) -> None:
+        self._facts.set_text(facts)
+        self._words.set_text(_('Use again') if is_drained else _('Drain'))
+        label = _('Use {machine} again', machine=self._name) if is_drained else _('Drain {machine}', machine=self._name)
+        set_props(self._drain, aria_label=label)
+
+    def show_load(self, load: MachineLoad | None) -> None:
+        self._load.set_text(_load_words(load) if load else '')
+        self._notice.set_text(_version_words(load) if load else '')
+
+
+def _load_words(load: MachineLoad) -> str:
+    used, total = size_of(load.memory_used), size_of(load.memory_total)
+    return ', '.join(
+        (
+            _('CPU {percent}', percent=percent_of(load.cpu_percent)),
+            _('{used} of {total} of memory used', used=used, total=total),
+            _('{size} of disk free', size=size_of(load.disk_free)),
+            f'Synapse {load.version}',
+            f'Python {load.python}',
+        )
+    )
+
+
+def _version_words(load: MachineLoad) -> str:
+    """Say what differs from this machine, and what to do about it; empty if nothing does."""
+    if load.is_other_synapse:
+        return _(
+            'It has Synapse {theirs}, this machine {own}. Put the same version there and start its worker again.',
+            theirs=load.version,
+            own=__version__,
+        )
+    if load.is_other_python:
+        return _(
+            'It has Python {theirs}, this machine {own}, so pipelines may fail there. Make its .venv anew with the '
+            'same one.',
+            theirs=load.python,
+            own=PYTHON,
+        )
+    return ''
 
 
 def _join(room: ControlRoom) -> None:

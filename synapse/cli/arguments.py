@@ -62,7 +62,10 @@ class CommandLine:
     event: str = ''
     at: str = ''
     action: str = ''
-    """Of `queue`: `show`, `pause`, `drain` or `resume`; of `service`: `install`, `status` or `uninstall`."""
+    """Of `queue`: `show`, `pause`, `drain` or `resume`; of `machines`: `show`, `drain`, `resume` or `remove`.
+
+    Of `service`: `install`, `status` or `uninstall`.
+    """
     because: str = ''
     length: str = ''
     until: str = ''
@@ -99,6 +102,8 @@ def parse(arguments: list[str]) -> CommandLine:
     if given.command == 'queue':
         how = {'because': given.because, 'length': given.length, 'until': given.until}
         return CommandLine(name='queue', settings=settings, action=given.action, **how)
+    if given.command == 'machines':
+        return CommandLine(name='machines', settings=settings, action=given.action, machine=given.name)
     if given.command == 'restore':
         return CommandLine(
             name='restore',
@@ -151,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=program.NAME, parents=[_flags()], description=_('Synapse, the control room for automations.'))
     commands = parser.add_subparsers(
         dest='command',
-        metavar='{open,run,answer,why,queue,password,crontab,service,restore,worker}',
+        metavar='{open,run,answer,why,queue,machines,password,crontab,service,restore,worker}',
         parser_class=_Parser,
     )
     common = _flags(_SHARED)
@@ -182,6 +187,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     end.add_argument('--until', default='', metavar='TIME', help=_("resume by itself at, such as '2026-10-15 08:00'"))
     queue.add_argument('--because', default='', metavar='TEXT', help=_('why, which is shown on every page'))
+    park = commands.add_parser(
+        'machines', parents=[common], help=_('say how the machines are, drain, resume or remove one')
+    )
+    park.add_argument('action', nargs='?', default='show', choices=('show', 'drain', 'resume', 'remove'))
+    park.add_argument('name', nargs='?', default='', metavar='NAME', help=_('what the machine is called'))
     servant = commands.add_parser('service', parents=[_flags()], help=_('have it start with the session'))
     servant.add_argument('action', choices=('install', 'status', 'uninstall'))
     servant.add_argument('--boot', action='store_true', help=_('start it with the machine, before you sign in'))

@@ -52,14 +52,23 @@ class Api:
         self._timeout = timeout
 
     def get(self, path: str) -> dict[str, Any]:
-        return self._call('GET', path)
+        return dict(self._call('GET', path))
+
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """Return an answer that is a list."""
+        return list(self._call('GET', path))
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {'Content-Type': 'application/json', 'Idempotency-Key': uuid.uuid4().hex}
-        return self._call('POST', path, json.dumps(body).encode(), headers)
+        return dict(self._call('POST', path, json.dumps(body).encode(), headers))
 
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._call('PUT', path, json.dumps(body).encode(), {'Content-Type': 'application/json'})
+        return dict(self._call('PUT', path, json.dumps(body).encode(), {'Content-Type': 'application/json'}))
+
+    def delete(self, path: str) -> None:
+        status, answer = self._answer('DELETE', path, None, {})
+        if status >= 400:
+            self._checked(status, json.loads(answer))
 
     def text(self, path: str) -> str:
         """Return an answer that is no JSON."""
@@ -68,9 +77,7 @@ class Api:
             return answer.decode()
         return str(self._checked(status, json.loads(answer)))
 
-    def _call(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         status, answer = self._answer(method, path, body, headers or {})
         return self._checked(status, json.loads(answer))
 
@@ -92,9 +99,9 @@ class Api:
         return HTTPConnection(host, port, timeout=self._timeout)
 
     @staticmethod
-    def _checked(status: int, answer: Any) -> dict[str, Any]:
+    def _checked(status: int, answer: Any) -> Any:
         if status < 400:
-            return dict(answer)
+            return answer
         error = answer.get('error') if isinstance(answer, dict) else None
         if not isinstance(error, dict):
             raise ValueError(_('the answer {status} is not one of Synapse', status=status))

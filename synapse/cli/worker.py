@@ -20,7 +20,7 @@ NOT_WRITABLE, IN_USE = 3, 4
 
 def be_worker(command: CommandLine) -> int:
     """Carry out runs for a cluster until a signal comes; returns 2 without a code that it needs."""
-    from synapse.cluster.identity import WrongCode, read_code, save_code, saved_code
+    from synapse.cluster.identity import WrongCode, newest_code, read_code, save_code, saved_code
     from synapse.cluster.joining import join
     from synapse.offers import Offer, offer_here
 
@@ -33,7 +33,7 @@ def be_worker(command: CommandLine) -> int:
         if not given and not saved_code(folder) and command.at.startswith('tls:') and sys.stdin.isatty():
             given = input(_('Code of the cluster: '))
         if given:
-            save_code(folder, read_code(given))
+            save_code(folder, newest_code(folder, read_code(given)))
         code = saved_code(folder) if command.at.startswith('tls:') else ''
     except LockHeld as held:
         say(_('A worker already runs on {folder} (pid {pid}).', folder=folder, pid=held.info.get('pid', 'unknown')))

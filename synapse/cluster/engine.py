@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,35 @@ from synapse.errors import NotReady, SynapseError
 from synapse.inbox.inputs import mapped
 from synapse.language import N_, _, spoken
 from synapse.language.figures import number
+from synapse.machine_loads import MachineLoad
 from synapse.offers import Offer
 from synapse.protocol.home import FOLDER as HOME
 from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
-from .files import FILE, FILE_END, Incoming, Outgoing, send_file
+from .files import KINDS, Incoming, Outgoing, left_behind, send_file
 from .link import Link
-from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, OPERATION, RESOURCE, SPOOLED, STOP
+from .removal import is_told, renew
+from .words import (
+    ANSWER,
+    ASK,
+    BEGUN,
+    CODE,
+    DO,
+    EXIT,
+    GIVEN,
+    JOB,
+    LEAVE,
+    LINE,
+    LOAD,
+    MESSAGE,
+    OPERATION,
+    RESOURCE,
+    SPOOLED,
+    STOP,
+    TAKE_CODE,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +65,6 @@ AGAIN_SECONDS = 0.5
 ASK_SECONDS = 10.0
 START_SECONDS = 10.0
 MOST_MODULES, MOST_CODE_BYTES = 200, 5 * 1024**2
-GIVEN = 'given'
-"""The folder in that of a run for what is sent along from elsewhere on the disk."""
 WITH_PATHS = ('checkpoint.json', RESULT)
 """Files in which a run names paths in its folder."""
 
@@ -141,17 +159,17 @@ class RemoteHost:
 
     # Its connection
 
-    def connect(self, security: Security) -> None:
+    def connect(self, security: Callable[[], Security]) -> None:
         """Stay connected with its worker until the run is over."""
         self._connecting = asyncio.create_task(self._stay_connected(security))
 
-    async def _stay_connected(self, security: Security) -> None:
+    async def _stay_connected(self, security: Callable[[], Security]) -> None:
         loop = asyncio.get_running_loop()
         while not self._exit.done():
             with contextlib.suppress(OSError, TimeoutError):
                 left = max(AGAIN_SECONDS, LOST_SECONDS - (loop.time() - self.link.heard_at))
                 async with asyncio.timeout(left):
-                    comm = await connect(self.address, **security.get_connection_args('client'))
+                    comm = await connect(self.address, **security().get_connection_args('client'))
                     await comm.write({'op': OPERATION, 'key': self.key, 'has': self.link.received, 'reply': False})
                     has = (await comm.read())['has']
                 if has < 0:
@@ -185,7 +203,7 @@ class RemoteHost:
 
     async def _feed(self, given: list[Path]) -> None:
         """Send the files of the run, and then its job."""
-        outgoing = Outgoing(self._folder, self.link, self._tell)
+        outgoing = Outgoing(self._folder, self.link, self._tell, self._leave)
         try:
             await outgoing.send()
             places = {}
@@ -194,8 +212,8 @@ class RemoteHost:
             for number, path in enumerate(given):
                 places[str(path)] = name = f'{GIVEN}/{number}/{path.name}'
                 await send_file(self.link, path, name, self._tell)
-        except (StorageError, OSError) as error:
-            reason = spoken(error) if isinstance(error, StorageError) else str(error)
+        except (StorageError, SynapseError, OSError) as error:
+            reason = str(error) if isinstance(error, OSError) else spoken(error)
             self.link.post(STOP, True)  # it has a place there already
             self._end(HostExit(1, None, fault=reason))
             return
@@ -208,7 +226,13 @@ class RemoteHost:
             return
         self._told_at = now
         text = _('{done} GB of {name} are on their way', done=number(done / 1e9, digits=1), name=path.name)
-        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'info', self._machine, text, None, None]
+        self._say('info', text)
+
+    def _leave(self, name: str) -> None:
+        self._say('warning', left_behind(name))
+
+    def _say(self, level: str, text: str) -> None:
+        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), level, self._machine, text, None, None]
         self._do(pass_on(self._on_message, {'t': Kind.LOGS, 'e': [entry]}))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -242,7 +266,7 @@ class RemoteHost:
             await pass_on(self._on_line, values[0])
         elif kind == SPOOLED:
             await asyncio.to_thread(self._spool, *values)
-        elif kind in (FILE, FILE_END):
+        elif kind in KINDS:
             path = await self._files.take(kind, values)
             if path is not None and path.parent == self._folder and path.name in WITH_PATHS:
                 await asyncio.to_thread(self._bring_home, path)
@@ -305,6 +329,7 @@ def modules_beside(file: Path) -> list[Path]:
     found = [path for path in file.parent.glob('*.py') if path != file]
     for package in file.parent.glob('*/__init__.py'):
         found += package.parent.rglob('*.py')
+    found = [path for path in found if path.is_file()]  # a link may lead nowhere
     total = sum(path.stat().st_size for path in found) if len(found) <= MOST_MODULES else MOST_CODE_BYTES + 1
     return found if total <= MOST_CODE_BYTES else []
 
@@ -339,6 +364,8 @@ class DaskEngine:
         """Our workers, by name."""
         self.on_machines: Callable[[], object] = lambda: None
         """Called when `machines` has changed."""
+        self.on_load: Callable[[str, MachineLoad], object] = lambda name, load: None
+        """Called with how one of them is, every few seconds."""
 
     async def start(self) -> None:
         """Connect with the scheduler.
@@ -359,15 +386,25 @@ class DaskEngine:
                 _('the cluster at {address} cannot be reached: {reason}', address=self._address, reason=error)
             ) from error
         self._client.subscribe_topic('all', self._hear)
-        await self._read_machines()
+        self._client.subscribe_topic(LOAD, self._hear_load)
+        await self.read_machines()
 
     def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
         """Follow which workers there are; the scheduler says it in the moment it happens."""
         action = event[1].get('action')
         if action in ('add-worker', 'remove-worker'):
-            self._do(self._read_machines())
+            self._do(self.read_machines())
 
-    async def _read_machines(self) -> None:
+    def _hear_load(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Take what a machine says about itself; one of another version may say more."""
+        said = event[1]
+        with contextlib.suppress(KeyError):
+            values = {field.name: said[field.name] for field in fields(MachineLoad)}
+            if said['name'] in self.machines:
+                self.on_load(said['name'], MachineLoad(**values))
+
+    async def read_machines(self) -> None:
+        """Ask the scheduler which workers there are; runs of those that are gone are lost."""
         if self._client is None:
             return
         with contextlib.suppress(OSError):
@@ -414,7 +451,7 @@ class DaskEngine:
             pure=False,
         )
         self._hosts.add(host)
-        host.connect(self._security)
+        host.connect(lambda: self._security)
         self._do(self._watch(host, future))
         return host
 
@@ -438,6 +475,27 @@ class DaskEngine:
         """
         if self._client is not None:
             await self._client.scheduler.identity(n_workers=0)
+
+    async def part_with(self, name: str, code: str) -> list[Machine]:
+        """Tell a machine that it is removed, and all others the new code; returns those that do not have it.
+
+        The runs of the removed one are lost at once. `renew` has to follow.
+        """
+        gone = self.machines[name]
+        for host in [host for host in self._hosts if host.address == gone.address]:
+            host.lose()
+        others = [machine for machine in self.machines.values() if machine is not gone]
+        _told, *have = await asyncio.gather(
+            is_told(gone.address, self._security, LEAVE),
+            *(is_told(other.address, self._security, TAKE_CODE, code=code) for other in others),
+        )
+        return [gone, *(other for other, has in zip(others, have, strict=True) if not has)]
+
+    def renew(self, security: Security) -> None:
+        """Connect with these certificates from now on; connections that are there stay."""
+        self._security = security
+        if self._client is not None:
+            renew(self._client, security, 'client')
 
     def lose_all(self) -> None:
         """Give all runs up: the scheduler is gone, and so their machines end them."""

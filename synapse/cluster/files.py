@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import posixpath
+from collections.abc import AsyncIterator, Callable
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,14 +17,17 @@ from synapse.protocol.home import FOLDER as HOME
 from synapse.protocol.spool import ECHO, SPOOL
 
 from .link import Link
+from .tree import FILE, FOLDER, LINK, OUTSIDE, Entry, Tree
+from .words import GIVEN
 
 PIECE_BYTES = 256 * 1024
-FILE, FILE_END, FOLDER = 'file', 'file end', 'folder'
+FILE_END = 'file end'
+KINDS = (FILE, FILE_END, FOLDER, LINK)
+"""The kinds of items of a `Link` that are for `Incoming`."""
 PART = '.part'
 LEFT_OUT = (SPOOL, ECHO, HOME)
 """Folders of a run whose files are sent with the messages about them."""
 
-Stamp = tuple[int, int]
 Told = Callable[[Path, int], object]
 
 
@@ -37,42 +42,40 @@ class DamagedOnTheWay(SynapseError):
 
 
 class Outgoing:
-    """Sends the files of a folder that are new or changed since they were sent last."""
+    """Sends what is new or changed in the folder of a run since it was sent last.
 
-    def __init__(self, folder: Path, link: Link, told: Told = lambda path, done: None) -> None:
-        self._folder, self._link, self._told = folder, link, told
-        self._known: dict[str, Stamp] = {}
+    :param told: called with the path of a file, and how many of its bytes are on their way
+    :param left: called once with the name of each link to a folder elsewhere, which is not sent
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        link: Link,
+        told: Told = lambda path, done: None,
+        left: Callable[[str], object] = lambda name: None,
+    ) -> None:
+        self._tree = Tree(folder, follows=False, left_out=LEFT_OUT, apart=(GIVEN,))
+        self._link, self._told, self._left = link, told, left
+        self._known: dict[str, Entry] = {}
 
     def remember(self) -> None:
         """Take what is there now as sent; reads the disk."""
-        self._known = dict(self._present())
+        self._known = {entry.name: entry for entry in self._tree.entries()}
 
     async def send(self, *parts: str) -> None:
         """Send what has changed, or only that below these parts of the folder.
 
         :raises StorageError: if a file cannot be read
         """
-        for name, stamp in await asyncio.to_thread(lambda: list(self._present(*parts))):
-            if self._known.get(name) != stamp:
-                await send_file(self._link, self._folder / name, name, self._told)
-                self._known[name] = stamp
-
-    def _present(self, *parts: str) -> Iterator[tuple[str, Stamp]]:
-        for part in parts or ('',):
-            start = self._folder / part
-            if start.is_file():
-                yield from self._stamped([start])
-            for place, folders, names in os.walk(start):
-                if Path(place) == self._folder:
-                    folders[:] = [folder for folder in folders if folder not in LEFT_OUT]
-                yield from self._stamped([Path(place) / name for name in names])
-
-    def _stamped(self, paths: Sequence[Path]) -> Iterator[tuple[str, Stamp]]:
-        for path in paths:
-            with contextlib.suppress(OSError):  # a step removes files while this looks
-                found = path.stat()
-                if path.is_file():
-                    yield path.relative_to(self._folder).as_posix(), (found.st_size, found.st_mtime_ns)
+        for entry in await asyncio.to_thread(lambda: list(self._tree.entries(*parts))):
+            if self._known.get(entry.name) == entry:
+                continue
+            if entry.kind == OUTSIDE:
+                self._left(entry.name)
+            else:
+                await _send(self._link, entry, entry.name, self._told)
+            self._known[entry.name] = entry
 
 
 class Incoming:
@@ -83,33 +86,69 @@ class Incoming:
         self._digests: dict[str, hashlib._Hash] = {}
 
     async def take(self, kind: str, values: tuple[Any, ...]) -> Path | None:
-        """Take an item of kind `FILE` or `FILE_END`; returns the path of a file that is complete.
+        """Take an item of one of `KINDS`; returns the path of a file that is complete.
 
-        :raises DamagedOnTheWay: if a file is not as it was sent
+        :raises DamagedOnTheWay: if a file is not as it was sent, or a link leads out of the folder
         :raises StorageError: if the disk refuses
         """
         return await asyncio.to_thread(self._take, kind, values)
 
     def _take(self, kind: str, values: tuple[Any, ...]) -> Path | None:
-        name, place = str(values[0]), int(values[1])
+        name = str(values[0])
         path = inside(self._folder, name)
-        beside = path.with_name(f'.{path.name}{PART}')
         with named_errors(path):
-            make_private_folder(path.parent)
-            if kind == FILE:
-                self._append(name, beside, place, values[2])
+            if kind in (FILE, FILE_END):
+                return self._take_file(kind, name, path, values)
+            self._make_room(path)
+            if kind == LINK:
+                self._link(name, path, str(values[1]))
+            elif path.is_dir() and not path.is_symlink():
                 return None
-            if not place:
-                self._append(name, beside, 0, b'')
-            digest = self._digests.pop(name, None)
-            if digest is None or beside.stat().st_size != place or digest.hexdigest() != values[2]:
-                beside.unlink(missing_ok=True)
-                raise DamagedOnTheWay(name)
-            beside.chmod(int(values[3]) | 0o600)
-            beside.replace(path)
+            else:
+                path.unlink(missing_ok=True)
+                make_private_folder(path)
+        return None
+
+    def _take_file(self, kind: str, name: str, path: Path, values: tuple[Any, ...]) -> Path | None:
+        place, beside = int(values[1]), path.with_name(f'.{path.name}{PART}')
+        if kind == FILE:
+            self._append(name, beside, place, values[2])
+            return None
+        if not place:
+            self._append(name, beside, 0, b'')
+        digest = self._digests.pop(name, None)
+        if digest is None or beside.stat().st_size != place or digest.hexdigest() != values[2]:
+            beside.unlink(missing_ok=True)
+            raise DamagedOnTheWay(name)
+        beside.chmod(int(values[3]) | 0o600)
+        beside.replace(path)
         return path
 
+    def _link(self, name: str, path: Path, target: str) -> None:
+        """Make a link, unless a folder has its place: what is in that may be all there is of it.
+
+        With no `..` but at the start, and in folders that are no links, it leads where its text says: inside.
+        """
+        way = PurePosixPath(target).parts
+        names = way[len(list(takewhile(lambda part: part == '..', way))) :]
+        whole = posixpath.normpath(f'{PurePosixPath(name).parent}/{target}')
+        if target.startswith('/') or '\\' in target or '..' in names or PurePosixPath(whole).parts[:1] == ('..',):
+            raise DamagedOnTheWay(name)
+        if path.is_dir() and not path.is_symlink():
+            return
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+    def _make_room(self, path: Path) -> None:
+        """Make the folders around a path. What is a link here, and a folder there, is no link any more."""
+        for around in [*path.relative_to(self._folder).parents][-2::-1]:
+            if (self._folder / around).is_symlink():
+                (self._folder / around).unlink()
+        make_private_folder(path.parent)
+
     def _append(self, name: str, path: Path, place: int, data: bytes) -> None:
+        if not place:
+            self._make_room(path)
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, 'O_BINARY', 0) | (0 if place else os.O_TRUNC)
         with os.fdopen(os.open(path, flags, 0o600), 'wb') as file:
             file.seek(place)
@@ -124,12 +163,26 @@ async def send_file(link: Link, path: Path, name: str, told: Told = lambda path,
 
     :param told: called with the path, and how many of its bytes are on their way
     :raises StorageError: if it cannot be read
+    :raises LinkGoesRound: if a link in it has no end
     """
-    if await asyncio.to_thread(path.is_dir):
-        inner = await asyncio.to_thread(lambda: [found for found in path.rglob('*') if found.is_file()])
-        for found in inner:
-            await send_file(link, found, f'{name}/{found.relative_to(path).as_posix()}', told)
+    if not await asyncio.to_thread(path.is_dir):
+        await _send(link, Entry(name, path, FILE), name, told)
         return
+    await link.send(FOLDER, name)
+    for entry in await asyncio.to_thread(lambda: list(Tree(path, follows=True).entries())):
+        await _send(link, entry, f'{name}/{entry.name}', told)
+
+
+async def _send(link: Link, entry: Entry, name: str, told: Told) -> None:
+    if entry.kind == FILE:
+        await _send_content(link, entry.path, name, told)
+    elif entry.kind == LINK:
+        await link.send(LINK, name, entry.target)
+    else:
+        await link.send(FOLDER, name)
+
+
+async def _send_content(link: Link, path: Path, name: str, told: Told) -> None:
     digest, place = hashlib.sha256(), 0
     async for piece in pieces_of(path):
         digest.update(piece)
@@ -161,6 +214,14 @@ async def pieces_of(path: Path, start: int = 0, end: int | None = None) -> Async
     while piece := await asyncio.to_thread(read, place):
         yield piece
         place += len(piece)
+
+
+def left_behind(name: str) -> str:
+    """Say that a link to a folder elsewhere does not travel."""
+    return _(
+        '{name} leads to a folder outside of that of the run, which stays on its machine. Copy what is needed.',
+        name=name,
+    )
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -5,6 +5,7 @@ but the code has to travel. Dask's TLS then admits only who has such a certifica
 """
 
 import base64
+import hashlib
 import ipaddress
 import re
 import secrets
@@ -23,6 +24,8 @@ from synapse.language import _
 
 CODE_BYTES = 20
 GROUP = 4
+PAST, PAST_CODES = 'past-codes', 50
+"""The file with digests of the codes that were replaced, and how many it holds."""
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Of the curve P-256 (NIST SP 800-186, 3.2.1.3)."""
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -74,6 +77,41 @@ def save_code(folder: Path, code: str) -> None:
     """
     make_private_folder(folder)
     write_atomically(folder / 'code', f'{code}\n'.encode())
+
+
+def replace_code(folder: Path, code: str) -> None:
+    """Keep a new code in the place of the one that is kept; `newest_code` then knows that one as out of date.
+
+    :raises StorageError: if the disk refuses
+    """
+    past = [*_past(folder), _digest(saved_code(folder))][-PAST_CODES:]
+    write_atomically(folder / PAST, '\n'.join(past).encode())
+    save_code(folder, code)
+
+
+def newest_code(folder: Path, given: str) -> str:
+    """Return the code that has replaced this one here, else this one.
+
+    A command that starts a worker, in a service for example, has the code with which it once joined.
+    """
+    return saved_code(folder) or given if _digest(given) in _past(folder) else given
+
+
+def forget_code(folder: Path) -> None:
+    """Remove the codes that are kept in a folder."""
+    for name in ('code', PAST):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _past(folder: Path) -> list[str]:
+    try:
+        return (folder / PAST).read_text('ascii').split()
+    except (OSError, ValueError):
+        return []
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def security_of(code: str, folder: Path) -> Security:

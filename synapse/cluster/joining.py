@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ CLOSE_SECONDS = 10.0
 async def join(
     address: str, *, code: str, folder: Path, name: str, offer: Offer, listen: str, say: Callable[[str], None]
 ) -> int:
-    """Offer places to the cluster at this address, again and again when it is gone, until a signal comes.
+    """Offer places to the cluster at this address, again and again when it is gone.
+
+    It ends when a signal comes, or once this machine is removed from the cluster.
 
     :param folder: private to this worker
     :param listen: address of this machine at which the others reach it; empty for the one that leads to the scheduler
@@ -50,18 +52,30 @@ async def join(
         else:
             said = ''
             say(_('{name} has joined {address} with {places} places.', name=name, address=address, places=offer.places))
-            gone = asyncio.create_task(worker.finished())
-            stop = asyncio.create_task(stopped.wait())
-            await asyncio.wait({gone, stop}, return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
+            await _first_of(worker.finished(), stopped.wait(), worker.is_removed.wait())
             with contextlib.suppress(Exception):  # it is left anyway
                 await asyncio.wait_for(worker.close(reason='left'), CLOSE_SECONDS)
-            gone.cancel()
+            if worker.is_removed.is_set():
+                say(_farewell(name, address))
+                return 0
             if not stopped.is_set():
                 say(_('The cluster at {address} is gone; all runs here were ended. Waiting for it.', address=address))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), AGAIN_SECONDS)
     return 0
+
+
+def _farewell(name: str, address: str) -> str:
+    text = _('{name} was removed from the cluster at {address}; all runs here were ended.', name=name, address=address)
+    hint = _('To join again, paste the line that the first machine shows now under Settings, Machines.')
+    return f'{text} {hint}'
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, listen: str) -> RunWorker:

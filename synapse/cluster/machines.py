@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +11,9 @@ from distributed.security import Security
 
 from synapse.engine.children import child_environment, host_command, new_session
 from synapse.engine.engine import HostHandle, HostNotStarted, LocalEngine, OnLine, OnMessage
+from synapse.errors import Conflict, NotFound
 from synapse.language import N_, _, spoken
+from synapse.machine_loads import MachineLoad
 from synapse.protocol.environment import ROOM_TAG
 from synapse.protocol.messages import Job
 
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS = 3.0
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
+REMOVE_SECONDS = 10.0
 
 
 class Machines:
@@ -30,6 +34,7 @@ class Machines:
     :param address: of a scheduler elsewhere; else where to listen, such as `tls://0.0.0.0:8786`
     :param folder: keeps the code of the cluster
     :param on_change: called with the machines whenever another one is there, or one is gone
+    :param on_load: called with the name of one and how it is, every few seconds
     """
 
     def __init__(
@@ -42,19 +47,22 @@ class Machines:
         paths_of: PathsOf,
         carry_out: CarryOut,
         on_change: Callable[[Mapping[str, Machine]], object],
+        on_load: Callable[[str, MachineLoad], object],
     ) -> None:
         self.local = local
         self.zygotes = local.zygotes
         self.address = ''
         """At which machines join, once the scheduler is there."""
         self._listen, self._is_elsewhere, self._folder = address, is_elsewhere, folder
-        self._paths_of, self._carry_out, self._on_change = paths_of, carry_out, on_change
+        self._paths_of, self._carry_out = paths_of, carry_out
+        self._on_change, self._on_load = on_change, on_load
         self._remote: DaskEngine | None = None
         self._scheduler: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._said = ''
         self.code = ''
         self._is_joined = asyncio.Event()
+        self._removing = asyncio.Lock()
 
     async def start(self) -> None:
         """Get ready to carry out runs here; the cluster follows in the background.
@@ -76,6 +84,46 @@ class Machines:
         if self._remote is None:
             raise HostNotStarted(_('the machine {name} is not there', name=machine))
         return await self._remote.run(job, on_message, on_line, machine=machine)
+
+    async def remove(self, name: str) -> None:
+        """Take a machine out: its runs are lost, and neither its certificate nor the code it has is accepted any more.
+
+        All others get a new code and go on. One that does not answer is taken out with it, and has to join anew.
+
+        :raises NotFound: if it is not there
+        :raises Conflict: if the scheduler is not ours
+        :raises StorageError: if the new code cannot be kept; nothing has changed then
+        """
+        if self._is_elsewhere:
+            text = _('The scheduler of this cluster runs elsewhere, and decides who joins.')
+            raise Conflict('scheduler_elsewhere', text, _('Stop the worker on that machine, or drain it here.'))
+        async with self._removing:
+            remote = self._remote
+            if remote is None or name not in remote.machines:
+                raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
+            code = new_code()
+            await asyncio.to_thread(save_code, self._folder, code)
+            self.code = code
+            gone = await remote.part_with(name, code)
+            for machine in gone[1:]:
+                log.warning(N_('machine %s did not answer, and has to join anew with the new code'), machine.name)
+            await self._shut_out([machine.address for machine in gone])
+            remote.renew(await asyncio.to_thread(security_of, code, self._folder / 'room'))
+            await remote.read_machines()
+
+    async def _shut_out(self, addresses: list[str]) -> None:
+        """Let the scheduler refuse these workers and the old code; one that does not answer is started again."""
+        scheduler = self._scheduler
+        if scheduler is None or scheduler.stdin is None or scheduler.stdout is None:
+            return
+        try:
+            scheduler.stdin.write(f'{json.dumps(addresses)}\n'.encode())
+            async with asyncio.timeout(REMOVE_SECONDS):
+                is_done = bool(await scheduler.stdout.readline())
+        except (OSError, TimeoutError):
+            is_done = False
+        if not is_done and scheduler.returncode is None:
+            scheduler.kill()
 
     async def close(self) -> None:
         """Kill every host, here and elsewhere, and end the scheduler."""
@@ -108,30 +156,35 @@ class Machines:
 
     async def _join(self) -> None:
         """Be in the cluster until it is gone."""
-        is_secure = self._listen.startswith('tls:')
+        remote = await self._opened()
+        try:
+            await remote.start()
+        except BaseException:  # also if Synapse stops meanwhile
+            await self._end_scheduler()
+            raise
+        self._remote, self._said = remote, ''
+        self._is_joined.set()
+        await self._until_gone(remote)
+        log.warning(N_('the scheduler of the cluster is gone'))
+        await self._leave(remote)
+
+    async def _opened(self) -> DaskEngine:
+        """Return an engine for the scheduler, which is started unless it is one elsewhere."""
         security = Security()
-        if is_secure and self.code:
+        if self._listen.startswith('tls:') and self.code:
             security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
         self.address = self._listen if self._is_elsewhere else await self._start_scheduler()
         remote = DaskEngine(self.address, security, self._paths_of, self._carry_out)
-        remote.on_machines = lambda: self._on_change(remote.machines)
-        try:
-            await remote.start()
-            self._remote, self._said = remote, ''
-            self._is_joined.set()
-            await self._until_gone(remote)
-            log.warning(N_('the scheduler of the cluster is gone'))
-        except asyncio.CancelledError:
-            raise
-        else:
-            self._remote = None
-            remote.lose_all()
-            await remote.close()
-        finally:
-            if self._remote is None:
-                self._is_joined.clear()
-                self._on_change({})
-                await self._end_scheduler()
+        remote.on_machines, remote.on_load = lambda: self._on_change(remote.machines), self._on_load
+        return remote
+
+    async def _leave(self, remote: DaskEngine) -> None:
+        self._remote = None
+        self._is_joined.clear()
+        remote.lose_all()
+        self._on_change({})
+        await remote.close()
+        await self._end_scheduler()
 
     async def _until_gone(self, remote: DaskEngine) -> None:
         with contextlib.suppress(OSError, TimeoutError):

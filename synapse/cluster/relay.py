@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import dataclasses
-import hashlib
 import json
 import logging
 import shutil
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from synapse.protocol.home import FOLDER
 from synapse.protocol.messages import Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
-from .files import FILE, FILE_END, Incoming, Outgoing, inside, pieces_of
+from .code_cache import CodeCache
+from .files import KINDS, Incoming, Outgoing, inside, left_behind, pieces_of
 from .link import Link
 from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP
 
@@ -30,24 +31,25 @@ log = logging.getLogger(__name__)
 LOST_SECONDS = 10.0
 """How long a run goes on without its control room; then it is ended with everything it started."""
 LOOK_SECONDS = 0.5
+SOURCE = 'synapse'
 _STEP_ENDS = frozenset({'succeeded', 'failed', 'cancelled'})
 
 
 class Relay:
     """Carries out one run. `work` returns when it is over, and nothing of it is left on this machine.
 
-    :param root: has a folder for each run, and `pipelines` with their files
+    :param root: has a folder for each run
+    :param cache: keeps the code of their pipelines
     """
 
-    def __init__(self, engine: Engine, root: Path, run_id: str) -> None:
-        self._engine = engine
-        self._pipelines = root / 'pipelines'
+    def __init__(self, engine: Engine, root: Path, cache: CodeCache, run_id: str) -> None:
+        self._engine, self._cache = engine, cache
         self._folder = inside(root / 'runs', run_id)
         self.link = Link(self._take)
         self._files = Incoming(self._folder)
-        self._changed = Outgoing(self._folder, self.link)
+        self._changed = Outgoing(self._folder, self.link, left=self._leave)
         self._spool_place = (0, 0)
-        self._code = Path()
+        self._code: Path | None = None
         self._host: HostHandle | None = None
         self._life: asyncio.Task[None] | None = None
         self._asked_to_stop: bool | None = None
@@ -79,10 +81,12 @@ class Relay:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
+        if self._code is not None:
+            await asyncio.to_thread(self._cache.release, self._code)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _take(self, kind: str, values: tuple[Any, ...]) -> None:
-        if kind in (FILE, FILE_END):
+        if kind in KINDS:
             await self._files.take(kind, values)
         elif kind == JOB:
             self._life = asyncio.create_task(self._run(json.loads(values[0])))
@@ -132,7 +136,7 @@ class Relay:
             )
             return
         self.link.post(
-            BEGUN, self._host.host_id, self._host.pid, self._host.started_at, str(self._folder), str(self._code)
+            BEGUN, self._host.host_id, self._host.pid, self._host.started_at, str(self._folder), str(self._code or '')
         )
         if self._asked_to_stop is not None:
             self._do(self._host.stop(now=self._asked_to_stop))
@@ -158,26 +162,12 @@ class Relay:
         job['is_elsewhere'] = True
         make_private_folder(self._folder)
         if job['file']:
-            self._code = self._kept_code()
+            self._code = self._cache.take(self._folder / CODE)
             job['file'] = job['origin'] = str(self._code / Path(job['origin'] or job['file']).name)
         # The person's own variables, such as PATH, are those of the other machine.
         given = {name: value for name, value in (job.get('environment') or {}).items() if name.startswith(PREFIX)}
         job['environment'] = {**given, DATA: str(self._folder.parent.parent), URL: None}
         return job  # type: ignore[return-value]
-
-    def _kept_code(self) -> Path:
-        """Return the same folder for all runs of the same code: they can be forked from a process that has it."""
-        arrived = self._folder / CODE
-        digest = hashlib.sha256()
-        for path in sorted(path for path in arrived.rglob('*') if path.is_file()):
-            digest.update(f'{path.relative_to(arrived)}\0{path.stat().st_size}\0'.encode())
-            digest.update(path.read_bytes())
-        kept = self._pipelines / digest.hexdigest()
-        make_private_folder(self._pipelines)
-        with contextlib.suppress(OSError):  # it is there already
-            arrived.rename(kept)
-        shutil.rmtree(arrived, ignore_errors=True)
-        return kept
 
     async def _message(self, message: dict[str, Any]) -> None:
         """Pass a message on, after the files that it is about."""
@@ -194,6 +184,10 @@ class Relay:
         except StorageError as error:
             log.warning(N_('files of run %s could not be sent: %s'), self._folder.name, error)
         await self.link.send(MESSAGE, json.dumps(message))
+
+    def _leave(self, name: str) -> None:
+        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'warning', SOURCE, left_behind(name), None, None]
+        self.link.post(MESSAGE, json.dumps({'t': Kind.LOGS, 'e': [entry]}))
 
     async def _line(self, line: str) -> None:
         await self.link.send(LINE, line)

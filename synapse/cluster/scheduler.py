@@ -1,26 +1,44 @@
 """`python -m synapse.cluster.scheduler ADDRESS FOLDER`: the scheduler of Dask, in a process of its own.
 
-It prints the address at which it listens and ends when its standard input does, so with the control room. FOLDER has
-the code of the cluster; with an address of `tcp:` on loopback it is not used.
+It prints the address at which it listens and ends when its standard input does, so with the control room. Each line of
+its input is a list of addresses, as JSON: these workers are removed, as `removal` has it, and another line is printed.
+FOLDER has the code of the cluster; with an address of `tcp:` on loopback it is not used.
 """
 
 import asyncio
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from distributed import Scheduler
 from distributed.security import Security
 
 from .dask_set_up import NO_PAGES
 from .identity import saved_code, security_of
+from .removal import renew, serial_in, shut_out
 
 
 async def serve(address: str, folder: Path) -> None:
     """Serve until the input ends."""
-    security = security_of(saved_code(folder), folder / 'scheduler') if address.startswith('tls:') else Security()
+    loop = asyncio.get_running_loop()
+    own: set[int] = set()
+    security = _security(folder) if address.startswith('tls:') else Security()
     async with Scheduler(host=address, security=security, **NO_PAGES) as scheduler:
         print(scheduler.address, flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
+        while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
+            own.add(await asyncio.to_thread(serial_in, folder / 'room'))
+            await _remove(scheduler, folder, json.loads(line), own)
+            print('removed', flush=True)
+
+
+async def _remove(scheduler: Any, folder: Path, addresses: list[str], own: set[int]) -> None:
+    renew(scheduler, await asyncio.to_thread(_security, folder), 'scheduler')
+    await shut_out(scheduler, addresses, own)
+
+
+def _security(folder: Path) -> Security:
+    return security_of(saved_code(folder), folder / 'scheduler')
 
 
 if __name__ == '__main__':

@@ -23,10 +23,18 @@ SPOOLED: Final = 'spooled'
 EXIT: Final = 'exit'
 """From the machine: a `HostExit` as JSON; nothing follows."""
 
+GIVEN: Final = 'given'
+"""The folder in that of a run for what is sent along from elsewhere on the disk; it is not sent back."""
 CODE: Final = 'code'
 """The folder in that of a run with its pipeline file, called as the person's own, and the modules beside it."""
 
 OPERATION: Final = 'synapse_relay'
 """The operation of our workers by which a control room reaches a run."""
+TAKE_CODE: Final = 'synapse_take_code'
+"""The operation by which a machine gets the new code of the cluster, as another machine was removed."""
+LEAVE: Final = 'synapse_leave'
+"""The operation by which a machine hears that it was removed."""
+LOAD: Final = 'synapse-load'
+"""The topic on which each machine says how it is: its name, and a `MachineLoad`."""
 RESOURCE: Final = 'synapse'
 """The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""

@@ -10,7 +10,8 @@ PAGE = N_('the page')
 PALETTE = N_('the palette')
 RUN_FORM = N_('the run form')
 SAMPLE = N_('the sample button')
-_OURS = frozenset({DASHBOARD, FILE_DROP, LIST, MENU, PAGE, PALETTE, RUN_FORM, SAMPLE})
+SETTINGS = N_('the settings')
+_OURS = frozenset({DASHBOARD, FILE_DROP, LIST, MENU, PAGE, PALETTE, RUN_FORM, SAMPLE, SETTINGS})
 
 
 def cause_words(cause: str) -> str:

@@ -543,6 +543,12 @@ class Runs(KnownRuns):
         self._log.append(Level.INFO, text, source=SOURCE)
         self._bus.publish(QueueChanged())
 
+    def hold_back(self, machine: str, *, is_held: bool) -> None:
+        """Give another machine no new runs while it is removed, or no longer."""
+        drained = self._dispatcher.workers.drained
+        (drained.add if is_held else drained.discard)(machine)
+        self._bus.publish(QueueChanged())
+
     # The queue
 
     async def _enqueue(self, run: RunRecord, idempotency_key: str | None) -> RunRecord:

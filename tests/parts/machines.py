@@ -56,12 +56,13 @@ class MachineUnderTest:
         return code
 
 
-def join_line(room: SynapseUnderTest) -> list[str]:
+def join_line(room: SynapseUnderTest, *, start: int = 1) -> list[str]:
+    """The line by which machines join, as its start of this number has printed it."""
     found: list[str] = []
 
     def is_printed() -> bool:
         found[:] = [line for line in room.output if 'worker tls://' in line]
-        return bool(found)
+        return len(found) >= start
 
     wait_until(is_printed, timeout=40, what=lambda: '\n'.join(room.output))
-    return found[0].split(' worker ')[1].split()
+    return found[start - 1].split(' worker ')[1].split()

@@ -19,6 +19,7 @@ from .damage import damage_api
 from .heads import HeadRequests
 from .import_rules import import_rules_api
 from .logs import logs_api
+from .machines import machines_api
 from .notifications import notifications_api
 from .pipelines import pipelines_api
 from .profiles import profiles_api
@@ -57,6 +58,7 @@ def build_api(room: ControlRoom) -> FastAPI:
         access_api,
         backup_api,
         damage_api,
+        machines_api,
         stop_api,
         *scheduler,
     ):

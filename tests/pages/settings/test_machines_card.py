@@ -1,15 +1,32 @@
 """The card of the other machines: the way in, what each offers, and no new runs for one that is drained."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from pages.settings import machines as module
 from pages.settings.machines import MachinesCard
+from synapse import __version__
+from synapse.machine_loads import PYTHON, MachineLoad
 from synapse.offers import Offer
 from tests.parts.on_page import opened, text_of
 
+LOAD = MachineLoad(
+    cpu_percent=12.0,
+    memory_used=3 * 10**9,
+    memory_total=16 * 10**9,
+    disk_free=200 * 10**9,
+    version=__version__,
+    python=PYTHON,
+)
 NAMES = ['annex-1', 'annex-2']
 
 
-async def test_it_says_how_others_join_and_shows_those_that_have(tmp_path: Path) -> None:
+async def test_it_says_how_others_join_and_shows_those_that_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, 'LOAD_SECONDS', 0.05)
     async with opened(tmp_path, MachinesCard) as it:
         assert 'main.py --cluster' in text_of(it.part)
 
@@ -19,11 +36,26 @@ async def test_it_says_how_others_join_and_shows_those_that_have(tmp_path: Path)
         assert '2 places, 8 cores, gpu 1, 0 runs' in text_of(it.part)
         await it.until(lambda: [one['name'] for one in it.room.status.workers if one.get('machine')] == NAMES)
 
+        it.room.loads.report('annex', LOAD)
+
+        await it.until(lambda: 'CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free' in text_of(it.part))
+        assert 'Put the same version there' not in text_of(it.part)
+        it.room.loads.report('annex', replace(LOAD, cpu_percent=50.0, version='9.9'))
+        await it.until(lambda: 'It has Synapse 9.9, this machine' in text_of(it.part))
+        it.room.loads.report('annex', replace(LOAD, python='2.7.18'))
+        await it.until(lambda: 'It has Python 2.7.18, this machine' in text_of(it.part))
+
         it.press('Drain')
         await it.until(lambda: 'gets no new runs' in text_of(it.part))
         assert it.room.runs.is_drained('annex')
 
         it.press('Use again')
         await it.until(lambda: 'gets no new runs' not in text_of(it.part))
+        it.press('Remove annex')
+        await it.until(lambda: it.all(role='alertdialog'))
+        it.press('Remove', within=it.all(role='alertdialog')[0])
+        await it.until(lambda: it.told)
+        assert it.told == ["No machine is called 'annex'."]
+
         it.room.runs.offer_machines({})
         await it.until(lambda: 'annex' not in text_of(it.part))

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from synapse import __version__
+from synapse.cluster import code_cache
 from synapse.cluster import engine as engine_module
+from synapse.cluster import worker as worker_module
+from synapse.machine_loads import MachineLoad
 from tests.parts.cluster import Cluster, cluster
-from tests.parts.hosts import Bench, Heard, processes_of
+from tests.parts.hosts import Bench, Heard, eventually, processes_of
 
 
 @pytest.fixture
@@ -48,6 +52,36 @@ async def test_stop_leaves_no_process(bench: Bench) -> None:
         outcome = await host.stop()
 
     assert (heard.end, outcome.survivors) == ('cancelled', 0)
+
+
+async def test_a_machine_says_how_it_is_again_and_again(machines: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, 'LOAD_SECONDS', 0.1)
+    heard: list[tuple[str, MachineLoad]] = []
+    machines.engine.on_load = lambda name, load: heard.append((name, load))
+
+    await eventually(lambda: len(heard) > 2, 10)
+
+    name, load = heard[-1]
+    assert (name, load.version, load.is_other_synapse, load.is_other_python) == (
+        'machine1', __version__, False, False,
+    )  # fmt: skip
+    assert 0 <= load.cpu_percent <= 100
+    assert 0 < load.memory_used <= load.memory_total
+    assert load.disk_free > 0
+
+
+async def test_code_stays_on_the_machine_for_the_next_run_as_long_as_there_is_room(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / 'elsewhere' / 'machine1' / 'pipelines'
+    await bench.run_file(FILM.format(body='pass'), parameters={'film': ''})
+    await eventually(lambda: len(list(kept.iterdir())) == 1, 10)
+
+    monkeypatch.setattr(code_cache, 'KEPT_BYTES', 0)
+    heard, _ = await bench.run_file(FILM.format(body='import time; time.sleep(0.5)'), parameters={'film': ''})
+
+    assert heard.end == 'succeeded'
+    await eventually(lambda: list(kept.iterdir()) == [], 10)
 
 
 async def test_how_far_a_large_file_is_on_its_way_is_logged(

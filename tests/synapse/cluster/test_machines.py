@@ -1,16 +1,21 @@
 """A control room and workers in processes of their own, as on several machines: nothing is left of what is lost."""
 
+import asyncio
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from distributed import rpc
+from distributed.comm import connect
 
-from tests.parts.harness import SynapseUnderTest, processes_with, wait_until
+from synapse.cluster.identity import security_of
+from tests.parts.harness import ROOT, SynapseUnderTest, processes_with, wait_until
 from tests.parts.machines import MachineUnderTest, join_line
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')]
@@ -293,6 +298,135 @@ def test_a_killed_scheduler_is_started_again_and_the_machine_joins_it(room: Syna
     room.wait_for_run(again['id'], 'succeeded')
 
 
+def test_a_removed_machine_ends_and_is_refused_while_the_runs_of_others_go_on(
+    room: SynapseUnderTest, join: Join, tmp_path: Path
+) -> None:
+    annex, old = join('annex'), join_line(room)
+    run = elsewhere(room, GRANDCHILD)
+    shed = join('shed')
+    others = [room.create_run('RunCommand', command=['sh', '-c', COUNTS]) for _ in range(2)]
+    wait_until(lambda: any(entry['message'] == '3' for entry in lines(room, others[1])), timeout=40)
+    on_shed = next(one for one in others if machine_of(room, one) == 'shed')
+
+    with room.api as api:
+        assert api.delete('/machines/annex').status_code == 204
+        assert api.delete('/machines/annex').json()['error']['code'] == 'machine_not_found'
+        assert [machine['id'] for machine in api.get('/machines').json()] == ['local', 'shed']
+        entries = api.get('/logs', params={'q': 'was removed by'}).json()['entries']
+    assert room.wait_for_run(run['id'], 'interrupted', timeout=15)['error']['type'] == 'interrupted'
+    assert 'annex was removed by' in entries[0]['message']
+    assert annex.process.wait(30) == 0
+    annex.wait_for('annex was removed from the cluster')
+    annex.wait_until_empty()
+
+    assert is_refused(tmp_path / 'annex', *old)
+    assert is_refused(tmp_path / 'thief', *old)
+    room.wait_for_run(on_shed['id'], 'succeeded', timeout=60)
+    assert [entry['message'] for entry in lines(room, on_shed)[::-1] if entry['message'].isdigit()] == [
+        str(number) for number in range(1, 41)
+    ]
+
+    # Also after a restart; those that stay come back by themselves, even with the line by which they joined.
+    port = int(re.findall(r':(\d+)/', room.url)[0])
+    room.stop()
+    assert shed.stop() == 0
+    room.start(port=port)
+    new = join_line(room, start=2)
+    again = MachineUnderTest(shed.folder, new[0], *old[1:], '--name', 'shed')
+    try:
+        again.wait_for('has joined')
+        assert is_refused(tmp_path / 'annex', new[0], *old[1:])
+    finally:
+        assert again.stop() == 0
+
+
+COUNTS = 'for n in $(seq 40); do echo $n; sleep 0.2; done'
+
+
+def machine_of(room: SynapseUnderTest, run: dict) -> str:
+    with room.api as api:
+        workers = api.get('/status').json()['workers']
+    return next((worker.get('machine', '') for worker in workers if worker['run'] == run['id']), '')
+
+
+def is_refused(folder: Path, *line: str) -> bool:
+    machine = MachineUnderTest(folder, *line, '--name', folder.name)
+    try:
+        machine.wait_for('its code is another one')
+        return not any('has joined' in text for text in machine.lines)
+    finally:
+        machine.stop(signal.SIGKILL)
+
+
+def test_the_api_and_the_command_line_tell_how_machines_are_and_drain_one(room: SynapseUnderTest, join: Join) -> None:
+    join('annex')
+    with room.api as api:
+        wait_until(lambda: api.get('/machines').json()[1]['load'] is not None, timeout=20)
+        run = elsewhere(room, 'echo up; sleep 600')
+
+        here, annex = api.get('/machines').json()
+        drained = command(room, 'machines', 'drain', 'annex')
+        states = [machine['state'] for machine in api.get('/machines').json()]
+        shown = command(room, 'machines', 'resume', 'annex')
+        unknown = command(room, 'machines', 'remove', 'barn')
+
+    assert (here['local'], here['places'], here['version']) == (True, 1, annex['version'])
+    assert annex.items() >= {'id': 'annex', 'local': False, 'state': 'up', 'places': 2, 'runs': [run['id']]}.items()
+    assert annex['load'].keys() == {'cpu_percent', 'memory_used_bytes', 'memory_bytes', 'disk_free_bytes'}
+    assert annex['cores'] == os.cpu_count()
+    assert states == ['up', 'draining']
+    assert 'annex: 2 places, 1 run, gets no new runs, CPU ' in drained.stdout
+    assert 'annex: 2 places, 1 run, CPU ' in shown.stdout
+    assert (unknown.returncode, unknown.stderr) == (1, "No machine is called 'barn'.\n")
+
+
+def command(room: SynapseUnderTest, *arguments: str) -> 'subprocess.CompletedProcess[str]':
+    line = [sys.executable, 'main.py', *arguments, '--data', str(room.data)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_what_a_removed_machine_has_opens_no_connection_and_its_open_ones_end(
+    room: SynapseUnderTest, join: Join, tmp_path: Path
+) -> None:
+    join('annex')
+    join('shed')
+    address, _, code = join_line(room)
+    stolen = security_of(code, tmp_path / 'stolen').get_connection_args('worker')
+    async with rpc(address, connection_args=stolen) as scheduler:
+        workers = (await scheduler.identity(n_workers=-1))['workers']
+        [shed] = [place for place, worker in workers.items() if worker['name'] == 'shed']
+    open_ones = [await connect(place, **stolen) for place in (address, shed)]
+
+    async with httpx.AsyncClient(base_url=f'{room.url}api/v1', headers=bearer(room), timeout=30) as api:
+        assert (await api.delete('/machines/annex')).status_code == 204
+
+    for comm in open_ones:
+        with pytest.raises(OSError, match='losed'):
+            await asyncio.wait_for(comm.read(), 10)
+    for place in (address, shed):
+        with pytest.raises(OSError, match=r'TLS|SSL|certificate'):
+            await connect(place, timeout=3, **stolen)
+
+
+def test_one_removal_after_another_leaves_those_that_stay_alone(room: SynapseUnderTest, join: Join) -> None:
+    join('annex')
+    join('barn')
+    shed = join('shed')
+    with room.api as api:
+        for name in ('annex', 'barn'):
+            assert api.delete(f'/machines/{name}').status_code == 204
+        assert api.post('/machines/shed/drain').status_code == 202
+        assert api.post('/machines/shed/resume').status_code == 202
+        run = elsewhere(room, 'echo up; sleep 14; echo down')  # longer than a lost machine takes to be noticed
+        room.wait_for_run(run['id'], 'succeeded')
+        assert [machine['id'] for machine in api.get('/machines').json()] == ['local', 'shed']
+    assert not any('is gone' in line for line in shed.lines)
+
+
+def bearer(room: SynapseUnderTest) -> dict[str, str]:
+    return {'Authorization': f'Bearer {room.token}'}
+
+
 def test_a_run_there_that_takes_too_much_memory_fails_with_the_name_of_its_program(
     room: SynapseUnderTest, join: Join
 ) -> None:
@@ -310,6 +444,7 @@ def test_a_run_there_that_takes_too_much_memory_fails_with_the_name_of_its_progr
 
 
 HUNGRY = """
+import subprocess
 import sys
 from synapse import Pipeline, step
 

@@ -1,0 +1,120 @@
+"""`/machines`: where runs are carried out, here and elsewhere."""
+
+import socket
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from synapse import __version__
+from synapse.api.responses import ApiResponse
+from synapse.control_room import ControlRoom
+from synapse.errors import Conflict, NotFound
+from synapse.language import _
+from synapse.machine_loads import PYTHON, MachineLoad
+from synapse.offers import CORES, MEMORY, Amounts, Offer, offer_here
+
+from .reading import caller_of, router
+
+Name = Annotated[str, Path(pattern=r'^[A-Za-z0-9._-]{1,255}$')]
+"""Another machine has its name as its id, which may have dots."""
+LOCAL = 'local'
+
+
+def machines_api(room: ControlRoom) -> APIRouter:
+    api = router()
+
+    @api.get('/machines')
+    async def list_machines() -> Response:
+        """List the machines that carry out runs, this one first, as `{id, name, local, state, places, cores, ...}`.
+
+        `state` is `up` or `draining`, `runs` has the ids of its runs, `labels` what it offers beside cores and memory.
+        `load` is null until it has said how it is; then it has `cpu_percent`, `memory_used_bytes`, `memory_bytes` and
+        `disk_free_bytes`, measured every few seconds. `version` is that of Synapse, `python` that of Python.
+        """
+        return ApiResponse([*_shown(room)])
+
+    @api.post('/machines/{id}/drain')
+    async def drain_machine(id: Name) -> Response:
+        """Give another machine no new runs; those it has go on."""
+        _check(room, id)
+        room.runs.drain(id, is_drained=True)
+        return ApiResponse(_one(room, id), 202)
+
+    @api.post('/machines/{id}/resume')
+    async def resume_machine(id: Name) -> Response:
+        """Give another machine runs again."""
+        _check(room, id)
+        room.runs.drain(id, is_drained=False)
+        return ApiResponse(_one(room, id), 202)
+
+    @api.delete('/machines/{id}')
+    async def remove_machine(id: Name, request: Request) -> Response:
+        """Take another machine out for good. Its runs are interrupted, and its worker ends.
+
+        It needs the new code of the cluster to join again; the machines that stay have it already.
+        """
+        _check(room, id)
+        await room.remove_machine(id, by=caller_of(request))
+        return Response(status_code=204)
+
+    return api
+
+
+def _check(room: ControlRoom, name: str) -> None:
+    """:raises SynapseError: unless another machine is called this"""
+    if name in room.runs.machines:
+        return
+    if name == LOCAL:
+        text = _('The machine of Synapse itself always takes part.')
+        raise Conflict('machine_is_local', text, _('Pause the queue, or set the number of its workers.'))
+    raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
+
+
+def _shown(room: ControlRoom) -> Iterator[dict[str, Any]]:
+    yield _here(room)
+    for name in room.runs.machines:
+        yield _one(room, name)
+
+
+def _here(room: ControlRoom) -> dict[str, Any]:
+    status, runs = room.status, _runs_on(room, None)
+    load = MachineLoad(
+        cpu_percent=status.cpu_percent,
+        memory_used=status.ram_used,
+        memory_total=status.ram_total,
+        disk_free=status.disk_free,
+        version=__version__,
+        python=PYTHON,
+    )
+    offer = Offer(len(runs), offer_here(room.settings.offer))
+    return {'id': LOCAL, 'name': socket.gethostname(), 'local': True, 'state': 'up', **_facts(offer, runs, load)}
+
+
+def _one(room: ControlRoom, name: str) -> dict[str, Any]:
+    state = 'draining' if room.runs.is_drained(name) else 'up'
+    facts = _facts(room.runs.machines[name], _runs_on(room, name), room.loads.get(name))
+    return {'id': name, 'name': name, 'local': False, 'state': state, **facts}
+
+
+def _runs_on(room: ControlRoom, machine: str | None) -> list[str | None]:
+    """Return the run of each worker of a machine."""
+    return [worker['run'] for worker in room.status.workers if worker.get('machine') == machine]
+
+
+def _facts(offer: Offer, runs: list[str | None], load: MachineLoad | None) -> dict[str, Any]:
+    return {
+        'places': offer.places,
+        'cores': _whole(offer.has, CORES),
+        'memory_bytes': _whole(offer.has, MEMORY),
+        'labels': {name: much for name, much in offer.has.items() if name not in (CORES, MEMORY)},
+        'runs': [run for run in runs if run is not None],
+        'load': load.as_json() if load else None,
+        'version': load.version if load else None,
+        'python': load.python if load else None,
+    }
+
+
+def _whole(has: Amounts, name: str) -> int | None:
+    return int(has[name]) if name in has else None

@@ -1,0 +1,46 @@
+"""`python main.py machines`: says how the machines of the running control room are, drains, resumes or removes one."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from synapse.language import _, _n
+from synapse.sizes import size_of
+
+from .arguments import CommandLine, fail
+from .calls import Api
+from .client import ask
+
+
+def control_machines(command: CommandLine) -> int:
+    """Do what the command says, and print how the machines are then; returns 1 if that fails."""
+    if (command.action == 'show') == bool(command.machine):
+        fail(_('Give the name of a machine after drain, resume or remove, and only there.'), 2)
+    path = f'machines/{quote(command.machine, safe="")}'
+
+    def answer(api: Api) -> str:
+        if command.action == 'remove':
+            api.delete(path)
+        elif command.action != 'show':
+            api.post(f'{path}/{command.action}', {})
+        return '\n'.join(map(words_of, api.items('machines')))
+
+    return ask(command.settings, answer)
+
+
+def words_of(machine: Mapping[str, Any]) -> str:
+    """Return `annex: 2 places, 1 run, CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free, Synapse 1.0`."""
+    facts = [
+        _n('{count} place', '{count} places', machine['places']),
+        _n('{count} run', '{count} runs', len(machine['runs'])),
+    ]
+    if machine['state'] == 'draining':
+        facts.append(_('gets no new runs'))
+    if load := machine['load']:
+        percent = _('{percent} %', percent=f'{load["cpu_percent"]:.0f}')
+        used, total = size_of(load['memory_used_bytes']), size_of(load['memory_bytes'])
+        facts.append(_('CPU {percent}', percent=percent))
+        facts.append(_('{used} of {total} of memory used', used=used, total=total))
+        facts.append(_('{size} of disk free', size=size_of(load['disk_free_bytes'])))
+        facts.append(f'Synapse {machine["version"]}, Python {machine["python"]}')
+    return f'{machine["name"]}: {", ".join(facts)}'

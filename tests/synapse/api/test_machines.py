@@ -1,0 +1,73 @@
+"""The calls under `/machines` where there is no other one: what they show, and what they refuse."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from synapse.control_room import ControlRoom
+from synapse.credentials.scope import Scope
+from synapse.offers import Offer
+from tests.parts.api_room import api_room, client_of, error_of, gated
+from tests.parts.serving import served
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[ControlRoom]:
+    async with api_room(tmp_path / 'data') as room:
+        yield room
+
+
+@pytest.fixture
+async def authority(room: ControlRoom) -> AsyncIterator[str]:
+    async with served(lambda port: gated(room, port)) as authority:
+        yield authority
+
+
+@pytest.fixture
+async def api(room: ControlRoom, authority: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(room, authority) as client:
+        yield client
+
+
+async def test_the_machine_itself_is_listed_and_stays(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    [here] = (await api.get('/machines')).json()
+
+    assert here.items() >= {'id': 'local', 'local': True, 'state': 'up', 'runs': [], 'labels': {}}.items()
+    assert here['places'] == len(room.status.workers)
+    for call in (api.post('/machines/local/drain'), api.post('/machines/local/resume'), api.delete('/machines/local')):
+        error_of(await call, 409, 'machine_is_local')
+
+
+async def test_a_machine_that_has_not_said_how_it_is_has_no_load(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    room.runs.offer_machines({'annex.example': Offer(2, {'cores': 8, 'gpu': 1})})
+
+    [_, machine] = (await api.get('/machines')).json()
+    drained = await api.post('/machines/annex.example/drain')
+    resumed = await api.post('/machines/annex.example/resume')
+
+    assert (machine['load'], machine['version'], machine['labels'], machine['cores']) == (None, None, {'gpu': 1}, 8)
+    assert (drained.status_code, drained.json()['state'], resumed.json()['state']) == (202, 'draining', 'up')
+
+
+async def test_what_is_not_there_is_not_found(api: httpx.AsyncClient) -> None:
+    for call in (api.post('/machines/barn/drain'), api.post('/machines/barn/resume'), api.delete('/machines/barn')):
+        error_of(await call, 404, 'machine_not_found')
+
+
+async def test_a_token_that_only_runs_sees_machines_and_changes_none(
+    authority: str, api: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    _, secret = await room.tokens.create({'name': 'runner', 'scope': Scope.RUN})
+    room.runs.offer_machines({'annex': Offer(2)})
+    headers = {'Authorization': f'Bearer {secret}'}
+
+    seen = await api.get('/machines', headers=headers)
+    refused = [
+        await api.post('/machines/annex/drain', headers=headers),
+        await api.delete('/machines/annex', headers=headers),
+    ]
+
+    assert seen.status_code == 200
+    assert [answer.status_code for answer in refused] == [403, 403]
