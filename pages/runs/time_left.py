@@ -1,19 +1,22 @@
 """The largest number of a run: the time left while that can be estimated, else the time so far."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nicegui import ui
 
+from pages.parts.browser_language import of_tab
 from pages.parts.cards import tick
 from pages.parts.html import el
 from pages.parts.words import length_of
 from synapse.control_room import ControlRoom
-from synapse.language import _
+from synapse.language import _, answering_in
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, RunState
 
+LEAST_SECONDS = 1.0
 STEADY_SECONDS = 1.5
 STEADY_SHARE = 0.02
 
@@ -71,6 +74,7 @@ class TimeLeft(ui.element):
         self.classes(f'eta {classes}')
         self._room = room
         self._shown: tuple[str, Figure] | None = None
+        self._again: asyncio.TimerHandle | None = None
         with self:
             self._number = el('span', 'big sy-num')
             self._note = el('span', 'sy-cap')
@@ -83,3 +87,14 @@ class TimeLeft(ui.element):
             self._shown = (run.id, figure)
             tick(self._number, since=figure.since, until=figure.until, text=figure.text)
             self._note.set_text(figure.note)
+        if self._again is not None:
+            self._again.cancel()
+        if figure.until is not None and left is not None:
+            # A step that says nothing for longer than it usually takes must not stand at "0:00 left".
+            delay = max(left, LEAST_SECONDS)
+            self._again = asyncio.get_running_loop().call_later(delay, self._show_again, run)
+
+    def _show_again(self, run: RunRecord) -> None:
+        if not self.is_deleted:
+            with self, answering_in(of_tab(self.client)):
+                self.show(run)

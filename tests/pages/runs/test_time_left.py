@@ -1,11 +1,13 @@
 """The largest number of a run: what is left where that is known, what it has taken where it is not."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from pages.runs.time_left import Figure, figure_of, is_steady
+from pages.runs.time_left import Figure, TimeLeft, figure_of, is_steady
 from synapse.runs.records import RunRecord, RunState
+from tests.parts.screen import opened_screen
 
 NOW = datetime(2026, 10, 14, 12, 8, 31, tzinfo=UTC)
 STARTED = NOW - timedelta(minutes=6)
@@ -82,3 +84,16 @@ def test_another_kind_of_number_is_never_steady() -> None:
     assert not is_steady(counting, still, 186)
     assert not is_steady(None, counting, 186)
     assert is_steady(still, still, 186)
+
+
+async def test_a_step_that_takes_longer_than_usual_does_not_stand_at_nothing_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lefts = iter([0.3, None])
+    async with opened_screen(tmp_path / 'data') as screen:
+        monkeypatch.setattr(screen.room.runs.estimates, 'seconds_left', lambda run: next(lefts))
+        with screen.container:
+            TimeLeft(screen.room).show(a_run(RunState.RUNNING))
+        assert not screen.has('so far, no estimate yet')
+
+        await screen.until(lambda: screen.has('so far, no estimate yet'))
