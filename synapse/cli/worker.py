@@ -20,7 +20,7 @@ NOT_WRITABLE, IN_USE = 3, 4
 
 def be_worker(command: CommandLine) -> int:
     """Carry out runs for a cluster until a signal comes; returns 2 without a code that it needs."""
-    from synapse.cluster.identity import WrongCode, newest_code, read_code, save_code, saved_code
+    from synapse.cluster.identity import WrongCode, has_own_certificates, newest_code, read_code, save_code, saved_code
     from synapse.cluster.joining import join
     from synapse.offers import Offer, offer_here
 
@@ -30,7 +30,8 @@ def be_worker(command: CommandLine) -> int:
         make_private_folder(folder)
         lock.acquire({'pid': os.getpid()})
         given = command.code or os.environ.pop(CODE, '')
-        if not given and not saved_code(folder) and command.at.startswith('tls:') and sys.stdin.isatty():
+        is_asked = command.at.startswith('tls:') and not has_own_certificates() and sys.stdin.isatty()
+        if is_asked and not given and not saved_code(folder):
             given = input(_('Code of the cluster: '))
         if given:
             save_code(folder, newest_code(folder, read_code(given)))
@@ -45,7 +46,7 @@ def be_worker(command: CommandLine) -> int:
         say(str(error))
         return 2
     try:
-        if not code and command.at.startswith('tls:'):
+        if not code and command.at.startswith('tls:') and not has_own_certificates():
             text = _('The code of the cluster is missing. The first machine prints the whole line to paste.')
             say(f'{text} {program.NAME} worker {command.at} --code CODE')
             return 2

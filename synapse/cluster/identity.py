@@ -114,6 +114,11 @@ def _digest(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 
+def has_own_certificates() -> bool:
+    """Whether Dask was given certificates, by its variables or files: for a cluster that others have made."""
+    return bool(Security().tls_ca_file)
+
+
 def security_of(code: str, folder: Path) -> Security:
     """Return the security of a machine with this code; its certificate, made anew each time, is kept in the folder.
 

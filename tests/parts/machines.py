@@ -1,10 +1,12 @@
 """Other machines: workers in processes of their own, with data folders of their own."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -18,11 +20,12 @@ from .harness import ROOT, SynapseUnderTest, wait_until
 class MachineUnderTest:
     """`python main.py worker`, and what it prints."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, 'main.py', 'worker', *arguments, '--data', str(folder)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=ROOT, env=os.environ | dict(variables or {}),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

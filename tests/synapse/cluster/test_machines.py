@@ -14,9 +14,10 @@ import pytest
 from distributed import rpc
 from distributed.comm import connect
 
-from synapse.cluster.identity import security_of
+from synapse.cluster.identity import new_code, security_of
 from tests.parts.harness import ROOT, SynapseUnderTest, processes_with, wait_until
 from tests.parts.machines import MachineUnderTest, join_line
+from tests.parts.receivers import free_port
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')]
 
@@ -207,6 +208,30 @@ def test_without_the_right_code_a_machine_is_refused_with_a_sentence(room: Synap
     machine.wait_for('its code is another one')
     assert machine.stop() == 0
     assert 'Traceback' not in '\n'.join(machine.lines)
+
+
+def test_a_cluster_that_others_have_made_keeps_its_own_certificates(tmp_path: Path) -> None:
+    security_of(new_code(), tmp_path / 'theirs')
+    authority, certificate = tmp_path / 'theirs' / 'authority.pem', tmp_path / 'theirs' / 'machine.pem'
+    variables = {'CA_FILE': authority}
+    for role in ('SCHEDULER', 'WORKER', 'CLIENT'):
+        variables |= {f'{role}__CERT': certificate, f'{role}__KEY': certificate}
+    theirs = {f'DASK_DISTRIBUTED__COMM__TLS__{name}': str(path) for name, path in variables.items()}
+    address = f'tls://127.0.0.1:{free_port()}'
+    line = [sys.executable, '-m', 'distributed.cli.dask_scheduler', '--host', address, '--no-dashboard']
+    scheduler = subprocess.Popen(line, env=os.environ | theirs, stderr=subprocess.DEVNULL)
+    room = SynapseUnderTest(tmp_path / 'room', '--cluster', address, '--workers', '1', **theirs)
+    try:
+        room.start()
+        machine = MachineUnderTest(tmp_path / 'far', address, '--name', 'far', variables=theirs)
+        machine.wait_for('has joined')
+        run = elsewhere(room, 'echo up')
+        room.wait_for_run(run['id'], 'succeeded')
+        assert machine.stop() == 0
+    finally:
+        room.stop()
+        scheduler.kill()
+        scheduler.wait()
 
 
 def test_a_run_goes_where_what_it_needs_is_and_else_waits_visibly(room: SynapseUnderTest, tmp_path: Path) -> None:
