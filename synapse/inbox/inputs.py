@@ -257,7 +257,9 @@ def _problem_with(value: str, field: Mapping[str, Any], inbox: Inbox, data: Path
     if field.get('x-new'):
         is_file = is_folder and path.is_file()
         return _('{path} is a file, not a folder. Choose a new folder.', path=value) if is_file else ''
-    return _not_fitting(path, is_folder=is_folder) or ('' if is_folder else _not_accepted(path.name, field))
+    if problem := _not_fitting(path, is_folder=is_folder):
+        return problem
+    return _not_accepted(path.name, field) if path.is_file() else ''  # the name of a pipe or device says nothing
 
 
 def _not_accepted(name: str, field: Mapping[str, Any]) -> str:

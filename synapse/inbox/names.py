@@ -4,7 +4,10 @@ import unicodedata
 from collections.abc import Collection
 from pathlib import PurePath
 
-from synapse.language import _
+from synapse.language import _, _n
+
+MOST_NAMED = 6
+"""Suffixes in a refusal; the schema of the parameter has all."""
 
 _JOINERS = '\u200c\u200d'
 
@@ -40,6 +43,13 @@ def _is_plain(end: str) -> bool:
 
 def refusal(name: str, suffixes: Collection[str]) -> str:
     """Return the sentence about a name or pattern that is not accepted."""
-    return _(
-        '{name} is not accepted here. Choose files that end in {suffixes}.', name=name, suffixes=', '.join(suffixes)
-    )
+    named = [*suffixes][:MOST_NAMED]
+    words = {'name': name, 'suffixes': ', '.join(named)}
+    if more := len(suffixes) - len(named):
+        return _n(
+            '{name} is not accepted here. Choose files that end in {suffixes} or {count} other suffix.',
+            '{name} is not accepted here. Choose files that end in {suffixes} or {count} other suffixes.',
+            more,
+            **words,
+        )
+    return _('{name} is not accepted here. Choose files that end in {suffixes}.', **words)

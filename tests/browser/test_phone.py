@@ -56,6 +56,15 @@ OVERLAPS = (
 )
 
 
+CROWDED = """() => [...document.querySelectorAll('.ct-moment')]
+    .filter((box) => box.checkVisibility())
+    .map((box) => ({ words: box.querySelector('.words'), icon: box.querySelector('.sy-ico') }))
+    .filter(({ words, icon }) => words.scrollWidth > words.clientWidth
+        || words.getBoundingClientRect().left + words.scrollWidth > icon.getBoundingClientRect().left)
+    .map(({ words }) => words.textContent)"""
+"""The dates and times that are cut off, or lie over the picture beside them."""
+
+
 @pytest.fixture
 def phone(browser: Browser, program: SynapseUnderTest) -> Iterator[Page]:
     with _phone(browser, program) as page:
@@ -111,6 +120,28 @@ def test_everything_is_large_enough_for_a_thumb_and_nothing_scrolls_sideways(
         found[route] = (phone.evaluate(SMALL), phone.evaluate(SIDEWAYS))
 
     assert found == {route: ([], False) for route in routes}
+
+
+@pytest.mark.parametrize('place', ['the event dialog', 'the log', 'the runs'])
+def test_a_date_and_a_time_are_beside_their_icons_and_inside_of_their_box(
+    program: SynapseUnderTest, celular: Page, place: str
+) -> None:
+    if place == 'the event dialog':
+        celular.goto(f'{program.url}pipelines')
+        celular.get_by_role('button', name='Planejar uma execução de Executar comando').click()
+        root = '.ev-row.is-start'
+    else:
+        celular.goto(f'{program.url}{"logs" if place == "the log" else "runs"}')
+        celular.locator('.log-range > button').click()
+        celular.locator('.lr-preset').nth(1).click()
+        expect(celular.locator('.lr-menu')).to_have_count(0)
+        celular.locator('.log-range > button').click()
+        root = '.lr-menu'
+    words = celular.locator(f'{root} .ct-moment .words').first
+    expect(words).to_contain_text(' de ')
+
+    assert celular.evaluate(CROWDED) == []
+    assert celular.evaluate(STICKS_OUT, root) == []
 
 
 def test_the_first_start_fits_into_its_card_in_longer_words(celular: Page) -> None:

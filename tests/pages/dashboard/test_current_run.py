@@ -142,9 +142,9 @@ async def test_a_run_that_failed_is_retried_from_the_card() -> None:
 
 
 async def test_a_file_that_was_refused_is_not_tried_again_but_replaced(tmp_path: Path) -> None:
-    video = tmp_path / 'notes.txt'
+    video = tmp_path / 'notes.mp4'
     video.touch()
-    refused = {'message': 'notes.txt is empty.', 'type': 'StepFailed'}
+    refused = {'message': 'notes.mp4 is empty.', 'type': 'StepFailed'}
     async with staged() as stage:
         card(stage)
         run = await stage.run(pipeline='PublishVideo', parameters={'video': str(video)})

@@ -153,10 +153,10 @@ async def test_a_reason_whose_line_was_removed_from_the_log_offers_no_way_there(
 
 
 async def test_after_a_file_was_refused_another_one_is_the_main_way_on(tmp_path: Path) -> None:
-    video = tmp_path / 'notes.txt'
+    video = tmp_path / 'notes.mp4'
     video.touch()
     async with staged() as stage:
-        refused = {'message': 'notes.txt is empty.', 'type': 'StepFailed'}
+        refused = {'message': 'notes.mp4 is empty.', 'type': 'StepFailed'}
         run = await stage.run(pipeline='PublishVideo', parameters={'video': str(video), 'height': 480})
         await stage.step(run, 'failed', 'ingest', error=refused)
         await opened(stage, await stage.end(run, 'failed', error=refused))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from storage import copies
+from synapse.builtin.publish_video import PublishVideo
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, NotFound
 from synapse.log.entry import Entry
@@ -111,6 +112,17 @@ async def test_a_file_of_another_kind_is_told_what_is_accepted(room: ControlRoom
         await refused(room.editor.create(plan), 'parameters.source'),
     ):
         assert said.lower().endswith('.mp3 is not accepted here. choose files that end in .txt, .tar.gz.')
+
+
+async def test_of_many_kinds_the_first_are_named(room: ControlRoom, tmp_path: Path) -> None:
+    (tmp_path / 'notes.txt').write_text('x')
+    with pytest.raises(Invalid) as caught:
+        await room.runs.create('PublishVideo', {'video': str(tmp_path / 'notes.txt')})
+    assert caught.value.fields['video'] == (
+        'notes.txt is not accepted here. Choose files that end in .mp4, .mov, .mkv, .webm, .avi, .m4v '
+        f'or {len(PublishVideo.accepts) - 6} other suffixes.'
+    )
+    await room.runs.new.check(RunRequest('PublishVideo', {'video': '/dev/null'}))
 
 
 async def test_a_file_of_an_accepted_kind_is_taken_in_any_case(room: ControlRoom, tmp_path: Path) -> None:
