@@ -299,7 +299,8 @@ class Profiles:
 
     async def _check_defaults(self, defaults: Mapping[str, Any], before: Mapping[str, Any]) -> None:
         """Check those that are not as before: a pipeline that has changed since must not prevent other changes."""
-        changed = {name: value for name, value in defaults.items() if name not in before or before[name] != value}
+        given = {name: value for name, value in defaults.items() if not isinstance(value, str) or value.strip()}
+        changed = {name: value for name, value in given.items() if name not in before or before[name] != value}
         problems = await self._wrong(changed) if changed and self._wrong is not None else {}
         if problems:
             raise _invalid({f'defaults.{name}': sentence for name, sentence in problems.items()})
