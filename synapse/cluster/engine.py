@@ -360,6 +360,7 @@ class DaskEngine:
         self._client: Client | None = None
         self._hosts: set[RemoteHost] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looking = asyncio.Lock()
         self.machines: dict[str, Machine] = {}
         """Our workers, by name."""
         self.on_machines: Callable[[], object] = lambda: None
@@ -387,13 +388,13 @@ class DaskEngine:
             ) from error
         self._client.subscribe_topic('all', self._hear)
         self._client.subscribe_topic(LOAD, self._hear_load)
-        await self.read_machines()
+        await self.look()
 
     def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
         """Follow which workers there are; the scheduler says it in the moment it happens."""
         action = event[1].get('action')
         if action in ('add-worker', 'remove-worker'):
-            self._do(self.read_machines())
+            self._do(self._look_now())
 
     def _hear_load(self, event: tuple[float, Mapping[str, Any]]) -> None:
         """Take what a machine says about itself; one of another version may say more."""
@@ -403,21 +404,30 @@ class DaskEngine:
             if said['name'] in self.machines:
                 self.on_load(said['name'], MachineLoad(**values))
 
-    async def read_machines(self) -> None:
-        """Ask the scheduler which workers there are; runs of those that are gone are lost."""
-        if self._client is None:
-            return
-        with contextlib.suppress(OSError):
+    async def look(self) -> None:
+        """Ask the scheduler which workers there are; runs of those that are gone are lost.
+
+        :raises OSError: if the scheduler is gone
+        """
+        async with self._looking:  # of two answers the older one must not come last
+            if self._client is None:
+                return
             found = (await self._client.scheduler.identity(n_workers=-1))['workers']
-            self.machines = {
+            machines = {
                 str(worker['name']): Machine(str(worker['name']), address, _offer_of(worker['resources']))
                 for address, worker in found.items()
                 if worker['resources'].get(RESOURCE)
             }
-        present = {machine.address for machine in self.machines.values()}
-        for host in [host for host in self._hosts if host.address not in present]:
-            host.lose()
-        self.on_machines()
+            present = {machine.address for machine in machines.values()}
+            for host in [host for host in self._hosts if host.address not in present]:
+                host.lose()
+            if machines != self.machines:
+                self.machines = machines
+                self.on_machines()
+
+    async def _look_now(self) -> None:
+        with contextlib.suppress(OSError):
+            await self.look()
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -467,14 +477,6 @@ class DaskEngine:
         self._hosts.discard(host)
         await asyncio.gather(task, return_exceptions=True)
         future.release()
-
-    async def look(self) -> None:
-        """Ask the scheduler for a sign of life.
-
-        :raises OSError: if it is gone
-        """
-        if self._client is not None:
-            await self._client.scheduler.identity(n_workers=0)
 
     async def part_with(self, name: str, code: str) -> list[Machine]:
         """Tell a machine that it is removed, and all others the new code; returns those that do not have it.

@@ -109,7 +109,8 @@ class Machines:
                 log.warning(N_('machine %s did not answer, and has to join anew with the new code'), machine.name)
             await self._shut_out([machine.address for machine in gone])
             remote.renew(await asyncio.to_thread(security_of, code, self._folder / 'room'))
-            await remote.read_machines()
+            with contextlib.suppress(OSError):
+                await remote.look()
 
     async def _shut_out(self, addresses: list[str]) -> None:
         """Let the scheduler refuse these workers and the old code; one that does not answer is started again."""
@@ -189,6 +190,7 @@ class Machines:
     async def _until_gone(self, remote: DaskEngine) -> None:
         with contextlib.suppress(OSError, TimeoutError):
             while self._scheduler is None or self._scheduler.returncode is None:
+                # Besides a sign of life: which machines there are, should their news have been missed.
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await remote.look()
                 await asyncio.sleep(LOOK_SECONDS)

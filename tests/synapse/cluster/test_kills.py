@@ -95,6 +95,14 @@ class Scene:
         found = [re.fullmatch(r'line (\d+)', entry['message']) for entry in entries[::-1]]
         return [int(one[1]) for one in found if one]
 
+    def wait_for_lines(self, run_id: str, count: int, round: str) -> None:
+        def facts() -> str:
+            with self.room.api as api:
+                workers = api.get('/status').json()['workers']
+            return '\n'.join([round, str(self.room.run(run_id)), str(workers), *self.machine.lines, *self.room.output])
+
+        wait_until(lambda: len(self.numbers(run_id)) > count, timeout=40, what=facts)
+
     def close(self) -> None:
         self.machine.stop(signal.SIGKILL)
         self.machine.wait_until_empty()
@@ -112,7 +120,7 @@ def test_whatever_is_killed_the_run_ends_as_promised(tmp_path: Path) -> None:
             what = [*ENDS][seed - first] if seed - first < len(ENDS) else chance.choice([*ENDS])
             until = chance.randrange(LINES // 2)
             run = scene.room.create_run('Talks')
-            wait_until(lambda: len(scene.numbers(run['id'])) > until, timeout=40)  # noqa: B023 - called at once
+            scene.wait_for_lines(run['id'], until, f'{seed} {what}')
 
             scene.do(what, run['id'])
             if what == 'room':
