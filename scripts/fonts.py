@@ -20,9 +20,11 @@ sys.path[0] = str(ROOT)
 from main import ensure_packages  # noqa: E402 - the path above must come first
 
 FONTS = ROOT / 'synapse/api/gate/static'
-INTER, INTER_LICENSE = 'inter-ui@4.1.1', '@fontsource-variable/inter@5.3.0'
-MONO_LATIN, MONO = '@fontsource-variable/jetbrains-mono@5.3.0', '@expo-google-fonts/jetbrains-mono@0.4.1'
-"""All weights of the letters of western Europe; and one weight of all characters, of the same version 2.211."""
+INTER, MONO = 'inter-ui@4.1.1', '@expo-google-fonts/jetbrains-mono@0.4.1'
+LICENSES = {
+    'inter-license.txt': '@fontsource-variable/inter@5.3.0',
+    'jetbrains-mono-license.txt': '@fontsource-variable/jetbrains-mono@5.3.0',
+}
 KEPT = (
     *range(0x20, 0x7F),  # Basic Latin
     *range(0xA0, 0x250),  # Latin-1, Extended-A and B
@@ -40,14 +42,10 @@ def main() -> None:
     ensure_packages('test')
     with tempfile.TemporaryDirectory() as folder:
         inter = _unpacked(INTER, Path(folder)) / 'variable/InterVariable.woff2'
-        latin = _unpacked(MONO_LATIN, Path(folder))
-        regular = _unpacked(MONO, Path(folder)) / '400Regular/JetBrainsMono_400Regular.ttf'
         _write_inter(inter, FONTS / 'inter-4.1.woff2')
-        _write_mono(
-            latin / 'files/jetbrains-mono-latin-wght-normal.woff2', regular, FONTS / 'jetbrains-mono-2.211.woff2'
-        )
-        shutil.copyfile(latin / 'LICENSE', FONTS / 'jetbrains-mono-license.txt')
-        shutil.copyfile(_unpacked(INTER_LICENSE, Path(folder)) / 'LICENSE', FONTS / 'inter-license.txt')
+        _write_mono(_unpacked(MONO, Path(folder)), FONTS / 'jetbrains-mono-2.211.woff2')
+        for name, package in LICENSES.items():
+            shutil.copyfile(_unpacked(package, Path(folder)) / 'LICENSE', FONTS / name)
 
 
 def _unpacked(package: str, folder: Path) -> Path:
@@ -73,35 +71,21 @@ def _write_inter(source: Path, target: Path) -> None:
     _save(instantiateVariableFont(font, {'opsz': 14, 'wght': WEIGHTS}), target)
 
 
-def _write_mono(latin: Path, regular: Path, target: Path) -> None:
-    """Write it without ligatures, which would hide what a program wrote; what has one weight keeps that."""
-    from fontTools.pens.recordingPen import DecomposingRecordingPen
-    from fontTools.pens.ttGlyphPen import TTGlyphPen
+def _write_mono(folder: Path, target: Path) -> None:
+    """Join the weights into one font, without ligatures, which would hide what a program wrote."""
+    from fontTools import varLib
+    from fontTools.designspaceLib import DesignSpaceDocument
     from fontTools.ttLib import TTFont
-    from fontTools.varLib.instancer import instantiateVariableFont
 
-    font = TTFont(latin)
-    _keep(font, ('ccmp', 'mark', 'mkmk'))
-    font = instantiateVariableFont(font, {'wght': WEIGHTS})
-    del font['HVAR']  # how widths vary, and here none does
-    other = TTFont(regular)
-    glyphs, more, names = font['glyf'], other.getGlyphSet(), other.getBestCmap()
-    for character in sorted(names.keys() & set(KEPT) - font.getBestCmap().keys()):
-        drawn, pen = DecomposingRecordingPen(more), TTGlyphPen(None)
-        more[names[character]].draw(drawn)
-        drawn.replay(pen)
-        name = f'uni{character:04X}'
-        glyphs[name] = pen.glyph()
-        glyphs[name].recalcBounds(glyphs)
-        font['hmtx'][name] = (
-            other['hmtx'][names[character]][0],
-            glyphs[name].xMin if glyphs[name].numberOfContours else 0,
-        )
-        font['gvar'].variations[name] = []
-        for table in font['cmap'].tables:
-            table.cmap[character] = name
-    font.setGlyphOrder(glyphs.glyphOrder)
-    _save(font, target)
+    design = DesignSpaceDocument()
+    design.addAxisDescriptor(tag='wght', name='Weight', minimum=WEIGHTS[0], default=WEIGHTS[0], maximum=WEIGHTS[1])
+    for weight, name in zip(WEIGHTS, ('400Regular', '700Bold'), strict=True):
+        path = folder / name / f'JetBrainsMono_{name}.ttf'
+        font = TTFont(path, recalcTimestamp=False)
+        _keep(font, ('ccmp', 'mark', 'mkmk'))
+        font.save(path)  # what is left out is gone once it is read again
+        design.addSourceDescriptor(path=str(path), font=TTFont(path), location={'Weight': weight})
+    _save(varLib.build(design)[0], target)
 
 
 def _keep(font: Any, features: Sequence[str]) -> None:
