@@ -11,7 +11,7 @@ from synapse.errors import NotFound
 from synapse.language import _
 from synapse.language.formats import moment as written
 from synapse.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES
-from synapse.offers import needs_words
+from synapse.offers import ONLY_HERE, needs_words
 from synapse.records import now_utc
 from synapse.runs.records import RunRecord, StepRun
 from synapse.sizes import limit_size as limit_size
@@ -45,9 +45,15 @@ _LIMITS: dict[str, Callable[[Any], str]] = {
         _('alarm after {time} of silence', time=spoken(value)) if value else _('no alarm when silent')
     ),
     'nice': lambda value: _('nice {value}', value=value),
-    'needs': lambda value: _('needs {needs}', needs=needs_words(value)),
+    'needs': lambda value: _needs(value),
     'ionice': lambda value: _('disk priority {value}', value=value),
 }
+
+
+def _needs(needs: Mapping[str, float]) -> str:
+    of_a_machine = {name: much for name, much in needs.items() if name != ONLY_HERE}
+    said = [_('needs {needs}', needs=needs_words(of_a_machine))] if of_a_machine else []
+    return ', '.join([*said, _('only on this machine')] if ONLY_HERE in needs else said)
 
 
 def kinds_of(suffixes: Sequence[str]) -> str:

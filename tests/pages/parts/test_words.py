@@ -117,6 +117,8 @@ def test_the_limits_of_a_pipeline_in_words() -> None:
 
     assert limits_of(limits) == ['memory up to 2 GB', 'needs 5 GB free', 'alarm after 30 min of silence', 'nice 10']
     assert limits_of({'stall_after': 0.0}) == ['no alarm when silent']
+    assert limits_of({'needs': {'here': 1.0}}) == ['only on this machine']
+    assert limits_of({'needs': {'gpu': 2.0, 'here': 1.0}}) == ['needs gpu 2, only on this machine']
     assert limits_of({}) == []
 
 
