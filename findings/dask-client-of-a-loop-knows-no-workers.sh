@@ -4,7 +4,8 @@
 # Guess: scheduler_info() returns what the scheduler last said of itself, as with a client in a thread: all workers.
 # Seen:  distributed 2026.8.0, 2026-11-30: with asynchronous=True it lists 0 workers right after connecting, and still when
 #        tasks have run on one: it returns what came with the connection, where workers are left out, and refreshes only
-#        in a client that may wait, as its documentation hints. n_workers=-1 changes nothing. `await client.scheduler.identity()` has them.
+#        in a client that may wait, as its documentation hints. n_workers=-1 changes nothing.
+#        `await client.scheduler.identity()` has them.
 # So:    in asynchronous code ask the scheduler itself.
 # Source: distributed/client.py (scheduler_info: the refresh is under `if not self.asynchronous`)
 set -euo pipefail

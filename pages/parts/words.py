@@ -37,6 +37,12 @@ def limits_of(limits: Mapping[str, Any]) -> list[str]:
     return [say(limits[name]) for name, say in _LIMITS.items() if name in limits]
 
 
+def _needs(needs: Mapping[str, float]) -> str:
+    of_a_machine = {name: much for name, much in needs.items() if name != ONLY_HERE}
+    said = [_('needs {needs}', needs=needs_words(of_a_machine))] if of_a_machine else []
+    return ', '.join([*said, _('only on this machine')] if ONLY_HERE in needs else said)
+
+
 _LIMITS: dict[str, Callable[[Any], str]] = {
     'memory_limit': lambda value: _('memory up to {size}', size=limit_size(value)),
     'needs_free': lambda value: _('needs {size} free', size=limit_size(value)),
@@ -45,15 +51,9 @@ _LIMITS: dict[str, Callable[[Any], str]] = {
         _('alarm after {time} of silence', time=spoken(value)) if value else _('no alarm when silent')
     ),
     'nice': lambda value: _('nice {value}', value=value),
-    'needs': lambda value: _needs(value),
+    'needs': _needs,
     'ionice': lambda value: _('disk priority {value}', value=value),
 }
-
-
-def _needs(needs: Mapping[str, float]) -> str:
-    of_a_machine = {name: much for name, much in needs.items() if name != ONLY_HERE}
-    said = [_('needs {needs}', needs=needs_words(of_a_machine))] if of_a_machine else []
-    return ', '.join([*said, _('only on this machine')] if ONLY_HERE in needs else said)
 
 
 def kinds_of(suffixes: Sequence[str]) -> str:

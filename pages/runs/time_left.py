@@ -95,6 +95,10 @@ class TimeLeft(ui.element):
             self._again = asyncio.get_running_loop().call_later(delay, self._show_again, run)
 
     def _show_again(self, run: RunRecord) -> None:
-        if not self.is_deleted:
-            with self, answering_in(of_tab(self.client)):
-                self.show(run)
+        with self, answering_in(of_tab(self.client)):
+            self.show(run)
+
+    def _handle_delete(self) -> None:
+        if self._again is not None:  # else it would keep this page alive for as long as the run has left
+            self._again.cancel()
+        super()._handle_delete()

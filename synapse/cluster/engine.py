@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -9,7 +10,6 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ from .words import (
     SPOOLED,
     STOP,
     TAKE_CODE,
+    said,
 )
 
 log = logging.getLogger(__name__)
@@ -232,8 +233,7 @@ class RemoteHost:
         self._say('warning', left_behind(name))
 
     def _say(self, level: str, text: str) -> None:
-        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), level, self._machine, text, None, None]
-        self._do(pass_on(self._on_message, {'t': Kind.LOGS, 'e': [entry]}))
+        self._do(pass_on(self._on_message, said(level, self._machine, text)))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -280,9 +280,13 @@ class RemoteHost:
             self._end(HostExit(**{**ending, 'ended': tuple(ending['ended'])}))
 
     async def _answer_home(self, id: str, request: Mapping[str, Any]) -> None:
-        answer = await asyncio.to_thread(self._carry_out, request, self._folder / HOME, self._job)
-        if path := answer.pop('path', None):
-            await send_file(self.link, Path(path), f'{HOME}/{request["file"]}')
+        try:
+            answer = await asyncio.to_thread(self._carry_out, request, self._folder / HOME, self._job)
+            if path := answer.pop('path', None):
+                await send_file(self.link, Path(path), f'{HOME}/{request["file"]}')
+        except Exception as error:  # the edge: without an answer the step would wait for ever
+            log.warning(N_('run %s asked for something here that failed: %r'), self.key, error)
+            answer = {'error': [errno.EIO, spoken(error) if isinstance(error, StorageError) else str(error), None]}
         self.send({'do': Do.ANSWER, 'question': id, 'answer': answer})
 
     def _end(self, ending: HostExit) -> None:

@@ -7,7 +7,6 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from synapse.protocol.spool import SPOOL, SUFFIX
 from .code_cache import CodeCache
 from .files import KINDS, Incoming, Outgoing, inside, left_behind, pieces_of
 from .link import Link
-from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP
+from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP, said
 
 log = logging.getLogger(__name__)
 
@@ -186,8 +185,7 @@ class Relay:
         await self.link.send(MESSAGE, json.dumps(message))
 
     def _leave(self, name: str) -> None:
-        entry = [datetime.now(UTC).isoformat(timespec='microseconds'), 'warning', SOURCE, left_behind(name), None, None]
-        self.link.post(MESSAGE, json.dumps({'t': Kind.LOGS, 'e': [entry]}))
+        self.link.post(MESSAGE, json.dumps(said('warning', SOURCE, left_behind(name))))
 
     async def _line(self, line: str) -> None:
         await self.link.send(LINE, line)

@@ -1,6 +1,9 @@
 """What a control room and a machine say to each other about a run: the kinds of items on its `Link`."""
 
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from synapse.protocol.messages import Kind
 
 JOB: Final = 'job'
 """To the machine: `{job, given}` as JSON; `given` has the place of each path that was sent along."""
@@ -38,3 +41,9 @@ LOAD: Final = 'synapse-load'
 """The topic on which each machine says how it is: its name, and a `MachineLoad`."""
 RESOURCE: Final = 'synapse'
 """The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""
+
+
+def said(level: str, source: str, text: str) -> dict[str, Any]:
+    """Return a `Logs` with one entry of ours, which no host has said."""
+    at = datetime.now(UTC).isoformat(timespec='microseconds')
+    return {'t': Kind.LOGS, 'e': [[at, level, source, text, None, None]]}

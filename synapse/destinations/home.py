@@ -112,7 +112,8 @@ def carry_out(request: Mapping[str, Any], folder: Path, job: Mapping[str, Any]) 
 
 def _carry_out(request: Mapping[str, Any], folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     path, name = str(request['folder']), str(request.get('name', ''))
-    given = {str((job.get('profile') or {}).get('destination')), *map(str, job['parameters'].values())}
+    values = [(job.get('profile') or {}).get('destination'), *job['parameters'].values()]
+    given = {value for value in values if isinstance(value, str) and Path(value).is_absolute()}
     names = [name, str(request.get('part', ''))]
     if path not in given or any(os.sep in one or one in ('.', '..') for one in names):
         raise PermissionError(errno.EPERM, _('The run was not given this folder'), path)

@@ -10,7 +10,7 @@ from synapse.destinations.home import carry_out
 
 
 def asked(tmp: Path, what: str, **values: Any) -> dict[str, Any]:
-    job = {'profile': {'destination': str(tmp / 'given')}, 'parameters': {'other': str(tmp / 'chosen')}}
+    job = {'profile': {'destination': str(tmp / 'given')}, 'parameters': {'other': str(tmp / 'chosen'), 'count': 5}}
     return carry_out({'what': what, 'folder': str(tmp / 'given'), **values}, tmp / 'home', job)
 
 
@@ -33,6 +33,8 @@ def test_the_folders_that_the_run_was_given_are_open_to_it(tmp_path: Path) -> No
     'values',
     [
         {'what': 'entries', 'folder': '/etc'},
+        {'what': 'entries', 'folder': 'None'},
+        {'what': 'entries', 'folder': '5'},
         {'what': 'get', 'name': '../secret', 'file': 'x'},
         {'what': 'remove', 'name': '..'},
         {'what': 'rename', 'part': '../secret', 'name': 'a', 'replace': True},

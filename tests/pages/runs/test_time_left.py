@@ -97,3 +97,20 @@ async def test_a_step_that_takes_longer_than_usual_does_not_stand_at_nothing_lef
         assert not screen.has('so far, no estimate yet')
 
         await screen.until(lambda: screen.has('so far, no estimate yet'))
+
+
+async def test_a_page_that_is_left_is_not_kept_until_the_run_may_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened_screen(tmp_path / 'data') as screen:
+        monkeypatch.setattr(screen.room.runs.estimates, 'seconds_left', lambda run: 3600.0)
+        with screen.container:
+            left = TimeLeft(screen.room)
+            left.show(a_run(RunState.RUNNING))
+        again = left._again
+        assert again is not None
+        assert not again.cancelled()
+
+        screen.container.clear()
+
+        assert again.cancelled()

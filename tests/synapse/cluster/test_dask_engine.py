@@ -110,3 +110,18 @@ class Work(Pipeline):
     def go(self, run):
         {body}
 """
+
+
+async def test_what_fails_here_is_an_error_of_the_step_there_and_no_wait(
+    bench: Bench, machines: Cluster, tmp_path: Path
+) -> None:
+    def broken(*asked: object) -> dict[str, object]:
+        raise ValueError('embedded null byte')
+
+    machines.engine._carry_out = broken
+    heard, _ = await bench.run(
+        f'from synapse.destinations import destination_of\ndestination_of(run, {str(tmp_path / "out")!r})'
+    )
+
+    assert heard.end == 'failed'
+    assert 'embedded null byte' in heard.error['message']
