@@ -38,8 +38,7 @@ class CodeCache:
             with contextlib.suppress(OSError):  # it is there already
                 arrived.rename(kept)
             self._users[kept] += 1
-            with contextlib.suppress(OSError):
-                os.utime(kept)
+            _note_use(kept)
         shutil.rmtree(arrived, ignore_errors=True)
         return kept
 
@@ -47,8 +46,7 @@ class CodeCache:
         """A run of this code is over; what is more than may be kept is deleted."""
         with self._lock:
             self._users[kept] -= 1
-            with contextlib.suppress(OSError):
-                os.utime(kept)
+            _note_use(kept)
             self._prune()
 
     def _prune(self) -> None:
@@ -65,7 +63,16 @@ class CodeCache:
         with contextlib.suppress(OSError):
             for folder in self._folder.iterdir():
                 if self._users[folder] < 1:
-                    yield folder.stat().st_mtime, folder
+                    yield folder.stat().st_atime, folder
+
+
+def _note_use(folder: Path) -> None:
+    """Keep when it was used as the time of its last access.
+
+    That of its last change stays: a process that has imported a file there takes it for stale after a change.
+    """
+    with contextlib.suppress(OSError):
+        os.utime(folder, ns=(time.time_ns(), folder.stat().st_mtime_ns))
 
 
 def _digest(folder: Path) -> str:

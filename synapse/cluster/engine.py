@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from distributed import Client
-from distributed.comm import connect
 from distributed.security import Security
 
 from storage.files import StorageError, make_private_folder, named_errors, write_atomically
@@ -32,6 +31,7 @@ from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
+from .connections import Connections
 from .files import KINDS, Incoming, Outgoing, left_behind, send_file
 from .link import Link
 from .removal import is_told, renew
@@ -160,20 +160,19 @@ class RemoteHost:
 
     # Its connection
 
-    def connect(self, security: Callable[[], Security]) -> None:
+    def connect(self, connections: Connections) -> None:
         """Stay connected with its worker until the run is over."""
-        self._connecting = asyncio.create_task(self._stay_connected(security))
+        self._connecting = asyncio.create_task(self._stay_connected(connections))
 
-    async def _stay_connected(self, security: Callable[[], Security]) -> None:
+    async def _stay_connected(self, connections: Connections) -> None:
         loop = asyncio.get_running_loop()
         while not self._exit.done():
             with contextlib.suppress(OSError, TimeoutError):
                 left = max(AGAIN_SECONDS, LOST_SECONDS - (loop.time() - self.link.heard_at))
+                question = {'op': OPERATION, 'key': self.key, 'has': self.link.received, 'reply': False}
                 async with asyncio.timeout(left):
-                    comm = await connect(self.address, **security().get_connection_args('client'))
-                    await comm.write({'op': OPERATION, 'key': self.key, 'has': self.link.received, 'reply': False})
-                    has = (await comm.read())['has']
-                if has < 0:
+                    comm, answer = await connections.ask(self.address, question)
+                if (has := answer['has']) < 0:
                     break
                 carrying = asyncio.create_task(self.link.carry(comm, has))
                 ends: list[asyncio.Future[Any]] = [carrying, self._exit]
@@ -359,7 +358,7 @@ class DaskEngine:
         carry_out: CarryOut = lambda request, folder, job: {'value': None},
     ) -> None:
         self._address = address
-        self._security = security or Security()
+        self._connections = Connections(security or Security())
         self.paths_of, self._carry_out = paths_of, carry_out
         self._client: Client | None = None
         self._hosts: set[RemoteHost] = set()
@@ -380,7 +379,7 @@ class DaskEngine:
         try:
             self._client = await Client(
                 self._address,
-                security=self._security,
+                security=self._connections.security,
                 asynchronous=True,
                 set_as_default=False,
                 timeout=START_SECONDS,
@@ -427,6 +426,7 @@ class DaskEngine:
                 host.lose()
             if machines != self.machines:
                 self.machines = machines
+                self._connections.keep(machine.address for machine in machines.values())
                 self.on_machines()
 
     async def _look_now(self) -> None:
@@ -465,7 +465,7 @@ class DaskEngine:
             pure=False,
         )
         self._hosts.add(host)
-        host.connect(lambda: self._security)
+        host.connect(self._connections)
         self._do(self._watch(host, future))
         return host
 
@@ -490,16 +490,17 @@ class DaskEngine:
         gone = self.machines[name]
         for host in [host for host in self._hosts if host.address == gone.address]:
             host.lose()
+        security = self._connections.security
         others = [machine for machine in self.machines.values() if machine is not gone]
         _told, *have = await asyncio.gather(
-            is_told(gone.address, self._security, LEAVE),
-            *(is_told(other.address, self._security, TAKE_CODE, code=code) for other in others),
+            is_told(gone.address, security, LEAVE),
+            *(is_told(other.address, security, TAKE_CODE, code=code) for other in others),
         )
         return [gone, *(other for other, has in zip(others, have, strict=True) if not has)]
 
     def renew(self, security: Security) -> None:
         """Connect with these certificates from now on; connections that are there stay."""
-        self._security = security
+        self._connections.renew(security)
         if self._client is not None:
             renew(self._client, security, 'client')
 
@@ -511,6 +512,7 @@ class DaskEngine:
     async def close(self) -> None:
         """Kill every host and leave the cluster."""
         client, self._client = self._client, None
+        self._connections.keep(())
         await asyncio.gather(*(host.stop(now=True) for host in self._hosts))
         for task in self._tasks:
             task.cancel()

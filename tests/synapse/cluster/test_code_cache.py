@@ -65,6 +65,17 @@ def test_what_has_not_run_for_long_goes(cache: CodeCache, tmp_path: Path) -> Non
     assert (unused.exists(), kept.exists()) == (False, True)
 
 
+def test_a_run_does_not_change_the_folder(cache: CodeCache, tmp_path: Path) -> None:
+    # A process that has imported the file would have to be made anew for each run.
+    kept = cache.take(arrived(tmp_path, 'a'))
+    os.utime(kept, ns=(2, 1))
+
+    cache.take(arrived(tmp_path, 'a'))
+    cache.release(kept)
+
+    assert (kept.stat().st_mtime_ns, kept.stat().st_atime > time.time() - 60) == (1, True)
+
+
 def test_what_a_crash_has_left_half_deleted_goes_too(cache: CodeCache, tmp_path: Path) -> None:
     half = tmp_path / 'pipelines' / '.going-abc'
     half.mkdir(parents=True)
