@@ -27,6 +27,7 @@ from synapse.engine.login import LoginEnvironment, has_terminal
 from synapse.garbage import GarbageCollector
 from synapse.language import _, _n, formats, spoken
 from synapse.records import now_utc
+from synapse.roster import RosterChanged
 from synapse.settings import Settings, command_with_data
 
 from .app import build_gate, import_rest
@@ -329,12 +330,23 @@ def _announce(room: ControlRoom) -> None:
 
 
 async def _announce_cluster(room: ControlRoom) -> None:
-    """Print the line by which other machines join, once they can."""
-    if not isinstance(room.engine, LocalEngine):
-        await room.engine.joined()
-        code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else room.engine.code
-        line = f'{program.NAME} worker {room.engine.address} --code {code}'
-        _tell(_('Other machines join with: {command}', command=line))
+    """Print the line by which other machines join once they can, and the new one when a machine was removed."""
+    engine = room.engine
+    if isinstance(engine, LocalEngine):
+        return
+    await engine.joined()
+    told = ''
+
+    def tell() -> None:
+        nonlocal told
+        code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else engine.code
+        line = f'{program.NAME} worker {engine.address} --code {code}'
+        if line != told:
+            told = line
+            _tell(_('Other machines join with: {command}', command=line))
+
+    tell()
+    room.bus.subscribe(RosterChanged, lambda message: tell())
 
 
 def _show_window(settings: Settings) -> None:

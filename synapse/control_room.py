@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ from .engine.engine import LocalEngine
 from .engine.leftovers import sweep
 from .engine.login import LoginEnvironment
 from .engine.zygotes import Zygotes
-from .errors import DiskIsFull, NotFound, SynapseError
+from .errors import DiskIsFull
 from .ical.import_rules import ImportRules
 from .inbox.inbox import Inbox
 from .inbox.inputs import files_among
@@ -67,8 +67,7 @@ from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
 from .restored import Restored
 from .retention import Retention
-from .runs.causes import cause_words
-from .runs.folders import not_saved
+from .roster import Roster
 from .runs.rebuilding import rebuild
 from .runs.runs import Runs
 from .sealed import Seal
@@ -105,9 +104,8 @@ class ControlRoom:
     profiles: Profiles
     inbox: Inbox
     engine: 'LocalEngine | Machines'
-    loads: MachineLoads
-    """How the other machines are."""
     runs: Runs
+    roster: Roster
     calendar: Calendar
     editor: EventEditor
     zone_changes: ZoneChanges
@@ -201,7 +199,7 @@ class ControlRoom:
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         loads = MachineLoads(bus)
         engine = _engine(
-            LocalEngine(boot, zygotes), settings, catalog, loads, lambda offers: runs.offer_machines(offers)
+            LocalEngine(boot, zygotes), settings, catalog, loads, lambda offers, left: roster.update(offers, left)
         )
         given_tokens = Documents(data / 'tokens.json')
         tokens = ApiTokens(given_tokens, bus, now=now)
@@ -230,6 +228,7 @@ class ControlRoom:
             auth=auth,
             run_log_bytes=lambda: retention.policy.run_log_bytes,
         )
+        roster = Roster(engine=engine, runs=runs, loads=loads, saved=preferences, bus=bus, log=log)
         retention = Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now)
         watched = Documents(data / 'watches.json')
         watches = Watches(
@@ -311,8 +310,8 @@ class ControlRoom:
             profiles=profiles,
             inbox=inbox,
             engine=engine,
-            loads=loads,
             runs=runs,
+            roster=roster,
             calendar=calendar,
             editor=editor,
             zone_changes=ZoneChanges(
@@ -386,33 +385,6 @@ class ControlRoom:
             ),
             source='synapse',
         )
-
-    async def remove_machine(self, name: str, *, by: str) -> None:
-        """Take another machine out of the cluster for good; its runs are interrupted.
-
-        :param by: who wants it, for the log
-        :raises NotFound: if no other machine is called this
-        :raises Conflict: if the scheduler of the cluster is not ours
-        :raises SynapseError: if it could not be saved; nothing has changed then
-        """
-        if isinstance(self.engine, LocalEngine) or name not in self.runs.machines:
-            raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
-        was_drained = self.runs.is_drained(name)
-        self.runs.hold_back(name, is_held=True)
-        try:
-            await self.engine.remove(name)
-        except (SynapseError, StorageError) as error:
-            self.runs.hold_back(name, is_held=was_drained)
-            if isinstance(error, StorageError):
-                raise not_saved(_('The machine was not removed'), error) from error
-            raise
-        self.runs.hold_back(name, is_held=False)
-        text = _(
-            '{machine} was removed by {someone}; the code of the cluster is a new one',
-            machine=name,
-            someone=cause_words(by),
-        )
-        self.log.append(Level.INFO, text, source='synapse')
 
     async def remember_command(self, command: str) -> None:
         """Offer this command first from now on; forgotten on restart if the disk refuses."""
@@ -536,6 +508,7 @@ class ControlRoom:
         await self.machine.stop()
         await self.catalog.stop()
         await self.engine.close()
+        await self.roster.close()
         if self.login is not None:
             await self.login.close()
         if self._watch is not None:
@@ -619,7 +592,7 @@ def _engine(
     settings: Settings,
     catalog: Catalog,
     loads: MachineLoads,
-    offer: Callable[[Mapping[str, Offer]], object],
+    update: Callable[[Mapping[str, Offer], Collection[str]], object],
 ) -> 'LocalEngine | Machines':
     """Return what carries out runs: here, and on other machines where the settings say so."""
     if settings.cluster is None:
@@ -633,9 +606,8 @@ def _engine(
         own = Path(job['folder'])
         return [path for _, path in found if not path.is_relative_to(own) and path.exists()]
 
-    def use(machines: 'Mapping[str, OtherMachine]') -> None:
-        loads.keep(machines)
-        offer({machine.name: machine.offer for machine in machines.values()})
+    def use(machines: 'Mapping[str, OtherMachine]', left: Collection[str]) -> None:
+        update({machine.name: machine.offer for machine in machines.values()}, left)
 
     host = '127.0.0.1' if settings.cluster_port == 0 else '0.0.0.0'  # noqa: S104 - only who has the code gets in
     return Machines(

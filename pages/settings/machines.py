@@ -8,15 +8,15 @@ from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
-from pages.parts.words import percent_of, size_of
+from pages.parts.words import clock_of, day_of, percent_of, size_of
 from synapse import __version__, program
 from synapse.control_room import ControlRoom
 from synapse.engine.engine import LocalEngine
 from synapse.language import _, _n
 from synapse.machine_loads import PYTHON, MachineLoad, MachineReported
 from synapse.offers import needs_words
+from synapse.roster import LostMachine, Roster, RosterChanged
 from synapse.runs import causes
-from synapse.runs.messages import QueueChanged
 
 from .rows import card, row
 
@@ -36,7 +36,7 @@ class MachinesCard(Scope):
             self._way_in = el('div')
             self._list = el('div', role='list', aria_label=_('Machines'))
         self.watch(room.status, ('workers',), self._show)
-        self.follow(room.bus, QueueChanged, lambda _: self._show())  # another one is drained
+        self.follow(room.bus, RosterChanged, lambda _: self._show())
         reported = self.at_most_every(LOAD_SECONDS, self._show_loads, at_once=True)
         self.follow(room.bus, MachineReported, lambda _: reported())
         self._show()
@@ -50,30 +50,47 @@ class MachinesCard(Scope):
             self._way_in.clear()
             with self._way_in:
                 _join(self._room)
-        keep_rows(self._list, self._rows, [*self._room.runs.machines], self._draw)
+        keep_rows(self._list, self._rows, [*self._roster.here, *self._roster.lost], self._draw)
         for name, line in self._rows.items():
-            line.show(facts=self._facts(name), is_drained=self._room.runs.is_drained(name))
+            if lost := self._roster.lost.get(name):
+                line.show_lost(self._lost_words(lost))
+            else:
+                line.show(facts=self._facts(name), is_drained=self._roster.is_drained(name))
         self._show_loads()
+
+    @property
+    def _roster(self) -> Roster:
+        return self._room.roster
 
     def _show_loads(self) -> None:
         for name, line in self._rows.items():
-            line.show_load(self._room.loads.get(name))
+            line.show_load(self._roster.loads.get(name))
 
     def _draw(self, name: str) -> '_Row':
         return _Row(name, drain=lambda: self._drain(name), remove=lambda: self._remove(name))
 
     def _facts(self, name: str) -> str:
-        offer, runs = self._room.runs.machines[name], self._room.runs
+        offer = self._roster.here[name]
         on_it = [worker['run'] for worker in self._room.status.workers if worker.get('machine') == name]
         busy = sum(run is not None for run in on_it)
         places = _n('{count} place', '{count} places', offer.places)
         facts = [places, needs_words(offer.has), _n('{count} run', '{count} runs', busy)]
-        if runs.is_drained(name):
+        if self._roster.is_drained(name):
             facts.append(_('gets no new runs'))
         return ', '.join(filter(None, facts))
 
-    def _drain(self, name: str) -> None:
-        self._room.runs.drain(name, is_drained=not self._room.runs.is_drained(name))
+    def _lost_words(self, lost: LostMachine) -> str:
+        day, clock = day_of(self._room, lost.since), clock_of(self._room, lost.since)
+        since = _('No contact since {moment}.', moment=f'{day}, {clock}')
+        if lost.must_join_anew:
+            return f'{since} {_("The code has changed meanwhile, so it has to join again, with the line above.")}'
+        return f'{since} {_("It is back by itself as soon as its worker reaches this machine.")}'
+
+    async def _drain(self, name: str) -> None:
+        async def drain() -> None:
+            self._roster.drain(name, is_drained=not self._roster.is_drained(name))
+
+        await attempt(drain())
 
     async def _remove(self, name: str) -> None:
         text = _(
@@ -85,7 +102,7 @@ class MachinesCard(Scope):
                 _('Remove {machine}?', machine=name), text, yes=_('Remove'), no=_('Keep it'), icon_name='x'
             )
         if is_sure:
-            await attempt(self._room.remove_machine(name, by=causes.SETTINGS))
+            await attempt(self._roster.remove(name, by=causes.SETTINGS))
 
 
 class _Row:
@@ -112,9 +129,14 @@ class _Row:
 
     def show(self, *, facts: str, is_drained: bool) -> None:
         self._facts.set_text(facts)
+        self._drain.set_visibility(True)
         self._words.set_text(_('Use again') if is_drained else _('Drain'))
         label = _('Use {machine} again', machine=self._name) if is_drained else _('Drain {machine}', machine=self._name)
         set_props(self._drain, aria_label=label)
+
+    def show_lost(self, words: str) -> None:
+        self._facts.set_text(words)
+        self._drain.set_visibility(False)
 
     def show_load(self, load: MachineLoad | None) -> None:
         self._load.set_text(_load_words(load) if load else '')

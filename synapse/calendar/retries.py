@@ -12,10 +12,11 @@ from synapse.errors import SynapseError
 from synapse.inbox.newest import Chosen
 from synapse.language import _, own
 from synapse.restored import Restored
+from synapse.runs.ending import MACHINE_LOST
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunRequest, RunState
 from synapse.runs.recovery import interrupted_because, unfinished_step
-from synapse.runs.runs import Runs
+from synapse.runs.runs import LOST_ENDS_SECONDS, Runs
 
 from .events import Event, Occurrence, OccurrenceState
 from .messages import OccurrencesChanged
@@ -83,8 +84,11 @@ class Retries:
         if run.state is RunState.CANCELLED and run.started_at is None:
             row = row.changed(state=OccurrenceState.CANCELLED, reason=own(_('Its run was taken out of the queue.')))
             await self.ledger.group.commit(self.ledger.save, [row.as_document()])
+        elif event and was_lost(run) and await self.runs.is_resumed(run):
+            asyncio.get_running_loop().call_later(LOST_ENDS_SECONDS, self._resume_soon, run)
         elif event and row.retry_at is None and self._is_retried(run, row, event):
-            at = (run.finished_at or self.now()) + timedelta(seconds=event.retry.delay_seconds)
+            least = LOST_ENDS_SECONDS if was_lost(run) else 0.0
+            at = (run.finished_at or self.now()) + timedelta(seconds=max(event.retry.delay_seconds, least))
             row = row.changed(retry_at=at)
             await self.ledger.group.commit(self.ledger.save, [row.as_document()])
             self._retry_at(row, at)
@@ -115,6 +119,10 @@ class Retries:
         if run.state is RunState.INTERRUPTED:
             return event.retry.interrupted and run not in self.runs.settled.resumed
         return run.state is RunState.FAILED
+
+    def _resume_soon(self, run: RunRecord) -> None:
+        if self._unsubscribe is not None:
+            self.in_background(self._resume(run))
 
     async def _resume(self, run: RunRecord) -> None:
         """Retry a run whose pipeline may be retried after an interruption, from that step; no attempt is used up."""
@@ -168,3 +176,8 @@ class Retries:
         row = row.changed(reason=own(_('It could not be retried: {reason}', reason=why)))
         await self.ledger.group.commit(self.ledger.save, [row.as_document()])
         self.bus.publish(OccurrencesChanged((row,)))
+
+
+def was_lost(run: RunRecord) -> bool:
+    """Whether a run has ended because its machine is gone."""
+    return run.state is RunState.INTERRUPTED and run.error is not None and run.error.type == MACHINE_LOST

@@ -1,10 +1,12 @@
 """`python main.py machines`: says how the machines of the running control room are, drains, resumes or removes one."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from synapse.language import _, _n
+from synapse.language.formats import moment
 from synapse.sizes import size_of
 
 from .arguments import CommandLine, fail
@@ -30,6 +32,10 @@ def control_machines(command: CommandLine) -> int:
 
 def words_of(machine: Mapping[str, Any]) -> str:
     """Return `annex: 2 places, 1 run, CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free, Synapse 1.0`."""
+    if machine['state'] == 'lost':
+        at = datetime.fromisoformat(machine['since']).astimezone()
+        since = f'{moment("yMMMd", at)}, {moment("Hm", at)}'
+        return f'{machine["name"]}: {_("no contact since {moment}", moment=since)}'
     facts = [
         _n('{count} place', '{count} places', machine['places']),
         _n('{count} run', '{count} runs', len(machine['runs'])),

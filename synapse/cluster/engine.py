@@ -43,6 +43,7 @@ from .words import (
     DO,
     EXIT,
     GIVEN,
+    GOODBYE,
     JOB,
     LEAVE,
     LINE,
@@ -192,10 +193,10 @@ class RemoteHost:
         await asyncio.gather(carrying, return_exceptions=True)
         self.link.close()
 
-    def lose(self) -> None:
+    def lose(self, *, is_removed: bool = False) -> None:
         """Give the machine up: whatever lives there is ended by its own worker."""
         if not self._exit.done():
-            self._exit.set_result(HostExit(-9, None, lost=self._machine))
+            self._exit.set_result(HostExit(-9, None, lost=self._machine, is_removed=is_removed))
         self._feeding.cancel()
         self.link.close()
 
@@ -275,8 +276,7 @@ class RemoteHost:
         elif kind == ANSWER and values[0] in self._answers:
             self._answers[values[0]].set_result(json.loads(values[1]))
         elif kind == EXIT:
-            ending = json.loads(values[0])
-            self._end(HostExit(**{**ending, 'ended': tuple(ending['ended'])}))
+            self._end(_exit_of(json.loads(values[0])))
 
     async def _answer_home(self, id: str, request: Mapping[str, Any]) -> None:
         try:
@@ -324,6 +324,12 @@ class RemoteHost:
         return dict(mapped(document, change))
 
 
+def _exit_of(document: Mapping[str, Any]) -> HostExit:
+    """Return how a host ended; a machine with another Synapse may say more or less of it."""
+    values = {field.name: document[field.name] for field in fields(HostExit) if field.name in document}
+    return HostExit(**{**values, 'ended': tuple(values.get('ended', ()))})
+
+
 def modules_beside(file: Path) -> list[Path]:
     """Return the modules in the folder of a pipeline file and the packages there, which it may import.
 
@@ -366,8 +372,9 @@ class DaskEngine:
         self._looking = asyncio.Lock()
         self.machines: dict[str, Machine] = {}
         """Our workers, by name."""
-        self.on_machines: Callable[[], object] = lambda: None
-        """Called when `machines` has changed."""
+        self.on_machines: Callable[[set[str]], object] = lambda left: None
+        """Called when `machines` has changed, with the names of those that have said goodbye or were removed."""
+        self._left: set[str] = set()
         self.on_load: Callable[[str, MachineLoad], object] = lambda name, load: None
         """Called with how one of them is, every few seconds."""
 
@@ -391,6 +398,7 @@ class DaskEngine:
             ) from error
         self._client.subscribe_topic('all', self._hear)
         self._client.subscribe_topic(LOAD, self._hear_load)
+        self._client.subscribe_topic(GOODBYE, lambda event: self._left.add(event[1]['address']))
         await self.look()
 
     def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
@@ -425,9 +433,11 @@ class DaskEngine:
             for host in [host for host in self._hosts if host.address not in present]:
                 host.lose()
             if machines != self.machines:
+                left = {name for name, machine in self.machines.items() if machine.address in self._left - present}
+                self._left &= present
                 self.machines = machines
-                self._connections.keep(machine.address for machine in machines.values())
-                self.on_machines()
+                self._connections.keep(present)
+                self.on_machines(left)
 
     async def _look_now(self) -> None:
         with contextlib.suppress(OSError):
@@ -483,20 +493,23 @@ class DaskEngine:
         future.release()
 
     async def part_with(self, name: str, code: str) -> list[Machine]:
-        """Tell a machine that it is removed, and all others the new code; returns those that do not have it.
+        """Tell a machine that it is removed, if it is there, and all others the new code.
 
         The runs of the removed one are lost at once. `renew` has to follow.
+
+        :return: the machines that do not have the new code
         """
-        gone = self.machines[name]
-        for host in [host for host in self._hosts if host.address == gone.address]:
-            host.lose()
         security = self._connections.security
-        others = [machine for machine in self.machines.values() if machine is not gone]
-        _told, *have = await asyncio.gather(
-            is_told(gone.address, security, LEAVE),
-            *(is_told(other.address, security, TAKE_CODE, code=code) for other in others),
-        )
-        return [gone, *(other for other, has in zip(others, have, strict=True) if not has)]
+        others = [machine for machine in self.machines.values() if machine.name != name]
+        told = [is_told(other.address, security, TAKE_CODE, code=code) for other in others]
+        removed = [self.machines[name]] if name in self.machines else []
+        for machine in removed:
+            self._left.add(machine.address)
+            for host in [host for host in self._hosts if host.address == machine.address]:
+                host.lose(is_removed=True)
+            told.append(is_told(machine.address, security, LEAVE))
+        have = await asyncio.gather(*told)
+        return removed + [other for other, has in zip(others, have, strict=False) if not has]
 
     def renew(self, security: Security) -> None:
         """Connect with these certificates from now on; connections that are there stay."""

@@ -54,7 +54,7 @@ async def join(
             say(_('{name} has joined {address} with {places} places.', name=name, address=address, places=offer.places))
             await _first_of(worker.finished(), stopped.wait(), worker.is_removed.wait())
             with contextlib.suppress(Exception):  # it is left anyway
-                await asyncio.wait_for(worker.close(reason='left'), CLOSE_SECONDS)
+                await asyncio.wait_for(worker.depart() if stopped.is_set() else worker.close(), CLOSE_SECONDS)
             if worker.is_removed.is_set():
                 say(_farewell(name, address))
                 return 0

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from distributed.security import Security
@@ -33,7 +33,8 @@ class Machines:
 
     :param address: of a scheduler elsewhere; else where to listen, such as `tls://0.0.0.0:8786`
     :param folder: keeps the code of the cluster
-    :param on_change: called with the machines whenever another one is there, or one is gone
+    :param on_change: called with the machines whenever another one is there, or one is gone; and with the names of
+        those that have gone by themselves
     :param on_load: called with the name of one and how it is, every few seconds
     """
 
@@ -46,7 +47,7 @@ class Machines:
         folder: Path,
         paths_of: PathsOf,
         carry_out: CarryOut,
-        on_change: Callable[[Mapping[str, Machine]], object],
+        on_change: Callable[[Mapping[str, Machine], Collection[str]], object],
         on_load: Callable[[str, MachineLoad], object],
     ) -> None:
         self.local = local
@@ -85,32 +86,38 @@ class Machines:
             raise HostNotStarted(_('the machine {name} is not there', name=machine))
         return await self._remote.run(job, on_message, on_line, machine=machine)
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, *, is_lost: bool = False) -> bool:
         """Take a machine out: its runs are lost, and neither its certificate nor the code it has is accepted any more.
 
         All others get a new code and go on. One that does not answer is taken out with it, and has to join anew.
 
+        :param is_lost: whether it is not there now
+        :return: whether there is a new code: where the scheduler is not ours, it decides who joins
         :raises NotFound: if it is not there
-        :raises Conflict: if the scheduler is not ours
+        :raises Conflict: if the scheduler is not ours, unless the machine is lost
         :raises StorageError: if the new code cannot be kept; nothing has changed then
         """
+        if self._is_elsewhere and is_lost:
+            return False
         if self._is_elsewhere:
             text = _('The scheduler of this cluster runs elsewhere, and decides who joins.')
             raise Conflict('scheduler_elsewhere', text, _('Stop the worker on that machine, or drain it here.'))
         async with self._removing:
             remote = self._remote
-            if remote is None or name not in remote.machines:
+            if remote is None or (name not in remote.machines and not is_lost):
                 raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
             code = new_code()
             await asyncio.to_thread(save_code, self._folder, code)
             self.code = code
-            gone = await remote.part_with(name, code)
-            for machine in gone[1:]:
-                log.warning(N_('machine %s did not answer, and has to join anew with the new code'), machine.name)
-            await self._shut_out([machine.address for machine in gone])
+            parted = await remote.part_with(name, code)
+            for machine in parted:
+                if machine.name != name:
+                    log.warning(N_('machine %s did not answer, and has to join anew with the new code'), machine.name)
+            await self._shut_out([machine.address for machine in parted])
             remote.renew(await asyncio.to_thread(security_of, code, self._folder / 'room'))
             with contextlib.suppress(OSError):
                 await remote.look()
+        return True
 
     async def _shut_out(self, addresses: list[str]) -> None:
         """Let the scheduler refuse these workers and the old code; one that does not answer is started again."""
@@ -176,14 +183,14 @@ class Machines:
             security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
         self.address = self._listen if self._is_elsewhere else await self._start_scheduler()
         remote = DaskEngine(self.address, security, self._paths_of, self._carry_out)
-        remote.on_machines, remote.on_load = lambda: self._on_change(remote.machines), self._on_load
+        remote.on_machines, remote.on_load = lambda left: self._on_change(remote.machines, left), self._on_load
         return remote
 
     async def _leave(self, remote: DaskEngine) -> None:
         self._remote = None
         self._is_joined.clear()
         remote.lose_all()
-        self._on_change({})
+        self._on_change({}, ())
         await remote.close()
         await self._end_scheduler()
 

@@ -39,6 +39,8 @@ LEAVE: Final = 'synapse_leave'
 """The operation by which a machine hears that it was removed."""
 LOAD: Final = 'synapse-load'
 """The topic on which each machine says how it is: its name, and a `MachineLoad`."""
+GOODBYE: Final = 'synapse-goodbye'
+"""The topic on which a machine says its address before it leaves by itself."""
 RESOURCE: Final = 'synapse'
 """The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""
 

@@ -27,7 +27,7 @@ from .identity import forget_code, replace_code, security_of
 from .link import Connection
 from .relay import Relay
 from .removal import renew
-from .words import LEAVE, LOAD, OPERATION, RESOURCE, TAKE_CODE
+from .words import GOODBYE, LEAVE, LOAD, OPERATION, RESOURCE, TAKE_CODE
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +92,11 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
                     log.warning(N_('the machine could not be measured: %s'), error)
                 problem = str(error)
             await asyncio.sleep(LOAD_SECONDS)
+
+    async def depart(self) -> None:
+        """Leave the cluster as it is wanted here, so that nobody takes this machine for lost."""
+        self.log_event(GOODBYE, {'address': self.address})
+        await self.close(reason='left')
 
     async def close(self, *arguments: Any, **options: Any) -> Any:
         """Leave the cluster; every process of every run is ended."""

@@ -64,7 +64,7 @@ class HostExit:
 
     `ended` are the commands of processes that were ended with it or found left over; `survivors` is how many of them
     could not be ended; `fault` says why the engine ended it unasked; `lost` names the machine it was on if that is
-    gone.
+    gone, and `is_removed` says whether a person has removed it.
     """
 
     returncode: int
@@ -73,6 +73,7 @@ class HostExit:
     survivors: int = 0
     fault: str = ''
     lost: str = ''
+    is_removed: bool = False
 
 
 class HostProcess:

@@ -21,7 +21,8 @@ def closed() -> Problem:
 
 
 MOST_NAMED = 3
-
+MACHINE_LOST = 'machine_lost'
+"""The type of the problem of a run whose machine is gone; what it has started there may live for some seconds yet."""
 _SIGNAL_HINTS = {
     'SIGSEGV': N_('A library written in C crashed; the last lines of the log name the place.'),
     'SIGABRT': N_('A library gave up; the last lines of the log say why.'),
@@ -35,9 +36,9 @@ class Ending:
 
     `reported` is the state in the host's `end` message, None if none came; `signal` the name of the signal that ended
     the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `lost` the machine that
-    is gone with it, and `lost_at` the step it was in; `excess` why it was ended for the memory that it took;
-    `timed_out` a step that the control room had to end, and `overran` the seconds that its event allows, if they have
-    passed. `is_all_done` says whether all steps had succeeded.
+    is gone with it, `is_removed` whether a person has removed that, and `lost_at` the step it was in; `excess` why it
+    was ended for the memory that it took; `timed_out` a step that the control room had to end, and `overran` the
+    seconds that its event allows, if they have passed. `is_all_done` says whether all steps had succeeded.
     """
 
     reported: RunState | None = None
@@ -47,6 +48,7 @@ class Ending:
     why_killed: str = ''
     fault: str = ''
     lost: str = ''
+    is_removed: bool = False
     lost_at: StepRun | None = None
     excess: Problem | None = None
     timed_out: StepRun | None = None
@@ -80,12 +82,17 @@ def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
 
 
 def _lost(ending: Ending) -> Problem:
-    if ending.lost_at is None:
-        message = _('The machine {machine} was lost.', machine=ending.lost)
+    step = ending.lost_at.name if ending.lost_at else ''
+    if ending.is_removed:
+        message = _('The machine {machine} was removed.', machine=ending.lost)
+        if step:
+            message = _('The machine {machine} was removed at {step}.', machine=ending.lost, step=step)
     else:
-        message = _('The machine {machine} was lost at {step}.', machine=ending.lost, step=ending.lost_at.name)
+        message = _('The machine {machine} was lost.', machine=ending.lost)
+        if step:
+            message = _('The machine {machine} was lost at {step}.', machine=ending.lost, step=step)
     hint = _('What ran there ends by itself within 15 s. Then retry it.')
-    return Problem(message=message, hint=hint, type='interrupted', step=ending.lost_at.name if ending.lost_at else '')
+    return Problem(message=message, hint=hint, type=MACHINE_LOST, step=step)
 
 
 def _overrun(seconds: float) -> Problem:

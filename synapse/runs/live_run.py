@@ -250,6 +250,7 @@ class LiveRun:
                 signal=host_exit.signal,
                 fault=host_exit.fault,
                 lost=host_exit.lost,
+                is_removed=host_exit.is_removed,
                 lost_at=self._saved.newest.active_step,
                 why_killed=why_killed() if host_exit.signal == 'SIGKILL' else '',
             )

@@ -176,16 +176,20 @@ class Runs(KnownRuns):
                 await self._resume(run)
 
     def _lost(self, message: RunLost) -> None:
-        """Retry a run whose machine is gone, if its pipeline says so; one of an event is retried as the event says."""
-        if message.run.due is None:
+        """Retry a run whose machine is gone, if its pipeline says so."""
+        if message.run.due is None:  # the calendar retries the others
             task = asyncio.create_task(self._resume_lost(message.run))
             self._resuming.add(task)
             task.add_done_callback(self._resuming.discard)
 
     async def _resume_lost(self, run: RunRecord) -> None:
-        if await self._recovery.is_resumed(run):
+        if await self.is_resumed(run):
             await asyncio.sleep(LOST_ENDS_SECONDS)
             await self._resume(run)
+
+    async def is_resumed(self, run: RunRecord) -> bool:
+        """Whether an interrupted run is retried from where it was, as its pipeline says; at most some times."""
+        return await self._recovery.is_resumed(run)
 
     async def _resume(self, run: RunRecord) -> None:
         try:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from synapse import __version__
 from synapse.api.responses import ApiResponse
 from synapse.control_room import ControlRoom
-from synapse.errors import Conflict, NotFound
+from synapse.errors import Conflict
 from synapse.language import _
 from synapse.machine_loads import PYTHON, MachineLoad
 from synapse.offers import CORES, MEMORY, Amounts, Offer, offer_here
@@ -29,7 +29,8 @@ def machines_api(room: ControlRoom) -> APIRouter:
     async def list_machines() -> Response:
         """List the machines that carry out runs, this one first, as `{id, name, local, state, places, cores, ...}`.
 
-        `state` is `up` or `draining`, `runs` has the ids of its runs, `labels` what it offers beside cores and memory.
+        `state` is `up`, `draining`, or `lost` for one that has gone without a goodbye, `since` when that was, else
+        null. `runs` has the ids of its runs, `labels` what it offers beside cores and memory.
         `load` is null until it has said how it is; then it has `cpu_percent`, `memory_used_bytes`, `memory_bytes` and
         `disk_free_bytes`, measured every few seconds. `version` is that of Synapse, `python` that of Python.
         """
@@ -37,44 +38,41 @@ def machines_api(room: ControlRoom) -> APIRouter:
 
     @api.post('/machines/{id}/drain')
     async def drain_machine(id: Name) -> Response:
-        """Give another machine no new runs; those it has go on."""
-        _check(room, id)
-        room.runs.drain(id, is_drained=True)
+        """Give another machine no new runs, also after the next start; those it has go on."""
+        _check(id)
+        room.roster.drain(id, is_drained=True)
         return ApiResponse(_one(room, id), 202)
 
     @api.post('/machines/{id}/resume')
     async def resume_machine(id: Name) -> Response:
         """Give another machine runs again."""
-        _check(room, id)
-        room.runs.drain(id, is_drained=False)
+        _check(id)
+        room.roster.drain(id, is_drained=False)
         return ApiResponse(_one(room, id), 202)
 
     @api.delete('/machines/{id}')
     async def remove_machine(id: Name, request: Request) -> Response:
-        """Take another machine out for good. Its runs are interrupted, and its worker ends.
+        """Take another machine out for good, also a lost one. Its runs are interrupted, and its worker ends.
 
         It needs the new code of the cluster to join again; the machines that stay have it already.
         """
-        _check(room, id)
-        await room.remove_machine(id, by=caller_of(request))
+        _check(id)
+        await room.roster.remove(id, by=caller_of(request))
         return Response(status_code=204)
 
     return api
 
 
-def _check(room: ControlRoom, name: str) -> None:
-    """:raises SynapseError: unless another machine is called this"""
-    if name in room.runs.machines:
-        return
+def _check(name: str) -> None:
+    """:raises Conflict: for this machine"""
     if name == LOCAL:
         text = _('The machine of Synapse itself always takes part.')
         raise Conflict('machine_is_local', text, _('Pause the queue, or set the number of its workers.'))
-    raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
 
 
 def _shown(room: ControlRoom) -> Iterator[dict[str, Any]]:
     yield _here(room)
-    for name in room.runs.machines:
+    for name in (*room.roster.here, *room.roster.lost):
         yield _one(room, name)
 
 
@@ -89,13 +87,22 @@ def _here(room: ControlRoom) -> dict[str, Any]:
         python=PYTHON,
     )
     offer = Offer(len(runs), offer_here(room.settings.offer))
-    return {'id': LOCAL, 'name': socket.gethostname(), 'local': True, 'state': 'up', **_facts(offer, runs, load)}
+    return {
+        'id': LOCAL, 'name': socket.gethostname(), 'local': True, 'state': 'up', 'since': None,
+        **_facts(offer, runs, load),
+    }  # fmt: skip
 
 
 def _one(room: ControlRoom, name: str) -> dict[str, Any]:
-    state = 'draining' if room.runs.is_drained(name) else 'up'
-    facts = _facts(room.runs.machines[name], _runs_on(room, name), room.loads.get(name))
-    return {'id': name, 'name': name, 'local': False, 'state': state, **facts}
+    roster = room.roster
+    if lost := roster.lost.get(name):
+        state, offer = 'lost', lost.offer
+    else:
+        state, offer = 'draining' if roster.is_drained(name) else 'up', roster.here[name]
+    return {
+        'id': name, 'name': name, 'local': False, 'state': state, 'since': lost.since.isoformat() if lost else None,
+        **_facts(offer, _runs_on(room, name), roster.loads.get(name)),
+    }  # fmt: skip
 
 
 def _runs_on(room: ControlRoom, machine: str | None) -> list[str | None]:

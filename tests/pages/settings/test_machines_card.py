@@ -30,24 +30,24 @@ async def test_it_says_how_others_join_and_shows_those_that_have(
     async with opened(tmp_path, MachinesCard) as it:
         assert 'main.py --cluster' in text_of(it.part)
 
-        it.room.runs.offer_machines({'annex': Offer(2, {'cores': 8, 'gpu': 1})})
+        it.room.roster.update({'annex': Offer(2, {'cores': 8, 'gpu': 1})}, ())
         await it.until(lambda: 'annex' in text_of(it.part))
 
         assert '2 places, 8 cores, gpu 1, 0 runs' in text_of(it.part)
         await it.until(lambda: [one['name'] for one in it.room.status.workers if one.get('machine')] == NAMES)
 
-        it.room.loads.report('annex', LOAD)
+        it.room.roster.loads.report('annex', LOAD)
 
         await it.until(lambda: 'CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free' in text_of(it.part))
         assert 'Put the same version there' not in text_of(it.part)
-        it.room.loads.report('annex', replace(LOAD, cpu_percent=50.0, version='9.9'))
+        it.room.roster.loads.report('annex', replace(LOAD, cpu_percent=50.0, version='9.9'))
         await it.until(lambda: 'It has Synapse 9.9, this machine' in text_of(it.part))
-        it.room.loads.report('annex', replace(LOAD, python='2.7.18'))
+        it.room.roster.loads.report('annex', replace(LOAD, python='2.7.18'))
         await it.until(lambda: 'It has Python 2.7.18, this machine' in text_of(it.part))
 
         it.press('Drain')
         await it.until(lambda: 'gets no new runs' in text_of(it.part))
-        assert it.room.runs.is_drained('annex')
+        assert it.room.roster.is_drained('annex')
 
         it.press('Use again')
         await it.until(lambda: 'gets no new runs' not in text_of(it.part))
@@ -57,5 +57,19 @@ async def test_it_says_how_others_join_and_shows_those_that_have(
         await it.until(lambda: it.told)
         assert it.told == ["No machine is called 'annex'."]
 
-        it.room.runs.offer_machines({})
+        it.room.roster.update({}, ['annex'])
         await it.until(lambda: 'annex' not in text_of(it.part))
+
+
+async def test_a_lost_machine_stays_until_it_is_back_or_leaves(tmp_path: Path) -> None:
+    async with opened(tmp_path, MachinesCard) as it:
+        it.room.roster.update({'annex': Offer(2)}, ())
+        it.room.roster.update({}, ())
+        await it.until(lambda: 'It is back by itself' in text_of(it.part))
+
+        assert 'No contact since ' in text_of(it.part)
+        assert [text_of(button) for button in it.all(type='button', within=it.all(role='listitem')[0])] == ['Remove']
+
+        it.room.roster.update({'annex': Offer(2)}, ())
+        await it.until(lambda: '2 places, 0 runs' in text_of(it.part))
+        assert 'No contact' not in text_of(it.part)

@@ -1,6 +1,7 @@
 """The calls under `/machines` where there is no other one: what they show, and what they refuse."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -41,7 +42,7 @@ async def test_the_machine_itself_is_listed_and_stays(api: httpx.AsyncClient, ro
 
 
 async def test_a_machine_that_has_not_said_how_it_is_has_no_load(api: httpx.AsyncClient, room: ControlRoom) -> None:
-    room.runs.offer_machines({'annex.example': Offer(2, {'cores': 8, 'gpu': 1})})
+    room.roster.update({'annex.example': Offer(2, {'cores': 8, 'gpu': 1})}, ())
 
     [_, machine] = (await api.get('/machines')).json()
     drained = await api.post('/machines/annex.example/drain')
@@ -49,6 +50,22 @@ async def test_a_machine_that_has_not_said_how_it_is_has_no_load(api: httpx.Asyn
 
     assert (machine['load'], machine['version'], machine['labels'], machine['cores']) == (None, None, {'gpu': 1}, 8)
     assert (drained.status_code, drained.json()['state'], resumed.json()['state']) == (202, 'draining', 'up')
+
+
+async def test_a_lost_machine_is_listed_with_what_it_had(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    room.roster.update({'annex': Offer(2, {'cores': 8, 'gpu': 1})}, ())
+    room.roster.update({}, ())
+
+    [_, machine] = (await api.get('/machines')).json()
+    refused = await api.post('/machines/annex/drain')
+
+    since = datetime.fromisoformat(machine.pop('since'))
+    assert timedelta() <= datetime.now(UTC) - since < timedelta(minutes=1)
+    assert machine == {
+        'id': 'annex', 'name': 'annex', 'local': False, 'state': 'lost', 'places': 2, 'cores': 8, 'memory_bytes': None,
+        'labels': {'gpu': 1}, 'runs': [], 'load': None, 'version': None, 'python': None,
+    }  # fmt: skip
+    error_of(refused, 409, 'machine_lost')
 
 
 async def test_what_is_not_there_is_not_found(api: httpx.AsyncClient) -> None:
@@ -60,7 +77,7 @@ async def test_a_token_that_only_runs_sees_machines_and_changes_none(
     authority: str, api: httpx.AsyncClient, room: ControlRoom
 ) -> None:
     _, secret = await room.tokens.create({'name': 'runner', 'scope': Scope.RUN})
-    room.runs.offer_machines({'annex': Offer(2)})
+    room.roster.update({'annex': Offer(2)}, ())
     headers = {'Authorization': f'Bearer {secret}'}
 
     seen = await api.get('/machines', headers=headers)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -129,6 +130,7 @@ def test_a_killed_machine_interrupts_its_runs_and_another_takes_the_next(room: S
     ended = room.wait_for_run(run['id'], 'interrupted', timeout=15)
 
     assert ended['error']['message'] == 'The machine annex was lost at execute.'
+    assert states(room) == {'local': 'up', 'annex': 'lost'}
     machine.wait_until_empty()
     other = join('shed')
     again = room.create_run('RunCommand', command=['sh', '-c', 'echo up'])
@@ -136,12 +138,15 @@ def test_a_killed_machine_interrupts_its_runs_and_another_takes_the_next(room: S
     assert other.stop() == 0
 
 
-def test_a_run_that_declares_it_goes_on_elsewhere_once_nothing_works_there(room: SynapseUnderTest, join: Join) -> None:
+@pytest.mark.parametrize('how', ['by hand', 'by an event'])
+def test_a_run_that_declares_it_goes_on_elsewhere_once_nothing_works_there(
+    room: SynapseUnderTest, join: Join, how: str
+) -> None:
     room.write_pipeline('patient.py', PATIENT)
     room.wait_for_pipeline('Patient')
     machine = join('annex')
     room.create_run('RunCommand', command=['sleep', '600'])
-    run = room.create_run('Patient')
+    run = room.create_run('Patient') if how == 'by hand' else fired(room, 'Patient')
     wait_until(lambda: any(entry['message'] == 'up' for entry in lines(room, run)), timeout=40)
 
     machine.stop(signal.SIGKILL)
@@ -152,6 +157,22 @@ def test_a_run_that_declares_it_goes_on_elsewhere_once_nothing_works_there(room:
 
     assert [step['state'] for step in room.wait_for_run(again, 'succeeded')['steps']] == ['succeeded', 'succeeded']
     assert 'first' not in [entry['message'] for entry in lines(room, {'id': again})]
+
+
+def fired(room: SynapseUnderTest, pipeline: str) -> dict:
+    """The run of an event that has just fired."""
+    start = (datetime.now(UTC) + timedelta(seconds=2)).strftime('%Y-%m-%dT%H:%M:%S')
+    with room.api as api:
+        event = api.post('/scheduler/create', json={'pipeline': pipeline, 'start': start, 'timezone': 'UTC'}).json()
+        found: list[dict] = []
+
+        def has_fired() -> bool:
+            found[:] = [run for run in api.get('/runs').json()['runs'] if run['event_id'] == event['id']]
+            return bool(found)
+
+        wait_until(has_fired, timeout=20)
+    assert found[0]['due'] is not None
+    return found[0]
 
 
 def wait_for_retry(api: httpx.Client, run_id: str) -> str:
@@ -338,7 +359,9 @@ def test_a_removed_machine_ends_and_is_refused_while_the_runs_of_others_go_on(
         assert api.delete('/machines/annex').json()['error']['code'] == 'machine_not_found'
         assert [machine['id'] for machine in api.get('/machines').json()] == ['local', 'shed']
         entries = api.get('/logs', params={'q': 'was removed by'}).json()['entries']
-    assert room.wait_for_run(run['id'], 'interrupted', timeout=15)['error']['type'] == 'interrupted'
+    assert room.wait_for_run(run['id'], 'interrupted', timeout=15)['error']['message'].startswith(
+        'The machine annex was removed at '
+    )
     assert 'annex was removed by' in entries[0]['message']
     assert annex.process.wait(30) == 0
     annex.wait_for('annex was removed from the cluster')
@@ -356,13 +379,42 @@ def test_a_removed_machine_ends_and_is_refused_while_the_runs_of_others_go_on(
     room.stop()
     assert shed.stop() == 0
     room.start(port=port)
-    new = join_line(room, start=2)
+    new = join_line(room, start=3)  # the second one came with the new code
     again = MachineUnderTest(shed.folder, new[0], *old[1:], '--name', 'shed')
     try:
         again.wait_for('has joined')
         assert is_refused(tmp_path / 'annex', new[0], *old[1:])
     finally:
         assert again.stop() == 0
+
+
+def test_a_lost_machine_is_listed_until_it_is_back_and_can_be_removed(
+    room: SynapseUnderTest, join: Join, tmp_path: Path
+) -> None:
+    annex, shed, old = join('annex'), join('shed'), join_line(room)
+    assert shed.stop() == 0
+    wait_until(lambda: states(room) == {'local': 'up', 'annex': 'up'}, timeout=20)
+    annex.stop(signal.SIGKILL)
+    wait_until(lambda: states(room) == {'local': 'up', 'annex': 'lost'}, timeout=20)
+
+    port = int(re.findall(r':(\d+)/', room.url)[0])
+    room.stop()
+    room.start(port=port)
+    join_line(room, start=2)
+    assert states(room) == {'local': 'up', 'annex': 'lost'}
+    shown = command(room, 'machines')
+    removed = command(room, 'machines', 'remove', 'annex')
+
+    assert 'annex: no contact since ' in shown.stdout
+    assert (removed.returncode, removed.stdout.count('annex')) == (0, 0)
+    assert states(room) == {'local': 'up'}
+    assert join_line(room, start=3) != old
+    assert is_refused(tmp_path / 'annex', *old)
+
+
+def states(room: SynapseUnderTest) -> dict[str, str]:
+    with room.api as api:
+        return {machine['id']: machine['state'] for machine in api.get('/machines').json()}
 
 
 COUNTS = 'for n in $(seq 40); do echo $n; sleep 0.2; done'

@@ -1,0 +1,183 @@
+"""The other machines of the cluster: which are there, which were lost, and which get no new runs."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from storage.documents import Documents
+from storage.files import StorageError
+
+from .bus import Bus, Message
+from .engine.engine import LocalEngine
+from .errors import Conflict, NotFound, SynapseError
+from .language import N_, _
+from .log.log import Level, Log
+from .machine_loads import MachineLoads
+from .offers import Offer
+from .records import now_utc
+from .runs.causes import cause_words
+from .runs.folders import not_saved
+from .runs.runs import Runs
+from .waiting import Latest
+
+if TYPE_CHECKING:
+    from .cluster.machines import Machines
+
+log = logging.getLogger(__name__)
+
+MOST_LOST = 200
+"""How many lost machines are kept; the one that was lost first goes first."""
+DOCUMENT = 'machines'
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChanged(Message):
+    """Machines have joined, were lost, left or were removed, or get new runs or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostMachine:
+    """A machine that has gone without a goodbye; `offer` is what it had."""
+
+    since: datetime
+    offer: Offer
+    must_join_anew: bool = False
+    """Whether the code of the cluster has changed since."""
+
+
+class Roster:
+    """Use it on the event loop only. What it knows is saved, so that a machine is known to be lost after a restart too.
+
+    :param engine: has the other machines, if it is not a `LocalEngine`
+    """
+
+    def __init__(
+        self, *, engine: 'LocalEngine | Machines', runs: Runs, loads: MachineLoads, saved: Documents, bus: Bus, log: Log
+    ) -> None:
+        self._engine, self._runs = engine, runs
+        self.loads = loads
+        """How they are."""
+        self._saved, self._bus, self._log = saved, bus, log
+        self._save_soon = Latest(self._save, asyncio.create_task)  # machines come and go together when a network does
+        self.lost: Mapping[str, LostMachine] = {}
+        """Those that were there, and have neither left nor been removed since, by name."""
+        if not isinstance(engine, LocalEngine):
+            self._restore(saved.get(DOCUMENT) or {})
+
+    @property
+    def here(self) -> Mapping[str, Offer]:
+        """Those that are there, by name."""
+        return self._runs.machines
+
+    def is_drained(self, name: str) -> bool:
+        """Whether a machine gets no new runs."""
+        return self._runs.is_drained(name)
+
+    def update(self, offers: Mapping[str, Offer], left: Collection[str]) -> None:
+        """Take which machines are there now; of the others those in `left` have said goodbye."""
+        lost = {name: machine for name, machine in self.lost.items() if name not in offers and name not in left}
+        for name, offer in self.here.items():
+            if name not in offers and name not in left:
+                lost[name] = LostMachine(now_utc(), offer)
+        self.lost = dict(sorted(lost.items(), key=lambda item: item[1].since)[-MOST_LOST:])
+        self.loads.keep(offers)
+        self._runs.offer_machines(offers)
+        self._changed()
+
+    def drain(self, name: str, *, is_drained: bool) -> None:
+        """Give a machine no new runs, or give it some again, also after the next start; what runs there goes on.
+
+        :raises NotFound: if it was never there
+        :raises Conflict: if it is lost
+        """
+        self._find(name)
+        if name in self.lost:
+            hint = _('Start its worker again, or remove it.')
+            raise Conflict('machine_lost', _('{machine} is not there.', machine=name), hint)
+        self._runs.drain(name, is_drained=is_drained)
+        self._changed()
+
+    async def remove(self, name: str, *, by: str) -> None:
+        """Take a machine out of the cluster for good; its runs are interrupted.
+
+        :param by: who wants it, for the log
+        :raises NotFound: if it was never there
+        :raises Conflict: if the scheduler of the cluster is not ours, unless the machine is lost
+        :raises SynapseError: if it could not be saved; nothing has changed then
+        """
+        self._find(name)
+        if isinstance(self._engine, LocalEngine):
+            raise _not_found(name)
+        was_drained = self._runs.is_drained(name)
+        self._runs.hold_back(name, is_held=True)
+        try:
+            has_new_code = await self._engine.remove(name, is_lost=name in self.lost)
+        except (SynapseError, StorageError) as error:
+            self._runs.hold_back(name, is_held=was_drained)
+            if isinstance(error, StorageError):
+                raise not_saved(_('The machine was not removed'), error) from error
+            raise
+        self._runs.hold_back(name, is_held=False)
+        self.lost = {
+            other: replace(machine, must_join_anew=machine.must_join_anew or has_new_code)
+            for other, machine in self.lost.items()
+            if other != name
+        }
+        text = _('{machine} was removed by {someone}', machine=name, someone=cause_words(by))
+        if has_new_code:
+            text = _(
+                '{machine} was removed by {someone}; the code of the cluster is a new one',
+                machine=name,
+                someone=cause_words(by),
+            )
+        self._log.append(Level.INFO, text, source='synapse')
+        self._changed()
+
+    async def close(self) -> None:
+        """Save what is not saved yet."""
+        if not isinstance(self._engine, LocalEngine):
+            await self._save_soon()
+
+    def _find(self, name: str) -> None:
+        if name not in self.here and name not in self.lost:
+            raise _not_found(name)
+
+    def _changed(self) -> None:
+        self._bus.publish(RosterChanged())
+        self._save_soon()
+
+    def _restore(self, document: Mapping[str, Any]) -> None:
+        """Take the machines of the last start as lost until they are back."""
+        now = now_utc()
+        for name, saved in dict(document.get('known') or {}).items():
+            since = datetime.fromisoformat(saved['since']) if saved['since'] else now
+            offer = Offer(int(saved['places']), dict(saved['has']))
+            self.lost = {**self.lost, name: LostMachine(since, offer, bool(saved['must_join_anew']))}
+        for name in document.get('drained') or ():
+            self._runs.hold_back(str(name), is_held=True)
+
+    async def _save(self) -> None:
+        known = {name: _as_json(offer) for name, offer in self.here.items()}
+        for name, machine in self.lost.items():
+            known[name] = _as_json(machine.offer, machine.since, must_join_anew=machine.must_join_anew)
+        drained = [name for name in known if self._runs.is_drained(name)]
+        try:
+            await asyncio.to_thread(self._saved.put, DOCUMENT, {'known': known, 'drained': drained})
+        except StorageError as error:
+            log.warning(N_('which other machines there are could not be saved: %s'), error)
+
+
+def _not_found(name: str) -> NotFound:
+    return NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
+
+
+def _as_json(offer: Offer, since: datetime | None = None, *, must_join_anew: bool = False) -> dict[str, Any]:
+    return {
+        'places': offer.places,
+        'has': dict(offer.has),
+        'since': since.isoformat() if since else None,
+        'must_join_anew': must_join_anew,
+    }
