@@ -339,8 +339,10 @@ async def _announce_cluster(room: ControlRoom) -> None:
 
     def tell() -> None:
         nonlocal told
+        if not engine.addresses:
+            return
         code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else engine.code
-        line = f'{program.NAME} worker {engine.address} --code {code}'
+        line = f'{program.NAME} worker {engine.addresses[0]} --code {code}'
         if line != told:
             told = line
             _tell(_('Other machines join with: {command}', command=line))

@@ -67,7 +67,7 @@ from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
 from .restored import Restored
 from .retention import Retention
-from .roster import Roster
+from .roster import Roster, UnreachedMachine
 from .runs.rebuilding import rebuild
 from .runs.runs import Runs
 from .sealed import Seal
@@ -198,9 +198,7 @@ class ControlRoom:
         )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         loads = MachineLoads(bus)
-        engine = _engine(
-            LocalEngine(boot, zygotes), settings, catalog, loads, lambda offers, left: roster.update(offers, left)
-        )
+        engine = _engine(LocalEngine(boot, zygotes), settings, catalog, loads, lambda *found: roster.update(*found))
         given_tokens = Documents(data / 'tokens.json')
         tokens = ApiTokens(given_tokens, bus, now=now)
         ledger, auth = (
@@ -592,7 +590,7 @@ def _engine(
     settings: Settings,
     catalog: Catalog,
     loads: MachineLoads,
-    update: Callable[[Mapping[str, Offer], Collection[str]], object],
+    update: Callable[[Mapping[str, Offer], Collection[str], Mapping[str, UnreachedMachine]], object],
 ) -> 'LocalEngine | Machines':
     """Return what carries out runs: here, and on other machines where the settings say so."""
     if settings.cluster is None:
@@ -606,8 +604,15 @@ def _engine(
         own = Path(job['folder'])
         return [path for _, path in found if not path.is_relative_to(own) and path.exists()]
 
-    def use(machines: 'Mapping[str, OtherMachine]', left: Collection[str]) -> None:
-        update({machine.name: machine.offer for machine in machines.values()}, left)
+    def use(
+        machines: 'Mapping[str, OtherMachine]', left: Collection[str], unreached: 'Mapping[str, OtherMachine]'
+    ) -> None:
+        offers = {name: machine.offer for name, machine in machines.items()}
+        update(
+            offers,
+            left,
+            {name: UnreachedMachine(machine.address, machine.offer) for name, machine in unreached.items()},
+        )
 
     host = '127.0.0.1' if settings.cluster_port == 0 else '0.0.0.0'  # noqa: S104 - only who has the code gets in
     return Machines(

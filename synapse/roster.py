@@ -48,6 +48,14 @@ class LostMachine:
     """Whether the code of the cluster has changed since."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnreachedMachine:
+    """A machine that has joined, and to which no connection can be made, as with a firewall between."""
+
+    address: str
+    offer: Offer
+
+
 class Roster:
     """Use it on the event loop only. What it knows is saved, so that a machine is known to be lost after a restart too.
 
@@ -64,6 +72,8 @@ class Roster:
         self._save_soon = Latest(self._save, asyncio.create_task)  # machines come and go together when a network does
         self.lost: Mapping[str, LostMachine] = {}
         """Those that were there, and have neither left nor been removed since, by name."""
+        self.unreached: Mapping[str, UnreachedMachine] = {}
+        """Those that have joined, but get no runs as they cannot be reached, by name."""
         if not isinstance(engine, LocalEngine):
             self._restore(saved.get(DOCUMENT) or {})
 
@@ -76,13 +86,22 @@ class Roster:
         """Whether a machine gets no new runs."""
         return self._runs.is_drained(name)
 
-    def update(self, offers: Mapping[str, Offer], left: Collection[str]) -> None:
-        """Take which machines are there now; of the others those in `left` have said goodbye."""
-        lost = {name: machine for name, machine in self.lost.items() if name not in offers and name not in left}
-        for name, offer in self.here.items():
-            if name not in offers and name not in left:
-                lost[name] = LostMachine(now_utc(), offer)
+    def update(
+        self,
+        offers: Mapping[str, Offer],
+        left: Collection[str],
+        unreached: Mapping[str, UnreachedMachine] | None = None,
+    ) -> None:
+        """Take which machines are there now, and which have joined without being reached; `left` have said goodbye."""
+        here, new = self.here, unreached or {}
+        known = {*offers, *left, *new}
+        lost = {name: machine for name, machine in self.lost.items() if name not in known}
+        lost |= {name: LostMachine(now_utc(), offer) for name, offer in here.items() if name not in known}
         self.lost = dict(sorted(lost.items(), key=lambda item: item[1].since)[-MOST_LOST:])
+        for name in new.keys() - self.unreached.keys():
+            text = _('{machine} has joined, but cannot be reached', machine=name)
+            self._log.append(Level.WARNING, f'{text}. {unreached_hint(new[name])}', source='synapse')
+        self.unreached = dict(new)
         self.loads.keep(offers)
         self._runs.offer_machines(offers)
         self._changed()
@@ -94,7 +113,7 @@ class Roster:
         :raises Conflict: if it is lost
         """
         self._find(name)
-        if name in self.lost:
+        if name not in self.here:
             hint = _('Start its worker again, or remove it.')
             raise Conflict('machine_lost', _('{machine} is not there.', machine=name), hint)
         self._runs.drain(name, is_drained=is_drained)
@@ -142,7 +161,7 @@ class Roster:
             await self._save_soon()
 
     def _find(self, name: str) -> None:
-        if name not in self.here and name not in self.lost:
+        if name not in {*self.here, *self.lost, *self.unreached}:
             raise _not_found(name)
 
     def _changed(self) -> None:
@@ -168,6 +187,15 @@ class Roster:
             await asyncio.to_thread(self._saved.put, DOCUMENT, {'known': known, 'drained': drained})
         except StorageError as error:
             log.warning(N_('which other machines there are could not be saved: %s'), error)
+
+
+def unreached_hint(machine: UnreachedMachine) -> str:
+    """Say what a person can do about it."""
+    return _(
+        'Nothing answers at {address}. Let connections to this port through its firewall; a fixed port comes with '
+        '`--listen HOST:PORT`.',
+        address=machine.address.partition('://')[2],
+    )
 
 
 def _not_found(name: str) -> NotFound:

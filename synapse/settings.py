@@ -85,6 +85,19 @@ def cluster_address(text: str) -> str:
     return text
 
 
+def own_address(text: str) -> tuple[str, int]:
+    """Return host and port of `HOST`, `HOST:PORT` or `[HOST]:PORT`; the port is 0 where none is given.
+
+    :raises ValueError: if it is none of these
+    """
+    found = re.fullmatch(r'([^\s/:@\[\]]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?', text)
+    if found is None or not 0 <= int(found[2] or 0) <= 65535:
+        raise ValueError(
+            _('{address!r} is no address of this machine, such as 10.0.0.6 or 10.0.0.6:8790.', address=text)
+        )
+    return found[1], int(found[2] or 0)
+
+
 class Settings(BaseModel):
     """Every setting of the command line; sizes in bytes."""
 

@@ -15,7 +15,7 @@ from synapse.engine.engine import LocalEngine
 from synapse.language import _, _n
 from synapse.machine_loads import PYTHON, MachineLoad, MachineReported
 from synapse.offers import needs_words
-from synapse.roster import LostMachine, Roster, RosterChanged
+from synapse.roster import LostMachine, Roster, RosterChanged, unreached_hint
 from synapse.runs import causes
 
 from .rows import card, row
@@ -30,7 +30,7 @@ class MachinesCard(Scope):
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('div')
         self._room = room
-        self._shown: tuple[str, str] | None = None
+        self._shown: tuple[str, ...] | None = None
         self._rows: dict[str, _Row] = {}
         with self, card(_('Machines')):
             self._way_in = el('div')
@@ -44,18 +44,21 @@ class MachinesCard(Scope):
     def _show(self) -> None:
         """Show what has changed, and leave the rest alone: a button of it may have the focus."""
         engine = self._room.engine
-        way_in = ('', '') if isinstance(engine, LocalEngine) else (engine.address, engine.code)
+        way_in: tuple[str, ...] = () if isinstance(engine, LocalEngine) else (*engine.addresses, engine.code)
         if way_in != self._shown and not may_only_look(self.client):
             self._shown = way_in
             self._way_in.clear()
             with self._way_in:
                 _join(self._room)
-        keep_rows(self._list, self._rows, [*self._roster.here, *self._roster.lost], self._draw)
+        roster = self._roster
+        keep_rows(self._list, self._rows, [*roster.here, *roster.unreached, *roster.lost], self._draw)
         for name, line in self._rows.items():
-            if lost := self._roster.lost.get(name):
-                line.show_lost(self._lost_words(lost))
+            if lost := roster.lost.get(name):
+                line.show_away(self._lost_words(lost))
+            elif unreached := roster.unreached.get(name):
+                line.show_away(unreached_hint(unreached))
             else:
-                line.show(facts=self._facts(name), is_drained=self._roster.is_drained(name))
+                line.show(facts=self._facts(name), is_drained=roster.is_drained(name))
         self._show_loads()
 
     @property
@@ -134,7 +137,7 @@ class _Row:
         label = _('Use {machine} again', machine=self._name) if is_drained else _('Drain {machine}', machine=self._name)
         set_props(self._drain, aria_label=label)
 
-    def show_lost(self, words: str) -> None:
+    def show_away(self, words: str) -> None:
         self._facts.set_text(words)
         self._drain.set_visibility(False)
 
@@ -178,9 +181,11 @@ def _join(room: ControlRoom) -> None:
     if isinstance(room.engine, LocalEngine):
         command = f'{program.NAME} --cluster'
         text = _('Runs that no longer fit this machine can go to others. Start Synapse with:')
-    elif room.engine.address:
-        command = f'{program.NAME} worker {room.engine.address} --code {room.engine.code}'
+    elif addresses := room.engine.addresses:
+        command = f'{program.NAME} worker {addresses[0]} --code {room.engine.code}'
         text = _('Another machine joins with this line. Whoever has it can run anything on all of them.')
+        if others := addresses[1:]:
+            text += ' ' + _('This machine can also be reached at {addresses}.', addresses=', '.join(others))
     else:
         el('p', 'hint', _('The scheduler of the cluster is not there yet.'))
         return

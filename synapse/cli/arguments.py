@@ -4,11 +4,11 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from synapse import program
 from synapse.language import AUTO, N_, _, read_language, speak, translated
@@ -16,6 +16,7 @@ from synapse.language import AUTO, N_, _, read_language, speak, translated
 if TYPE_CHECKING:
     from synapse.settings import Settings
 
+T = TypeVar('T')
 
 _SET = N_(
     'a parameter; repeatable. A list is JSON, --set \'command=["echo", "hi"]\', or one --set for each of its items,\n'
@@ -77,7 +78,7 @@ class CommandLine:
     at_boot: bool = False
     code: str = ''
     machine: str = ''
-    listen: str = ''
+    listen: tuple[str, int] | None = None
     """Of `worker`, which has the address of the scheduler in `at`."""
 
 
@@ -120,7 +121,7 @@ def parse(arguments: list[str]) -> CommandLine:
             at=_scheduler(given.address),
             code=given.code,
             machine=given.name,
-            listen=given.listen,
+            listen=_own_address(given.listen) if given.listen else None,
         )
     if given.command == 'service':
         return CommandLine(name='service', settings=settings, action=given.action, at_boot=given.boot)
@@ -210,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     joiner.add_argument('--code', default='', metavar='CODE', help=_('the code of the cluster; kept for the next time'))
     joiner.add_argument('--name', default='', metavar='NAME', help=_('what this machine is called (default: its name)'))
     joiner.add_argument(
-        '--listen', default='', metavar='HOST', help=_('address of this machine at which the others reach it')
+        '--listen', default='', metavar='HOST[:PORT]', help=_('address of this machine at which the others reach it')
     )
     return parser
 
@@ -316,8 +317,18 @@ def _check_lan(settings: 'Settings') -> None:
 def _scheduler(text: str) -> str:
     from synapse.settings import cluster_address
 
+    return _read(cluster_address, text)
+
+
+def _own_address(text: str) -> tuple[str, int]:
+    from synapse.settings import own_address
+
+    return _read(own_address, text)
+
+
+def _read(read: Callable[[str], T], text: str) -> T:
     try:
-        return cluster_address(text)
+        return read(text)
     except ValueError as error:
         fail(_('{error} Try: {program} --help', program=program.NAME, error=error), 2)
 

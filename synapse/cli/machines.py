@@ -32,6 +32,8 @@ def control_machines(command: CommandLine) -> int:
 
 def words_of(machine: Mapping[str, Any]) -> str:
     """Return `annex: 2 places, 1 run, CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free, Synapse 1.0`."""
+    if machine['problem']:
+        return f'{machine["name"]}: {machine["problem"]}'
     if machine['state'] == 'lost':
         at = datetime.fromisoformat(machine['since']).astimezone()
         since = f'{moment("yMMMd", at)}, {moment("Hm", at)}'

@@ -62,5 +62,8 @@ def be_worker(command: CommandLine) -> int:
                 say=say,
             )
         )
+    except ValueError as error:
+        say(str(error))
+        return 2
     finally:
         lock.release()

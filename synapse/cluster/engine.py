@@ -65,6 +65,8 @@ LONG_BYTES, TELL_SECONDS = 256 * 1024**2, 10.0
 """From which size on a file is logged while it travels, and how often."""
 AGAIN_SECONDS = 0.5
 ASK_SECONDS = 10.0
+REACH_SECONDS = 1.0
+"""How long a machine that has just joined is waited for; it is used later if it takes longer to be reached."""
 START_SECONDS = 10.0
 MOST_MODULES, MOST_CODE_BYTES = 200, 5 * 1024**2
 WITH_PATHS = ('checkpoint.json', RESULT)
@@ -182,6 +184,7 @@ class RemoteHost:
                     await self._say_goodbye(carrying)
                     return
             if loop.time() - self.link.heard_at > LOST_SECONDS:
+                connections.doubt(self.address)
                 break
             await asyncio.sleep(AGAIN_SECONDS)
         self.lose()
@@ -365,6 +368,7 @@ class DaskEngine:
     ) -> None:
         self._address = address
         self._connections = Connections(security or Security())
+        self._connections.on_news = lambda: self._do(self._look_now())
         self.paths_of, self._carry_out = paths_of, carry_out
         self._client: Client | None = None
         self._hosts: set[RemoteHost] = set()
@@ -372,9 +376,14 @@ class DaskEngine:
         self._looking = asyncio.Lock()
         self.machines: dict[str, Machine] = {}
         """Our workers, by name."""
+        self.unreached: dict[str, Machine] = {}
+        """Those that have joined, but cannot be reached from here."""
         self.on_machines: Callable[[set[str]], object] = lambda left: None
-        """Called when `machines` has changed, with the names of those that have said goodbye or were removed."""
+        """Called when one of these has changed, with the names of those that have said goodbye or were removed."""
         self._left: set[str] = set()
+        self._met: set[str] = set()
+        self._heard: dict[str, float] = {}
+        """When each machine has said how it is, by the clock of the loop; addresses."""
         self.on_load: Callable[[str, MachineLoad], object] = lambda name, load: None
         """Called with how one of them is, every few seconds."""
 
@@ -411,9 +420,10 @@ class DaskEngine:
         """Take what a machine says about itself; one of another version may say more."""
         said = event[1]
         with contextlib.suppress(KeyError):
+            machine = self.machines[said['name']]
+            self._heard[machine.address] = asyncio.get_running_loop().time()
             values = {field.name: said[field.name] for field in fields(MachineLoad)}
-            if said['name'] in self.machines:
-                self.on_load(said['name'], MachineLoad(**values))
+            self.on_load(machine.name, MachineLoad(**values))
 
     async def look(self) -> None:
         """Ask the scheduler which workers there are; runs of those that are gone are lost.
@@ -432,12 +442,35 @@ class DaskEngine:
             present = {machine.address for machine in machines.values()}
             for host in [host for host in self._hosts if host.address not in present]:
                 host.lose()
-            if machines != self.machines:
-                left = {name for name, machine in self.machines.items() if machine.address in self._left - present}
-                self._left &= present
-                self.machines = machines
-                self._connections.keep(present)
-                self.on_machines(left)
+            self._connections.keep(present)
+            self._doubt_silent(present)
+            await self._connections.first(REACH_SECONDS)
+            self._take_up(machines)
+
+    def _doubt_silent(self, present: set[str]) -> None:
+        """A cable that is pulled breaks no connection: for minutes the scheduler takes such a machine for present."""
+        now = asyncio.get_running_loop().time()
+        for address, at in [*self._heard.items()]:
+            if address not in present:
+                del self._heard[address]  # it is met anew if it comes back
+            elif now - at > LOST_SECONDS:
+                self._heard[address] = now
+                self._connections.doubt(address)
+
+    def _take_up(self, joined: Mapping[str, Machine]) -> None:
+        """Use the machines that have joined and can be reached."""
+        reached, failed = self._connections.reached, self._connections.failed
+        machines = {name: machine for name, machine in joined.items() if machine.address in reached}
+        self._met = (self._met | reached) & {machine.address for machine in joined.values()}
+        now = asyncio.get_running_loop().time()
+        self._heard |= dict.fromkeys(self._met - self._heard.keys(), now)
+        unreached = {name: machine for name, machine in joined.items() if machine.address in failed - self._met}
+        if (machines, unreached) != (self.machines, self.unreached):
+            present = {machine.address for machine in joined.values()}
+            left = {name for name, machine in self.machines.items() if machine.address in self._left - present}
+            self._left &= present
+            self.machines, self.unreached = machines, unreached
+            self.on_machines(left)
 
     async def _look_now(self) -> None:
         with contextlib.suppress(OSError):
@@ -500,9 +533,10 @@ class DaskEngine:
         :return: the machines that do not have the new code
         """
         security = self._connections.security
-        others = [machine for machine in self.machines.values() if machine.name != name]
+        joined = self.machines | self.unreached
+        others = [machine for machine in joined.values() if machine.name != name]
         told = [is_told(other.address, security, TAKE_CODE, code=code) for other in others]
-        removed = [self.machines[name]] if name in self.machines else []
+        removed = [joined[name]] if name in joined else []
         for machine in removed:
             self._left.add(machine.address)
             for host in [host for host in self._hosts if host.address == machine.address]:

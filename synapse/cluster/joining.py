@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,23 @@ AGAIN_SECONDS = 3.0
 REACHED_SECONDS = 10
 CLOSE_SECONDS = 10.0
 
+Listen = tuple[str, int] | None
+Place = dict[str, Any]
+
 
 async def join(
-    address: str, *, code: str, folder: Path, name: str, offer: Offer, listen: str, say: Callable[[str], None]
+    address: str, *, code: str, folder: Path, name: str, offer: Offer, listen: Listen, say: Callable[[str], None]
 ) -> int:
     """Offer places to the cluster at this address, again and again when it is gone.
 
     It ends when a signal comes, or once this machine is removed from the cluster.
 
     :param folder: private to this worker
-    :param listen: address of this machine at which the others reach it; empty for the one that leads to the scheduler
+    :param listen: host and port at which the others reach this machine, 0 for any port; None for what leads to them
     :return: the exit code
+    :raises ValueError: if it cannot be reached at that address
     """
+    place = _place(address, listen)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -43,7 +49,7 @@ async def join(
     said = ''
     while not stopped.is_set():
         try:
-            worker = await _joined(address, security, folder, name, offer, listen)
+            worker = await _joined(address, security, folder, name, offer, place)
         except (OSError, HostNotStarted, ValueError) as error:
             text = _('The cluster at {address} cannot be reached: {reason}', address=address, reason=_reason(error))
             if text != said:
@@ -78,7 +84,7 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
         task.cancel()
 
 
-async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, listen: str) -> RunWorker:
+async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, place: Place) -> RunWorker:
     """Return a worker that is in the cluster.
 
     :raises OSError: if it cannot be reached, or refuses this machine
@@ -86,7 +92,7 @@ async def _joined(address: str, security: Security, folder: Path, name: str, off
     # First by itself: a worker of Dask tries again and again, and does not say why.
     comm = await connect(address, timeout=REACHED_SECONDS, **security.get_connection_args('worker'))
     comm.abort()
-    worker = RunWorker(address, folder=folder, offer=offer, name=name, security=security, **_place(listen), **NO_PAGES)
+    worker = RunWorker(address, folder=folder, offer=offer, name=name, security=security, **place, **NO_PAGES)
     try:
         await worker
     except BaseException:
@@ -96,8 +102,22 @@ async def _joined(address: str, security: Security, folder: Path, name: str, off
     return worker
 
 
-def _place(listen: str) -> dict[str, Any]:
-    return {'host': listen} if listen else {}
+def _place(scheduler: str, listen: Listen) -> Place:
+    """Return where a worker listens. An address that is not of this machine leads to it, as in a container."""
+    if listen is None:
+        return {}
+    host, port = listen
+    plain = host.strip('[]')
+    with socket.socket(socket.AF_INET6 if ':' in plain else socket.AF_INET) as probe:
+        try:
+            probe.bind((plain, 0))
+        except OSError as error:
+            if not port:
+                text = _('{host} is no address of this machine; where it leads to this one, add its port', host=host)
+                raise ValueError(f'{text}: --listen {host}:PORT') from error
+            scheme = scheduler.partition('://')[0]
+            return {'host': '0.0.0.0', 'port': port, 'contact_address': f'{scheme}://{host}:{port}'}  # noqa: S104 - TLS
+    return {'host': plain, 'port': port or None}
 
 
 def _reason(error: BaseException) -> str:

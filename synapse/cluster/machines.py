@@ -19,6 +19,7 @@ from synapse.protocol.messages import Job
 
 from .engine import CarryOut, DaskEngine, Machine, PathsOf
 from .identity import new_code, save_code, saved_code, security_of
+from .own_address import LOOPBACK, own_hosts
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +29,16 @@ ANSWER_SECONDS = 8.0
 REMOVE_SECONDS = 10.0
 
 
+OnChange = Callable[[Mapping[str, Machine], Collection[str], Mapping[str, Machine]], object]
+
+
 class Machines:
     """See `Engine`. Starts and keeps the scheduler of the cluster, unless it is one elsewhere.
 
     :param address: of a scheduler elsewhere; else where to listen, such as `tls://0.0.0.0:8786`
     :param folder: keeps the code of the cluster
-    :param on_change: called with the machines whenever another one is there, or one is gone; and with the names of
-        those that have gone by themselves
+    :param on_change: called with the machines whenever another one is there, or one is gone; with the names of those
+        that have gone by themselves; and with the machines that have joined but cannot be reached
     :param on_load: called with the name of one and how it is, every few seconds
     """
 
@@ -47,13 +51,12 @@ class Machines:
         folder: Path,
         paths_of: PathsOf,
         carry_out: CarryOut,
-        on_change: Callable[[Mapping[str, Machine], Collection[str]], object],
+        on_change: OnChange,
         on_load: Callable[[str, MachineLoad], object],
     ) -> None:
         self.local = local
         self.zygotes = local.zygotes
-        self.address = ''
-        """At which machines join, once the scheduler is there."""
+        self._at = ''
         self._listen, self._is_elsewhere, self._folder = address, is_elsewhere, folder
         self._paths_of, self._carry_out = paths_of, carry_out
         self._on_change, self._on_load = on_change, on_load
@@ -64,6 +67,13 @@ class Machines:
         self.code = ''
         self._is_joined = asyncio.Event()
         self._removing = asyncio.Lock()
+
+    @property
+    def addresses(self) -> list[str]:
+        """At which machines join, the best one first; none until the scheduler is there."""
+        if not self._at or self._is_elsewhere or '://0.0.0.0:' not in self._listen:
+            return [self._at] if self._at else []
+        return [f'tls://{host}:{self._at.rpartition(":")[2]}' for host in own_hosts()]
 
     async def start(self) -> None:
         """Get ready to carry out runs here; the cluster follows in the background.
@@ -104,7 +114,7 @@ class Machines:
             raise Conflict('scheduler_elsewhere', text, _('Stop the worker on that machine, or drain it here.'))
         async with self._removing:
             remote = self._remote
-            if remote is None or (name not in remote.machines and not is_lost):
+            if remote is None or (name not in remote.machines | remote.unreached and not is_lost):
                 raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
             code = new_code()
             await asyncio.to_thread(save_code, self._folder, code)
@@ -172,6 +182,7 @@ class Machines:
             raise
         self._remote, self._said = remote, ''
         self._is_joined.set()
+        self._on_change(remote.machines, (), remote.unreached)  # there is an address to join at now
         await self._until_gone(remote)
         log.warning(N_('the scheduler of the cluster is gone'))
         await self._leave(remote)
@@ -181,16 +192,17 @@ class Machines:
         security = Security()
         if self._listen.startswith('tls:') and self.code:
             security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
-        self.address = self._listen if self._is_elsewhere else await self._start_scheduler()
-        remote = DaskEngine(self.address, security, self._paths_of, self._carry_out)
-        remote.on_machines, remote.on_load = lambda left: self._on_change(remote.machines, left), self._on_load
+        self._at = self._listen if self._is_elsewhere else await self._start_scheduler()
+        remote = DaskEngine(self._at, security, self._paths_of, self._carry_out)
+        remote.on_load = self._on_load
+        remote.on_machines = lambda left: self._on_change(remote.machines, left, remote.unreached)
         return remote
 
     async def _leave(self, remote: DaskEngine) -> None:
         self._remote = None
         self._is_joined.clear()
         remote.lose_all()
-        self._on_change({}, ())
+        self._on_change({}, (), {})
         await remote.close()
         await self._end_scheduler()
 
@@ -215,10 +227,9 @@ class Machines:
         if not line:
             await self._end_scheduler()
             raise HostNotStarted(_('the scheduler at {address} has ended', address=self._listen))
-        address = line.decode().strip()
         # Machines come back to where they were: a port that was any free one is kept from now on.
-        self._listen = f'{self._listen.rpartition(":")[0]}:{address.rpartition(":")[2]}'
-        return address
+        self._listen = line.decode().strip()
+        return self._listen.replace('://0.0.0.0:', f'://{LOOPBACK}:')
 
     async def _end_scheduler(self) -> None:
         scheduler, self._scheduler = self._scheduler, None

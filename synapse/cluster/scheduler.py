@@ -1,13 +1,14 @@
 """`python -m synapse.cluster.scheduler ADDRESS FOLDER`: the scheduler of Dask, in a process of its own.
 
-It prints the address at which it listens and ends when its standard input does, so with the control room. Each line of
-its input is a list of addresses, as JSON: these workers are removed, as `removal` has it, and another line is printed.
-FOLDER has the code of the cluster; with an address of `tcp:` on loopback it is not used.
+It prints the address at which it listens, `0.0.0.0` for all of this machine, and ends when its standard input does, so
+with the control room. Each line of its input is a list of addresses, as JSON: these workers are removed, as `removal` has
+it, and another line is printed. FOLDER has the code of the cluster; with an address of `tcp:` on loopback it is not used.
 """
 
 import asyncio
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ async def serve(address: str, folder: Path) -> None:
     """Serve until the input ends."""
     loop = asyncio.get_running_loop()
     own: set[int] = set()
+    # It asks for the way to the Internet, to tell its address; only its port is needed.
+    warnings.filterwarnings('ignore', "Couldn't detect a suitable IP", RuntimeWarning)
     security = _security(folder) if address.startswith('tls:') else Security()
     async with Scheduler(host=address, security=security, **NO_PAGES) as scheduler:
-        print(scheduler.address, flush=True)
+        print(scheduler.listener.listen_address, flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
             own.add(await asyncio.to_thread(serial_in, folder / 'room'))
             await _remove(scheduler, folder, json.loads(line), own)

@@ -14,6 +14,7 @@ from synapse.errors import Conflict
 from synapse.language import _
 from synapse.machine_loads import PYTHON, MachineLoad
 from synapse.offers import CORES, MEMORY, Amounts, Offer, offer_here
+from synapse.roster import unreached_hint
 
 from .reading import caller_of, router
 
@@ -29,10 +30,11 @@ def machines_api(room: ControlRoom) -> APIRouter:
     async def list_machines() -> Response:
         """List the machines that carry out runs, this one first, as `{id, name, local, state, places, cores, ...}`.
 
-        `state` is `up`, `draining`, or `lost` for one that has gone without a goodbye, `since` when that was, else
-        null. `runs` has the ids of its runs, `labels` what it offers beside cores and memory.
-        `load` is null until it has said how it is; then it has `cpu_percent`, `memory_used_bytes`, `memory_bytes` and
-        `disk_free_bytes`, measured every few seconds. `version` is that of Synapse, `python` that of Python.
+        `state` is `up`, `draining`, or `lost` for one that has gone without a goodbye; `since` is when that was, or
+        null. One that has joined but cannot be reached is `lost` too, and `problem` says what to do, else it is empty.
+        `runs` has the ids of its runs, `labels` what it offers beside cores and memory. `load` is null until it has
+        said how it is; then it has `cpu_percent`, `memory_used_bytes`, `memory_bytes` and `disk_free_bytes`, measured
+        every few seconds. `version` is that of Synapse, `python` that of Python.
         """
         return ApiResponse([*_shown(room)])
 
@@ -72,7 +74,7 @@ def _check(name: str) -> None:
 
 def _shown(room: ControlRoom) -> Iterator[dict[str, Any]]:
     yield _here(room)
-    for name in (*room.roster.here, *room.roster.lost):
+    for name in (*room.roster.here, *room.roster.unreached, *room.roster.lost):
         yield _one(room, name)
 
 
@@ -88,20 +90,21 @@ def _here(room: ControlRoom) -> dict[str, Any]:
     )
     offer = Offer(len(runs), offer_here(room.settings.offer))
     return {
-        'id': LOCAL, 'name': socket.gethostname(), 'local': True, 'state': 'up', 'since': None,
+        'id': LOCAL, 'name': socket.gethostname(), 'local': True, 'state': 'up', 'since': None, 'problem': '',
         **_facts(offer, runs, load),
     }  # fmt: skip
 
 
 def _one(room: ControlRoom, name: str) -> dict[str, Any]:
     roster = room.roster
-    if lost := roster.lost.get(name):
-        state, offer = 'lost', lost.offer
-    else:
-        state, offer = 'draining' if roster.is_drained(name) else 'up', roster.here[name]
+    lost, unreached = roster.lost.get(name), roster.unreached.get(name)
+    away = lost or unreached
     return {
-        'id': name, 'name': name, 'local': False, 'state': state, 'since': lost.since.isoformat() if lost else None,
-        **_facts(offer, _runs_on(room, name), roster.loads.get(name)),
+        'id': name, 'name': name, 'local': False,
+        'state': 'lost' if away else 'draining' if roster.is_drained(name) else 'up',
+        'since': lost.since.isoformat() if lost else None,
+        'problem': unreached_hint(unreached) if unreached else '',
+        **_facts(away.offer if away else roster.here[name], _runs_on(room, name), roster.loads.get(name)),
     }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ async def test_a_lost_machine_is_listed_with_what_it_had(api: httpx.AsyncClient,
     assert timedelta() <= datetime.now(UTC) - since < timedelta(minutes=1)
     assert machine == {
         'id': 'annex', 'name': 'annex', 'local': False, 'state': 'lost', 'places': 2, 'cores': 8, 'memory_bytes': None,
-        'labels': {'gpu': 1}, 'runs': [], 'load': None, 'version': None, 'python': None,
+        'labels': {'gpu': 1}, 'runs': [], 'load': None, 'version': None, 'python': None, 'problem': '',
     }  # fmt: skip
     error_of(refused, 409, 'machine_lost')
 

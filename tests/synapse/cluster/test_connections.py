@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import dask
 import pytest
 from distributed.core import Server
 from distributed.security import Security
@@ -10,6 +11,7 @@ from distributed.security import Security
 from synapse.cluster import connections as module
 from synapse.cluster.connections import Connections
 from tests.parts.hosts import eventually
+from tests.parts.receivers import free_port
 
 
 class Worker:
@@ -58,7 +60,7 @@ async def greet(connections: Connections, worker: Worker) -> str:
 async def test_one_made_ahead_is_used_and_then_the_next_one_is_made(
     connections: Connections, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, 'AGAIN_SECONDS', 0.01)
+    monkeypatch.setattr(module, 'NEXT_SECONDS', 0.01)
     connections.keep([worker.server.address])
     await eventually(lambda: len(worker.comms) == 1, 5)
     first = worker.comms[0].peer_address
@@ -107,3 +109,25 @@ async def test_none_is_kept_with_a_machine_that_is_gone_or_with_old_certificates
 
     connections.keep([])
     await eventually(lambda: worker.comms[1].closed(), 5)
+
+
+async def test_it_tells_which_workers_can_be_reached(
+    connections: Connections, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, 'AGAIN_SECONDS', 0.01)
+    news: list[tuple[set[str], set[str]]] = []
+    connections.on_news = lambda: news.append((set(connections.reached), set(connections.failed)))
+    there, closed = worker.server.address, f'tcp://127.0.0.1:{free_port()}'
+
+    with dask.config.set({'distributed.comm.timeouts.connect': '0.2s'}):
+        connections.keep([there, closed])
+        await connections.first(5)
+        assert connections.reached == {there}
+        await eventually(lambda: connections.failed == {closed}, 5)
+
+        opened = Server({})
+        await opened.listen(closed)
+        await eventually(lambda: connections.reached == {there, closed}, 5)
+        await opened.close()
+
+    assert news == [({there}, set()), ({there}, {closed}), ({there, closed}, set())]

@@ -70,6 +70,7 @@ def join(room: SynapseUnderTest, tmp_path: Path) -> Iterator[Join]:
         machine = MachineUnderTest(tmp_path / name, *join_line(room), '--name', name, '--workers', '2')
         machines.append(machine)
         machine.wait_for('has joined')
+        wait_until(lambda: states(room).get(name) == 'up', timeout=20)
         return machine
 
     yield joined
@@ -410,6 +411,49 @@ def test_a_lost_machine_is_listed_until_it_is_back_and_can_be_removed(
     assert states(room) == {'local': 'up'}
     assert join_line(room, start=3) != old
     assert is_refused(tmp_path / 'annex', *old)
+
+
+def test_a_machine_that_cannot_be_reached_gets_no_runs_and_it_is_said_what_to_do(
+    room: SynapseUnderTest, tmp_path: Path
+) -> None:
+    # An address of nobody, which is taken for one that leads here, as that of the host of a container does.
+    machine = MachineUnderTest(tmp_path / 'annex', *join_line(room), '--name', 'annex', '--listen', '192.0.2.77:8790')
+    try:
+        machine.wait_for('has joined')
+        wait_until(lambda: states(room) == {'local': 'up', 'annex': 'lost'}, timeout=40)
+        room.create_run('RunCommand', command=['sleep', '600'])
+        waiting = room.create_run('RunCommand', command=['true'])
+
+        with room.api as api:
+            annex = api.get('/machines').json()[1]
+            entries = api.get('/logs', params={'q': 'cannot be reached'}).json()['entries']
+            assert api.get(f'/runs/{waiting["id"]}').json()['state'] == 'queued'
+        shown = command(room, 'machines')
+    finally:
+        assert machine.stop() == 0
+
+    advice = 'Nothing answers at 192.0.2.77:8790. Let connections to this port through its firewall'
+    assert annex['problem'].startswith(advice)
+    assert f'annex: {advice}' in shown.stdout
+    assert [entry['message'] for entry in entries] == [f'annex has joined, but cannot be reached. {annex["problem"]}']
+    wait_until(lambda: states(room) == {'local': 'up'}, timeout=20)
+
+
+@pytest.mark.parametrize(
+    ('listen', 'words'),
+    [
+        ('192.0.2.77', '192.0.2.77 is no address of this machine; where it leads to this one, add its port: --listen '),
+        ('a/b', "'a/b' is no address of this machine, such as 10.0.0.6 or 10.0.0.6:8790. Try: "),
+    ],
+)
+def test_an_address_that_is_not_of_this_machine_is_told(tmp_path: Path, listen: str, words: str) -> None:
+    line = ['worker', 'tls://127.0.0.1:1', '--code', new_code(), '--listen', listen, '--data', str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, 'main.py', *line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, 'Traceback' in done.stderr) == (2, False)
+    assert words in done.stdout + done.stderr
 
 
 def states(room: SynapseUnderTest) -> dict[str, str]:
