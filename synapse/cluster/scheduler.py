@@ -1,8 +1,8 @@
 """`python -m synapse.cluster.scheduler ADDRESS FOLDER`: the scheduler of Dask, in a process of its own.
 
 It prints the address at which it listens, `0.0.0.0` for all of this machine, and ends when its standard input does, so
-with the control room. Each line of its input is a list of addresses, as JSON: these workers are removed, as `removal` has
-it, and another line is printed. FOLDER has the code of the cluster; with an address of `tcp:` on loopback it is not used.
+with the control room. Each line of its input is a list of addresses, as JSON: these workers are removed, as `removal`
+has it, and another line is printed. FOLDER has the code of the cluster; an address of `tcp:` on loopback needs none.
 """
 
 import asyncio
