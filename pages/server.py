@@ -212,13 +212,12 @@ async def _live(room: ControlRoom, server: '_Server', listener: socket.socket) -
     sys.setswitchinterval(SWITCH_SECONDS)
     loop = asyncio.get_running_loop()
     loop.call_later(REST_AFTER_SECONDS, loop.run_in_executor, None, import_rest)
-    cluster = asyncio.create_task(_announce_cluster(room))
+    _announce_cluster(room)
     try:
         _stop_on_signals(server)
         room.bus.subscribe(StopAsked, lambda _: server.stop_once())
         await server.serve(sockets=[listener])
     finally:
-        cluster.cancel()
         garbage.stop()
         await room.stop(grace=0)
 
@@ -329,23 +328,23 @@ def _announce(room: ControlRoom) -> None:
         threading.Thread(target=webbrowser.open, args=[link], daemon=True).start()
 
 
-async def _announce_cluster(room: ControlRoom) -> None:
-    """Print the line by which other machines join once they can, and the new one when a machine was removed."""
+def _announce_cluster(room: ControlRoom) -> None:
+    """Print the line by which other machines join as soon as they can and whenever it changes, or why they cannot."""
     engine = room.engine
     if isinstance(engine, LocalEngine):
         return
-    await engine.joined()
     told = ''
 
     def tell() -> None:
         nonlocal told
-        if not engine.addresses:
-            return
-        code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else engine.code
-        line = f'{program.NAME} worker {engine.addresses[0]} --code {code}'
-        if line != told:
-            told = line
-            _tell(_('Other machines join with: {command}', command=line))
+        text = engine.problem and _('Other machines cannot join. {problem}', problem=engine.problem)
+        if not text and engine.addresses:
+            code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else engine.code
+            command = f'{program.NAME} worker {engine.addresses[0]} --code {code}'
+            text = _('Other machines join with: {command}', command=command)
+        if text and text != told:
+            told = text
+            _tell(text)
 
     tell()
     room.bus.subscribe(RosterChanged, lambda message: tell())

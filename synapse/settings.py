@@ -1,6 +1,7 @@
 """What can be set when starting Synapse: flags first, then `SYNAPSE_*` variables, then these defaults."""
 
 import ipaddress
+import math
 import os
 import re
 import shlex
@@ -58,8 +59,19 @@ def _offers(value: Any) -> Any:
         name, _equals, much = text.partition('=')
         if not re.fullmatch(r'[a-z][a-z0-9_-]{0,39}', name):
             raise ValueError(_('{text!r} is no offer such as gpu=1: letters, digits, - and _ for its name.', text=text))
+        if name == 'here':  # `ONLY_HERE` of synapse/offers.py
+            raise ValueError(_('{name} is what runs need that only the first machine may carry out.', name=name))
+        if not 0 < _amount(much or '1', text) < math.inf:
+            raise ValueError(_('{text!r} offers nothing: the amount is more than 0.', text=text))
         offers[name] = much or 1
     return offers
+
+
+def _amount(much: str, text: str) -> float:
+    try:
+        return float(much)
+    except ValueError:
+        raise ValueError(_('{text!r} is no offer such as gpu=1: its amount is a number.', text=text)) from None
 
 
 def _names(value: Any) -> Any:
@@ -78,7 +90,7 @@ def cluster_address(text: str) -> str:
     :raises ValueError: if it is none
     """
     found = re.fullmatch(r'(tls|tcp)://([^\s/:@]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})', text)
-    if found is None:
+    if found is None or not 0 < int(found[3]) <= 65535:
         raise ValueError(_('{address!r} is no address such as tls://10.0.0.5:8786.', address=text))
     if found[1] == 'tcp' and found[2] not in LOOPBACK_NAMES:
         raise ValueError(_('Without encryption only this machine itself can be used: give tls:// instead of tcp://.'))

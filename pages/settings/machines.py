@@ -44,7 +44,9 @@ class MachinesCard(Scope):
     def _show(self) -> None:
         """Show what has changed, and leave the rest alone: a button of it may have the focus."""
         engine = self._room.engine
-        way_in: tuple[str, ...] = () if isinstance(engine, LocalEngine) else (*engine.addresses, engine.code)
+        way_in: tuple[str, ...] = (
+            () if isinstance(engine, LocalEngine) else (*engine.addresses, engine.code, engine.problem)
+        )
         if way_in != self._shown and not may_only_look(self.client):
             self._shown = way_in
             self._way_in.clear()
@@ -186,6 +188,9 @@ def _join(room: ControlRoom) -> None:
         text = _('Another machine joins with this line. Whoever has it can run anything on all of them.')
         if others := addresses[1:]:
             text += ' ' + _('This machine can also be reached at {addresses}.', addresses=', '.join(others))
+    elif problem := room.engine.problem:
+        el('p', 'sy-error', _('Other machines cannot join. {problem}', problem=problem), role='alert')
+        return
     else:
         el('p', 'hint', _('The scheduler of the cluster is not there yet.'))
         return

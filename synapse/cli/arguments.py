@@ -265,7 +265,8 @@ def _settings(given: argparse.Namespace) -> 'Settings':
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first['loc'][0]).replace('_', '-')
-        fail(_('--{name}: {error} Try: {program} --help', program=program.NAME, name=name, error=sentence_of(first)), 2)
+        at = f'{program.NAME} {given.command or ""}'.rstrip()
+        fail(_('--{name}: {error} Try: {program} --help', program=at, name=name, error=sentence_of(first)), 2)
     if given.command is None or getattr(given, 'action', '') == 'install':
         _check_password_file(settings)
         _check_lan(settings)
@@ -330,7 +331,7 @@ def _read(read: Callable[[str], T], text: str) -> T:
     try:
         return read(text)
     except ValueError as error:
-        fail(_('{error} Try: {program} --help', program=program.NAME, error=error), 2)
+        fail(_('{error} Try: {program} --help', program=f'{program.NAME} worker', error=error), 2)
 
 
 def _url(text: str | None) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import sys
+import unicodedata
 
 from storage.files import StorageError, make_private_folder
 from storage.folder_lock import FolderLock, LockHeld
@@ -16,6 +17,10 @@ from .following import say
 
 CODE = 'SYNAPSE_CLUSTER_CODE'
 NOT_WRITABLE, IN_USE = 3, 4
+RESERVED = ('local', 'worker')
+"""The first machine is called `local` in the API, and its workers `worker-1` and so on."""
+MOST_LETTERS = 63
+"""As many as a name of a host has at most (RFC 1123, 2.1)."""
 
 
 def be_worker(command: CommandLine) -> int:
@@ -50,7 +55,7 @@ def be_worker(command: CommandLine) -> int:
             text = _('The code of the cluster is missing. The first machine prints the whole line to paste.')
             say(f'{text} {program.NAME} worker {command.at} --code CODE')
             return 2
-        name = re.sub(r'[^0-9A-Za-z._-]', '-', command.machine or socket.gethostname()) or 'machine'
+        name = _name(command.machine)
         return asyncio.run(
             join(
                 command.at,
@@ -67,3 +72,20 @@ def be_worker(command: CommandLine) -> int:
         return 2
     finally:
         lock.release()
+
+
+def _name(wanted: str) -> str:
+    """Return what this machine is called in the cluster, by default as its system calls it.
+
+    :raises ValueError: if it cannot be called as wanted
+    """
+    letters = re.sub(r'[\u0300-\u036f]', '', unicodedata.normalize('NFKD', wanted or socket.gethostname()))
+    name = re.sub(r'[^0-9A-Za-z._]+', '-', letters)[:MOST_LETTERS].strip('-.')
+    if not wanted:
+        return f'{name}-machine'.lstrip('-') if name in (*RESERVED, '') else name
+    if name in RESERVED:
+        raise ValueError(_('Synapse itself uses the name {name}: choose another one with --name.', name=name))
+    if not name:
+        text = _('{name!r} has no letter from A to Z and no digit: choose another name with --name.', name=wanted)
+        raise ValueError(text)
+    return name

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import secrets
-import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,13 +16,12 @@ from distributed import Client
 from distributed.security import Security
 
 from storage.files import StorageError, make_private_folder, named_errors, write_atomically
-from synapse.engine.engine import HostExit, HostNotStarted, OnLine, OnMessage
+from synapse.engine.engine import REMOVED, HostExit, HostNotStarted, OnLine, OnMessage
 from synapse.engine.host_process import pass_on
 from synapse.engine.process_tree import Activity, MemoryUse
 from synapse.errors import NotReady, SynapseError
 from synapse.inbox.inputs import mapped
 from synapse.language import N_, _, spoken
-from synapse.language.figures import number
 from synapse.machine_loads import MachineLoad
 from synapse.offers import Offer
 from synapse.protocol.home import FOLDER as HOME
@@ -32,9 +30,10 @@ from synapse.protocol.spool import SPOOL, SUFFIX
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
 from .connections import Connections
-from .files import KINDS, Incoming, Outgoing, left_behind, send_file
+from .files import KINDS, Incoming, Outgoing, Progress, left_behind, send_file
 from .link import Link
 from .removal import is_told, renew
+from .tree import Entry
 from .words import (
     ANSWER,
     ASK,
@@ -59,10 +58,10 @@ from .words import (
 
 log = logging.getLogger(__name__)
 
+SILENT_SECONDS = 6.0
+"""A machine that has not said for this long how it is gets no runs, unless it answers."""
 LOST_SECONDS = 12.0
 """A machine from which nothing came for this long is lost. Its worker ends the run by itself after 10 s."""
-LONG_BYTES, TELL_SECONDS = 256 * 1024**2, 10.0
-"""From which size on a file is logged while it travels, and how often."""
 AGAIN_SECONDS = 0.5
 ASK_SECONDS = 10.0
 REACH_SECONDS = 1.0
@@ -75,6 +74,15 @@ WITH_PATHS = ('checkpoint.json', RESULT)
 PathsOf = Callable[[Job], Iterable[Path]]
 CarryOut = Callable[[Mapping[str, Any], Path, Job], dict[str, Any]]
 """Does what a run elsewhere asks for here, see `synapse/destinations/home.py`: request, folder for files, job."""
+
+
+class NoCluster(SynapseError):
+    """The scheduler of the cluster is not there."""
+
+    status = 503
+
+    def __init__(self, message: str, hint: str = '') -> None:
+        super().__init__('no_cluster', message, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ class RemoteHost:
         self._exit: asyncio.Future[HostExit] = asyncio.get_running_loop().create_future()
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
-        self._told_at = 0.0
+        self._progress = Progress(lambda text: self._say('info', text))
         self._tasks: set[asyncio.Task[None]] = set()
         self._feeding = asyncio.create_task(self._feed(list(given)))
         self._connecting: asyncio.Task[None] | None = None
@@ -196,10 +204,10 @@ class RemoteHost:
         await asyncio.gather(carrying, return_exceptions=True)
         self.link.close()
 
-    def lose(self, *, is_removed: bool = False) -> None:
+    def lose(self, parting: str = '') -> None:
         """Give the machine up: whatever lives there is ended by its own worker."""
         if not self._exit.done():
-            self._exit.set_result(HostExit(-9, None, lost=self._machine, is_removed=is_removed))
+            self._exit.set_result(HostExit(-9, None, lost=self._machine, parting=parting))
         self._feeding.cancel()
         self.link.close()
 
@@ -207,7 +215,7 @@ class RemoteHost:
 
     async def _feed(self, given: list[Path]) -> None:
         """Send the files of the run, and then its job."""
-        outgoing = Outgoing(self._folder, self.link, self._tell, self._leave)
+        outgoing = Outgoing(self._folder, self.link, self._progress, self._leave)
         try:
             await outgoing.send()
             places = {}
@@ -215,7 +223,7 @@ class RemoteHost:
                 await self._send_code(Path(self._job['file']))
             for number, path in enumerate(given):
                 places[str(path)] = name = f'{GIVEN}/{number}/{path.name}'
-                await send_file(self.link, path, name, self._tell)
+                await send_file(self.link, path, name, self._progress, self._leave)
         except (StorageError, SynapseError, OSError) as error:
             reason = str(error) if isinstance(error, OSError) else spoken(error)
             self.link.post(STOP, True)  # it has a place there already
@@ -223,17 +231,8 @@ class RemoteHost:
             return
         await self.link.send(JOB, json.dumps({'job': self._job, 'given': places}))
 
-    def _tell(self, path: Path, done: int) -> None:
-        """Log how far a large file is on its way, now and then."""
-        now = time.monotonic()
-        if done < LONG_BYTES or now - self._told_at < TELL_SECONDS:
-            return
-        self._told_at = now
-        text = _('{done} GB of {name} are on their way', done=number(done / 1e9, digits=1), name=path.name)
-        self._say('info', text)
-
-    def _leave(self, name: str) -> None:
-        self._say('warning', left_behind(name))
+    def _leave(self, entry: Entry) -> None:
+        self._say('warning', left_behind(entry))
 
     def _say(self, level: str, text: str) -> None:
         self._do(pass_on(self._on_message, said(level, self._machine, text)))
@@ -390,7 +389,7 @@ class DaskEngine:
     async def start(self) -> None:
         """Connect with the scheduler.
 
-        :raises HostNotStarted: if it cannot be reached
+        :raises NoCluster: if it cannot be reached
         """
         try:
             self._client = await Client(
@@ -402,9 +401,8 @@ class DaskEngine:
                 name='synapse',
             )
         except OSError as error:
-            raise HostNotStarted(
-                _('the cluster at {address} cannot be reached: {reason}', address=self._address, reason=error)
-            ) from error
+            text = _('The cluster at {address} cannot be reached: {reason}', address=self._address, reason=error)
+            raise NoCluster(text) from error
         self._client.subscribe_topic('all', self._hear)
         self._client.subscribe_topic(LOAD, self._hear_load)
         self._client.subscribe_topic(GOODBYE, lambda event: self._left.add(event[1]['address']))
@@ -453,7 +451,7 @@ class DaskEngine:
         for address, at in [*self._heard.items()]:
             if address not in present:
                 del self._heard[address]  # it is met anew if it comes back
-            elif now - at > LOST_SECONDS:
+            elif now - at > SILENT_SECONDS:
                 self._heard[address] = now
                 self._connections.doubt(address)
 
@@ -540,7 +538,7 @@ class DaskEngine:
         for machine in removed:
             self._left.add(machine.address)
             for host in [host for host in self._hosts if host.address == machine.address]:
-                host.lose(is_removed=True)
+                host.lose(REMOVED)
             told.append(is_told(machine.address, security, LEAVE))
         have = await asyncio.gather(*told)
         return removed + [other for other, has in zip(others, have, strict=False) if not has]

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import os
 import posixpath
+import time
 from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -13,11 +14,12 @@ from typing import Any
 from storage.files import make_private_folder, named_errors
 from synapse.errors import SynapseError
 from synapse.language import _
+from synapse.language.figures import number
 from synapse.protocol.home import FOLDER as HOME
 from synapse.protocol.spool import ECHO, SPOOL
 
 from .link import Link
-from .tree import FILE, FOLDER, LINK, OUTSIDE, Entry, Tree
+from .tree import FILE, FOLDER, LINK, NOWHERE, OUTSIDE, Entry, Tree
 from .words import GIVEN
 
 PIECE_BYTES = 256 * 1024
@@ -25,10 +27,13 @@ FILE_END = 'file end'
 KINDS = (FILE, FILE_END, FOLDER, LINK)
 """The kinds of items of a `Link` that are for `Incoming`."""
 PART = '.part'
+LONG_BYTES, TELL_SECONDS = 256 * 1024**2, 10.0
+"""From which size on a file is logged while it travels, and how often."""
 LEFT_OUT = (SPOOL, ECHO, HOME)
 """Folders of a run whose files are sent with the messages about them."""
 
 Told = Callable[[Path, int], object]
+Left = Callable[[Entry], object]
 
 
 class DamagedOnTheWay(SynapseError):
@@ -41,11 +46,29 @@ class DamagedOnTheWay(SynapseError):
         super().__init__('damaged_on_the_way', text, _('Retry the run; look at the network if it happens again.'))
 
 
+class Progress:
+    """Says how far a large file is on its way, now and then.
+
+    :param say: called with a sentence
+    """
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._told_at = 0.0
+
+    def __call__(self, path: Path, done: int) -> None:
+        now = time.monotonic()
+        if done >= LONG_BYTES and now - self._told_at >= TELL_SECONDS:
+            self._told_at = now
+            gigabytes = number(done / 1e9, digits=1)
+            self._say(_('{done} GB of {name} are on their way', done=gigabytes, name=path.name))
+
+
 class Outgoing:
     """Sends what is new or changed in the folder of a run since it was sent last.
 
     :param told: called with the path of a file, and how many of its bytes are on their way
-    :param left: called once with the name of each link to a folder elsewhere, which is not sent
+    :param left: called once with each link that is not sent
     """
 
     def __init__(
@@ -53,7 +76,7 @@ class Outgoing:
         folder: Path,
         link: Link,
         told: Told = lambda path, done: None,
-        left: Callable[[str], object] = lambda name: None,
+        left: Left = lambda entry: None,
     ) -> None:
         self._tree = Tree(folder, follows=False, left_out=LEFT_OUT, apart=(GIVEN,))
         self._link, self._told, self._left = link, told, left
@@ -71,10 +94,7 @@ class Outgoing:
         for entry in await asyncio.to_thread(lambda: list(self._tree.entries(*parts))):
             if self._known.get(entry.name) == entry:
                 continue
-            if entry.kind == OUTSIDE:
-                self._left(entry.name)
-            else:
-                await _send(self._link, entry, entry.name, self._told)
+            await _send(self._link, entry, entry.name, self._told, self._left)
             self._known[entry.name] = entry
 
 
@@ -158,23 +178,28 @@ class Incoming:
         self._digests[name].update(data)
 
 
-async def send_file(link: Link, path: Path, name: str, told: Told = lambda path, done: None) -> None:
+async def send_file(
+    link: Link, path: Path, name: str, told: Told = lambda path, done: None, left: Left = lambda entry: None
+) -> None:
     """Send a file, or all that is in a folder, under this name; one that is gone is left out.
 
     :param told: called with the path, and how many of its bytes are on their way
+    :param left: called with each link in the folder that leads nowhere
     :raises StorageError: if it cannot be read
     :raises LinkGoesRound: if a link in it has no end
     """
     if not await asyncio.to_thread(path.is_dir):
-        await _send(link, Entry(name, path, FILE), name, told)
+        await _send(link, Entry(name, path, FILE), name, told, left)
         return
     await link.send(FOLDER, name)
     for entry in await asyncio.to_thread(lambda: list(Tree(path, follows=True).entries())):
-        await _send(link, entry, f'{name}/{entry.name}', told)
+        await _send(link, entry, f'{name}/{entry.name}', told, left)
 
 
-async def _send(link: Link, entry: Entry, name: str, told: Told) -> None:
-    if entry.kind == FILE:
+async def _send(link: Link, entry: Entry, name: str, told: Told, left: Left) -> None:
+    if entry.kind in (OUTSIDE, NOWHERE):
+        left(entry)
+    elif entry.kind == FILE:
         await _send_content(link, entry.path, name, told)
     elif entry.kind == LINK:
         await link.send(LINK, name, entry.target)
@@ -216,11 +241,13 @@ async def pieces_of(path: Path, start: int = 0, end: int | None = None) -> Async
         place += len(piece)
 
 
-def left_behind(name: str) -> str:
-    """Say that a link to a folder elsewhere does not travel."""
+def left_behind(entry: Entry) -> str:
+    """Say that a link does not travel."""
+    if entry.kind == NOWHERE:
+        return _('{name} is a link to something that is not there, so it is left out.', name=entry.name)
     return _(
         '{name} leads to a folder outside of that of the run, which stays on its machine. Copy what is needed.',
-        name=name,
+        name=entry.name,
     )
 
 

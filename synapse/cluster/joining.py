@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 from distributed.comm import connect
 from distributed.security import Security
 
+from storage.foreign_words import system_words
 from synapse.engine.engine import HostNotStarted
-from synapse.language import _
+from synapse.errors import SynapseError
+from synapse.language import _, _n, spoken
 from synapse.offers import Offer
+from synapse.waiting import is_set_within
 
 from .dask_set_up import NO_PAGES
 from .identity import security_of
@@ -50,14 +54,23 @@ async def join(
     while not stopped.is_set():
         try:
             worker = await _joined(address, security, folder, name, offer, place)
-        except (OSError, HostNotStarted, ValueError) as error:
-            text = _('The cluster at {address} cannot be reached: {reason}', address=address, reason=_reason(error))
+        except (OSError, HostNotStarted, NotJoined) as error:
+            reason = spoken(error) if isinstance(error, SynapseError) else system_words(error)
+            text = _('Could not join {address}: {reason}', address=address, reason=reason)
             if text != said:
                 say(text)
             said = text
         else:
             said = ''
-            say(_('{name} has joined {address} with {places} places.', name=name, address=address, places=offer.places))
+            say(
+                _n(
+                    '{name} has joined {address} with {count} place.',
+                    '{name} has joined {address} with {count} places.',
+                    offer.places,
+                    name=name,
+                    address=address,
+                )
+            )
             await _first_of(worker.finished(), stopped.wait(), worker.is_removed.wait())
             with contextlib.suppress(Exception):  # it is left anyway
                 await asyncio.wait_for(worker.depart() if stopped.is_set() else worker.close(), CLOSE_SECONDS)
@@ -66,8 +79,7 @@ async def join(
                 return 0
             if not stopped.is_set():
                 say(_('The cluster at {address} is gone; all runs here were ended. Waiting for it.', address=address))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), AGAIN_SECONDS)
+        await is_set_within(stopped, AGAIN_SECONDS)
     return 0
 
 
@@ -84,22 +96,75 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
         task.cancel()
 
 
+class NotJoined(SynapseError):
+    """The cluster cannot be joined, and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__('not_joined', reason)
+
+
 async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, place: Place) -> RunWorker:
     """Return a worker that is in the cluster.
 
-    :raises OSError: if it cannot be reached, or refuses this machine
+    :raises OSError: if the system refuses
+    :raises NotJoined: if it cannot be reached, or refuses this machine
     """
-    # First by itself: a worker of Dask tries again and again, and does not say why.
-    comm = await connect(address, timeout=REACHED_SECONDS, **security.get_connection_args('worker'))
-    comm.abort()
+    await knock(address, security)
     worker = RunWorker(address, folder=folder, offer=offer, name=name, security=security, **place, **NO_PAGES)
     try:
         await worker
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(Exception):
             await asyncio.wait_for(worker.close(), CLOSE_SECONDS)
+        if 'name taken' in ''.join(map(str, _causes(error))):
+            raise NotJoined(
+                _('a machine called {name} is there already. Give this one another name with --name.', name=name)
+            ) from error
+        if isinstance(error, RuntimeError):  # Dask has put the reason into it
+            raise NotJoined(f'{_causes(error)[-1]}') from error
         raise
     return worker
+
+
+async def knock(address: str, security: Security) -> None:
+    """See whether a cluster answers: a worker of Dask tries again and again, and does not say why.
+
+    :raises NotJoined: if it does not, or refuses this machine
+    """
+    host, _colon, port = address.partition('://')[2].rpartition(':')
+    try:
+        async with asyncio.timeout(REACHED_SECONDS):
+            _reader, writer = await asyncio.open_connection(host.strip('[]'), int(port))
+            writer.close()
+        comm = await connect(address, timeout=REACHED_SECONDS, **security.get_connection_args('worker'))
+        comm.abort()
+    except (OSError, TimeoutError) as error:
+        raise NotJoined(_reason(_causes(error), host)) from error
+
+
+def _reason(causes: list[BaseException], host: str) -> str:
+    for error in causes:
+        if isinstance(error, ssl.SSLError):
+            if isinstance(error, ssl.SSLCertVerificationError) or 'alert' in str(error).lower():
+                return _('its code is another one. Copy the whole line that the first machine prints.')
+            return _('something else than a cluster answers there. Copy the address that the first machine prints.')
+        if isinstance(error, ConnectionRefusedError):
+            return _('nothing listens there. Does Synapse run on that machine, with --cluster?')
+        if isinstance(error, socket.gaierror):
+            return _('no machine is called {host}.', host=host)
+    if any(isinstance(error, TimeoutError) for error in causes):
+        return _('nothing answers there. Check the address, and whether a firewall lets connections to it through.')
+    return system_words(causes[0]) if isinstance(causes[0], OSError) else str(causes[0])
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an error and what has caused it, the first cause last."""
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found
 
 
 def _place(scheduler: str, listen: Listen) -> Place:
@@ -118,10 +183,3 @@ def _place(scheduler: str, listen: Listen) -> Place:
             scheme = scheduler.partition('://')[0]
             return {'host': '0.0.0.0', 'port': port, 'contact_address': f'{scheme}://{host}:{port}'}  # noqa: S104 - TLS
     return {'host': plain, 'port': port or None}
-
-
-def _reason(error: BaseException) -> str:
-    text = f'{error.__cause__ or error}'
-    if 'TLS' in text or 'SSL' in text or 'certificate' in text:
-        return _('its code is another one. Copy the whole line that the first machine prints.')
-    return text

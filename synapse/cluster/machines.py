@@ -2,22 +2,25 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
+import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from distributed.security import Security
 
+from storage.foreign_words import system_words
 from synapse.engine.children import child_environment, host_command, new_session
 from synapse.engine.engine import HostHandle, HostNotStarted, LocalEngine, OnLine, OnMessage
-from synapse.errors import Conflict, NotFound
-from synapse.language import N_, _, spoken
+from synapse.errors import Conflict, NotFound, SynapseError
+from synapse.language import N_, _
 from synapse.machine_loads import MachineLoad
 from synapse.protocol.environment import ROOM_TAG
 from synapse.protocol.messages import Job
 
-from .engine import CarryOut, DaskEngine, Machine, PathsOf
+from .engine import CarryOut, DaskEngine, Machine, NoCluster, PathsOf
 from .identity import new_code, save_code, saved_code, security_of
 from .own_address import LOOPBACK, own_hosts
 
@@ -63,9 +66,9 @@ class Machines:
         self._remote: DaskEngine | None = None
         self._scheduler: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._said = ''
+        self.problem = ''
+        """Why other machines cannot join now, with what to do; empty if they can."""
         self.code = ''
-        self._is_joined = asyncio.Event()
         self._removing = asyncio.Lock()
 
     @property
@@ -83,10 +86,6 @@ class Machines:
         await self.local.start()
         self.code = await asyncio.to_thread(self._own_code)
         self._keeping = asyncio.create_task(self._keep())
-
-    async def joined(self) -> None:
-        """Return once the cluster is there."""
-        await self._is_joined.wait()
 
     async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str = '') -> HostHandle:
         """See `Engine.run`."""
@@ -165,11 +164,12 @@ class Machines:
         while True:
             try:
                 await self._join()
-            except (OSError, HostNotStarted) as error:
-                text = spoken(error) if isinstance(error, HostNotStarted) else str(error)
-                if text != self._said:
-                    log.warning(N_('the cluster is not there: %s'), text)
-                    self._said = text
+            except (OSError, SynapseError) as error:
+                problem = system_words(error) if isinstance(error, OSError) else f'{error.message} {error.hint}'.strip()
+                if problem != self.problem:
+                    log.warning(N_('other machines cannot join: %s'), problem)
+                    self.problem = problem
+                    self._on_change({}, (), {})
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _join(self) -> None:
@@ -180,8 +180,7 @@ class Machines:
         except BaseException:  # also if Synapse stops meanwhile
             await self._end_scheduler()
             raise
-        self._remote, self._said = remote, ''
-        self._is_joined.set()
+        self._remote, self.problem = remote, ''
         self._on_change(remote.machines, (), remote.unreached)  # there is an address to join at now
         await self._until_gone(remote)
         log.warning(N_('the scheduler of the cluster is gone'))
@@ -200,7 +199,6 @@ class Machines:
 
     async def _leave(self, remote: DaskEngine) -> None:
         self._remote = None
-        self._is_joined.clear()
         remote.lose_all()
         self._on_change({}, (), {})
         await remote.close()
@@ -224,9 +222,9 @@ class Machines:
         )
         output = self._scheduler.stdout
         line = await output.readline() if output is not None else b''
-        if not line:
+        if not line or line.startswith(b'error '):
             await self._end_scheduler()
-            raise HostNotStarted(_('the scheduler at {address} has ended', address=self._listen))
+            raise _not_started(self._listen, int(line.split()[1]) if line else 0)
         # Machines come back to where they were: a port that was any free one is kept from now on.
         self._listen = line.decode().strip()
         return self._listen.replace('://0.0.0.0:', f'://{LOOPBACK}:')
@@ -236,3 +234,18 @@ class Machines:
         if scheduler is not None and scheduler.returncode is None:
             scheduler.kill()
             await scheduler.wait()
+
+
+def _not_started(address: str, number: int) -> NoCluster:
+    """Say why the scheduler did not start; `number` is that of the error of the system, 0 if it said nothing."""
+    port = address.rpartition(':')[2]
+    if number == errno.EADDRINUSE:
+        text = _('Port {port} is used by another program.', port=port)
+        return NoCluster(text, _('Choose another port with --cluster-port.'))
+    if number == errno.EACCES:
+        text = _('This user may not listen on port {port}.', port=port)
+        return NoCluster(text, _('Choose another port with --cluster-port.'))
+    if number:
+        reason = system_words(OSError(number, os.strerror(number)))
+        return NoCluster(_('Nothing can listen at {address}: {reason}', address=address, reason=reason))
+    return NoCluster(_('The scheduler at {address} ended at its start.', address=address), _('The log says why.'))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.files import StorageError, make_private_folder
-from synapse.engine.engine import Engine, HostExit, HostHandle
+from synapse.engine.engine import LEFT, Engine, HostExit, HostHandle
 from synapse.errors import SynapseError
 from synapse.inbox.inputs import with_folder, with_places
 from synapse.language import N_, spoken
@@ -21,8 +21,9 @@ from synapse.protocol.messages import Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from .code_cache import CodeCache
-from .files import KINDS, Incoming, Outgoing, inside, left_behind, pieces_of
+from .files import KINDS, Incoming, Outgoing, Progress, inside, left_behind, pieces_of
 from .link import Link
+from .tree import Entry
 from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP, said
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 LOST_SECONDS = 10.0
 """How long a run goes on without its control room; then it is ended with everything it started."""
 LOOK_SECONDS = 0.5
-SOURCE = 'synapse'
 _STEP_ENDS = frozenset({'succeeded', 'failed', 'cancelled'})
 
 
@@ -39,20 +39,22 @@ class Relay:
 
     :param root: has a folder for each run
     :param cache: keeps the code of their pipelines
+    :param name: of this machine
     """
 
-    def __init__(self, engine: Engine, root: Path, cache: CodeCache, run_id: str) -> None:
-        self._engine, self._cache = engine, cache
+    def __init__(self, engine: Engine, root: Path, cache: CodeCache, run_id: str, name: str) -> None:
+        self._engine, self._cache, self._name = engine, cache, name
         self._folder = inside(root / 'runs', run_id)
         self.link = Link(self._take)
         self._files = Incoming(self._folder)
-        self._changed = Outgoing(self._folder, self.link, left=self._leave)
+        progress = Progress(lambda text: self._say('info', text))
+        self._changed = Outgoing(self._folder, self.link, progress, self._leave)
         self._spool_place = (0, 0)
         self._code: Path | None = None
         self._host: HostHandle | None = None
         self._life: asyncio.Task[None] | None = None
         self._asked_to_stop: bool | None = None
-        self._has_ended = False
+        self._has_ended = self._is_leaving = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_over = asyncio.Event()
 
@@ -70,6 +72,12 @@ class Relay:
                     break
         finally:
             await self._end()
+
+    async def leave(self) -> None:
+        """End the run, as this machine leaves the cluster, and return when the control room knows how it ended."""
+        self._is_leaving = True
+        self._stop(now=True)
+        await self._is_over.wait()
 
     async def _end(self) -> None:
         self.link.close()
@@ -145,6 +153,8 @@ class Relay:
         with contextlib.suppress(StorageError):  # the run has ended as it has
             await self._send_spool(None)
             await self._changed.send()
+        if self._is_leaving:
+            ending = dataclasses.replace(ending, lost=self._name, parting=LEFT)
         self._has_ended = True
         await self.link.send(EXIT, json.dumps(dataclasses.asdict(ending)))
         await self.link.flushed()
@@ -184,8 +194,11 @@ class Relay:
             log.warning(N_('files of run %s could not be sent: %s'), self._folder.name, error)
         await self.link.send(MESSAGE, json.dumps(message))
 
-    def _leave(self, name: str) -> None:
-        self.link.post(MESSAGE, json.dumps(said('warning', SOURCE, left_behind(name))))
+    def _leave(self, entry: Entry) -> None:
+        self._say('warning', left_behind(entry))
+
+    def _say(self, level: str, text: str) -> None:
+        self.link.post(MESSAGE, json.dumps(said(level, self._name, text)))
 
     async def _line(self, line: str) -> None:
         await self.link.send(LINE, line)

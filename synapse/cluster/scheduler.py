@@ -1,8 +1,9 @@
 """`python -m synapse.cluster.scheduler ADDRESS FOLDER`: the scheduler of Dask, in a process of its own.
 
-It prints the address at which it listens, `0.0.0.0` for all of this machine, and ends when its standard input does, so
-with the control room. Each line of its input is a list of addresses, as JSON: these workers are removed, as `removal`
-has it, and another line is printed. FOLDER has the code of the cluster; an address of `tcp:` on loopback needs none.
+It prints the address at which it listens, `0.0.0.0` for all of this machine, or `error NUMBER` if the system refuses
+that. It ends when its standard input does, so with the control room. Each line of its input is a list of addresses, as
+JSON: these workers are removed, as `removal` has it, and another line is printed. FOLDER has the code of the cluster;
+an address of `tcp:` on loopback needs none.
 """
 
 import asyncio
@@ -45,4 +46,9 @@ def _security(folder: Path) -> Security:
 
 
 if __name__ == '__main__':
-    asyncio.run(serve(sys.argv[1], Path(sys.argv[2])))
+    try:
+        asyncio.run(serve(sys.argv[1], Path(sys.argv[2])))
+    except RuntimeError as error:  # by Dask, of what the system has said
+        if not isinstance(error.__cause__, OSError):
+            raise
+        print(f'error {error.__cause__.errno}', flush=True)

@@ -19,6 +19,8 @@ FOLDER: Final = 'folder'
 LINK: Final = 'link'
 OUTSIDE: Final = 'outside'
 """A link to a folder elsewhere that is not followed."""
+NOWHERE: Final = 'nowhere'
+"""A link to something elsewhere that is not there, or is neither a file nor a folder."""
 
 
 class LinkGoesRound(SynapseError):
@@ -103,7 +105,8 @@ class Tree:
             way = Path(os.path.relpath(target, path.parent)).as_posix()
             yield Entry(name, path, LINK, (way,), way)
         elif not target.is_dir():
-            yield from _file(name, target)
+            found = list(_file(name, target))
+            yield from found or [Entry(name, path, NOWHERE)]
         elif not self._follows:
             yield Entry(name, path, OUTSIDE)
         elif any(top.is_relative_to(target) for top in tops):
@@ -116,7 +119,7 @@ def _file(name: str, path: Path) -> Iterator[Entry]:
     try:
         found = path.stat()
         is_file = path.is_file()
-    except OSError:  # a step removes files while this looks, and a link may lead nowhere
+    except OSError:  # a step removes files while this looks
         return
     if is_file:
         yield Entry(name, path, FILE, (found.st_size, found.st_mtime_ns))

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 LOAD_SECONDS, FIRST_SECONDS = 2.0, 0.5
 """How often a machine says how it is, and how soon for the first time."""
+LEAVE_SECONDS = 5.0
+"""How long what runs may take to end when a machine leaves."""
 REACHED_SECONDS = 30.0
 """How long a control room and the task of its run may wait for each other."""
 
@@ -95,6 +97,9 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
 
     async def depart(self) -> None:
         """Leave the cluster as it is wanted here, so that nobody takes this machine for lost."""
+        leaving = [asyncio.create_task(relay.leave()) for relay in self._relays.values()]
+        if leaving:
+            await asyncio.wait(leaving, timeout=LEAVE_SECONDS)
         self.log_event(GOODBYE, {'address': self.address})
         await self.close(reason='left')
 
@@ -108,7 +113,7 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
 
     async def carry_out(self, run_id: str, key: str) -> None:
         """Carry out a run; called by its task. `key` is what the control room calls this attempt."""
-        relay = Relay(self.run_engine, self._root, self._cache, run_id)
+        relay = Relay(self.run_engine, self._root, self._cache, run_id, str(self.name))
         async with self._arrived:
             self._relays[key] = relay
             self._arrived.notify_all()

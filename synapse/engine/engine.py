@@ -13,11 +13,13 @@ from synapse.protocol.environment import Mark, mark_of
 from synapse.protocol.messages import HostCommand, Job
 
 from .children import child_environment, host_command, new_session
-from .host_process import HostExit, HostProcess, OnLine, OnMessage
+from .host_process import LEFT, REMOVED, HostExit, HostProcess, OnLine, OnMessage
 from .process_tree import Activity, MemoryUse
 from .zygotes import Zygotes
 
-__all__ = ['Engine', 'HostExit', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'OnMessage']
+__all__ = [
+    'LEFT', 'REMOVED', 'Engine', 'HostExit', 'HostHandle', 'HostNotStarted', 'LocalEngine', 'OnLine', 'OnMessage',
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 

@@ -58,13 +58,16 @@ MOST_UNANSWERED = 3
 MAX_AFTER_EXIT_BYTES = 4 * 1024**2
 
 
+REMOVED, LEFT = 'removed', 'left'
+
+
 @dataclass(frozen=True, slots=True)
 class HostExit:
     """How a host ended.
 
     `ended` are the commands of processes that were ended with it or found left over; `survivors` is how many of them
     could not be ended; `fault` says why the engine ended it unasked; `lost` names the machine it was on if that is
-    gone, and `is_removed` says whether a person has removed it.
+    gone, and `parting` how it went: `REMOVED` by a person, `LEFT` as its worker was told to end, empty in silence.
     """
 
     returncode: int
@@ -73,7 +76,7 @@ class HostExit:
     survivors: int = 0
     fault: str = ''
     lost: str = ''
-    is_removed: bool = False
+    parting: str = ''
 
 
 class HostProcess:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from synapse.engine.engine import LEFT, REMOVED
 from synapse.engine.leftovers import Leftover
-from synapse.language import N_, _, own_language, translated
+from synapse.language import N_, _, filled, own_language, translated
 from synapse.language.formats import moment
 from synapse.pipelines.problems import StepTimeout, problem_of
 from synapse.records import Problem
@@ -36,11 +37,12 @@ class Ending:
 
     `reported` is the state in the host's `end` message, None if none came; `signal` the name of the signal that ended
     the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `lost` the machine that
-    is gone with it, `is_removed` whether a person has removed that, and `lost_at` the step it was in; `excess` why it
+    is gone with it, `parting` how that went (see `HostExit`), and `lost_at` the step it was in; `excess` why it
     was ended for the memory that it took; `timed_out` a step that the control room had to end, and `overran` the
     seconds that its event allows, if they have passed. `is_all_done` says whether all steps had succeeded.
     """
 
+    pipeline: str = ''
     reported: RunState | None = None
     error: Problem | None = None
     returncode: int = 0
@@ -48,7 +50,7 @@ class Ending:
     why_killed: str = ''
     fault: str = ''
     lost: str = ''
-    is_removed: bool = False
+    parting: str = ''
     lost_at: StepRun | None = None
     excess: Problem | None = None
     timed_out: StepRun | None = None
@@ -82,17 +84,16 @@ def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
 
 
 def _lost(ending: Ending) -> Problem:
-    step = ending.lost_at.name if ending.lost_at else ''
-    if ending.is_removed:
-        message = _('The machine {machine} was removed.', machine=ending.lost)
-        if step:
-            message = _('The machine {machine} was removed at {step}.', machine=ending.lost, step=step)
+    at = ending.lost_at
+    values = {'machine': ending.lost, 'step': label_of(at.name, ending.pipeline) if at else ''}
+    if ending.parting == REMOVED:
+        said = N_('The machine {machine} was removed at {step}.') if at else N_('The machine {machine} was removed.')
+    elif ending.parting == LEFT:
+        said = N_('The worker on {machine} was ended at {step}.') if at else N_('The worker on {machine} was ended.')
     else:
-        message = _('The machine {machine} was lost.', machine=ending.lost)
-        if step:
-            message = _('The machine {machine} was lost at {step}.', machine=ending.lost, step=step)
-    hint = _('What ran there ends by itself within 15 s. Then retry it.')
-    return Problem(message=message, hint=hint, type=MACHINE_LOST, step=step)
+        said = N_('The machine {machine} was lost at {step}.') if at else N_('The machine {machine} was lost.')
+    hint = _('Retry it.') if ending.parting == LEFT else _('What ran there ends by itself within 15 s. Then retry it.')
+    return Problem(message=filled(said, **values), hint=hint, type=MACHINE_LOST, step=at.name if at else '')
 
 
 def _overrun(seconds: float) -> Problem:

@@ -250,7 +250,7 @@ class LiveRun:
                 signal=host_exit.signal,
                 fault=host_exit.fault,
                 lost=host_exit.lost,
-                is_removed=host_exit.is_removed,
+                parting=host_exit.parting,
                 lost_at=self._saved.newest.active_step,
                 why_killed=why_killed() if host_exit.signal == 'SIGKILL' else '',
             )
@@ -282,6 +282,7 @@ class LiveRun:
     def _ending(self, **how: Any) -> Ending:
         step, seconds = self._limits.timed_out or (None, 0.0)
         return Ending(
+            pipeline=self.run.pipeline,
             reported=self._reported,
             error=self._error,
             excess=self._guards.excess,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from synapse.cluster.files import DamagedOnTheWay, Incoming, Outgoing, send_file
-from synapse.cluster.tree import FOLDER, LINK, LinkGoesRound
+from synapse.cluster.files import DamagedOnTheWay, Incoming, Outgoing, left_behind, send_file
+from synapse.cluster.tree import FOLDER, LINK, NOWHERE, OUTSIDE, Entry, LinkGoesRound
 from tests.parts.cluster import Cluster, cluster
 from tests.parts.hosts import Bench
 
@@ -54,7 +54,8 @@ def there(tmp_path: Path) -> Sent:
 
 
 async def test_links_inside_stay_links_and_what_is_elsewhere_comes_along(here: Path, there: Sent) -> None:
-    await send_file(there, here, 'given/0/here')  # type: ignore[arg-type]
+    left: list[Entry] = []
+    await send_file(there, here, 'given/0/here', left=left.append)  # type: ignore[arg-type]
 
     got = there.folder / 'given' / '0' / 'here'
     assert (got / 'v1' / 'empty').is_dir()
@@ -63,13 +64,16 @@ async def test_links_inside_stay_links_and_what_is_elsewhere_comes_along(here: P
     assert not (got / 'film').is_symlink()
     assert [(got / name).read_text() for name in ('film', 'library/inner/deep.txt')] == ['a film', 'deep']
     assert not os.path.lexists(got / 'nowhere')
+    assert [left_behind(entry) for entry in left] == [
+        'nowhere is a link to something that is not there, so it is left out.'
+    ]
 
 
 async def test_of_a_run_a_folder_elsewhere_stays_and_is_named_once(here: Path, there: Sent) -> None:
     (here / 'given').mkdir()
     (here / 'given' / 'input.txt').write_text('input')
     (here / 'used').symlink_to(here / 'given' / 'input.txt')
-    left: list[str] = []
+    left: list[Entry] = []
     outgoing = Outgoing(here, there, left=left.append)  # type: ignore[arg-type]
 
     await outgoing.send()
@@ -79,7 +83,7 @@ async def test_of_a_run_a_folder_elsewhere_stays_and_is_named_once(here: Path, t
     (here / 'latest').symlink_to('v1/empty')
     await outgoing.send()
 
-    assert left == ['library']
+    assert [(entry.name, entry.kind) for entry in left] == [('library', OUTSIDE), ('nowhere', NOWHERE)]
     assert there.kinds[before:] == [LINK]
     assert str((there.folder / 'latest').readlink()) == 'v1/empty'
     assert (there.folder / 'used').read_text() == 'input'
@@ -146,8 +150,11 @@ async def test_a_run_finds_links_and_leaves_some(machines: Cluster, here: Path, 
 
     heard, _ = await bench.run_file(LINKS, parameters={'folder': str(here)})
 
-    assert heard.printed[0] == "['again', 'empty', 'made.txt'] made deep"
-    [warning] = [message for level, _source, message in heard.entries if level == 'warning']
+    assert heard.printed[:2] == [
+        'nowhere is a link to something that is not there, so it is left out.',
+        "['again', 'empty', 'made.txt'] made deep",
+    ]
+    [_nowhere, warning] = [message for level, _source, message in heard.entries if level == 'warning']
     assert warning.startswith('work/system leads to a folder outside of that of the run')
     [work] = tmp_path.glob('run*/work')
     assert str((work / 'latest').readlink()) == 'v2'

@@ -96,7 +96,7 @@ def test_a_machine_whose_cable_stays_pulled_is_lost_and_ends_its_run_by_itself(
     annex.wait_until_empty()
     assert time.monotonic() - pulled < 15 + 5  # the time to look is ours
 
-    assert ended['error']['message'] == 'The machine annex was lost at execute.'
+    assert ended['error']['message'] == 'The machine annex was lost at EXECUTE.'
     wait_until(lambda: states(room) == ['up', 'lost'], timeout=20)
     waiting = room.create_run('RunCommand', command=['true'])
     network.plug_in('annex')
