@@ -192,8 +192,8 @@ class Roster:
 def unreached_hint(machine: UnreachedMachine) -> str:
     """Say what a person can do about it."""
     return _(
-        'Nothing answers at {address}. Let connections to this port through its firewall; a fixed port comes with '
-        '`--listen HOST:PORT`.',
+        'Nothing answers at {address}. Let connections to this port through its firewall, or start its worker with '
+        '--listen HOST:PORT and let that one through.',
         address=machine.address.partition('://')[2],
     )
 

@@ -8,7 +8,7 @@ from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, day_of, percent_of, size_of
+from pages.parts.words import moment_of, percent_of, size_of
 from synapse import __version__, program
 from synapse.control_room import ControlRoom
 from synapse.engine.engine import LocalEngine
@@ -85,8 +85,7 @@ class MachinesCard(Scope):
         return ', '.join(filter(None, facts))
 
     def _lost_words(self, lost: LostMachine) -> str:
-        day, clock = day_of(self._room, lost.since), clock_of(self._room, lost.since)
-        since = _('No contact since {moment}.', moment=f'{day}, {clock}')
+        since = _('No contact since {moment}.', moment=moment_of(self._room, lost.since))
         if lost.must_join_anew:
             return f'{since} {_("The code has changed meanwhile, so it has to join again, with the line above.")}'
         return f'{since} {_("It is back by itself as soon as its worker reaches this machine.")}'

@@ -9,7 +9,7 @@ from pages.parts.controls import Slot, entry
 from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, leave_button, save_on_enter
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
-from pages.parts.words import clock_of, day_of
+from pages.parts.words import clock_of, day_of, moment_of
 from synapse.calendar.messages import EventsWritten
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
@@ -98,7 +98,7 @@ class SubscribedCalendars(Scope):
         if item.read_at is None:
             return [_('Not read yet.')]
         if item.empty_since is not None:
-            empty = _('It has had no events since {moment}.', moment=self._moment(item.empty_since))
+            empty = _('It has had no events since {moment}.', moment=moment_of(self._room, item.empty_since))
             return [empty, _staying_words(on + off)]
         parts = [_n('{count} event', '{count} events', on + off)]
         parts += [_n('{count} switched off', '{count} switched off', off)] if off else []
