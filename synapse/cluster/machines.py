@@ -20,9 +20,10 @@ from synapse.machine_loads import MachineLoad
 from synapse.protocol.environment import ROOM_TAG
 from synapse.protocol.messages import Job
 
-from .engine import CarryOut, DaskEngine, Machine, NoCluster, PathsOf
+from .engine import DaskEngine, Machine, NoCluster, PathsOf
 from .identity import new_code, save_code, saved_code, security_of
 from .own_address import LOOPBACK, own_hosts
+from .remote_host import CarryOut
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from synapse.cluster import engine as engine_module
 from synapse.cluster import relay as relay_module
+from synapse.cluster import remote_host
 from tests.parts.cluster import Cable, Cluster, cluster
 from tests.parts.hosts import Bench, Heard, eventually, processes_of
 
@@ -83,7 +83,7 @@ async def test_a_slow_cable_loses_nothing_and_stops_the_flood_not_the_worker(
 async def test_what_is_cut_off_for_good_is_lost_here_and_ended_there(
     machines: Cluster, cable: Cable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, 'LOST_SECONDS', 1.5)
+    monkeypatch.setattr(remote_host, 'LOST_SECONDS', 1.5)
     monkeypatch.setattr(relay_module, 'LOST_SECONDS', 1.0)
     bench, heard = Bench(machines.engine, tmp_path), Heard()
     host = await bench.start("print('up')\nrun.shell(['setsid', 'sleep', '613'])", heard)
