@@ -15,7 +15,7 @@ from pages.parts.words import pipeline_color, pipeline_title
 from pages.runs.pause_dialog import ask_to_pause_queue
 from pages.runs.run_words import pause_words
 from synapse.control_room import ControlRoom
-from synapse.language import N_, _
+from synapse.language import _
 from synapse.runs import causes
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord
@@ -25,7 +25,6 @@ SHOWN = 20
 SHORT = 80
 """Characters of a reason that are surely shown; more appear when it has the pointer or the focus."""
 BY = causes.DASHBOARD
-BY_HAND = N_('removed by hand')
 
 
 class QueueCard(Card):
@@ -121,7 +120,7 @@ class _Row:
                     popup.props('anchor="bottom right" self="top right"')
                     _entry(_('Run first'), 'play', lambda: attempt(room.runs.move_in_queue(run.id, 0)))
                     _entry(_('Open'), 'open', lambda: ui.navigate.to(f'/runs/{run.number}'))
-                    _entry(_('Remove'), 'x', lambda: attempt(room.runs.cancel(run.id, because=BY_HAND)))
+                    _entry(_('Remove'), 'x', lambda: attempt(room.runs.cancel(run.id, because=causes.BY_HAND)))
         label = _('{what}, waiting. Press Alt with an arrow key to move it.', what=name)
         set_props(self.row, data_run=run.id, aria_label=label)
 
