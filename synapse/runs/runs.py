@@ -20,7 +20,7 @@ from synapse.inbox.arriving import FoundFile
 from synapse.inbox.inbox import Inbox
 from synapse.language import N_, _, filled, joined, translated
 from synapse.log.log import Level, Log
-from synapse.offers import Amounts, Offer
+from synapse.offers import HERE, Amounts, Offer
 from synapse.profiles import Profiles
 from synapse.records import now_utc
 from synapse.settings import MOST_WORKERS
@@ -244,6 +244,11 @@ class Runs(KnownRuns):
     def worker_of(self, id: str) -> str | None:
         """Return the worker that has this run, such as `worker-1`, None if none has."""
         return self._dispatcher.workers.of(id)
+
+    def on_machine(self, machine: str = HERE) -> Sequence[RunRecord]:
+        """Return the live runs of a machine; one whose process waits there for an answer has no worker meanwhile."""
+        there = [live.run for live in self._unfinished.live.values() if live.machine == machine]
+        return [run for run in there if not run.state.is_final]
 
     def is_taken(self, found: FoundFile) -> bool:
         """Whether the owner of this version of a file has taken it before; reads the disk, in any thread."""

@@ -11,6 +11,7 @@ from synapse.control_room import ControlRoom
 from synapse.credentials.scope import Scope
 from synapse.offers import Offer
 from tests.parts.api_room import api_room, client_of, error_of, gated
+from tests.parts.screens import staged
 from tests.parts.serving import served
 
 
@@ -66,6 +67,25 @@ async def test_a_lost_machine_is_listed_with_what_it_had(api: httpx.AsyncClient,
         'labels': {'gpu': 1}, 'runs': [], 'load': None, 'version': None, 'python': None, 'problem': '',
     }  # fmt: skip
     error_of(refused, 409, 'machine_lost')
+
+
+async def test_what_waits_there_for_an_answer_is_a_run_of_a_machine_without_a_worker() -> None:
+    async with (
+        staged(workers=1) as stage,
+        served(lambda port: gated(stage.room, port)) as authority,
+        client_of(stage.room, authority) as api,
+    ):
+        stage.room.roster.update({'annex': Offer(1)}, ())
+        await stage.until(lambda: len(stage.room.status.workers) == 2)
+        runs = [await stage.run(), await stage.run()]
+        for run in runs:
+            stage.hosts[run.id].say(t='question', id='q1', step='execute', number=1, text='Go on?', model='')
+        await stage.until(lambda: all(worker['run'] is None for worker in stage.room.status.workers))
+
+        here, there = (await api.get('/machines')).json()
+
+    assert (here['runs'], here['places']) == ([runs[0].id], 1)
+    assert (there['runs'], there['places']) == ([runs[1].id], 1)
 
 
 async def test_what_is_not_there_is_not_found(api: httpx.AsyncClient) -> None:
