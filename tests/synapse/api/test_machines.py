@@ -1,15 +1,18 @@
 """The calls under `/machines` where there is no other one: what they show, and what they refuse."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.credentials.scope import Scope
 from synapse.offers import Offer
+from synapse.runs.messages import RunChanged
+from synapse.runs.records import RunRecord
 from tests.parts.api_room import api_room, client_of, error_of, gated
 from tests.parts.screens import staged
 from tests.parts.serving import served
@@ -86,6 +89,41 @@ async def test_what_waits_there_for_an_answer_is_a_run_of_a_machine_without_a_wo
 
     assert (here['runs'], here['places']) == ([runs[0].id], 1)
     assert (there['runs'], there['places']) == ([runs[1].id], 1)
+
+
+async def test_a_run_that_only_a_drained_or_lost_machine_can_carry_out_says_so(
+    api: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    (room.settings.data / 'pipelines' / 'paints.py').write_text(PAINTS)
+    await room.bus.next(PipelinesChanged, timeout=20, where=lambda news: 'Paints' in news.names)
+    room.roster.update({'annex': Offer(1, {'gpu': 1})}, ())
+    await api.post('/machines/annex/drain')
+    run = (await api.post('/runs', json={'pipeline': 'Paints'})).json()
+
+    await run_where(room, run['id'], lambda run: 'annex has it and gets no new runs' in run.waits_for)
+    [alert] = room.alerts
+    room.roster.update({}, ())
+    await run_where(room, run['id'], lambda run: 'annex has it and is not connected' in run.waits_for)
+
+    assert 'needs a machine with gpu 1; annex has it and gets no new runs.' in alert.text
+    waiting = (await api.get(f'/runs/{run["id"]}')).json()['waits_for']
+    assert waiting == 'a machine with gpu 1; annex has it and is not connected'
+
+
+async def run_where(room: ControlRoom, id: str, is_so: Callable[[RunRecord], bool]) -> None:
+    while not is_so(await room.runs.get(id)):
+        await room.bus.next(RunChanged, timeout=20, where=lambda news: news.run.id == id)
+
+
+PAINTS = """
+from synapse import Pipeline, step
+
+class Paints(Pipeline):
+    needs = {'gpu': 1}
+
+    @step
+    def paint(self, run): ...
+"""
 
 
 async def test_what_is_not_there_is_not_found(api: httpx.AsyncClient) -> None:
