@@ -102,6 +102,7 @@ class QueueCard(Card):
 
 class _Row:
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
+        self._runs = room.runs
         name = f'{pipeline_title(room, run.pipeline)} {run.subject}'.strip()
         with el('li', f'st-queued {pipeline_color(room, run.pipeline)}', tabindex='0', draggable='true') as self.row:
             with el('span', 'sy-drag sy-3'):
@@ -127,7 +128,8 @@ class _Row:
     def show(self, run: RunRecord, start: datetime | None, *, is_held: bool) -> None:
         why = _('Waits for {what}', what=run.waits_for) if run.waits_for else None
         set_props(self._start, data_format='about', title=why)
-        text = _('paused') if is_held else _('waits for space') if why else ''
+        waits = _('waits for a machine') if self._runs.waits_for_machine(run.id) else _('waits for space')
+        text = _('paused') if is_held else waits if why else ''
         tick(self._start, until=None if why else start, text=text)
 
 
