@@ -43,14 +43,14 @@ def machines_api(room: ControlRoom) -> APIRouter:
     @api.post('/machines/{id}/drain')
     async def drain_machine(id: Name) -> Response:
         """Give another machine no new runs, also after the next start; those it has go on."""
-        _check(id)
+        _check(room, id)
         room.roster.drain(id, is_drained=True)
         return ApiResponse(_one(room, id), 202)
 
     @api.post('/machines/{id}/resume')
     async def resume_machine(id: Name) -> Response:
         """Give another machine runs again."""
-        _check(id)
+        _check(room, id)
         room.roster.drain(id, is_drained=False)
         return ApiResponse(_one(room, id), 202)
 
@@ -60,16 +60,17 @@ def machines_api(room: ControlRoom) -> APIRouter:
 
         It needs the new code of the cluster to join again; the machines that stay have it already.
         """
-        _check(id)
+        _check(room, id)
         await room.roster.remove(id, by=caller_of(request))
         return Response(status_code=204)
 
     return api
 
 
-def _check(name: str) -> None:
-    """:raises Conflict: for this machine"""
-    if name == LOCAL:
+def _check(room: ControlRoom, name: str) -> None:
+    """:raises Conflict: for this machine, also by the name that it is listed with, unless another one is called so"""
+    others = {*room.roster.here, *room.roster.unreached, *room.roster.lost}
+    if name == LOCAL or (name == socket.gethostname() and name not in others):
         text = _('The machine of Synapse itself always takes part.')
         raise Conflict('machine_is_local', text, _('Pause the queue, or set the number of its workers.'))
 

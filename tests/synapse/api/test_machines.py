@@ -1,5 +1,6 @@
 """The calls under `/machines` where there is no other one: what they show, and what they refuse."""
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from synapse.catalog.catalog import PipelinesChanged
+from synapse.cli.machines import words_of
 from synapse.control_room import ControlRoom
 from synapse.credentials.scope import Scope
 from synapse.offers import Offer
@@ -43,6 +45,28 @@ async def test_the_machine_itself_is_listed_and_stays(api: httpx.AsyncClient, ro
     assert here['places'] == len(room.status.workers)
     for call in (api.post('/machines/local/drain'), api.post('/machines/local/resume'), api.delete('/machines/local')):
         error_of(await call, 409, 'machine_is_local')
+
+
+async def test_its_own_name_means_the_machine_itself_unless_another_is_called_so(
+    api: httpx.AsyncClient, room: ControlRoom
+) -> None:
+    name = socket.gethostname()
+    for call in (api.post(f'/machines/{name}/drain'), api.delete(f'/machines/{name}')):
+        error = error_of(await call, 409, 'machine_is_local')
+        assert error['message'] == 'The machine of Synapse itself always takes part.'
+
+    room.roster.update({name: Offer(2)}, ())
+    drained = await api.post(f'/machines/{name}/drain')
+
+    assert (drained.status_code, drained.json()['local']) == (202, False)
+
+
+async def test_the_command_line_lists_what_a_machine_offers(api: httpx.AsyncClient, room: ControlRoom) -> None:
+    room.roster.update({'annex': Offer(2, {'cores': 8, 'gpu': 1, 'render': 1})}, ())
+
+    [_, machine] = (await api.get('/machines')).json()
+
+    assert words_of(machine) == 'annex: 2 places, gpu 1, render 1, 0 runs'
 
 
 async def test_a_machine_that_has_not_said_how_it_is_has_no_load(api: httpx.AsyncClient, room: ControlRoom) -> None:
