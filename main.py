@@ -211,7 +211,9 @@ def _run_pip(command: list[str]) -> None:
     """
     import subprocess
 
-    _ = _texts()
+    _texts()
+    from synapse.language import _n
+
     last: list[str] = []
     found, is_terminal = 0, sys.stdout.isatty()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
@@ -222,12 +224,15 @@ def _run_pip(command: list[str]) -> None:
                 found += 1
                 if is_terminal:
                     name = re.split(r'[<>=!~;\[(]', words[1], maxsplit=1)[0]
-                    text = _('{count} packages found: {name}', count=found, name=name)
+                    text = _n('{count} package found: {name}', '{count} packages found: {name}', found, name=name)
                     print(f'\r\x1b[K{text}', end='', flush=True)
             elif line.startswith('Installing collected packages'):
-                count = line.count(',') + 1
                 start, end = ('\r\x1b[K', '') if is_terminal else ('', '\n')
-                text = _('{count} packages are here; unpacking them ...', count=count)
+                text = _n(
+                    '{count} package is here; unpacking it ...',
+                    '{count} packages are here; unpacking them ...',
+                    line.count(',') + 1,
+                )
                 print(f'{start}{text}', end=end, flush=True)
     if is_terminal:
         print('\r\x1b[K', end='', flush=True)

@@ -55,7 +55,7 @@ from .log.log import Level, Log
 from .machine import Machine
 from .machine_loads import MachineLoads
 from .notifications.notifications import Notifications
-from .offers import Offer
+from .offers import Amounts, Offer
 from .old_logins import move_old_logins
 from .preferences import SavedPreferences, chosen_zone
 from .profiles import Profiles
@@ -219,6 +219,7 @@ class ControlRoom:
             if 'workers' in settings.model_fields_set
             else _saved_workers(preferences, settings),
             labels=settings.offer,
+            away=lambda: _away(roster),
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
             planned=event_store.planned_work,
@@ -583,6 +584,12 @@ def _zone(wanted: str | None, preferences: Documents) -> MachineZone:
         return MachineZone(wanted, _('It was chosen at start.'))
     chosen = chosen_zone(preferences)
     return machine_zone() if chosen is None else MachineZone(chosen, _('It was chosen in Settings.'), is_chosen=True)
+
+
+def _away(roster: Roster) -> dict[str, Amounts]:
+    """Return what the machines have that are lost or cannot be reached, by name."""
+    has = {name: lost.offer.has for name, lost in roster.lost.items()}
+    return has | {name: unreached.offer.has for name, unreached in roster.unreached.items()}
 
 
 def _engine(

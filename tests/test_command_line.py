@@ -283,6 +283,15 @@ def test_the_queue_is_paused_for_a_time_drained_and_resumed(program: SynapseUnde
     assert {answer.returncode for answer in (paused, drained, shown, resumed)} == {0}
 
 
+def test_a_screen_that_paused_the_queue_is_said_in_the_language_of_the_terminal(program: SynapseUnderTest) -> None:
+    with program.api as api:
+        api.post('/queue/stop', json={'because': 'the page'}).raise_for_status()
+
+    done = synapse('queue', '--data', str(program.data), SYNAPSE_LANGUAGE='pt-BR')
+
+    assert done.stdout.startswith('Pausada: página. '), done.stderr
+
+
 def test_why_answers_for_an_event_by_its_name_or_id(program: SynapseUnderTest) -> None:
     plan = {'start': '2030-03-04T09:00:00', 'timezone': 'Europe/Berlin', 'rrule': 'FREQ=DAILY'}
     what = {'title': 'Weekly letters', 'pipeline': 'RunCommand', 'parameters': {'command': ['true']}}

@@ -170,7 +170,7 @@ def test_head_ends_it_at_once_although_more_lines_are_on_their_way(house: Synaps
     assert done.stdout.splitlines()[-1] == '141'
 
 
-def follow(house: SynapseUnderTest, *values: str) -> subprocess.CompletedProcess[str]:
+def follow(house: SynapseUnderTest, *values: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, 'main.py', *command(house, *values)],
         cwd=ROOT,
@@ -178,6 +178,7 @@ def follow(house: SynapseUnderTest, *values: str) -> subprocess.CompletedProcess
         text=True,
         timeout=60,
         check=False,
+        env=os.environ | variables,
     )
 
 
@@ -224,3 +225,12 @@ def test_the_reason_of_a_failure_is_the_last_that_is_said(house: SynapseUnderTes
     assert re.search(r' ls +ls: cannot access ', done.stdout)  # its source is the program, as on the page of the log
     assert done.stderr.startswith('The run failed. ls ended with exit code 2: ls: cannot access ')
     assert 'No such file or directory' in done.stderr
+
+
+def test_the_cause_is_kept_in_english_for_readers_of_any_language(house: SynapseUnderTest) -> None:
+    done = follow(house, 'command=true', SYNAPSE_LANGUAGE='pt-BR')
+
+    assert done.stdout.startswith('Execução #'), done.stderr
+    with house.api as api:
+        [run, *_] = api.get('/runs').json()['runs']
+    assert run['because'] == 'the command line'

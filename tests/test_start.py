@@ -213,3 +213,21 @@ main.ensure_packages()
 
     assert f'ENTERED {python}' in lines
     assert 'importlib.metadata' not in lines[-1].split()
+
+
+@pytest.mark.parametrize(
+    ('names', 'said'),
+    [('dask', '1 package is here; unpacking it ...'), ('dask, toolz', '2 packages are here; unpacking them ...')],
+)
+def test_packages_are_counted_without_any_package(names: str, said: str) -> None:
+    program = f"""
+import sys
+sys.path = [path for path in sys.path if 'site-packages' not in path]
+import main
+main._run_pip([sys.executable, '-c', 'print("Installing collected packages: {names}")'])
+print('MODULES', *sys.modules)
+"""
+    lines = printed(program)
+
+    assert lines[0] == said
+    assert 'babel' not in lines[-1].split()

@@ -15,7 +15,7 @@ from pages.parts.words import pipeline_color, pipeline_title
 from pages.runs.pause_dialog import ask_to_pause_queue
 from pages.runs.run_words import pause_words
 from synapse.control_room import ControlRoom
-from synapse.language import N_, _
+from synapse.language import _
 from synapse.runs import causes
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord
@@ -25,7 +25,6 @@ SHOWN = 20
 SHORT = 80
 """Characters of a reason that are surely shown; more appear when it has the pointer or the focus."""
 BY = causes.DASHBOARD
-BY_HAND = N_('removed by hand')
 
 
 class QueueCard(Card):
@@ -103,6 +102,7 @@ class QueueCard(Card):
 
 class _Row:
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
+        self._runs = room.runs
         name = f'{pipeline_title(room, run.pipeline)} {run.subject}'.strip()
         with el('li', f'st-queued {pipeline_color(room, run.pipeline)}', tabindex='0', draggable='true') as self.row:
             with el('span', 'sy-drag sy-3'):
@@ -121,14 +121,15 @@ class _Row:
                     popup.props('anchor="bottom right" self="top right"')
                     _entry(_('Run first'), 'play', lambda: attempt(room.runs.move_in_queue(run.id, 0)))
                     _entry(_('Open'), 'open', lambda: ui.navigate.to(f'/runs/{run.number}'))
-                    _entry(_('Remove'), 'x', lambda: attempt(room.runs.cancel(run.id, because=BY_HAND)))
+                    _entry(_('Remove'), 'x', lambda: attempt(room.runs.cancel(run.id, because=causes.BY_HAND)))
         label = _('{what}, waiting. Press Alt with an arrow key to move it.', what=name)
         set_props(self.row, data_run=run.id, aria_label=label)
 
     def show(self, run: RunRecord, start: datetime | None, *, is_held: bool) -> None:
         why = _('Waits for {what}', what=run.waits_for) if run.waits_for else None
         set_props(self._start, data_format='about', title=why)
-        text = _('paused') if is_held else _('waits for space') if why else ''
+        waits = _('waits for a machine') if self._runs.waits_for_machine(run.id) else _('waits for space')
+        text = _('paused') if is_held else waits if why else ''
         tick(self._start, until=None if why else start, text=text)
 
 

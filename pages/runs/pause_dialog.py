@@ -13,6 +13,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.language import N_, Words, _
 from synapse.records import now_utc
+from synapse.runs.causes import cause_words
 from synapse.runs.pauses import Pause
 from synapse.runs.records import RunRecord
 
@@ -57,7 +58,7 @@ class _PauseDialog:
         self, room: ControlRoom, title: str, pause: PauseWith, *, now: Pause | None, can_drain: bool = False
     ) -> None:
         self._room, self._pause = room, pause
-        self._because = now.because if now else ''
+        self._because = cause_words(now.because) if now else ''
         self._drain = bool(now and now.is_drain)
         self._length = FOREVER
         self._moment = f'{room.local(now_utc() + SUGGESTED):%Y-%m-%dT%H:%M}'

@@ -59,7 +59,7 @@ def pause_words(room: ControlRoom, pause: Pause) -> str:
         words = _('since {time} by {who}', time=moment_of(room, pause.since), who=cause_words(pause.by))
     if pause.until:
         words = _('{since}, until {time}', since=words, time=moment_of(room, pause.until))
-    return f'{words}: {pause.because}' if pause.because else words
+    return f'{words}: {cause_words(pause.because)}' if pause.because else words
 
 
 def pause_of_run(room: ControlRoom, run: RunRecord) -> str:

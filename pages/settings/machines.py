@@ -17,11 +17,12 @@ from synapse.machine_loads import PYTHON, MachineLoad, MachineReported
 from synapse.offers import needs_words
 from synapse.roster import LostMachine, Roster, RosterChanged, unreached_hint
 from synapse.runs import causes
+from synapse.runs.messages import QueueChanged, RunChanged
 
 from .rows import card, row
 
 LOAD_SECONDS = 1.0
-"""How often the figures of a machine change at most."""
+"""How often the figures of a machine, and its runs that wait for an answer, change at most."""
 
 
 class MachinesCard(Scope):
@@ -37,6 +38,10 @@ class MachinesCard(Scope):
             self._list = el('div', role='list', aria_label=_('Machines'))
         self.watch(room.status, ('workers',), self._show)
         self.follow(room.bus, RosterChanged, lambda _: self._show())
+        # A run that is answered, or stopped while it waits for an answer, changes no worker.
+        moved = self.at_most_every(LOAD_SECONDS, self._show, at_once=True)
+        self.follow(room.bus, QueueChanged, lambda _: moved())
+        self.follow(room.bus, RunChanged, lambda message: moved() if message.moved else None)
         reported = self.at_most_every(LOAD_SECONDS, self._show_loads, at_once=True)
         self.follow(room.bus, MachineReported, lambda _: reported())
         self._show()
@@ -76,10 +81,12 @@ class MachinesCard(Scope):
 
     def _facts(self, name: str) -> str:
         offer = self._roster.here[name]
-        on_it = [worker['run'] for worker in self._room.status.workers if worker.get('machine') == name]
-        busy = sum(run is not None for run in on_it)
+        on_it = self._room.runs.on_machine(name)
+        asking = sum(run.question is not None for run in on_it)
         places = _n('{count} place', '{count} places', offer.places)
-        facts = [places, needs_words(offer.has), _n('{count} run', '{count} runs', busy)]
+        facts = [places, needs_words(offer.has), _n('{count} run', '{count} runs', len(on_it))]
+        if asking:
+            facts.append(_n('{count} waits for an answer', '{count} wait for an answer', asking))
         if self._roster.is_drained(name):
             facts.append(_('gets no new runs'))
         return ', '.join(filter(None, facts))

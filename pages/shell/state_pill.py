@@ -75,7 +75,7 @@ class RoomPill(Scope):
         parts += [_('{count} waiting', count=status.waiting)] if status.waiting else []
         if status.queue_paused and (running > 0 or held or asking or stopping):
             parts += [_queue_words(self._room)]
-        because = str((status.queue_pause or {}).get('because') or '')
+        because = causes.cause_words((status.queue_pause or {}).get('because') or '')
         second = ', '.join(parts) + (f'{": " if parts else ""}{because}' if because else '')
         self._first.set_text(first)
         self._second.set_text(second)

@@ -13,6 +13,7 @@ from storage.folder_lock import FolderLock
 from synapse.auth import Auth
 from synapse.credentials.scope import Scope
 from synapse.language import _, _n
+from synapse.runs import causes
 from synapse.settings import Settings, command_with_data
 
 from .calls import Api, Refused, trusting
@@ -97,7 +98,7 @@ def _run_pipeline(settings: Settings, pipeline: str, values: Mapping[str, Sequen
     schema: dict[str, Any] = {}
     try:
         schema = api.get(f'pipelines/{quote(pipeline, safe="")}')['schema']
-        body = {'pipeline': pipeline, 'parameters': typed(values, schema), 'because': _('the command line')}
+        body = {'pipeline': pipeline, 'parameters': typed(values, schema), 'because': causes.COMMAND_LINE}
         if profile is not None:
             body['profile'] = profile
         # Connect first, then start the run, so that no line is missed.

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from synapse.language import _
 from synapse.log.text import plain, visible
+from synapse.runs import causes
 
 from .calls import Api, Refused
 
@@ -149,7 +150,7 @@ class Follower:
         self._has_asked = True
         if self._wants_to_stop():
             try:
-                self._api.post(f'runs/{self._id}/cancel', {'because': _('the command line')})
+                self._api.post(f'runs/{self._id}/cancel', {'because': causes.COMMAND_LINE})
             except Refused as refusal:  # it has just ended
                 say(refusal.words())
 

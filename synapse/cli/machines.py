@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from synapse.language import _, _n
 from synapse.language.formats import moment
+from synapse.offers import needs_words
 from synapse.sizes import size_of
 
 from .arguments import CommandLine, fail
@@ -31,7 +32,7 @@ def control_machines(command: CommandLine) -> int:
 
 
 def words_of(machine: Mapping[str, Any]) -> str:
-    """Return `annex: 2 places, 1 run, CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free, Synapse 1.0`."""
+    """Return `annex: 2 places, gpu 1, 1 run, CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free, ...`."""
     if machine['problem']:
         return f'{machine["name"]}: {machine["problem"]}'
     if machine['state'] == 'lost':
@@ -40,6 +41,7 @@ def words_of(machine: Mapping[str, Any]) -> str:
         return f'{machine["name"]}: {_("no contact since {moment}", moment=since)}'
     facts = [
         _n('{count} place', '{count} places', machine['places']),
+        *([needs_words(machine['labels'])] if machine['labels'] else []),
         _n('{count} run', '{count} runs', len(machine['runs'])),
     ]
     if machine['state'] == 'draining':

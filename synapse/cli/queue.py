@@ -8,6 +8,7 @@ from synapse.durations import parse_duration
 from synapse.language import _, _n, _p
 from synapse.language.formats import moment
 from synapse.recurrence.zones import zone as zone_of
+from synapse.runs.causes import cause_words
 
 from .arguments import CommandLine, fail
 from .calls import Api
@@ -48,8 +49,9 @@ def words_of(queue: Mapping[str, Any], zone: tzinfo) -> str:
         if queue.get('until'):
             until = moment('MMMEdHm', datetime.fromisoformat(queue['until']).astimezone(zone))
             state = _('{state} until {moment}', state=state, moment=until)
-        state = _('{state} by {someone}', state=state, someone=queue['by']) if queue.get('by') else state
-        state += f': {queue["because"]}' if queue.get('because') else ''
+        by, because = cause_words(queue.get('by', '')), cause_words(queue.get('because', ''))
+        state = _('{state} by {someone}', state=state, someone=by) if by else state
+        state += f': {because}' if because else ''
     return f'{state}. {", ".join(counts)}.'
 
 

@@ -41,7 +41,7 @@ class Pause(Record):
     def cause(self) -> str:
         """Return `by the dashboard: new disk`, or the half of it that is known."""
         who = _('by {someone}', someone=cause_words(self.by)) if self.by else ''
-        return ': '.join(filter(None, (who, self.because)))
+        return ': '.join(filter(None, (who, cause_words(self.because))))
 
 
 def pause_of(

@@ -120,7 +120,7 @@ class QueuePause:
             until = moment('MMMdHm', wall_of(pause.until, self._zone), own_language())
         text = self._drains(until) if pause.is_drain else _paused(until)
         text = _('{text} by {someone}', text=text, someone=cause_words(pause.by)) if pause.by else text
-        return _('{text}: {reason}', text=text, reason=pause.because) if pause.because else text
+        return _('{text}: {reason}', text=text, reason=cause_words(pause.because)) if pause.because else text
 
     def _drains(self, until: str) -> str:
         left = sum(run.state.is_live for run in self._unfinished)

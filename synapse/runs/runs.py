@@ -20,7 +20,7 @@ from synapse.inbox.arriving import FoundFile
 from synapse.inbox.inbox import Inbox
 from synapse.language import N_, _, filled, joined, translated
 from synapse.log.log import Level, Log
-from synapse.offers import Amounts, Offer
+from synapse.offers import HERE, Amounts, Offer
 from synapse.profiles import Profiles
 from synapse.records import now_utc
 from synapse.settings import MOST_WORKERS
@@ -67,6 +67,7 @@ class Runs(KnownRuns):
     :param folder: holds the run folders; the order of the queue is saved next to it
     :param workers: how many runs may run at the same time
     :param labels: what this machine offers, by which pipelines may choose it
+    :param away: returns what other machines have, by name, that belong to the cluster and are not connected
     :param min_free_bytes: nothing starts while the disk has less free space
     :param zone: of the wall times in messages and log lines
     :param planned: see `Planned`; files and runs that these name are kept
@@ -86,6 +87,7 @@ class Runs(KnownRuns):
         folder: Path,
         workers: int,
         labels: Amounts | None = None,
+        away: Callable[[], Mapping[str, Amounts]] = dict,
         min_free_bytes: int = 0,
         zone: str = 'UTC',
         planned: Planned = lambda: (),
@@ -126,7 +128,7 @@ class Runs(KnownRuns):
         self.finder = Finder(context)
         self.taken = TakenFiles(store)
         """Which versions of files were taken for runs, by watch folders and by events."""
-        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers, labels=labels)
+        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers, labels=labels, away=away)
         self._pause = QueuePause(context)
         self._parked = ParkedRuns(context, self._dispatcher.add_waiting)
         self._answers = Answers(context, self._parked)
@@ -245,19 +247,28 @@ class Runs(KnownRuns):
         """Return the worker that has this run, such as `worker-1`, None if none has."""
         return self._dispatcher.workers.of(id)
 
+    def on_machine(self, machine: str = HERE) -> Sequence[RunRecord]:
+        """Return the live runs of a machine; one whose process waits there for an answer has no worker meanwhile."""
+        there = [live.run for live in self._unfinished.live.values() if live.machine == machine]
+        return [run for run in there if not run.state.is_final]
+
     def is_taken(self, found: FoundFile) -> bool:
         """Whether the owner of this version of a file has taken it before; reads the disk, in any thread."""
         known = self.taken.known(found.owner, [found.version])[0]
         return known.is_taken or known.digest == found.digest
+
+    def waits_for_machine(self, id: str) -> bool:
+        """Whether what a waiting run `waits_for` is a machine, and not space."""
+        return id in self._dispatcher.nowhere
 
     def expected_starts(self) -> Mapping[str, datetime]:
         """Return when waiting runs may start, by id, where that can be estimated; empty while the queue is paused."""
         if self._queue.is_paused:
             return {}
         return expected_starts(
-            self.waiting(),
+            [run for run in self.waiting() if not run.waits_for],
             [run for run in self.live() if not run.is_waiting],
-            workers=len(self._dispatcher.workers),
+            workers=self._dispatcher.workers.usable,
             typical=self.estimates.known_of,
             limit=self._dispatcher.limit_of,
             now=now_utc(),

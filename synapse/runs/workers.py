@@ -83,8 +83,17 @@ class Workers:
         return None
 
     def has_nowhere(self, needs: Amounts) -> bool:
-        """Whether no machine has what a run needs, even if it is idle."""
-        return bool(needs) and not any(fits(needs, has) for has in self.has.values())
+        """Whether no machine that gets new runs has what a run needs, even if it is idle."""
+        return bool(needs) and not any(fits(needs, has) for name, has in self.has.items() if name not in self.drained)
+
+    def drained_with(self, needs: Amounts) -> list[str]:
+        """Return the machines that have what a run needs, and get no new runs."""
+        return [name for name, has in self.has.items() if name in self.drained and fits(needs, has)]
+
+    @property
+    def usable(self) -> int:
+        """How many have a run or may get one."""
+        return sum(run is not None or self.machine_of(name) not in self.drained for name, run in self._runs.items())
 
     def free_on(self, machine: str) -> str | None:
         """Return the first worker of a machine without a run, None if all are busy."""

@@ -131,7 +131,9 @@ def drawn() -> Iterator[Screen]:
 
 
 class _Engine(ScriptedEngine):
-    """Its runs are scripted; the catalog reads files in real processes."""
+    """Its runs are scripted, those on other machines too; the catalog reads files in real processes."""
+
+    addresses, code = (), ''
 
     def __init__(self, boot: str, zygotes: Zygotes | None) -> None:
         super().__init__()

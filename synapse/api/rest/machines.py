@@ -1,7 +1,7 @@
 """`/machines`: where runs are carried out, here and elsewhere."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -13,8 +13,9 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
 from synapse.language import _
 from synapse.machine_loads import PYTHON, MachineLoad
-from synapse.offers import CORES, MEMORY, Amounts, Offer, offer_here
+from synapse.offers import CORES, HERE, MEMORY, Amounts, Offer, offer_here
 from synapse.roster import unreached_hint
+from synapse.runs.records import RunRecord
 
 from .reading import caller_of, router
 
@@ -32,7 +33,8 @@ def machines_api(room: ControlRoom) -> APIRouter:
 
         `state` is `up`, `draining`, or `lost` for one that has gone without a goodbye; `since` is when that was, or
         null. One that has joined but cannot be reached is `lost` too, and `problem` says what to do, else it is empty.
-        `runs` has the ids of its runs, `labels` what it offers beside cores and memory. `load` is null until it has
+        `runs` has the ids of its runs, also of those that wait there for an answer and have no worker meanwhile;
+        `labels` what it offers beside cores and memory. `load` is null until it has
         said how it is; then it has `cpu_percent`, `memory_used_bytes`, `memory_bytes` and `disk_free_bytes`, measured
         every few seconds. `version` is that of Synapse, `python` that of Python.
         """
@@ -41,14 +43,14 @@ def machines_api(room: ControlRoom) -> APIRouter:
     @api.post('/machines/{id}/drain')
     async def drain_machine(id: Name) -> Response:
         """Give another machine no new runs, also after the next start; those it has go on."""
-        _check(id)
+        _check(room, id)
         room.roster.drain(id, is_drained=True)
         return ApiResponse(_one(room, id), 202)
 
     @api.post('/machines/{id}/resume')
     async def resume_machine(id: Name) -> Response:
         """Give another machine runs again."""
-        _check(id)
+        _check(room, id)
         room.roster.drain(id, is_drained=False)
         return ApiResponse(_one(room, id), 202)
 
@@ -58,16 +60,17 @@ def machines_api(room: ControlRoom) -> APIRouter:
 
         It needs the new code of the cluster to join again; the machines that stay have it already.
         """
-        _check(id)
+        _check(room, id)
         await room.roster.remove(id, by=caller_of(request))
         return Response(status_code=204)
 
     return api
 
 
-def _check(name: str) -> None:
-    """:raises Conflict: for this machine"""
-    if name == LOCAL:
+def _check(room: ControlRoom, name: str) -> None:
+    """:raises Conflict: for this machine, also by the name that it is listed with, unless another one is called so"""
+    others = {*room.roster.here, *room.roster.unreached, *room.roster.lost}
+    if name == LOCAL or (name == socket.gethostname() and name not in others):
         text = _('The machine of Synapse itself always takes part.')
         raise Conflict('machine_is_local', text, _('Pause the queue, or set the number of its workers.'))
 
@@ -79,7 +82,7 @@ def _shown(room: ControlRoom) -> Iterator[dict[str, Any]]:
 
 
 def _here(room: ControlRoom) -> dict[str, Any]:
-    status, runs = room.status, _runs_on(room, None)
+    status = room.status
     load = MachineLoad(
         cpu_percent=status.cpu_percent,
         memory_used=status.ram_used,
@@ -88,10 +91,11 @@ def _here(room: ControlRoom) -> dict[str, Any]:
         version=__version__,
         python=PYTHON,
     )
-    offer = Offer(len(runs), offer_here(room.settings.offer))
+    places = sum('machine' not in worker for worker in status.workers)
+    offer = Offer(places, offer_here(room.settings.offer))
     return {
         'id': LOCAL, 'name': socket.gethostname(), 'local': True, 'state': 'up', 'since': None, 'problem': '',
-        **_facts(offer, runs, load),
+        **_facts(offer, room.runs.on_machine(HERE), load),
     }  # fmt: skip
 
 
@@ -104,22 +108,17 @@ def _one(room: ControlRoom, name: str) -> dict[str, Any]:
         'state': 'lost' if away else 'draining' if roster.is_drained(name) else 'up',
         'since': lost.since.isoformat() if lost else None,
         'problem': unreached_hint(unreached) if unreached else '',
-        **_facts(away.offer if away else roster.here[name], _runs_on(room, name), roster.loads.get(name)),
+        **_facts(away.offer if away else roster.here[name], room.runs.on_machine(name), roster.loads.get(name)),
     }  # fmt: skip
 
 
-def _runs_on(room: ControlRoom, machine: str | None) -> list[str | None]:
-    """Return the run of each worker of a machine."""
-    return [worker['run'] for worker in room.status.workers if worker.get('machine') == machine]
-
-
-def _facts(offer: Offer, runs: list[str | None], load: MachineLoad | None) -> dict[str, Any]:
+def _facts(offer: Offer, runs: Sequence[RunRecord], load: MachineLoad | None) -> dict[str, Any]:
     return {
         'places': offer.places,
         'cores': _whole(offer.has, CORES),
         'memory_bytes': _whole(offer.has, MEMORY),
         'labels': {name: much for name, much in offer.has.items() if name not in (CORES, MEMORY)},
-        'runs': [run for run in runs if run is not None],
+        'runs': [run.id for run in runs],
         'load': load.as_json() if load else None,
         'version': load.version if load else None,
         'python': load.python if load else None,

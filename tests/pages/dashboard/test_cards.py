@@ -9,6 +9,7 @@ from pages.dashboard.machine_card import MachineCard, _ceiling, _floor, _thin
 from pages.dashboard.page import Figures, compared, dashboard_page
 from pages.dashboard.queue_card import SHOWN, QueueCard
 from pages.dashboard.workers_card import WorkersCard
+from synapse.catalog.catalog import PipelinesChanged
 from synapse.runs.records import RunState
 from tests.parts.screens import Stage, fire, is_shown, staged, text_of
 
@@ -83,6 +84,35 @@ async def test_a_long_queue_is_cut_and_the_rest_counted() -> None:
 
         assert len(waiting(stage)) == SHOWN
         assert '2 more waiting.' in stage.screen.texts
+
+
+async def test_a_row_says_whether_its_run_waits_for_space_or_for_a_machine() -> None:
+    async with staged(workers=1) as stage:
+        for name, limits in {'Paints': "needs = {'gpu': 1}", 'Fills': "needs_free = '900 TB'"}.items():
+            path = stage.room.settings.data / 'pipelines' / f'{name.lower()}.py'
+            path.write_text(ONE_STEP.format(name=name, limits=limits))
+            await stage.room.bus.next(PipelinesChanged, timeout=20, where=lambda news, name=name: name in news.names)
+        stage.screen.draw(lambda: QueueCard(stage.room))
+        for name in ('Paints', 'Fills'):
+            await stage.room.runs.create(name, {})
+
+        await stage.drawn(lambda: 'waits for a machine' in stage.screen.texts)
+        await stage.drawn(lambda: 'waits for space' in stage.screen.texts)
+
+        rows = [text_of(row) for row in stage.screen.all(tag='li')]
+        assert [row.split(' ')[0] for row in rows if 'for a machine' in row] == ['Paints']
+        assert [row.split(' ')[0] for row in rows if 'for space' in row] == ['Fills']
+
+
+ONE_STEP = """
+from synapse import Pipeline, step
+
+class {name}(Pipeline):
+    {limits}
+
+    @step
+    def work(self, run): ...
+"""
 
 
 async def test_the_queue_is_paused_and_resumed_by_one_button() -> None:

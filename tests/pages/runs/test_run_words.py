@@ -9,6 +9,7 @@ from pages.runs.run_words import (
     facts_of,
     is_input_refused,
     listed,
+    pause_words,
     state_in_list,
     state_word,
     state_words,
@@ -18,7 +19,9 @@ from pages.runs.run_words import (
 )
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
+from synapse.language import answering_in
 from synapse.records import Problem
+from synapse.runs.pauses import Pause
 from synapse.runs.records import Question, RunState, StepRun
 from tests.parts.run_records import NOW, a_run, a_step
 from tests.parts.screens import staged
@@ -53,6 +56,14 @@ FAILED_AT_RENDER = (a_step('ingest', seconds=62), a_step('caption', seconds=100)
 )
 def test_each_state_has_a_word(values: dict[str, Any], word: str) -> None:
     assert state_word(a_run(values.pop('state'), **values)) == word
+
+
+async def test_the_screen_that_stopped_everything_is_named_in_the_language_of_the_reader() -> None:
+    async with staged() as stage:
+        with answering_in('en_XA'):
+            words = pause_words(stage.room, Pause(since=NOW, because='the page'))
+
+    assert words.endswith(': ⟦the page⟧')
 
 
 def test_a_failed_run_names_the_step_at_which_it_failed(room: ControlRoom) -> None:

@@ -11,6 +11,7 @@ from synapse import __version__
 from synapse.machine_loads import PYTHON, MachineLoad
 from synapse.offers import Offer
 from tests.parts.on_page import opened, text_of
+from tests.parts.screens import staged
 
 LOAD = MachineLoad(
     cpu_percent=12.0,
@@ -73,3 +74,23 @@ async def test_a_lost_machine_stays_until_it_is_back_or_leaves(tmp_path: Path) -
         it.room.roster.update({'annex': Offer(2)}, ())
         await it.until(lambda: '2 places, 0 runs' in text_of(it.part))
         assert 'No contact' not in text_of(it.part)
+
+
+async def test_runs_that_wait_there_for_an_answer_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, 'LOAD_SECONDS', 0.05)
+    async with staged(workers=1) as stage:
+        stage.room.roster.update({'annex': Offer(2)}, ())
+        await stage.until(lambda: len(stage.room.status.workers) == 3)
+        card = stage.screen.draw(lambda: MachinesCard(stage.room))
+        await stage.run()
+        asks, _ = await stage.run(), await stage.run()
+
+        stage.hosts[asks.id].say(t='question', id='q1', step='execute', number=1, text='Go on?', model='')
+        await stage.drawn(lambda: '2 places, 2 runs, 1 waits for an answer' in text_of(card))
+        await stage.room.runs.answer(asks.id, 'q1', 'yes', by='a test')
+        await stage.drawn(lambda: '2 places, 2 runs' in text_of(card) and 'answer' not in text_of(card))
+        stage.hosts[asks.id].say(t='question', id='q2', step='execute', number=2, text='Now?', model='')
+        await stage.drawn(lambda: '1 waits for an answer' in text_of(card))
+        await stage.room.runs.cancel(asks.id)
+
+        await stage.drawn(lambda: '2 places, 1 run' in text_of(card) and 'answer' not in text_of(card))

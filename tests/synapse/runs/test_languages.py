@@ -8,6 +8,7 @@ import pytest
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid
 from synapse.language import ENGLISH, PSEUDO, answering_in, speak
+from synapse.runs.causes import cause_words
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunRequest
 from synapse.settings import Settings
@@ -79,3 +80,16 @@ async def test_only_built_in_pipelines_are_shown_in_other_languages(room: Contro
     assert (own.title, own.description, own.steps[0]['title']) == ('Own', 'Run command', 'EXECUTE')
     assert own.schema['properties']['count']['title'] == 'Folder'
     assert room.catalog.title_of('RunCommand') == 'Run command'
+
+
+@pytest.mark.parametrize('cause', ['the command line', 'removed by hand'])
+async def test_a_cause_of_ours_is_said_in_the_language_of_its_reader(room: ControlRoom, cause: str) -> None:
+    speak(PSEUDO)
+    run = await room.runs.create('RunCommand', {'command': ['true']}, because=cause)
+
+    assert run.because == cause
+    [queued, *_] = await room.log.query(run=run.id, limit=10, oldest_first=True)
+    assert f'(⟦{cause}⟧)' in queued.message
+    with answering_in(ENGLISH):
+        assert cause_words(run.because) == cause
+    assert cause_words('my script') == 'my script'

@@ -51,3 +51,15 @@ def test_what_works_on_the_files_of_this_machine_goes_to_no_other() -> None:
     assert workers.free == 'annex-1'
     assert workers.free_for(needs, lambda machine: [needs]) is None
     assert not workers.has_nowhere(needs)
+
+
+def test_a_drained_machine_finishes_its_run_and_counts_no_more_for_those_that_wait() -> None:
+    workers = Workers(1)
+    workers.offer({'annex': Offer(2, {'gpu': 1})})
+    workers.give('annex-1', 'a')
+    workers.drained.add('annex')
+
+    assert (len(workers), workers.usable) == (3, 2)
+    assert workers.has_nowhere({'gpu': 1})
+    assert workers.drained_with({'gpu': 1}) == ['annex']
+    assert workers.drained_with({'gpu': 2}) == []
