@@ -8,7 +8,7 @@ from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
-from pages.parts.words import moment_of, percent_of, size_of
+from pages.parts.words import moment_of, percent_of, size_of, title_of
 from synapse import __version__, program
 from synapse.control_room import ControlRoom
 from synapse.engine.engine import LocalEngine
@@ -23,6 +23,9 @@ from .rows import card, row
 
 LOAD_SECONDS = 1.0
 """How often the figures of a machine, and its runs that wait for an answer, change at most."""
+
+MOST_RUNS = 5
+"""How many runs of a machine are named."""
 
 
 class MachinesCard(Scope):
@@ -66,6 +69,7 @@ class MachinesCard(Scope):
                 line.show_away(unreached_hint(unreached))
             else:
                 line.show(facts=self._facts(name), is_drained=roster.is_drained(name))
+                line.show_runs([(run.number, title_of(self._room, run)) for run in self._room.runs.on_machine(name)])
         self._show_loads()
 
     @property
@@ -125,11 +129,13 @@ class _Row:
 
     def __init__(self, name: str, *, drain: Callable[[], Any], remove: Callable[[], Any]) -> None:
         self._name = name
+        self._run_links: list[tuple[int, str]] = []
         with el('div', 'set-row', role='listitem', aria_label=name) as self.row:
             with el('div', 'what'):
                 el('b', text=name)
                 self._facts = el('span', 'sy-cap')
                 self._load = el('span', 'sy-cap sy-num')
+                self._runs = el('span', 'sy-cap')
                 self._notice = el('span', 'sy-error', role='status')
             with el('div', 'value'), el('span', 'sy-x'):
                 with el('button', 'sy-btn is-sm', type_='button') as self._drain:
@@ -145,8 +151,23 @@ class _Row:
         label = _('Use {machine} again', machine=self._name) if is_drained else _('Drain {machine}', machine=self._name)
         set_props(self._drain, aria_label=label)
 
+    def show_runs(self, runs: list[tuple[int, str]]) -> None:
+        """Link to the runs on it: number and title of each."""
+        if runs == self._run_links:
+            return
+        self._run_links = runs
+        self._runs.clear()
+        with self._runs:
+            for place, (number, title) in enumerate(runs[:MOST_RUNS]):
+                el('span', text=', ' if place else '')
+                el('a', text=f'#{number} {title}', href=f'/runs/{number}')
+            if len(runs) > MOST_RUNS:
+                el('span', text=', ')
+                el('a', text=_('+{count} more', count=len(runs) - MOST_RUNS), href='/runs')
+
     def show_away(self, words: str) -> None:
         self._facts.set_text(words)
+        self.show_runs([])
         self._drain.set_visibility(False)
 
     def show_load(self, load: MachineLoad | None) -> None:

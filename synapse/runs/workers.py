@@ -24,8 +24,9 @@ class Workers:
         self.has: dict[str, Amounts] = {HERE: {**offer_here(labels or {}), ONLY_HERE: math.inf}}
         """What each machine has."""
         self._here: tuple[str, ...] = ()
+        self._there: tuple[str, ...] = ()
         self._elsewhere: dict[str, str] = {}
-        """The machine of each worker that is not here."""
+        """The machine of each worker that is not here, also of one whose machine is gone, until its run ends."""
         self.offers: Mapping[str, Offer] = {}
         """Of the other machines."""
         self.drained: set[str] = set()
@@ -41,9 +42,11 @@ class Workers:
         """Change which there are on other machines, by name; those with a run stay until it ends."""
         self.offers = offers
         self.has = {HERE: self.has[HERE]} | {machine: offer.has for machine, offer in offers.items()}
-        self._elsewhere = {
+        there = {
             f'{machine}-{number}': machine for machine, offer in offers.items() for number in range(1, offer.places + 1)
         }
+        self._there = tuple(there)
+        self._elsewhere |= there
         self._settle()
 
     def machine_of(self, name: str) -> str:
@@ -51,7 +54,7 @@ class Workers:
         return self._elsewhere.get(name, HERE)
 
     def _settle(self) -> None:
-        self._wanted = (*self._here, *self._elsewhere)
+        self._wanted = (*self._here, *self._there)
         for name in self._wanted:
             self._runs.setdefault(name, None)
             self._since.setdefault(name, now_utc())
@@ -110,6 +113,7 @@ class Workers:
     def _remove_surplus(self, name: str) -> None:
         if name not in self._wanted:
             del self._runs[name], self._since[name]
+            self._elsewhere.pop(name, None)
 
     def of(self, run_id: str) -> str | None:
         """Return the worker that has this run, None if none has."""

@@ -133,7 +133,7 @@ def drawn() -> Iterator[Screen]:
 class _Engine(ScriptedEngine):
     """Its runs are scripted, those on other machines too; the catalog reads files in real processes."""
 
-    addresses, code = (), ''
+    addresses, code, problem = (), '', ''
 
     def __init__(self, boot: str, zygotes: Zygotes | None) -> None:
         super().__init__()

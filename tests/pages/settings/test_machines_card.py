@@ -87,6 +87,8 @@ async def test_runs_that_wait_there_for_an_answer_are_counted(monkeypatch: pytes
 
         stage.hosts[asks.id].say(t='question', id='q1', step='execute', number=1, text='Go on?', model='')
         await stage.drawn(lambda: '2 places, 2 runs, 1 waits for an answer' in text_of(card))
+        links = [dict(link.props)['href'] for link in card.descendants() if link.tag == 'a']
+        assert links == [f'/runs/{run.number}' for run in stage.room.runs.on_machine('annex')]
         await stage.room.runs.answer(asks.id, 'q1', 'yes', by='a test')
         await stage.drawn(lambda: '2 places, 2 runs' in text_of(card) and 'answer' not in text_of(card))
         stage.hosts[asks.id].say(t='question', id='q2', step='execute', number=2, text='Now?', model='')
