@@ -1,13 +1,14 @@
 """`python main.py machines`: says how the machines of the running control room are, drains, resumes or removes one."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import quote
 
 from synapse.language import _, _n
 from synapse.language.formats import moment
 from synapse.offers import needs_words
+from synapse.recurrence.zones import zone as zone_of
 from synapse.sizes import size_of
 
 from .arguments import CommandLine, fail
@@ -26,17 +27,18 @@ def control_machines(command: CommandLine) -> int:
             api.delete(path)
         elif command.action != 'show':
             api.post(f'{path}/{command.action}', {})
-        return '\n'.join(map(words_of, api.items('machines')))
+        zone = zone_of(api.get('status')['timezone']['name'])
+        return '\n'.join(words_of(machine, zone) for machine in api.items('machines'))
 
     return ask(command.settings, answer)
 
 
-def words_of(machine: Mapping[str, Any]) -> str:
+def words_of(machine: Mapping[str, Any], zone: tzinfo) -> str:
     """Return `annex: 2 places, gpu 1, 1 run, CPU 12 %, 3.0 GB of 16.0 GB of memory used, 200 GB of disk free, ...`."""
     if machine['problem']:
         return f'{machine["name"]}: {machine["problem"]}'
     if machine['state'] == 'lost':
-        at = datetime.fromisoformat(machine['since']).astimezone()
+        at = datetime.fromisoformat(machine['since']).astimezone(zone)
         since = f'{moment("yMMMd", at)}, {moment("Hm", at)}'
         return f'{machine["name"]}: {_("no contact since {moment}", moment=since)}'
     facts = [
