@@ -34,6 +34,8 @@ class Connections:
         self.failed: set[str] = set()
         """Those with which none could be made so far."""
         self._ahead: dict[str, asyncio.Task[Comm]] = {}
+        self._new: set[str] = set()
+        """The addresses that `first` has not waited for."""
 
     def keep(self, addresses: Collection[str]) -> None:
         """Have a connection ready with each of these workers, and with no other."""
@@ -43,6 +45,7 @@ class Connections:
             self.failed.discard(address)
         for address in set(addresses) - self._ahead.keys():
             self._make(address)
+            self._new.add(address)
 
     def doubt(self, address: str) -> None:
         """Find out anew whether a worker can be reached, which has been silent for too long."""
@@ -50,13 +53,14 @@ class Connections:
             self.reached.discard(address)
             _drop(self._ahead[address])
             self._make(address)
+            self._new.add(address)
             self.on_news()
 
     async def first(self, seconds: float) -> None:
-        """Return when each worker was reached or has failed, at the latest after so many seconds."""
-        new = [task for address, task in self._ahead.items() if address not in self.reached | self.failed]
-        if new:
-            await asyncio.wait(new, timeout=seconds)
+        """Return when each worker that is new or was doubted is reached, at the latest after so many seconds."""
+        new, self._new = self._new & self._ahead.keys(), set()
+        if tasks := [self._ahead[address] for address in new]:
+            await asyncio.wait(tasks, timeout=seconds)
 
     def renew(self, security: Security) -> None:
         """Use these certificates from now on."""

@@ -17,6 +17,7 @@ from synapse.language import N_, _
 from synapse.machine_loads import MachineLoad
 from synapse.offers import Offer
 from synapse.protocol.messages import Job
+from synapse.waiting import Latest
 
 from . import dask_set_up  # noqa: F401 - before anything of Dask is used
 from .connections import Connections
@@ -75,7 +76,8 @@ class DaskEngine:
     ) -> None:
         self._address = address
         self._connections = Connections(security or Security())
-        self._connections.on_news = lambda: self._do(self._look_now())
+        self._look_soon = Latest(self._look_now, self._started)
+        self._connections.on_news = self._look_soon
         self.paths_of, self._carry_out = paths_of, carry_out
         self._client: Client | None = None
         self._hosts: set[RemoteHost] = set()
@@ -120,7 +122,7 @@ class DaskEngine:
         """Follow which workers there are; the scheduler says it in the moment it happens."""
         action = event[1].get('action')
         if action in ('add-worker', 'remove-worker'):
-            self._do(self._look_now())
+            self._look_soon()
 
     def _hear_load(self, event: tuple[float, Mapping[str, Any]]) -> None:
         """Take what a machine says about itself; one of another version may say more."""
@@ -182,10 +184,11 @@ class DaskEngine:
         with contextlib.suppress(OSError):
             await self.look()
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _started(self, work: Coroutine[Any, Any, None]) -> 'asyncio.Task[None]':
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str = '') -> RemoteHost:
         """See `Engine.run`.
@@ -215,7 +218,7 @@ class DaskEngine:
         )
         self._hosts.add(host)
         host.connect(self._connections)
-        self._do(self._watch(host, future))
+        self._started(self._watch(host, future))
         return host
 
     async def _watch(self, host: RemoteHost, future: Any) -> None:
