@@ -11,10 +11,14 @@ from pathlib import Path
 
 import psutil
 
+from synapse.control_room import ControlRoom
 from synapse.engine.warden import marked_processes
+from synapse.offers import Offer
 from synapse.protocol.environment import DATA, mark
 
 from .harness import ROOT, SynapseUnderTest, wait_until
+
+DESKTOP, NODE = 'DESKTOP-7KQ2L1A', 'render-node-eu-central-1b.studio.example'
 
 
 class MachineUnderTest:
@@ -69,3 +73,14 @@ def join_line(room: SynapseUnderTest, *, start: int = 1) -> list[str]:
 
     wait_until(is_printed, timeout=40, what=lambda: '\n'.join(room.output))
     return found[start - 1].split(' worker ')[1].split()
+
+
+def others_join() -> None:
+    """Give each room of this process the machines `DESKTOP` and `NODE`, whose runs it carries out itself."""
+    start = ControlRoom.start
+
+    async def start_with_others(room: ControlRoom) -> None:
+        await start(room)
+        room.roster.update({DESKTOP: Offer(4), NODE: Offer(5)}, ())
+
+    ControlRoom.start = start_with_others  # type: ignore[method-assign]

@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from nicegui import ui
 
 from pages.dashboard.machine_card import MachineCard, _ceiling, _floor, _thin
 from pages.dashboard.page import Figures, compared, dashboard_page
 from pages.dashboard.queue_card import SHOWN, QueueCard
 from pages.dashboard.workers_card import WorkersCard
 from synapse.catalog.catalog import PipelinesChanged
+from synapse.offers import Offer
 from synapse.runs.records import RunState
 from tests.parts.screens import Stage, fire, is_shown, staged, text_of
 
@@ -156,6 +158,39 @@ async def test_another_number_of_workers_is_another_number_of_rows() -> None:
         await stage.until(lambda: len(stage.room.status.workers) == 3)
 
         assert workers(stage) == ['worker-1 idle', 'worker-2 idle', 'worker-3 idle']
+
+
+async def test_of_many_workers_those_with_a_run_come_first() -> None:
+    async with staged(workers=1) as stage:
+        stage.screen.draw(lambda: WorkersCard(stage.room))
+        place = stage.screen.all(tag='ul')[0]
+        stage.room.roster.update({'annex': Offer(2)}, ())
+        await stage.until(lambda: len(stage.room.status.workers) == 3)
+        here, there = await stage.run(), await stage.run()
+        await stage.drawn(lambda: 'idle' in text_of(place) and text_of(place).count('starting') == 2)
+
+        await stage.end(here)
+
+        await stage.drawn(lambda: [*map(_name_of, place)] == ['annex-1', 'worker-1', 'annex-2'])
+        assert stage.room.runs.worker_of(there.id) == 'annex-1'
+        assert place.props['tabindex'] == '0'
+
+
+async def test_few_workers_stay_where_they_are() -> None:
+    async with staged(workers=2) as stage:
+        stage.screen.draw(lambda: WorkersCard(stage.room))
+        place = stage.screen.all(tag='ul')[0]
+        first, _ = await stage.run(), await stage.run()
+
+        await stage.end(first)
+
+        await stage.drawn(lambda: workers(stage)[0] == 'worker-1 idle')
+        assert [*map(_name_of, place)] == ['worker-1', 'worker-2']
+        assert 'tabindex' not in place.props
+
+
+def _name_of(row: ui.element) -> str:
+    return text_of(row).replace(' -', '-').split()[0]
 
 
 # Machine
