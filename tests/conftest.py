@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def fresh_garbage() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_task_of_another_loop() -> None:
+    """Drop tasks of NiceGUI whose loop is closed, if a test has left one: for those its next stop would wait for ever."""
+    if tasks := sys.modules.get('nicegui.background_tasks'):
+        for task in [task for task in tasks.running_tasks if task.get_loop().is_closed()]:
+            tasks.running_tasks.discard(task)
 
 
 @pytest.fixture
