@@ -57,7 +57,7 @@ def fresh_garbage() -> None:
 
 @pytest.fixture(autouse=True)
 def no_task_of_another_loop() -> None:
-    """Drop tasks of NiceGUI whose loop is closed, if a test has left one: for those its next stop would wait for ever."""
+    """Drop what a test has left of tasks of NiceGUI on a closed loop: its next stop would wait for these for ever."""
     if tasks := sys.modules.get('nicegui.background_tasks'):
         for task in [task for task in tasks.running_tasks if task.get_loop().is_closed()]:
             tasks.running_tasks.discard(task)
