@@ -182,7 +182,7 @@ class Roster:
         known = {name: _as_json(offer) for name, offer in self.here.items()}
         for name, machine in self.lost.items():
             known[name] = _as_json(machine.offer, machine.since, must_join_anew=machine.must_join_anew)
-        drained = [name for name in known if self._runs.is_drained(name)]
+        drained = sorted(self._runs.drained)
         try:
             await asyncio.to_thread(self._saved.put, DOCUMENT, {'known': known, 'drained': drained})
         except StorageError as error:

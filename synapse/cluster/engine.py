@@ -89,6 +89,8 @@ class DaskEngine:
         """Those that have joined, but cannot be reached from here."""
         self.on_machines: Callable[[set[str]], object] = lambda left: None
         """Called when one of these has changed, with the names of those that have said goodbye or were removed."""
+        self._joined: dict[str, Machine] = {}
+        """All that the scheduler knows, also those that are silent at the moment."""
         self._left: set[str] = set()
         self._met: set[str] = set()
         self._heard: dict[str, float] = {}
@@ -153,7 +155,8 @@ class DaskEngine:
             self._connections.keep(present)
             self._doubt_silent(present)
             await self._connections.first(REACH_SECONDS)
-            self._take_up(machines)
+            if self._client is not None:
+                self._take_up(machines)
 
     def _doubt_silent(self, present: set[str]) -> None:
         """A cable that is pulled breaks no connection: for minutes the scheduler takes such a machine for present."""
@@ -168,16 +171,17 @@ class DaskEngine:
     def _take_up(self, joined: Mapping[str, Machine]) -> None:
         """Use the machines that have joined and can be reached."""
         reached, failed = self._connections.reached, self._connections.failed
-        machines = {name: machine for name, machine in joined.items() if machine.address in reached}
-        self._met = (self._met | reached) & {machine.address for machine in joined.values()}
+        present = {machine.address for machine in joined.values()}
+        self._met = (self._met | reached) & present
         now = asyncio.get_running_loop().time()
         self._heard |= dict.fromkeys(self._met - self._heard.keys(), now)
+        machines = {name: machine for name, machine in joined.items() if machine.address in reached}
         unreached = {name: machine for name, machine in joined.items() if machine.address in failed - self._met}
-        if (machines, unreached) != (self.machines, self.unreached):
-            present = {machine.address for machine in joined.values()}
-            left = {name for name, machine in self.machines.items() if machine.address in self._left - present}
-            self._left &= present
-            self.machines, self.unreached = machines, unreached
+        left = {name for name, machine in self._joined.items() if machine.address in self._left - present}
+        is_news = bool(left) or (machines, unreached) != (self.machines, self.unreached)
+        self._joined, self.machines, self.unreached = dict(joined), machines, unreached
+        self._left &= present
+        if is_news:
             self.on_machines(left)
 
     async def _look_now(self) -> None:
@@ -242,10 +246,9 @@ class DaskEngine:
         :return: the machines that do not have the new code
         """
         security = self._connections.security
-        joined = self.machines | self.unreached
-        others = [machine for machine in joined.values() if machine.name != name]
+        others = [machine for machine in self._joined.values() if machine.name != name]
         told = [is_told(other.address, security, TAKE_CODE, code=code) for other in others]
-        removed = [joined[name]] if name in joined else []
+        removed = [self._joined[name]] if name in self._joined else []
         for machine in removed:
             self._left.add(machine.address)
             for host in [host for host in self._hosts if host.address == machine.address]:

@@ -1,7 +1,7 @@
 """All runs: creating them, and controlling those that wait or run; what can be asked about them is in `KnownRuns`."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -544,9 +544,14 @@ class Runs(KnownRuns):
         """The other machines that are there, by name."""
         return self._dispatcher.workers.offers
 
+    @property
+    def drained(self) -> Collection[str]:
+        """The other machines that get no new runs, also those that are not there."""
+        return self._dispatcher.workers.drained
+
     def is_drained(self, machine: str) -> bool:
         """Whether another machine gets no new runs."""
-        return machine in self._dispatcher.workers.drained
+        return machine in self.drained
 
     def drain(self, machine: str, *, is_drained: bool) -> None:
         """Give another machine no new runs, or give it some again; what runs there goes on."""

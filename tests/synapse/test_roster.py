@@ -66,6 +66,17 @@ async def test_after_a_restart_they_are_lost_until_they_are_back(tmp_path: Path)
         assert not machines.is_drained('annex')
 
 
+async def test_a_drained_machine_that_leaves_is_drained_when_it_comes_again(tmp_path: Path) -> None:
+    async with roster(tmp_path) as machines:
+        machines.update({'annex': ANNEX}, ())
+        machines.drain('annex', is_drained=True)
+        machines.update({}, ['annex'])
+
+    async with roster(tmp_path) as machines:
+        machines.update({'annex': ANNEX}, ())
+        assert (machines.lost, machines.is_drained('annex')) == ({}, True)
+
+
 async def test_none_is_lost_where_no_others_take_part(tmp_path: Path) -> None:
     async with roster(tmp_path) as machines:
         machines.update({'annex': ANNEX}, ())

@@ -66,7 +66,7 @@ async def test_the_command_line_lists_what_a_machine_offers(api: httpx.AsyncClie
 
     [_, machine] = (await api.get('/machines')).json()
 
-    assert words_of(machine) == 'annex: 2 places, gpu 1, render 1, 0 runs'
+    assert words_of(machine, UTC) == 'annex: 2 places, gpu 1, render 1, 0 runs'
 
 
 async def test_a_machine_that_has_not_said_how_it_is_has_no_load(api: httpx.AsyncClient, room: ControlRoom) -> None:

@@ -114,6 +114,19 @@ def test_an_idle_machine_whose_cable_is_pulled_is_lost_too(
     wait_until(lambda: states(room) == ['up', 'up'], timeout=60)
 
 
+def test_a_lost_machine_that_is_told_to_end_as_it_comes_back_has_left(
+    network: Network, room: SynapseUnderTest, annex: MachineUnderTest
+) -> None:
+    network.pull('annex')
+    wait_until(lambda: states(room) == ['up', 'lost'], timeout=20)
+    annex.process.send_signal(signal.SIGTERM)
+
+    network.plug_in('annex')
+
+    assert annex.process.wait(60) == 0
+    wait_until(lambda: states(room) == ['up'], timeout=60)
+
+
 def test_a_slow_cable_loses_no_line(network: Network, room: SynapseUnderTest, annex: MachineUnderTest) -> None:
     network.slow_down('room', '8mbit')  # a megabyte a second
     text = 'x' * 90
