@@ -58,9 +58,11 @@ def _offers(value: Any) -> Any:
     for text in texts:
         name, _equals, much = text.partition('=')
         if not re.fullmatch(r'[a-z][a-z0-9_-]{0,39}', name):
-            raise ValueError(_('{text!r} is no offer such as gpu=1: letters, digits, - and _ for its name.', text=text))
+            raise ValueError(
+                _("{text!r} isn't an offer such as gpu=1: its name has letters, digits, - and _.", text=text)
+            )
         if name == 'here':  # `ONLY_HERE` of synapse/offers.py
-            raise ValueError(_('{name} is what runs need that only the first machine may carry out.', name=name))
+            raise ValueError(_('{name} is reserved for runs that only the first machine may carry out.', name=name))
         if not 0 < _amount(much or '1', text) < math.inf:
             raise ValueError(_('{text!r} offers nothing: the amount is more than 0.', text=text))
         offers[name] = much or 1
@@ -71,7 +73,7 @@ def _amount(much: str, text: str) -> float:
     try:
         return float(much)
     except ValueError:
-        raise ValueError(_('{text!r} is no offer such as gpu=1: its amount is a number.', text=text)) from None
+        raise ValueError(_("{text!r} isn't an offer such as gpu=1: its amount is a number.", text=text)) from None
 
 
 def _names(value: Any) -> Any:
@@ -91,7 +93,7 @@ def cluster_address(text: str) -> str:
     """
     found = re.fullmatch(r'(tls|tcp)://([^\s/:@]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})', text)
     if found is None or not 0 < int(found[3]) <= 65535:
-        raise ValueError(_('{address!r} is no address such as tls://10.0.0.5:8786.', address=text))
+        raise ValueError(_("{address!r} isn't an address such as tls://10.0.0.5:8786.", address=text))
     if found[1] == 'tcp' and found[2] not in LOOPBACK_NAMES:
         raise ValueError(_('Without encryption only this machine itself can be used: give tls:// instead of tcp://.'))
     return text
@@ -105,7 +107,7 @@ def own_address(text: str) -> tuple[str, int]:
     found = re.fullmatch(r'([^\s/:@\[\]]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?', text)
     if found is None or not 0 <= int(found[2] or 0) <= 65535:
         raise ValueError(
-            _('{address!r} is no address of this machine, such as 10.0.0.6 or 10.0.0.6:8790.', address=text)
+            _("{address!r} isn't an address of this machine, such as 10.0.0.6 or 10.0.0.6:8790.", address=text)
         )
     return found[1], int(found[2] or 0)
 

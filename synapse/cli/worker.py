@@ -86,6 +86,6 @@ def _name(wanted: str) -> str:
     if name in RESERVED:
         raise ValueError(_('Synapse itself uses the name {name}: choose another one with --name.', name=name))
     if not name:
-        text = _('{name!r} has no letter from A to Z and no digit: choose another name with --name.', name=wanted)
+        text = _('{name!r} has neither letters from A to Z nor digits: choose another name with --name.', name=wanted)
         raise ValueError(text)
     return name

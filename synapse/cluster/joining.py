@@ -151,7 +151,7 @@ def _reason(causes: list[BaseException], host: str) -> str:
         if isinstance(error, ConnectionRefusedError):
             return _('nothing listens there. Does Synapse run on that machine, with --cluster?')
         if isinstance(error, socket.gaierror):
-            return _('no machine is called {host}.', host=host)
+            return _('there is no machine called {host}.', host=host)
     if any(isinstance(error, TimeoutError) for error in causes):
         return _('nothing answers there. Check the address, and whether a firewall lets connections to it through.')
     return system_words(causes[0]) if isinstance(causes[0], OSError) else str(causes[0])
@@ -178,7 +178,7 @@ def _place(scheduler: str, listen: Listen) -> Place:
             probe.bind((plain, 0))
         except OSError as error:
             if not port:
-                text = _('{host} is no address of this machine; where it leads to this one, add its port', host=host)
+                text = _("{host} isn't an address of this machine; if it leads to this one, add the port", host=host)
                 raise ValueError(f'{text}: --listen {host}:PORT') from error
             scheme = scheduler.partition('://')[0]
             return {'host': '0.0.0.0', 'port': port, 'contact_address': f'{scheme}://{host}:{port}'}  # noqa: S104 - TLS

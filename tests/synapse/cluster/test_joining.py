@@ -61,7 +61,7 @@ async def test_a_port_that_never_answers(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 async def test_a_name_that_no_machine_has(tmp_path: Path) -> None:
-    assert await reason(tmp_path, 'tls://nobody.invalid:8786') == 'no machine is called nobody.invalid.'
+    assert await reason(tmp_path, 'tls://nobody.invalid:8786') == 'there is no machine called nobody.invalid.'
 
 
 def worker(tmp_path: Path, *arguments: str) -> 'subprocess.CompletedProcess[str]':
@@ -74,14 +74,17 @@ def worker(tmp_path: Path, *arguments: str) -> 'subprocess.CompletedProcess[str]
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        (['--listen', '192.0.2.77'], '192.0.2.77 is no address of this machine; where it leads to this one, add'),
-        (['--listen', 'a/b'], "'a/b' is no address of this machine, such as 10.0.0.6 or 10.0.0.6:8790. Try: "),
+        (
+            ['--listen', '192.0.2.77'],
+            "192.0.2.77 isn't an address of this machine; if it leads to this one, add the port",
+        ),
+        (['--listen', 'a/b'], "'a/b' isn't an address of this machine, such as 10.0.0.6 or 10.0.0.6:8790. Try: "),
         (['--name', 'worker'], 'Synapse itself uses the name worker: choose another one with --name.'),
         (['--name', 'local'], 'Synapse itself uses the name local: choose another one with --name.'),
-        (['--name', '日本'], "'日本' has no letter from A to Z and no digit: choose another name with --name."),
-        (['--offer', 'here'], '--offer: here is what runs need that only the first machine may carry out.'),
+        (['--name', '日本'], "'日本' has neither letters from A to Z nor digits: choose another name with --name."),
+        (['--offer', 'here'], '--offer: here is reserved for runs that only the first machine may carry out.'),
         (['--offer', 'gpu=-1'], "--offer: 'gpu=-1' offers nothing: the amount is more than 0."),
-        (['--offer', 'gpu=many'], "--offer: 'gpu=many' is no offer such as gpu=1: its amount is a number."),
+        (['--offer', 'gpu=many'], "--offer: 'gpu=many' isn't an offer such as gpu=1: its amount is a number."),
         (['--offer', 'gpu=nan'], "--offer: 'gpu=nan' offers nothing: the amount is more than 0."),
     ],
 )
@@ -97,7 +100,7 @@ def test_a_port_that_is_none_is_no_address(tmp_path: Path) -> None:
     line = [sys.executable, 'main.py', 'worker', 'tls://127.0.0.1:99999', '--data', str(tmp_path)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (done.returncode, done.stderr.startswith("'tls://127.0.0.1:99999' is no address")) == (2, True)
+    assert (done.returncode, done.stderr.startswith("'tls://127.0.0.1:99999' isn't an address")) == (2, True)
 
 
 @pytest.fixture
