@@ -5,7 +5,9 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
+import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -31,6 +33,8 @@ AGAIN_SECONDS = 3.0
 LOOK_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
 REMOVE_SECONDS = 10.0
+HOSTS_SECONDS = 10.0
+"""How long the addresses of this machine are taken for the same: pages ask for them again and again."""
 
 
 OnChange = Callable[[Mapping[str, Machine], Collection[str], Mapping[str, Machine]], object]
@@ -61,6 +65,8 @@ class Machines:
         self.local = local
         self.zygotes = local.zygotes
         self._at = ''
+        self._hosts: list[str] = []
+        self._hosts_at = -math.inf
         self._listen, self._is_elsewhere, self._folder = address, is_elsewhere, folder
         self._paths_of, self._carry_out = paths_of, carry_out
         self._on_change, self._on_load = on_change, on_load
@@ -77,7 +83,9 @@ class Machines:
         """At which machines join, the best one first; none until the scheduler is there."""
         if not self._at or self._is_elsewhere or '://0.0.0.0:' not in self._listen:
             return [self._at] if self._at else []
-        return [f'tls://{host}:{self._at.rpartition(":")[2]}' for host in own_hosts()]
+        if time.monotonic() - self._hosts_at > HOSTS_SECONDS:
+            self._hosts, self._hosts_at = own_hosts(), time.monotonic()
+        return [f'tls://{host}:{self._at.rpartition(":")[2]}' for host in self._hosts]
 
     async def start(self) -> None:
         """Get ready to carry out runs here; the cluster follows in the background.
