@@ -21,7 +21,7 @@ COUNTS = 'for n in $(seq 100); do echo $n; sleep 0.1; done'
 
 @pytest.fixture
 def network() -> Iterator[Network]:
-    with Network('room', 'annex') as found, found.on('room'):
+    with Network('room', 'annex', 'barn', 'cave') as found, found.on('room'):
         yield found
 
 
@@ -70,6 +70,39 @@ def test_the_line_to_join_has_the_address_of_the_network_though_it_leads_nowhere
     assert join_line(room)[0] == f'tls://{network.hosts["room"]}:8786'
     assert not [line for line in room.output if 'Warning' in line]
     assert annex.lines == [f'annex has joined tls://{network.hosts["room"]}:8786 with 2 places.']
+
+
+def test_three_machines_work_at_once_and_the_loss_of_one_is_that_of_its_runs(
+    network: Network, room: SynapseUnderTest, annex: MachineUnderTest, tmp_path: Path
+) -> None:
+    line, others = join_line(room), {}
+    for name in ('barn', 'cave'):
+        with network.on(name):
+            others[name] = MachineUnderTest(tmp_path / name, *line, '--name', name)
+    try:
+        wait_until(lambda: states(room) == ['up'] * 4, timeout=40)
+        room.create_run('RunCommand', command=['sleep', '600'])
+        runs = [room.create_run('RunCommand', command=['sh', '-c', COUNTS]) for _ in range(6)]
+        wait_until(lambda: [len(found) for found in runs_there(room)] == [2, 2, 2], timeout=40)
+        lost = runs_there(room)[1]
+
+        others['barn'].stop(signal.SIGKILL)
+
+        for run in runs:
+            state = 'interrupted' if run['id'] in lost else 'succeeded'
+            room.wait_for_run(run['id'], state)
+            lines = printed(room, run)
+            assert lines == [str(number) for number in range(1, len(lines) + 1)]
+            assert len(lines) == 100 or state == 'interrupted'
+    finally:
+        for machine in others.values():
+            machine.stop(signal.SIGKILL)
+            machine.wait_until_empty()
+
+
+def runs_there(room: SynapseUnderTest) -> list[list[str]]:
+    with room.api as api:
+        return [machine['runs'] for machine in api.get('/machines').json()[1:]]
 
 
 def test_a_cable_pulled_for_some_seconds_costs_no_line(
