@@ -210,14 +210,14 @@ def _join(room: ControlRoom) -> None:
     if isinstance(room.engine, LocalEngine):
         command = f'{program.NAME} --cluster'
         text = _('Runs that no longer fit this machine can go to others. Start Synapse with:')
+    elif problem := room.engine.problem:
+        el('p', 'sy-error', _('Other machines cannot join. {problem}', problem=problem), role='alert')
+        return
     elif addresses := room.engine.addresses:
         command = f'{program.NAME} worker {addresses[0]} --code {room.engine.code}'
         text = _('Another machine joins with this line. Whoever has it can run anything on all of them.')
         if others := addresses[1:]:
             text += ' ' + _('This machine can also be reached at {addresses}.', addresses=', '.join(others))
-    elif problem := room.engine.problem:
-        el('p', 'sy-error', _('Other machines cannot join. {problem}', problem=problem), role='alert')
-        return
     else:
         el('p', 'hint', _('The scheduler of the cluster is not there yet.'))
         return

@@ -113,6 +113,7 @@ class Machines:
         :return: whether there is a new code: where the scheduler is not ours, it decides who joins
         :raises NotFound: if it is not there
         :raises Conflict: if the scheduler is not ours, unless the machine is lost
+        :raises NoCluster: if the scheduler is not there, so that nobody can be told
         :raises StorageError: if the new code cannot be kept; nothing has changed then
         """
         if self._is_elsewhere and is_lost:
@@ -122,7 +123,9 @@ class Machines:
             raise Conflict('scheduler_elsewhere', text, _('Stop the worker on that machine, or drain it here.'))
         async with self._removing:
             remote = self._remote
-            if remote is None or (name not in remote.machines | remote.unreached and not is_lost):
+            if remote is None:
+                raise NoCluster(_('The scheduler of the cluster is not there yet.'), self.problem)
+            if name not in remote.machines | remote.unreached and not is_lost:
                 raise NotFound('machine_not_found', _('No machine is called {name!r}.', name=name))
             code = new_code()
             await asyncio.to_thread(save_code, self._folder, code)

@@ -8,7 +8,7 @@ import pytest
 
 from synapse import roster as module
 from synapse.control_room import ControlRoom
-from synapse.errors import Conflict, NotFound
+from synapse.errors import Conflict, NotFound, SynapseError
 from synapse.offers import Offer
 from synapse.roster import Roster
 from synapse.settings import Settings
@@ -100,6 +100,16 @@ async def test_a_lost_machine_gets_no_runs_and_an_unknown_one_is_not_found(tmp_p
             machines.drain('barn', is_drained=True)
         with pytest.raises(NotFound, match='barn'):
             await machines.remove('barn', by='api')
+
+
+async def test_none_is_removed_while_the_scheduler_is_not_there(tmp_path: Path) -> None:
+    async with roster(tmp_path) as machines:
+        machines.update({'annex': ANNEX}, ())
+        machines.update({}, ())
+
+        with pytest.raises(SynapseError, match='The scheduler of the cluster is not there yet'):
+            await machines.remove('annex', by='api')
+        assert machines.lost.keys() == {'annex'}
 
 
 async def test_a_lost_machine_of_a_cluster_that_is_not_ours_is_forgotten(tmp_path: Path) -> None:
